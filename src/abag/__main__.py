@@ -1,0 +1,5 @@
+"""``python -m abag`` is the ``abag`` command."""
+
+from abag.apps.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""Doors for people and machines; each calls one library function."""

@@ -1,0 +1,73 @@
+"""The ``abag`` command. Each command lives in a file of its own and is imported when called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+
+from abag import __version__
+from abag.errors import AbagError
+
+USER_ERROR = 2
+
+COMMANDS: dict[str, str] = {
+    # name on the command line -> import path and one line of help
+    "predict": "abag.apps.cli.predict:predict",
+    "fit": "abag.apps.cli.fit:fit",
+    "evaluate": "abag.apps.cli.evaluate:evaluate",
+    "split": "abag.apps.cli.split:split",
+    "audit": "abag.apps.cli.audit:audit",
+    "number": "abag.apps.cli.number:number",
+    "benchmark": "abag.apps.cli.benchmark:app",
+    "data": "abag.apps.cli.data:app",
+    "demo": "abag.apps.cli.demo:demo",
+}
+
+HELP: dict[str, str] = {
+    "predict": "Predict pKd for one antibody-antigen pair or for a table of pairs.",
+    "fit": "Fit a model on the training part of a split and save it.",
+    "evaluate": "Score models on held-out rows: metrics.json, test_predictions.csv, report.html.",
+    "split": "Divide a table so that training and test share no antibody, antigen or complex.",
+    "audit": "Measure what leaks across a split, and say whether to believe its figures.",
+    "number": "IMGT numbers, CDRs and chain types of antibody sequences.",
+    "benchmark": "Make the published comparison tables again, one command each.",
+    "data": "Build, import, check and merge tables of measurements.",
+    "demo": "From real measurements to a report and predictions, in one go.",
+}
+
+
+def build_app() -> App:
+    """The command tree; no command module is imported until it is called."""
+    app = App(
+        name="abag",
+        version=__version__,
+        help="How tightly does an antibody bind an antigen, and how far can the number be trusted?",
+        help_format="plaintext",
+    )
+    for name, path in COMMANDS.items():
+        app.command(path, name=name, help=HELP[name])
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; the user's mistakes end with exit status 2 and one message."""
+    app = build_app()
+    try:
+        app(
+            list(sys.argv[1:] if arguments is None else arguments),
+            exit_on_error=False,
+            print_error=False,
+        )
+    except (AbagError, CycloptsError) as error:
+        print(f"abag: error: {error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
+        print(f"abag: error: {error.filename}: {error.strerror}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except BrokenPipeError:
+        sys.exit(0)
+    except KeyboardInterrupt:
+        print("abag: stopped", file=sys.stderr)
+        sys.exit(130)

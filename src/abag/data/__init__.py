@@ -1,0 +1,1 @@
+"""Measurements: reading, checking, converting, numbering, splitting and auditing."""

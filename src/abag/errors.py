@@ -1,0 +1,84 @@
+"""Every exception a user may see.
+
+Each one is an :class:`AbagError` and a standard error at once, so ``except ValueError`` and
+``except AbagError`` both work. A message says what was got, where (file, row, column) and how
+to mend it. The command line turns any of them into exit status 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class AbagError(Exception):
+    """Base of all errors that are about the user's input, not about a defect of abag."""
+
+
+class UnitError(AbagError, ValueError):
+    """A unit, relation or value that cannot be turned into a binding quantity."""
+
+
+class SequenceError(AbagError, ValueError):
+    """A chain that is not what its column says (alphabet, length, kind)."""
+
+
+class FileFormatError(AbagError, ValueError):
+    """A file that cannot be read as what it claims to be."""
+
+
+class MissingFileError(AbagError, FileNotFoundError):
+    """A file or folder that is not there."""
+
+
+class SchemaError(AbagError, ValueError):
+    """A table whose columns or types are not those of the canonical table."""
+
+
+class SplitError(AbagError, ValueError):
+    """A split that cannot be made, or that does not belong to this table."""
+
+
+class ModelError(AbagError, ValueError):
+    """A model that cannot be fitted, saved, loaded or asked for this prediction."""
+
+
+class OptionError(AbagError, ValueError):
+    """A command-line option or argument that is unknown, missing or out of range."""
+
+
+class UnavailableError(AbagError, RuntimeError):
+    """A feature that needs something this installation lacks; the message names the mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of one place in a user's table."""
+
+    row: int | None
+    """Line number in the file (the header is line 1), or None for the whole file."""
+    column: str | None
+    reason: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        """Render as ``row 7, column KD: reason (mend)``."""
+        where = [f"row {self.row}"] if self.row is not None else []
+        where += [f"column {self.column!r}"] if self.column is not None else []
+        head = ", ".join(where)
+        text = f"{head}: {self.reason}" if head else self.reason
+        return f"{text}. {self.mend}" if self.mend else text
+
+
+class TableError(AbagError, ValueError):
+    """All faults of a table at once."""
+
+    def __init__(self, path: Path | str, problems: Sequence[Problem], shown: int = 20) -> None:
+        self.path = Path(path)
+        self.problems = tuple(problems)
+        lines = [f"{self.path}: {len(self.problems)} problem(s)"]
+        lines += [f"  {problem}" for problem in self.problems[:shown]]
+        if len(self.problems) > shown:
+            lines.append(f"  ... and {len(self.problems) - shown} more")
+        super().__init__("\n".join(lines))

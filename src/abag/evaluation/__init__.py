@@ -1,0 +1,1 @@
+"""Honest figures: metrics, intervals, checks, pictures and the report."""

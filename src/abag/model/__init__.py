@@ -1,0 +1,1 @@
+"""Models of affinity: baselines now, networks beside them later."""

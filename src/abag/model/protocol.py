@@ -1,0 +1,36 @@
+"""What a model of affinity is: fit on canonical rows, predict rows, save, load. No pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar, Protocol, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+
+class AffinityModel(Protocol):
+    """Every model, from the mean of the labels to the shipped network, behind one interface.
+
+    ``fit`` and ``predict`` take canonical tables (:mod:`abag.data.schema`); ``predict`` may be
+    given only the columns named in ``inputs``. ``target`` is ``"pkd"`` (absolute) or
+    ``"rank_score"`` (order inside one assay).
+    """
+
+    name: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]]
+    target: str
+
+    def fit(self, table: pl.DataFrame) -> Self:
+        """Learn from the rows whose target is not null; raises ModelError if there are none."""
+
+    def predict(self, table: pl.DataFrame) -> NDArray[np.float64]:
+        """One value a row, finite, in the table's order; same row, same value in any batch."""
+
+    def save(self, folder: Path) -> None:
+        """Write the model as safetensors and JSON into a new folder, in one step."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote; raises ModelError on a changed or foreign file."""

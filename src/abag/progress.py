@@ -1,0 +1,74 @@
+"""Progress on standard error, with time left, for anything that takes more than two seconds."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Item = TypeVar("Item")
+
+_silent = False
+
+
+def silence(quiet: bool = True) -> None:
+    """Switch all progress display off (``--quiet``) or on again."""
+    global _silent
+    _silent = quiet
+
+
+def _progress() -> Progress:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=Console(file=sys.stderr),
+        disable=_silent,
+        transient=not sys.stderr.isatty(),
+    )
+
+
+def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
+    """Yield ``items`` and show how many are done and how long the rest will take."""
+    with _progress() as progress:
+        yield from progress.track(items, description=description, total=total)
+
+
+class Task:
+    """A bar that is moved by hand."""
+
+    def __init__(self, progress: Progress, description: str, total: float) -> None:
+        self._progress = progress
+        self._task = progress.add_task(description, total=total)
+
+    def advance(self, amount: float = 1) -> None:
+        """Count ``amount`` more as done."""
+        self._progress.advance(self._task, amount)
+
+    def describe(self, description: str) -> None:
+        """Change the text before the bar."""
+        self._progress.update(self._task, description=description)
+
+
+@contextmanager
+def task(description: str, total: float) -> Iterator[Task]:
+    """A bar of ``total`` units for the length of a ``with`` block."""
+    with _progress() as progress:
+        yield Task(progress, description, total)

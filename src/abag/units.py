@@ -1,0 +1,342 @@
+"""Binding quantities and exact conversions between their units.
+
+The working quantity is pKd = -log10(KD / 1 mol/L); higher is tighter. Relations:
+
+* KD = 1 / KA.
+* dG = R T ln KD  (KD in mol/L, standard state 1 mol/L), so pKd = -dG / (R T ln 10).
+* ddG = dG(mutant) - dG(wild type), so delta pKd = -ddG / (R T ln 10).
+
+R = 8.314462618 J/(mol K) (CODATA 2018, exact); 1 kcal = 4184 J (thermochemical). At 298.15 K
+R T ln 10 = 1.3643 kcal/mol.
+
+A unit that is missing or not in the table below is refused with :class:`UnitError`; nothing is
+guessed. This module knows no tables and imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from abag.errors import UnitError
+
+GAS_CONSTANT_J_PER_MOL_K: Final = 8.314462618
+JOULES_PER_KCAL: Final = 4184.0
+STANDARD_TEMPERATURE_KELVIN: Final = 298.15
+PKD_MIN: Final = 0.0
+PKD_MAX: Final = 16.0
+"""Outside [PKD_MIN, PKD_MAX] a dissociation constant is not physical (KD of 1 M to 0.1 fM)."""
+
+
+class Quantity(StrEnum):
+    """What was measured."""
+
+    KD = "KD"
+    KA = "KA"
+    DELTA_G = "dG"
+    DELTA_DELTA_G = "ddG"
+    IC50 = "IC50"
+    EC50 = "EC50"
+    ENRICHMENT = "enrichment"
+    BINARY = "binary"
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether one value alone fixes a pKd."""
+        return self in (Quantity.KD, Quantity.KA, Quantity.DELTA_G)
+
+
+class Relation(StrEnum):
+    """How the true value stands to the number written down."""
+
+    EQUAL = "="
+    LESS = "<"
+    GREATER = ">"
+    ABOUT = "~"
+
+    @property
+    def is_censored(self) -> bool:
+        """Whether the number is a bound and not a value."""
+        return self in (Relation.LESS, Relation.GREATER)
+
+    @property
+    def mirrored(self) -> Relation:
+        """The relation after a decreasing transformation such as -log10."""
+        return _MIRROR[self]
+
+
+_MIRROR: Final = {
+    Relation.EQUAL: Relation.EQUAL,
+    Relation.ABOUT: Relation.ABOUT,
+    Relation.LESS: Relation.GREATER,
+    Relation.GREATER: Relation.LESS,
+}
+
+
+class Dimension(StrEnum):
+    """The kind of scale that a unit belongs to."""
+
+    MOLAR = "concentration"
+    PER_MOLAR = "association constant"
+    MASS_PER_VOLUME = "mass concentration"
+    ENERGY = "energy per mole"
+    LOG10_MOLAR = "log10 of a concentration"
+    NEG_LOG10_MOLAR = "-log10 of a molar concentration"
+    SCORE_HIGH_TIGHT = "score, higher is tighter"
+    SCORE_LOW_TIGHT = "score, lower is tighter"
+    LABEL = "binary label"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit: its canonical name, its dimension and its size in the dimension's base unit.
+
+    The base units are mol/L, L/mol, g/L and J/mol; for log10 scales ``scale`` is the size in
+    mol/L of the concentration whose logarithm is written down.
+    """
+
+    name: str
+    dimension: Dimension
+    scale: float = 1.0
+
+
+def _units() -> dict[str, Unit]:
+    molar = {"M": 1.0, "mM": 1e-3, "uM": 1e-6, "nM": 1e-9, "pM": 1e-12, "fM": 1e-15, "aM": 1e-18}
+    mass = {"g/L": 1.0, "mg/mL": 1.0, "ug/mL": 1e-3, "ng/mL": 1e-6, "pg/mL": 1e-9}
+    table = [Unit(name, Dimension.MOLAR, size) for name, size in molar.items()]
+    table += [Unit(f"log10 {name}", Dimension.LOG10_MOLAR, size) for name, size in molar.items()]
+    table += [Unit(f"1/{name}", Dimension.PER_MOLAR, 1.0 / size) for name, size in molar.items()]
+    table += [Unit(name, Dimension.MASS_PER_VOLUME, size) for name, size in mass.items()]
+    table += [
+        Unit("kcal/mol", Dimension.ENERGY, JOULES_PER_KCAL),
+        Unit("kJ/mol", Dimension.ENERGY, 1e3),
+        Unit("J/mol", Dimension.ENERGY, 1.0),
+        Unit("pKd", Dimension.NEG_LOG10_MOLAR),
+        Unit("score", Dimension.SCORE_HIGH_TIGHT),
+        Unit("score (lower is tighter)", Dimension.SCORE_LOW_TIGHT),
+        Unit("label", Dimension.LABEL),
+    ]
+    return {unit.name: unit for unit in table}
+
+
+UNITS: Final[dict[str, Unit]] = _units()
+"""Every unit by its canonical name."""
+
+_SPELLINGS: Final[dict[str, str]] = {
+    "mol/l": "M", "molar": "M", "mol l-1": "M", "mol*l-1": "M", "mmol/l": "mM", "umol/l": "uM",
+    "nmol/l": "nM", "pmol/l": "pM", "fmol/l": "fM", "nanomolar": "nM", "picomolar": "pM",
+    "micromolar": "uM", "millimolar": "mM", "femtomolar": "fM",
+    "m-1": "1/M", "m^-1": "1/M", "/m": "1/M", "l/mol": "1/M", "nm-1": "1/nM", "nm^-1": "1/nM",
+    "kcal mol-1": "kcal/mol", "kcal*mol-1": "kcal/mol", "kcal/mole": "kcal/mol",
+    "kj mol-1": "kJ/mol", "kj*mol-1": "kJ/mol", "kj/mole": "kJ/mol",
+    "microgram/ml": "ug/mL", "mcg/ml": "ug/mL", "mg/l": "ug/mL", "ug/l": "ng/mL",
+    "ng/l": "pg/mL",
+    "-log10 m": "pKd", "-log10(m)": "pKd", "-log10 kd": "pKd", "-log10(kd)": "pKd",
+    "-log10(kd/m)": "pKd", "-log m": "pKd", "pkd": "pKd", "p kd": "pKd", "neglog10 m": "pKd",
+    "enrichment": "score", "log enrichment": "score", "log10 enrichment": "score",
+    "log2 enrichment": "score", "loss": "score (lower is tighter)", "binary": "label",
+}  # fmt: skip
+
+_LETTER_CASE_MATTERS: Final = {"mm": "mM or M", "m": "M (molar) or m"}
+
+
+def parse_unit(text: str | None) -> Unit:
+    """Find the unit that ``text`` names.
+
+    Molar prefixes are read with their case (``mM`` is 1e-3, ``MM`` is nothing); the Greek and the
+    micro sign both stand for u. Raises :class:`UnitError` for a missing or unknown unit.
+    """
+    if text is None or not text.strip():
+        raise UnitError(
+            f"the unit is missing; name one, for example {_examples()} (a unit is never guessed)"
+        )
+    asked = " ".join(text.strip().replace("μ", "u").replace("µ", "u").split())
+    asked = asked.removeprefix("[").removesuffix("]").strip()
+    if asked in UNITS:
+        return UNITS[asked]
+    log = re.fullmatch(r"log10?\s*[( ]\s*(?:KD\s*[/,]?\s*)?(\w+)\s*\)?", asked)
+    if log and f"log10 {log[1]}" in UNITS:
+        return UNITS[f"log10 {log[1]}"]
+    lowered = asked.lower()
+    if lowered in _SPELLINGS:
+        return UNITS[_SPELLINGS[lowered]]
+    by_case = {name.lower(): unit for name, unit in UNITS.items()}
+    if lowered in by_case and lowered not in _LETTER_CASE_MATTERS:
+        return by_case[lowered]
+    raise UnitError(f"unknown unit {text!r}; known units are, for example, {_examples()}")
+
+
+def _examples() -> str:
+    return "M, mM, uM, nM, pM, fM, log10 nM, pKd, kcal/mol, kJ/mol, ug/mL"
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenValue:
+    """A value as people write it: ``< 0.1 nM``, ``>10``, ``~5e-9``."""
+
+    relation: Relation
+    number: float
+    unit_text: str | None
+
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
+_POWER = re.compile(rf"({_NUMBER})\s*[x*×]\s*10\s*\^?\s*([-+−]?\d+)")
+_WRITTEN = re.compile(rf"\s*(<=|>=|≤|≥|<|>|~|≈|=)?\s*({_NUMBER})\s*(.*?)\s*", re.DOTALL)
+_RELATIONS: Final = {
+    None: Relation.EQUAL, "=": Relation.EQUAL, "<": Relation.LESS, "<=": Relation.LESS,
+    "≤": Relation.LESS, ">": Relation.GREATER, ">=": Relation.GREATER, "≥": Relation.GREATER,
+    "~": Relation.ABOUT, "≈": Relation.ABOUT,
+}  # fmt: skip
+
+
+def parse_value(text: str) -> WrittenValue:
+    """Read a number with an optional relation before it and an optional unit behind it.
+
+    Decimal commas and thousands separators are refused because they cannot be told apart.
+    """
+    cleaned = _POWER.sub(lambda m: f"{m[1]}e{m[2].replace('−', '-')}", text.replace("−", "-"))
+    match = _WRITTEN.fullmatch(cleaned)
+    if match is None:
+        raise UnitError(f"{text!r} is not a number, optionally with <, >, ~ before it")
+    relation, number, rest = match.groups()
+    if rest.startswith(","):
+        raise UnitError(f"{text!r} holds a comma: write a decimal point and no thousands separator")
+    value = float(number)
+    if not math.isfinite(value):
+        raise UnitError(f"{text!r} is not a finite number")
+    return WrittenValue(_RELATIONS[relation], value, rest or None)
+
+
+def energy_per_pkd_j_per_mol(temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN) -> float:
+    """R T ln 10 in J/mol: the free energy of one unit of pKd."""
+    if not 200.0 <= temperature_kelvin <= 400.0:
+        raise UnitError(
+            f"temperature {temperature_kelvin} K is outside 200 to 400 K; give kelvin, not Celsius"
+        )
+    return GAS_CONSTANT_J_PER_MOL_K * temperature_kelvin * math.log(10.0)
+
+
+def pkd_from_kd_molar(kd_molar: float) -> float:
+    """PKd of a dissociation constant in mol/L."""
+    _require_positive(kd_molar, "KD")
+    return -math.log10(kd_molar)
+
+
+def kd_molar_from_pkd(pkd: float) -> float:
+    """Dissociation constant in mol/L of a pKd."""
+    return float(10.0**-pkd)
+
+
+def pkd_from_delta_g(
+    delta_g_kcal_per_mol: float, temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN
+) -> float:
+    """PKd of a binding free energy in kcal/mol (negative binds)."""
+    energy = delta_g_kcal_per_mol * JOULES_PER_KCAL
+    return -energy / energy_per_pkd_j_per_mol(temperature_kelvin)
+
+
+def delta_g_kcal_per_mol_from_pkd(
+    pkd: float, temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN
+) -> float:
+    """Binding free energy in kcal/mol of a pKd."""
+    return -pkd * energy_per_pkd_j_per_mol(temperature_kelvin) / JOULES_PER_KCAL
+
+
+def to_log10_scale(
+    value: float,
+    unit: Unit,
+    *,
+    temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN,
+    molar_mass_g_per_mol: float | None = None,
+) -> float:
+    """-log10(mol/L) of a concentration-like value in any unit (pKd, pIC50, or delta pKd).
+
+    Concentrations and mass concentrations (with a molar mass) give -log10 of mol/L, association
+    constants log10 of L/mol, energies -E / (R T ln 10). Scores and labels raise UnitError.
+    """
+    match unit.dimension:
+        case Dimension.MOLAR:
+            _require_positive(value, f"a value in {unit.name}")
+            return -math.log10(value) - math.log10(unit.scale)
+        case Dimension.PER_MOLAR:
+            _require_positive(value, f"a value in {unit.name}")
+            return math.log10(value) + math.log10(unit.scale)
+        case Dimension.MASS_PER_VOLUME:
+            if molar_mass_g_per_mol is None:
+                raise UnitError(f"{unit.name} needs the molar mass of the molecule in g/mol")
+            _require_positive(value, f"a value in {unit.name}")
+            _require_positive(molar_mass_g_per_mol, "the molar mass")
+            return math.log10(molar_mass_g_per_mol) - math.log10(value) - math.log10(unit.scale)
+        case Dimension.LOG10_MOLAR:
+            return -value - math.log10(unit.scale)
+        case Dimension.NEG_LOG10_MOLAR:
+            return value
+        case Dimension.ENERGY:
+            return -value * unit.scale / energy_per_pkd_j_per_mol(temperature_kelvin)
+        case _:
+            raise UnitError(f"{unit.name!r} is not a physical scale: it only orders one assay")
+
+
+def is_decreasing(unit: Unit) -> bool:
+    """Whether a larger value in this unit means weaker binding."""
+    return unit.dimension in (
+        Dimension.MOLAR,
+        Dimension.MASS_PER_VOLUME,
+        Dimension.LOG10_MOLAR,
+        Dimension.ENERGY,
+        Dimension.SCORE_LOW_TIGHT,
+    )
+
+
+ALLOWED_DIMENSIONS: Final[dict[Quantity, frozenset[Dimension]]] = {
+    Quantity.KD: frozenset(
+        {
+            Dimension.MOLAR,
+            Dimension.MASS_PER_VOLUME,
+            Dimension.LOG10_MOLAR,
+            Dimension.NEG_LOG10_MOLAR,
+        }
+    ),
+    Quantity.KA: frozenset({Dimension.PER_MOLAR}),
+    Quantity.DELTA_G: frozenset({Dimension.ENERGY}),
+    Quantity.DELTA_DELTA_G: frozenset({Dimension.ENERGY}),
+    Quantity.IC50: frozenset(
+        {
+            Dimension.MOLAR,
+            Dimension.MASS_PER_VOLUME,
+            Dimension.LOG10_MOLAR,
+            Dimension.NEG_LOG10_MOLAR,
+            Dimension.SCORE_HIGH_TIGHT,
+            Dimension.SCORE_LOW_TIGHT,
+        }
+    ),
+    Quantity.EC50: frozenset(
+        {
+            Dimension.MOLAR,
+            Dimension.MASS_PER_VOLUME,
+            Dimension.LOG10_MOLAR,
+            Dimension.NEG_LOG10_MOLAR,
+            Dimension.SCORE_HIGH_TIGHT,
+            Dimension.SCORE_LOW_TIGHT,
+        }
+    ),
+    Quantity.ENRICHMENT: frozenset({Dimension.SCORE_HIGH_TIGHT, Dimension.SCORE_LOW_TIGHT}),
+    Quantity.BINARY: frozenset({Dimension.LABEL}),
+}
+"""The dimensions in which each quantity may be written."""
+
+
+def check_unit(quantity: Quantity, unit: Unit) -> None:
+    """Refuse a unit that cannot belong to the quantity (a KD in kcal/mol, say)."""
+    if unit.dimension not in ALLOWED_DIMENSIONS[quantity]:
+        raise UnitError(
+            f"{quantity.value} cannot be given in {unit.name!r} ({unit.dimension.value})"
+        )
+
+
+def _require_positive(value: float, what: str) -> None:
+    if not (math.isfinite(value) and value > 0.0):
+        raise UnitError(f"{what} must be a positive finite number, not {value}")
