@@ -74,11 +74,15 @@ class Problem:
 class TableError(AbagError, ValueError):
     """All faults of a table at once."""
 
-    def __init__(self, path: Path | str, problems: Sequence[Problem], shown: int = 20) -> None:
+    def __init__(
+        self, path: Path | str, problems: Sequence[Problem], mend: str = "", shown: int = 20
+    ) -> None:
         self.path = Path(path)
         self.problems = tuple(problems)
         lines = [f"{self.path}: {len(self.problems)} problem(s)"]
         lines += [f"  {problem}" for problem in self.problems[:shown]]
         if len(self.problems) > shown:
             lines.append(f"  ... and {len(self.problems) - shown} more")
+        if mend:
+            lines.append(mend)
         super().__init__("\n".join(lines))

@@ -1,0 +1,155 @@
+"""``abag data``: build, import, check and merge tables of measurements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from abag.apps.cli.output import emit
+
+if TYPE_CHECKING:
+    from abag.data.build import Build
+
+app = App(name="data", help="Build, import, check and merge tables of measurements.")
+
+
+@app.command
+def sources(*, json: bool = False) -> None:
+    """List the published sources that abag can read, with licence and where to get them."""
+    from abag.data.sources import SOURCES
+
+    listed = [
+        {"name": s.name, "title": s.title, "licence": s.licence, "origin": s.origin}
+        for _, s in sorted(SOURCES.items())
+    ]
+    text = "\n".join(
+        f"{s['name']:<24} {s['licence']:<30} {s['title']}\n{'':<24} from {s['origin']}"
+        for s in listed
+    )
+    emit({"sources": listed}, text, json)
+
+
+@app.command
+def build(
+    *,
+    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
+    out: Path,
+    only: Annotated[list[str], Parameter(negative=())] | None = None,
+    licence: str = "all",
+    json: bool = False,
+) -> None:
+    """Make the canonical table of all or chosen published sources.
+
+    Args:
+        sources: Folder that holds one folder a source (also read from ABAG_DATA_SOURCES).
+        out: The table to write (.parquet); a quarantine and a manifest are written beside it.
+        only: Names of sources to read; repeat the option for several (default: all that are there).
+        licence: `permissive` keeps only rows that may shape shipped weights; `all` keeps every row.
+        json: Print one JSON object.
+    """
+    from abag.data.build import build_table
+
+    names = [name for item in only or () for name in item.split(",")]
+    made = build_table(sources, out, names=names, licence=licence)
+    emit(made.as_json(), _summary_text(made), json)
+
+
+@app.command(name="import")
+def import_(
+    file: Path,
+    *,
+    out: Path,
+    map: Annotated[list[str], Parameter(negative=())] | None = None,  # noqa: A002
+    unit: str | None = None,
+    quantity: str | None = None,
+    quarantine: bool = False,
+    json: bool = False,
+) -> None:
+    """Make a canonical table of your own file: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
+
+    Args:
+        file: Your file, plain or gzip.
+        out: The table to write (.parquet).
+        map: `column=header`, for example `heavy=VH`; repeat for several (default: usual names).
+        unit: Unit of the value column where neither its header nor a unit column says it.
+        quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
+        quarantine: Set rows with problems aside, with their reasons, instead of refusing the file.
+        json: Print one JSON object.
+    """
+    from abag.data.build import import_table
+    from abag.data.formats import read_measurements
+
+    raw = read_measurements(file, mapping=map or [], unit=unit, quantity=quantity)
+    made = import_table(raw, file, out, quarantine=quarantine)
+    emit(made.as_json(), _summary_text(made), json)
+
+
+@app.command
+def check(
+    table: Path,
+    *,
+    others: Path | None = None,
+    column: str | None = None,
+    unit: str | None = None,
+    quantity: str = "KD",
+    json: bool = False,
+) -> None:
+    """Look for faults of a whole table: spikes, wrong sign, log of log, mixed units, copies.
+
+    Args:
+        table: A canonical table (.parquet), or any CSV together with --column and --unit.
+        others: A second canonical table to cross-check against.
+        column: The column of labels of a CSV.
+        unit: The unit that the column is said to be in.
+        quantity: The quantity that the column is said to hold.
+        json: Print one JSON object.
+    """
+    from abag.data.faults import check_file
+
+    faults = check_file(table, others=others, column=column, unit=unit, quantity=quantity)
+    text = "\n".join(f"{f.kind.value}: {f.message}" for f in faults) or "no fault found"
+    emit({"faults": [f.as_json() for f in faults]}, text, json)
+
+
+@app.command
+def merge(table: Path, *, out: Path, across_assays: bool = False, json: bool = False) -> None:
+    """Merge replicates: the median in pKd, with the spread kept.
+
+    Args:
+        table: A canonical table (.parquet).
+        out: The merged table to write (.parquet).
+        across_assays: Merge absolute values (KD, KA, dG) of one pair across assays too.
+        json: Print one JSON object.
+    """
+    from abag.data.build import load_table
+    from abag.data.merging import merge_replicates
+    from abag.files import write_parquet
+
+    merged = merge_replicates(load_table(table), across_assays=across_assays)
+    write_parquet(out, merged.table)
+    emit({"table": str(out), **merged.summary.as_json()}, str(merged.summary), json)
+
+
+def _summary_text(made: Build) -> str:
+    head = (
+        f"{'source':<24} {'rows in':>8} {'kept':>8} {'aside':>8} {'licence':>8} "
+        f"{'censored':>8} {'pKd':>8}  licence"
+    )
+    lines = [head, "-" * len(head)]
+    for s in made.summaries:
+        lines.append(
+            f"{s.source:<24} {s.rows_in:>8} {s.kept:>8} {s.quarantined:>8} "
+            f"{s.left_out_by_licence:>8} {s.censored:>8} {s.with_pkd:>8}  {s.licence}"
+        )
+    total = [
+        sum(getattr(s, name) for s in made.summaries)
+        for name in ("rows_in", "kept", "quarantined", "left_out_by_licence")
+    ]
+    lines.append(
+        f"rows in {total[0]} = kept {total[1]} + quarantined {total[2]}"
+        + (f" + left out by licence {total[3]}" if total[3] else "")
+    )
+    lines.append(f"table {made.table}, quarantine {made.quarantine}, manifest {made.manifest}")
+    return "\n".join(lines)

@@ -1,0 +1,270 @@
+"""From raw rows to the canonical table and its quarantine: rows in = kept + quarantined.
+
+Each row is converted on its own: quantity and unit are read, the value becomes a pKd, a bound or
+a rank score, chains are cleaned. A row with any problem goes to the quarantine with all its
+reasons, its line number and the original row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from abag.data.chains import AntibodyCleaner, clean_pairs
+from abag.data.schema import SCHEMA
+from abag.data.sources.base import RawTable
+from abag.errors import UnitError
+from abag.units import (
+    PKD_MAX,
+    PKD_MIN,
+    STANDARD_TEMPERATURE_KELVIN,
+    Dimension,
+    Quantity,
+    Relation,
+    Unit,
+    check_unit,
+    is_decreasing,
+    parse_unit,
+    parse_value,
+    to_log10_scale,
+)
+
+QUARANTINE_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "source": pl.String(),
+    "source_file": pl.String(),
+    "source_row": pl.Int64(),
+    "reasons": pl.List(pl.String()),
+    "original": pl.String(),
+}
+"""Rows that were set aside: where they stood, why, and the row itself as JSON."""
+
+_CONVERTED: Final[dict[str, pl.DataType]] = {
+    "raw_unit": pl.String(),
+    "canonical_relation": pl.String(),
+    "value_lower": pl.Float64(),
+    "value_upper": pl.Float64(),
+    "value_problem": pl.String(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Canonical:
+    """What became of one raw table."""
+
+    table: pl.DataFrame
+    quarantine: pl.DataFrame
+    rows_in: int
+
+    def __post_init__(self) -> None:
+        kept, aside = self.table.height, self.quarantine.height
+        if kept + aside != self.rows_in:
+            raise AssertionError(f"{self.rows_in} rows in, {kept} kept, {aside} quarantined")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A converted value on the scale where higher is tighter; None means unbounded."""
+
+    unit: str
+    relation: Relation
+    lower: float | None
+    upper: float | None
+
+
+def convert(
+    value: str | None,
+    quantity: str | None,
+    unit: str | None,
+    relation: str | None = None,
+    temperature_kelvin: float | None = None,
+    molar_mass_g_per_mol: float | None = None,
+) -> Bounds:
+    """Read one written value; raise :class:`UnitError` that says what is wrong with it.
+
+    The result is pKd (or pIC50, delta pKd) for physical units and a score otherwise. ``relation``
+    wins over one written in the value unless they contradict each other.
+    """
+    kind = _quantity(quantity)
+    if value is None or not value.strip():
+        raise UnitError("no value")
+    written = parse_value(value)
+    if written.unit_text and unit and parse_unit(written.unit_text) != parse_unit(unit):
+        raise UnitError(f"the value says {written.unit_text!r} but the unit is {unit!r}")
+    known = parse_unit(written.unit_text or unit)
+    check_unit(kind, known)
+    stands = _relation(relation, written.relation)
+    number = _on_tight_scale(written.number, known, kind, temperature_kelvin, molar_mass_g_per_mol)
+    if kind.is_absolute and not PKD_MIN <= number <= PKD_MAX:
+        raise UnitError(
+            f"{value} {known.name} is pKd {number:.2f}, outside {PKD_MIN:g} to {PKD_MAX:g}; "
+            "check the unit"
+        )
+    tight = stands.mirrored if is_decreasing(known) else stands
+    lower = None if tight is Relation.LESS else number
+    upper = None if tight is Relation.GREATER else number
+    return Bounds(known.name, stands, lower, upper)
+
+
+def _quantity(text: str | None) -> Quantity:
+    try:
+        return Quantity(text or "")
+    except ValueError:
+        names = ", ".join(q.value for q in Quantity)
+        raise UnitError(f"unknown quantity {text!r}; known are {names}") from None
+
+
+def _relation(given: str | None, written: Relation) -> Relation:
+    if given is None or not given.strip():
+        return written
+    try:
+        relation = Relation(given.strip())
+    except ValueError:
+        raise UnitError(f"unknown relation {given!r}; known are = < > ~") from None
+    if written is not Relation.EQUAL and relation is not written:
+        raise UnitError(f"the value says {written.value!r} but the relation is {given!r}")
+    return relation
+
+
+def _on_tight_scale(
+    number: float, unit: Unit, kind: Quantity, temperature: float | None, mass: float | None
+) -> float:
+    """The number on a scale where higher is tighter."""
+    match unit.dimension:
+        case Dimension.SCORE_HIGH_TIGHT:
+            return number
+        case Dimension.SCORE_LOW_TIGHT:
+            return -number
+        case Dimension.LABEL:
+            if number not in (0.0, 1.0):
+                raise UnitError(f"a binary label is 0 or 1, not {number:g}")
+            return number
+        case Dimension.MASS_PER_VOLUME if mass is None and not kind.is_absolute:
+            # Without a molar mass the order inside an assay of like molecules still stands.
+            if number <= 0:
+                raise UnitError(f"a value in {unit.name} must be positive, not {number:g}")
+            return -math.log10(number)
+        case _:
+            return to_log10_scale(
+                number,
+                unit,
+                temperature_kelvin=STANDARD_TEMPERATURE_KELVIN
+                if temperature is None
+                else temperature,
+                molar_mass_g_per_mol=mass,
+            )
+
+
+def canonicalise(
+    raw: RawTable,
+    source: str,
+    licence: str,
+    cleaner: AntibodyCleaner | None = None,
+) -> Canonical:
+    """Convert and clean every row of a raw table; rows with a problem are set aside."""
+    frame = raw.frame.with_row_index("_row")
+    values = _converted_values(frame)
+    cleaned = clean_pairs(frame.select("_row", "heavy", "light", "scfv", "antigen"), cleaner)
+    rows = (
+        frame.drop("heavy", "light", "scfv", "antigen")
+        .hstack(cleaned.drop("_row"))
+        .hstack(values)
+        .with_columns(reasons=pl.concat_list("value_problem", "chain_problem").list.drop_nulls())
+    )
+    bad = rows.filter(pl.col("reasons").list.len() > 0)
+    good = rows.filter(pl.col("reasons").list.len() == 0)
+    return Canonical(
+        table=_canonical_rows(good, raw.file, source, licence),
+        quarantine=_quarantined_rows(bad, raw, source),
+        rows_in=raw.frame.height,
+    )
+
+
+def _converted_values(frame: pl.DataFrame) -> pl.DataFrame:
+    """Convert each distinct (value, quantity, unit, relation, temperature, mass) once."""
+    keys = ["value", "quantity", "unit", "relation", "temperature_kelvin", "molar_mass_g_per_mol"]
+    distinct = frame.select(keys).unique(maintain_order=True)
+    rows: list[tuple[str | None, str | None, float | None, float | None, str | None]] = []
+    for key in distinct.iter_rows():
+        try:
+            found = convert(*key)
+        except UnitError as error:
+            rows.append((None, None, None, None, str(error)))
+        else:
+            rows.append((found.unit, found.relation.value, found.lower, found.upper, None))
+    lookup = distinct.hstack(pl.DataFrame(rows, schema=_CONVERTED, orient="row"))
+    return frame.join(lookup, on=keys, how="left", nulls_equal=True, maintain_order="left").select(
+        list(_CONVERTED)
+    )
+
+
+def _canonical_rows(good: pl.DataFrame, file: str, source: str, licence: str) -> pl.DataFrame:
+    absolute = pl.col("quantity").is_in([q.value for q in Quantity if q.is_absolute])
+    exact = pl.col("value_lower") == pl.col("value_upper")
+    lower, upper = pl.col("value_lower"), pl.col("value_upper")
+    name = pl.format("{}:{}:{}", pl.lit(source), pl.lit(file), pl.col("source_row"))
+    return good.with_columns(
+        record_id=name,
+        source=pl.lit(source),
+        source_file=pl.lit(file),
+        raw_value=pl.col("value").str.strip_chars(),
+        relation=pl.col("canonical_relation"),
+        pkd=pl.when(absolute & exact).then(lower),
+        pkd_lower=pl.when(absolute).then(lower),
+        pkd_upper=pl.when(absolute).then(upper),
+        rank_score=pl.when(exact).then(lower),
+        rank_lower=lower,
+        rank_upper=upper,
+        replicates=pl.lit(1, pl.Int64),
+        spread=pl.lit(None, pl.Float64),
+        assay=pl.col("assay").fill_null(source),
+        licence=pl.col("licence").fill_null(licence),
+        flags=pl.concat_list(
+            pl.col("flags").fill_null(pl.lit([], dtype=pl.List(pl.String))), "chain_flags"
+        ).list.unique(maintain_order=True),
+    ).select([pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()])
+
+
+def _quarantined_rows(bad: pl.DataFrame, raw: RawTable, source: str) -> pl.DataFrame:
+    original = raw.original[bad["_row"].to_list()] if bad.height else raw.original.head(0)
+    if original.width == 0:
+        text = pl.Series("original", [], pl.String)
+    else:
+        text = original.select(pl.struct(pl.all()).struct.json_encode().alias("original"))[
+            "original"
+        ]
+    return (
+        bad.select(
+            pl.lit(source).alias("source"),
+            pl.lit(raw.file).alias("source_file"),
+            "source_row",
+            "reasons",
+        )
+        .with_columns(text.alias("original"))
+        .select([pl.col(name).cast(dtype) for name, dtype in QUARANTINE_SCHEMA.items()])
+    )
+
+
+def concatenate(parts: Iterable[Canonical]) -> Canonical:
+    """All parts as one, in their order."""
+    kept = list(parts)
+    return Canonical(
+        table=pl.concat([part.table for part in kept]) if kept else pl.DataFrame(schema=SCHEMA),
+        quarantine=pl.concat([part.quarantine for part in kept])
+        if kept
+        else pl.DataFrame(schema=QUARANTINE_SCHEMA),
+        rows_in=sum(part.rows_in for part in kept),
+    )
+
+
+__all__ = [
+    "QUARANTINE_SCHEMA",
+    "Bounds",
+    "Canonical",
+    "canonicalise",
+    "concatenate",
+    "convert",
+]

@@ -1,0 +1,317 @@
+"""Chains as people write them, made into chains as models need them.
+
+What can be mended is mended and flagged: white space, lower case, gaps, a closing stop, leader
+peptides, tags, constant domains (all trimmed to the variable domain), heavy and light swapped,
+two domains in one chain (scFv). What cannot is refused with a reason. Work is done once for each
+distinct chain.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from abag.data.numbering import NumberedDomain, number_chains
+from abag.sequences import (
+    MAX_ANTIBODY_RESIDUES,
+    MAX_ANTIGEN_RESIDUES,
+    RARE_RESIDUES,
+    UNKNOWN_RESIDUE,
+    foreign_letters,
+    looks_like_nucleotides,
+)
+
+MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90
+"""A variable domain has about 105 to 130 residues; below 90 a strand or a CDR is missing."""
+
+MAX_UNKNOWN_SHARE: Final = 0.10
+"""Chains with more unknown residues than this are refused."""
+
+NumberChains = Callable[[Iterable[str]], Mapping[str, tuple[NumberedDomain, ...]]]
+
+_GAPS: Final = re.compile(r"[\s\-.]+")
+_TAG: Final = re.compile(r"^(M?(?:[GS]{0,3})H{6,}[GS]{0,3})|([GSLE]{0,4}H{6,}[GSA]{0,3})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One chain after spelling is mended: letters, flags, and a reason if it must be refused."""
+
+    sequence: str
+    flags: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AntibodyChains:
+    """An antibody as the canonical table wants it."""
+
+    heavy: str | None
+    light: str | None
+    flags: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def spell(text: str | None, what: str, longest: int) -> Chain:
+    """Mend the spelling of a chain, or say why it cannot be read as one."""
+    if text is None or not text.strip():
+        return Chain("", problem=f"{what} is empty")
+    flags: list[str] = []
+    sequence = text.strip()
+    if sequence != sequence.upper():
+        sequence = sequence.upper()
+        flags.append("lower_case_mended")
+    without_gaps = _GAPS.sub("", sequence)
+    if without_gaps != sequence:
+        sequence = without_gaps
+        flags.append("gaps_removed")
+    if sequence.endswith("*"):
+        sequence = sequence.rstrip("*")
+        flags.append("stop_codon_trimmed")
+    if "*" in sequence:
+        place = sequence.index("*") + 1
+        return Chain(sequence, problem=f"{what} has a stop codon at residue {place}")
+    if foreign := foreign_letters(sequence):
+        place, letter = foreign[0]
+        return Chain(
+            sequence, problem=f"{what} has {letter!r} at residue {place}, which is no amino acid"
+        )
+    if looks_like_nucleotides(sequence):
+        return Chain(sequence, problem=f"{what} looks like nucleotides; translate it first")
+    if any(letter in RARE_RESIDUES for letter in sequence):
+        sequence = sequence.translate(str.maketrans(dict.fromkeys(RARE_RESIDUES, UNKNOWN_RESIDUE)))
+        flags.append("rare_residues_read_as_x")
+    unknown = sequence.count(UNKNOWN_RESIDUE)
+    if unknown:
+        flags.append("unknown_residues")
+        if unknown > MAX_UNKNOWN_SHARE * len(sequence):
+            return Chain(
+                sequence, problem=f"{what} has {unknown} unknown residues of {len(sequence)}"
+            )
+    if len(sequence) > longest:
+        return Chain(
+            sequence,
+            problem=f"{what} has {len(sequence)} residues, more than {longest}; "
+            "give the domain that is bound",
+        )
+    return Chain(sequence, tuple(flags))
+
+
+def clean_antigen(text: str | None) -> Chain:
+    """An antigen chain: spelling mended and a terminal poly-histidine tag taken off."""
+    chain = spell(text, "antigen", MAX_ANTIGEN_RESIDUES)
+    if chain.problem:
+        return chain
+    bare = _TAG.sub("", chain.sequence)
+    if bare != chain.sequence and len(bare) >= 30:
+        return Chain(bare, (*chain.flags, "tag_trimmed"))
+    return chain
+
+
+@dataclass
+class AntibodyCleaner:
+    """Cleans antibodies; numbers each distinct chain once, variants of one parent by proxy.
+
+    With ``by_proxy`` a chain of at most 135 residues takes chain kind and domain ends from an
+    already numbered chain of the same length that begins and ends alike: in a mutant library of
+    60,000 rows a few dozen chains are numbered. IMGT positions are never taken by proxy.
+    """
+
+    number: NumberChains = number_chains
+    by_proxy: bool = True
+    _domains: dict[str, tuple[NumberedDomain, ...]] = field(default_factory=dict)
+    _proxies: dict[tuple[int, str, str], tuple[tuple[str, int, int], ...]] = field(
+        default_factory=dict
+    )
+
+    def clean(
+        self, antibodies: Sequence[tuple[str | None, str | None, str | None]]
+    ) -> dict[tuple[str | None, str | None, str | None], AntibodyChains]:
+        """Clean distinct (heavy, light, scfv) triples of texts."""
+        spelled = {
+            text: spell(text, "antibody chain", MAX_ANTIBODY_RESIDUES)
+            for triple in antibodies
+            for text in triple
+            if text is not None and text.strip()
+        }
+        self._number_new(chain.sequence for chain in spelled.values() if not chain.problem)
+        return {
+            triple: self._one(*(spelled.get(text) if text else None for text in triple))
+            for triple in antibodies
+        }
+
+    def _number_new(self, sequences: Iterable[str]) -> None:
+        asked: dict[tuple[int, str, str] | str, str] = {}
+        for sequence in sequences:
+            key = self._proxy_key(sequence)
+            if key is None or key not in self._proxies:
+                asked.setdefault(key or sequence, sequence)
+        found = self.number(list(asked.values()))
+        for key, sequence in asked.items():
+            parts = tuple((d.kind.value, d.start, d.end) for d in found[sequence])
+            if isinstance(key, str):
+                key = (len(key), key, "")
+            self._proxies[key] = parts
+
+    def _proxy_key(self, sequence: str) -> tuple[int, str, str] | None:
+        if self.by_proxy and len(sequence) <= 135:
+            return (len(sequence), sequence[:20], sequence[-10:])
+        return None
+
+    def _parts(self, sequence: str) -> tuple[tuple[str, int, int], ...]:
+        return self._proxies[self._proxy_key(sequence) or (len(sequence), sequence, "")]
+
+    def _one(self, heavy: Chain | None, light: Chain | None, scfv: Chain | None) -> AntibodyChains:
+        chains = [chain for chain in (scfv, heavy, light) if chain is not None]
+        if not chains:
+            return AntibodyChains(None, None, problem="no antibody chain")
+        for chain in chains:
+            if chain.problem:
+                return AntibodyChains(None, None, problem=chain.problem)
+        flags = dict.fromkeys(flag for chain in chains for flag in chain.flags)
+        if scfv is not None:
+            return self._single_chain(scfv, flags)
+        if heavy is not None and light is None and len(self._parts(heavy.sequence)) > 1:
+            return self._single_chain(heavy, flags)
+        return self._two_chains(heavy, light, flags)
+
+    def _single_chain(self, chain: Chain, flags: dict[str, None]) -> AntibodyChains:
+        parts = self._parts(chain.sequence)
+        heavies = [part for part in parts if part[0] in ("heavy", "vhh")]
+        lights = [part for part in parts if part[0] in ("kappa", "lambda")]
+        if not heavies:
+            return AntibodyChains(None, None, problem="no heavy variable domain in the chain")
+        if len(heavies) > 1 or len(lights) > 1:
+            return AntibodyChains(
+                None,
+                None,
+                problem=f"{len(heavies)} heavy and {len(lights)} light variable domains in one "
+                "chain; give one antibody a row",
+            )
+        flags["single_chain_parted"] = None
+        heavy = _cut(chain.sequence, heavies[0])
+        light = _cut(chain.sequence, lights[0]) if lights else None
+        return _checked(heavy, light, flags)
+
+    def _two_chains(
+        self, heavy: Chain | None, light: Chain | None, flags: dict[str, None]
+    ) -> AntibodyChains:
+        found: dict[str, str] = {}
+        for role, chain in (("heavy", heavy), ("light", light)):
+            if chain is None:
+                continue
+            parts = self._parts(chain.sequence)
+            if not parts:
+                return AntibodyChains(
+                    None, None, problem=f"no antibody variable domain in the {role} chain"
+                )
+            part = _part_for(role, parts)
+            kind = "heavy" if part[0] in ("heavy", "vhh") else "light"
+            if kind in found:
+                return AntibodyChains(None, None, problem=f"both chains are {kind} chains")
+            if kind != role:
+                flags["chains_swapped"] = None
+            found[kind] = _cut(chain.sequence, part)
+            _note_trims(chain.sequence, part, flags)
+        if "heavy" not in found:
+            return AntibodyChains(None, None, problem="no heavy chain, only a light chain")
+        return _checked(found["heavy"], found.get("light"), flags)
+
+
+def _part_for(role: str, parts: tuple[tuple[str, int, int], ...]) -> tuple[str, int, int]:
+    """The domain that fits the column the chain stood in, else the first."""
+    wanted = ("heavy", "vhh") if role == "heavy" else ("kappa", "lambda")
+    return next((part for part in parts if part[0] in wanted), parts[0])
+
+
+def _cut(sequence: str, part: tuple[str, int, int]) -> str:
+    return sequence[part[1] : part[2]]
+
+
+def _note_trims(sequence: str, part: tuple[str, int, int], flags: dict[str, None]) -> None:
+    _, start, end = part
+    if start > 0:
+        flags["leader_trimmed"] = None
+    tail = len(sequence) - end
+    if tail >= 60:
+        flags["constant_domain_trimmed"] = None
+    elif tail > 0:
+        flags["tail_trimmed"] = None
+
+
+def _checked(heavy: str, light: str | None, flags: dict[str, None]) -> AntibodyChains:
+    for role, sequence in (("heavy", heavy), ("light", light)):
+        if sequence is not None and len(sequence) < MIN_VARIABLE_DOMAIN_RESIDUES:
+            return AntibodyChains(
+                None,
+                None,
+                problem=f"the {role} variable domain has {len(sequence)} residues; a whole one "
+                f"has {MIN_VARIABLE_DOMAIN_RESIDUES} or more",
+            )
+    return AntibodyChains(heavy, light, tuple(flags))
+
+
+def clean_pairs(frame: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.DataFrame:
+    """Clean a frame with columns ``heavy``, ``light``, ``scfv`` (text) and ``antigen`` (list).
+
+    Returns the frame, in its order, with ``heavy``, ``light`` and ``antigen`` cleaned, ``scfv``
+    dropped, and the columns ``chain_flags`` (list of text) and ``chain_problem`` (text, null where
+    all is well).
+    """
+    antibodies = _antibody_lookup(frame, cleaner or AntibodyCleaner())
+    antigen_text = pl.col("antigen").list.drop_nulls().list.join("|").fill_null("")
+    keyed = frame.with_columns(antigen_text=antigen_text)
+    antigens = _antigen_lookup(keyed["antigen_text"])
+    joined = keyed.join(
+        antibodies,
+        on=["heavy", "light", "scfv"],
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    ).join(antigens, on="antigen_text", how="left", maintain_order="left")
+    flags = pl.concat_list("antibody_flags", "antigen_flags")
+    return joined.with_columns(
+        heavy=pl.col("clean_heavy"),
+        light=pl.col("clean_light"),
+        antigen=pl.col("clean_antigen"),
+        chain_flags=flags.list.unique(maintain_order=True),
+        chain_problem=pl.coalesce("antibody_problem", "antigen_problem"),
+    ).select([name for name in frame.columns if name != "scfv"], "chain_flags", "chain_problem")
+
+
+def _antibody_lookup(frame: pl.DataFrame, cleaner: AntibodyCleaner) -> pl.DataFrame:
+    distinct = frame.select("heavy", "light", "scfv").unique(maintain_order=True)
+    triples = list(distinct.iter_rows())
+    cleaned = cleaner.clean(triples)
+    results = [cleaned[triple] for triple in triples]
+    return distinct.with_columns(
+        pl.Series("clean_heavy", [r.heavy for r in results], pl.String),
+        pl.Series("clean_light", [r.light for r in results], pl.String),
+        pl.Series("antibody_flags", [list(r.flags) for r in results], pl.List(pl.String)),
+        pl.Series("antibody_problem", [r.problem for r in results], pl.String),
+    )
+
+
+def _antigen_lookup(texts: pl.Series) -> pl.DataFrame:
+    """Clean each distinct antigen (its chains joined by ``|``); no chain at all is a flag."""
+    rows: list[tuple[str, list[str], list[str], str | None]] = []
+    for text in texts.unique(maintain_order=True):
+        chains = [clean_antigen(part) for part in text.split("|") if part.strip()]
+        flags = list(dict.fromkeys(flag for chain in chains for flag in chain.flags))
+        problem = next((chain.problem for chain in chains if chain.problem), None)
+        sequences = [chain.sequence for chain in chains]
+        rows.append((text, sequences, flags if chains else ["antigen_unknown"], problem))
+    return pl.DataFrame(
+        rows,
+        schema={
+            "antigen_text": pl.String,
+            "clean_antigen": pl.List(pl.String),
+            "antigen_flags": pl.List(pl.String),
+            "antigen_problem": pl.String,
+        },
+        orient="row",
+    )

@@ -1,0 +1,23 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "abag", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("abag")
+
+
+@pytest.fixture(scope="session")
+def sources_dir() -> Path:
+    """The folder of published tables; tests that ask for it need the mark ``sources``."""
+    name = os.environ.get("ABAG_DATA_SOURCES", "")
+    if not name or not Path(name).is_dir():
+        pytest.skip("the published tables are not here: set ABAG_DATA_SOURCES to their folder")
+    return Path(name)
