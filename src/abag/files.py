@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import tempfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,7 +122,7 @@ def read_bytes(path: Path) -> bytes:
         return content
     try:
         return gzip.decompress(content)
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
+    except (EOFError, zlib.error, OSError) as error:
         raise FileFormatError(
             f"{path} is a damaged or truncated gzip file ({error}); copy it again"
         ) from None
