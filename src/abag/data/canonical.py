@@ -172,7 +172,9 @@ def canonicalise(
         frame.drop("heavy", "light", "scfv", "antigen")
         .hstack(cleaned.drop("_row"))
         .hstack(values)
-        .with_columns(reasons=pl.concat_list("value_problem", "chain_problem").list.drop_nulls())
+        .with_columns(
+            reasons=pl.concat_list("problem", "value_problem", "chain_problem").list.drop_nulls()
+        )
     )
     bad = rows.filter(pl.col("reasons").list.len() > 0)
     good = rows.filter(pl.col("reasons").list.len() == 0)

@@ -16,7 +16,7 @@ from typing import Final
 import polars as pl
 
 from abag.errors import FileFormatError
-from abag.files import read_bytes
+from abag.files import read_bytes, require_file
 
 RAW_SCHEMA: Final[dict[str, pl.DataType]] = {
     "source_row": pl.Int64(),
@@ -39,6 +39,7 @@ RAW_SCHEMA: Final[dict[str, pl.DataType]] = {
     "reference": pl.String(),
     "licence": pl.String(),
     "flags": pl.List(pl.String()),
+    "problem": pl.String(),
 }
 """Columns of a raw table.
 
@@ -46,7 +47,8 @@ RAW_SCHEMA: Final[dict[str, pl.DataType]] = {
 parted by numbering; rows fill either it or ``heavy``. ``value`` is the text of the file; a
 relation may stand in it (``>10``) or in ``relation``. ``quantity`` and ``unit`` are texts of
 :mod:`abag.units`. ``heavy`` and ``light`` may be swapped in the source: the canonical step
-finds out.
+finds out. ``problem`` is a fault that only the adapter can know, such as chains that do not carry
+the stated mutation: a row with one is quarantined under that reason.
 """
 
 
@@ -125,6 +127,35 @@ def listed(*names: str) -> pl.Expr:
     """Expression: the named text columns as one list, without nulls and empty texts."""
     return pl.concat_list([pl.col(name).cast(pl.String) for name in names]).list.filter(
         pl.element().is_not_null() & (pl.element() != "")
+    )
+
+
+def flagged(**conditions: pl.Expr) -> pl.Expr:
+    """Expression: the list of those names whose condition holds."""
+    items = [pl.when(condition).then(pl.lit(name)) for name, condition in conditions.items()]
+    return pl.concat_list(items).list.drop_nulls()
+
+
+def read_sheet(path: Path, sheet: str, *, header_row: int | None = 1) -> pl.DataFrame:
+    """One sheet of an Excel workbook, every column as text, with ``source_row`` in front.
+
+    ``header_row`` is the line of the header (from 1); without one (None) the columns are named
+    ``column_1`` and so on. Needs fastexcel (calamine).
+    """
+    import fastexcel
+
+    require_file(path)
+    try:
+        loaded = fastexcel.read_excel(path).load_sheet(
+            sheet, header_row=None if header_row is None else header_row - 1, dtypes="string"
+        )
+    except fastexcel.FastExcelError as error:
+        raise FileFormatError(f"{path}, sheet {sheet!r}, cannot be read: {error}") from None
+    frame = pl.DataFrame(loaded.to_polars())
+    if header_row is None:
+        frame.columns = [f"column_{i}" for i in range(1, frame.width + 1)]
+    return frame.with_row_index("source_row", offset=(header_row or 0) + 1).with_columns(
+        pl.col("source_row").cast(pl.Int64)
     )
 
 
