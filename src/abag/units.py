@@ -7,7 +7,7 @@ The working quantity is pKd = -log10(KD / 1 mol/L); higher is tighter. Relations
 * ddG = dG(mutant) - dG(wild type), so delta pKd = -ddG / (R T ln 10).
 
 R = 8.314462618 J/(mol K) (CODATA 2018, exact); 1 kcal = 4184 J (thermochemical). At 298.15 K
-R T ln 10 = 1.3643 kcal/mol.
+R T ln 10 = 1.36425 kcal/mol.
 
 A unit that is missing or not in the table below is refused with :class:`UnitError`; nothing is
 guessed. This module knows no tables and imports nothing heavy.

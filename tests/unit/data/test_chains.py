@@ -1,0 +1,152 @@
+"""What is mended in a chain, what is refused, and that nothing is mended silently."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from abag.data.chains import AntibodyCleaner, clean_antigen, clean_pairs
+
+HEAVY = (
+    "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAED"
+    "TAVYYCSRWGGDGFYAMDYWGQGTLVTVSS"
+)
+LIGHT = (
+    "DIQMTQSPSSLSASVGDRVTITCRASQDVNTAVAWYQQKPGKAPKLLIYSASFLYSGVPSRFSGSRSGTDFTLTISSLQPEDFATYYCQQ"
+    "HYTTPPTFGQGTKVEIK"
+)
+CH1 = (
+    "ASTKGPSVFPLAPSSKSTSGGTAALGCLVKDYFPEPVTVSWNSGALTSGVHTFPAVLQSSGLYSLSSVVTVPSSSLGTQTYICNVNHKPS"
+    "NTKVDKKVEPKSCDKTHT"
+)
+CKAPPA = (
+    "RTVAAPSVFIFPPSDEQLKSGTASVVCLLNNFYPREAKVQWKVDNALQSGNSQESVTEQDSKDSTYSLSSTLTLSKADYEKHKVYACEVT"
+    "HQGLSSPVTKSFNRGEC"
+)
+LEADER = "MEFGLSWLFLVAILKGVQC"
+VHH = (  # caplacizumab building block (public)
+    "EVQLVESGGGLVQPGGSLRLSCAASGRTFSYNPMGWFRQAPGKGRELVAAISRTGGSTYYPDSVEGRFTISRDNAKRMVYLQMNSLRAED"
+    "TAVYYCAAAGVRAEDGRVRTLPSEYTFWGQGTQVTVSS"
+)
+LYSOZYME = (
+    "KVFGRCELAAAMKRHGLDNYRGYSLGNWVCAAKFESNFNTQATNRNTDGSTDYGILQINSRWWCNDGRTPGSRNLCNIPCSALLSSDITA"
+    "SVNCAKKIVSDGNGMNAWVAWRNRCKGTDVQAWIRGCRL"
+)
+LINKER = "GGGGSGGGGSGGGGS"
+
+
+def clean(heavy: str | None = None, light: str | None = None, scfv: str | None = None):
+    triple = (heavy, light, scfv)
+    return AntibodyCleaner().clean([triple])[triple]
+
+
+def test_a_clean_pair_is_left_alone():
+    got = clean(HEAVY, LIGHT)
+    assert (got.heavy, got.light, got.flags, got.problem) == (HEAVY, LIGHT, (), None)
+
+
+def test_swapped_chains_are_put_right_and_flagged():
+    got = clean(LIGHT, HEAVY)
+    assert (got.heavy, got.light) == (HEAVY, LIGHT)
+    assert "chains_swapped" in got.flags
+
+
+def test_constant_domains_of_a_fab_are_trimmed_and_flagged():
+    got = clean(HEAVY + CH1, LIGHT + CKAPPA)
+    assert (got.heavy, got.light) == (HEAVY, LIGHT)
+    assert "constant_domain_trimmed" in got.flags
+
+
+def test_a_leader_peptide_and_a_tag_are_trimmed_and_flagged():
+    got = clean(LEADER + HEAVY + "GSHHHHHH", LIGHT)
+    assert (got.heavy, got.light) == (HEAVY, LIGHT)
+    assert {"leader_trimmed", "tail_trimmed"} <= set(got.flags)
+
+
+@pytest.mark.parametrize("linker", [LINKER, "GSTSGSGKPGSSEGSTKG", ""])
+def test_an_scfv_is_parted_in_both_orders(linker: str):
+    for chain in (HEAVY + linker + LIGHT, LIGHT + linker + HEAVY):
+        for got in (clean(scfv=chain), clean(heavy=chain)):
+            assert got.problem is None
+            assert got.heavy is not None
+            assert got.light is not None
+            assert HEAVY.startswith(got.heavy[:100])
+            assert LIGHT.startswith(got.light[:95])
+            assert "single_chain_parted" in got.flags
+
+
+def test_a_nanobody_needs_no_light_chain():
+    got = clean(VHH)
+    assert (got.heavy, got.light, got.problem) == (VHH, None, None)
+
+
+def test_spelling_is_mended_and_flagged():
+    got = clean(HEAVY.lower() + "*", LIGHT[:40] + "--" + LIGHT[40:] + "\n")
+    assert (got.heavy, got.light) == (HEAVY, LIGHT)
+    assert {"lower_case_mended", "gaps_removed", "stop_codon_trimmed"} <= set(got.flags)
+
+
+@pytest.mark.parametrize(
+    ("heavy", "light", "reason"),
+    [
+        (HEAVY[:60] + "*" + HEAVY[60:], LIGHT, "stop codon at residue 61"),
+        (HEAVY.replace("W", "1"), LIGHT, "no amino acid"),
+        ("GAGGTGCAGCTGGTGGAGTCTGGGGGAGGCTTGGTCCAG", LIGHT, "nucleotides"),
+        (HEAVY[:50] + "X" * 30 + HEAVY[80:], LIGHT, "unknown residues"),
+        (LYSOZYME, LIGHT, "no antibody variable domain in the heavy chain"),
+        (HEAVY, HEAVY, "both chains are heavy chains"),
+        (LIGHT, None, "only a light chain"),
+        (None, None, "no antibody chain"),
+        (HEAVY * 20, None, "more than 1500"),
+        (HEAVY + LINKER + HEAVY, None, "2 heavy"),
+    ],
+)
+def test_what_cannot_be_mended_is_refused(heavy: str | None, light: str | None, reason: str):
+    got = clean(heavy, light)
+    assert got.problem is not None
+    assert reason in got.problem
+
+
+def test_a_variable_domain_that_lacks_a_third_is_refused():
+    got = clean(HEAVY[35:], LIGHT)
+    assert got.problem is not None
+
+
+def test_an_antigen_loses_its_terminal_tag_only():
+    tagged = clean_antigen(LYSOZYME + "HHHHHH")
+    assert (tagged.sequence, tagged.flags) == (LYSOZYME, ("tag_trimmed",))
+    peptide = clean_antigen("SLRHHHHHHA")
+    assert peptide.sequence == "SLRHHHHHHA"
+
+
+def test_an_antigen_longer_than_any_domain_is_refused():
+    problem = clean_antigen("ACDEFGHIKL" * 1000).problem
+    assert problem is not None
+    assert "10000 residues" in problem
+
+
+def test_variants_of_one_parent_are_numbered_by_proxy_with_the_same_result():
+    variants = [HEAVY[:98] + a + HEAVY[99:] for a in "ACDEFGHIKLMNPQRSTVWY"]
+    triples = [(variant, LIGHT, None) for variant in variants]
+    fast = AntibodyCleaner().clean(triples)
+    slow = AntibodyCleaner(by_proxy=False).clean(triples)
+    assert fast == slow
+
+
+def test_a_frame_keeps_its_order_and_says_when_the_antigen_is_unknown():
+    frame = pl.DataFrame(
+        {
+            "row": [1, 2, 3],
+            "heavy": [VHH, HEAVY, LYSOZYME],
+            "light": [None, LIGHT, None],
+            "scfv": [None, None, None],
+            "antigen": [[LYSOZYME, ""], [], None],
+        },
+        schema_overrides={"scfv": pl.String, "antigen": pl.List(pl.String)},
+    )
+    got = clean_pairs(frame)
+    assert got["row"].to_list() == [1, 2, 3]
+    assert got["antigen"].to_list() == [[LYSOZYME], [], []]
+    assert got["chain_flags"].to_list() == [[], ["antigen_unknown"], ["antigen_unknown"]]
+    assert got["chain_problem"].to_list()[:2] == [None, None]
+    assert "no antibody variable domain" in got["chain_problem"][2]

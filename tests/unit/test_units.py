@@ -1,0 +1,128 @@
+"""Conversions against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from abag.errors import UnitError
+from abag.units import (
+    Quantity,
+    Relation,
+    check_unit,
+    delta_g_kcal_per_mol_from_pkd,
+    energy_per_pkd_j_per_mol,
+    kd_molar_from_pkd,
+    parse_unit,
+    parse_value,
+    pkd_from_delta_g,
+    pkd_from_kd_molar,
+    to_log10_scale,
+)
+
+
+def test_one_nanomolar_is_pkd_nine():
+    assert pkd_from_kd_molar(1e-9) == pytest.approx(9.0, abs=1e-12)
+    assert kd_molar_from_pkd(9.0) == pytest.approx(1e-9, rel=1e-12)
+
+
+def test_one_pkd_costs_1_36425_kcal_per_mol_at_298_kelvin():
+    assert energy_per_pkd_j_per_mol() / 4184 == pytest.approx(1.36425, abs=5e-6)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit"),
+    [
+        (2.5e-9, "M"),
+        (2.5e-6, "mM"),
+        (2.5e-3, "µM"),
+        (2.5e-3, "μM"),
+        (2.5, "nM"),
+        (2.5e3, "pM"),
+        (2.5e6, "fM"),
+        (math.log10(2.5), "log10 nM"),
+        (math.log10(2.5e-9), "log10 M"),
+        (-math.log10(2.5e-9), "pKd"),
+        (4e8, "1/M"),
+        (8.314462618 * 298.15 * math.log(2.5e-9) / 4184, "kcal/mol"),
+        (8.314462618 * 298.15 * math.log(2.5e-9) / 1000, "kJ/mol"),
+        (0.375, "ug/mL"),
+        (375.0, "ng/mL"),
+    ],
+)
+def test_every_encoding_of_2_5_nanomolar_gives_one_pkd(value: float, unit: str):
+    got = to_log10_scale(value, parse_unit(unit), molar_mass_g_per_mol=150_000)
+    assert got == pytest.approx(8.602059991327963, abs=1e-9)
+
+
+def test_delta_g_of_minus_12_28_kcal_is_pkd_nine():
+    assert pkd_from_delta_g(-12.2787) == pytest.approx(9.0, abs=1e-3)
+    assert delta_g_kcal_per_mol_from_pkd(9.0) == pytest.approx(-12.2787, abs=1e-3)
+
+
+def test_a_warmer_measurement_of_the_same_energy_means_weaker_binding():
+    assert pkd_from_delta_g(-12.0, 310.15) < pkd_from_delta_g(-12.0, 298.15)
+
+
+@pytest.mark.parametrize("text", [None, "", "  ", "nMM", "nmol", "Kd", "uMolar?", "m", "mm"])
+def test_a_missing_or_unknown_unit_is_refused_and_never_guessed(text: str | None):
+    with pytest.raises(UnitError, match="unit"):
+        parse_unit(text)
+
+
+def test_milli_and_mega_are_not_confused():
+    assert parse_unit("mM").scale == 1e-3
+    with pytest.raises(UnitError):
+        parse_unit("MM")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("[nM]", "nM"), ("nmol/L", "nM"), ("log10(nM)", "log10 nM"), ("log10(KD/M)", "log10 M"),
+     ("-log10(KD)", "pKd"), ("pkd", "pKd"), ("kcal mol-1", "kcal/mol"), ("M^-1", "1/M"),
+     ("mg/L", "ug/mL"), ("NM", "nM"), ("KCAL/MOL", "kcal/mol")],
+)  # fmt: skip
+def test_usual_spellings_are_read(text: str, name: str):
+    assert parse_unit(text).name == name
+
+
+@pytest.mark.parametrize(
+    ("text", "relation", "number", "unit"),
+    [("< 0.1 nM", "<", 0.1, "nM"), (">1e-5", ">", 1e-5, None), ("≥10", ">", 10.0, None),
+     ("~5.2E-9 M", "~", 5.2e-9, "M"), ("3.4 x 10^-9 M", "=", 3.4e-9, "M"),
+     ("−8.5", "=", -8.5, None), (".5", "=", 0.5, None), ("2×10−8", "=", 2e-8, None)],
+)  # fmt: skip
+def test_values_as_people_write_them(text: str, relation: str, number: float, unit: str | None):
+    read = parse_value(text)
+    assert (read.relation, read.unit_text) == (Relation(relation), unit)
+    assert read.number == pytest.approx(number, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["N.B.", "nan", "inf", "", "1,5", "1,000", "--3", "1e999"])
+def test_what_is_no_number_is_refused(text: str):
+    with pytest.raises(UnitError):
+        parse_value(text)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
+def test_a_dissociation_constant_is_positive_and_finite(value: float):
+    with pytest.raises(UnitError, match="positive"):
+        to_log10_scale(value, parse_unit("nM"))
+
+
+def test_micrograms_need_a_molar_mass():
+    with pytest.raises(UnitError, match="molar mass"):
+        to_log10_scale(1.0, parse_unit("ug/mL"))
+
+
+def test_celsius_given_as_kelvin_is_refused():
+    with pytest.raises(UnitError, match="kelvin"):
+        energy_per_pkd_j_per_mol(25.0)
+
+
+def test_a_dissociation_constant_is_not_an_energy():
+    with pytest.raises(UnitError, match="KD cannot be given in"):
+        check_unit(Quantity.KD, parse_unit("kcal/mol"))
+    with pytest.raises(UnitError, match="dG cannot"):
+        check_unit(Quantity.DELTA_G, parse_unit("nM"))
