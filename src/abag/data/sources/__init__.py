@@ -4,10 +4,32 @@ from __future__ import annotations
 
 from typing import Final
 
-from abag.data.sources import saaint_db
+from abag.data.sources import (
+    abbibench,
+    alphabind,
+    alphaseq_14,
+    cr9114_dms,
+    phillips_cr9114_cr6261,
+    ranibizumab_cdrh3,
+    saaint_db,
+    titeseq_4420,
+    trastuzumab_her2_dms,
+)
 from abag.data.sources.base import RawTable, Source
 
-SOURCES: Final[dict[str, Source]] = {module.SOURCE.name: module.SOURCE for module in (saaint_db,)}
+_MODULES = (
+    abbibench,
+    alphabind,
+    alphaseq_14,
+    cr9114_dms,
+    phillips_cr9114_cr6261,
+    ranibizumab_cdrh3,
+    saaint_db,
+    titeseq_4420,
+    trastuzumab_her2_dms,
+)
+
+SOURCES: Final[dict[str, Source]] = {module.SOURCE.name: module.SOURCE for module in _MODULES}
 """Every adapter by the name of its source."""
 
 __all__ = ["SOURCES", "RawTable", "Source"]
