@@ -4,7 +4,8 @@
   and light variants of Ab-14; the other chain is constant and taken from the test file.
 * ``test_data_with_labels.csv`` (github.com/ucrbioinfo/AbAffinity): whole scFvs of Ab-14 (AAYL49
   heavy, AAYL50 light variants), Ab-91 (AAYL51) and Ab-95 (AAYL52), parted here at their linker.
-  Its AAYL49 and AAYL50 rows are rows of the two other files again, in another assay here.
+  Its AAYL49 and AAYL50 rows are rows of the two other files again, often rounded or averaged
+  otherwise: another assay here, and the flag ``repeats_14H_14L``.
 
 All three may be gzip'd. The affinity is log10(KD/nM), lower is tighter, and orders one library:
 flag ``scale_not_absolute``. The construct of the antigen is not published with the tables, so its
@@ -22,6 +23,7 @@ from abag.data.sources.base import RawTable, Source, present, raw_table, read_te
 from abag.data.sources.variants import (
     SCFV_LINKER,
     chain_list,
+    flag_if,
     flag_list,
     join_changes,
     point_changes,
@@ -97,7 +99,13 @@ def _scfvs(path: Path, test: pl.DataFrame, heavy: str, light: str) -> RawTable:
         value=pl.col("Pred_affinity"),
         assay=pl.concat_str([pl.lit("alphaseq_14/"), pl.col("POI").str.extract(r"^([^_]+)")]),
         mutations=pl.when(pl.col("seed_antibody") == "14").then(of_14),
-        **_SHARED,
+        **{
+            **_SHARED,
+            "flags": flag_list(
+                "scale_not_absolute",
+                flag_if(pl.col("seed_antibody") == "14", "repeats_14H_14L"),
+            ),
+        },
     )
 
 
