@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from abag.model.domain import TrainingDomain
+from abag.model.training_set import TrainingSummary
 
 
 class AffinityModel(Protocol):
@@ -20,7 +23,22 @@ class AffinityModel(Protocol):
 
     name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]]
-    target: str
+
+    @property
+    def target(self) -> str:
+        """The column that the model predicts."""
+
+    @property
+    def model_id(self) -> str:
+        """Name and digest of what was learnt: equal for equal models, known once fitted."""
+
+    @property
+    def domain(self) -> TrainingDomain:
+        """The antibodies and antigens that the model was fitted on."""
+
+    @property
+    def training(self) -> TrainingSummary:
+        """How many rows the model was fitted on, and which."""
 
     def fit(self, table: pl.DataFrame) -> Self:
         """Learn from the rows whose target is not null; raises ModelError if there are none."""
@@ -34,3 +52,13 @@ class AffinityModel(Protocol):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what :meth:`save` wrote; raises ModelError on a changed or foreign file."""
+
+
+@runtime_checkable
+class KnowsNearest(Protocol):
+    """A model that can say how near a pair is to the nearest pair it was fitted on."""
+
+    def predict_with_similarity(
+        self, table: pl.DataFrame
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Predictions, and the similarity to the nearest training row, 0 to 1, of each row."""

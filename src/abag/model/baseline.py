@@ -1,0 +1,145 @@
+"""What the baselines share: choosing rows, checking inputs, saving and loading."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.schema import require_columns
+from abag.errors import ModelError
+from abag.model import artefact
+from abag.model.domain import TrainingDomain
+from abag.model.settings import Settings, parse_settings
+from abag.model.training_set import TrainingSet, TrainingSummary
+
+S = TypeVar("S", bound=Settings)
+Arrays = dict[str, NDArray[Any]]
+
+
+class Baseline(ABC, Generic[S]):
+    """An :class:`~abag.model.protocol.AffinityModel` that keeps its state in named arrays.
+
+    A subclass gives ``_learn``, ``_values``, ``_arrays`` and ``_restore``; everything about
+    rows, files and checks is here.
+    """
+
+    name: ClassVar[str]
+    inputs: ClassVar[tuple[str, ...]] = ("heavy", "light", "antigen")
+    settings_type: ClassVar[type[Settings]] = Settings
+
+    def __init__(self, settings: S | None = None, **values: Any) -> None:
+        """Take settings as one object, or as keywords (``KmerRidge(ridge=0.1)``)."""
+        if settings is None:
+            settings = parse_settings(self.settings_type, values, self.name)  # type: ignore[assignment]
+        self.settings: S = settings  # type: ignore[assignment]
+        self._fitted: tuple[TrainingDomain, TrainingSummary] | None = None
+        self._model_id: str | None = None
+
+    @property
+    def target(self) -> str:
+        """The column that the model predicts."""
+        return self.settings.target
+
+    @property
+    def domain(self) -> TrainingDomain:
+        """The antibodies and antigens that the model was fitted on."""
+        return self._require_fitted()[0]
+
+    @property
+    def training(self) -> TrainingSummary:
+        """How many rows the model was fitted on, and which."""
+        return self._require_fitted()[1]
+
+    @property
+    def model_id(self) -> str:
+        """Name and digest of what was learnt: equal for equal models."""
+        if self._model_id is None:
+            self._model_id = self._artefact().model_id
+        return self._model_id
+
+    def fit(self, table: pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
+        """Learn from the rows whose target is exact; censored rows are counted and left out.
+
+        ``origin`` (checksums of table and split) is kept in the training summary.
+
+        Raises:
+            SchemaError: a column is missing.
+            ModelError: no row has an exact target, or the rows do not suit the model.
+        """
+        rows = TrainingSet.of(table, self.target, ("heavy", "light", "antigen"))
+        rows = self._choose(rows)
+        self._learn(rows)
+        self._fitted = (TrainingDomain.of(rows.frame), rows.summary(dict(origin or {})))
+        self._model_id = None
+        return self
+
+    def predict(self, table: pl.DataFrame) -> NDArray[np.float64]:
+        """Predicted target of each row, shape (rows,), finite, in the table's order."""
+        self._require_fitted()
+        require_columns(table, list(self.inputs), "the table to predict")
+        if table.is_empty():
+            return np.zeros(0)
+        return self._values(table)
+
+    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+        """For each row, why this model cannot predict it, or None; most models refuse nothing."""
+        self._require_fitted()
+        return [None] * table.height
+
+    def save(self, folder: Path, overwrite: bool = False) -> None:
+        """Write the model into a new folder, in one step (see :mod:`abag.model.artefact`)."""
+        self._artefact().write(folder, overwrite)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what :meth:`save` wrote; raises ModelError on a changed or foreign file."""
+        saved = artefact.read(folder)
+        if saved.name != cls.name:
+            raise ModelError(f"{folder} holds a model {saved.name!r}, not {cls.name!r}")
+        model = cls(**saved.settings)
+        try:
+            model._fitted = (
+                TrainingDomain.from_arrays(saved.arrays),
+                TrainingSummary.from_json(saved.training),
+            )
+            model._restore(saved.arrays)
+        except KeyError as error:
+            raise ModelError(f"{folder} lacks the array {error} of {cls.name}") from None
+        model._model_id = saved.model_id
+        return model
+
+    def _artefact(self) -> artefact.Artefact:
+        arrays: Arrays = {**self.domain.arrays(), **self._arrays()}
+        settings = self.settings.model_dump(mode="json")
+        return artefact.Artefact(self.name, settings, self.training.as_json(), arrays)
+
+    def _require_fitted(self) -> tuple[TrainingDomain, TrainingSummary]:
+        if self._fitted is None:
+            raise ModelError(f"this {self.name} model is not fitted; call fit() or load() first")
+        return self._fitted
+
+    def _choose(self, rows: TrainingSet) -> TrainingSet:
+        """Rows to learn from: all, unless a model must draw a sample."""
+        return rows
+
+    @abstractmethod
+    def _learn(self, rows: TrainingSet) -> None:
+        """Set the state of the model from exact rows."""
+
+    @abstractmethod
+    def _values(self, table: pl.DataFrame) -> NDArray[np.float64]:
+        """Predict at least one row."""
+
+    @abstractmethod
+    def _arrays(self) -> Arrays:
+        """State as named arrays."""
+
+    @abstractmethod
+    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """The inverse of :meth:`_arrays`."""

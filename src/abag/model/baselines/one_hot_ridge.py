@@ -1,0 +1,172 @@
+"""Ridge regression on the residues at the variable positions of one assay's variants.
+
+Each (position, residue) seen in training is a column of zeros and ones. The ridge is chosen by
+leave-one-out error from ``logspace(-2, 4, 13)`` (scikit-learn's RidgeCV). Effects add up: the
+model knows no interaction of two positions, and nothing of a residue that it has not seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from abag.data.schema import require_columns
+from abag.errors import ModelError
+from abag.model.alignment import AlignBy, Alignment, Letters
+from abag.model.baseline import Arrays, Baseline
+from abag.model.settings import Settings
+from abag.model.training_set import TrainingSet
+
+Reals = NDArray[np.float64]
+RIDGES: Final = np.logspace(-2, 4, 13)
+_CHUNK_ROWS: Final = 4096
+_FEWEST_ROWS: Final = 3
+
+
+class OneHotRidgeSettings(Settings):
+    """How variants are laid on common positions."""
+
+    align: AlignBy = Field(
+        "auto",
+        description="place (equal lengths), imgt, or auto: place where all lengths are equal.",
+    )
+
+
+class OneHotRidge(Baseline[OneHotRidgeSettings]):
+    """The floor of any assay model: a few dozen measurements beat every zero-shot score."""
+
+    name = "one-hot-ridge"
+    inputs = ("heavy", "light")
+    settings_type = OneHotRidgeSettings
+    _heavy: Alignment
+    _light: Alignment
+    _columns: NDArray[np.int64]
+    """Shape (columns,): index of the variable position, heavy positions first."""
+    _residues: Letters
+    """Shape (columns,): the letter that makes the column 1."""
+    _coefficients: Reals
+    _intercept: float
+    _ridge: float
+
+    @property
+    def ridge(self) -> float:
+        """The ridge that leave-one-out error chose."""
+        self._require_fitted()
+        return self._ridge
+
+    def _choose(self, rows: TrainingSet) -> TrainingSet:
+        require_columns(rows.frame, ["assay"], "the training table")
+        assays = rows.frame["assay"].unique().sort().to_list()
+        if len(assays) > 1:
+            shown = ", ".join(map(str, assays[:8])) + (", ..." if len(assays) > 8 else "")
+            raise ModelError(
+                f"{self.name} fits the variants of one assay, and the rows belong to "
+                f"{len(assays)}: {shown}; choose one with `--assay`"
+            )
+        if rows.frame.height < _FEWEST_ROWS:
+            raise ModelError(
+                f"{self.name} needs {_FEWEST_ROWS} exact rows or more, not {rows.frame.height}"
+            )
+        return rows
+
+    def _learn(self, rows: TrainingSet) -> None:
+        from sklearn.linear_model import RidgeCV
+
+        heavy, light = _chains(rows.frame)
+        self._refuse_other_lengths(heavy, light)
+        self._heavy = Alignment.of(heavy, self.settings.align)
+        self._light = Alignment.of(light, self.settings.align)
+        letters = self._letters(rows.frame)
+        seen = [np.unique(column) for column in letters.T]
+        if not seen:
+            raise ModelError(
+                f"the {rows.frame.height} training rows all have the same chains; "
+                f"{self.name} learns from differences"
+            )
+        self._columns = np.repeat(np.arange(len(seen)), [len(found) for found in seen])
+        self._residues = np.concatenate(seen)
+        fitted = RidgeCV(RIDGES).fit(self._one_hot(letters), rows.target)
+        self._coefficients = np.asarray(fitted.coef_, dtype=np.float64)
+        self._intercept = float(fitted.intercept_)
+        self._ridge = float(fitted.alpha_)
+
+    def _refuse_other_lengths(self, heavy: list[str], light: list[str]) -> None:
+        if self.settings.align != "place":
+            return
+        for role, chains in (("heavy", heavy), ("light", light)):
+            if len({len(chain) for chain in chains}) > 1:
+                raise ModelError(f"{role} chains differ in length; fit with `--set align=imgt`")
+
+    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+        """For each row, why this model cannot predict it, or None."""
+        self._require_fitted()
+        heavy, light = _chains(table)
+        known: dict[tuple[str, str], str | None] = {}
+        for pair in dict.fromkeys(zip(heavy, light, strict=True)):
+            reasons = [
+                f"the {role} chain {reason}"
+                for role, reason in (
+                    ("heavy", self._heavy.refusal(pair[0])),
+                    ("light", self._light.refusal(pair[1])),
+                )
+                if reason
+            ]
+            known[pair] = "; ".join(reasons) or None
+        return [known[pair] for pair in zip(heavy, light, strict=True)]
+
+    def unseen_residues(self, table: pl.DataFrame) -> NDArray[np.bool_]:
+        """For each row, whether a variable position holds a residue not seen there in training."""
+        self._require_fitted()
+        letters = self._letters(table)
+        positions = letters.shape[1]
+        return np.asarray(self._one_hot(letters).sum(axis=1) < positions)
+
+    def _values(self, table: pl.DataFrame) -> Reals:
+        refused = [(i, reason) for i, reason in enumerate(self.refusals(table)) if reason]
+        if refused:
+            raise ModelError(
+                f"{len(refused)} row(s) cannot be predicted; row {refused[0][0]} (from 0): "
+                f"{refused[0][1]}"
+            )
+        parts = []
+        for start in range(0, table.height, _CHUNK_ROWS):
+            features = self._one_hot(self._letters(table[start : start + _CHUNK_ROWS]))
+            # A sum of each row by itself: BLAS may order sums by the number of rows.
+            parts.append((features * self._coefficients).sum(axis=1) + self._intercept)
+        return np.concatenate(parts)
+
+    def _letters(self, table: pl.DataFrame) -> Letters:
+        heavy, light = _chains(table)
+        return np.concatenate([self._heavy.letters(heavy), self._light.letters(light)], axis=1)
+
+    def _one_hot(self, letters: Letters) -> Reals:
+        return np.asarray(letters[:, self._columns] == self._residues, dtype=np.float64)
+
+    def _arrays(self) -> Arrays:
+        return {
+            **self._heavy.arrays("heavy"),
+            **self._light.arrays("light"),
+            "columns": self._columns,
+            "residues": self._residues,
+            "coefficients": self._coefficients,
+            "intercept": np.array([self._intercept]),
+            "ridge": np.array([self._ridge]),
+        }
+
+    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._heavy = Alignment.from_arrays("heavy", arrays)
+        self._light = Alignment.from_arrays("light", arrays)
+        self._columns = arrays["columns"]
+        self._residues = arrays["residues"]
+        self._coefficients = arrays["coefficients"]
+        self._intercept = float(arrays["intercept"][0])
+        self._ridge = float(arrays["ridge"][0])
+
+
+def _chains(table: pl.DataFrame) -> tuple[list[str], list[str]]:
+    return table["heavy"].to_list(), table["light"].fill_null("").to_list()

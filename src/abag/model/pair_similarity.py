@@ -1,0 +1,177 @@
+"""K-mer cosines between pairs to be predicted and the pairs of a training set.
+
+Distinct chains are counted once. The training side is kept as sparse counts, never as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.model.kmers import COLUMNS, Molecule, count_kmers, unit_roots
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Reals = NDArray[np.float64]
+_CELLS_OF_A_CHUNK: Final = 1_000_000
+"""Rows of a chunk times training rows: 8 MB for each matrix that is held."""
+
+
+class Cosines(NamedTuple):
+    """Cosines of heavy, light and antigen, each of shape (rows, training rows), 0 to 1.
+
+    A molecule that is not there has cosine 0 to every other; ``has_light`` and ``has_antigen``,
+    of shape (rows,), tell.
+    """
+
+    heavy: Reals
+    light: Reals
+    antigen: Reals
+    has_light: NDArray[np.bool_]
+    has_antigen: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class MoleculeIndex:
+    """K-mer counts of the distinct molecules of a training set, and which row has which."""
+
+    counts: csr_matrix
+    place: NDArray[np.int64]
+    """Shape (training rows,): row of ``counts`` that belongs to each training row."""
+
+    @classmethod
+    def of(cls, molecules: Sequence[Molecule]) -> Self:
+        """Count each distinct molecule once."""
+        distinct, place = _distinct(molecules)
+        return cls(count_kmers(distinct), place)
+
+    @cached_property
+    def _by_kmer(self) -> csr_matrix:
+        return unit_roots(self.counts).T.tocsr()
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Whether each training row has a molecule with k-mers, shape (training rows,)."""
+        return np.asarray((np.diff(self.counts.indptr) > 0)[self.place])
+
+    def cosines(self, molecules: Sequence[Molecule]) -> Reals:
+        """Cosines of each molecule to each training row, shape (molecules, training rows)."""
+        distinct, place = _distinct(molecules)
+        # The product runs row by row, so a row's sums do not depend on the other rows.
+        products = (unit_roots(count_kmers(distinct)) @ self._by_kmer).toarray()
+        return np.asarray(products[place[:, None], self.place[None, :]])
+
+    def arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """Arrays to be saved, under a name."""
+        return {
+            f"{name}.pointers": self.counts.indptr.astype(np.int64),
+            f"{name}.columns": self.counts.indices.astype(np.int32),
+            f"{name}.counts": self.counts.data.astype(np.uint16),
+            f"{name}.place": self.place.astype(np.int64),
+        }
+
+    @classmethod
+    def from_arrays(cls, name: str, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The inverse of :meth:`arrays`."""
+        from scipy.sparse import csr_matrix
+
+        pointers = arrays[f"{name}.pointers"]
+        counts = csr_matrix(
+            (arrays[f"{name}.counts"].astype(np.float64), arrays[f"{name}.columns"], pointers),
+            shape=(len(pointers) - 1, COLUMNS),
+        )
+        return cls(counts, arrays[f"{name}.place"])
+
+
+@dataclass(frozen=True)
+class PairSimilarity:
+    """The heavy chains, light chains and antigens of a training set.
+
+    Chains are cut to their first ``heavy_residues`` and ``light_residues``, so that constant
+    domains count for nothing; antigens are whole.
+    """
+
+    heavy: MoleculeIndex
+    light: MoleculeIndex
+    antigen: MoleculeIndex
+    heavy_residues: int
+    light_residues: int
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame, heavy_residues: int, light_residues: int) -> Self:
+        """Count the chains of a frame with ``heavy``, ``light`` and ``antigen``."""
+        heavy, light, antigen = _molecules(frame, heavy_residues, light_residues)
+        return cls(
+            MoleculeIndex.of(heavy),
+            MoleculeIndex.of(light),
+            MoleculeIndex.of(antigen),
+            heavy_residues,
+            light_residues,
+        )
+
+    @property
+    def rows(self) -> int:
+        """Number of training rows."""
+        return len(self.heavy.place)
+
+    def cosines(self, frame: pl.DataFrame) -> Cosines:
+        """Cosines of each row of ``frame`` to each training row."""
+        heavy, light, antigen = _molecules(frame, self.heavy_residues, self.light_residues)
+        return Cosines(
+            self.heavy.cosines(heavy),
+            self.light.cosines(light),
+            self.antigen.cosines(antigen),
+            np.array([bool(molecule) for molecule in light], dtype=np.bool_),
+            np.array([bool(molecule) for molecule in antigen], dtype=np.bool_),
+        )
+
+    def chunks(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+        """Cut a frame so that memory does not grow with its rows."""
+        size = max(16, min(2048, _CELLS_OF_A_CHUNK // max(1, self.rows)))
+        for start in range(0, frame.height, size):
+            yield frame[start : start + size]
+
+    def in_chunks(self, frame: pl.DataFrame, compute: Callable[[Cosines], Reals]) -> Reals:
+        """Join what ``compute`` gives for the cosines of each chunk, along the first axis."""
+        parts = [compute(self.cosines(chunk)) for chunk in self.chunks(frame)]
+        return np.concatenate(parts)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays to be saved."""
+        return {
+            **self.heavy.arrays("heavy"),
+            **self.light.arrays("light"),
+            **self.antigen.arrays("antigen"),
+        }
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], heavy_residues: int, light_residues: int
+    ) -> Self:
+        """The inverse of :meth:`arrays`."""
+        heavy, light, antigen = (
+            MoleculeIndex.from_arrays(name, arrays) for name in ("heavy", "light", "antigen")
+        )
+        return cls(heavy, light, antigen, heavy_residues, light_residues)
+
+
+def _distinct(molecules: Sequence[Molecule]) -> tuple[list[Molecule], NDArray[np.int64]]:
+    places: dict[Molecule, int] = {}
+    place = [places.setdefault(molecule, len(places)) for molecule in molecules]
+    return list(places), np.array(place, dtype=np.int64)
+
+
+def _molecules(
+    frame: pl.DataFrame, heavy_residues: int, light_residues: int
+) -> tuple[list[Molecule], list[Molecule], list[Molecule]]:
+    heavy: list[Molecule] = [(chain[:heavy_residues],) for chain in frame["heavy"]]
+    light: list[Molecule] = [(chain[:light_residues],) if chain else () for chain in frame["light"]]
+    antigen: list[Molecule] = [tuple(chains or ()) for chains in frame["antigen"].to_list()]
+    return heavy, light, antigen

@@ -1,0 +1,53 @@
+"""Every model by its name. A model's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from abag.errors import ModelError, OptionError
+
+if TYPE_CHECKING:
+    from abag.model.baseline import Baseline
+
+MODELS: Final[dict[str, str]] = {
+    # name -> import path; add a line to add a model
+    "mean": "abag.model.baselines.mean:Mean",
+    "antigen-mean": "abag.model.baselines.antigen_mean:AntigenMean",
+    "nearest-neighbour": "abag.model.baselines.nearest_neighbour:NearestNeighbour",
+    "kmer-ridge": "abag.model.baselines.kmer_ridge:KmerRidge",
+    "one-hot-ridge": "abag.model.baselines.one_hot_ridge:OneHotRidge",
+}
+
+
+def model_class(name: str) -> type[Baseline[Any]]:
+    """The class of a model; raises OptionError with the nearest name when it is unknown."""
+    if name not in MODELS:
+        from abag.model.settings import nearest
+
+        known = ", ".join(MODELS)
+        raise OptionError(
+            f"unknown model {name!r}{nearest(name, list(MODELS))} (models are {known})"
+        )
+    module, _, attribute = MODELS[name].partition(":")
+    found: type[Baseline[Any]] = getattr(import_module(module), attribute)
+    return found
+
+
+def create_model(name: str, values: Mapping[str, Any] | None = None) -> Baseline[Any]:
+    """An unfitted model with settings, given as values or texts (``{"ridge": "0.1"}``)."""
+    return model_class(name)(**dict(values or {}))
+
+
+def load_model(folder: Path) -> Baseline[Any]:
+    """Read a saved model of any registered kind; raises ModelError."""
+    from abag.model.artefact import read_manifest
+
+    name = read_manifest(folder)["name"]
+    if name not in MODELS:
+        raise ModelError(
+            f"{folder} holds a model {name!r}, which this abag does not know ({', '.join(MODELS)})"
+        )
+    return model_class(name).load(folder)

@@ -1,0 +1,131 @@
+"""The rows of a table that a model may learn from, counted.
+
+Baselines learn from exact rows only: a censored row (``KD > 10 uM``) is an inequality, and its
+``pkd`` is null, so it cannot enter a sum of squares. The counts say how many were left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.schema import require_columns
+from abag.errors import ModelError
+
+BOUNDS = {"pkd": ("pkd_lower", "pkd_upper"), "rank_score": ("rank_lower", "rank_upper")}
+"""The columns that hold the bounds of each target."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSummary:
+    """What a model was fitted on."""
+
+    rows: int
+    """Rows of the table that was given."""
+    rows_exact: int
+    """Rows with an exact target."""
+    rows_censored: int
+    """Rows with a bound alone; left out."""
+    rows_without_target: int
+    """Rows with neither value nor bound; left out."""
+    rows_used: int
+    """Exact rows that were used (fewer than ``rows_exact`` where a model draws a sample)."""
+    antibodies: int
+    antigens: int
+    target_mean: float
+    target_sd: float
+    digest: str
+    """SHA-256 of chains and targets of the rows used, in any order."""
+    origin: dict[str, str] = field(default_factory=dict)
+    """Where the rows came from: checksums of table and split, name of the part."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, as saved in ``model.json``."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """The inverse of :meth:`as_json`."""
+        return cls(**content)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Exact rows: ``frame`` as given, ``target`` of shape (rows,)."""
+
+    frame: pl.DataFrame
+    target: NDArray[np.float64]
+    rows: int
+    rows_exact: int
+    rows_censored: int
+
+    @classmethod
+    def of(cls, table: pl.DataFrame, target: str, inputs: tuple[str, ...]) -> Self:
+        """Choose the rows with an exact target.
+
+        Raises:
+            SchemaError: columns are missing.
+            ModelError: no row, or only one target that is finite, remains.
+        """
+        require_columns(table, [target, *inputs], "the training table")
+        exact = table.filter(pl.col(target).is_not_null() & pl.col(target).is_finite())
+        lower, upper = BOUNDS[target]
+        bounds = [pl.col(name).is_not_null() for name in (lower, upper) if name in table.columns]
+        bounded = pl.any_horizontal(bounds) if bounds else pl.lit(False)
+        censored = table.filter(pl.col(target).is_null() & bounded).height
+        if exact.is_empty():
+            raise ModelError(_no_rows(table, target, censored))
+        return cls(exact, exact[target].to_numpy(), table.height, exact.height, censored)
+
+    def sample(self, most: int, seed: int) -> Self:
+        """At most ``most`` rows, drawn without replacement, in the table's order."""
+        if self.frame.height <= most:
+            return self
+        chosen = np.random.default_rng(seed).choice(self.frame.height, most, replace=False)
+        chosen.sort()
+        return type(self)(
+            self.frame[chosen], self.target[chosen], self.rows, self.rows_exact, self.rows_censored
+        )
+
+    def summary(self, origin: dict[str, str] | None = None) -> TrainingSummary:
+        """Counts, moments and digest of the rows."""
+        antibodies = self.frame.select("heavy", "light").n_unique()
+        return TrainingSummary(
+            rows=self.rows,
+            rows_exact=self.rows_exact,
+            rows_censored=self.rows_censored,
+            rows_without_target=self.rows - self.rows_exact - self.rows_censored,
+            rows_used=self.frame.height,
+            antibodies=antibodies,
+            antigens=self.frame["antigen"].n_unique(),
+            target_mean=float(self.target.mean()),
+            target_sd=float(self.target.std()),
+            digest=self._digest(),
+            origin=dict(origin or {}),
+        )
+
+    def _digest(self) -> str:
+        lines = sorted(
+            f"{heavy}\t{light or ''}\t{'/'.join(antigen or [])}\t{target!r}"
+            for heavy, light, antigen, target in zip(
+                self.frame["heavy"],
+                self.frame["light"],
+                self.frame["antigen"].to_list(),
+                self.target.tolist(),
+                strict=True,
+            )
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _no_rows(table: pl.DataFrame, target: str, censored: int) -> str:
+    text = f"none of {table.height} training rows has an exact {target} ({censored} are censored)"
+    other = "rank_score" if target == "pkd" else "pkd"
+    if other in table.columns and (known := table.height - table[other].null_count()):
+        return f"{text}; {known} have {other}: fit with `--set target={other}`"
+    return f"{text}; choose other rows"
