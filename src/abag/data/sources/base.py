@@ -130,6 +130,11 @@ def listed(*names: str) -> pl.Expr:
     )
 
 
+def no_antigen() -> pl.Expr:
+    """Expression: the empty list of antigen chains, where a source only names the antigen."""
+    return pl.lit([], dtype=pl.List(pl.String))
+
+
 def flagged(**conditions: pl.Expr) -> pl.Expr:
     """Expression: the list of those names whose condition holds."""
     items = [pl.when(condition).then(pl.lit(name)) for name, condition in conditions.items()]
