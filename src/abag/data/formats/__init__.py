@@ -1,0 +1,1 @@
+"""Reading a user's own files: tables, FASTA, AIRR rearrangements and structures."""

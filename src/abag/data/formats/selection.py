@@ -1,0 +1,229 @@
+"""Which columns of a user's table are used: the mapping, the usual names, and what contradicts.
+
+Faults of the header (a column that is not there, a unit that nobody named) are raised here, all
+at once. Faults of single rows are left to the canonical step, which keeps account of each row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import polars as pl
+
+from abag.data.formats.headers import ValueHeader, detect_columns, read_value_header
+from abag.data.formats.mapping import COLUMN_FIELDS, ColumnMapping, Constants
+from abag.data.formats.tables import ROW
+from abag.errors import Problem, TableError, UnitError
+from abag.units import Quantity, check_unit, parse_unit, parse_value
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The mapping after the usual names were found: columns, quantity and unit."""
+
+    columns: dict[str, tuple[str, ...]]
+    quantity: str | None
+    unit: str | None
+
+    def one(self, field: str) -> str | None:
+        """The user's column of a raw column, if there is one."""
+        return self.columns[field][0] if field in self.columns else None
+
+
+def choose_columns(
+    path: Path,
+    table: pl.DataFrame,
+    mapping: ColumnMapping,
+    *,
+    with_values: bool = True,
+    with_chains: bool = True,
+) -> Chosen:
+    """Complete a mapping by the usual names and check it against the table.
+
+    ``with_values`` and ``with_chains`` say whether measured values and sequences are wanted of it.
+    Raises :class:`TableError` with every fault of the header at once.
+    """
+    names = [name for name in table.columns if name != ROW]
+    given = mapping.columns()
+    problems = _missing_columns(names, {**given, "ignore": mapping.ignore})
+    fixed = {k for k, v in mapping.constants if v} & set(COLUMN_FIELDS)
+    problems += [
+        Problem(None, name, "given both as a column and as a value for every row")
+        for name in sorted(fixed & set(given))
+    ]
+    taken = {name for several in given.values() for name in several} | set(mapping.ignore)
+    # A column of units is looked for even where --unit is given: the two must not disagree.
+    settled = {*given, *fixed} - ({"unit", "quantity"} - set(given))
+    found, unclear = detect_columns(names, taken, settled, with_values)
+    columns = {**found, **given}
+    quantity, unit = None, None
+    if not problems:
+        problems += unclear
+        problems += _chain_problems(table, columns, mapping) if with_chains else []
+        if with_values:
+            quantity, unit, faults = _measured(table, columns, mapping.constants)
+            problems += faults
+    if problems:
+        raise TableError(path, problems)
+    return Chosen(columns, quantity, unit)
+
+
+def _missing_columns(names: Sequence[str], asked: dict[str, tuple[str, ...]]) -> list[Problem]:
+    by_case = {name.lower(): name for name in names}
+    problems = []
+    for field, several in asked.items():
+        for name in several:
+            if name in names:
+                continue
+            close = get_close_matches(name.lower(), by_case, n=1)
+            meant = f"Did you mean {by_case[close[0]]!r}? " if close else ""
+            listed = ", ".join(map(repr, names[:30])) + (" ..." if len(names) > 30 else "")
+            reason = f"there is no such column (asked for as {field})"
+            problems.append(Problem(1, name, reason, f"{meant}The columns are {listed}"))
+    return problems
+
+
+def _chain_problems(
+    table: pl.DataFrame, columns: dict[str, tuple[str, ...]], mapping: ColumnMapping
+) -> list[Problem]:
+    problems = []
+    if "heavy" not in columns and "scfv" not in columns:
+        mend = "Map one, for example --map heavy=VH or --map scfv=sequence"
+        problems.append(Problem(1, None, "no column of heavy chains or scFv was found", mend))
+    known = mapping.constants.antigen or mapping.antigen_unknown
+    if "antigen" not in columns and not known:
+        mend = (
+            "Map one (--map antigen=COLUMN), give one for all (--map antigen:=SEQUENCE), "
+            "or accept that there is none (--map antigen_unknown:=true)"
+        )
+        problems.append(Problem(1, None, "no column of antigen sequences was found", mend))
+    for field in ("heavy", "light", "scfv", "antigen"):
+        for name in columns.get(field, ()):
+            reason = _not_sequences(table[name], required=field in ("heavy", "antigen"))
+            if reason and not (field == "heavy" and "scfv" in columns):
+                mend = f"Map another column: --map {field}=COLUMN"
+                problems.append(Problem(1, name, f"taken for {field}, but {reason}", mend))
+    return problems
+
+
+def _not_sequences(column: pl.Series, *, required: bool) -> str:
+    cells = column.drop_nulls()
+    if cells.is_empty():
+        return "it is empty in every row" if required else ""
+    if cells.str.contains(r"^[A-Za-z*.\-/|:\s]{10,}$").any():
+        return ""
+    return f"no cell looks like a sequence (the first is {cells[0][:40]!r})"
+
+
+def _measured(
+    table: pl.DataFrame, columns: dict[str, tuple[str, ...]], constants: Constants
+) -> tuple[str | None, str | None, list[Problem]]:
+    """Quantity and unit that hold for every row (None where a column gives them), and faults."""
+    if "value" not in columns:
+        mend = "Map it: --map value=COLUMN, with --unit and --quantity where its name has neither"
+        return None, None, [Problem(1, None, "no column of measured values was found", mend)]
+    name = columns["value"][0]
+    header = read_value_header(name) or ValueHeader(None, None)
+    cells = {
+        field: table[columns[field][0]].drop_nulls().unique(maintain_order=True).to_list()
+        for field in ("quantity", "unit")
+        if field in columns
+    }
+    problems: list[Problem] = []
+    quantity = _quantity(name, cells.get("quantity"), constants.quantity, header, problems)
+    unit = _unit(table[name], cells.get("unit"), constants.unit, header, quantity, problems)
+    if quantity and unit and not problems:
+        try:
+            check_unit(Quantity(quantity), parse_unit(unit))
+        except UnitError as error:
+            problems.append(Problem(1, name, str(error), "Correct --quantity or --unit"))
+    return quantity, unit, problems
+
+
+def quantity_name(text: str) -> str | None:
+    """The name in :class:`abag.units.Quantity` that ``text`` means, whatever its case."""
+    spelt = text.strip().lower().replace("δ", "d").replace("∆", "d").replace("delta", "d")
+    return {q.value.lower(): q.value for q in Quantity}.get(spelt.replace(" ", ""))
+
+
+def _quantity(
+    name: str,
+    cells: list[str] | None,
+    option: str | None,
+    header: ValueHeader,
+    problems: list[Problem],
+) -> str | None:
+    chosen = quantity_name(option) if option else None
+    said = header.quantity.value if header.quantity else None
+    if option and not chosen:
+        known = f"Known are {', '.join(q.value for q in Quantity)}"
+        problems.append(Problem(None, "quantity", f"unknown quantity {option!r}", known))
+    elif cells is not None:
+        other = [cell for cell in cells if chosen and quantity_name(cell) != chosen]
+        if other:
+            problems.append(_contradiction(name, "column of quantities", other[0], option))
+        return chosen
+    elif chosen and said and chosen != said:
+        problems.append(_contradiction(name, "header", said, option))
+    elif not chosen and not said:
+        mend = "Say it, for example --quantity KD, or map a column (--map quantity=COLUMN)"
+        problems.append(Problem(1, name, "the quantity of the values is not named", mend))
+    return chosen or said
+
+
+def _unit(
+    values: pl.Series,
+    cells: list[str] | None,
+    option: str | None,
+    header: ValueHeader,
+    quantity: str | None,
+    problems: list[Problem],
+) -> str | None:
+    name = values.name
+    try:
+        chosen = parse_unit(option).name if option else None
+    except UnitError as error:
+        problems.append(Problem(None, "unit", str(error)))
+        return None
+    if chosen and header.unit and not _same_unit(chosen, header.unit):
+        problems.append(_contradiction(name, "header", header.unit, option))
+    whole = chosen or header.unit
+    if cells is not None:
+        other = [cell for cell in cells if whole and not _same_unit(whole, cell)]
+        if other:
+            problems.append(_contradiction(name, "column of units", other[0], whole))
+        return whole
+    if not whole and not _units_in_cells(values):
+        example = "score" if quantity == Quantity.ENRICHMENT else "nM"
+        mend = (
+            f"Say it: --unit {example}, a header such as 'KD (nM)', or a column of units "
+            "(--map unit=COLUMN); a unit is never guessed"
+        )
+        problems.append(Problem(1, name, "the unit of the values is not named", mend))
+    return whole
+
+
+def _contradiction(name: str, where: str, there: str, here: str | None) -> Problem:
+    mend = "Correct one of them, or leave a column out (--map ignore=COLUMN)"
+    return Problem(1, name, f"the {where} says {there!r}, but also {here!r} is said", mend)
+
+
+def _same_unit(first: str, second: str) -> bool:
+    try:
+        return parse_unit(first) == parse_unit(second)
+    except UnitError:
+        return False
+
+
+def _units_in_cells(values: pl.Series) -> bool:
+    """Whether any value carries its own unit (``5 nM``); rows without one are then refused."""
+    for value in values.drop_nulls().unique(maintain_order=True):
+        try:
+            parse_unit(parse_value(value).unit_text)
+        except UnitError:
+            continue
+        return True
+    return False

@@ -1,0 +1,242 @@
+"""CSV, TSV and Parquet tables of a user: every cell as text, every row with its line number."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from abag.data.formats.content import PARQUET_MARK, decode, text_lines
+from abag.errors import FileFormatError, Problem, TableError
+from abag.files import read_bytes
+
+ROW: Final = "source_row"
+GIVEN_ROW: Final = "source_row_given"
+"""Name that a user's own column ``source_row`` gets, since abag adds one."""
+
+DELIMITERS: Final[dict[str, str]] = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+MAX_CELL_CHARACTERS: Final = 100_000
+"""A longer cell is taken for a fault (most often a quotation mark that is never closed)."""
+
+_SNIFFED_CHARACTERS: Final = 200_000
+
+
+def read_table(path: Path) -> pl.DataFrame:
+    """Read CSV, TSV or Parquet, plain or gzip, every column as text.
+
+    The first column, ``source_row`` (Int64), is the physical line on which the record starts; the
+    header is line 1. In Parquet, which has no lines, the first row is 2. An empty cell is null. A
+    list in Parquet becomes its items joined by ``/``.
+
+    Raises:
+        MissingFileError: There is no such file.
+        FileFormatError: The file as a whole is not a table (a folder, empty, Excel, UTF-16,
+            truncated gzip, no delimiter in the header).
+        TableError: All faults of the header and of the rows' shapes at once.
+    """
+    content = read_bytes(path)
+    if content.startswith(PARQUET_MARK):
+        return _parquet(path, content)
+    return parse_table(path, decode(path, content))
+
+
+def parse_table(path: Path, text: str) -> pl.DataFrame:
+    """The table in a text; ``path`` is for messages and for a preference of its suffix."""
+    delimiter = find_delimiter(path, text)
+    read = _read_records(text, delimiter)
+    header, rows = read.header, read.rows
+    problems = _header_problems(header) + _ragged(header, rows, read.lines, delimiter)
+    problems += read.problems
+    if problems:
+        raise TableError(path, problems)
+    if not rows:
+        raise FileFormatError(f"{path} has a header but no rows")
+    columns = zip(*rows, strict=True)
+    frame = pl.DataFrame(
+        [pl.Series(ROW, read.lines, pl.Int64)]
+        + [
+            pl.Series(GIVEN_ROW if name == ROW else name, cells, pl.String)
+            for name, cells in zip(header, columns, strict=True)
+        ]
+    )
+    _refuse_huge_cells(path, frame)
+    return frame.with_columns(pl.col(pl.String).replace("", None))
+
+
+@dataclass(frozen=True, slots=True)
+class _Records:
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+    problems: list[Problem]
+
+
+class _QuotingError(Exception):
+    """Quotation that cannot be read, in the record that starts on ``line``."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(reason)
+        self.line = line
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Records with the line on which each starts; blank lines are not records."""
+    reader = csv.reader(text_lines(text), delimiter=delimiter, strict=True)
+    start = 1
+    try:
+        for record in reader:
+            if len(record) > 1 or (record and record[0].strip()):
+                yield start, record
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise _QuotingError(start, _quoting_reason(str(error))) from None
+
+
+def _quoting_reason(error: str) -> str:
+    if "field larger" in error:
+        return f"a cell holds more than {csv.field_size_limit():,} characters"
+    if "unexpected end" in error:
+        return "a quotation mark is opened and never closed"
+    return f"quotation marks cannot be read ({error})"
+
+
+def _read_records(text: str, delimiter: str) -> _Records:
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    problems: list[Problem] = []
+    records = _records(text, delimiter)
+    _, header = next(records)
+    try:
+        for line, record in records:
+            rows.append(record)
+            lines.append(line)
+    except _QuotingError as error:
+        mend = 'Close each quoted cell, and write a " inside it as ""; reading stopped here'
+        problems.append(Problem(error.line, None, str(error), mend))
+    return _Records([name.strip() for name in header], rows, lines, problems)
+
+
+def find_delimiter(path: Path, text: str) -> str:
+    """The delimiter that parts the header into the most columns; agreeing rows break a tie.
+
+    Raises :class:`FileFormatError` when none parts the header.
+    """
+    names = [d for d in DELIMITERS if d != "\t"]
+    order = ["\t", *names] if ".tsv" in path.suffixes else [",", "\t", *names[1:]]
+    widths = {delimiter: _widths(text, delimiter) for delimiter in order}
+    splitting = [d for d in order if widths[d] and widths[d][0] > 1]
+    if not splitting:
+        first = next(line for line in text_lines(text) if line.strip()).strip()
+        if not any(widths.values()):
+            raise TableError(path, [Problem(1, None, f"quotation marks cannot be read: {first!r}")])
+        spaces = "; it seems to be parted by spaces" if len(first.split()) > 2 else ""
+        raise FileFormatError(
+            f"{path}: row 1, the header, holds a single column ({first[:80]!r}){spaces}. "
+            "Part the columns by comma, tab, semicolon or bar"
+        )
+    return max(splitting, key=lambda d: (widths[d][0], len(set(widths[d])) == 1))
+
+
+def _widths(text: str, delimiter: str) -> list[int]:
+    """Fields of the header and of the first records; what follows a fault is left out."""
+    head = text[:_SNIFFED_CHARACTERS]
+    found: list[int] = []
+    with suppress(_QuotingError):
+        for _, record in _records(head, delimiter):
+            found.append(len(record))
+    # The last record may have been cut through.
+    return found[:-1] if len(head) < len(text) and len(found) > 1 else found
+
+
+def _header_problems(header: Sequence[str]) -> list[Problem]:
+    problems = []
+    empty = [place for place, name in enumerate(header, start=1) if not name]
+    if empty:
+        places = ", ".join(map(str, empty))
+        problems.append(
+            Problem(
+                1,
+                None,
+                f"column number {places} of {len(header)} has no name",
+                "Name it, or leave it out (pandas: to_csv(..., index=False))",
+            )
+        )
+    for name in dict.fromkeys(header):
+        places = ", ".join(str(i) for i, other in enumerate(header, start=1) if other == name)
+        if name and header.count(name) > 1:
+            reason = f"columns number {places} have the same name"
+            problems.append(Problem(1, name, reason, "Rename or remove all but one"))
+    if ROW in header and GIVEN_ROW in header:
+        problems.append(Problem(1, ROW, f"{ROW} is added by abag", "Remove or rename the column"))
+    return problems
+
+
+def _ragged(
+    header: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[int], delimiter: str
+) -> list[Problem]:
+    width = len(header)
+    problems = []
+    for line, row in zip(lines, rows, strict=True):
+        if len(row) != width:
+            hint = _other_delimiter(row, delimiter)
+            mend = hint or "Quote cells that hold a delimiter, and fill missing cells"
+            reason = f"{len(row)} field(s), but the header has {width}"
+            problems.append(Problem(line, None, reason, mend))
+    return problems
+
+
+def _other_delimiter(row: Sequence[str], delimiter: str) -> str:
+    if len(row) == 1:
+        for other, name in DELIMITERS.items():
+            if other != delimiter and other in row[0]:
+                return f"The header is parted by {DELIMITERS[delimiter]}, this row by {name}"
+    return ""
+
+
+def _refuse_huge_cells(path: Path, frame: pl.DataFrame) -> None:
+    problems = []
+    for name in frame.columns[1:]:
+        size = frame[name].str.len_chars()
+        for place in (size > MAX_CELL_CHARACTERS).arg_true():
+            reason = f"a cell of {size[place]:,} characters (at most {MAX_CELL_CHARACTERS:,})"
+            mend = "Look for a quotation mark that is never closed"
+            problems.append(Problem(frame[ROW][place], name, reason, mend))
+    if problems:
+        raise TableError(path, problems)
+
+
+def _parquet(path: Path, content: bytes) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(io.BytesIO(content))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise FileFormatError(f"{path} is not a readable Parquet file: {error}") from None
+    if frame.height == 0:
+        raise FileFormatError(f"{path} has columns but no rows")
+    if GIVEN_ROW not in frame.columns and ROW in frame.columns:
+        frame = frame.rename({ROW: GIVEN_ROW})
+    problems = _header_problems([name.strip() for name in frame.columns])
+    texts = []
+    for name in frame.columns:
+        try:
+            texts.append(_as_text(frame[name]).alias(name.strip()))
+        except pl.exceptions.PolarsError:
+            reason = f"values of type {frame[name].dtype} cannot be written as text"
+            problems.append(Problem(1, name, reason, "Remove the column or store it as text"))
+    if problems:
+        raise TableError(path, problems)
+    rows = pl.Series(ROW, range(2, frame.height + 2), pl.Int64)
+    made = pl.DataFrame([rows, *texts])
+    _refuse_huge_cells(path, made)
+    return made.with_columns(pl.col(pl.String).replace("", None))
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    if isinstance(column.dtype, pl.List):
+        return column.cast(pl.List(pl.String)).list.join("/", ignore_nulls=True)
+    return column.cast(pl.String)
