@@ -1,0 +1,1 @@
+"""Residue embeddings: encoders behind one interface, and the store that keeps what they made."""

@@ -1,0 +1,117 @@
+"""What an encoder is: chains in, one row a residue out. Imports neither torch nor transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.errors import SequenceError
+from abag.sequences import foreign_letters
+
+
+class Role(StrEnum):
+    """What a molecule is to the encoder."""
+
+    ANTIBODY = "antibody"
+    ANTIGEN = "antigen"
+
+
+class LongChain(StrEnum):
+    """What to do with a molecule that is longer than the encoder was trained for."""
+
+    WINDOWS = "windows"
+    """Encode overlapping windows and join them (the result is flagged)."""
+    REFUSE = "refuse"
+    """Raise SequenceError that names the length and the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Molecule:
+    """What is encoded at once: an antibody (heavy, or heavy and light) or one antigen chain.
+
+    Raises :class:`SequenceError` for an empty chain or a letter that is no amino acid.
+    """
+
+    role: Role
+    chains: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.chains or any(not chain for chain in self.chains):
+            raise SequenceError(f"an {self.role.value} with an empty chain cannot be encoded")
+        if len(self.chains) > (2 if self.role is Role.ANTIBODY else 1):
+            raise SequenceError(f"{len(self.chains)} chains are no single {self.role.value}")
+        for chain in self.chains:
+            if foreign := foreign_letters(chain):
+                place, letter = foreign[0]
+                raise SequenceError(
+                    f"{letter!r} at residue {place} of an {self.role.value} is no amino acid"
+                )
+
+    @property
+    def residues(self) -> int:
+        """Number of residues over all chains: the number of rows of its embedding."""
+        return sum(len(chain) for chain in self.chains)
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFacts:
+    """What is known of an encoder before anything is loaded."""
+
+    id: str
+    """Name in the catalogue, such as ``esm2-650m``."""
+    width: int
+    """Dimension d of a residue embedding."""
+    max_residues: int
+    """Longest molecule it was trained on, special tokens not counted."""
+    roles: frozenset[Role]
+    paired: bool
+    """Whether heavy and light go in together."""
+    licence: str
+    revision: str
+    """Pinned revision (a commit), or a digest of the weights for local ones."""
+    extra: str | None
+    """The optional dependency group it needs (``pip install abag[extra]``), if any."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderIdentity:
+    """Everything that changes an embedding; two identities never share a stored one."""
+
+    id: str
+    revision: str
+    adapter_digest: str
+    """SHA-256 (16 digits) of LoRA adapters; empty without."""
+    precision: str
+    """``fp32`` or ``bf16``: the arithmetic of the encoder."""
+    preprocessing: int
+    """Version of the input rule (spacing, separators, windows)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The embedding of one molecule."""
+
+    rows: NDArray[np.float32]
+    """[residues, width]: row i belongs to residue i of the chains in their order."""
+    windowed: bool = False
+    """Whether overlapping windows were joined because the molecule is longer than the limit."""
+
+
+class Encoder(Protocol):
+    """Every encoder, ours and others', behind one interface."""
+
+    @property
+    def facts(self) -> EncoderFacts:
+        """Known without loading weights."""
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """What enters the key of a stored embedding."""
+
+    def encode(self, molecules: Sequence[Molecule]) -> list[Encoded]:
+        """One batch, padded inside; results in the order given, the same in any batch."""
