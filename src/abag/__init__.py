@@ -2,6 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from abag.inference import load, predict
+    from abag.inference.predictor import Prediction, Predictor
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = ["Prediction", "Predictor", "__version__", "load", "predict"]
+
+_PUBLIC = {
+    "load": "abag.inference",
+    "predict": "abag.inference",
+    "Prediction": "abag.inference.predictor",
+    "Predictor": "abag.inference.predictor",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for, so that ``import abag`` stays instant."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'abag' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted(__all__)

@@ -92,6 +92,12 @@ class Baseline(ABC, Generic[S]):
         self._require_fitted()
         return [None] * table.height
 
+    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+        """Warnings of this kind of model: name of the flag, and the rows that it concerns."""
+        self._require_fitted()
+        require_columns(table, list(self.inputs), "the table to predict")
+        return {}
+
     def save(self, folder: Path, overwrite: bool = False) -> None:
         """Write the model into a new folder, in one step (see :mod:`abag.model.artefact`)."""
         self._artefact().write(folder, overwrite)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
@@ -40,14 +41,26 @@ class AffinityModel(Protocol):
     def training(self) -> TrainingSummary:
         """How many rows the model was fitted on, and which."""
 
-    def fit(self, table: pl.DataFrame) -> Self:
-        """Learn from the rows whose target is not null; raises ModelError if there are none."""
+    def fit(self, table: pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
+        """Learn from the rows whose target is exact; raises ModelError if there are none.
+
+        ``origin`` (checksums of table and split) is kept in the training summary.
+        """
 
     def predict(self, table: pl.DataFrame) -> NDArray[np.float64]:
         """One value a row, finite, in the table's order; same row, same value in any batch."""
 
-    def save(self, folder: Path) -> None:
-        """Write the model as safetensors and JSON into a new folder, in one step."""
+    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+        """For each row, why this model cannot predict it, or None."""
+
+    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+        """Warnings of this kind of model: name of the flag, and the rows that it concerns."""
+
+    def save(self, folder: Path, overwrite: bool = False) -> None:
+        """Write the model as safetensors and JSON into a new folder, in one step.
+
+        ``overwrite`` allows a folder that holds a saved model, and nothing else.
+        """
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from abag.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
-    from abag.model.baseline import Baseline
+    from abag.model.protocol import AffinityModel
 
 MODELS: Final[dict[str, str]] = {
     # name -> import path; add a line to add a model
@@ -22,7 +22,7 @@ MODELS: Final[dict[str, str]] = {
 }
 
 
-def model_class(name: str) -> type[Baseline[Any]]:
+def model_class(name: str) -> type[AffinityModel]:
     """The class of a model; raises OptionError with the nearest name when it is unknown."""
     if name not in MODELS:
         from abag.model.settings import nearest
@@ -32,16 +32,16 @@ def model_class(name: str) -> type[Baseline[Any]]:
             f"unknown model {name!r}{nearest(name, list(MODELS))} (models are {known})"
         )
     module, _, attribute = MODELS[name].partition(":")
-    found: type[Baseline[Any]] = getattr(import_module(module), attribute)
+    found: type[AffinityModel] = getattr(import_module(module), attribute)
     return found
 
 
-def create_model(name: str, values: Mapping[str, Any] | None = None) -> Baseline[Any]:
+def create_model(name: str, values: Mapping[str, Any] | None = None) -> AffinityModel:
     """An unfitted model with settings, given as values or texts (``{"ridge": "0.1"}``)."""
     return model_class(name)(**dict(values or {}))
 
 
-def load_model(folder: Path) -> Baseline[Any]:
+def load_model(folder: Path) -> AffinityModel:
     """Read a saved model of any registered kind; raises ModelError."""
     from abag.model.artefact import read_manifest
 

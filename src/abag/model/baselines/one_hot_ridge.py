@@ -119,12 +119,12 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
             known[pair] = "; ".join(reasons) or None
         return [known[pair] for pair in zip(heavy, light, strict=True)]
 
-    def unseen_residues(self, table: pl.DataFrame) -> NDArray[np.bool_]:
-        """For each row, whether a variable position holds a residue not seen there in training."""
+    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+        """Flag rows with a residue that training did not show at its variable position."""
         self._require_fitted()
         letters = self._letters(table)
-        positions = letters.shape[1]
-        return np.asarray(self._one_hot(letters).sum(axis=1) < positions)
+        known = self._one_hot(letters).sum(axis=1)
+        return {"residue_not_seen_in_training": np.asarray(known < letters.shape[1])}
 
     def _values(self, table: pl.DataFrame) -> Reals:
         refused = [(i, reason) for i, reason in enumerate(self.refusals(table)) if reason]

@@ -1,0 +1,91 @@
+"""``abag predict``: one pair, or a table of pairs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.errors import OptionError
+
+if TYPE_CHECKING:
+    from abag.inference.predictor import Prediction
+
+
+def predict(
+    *,
+    model: Path | None = None,
+    heavy: str | None = None,
+    light: str | None = None,
+    antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
+    table: Path | None = None,
+    out: Path | None = None,
+    map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
+    keep_going: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Predict pKd for one antibody-antigen pair or for a table of pairs.
+
+    Args:
+        model: Folder of a model that `abag fit` saved.
+        heavy: Heavy chain, VHH or whole scFv, one-letter code; constant domains are trimmed.
+        light: Light chain; none for VHH and heavy-chain antibodies.
+        antigen: Antigen chain; repeat the option for several chains.
+        table: Table of pairs (CSV, TSV or Parquet) instead of one pair.
+        out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
+        map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
+        keep_going: Write rows that cannot be predicted without a value and with their reason.
+        json: Print one JSON object.
+    """
+    if model is None:
+        raise OptionError(
+            "--model is missing: name the folder of a saved model, or make one with "
+            "`abag fit TABLE.parquet --model kmer-ridge --out FOLDER`"
+        )
+    if table is not None:
+        if heavy or light or antigen:
+            raise OptionError("give either --table or --heavy, --light and --antigen, not both")
+        _predict_table(model, table, out, map_ or [], keep_going, json)
+        return
+    if not heavy or not antigen:
+        missing = "--heavy" if not heavy else "--antigen"
+        raise OptionError(
+            f"{missing} is missing: one pair needs --heavy and --antigen (and --light where there "
+            "is one); many pairs go into a file, --table pairs.csv --out predictions.csv"
+        )
+    if out or map_ or keep_going:
+        raise OptionError("--out, --map and --keep-going belong to --table")
+    from abag.inference import predict as predict_one
+
+    prediction = predict_one(model, heavy, light, antigen)
+    emit(prediction.as_json(), _text(prediction), json)
+
+
+def _predict_table(
+    model: Path, table: Path, out: Path | None, mapping: list[str], keep_going: bool, json: bool
+) -> None:
+    from abag.inference.tables import predict_file
+
+    if out is None and not json:
+        raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
+    done = predict_file(model, table, out, mapping, keep_going=keep_going)
+    content: dict[str, Any] = done.as_json()
+    text = f"{done.predicted} of {done.rows} rows predicted by {done.model_id}: {out}"
+    if done.problems:
+        text += f"\n{done.problems} rows could not be predicted; the column `problem` says why"
+    emit(content, text, json)
+
+
+def _text(prediction: Prediction) -> str:
+    if prediction.pkd is not None:
+        lines = [f"pKd {prediction.pkd:.2f}   KD {prediction.kd}"]
+    else:
+        lines = [f"rank score {prediction.rank_score:.3f} (order inside its assay, not a pKd)"]
+    lines.append(f"model {prediction.model_id}")
+    if prediction.nearest_similarity is not None:
+        lines.append(f"nearest training pair: similarity {prediction.nearest_similarity:.2f} of 1")
+    if prediction.flags:
+        lines.append(f"flags {', '.join(prediction.flags)}")
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""A user's pairs, made ready for a model: cleaned once a distinct chain, every fault named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from abag.errors import Problem, SchemaError, TableError
+
+if TYPE_CHECKING:
+    from abag.data.chains import AntibodyCleaner
+    from abag.data.formats.mapping import ColumnMapping
+
+ROW: Final = "source_row"
+_TEXTS: Final = ("antibody_name", "antigen_name", "heavy", "light", "scfv")
+_CHAINS: Final = pl.List(pl.String())
+
+
+def read_pairs(path: Path, mapping: ColumnMapping | None = None) -> pl.DataFrame:
+    """Read pairs from CSV, TSV or Parquet; columns are found by their usual names or ``mapping``.
+
+    Raises:
+        MissingFileError, FileFormatError, TableError: the file cannot be read as a table of pairs.
+    """
+    from abag.data.formats.columns import pairs_table
+
+    return pairs_table(path, mapping)
+
+
+def one_pair(heavy: str, light: str | None, antigen: str | Sequence[str]) -> pl.DataFrame:
+    """A table of one pair; ``heavy`` may be a whole scFv."""
+    chains = [antigen] if isinstance(antigen, str) else list(antigen)
+    return normalised(
+        pl.DataFrame(
+            {"heavy": [heavy], "light": [light], "antigen": [chains]},
+            schema={"heavy": pl.String(), "light": pl.String(), "antigen": _CHAINS},
+        )
+    )
+
+
+def normalised(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give a table of pairs every column that cleaning reads.
+
+    Needs ``heavy`` (or ``scfv``) and ``antigen`` (a list of chains, or one text); rows are
+    numbered from 1 where ``source_row`` is absent.
+
+    Raises:
+        SchemaError: a needed column is missing.
+    """
+    if "antigen" not in frame.columns or not {"heavy", "scfv"} & set(frame.columns):
+        raise SchemaError(
+            "a table of pairs needs the columns 'heavy' (or 'scfv') and 'antigen', and may have "
+            f"'light'; it has {', '.join(frame.columns) or 'none'}"
+        )
+    if ROW not in frame.columns:
+        frame = frame.with_row_index(ROW, offset=1)
+    antigen = pl.col("antigen")
+    if frame.schema["antigen"] == pl.String():
+        antigen = pl.concat_list(antigen)
+    texts = [
+        (pl.col(name) if name in frame.columns else pl.lit(None)).cast(pl.String).alias(name)
+        for name in _TEXTS
+    ]
+    return frame.select(pl.col(ROW).cast(pl.Int64), *texts, antigen.cast(_CHAINS))
+
+
+def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.DataFrame:
+    """Clean a table from :func:`normalised` or :func:`read_pairs`, in its order.
+
+    Returns ``source_row``, names, cleaned ``heavy``, ``light`` and ``antigen``, ``flags`` (list of
+    text) and ``problem`` (text; null where the row can be predicted).
+    """
+    from abag.data.chains import clean_pairs
+
+    frame = clean_pairs(pairs, cleaner).rename({"chain_flags": "flags", "chain_problem": "problem"})
+    no_light = pl.when(pl.col("light").is_null() & pl.col("problem").is_null()).then(
+        pl.lit("light_missing")
+    )
+    return frame.with_columns(
+        flags=pl.concat_list(pl.col("flags").fill_null([]), no_light).list.drop_nulls()
+    )
+
+
+def refuse_problems(frame: pl.DataFrame, path: Path | str) -> None:
+    """Raise :class:`TableError` with every problem row at once, if there is one."""
+    faulty = frame.filter(pl.col("problem").is_not_null())
+    problems = [
+        Problem(row, None, reason) for row, reason in faulty.select(ROW, "problem").iter_rows()
+    ]
+    if problems:
+        raise TableError(path, problems)

@@ -1,0 +1,66 @@
+"""Predictions as people read them: a KD with the unit that suits it, a table as CSV or Parquet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from abag.errors import OptionError
+from abag.files import replacing, write_parquet
+
+COLUMNS: Final[dict[str, pl.DataType]] = {
+    "row": pl.Int64(),
+    "antibody_name": pl.String(),
+    "antigen_name": pl.String(),
+    "pkd": pl.Float64(),
+    "kd_molar": pl.Float64(),
+    "kd": pl.String(),
+    "rank_score": pl.Float64(),
+    "nearest_similarity": pl.Float64(),
+    "model_id": pl.String(),
+    "flags": pl.List(pl.String()),
+    "problem": pl.String(),
+}
+"""Columns of a table of predictions.
+
+``row`` is the line in the user's file (its header is line 1). A model of ``rank_score`` fills
+that column and leaves ``pkd``, ``kd_molar`` and ``kd`` empty. ``nearest_similarity`` (0 to 1) is
+there for models that compare with their training pairs. ``problem`` says why a row has no
+prediction.
+"""
+
+_SUFFIXES: Final = (".csv", ".parquet")
+_PREFIXES: Final = (("fM", 1e-15), ("pM", 1e-12), ("nM", 1e-9), ("uM", 1e-6), ("mM", 1e-3))
+
+
+def format_kd(kd_molar: float) -> str:
+    """Two significant digits and the unit that puts the number between 1 and 1000: ``3.2 nM``."""
+    for unit, scale in _PREFIXES:
+        digits = float(f"{kd_molar / scale:.2g}")
+        if digits < 1000.0:
+            return _number(digits, unit)
+    return _number(float(f"{kd_molar:.2g}"), "M")
+
+
+def _number(digits: float, unit: str) -> str:
+    return f"{digits:.1f} {unit}" if 1.0 <= digits < 10.0 else f"{digits:g} {unit}"
+
+
+def require_writable(path: Path) -> None:
+    """Raise :class:`OptionError` unless the name ends in .csv or .parquet."""
+    if path.suffix.lower() not in _SUFFIXES:
+        raise OptionError(f"--out {path}: write predictions to a name ending in .csv or .parquet")
+    if path.is_dir():
+        raise OptionError(f"--out {path} is a folder; name a file to write")
+
+
+def write_predictions(path: Path, predictions: pl.DataFrame) -> None:
+    """Write CSV (flags joined by ``;``) or Parquet, as the name ends, in one step."""
+    require_writable(path)
+    if path.suffix.lower() == ".parquet":
+        write_parquet(path, predictions)
+        return
+    with replacing(path) as temporary:
+        predictions.with_columns(pl.col("flags").list.join(";")).write_csv(temporary)
