@@ -1,0 +1,121 @@
+"""Controls: what a model scores when what it should need is taken away.
+
+* Permuted labels: fitted on training labels in random order, a model must fall to chance; if it
+  does not, its figure comes from the evaluation and not from the data.
+* Shuffled antigens: asked about the same antibodies with other antigens, a model that reads the
+  antigen must change its predictions; if it scores as before, it ranks antibodies only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.schema import antigen_key
+from abag.errors import ModelError
+from abag.evaluation.labels import TARGET_COLUMNS, Labels
+from abag.evaluation.metrics import SPEARMAN, Measure, Score
+from abag.model.protocol import AffinityModel
+
+ModelFactory = Callable[[], AffinityModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """The metric as it is, and with the signal taken away."""
+
+    name: str
+    measure: str
+    actual: Score
+    control: tuple[Score, ...]
+    """One score a repeat."""
+    text: str
+
+    @property
+    def control_mean(self) -> float | None:
+        """Mean over the repeats in which the metric is defined."""
+        values = [score.value for score in self.control if score.value is not None]
+        return float(np.mean(values)) if values else None
+
+
+def permuted_labels(
+    build: ModelFactory,
+    train: pl.DataFrame,
+    test: pl.DataFrame,
+    *,
+    measure: Measure = SPEARMAN,
+    repeats: int = 3,
+    seed: int = 0,
+) -> Control:
+    """Fit on training labels in random order (value and bounds move together), test as usual."""
+    model = build()
+    labels = Labels.from_table(test, model.target)
+    actual = measure.score(labels, model.fit(train).predict(test))
+    names = list(TARGET_COLUMNS[model.target])
+    generator = np.random.default_rng(seed)
+    scores = []
+    for _ in range(repeats):
+        order = generator.permutation(train.height)
+        shuffled = train.with_columns(train.select(names)[order].get_columns())
+        scores.append(measure.score(labels, build().fit(shuffled).predict(test)))
+    return _control("permuted labels", measure, actual, tuple(scores), "with permuted labels")
+
+
+def shuffled_antigen(
+    build: ModelFactory,
+    train: pl.DataFrame,
+    test: pl.DataFrame,
+    *,
+    measure: Measure = SPEARMAN,
+    repeats: int = 3,
+    seed: int = 0,
+) -> Control:
+    """Fit as usual; predict each test row with another antigen of the test rows.
+
+    Every distinct antigen is replaced by a different one throughout, so rows of one antigen stay
+    together. Raises ModelError when the test rows hold fewer than two distinct antigens.
+    """
+    model = build().fit(train)
+    labels = Labels.from_table(test, model.target)
+    actual = measure.score(labels, model.predict(test))
+    generator = np.random.default_rng(seed)
+    scores = tuple(
+        measure.score(labels, model.predict(_with_other_antigens(test, generator)))
+        for _ in range(repeats)
+    )
+    return _control("shuffled antigen", measure, actual, scores, "with other antigens")
+
+
+def _with_other_antigens(test: pl.DataFrame, generator: np.random.Generator) -> pl.DataFrame:
+    keyed = test.with_columns(antigen_key().alias("_key"))
+    distinct = keyed.select("_key", "antigen").unique("_key", maintain_order=True)
+    if distinct.height < 2:
+        raise ModelError(
+            f"the shuffled-antigen control needs two distinct antigens, not {distinct.height}"
+        )
+    order = generator.permutation(distinct.height)
+    replaced: NDArray[np.intp] = np.empty(distinct.height, dtype=np.intp)
+    replaced[order] = np.roll(order, 1)  # a cyclic shift maps none to itself
+    other = distinct.with_columns(distinct["antigen"][replaced].alias("_other"))
+    return (
+        keyed.join(other.select("_key", "_other"), on="_key", how="left", maintain_order="left")
+        .with_columns(pl.col("_other").alias("antigen"))
+        .drop("_key", "_other")
+    )
+
+
+def _control(
+    name: str, measure: Measure, actual: Score, scores: tuple[Score, ...], how: str
+) -> Control:
+    control = Control(name, measure.key, actual, scores, "")
+    was, now = _shown(actual.value), _shown(control.control_mean)
+    text = f"{measure.title} {was} as measured, {now} {how}"
+    return Control(name, measure.key, actual, scores, text)
+
+
+def _shown(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"

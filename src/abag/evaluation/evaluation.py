@@ -1,0 +1,245 @@
+"""Evaluate models on held-out rows: per antigen first, pooled second, baselines beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag import __version__
+from abag.data.schema import antibody_key, require_columns
+from abag.errors import OptionError, SplitError
+from abag.evaluation.grouping import (
+    FEWEST_ROWS,
+    Groups,
+    antigen_groups,
+    assay_groups,
+    complex_groups,
+)
+from abag.evaluation.held_out import Candidate, HeldOut, Split, predict_held_out
+from abag.evaluation.intervals import FEWEST_CLUSTERS, ClusterBootstrap
+from abag.evaluation.labels import Labels
+from abag.evaluation.metrics import TIGHT_PKD
+from abag.evaluation.scoring import ModelScores, Setting, add_differences, score_model
+from abag.progress import task
+
+COLUMNS: Final = [
+    "record_id", "heavy", "light", "antigen", "antigen_name", "relation", "assay", "structure_id",
+]  # fmt: skip
+FEW_CLUSTERS: Final = 20
+"""Below this many clusters an interval is called too narrow."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowCounts:
+    """Where the rows of the table went."""
+
+    table: int
+    held_out: int
+    exact: int
+    censored: int
+    unlabelled: int
+    """Held-out rows without a value or bound of the target; they are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """What the bootstrap drew."""
+
+    unit: str
+    """``antigen``, or ``antibody`` where there are too few antigens."""
+    clusters: int
+    resamples: int
+    seed: int
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Figures of several models on the same held-out rows."""
+
+    name: str
+    """Short name of the split, such as ``antigen-disjoint``."""
+    target: str
+    rows: RowCounts
+    resampling: Resampling
+    models: tuple[ModelScores, ...]
+    candidates: tuple[Candidate, ...]
+    held_out: HeldOut
+    """Rows without a label are gone."""
+    labels: Labels
+    antigens: Groups
+    leading: str
+    """Level whose groups weigh equally in the main number: ``antigen``, or ``assay`` for ranks."""
+    split: Mapping[str, Any]
+    """Strategy, parameters and digest of the split."""
+    audit: Mapping[str, Any] | None
+    version: str = __version__
+
+    def model(self, name: str) -> ModelScores:
+        """Scores of one model."""
+        return next(model for model in self.models if model.name == name)
+
+    @property
+    def subject(self) -> ModelScores:
+        """The model that the report is about: the first that is no baseline, else the best one."""
+        own = [model for model in self.models if not model.baseline]
+        if own:
+            return own[0]
+
+        def strength(model: ModelScores) -> tuple[float, float]:
+            grouped = model.levels[self.leading].summary["spearman"].mean
+            pooled = model.pooled["spearman"].score.value
+            return (-2.0 if grouped is None else grouped, -2.0 if pooled is None else pooled)
+
+        return max(self.models, key=strength)
+
+
+def evaluate(
+    candidates: Sequence[Candidate],
+    table: pl.DataFrame,
+    split: Split,
+    *,
+    name: str = "held-out rows",
+    target: str = "pkd",
+    antigen_keys: Sequence[str | None] | None = None,
+    split_facts: Mapping[str, Any] | None = None,
+    audit: Mapping[str, Any] | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+    minimum: int = FEWEST_ROWS,
+) -> Evaluation:
+    """Fit and score candidates over the folds of a split.
+
+    Args:
+        candidates: Models and baselines; each is fitted on every fold unless it is fitted.
+        table: Canonical table.
+        split: Gives the folds; a saved model needs a split whose training part it was fitted on.
+        name: Short name for the report.
+        target: ``pkd``, or ``rank_score`` (then every figure is inside an assay).
+        antigen_keys: Antigen group of each row of ``table``; equal chains where not given.
+        split_facts: What is known of the split, for the record.
+        audit: What the leak audit found, with a key ``verdict``.
+        resamples: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+        minimum: Rows that a group needs before a metric is taken inside it.
+
+    Raises:
+        SchemaError: the table lacks columns.
+        SplitError: there are no labelled test rows.
+        ModelError: a model cannot be fitted or predicts something else.
+    """
+    require_columns(table, COLUMNS, "the table to evaluate on")
+    if not candidates:
+        raise OptionError("name at least one model to evaluate")
+    held, labels, counts = _labelled(
+        predict_held_out(candidates, table, split, target), table, target
+    )
+    antigens = antigen_groups(held.table, _keys_of(held.table, table, antigen_keys))
+    bootstrap, resampling = _resampling(held.table, antigens, resamples, seed)
+    setting = _setting(held, labels, antigens, bootstrap, target, minimum)
+    scored = []
+    with task("scoring", total=len(candidates)) as bar:
+        for candidate in candidates:
+            bar.describe(f"scoring {candidate.name}")
+            pred = held.predictions[candidate.name]
+            scored.append(score_model(candidate.name, candidate.baseline, pred, setting))
+            bar.advance()
+    return Evaluation(
+        name=name,
+        target=target,
+        rows=counts,
+        resampling=resampling,
+        models=add_differences(scored, setting),
+        candidates=tuple(candidates),
+        held_out=held,
+        labels=labels,
+        antigens=antigens,
+        leading=setting.groups[0].level,
+        split={**(split_facts or {}), "digest": split.digest},
+        audit=audit,
+    )
+
+
+def _labelled(held: HeldOut, table: pl.DataFrame, target: str) -> tuple[HeldOut, Labels, RowCounts]:
+    """Drop held-out rows that have no label, and count."""
+    labels = Labels.from_table(held.table, target)
+    known = labels.known
+    if not known.any():
+        raise SplitError(f"none of the {held.table.height} test rows has a {target} or a bound")
+    kept = HeldOut(
+        table=held.table.filter(pl.Series(known)),
+        folds=tuple(fold for fold, keep in zip(held.folds, known, strict=True) if keep),
+        train_rows=held.train_rows,
+        predictions={name: pred[known] for name, pred in held.predictions.items()},
+    )
+    counts = RowCounts(
+        table=table.height,
+        held_out=held.table.height,
+        exact=int(labels.exact.sum()),
+        censored=int(labels.censored.sum()),
+        unlabelled=int((~known).sum()),
+    )
+    return kept, labels.take(known), counts
+
+
+def _keys_of(
+    tested: pl.DataFrame, table: pl.DataFrame, keys: Sequence[str | None] | None
+) -> list[str | None] | None:
+    if keys is None:
+        return None
+    if len(keys) != table.height:
+        raise OptionError(f"{len(keys)} antigen groups for a table of {table.height} rows")
+    by_record = dict(zip(table["record_id"], keys, strict=True))
+    return [by_record[record] for record in tested["record_id"]]
+
+
+def _resampling(
+    table: pl.DataFrame, antigens: Groups, resamples: int, seed: int
+) -> tuple[ClusterBootstrap, Resampling]:
+    """Resample antigens; antibodies where there are too few antigens to resample."""
+    unit, clusters, note = "antigen", antigens.codes, None
+    if len(antigens.names) < FEWEST_CLUSTERS:
+        unit = "antibody"
+        clusters = Groups.of("antibody", table.select(key=antibody_key())["key"].to_list()).codes
+        note = (
+            f"only {len(antigens.names)} antigen group(s): antibodies were resampled, "
+            "so intervals hold for these antigens and say nothing about others"
+        )
+    bootstrap = ClusterBootstrap(clusters, resamples=resamples, seed=seed)
+    if note is None and bootstrap.n_clusters < FEW_CLUSTERS:
+        note = f"only {bootstrap.n_clusters} antigen groups: intervals are too narrow"
+    return bootstrap, Resampling(unit, bootstrap.n_clusters, resamples, seed, note)
+
+
+def _setting(
+    held: HeldOut,
+    labels: Labels,
+    antigens: Groups,
+    bootstrap: ClusterBootstrap,
+    target: str,
+    minimum: int,
+) -> Setting:
+    assays = assay_groups(held.table)
+    folds = Groups.of("fold", held.folds)
+    ranks = target != "pkd"
+    groups = (assays,) if ranks else (antigens, complex_groups(held.table), assays, folds)
+    mixed = ranks and len(assays.names) > 1
+    return Setting(
+        labels=labels,
+        groups=groups,
+        folds=np.asarray(folds.codes, dtype=np.intp),
+        bootstrap=bootstrap,
+        minimum=minimum,
+        threshold=None if ranks else TIGHT_PKD,
+        poolable="rank scores of different assays share no scale" if mixed else None,
+    )
+
+
+def group_sizes(groups: Groups) -> NDArray[np.intp]:
+    """Rows in each group."""
+    return np.bincount(groups.codes[groups.codes >= 0], minlength=len(groups.names))

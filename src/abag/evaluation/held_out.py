@@ -1,0 +1,114 @@
+"""Predictions for rows that the model has not seen: fold by fold, or of a saved model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.errors import ModelError, OptionError, SplitError
+from abag.evaluation.controls import ModelFactory
+from abag.model.protocol import AffinityModel
+from abag.progress import task
+
+Array = NDArray[np.float64]
+
+
+class Split(Protocol):
+    """What evaluation needs of a split (:mod:`abag.data.splits`)."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the split: which row is in which part."""
+
+    def fold_tables(self, table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+        """Name, training rows and test rows of each fold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model to evaluate: one that is fitted on each fold, or one that was fitted before."""
+
+    name: str
+    build: ModelFactory | None = None
+    """Makes an unfitted model."""
+    fitted: AffinityModel | None = None
+    baseline: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Hyper-parameters, for the record."""
+    identity: str | None = None
+    """Model id of a fitted model."""
+
+    def __post_init__(self) -> None:
+        if (self.build is None) == (self.fitted is None):
+            raise ValueError(f"{self.name}: give either a way to build the model or a fitted one")
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Test rows of all folds below each other, and what each candidate says about them."""
+
+    table: pl.DataFrame
+    folds: tuple[str, ...]
+    """Fold of each row."""
+    train_rows: Mapping[str, int]
+    """Training rows of each fold."""
+    predictions: Mapping[str, Array]
+    """By the name of the candidate; one value a row."""
+
+
+def predict_held_out(
+    candidates: Sequence[Candidate], table: pl.DataFrame, split: Split, target: str = "pkd"
+) -> HeldOut:
+    """Fit each candidate on the training rows of each fold and predict its test rows.
+
+    Raises:
+        OptionError: two candidates share a name.
+        SplitError: no test rows, or one row is tested twice.
+        ModelError: a model predicts another target, or values that are not finite.
+    """
+    names = [candidate.name for candidate in candidates]
+    if len(set(names)) < len(names):
+        raise OptionError(f"two models share a name: {', '.join(sorted(names))}")
+    folds = [fold for fold in split.fold_tables(table) if fold[2].height]
+    if not folds:
+        raise SplitError("the split has no test rows in this table; nothing can be evaluated")
+    tested = pl.concat([test for _, _, test in folds])
+    if tested["record_id"].n_unique() != tested.height:
+        raise SplitError("the split tests a row in more than one fold; each row counts once")
+    parts: dict[str, list[Array]] = {name: [] for name in names}
+    with task("fitting", total=len(folds) * len(candidates)) as bar:
+        for fold, train, test in folds:
+            for candidate in candidates:
+                bar.describe(f"{candidate.name}, {fold}")
+                parts[candidate.name].append(_predict(candidate, train, test, target))
+                bar.advance()
+    return HeldOut(
+        table=tested,
+        folds=tuple(name for name, _, test in folds for _ in range(test.height)),
+        train_rows={name: train.height for name, train, _ in folds},
+        predictions={name: np.concatenate(values) for name, values in parts.items()},
+    )
+
+
+def _predict(candidate: Candidate, train: pl.DataFrame, test: pl.DataFrame, target: str) -> Array:
+    model = candidate.build() if candidate.build is not None else candidate.fitted
+    if model is None:
+        raise ValueError(f"{candidate.name} has no model")
+    if model.target != target:
+        raise ModelError(
+            f"{candidate.name} predicts {model.target}, not {target}; evaluate it with that target"
+        )
+    if candidate.build is not None:
+        model = model.fit(train)
+    predicted = np.asarray(model.predict(test), dtype=np.float64)
+    if predicted.shape != (test.height,) or not np.isfinite(predicted).all():
+        raise ModelError(
+            f"{candidate.name} gave {predicted.shape} values for {test.height} rows, "
+            f"{int((~np.isfinite(predicted)).sum())} of them not finite"
+        )
+    return predicted
