@@ -51,7 +51,7 @@ class Artefact:
         Raises:
             ModelError: the folder is there and ``overwrite`` is false, or it holds no model.
         """
-        _require_free(folder, overwrite)
+        require_free(folder, overwrite)
         weights = _weights_bytes(self.arrays)
         content = self._content(weights)
         digest = _digest(content)
@@ -130,7 +130,8 @@ def read(folder: Path) -> Artefact:
     return Artefact(manifest["name"], manifest["settings"], manifest["training"], arrays)
 
 
-def _require_free(folder: Path, overwrite: bool) -> None:
+def require_free(folder: Path, overwrite: bool = False) -> None:
+    """Raise ModelError unless a model can be written to ``folder``."""
     if not folder.exists():
         return
     if not folder.is_dir():

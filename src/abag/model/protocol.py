@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.model.domain import TrainingDomain
+from abag.model.settings import Settings
 from abag.model.training_set import TrainingSummary
 
 
@@ -24,6 +25,11 @@ class AffinityModel(Protocol):
 
     name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]]
+    settings_type: ClassVar[type[Settings]]
+
+    @property
+    def settings(self) -> Settings:
+        """Hyper-parameters."""
 
     @property
     def target(self) -> str:

@@ -1,0 +1,80 @@
+"""``abag fit``: fit a model on the training part of a split and save it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.errors import OptionError
+
+if TYPE_CHECKING:
+    from abag.model.fitting import FittedModel
+
+
+def fit(
+    table: Path,
+    *,
+    model: str | None = None,
+    out: Path | None = None,
+    split: Path | None = None,
+    part: str | None = None,
+    holdout: str | None = None,
+    assay: str | None = None,
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+    seed: int = 0,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Fit a model on the training part of a split and save it.
+
+    Args:
+        table: Canonical table (.parquet) from `abag data build` or `abag data import`.
+        model: mean, antigen-mean, nearest-neighbour, kmer-ridge or one-hot-ridge.
+        out: New folder for the model.
+        split: Split of this table from `abag split`; without one, every row is trained on.
+        part: Part of the split to train on.
+        holdout: Test part; the model is fitted on the rows that may train for it.
+        assay: Fit on the rows of this assay alone.
+        set_: A setting of the model, as ridge=0.1; repeat it for several.
+        seed: Seed of anything that is drawn at random.
+        overwrite: Replace a saved model that is in the folder.
+        json: Print one JSON object.
+    """
+    from abag.model.fitting import TrainingRows, fit_model
+    from abag.model.registry import MODELS
+    from abag.model.settings import split_assignments
+
+    if model is None:
+        raise OptionError(f"--model is missing: choose one of {', '.join(MODELS)}")
+    if out is None:
+        raise OptionError("--out is missing: name a new folder for the model")
+    settings = {"seed": str(seed), **split_assignments(set_ or [])}
+    rows = TrainingRows(table, split, part, holdout, assay)
+    fitted = fit_model(model, rows, out, settings, overwrite=overwrite)
+    emit(fitted.as_json(), _text(fitted), json)
+
+
+def _text(fitted: FittedModel) -> str:
+    counts = fitted.training
+    lines = [
+        f"{fitted.model_id} saved in {fitted.folder}",
+        f"fitted on {counts.rows_used} rows: {counts.antibodies} antibodies, "
+        f"{counts.antigens} antigens, {fitted.settings['target']} "
+        f"{counts.target_mean:.2f} +- {counts.target_sd:.2f} (mean, sd)",
+    ]
+    if counts.rows_censored:
+        lines.append(f"left out: {counts.rows_censored} censored rows (bounds, not numbers)")
+    if counts.rows_without_target:
+        lines.append(f"left out: {counts.rows_without_target} rows without {_target(fitted)}")
+    if counts.rows_used < counts.rows_exact:
+        lines.append(
+            f"sampled {counts.rows_used} of {counts.rows_exact} rows (--set max_rows=... for more)"
+        )
+    return "\n".join(lines)
+
+
+def _target(fitted: FittedModel) -> str:
+    return str(fitted.settings["target"])
