@@ -1,1 +1,53 @@
-"""Reading a user's own files: tables, FASTA, AIRR rearrangements and structures."""
+"""Reading a user's own files: tables, FASTA, AIRR rearrangements and structures.
+
+Every reader ends in a :class:`~abag.data.sources.base.RawTable` (measurements) or in a table of
+pairs; the canonical step cleans the rows. :func:`read_measurements` and :func:`read_pairs` tell
+the kind of a file by its content.
+"""
+
+from abag.data.formats.airr import AirrPairs, read_airr
+from abag.data.formats.columns import PAIRS_SCHEMA, pairs_table, raw_table_from_user
+from abag.data.formats.complexes import Complex, Contact, complexes_table, read_complexes
+from abag.data.formats.fasta import (
+    AntibodyRecord,
+    FastaRecord,
+    read_antibodies,
+    read_antigens,
+    read_fasta,
+)
+from abag.data.formats.mapping import ColumnMapping, Constants, mapping_from_texts
+from abag.data.formats.pairing import labelled, pairs_of
+from abag.data.formats.reading import FileKind, UserPairs, file_kind, read_measurements, read_pairs
+from abag.data.formats.structures import Structure, StructureChain, read_structure
+from abag.data.formats.tables import read_table
+
+__all__ = [
+    "PAIRS_SCHEMA",
+    "AirrPairs",
+    "AntibodyRecord",
+    "ColumnMapping",
+    "Complex",
+    "Constants",
+    "Contact",
+    "FastaRecord",
+    "FileKind",
+    "Structure",
+    "StructureChain",
+    "UserPairs",
+    "complexes_table",
+    "file_kind",
+    "labelled",
+    "mapping_from_texts",
+    "pairs_of",
+    "pairs_table",
+    "raw_table_from_user",
+    "read_airr",
+    "read_antibodies",
+    "read_antigens",
+    "read_complexes",
+    "read_fasta",
+    "read_measurements",
+    "read_pairs",
+    "read_structure",
+    "read_table",
+]

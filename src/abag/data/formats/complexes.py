@@ -1,0 +1,312 @@
+"""Antibody-antigen complexes in a structure: who is heavy, light and antigen, and what touches.
+
+Without names of chains, variable domains are found by numbering, a heavy chain takes the light
+chain whose variable domain touches its own most, and the antigen is every other protein chain
+within 5 Å of the CDRs. Each copy in the asymmetric unit is a complex of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.formats.columns import PAIRS_SCHEMA
+from abag.data.formats.structures import Structure, StructureChain, read_structure
+from abag.data.numbering import NumberedDomain
+from abag.data.numbering.protocol import IMGT_REGIONS
+from abag.errors import FileFormatError, OptionError
+
+CONTACT_ANGSTROM: Final = 4.5
+"""Residues with heavy atoms closer than this are in contact."""
+
+ANTIGEN_ANGSTROM: Final = 5.0
+"""A protein chain with an atom this close to the CDRs is antigen."""
+
+_CDRS: Final = ("CDR1", "CDR2", "CDR3")
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One antibody residue near one antigen residue; indices count letters of a chain from 0."""
+
+    antibody_chain: str
+    antibody_index: int
+    antigen_chain: str
+    antigen_index: int
+    distance_angstrom: float
+
+
+@dataclass(frozen=True, slots=True)
+class Complex:
+    """One antibody with its antigen, from one structure.
+
+    ``light`` is None for a VHH and for an scFv, whose two domains both stand in ``heavy``
+    (``is_scfv``).
+    """
+
+    path: Path
+    structure_id: str | None
+    copy: int
+    """Number of the copy in the file, from 1."""
+    heavy: StructureChain
+    light: StructureChain | None
+    is_scfv: bool
+    antigen: tuple[StructureChain, ...]
+    contacts: tuple[Contact, ...]
+    """Every residue pair closer than :data:`CONTACT_ANGSTROM`, nearest atoms."""
+    flags: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Structure and chains, such as ``1abc_HL_A``."""
+        antibody = self.heavy.name + (self.light.name if self.light else "")
+        stem = self.structure_id or self.path.name.partition(".")[0]
+        return f"{stem}_{antibody}_{''.join(chain.name for chain in self.antigen)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Fv:
+    """Chains of one antibody and the residues (index in the chain) of their CDRs."""
+
+    heavy: StructureChain
+    light: StructureChain | None
+    is_scfv: bool
+    paratope: dict[str, frozenset[int]]
+
+
+def read_complexes(
+    path: Path,
+    *,
+    heavy: str | None = None,
+    light: str | None = None,
+    antigen: str | None = None,
+) -> tuple[Complex, ...]:
+    """Read the antibody-antigen complexes of a PDB or mmCIF file, plain or gzip.
+
+    Args:
+        path: The structure.
+        heavy: Name of the heavy chain (or VHH, or scFv); then there is one complex.
+        light: Name of its light chain.
+        antigen: Names of the antigen's chains, parted by commas.
+
+    Raises:
+        OptionError: ``light`` or ``antigen`` is given without ``heavy``.
+        FileFormatError: A chain is not there, or no antibody or no antigen was found.
+    """
+    if heavy is None and (light or antigen):
+        raise OptionError("give the heavy chain too where the light chain or antigen is given")
+    structure = read_structure(path)
+    domains = _domains(structure.chains)
+    if heavy is not None:
+        fvs = [_given_fv(structure, domains, heavy, light)]
+    else:
+        fvs = list(_found_fvs(structure.chains, domains))
+        if not fvs:
+            names = ", ".join(chain.name for chain in structure.chains)
+            raise FileFormatError(
+                f"{path} has no chain with a heavy variable domain (its chains are {names}); "
+                "name the heavy chain, light chain and antigen"
+            )
+    named = [structure.chain(name.strip()) for name in antigen.split(",")] if antigen else None
+    pairs = [(fv, named or _antigens(structure, fv, fvs, domains)) for fv in fvs]
+    bound = [(fv, chains) for fv, chains in pairs if chains]
+    if not bound:
+        raise FileFormatError(
+            f"{path} has no protein chain within {ANTIGEN_ANGSTROM:g} Å of the CDRs; name the "
+            "heavy chain, light chain and antigen"
+        )
+    unbound = len(pairs) - len(bound)
+    return tuple(
+        _complex(structure, number, fv, chains, unbound)
+        for number, (fv, chains) in enumerate(bound, start=1)
+    )
+
+
+def complexes_table(complexes: Iterable[Complex]) -> pl.DataFrame:
+    """The table of pairs of complexes (``source_row`` is the number of the copy)."""
+    rows = [
+        (
+            found.copy,
+            found.name,
+            None,
+            None if found.is_scfv else found.heavy.sequence,
+            found.light.sequence if found.light else None,
+            found.heavy.sequence if found.is_scfv else None,
+            [chain.sequence for chain in found.antigen],
+        )
+        for found in complexes
+    ]
+    return pl.DataFrame(rows, schema=PAIRS_SCHEMA, orient="row")
+
+
+def residue_distances(
+    first: StructureChain, second: StructureChain, within_angstrom: float
+) -> dict[tuple[int, int], float]:
+    """Nearest heavy-atom distance (Å) of each pair of residues that are closer than the limit.
+
+    Keys are (index in ``first``, index in ``second``).
+    """
+    from scipy.spatial import cKDTree
+
+    if not (len(first.atom_positions) and len(second.atom_positions)):
+        return {}
+    near = cKDTree(first.atom_positions).sparse_distance_matrix(
+        cKDTree(second.atom_positions), within_angstrom, output_type="ndarray"
+    )
+    order = np.lexsort((near["v"], second.atom_residues[near["j"]], first.atom_residues[near["i"]]))
+    found: dict[tuple[int, int], float] = {}
+    for i, j, distance in near[order]:
+        key = (int(first.atom_residues[i]), int(second.atom_residues[j]))
+        if distance < within_angstrom:
+            found.setdefault(key, float(distance))
+    return found
+
+
+def _domains(chains: Sequence[StructureChain]) -> dict[str, tuple[NumberedDomain, ...]]:
+    """Variable domains by the name of the chain."""
+    from abag.data.numbering import number_chains
+
+    numbered = number_chains([chain.sequence for chain in chains])
+    return {chain.name: numbered[chain.sequence] for chain in chains}
+
+
+def _cdr_indices(domains: Iterable[NumberedDomain]) -> frozenset[int]:
+    spans = [IMGT_REGIONS[name] for name in _CDRS]
+    return frozenset(
+        domain.start + offset
+        for domain in domains
+        for offset, position in enumerate(domain.positions)
+        if any(a <= int("".join(c for c in position if c.isdigit())) <= b for a, b in spans)
+    )
+
+
+def _fv(
+    heavy: StructureChain,
+    light: StructureChain | None,
+    domains: dict[str, tuple[NumberedDomain, ...]],
+) -> _Fv:
+    kinds = [domain.kind.is_light for domain in domains[heavy.name]]
+    paratope = {
+        chain.name: _cdr_indices(domains[chain.name]) or frozenset(range(len(chain.sequence)))
+        for chain in (heavy, light)
+        if chain is not None
+    }
+    is_scfv = light is None and any(kinds) and not all(kinds)
+    return _Fv(heavy, light, is_scfv, paratope)
+
+
+def _given_fv(
+    structure: Structure,
+    domains: dict[str, tuple[NumberedDomain, ...]],
+    heavy: str,
+    light: str | None,
+) -> _Fv:
+    return _fv(structure.chain(heavy), structure.chain(light) if light else None, domains)
+
+
+def _found_fvs(
+    chains: Sequence[StructureChain], domains: dict[str, tuple[NumberedDomain, ...]]
+) -> Iterator[_Fv]:
+    """Each heavy chain with the free light chain that its variable domain touches most."""
+    heavies = [c for c in chains if any(not d.kind.is_light for d in domains[c.name])]
+    lights = [c for c in chains if domains[c.name] and c not in heavies]
+    alone = [c for c in heavies if not any(d.kind.is_light for d in domains[c.name])]
+    touching = sorted(
+        (
+            (-_touching(h, domains[h.name], one, domains[one.name]), a, b)
+            for a, h in enumerate(alone)
+            for b, one in enumerate(lights)
+        )
+    )
+    partner: dict[str, StructureChain] = {}
+    for touches, a, b in touching:
+        taken = {chain.name for chain in partner.values()}
+        if touches < 0 and alone[a].name not in partner and lights[b].name not in taken:
+            partner[alone[a].name] = lights[b]
+    for heavy in heavies:
+        yield _fv(heavy, partner.get(heavy.name), domains)
+
+
+def _touching(
+    heavy: StructureChain,
+    heavy_domains: Sequence[NumberedDomain],
+    light: StructureChain,
+    light_domains: Sequence[NumberedDomain],
+) -> int:
+    """Pairs of residues of the two variable domains in contact."""
+    pairs = residue_distances(heavy, light, CONTACT_ANGSTROM)
+    return sum(
+        any(d.start <= i < d.end for d in heavy_domains)
+        and any(d.start <= j < d.end for d in light_domains)
+        for i, j in pairs
+    )
+
+
+def _antigens(
+    structure: Structure,
+    fv: _Fv,
+    fvs: Sequence[_Fv],
+    domains: dict[str, tuple[NumberedDomain, ...]],
+) -> list[StructureChain]:
+    """Chains without a variable domain near the CDRs; where there is none, other antibodies."""
+    own = {chain.name for chain in (fv.heavy, fv.light) if chain is not None}
+    near = [c for c in structure.chains if c.name not in own and _is_near(fv, c)]
+    plain = [chain for chain in near if not domains[chain.name]]
+    return plain or (near if len(fvs) == 1 else [])
+
+
+def _is_near(fv: _Fv, other: StructureChain) -> bool:
+    return any(
+        bool(residue_distances(_only(chain, fv.paratope[chain.name]), other, ANTIGEN_ANGSTROM))
+        for chain in (fv.heavy, fv.light)
+        if chain is not None
+    )
+
+
+def _only(chain: StructureChain, residues: frozenset[int]) -> StructureChain:
+    """The chain with the atoms of some residues only."""
+    kept: NDArray[np.bool_] = np.isin(chain.atom_residues, sorted(residues))
+    return StructureChain(
+        chain.name,
+        chain.sequence,
+        chain.from_seqres,
+        chain.missing,
+        chain.breaks,
+        chain.atom_positions[kept],
+        chain.atom_residues[kept],
+    )
+
+
+def _complex(
+    structure: Structure,
+    number: int,
+    fv: _Fv,
+    antigen: Sequence[StructureChain],
+    unbound: int,
+) -> Complex:
+    antibody = [chain for chain in (fv.heavy, fv.light) if chain is not None]
+    contacts = tuple(
+        Contact(one.name, i, other.name, j, distance)
+        for one in antibody
+        for other in antigen
+        for (i, j), distance in sorted(residue_distances(one, other, CONTACT_ANGSTROM).items())
+    )
+    everyone = [*antibody, *antigen]
+    raised = {
+        "sequence_from_resolved_residues": any(not chain.from_seqres for chain in everyone),
+        "missing_residues": any(chain.missing for chain in everyone)
+        or any(chain.breaks for chain in everyone if not chain.from_seqres),
+        "no_contacts": not contacts,
+        "other_copies_without_antigen": unbound > 0,
+    }
+    flags = tuple(flag for flag, is_raised in raised.items() if is_raised)
+    return Complex(
+        structure.path, structure.structure_id, number, fv.heavy, fv.light, fv.is_scfv,
+        tuple(antigen), contacts, flags,
+    )  # fmt: skip

@@ -1,0 +1,186 @@
+"""One door for every file a user may bring: what kind it is, and its rows."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import polars as pl
+
+from abag.data.formats.airr import is_airr, read_airr
+from abag.data.formats.columns import pairs_table, raw_table_from_user
+from abag.data.formats.complexes import complexes_table, read_complexes
+from abag.data.formats.fasta import read_antibodies, read_antigens
+from abag.data.formats.mapping import mapping_from_texts
+from abag.data.formats.pairing import labelled, pairs_of
+from abag.data.formats.structures import is_structure
+from abag.data.sources.base import RawTable
+from abag.errors import FileFormatError, OptionError, Problem
+from abag.files import require_file
+from abag.progress import track
+
+_HEAD_BYTES = 20_000
+_STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
+
+
+class FileKind(StrEnum):
+    """What a user's file is, by its content."""
+
+    TABLE = "table"
+    FASTA = "FASTA"
+    AIRR = "AIRR rearrangements"
+    STRUCTURE = "structure"
+
+
+@dataclass(frozen=True, slots=True)
+class UserPairs:
+    """Pairs to predict, and a problem for each row of the file that is in none of them."""
+
+    frame: pl.DataFrame
+    problems: tuple[Problem, ...] = ()
+
+
+def file_kind(path: Path) -> FileKind:
+    """Tell tables, FASTA, AIRR and structures apart by content, not by name."""
+    head = _head(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith((b">", b";")):
+        return FileKind.FASTA
+    if is_structure(head):
+        return FileKind.STRUCTURE
+    header = head.splitlines()[0].decode("utf-8", "replace") if head else ""
+    columns = [name.strip(' "') for name in header.split("\t")]
+    return FileKind.AIRR if is_airr(columns) else FileKind.TABLE
+
+
+def _head(path: Path) -> bytes:
+    require_file(path)
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if not head.startswith(b"\x1f\x8b"):
+        return head
+    try:
+        with gzip.open(path) as stream:
+            return stream.read(_HEAD_BYTES)
+    except (EOFError, zlib.error, OSError) as error:
+        raise FileFormatError(
+            f"{path} is a damaged or truncated gzip file ({error}); copy it again"
+        ) from None
+
+
+def read_pairs(
+    path: Path,
+    *,
+    mapping: Sequence[str] = (),
+    light: Path | None = None,
+    antigen: Path | None = None,
+) -> UserPairs:
+    """Pairs to predict from a table, FASTA, AIRR table, structure or folder of structures.
+
+    Args:
+        path: The file; structures may also be a folder of them.
+        mapping: For tables, ``heavy=VH`` and the like (see :func:`mapping_from_texts`).
+        light: For FASTA, a second file with the light chains.
+        antigen: For FASTA and AIRR, a FASTA file of the antigen(s).
+
+    Raises:
+        AbagError: The file's faults, each with its place and mend; see the reader of its kind.
+    """
+    if path.is_dir():
+        _refuse_options("a folder of structures", mapping=mapping, light=light, antigen=antigen)
+        return UserPairs(_structures(path))
+    kind = file_kind(path)
+    if kind is FileKind.TABLE:
+        _refuse_options("a table", light=light, antigen=antigen)
+        return UserPairs(pairs_table(path, mapping_from_texts(mapping)))
+    _refuse_options(f"a file of {kind}", mapping=mapping)
+    if kind is FileKind.STRUCTURE:
+        _refuse_options("a structure", light=light, antigen=antigen)
+        return UserPairs(complexes_table(read_complexes(path)))
+    antigens = read_antigens(antigen) if antigen else None
+    if kind is FileKind.AIRR:
+        _refuse_options("an AIRR table", light=light)
+        found = read_airr(path)
+        return UserPairs(pairs_of(path, found.antibodies, antigens), found.problems)
+    return UserPairs(pairs_of(path, read_antibodies(path, light), antigens))
+
+
+def read_measurements(
+    path: Path,
+    *,
+    mapping: Sequence[str] = (),
+    unit: str | None = None,
+    quantity: str | None = None,
+    labels: Path | None = None,
+    light: Path | None = None,
+    antigen: Path | None = None,
+    ignore_unlabelled: bool = False,
+) -> RawTable:
+    """Raw rows of a user's measurements, from a table or from sequences with a table of labels.
+
+    Args:
+        path: A table; or FASTA, AIRR, a structure or a folder of structures together with
+            ``labels``.
+        mapping: ``heavy=VH``, ``assay:=run7`` and the like, for the table with the values.
+        unit: Unit of the values, where neither their header nor a column says it.
+        quantity: Quantity of the values, likewise.
+        labels: A table with a column of names (FASTA ids, cell ids, file names of structures
+            without their suffix) and the values.
+        light: For FASTA, a second file with the light chains.
+        antigen: For FASTA and AIRR, a FASTA file of the antigen(s).
+        ignore_unlabelled: Leave out sequences without a label instead of refusing them.
+
+    Raises:
+        AbagError: The file's faults, each with its place and mend; see the reader of its kind.
+    """
+    chosen = mapping_from_texts(mapping, unit=unit, quantity=quantity)
+    kind = FileKind.STRUCTURE if path.is_dir() else file_kind(path)
+    if kind is FileKind.TABLE:
+        _refuse_options("a table", labels=labels, light=light, antigen=antigen)
+        return raw_table_from_user(path, chosen)
+    if labels is None:
+        raise FileFormatError(
+            f"{path} is {kind} and holds no measurements; give a table of labels by name as well"
+        )
+    if kind is FileKind.STRUCTURE:
+        _refuse_options("structures", light=light, antigen=antigen)
+        pairs = _structures(path)
+        return labelled(pairs, labels, chosen, ignore_unlabelled=ignore_unlabelled)
+    antigens = read_antigens(antigen) if antigen else None
+    antibodies = (
+        read_airr(path).antibodies if kind is FileKind.AIRR else read_antibodies(path, light)
+    )
+    whole = antigens if antigens and len(antigens) == 1 else None
+    pairs = pairs_of(path, antibodies, whole)
+    return labelled(pairs, labels, chosen, antigens=antigens, ignore_unlabelled=ignore_unlabelled)
+
+
+def _refuse_options(what: str, **given: object) -> None:
+    extra = [name for name, value in given.items() if value]
+    if extra:
+        raise OptionError(f"{what} takes no {' or '.join(extra)}")
+
+
+def _structures(path: Path) -> pl.DataFrame:
+    """The first complex of each structure, named like its file without suffixes."""
+    if path.is_dir():
+        files = [f for f in sorted(path.iterdir()) if _suffix(f) in _STRUCTURE_SUFFIXES]
+        if not files:
+            raise FileFormatError(f"{path} is a folder without PDB or mmCIF files")
+    else:
+        files = [path]
+    tables = []
+    for number, file in enumerate(track(files, "reading structures"), start=1):
+        name = file.name.removesuffix(".gz").removesuffix(_suffix(file))
+        first = complexes_table(read_complexes(file)[:1])
+        tables.append(
+            first.with_columns(antibody_name=pl.lit(name), source_row=pl.lit(number, pl.Int64))
+        )
+    return pl.concat(tables)
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.name.removesuffix(".gz")).suffix.lower()

@@ -1,0 +1,166 @@
+"""Protein chains of a PDB or mmCIF file: their letters and where their atoms are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.errors import FileFormatError
+from abag.files import read_bytes
+
+_BREAK_ANGSTROM: Final = 4.5
+"""Neighbouring C-alpha atoms are 3.8 Å apart (2.9 Å in a cis peptide); more is a gap."""
+
+_MIN_RESIDUES: Final = 3
+_PDB_CODE: Final = re.compile(r"[0-9][a-z0-9]{3}|pdb_[a-z0-9]{8}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StructureChain:
+    """One protein chain of the first model.
+
+    Atom ``i`` (hydrogens and alternative places left out) stands at ``atom_positions[i]`` (Å;
+    shape ``(atoms, 3)``) and belongs to the letter ``atom_residues[i]`` of ``sequence`` (from 0).
+    """
+
+    name: str
+    sequence: str
+    from_seqres: bool
+    """Whether ``sequence`` is the sequence of the sample, or only the residues with atoms."""
+    missing: tuple[int, ...]
+    """Letters of ``sequence`` (from 1) without atoms; unknown, so empty, unless ``from_seqres``."""
+    breaks: int
+    """Gaps between neighbouring resolved residues."""
+    atom_positions: NDArray[np.float64]
+    atom_residues: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """What is read from one file: the PDB code, if the file has one, and its protein chains."""
+
+    path: Path
+    structure_id: str | None
+    chains: tuple[StructureChain, ...]
+
+    def chain(self, name: str) -> StructureChain:
+        """The chain of that (author's) name; raises :class:`FileFormatError` without one."""
+        for chain in self.chains:
+            if chain.name == name:
+                return chain
+        there = ", ".join(chain.name for chain in self.chains)
+        raise FileFormatError(f"{self.path} has no protein chain {name!r}; it has {there}")
+
+
+def is_structure(content: bytes) -> bool:
+    """Whether a file's bytes begin like PDB or mmCIF."""
+    for line in content[:20_000].splitlines():
+        words = line.split(maxsplit=1)
+        if not words or words[0].startswith(b"#"):
+            continue
+        if words[0].lower().startswith(b"data_"):
+            return True
+        records = (b"HEADER", b"ATOM", b"HETATM", b"CRYST1", b"REMARK", b"SEQRES", b"TITLE",
+                   b"MODEL", b"COMPND")  # fmt: skip
+        return line[:6].strip() in records and b"," not in line[:6]
+    return False
+
+
+def read_structure(path: Path) -> Structure:
+    """Read the protein chains of a PDB or mmCIF file, plain or gzip.
+
+    A chain's letters are those of SEQRES (mmCIF: of the entity) where the file has them and they
+    agree with the atoms, else of the residues with atoms. Modified residues get the letter of
+    their parent, unknown ones X. Raises :class:`FileFormatError` where there is no such chain.
+    """
+    import gemmi
+
+    content = read_bytes(path)
+    if not is_structure(content):
+        raise FileFormatError(f"{path} is neither a PDB nor an mmCIF file")
+    try:
+        structure = gemmi.read_structure_string(content)
+    except (RuntimeError, ValueError) as error:
+        raise FileFormatError(
+            f"{path} cannot be read as PDB or mmCIF: {error}. Fetch the file again"
+        ) from None
+    if len(structure) == 0:
+        raise FileFormatError(f"{path} holds no atoms")
+    structure.setup_entities()
+    structure.assign_label_seq_id()
+    structure.remove_alternative_conformations()
+    read = [_chain(structure, chain) for chain in structure[0]]
+    chains = tuple(chain for chain in read if chain is not None)
+    if not chains:
+        raise FileFormatError(f"{path} holds no protein chain of {_MIN_RESIDUES} residues or more")
+    return Structure(path, _structure_id(structure, path), chains)
+
+
+def _structure_id(structure: Any, path: Path) -> str | None:
+    """The PDB code in the file, else in its name; None for a model without one."""
+    names = [dict(structure.info.items()).get("_entry.id", ""), structure.name]
+    names.append(path.name.partition(".")[0])
+    codes = [name.lower() for name in names if _PDB_CODE.fullmatch(name.lower())]
+    return codes[0] if codes else None
+
+
+def _chain(structure: Any, chain: Any) -> StructureChain | None:
+    import gemmi
+
+    polymer = chain.get_polymer()
+    if len(polymer) < _MIN_RESIDUES or polymer.check_polymer_type() not in (
+        gemmi.PolymerType.PeptideL,
+        gemmi.PolymerType.PeptideD,
+    ):
+        return None
+    residues = list(polymer)
+    entity = structure.get_entity_of(polymer)
+    names = [name.split(",")[0] for name in entity.full_sequence] if entity else []
+    places = [residue.label_seq for residue in residues]
+    agrees = bool(names) and all(
+        place is not None and names[place - 1] == residue.name
+        for place, residue in zip(places, residues, strict=True)
+    )
+    if agrees:
+        indices = [place - 1 for place in places]
+    else:
+        names = [residue.name for residue in residues]
+        indices = list(range(len(residues)))
+    atoms = [
+        (*atom.pos.tolist(), index)
+        for index, residue in zip(indices, residues, strict=True)
+        for atom in residue
+        if not atom.is_hydrogen()
+    ]
+    table = np.array(atoms, dtype=np.float64).reshape(-1, 4)
+    return StructureChain(
+        name=chain.name,
+        sequence="".join(_letter(name) for name in names),
+        from_seqres=agrees,
+        missing=tuple(sorted(set(range(1, len(names) + 1)) - {i + 1 for i in indices})),
+        breaks=_breaks(residues),
+        atom_positions=table[:, :3],
+        atom_residues=table[:, 3].astype(np.int64),
+    )
+
+
+def _letter(residue_name: str) -> str:
+    import gemmi
+
+    letter = str(gemmi.find_tabulated_residue(residue_name).one_letter_code).upper()
+    return letter if letter.isalpha() else "X"
+
+
+def _breaks(residues: Sequence[Any]) -> int:
+    places = [residue.get_ca() for residue in residues]
+    return sum(
+        a is not None and b is not None and a.pos.dist(b.pos) > _BREAK_ANGSTROM
+        for a, b in pairwise(places)
+    )
