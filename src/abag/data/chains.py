@@ -34,7 +34,7 @@ MAX_UNKNOWN_SHARE: Final = 0.10
 NumberChains = Callable[[Iterable[str]], Mapping[str, tuple[NumberedDomain, ...]]]
 
 _GAPS: Final = re.compile(r"[\s\-.]+")
-_TAG: Final = re.compile(r"^(M?(?:[GS]{0,3})H{6,}[GS]{0,3})|([GSLE]{0,4}H{6,}[GSA]{0,3})$")
+_TAG: Final = re.compile(r"^M?[GS]{0,3}H{6,}[GS]{0,3}|(?:[GS]{0,4}LE|[GS]{2,4})?H{6,}[GSA]{0,3}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +280,7 @@ def clean_pairs(frame: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> 
         antigen=pl.col("clean_antigen"),
         chain_flags=flags.list.unique(maintain_order=True),
         chain_problem=pl.coalesce("antibody_problem", "antigen_problem"),
-    ).select([name for name in frame.columns if name != "scfv"], "chain_flags", "chain_problem")
+    ).select(*(c for c in frame.columns if c != "scfv"), "chain_flags", "chain_problem")
 
 
 def _antibody_lookup(frame: pl.DataFrame, cleaner: AntibodyCleaner) -> pl.DataFrame:
