@@ -1,0 +1,238 @@
+"""A split: which rows of which table train and which test, as one hashed file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+import polars as pl
+
+from abag.data.schema import antibody_key, antigen_key, require_columns
+from abag.errors import FileFormatError, SplitError
+from abag.files import read_parquet, write_parquet
+
+TRAIN: Final = "train"
+VALIDATION: Final = "val"
+TEST: Final = "test"
+UNUSED: Final = "unused"
+FORMAT: Final = 1
+_METADATA: Final = "abag.split"
+
+ASSIGNMENT_SCHEMA: Final[dict[str, pl.DataType]] = {
+    "record_id": pl.String(),
+    "content": pl.String(),
+    "group": pl.String(),
+    "part": pl.String(),
+    "barred": pl.List(pl.String()),
+}
+"""Columns of :attr:`Split.assignment`, one row a row of the table, sorted by ``record_id``.
+
+``content`` hashes the row's chains, ``group`` is what was kept whole (a cluster, a structure, an
+assay), ``part`` is where the row is tested (``fold-3``, ``test``, ``val``), or ``train`` (never
+tested) or ``unused``, and ``barred`` names further test parts for which it must not train.
+"""
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """The parts of one table. Make one with :func:`abag.data.splits.make_split`."""
+
+    strategy: str
+    parameters: Mapping[str, Any]
+    seed: int
+    assignment: pl.DataFrame
+    notes: tuple[str, ...] = ()
+    table_digest: str = field(init=False)
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        if dict(self.assignment.schema) != ASSIGNMENT_SCHEMA:
+            raise SplitError(f"a split needs the columns {', '.join(ASSIGNMENT_SCHEMA)}")
+        rows = self.assignment.sort("record_id").with_columns(pl.col("barred").list.sort())
+        object.__setattr__(self, "assignment", rows)
+        object.__setattr__(self, "table_digest", _digest_of(rows.select("record_id", "content")))
+        head = [FORMAT, self.strategy, dict(self.parameters), self.seed, list(self.notes)]
+        text = json.dumps(head, sort_keys=True) + _digest_of(rows)
+        object.__setattr__(self, "digest", hashlib.sha256(text.encode()).hexdigest())
+
+    def __eq__(self, other: object) -> bool:
+        """Two splits are equal when their digests are."""
+        return isinstance(other, Split) and other.digest == self.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def parts(self) -> dict[str, int]:
+        """Number of rows of each part, test parts first, in their order."""
+        counts = dict(self.assignment.group_by("part").len().iter_rows())
+        return {name: counts[name] for name in sorted(counts, key=_order)}
+
+    @property
+    def test_parts(self) -> tuple[str, ...]:
+        """Parts that are predicted: every fold, or ``val`` and ``test``."""
+        return tuple(name for name in self.parts() if name not in (TRAIN, UNUSED))
+
+    @property
+    def is_folds(self) -> bool:
+        """Whether each part is tested by a model that was trained on the others."""
+        return any(name.startswith("fold-") for name in self.test_parts)
+
+    def _rows(self, chosen: pl.Expr) -> set[str]:
+        return set(self.assignment.filter(chosen)["record_id"])
+
+    def test_ids(self, part: str) -> set[str]:
+        """Record ids of one part."""
+        self._require_part(part)
+        return self._rows(pl.col("part") == part)
+
+    def training_ids(self, part: str) -> set[str]:
+        """Record ids that may train the model which predicts ``part``.
+
+        For folds: all rows of other folds and of ``train`` that are not barred. For ``val`` and
+        ``test``: the rows of ``train``.
+        """
+        self._require_part(part)
+        trains = pl.col("part") == TRAIN
+        if self.is_folds:
+            trains = ~pl.col("part").is_in([part, UNUSED])
+        return self._rows(trains & ~pl.col("barred").list.contains(part))
+
+    def left_out(self, part: str) -> int:
+        """Number of rows that neither train for nor are tested in ``part``."""
+        used = len(self.test_ids(part)) + len(self.training_ids(part))
+        others = 0 if self.is_folds else sum(
+            count for name, count in self.parts().items() if name not in (part, TRAIN, UNUSED)
+        )  # fmt: skip
+        return self.assignment.height - used - others
+
+    def part_table(self, table: pl.DataFrame, part: str) -> pl.DataFrame:
+        """Rows of ``table`` in one part, in the table's order."""
+        self.require(table)
+        return _pick(table, self._rows(pl.col("part") == part))
+
+    def fold_tables(self, table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+        """Yield ``(part, training rows, test rows)``: every fold, or ``test`` alone."""
+        self.require(table)
+        for part in self.test_parts:
+            if part != VALIDATION:
+                yield part, _pick(table, self.training_ids(part)), _pick(table, self.test_ids(part))
+
+    def require(self, table: pl.DataFrame) -> None:
+        """Raise :class:`SplitError`, naming the rows, unless this split was made for ``table``."""
+        found = row_contents(table)
+        if table_digest(found) == self.table_digest:
+            return
+        mine = self.assignment.select("record_id", "content")
+        both = mine.join(found, on="record_id", how="full", suffix="_found")
+        changed = both.filter(pl.col("content") != pl.col("content_found"))["record_id"]
+        reasons = [
+            _reason(both.filter(pl.col("record_id_found").is_null())["record_id"], "lacks"),
+            _reason(both.filter(pl.col("record_id").is_null())["record_id_found"], "adds"),
+            _reason(changed, "has other chains in"),
+        ]
+        raise SplitError(
+            "this split was made for another table: the table here "
+            + "; it ".join(reason for reason in reasons if reason)
+            + ". Give the table that the split was made from, or make a new split with `abag split`"
+        )
+
+    def _require_part(self, part: str) -> None:
+        if part not in self.test_parts:
+            known = ", ".join(self.test_parts)
+            raise SplitError(f"this split has no test part {part!r}; its test parts are {known}")
+
+    def summary(self) -> dict[str, Any]:
+        """What a person or a report wants to know, ready for JSON."""
+        return {
+            "strategy": self.strategy,
+            "parameters": dict(self.parameters),
+            "seed": self.seed,
+            "rows": self.assignment.height,
+            "groups": self.assignment["group"].n_unique(),
+            "parts": self.parts(),
+            "left_out": {part: self.left_out(part) for part in self.test_parts},
+            "digest": self.digest,
+            "table_digest": self.table_digest,
+            "notes": list(self.notes),
+        }
+
+    def save(self, path: Path) -> None:
+        """Write one Parquet file: the assignment, with everything else in its metadata."""
+        head = {
+            "format": FORMAT,
+            "strategy": self.strategy,
+            "parameters": dict(self.parameters),
+            "seed": self.seed,
+            "notes": list(self.notes),
+            "digest": self.digest,
+        }
+        write_parquet(path, self.assignment, {_METADATA: json.dumps(head, sort_keys=True)})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what :meth:`save` wrote; raises SplitError when the content is not its digest."""
+        rows, metadata = read_parquet(path)
+        if _METADATA not in metadata:
+            raise FileFormatError(f"{path} is not a split; make one with `abag split`")
+        head = json.loads(metadata[_METADATA])
+        if head.get("format") != FORMAT:
+            raise SplitError(
+                f"{path} has split format {head.get('format')}, this abag reads {FORMAT}; "
+                "make the split again with `abag split`"
+            )
+        if dict(rows.schema) != ASSIGNMENT_SCHEMA:
+            raise SplitError(f"{path} does not hold the columns {', '.join(ASSIGNMENT_SCHEMA)}")
+        split = cls(head["strategy"], head["parameters"], head["seed"], rows, tuple(head["notes"]))
+        if split.digest != head["digest"]:
+            raise SplitError(
+                f"{path} was changed after it was made: its content has digest "
+                f"{split.digest[:12]}, not {head['digest'][:12]}; make the split again"
+            )
+        return split
+
+
+def row_contents(table: pl.DataFrame) -> pl.DataFrame:
+    """``record_id`` and a hash of heavy, light and antigen chains of each row."""
+    require_columns(table, ["record_id", "heavy", "light", "antigen"])
+    text = table.select("record_id", text=pl.concat_str(antibody_key(), pl.lit(">"), antigen_key()))
+    if text["record_id"].n_unique() != text.height:
+        raise SplitError("record_id values occur more than once: build the table again")
+    hashes = {t: hashlib.sha256(t.encode()).hexdigest()[:16] for t in set(text["text"])}
+    content = pl.Series("content", [hashes[t] for t in text["text"]], dtype=pl.String)
+    return text.select("record_id").with_columns(content)
+
+
+def table_digest(contents: pl.DataFrame) -> str:
+    """SHA-256 of what :func:`row_contents` gives, whatever the order of its rows."""
+    return _digest_of(contents.select("record_id", "content").sort("record_id"))
+
+
+def _digest_of(rows: pl.DataFrame) -> str:
+    joined = [
+        pl.col(name).list.join(",") if isinstance(dtype, pl.List) else pl.col(name)
+        for name, dtype in rows.schema.items()
+    ]
+    lines = rows.select(pl.concat_str(joined, separator="\t")).to_series()
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _pick(table: pl.DataFrame, record_ids: set[str]) -> pl.DataFrame:
+    return table.filter(pl.col("record_id").is_in(list(record_ids)))
+
+
+def _reason(record_ids: pl.Series, verb: str) -> str:
+    if record_ids.is_empty():
+        return ""
+    examples = ", ".join(sorted(record_ids)[:3])
+    return f"{verb} {len(record_ids)} row(s) such as {examples}"
+
+
+def _order(part: str) -> tuple[int, int, str]:
+    fold = re.fullmatch(r"fold-(\d+)", part)
+    fixed = {TRAIN: 1, VALIDATION: 2, TEST: 3, UNUSED: 4}
+    return (0, int(fold[1]), part) if fold else (fixed.get(part, 5), 0, part)
