@@ -49,7 +49,7 @@ def raw_table_of(path: Path, table: pl.DataFrame, mapping: ColumnMapping) -> Raw
     """Raw rows of a table that :func:`read_table` has read from ``path``."""
     chosen = choose_columns(path, table, mapping)
     columns = measurement_columns(path, table, chosen, mapping)
-    return raw_table(path.name, table, **columns, **_pair_columns(chosen, mapping))
+    return raw_table(path.name, table, **columns, **pair_columns(chosen, mapping))
 
 
 def measurement_columns(
@@ -87,7 +87,7 @@ def pairs_table(path: Path, mapping: ColumnMapping | None = None) -> pl.DataFram
     mapping = mapping or ColumnMapping()
     table = read_table(path)
     chosen = choose_columns(path, table, mapping, with_values=False)
-    columns = {ROW: pl.col(ROW), **_pair_columns(chosen, mapping)}
+    columns = {ROW: pl.col(ROW), **pair_columns(chosen, mapping)}
     return table.select(columns[name].alias(name).cast(t) for name, t in PAIRS_SCHEMA.items())
 
 
@@ -106,7 +106,8 @@ def split_chains(column: pl.Expr) -> pl.Expr:
     return kept.fill_null(pl.lit([], dtype=pl.List(pl.String)))
 
 
-def _pair_columns(chosen: Chosen, mapping: ColumnMapping) -> dict[str, pl.Expr]:
+def pair_columns(chosen: Chosen, mapping: ColumnMapping) -> dict[str, pl.Expr]:
+    """Expressions over the user's table for names and chains."""
     antigen = chosen.columns.get("antigen", ())
     constant = pl.lit("|".join(mapping.constants.antigen), dtype=pl.String)
     texts = [pl.col(name) for name in antigen] or [constant]

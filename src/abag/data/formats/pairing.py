@@ -6,12 +6,12 @@ prediction wants, and, with a table of labels by name, raw rows of measurements.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from abag.data.formats.columns import PAIRS_SCHEMA, measurement_columns
+from abag.data.formats.columns import PAIRS_SCHEMA, measurement_columns, pair_columns
 from abag.data.formats.fasta import AntibodyRecord
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.selection import choose_columns
@@ -68,54 +68,63 @@ def labelled(
     """Raw rows: one a row of the table ``labels``, with the chains of the pair of that name.
 
     The names stand in the column ``antibody_name`` of the labels (found as ``id``, ``name`` and
-    so on). A column ``antigen_name`` picks among ``antigens``. ``source_row`` is the line in the
-    labels.
+    so on). A column ``antigen_name`` (or ``antigen``) picks among ``antigens``; without it each
+    antibody takes the antigen of its own name. Where neither ``pairs`` nor ``antigens`` have
+    antigens, the labels give their sequences. ``source_row`` is the line in the labels.
 
     Raises:
         TableError: A label whose antibody or antigen is not there, an antibody without a label
-            (unless ``ignore_unlabelled``), and the faults of :func:`raw_table_from_user`.
+            (unless ``ignore_unlabelled``), no antigen at all (unless the mapping says
+            ``antigen_unknown``), and the faults of :func:`raw_table_from_user`.
     """
     mapping = mapping or ColumnMapping()
     table = read_table(labels)
     chosen = choose_columns(labels, table, mapping, with_chains=False)
-    known = {name: row for row, name in enumerate(pairs["antibody_name"])}
     name_column = chosen.one("antibody_name")
     if name_column is None:
         mend = "Map it: --map antibody_name=COLUMN"
         raise TableError(labels, [Problem(1, None, "no column of antibody names found", mend)])
-    names = table[name_column].to_list()
-    antigen_column = chosen.one("antigen_name") if antigens and len(antigens) > 1 else None
-    targets = table[antigen_column].to_list() if antigen_column else None
-    problems = [
-        Problem(line, name_column, f"no sequence is named {name!r}")
-        for line, name in zip(table[ROW], names, strict=True)
-        if name not in known
-    ]
-    if targets is not None and antigens is not None:
-        problems += [
-            Problem(line, antigen_column, f"no antigen is named {target!r}")
-            for line, target in zip(table[ROW], targets, strict=True)
-            if target not in antigens
-        ]
-    missing = sorted(set(known) - set(names)) if not ignore_unlabelled else []
+    place = {name: row for row, name in enumerate(pairs["antibody_name"])}
+    problems = _unknown(table, name_column, place, "sequence")
+    target_column = name_column
+    if antigens and len(antigens) > 1:
+        target_column = chosen.one("antigen_name") or chosen.one("antigen") or name_column
+        problems += _unknown(table, target_column, antigens, "antigen")
+    missing = sorted(set(place) - set(table[name_column])) if not ignore_unlabelled else []
     if missing:
         listed = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
-        reason = f"{len(missing)} antibodies have no row here: {listed}"
         mend = "Add them, or say that they are to be left out"
+        reason = f"{len(missing)} antibodies have no row here: {listed}"
         problems.append(Problem(None, name_column, reason, mend))
+    from_labels = not antigens and not (pairs["antigen"].list.len() > 0).any()
+    has_antigen = "antigen" in chosen.columns or mapping.constants.antigen
+    if from_labels and not has_antigen and not mapping.antigen_unknown:
+        mend = "Give a FASTA file of antigens, or accept it (--map antigen_unknown:=true)"
+        problems.append(Problem(None, None, "there is no antigen", mend))
     if problems:
         raise TableError(labels, problems)
-    chains = pairs[[known[name] for name in names]]
-    if targets is not None and antigens is not None:
+    chains = pairs[[place[name] for name in table[name_column]]]
+    if antigens and len(antigens) > 1:
+        targets = table[target_column].to_list()
         several = [list(antigens[target]) for target in targets]
         chains = chains.with_columns(
             pl.Series("antigen_name", targets, pl.String),
             pl.Series("antigen", several, pl.List(pl.String)),
         )
-    joined = table.hstack(
-        chains.drop(ROW).rename({name: f"_{name}" for name in PAIRS_SCHEMA if name != ROW})
-    )
     columns = measurement_columns(labels, table, chosen, mapping)
     columns |= {name: pl.col(f"_{name}") for name in PAIRS_SCHEMA if name != ROW}
-    made = raw_table(labels.name, joined, **columns)
-    return RawTable(made.file, made.frame, table)
+    if from_labels:
+        given = pair_columns(chosen, mapping)
+        columns |= {name: given[name] for name in ("antigen", "antigen_name")}
+    joined = table.hstack(chains.drop(ROW).rename(lambda name: f"_{name}"))
+    return RawTable(labels.name, raw_table(labels.name, joined, **columns).frame, table)
+
+
+def _unknown(
+    table: pl.DataFrame, column: str, known: Container[str | None], what: str
+) -> list[Problem]:
+    return [
+        Problem(line, column, f"no {what} is named {name!r}")
+        for line, name in zip(table[ROW], table[column], strict=True)
+        if name not in known
+    ]

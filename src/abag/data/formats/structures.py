@@ -69,7 +69,7 @@ def is_structure(content: bytes) -> bool:
             return True
         records = (b"HEADER", b"ATOM", b"HETATM", b"CRYST1", b"REMARK", b"SEQRES", b"TITLE",
                    b"MODEL", b"COMPND")  # fmt: skip
-        return line[:6].strip() in records and b"," not in line[:6]
+        return line[:6].rstrip(b" ") in records and line[6:7] not in (b",", b";", b"\t", b"|")
     return False
 
 

@@ -1,0 +1,168 @@
+"""Heavy and light chains are paired, or refused with their line."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from abag.data.formats import labelled, pairs_of, read_antibodies, read_antigens, read_fasta
+from abag.data.formats.fasta import chain_label
+from abag.data.formats.mapping import mapping_from_texts
+from abag.errors import TableError
+
+H, L = "EVQLVESGG", "DIQMTQSPS"
+
+
+def written(folder: Path, text: str, name: str = "ab.fasta") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def chains(path: Path, light: Path | None = None, **options: str) -> list[tuple[object, ...]]:
+    found = read_antibodies(path, light, **options)  # type: ignore[arg-type]
+    return [(a.line, a.name, a.heavy, a.light, a.scfv) for a in found]
+
+
+@pytest.mark.parametrize(
+    ("header", "label"),
+    [
+        ("ab1_H", ("ab1", "heavy")),
+        ("ab1|light", ("ab1", "light")),
+        ("ab1|heavy|Homo sapiens", ("ab1", "heavy")),
+        ("ab1 heavy chain", ("ab1", "heavy")),
+        ("ab1 light something", ("ab1", "light")),
+        ("my-mab-VL", ("my-mab", "light")),
+        ("ab1|scFv", ("ab1", "scfv")),
+        ("nb3|VHH", ("nb3", "heavy")),
+        ("sp|P0DTC2|SPIKE", ("sp|P0DTC2|SPIKE", None)),
+        ("trastuzumab", ("trastuzumab", None)),
+    ],
+)
+def test_a_header_names_its_chain(header: str, label: tuple[str, str | None]) -> None:
+    assert chain_label(header) == label
+
+
+def test_one_file_pairs_by_id_in_any_order(tmp_path: Path) -> None:
+    text = f">a_L\n{L}\n>b|heavy\n{H}\n>a_H\n{H[:4]}\n {H[4:]}\n>b|light\n{L}\n>n|VHH\n{H}\n"
+    assert chains(written(tmp_path, text)) == [
+        (1, "a", H, L, None),
+        (3, "b", H, L, None),
+        (10, "n", H, None, None),
+    ]
+
+
+def test_joined_records_and_scfv(tmp_path: Path) -> None:
+    text = f">a\n{H}:{L}\n>b\n{H}/{L}\n>c|scfv\n{H}GGGGS{L}\n>d\n{H}\n"
+    assert chains(written(tmp_path, text)) == [
+        (1, "a", H, L, None),
+        (3, "b", H, L, None),
+        (5, "c", None, None, f"{H}GGGGS{L}"),
+        (7, "d", H, None, None),
+    ]
+
+
+def test_two_files_pair_by_id_whatever_the_order(tmp_path: Path) -> None:
+    heavy = written(tmp_path, f">a_H\n{H}\n>b_H\n{H}A\n", "h.fasta")
+    light = written(tmp_path, f">b_L\n{L}B\n>a_L\n{L}\n", "l.fasta")
+    assert chains(heavy, light) == [(1, "a", H, L, None), (3, "b", f"{H}A", f"{L}B", None)]
+
+
+def test_two_files_without_common_ids_pair_by_order(tmp_path: Path) -> None:
+    heavy = written(tmp_path, f">x1\n{H}\n>x2\n{H}A\n", "h.fasta")
+    light = written(tmp_path, f">y1\n{L}\n>y2\n{L}C\n", "l.fasta")
+    assert [c[2:4] for c in chains(heavy, light)] == [(H, L), (f"{H}A", f"{L}C")]
+    with pytest.raises(TableError, match="has no heavy chain"):
+        chains(heavy, light, pair_by="id")
+    with pytest.raises(TableError, match=r"1 light chains, but .* has 2 heavy chains"):
+        chains(heavy, written(tmp_path, f">y1\n{L}\n", "short.fasta"))
+
+
+def test_an_unpaired_chain_is_named_with_its_line(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"row 3: the light chain of 'b' has no heavy chain"):
+        chains(written(tmp_path, f">a_H\n{H}\n>b_L\n{L}\n>a_L\n{L}\n"))
+    heavy = written(tmp_path, f">a\n{H}\n>b\n{H}\n", "h.fasta")
+    light = written(tmp_path, f">a\n{L}\n>c\n{L}\n", "l.fasta")
+    with pytest.raises(TableError, match=r"(?s)l\.fasta.*row 3: the light chain of 'c'"):
+        chains(heavy, light)
+    with pytest.raises(TableError, match=r"row 3: the heavy chain of 'b' has no light"):
+        chains(heavy, written(tmp_path, f">a\n{L}\n", "l.fasta"))
+
+
+def test_all_faults_of_records_come_at_once(tmp_path: Path) -> None:
+    text = f"EVQ\n>a\n{H}\n>b\n>a\nEV1Q V?\n>\nEVQ\n"
+    with pytest.raises(TableError) as caught:
+        read_fasta(written(tmp_path, text))
+    assert [(p.row, p.reason.split(" (")[0]) for p in caught.value.problems] == [
+        (1, "a sequence stands before the first header"),
+        (4, "record 'b' is empty"),
+        (5, "'a' stands already on line 2"),
+        (6, "not letters of a sequence: '1' at place 3, '?' at place 7"),
+        (7, "a header without a name"),
+    ]
+
+
+def test_two_heavy_chains_of_one_id_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"row 3: 'a' has a heavy chain already \(line 1\)"):
+        chains(written(tmp_path, f">a_H\n{H}\n>a|heavy\n{H}\n"))
+    with pytest.raises(TableError, match="3 chains in record 'a', where VH:VL"):
+        chains(written(tmp_path, f">a\n{H}:{L}:{L}\n"))
+
+
+def test_gzip_and_carriage_returns_change_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "ab.fasta.gz"
+    path.write_bytes(gzip.compress(f">a\r\n{H}\r\n{L}\r\n".encode()))
+    assert [(r.line, r.id, r.sequence) for r in read_fasta(path)] == [(1, "a", H + L)]
+
+
+def test_one_antigen_goes_with_every_antibody_and_several_by_id(tmp_path: Path) -> None:
+    path = written(tmp_path, f">a\n{H}\n>b\n{H}\n")
+    antibodies = read_antibodies(path)
+    one = read_antigens(written(tmp_path, ">her2 human\nMKT/AYI\n", "ag.fasta"))
+    pairs = pairs_of(path, antibodies, one)
+    assert pairs["antigen"].to_list() == [["MKT", "AYI"]] * 2
+    assert pairs["antigen_name"].to_list() == ["her2"] * 2
+    several = read_antigens(written(tmp_path, ">b\nMKT\n>a\nAYI\n", "ag.fasta"))
+    assert pairs_of(path, antibodies, several)["antigen"].to_list() == [["AYI"], ["MKT"]]
+    with pytest.raises(TableError, match="row 3: none of the 2 antigens has the name 'b'"):
+        pairs_of(path, antibodies, {"a": ("MKT",), "c": ("AYI",)})
+
+
+def test_labels_by_name_make_measurements(tmp_path: Path) -> None:
+    path = written(tmp_path, f">a\n{H}:{L}\n>b\n{H}\n")
+    antibodies = read_antibodies(path)
+    antigens = {"x": ("MKTAY",), "y": ("LLLLL", "GGGGG")}
+    labels = written(tmp_path, "id,antigen,KD (nM)\nb,x,5\na,y,<3\na,x,7\n", "labels.csv")
+    raw = labelled(pairs_of(path, antibodies), labels, antigens=antigens)
+    assert raw.file == "labels.csv"
+    chosen = raw.frame.select("source_row", "heavy", "light", "antigen", "value", "unit")
+    assert chosen.rows() == [
+        (2, H, None, ["MKTAY"], "5", "nM"),
+        (3, H, L, ["LLLLL", "GGGGG"], "<3", "nM"),
+        (4, H, L, ["MKTAY"], "7", "nM"),
+    ]
+    assert raw.original.columns == ["source_row", "id", "antigen", "KD (nM)"]
+
+
+def test_labels_and_sequences_that_do_not_meet_are_all_named(tmp_path: Path) -> None:
+    path = written(tmp_path, f">a\n{H}\n>b\n{H}\n")
+    pairs = pairs_of(path, read_antibodies(path), {"x": ("MKTAY",)})
+    labels = written(tmp_path, "id,KD (nM)\na,5\nz,3\n", "labels.csv")
+    with pytest.raises(TableError) as caught:
+        labelled(pairs, labels)
+    assert "row 3, column 'id': no sequence is named 'z'" in str(caught.value)
+    assert "1 antibodies have no row here: b" in str(caught.value)
+    few = written(tmp_path, "id,KD (nM)\na,5\n", "labels.csv")
+    assert labelled(pairs, few, ignore_unlabelled=True).frame.height == 1
+
+
+def test_labels_without_any_antigen_are_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, f">a\n{H}\n")
+    pairs = pairs_of(path, read_antibodies(path))
+    labels = written(tmp_path, "id,KD (nM)\na,5\n", "labels.csv")
+    with pytest.raises(TableError, match="there is no antigen"):
+        labelled(pairs, labels)
+    accepted = labelled(pairs, labels, mapping_from_texts(["antigen_unknown:=true"]))
+    assert accepted.frame["antigen"].to_list() == [[]]
