@@ -17,6 +17,7 @@ from abag.data.numbering.domains import (
 )
 from abag.data.numbering.profiles import load_profiles, readable
 from abag.data.numbering.protocol import NumberedDomain
+from abag.data.numbering.regular import align_regular_chains
 from abag.data.numbering.search import Hit, align
 
 _BATCH: Final = 2_048
@@ -65,10 +66,12 @@ def clear_cache() -> None:
 
 
 def _number(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDomain, ...]]:
-    nonempty = [chain for chain in chains if chain]
-    hits = align({p.index: nonempty for p in load_profiles()}, threads, MINIMUM_SCORE)
-    chosen = {chain: choose_domains(found) for chain, found in hits.items()}
-    _complete_long_loops(chosen, threads)
+    chosen = align_regular_chains(chains, threads)
+    rest = [chain for chain in chains if chain and chain not in chosen]
+    hits = align({p.index: rest for p in load_profiles()}, threads, MINIMUM_SCORE)
+    irregular = {chain: choose_domains(found) for chain, found in hits.items()}
+    _complete_long_loops(irregular, threads)
+    chosen.update(irregular)
     return {
         chain: number_domains(chain, _completed(chain, chosen.get(chain, []))) for chain in chains
     }

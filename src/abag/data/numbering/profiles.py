@@ -51,7 +51,10 @@ def alphabet() -> Any:
 
 @cache
 def load_profiles() -> tuple[Profile, ...]:
-    """Profiles in the IMGT frame, in the order of ANARCI's file. Raises UnavailableError without the wheel."""
+    """Profiles in the IMGT frame, in the order of ANARCI's file.
+
+    Raises UnavailableError where anarci or pyhmmer is not installed.
+    """
     try:
         import anarci
         from anarci.anarci import get_hmm_length
@@ -66,7 +69,7 @@ def load_profiles() -> tuple[Profile, ...]:
         raise UnavailableError(
             f"the anarci package has no {path.name}; reinstall it from its wheel"
         )
-    profiles = []
+    profiles: list[Profile] = []
     with HMMFile(path) as models:
         for hmm in models:
             species, chain_type = _text(hmm.name).split("_")
