@@ -96,9 +96,10 @@ class KmerRidge(Baseline[KmerRidgeSettings]):
         return self._pairs.in_chunks(table, lambda cosines: self._dot(self.kernel(cosines)))
 
     def _dot(self, kernel: Reals) -> Reals:
-        # Not ``@``: BLAS may order the sum by the number of rows, and then a row's last digits
-        # would depend on its batch.
-        return np.asarray((kernel * self._weights).sum(axis=1) + self._mean)
+        # Sums of contiguous rows and not ``@``: BLAS may order the terms by the number of rows,
+        # and then a row's last digits would depend on its batch.
+        terms = np.multiply(kernel, self._weights, order="C")
+        return np.asarray(terms.sum(axis=1) + self._mean)
 
     def predict_with_similarity(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""

@@ -82,7 +82,7 @@ class NearestNeighbour(Baseline[NearestNeighbourSettings]):
         k = min(self.settings.neighbours, similarity.shape[1])
         edge = np.partition(similarity, -k, axis=1)[:, -k]
         votes = similarity >= edge[:, None] - _TIE
-        means = np.where(votes, self._target, 0.0).sum(axis=1) / votes.sum(axis=1)
+        means = np.multiply(votes, self._target, order="C").sum(axis=1) / votes.sum(axis=1)
         return np.stack([means, similarity.max(axis=1)], axis=1)
 
     def _arrays(self) -> Arrays:

@@ -2,7 +2,8 @@
 
 Each (position, residue) seen in training is a column of zeros and ones. The ridge is chosen by
 leave-one-out error from ``logspace(-2, 4, 13)`` (scikit-learn's RidgeCV). Effects add up: the
-model knows no interaction of two positions, and nothing of a residue that it has not seen.
+model knows no interaction of two positions, nothing of a residue that it has not seen, and nothing
+of the antigen, so it refuses rows of several assays or antigens.
 """
 
 from __future__ import annotations
@@ -67,6 +68,12 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
             raise ModelError(
                 f"{self.name} fits the variants of one assay, and the rows belong to "
                 f"{len(assays)}: {shown}; choose one with `--assay`"
+            )
+        antigens = rows.frame["antigen"].n_unique()
+        if antigens > 1:
+            raise ModelError(
+                f"{self.name} does not see the antigen, and the rows of {assays[0]} have "
+                f"{antigens}; use kmer-ridge, or choose the rows of one antigen"
             )
         if rows.frame.height < _FEWEST_ROWS:
             raise ModelError(
@@ -136,8 +143,10 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
         parts = []
         for start in range(0, table.height, _CHUNK_ROWS):
             features = self._one_hot(self._letters(table[start : start + _CHUNK_ROWS]))
-            # A sum of each row by itself: BLAS may order sums by the number of rows.
-            parts.append((features * self._coefficients).sum(axis=1) + self._intercept)
+            # Sums of contiguous rows: BLAS, and sums over columns, may order the terms by the
+            # number of rows, and then a row's last digits would depend on its batch.
+            terms = np.multiply(features, self._coefficients, order="C")
+            parts.append(terms.sum(axis=1) + self._intercept)
         return np.concatenate(parts)
 
     def _letters(self, table: pl.DataFrame) -> Letters:
