@@ -28,7 +28,9 @@ ZERO_CELSIUS_KELVIN: Final = 273.15
 CHAIN_JOINERS: Final = r"\s*[|/:]\s*"
 """What may stand between the chains of one antigen."""
 
-_MISSING_TEXTS: Final = ("", "-", "na", "n/a", "nan", "none", "null")
+_MISSING_TEXTS: Final = (
+    "", "-", "?", "na", "n/a", "n.a.", "nd", "n.d.", "nan", "none", "null", "unknown",
+)  # fmt: skip
 
 
 def raw_table_from_user(path: Path, mapping: ColumnMapping | None = None) -> RawTable:

@@ -137,6 +137,8 @@ def read_measurements(
         AbagError: The file's faults, each with its place and mend; see the reader of its kind.
     """
     chosen = mapping_from_texts(mapping, unit=unit, quantity=quantity)
+    if labels is None:
+        require_file(path)
     kind = FileKind.STRUCTURE if path.is_dir() else file_kind(path)
     if kind is FileKind.TABLE:
         _refuse_options("a table", labels=labels, light=light, antigen=antigen)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -18,6 +19,13 @@ from abag.data.formats.mapping import COLUMN_FIELDS, ColumnMapping, Constants
 from abag.data.formats.tables import ROW
 from abag.errors import Problem, TableError, UnitError
 from abag.units import Quantity, check_unit, parse_unit, parse_value
+
+_EXAMPLE_UNITS: Final[dict[str, str]] = {
+    Quantity.KA: "1/M",
+    Quantity.DELTA_G: "kcal/mol",
+    Quantity.DELTA_DELTA_G: "kcal/mol",
+    Quantity.ENRICHMENT: "score",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +205,10 @@ def _unit(
             problems.append(_contradiction(name, "column of units", other[0], whole))
         return whole
     if not whole and not _units_in_cells(values):
-        example = "score" if quantity == Quantity.ENRICHMENT else "nM"
+        example = _EXAMPLE_UNITS.get(quantity or "", "nM")
         mend = (
-            f"Say it: --unit {example}, a header such as 'KD (nM)', or a column of units "
-            "(--map unit=COLUMN); a unit is never guessed"
+            f"Say it: --unit {example}, a header such as '{name} ({example})', or a column of "
+            "units (--map unit=COLUMN); a unit is never guessed"
         )
         problems.append(Problem(1, name, "the unit of the values is not named", mend))
     return whole

@@ -163,7 +163,7 @@ def _header_problems(header: Sequence[str]) -> list[Problem]:
             Problem(
                 1,
                 None,
-                f"column number {places} of {len(header)} has no name",
+                f"no name above column number {places} of {len(header)}",
                 "Name it, or leave it out (pandas: to_csv(..., index=False))",
             )
         )

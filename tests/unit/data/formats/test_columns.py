@@ -106,6 +106,11 @@ def test_a_bare_kd_is_refused_and_the_unit_option_mends_it(tmp_path: Path) -> No
     assert "unknown unit 'nanometre'" in refused(path, unit="nanometre")
 
 
+def test_the_mend_proposes_a_unit_of_the_quantity(tmp_path: Path) -> None:
+    said = refused(table(tmp_path, "heavy,antigen,ddG", f"{H},{AG},5"))
+    assert "--unit kcal/mol, a header such as 'ddG (kcal/mol)'" in said
+
+
 def test_units_may_stand_in_the_cells(tmp_path: Path) -> None:
     row = only(table(tmp_path, "heavy,antigen,KD", f"{H},{AG},5 nM"))
     assert (row["value"], row["unit"]) == ("5 nM", None)
@@ -170,11 +175,12 @@ def test_several_antigen_columns_are_several_chains(tmp_path: Path) -> None:
 
 
 def test_celsius_becomes_kelvin_and_a_bare_temperature_is_refused(tmp_path: Path) -> None:
-    path = table(tmp_path, "heavy,antigen,pKd,temperature", f"{H},{AG},8,25", f"{H},{AG},8,warm")
+    path = table(tmp_path, "heavy,antigen,pKd,temperature", f"{H},{AG},8,25", f"{H},{AG},8,warm",
+                 f"{H},{AG},8,N.A.")  # fmt: skip
     assert "the unit of the temperature is not named" in refused(path)
     frame = raw_table_from_user(path, ColumnMapping(temperature_celsius="temperature")).frame
-    assert frame["temperature_kelvin"].to_list() == [pytest.approx(298.15), None]
-    assert frame["flags"].to_list() == [[], ["temperature_unreadable"]]
+    assert frame["temperature_kelvin"].to_list() == [pytest.approx(298.15), None, None]
+    assert frame["flags"].to_list() == [[], ["temperature_unreadable"], []]
 
 
 def test_constants_fill_every_row(tmp_path: Path) -> None:

@@ -84,3 +84,5 @@ def test_options_that_a_kind_cannot_use_are_refused(tmp_path: Path) -> None:
         read_pairs(tmp_path)
     with pytest.raises(MissingFileError):
         read_pairs(tmp_path / "none.csv")
+    with pytest.raises(FileFormatError, match="is a folder; name a file inside it"):
+        read_measurements(tmp_path)

@@ -103,7 +103,7 @@ def test_a_damaged_gzip_is_named_wherever_the_damage_is(tmp_path: Path) -> None:
 
 def test_all_faults_of_the_header_come_at_once(tmp_path: Path) -> None:
     said = refused(tmp_path, "KD,,KD,x\n1,2,3,4\n")
-    assert "column number 2 of 4 has no name" in said
+    assert "row 1: no name above column number 2 of 4" in said
     assert "row 1, column 'KD': columns number 1, 3 have the same name" in said
 
 
