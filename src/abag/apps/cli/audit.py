@@ -1,0 +1,68 @@
+"""``abag audit``: measure what leaks across a split."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.data.build import load_table
+from abag.data.leakage import Audit
+from abag.data.leakage import audit as run_audit
+from abag.data.splits import Split
+from abag.files import write_json
+
+LEAKY = 1
+
+
+def audit(
+    table: Path,
+    *,
+    split: Path,
+    out: Path | None = None,
+    seed: int = 0,
+    fail_on_leak: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Measure what leaks across a split, and say whether to believe its figures.
+
+    Args:
+        table: the canonical table (Parquet) that the split was made for.
+        split: the split, from `abag split`.
+        out: folder for audit.json and audit.png.
+        seed: for the sample of a large table and the shuffled labels.
+        fail_on_leak: end with exit status 1 when the split shares what its strategy promised to
+            part, or when neither antibodies nor antigens of the test rows are new.
+        json: print one JSON object.
+    """
+    found = run_audit(load_table(table), Split.load(split), seed=seed)
+    written: list[str] = []
+    if out is not None:
+        from abag.evaluation.audit_figure import save_audit_figure
+
+        write_json(out / "audit.json", found.as_json())
+        save_audit_figure(found, out / "audit.png")
+        written = [str(out / "audit.json"), str(out / "audit.png")]
+    emit({**found.as_json(), "is_leaky": found.is_leaky, "files": written}, _text(found, written), json)
+    if fail_on_leak and found.is_leaky:
+        sys.exit(LEAKY)
+
+
+def _text(found: Audit, written: list[str]) -> str:
+    content = found.as_json()
+    copying = found.copying
+    lines = [f"verdict: {found.verdict}", f"believe: {found.believe}", ""]
+    lines.append("share of test rows for which training holds")
+    lines += [f"  {kind.replace('_', '-'):<18} {share:7.1%}" for kind, share in
+              content["shares"].items()]  # fmt: skip
+    if copying.spearman is not None:
+        lines.append(
+            f"copying the nearest label: Spearman {copying.spearman:.3f} "
+            f"({copying.permuted_mean or 0.0:.3f} with shuffled labels, {copying.rows} rows)"
+        )
+    lines += [f"note: {note}" for note in found.notes]
+    lines += [f"wrote {path}" for path in written]
+    return "\n".join(lines)

@@ -1,0 +1,101 @@
+"""``abag split``: divide a table and save the division as one hashed file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.data.build import load_table
+from abag.data.similarity import ANTIGEN_THRESHOLD, CDR_THRESHOLD
+from abag.data.splits import Split, Strategy, make_split
+from abag.errors import OptionError
+
+
+def split(
+    table: Path,
+    *,
+    strategy: str,
+    out: Path,
+    folds: int | None = None,
+    train: float | None = None,
+    val: float | None = None,
+    test: float | None = None,
+    seed: int = 0,
+    threshold: float | None = None,
+    antibody_threshold: float | None = None,
+    antigen_threshold: float | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Divide a table so that training and test share no antibody, antigen or complex.
+
+    Args:
+        table: canonical table (Parquet), from `abag data build` or `abag data import`.
+        strategy: random, complex, antibody-cluster, antigen-cluster, both-cold, assay or
+            position-block.
+        out: file to write the split to (Parquet).
+        folds: number of folds; ten unless fractions are given.
+        train: share of training rows, with --test and perhaps --val, instead of folds.
+        val: share of validation rows.
+        test: share of test rows.
+        seed: breaks ties; same seed, same file.
+        threshold: identity that joins two items of antibody-cluster (0.8) or antigen-cluster (0.5).
+        antibody_threshold: CDR identity that joins two antibodies, for both-cold.
+        antigen_threshold: sequence identity that joins two antigens, for both-cold.
+        json: print one JSON object.
+    """
+    if out.suffix != ".parquet":
+        raise OptionError(f"--out {out}: a split is a Parquet file; name it like split.parquet")
+    antibody, antigen = _thresholds(strategy, threshold, antibody_threshold, antigen_threshold)
+    made = make_split(
+        load_table(table),
+        strategy,
+        folds=folds,
+        fractions=_fractions(train, val, test),
+        seed=seed,
+        antibody_threshold=antibody,
+        antigen_threshold=antigen,
+    )
+    made.save(out)
+    emit({**made.summary(), "out": str(out)}, _text(made, out), json)
+
+
+def _fractions(
+    train: float | None, val: float | None, test: float | None
+) -> tuple[float, float, float] | None:
+    given = [share for share in (train, val, test) if share is not None]
+    if not given:
+        return None
+    if len(given) == 3 or (val is None and len(given) == 2):
+        return (train or 0.0, val or 0.0, test or 0.0)
+    raise OptionError("give --train and --test (and --val if wanted), shares that sum to 1")
+
+
+def _thresholds(
+    strategy: str, own: float | None, antibody: float | None, antigen: float | None
+) -> tuple[float, float]:
+    if own is not None:
+        if strategy == Strategy.ANTIBODY_CLUSTER and antibody is None:
+            antibody = own
+        elif strategy == Strategy.ANTIGEN_CLUSTER and antigen is None:
+            antigen = own
+        else:
+            raise OptionError(
+                f"--threshold is for antibody-cluster or antigen-cluster, not for {strategy} or "
+                "beside the longer options; use --antibody-threshold and --antigen-threshold"
+            )
+    return (
+        CDR_THRESHOLD if antibody is None else antibody,
+        ANTIGEN_THRESHOLD if antigen is None else antigen,
+    )
+
+
+def _text(made: Split, out: Path) -> str:
+    summary = made.summary()
+    lines = [f"{made.strategy}: {summary['rows']} rows in {summary['groups']} groups"]
+    lines += [f"  {part:<10} {count:>8} rows" for part, count in summary["parts"].items()]
+    lines += [f"note: {note}" for note in made.notes]
+    lines.append(f"wrote {out} (digest {made.digest[:12]})")
+    return "\n".join(lines)

@@ -1,0 +1,90 @@
+"""Nearest training rows of test rows, without the clusters that made the split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.schema import antibody_key, antigen_key
+from abag.data.similarity.antibodies import CdrSet, CdrTable
+from abag.data.similarity.antigens import antigen_identities
+
+_PAIRS_AT_ONCE: Final = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """For each of n test rows, how near the training rows come (identities 0 to 1)."""
+
+    antibody: NDArray[np.float64]
+    """Largest CDR identity to a training antibody, ``[n]``."""
+    cdr_h3: NDArray[np.float64]
+    """Largest identity of CDR-H3, ``[n]``."""
+    antigen: NDArray[np.float64]
+    """Largest identity to a training antigen, ``[n]``."""
+    rows: tuple[NDArray[np.intp], ...]
+    """Training rows with the largest sum of antibody and antigen identity, for each test row:
+    all that tie, among those allowed; empty where none is allowed."""
+
+
+def nearest_rows(
+    test: pl.DataFrame,
+    train: pl.DataFrame,
+    cdrs: Mapping[str, CdrSet],
+    allowed: Sequence[NDArray[np.intp]] | None = None,
+) -> Neighbours:
+    """Compare every test row with every training row.
+
+    Args:
+        test: n rows of a canonical table.
+        train: the rows it is compared with.
+        cdrs: CDRs by antibody key of all rows (:func:`~abag.data.similarity.cdr_sets`).
+        allowed: training rows that may be named in ``rows``, one array a test row; None is all.
+    """
+    query, query_of = _distinct(test, antibody_key())
+    reference, reference_of = _distinct(train, antibody_key())
+    mine = CdrTable([cdrs[key] for key in query])
+    theirs = CdrTable([cdrs[key] for key in reference])
+    antibody, cdr_h3 = _antibody_identities(mine, theirs, len(query), len(reference))
+    antigens, antigen_of = _distinct(test, antigen_key())
+    known, known_of = _distinct(train, antigen_key())
+    antigen = antigen_identities([k.split("/") for k in antigens], [k.split("/") for k in known])
+    rows = []
+    for i in range(test.height):
+        choice = np.arange(train.height) if allowed is None else allowed[i]
+        near = antibody[query_of[i], reference_of[choice]].astype(np.float64)
+        near += antigen[antigen_of[i], known_of[choice]]
+        rows.append(choice[near >= near.max() - 1e-6] if choice.size else choice)
+    return Neighbours(
+        antibody.max(axis=1, initial=0.0)[query_of].astype(np.float64),
+        cdr_h3.max(axis=1, initial=0.0)[query_of].astype(np.float64),
+        antigen.max(axis=1, initial=0.0)[antigen_of],
+        tuple(rows),
+    )
+
+
+def _distinct(table: pl.DataFrame, key: pl.Expr) -> tuple[list[str], NDArray[np.intp]]:
+    """Sorted distinct keys, and the place of each row's key among them."""
+    keys = table.select(key.fill_null("")).to_series().to_list()
+    distinct = sorted(set(keys))
+    place = {value: i for i, value in enumerate(distinct)}
+    return distinct, np.array([place[value] for value in keys], dtype=np.intp)
+
+
+def _antibody_identities(
+    mine: CdrTable, theirs: CdrTable, rows: int, columns: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    cdr = np.zeros((rows, columns), dtype=np.float32)
+    cdr_h3 = np.zeros((rows, columns), dtype=np.float32)
+    every = np.arange(columns, dtype=np.intp)
+    step = max(1, _PAIRS_AT_ONCE // max(columns, 1))
+    for start in range(0, rows, step):
+        block = np.arange(start, min(start + step, rows), dtype=np.intp)
+        cdr[block] = mine.identities(theirs, block, every)
+        cdr_h3[block] = mine.h3_identities(theirs, block, every)
+    return cdr, cdr_h3
