@@ -120,7 +120,15 @@ def raw_table(file: str, original: pl.DataFrame, **columns: pl.Expr | str | None
         value = chosen.get(name)
         expression = value if isinstance(value, pl.Expr) else pl.lit(value, dtype=pl.String)
         expressions.append(expression.alias(name).cast(dtype))
-    return RawTable(file, original.select(expressions), original)
+    try:
+        frame = original.select(expressions)
+    except pl.exceptions.ColumnNotFoundError as error:
+        name = str(error).splitlines()[0]
+        raise FileFormatError(
+            f"{file} lacks a column that this source has: {name}; "
+            f"it has {', '.join(original.columns[1:11])}. Get the file that the source names"
+        ) from None
+    return RawTable(file, frame, original)
 
 
 def listed(*names: str) -> pl.Expr:

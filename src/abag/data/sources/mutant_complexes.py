@@ -68,8 +68,8 @@ def missing_from_chains(stated: str | None, differing: int) -> str | None:
     if differing == count:
         return None
     return (
-        f"{count} substitution(s) are stated ({stated}), but the mutant chains differ from the "
-        f"wild type at {differing} residue(s)"
+        f"the mutant chains do not carry the stated substitutions: {count} are stated, "
+        f"{differing} residue(s) differ from the wild type"
     )
 
 
