@@ -132,6 +132,22 @@ def test_a_light_chain_goes_to_the_heavy_chain_that_it_touches_most(tmp_path: Pa
     ]
 
 
+def test_a_light_chain_that_touches_nothing_is_nobodys(tmp_path: Path) -> None:
+    chains = {"H": FAB["H"], "A": FAB["A"], "L": (VL, 60.0, 0.0, 0)}
+    (found,) = read_complexes(as_pdb(tmp_path, grid(chains)))
+    assert found.light is None
+
+
+def test_a_neighbouring_antibody_is_no_antigen_where_there_is_one(tmp_path: Path) -> None:
+    # L of a second antibody passes the CDRs of the first, which has its own antigen.
+    chains = {**FAB, "V": (VL, -4.0, 0.0, 0)}
+    (found,) = read_complexes(as_pdb(tmp_path, grid(chains)), heavy="H", light="L")
+    assert [chain.name for chain in found.antigen] == ["A"]
+    alone = {name: placed for name, placed in chains.items() if name != "A"}
+    (found,) = read_complexes(as_pdb(tmp_path, grid(alone)), heavy="H", light="L")
+    assert [chain.name for chain in found.antigen] == ["V"]
+
+
 def test_an_scfv_stays_one_chain(tmp_path: Path) -> None:
     chains = {"S": (VH + LINKER + VL, 0.0, 0.0, 0), "A": (TARGET, 0.0, 4.0, H3)}
     (found,) = read_complexes(as_pdb(tmp_path, grid(chains)))
@@ -161,6 +177,12 @@ def test_seqres_gives_the_letters_and_the_missing_residues(tmp_path: Path, write
     (found,) = read_complexes(write(tmp_path, structure))  # type: ignore[operator]
     assert [c.antigen_index for c in found.contacts] == [0, 1, 2, *range(5, 20)]
     assert "missing_residues" in found.flags
+
+
+def test_a_seqres_that_disagrees_with_the_atoms_is_not_used(tmp_path: Path) -> None:
+    other = TARGET[:7] + "W" + TARGET[8:]
+    chain = read_structure(as_pdb(tmp_path, grid(FAB, {"A": other}))).chain("A")
+    assert (chain.sequence, chain.from_seqres) == (TARGET, False)
 
 
 def test_without_seqres_the_resolved_residues_are_used_and_gaps_counted(tmp_path: Path) -> None:
