@@ -121,8 +121,12 @@ def read_source(
     return concatenate(parts), checksums
 
 
-def import_table(raw: RawTable, path: Path, out: Path, *, quarantine: bool = False) -> Build:
+def import_table(
+    raw: RawTable, files: Sequence[Path], out: Path, *, quarantine: bool = False
+) -> Build:
     """Write a user's own table; rows with problems are refused unless ``quarantine``.
+
+    ``files`` are those that were read; the first holds the values and is named in messages.
 
     Raises :class:`TableError` with every problem of the file at once.
     """
@@ -133,9 +137,10 @@ def import_table(raw: RawTable, path: Path, out: Path, *, quarantine: bool = Fal
             for row, reasons in made.quarantine.select("source_row", "reasons").iter_rows()
         ]
         mend = "Correct these rows, or set them aside with --quarantine."
-        raise TableError(path, problems, mend if made.table.height else "No row can be used.")
+        raise TableError(files[0], problems, mend if made.table.height else "No row can be used.")
     summary = _summary("user", "own-data", made, made.table)
-    return _write(made, out, (summary,), {path.name: sha256_of(path)}, {})
+    checksums = {path.name: sha256_of(path) for path in files if path.is_file()}
+    return _write(made, out, (summary,), checksums, {})
 
 
 def load_table(path: Path) -> pl.DataFrame:

@@ -64,6 +64,10 @@ def import_(
     map: Annotated[list[str], Parameter(negative=())] | None = None,  # noqa: A002
     unit: str | None = None,
     quantity: str | None = None,
+    labels: Path | None = None,
+    light: Path | None = None,
+    antigen: Path | None = None,
+    ignore_unlabelled: bool = False,
     quarantine: bool = False,
     json: bool = False,
 ) -> None:
@@ -75,14 +79,28 @@ def import_(
         map: `column=header`, for example `heavy=VH`; repeat for several (default: usual names).
         unit: Unit of the value column where neither its header nor a unit column says it.
         quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
+        labels: For FASTA, AIRR and structures: a table of names and values.
+        light: For FASTA: a second file with the light chains.
+        antigen: For FASTA and AIRR: a FASTA file of the antigen(s).
+        ignore_unlabelled: Leave out sequences without a label instead of refusing them.
         quarantine: Set rows with problems aside, with their reasons, instead of refusing the file.
         json: Print one JSON object.
     """
     from abag.data.build import import_table
     from abag.data.formats import read_measurements
 
-    raw = read_measurements(file, mapping=map or [], unit=unit, quantity=quantity)
-    made = import_table(raw, file, out, quarantine=quarantine)
+    raw = read_measurements(
+        file,
+        mapping=map or [],
+        unit=unit,
+        quantity=quantity,
+        labels=labels,
+        light=light,
+        antigen=antigen,
+        ignore_unlabelled=ignore_unlabelled,
+    )
+    read = [path for path in (labels, file, light, antigen) if path is not None]
+    made = import_table(raw, read, out, quarantine=quarantine)
     emit(made.as_json(), _summary_text(made), json)
 
 
