@@ -19,8 +19,9 @@ from abag.data.numbering.profiles import load_profiles, readable
 from abag.data.numbering.protocol import NumberedDomain
 from abag.data.numbering.regular import align_regular_chains
 from abag.data.numbering.search import Hit, align
+from abag.progress import track
 
-_BATCH: Final = 2_048
+_BATCH: Final = 1_024
 _CACHED: Final = 500_000
 
 _cache: dict[str, tuple[NumberedDomain, ...]] = {}
@@ -52,8 +53,10 @@ def number_chains(
     read = {sequence: readable(sequence) for sequence in asked}
     answers = {chain: _cache[chain] for chain in read.values() if chain in _cache}
     new = [chain for chain in dict.fromkeys(read.values()) if chain not in answers]
-    for i in range(0, len(new), _BATCH):
-        answers.update(_number(new[i : i + _BATCH], threads))
+    batches = [new[i : i + _BATCH] for i in range(0, len(new), _BATCH)]
+    shown = track(batches, f"numbering {len(new)} chains") if len(batches) > 1 else batches
+    for batch in shown:
+        answers.update(_number(batch, threads))
     if len(_cache) + len(new) > _CACHED:
         _cache.clear()
     _cache.update((chain, answers[chain]) for chain in new)

@@ -21,6 +21,8 @@ J_MINIMUM_SCORE: Final = 10.0
 
 _OVERLAP: Final = 12
 """Residues that two neighbouring hits may share before one counts as the same domain."""
+_LEFT_OFF: Final = 3
+"""Last residues of a chain cut inside its J segment that HMMER may leave off."""
 _LAST_LIGHT_COLUMN: Final = 127
 _CYS_104: Final = 104
 _LAST_MIDDLE_COLUMN: Final = 115
@@ -77,7 +79,8 @@ def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
     """Carry an alignment that stops just short of a domain's ends to those ends.
 
     HMMER leaves off first and last residues that are unlike the germline. As in ANARCI up to five
-    columns are filled at the front, and the J segment is completed once half of it is aligned.
+    columns are filled at the front, and the J segment is completed once half of it is aligned, or
+    once no more than three residues are left to which nothing else could belong.
     Light chains end at IMGT 127: the residue behind it belongs to the constant domain.
 
     Args:
@@ -96,8 +99,10 @@ def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
         )
     light = hit.profile.kind is not None and hit.profile.kind.is_light
     last = _LAST_LIGHT_COLUMN if light else COLUMNS
-    if 123 < hit.last_column < last:
-        added = min(last - hit.last_column, ceiling - hit.end)
+    left = ceiling - hit.end
+    cut_short = hit.last_column >= _J_START and left <= _LEFT_OFF
+    if hit.last_column < last and (hit.last_column > 123 or cut_short):
+        added = min(last - hit.last_column, left)
         hit = replace(
             hit,
             end=hit.end + added,

@@ -10,7 +10,7 @@ on that chain alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from abag.data.numbering.domains import choose_domains
@@ -88,13 +88,17 @@ def is_regular(hit: Hit) -> bool:
         return False
     if 0 < hit.start < hit.first_column - 1:  # part of the first residues: which ones is open
         return False
-    empty = _EMPTY[hit.profile.chain_type]
-    column = hit.first_column
-    for step in hit.path:
+    return _has_germline_gaps(hit.profile.chain_type, hit.first_column, hit.path)
+
+
+@lru_cache(maxsize=65_536)
+def _has_germline_gaps(chain_type: str, first_column: int, path: str) -> bool:
+    column = first_column
+    for step in path:
         in_loop = any(column in loop for loop in _LOOPS)
         if step == INSERT and not in_loop:
             return False
-        if step == DELETE and not in_loop and column not in empty:
+        if step == DELETE and not in_loop and column not in _EMPTY[chain_type]:
             return False
         column += step != INSERT
     return True
