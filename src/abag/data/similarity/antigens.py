@@ -71,7 +71,8 @@ def contained_identity(first: str, second: str) -> float:
     if shorter in longer:
         return 1.0
     if len(shorter) < PEPTIDE_RESIDUES:
-        return float(_window_matches(shorter, _bytes(longer)).max(initial=0)) / len(shorter)
+        gap = "\0" * len(shorter)
+        return float(_window_matches(shorter, _bytes(gap + longer + gap)).max()) / len(shorter)
     alignments = _aligner().align(longer, shorter)
     if alignments.score <= 0:
         return 0.0
@@ -131,17 +132,16 @@ def _global_components(chains: Sequence[str], threshold: float) -> NDArray[np.in
 
 def _join_peptides(chains: Sequence[str], components: Components, threshold: float) -> None:
     """Join each peptide with every chain at least as long that holds it, without gaps."""
-    # Between chains so many zeros that a window which starts in one chain ends before the next.
+    # Each chain stands behind a gap of zeros as long as any peptide: a window that starts in the
+    # gap or in the chain meets this chain alone, and may hang over either end.
     gap = "\0" * PEPTIDE_RESIDUES
-    library = _bytes("".join(chain + gap for chain in chains))
+    library = _bytes("".join(gap + chain for chain in chains) + gap)
     lengths = _lengths(chains)
     starts = np.concatenate([[0], np.cumsum(lengths + PEPTIDE_RESIDUES)[:-1]])
     for i, peptide in enumerate(chains):
         if not SHORTEST_CONTAINED <= len(peptide) < PEPTIDE_RESIDUES:
             continue
-        matches = _window_matches(peptide, library)
-        matches[library[: matches.size] == 0] = 0
-        best = np.maximum.reduceat(matches, starts)
+        best = np.maximum.reduceat(_window_matches(peptide, library), starts)
         needed = max(threshold, float(chance_identity(len(peptide)))) * len(peptide) - 1e-9
         for j in np.flatnonzero((best >= needed) & (lengths >= len(peptide))).tolist():
             components.join(i, j)
