@@ -134,7 +134,7 @@ def _forest(axes: Axes, marks: Sequence[Mark], chance: float | None) -> None:
         colour = ACCENT if mark.main else MUTED
         if mark.value is None:
             axes.text(
-                0.01, place, "undefined", color=FAINT, va="center", fontsize=8.5,
+                0.03, place, "undefined", color=FAINT, va="center", fontsize=8.5,
                 transform=axes.get_yaxis_transform(),
             )  # fmt: skip
             continue
@@ -218,7 +218,10 @@ def residuals(true: Array, pred: Array, unit: str) -> str:
         below.hist(error, bins=31, color=ACCENT, alpha=0.9)
         below.axvline(0.0, color=FAINT, linewidth=0.9)
         below.axvline(float(error.mean()), color=SECOND, linewidth=1.2, linestyle=(0, (3, 2)))
-        below.set(xlabel=f"predicted − measured (dashed: mean {error.mean():+.2f})", ylabel="rows")
+        below.set(
+            xlabel=f"predicted − measured (dashed: mean {_number(float(error.mean()))})",
+            ylabel="rows",
+        )
         return svg(drawn, f"Residuals of {len(true)} rows; mean {error.mean():.2f}")
 
 
@@ -267,4 +270,7 @@ def _short(name: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}".replace("-", "−")
+    if value is None:
+        return "undefined"
+    text = f"{value:.2f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")

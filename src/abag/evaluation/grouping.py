@@ -33,6 +33,8 @@ Array = NDArray[np.float64]
 
 FEWEST_ROWS: Final = 5
 """Rows that a group needs before a metric is taken inside it."""
+_KEY: Final = 9
+"""Letters shown of a hashed key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +89,23 @@ def antigen_groups(table: pl.DataFrame, keys: Sequence[str | None] | None = None
             _short(chain) if chain else f"antigen not given ({assay})"
             for chain, assay in zip(chains, table["assay"], strict=True)
         ]
+    return Groups.of("antigen", keys, _told_apart(_names(keys, table)))
+
+
+def _names(keys: Sequence[str | None], table: pl.DataFrame) -> dict[str, str]:
+    """What a reader calls each group: its commonest antigen name, else one of its structures."""
     written: dict[str, Counter[str]] = {}
-    for key, name in zip(keys, table["antigen_name"], strict=True):
+    structures: dict[str, str] = {}
+    for key, name, structure in zip(
+        keys, table["antigen_name"], table["structure_id"], strict=True
+    ):
         if key and name:
             written.setdefault(key, Counter())[name] += 1
-    names = {key: max(sorted(count), key=count.__getitem__) for key, count in written.items()}
-    return Groups.of("antigen", keys, _told_apart(names))
+        if key and structure:
+            structures[key] = min(structure, structures.get(key, structure))
+    names = {key: f"{key[:_KEY]} ({found})" for key, found in structures.items()}
+    common = {key: max(sorted(count), key=count.__getitem__) for key, count in written.items()}
+    return names | common
 
 
 def complex_groups(table: pl.DataFrame) -> Groups:
@@ -106,7 +119,7 @@ def assay_groups(table: pl.DataFrame) -> Groups:
 
 
 def _short(chain: str) -> str:
-    return f"antigen {hashlib.sha256(chain.encode()).hexdigest()[:8]} ({len(chain)} aa)"
+    return f"ag-{hashlib.sha256(chain.encode()).hexdigest()[:16]}"
 
 
 def _told_apart(names: dict[str, str]) -> dict[str, str]:
@@ -120,6 +133,9 @@ def _told_apart(names: dict[str, str]) -> dict[str, str]:
     return apart
 
 
+CONCORDANCE: Final = "concordance"
+RANKING: Final = frozenset({"spearman", "pearson", "auroc", CONCORDANCE})
+"""Metrics that only see the order of predictions, or their differences."""
 GROUP_MEASURES: Final[tuple[Measure, ...]] = (SPEARMAN, PEARSON, RMSE, MAE)
 
 
@@ -175,8 +191,12 @@ def score_groups(
     groups: Groups,
     bootstrap: ClusterBootstrap,
     minimum: int = FEWEST_ROWS,
+    no_order: str | None = None,
 ) -> LevelScores:
-    """Metrics inside each group with at least ``minimum`` known rows, and over these groups."""
+    """Metrics inside each group with at least ``minimum`` known rows, and over these groups.
+
+    ``no_order`` is the reason, if any, why the order of these predictions means nothing.
+    """
     known = labels.known
     chosen = [
         (code, rows)
@@ -184,20 +204,28 @@ def score_groups(
         if known[rows := groups.rows(code)].sum() >= minimum
     ]
     scored = tuple(
-        _score_one(code, groups.names[code], labels.take(rows), pred[rows], minimum)
+        _score_one(code, groups.names[code], labels.take(rows), pred[rows], minimum, no_order)
         for code, rows in chosen
     )
     inside = groups.inside(bootstrap.codes)
     clusters = None if inside is None else inside[[code for code, _ in chosen]]
     level = LevelScores(groups.level, minimum, sum(len(rows) for _, rows in chosen), scored, {})
-    keys = [measure.key for measure in GROUP_MEASURES] + ["concordance"]
-    summary = {key: _summarise(level.values(key), clusters, bootstrap, minimum) for key in keys}
+    summary = {
+        key: _summarise(
+            level.values(key), clusters, bootstrap, minimum, no_order if key in RANKING else None
+        )
+        for key in [measure.key for measure in GROUP_MEASURES] + [CONCORDANCE]
+    }
     return LevelScores(level.level, minimum, level.rows, scored, summary)
 
 
-def _score_one(code: int, name: str, labels: Labels, pred: Array, minimum: int) -> GroupScore:
+def _score_one(
+    code: int, name: str, labels: Labels, pred: Array, minimum: int, no_order: str | None
+) -> GroupScore:
     scores = {measure.key: measure.score(labels, pred) for measure in GROUP_MEASURES}
-    scores["concordance"] = concordance(labels, pred)
+    scores[CONCORDANCE] = concordance(labels, pred)
+    if no_order is not None:
+        scores |= {key: Score(None, scores[key].n, no_order) for key in RANKING & scores.keys()}
     few = {
         key: Score(None, score.n, f"fewer than {minimum} rows")
         for key, score in scores.items()
@@ -208,13 +236,17 @@ def _score_one(code: int, name: str, labels: Labels, pred: Array, minimum: int) 
 
 
 def _summarise(
-    values: Array, clusters: NDArray[np.intp] | None, bootstrap: ClusterBootstrap, minimum: int
+    values: Array,
+    clusters: NDArray[np.intp] | None,
+    bootstrap: ClusterBootstrap,
+    minimum: int,
+    no_order: str | None,
 ) -> GroupSummary:
     defined = values[np.isfinite(values)]
-    reason = None
+    reason = no_order
     if not len(values):
         reason = f"no group has at least {minimum} rows"
-    elif not len(defined):
+    elif not len(defined) and reason is None:
         reason = "undefined in every group (constant predictions or equal true values)"
     return GroupSummary(
         mean=float(defined.mean()) if len(defined) else None,

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from abag.evaluation.checks import CollapseCheck, collapse_check
 from abag.evaluation.concordance import BoundViolations, Concordance, bound_violations
 from abag.evaluation.grouping import (
+    CONCORDANCE,
+    RANKING,
     Groups,
     LevelScores,
     difference_over_groups,
@@ -35,9 +37,6 @@ from abag.evaluation.metrics import (
 )
 
 Array = NDArray[np.float64]
-
-CONCORDANCE = "concordance"
-_RANKING = frozenset({"spearman", "pearson", CONCORDANCE, "auroc"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +117,12 @@ def score_model(name: str, baseline: bool, pred: Array, setting: Setting) -> Sco
     pooled = {m.key: _estimate(m, pred, setting, distributions) for m in REGRESSION}
     pooled[CONCORDANCE] = _concordance(pred, setting, distributions)
     exact = labels.exact
+    no_order = _only_folds(pred, setting)
     scores = ModelScores(
         name=name,
         baseline=baseline,
         levels={
-            groups.level: score_groups(labels, pred, groups, bootstrap, setting.minimum)
+            groups.level: score_groups(labels, pred, groups, bootstrap, setting.minimum, no_order)
             for groups in setting.groups
         },
         pooled=pooled,
@@ -139,7 +139,7 @@ def _estimate(
     measure: Measure, pred: Array, setting: Setting, kept: dict[str, Array] | None
 ) -> Estimate:
     rows = measure.rows(setting.labels)
-    reason = setting.poolable or _only_folds(measure.key, pred, setting)
+    reason = setting.poolable or (_only_folds(pred, setting) if measure.key in RANKING else None)
     if reason is not None:
         return Estimate(measure.key, measure.title, Score(None, int(rows.sum()), reason))
     score = measure.score(setting.labels, pred)
@@ -154,7 +154,7 @@ def _estimate(
 
 def _concordance(pred: Array, setting: Setting, kept: dict[str, Array]) -> Estimate:
     labels, title = setting.labels, "concordance"
-    reason = setting.poolable or _only_folds(CONCORDANCE, pred, setting)
+    reason = setting.poolable or _only_folds(pred, setting)
     if reason is not None:
         return Estimate(CONCORDANCE, title, Score(None, len(labels), reason))
     score = concordance(labels, pred)
@@ -166,9 +166,9 @@ def _concordance(pred: Array, setting: Setting, kept: dict[str, Array]) -> Estim
     return Estimate(CONCORDANCE, title, score, setting.bootstrap.interval(spread))
 
 
-def _only_folds(key: str, pred: Array, setting: Setting) -> str | None:
+def _only_folds(pred: Array, setting: Setting) -> str | None:
     """Reason why an order is no order: one value a fold, which mirrors the training mean."""
-    if key not in _RANKING or setting.folds.max(initial=0) == 0 or np.ptp(pred) == 0:
+    if setting.folds.max(initial=0) == 0 or np.ptp(pred) == 0:
         return None
     lows = np.full(setting.folds.max() + 1, np.inf)
     highs = np.full(setting.folds.max() + 1, -np.inf)

@@ -1,0 +1,108 @@
+"""``abag evaluate``: score models on held-out rows, with baselines and the leak audit beside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+
+if TYPE_CHECKING:
+    from abag.evaluation.from_files import EvaluationRun
+    from abag.evaluation.scoring import ModelScores
+
+
+def evaluate(
+    table: Path,
+    *,
+    split: Path,
+    model: Annotated[list[str], Parameter(negative=())],
+    out: Path,
+    target: Literal["pkd", "rank_score"] = "pkd",
+    seed: int = 0,
+    bootstrap: int = 1000,
+    audit: bool = True,
+    title: str | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Score models on held-out rows: metrics.json, test_predictions.csv, report.html.
+
+    Args:
+        table: Canonical table (.parquet) from `abag data build` or `abag data import`.
+        split: Split of this table from `abag split`.
+        model: Name of a model, fitted on each fold, or folder of a saved one, tested on the part
+            that it was not fitted on; repeat it for several. The first leads the report.
+        out: Folder for the three files.
+        target: pkd, or rank_score (order inside one assay).
+        seed: Seed of models and bootstrap.
+        bootstrap: Number of bootstrap resamples.
+        audit: Audit the split for leaks and show the audit in the report.
+        title: Heading of the report.
+        json: Print one JSON object.
+    """
+    from abag.evaluation.from_files import evaluate_files
+
+    run = evaluate_files(
+        table,
+        split,
+        model,
+        out,
+        target=target,
+        seed=seed,
+        resamples=bootstrap,
+        with_audit=audit,
+        title=title,
+    )
+    emit(_content(run), _text(run), json)
+
+
+def _content(run: EvaluationRun) -> dict[str, Any]:
+    from abag.evaluation.wording import summarise
+
+    evaluation = run.evaluation
+    summary = summarise(evaluation)
+    return {
+        "subject": evaluation.subject.name,
+        "headline": summary.headline,
+        "trust": summary.trust.value,
+        "reasons": list(summary.reasons),
+        "rows": evaluation.rows.exact + evaluation.rows.censored,
+        "split_digest": evaluation.split["digest"],
+        "models": {one.name: _figures(one, evaluation.leading) for one in evaluation.models},
+        "metrics": str(run.files.metrics),
+        "predictions": str(run.files.predictions),
+        "report": str(run.files.report),
+    }
+
+
+def _figures(model: ModelScores, level: str) -> dict[str, Any]:
+    pooled = {key: estimate.score.value for key, estimate in model.pooled.items()}
+    return {
+        "baseline": model.baseline,
+        f"spearman_inside_{level}": model.levels[level].summary["spearman"].mean,
+        **pooled,
+    }
+
+
+def _text(run: EvaluationRun) -> str:
+    from abag.evaluation.wording import number, summarise
+
+    evaluation = run.evaluation
+    summary, level = summarise(evaluation), evaluation.leading
+    head = f"inside one {level}"
+    lines = [
+        summary.question,
+        summary.headline,
+        summary.trust.value + (": " + " ".join(summary.reasons) if summary.reasons else "."),
+        "",
+        f"{'model':<24}{head:>20}{'Spearman':>12}{'Pearson':>12}{'RMSE':>12}",
+    ]
+    for model in evaluation.models:
+        figures = [model.levels[level].summary["spearman"].mean]
+        figures += [model.pooled[key].score.value for key in ("spearman", "pearson", "rmse")]
+        shown = [number(value) for value in figures]
+        name = f"{model.name}{' (baseline)' if model.baseline else ''}"
+        lines.append(f"{name:<24}{shown[0]:>20}{shown[1]:>12}{shown[2]:>12}{shown[3]:>12}")
+    return "\n".join([*lines, "", f"report: {run.files.report}"])

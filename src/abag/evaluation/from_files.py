@@ -1,0 +1,211 @@
+"""Evaluate models on a saved table and a saved split, with baselines and the leak audit beside."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+from pydantic import BaseModel
+
+from abag.data.build import load_table
+from abag.data.leakage import Audit, audit
+from abag.data.similarity import antigen_clusters
+from abag.data.splits import Split
+from abag.errors import ModelError, OptionError, SplitError
+from abag.evaluation.evaluation import Evaluation, evaluate
+from abag.evaluation.held_out import Candidate
+from abag.evaluation.held_out import Split as SplitLike
+from abag.evaluation.outputs import EvaluationFiles, write_evaluation
+from abag.evaluation.report import EvaluationSection
+from abag.files import sha256_of
+from abag.model.artefact import read_manifest
+from abag.model.registry import MODELS, create_model, load_model
+
+BASELINES: Final = ("mean", "antigen-mean", "nearest-neighbour", "kmer-ridge")
+"""Fitted beside every evaluation."""
+
+
+@dataclass(frozen=True, slots=True)
+class OnePart:
+    """One test part of a split: what a model that was fitted before may be tested on."""
+
+    split: Split
+    part: str
+
+    @property
+    def digest(self) -> str:
+        """Digest of the whole split."""
+        return self.split.digest
+
+    def fold_tables(self, table: pl.DataFrame) -> Any:
+        """The one part, with the rows that may train for it."""
+        return (fold for fold in self.split.fold_tables(table) if fold[0] == self.part)
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRun:
+    """An evaluation and the files it was written to."""
+
+    evaluation: Evaluation
+    files: EvaluationFiles
+
+
+def evaluate_files(
+    table: Path,
+    split: Path,
+    models: Sequence[str],
+    out: Path,
+    *,
+    target: str = "pkd",
+    seed: int = 0,
+    resamples: int = 1000,
+    with_audit: bool = True,
+    title: str | None = None,
+) -> EvaluationRun:
+    """Evaluate models and write ``metrics.json``, ``test_predictions.csv`` and ``report.html``.
+
+    Args:
+        table: Canonical table (Parquet).
+        split: Split of this table.
+        models: Names of models, fitted on each fold, and folders of saved models, tested on the
+            part that they were not fitted on.
+        out: Folder for the three files.
+        target: ``pkd`` or ``rank_score``.
+        seed: Seed of models and bootstrap.
+        resamples: Bootstrap resamples.
+        with_audit: Audit the split, too.
+        title: Heading of the report.
+
+    Raises:
+        OptionError: a model is neither known nor a folder.
+        SplitError: the split belongs to another table, or a saved model to another split.
+        ModelError: a saved model is damaged.
+    """
+    if not models:
+        raise OptionError(f"name a model with --model: {', '.join(MODELS)}, or a model's folder")
+    if out.exists() and not out.is_dir():
+        raise OptionError(f"--out {out} is a file; name a folder")
+    rows, parts = load_table(table), Split.load(split)
+    parts.require(rows)
+    candidates, tested = _candidates(models, parts, target, seed)
+    audited = audit(rows, parts, seed=seed) if with_audit else None
+    evaluation = evaluate(
+        candidates,
+        rows,
+        tested,
+        name=parts.strategy,
+        target=target,
+        antigen_keys=antigen_keys(rows, parts),
+        split_facts=_split_facts(parts),
+        audit=None if audited is None else audited.as_json(),
+        resamples=resamples,
+        seed=seed,
+    )
+    section = EvaluationSection(
+        evaluation,
+        audit_picture=None if audited is None else audit_png(audited),
+        provenance={
+            "table file": table.name,
+            "table SHA-256": sha256_of(table),
+            "split file": split.name,
+        },
+    )
+    heading = title or f"{evaluation.subject.name} on {table.stem}, split: {parts.strategy}"
+    return EvaluationRun(evaluation, write_evaluation([section], out, heading))
+
+
+def antigen_keys(table: pl.DataFrame, split: Split | None = None) -> list[str]:
+    """Antigen cluster of each row; those of the split where it was made by antigen clusters."""
+    if split is not None and split.strategy == "antigen-cluster":
+        group = dict(split.assignment.select("record_id", "group").iter_rows())
+        return [group[record] for record in table["record_id"]]
+    antigens = table["antigen"].to_list()
+    clusters = antigen_clusters(antigens)
+    return [clusters["/".join(antigen)] for antigen in antigens]
+
+
+def audit_png(audited: Audit) -> bytes:
+    """Picture of an audit as PNG."""
+    from abag.evaluation.audit_figure import audit_figure
+
+    stream = io.BytesIO()
+    audit_figure(audited).savefig(stream, format="png", dpi=110, metadata={"Software": None})
+    return stream.getvalue()
+
+
+def named_candidate(name: str, values: Mapping[str, Any], *, baseline: bool) -> Candidate:
+    """A registered model with settings, to be fitted on each fold."""
+    settings = getattr(create_model(name, values), "settings", None)
+    return Candidate(
+        name=name,
+        build=lambda: create_model(name, values),
+        baseline=baseline,
+        settings=settings.model_dump(mode="json") if isinstance(settings, BaseModel) else values,
+    )
+
+
+def _candidates(
+    models: Sequence[str], split: Split, target: str, seed: int
+) -> tuple[list[Candidate], SplitLike]:
+    """The asked models, then the baselines that were not asked for; and what they are tested on."""
+    values = {"target": target, "seed": seed}
+    found, part = [], None
+    for model in dict.fromkeys(models):
+        if model in MODELS:
+            found.append(named_candidate(model, values, baseline=False))
+        elif Path(model).is_dir():
+            candidate, tested = saved_candidate(Path(model), split)
+            if part not in (None, tested):
+                raise SplitError(
+                    f"the saved models are to be tested on different parts ({part} and {tested}); "
+                    "evaluate them one by one"
+                )
+            found.append(candidate)
+            part = tested
+        else:
+            create_model(model)  # raises, naming the nearest known model
+    taken = {candidate.name for candidate in found}
+    found += [
+        named_candidate(name, values, baseline=True) for name in BASELINES if name not in taken
+    ]
+    return found, split if part is None else OnePart(split, part)
+
+
+def saved_candidate(folder: Path, split: Split) -> tuple[Candidate, str]:
+    """A saved model, and the test part that it was not fitted on.
+
+    Raises:
+        SplitError: the model was fitted with another split or on test rows: it has seen them.
+    """
+    manifest = read_manifest(folder)
+    origin: Mapping[str, str] = manifest.get("training", {}).get("origin", {})
+    digest, part = origin.get("split_digest"), origin.get("part", "")
+    if digest != split.digest:
+        made = f"with split {digest[:12]}" if digest else "without a split"
+        raise SplitError(
+            f"{folder} was fitted {made}, not with this one ({split.digest[:12]}): it may have "
+            "seen the test rows. Fit it with `abag fit --split` on this split"
+        )
+    tested = part.removeprefix("all but ") if part.startswith("all but ") else "test"
+    if (tested == "test" and part != "train") or tested not in split.test_parts:
+        raise SplitError(
+            f"{folder} was fitted on the part {part!r} of this split, which leaves no part to test "
+            "it on; fit it with --holdout"
+        )
+    name = f"{folder.name} (saved)" if folder.name in MODELS else folder.name
+    model = load_model(folder)
+    if not name:
+        raise ModelError(f"{folder} has no name; give the folder's own path")
+    candidate = Candidate(
+        name, fitted=model, settings=manifest["settings"], identity=manifest["model_id"]
+    )
+    return candidate, tested
+
+
+def _split_facts(split: Split) -> dict[str, Any]:
+    facts = split.summary()
+    return {key: facts[key] for key in facts if key not in ("left_out", "parts")}
