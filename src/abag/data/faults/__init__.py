@@ -1,0 +1,171 @@
+"""Faults of whole columns of labels: found from the values, reported, never repaired.
+
+:func:`find_faults` looks at a canonical table (and at a second one for reference),
+:func:`check_values` at plain numbers. No detector reads the name of a source, a file or an assay
+except to tell assays apart. What each detector does on the published tables is listed in
+``docs/faults.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import polars as pl
+from numpy.typing import ArrayLike
+
+from abag.data.faults.fault import Fault, FaultKind, Severity
+from abag.data.faults.labels import Labels, labels_of_table, labels_of_values
+from abag.data.faults.landscape import Landscape, landscape
+from abag.data.faults.log_of_log import logs_of_logs, logs_of_logs_against_others
+from abag.data.faults.mixed_units import follows_substitutions, mixed_units
+from abag.data.faults.pairs import measured, shared_labels
+from abag.data.faults.ranges import impossible_ranges
+from abag.data.faults.repeats import replicate_conflicts, symmetry_copies
+from abag.data.faults.signs import inverted_against_others, inverted_landscapes
+from abag.data.faults.spikes import label_spikes
+from abag.data.schema import require_canonical
+from abag.errors import UnitError
+from abag.units import Quantity, Unit, parse_unit
+
+COLUMN_DETECTORS: Final[dict[FaultKind, Callable[[Labels], list[Fault]]]] = {
+    FaultKind.LABEL_SPIKE: label_spikes,
+    FaultKind.IMPOSSIBLE_RANGE: impossible_ranges,
+    FaultKind.MIXED_UNITS: mixed_units,
+    FaultKind.LOG_OF_LOG: logs_of_logs,
+}
+"""Detectors that need the labels of one assay only."""
+
+LIBRARY_SHARE: Final = 0.6
+
+_ORDER: Final = {severity: place for place, severity in enumerate(Severity)}
+
+
+def check_values(
+    values: ArrayLike,
+    quantity: Quantity | str,
+    unit: Unit | str,
+    groups: Sequence[str] | None = None,
+) -> list[Fault]:
+    """Faults that plain labels show, without sequences.
+
+    Args:
+        values: Labels in ``unit``, shape (n,); NaN is a missing label.
+        quantity: What was measured.
+        unit: A unit of :mod:`abag.units` that the quantity can be written in.
+        groups: The assay of each label where the column holds several; shape (n,).
+
+    Raises:
+        UnitError: The quantity or unit is unknown, or they do not go together.
+        SchemaError: ``values`` is not one column, or ``groups`` has another length.
+    """
+    known = parse_unit(unit) if isinstance(unit, str) else unit
+    try:
+        kind = Quantity(quantity)
+    except ValueError:
+        names = ", ".join(q.value for q in Quantity)
+        raise UnitError(f"unknown quantity {quantity!r}; known are {names}") from None
+    return _sorted(_column_faults(labels_of_values(values, kind, known, groups)))
+
+
+def find_faults(table: pl.DataFrame, others: pl.DataFrame | None = None) -> list[Fault]:
+    """Faults of every assay of a canonical table, gravest first.
+
+    Args:
+        table: Canonical rows to judge.
+        others: Canonical rows to compare with (other assays with the same antibodies); without
+            it the assays of ``table`` are compared with each other. Rows of an assay that
+            ``table`` has under the same name are not used.
+
+    Raises:
+        SchemaError: One of the tables is not canonical.
+    """
+    require_canonical(table)
+    if others is not None:
+        require_canonical(others, "the table to compare with")
+    if table.is_empty():
+        return []
+    mine = measured(table)
+    faults = _column_faults(labels_of_table(table))
+    faults = _without_biology(faults, _landscapes(mine))
+    faults += _faults_between(mine, others)
+    faults += symmetry_copies(table)
+    faults += replicate_conflicts(table, others)
+    return _sorted(faults)
+
+
+def _column_faults(columns: Iterable[Labels]) -> list[Fault]:
+    return [
+        fault
+        for labels in columns
+        for detector in COLUMN_DETECTORS.values()
+        for fault in detector(labels)
+    ]
+
+
+def _without_biology(faults: list[Fault], scans: list[Landscape]) -> list[Fault]:
+    """Faults without second peaks that the variants' substitutions account for."""
+    return [
+        fault
+        for fault in faults
+        if not (
+            fault.kind is FaultKind.MIXED_UNITS
+            and any(s.assay == fault.assay and follows_substitutions(fault, s) for s in scans)
+        )
+    ]
+
+
+def _faults_between(mine: pl.DataFrame, others: pl.DataFrame | None) -> list[Fault]:
+    """Signs and logarithms, judged against the parent and against other assays."""
+    judged = set(mine["assay"].unique().to_list())
+    reference = mine
+    if others is not None:
+        reference = pl.concat([mine, measured(others).filter(~pl.col("assay").is_in(judged))])
+    scans = _landscapes(reference)
+    own = [scan for scan in scans if scan.assay in judged]
+    shared = list(shared_labels(reference, reference))
+    parents = _parents(reference)
+    inverted = inverted_landscapes(own, parents)
+    known = {fault.assay for fault in inverted}
+    inverted += [
+        fault
+        for fault in inverted_against_others(shared, scans, judged)
+        if fault.assay not in known
+    ]
+    double_logs = logs_of_logs_against_others(shared, judged)
+    return inverted + double_logs
+
+
+def _landscapes(rows: pl.DataFrame) -> list[Landscape]:
+    """Assays that are, for the most part, variants of one parent on one antigen."""
+    antigen = ["assay", "antigen", "antigen_name"]
+    mostly = pl.len().over(antigen) >= LIBRARY_SHARE * pl.len().over("assay")
+    rows = rows.filter(mostly)
+    found = []
+    for (assay, _, _), group in rows.group_by(
+        ["assay", "antigen", "antigen_name"], maintain_order=True
+    ):
+        if (scan := landscape(str(assay), group)) is not None:
+            found.append(scan)
+    return found
+
+
+def _parents(rows: pl.DataFrame) -> dict[str, float]:
+    """Median pKd of every antibody with an absolute label."""
+    absolute = [q.value for q in Quantity if q.is_absolute]
+    known = rows.filter(pl.col("quantity").is_in(absolute))
+    return dict(known.group_by("antibody").agg(pl.col("value").median()).iter_rows())
+
+
+def _sorted(faults: list[Fault]) -> list[Fault]:
+    return sorted(faults, key=lambda f: (_ORDER[f.severity], f.kind.value, f.assay, -f.rows))
+
+
+__all__ = [
+    "COLUMN_DETECTORS",
+    "Fault",
+    "FaultKind",
+    "Severity",
+    "check_values",
+    "find_faults",
+]

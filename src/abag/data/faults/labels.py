@@ -1,0 +1,127 @@
+"""The labels of one assay as plain arrays: all that the detectors of single columns need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+
+from abag.data.schema import antibody_key, antigen_key
+from abag.errors import SchemaError, UnitError
+from abag.units import Dimension, Quantity, Unit, check_unit, is_decreasing, to_log10_scale
+
+_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Exact labels of one assay; all arrays have shape (n,) and the same order."""
+
+    assay: str
+    quantity: Quantity
+    values: NDArray[np.float64]
+    """On the scale where higher is tighter: pKd, pIC50, delta pKd, or the score itself."""
+    written: NDArray[np.float64]
+    """The numbers as the source wrote them, to find repeated ones."""
+    molecules: NDArray[np.int64]
+    """Code of the antibody-antigen pair; rows of one pair count once where ties are counted."""
+    ids: NDArray[np.str_]
+    censored: int = 0
+    """Rows of the assay that are declared bounds; they are in none of the arrays."""
+    impossible: int = 0
+    """Values that fit no logarithm (a KD of zero or below); they are in none of the arrays."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the assay, declared bounds included."""
+        return len(self.values) + self.censored + self.impossible
+
+    @property
+    def is_physical(self) -> bool:
+        """Whether differences of ``values`` are factors of ten in a concentration."""
+        return self.quantity not in (Quantity.ENRICHMENT, Quantity.BINARY)
+
+
+def labels_of_table(table: pl.DataFrame) -> Iterator[Labels]:
+    """Labels of every (assay, quantity) of a canonical table, in the order of first appearance."""
+    exact = pl.col("rank_score").is_not_null() & pl.col("relation").is_in(["=", "~"])
+    view = table.select(
+        "assay",
+        "quantity",
+        pl.col("pkd").fill_null(pl.col("rank_score")).alias("value"),
+        pl.col("raw_value").str.extract(_NUMBER).cast(pl.Float64, strict=False).alias("written"),
+        pl.concat_str(
+            [antibody_key(), antigen_key(), pl.col("antigen_name").fill_null("")], separator="|"
+        )
+        .rank("dense")
+        .cast(pl.Int64)
+        .alias("molecule"),
+        "record_id",
+        exact.alias("exact"),
+    ).with_columns(pl.col("written").fill_null(pl.col("value")))
+    for (assay, quantity), rows in view.group_by(["assay", "quantity"], maintain_order=True):
+        kept = rows.filter("exact")
+        yield Labels(
+            assay=str(assay),
+            quantity=Quantity(str(quantity)),
+            values=kept["value"].to_numpy().astype(np.float64),
+            written=kept["written"].to_numpy().astype(np.float64),
+            molecules=kept["molecule"].to_numpy().astype(np.int64),
+            ids=np.asarray(kept["record_id"].to_list(), dtype=np.str_),
+            censored=rows.height - kept.height,
+        )
+
+
+def labels_of_values(
+    values: ArrayLike, quantity: Quantity, unit: Unit, groups: Sequence[str] | None = None
+) -> Iterator[Labels]:
+    """Labels of plain numbers in ``unit``, one assay a group; rows are named by their number.
+
+    ``values`` has shape (n,); NaN stands for a missing label and is left out. Row numbers start
+    at 1. Raises :class:`UnitError` when the unit does not belong to the quantity, and
+    :class:`SchemaError` when ``groups`` has another length.
+    """
+    check_unit(quantity, unit)
+    if unit.dimension is Dimension.MASS_PER_VOLUME and quantity.is_absolute:
+        raise UnitError(f"{unit.name} needs the molar mass of the antibody: convert it to nM first")
+    numbers = np.asarray(values, dtype=np.float64)
+    if numbers.ndim != 1:
+        raise SchemaError(f"labels are one column of numbers, not an array of {numbers.shape}")
+    if groups is not None and len(groups) != len(numbers):
+        raise SchemaError(f"{len(groups)} groups for {len(numbers)} values; give one a value")
+    names = np.asarray(["values"] * len(numbers) if groups is None else list(groups), dtype=np.str_)
+    row = np.arange(len(numbers))
+    for name in dict.fromkeys(names.tolist()):
+        mine = (names == name) & np.isfinite(numbers)
+        tight = _tight(numbers[mine], unit)
+        usable = np.isfinite(tight)
+        yield Labels(
+            assay=str(name),
+            quantity=quantity,
+            values=tight[usable],
+            written=numbers[mine][usable],
+            molecules=row[mine][usable].astype(np.int64),
+            ids=np.char.add("row ", (row[mine][usable] + 1).astype(np.str_)),
+            impossible=int((~usable).sum()),
+        )
+
+
+def _tight(numbers: NDArray[np.float64], unit: Unit) -> NDArray[np.float64]:
+    """Numbers on the tight scale; NaN where they have no logarithm."""
+    match unit.dimension:
+        case Dimension.MOLAR | Dimension.PER_MOLAR | Dimension.MASS_PER_VOLUME:
+            sign = -1.0 if is_decreasing(unit) else 1.0
+            positive = np.where(numbers > 0, numbers, np.nan)
+            return np.asarray(sign * (np.log10(positive) + math.log10(unit.scale)), np.float64)
+        case Dimension.SCORE_HIGH_TIGHT | Dimension.LABEL:
+            return numbers
+        case Dimension.SCORE_LOW_TIGHT:
+            return -numbers
+        case _:
+            # What is left is linear: two points fix it.
+            zero, one = to_log10_scale(0.0, unit), to_log10_scale(1.0, unit)
+            return np.asarray(zero + (one - zero) * numbers, np.float64)

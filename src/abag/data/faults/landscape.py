@@ -1,0 +1,101 @@
+"""Variant libraries of one parent: their consensus, and how severe each variant's changes are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+FEWEST_VARIANTS: Final = 20
+MODAL_LENGTH_SHARE: Final = 0.6
+MAX_CHANGED_SHARE: Final = 0.10
+"""A library whose median variant differs more than this from the consensus has no one parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landscape:
+    """Variants of one length; arrays have shape (n,)."""
+
+    assay: str
+    values: NDArray[np.float64]
+    """Higher is tighter."""
+    ids: NDArray[np.str_]
+    parent: str
+    """Heavy and light chain of the consensus, joined by ``/``."""
+    parent_value: float | None
+    """Median label of the variants that equal the consensus."""
+    changes: NDArray[np.int64]
+    severity: NDArray[np.int64]
+    """Sum over changed positions of BLOSUM62[parent, variant] - BLOSUM62[parent, parent]; the
+    lower, the more drastic."""
+    residues_per_position: float
+    """Mean number of residues at positions that vary."""
+
+
+def landscape(assay: str, rows: pl.DataFrame) -> Landscape | None:
+    """The library that an assay is, or None where it is no library of one parent.
+
+    ``rows`` needs ``antibody``, ``value`` and ``record_id``. A library has 20 or more variants,
+    60 % of them of one length, and a median variant within 10 % of the consensus.
+    """
+    rows = rows.with_columns(pl.col("antibody").str.len_chars().alias("length"))
+    if rows.height < FEWEST_VARIANTS:
+        return None
+    modal = rows["length"].mode().min()
+    same = rows.filter(pl.col("length") == modal)
+    if same.height < max(FEWEST_VARIANTS, MODAL_LENGTH_SHARE * rows.height):
+        return None
+    text = "".join(same["antibody"].to_list()).encode("ascii", "replace")
+    letters = np.frombuffer(text, dtype=np.uint8).reshape(same.height, -1)
+    present = [np.bincount(column, minlength=128) for column in letters.T]
+    consensus = np.array([counts.argmax() for counts in present], dtype=np.uint8)
+    different = letters != consensus
+    changes = different.sum(axis=1)
+    varied = different.any(axis=0)
+    if not varied.any() or np.median(changes) > MAX_CHANGED_SHARE * letters.shape[1]:
+        return None
+    scores = _blosum62()
+    steps = scores[consensus[None, :], letters] - scores[consensus, consensus][None, :]
+    values = same["value"].to_numpy().astype(np.float64)
+    at_parent = values[changes == 0]
+    return Landscape(
+        assay=assay,
+        values=values,
+        ids=np.asarray(same["record_id"].to_list(), dtype=np.str_),
+        parent=consensus.tobytes().decode("ascii"),
+        parent_value=float(np.median(at_parent)) if len(at_parent) else None,
+        changes=changes.astype(np.int64),
+        severity=np.where(different, steps, 0).sum(axis=1).astype(np.int64),
+        residues_per_position=float(
+            np.mean(
+                [(counts > 0).sum() for counts, vary in zip(present, varied, strict=True) if vary]
+            )
+        ),
+    )
+
+
+@cache
+def _blosum62() -> NDArray[np.int64]:
+    """BLOSUM62 by character code, shape (128, 128); 0 for what is no residue."""
+    from Bio.Align import substitution_matrices
+
+    matrix = substitution_matrices.load("BLOSUM62")  # type: ignore[no-untyped-call]
+    table = np.zeros((128, 128), dtype=np.int64)
+    for a in matrix.alphabet:
+        for b in matrix.alphabet:
+            table[ord(a), ord(b)] = int(matrix[a, b])
+    return table
+
+
+def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
+    """Spearman correlation and its two-sided p value; (0, 1) where one side is constant."""
+    from scipy import stats
+
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return 0.0, 1.0
+    result = stats.spearmanr(a, b)
+    return float(result.statistic), float(result.pvalue)

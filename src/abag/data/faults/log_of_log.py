@@ -1,0 +1,135 @@
+"""A logarithm taken twice: log10 of something that was log10 of a KD already.
+
+AlphaSeq publishes v = log10(KD/nM). Taken for a KD in nM it becomes 9 - log10(v), which looks like
+a pKd near 8.5: v of 1 to 7 is squeezed into 8.15 to 9, and the tightest rows (v <= 0) are lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.data.faults.fault import Fault, FaultKind, Severity, examples
+from abag.data.faults.labels import Labels
+from abag.data.faults.pairs import SharedLabels
+
+Floats = NDArray[np.float64]
+
+UNDO: Final[dict[str, Callable[[Floats], Floats]]] = {
+    "pKd = 9 - 10**(9 - x)": lambda x: 9.0 - 10.0 ** (9.0 - x),
+    "pKd = 12 - 10**(12 - x)": lambda x: 12.0 - 10.0 ** (12.0 - x),
+    "pKd = 6 - 10**(6 - x)": lambda x: 6.0 - 10.0 ** (6.0 - x),
+    "pKd = 10**x": lambda x: 10.0**x,
+    "pKd = 10**(-x)": lambda x: 10.0**-x,
+    "pKd = 9 - 10**x": lambda x: 9.0 - 10.0**x,
+}
+"""Ways back from a double logarithm to a pKd."""
+
+SHARED: Final = 10
+CLOSE: Final = 0.15
+CLOSER: Final = 0.2
+ROWS: Final = 100
+LOOSEST_LOG_KD: Final = 8.0
+"""log10(KD/nM) of 0.1 M; nothing binds weaker."""
+BAND: Final = 2.6
+SKEW: Final = 1.0
+
+
+def logs_of_logs_against_others(shared: Sequence[SharedLabels], judged: set[str]) -> list[Fault]:
+    """Assays that agree with another one after undoing a logarithm, and do not before.
+
+    With r the reference and x the label: median |r - undo(x)| is below 0.15 (slope 1, no offset)
+    and below a fifth of median |r - x|, on ten shared molecules or more.
+    """
+    faults: dict[str, Fault] = {}
+    for pair in shared:
+        if pair.assay not in judged or pair.assay in faults or not pair.both_absolute:
+            continue
+        x, r = pair.values, pair.reference_values
+        if len(x) < SHARED or np.std(r) == 0:
+            continue
+        plain = float(np.median(np.abs(r - x)))
+        with np.errstate(over="ignore"):
+            misfits = {name: float(np.median(np.abs(r - undo(x)))) for name, undo in UNDO.items()}
+        name = min(misfits, key=lambda key: misfits[key])
+        if misfits[name] >= min(CLOSE, CLOSER * plain):
+            continue
+        faults[pair.assay] = _fault(
+            pair.assay,
+            pair.ids.tolist(),
+            f"{len(x)} molecules that {pair.reference!r} has, too, agree with it only after a "
+            f"logarithm is undone ({name}): median difference {misfits[name]:.2g} instead of "
+            f"{plain:.2g}. Convert the labels so, and look for tight binders that were lost",
+            {
+                "sign_other_assay": 1,
+                "reference": pair.reference,
+                "undo": name,
+                "misfit_as_written": plain,
+                "misfit_undone": misfits[name],
+            },
+        )
+    return [faults[assay] for assay in sorted(faults)]
+
+
+def logs_of_logs(labels: Labels) -> list[Fault]:
+    """The shape of 9 - log10(log10(KD/nM)) in one column of 100 absolute labels or more.
+
+    The middle 98 % lie within 2.6 units, none below 9 - log10(8) = 8.1, the weak edge is sharp
+    (median - 1 % quantile is less than 0.4 of 99 % quantile - median), the skewness is above 1 and
+    undoing the logarithm brings it closer to 0. A real pKd landscape has its sharp edge at the
+    tight end, where the parent is.
+    """
+    x = labels.values
+    if not labels.quantity.is_absolute or len(x) < ROWS or labels.censored:
+        return []
+    low, middle, high = (float(q) for q in np.quantile(x, [0.01, 0.5, 0.99]))
+    undone = UNDO["pKd = 9 - 10**(9 - x)"](x)
+    if (
+        x.min() < 9.0 - np.log10(LOOSEST_LOG_KD)
+        or high - low > BAND
+        or middle - low > 0.4 * (high - middle)
+        or _skewness(x) < SKEW
+        or abs(_skewness(undone)) > 0.8 * _skewness(x)
+        or middle > 9.0 + 0.5
+    ):
+        return []
+    return [
+        _fault(
+            labels.assay,
+            labels.ids.tolist(),
+            f"{len(x)} labels crowd between {low:.2f} and {high:.2f} with a sharp edge at the weak "
+            f"end ({x.min():.2f}), as 9 - log10(log10(KD/nM)) does. If the source wrote log10(KD), "
+            "pKd = 9 - 10**(9 - x), and tight binders were lost; compare with the original table",
+            {
+                "sign_shape": 1,
+                "least": float(x.min()),
+                "median": middle,
+                "skewness": _skewness(x),
+                "skewness_undone": _skewness(undone),
+            },
+        )
+    ]
+
+
+def _skewness(values: Floats) -> float:
+    centred = values - values.mean()
+    deviation = float(np.sqrt((centred**2).mean()))
+    return float((centred**3).mean() / deviation**3) if deviation > 0 else 0.0
+
+
+def _fault(
+    assay: str, ids: list[str], reason: str, evidence: dict[str, float | int | str]
+) -> Fault:
+    return Fault(
+        kind=FaultKind.LOG_OF_LOG,
+        assay=assay,
+        severity=Severity.ERROR,
+        rows=len(ids),
+        share=1.0,
+        message=f"the labels look like a logarithm of a logarithm: {reason}",
+        evidence=evidence,
+        examples=examples(ids),
+    )

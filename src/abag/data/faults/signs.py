@@ -1,0 +1,167 @@
+"""Inverted signs: assays in which a larger label means weaker binding.
+
+Three independent signs:
+
+* against another assay of the same molecules: Spearman of -0.5 or less, p below 1e-3, eight
+  molecules or more (:func:`inverted_against_others`). Two assays that contradict each other do
+  not say which is wrong: assays that agree with each side, and what each side's own landscape
+  says, are counted as votes;
+* in one library: drastic substitutions weaken binding, so labels correlate positively with the
+  BLOSUM62 score of the changes (+0.15 to +0.7 in published scans). Spearman of -0.2 or less with
+  p below 1e-6 is the reverse (:func:`inverted_landscapes`);
+* against the parent: 90 % or more of the variants tighter than the parent, in a library with
+  three or more residues a position whose drastic changes read tighter (Spearman -0.15 or less).
+  Libraries between a germline antibody and its mature form have two residues a position and are
+  not judged, for their variants are tighter indeed.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+
+from abag.data.faults.fault import Fault, FaultKind, Severity, examples
+from abag.data.faults.landscape import Landscape, spearman
+from abag.data.faults.pairs import SharedLabels
+
+SHARED: Final = 8
+CORRELATION: Final = 0.5
+P_SHARED: Final = 1e-3
+SEVERITY_CORRELATION: Final = -0.2
+P_SEVERITY: Final = 1e-6
+RESIDUES_PER_POSITION: Final = 4.0
+TIGHTER_SHARE: Final = 0.9
+TIGHTER_BY: Final = 0.05
+PARENT_SEVERITY: Final = -0.15
+PARENT_RESIDUES: Final = 3.0
+
+
+def inverted_landscapes(
+    landscapes: Sequence[Landscape], parents: Mapping[str, float] | None = None
+) -> list[Fault]:
+    """Libraries that contradict what substitutions do; ``parents`` holds known parents' pKd.
+
+    The keys of ``parents`` are antibodies (``heavy/light``); a parent inside the library wins.
+    """
+    faults = []
+    for scan in landscapes:
+        rho, p = severity_correlation(scan)
+        if (
+            rho <= SEVERITY_CORRELATION
+            and p < P_SEVERITY
+            and scan.residues_per_position >= RESIDUES_PER_POSITION
+        ):
+            faults.append(
+                _fault(
+                    scan.assay,
+                    scan.ids.tolist(),
+                    f"drastic substitutions read tighter than mild ones (Spearman {rho:.2f} with "
+                    f"the BLOSUM62 score of {len(scan.values)} variants; it is positive in a scan "
+                    "of a working antibody)",
+                    {"sign_substitutions": 1, "spearman_blosum62": rho, "p": p},
+                )
+            )
+            continue
+        parent = scan.parent_value
+        if parent is None and parents is not None:
+            parent = parents.get(scan.parent)
+        variants = scan.values[scan.changes > 0]
+        if parent is None or len(variants) == 0:
+            continue
+        tighter = float((variants > parent - TIGHTER_BY).mean())
+        if (
+            tighter >= TIGHTER_SHARE
+            and float(np.median(variants)) > parent + 2 * TIGHTER_BY
+            and rho <= PARENT_SEVERITY
+            and scan.residues_per_position >= PARENT_RESIDUES
+        ):
+            faults.append(
+                _fault(
+                    scan.assay,
+                    scan.ids.tolist(),
+                    f"{100 * tighter:.0f} % of the variants read as tight as the parent or tighter "
+                    f"(parent {parent:.2f}, median variant {np.median(variants):.2f}), and the "
+                    "more drastic the change the tighter",
+                    {
+                        "sign_parent": 1,
+                        "parent": parent,
+                        "share_tighter": tighter,
+                        "spearman_blosum62": rho,
+                    },
+                )
+            )
+    return faults
+
+
+def severity_correlation(scan: Landscape) -> tuple[float, float]:
+    """Spearman of label and BLOSUM62 score of the changes, and its p value."""
+    changed = scan.changes > 0
+    return spearman(scan.values[changed], scan.severity[changed].astype(np.float64))
+
+
+def inverted_against_others(
+    shared: Sequence[SharedLabels], landscapes: Sequence[Landscape], judged: set[str]
+) -> list[Fault]:
+    """Assays of ``judged`` that run against other assays and have fewer votes than they."""
+    found = {
+        (pair.assay, pair.reference): (pair, rho)
+        for pair in shared
+        if (rho := _correlation(pair)) is not None
+    }
+    votes: dict[str, int] = defaultdict(int)
+    for (assay, _), (_, rho) in found.items():
+        votes[assay] += int(rho > 0)
+    for scan in landscapes:
+        rho, p = severity_correlation(scan)
+        if p < P_SHARED:
+            votes[scan.assay] += 1 if rho > 0 else -1
+    worst: dict[str, Fault] = {}
+    for (assay, reference), (pair, rho) in sorted(found.items(), key=lambda item: item[1][1]):
+        mine, theirs = votes[assay], votes[reference]
+        if rho > 0 or assay not in judged or assay in worst or mine > theirs:
+            continue
+        doubt = "" if mine < theirs else "; nothing else tells which of the two is wrong"
+        worst[assay] = _fault(
+            assay,
+            pair.ids.tolist(),
+            f"{len(pair.values)} molecules that {reference!r} has, too, are in the reverse order "
+            f"there (Spearman {rho:.2f}){doubt}",
+            {
+                "sign_other_assay": 1,
+                "reference": reference,
+                "spearman": rho,
+                "votes": mine,
+                "votes_of_reference": theirs,
+            },
+        )
+    return [worst[assay] for assay in sorted(worst)]
+
+
+def _correlation(pair: SharedLabels) -> float | None:
+    """Spearman of two assays where it is strong and significant, else None."""
+    a, b = (pair.values, pair.reference_values) if pair.both_absolute else pair.centred()
+    if len(a) < SHARED:
+        return None
+    rho, p = spearman(a, b)
+    return rho if abs(rho) >= CORRELATION and p < P_SHARED else None
+
+
+def _fault(
+    assay: str, ids: list[str], reason: str, evidence: dict[str, float | int | str]
+) -> Fault:
+    return Fault(
+        kind=FaultKind.INVERTED_SIGN,
+        assay=assay,
+        severity=Severity.ERROR,
+        rows=len(ids),
+        share=1.0,
+        message=(
+            f"the sign looks inverted: {reason}. Find out which direction is tighter; if larger is "
+            "weaker, declare the unit 'score (lower is tighter)' or convert the values"
+        ),
+        evidence=evidence,
+        examples=examples(ids),
+    )
