@@ -44,6 +44,10 @@ class ModelError(AbagError, ValueError):
     """A model that cannot be fitted, saved, loaded or asked for this prediction."""
 
 
+class EncoderError(AbagError, ValueError):
+    """An encoder that cannot read what it is given, or that is not the one that was asked for."""
+
+
 class OptionError(AbagError, ValueError):
     """A command-line option or argument that is unknown, missing or out of range."""
 
