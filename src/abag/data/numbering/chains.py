@@ -69,9 +69,15 @@ def clear_cache() -> None:
 
 
 def _number(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDomain, ...]]:
-    chosen = align_regular_chains(chains, threads)
-    rest = [chain for chain in chains if chain and chain not in chosen]
-    hits = align({p.index: rest for p in load_profiles()}, threads, MINIMUM_SCORE)
+    look = align_regular_chains(chains, threads)
+    chosen = dict(look.settled)
+    wanted: dict[int, list[str]] = {}
+    for chain in chains:
+        if chain and chain not in chosen:
+            for profile in load_profiles():
+                if profile.chain_type in look.types.get(chain, profile.chain_type):
+                    wanted.setdefault(profile.index, []).append(chain)
+    hits = align(wanted, threads, MINIMUM_SCORE)
     irregular = {chain: choose_domains(found) for chain, found in hits.items()}
     _complete_long_loops(irregular, threads)
     chosen.update(irregular)

@@ -2,14 +2,15 @@
 
 All profiles of a chain type share the IMGT columns. A domain that runs from the first columns to
 the last, with gaps and insertions only where the IMGT definition expects them, gets the same
-numbers from each of them, so one profile is enough. Every other chain (damaged, unusual, not an
-antibody, T-cell receptor) is left to the search with all profiles. Which way a chain goes depends
-on that chain alone.
+numbers from each of them, so one profile is enough. A damaged or unusual domain of sure type is
+left to the profiles of its type, every other chain (not an antibody, T-cell receptor, a doubtful
+piece) to all profiles. Which way a chain goes depends on that chain alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Final
 
@@ -41,10 +42,20 @@ _EMPTY: Final = {
 """Framework columns that germline genes of the type leave empty."""
 
 
-def align_regular_chains(chains: Sequence[str], threads: int) -> dict[str, list[Hit]]:
-    """Best alignments of the domains of those chains that one profile a domain settles.
+@dataclass(frozen=True, slots=True)
+class FirstLook:
+    """What one alignment a domain tells of a batch of chains."""
 
-    Chains that it does not settle are left out of the answer.
+    settled: dict[str, list[Hit]]
+    """Best alignments of the domains of the chains that need no more than this."""
+    types: dict[str, tuple[str, ...]]
+    """Types of the domains of further chains; profiles of other types cannot win there."""
+
+
+def align_regular_chains(chains: Sequence[str], threads: int) -> FirstLook:
+    """Align each chain to one profile of each type that the screen sees in it.
+
+    Chains that are in neither part of the answer need all profiles.
     """
     profile_of = _profiles()
     sites = {chain: found for chain, found in zip(chains, find_sites(chains), strict=True) if found}
@@ -53,13 +64,20 @@ def align_regular_chains(chains: Sequence[str], threads: int) -> dict[str, list[
         for chain_type in sorted({site.chain_type for site in found}):
             wanted.setdefault(profile_of[chain_type], []).append(chain)
     hits = align(wanted, threads, _TRACE_SCORE)
-    settled = {}
+    sure = {}
     for chain, found in sites.items():
         chosen = choose_domains(hits.get(chain, []))
-        if _is_settled(chosen, found):
-            settled[chain] = chosen
-    suspicious = _with_more_domains(settled, threads)
-    return {chain: chosen for chain, chosen in settled.items() if chain not in suspicious}
+        if _are_of_sure_type(chosen, found):
+            sure[chain] = chosen
+    for chain in _with_more_domains(sure, threads):
+        del sure[chain]
+    settled = {chain: hits for chain, hits in sure.items() if all(map(is_regular, hits))}
+    types = {
+        chain: tuple(sorted({hit.profile.chain_type for hit in hits}))
+        for chain, hits in sure.items()
+        if chain not in settled
+    }
+    return FirstLook(settled, types)
 
 
 @cache
@@ -71,13 +89,12 @@ def _profiles() -> Mapping[str, int]:
     }
 
 
-def _is_settled(chosen: Sequence[Hit], sites: Sequence[Site]) -> bool:
-    """Whether there is one regular domain of the expected type at every site."""
+def _are_of_sure_type(chosen: Sequence[Hit], sites: Sequence[Site]) -> bool:
+    """Whether there is one domain of the expected type, beyond doubt, at every site."""
     return len(chosen) == len(sites) and all(
         hit.profile.chain_type == site.chain_type
         and hit.start <= site.cysteine < hit.end
         and hit.score >= _REPRESENTATIVES[site.chain_type][1]
-        and is_regular(hit)
         for hit, site in zip(chosen, sites, strict=True)
     )
 
@@ -104,9 +121,9 @@ def _has_germline_gaps(chain_type: str, first_column: int, path: str) -> bool:
     return True
 
 
-def _with_more_domains(settled: Mapping[str, Sequence[Hit]], threads: int) -> set[str]:
+def _with_more_domains(found: Mapping[str, Sequence[Hit]], threads: int) -> set[str]:
     """Chains in which something outside the domains resembles a variable domain."""
-    stretches = {chain: _outside(chain, chosen) for chain, chosen in settled.items()}
+    stretches = {chain: _outside(chain, chosen) for chain, chosen in found.items()}
     distinct = list(dict.fromkeys(part for parts in stretches.values() for part in parts))
     traces = align({p.index: distinct for p in load_profiles()}, threads, _TRACE_SCORE)
     return {chain for chain, parts in stretches.items() if any(part in traces for part in parts)}

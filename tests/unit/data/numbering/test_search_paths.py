@@ -9,7 +9,7 @@ import pytest
 from abag.data.numbering import clear_cache, number_chains
 from abag.data.numbering.domains import choose_domains
 from abag.data.numbering.profiles import load_profiles
-from abag.data.numbering.regular import align_regular_chains
+from abag.data.numbering.regular import FirstLook, align_regular_chains
 from abag.data.numbering.screen import find_sites
 from abag.data.numbering.states import imgt_positions
 from abag.data.numbering.vhh import is_vhh
@@ -30,7 +30,7 @@ def by_all_profiles(chains: list[str], monkeypatch: pytest.MonkeyPatch):
     module = importlib.import_module("abag.data.numbering.chains")
     clear_cache()
     with monkeypatch.context() as patch:
-        patch.setattr(module, "align_regular_chains", lambda chains, threads: {})
+        patch.setattr(module, "align_regular_chains", lambda chains, threads: FirstLook({}, {}))
         answer = number_chains(chains)
     clear_cache()
     return answer
@@ -43,9 +43,10 @@ def test_one_profile_numbers_as_all_profiles_do(monkeypatch: pytest.MonkeyPatch)
         assert told == [(d.kind, d.start, d.end, d.positions) for d in full[chain]]
 
 
-def test_a_damaged_domain_is_left_to_all_profiles():
-    settled = align_regular_chains([HEAVY, LIGHT, BROKEN], threads=1)
-    assert set(settled) == {HEAVY, LIGHT}
+def test_a_damaged_domain_is_left_to_the_profiles_of_its_type():
+    look = align_regular_chains([HEAVY, LIGHT, BROKEN, "ACD"], threads=1)
+    assert set(look.settled) == {HEAVY, LIGHT}
+    assert look.types == {BROKEN: ("H",)}
 
 
 def test_a_chain_gets_the_same_answer_alone_and_in_a_batch():
