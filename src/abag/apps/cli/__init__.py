@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "benchmark": "abag.apps.cli.benchmark:app",
     "data": "abag.apps.cli.data:app",
     "demo": "abag.apps.cli.demo:demo",
+    "pretrain": "abag.apps.cli.pretrain:pretrain",
 }
 
 HELP: dict[str, str] = {
@@ -35,6 +36,7 @@ HELP: dict[str, str] = {
     "benchmark": "Make the published comparison tables again, one command each.",
     "data": "Build, import, check and merge tables of measurements.",
     "demo": "From real measurements to a report and predictions, in one go.",
+    "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
 }
 
 

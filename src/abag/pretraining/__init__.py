@@ -1,0 +1,1 @@
+"""Masked-language-model training of the built-in encoder. Imports torch only where it trains."""

@@ -1,0 +1,141 @@
+"""The complete state of a run in one safetensors file: weights, optimiser, place, loss curve.
+
+Random numbers need no state: order, views and masks are functions of (seed, epoch) and
+(seed, step). A checkpoint is written under a temporary name, flushed and renamed; the one before
+it is kept, and read when the last one is damaged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+from abag.errors import FileFormatError, MissingFileError
+from abag.files import replacing
+
+LAST: Final = "checkpoint.safetensors"
+PREVIOUS: Final = "checkpoint.previous.safetensors"
+FORMAT: Final = 1
+
+
+@dataclass
+class Progress:
+    """Where a run is."""
+
+    step: int = 0
+    """Steps done."""
+    epoch: int = 0
+    position: int = 0
+    """Batches of this epoch that are done."""
+    tokens: int = 0
+    """Residues and chain tokens seen, without padding."""
+    seconds: float = 0.0
+    """Wall time over all parts of the run."""
+    curve: list[dict[str, float]] = field(default_factory=list)
+    """Rows of the loss curve so far."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """Settings changed on resuming, with the step at which."""
+
+
+def save(
+    run: Path,
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    progress: Progress,
+    identity: str,
+) -> None:
+    """Write the state; ``identity`` ties it to the config and the corpus of the run."""
+    from safetensors.torch import save_file
+
+    names = [name for name, _ in model.named_parameters()]
+    tensors: dict[str, Tensor] = {f"model.{n}": p.detach() for n, p in model.named_parameters()}
+    for index, state in optimiser.state_dict()["state"].items():
+        for key, value in state.items():
+            tensors[f"optimiser.{key}.{names[index]}"] = torch.as_tensor(value)
+    metadata = {
+        "format": str(FORMAT),
+        "identity": identity,
+        "progress": json.dumps(vars(progress)),
+    }
+    with replacing(run / LAST) as temporary:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata)
+        if (run / LAST).is_file():
+            _keep(run / LAST, run / PREVIOUS)
+
+
+def _keep(last: Path, previous: Path) -> None:
+    """Give the last checkpoint its second name, so that one is whole at every moment."""
+    spare = previous.with_name(f".{previous.name}.new")
+    spare.unlink(missing_ok=True)
+    os.link(last, spare)
+    spare.replace(previous)
+
+
+def load(
+    run: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer, identity: str
+) -> tuple[Progress, str]:
+    """Restore the last whole checkpoint; returns where it was and the name of its file.
+
+    Raises:
+        MissingFileError: the run has no checkpoint.
+        FileFormatError: no checkpoint is whole, or it belongs to another config or corpus.
+    """
+    faults = []
+    for name in (LAST, PREVIOUS):
+        if not (run / name).is_file():
+            continue
+        try:
+            tensors, metadata = _read(run / name)
+        except FileFormatError as error:
+            faults.append(str(error))
+            continue
+        if metadata.get("identity") != identity:
+            raise FileFormatError(
+                f"{run / name} was made with another config or corpus; start a new run"
+            )
+        _restore(tensors, model, optimiser, run / name)
+        return Progress(**json.loads(metadata["progress"])), name
+    if faults:
+        raise FileFormatError("; ".join(faults))
+    raise MissingFileError(f"{run} has no checkpoint to resume from")
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metadata = dict(stored.metadata() or {})
+            return {name: stored.get_tensor(name) for name in stored.keys()}, metadata  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise FileFormatError(f"{path} is damaged ({error})") from None
+
+
+def _restore(
+    tensors: dict[str, Tensor],
+    model: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    path: Path,
+) -> None:
+    parameters = dict(model.named_parameters())
+    content = optimiser.state_dict()
+    order = [id(p) for group in optimiser.param_groups for p in group["params"]]
+    if order != [id(p) for p in parameters.values()]:
+        raise ValueError("the optimiser must hold the parameters in the model's order")
+    state: dict[int, dict[str, Tensor]] = {}
+    with torch.no_grad():
+        for index, (name, parameter) in enumerate(parameters.items()):
+            if f"model.{name}" not in tensors:
+                raise FileFormatError(f"{path} lacks the weights {name}")
+            parameter.copy_(tensors[f"model.{name}"])
+            keys = [k for k in tensors if k.startswith("optimiser.") and k.endswith(f".{name}")]
+            keys = [k for k in keys if k.split(".", 2)[2] == name]
+            if keys:
+                state[index] = {k.split(".", 2)[1]: tensors[k] for k in keys}
+    optimiser.load_state_dict({"state": state, "param_groups": content["param_groups"]})

@@ -1,0 +1,50 @@
+"""The picture of a loss curve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from abag.files import replacing
+
+
+def draw_curve(
+    path: Path, curve: Sequence[dict[str, float]], baselines: dict[str, float] | None = None
+) -> None:
+    """Draw training and held-out loss (nats a hidden residue) against tokens seen, as PNG.
+
+    ``baselines`` are held-out perplexities by name, drawn as level lines.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    seen = [row["tokens"] / 1e6 for row in curve]
+    axes.plot(seen, [row["loss"] for row in curve], lw=0.8, color="#9db4c0", label="training")
+    measured = [row for row in curve if row.get("held_out_loss") is not None]
+    axes.plot(
+        [row["tokens"] / 1e6 for row in measured],
+        [row["held_out_loss"] for row in measured],
+        marker="o",
+        ms=3,
+        color="#1f4e5f",
+        label="held-out sample, every hidden residue masked",
+    )
+    for name, perplexity in (baselines or {}).items():
+        axes.axhline(math.log(perplexity), ls=":", lw=0.9, color="#8a5a44")
+        axes.annotate(
+            name,
+            (seen[-1] if seen else 1.0, math.log(perplexity)),
+            fontsize=7,
+            ha="right",
+            va="bottom",
+            color="#8a5a44",
+        )
+    axes.set_xlabel("tokens seen (millions)")
+    axes.set_ylabel("loss (nats a hidden residue)")
+    axes.legend(frameon=False, fontsize=8)
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
