@@ -46,7 +46,11 @@ def audit(
         write_json(out / "audit.json", found.as_json())
         save_audit_figure(found, out / "audit.png")
         written = [str(out / "audit.json"), str(out / "audit.png")]
-    emit({**found.as_json(), "is_leaky": found.is_leaky, "files": written}, _text(found, written), json)
+    emit(
+        {**found.as_json(), "is_leaky": found.is_leaky, "files": written},
+        _text(found, written),
+        json,
+    )
     if fail_on_leak and found.is_leaky:
         sys.exit(LEAKY)
 

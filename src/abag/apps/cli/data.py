@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -124,11 +125,11 @@ def check(
         quantity: The quantity that the column is said to hold.
         json: Print one JSON object.
     """
-    from abag.data.faults import check_file
+    from abag.data.checking import check_file
 
     faults = check_file(table, others=others, column=column, unit=unit, quantity=quantity)
     text = "\n".join(f"{f.kind.value}: {f.message}" for f in faults) or "no fault found"
-    emit({"faults": [f.as_json() for f in faults]}, text, json)
+    emit({"faults": [asdict(fault) for fault in faults]}, text, json)
 
 
 @app.command
@@ -147,7 +148,12 @@ def merge(table: Path, *, out: Path, across_assays: bool = False, json: bool = F
 
     merged = merge_replicates(load_table(table), across_assays=across_assays)
     write_parquet(out, merged.table)
-    emit({"table": str(out), **merged.summary.as_json()}, str(merged.summary), json)
+    did = merged.summary
+    text = (
+        f"{did.rows_in} rows in = {did.rows_out} rows out + {did.replicates} replicates merged + "
+        f"{did.copies} copies; {did.conflicts} rows with conflicting replicates; table {out}"
+    )
+    emit({"table": str(out), **asdict(did)}, text, json)
 
 
 def _summary_text(made: Build) -> str:

@@ -97,12 +97,15 @@ def _text(run: EvaluationRun) -> str:
         summary.headline,
         summary.trust.value + (": " + " ".join(summary.reasons) if summary.reasons else "."),
         "",
-        f"{'model':<24}{head:>20}{'Spearman':>12}{'Pearson':>12}{'RMSE':>12}",
     ]
+    rows = [("model", head, "Spearman", "Pearson", "RMSE")]
     for model in evaluation.models:
         figures = [model.levels[level].summary["spearman"].mean]
         figures += [model.pooled[key].score.value for key in ("spearman", "pearson", "rmse")]
-        shown = [number(value) for value in figures]
         name = f"{model.name}{' (baseline)' if model.baseline else ''}"
-        lines.append(f"{name:<24}{shown[0]:>20}{shown[1]:>12}{shown[2]:>12}{shown[3]:>12}")
+        rows.append((name, *(number(value) for value in figures)))
+    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    for name, *cells in rows:
+        shown = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        lines.append("  ".join([name.ljust(widths[0]), *shown]))
     return "\n".join([*lines, "", f"report: {run.files.report}"])

@@ -1,0 +1,53 @@
+"""``abag demo``: from real measurements to a report and predictions, in one go."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+
+if TYPE_CHECKING:
+    from abag.apps.demo import Demo
+
+
+def demo(
+    *,
+    out: Path = Path("demo-output"),
+    sources: Annotated[Path | None, Parameter(env_var="ABAG_DATA_SOURCES")] = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """From real measurements to a report and predictions, in one go.
+
+    Args:
+        out: Folder for everything that is made.
+        sources: Folder with the published tables; without it a small table of the package is used.
+        json: Print one JSON object.
+    """
+    from abag.apps.demo import run_demo
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr if json else sys.stdout, flush=True)
+
+    done = run_demo(out, sources, say)
+    emit(done.as_json(), _text(done), json)
+
+
+def _text(done: Demo) -> str:
+    lines = ["", "Predictions for well-known antibodies (measured values are in the example file):"]
+    for row in done.predictions.predictions.head(20).iter_rows(named=True):
+        pair = f"{row['antibody_name']} on {row['antigen_name']}"
+        flags = ", ".join(row["flags"])
+        lines.append(f"  {pair:<44} pKd {row['pkd']:5.2f}  KD {row['kd']:>8}  {flags}")
+    lines += [
+        "",
+        done.headline,
+        f"report       {done.report}",
+        f"predictions  {done.predictions.out}",
+        f"model        {done.model}",
+        f"next: abag predict --model {done.model} --heavy ... --light ... --antigen ...",
+    ]
+    return "\n".join(lines)
