@@ -98,7 +98,7 @@ def _text(run: EvaluationRun) -> str:
         summary.trust.value + (": " + " ".join(summary.reasons) if summary.reasons else "."),
         "",
     ]
-    rows = [("model", head, "Spearman", "Pearson", "RMSE")]
+    rows: list[tuple[str, ...]] = [("model", head, "Spearman", "Pearson", "RMSE")]
     for model in evaluation.models:
         figures = [model.levels[level].summary["spearman"].mean]
         figures += [model.pooled[key].score.value for key in ("spearman", "pearson", "rmse")]
