@@ -8,9 +8,10 @@ rest of its batch.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -187,6 +188,11 @@ class BuiltinModel(nn.Module):
         return sum(parameter.numel() for parameter in self.parameters())
 
 
-def shape_from(content: dict[str, Any]) -> Shape:
-    """Shape from the JSON text values of a weights file."""
-    return Shape(**{name: int(content[name]) for name in Shape.model_fields})
+def shape_metadata(shape: Shape) -> dict[str, str]:
+    """Metadata of a weights file: one key, because safetensors writes several in any order."""
+    return {"shape": json.dumps(shape.model_dump(), sort_keys=True)}
+
+
+def shape_from(metadata: dict[str, str]) -> Shape:
+    """Shape from the metadata of a weights file."""
+    return Shape.model_validate_json(metadata["shape"])

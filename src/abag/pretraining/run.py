@@ -165,7 +165,7 @@ def finish(run: Path, hardware: str | None = None) -> Outcome:
         torch.set_num_threads(config.threads)
     model = make_model(config)
     progress, _ = load(run, model, make_optimiser(model, config), _identity(config, manifest))
-    revision = save_weights(run / "weights.safetensors", model, config)
+    revision = save_weights(run / "weights.safetensors", model)
     table, _ = read_parquet(run / "corpus.parquet")
     result = measure(model, table, config)
     write_json(run / "perplexity.json", result)

@@ -1,4 +1,4 @@
-"""The weights file of the built-in encoder: half precision, its size in the metadata."""
+"""The weights file of the built-in encoder: half precision, its shape in the metadata."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from pathlib import Path
 
 import torch
 
-from abag.encoders.builtin_model import BuiltinModel
+from abag.encoders.builtin_model import BuiltinModel, shape_metadata
 from abag.files import replacing, sha256_of
-from abag.pretraining.config import PretrainConfig
 
 
-def save_weights(path: Path, model: BuiltinModel, config: PretrainConfig) -> str:
+def save_weights(path: Path, model: BuiltinModel) -> str:
     """Write fp16 weights and load them back into ``model``; returns the revision.
 
     So what is measured afterwards is what is shipped. The revision is the first 16 digits of the
@@ -20,9 +19,10 @@ def save_weights(path: Path, model: BuiltinModel, config: PretrainConfig) -> str
     from safetensors.torch import save_file
 
     shipped = {name: tensor.cpu().half() for name, tensor in model.state_dict().items()}
-    metadata = {name: str(getattr(config, name)) for name in type(model.shape).model_fields}
     with replacing(path) as temporary:
-        save_file({k: v.contiguous() for k, v in shipped.items()}, temporary, metadata)
+        save_file(
+            {k: v.contiguous() for k, v in shipped.items()}, temporary, shape_metadata(model.shape)
+        )
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             tensor.copy_(shipped[name].float())

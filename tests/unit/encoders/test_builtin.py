@@ -21,6 +21,7 @@ from abag.encoders.builtin_model import (  # noqa: E402
     BuiltinModel,
     Shape,
     molecule_tokens,
+    shape_metadata,
 )
 from abag.encoders.protocol import LongChain, Molecule, Role  # noqa: E402
 from abag.errors import FileFormatError, MissingFileError, OptionError, SequenceError  # noqa: E402
@@ -61,8 +62,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3, generator=generator)
     path = place / "weights.safetensors"
-    metadata = {name: str(value) for name, value in shape.model_dump().items()}
-    save_file(model.state_dict(), path, metadata)
+    save_file(model.state_dict(), path, shape_metadata(shape))
     card = {"id": "builtin", "width": 32, "max_residues": LIMIT, "licence": "MIT"}
     (place / "card.json").write_text(json.dumps({**card, "revision": sha256_of(path)[:16]}))
     return place
