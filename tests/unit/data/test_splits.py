@@ -112,7 +112,7 @@ def test_both_cold_shares_neither_cluster_and_leaves_straddlers_out():
     for name, train, test in made.fold_tables(table):
         assert "r004" not in {*train["record_id"], *test["record_id"]}
         assert made.left_out(name) == 1
-    assert "different sides" in made.notes[0]
+    assert "different sides" in made.notes[-1]
     # With three folds the crossing row still trains for the fold that holds neither cluster.
     more = pairs((0, 0), (1, 1), (2, 2), (3, 3), (0, 3), (4, 4), (5, 5))
     made = split(more, "both-cold", folds=3)
@@ -128,10 +128,12 @@ def test_both_cold_with_fractions_counts_straddlers_as_unused():
 
 
 def test_a_huge_cluster_stays_whole_and_the_summary_says_so():
-    table = pairs(*[(0, 0)] * 20, (1, 2), (2, 4), (3, 6), (4, 8))
+    table = pairs(*[(0, 0)] * 20, (2, 2), (4, 4), (6, 6), (8, 8))
     made = split(table, "antigen-cluster", folds=5)
     assert max(made.parts().values()) == 20
-    assert "holds 20 of 24 rows (83%) and stays whole" in made.summary()["notes"][0]
+    assert "ag-0 holds 20 of 24 rows (83%) and stays whole" in made.summary()["notes"][0]
+    cold = split(table, "both-cold", folds=5)
+    assert "ag-0 holds 20 of 24 rows (83%) and stays whole" in cold.summary()["notes"][0]
 
 
 def test_position_blocks_are_contiguous_and_never_mutated_in_training():

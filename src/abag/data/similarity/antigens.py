@@ -167,10 +167,10 @@ def antigen_identities(
 ) -> NDArray[np.float64]:
     """Identity of every query antigen to every reference antigen, ``[queries, references]``.
 
-    Made without the clusters, to check them: global identity of all pairs, and containment for
-    the ``aligned`` references that hold the largest share of the query's 3-mers (or give it
-    theirs). Containment in any other reference may be missed. Antigens without chains have
-    identity 0 to all.
+    Made without the clusters, to check them: global identity of all pairs and, for queries whose
+    nearest reference is under 0.9 by it, containment for the ``aligned`` references that share
+    the most 3-mers with the query (of the smaller set). Containment in any other reference may
+    be missed. Antigens without chains have identity 0 to all.
     """
     rows = sorted({chain for antigen in queries for chain in antigen if chain})
     columns = sorted({chain for antigen in references for chain in antigen if chain})
@@ -199,9 +199,11 @@ def _chain_identities(
     shorter = np.minimum.outer(_lengths(rows), _lengths(columns))
     contained = kmer_containment(rows, columns)
     for i, row in enumerate(rows):
+        if identity[i].max() >= 0.9:
+            continue
         nearest = np.argsort(-contained[i], kind="stable")[:aligned]
         for j in nearest.tolist():
-            if contained[i, j] > 0 and identity[i, j] < 0.95:
+            if contained[i, j] > 0:
                 identity[i, j] = max(identity[i, j], _cached_contained(row, columns[j]))
     identity[identity < chance_identity(shorter)] = 0.0
     return identity

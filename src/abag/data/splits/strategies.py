@@ -220,11 +220,15 @@ def _require_rows(split: Split, targets: Mapping[str, float]) -> None:
 def _notes(rows: pl.DataFrame, targets: Mapping[str, float], strategy: Strategy) -> tuple[str, ...]:
     """What a reader of figures from this split must know."""
     notes = []
-    by_size = rows.group_by("group").len().sort(["len", "group"], descending=[True, False])
+    # Both-cold groups read "antibody-cluster antigen-cluster"; the antigen side is dealt out.
+    whole = pl.col("group")
+    if strategy is Strategy.BOTH_COLD:
+        whole = whole.str.split(" ").list.last()
+    by_size = rows.group_by(whole).len().sort(["len", "group"], descending=[True, False])
     name, size = by_size.row(0)
     mean = min(target for part, target in targets.items() if part != VALIDATION)
-    if strategy in GROUP_NAMES and size > 2 * mean:
-        part = rows.filter(pl.col("group") == name)["part"][0]
+    if strategy is not Strategy.POSITION_BLOCK and size > 2 * mean:
+        part = rows.filter(whole == name)["part"].mode().sort()[0]
         notes.append(
             f"group {name} holds {size} of {rows.height} rows ({size / rows.height:.0%}) and stays "
             f"whole in {part}: give figures with and without it"
