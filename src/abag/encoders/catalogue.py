@@ -1,0 +1,131 @@
+"""The encoders known by name: one entry a model, data only.
+
+What is known of a model is known here and nowhere else; the loaders know no single model.
+``revision`` is the commit of the repository to load. None means that abag was released without
+having seen the hub: the commit is then resolved at the first load, written into the identity of
+every embedding and into the lock file (see :mod:`abag.encoders.revisions`), and kept from then on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from abag.encoders.input_rules import RULES
+from abag.encoders.protocol import EncoderFacts, Role
+from abag.errors import EncoderError
+
+BOTH: Final = frozenset(Role)
+ANTIBODY_ONLY: Final = frozenset({Role.ANTIBODY})
+SEE_MODEL_PAGE: Final = "see the model's page"
+"""The licence where it could not be verified when the entry was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One model."""
+
+    id: str
+    repository: str
+    """Repository on the hub; empty for models that are not loaded from one."""
+    loader: str
+    """``huggingface``, ``ablang2`` or ``builtin``."""
+    rule: str
+    """Name of the input rule; ``detect`` finds it out from the tokenizer."""
+    width: int
+    """Dimension d; 0 where only the loaded model tells."""
+    max_residues: int
+    """Longest input read at once; 0 where only the loaded model tells."""
+    roles: frozenset[Role] = BOTH
+    licence: str = SEE_MODEL_PAGE
+    revision: str | None = None
+    tokenizer: str = ""
+    """Repository of the tokenizer, where it is another one."""
+    extra: str | None = "encoders"
+
+    @property
+    def paired(self) -> bool:
+        """Whether heavy and light go in together."""
+        return self.rule in RULES and RULES[self.rule].pair is not None
+
+    def facts(self, revision: str = "") -> EncoderFacts:
+        """What is known before loading; ``revision`` is what was or will be loaded."""
+        return EncoderFacts(
+            id=self.id,
+            width=self.width,
+            max_residues=self.max_residues,
+            roles=self.roles,
+            paired=self.paired,
+            licence=self.licence,
+            revision=revision or self.revision or "unpinned",
+            extra=self.extra,
+        )
+
+
+def _esm2(id_: str, name: str, width: int) -> Entry:
+    # Trained on crops of 1,022 residues (Lin et al., Science 2023).
+    return Entry(id_, f"facebook/{name}", "huggingface", "plain", width, 1022, licence="MIT")
+
+
+def _immunoglobulin(id_: str, name: str, rule: str) -> Entry:
+    # Trained on variable domains, some 110 to 250 residues; positions go on beyond that. The limit
+    # is ours: it leaves room for a Fab, whose constant domains the model has not seen.
+    repository = f"Exscientia/{name}"
+    return Entry(id_, repository, "huggingface", rule, 1024, 512, roles=ANTIBODY_ONLY)
+
+
+ENTRIES: Final[dict[str, Entry]] = {
+    entry.id: entry
+    for entry in (
+        _esm2("esm2-8m", "esm2_t6_8M_UR50D", 320),
+        _esm2("esm2-35m", "esm2_t12_35M_UR50D", 480),
+        _esm2("esm2-150m", "esm2_t30_150M_UR50D", 640),
+        _esm2("esm2-650m", "esm2_t33_650M_UR50D", 1280),
+        _esm2("esm2-3b", "esm2_t36_3B_UR50D", 2560),
+        _immunoglobulin("igt5", "IgT5", "spaced-t5-pair"),
+        _immunoglobulin("igt5-unpaired", "IgT5_unpaired", "spaced-t5"),
+        _immunoglobulin("igbert", "IgBert", "spaced-bert-pair"),
+        _immunoglobulin("igbert-unpaired", "IgBert_unpaired", "spaced-bert"),
+        # Relative positions, no hard limit; the limit is ours, for memory.
+        Entry(
+            "prott5",
+            "Rostlab/prot_t5_xl_half_uniref50-enc",
+            "huggingface",
+            "spaced-t5",
+            1024,
+            1022,
+            tokenizer="Rostlab/prot_t5_xl_uniref50",
+        ),
+        # The repositories in the layout of transformers (architecture "esmc"). The package `esm`
+        # cannot be installed beside transformers 5.
+        Entry("esmc-300m", "biohub/ESMC-300M", "huggingface", "plain", 960, 2046),
+        Entry("esmc-600m", "biohub/ESMC-600M", "huggingface", "plain", 1152, 2046),
+        # Rotary positions, no hard limit; trained on variable domains. The limit is ours.
+        Entry("ablang2", "", "ablang2", "ablang2", 480, 512, roles=ANTIBODY_ONLY, extra=None),
+    )
+}
+"""Every entry by its id, in the order in which lists show them."""
+
+HUB: Final = "hf:"
+"""``hf:owner/name`` or ``hf:folder`` is any Hugging Face encoder."""
+
+
+def entry_named(id_: str) -> Entry:
+    """The entry of an id, or one made for ``hf:repository``.
+
+    Raises:
+        EncoderError: for an unknown id; the message lists the known ones.
+    """
+    if id_.startswith(HUB) and len(id_) > len(HUB):
+        return Entry(id_, id_.removeprefix(HUB), "huggingface", "detect", 0, 0)
+    if id_ not in ENTRIES:
+        raise EncoderError(
+            f"there is no encoder {id_!r}; there are builtin, {', '.join(ENTRIES)}, and "
+            f"{HUB}owner/name for any other on a hub"
+        )
+    return ENTRIES[id_]
+
+
+def with_rule(entry: Entry, rule: str) -> Entry:
+    """The entry with another input rule; the id then says so, since embeddings differ."""
+    return replace(entry, id=f"{entry.id}#{rule}", rule=rule)

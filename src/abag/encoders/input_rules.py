@@ -1,0 +1,115 @@
+"""How chains are written for a tokenizer: spacing, special tokens, order, letters read as X.
+
+A rule is data; it knows no tokenizer. The templates name every special token that a model sees, so
+that the number of tokens is always the number of residues plus the number of specials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from abag.errors import EncoderError
+from abag.sequences import UNKNOWN_RESIDUE
+
+CHAIN: Final = "{chain}"
+"""Stands in a template where the residues of a chain go."""
+
+PREPROCESSING: Final = 1
+"""Version of everything between chains and token ids (rules, windows); enters the identity."""
+
+
+@dataclass(frozen=True, slots=True)
+class InputRule:
+    """How a model was shown its chains in training."""
+
+    name: str
+    spaced: bool
+    """Whether the tokenizer wants a space between residues (``E V Q L``)."""
+    single: tuple[str, ...]
+    """Tokens of one chain, such as ``("<cls>", CHAIN, "<eos>")``."""
+    pair: tuple[str, ...] | None = None
+    """Tokens of a heavy and a light chain, in this order; None: chains go in one by one."""
+    lone_light: tuple[str, ...] | None = None
+    """Tokens of a light chain without its heavy one, where they differ from ``single``."""
+    read_as_x: str = ""
+    """Letters of rare residues that the vocabulary lacks, read as X."""
+
+    def letters(self, chain: str) -> str:
+        """The chain in upper case, with the letters that the vocabulary lacks read as X."""
+        return chain.upper().translate({ord(letter): UNKNOWN_RESIDUE for letter in self.read_as_x})
+
+    def text(self, letters: str) -> str:
+        """The chain as the tokenizer wants it, without special tokens."""
+        return " ".join(letters) if self.spaced else letters
+
+    def template(self, chains: int, *, light: bool = False) -> tuple[str, ...]:
+        """Tokens of one chain, or of a pair."""
+        if chains == 2:
+            if self.pair is None:
+                raise EncoderError(f"the input rule {self.name!r} takes one chain at a time")
+            return self.pair
+        return self.lone_light if light and self.lone_light else self.single
+
+    def specials(self, chains: int, *, light: bool = False) -> int:
+        """Number of special tokens around and between this many chains."""
+        return sum(part != CHAIN for part in self.template(chains, light=light))
+
+    def special_tokens(self) -> tuple[str, ...]:
+        """Every special token the rule names, once."""
+        parts = [*self.single, *(self.pair or ()), *(self.lone_light or ())]
+        return tuple(dict.fromkeys(part for part in parts if part != CHAIN))
+
+    def written(self, chains: Sequence[str]) -> list[str]:
+        """The tokens of a molecule as a reader would write them: for messages and for tests."""
+        rest = iter(chains)
+        return [
+            token
+            for part in self.template(len(chains))
+            for token in (self.letters(next(rest)) if part == CHAIN else (part,))
+        ]
+
+
+RULES: Final[dict[str, InputRule]] = {
+    rule.name: rule
+    for rule in (
+        InputRule("plain", spaced=False, single=("<cls>", CHAIN, "<eos>"), read_as_x="J"),
+        InputRule("spaced-t5", spaced=True, single=(CHAIN, "</s>"), read_as_x="UZOBJ"),
+        InputRule(
+            "spaced-t5-pair",
+            spaced=True,
+            single=(CHAIN, "</s>"),
+            pair=(CHAIN, "</s>", CHAIN, "</s>"),
+            read_as_x="UZOBJ",
+        ),
+        InputRule("spaced-bert", spaced=True, single=("[CLS]", CHAIN, "[SEP]"), read_as_x="UZOBJ"),
+        InputRule(
+            "spaced-bert-pair",
+            spaced=True,
+            single=("[CLS]", CHAIN, "[SEP]"),
+            pair=("[CLS]", CHAIN, "[SEP]", CHAIN, "[SEP]"),
+            read_as_x="UZOBJ",
+        ),
+        InputRule(
+            "ablang2",
+            spaced=False,
+            single=("<", CHAIN, ">", "|"),
+            pair=("<", CHAIN, ">", "|", "<", CHAIN, ">"),
+            lone_light=("|", "<", CHAIN, ">"),
+            read_as_x="UZOBJ",
+        ),
+    )
+}
+"""Rules by name; ``open_encoder(..., rule=...)`` takes one for a model of one's own."""
+
+
+def rule_named(name: str) -> InputRule:
+    """The rule of this name.
+
+    Raises:
+        EncoderError: where there is none; the message lists them.
+    """
+    if name not in RULES:
+        raise EncoderError(f"there is no input rule {name!r}; there are {', '.join(RULES)}")
+    return RULES[name]

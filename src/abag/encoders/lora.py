@@ -1,0 +1,299 @@
+"""LoRA adapters (Hu et al., 2021) through PEFT, as part of an encoder's identity.
+
+An adapter changes the network in place, so an encoder has one or none: after :func:`load_adapter`
+or :func:`new_lora` the encoder object is the adapted one, and its identity says which. The digest
+covers the adapter's tensors and settings, so a stored embedding can never be taken for that of
+another adapter or of none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from abag.errors import EncoderError, UnavailableError
+from abag.files import read_json, replacing, require_file, require_folder, write_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from abag.encoders.adapter import TransformerEncoder
+
+SETTINGS: Final = "adapter_config.json"
+WEIGHTS: Final = "adapter_model.safetensors"
+
+TARGETS: Final[dict[str, tuple[str, ...]]] = {
+    "t5": ("q", "k", "v", "o"),
+    "esm": ("query", "key", "value"),
+    "bert": ("query", "key", "value"),
+    "esmc": ("q_proj", "k_proj", "v_proj", "o_proj"),
+}
+"""Attention projections that are adapted by default, by the model type of the configuration."""
+
+_NOT_IN_DIGEST: Final = frozenset(
+    {
+        "auto_mapping",
+        "base_model_name_or_path",
+        "inference_mode",
+        "lora_dropout",
+        "peft_version",
+        "revision",
+        "task_type",
+    }
+)
+"""Settings of a saved adapter that do not change what it computes in inference."""
+
+
+def new_lora(
+    encoder: TransformerEncoder,
+    *,
+    r: int = 4,
+    alpha: int = 8,
+    dropout: float = 0.1,
+    targets: Sequence[str] | None = None,
+    seed: int = 0,
+) -> list[Tensor]:
+    """Put a fresh, trainable adapter on an encoder; it changes nothing before it is trained.
+
+    Args:
+        encoder: changed in place.
+        r: rank of the update of each projection.
+        alpha: the update is scaled by ``alpha / r``.
+        dropout: on the input of the update, in training mode only.
+        targets: names of the linear layers; by default the attention projections.
+        seed: of the first of the two factors (the second starts at zero).
+
+    Returns:
+        The trainable parameters.
+
+    Raises:
+        EncoderError: where there is an adapter already, or no such layers.
+        UnavailableError: where PEFT is not installed.
+    """
+    import torch
+
+    peft = _peft()
+    _require_bare(encoder)
+    config = peft.LoraConfig(
+        r=r, lora_alpha=alpha, lora_dropout=dropout, target_modules=_targets(encoder, targets)
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        try:
+            network = peft.get_peft_model(encoder.network, config)
+        except ValueError as error:
+            raise EncoderError(
+                f"{encoder.facts.id}: no adapter on {targets}: {str(error).splitlines()[0]}"
+            ) from None
+    encoder.network = network.eval()
+    encoder.adapter_digest = lambda: adapter_digest(_settings(network), _tensors(network))
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def load_adapter(encoder: TransformerEncoder, folder: Path, *, trainable: bool = False) -> None:
+    """Put a saved adapter on an encoder, in place.
+
+    Args:
+        encoder: the base it was made for, without an adapter.
+        folder: with ``adapter_config.json`` and ``adapter_model.safetensors``.
+        trainable: whether its weights take gradients.
+
+    Raises:
+        MissingFileError: where a file is not there.
+        EncoderError: for an adapter of another base model (by name, layers or shapes), of
+            another kind than LoRA, or where the encoder has one already.
+        UnavailableError: where PEFT is not installed.
+    """
+    from safetensors.torch import load_file
+
+    peft = _peft()
+    _require_bare(encoder)
+    settings = read_settings(folder)
+    _require_base(encoder, folder, settings)
+    tensors = load_file(folder / WEIGHTS)
+    _require_layers(encoder, folder, tensors)
+    network = peft.get_peft_model(encoder.network, _config(peft, folder, settings, trainable))
+    expected = {name: tuple(t.shape) for name, t in _tensors(network).items()}
+    got = {name: tuple(t.shape) for name, t in tensors.items()}
+    if expected != got:
+        encoder.network = network.unload()
+        name = min(k for k in {*expected, *got} if expected.get(k) != got.get(k))
+        raise EncoderError(
+            f"the adapter {folder} does not fit {encoder.facts.id}: {name} should be "
+            f"{expected.get(name, 'absent')}, is {got.get(name, 'absent')}"
+        )
+    peft.set_peft_model_state_dict(network, tensors)
+    encoder.network = network.eval()
+    if trainable:
+        encoder.adapter_digest = lambda: adapter_digest(_settings(network), _tensors(network))
+    else:
+        digest = adapter_digest(settings, tensors)
+        encoder.adapter_digest = lambda: digest
+
+
+def save_lora(encoder: TransformerEncoder, folder: Path) -> str:
+    """Write an encoder's adapter in PEFT's layout and return its digest.
+
+    The base is written as ``id@revision``, so that it is refused on another one.
+
+    Raises:
+        EncoderError: where the encoder has no adapter.
+    """
+    from safetensors.torch import save_file
+
+    if not has_adapter(encoder):
+        raise EncoderError(f"{encoder.facts.id} has no adapter to save")
+    settings = _settings(encoder.network)
+    settings["base_model_name_or_path"] = f"{encoder.facts.id}@{encoder.facts.revision}"
+    settings["inference_mode"] = True
+    tensors = {name: t.detach().cpu().contiguous() for name, t in _tensors(encoder.network).items()}
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+    write_json(folder / SETTINGS, settings)
+    return adapter_digest(settings, tensors)
+
+
+def adapter_digest(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of an adapter's settings and tensors."""
+    import torch
+
+    kept = {k: v for k, v in settings.items() if k not in _NOT_IN_DIGEST}
+    digest = hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def digest_of_folder(folder: Path) -> str:
+    """Digest of a saved adapter: what :func:`load_adapter` will put into the identity."""
+    from safetensors.torch import load_file
+
+    return adapter_digest(read_settings(folder), load_file(folder / WEIGHTS))
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Settings of a saved LoRA adapter.
+
+    Raises:
+        MissingFileError: where a file is not there.
+        EncoderError: for pickled weights, or another kind of adapter.
+    """
+    require_folder(folder)
+    if not (folder / WEIGHTS).exists() and (folder / "adapter_model.bin").exists():
+        raise EncoderError(
+            f"{folder} holds adapter_model.bin alone, a pickled file; save it again with PEFT's "
+            f"save_pretrained(safe_serialization=True)"
+        )
+    require_file(folder / WEIGHTS)
+    settings = read_json(folder / SETTINGS)
+    if not isinstance(settings, dict) or settings.get("peft_type") != "LORA":
+        raise EncoderError(f"{folder / SETTINGS} is not that of a LoRA adapter")
+    if isinstance(settings.get("target_modules"), list):
+        settings["target_modules"] = sorted(settings["target_modules"])
+    return cast(dict[str, Any], settings)
+
+
+def has_adapter(encoder: TransformerEncoder) -> bool:
+    """Whether an encoder carries an adapter."""
+    return hasattr(encoder.network, "peft_config")
+
+
+def _require_bare(encoder: TransformerEncoder) -> None:
+    if has_adapter(encoder):
+        raise EncoderError(
+            f"{encoder.facts.id} carries an adapter already; open the encoder anew for another one"
+        )
+
+
+def _require_base(encoder: TransformerEncoder, folder: Path, settings: Mapping[str, Any]) -> None:
+    name = str(settings.get("base_model_name_or_path") or "")
+    base, _, revision = name.partition("@")
+    if not base or base.startswith((".", "/", "~")) or "\\" in base:
+        return  # a path of some machine says nothing; layers and shapes are checked all the same
+    if base not in encoder.base_names:
+        raise EncoderError(
+            f"the adapter {folder} was made for {name}, not for {encoder.facts.id} "
+            f"({', '.join(encoder.base_names[1:])})"
+        )
+    if revision and revision != encoder.facts.revision:
+        raise EncoderError(
+            f"the adapter {folder} was made for revision {revision} of {base}; this is revision "
+            f"{encoder.facts.revision}"
+        )
+
+
+def _require_layers(
+    encoder: TransformerEncoder, folder: Path, tensors: Mapping[str, Tensor]
+) -> None:
+    layers = {name for name, _ in encoder.network.named_modules()}
+    for name in tensors:
+        layer = name.removeprefix("base_model.model.").split(".lora_")[0]
+        if ".lora_" in name and layer not in layers:
+            raise EncoderError(
+                f"the adapter {folder} changes a layer {layer}, which {encoder.facts.id} does not "
+                f"have; it was made for another model"
+            )
+
+
+def _config(peft: Any, folder: Path, settings: Mapping[str, Any], trainable: bool) -> Any:
+    """From the dictionary, not from the folder: PEFT asks a hub for what a folder lacks."""
+    fields = peft.LoraConfig.__dataclass_fields__
+    unknown = [k for k, v in settings.items() if k not in fields and v and k not in _NOT_IN_DIGEST]
+    if unknown:
+        raise EncoderError(
+            f"{folder / SETTINGS} has settings that this version of PEFT does not know: "
+            f"{', '.join(sorted(unknown))}; install the version it was made with"
+        )
+    if settings.get("init_lora_weights", True) not in (True, False, "gaussian"):
+        raise EncoderError(
+            f"{folder}: init_lora_weights={settings['init_lora_weights']!r} changes "
+            f"the base weights too; save it again converted to plain LoRA"
+        )
+    config = peft.LoraConfig(**{k: v for k, v in settings.items() if k in fields})
+    config.inference_mode = not trainable
+    return config
+
+
+def _targets(encoder: TransformerEncoder, targets: Sequence[str] | None) -> list[str]:
+    if targets is not None:
+        return sorted(targets)
+    kind = getattr(getattr(encoder.network, "config", None), "model_type", "")
+    if kind not in TARGETS:
+        raise EncoderError(
+            f"{encoder.facts.id}: name the linear layers to adapt (targets=...); the default is "
+            f"known for {', '.join(TARGETS)} networks"
+        )
+    return list(TARGETS[kind])
+
+
+def _settings(network: Any) -> dict[str, Any]:
+    config = network.peft_config["default"]
+    content = config.to_dict()
+    kind = content.get("peft_type")
+    content["peft_type"] = str(getattr(kind, "value", kind))
+    if content.get("target_modules") is not None:
+        content["target_modules"] = sorted(content["target_modules"])
+    return cast(dict[str, Any], json.loads(json.dumps(content, default=_plain)))
+
+
+def _plain(value: Any) -> Any:
+    return sorted(value) if isinstance(value, set | frozenset) else str(value)
+
+
+def _tensors(network: Any) -> dict[str, Tensor]:
+    return cast(
+        "dict[str, Tensor]", _peft().get_peft_model_state_dict(network, save_embedding_layers=False)
+    )
+
+
+def _peft() -> Any:
+    try:
+        import peft
+    except ImportError:
+        raise UnavailableError('LoRA adapters need peft: pip install "abag[encoders]"') from None
+    return peft
