@@ -1,7 +1,8 @@
 """The training loop: one batch a step, AdamW, warm-up and cosine, a checkpoint now and then.
 
 After any step the weights depend on (config, corpus, step) alone, so a run that was stopped and
-resumed ends with the same bits as one that was not (same machine and thread count).
+resumed ends with the same bits as one that was not (on CPU, with one thread count; GPU kernels
+add in an order of their own).
 """
 
 from __future__ import annotations

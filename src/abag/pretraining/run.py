@@ -153,7 +153,7 @@ def finish(run: Path, hardware: str | None = None) -> Outcome:
 
     from abag.pretraining.card import hardware_in_words, make_card, render_card
     from abag.pretraining.curve import draw_curve
-    from abag.pretraining.loop import make_model, make_optimiser
+    from abag.pretraining.loop import device_and_precision, make_model, make_optimiser
     from abag.pretraining.perplexity import measure
     from abag.pretraining.weights import save_weights
 
@@ -163,7 +163,7 @@ def finish(run: Path, hardware: str | None = None) -> Outcome:
         raise MissingFileError(f"{run} has no checkpoint yet")
     if config.threads:
         torch.set_num_threads(config.threads)
-    model = make_model(config)
+    model = make_model(config).to(device_and_precision(config)[0])
     progress, _ = load(run, model, make_optimiser(model, config), _identity(config, manifest))
     revision = save_weights(run / "weights.safetensors", model)
     table, _ = read_parquet(run / "corpus.parquet")
