@@ -31,9 +31,11 @@ MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90
 MAX_UNKNOWN_SHARE: Final = 0.10
 """Chains with more unknown residues than this are refused."""
 
+ProxyKey = tuple[int, str, str]
 NumberChains = Callable[[Iterable[str]], Mapping[str, tuple[NumberedDomain, ...]]]
 
 _GAPS: Final = re.compile(r"[\s\-.]+")
+_LINKER: Final = re.compile(r"(?:G{2,5}S){3,}")
 _TAG: Final = re.compile(r"^M?[GS]{0,3}H{6,}[GS]{0,3}|(?:[GS]{0,4}LE|[GS]{2,4})?H{6,}[GSA]{0,3}$")
 
 
@@ -83,7 +85,8 @@ def spell(text: str | None, what: str, longest: int) -> Chain:
     if looks_like_nucleotides(sequence):
         return Chain(sequence, problem=f"{what} looks like nucleotides; translate it first")
     if any(letter in RARE_RESIDUES for letter in sequence):
-        sequence = sequence.translate(str.maketrans(dict.fromkeys(RARE_RESIDUES, UNKNOWN_RESIDUE)))
+        as_unknown = str.maketrans(RARE_RESIDUES, UNKNOWN_RESIDUE * len(RARE_RESIDUES))
+        sequence = sequence.translate(as_unknown)
         flags.append("rare_residues_read_as_x")
     unknown = sequence.count(UNKNOWN_RESIDUE)
     if unknown:
@@ -116,17 +119,15 @@ def clean_antigen(text: str | None) -> Chain:
 class AntibodyCleaner:
     """Cleans antibodies; numbers each distinct chain once, variants of one parent by proxy.
 
-    With ``by_proxy`` a chain of at most 135 residues takes chain kind and domain ends from an
-    already numbered chain of the same length that begins and ends alike: in a mutant library of
-    60,000 rows a few dozen chains are numbered. IMGT positions are never taken by proxy.
+    With ``by_proxy`` an scFv is parted at its glycine-serine linker, and a chain of at most 135
+    residues takes chain kind and domain ends from an already numbered chain of the same length
+    that begins and ends alike: in a mutant library of 60,000 rows a few dozen chains are
+    numbered. IMGT positions are never taken by proxy.
     """
 
     number: NumberChains = number_chains
     by_proxy: bool = True
-    _domains: dict[str, tuple[NumberedDomain, ...]] = field(default_factory=dict)
-    _proxies: dict[tuple[int, str, str], tuple[tuple[str, int, int], ...]] = field(
-        default_factory=dict
-    )
+    _proxies: dict[ProxyKey, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
 
     def clean(
         self, antibodies: Sequence[tuple[str | None, str | None, str | None]]
@@ -145,25 +146,35 @@ class AntibodyCleaner:
         }
 
     def _number_new(self, sequences: Iterable[str]) -> None:
-        asked: dict[tuple[int, str, str] | str, str] = {}
-        for sequence in sequences:
+        asked: dict[ProxyKey, str] = {}
+        for sequence in (piece for chain in sequences for _, piece in self._pieces(chain)):
             key = self._proxy_key(sequence)
-            if key is None or key not in self._proxies:
-                asked.setdefault(key or sequence, sequence)
+            if key not in self._proxies:
+                asked.setdefault(key, sequence)
         found = self.number(list(asked.values()))
         for key, sequence in asked.items():
-            parts = tuple((d.kind.value, d.start, d.end) for d in found[sequence])
-            if isinstance(key, str):
-                key = (len(key), key, "")
-            self._proxies[key] = parts
+            self._proxies[key] = tuple((d.kind.value, d.start, d.end) for d in found[sequence])
 
-    def _proxy_key(self, sequence: str) -> tuple[int, str, str] | None:
+    def _proxy_key(self, sequence: str) -> ProxyKey:
+        """What chains must share to share domain ends; the whole chain where they may not."""
         if self.by_proxy and len(sequence) <= 135:
             return (len(sequence), sequence[:20], sequence[-10:])
-        return None
+        return (len(sequence), sequence, "")
+
+    def _pieces(self, sequence: str) -> list[tuple[int, str]]:
+        """The chain, or what stands before and behind its linker, each with where it begins."""
+        linker = _LINKER.search(sequence) if self.by_proxy else None
+        if linker is None or min(linker.start(), len(sequence) - linker.end()) < 90:
+            return [(0, sequence)]
+        return [(0, sequence[: linker.start()]), (linker.end(), sequence[linker.end() :])]
 
     def _parts(self, sequence: str) -> tuple[tuple[str, int, int], ...]:
-        return self._proxies[self._proxy_key(sequence) or (len(sequence), sequence, "")]
+        """Kind, start and end of each variable domain of a chain."""
+        return tuple(
+            (kind, offset + start, offset + end)
+            for offset, piece in self._pieces(sequence)
+            for kind, start, end in self._proxies[self._proxy_key(piece)]
+        )
 
     def _one(self, heavy: Chain | None, light: Chain | None, scfv: Chain | None) -> AntibodyChains:
         chains = [chain for chain in (scfv, heavy, light) if chain is not None]

@@ -150,3 +150,11 @@ def test_a_frame_keeps_its_order_and_says_when_the_antigen_is_unknown():
     assert got["chain_flags"].to_list() == [[], ["antigen_unknown"], ["antigen_unknown"]]
     assert got["chain_problem"].to_list()[:2] == [None, None]
     assert "no antibody variable domain" in got["chain_problem"][2]
+
+
+def test_an_scfv_parted_at_its_linker_is_numbered_as_if_it_were_not():
+    variants = [HEAVY[:98] + a + HEAVY[99:] + LINKER + LIGHT for a in "ADEFGHIKLMNPQRSTVWY"]
+    triples = [(None, None, variant) for variant in variants]
+    fast = AntibodyCleaner().clean(triples)
+    slow = AntibodyCleaner(by_proxy=False).clean(triples)
+    assert fast == slow
