@@ -1,0 +1,100 @@
+"""Encoding a batch in the memory there is: what does not fit is halved, and that is remembered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from abag.encoders.protocol import Encoded, Encoder, Molecule
+from abag.errors import EncoderError, UnavailableError
+
+
+@dataclass
+class MemoryLimit:
+    """Padded residues that a device holds, as far as is known; lowered when memory ran out."""
+
+    padded: int | None = None
+
+
+def encode_within(encoder: Encoder, batch: Sequence[Molecule], limit: MemoryLimit) -> list[Encoded]:
+    """Encode a batch, in halves where the memory does not hold it.
+
+    Raises:
+        UnavailableError: where it does not hold a single molecule.
+        EncoderError: for rows that are not finite, or of another shape than [residues, width].
+    """
+    padded = len(batch) * max(molecule.residues for molecule in batch)
+    if limit.padded is None or padded <= limit.padded or len(batch) == 1:
+        try:
+            return _checked(encoder, batch, _encode(encoder, batch))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        # Outside the handler: the traceback no longer holds the tensors of the failed batch.
+        if len(batch) == 1:
+            raise UnavailableError(
+                f"the memory does not hold one molecule of {padded} residues in "
+                f"{encoder.identity.id}; take bf16, a smaller encoder, or another device"
+            )
+        limit.padded = padded // 2
+        _empty_cache()
+    half = (len(batch) + 1) // 2
+    return [
+        *encode_within(encoder, batch[:half], limit),
+        *encode_within(encoder, batch[half:], limit),
+    ]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that memory ran out (torch on any device, or numpy)."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "can't allocate memory" in text
+    )
+
+
+def _encode(encoder: Encoder, batch: Sequence[Molecule]) -> list[Encoded]:
+    with _inference_mode():
+        return encoder.encode(batch)
+
+
+def _checked(encoder: Encoder, batch: Sequence[Molecule], results: list[Encoded]) -> list[Encoded]:
+    name, width = encoder.identity.id, encoder.facts.width
+    if len(results) != len(batch):
+        raise EncoderError(f"{name} gave {len(results)} embeddings for {len(batch)} molecules")
+    for molecule, encoded in zip(batch, results, strict=True):
+        shape = (molecule.residues, width)
+        if encoded.rows.shape != shape:
+            raise EncoderError(
+                f"{name} gave rows {list(encoded.rows.shape)} for an {molecule.role.value} whose "
+                f"rows should be {list(shape)}"
+            )
+        if not np.isfinite(encoded.rows).all():
+            raise EncoderError(
+                f"{name} gave numbers that are not finite for an {molecule.role.value} of "
+                f"{molecule.residues} residues ({molecule.chains[0][:12]}...); try fp32"
+            )
+    return results
+
+
+def _torch() -> Any | None:
+    """The torch module where something has loaded it; an encoder may do without."""
+    return sys.modules.get("torch")
+
+
+def _inference_mode() -> AbstractContextManager[Any]:
+    torch = _torch()
+    return nullcontext() if torch is None else torch.inference_mode()
+
+
+def _empty_cache() -> None:
+    torch = _torch()
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

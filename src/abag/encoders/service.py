@@ -1,0 +1,238 @@
+"""Embeddings of molecules: ask the store, encode what is missing, write back.
+
+What may be encoded apart is: an encoder that reads chains one by one (``facts.paired`` is false)
+gets the distinct heavy and light chains, not the distinct pairs, so a library of heavy chains with
+one light chain encodes that light chain once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag import progress as bars
+from abag.encoders.batching import distinct, plan_batches
+from abag.encoders.memory import MemoryLimit, encode_within
+from abag.encoders.protocol import Encoded, Encoder, Molecule
+from abag.encoders.store import EmbeddingStore, molecule_key
+from abag.encoders.store_writer import StoreWriter
+from abag.errors import EncoderError
+
+BUDGET_CPU: Final = 2_048
+"""Padded residues in a batch on a processor: enough to fill it, small enough for its caches."""
+BUDGET_GPU: Final = 65_536
+"""Padded residues in a batch on a GPU; halved where the memory does not hold them."""
+
+
+class _Source(Protocol):
+    """Where rows are read: a store, or memory."""
+
+    def rows(self, key: str) -> NDArray[np.float32]: ...
+
+    def windowed(self, key: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Embeddings in memory."""
+
+    by_key: dict[str, Encoded]
+
+    def rows(self, key: str) -> NDArray[np.float32]:
+        return self.by_key[key].rows
+
+    def windowed(self, key: str) -> bool:
+        return self.by_key[key].windowed
+
+
+@dataclass(frozen=True)
+class Embeddings(Sequence[NDArray[np.float32]]):
+    """Residue rows [residues, width] in the order that was asked for, read when they are used.
+
+    With a store, rows come from its memory map each time; without one, from memory.
+    """
+
+    molecules: tuple[Molecule, ...]
+    """What was asked for, repeats included."""
+    width: int
+    encoded: int
+    """Distinct molecules (or chains) that were encoded for this."""
+    found: int
+    """Distinct molecules (or chains) that the store had."""
+    _parts: tuple[tuple[str, ...], ...]
+    _source: _Source
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def __getitem__(self, place: int) -> NDArray[np.float32]:  # type: ignore[override]
+        """Rows of one molecule, in fp32; chains follow each other in their order."""
+        rows = [self._source.rows(key) for key in self._parts[place]]
+        return rows[0] if len(rows) == 1 else np.concatenate(rows)
+
+    def windowed(self, place: int) -> bool:
+        """Whether overlapping windows were joined because the molecule is longer than the limit."""
+        return any(self._source.windowed(key) for key in self._parts[place])
+
+
+def embed(
+    molecules: Sequence[Molecule],
+    encoder: Encoder | Sequence[Encoder],
+    store: EmbeddingStore | None = None,
+    *,
+    budget: int | None = None,
+    progress: bool = True,
+) -> Embeddings:
+    """Residue embeddings of molecules, each distinct one encoded once.
+
+    Args:
+        molecules: in any order, with repeats.
+        encoder: one, or several of one identity on devices of their own (a thread each).
+        store: where embeddings are looked up and kept; without one they are held in memory.
+        budget: padded residues in a batch; by default what suits the device. It moves no result
+            by more than 1e-5 (fp32).
+        progress: show residues a second and the time left.
+
+    Raises:
+        EncoderError: for a store of another encoder, encoders that differ, or rows that are not
+            finite or of another shape than [residues, width].
+        SequenceError: from the encoder, such as for a molecule it is told to refuse.
+        UnavailableError: where another process writes the store, or the memory does not hold
+            one molecule.
+    """
+    encoders = [encoder] if not isinstance(encoder, Sequence) else list(encoder)
+    _require_one_identity(encoders, store)
+    facts = encoders[0].facts
+    pieces = [_pieces(molecule, facts.paired) for molecule in molecules]
+    wanted, _ = distinct([piece for of_one in pieces for piece in of_one])
+    keys = {piece: molecule_key(piece) for piece in wanted}
+    parts = tuple(tuple(keys[piece] for piece in of_one) for of_one in pieces)
+    run = _Run(encoders, budget or _default_budget(encoders[0]), progress)
+    if store is None:
+        held = _Held({keys[piece]: encoded for piece, encoded in run.encode(wanted)})
+        return Embeddings(tuple(molecules), facts.width, len(wanted), 0, parts, held)
+    store.refresh()
+    new = sum(not store.has(keys[piece]) for piece in wanted)
+    if new:
+        with store.writer() as writer:
+            _fill(store, writer, run, wanted, keys)
+    return Embeddings(tuple(molecules), facts.width, new, len(wanted) - new, parts, store)
+
+
+def _fill(
+    store: EmbeddingStore,
+    writer: StoreWriter,
+    run: _Run,
+    wanted: Sequence[Molecule],
+    keys: dict[Molecule, str],
+) -> None:
+    # Looked up again: another process may have written until the lock was ours.
+    missing = [piece for piece in wanted if not store.has(keys[piece])]
+    for piece, encoded in run.encode(missing):
+        writer.add(piece, encoded)
+
+
+def _pieces(molecule: Molecule, paired: bool) -> tuple[Molecule, ...]:
+    """What is encoded of a molecule: itself, or its chains one by one; always in upper case."""
+    chains = tuple(chain.upper() for chain in molecule.chains)
+    if paired or len(chains) == 1:
+        return (Molecule(molecule.role, chains),)
+    return tuple(Molecule(molecule.role, (chain,)) for chain in chains)
+
+
+def _require_one_identity(encoders: Sequence[Encoder], store: EmbeddingStore | None) -> None:
+    if not encoders:
+        raise EncoderError("no encoder was given")
+    first = encoders[0].identity
+    for other in encoders[1:]:
+        if other.identity != first:
+            raise EncoderError(f"the encoders differ: {first} and {other.identity}")
+    if store is None:
+        return
+    if store.identity != first:
+        raise EncoderError(
+            f"the store {store.room} is for {store.identity}, this encoder is {first}; open it "
+            f"with EmbeddingStore.for_encoder"
+        )
+    if store.width != encoders[0].facts.width:
+        raise EncoderError(
+            f"the store {store.room} holds rows of width {store.width}, {first.id} gives "
+            f"{encoders[0].facts.width}"
+        )
+
+
+def _default_budget(encoder: Encoder) -> int:
+    return BUDGET_CPU if str(getattr(encoder, "device", "cpu")) == "cpu" else BUDGET_GPU
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Encoding of distinct molecules on one or several devices."""
+
+    encoders: Sequence[Encoder]
+    budget: int
+    progress: bool
+
+    def encode(self, molecules: Sequence[Molecule]) -> Iterator[tuple[Molecule, Encoded]]:
+        """Yield every molecule with its rows, in an order that depends on the molecules alone."""
+        if not molecules:
+            return
+        batches = [
+            [molecules[place] for place in batch.places]
+            for batch in plan_batches([m.residues for m in molecules], self.budget)
+        ]
+        name = self.encoders[0].identity.id
+        done, began = 0, time.monotonic()
+        with self._bar(f"encode {name}", sum(m.residues for m in molecules)) as bar:
+            for batch, results in self._batches(batches):
+                residues = sum(molecule.residues for molecule in batch)
+                done += residues
+                if bar is not None:
+                    rate = done / max(time.monotonic() - began, 1e-9)
+                    bar.describe(f"encode {name}, {rate:,.0f} residues/s")
+                    bar.advance(residues)
+                yield from zip(batch, results, strict=True)
+
+    def _bar(self, text: str, total: int) -> AbstractContextManager[bars.Task | None]:
+        return bars.task(text, total) if self.progress else nullcontext()
+
+    def _batches(
+        self, batches: Sequence[list[Molecule]]
+    ) -> Iterator[tuple[list[Molecule], list[Encoded]]]:
+        """Run batches on the encoders, a thread each; give them back in their order.
+
+        With one encoder, too, a batch is computed while the one before is packed and written.
+        """
+        free: SimpleQueue[tuple[Encoder, MemoryLimit]] = SimpleQueue()
+        for encoder in self.encoders:
+            free.put((encoder, MemoryLimit()))
+
+        def work(batch: list[Molecule]) -> list[Encoded]:
+            encoder, limit = free.get()
+            try:
+                return encode_within(encoder, batch, limit)
+            finally:
+                free.put((encoder, limit))
+
+        ahead: deque[tuple[list[Molecule], Future[list[Encoded]]]] = deque()
+        pool = ThreadPoolExecutor(len(self.encoders), thread_name_prefix="encode")
+        try:
+            for batch in batches:
+                ahead.append((batch, pool.submit(work, batch)))
+                if len(ahead) > 2 * len(self.encoders):
+                    done, future = ahead.popleft()
+                    yield done, future.result()
+            while ahead:
+                done, future = ahead.popleft()
+                yield done, future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)

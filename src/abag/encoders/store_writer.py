@@ -1,0 +1,149 @@
+"""Appending to an embedding store: one writer at a time, whole shards or nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from abag.encoders.protocol import Encoded, Molecule
+from abag.encoders.quantise import pack
+from abag.encoders.shards import PREFIX, SUFFIX, Record, write_shard
+from abag.encoders.store import ROOM_FILE, EmbeddingStore, molecule_key
+from abag.errors import EncoderError, UnavailableError
+from abag.files import write_json
+
+LOCK_FILE: Final = "writer.lock"
+SHARD_BYTES: Final = 64 * 2**20
+"""A shard is written when this much waits."""
+SHARD_RECORDS: Final = 100_000
+"""Bounds the header, whatever the length of the records."""
+FLUSH_SECONDS: Final = 60.0
+"""A shard is written at least this often, so that a stopped run costs a minute at most."""
+
+
+@contextmanager
+def writing(store: EmbeddingStore) -> Iterator[None]:
+    """Hold the room's lock; make the room where it is new; sweep what a killed writer left.
+
+    The lock is the kernel's (``flock``) on a file that names the holder, so that it ends with its
+    process however that ends, and a lock file left behind stops nobody.
+
+    Raises:
+        UnavailableError: where another process writes, or the file system has no locks.
+    """
+    room = store.room
+    room.mkdir(parents=True, exist_ok=True)
+    with (room / LOCK_FILE).open("a+", encoding="ascii") as lock:
+        _lock(lock.fileno(), room)
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        for left in [*room.glob(f".{PREFIX}*"), *room.glob(f".{ROOM_FILE}*")]:
+            left.unlink(missing_ok=True)
+        if not (room / ROOM_FILE).exists():
+            write_json(room / ROOM_FILE, store.about)
+        store.refresh()
+        try:
+            yield
+        finally:
+            lock.truncate(0)
+
+
+def _lock(handle: int, room: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        raise UnavailableError(
+            "writing an embedding store needs file locks (Linux or macOS)"
+        ) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = (room / LOCK_FILE).read_text(encoding="ascii").strip() or "another one"
+        raise UnavailableError(
+            f"{room} is being written by process {holder}; wait for it, or use another folder"
+        ) from None
+    except OSError as error:
+        raise UnavailableError(
+            f"the file system of {room} has no file locks ({error.strerror}); put the store on a "
+            f"local disk"
+        ) from None
+
+
+class StoreWriter:
+    """Collects records and writes them as shards; made by :meth:`EmbeddingStore.writer`."""
+
+    def __init__(
+        self,
+        store: EmbeddingStore,
+        *,
+        shard_bytes: int = SHARD_BYTES,
+        flush_seconds: float = FLUSH_SECONDS,
+    ) -> None:
+        self.store = store
+        self.shard_bytes = shard_bytes
+        self.flush_seconds = flush_seconds
+        self._waiting: dict[str, Record] = {}
+        self._bytes = 0
+        self._flushed = time.monotonic()
+
+    def add(self, molecule: Molecule, encoded: Encoded) -> bool:
+        """Take the embedding of a molecule; False where the store has it already.
+
+        Raises:
+            EncoderError: for rows of another shape than [residues, width], or not finite.
+        """
+        shape = (molecule.residues, self.store.width)
+        if encoded.rows.shape != shape:
+            raise EncoderError(
+                f"{self.store.identity.id} gave rows {list(encoded.rows.shape)} for a molecule "
+                f"whose rows in {self.store.room} are {list(shape)}"
+            )
+        if not np.isfinite(encoded.rows).all():
+            raise EncoderError(
+                f"{self.store.identity.id} gave numbers that are not finite; they are not stored"
+            )
+        key = molecule_key(molecule)
+        if self.store.has(key) or key in self._waiting:
+            return False
+        self.add_record(Record(key, pack(encoded.rows, self.store.storage), encoded.windowed))
+        return True
+
+    def add_record(self, record: Record) -> None:
+        """Take a record that is packed already."""
+        scale = record.packed.scale
+        self._waiting[record.key] = record
+        self._bytes += record.packed.data.nbytes + (0 if scale is None else scale.nbytes)
+        if (
+            self._bytes >= self.shard_bytes
+            or len(self._waiting) >= SHARD_RECORDS
+            or time.monotonic() - self._flushed >= self.flush_seconds
+        ):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits as one shard, so that readers see it and a kill cannot take it."""
+        if self._waiting:
+            write_shard(
+                self.store.room, next_number(self.store), [*self._waiting.values()],
+                self.store.about,
+            )  # fmt: skip
+            self._waiting, self._bytes = {}, 0
+            self.store.refresh()
+        self._flushed = time.monotonic()
+
+
+def next_number(store: EmbeddingStore) -> int:
+    """One more than any shard in the room has, readable or not."""
+    names = [path.name for path in store.room.glob(f"{PREFIX}*{SUFFIX}")]
+    numbers = [int(name.removeprefix(PREFIX)[:6]) for name in names if name[6:12].isdigit()]
+    return max(numbers, default=0) + 1
+
+
+__all__ = ["FLUSH_SECONDS", "SHARD_BYTES", "StoreWriter", "next_number", "writing"]
