@@ -7,8 +7,8 @@ not count.
 
 The rule for one such group:
 
-1. Rows with one structure id and one raw value are copies of one measurement (symmetry copies of
-   a crystal): they count once and do not shrink the spread.
+1. Exact rows with one structure id and one raw value are copies of one measurement (symmetry
+   copies of a crystal): they count once and do not shrink the spread.
 2. Exact labels (relation ``=`` or ``~``) become their median (mean of the middle two for an even
    count), in pKd or on the rank scale. ``spread`` is their sample standard deviation (n - 1), null
    for one label; ``replicates`` is their number. Rows that were merged before count with their
@@ -131,7 +131,8 @@ def _key_columns(across_assays: bool) -> list[pl.Expr]:
 def _counts() -> pl.Expr:
     """Rows that are no copy of an earlier row of their group."""
     copy = [*_KEYS, "structure_id", "quantity", "raw_value", "raw_unit", "relation"]
-    return pl.col("structure_id").is_null() | pl.struct(copy).is_first_distinct()
+    single = pl.col("structure_id").is_null() | ~pl.col("_exact")
+    return single | pl.struct(copy).is_first_distinct()
 
 
 def _merged_rows(together: pl.DataFrame, distinct: pl.DataFrame) -> pl.DataFrame:
@@ -206,7 +207,7 @@ def _origins(together: pl.DataFrame) -> pl.DataFrame:
     return together.group_by(_KEYS, maintain_order=True).agg(
         pl.col("_place").min(),
         pl.col("flags").explode().drop_nulls().unique().sort().alias("_all_flags"),
-        copied.filter(pl.col("structure_id").is_not_null())
+        copied.filter(pl.col("structure_id").is_not_null() & pl.col("_exact"))
         .is_duplicated()
         .any()
         .alias("_has_copies"),

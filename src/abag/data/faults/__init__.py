@@ -18,7 +18,7 @@ from abag.data.faults.fault import Fault, FaultKind, Severity
 from abag.data.faults.labels import Labels, labels_of_table, labels_of_values
 from abag.data.faults.landscape import Landscape, landscape
 from abag.data.faults.log_of_log import logs_of_logs, logs_of_logs_against_others
-from abag.data.faults.mixed_units import follows_substitutions, mixed_units
+from abag.data.faults.mixed_units import follows_substitutions, mixed_units, shifted_residuals
 from abag.data.faults.pairs import measured, shared_labels
 from abag.data.faults.ranges import impossible_ranges
 from abag.data.faults.repeats import replicate_conflicts, symmetry_copies
@@ -87,7 +87,7 @@ def find_faults(table: pl.DataFrame, others: pl.DataFrame | None = None) -> list
         return []
     mine = measured(table)
     faults = _column_faults(labels_of_table(table))
-    faults = _without_biology(faults, _landscapes(mine))
+    faults = _mixed_units_of_libraries(faults, mine)
     faults += _faults_between(mine, others)
     faults += symmetry_copies(table)
     faults += replicate_conflicts(table, others)
@@ -103,16 +103,16 @@ def _column_faults(columns: Iterable[Labels]) -> list[Fault]:
     ]
 
 
-def _without_biology(faults: list[Fault], scans: list[Landscape]) -> list[Fault]:
-    """Faults without second peaks that the variants' substitutions account for."""
-    return [
-        fault
-        for fault in faults
-        if not (
-            fault.kind is FaultKind.MIXED_UNITS
-            and any(s.assay == fault.assay and follows_substitutions(fault, s) for s in scans)
-        )
-    ]
+def _mixed_units_of_libraries(faults: list[Fault], mine: pl.DataFrame) -> list[Fault]:
+    """Second peaks of labels judged by the variants' substitutions: biology out, slips in."""
+    physical = [q.value for q in Quantity if q not in (Quantity.ENRICHMENT, Quantity.BINARY)]
+    kept = list(faults)
+    for scan in _landscapes(mine.filter(pl.col("quantity").is_in(physical))):
+        slips = [f for f in faults if f.assay == scan.assay and f.kind is FaultKind.MIXED_UNITS]
+        kept = [f for f in kept if f not in slips or not follows_substitutions(f, scan)]
+        if not slips:
+            kept += shifted_residuals(scan)
+    return kept
 
 
 def _faults_between(mine: pl.DataFrame, others: pl.DataFrame | None) -> list[Fault]:

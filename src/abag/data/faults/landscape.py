@@ -34,6 +34,10 @@ class Landscape:
     lower, the more drastic."""
     residues_per_position: float
     """Mean number of residues at positions that vary."""
+    letters: NDArray[np.uint8]
+    """Character codes of the variants, shape (n, length)."""
+    consensus: NDArray[np.uint8]
+    """Character codes of ``parent``, shape (length,)."""
 
 
 def landscape(assay: str, rows: pl.DataFrame) -> Landscape | None:
@@ -70,6 +74,8 @@ def landscape(assay: str, rows: pl.DataFrame) -> Landscape | None:
         parent_value=float(np.median(at_parent)) if len(at_parent) else None,
         changes=changes.astype(np.int64),
         severity=np.where(different, steps, 0).sum(axis=1).astype(np.int64),
+        letters=letters,
+        consensus=consensus,
         residues_per_position=float(
             np.mean(
                 [(counts > 0).sum() for counts, vary in zip(present, varied, strict=True) if vary]

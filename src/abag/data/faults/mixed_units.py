@@ -1,22 +1,26 @@
 """Mixed units: rows of one column that were written on different scales.
 
-Three signs, none of which needs the unit:
+Four signs, none of which needs the unit:
 
 * a cluster of labels cut off from the rest by an empty gap of one unit of pKd or more, with its
   middle where no affinity lies (:func:`detached_clusters`);
 * a second peak of the distribution 3, 6 or 9 units from the first, as narrow as it: a slip from
   nM to uM or pM (:func:`shifted_peaks`);
+* in a library, variants that lie so far from what their substitutions do in other variants
+  (:func:`shifted_residuals`);
 * two rows of one antibody-antigen pair that differ by 3, 6 or 9 units exactly
   (:func:`exact_slips`).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.data.faults.additive import additive_residuals
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
 from abag.data.faults.labels import Labels
 from abag.data.faults.landscape import Landscape, spearman
@@ -34,14 +38,20 @@ P_SUBSTITUTIONS: Final = 1e-3
 PEAK_ROWS: Final = 100
 PEAK_SHARE: Final = 0.02
 PEAK_PLACE: Final = 0.08
+RESIDUAL_PLACE: Final = 0.2
 PEAK_VALLEY: Final = 0.6
 PEAK_WIDTHS: Final = 1.6
 BIN: Final = 0.05
 SMOOTHING: Final = 0.15
 
+_SLIP_MEND: Final = (
+    "they were probably written in a unit 10^3, 10^6 or 10^9 times larger or smaller (uM for nM). "
+    "Check the unit of each row"
+)
+
 SLIP_TOLERANCE: Final = 0.02
-SLIP_PAIRS: Final = 2
-SLIP_EXCESS: Final = 3.0
+SLIP_PAIRS: Final = 3
+SLIP_SIGMA: Final = 3.0
 
 
 def mixed_units(labels: Labels) -> list[Fault]:
@@ -78,8 +88,10 @@ def detached_clusters(labels: Labels) -> list[Fault]:
             chosen = labels.values <= edge if name == "below" else labels.values >= edge
             faults.append(
                 _fault(
-                    labels,
+                    labels.assay,
+                    labels.ids,
                     chosen,
+                    labels.rows,
                     f"a cluster {name} {edge:.3g} (median {np.median(cluster):.3g}) is cut off "
                     "from the other labels and lies where no affinity is: its rows are on another "
                     "scale (an energy, a score, log10 of nM). Split the column by its origin and "
@@ -108,39 +120,58 @@ def shifted_peaks(labels: Labels) -> list[Fault]:
     values = _without_ties(labels.values)
     if len(values) < PEAK_ROWS or labels.quantity is Quantity.DELTA_DELTA_G:
         return []
-    grid, density = _density(values)
-    inner = np.arange(1, len(grid) - 1)
-    peaks = inner[(density[inner] >= density[inner - 1]) & (density[inner] > density[inner + 1])]
-    main = peaks[np.argmax(density[peaks])]
-    for peak in peaks:
-        distance = abs(float(grid[peak] - grid[main]))
-        slip = min(SLIPS, key=lambda size: abs(size - distance))
-        if abs(distance - slip) > PEAK_PLACE:
-            continue
-        between = density[min(peak, main) : max(peak, main) + 1].min()
-        widths = _width(density, int(main)), _width(density, int(peak))
-        if between > PEAK_VALLEY * density[peak] or max(widths) > PEAK_WIDTHS * min(widths):
-            continue
-        reach = max(widths)
-        chosen = np.abs(labels.values - grid[peak]) <= reach
-        if chosen.sum() < PEAK_SHARE * len(labels.values):
-            continue
-        return [
-            _fault(
-                labels,
-                chosen,
-                f"labels form two equal peaks {distance:.2f} units apart (at {grid[main]:.2f} and "
-                f"{grid[peak]:.2f}): these rows were probably written in a unit 10^{slip:.0f} "
-                "times larger or smaller (nM for uM or pM). Check the unit of each row",
-                {
-                    "sign_shifted_peak": 1,
-                    "distance": distance,
-                    "main_peak": float(grid[main]),
-                    "second_peak": float(grid[peak]),
-                },
-            )
-        ]
-    return []
+    peaks = _second_peak(values, SMOOTHING, PEAK_PLACE)
+    if peaks is None:
+        return []
+    chosen = np.abs(labels.values - peaks.second) <= peaks.width
+    if chosen.sum() < PEAK_SHARE * len(labels.values):
+        return []
+    return [
+        _fault(
+            labels.assay,
+            labels.ids,
+            chosen,
+            labels.rows,
+            f"labels form two equal peaks {peaks.distance:.2f} units apart (at {peaks.main:.2f} "
+            f"and {peaks.second:.2f}): {_SLIP_MEND}",
+            {
+                "sign_shifted_peak": 1,
+                "distance": peaks.distance,
+                "main_peak": peaks.main,
+                "second_peak": peaks.second,
+            },
+        )
+    ]
+
+
+def shifted_residuals(library: Landscape) -> list[Fault]:
+    """Variants that lie 3, 6 or 9 units (within 0.2) from what their substitutions do elsewhere.
+
+    The residuals of :func:`abag.data.faults.additive.additive_residuals` have a second peak as
+    :func:`shifted_peaks` asks for, with a share of 2 %. Sees slips that the spread of the labels
+    hides, as long as the residuals' own spread is below about 0.6.
+    """
+    if len(library.values) < PEAK_ROWS:
+        return []
+    residuals, rows = additive_residuals(library)
+    spread = 1.4826 * float(np.median(np.abs(residuals)))
+    peaks = _second_peak(residuals, max(SMOOTHING, spread / 2), RESIDUAL_PLACE)
+    if peaks is None:
+        return []
+    chosen = np.abs(residuals - peaks.second) <= peaks.width
+    if chosen.mean() < PEAK_SHARE or _follows(chosen, library.severity[rows], peaks):
+        return []
+    return [
+        _fault(
+            library.assay,
+            library.ids[rows],
+            chosen,
+            len(rows),
+            f"labels lie {peaks.distance:.2f} units off what the same substitutions do in other "
+            f"variants, and none lie between: {_SLIP_MEND}",
+            {"sign_shifted_residuals": 1, "distance": peaks.distance, "spread": spread},
+        )
+    ]
 
 
 def follows_substitutions(fault: Fault, library: Landscape) -> bool:
@@ -153,15 +184,47 @@ def follows_substitutions(fault: Fault, library: Landscape) -> bool:
         return False
     main, second = float(fault.evidence["main_peak"]), float(fault.evidence["second_peak"])
     is_second = np.abs(library.values - second) < np.abs(library.values - main)
-    rho, p = spearman(is_second.astype(np.float64), library.severity.astype(np.float64))
-    return p < P_SUBSTITUTIONS and (rho > 0) == (second > main)
+    return _follows(is_second, library.severity, _Peaks(main, second, 0.0))
+
+
+def _follows(is_second: NDArray[np.bool_], severity: NDArray[np.int64], peaks: _Peaks) -> bool:
+    rho, p = spearman(is_second.astype(np.float64), severity.astype(np.float64))
+    return p < P_SUBSTITUTIONS and (rho > 0) == (peaks.second > peaks.main)
+
+
+@dataclass(frozen=True, slots=True)
+class _Peaks:
+    main: float
+    second: float
+    width: float
+
+    @property
+    def distance(self) -> float:
+        return abs(self.second - self.main)
+
+
+def _second_peak(values: NDArray[np.float64], smoothing: float, tolerance: float) -> _Peaks | None:
+    """The second peak of :func:`shifted_peaks`, if there is one."""
+    grid, density = _density(values, smoothing)
+    inner = np.arange(1, len(grid) - 1)
+    peaks = inner[(density[inner] >= density[inner - 1]) & (density[inner] > density[inner + 1])]
+    main = peaks[np.argmax(density[peaks])]
+    for peak in peaks:
+        distance = abs(float(grid[peak] - grid[main]))
+        if min(abs(size - distance) for size in SLIPS) > tolerance:
+            continue
+        between = density[min(peak, main) : max(peak, main) + 1].min()
+        widths = _width(density, int(main)), _width(density, int(peak))
+        if between <= PEAK_VALLEY * density[peak] and max(widths) <= PEAK_WIDTHS * min(widths):
+            return _Peaks(float(grid[main]), float(grid[peak]), max(widths))
+    return None
 
 
 def exact_slips(labels: Labels) -> list[Fault]:
     """Rows of one pair of molecules that differ by 3, 6 or 9 units within 0.02.
 
-    At least two such pairs of molecules, and three times as many as expected from the pairs that
-    differ by something else between 2.5 and 9.5.
+    At least three such pairs of molecules, and more than e + 3 sqrt(e + 1) of them, where e is
+    the number expected from the pairs that differ by something else between 2.5 and 9.5.
     """
     order = np.lexsort((labels.values, labels.molecules))
     molecules, values = labels.molecules[order], labels.values[order]
@@ -172,13 +235,15 @@ def exact_slips(labels: Labels) -> list[Fault]:
     wide = int(((spans > 2.5) & (spans < 9.5) & ~slipped).sum())
     expected = wide * len(SLIPS) * 2 * SLIP_TOLERANCE / (7.0 - len(SLIPS) * 2 * SLIP_TOLERANCE)
     count = int(slipped.sum())
-    if count < SLIP_PAIRS or count < SLIP_EXCESS * expected:
+    if count < max(SLIP_PAIRS, expected + SLIP_SIGMA * np.sqrt(expected + 1.0)):
         return []
     chosen = np.isin(labels.molecules, molecules[starts][slipped])
     return [
         _fault(
-            labels,
+            labels.assay,
+            labels.ids,
             chosen,
+            labels.rows,
             f"{count} antibody-antigen pairs have rows that differ by exactly 3, 6 or 9 units of "
             "pKd: the same measurement in two units. Check the unit of these rows",
             {"sign_exact_slip": 1, "pairs": count, "pairs_expected": expected},
@@ -193,11 +258,13 @@ def _without_ties(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return values[counts[inverse] < 4] if len(rounded) else values
 
 
-def _density(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    edges = np.arange(values.min() - 1.0, values.max() + 1.0 + BIN, BIN)
+def _density(
+    values: NDArray[np.float64], smoothing: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    edges = np.arange(values.min() - 2.0, values.max() + 2.0 + BIN, BIN)
     counts = np.histogram(values, bins=edges)[0].astype(np.float64)
-    reach = np.arange(-int(4 * SMOOTHING / BIN), int(4 * SMOOTHING / BIN) + 1) * BIN
-    kernel = np.exp(-0.5 * (reach / SMOOTHING) ** 2)
+    half = int(4 * smoothing / BIN)
+    kernel = np.exp(-0.5 * (np.arange(-half, half + 1) * BIN / smoothing) ** 2)
     smooth = np.convolve(counts, kernel / kernel.sum(), mode="same")
     return (edges[:-1] + edges[1:]) / 2, smooth
 
@@ -214,19 +281,21 @@ def _width(density: NDArray[np.float64], peak: int) -> float:
 
 
 def _fault(
-    labels: Labels,
+    assay: str,
+    ids: NDArray[np.str_],
     chosen: NDArray[np.bool_],
+    total: int,
     message: str,
     evidence: dict[str, float | int | str],
 ) -> Fault:
     rows = int(chosen.sum())
     return Fault(
         kind=FaultKind.MIXED_UNITS,
-        assay=labels.assay,
+        assay=assay,
         severity=Severity.ERROR,
         rows=rows,
-        share=rows / labels.rows,
-        message=f"{rows} of {labels.rows} rows: {message}",
+        share=rows / total,
+        message=f"{rows} of {total} rows: {message}",
         evidence=evidence,
-        examples=examples(labels.ids[chosen].tolist()),
+        examples=examples(ids[chosen].tolist()),
     )

@@ -49,8 +49,7 @@ def impossible_ranges(labels: Labels) -> list[Fault]:
     )
     if not rows and not misplaced:
         return []
-    chosen = unusual if misplaced else outside
-    concerned = int(chosen.sum()) + labels.impossible
+    concerned = int(unusual.sum()) + labels.impossible
     return [
         Fault(
             kind=FaultKind.IMPOSSIBLE_RANGE,
@@ -64,10 +63,10 @@ def impossible_ranges(labels: Labels) -> list[Fault]:
                 "median": median,
                 "greatest": float(values.max()) if len(values) else float("nan"),
                 "outside_physical_range": rows,
-                "outside_usual_range": int(unusual.sum()) + labels.impossible,
+                "outside_usual_range": concerned,
                 "without_logarithm": labels.impossible,
             },
-            examples=examples(labels.ids[chosen].tolist()),
+            examples=examples(labels.ids[unusual].tolist()),
         )
     ]
 

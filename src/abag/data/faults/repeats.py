@@ -22,6 +22,8 @@ MAX_NEAR_COPIES: Final = 50
 MAX_GAP_SHARE: Final = 0.15
 OFFSET_PAIRS: Final = 8
 OFFSET: Final = 0.5
+BETWEEN_PAIRS: Final = 2
+BETWEEN_SHARE: Final = 0.05
 
 
 def _view(table: pl.DataFrame) -> pl.DataFrame:
@@ -50,7 +52,9 @@ def symmetry_copies(table: pl.DataFrame) -> list[Fault]:
     that are not resolved in one of them (a substitution makes another molecule).
     """
     keys = ["assay", "structure_id", "quantity", "raw_value", "raw_unit", "relation"]
-    view = _view(table).filter(pl.col("structure_id").is_not_null())
+    # A bound is the assay's limit: that two rows have it makes neither a copy of the other.
+    exact = pl.col("relation").is_in(["=", "~"])
+    view = _view(table).filter(pl.col("structure_id").is_not_null() & exact)
     view = view.filter(pl.len().over(keys) > 1)
     if view.is_empty():
         return []
@@ -116,8 +120,9 @@ def replicate_conflicts(table: pl.DataFrame, others: pl.DataFrame | None = None)
 
     Exact labels differ by more than 1.0 (binary labels: at all; of 20 labels or more the middle
     90 %), or a bound excludes an exact label by more than 1.0. Between assays only absolute
-    quantities are compared, and only where the assays show no common offset (median difference
-    above 0.5 on eight molecules or more).
+    quantities are compared; at least two molecules and 5 % of the shared ones must differ so, and
+    the assays must show no common offset (median difference above 0.5 on eight molecules or more),
+    which is a matter of calibration.
     """
     faults = _conflicts_inside(table)
     return faults + _conflicts_between(table, table if others is None else others)
@@ -198,7 +203,8 @@ def _conflicts_between(table: pl.DataFrame, others: pl.DataFrame) -> list[Fault]
         offset = float(rows.select(pl.col("difference").median()).item())
         bad = rows.filter(pl.col("difference").abs() > CONFLICT)
         systematic = rows.height >= OFFSET_PAIRS and abs(offset) > OFFSET
-        if bad.is_empty() or systematic:
+        few = bad.height < max(BETWEEN_PAIRS, BETWEEN_SHARE * rows.height)
+        if few or systematic:
             continue
         largest = float(bad.select(pl.col("difference").abs().max()).item())
         faults.append(

@@ -5,10 +5,10 @@ bind") looks like a measurement and is a bound. Common round values of curated t
 10 nM) are no spikes: their neighbours are common, too. So a count is never judged alone:
 
 * c is the number of distinct antibody-antigen pairs with exactly this number.
-* At the edge (at most 0.5 % of the labels lie beyond it): a spike if c >= 4 and c is at least
-  four times the most frequent of the ten nearest other numbers. In a single-peaked distribution
-  the outermost number is rarer than its inner neighbours, so this ratio is below 1 without a
-  floor.
+* At the edge (at most 0.5 % of the labels and at most c/4 lie beyond it): a spike if c >= 4 and
+  c is at least four times the most frequent of the ten nearest other numbers. In a single-peaked
+  distribution the outermost number is rarer than its inner neighbours, so this ratio is below 1
+  without a floor.
 * Inside: a spike if c >= 10, c is at least 1 % of the labels and at least five times the most
   frequent other number that is not a spike itself.
 
@@ -83,7 +83,7 @@ def _ten_digits(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _is_edge_spike(levels: NDArray[np.float64], counts: NDArray[np.int64], index: np.int64) -> bool:
     beyond = min(counts[:index].sum(), counts[index + 1 :].sum())
-    if beyond > EDGE_SHARE * counts.sum():
+    if beyond > min(EDGE_SHARE * counts.sum(), counts[index] / EDGE_RATIO):
         return False
     distance = np.abs(levels - levels[index])
     distance[index] = np.inf
@@ -120,7 +120,10 @@ def _fault(
     elif tighter <= EDGE_SHARE:
         what, relation = "the tightest value of the assay, so it means 'this tight or tighter'", ">"
     else:
-        what, relation = "far more frequent than any other value, so it is a placeholder", "<"
+        what, relation = (
+            "far more frequent than any other value, so it is a floor or a placeholder",
+            "<",
+        )
     return Fault(
         kind=FaultKind.LABEL_SPIKE,
         assay=labels.assay,
@@ -129,7 +132,7 @@ def _fault(
         share=share,
         message=(
             f"{rows} of {labels.rows} labels are exactly {number:g}: {what}. Declare these rows "
-            f"censored (on the pKd scale, '{relation}' {level:.4g}) or leave them out; "
+            f"censored ('{relation}' {level:.4g} where higher is tighter) or leave them out; "
             "do not train on the number"
         ),
         evidence={
