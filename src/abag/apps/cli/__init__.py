@@ -23,6 +23,8 @@ COMMANDS: dict[str, str] = {
     "benchmark": "abag.apps.cli.benchmark:app",
     "data": "abag.apps.cli.data:app",
     "demo": "abag.apps.cli.demo:demo",
+    "embed": "abag.apps.cli.embed:embed",
+    "store": "abag.apps.cli.store:app",
     "pretrain": "abag.apps.cli.pretrain:pretrain",
 }
 
@@ -36,6 +38,8 @@ HELP: dict[str, str] = {
     "benchmark": "Make the published comparison tables again, one command each.",
     "data": "Build, import, check and merge tables of measurements.",
     "demo": "From real measurements to a report and predictions, in one go.",
+    "embed": "Residue embeddings of a file's antibodies and antigens into a store.",
+    "store": "Look into an embedding store, verify it, merge its shards.",
     "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
 }
 

@@ -1,0 +1,85 @@
+"""``abag embed``: residue embeddings of a file's antibodies and antigens into a store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+
+
+def embed(
+    table: Path,
+    *,
+    store: Path,
+    encoder: str = "builtin",
+    role: Annotated[list[Literal["antibody", "antigen"]] | None, Parameter(negative=())] = None,
+    storage: Literal["fp32", "bf16", "int8"] = "bf16",
+    precision: Literal["auto", "fp32", "bf16"] = "auto",
+    device: Annotated[list[str] | None, Parameter(negative=())] = None,
+    folder: Path | None = None,
+    adapter: Path | None = None,
+    budget: int | None = None,
+    long: Literal["windows", "refuse"] = "windows",
+    local_files_only: Annotated[bool, Parameter(negative=())] = False,
+    compile: Annotated[bool, Parameter(negative=())] = False,  # noqa: A002
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Embed the antibodies and antigens of a file; each distinct one is encoded once.
+
+    What the store has is not encoded again, so the command goes on after a stop.
+
+    Args:
+        table: canonical table (Parquet), or pairs as `abag predict` reads them.
+        store: folder of the store; several encoders may share one.
+        encoder: builtin, a name such as esm2-650m or igt5, or hf:owner/name.
+        role: antibody or antigen alone; by default all that the encoder was trained on.
+        storage: number format of the stored rows.
+        precision: arithmetic of the encoder; auto is bf16 on a GPU that has it, else fp32.
+        device: auto, cpu, cuda:0 and so on; repeat it for several, or all-cuda.
+        folder: where the encoder's files lie, instead of the hub.
+        adapter: folder of a LoRA adapter; its embeddings are kept apart.
+        budget: padded residues in a batch; halved by itself where the memory runs out.
+        long: join windows of chains longer than the encoder reads, or refuse them.
+        local_files_only: never ask the hub.
+        compile: compile the network first; pays for large files.
+        json: print one JSON object.
+    """
+    from abag.encoders.devices import compile_network, on_devices
+    from abag.encoders.molecules import embed_file
+    from abag.encoders.opening import open_encoder
+    from abag.encoders.protocol import LongChain, Role
+
+    encoders = on_devices(
+        lambda name: open_encoder(
+            encoder,
+            folder=folder,
+            device=name,
+            precision=precision,
+            local_files_only=local_files_only,
+            adapter=adapter,
+            long=LongChain(long),
+        ),
+        device or ["auto"],
+    )
+    if compile:
+        for one in encoders:
+            compile_network(one)
+    done = embed_file(
+        table,
+        encoders,
+        store,
+        storage=storage,
+        roles=[Role(name) for name in role] if role else None,
+        budget=budget,
+    )
+    text = (
+        f"{done.rows} rows, {done.molecules} molecules: {done.encoded} distinct ones encoded, "
+        f"{done.found} found in {done.room}"
+    )
+    if done.windowed:
+        text += f"\n{done.windowed} molecules are longer than {encoder} reads; joined from windows"
+    emit({**asdict(done), "room": str(done.room), "encoder": encoder}, text, json)

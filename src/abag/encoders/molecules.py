@@ -1,0 +1,124 @@
+"""From a user's file to the molecules that an encoder is asked for, and into the store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from abag.data.schema import SCHEMA, require_columns
+from abag.encoders.guard import warn_if_antibody
+from abag.encoders.protocol import Encoder, Molecule, Role
+from abag.encoders.quantise import Storage
+from abag.encoders.service import embed
+from abag.encoders.store import EmbeddingStore
+from abag.errors import EncoderError, Problem, TableError
+from abag.files import read_parquet
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedFile:
+    """What embedding a file did."""
+
+    rows: int
+    molecules: int
+    """Antibodies and antigens over all rows, repeats included."""
+    encoded: int
+    """Distinct molecules (chains, for an encoder that reads them one by one) encoded now."""
+    found: int
+    """Those that the store had."""
+    windowed: int
+    """Molecules longer than the encoder's limit, joined from windows."""
+    room: Path
+
+
+def embed_file(
+    path: Path,
+    encoders: Sequence[Encoder],
+    store: Path,
+    *,
+    storage: Storage | str = Storage.BF16,
+    roles: Collection[Role] | None = None,
+    budget: int | None = None,
+) -> EmbeddedFile:
+    """Embed the antibodies and antigens of a file into a store; what it has is not encoded again.
+
+    Args:
+        path: a canonical table (Parquet), or pairs in any form that ``abag predict`` reads.
+        encoders: one, or one for each device.
+        store: folder of the store; it is made where there is none.
+        storage: number format of the stored rows.
+        roles: antibodies, antigens or both; by default those the encoder was trained on.
+        budget: padded residues in a batch.
+
+    Raises:
+        TableError: for rows whose chains cannot be read; all are named.
+        EncoderError: for a role the encoder does not take.
+
+    Warns:
+        AntibodyAsAntigenWarning: for antigens that are antibody domains; they are embedded all
+            the same.
+    """
+    facts = encoders[0].facts
+    wanted = frozenset(roles or facts.roles)
+    if foreign := sorted(role.value for role in wanted - facts.roles):
+        raise EncoderError(
+            f"{facts.id} does not encode {' or '.join(foreign)} chains; choose another encoder, or "
+            f"--role {' '.join(sorted(facts.roles))}"
+        )
+    table = read_chains(path)
+    molecules = molecules_of(table, wanted)
+    warn_if_antibody(molecules)
+    room = EmbeddingStore.for_encoder(store, encoders[0], storage)
+    result = embed(molecules, encoders, room, budget=budget)
+    return EmbeddedFile(
+        rows=table.height,
+        molecules=len(molecules),
+        encoded=result.encoded,
+        found=result.found,
+        windowed=sum(result.windowed(i) for i in range(len(result))),
+        room=room.room,
+    )
+
+
+def read_chains(path: Path) -> pl.DataFrame:
+    """Columns ``heavy``, ``light`` and ``antigen`` (a list) of a canonical table or of pairs.
+
+    Raises:
+        TableError: for pairs whose chains cannot be read; every row is named.
+    """
+    if path.suffix == ".parquet" and path.is_file():
+        table, _ = read_parquet(path)
+        if set(SCHEMA) <= set(table.columns):
+            require_columns(table, ["heavy", "light", "antigen"], str(path))
+            return table.select("heavy", "light", "antigen")
+    from abag.data.chains import clean_pairs
+    from abag.data.formats import read_pairs
+
+    pairs = read_pairs(path)
+    cleaned = clean_pairs(pairs.frame)
+    problems = [
+        *pairs.problems,
+        *(
+            Problem(row, None, reason)
+            for row, reason in cleaned.filter(pl.col("chain_problem").is_not_null())
+            .select("source_row", "chain_problem")
+            .iter_rows()
+        ),
+    ]
+    if problems:
+        raise TableError(path, problems, "mend or remove these rows, and embed again")
+    return cleaned.select("heavy", "light", "antigen")
+
+
+def molecules_of(table: pl.DataFrame, roles: Collection[Role]) -> list[Molecule]:
+    """Every antibody and every antigen chain of a table, row by row, repeats included."""
+    molecules: list[Molecule] = []
+    for heavy, light, antigen in table.select("heavy", "light", "antigen").iter_rows():
+        if Role.ANTIBODY in roles and (heavy or light):
+            molecules.append(Molecule(Role.ANTIBODY, tuple(c for c in (heavy, light) if c)))
+        if Role.ANTIGEN in roles:
+            molecules += [Molecule(Role.ANTIGEN, (chain,)) for chain in antigen or ()]
+    return molecules
