@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from abag.encoders.adapter import TransformerEncoder
 from abag.encoders.catalogue import ENTRIES, Entry, entry_named
 
@@ -24,10 +25,8 @@ LIMIT = 64
 
 ESM_VOCABULARY = (
     "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>"
-).split()
-BERT_VOCABULARY = (
-    "[PAD] [UNK] [CLS] [SEP] [MASK] L A G V E S I K R D T P N Q F Y M H C W X U B Z O"
-).split()
+)
+BERT_VOCABULARY = "[PAD] [UNK] [CLS] [SEP] [MASK] L A G V E S I K R D T P N Q F Y M H C W X U B Z O"
 PROTT5_RESIDUES = "ALGVSREDTIPKFQNYMHWCXBOUZ"
 
 HEAVY = "EVQLVESGGGLVQPGGSLRLSCAAS"
@@ -39,7 +38,7 @@ def write_esm(folder: Path, width: int = WIDTH, seed: int = 0) -> None:
     from transformers import EsmConfig, EsmModel, EsmTokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.txt").write_text("\n".join(ESM_VOCABULARY))
+    (folder / "vocab.txt").write_text(ESM_VOCABULARY.replace(" ", "\n"))
     EsmTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
     config = EsmConfig(
         vocab_size=33, hidden_size=width, num_hidden_layers=2, num_attention_heads=4,
@@ -65,7 +64,7 @@ def write_bert(folder: Path) -> None:
     from transformers import BertConfig, BertModel
 
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.txt").write_text("\n".join(BERT_VOCABULARY))
+    (folder / "vocab.txt").write_text(BERT_VOCABULARY.replace(" ", "\n"))
     # No word about case: the loader has to pin it, since the class lower-cases by default.
     write_tokenizer_config(folder, tokenizer_class="BertTokenizer")
     config = BertConfig(

@@ -243,7 +243,7 @@ def chosen_precision(precision: str, device: torch.device) -> str:
         EncoderError: for anything but auto, fp32 and bf16.
     """
     if precision == "auto":
-        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         return "bf16" if fast else "fp32"
     if precision not in PRECISIONS:
         raise EncoderError(

@@ -67,7 +67,7 @@ class TokenGuard:
         self.encoder = encoder
         self.rule = rule
         self.vocabulary = vocabulary
-        self._letters: dict[int, str] = {}
+        self._codes = np.zeros(0, dtype=np.uint8)
 
     def prove(self) -> None:
         """Check once, when the encoder is opened, that rule and tokenizer belong together.
@@ -134,9 +134,11 @@ class TokenGuard:
                 shows the tokens.
         """
         unknown = self.vocabulary.unknown_id
-        if len(ids) and np.mean(ids == unknown) > MAX_UNKNOWN:
+        unread = np.equal(ids, -1 if unknown is None else unknown)
+        share = np.count_nonzero(unread) / max(len(ids), 1)
+        if share > MAX_UNKNOWN:
             raise EncoderError(
-                f"{self.encoder}: {np.mean(ids == unknown):.0%} of the tokens of a chain of "
+                f"{self.encoder}: {share:.0%} of the tokens of a chain of "
                 f"{len(letters)} residues are unknown; {self._shown(letters, ids)}"
             )
         if len(ids) != len(letters):
@@ -144,18 +146,14 @@ class TokenGuard:
                 f"{self.encoder}: a chain of {len(letters)} residues became {len(ids)} tokens; "
                 f"{self._shown(letters, ids)}"
             )
-        spelt = "".join(map(self._letter, ids.tolist()))
-        if spelt != letters:
-            wrong = [
-                i
-                for i, (a, b) in enumerate(zip(spelt, letters, strict=True))
-                if a != b and ids[i] != unknown
-            ]
-            if wrong:
-                raise EncoderError(
-                    f"{self.encoder}: residue {wrong[0] + 1} of a chain was read as another one; "
-                    f"{self._shown(letters[wrong[0] :], ids[wrong[0] :])}"
-                )
+        written = np.frombuffer(letters.encode("ascii"), dtype=np.uint8)
+        wrong = np.flatnonzero((self._spelt(ids) != written) & ~unread)
+        if len(wrong):
+            first = int(wrong[0])
+            raise EncoderError(
+                f"{self.encoder}: residue {first + 1} of a chain was read as another one; "
+                f"{self._shown(letters[first:], ids[first:])}"
+            )
 
     def check_batch(self, parts: Sequence[Segment], rows: Sequence[NDArray[np.int64]]) -> None:
         """Check the finished rows of a batch: their length, and that no two inputs share one.
@@ -178,16 +176,19 @@ class TokenGuard:
                     f"{_start('/'.join(other.chains))} and {_start('/'.join(part.chains))}"
                 )
 
-    def _letter(self, token_id: int) -> str:
-        if token_id not in self._letters:
-            text = self.vocabulary.tokens([token_id])[0].strip(_MARKS).upper()
-            self._letters[token_id] = text if len(text) == 1 else "?"
-        return self._letters[token_id]
+    def _spelt(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The letter code that each id spells; 0 for anything but a single letter."""
+        highest = int(ids.max(initial=0))
+        if highest >= len(self._codes):
+            new = self.vocabulary.tokens(range(len(self._codes), highest + 1))
+            bare = [token.strip(_MARKS).upper() for token in new]
+            codes = [ord(b) if len(b) == 1 and b.isascii() else 0 for b in bare]
+            self._codes = np.concatenate([self._codes, np.array(codes, dtype=np.uint8)])
+        return self._codes[ids]
 
     def _read(self, ids: NDArray[np.int64]) -> list[str]:
-        named = set(self.rule.special_tokens())
-        tokens = self.vocabulary.tokens(ids.tolist())
-        return [t if t in named else t.strip(_MARKS).upper() for t in tokens]
+        bare = [(t, t.strip(_MARKS)) for t in self.vocabulary.tokens(ids.tolist())]
+        return [letter.upper() if len(letter) == 1 else token for token, letter in bare]
 
     def _shown(self, letters: str, ids: NDArray[np.int64]) -> str:
         tokens = self.vocabulary.tokens(ids[:SHOWN].tolist())

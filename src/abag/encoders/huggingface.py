@@ -118,7 +118,8 @@ class HuggingFaceVocabulary:
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The text of each id."""
-        return cast(list[str], self.tokenizer.convert_ids_to_tokens(list(ids)))
+        found = self.tokenizer.convert_ids_to_tokens(list(ids))
+        return ["" if token is None else str(token) for token in found]
 
     def id_of(self, token: str) -> int | None:
         """Id of one token; None where the vocabulary lacks it."""

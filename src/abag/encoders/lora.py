@@ -254,9 +254,10 @@ def _config(peft: Any, folder: Path, settings: Mapping[str, Any], trainable: boo
             f"{folder}: init_lora_weights={settings['init_lora_weights']!r} changes "
             f"the base weights too; save it again converted to plain LoRA"
         )
-    config = peft.LoraConfig(**{k: v for k, v in settings.items() if k in fields})
-    config.inference_mode = not trainable
-    return config
+    kept = {k: v for k, v in settings.items() if k in fields}
+    # The base has been checked by name already; PEFT would compare it with a folder's path.
+    kept |= {"base_model_name_or_path": None, "inference_mode": not trainable}
+    return peft.LoraConfig(**kept)
 
 
 def _targets(encoder: TransformerEncoder, targets: Sequence[str] | None) -> list[str]:

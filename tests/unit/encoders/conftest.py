@@ -4,11 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+
 from abag.encoders.adapter import TransformerEncoder
 from encoder_zoo import Case
-
-torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

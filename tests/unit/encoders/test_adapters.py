@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from abag.encoders.adapter import TransformerEncoder
 from abag.encoders.protocol import LongChain, Molecule, Role
 from abag.errors import EncoderError, SequenceError
