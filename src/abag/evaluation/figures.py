@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -229,12 +230,12 @@ def across_splits(
     names: Sequence[str], panels: Sequence[tuple[str, Sequence[Sequence[Mark]]]]
 ) -> str:
     """The same models on several splits: one panel a metric, one place a split."""
-    with figure(2.5 * len(panels), rows=len(panels), squeeze=False) as (drawn, grid):
+    with figure(2.8 * len(panels), rows=len(panels), squeeze=False) as (drawn, grid):
         for axes, (title, by_split) in zip(grid[:, 0], panels, strict=True):
             for place, marks in enumerate(by_split):
                 _dodged(axes, place, marks)
             axes.axhline(0.0, color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
-            axes.set_xticks(range(len(names)), names)
+            axes.set_xticks(range(len(names)), [fill(name, 14) for name in names])
             axes.set_xlim(-0.5, len(names) - 0.5)
             axes.set_title(title)
             axes.grid(visible=False, axis="x")
