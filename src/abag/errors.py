@@ -56,6 +56,17 @@ class UnavailableError(AbagError, RuntimeError):
     """A feature that needs something this installation lacks; the message names the mend."""
 
 
+def counted(count: int, singular: str, plural: str | None = None) -> str:
+    """A number with its noun: ``1 row``, ``2 rows``, ``3 complexes`` (with that ``plural``)."""
+    return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"
+
+
+def require_seed(seed: int) -> None:
+    """Raise :class:`OptionError` for a seed that no generator takes."""
+    if seed < 0:
+        raise OptionError(f"the seed is {seed}; give a whole number from 0")
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One fault of one place in a user's table."""
@@ -83,7 +94,7 @@ class TableError(AbagError, ValueError):
     ) -> None:
         self.path = Path(path)
         self.problems = tuple(problems)
-        lines = [f"{self.path}: {len(self.problems)} problem(s)"]
+        lines = [f"{self.path}: {counted(len(self.problems), 'problem')}"]
         lines += [f"  {problem}" for problem in self.problems[:shown]]
         if len(self.problems) > shown:
             lines.append(f"  ... and {len(self.problems) - shown} more")

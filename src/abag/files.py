@@ -8,12 +8,12 @@ import json
 import os
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from abag.errors import FileFormatError, MissingFileError
+from abag.errors import FileFormatError, MissingFileError, OptionError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,12 +25,15 @@ def replacing(path: Path) -> Iterator[Path]:
 
     On any exception the temporary file is removed and an earlier ``path`` is left as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     if path.is_dir():
         raise FileFormatError(f"{path} is a folder; name a file to write")
-    handle, name = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.name}.", suffix="".join(path.suffixes[-1:])
-    )
+    try:
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name}.", suffix="".join(path.suffixes[-1:])
+        )
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be written: {error.strerror}") from None
     os.close(handle)
     temporary = Path(name)
     try:
@@ -41,6 +44,31 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_folder_name(path: Path) -> None:
+    """Raise :class:`FileFormatError` where a file stands at ``path`` or above it."""
+    for place in (path, *path.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise FileFormatError(f"{place} is a file; name a folder")
+            return
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; raise FileFormatError where that cannot be."""
+    require_folder_name(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileFormatError(f"the folder {path} cannot be made: {error.strerror}") from None
+
+
+def require_other(out: Path, inputs: Iterable[Path]) -> None:
+    """Raise :class:`OptionError` when writing ``out`` would overwrite an input."""
+    for path in inputs:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise OptionError(f"--out {out} is a file that is read; name another file")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -92,7 +120,9 @@ def read_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
         metadata = pyarrow.parquet.read_metadata(path).metadata or {}
         table = pl.read_parquet(path)
     except (pyarrow.ArrowInvalid, pl.exceptions.ComputeError, OSError) as error:
-        raise FileFormatError(f"{path} is not a readable Parquet file: {error}") from None
+        raise FileFormatError(
+            f"{path} is not a readable Parquet file; make it again, or copy it again ({error})"
+        ) from None
     return table, {k.decode(): v.decode("utf-8", "replace") for k, v in metadata.items()}
 
 

@@ -40,13 +40,19 @@ def _progress() -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=Console(file=sys.stderr),
-        disable=_silent,
-        transient=not sys.stderr.isatty(),
+        disable=_silent or not sys.stderr.isatty(),
     )
+
+
+def _tell(description: str) -> None:
+    """One plain line in place of a bar where standard error is a log."""
+    if not _silent and not sys.stderr.isatty():
+        sys.stderr.write(f"{description}\n")
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
     """Yield ``items`` and show how many are done and how long the rest will take."""
+    _tell(description)
     with _progress() as progress:
         yield from progress.track(items, description=description, total=total)
 
@@ -70,5 +76,6 @@ class Task:
 @contextmanager
 def task(description: str, total: float) -> Iterator[Task]:
     """A bar of ``total`` units for the length of a ``with`` block."""
+    _tell(description)
     with _progress() as progress:
         yield Task(progress, description, total)

@@ -99,7 +99,7 @@ def test_fractions_and_thresholds_reach_the_split(table, tmp_path, capsys):
         (("--strategy", "nothing"), "no strategy 'nothing'"),
         (("--strategy", "random", "--folds", "30"), "24 rows, fewer than the 30 parts"),
         (("--strategy", "random", "--train", "0.9"), "give --train and --test"),
-        (("--strategy", "random", "--threshold", "0.5"), "--threshold is for"),
+        (("--strategy", "random", "--threshold", "0.5"), "--threshold cannot be used"),
         (("--strategy", "antigen-cluster", "--threshold", "50"), "identity threshold is 50"),
     ],
 )

@@ -12,15 +12,19 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
+import polars as pl
+
 from abag.data.build import Build, build_table, import_table, load_table
+from abag.data.canonical import canonicalise
 from abag.data.faults import find_faults
 from abag.data.formats import read_measurements
 from abag.data.merging import merge_replicates
 from abag.data.splits import make_split
+from abag.errors import counted
 from abag.evaluation.from_files import evaluate_files
 from abag.evaluation.saaint import SOURCE, benchmark_saaint
 from abag.evaluation.wording import summarise
-from abag.files import write_parquet
+from abag.files import require_folder, require_folder_name, write_parquet
 from abag.inference.tables import PredictedFile, predict_file
 from abag.model.fitting import TrainingRows, fit_model
 
@@ -37,6 +41,8 @@ class Demo:
     report: Path
     model: Path
     predictions: PredictedFile
+    measured: tuple[float | None, ...]
+    """Measured pKd of each predicted pair."""
     headline: str
     full: bool
     """Whether it ran on SAAINT-DB rather than on the package's own small table."""
@@ -49,14 +55,17 @@ class Demo:
             "model": str(self.model),
             "headline": self.headline,
             "full": self.full,
-            "predictions": self.predictions.predictions.drop("row").to_dicts()
-            if "row" in self.predictions.predictions.columns
-            else self.predictions.predictions.to_dicts(),
+            "predictions": self.predictions.predictions.drop("row")
+            .with_columns(measured_pkd=pl.Series(self.measured, dtype=pl.Float64))
+            .to_dicts(),
         }
 
 
 def run_demo(out: Path, sources: Path | None, say: Say) -> Demo:
     """Run every step into the folder ``out`` and tell each one through ``say``."""
+    if sources is not None:
+        require_folder(sources)
+    require_folder_name(out)
     full = sources is not None and (sources / SOURCE).is_dir()
     say(
         "Measurements: SAAINT-DB, affinities of crystallised complexes."
@@ -65,10 +74,11 @@ def run_demo(out: Path, sources: Path | None, say: Say) -> Demo:
         "table of well-known antibodies. It shows the way; its figures mean nothing."
     )
     with as_file(files("abag") / "resources" / "examples" / WELL_KNOWN) as examples:
+        raw = read_measurements(examples)
+        measured = canonicalise(raw, "user", "own-data").table["pkd"].to_list()
         if full and sources is not None:
             built = build_table(sources, out / "saaint_db.parquet", names=[SOURCE])
         else:
-            raw = read_measurements(examples)
             built = import_table(raw, [examples], out / "well_known.parquet")
         table = _merged(built, out, say)
         if full and sources is not None:
@@ -77,25 +87,26 @@ def run_demo(out: Path, sources: Path | None, say: Say) -> Demo:
             report, headline = _small_evaluation(table, out, say)
         model = out / "model"
         fitted = fit_model(MODEL, TrainingRows(table), model, overwrite=True)
-        say(f"Fitted {fitted.model_id} on all {fitted.training.rows_used} rows.")
+        say(f"Fitted {fitted.model_id} on all {counted(fitted.training.rows_used, 'row')}.")
         predicted = predict_file(model, examples, out / "predictions.csv")
-    return Demo(table, report, model, predicted, headline, full)
+    return Demo(table, report, model, predicted, tuple(measured), headline, full)
 
 
 def _merged(built: Build, out: Path, say: Say) -> Path:
     (summary,) = built.summaries
     say(
-        f"Canonical table: {summary.rows_in} rows in = {summary.kept} kept + "
-        f"{summary.quarantined} quarantined, each with its reason."
+        f"Canonical table: rows in {summary.rows_in} = kept {summary.kept} + quarantined "
+        f"{summary.quarantined} (each with its reason)."
     )
     rows = load_table(built.table)
     faults = find_faults(rows)
     for fault in faults[:5]:
-        say(f"  fault found: {fault.message}")
+        say(f"  found: {fault.message}")
     merged = merge_replicates(rows)
     path = out / f"{built.table.stem}.merged.parquet"
     write_parquet(path, merged.table)
-    say(f"Merged replicates and copies: {merged.summary.rows_out} distinct measurements.")
+    left = counted(merged.summary.rows_out, "distinct measurement")
+    say(f"Merged replicates and copies: {left}.")
     return path
 
 
@@ -104,7 +115,8 @@ def _benchmark(sources: Path, out: Path, say: Say) -> tuple[Path, str]:
     done = benchmark_saaint(sources, out / "evaluation", resamples=500)
     for one in done.evaluations:
         pooled = one.model(MODEL).pooled["pearson"].score.value
-        say(f"  {one.name:<28} pooled Pearson {pooled:.3f}" if pooled is not None else one.name)
+        figure = "undefined" if pooled is None else f"{pooled:.3f}"
+        say(f"  {one.name:<28} pooled Pearson {figure}")
     return done.files.report, summarise(done.evaluations[-1]).headline
 
 

@@ -7,6 +7,7 @@ everything read and written. The same input gives the same bytes: there is no da
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,16 @@ from abag.data.schema import SCHEMA_VERSION, SHIPPABLE_LICENCES, require_canonic
 from abag.data.sources import SOURCES
 from abag.data.sources.base import RawTable, Source
 from abag.errors import MissingFileError, OptionError, Problem, SchemaError, TableError
-from abag.files import read_parquet, require_folder, sha256_of, write_json, write_parquet
+from abag.files import (
+    read_parquet,
+    replacing,
+    require_file,
+    require_folder,
+    require_other,
+    sha256_of,
+    write_json,
+    write_parquet,
+)
 from abag.progress import task
 
 LICENCES: Final = ("all", "permissive")
@@ -41,6 +51,8 @@ class SourceSummary:
     mended: int
     reasons: dict[str, int]
     """Quarantine reasons, most frequent first, numbers in them replaced by ``#``."""
+    flags: dict[str, int]
+    """Kept rows with each flag, most frequent first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ def choose_sources(folder: Path, names: Sequence[str] = ()) -> list[Source]:
     unknown = [name for name in names if name not in SOURCES]
     if unknown:
         raise OptionError(
-            f"unknown source(s) {', '.join(unknown)}; known are {', '.join(sorted(SOURCES))}"
+            f"unknown: {', '.join(unknown)}; known sources are {', '.join(sorted(SOURCES))}"
         )
     missing = [name for name in names if not (folder / name).is_dir()]
     if missing:
@@ -87,6 +99,7 @@ def build_table(
     """Read the chosen sources and write the canonical table, its quarantine and its manifest."""
     if licence not in LICENCES:
         raise OptionError(f"unknown licence choice {licence!r}; known are {', '.join(LICENCES)}")
+    require_parquet_name(out)
     chosen = choose_sources(folder, names)
     cleaner = AntibodyCleaner()
     parts: list[Canonical] = []
@@ -128,8 +141,11 @@ def import_table(
 
     ``files`` are those that were read; the first holds the values and is named in messages.
 
-    Raises :class:`TableError` with every problem of the file at once.
+    Raises :class:`TableError` with every problem of the file at once, OptionError when ``out`` is
+    no name for a table or one of the files.
     """
+    require_parquet_name(out)
+    require_other(out, files)
     made = canonicalise(raw, "user", "own-data")
     if made.quarantine.height and not (quarantine and made.table.height):
         problems = [
@@ -144,14 +160,25 @@ def import_table(
 
 
 def load_table(path: Path) -> pl.DataFrame:
-    """Read a canonical table, refusing anything else."""
+    """Read a canonical table, refusing anything else and a table without rows."""
+    require_file(path)
     if path.suffix != ".parquet":
         raise SchemaError(
             f"{path} is not a canonical table (.parquet); make one with `abag data import {path}`"
         )
     table, _ = read_parquet(path)
     require_canonical(table, str(path))
+    if table.is_empty():
+        raise SchemaError(f"{path} has no rows; build or import a table with some")
     return table
+
+
+def require_parquet_name(out: Path) -> None:
+    """Raise :class:`OptionError` unless ``out`` may become a table."""
+    if out.suffix != ".parquet":
+        raise OptionError(
+            f"a table is written as Parquet: give --out a name in .parquet, not {out}"
+        )
 
 
 def _permitted(table: pl.DataFrame) -> pl.DataFrame:
@@ -167,6 +194,13 @@ def _summary(name: str, licence: str, made: Canonical, kept: pl.DataFrame) -> So
         .sort(["len", "reasons"], descending=[True, False])
         .head(8)
     )
+    flags = (
+        kept.select(pl.col("flags").list.explode())
+        .drop_nulls()
+        .group_by("flags")
+        .len()
+        .sort(["len", "flags"], descending=[True, False])
+    )
     licences = made.table["licence"].unique().sort().to_list()
     return SourceSummary(
         source=name,
@@ -179,6 +213,7 @@ def _summary(name: str, licence: str, made: Canonical, kept: pl.DataFrame) -> So
         with_pkd=kept["pkd"].count(),
         mended=kept.filter(pl.col("flags").list.len() > 0).height,
         reasons=dict(reasons.iter_rows()),
+        flags=dict(flags.iter_rows()),
     )
 
 
@@ -189,26 +224,26 @@ def _write(
     checksums: dict[str, str],
     options: dict[str, str],
 ) -> Build:
-    if out.suffix != ".parquet":
-        raise OptionError(
-            f"the table is written as Parquet: give --out a name in .parquet, not {out}"
-        )
     require_canonical(made.table)
     aside = out.with_suffix(".quarantine.parquet")
     manifest = out.with_suffix(".manifest.json")
     header = {"abag.schema_version": str(SCHEMA_VERSION)}
-    write_parquet(out, made.table, header)
-    write_parquet(aside, made.quarantine, header)
-    built = Build(out, aside, manifest, summaries)
-    write_json(
-        manifest,
-        {
-            "abag_version": __version__,
-            "schema_version": SCHEMA_VERSION,
-            "options": options,
-            "files_read": checksums,
-            "files_written": {out.name: sha256_of(out), aside.name: sha256_of(aside)},
-            "sources": [asdict(summary) for summary in summaries],
-        },
-    )
-    return built
+    # All three are written before the first takes its place: they belong together.
+    with ExitStack() as stack:
+        table, rest, account = (
+            stack.enter_context(replacing(path)) for path in (out, aside, manifest)
+        )
+        write_parquet(table, made.table, header)
+        write_parquet(rest, made.quarantine, header)
+        write_json(
+            account,
+            {
+                "abag_version": __version__,
+                "schema_version": SCHEMA_VERSION,
+                "options": options,
+                "files_read": checksums,
+                "files_written": {out.name: sha256_of(table), aside.name: sha256_of(rest)},
+                "sources": [asdict(summary) for summary in summaries],
+            },
+        )
+    return Build(out, aside, manifest, summaries)

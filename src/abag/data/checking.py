@@ -54,10 +54,11 @@ def _numbers(path: Path, column: str) -> pl.Series:
         raise TableError(path, [Problem(1, column, f"no such column; the file has {known}")])
     texts = table[column].str.strip_chars()
     numbers = texts.cast(pl.Float64, strict=False)
-    wrong = table.filter(numbers.is_null() & texts.is_not_null() & (texts != ""))
+    finite = numbers.is_finite().fill_null(False)
+    wrong = table.filter(~finite & texts.is_not_null() & (texts != ""))
     if wrong.height:
         problems = [
-            Problem(row, column, f"{text!r} is no number")
+            Problem(row, column, f"{text[:40]!r} is no finite number")
             for row, text in wrong.select("source_row", column).iter_rows()
         ]
         raise TableError(

@@ -22,6 +22,7 @@ from abag.data.similarity import ANTIGEN_THRESHOLD, CDR_THRESHOLD, CdrSet, cdr_s
 from abag.data.similarity.neighbours import Neighbours, nearest_rows
 from abag.data.splits import Split, Strategy
 from abag.data.splits.positions import mutated_positions
+from abag.errors import require_seed
 from abag.progress import task
 
 MAX_PAIRS: Final = 40_000_000
@@ -138,6 +139,7 @@ class Audit:
             "leaks": leaks,
             "broken_promises": list(self.broken_promises),
             "notes": list(self.notes),
+            "is_leaky": self.is_leaky,
             "shares": {kind: self.share(kind) for kind in kinds},
             "histogram_edges": list(HISTOGRAM_EDGES),
         }
@@ -164,6 +166,7 @@ def audit(
     Raises:
         SplitError: the split was made for another table.
     """
+    require_seed(seed)
     split.require(table)
     require_columns(table, ["structure_id", "reference", "assay"])
     sets = cdr_sets(table) if cdrs is None else cdrs

@@ -105,9 +105,12 @@ def require_columns(table: pl.DataFrame, names: list[str], what: str = "the tabl
     """Raise :class:`SchemaError` when columns are missing or have another type."""
     missing = [name for name in names if name not in table.columns]
     if missing:
+        shown = ", ".join(missing[:6]) + (
+            f" and {len(missing) - 6} more" if len(missing) > 6 else ""
+        )
         raise SchemaError(
-            f"{what} lacks the column(s) {', '.join(missing)}; "
-            "make a canonical table with `abag data build`"
+            f"{what} lacks the {'column' if len(missing) == 1 else 'columns'} {shown}; make a "
+            "canonical table with `abag data build` or, of your own file, `abag data import`"
         )
     wrong = [
         f"{name} is {table.schema[name]}, not {SCHEMA[name]}"

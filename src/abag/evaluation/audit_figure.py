@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from abag.data.leakage import HISTOGRAM_EDGES, SAME, Audit
+from abag.errors import counted
 from abag.files import replacing
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _histogram(axes: Axes, audit: Audit, kind: str, title: str) -> None:
     )  # fmt: skip
     axes.set_xlim(0, 1.0)
     axes.set_ylim(0, max([*heights, 1.0]) * 1.18)
-    chance = " (0: no more than chance)" if kind == "antigen" else ""
+    chance = "\n0: no more alike than by chance" if kind == "antigen" else ""
     axes.set_xlabel(f"identity to the nearest training row{chance}", fontsize=9.5)
     axes.set_ylabel("% of test rows", fontsize=9.5)
 
@@ -146,12 +146,13 @@ def _copying(axes: Axes, audit: Audit) -> None:
     axes.bar([0, 1], [copying.spearman, chance], color=[LEAK, NEUTRAL], width=0.6)
     for place, value in enumerate((copying.spearman, chance)):
         axes.text(
-            place, value + (0.02 if value >= 0 else -0.02), f"{value:.2f}", ha="center",
+            place, value + (0.02 if value >= 0 else -0.02),
+            f"{value:.2f}".replace("-", "\u2212"), ha="center",
             va="bottom" if value >= 0 else "top", fontsize=11, weight="bold", color=INK,
         )  # fmt: skip
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks([0, 1], ["copied", "shuffled"])
     axes.set_ylim(min(0.0, copying.spearman, chance) - 0.1, 1.0)
     axes.set_ylabel("Spearman with the true label", fontsize=9.5)
-    note = f"{copying.rows} rows; {copying.copies} copy the same pair"
-    axes.set_xlabel(textwrap.fill(note, 26), fontsize=9.5)
+    of_pair = f"{copying.copies} from a row of the same pair"
+    axes.set_xlabel(f"{counted(copying.rows, 'row')};\n{of_pair}", fontsize=9.5)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from abag import __version__
 from abag.data.schema import antibody_key, require_columns
-from abag.errors import OptionError, SplitError
+from abag.errors import OptionError, SplitError, counted
 from abag.evaluation.grouping import (
     FEWEST_ROWS,
     Groups,
@@ -207,12 +207,12 @@ def _resampling(
         unit = "antibody"
         clusters = Groups.of("antibody", table.select(key=antibody_key())["key"].to_list()).codes
         note = (
-            f"only {len(antigens.names)} antigen group(s): antibodies were resampled, "
+            f"only {counted(len(antigens.names), 'antigen group')}: antibodies were resampled, "
             "so intervals hold for these antigens and say nothing about others"
         )
     bootstrap = ClusterBootstrap(clusters, resamples=resamples, seed=seed)
     if note is None and bootstrap.n_clusters < FEW_CLUSTERS:
-        note = f"only {bootstrap.n_clusters} antigen groups: intervals are too narrow"
+        note = f"only {counted(bootstrap.n_clusters, 'antigen group')}: intervals are too narrow"
     return bootstrap, Resampling(unit, bootstrap.n_clusters, resamples, seed, note)
 
 

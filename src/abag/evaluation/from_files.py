@@ -19,9 +19,10 @@ from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.held_out import Candidate
 from abag.evaluation.held_out import Split as SplitLike
+from abag.evaluation.intervals import require_resamples
 from abag.evaluation.outputs import EvaluationFiles, write_evaluation
 from abag.evaluation.report import EvaluationSection
-from abag.files import sha256_of
+from abag.files import require_folder_name, sha256_of
 from abag.model.artefact import read_manifest
 from abag.model.registry import MODELS, create_model, load_model
 
@@ -87,8 +88,8 @@ def evaluate_files(
     """
     if not models:
         raise OptionError(f"name a model with --model: {', '.join(MODELS)}, or a model's folder")
-    if out.exists() and not out.is_dir():
-        raise OptionError(f"--out {out} is a file; name a folder")
+    require_resamples(resamples)
+    require_folder_name(out)
     rows, parts = load_table(table), Split.load(split)
     parts.require(rows)
     candidates, tested = _candidates(models, parts, target, seed)
@@ -157,7 +158,7 @@ def _candidates(
     for model in dict.fromkeys(models):
         if model in MODELS:
             found.append(named_candidate(model, values, baseline=False))
-        elif Path(model).is_dir():
+        elif model and Path(model).is_dir():
             candidate, tested = saved_candidate(Path(model), split)
             if part not in (None, tested):
                 raise SplitError(

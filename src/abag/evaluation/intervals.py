@@ -15,13 +15,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.errors import OptionError
+from abag.errors import OptionError, counted
 
 Array = NDArray[np.float64]
 Statistic = Callable[[Array], Array]
 """Takes row weights (b, n), gives b values, NaN where undefined."""
 
 FEWEST_CLUSTERS: Final = 5
+FEWEST_RESAMPLES: Final = 100
 UNDEFINED_ALLOWED: Final = 0.1
 """Share of resamples in which a metric may be undefined before no interval is given."""
 _BATCH_ELEMENTS: Final = 1_000_000
@@ -37,6 +38,14 @@ class Interval:
     resamples: int
     clusters: int
     reason: str | None = None
+
+
+def require_resamples(resamples: int) -> None:
+    """Raise :class:`OptionError` unless an interval can be taken from so many resamples."""
+    if resamples < FEWEST_RESAMPLES:
+        raise OptionError(
+            f"--bootstrap {resamples}: intervals take {FEWEST_RESAMPLES} resamples or more"
+        )
 
 
 class ClusterBootstrap:
@@ -57,8 +66,7 @@ class ClusterBootstrap:
         seed: int = 0,
         level: float = 0.95,
     ) -> None:
-        if resamples < 100:
-            raise OptionError(f"{resamples} bootstrap resamples are too few; take 100 or more")
+        require_resamples(resamples)
         if not 0.5 <= level < 1.0:
             raise OptionError(f"level {level} is not in [0.5, 1)")
         first_seen = {key: code for code, key in enumerate(dict.fromkeys(clusters))}
@@ -121,7 +129,7 @@ def _percentiles(distribution: Array, level: float, clusters: int) -> Interval:
     if clusters < FEWEST_CLUSTERS:
         return Interval(
             None, None, level, resamples, clusters,
-            f"{clusters} cluster(s) are too few to resample (at least {FEWEST_CLUSTERS})",
+            f"{counted(clusters, 'cluster')}, too few to resample (at least {FEWEST_CLUSTERS})",
         )  # fmt: skip
     finite = distribution[np.isfinite(distribution)]
     if len(finite) < (1 - UNDEFINED_ALLOWED) * resamples:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,16 +33,20 @@ class EvaluationFiles:
 def write_evaluation(
     sections: Sequence[EvaluationSection], folder: Path, title: str
 ) -> EvaluationFiles:
-    """Write the three files of one or several evaluations; each appears whole or not at all."""
+    """Write the three files of one or several evaluations; they appear whole, all together."""
     files = EvaluationFiles(
         folder / "metrics.json", folder / "test_predictions.csv", folder / "report.html"
     )
     page = render_report(sections, title)
     evaluations = [section.evaluation for section in sections]
-    write_json(files.metrics, metrics_content(sections))
-    with replacing(files.predictions) as temporary:
-        predictions_table(evaluations).write_csv(temporary)
-    write_text(files.report, page)
+    with ExitStack() as stack:
+        metrics, predictions, report = (
+            stack.enter_context(replacing(path))
+            for path in (files.metrics, files.predictions, files.report)
+        )
+        write_json(metrics, metrics_content(sections))
+        predictions_table(evaluations).write_csv(predictions)
+        write_text(report, page)
     return files
 
 

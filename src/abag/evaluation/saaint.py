@@ -18,12 +18,14 @@ from abag.data.leakage import audit
 from abag.data.merging import merge_replicates
 from abag.data.similarity import antigen_clusters, cdr_sets
 from abag.data.splits import make_split
+from abag.data.splits.assignment import part_targets
 from abag.errors import OptionError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.from_files import BASELINES, audit_png, named_candidate
+from abag.evaluation.intervals import require_resamples
 from abag.evaluation.outputs import EvaluationFiles, write_evaluation
 from abag.evaluation.report import EvaluationSection
-from abag.files import write_parquet
+from abag.files import require_folder_name, write_parquet
 
 SOURCE: Final = "saaint_db"
 ROWS: Final = ("deduplicated", "published")
@@ -103,17 +105,20 @@ def benchmark_saaint(
         seed: Seed of splits, models and bootstrap.
         resamples: Bootstrap resamples of antigen clusters.
     """
-    table = saaint_table(sources, rows)
-    write_parquet(out / "table.parquet", table)
-    antigens = antigen_clusters(table["antigen"].to_list())
-    keys = [antigens["/".join(chains)] for chains in table["antigen"]]
-    cdrs = cdr_sets(table)
+    require_resamples(resamples)
+    require_folder_name(out)
     candidates = [named_candidate(name, {"seed": seed}, baseline=False) for name in models]
     candidates += [
         named_candidate(name, {"seed": seed}, baseline=True)
         for name in BASELINES
         if name not in models
     ]
+    part_targets(folds, folds)
+    table = saaint_table(sources, rows)
+    write_parquet(out / "table.parquet", table)
+    antigens = antigen_clusters(table["antigen"].to_list())
+    keys = [antigens["/".join(chains)] for chains in table["antigen"]]
+    cdrs = cdr_sets(table)
     sections = []
     for strategy, (name, note) in SPLITS.items():
         split = make_split(table, strategy, folds=folds, seed=seed, antigen_labels=antigens)

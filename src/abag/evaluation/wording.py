@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
+from abag.errors import counted
 from abag.evaluation.checks import Spread
 from abag.evaluation.evaluation import FEW_CLUSTERS, Evaluation
 from abag.evaluation.grouping import GroupSummary
@@ -90,11 +91,15 @@ def _headline(evaluation: Evaluation, model: ModelScores) -> str:
     grouped = model.levels[level].summary["spearman"]
     if grouped.mean is not None and grouped.groups >= FEW_GROUPS:
         shown = with_interval(grouped.mean, grouped.mean_interval)
-        return f"Inside one {level}: mean Spearman {shown}, {grouped.groups} {plural(level)}"
+        return f"Inside one {level}: mean Spearman {shown}, {_groups(grouped.groups, level)}"
     pooled = model.pooled["spearman"]
     shown = with_interval(pooled.score.value, pooled.interval, pooled.score.reason)
-    few = grouped.reason or f"only {grouped.groups} {plural(level)} with enough rows"
+    few = grouped.reason or f"only {_groups(grouped.groups, level)} with enough rows"
     return f"Pooled Spearman {shown}; inside one {level}: {few}"
+
+
+def _groups(count: int, level: str) -> str:
+    return counted(count, level, plural(level))
 
 
 def plural(level: str) -> str:
@@ -133,12 +138,17 @@ def _grouped(evaluation: Evaluation, model: ModelScores) -> str:
     summary: GroupSummary = scores.summary["spearman"]
     if summary.mean is None:
         return _sentence(f"inside one {level} there is no figure: {summary.reason}")
+    figure = with_interval(summary.mean, summary.mean_interval)
     text = (
-        f"Inside one {level} it orders antibodies with a mean Spearman of "
-        f"{with_interval(summary.mean, summary.mean_interval)}, median {number(summary.median)}, "
-        f"over {summary.groups} {plural(level)} with at least {scores.minimum} rows, "
-        "each weighing the same."
+        f"Inside one {level} it orders antibodies with a mean Spearman of {figure}, median "
+        f"{number(summary.median)}, over {_groups(summary.groups, level)} with at least "
+        f"{scores.minimum} rows, each weighing the same."
     )
+    if summary.groups == 1:
+        text = (
+            f"One {level} alone has at least {scores.minimum} rows; inside it the Spearman is "
+            f"{figure}."
+        )
     if summary.undefined:
         text += f" In {summary.undefined} more it is undefined."
     return text
@@ -219,10 +229,12 @@ def _reasons(evaluation: Evaluation, model: ModelScores) -> list[tuple[bool, str
         found.append((False, _sentence(evaluation.resampling.note)))
     summary = model.levels[evaluation.leading].summary["spearman"]
     if summary.mean is not None and summary.groups < FEW_GROUPS:
-        few = f"only {summary.groups} {plural(evaluation.leading)} have enough rows for a figure"
+        has = "has" if summary.groups == 1 else "have"
+        few = f"only {_groups(summary.groups, evaluation.leading)} {has} enough rows for a figure"
         found.append((False, _sentence(few)))
     if evaluation.rows.exact + evaluation.rows.censored < FEW_CLUSTERS:
-        found.append((True, f"Only {evaluation.rows.exact + evaluation.rows.censored} rows."))
+        few = counted(evaluation.rows.exact + evaluation.rows.censored, "row")
+        found.append((True, f"Only {few}."))
     return found
 
 

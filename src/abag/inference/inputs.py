@@ -12,22 +12,37 @@ from abag.errors import Problem, SchemaError, TableError
 
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
-    from abag.data.formats.mapping import ColumnMapping
+    from abag.data.formats.reading import UserPairs
 
 ROW: Final = "source_row"
 _TEXTS: Final = ("antibody_name", "antigen_name", "heavy", "light", "scfv")
 _CHAINS: Final = pl.List(pl.String())
 
 
-def read_pairs(path: Path, mapping: ColumnMapping | None = None) -> pl.DataFrame:
-    """Read pairs from CSV, TSV or Parquet; columns are found by their usual names or ``mapping``.
+def read_pairs(path: Path, mapping: Sequence[str] = (), antigen: Sequence[str] = ()) -> UserPairs:
+    """Read pairs from a table, FASTA, AIRR rearrangements, a structure or a folder of these.
+
+    Args:
+        path: The file; its kind is told by its content.
+        mapping: For tables, texts such as ``heavy=VH``; usual names are found without.
+        antigen: Antigen chains for every pair of a file that names none.
 
     Raises:
-        MissingFileError, FileFormatError, TableError: the file cannot be read as a table of pairs.
+        MissingFileError, FileFormatError, TableError: the file cannot be read as pairs.
+        OptionError: ``mapping`` names what is not known, or the file is no table.
     """
-    from abag.data.formats.columns import pairs_table
+    from abag.data.formats.reading import FileKind, UserPairs, file_kind
+    from abag.data.formats.reading import read_pairs as read
 
-    return pairs_table(path, mapping)
+    if antigen and not path.is_dir() and file_kind(path) is FileKind.TABLE:
+        mapping = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
+    pairs = read(path, mapping=mapping)
+    if not antigen:
+        return pairs
+    given = pl.lit(list(antigen), dtype=_CHAINS)
+    none = pl.col("antigen").list.len() == 0
+    filled = pl.when(none).then(given).otherwise("antigen")
+    return UserPairs(pairs.frame.with_columns(antigen=filled), pairs.problems)
 
 
 def one_pair(heavy: str, light: str | None, antigen: str | Sequence[str]) -> pl.DataFrame:

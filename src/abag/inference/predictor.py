@@ -99,6 +99,10 @@ class Predictor:
     def _judged(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """Cleaned pairs; those that the model itself refuses have a ``problem``, too."""
         frame = cleaned(pairs, self._cleaner).with_row_index("place")
+        if "antigen" in self.model.inputs and len(self.model.domain.antigens):
+            none = pl.col("antigen").list.len() == 0
+            reason = pl.when(none).then(pl.lit("no antigen sequence, which this model reads"))
+            frame = frame.with_columns(problem=pl.coalesce("problem", reason))
         good = frame.filter(pl.col("problem").is_null())
         reasons = self.model.refusals(good)
         refused = good.select("place").with_columns(refusal=pl.Series(reasons, dtype=pl.String))

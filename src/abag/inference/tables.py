@@ -9,7 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from abag.data.formats.mapping import mapping_from_texts
+from abag.errors import Problem
+from abag.files import require_other
 from abag.inference.inputs import read_pairs
 from abag.inference.outputs import require_writable, write_predictions
 from abag.inference.predictor import Predictor
@@ -23,6 +24,8 @@ class PredictedFile:
     """Columns of :data:`abag.inference.outputs.COLUMNS`."""
     model_id: str
     out: Path | None
+    left_out: tuple[Problem, ...] = ()
+    """Rows of a FASTA or AIRR file that are in no pair, each with its reason."""
 
     @property
     def rows(self) -> int:
@@ -47,6 +50,7 @@ class PredictedFile:
             "problems": self.problems,
             "model_id": self.model_id,
             "out": None if self.out is None else str(self.out),
+            "left_out": [str(problem) for problem in self.left_out],
         }
         if self.out is None:
             content["predictions"] = self.predictions.to_dicts()
@@ -59,11 +63,13 @@ def predict_file(
     out: Path | None,
     mapping: Sequence[str] = (),
     *,
+    antigen: Sequence[str] = (),
     keep_going: bool = False,
 ) -> PredictedFile:
-    """Predict each row of ``table`` (CSV, TSV, Parquet) and write ``out`` (.csv or .parquet).
+    """Predict each pair of ``table`` (CSV, TSV, Parquet, FASTA, AIRR, PDB, mmCIF) into ``out``.
 
-    ``mapping`` holds texts such as ``heavy=VH``. Nothing is written when a row cannot be
+    ``mapping`` holds texts such as ``heavy=VH``, ``antigen`` the chains for pairs that name none,
+    ``out`` ends in .csv or .parquet. Nothing is written when a row cannot be
     predicted, unless ``keep_going``.
 
     Raises:
@@ -73,10 +79,10 @@ def predict_file(
     """
     if out is not None:
         require_writable(out)
-    columns = mapping_from_texts(mapping)
+        require_other(out, [table])
     predictor = Predictor.load(model)
-    pairs = read_pairs(table, columns)
-    predictions = predictor.predict_table(pairs, keep_going=keep_going, path=table)
+    pairs = read_pairs(table, mapping, antigen)
+    predictions = predictor.predict_table(pairs.frame, keep_going=keep_going, path=table)
     if out is not None:
         write_predictions(out, predictions)
-    return PredictedFile(predictions, predictor.model_id, out)
+    return PredictedFile(predictions, predictor.model_id, out, pairs.problems)

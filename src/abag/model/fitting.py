@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from abag.data.schema import require_canonical
+from abag.data.build import load_table
 from abag.errors import ModelError, OptionError
-from abag.files import read_parquet, sha256_of
+from abag.files import sha256_of
 from abag.model.artefact import require_free
 from abag.model.registry import create_model
 from abag.model.training_set import TrainingSummary
@@ -87,8 +87,7 @@ def select_rows(rows: TrainingRows) -> tuple[pl.DataFrame, dict[str, str]]:
     """The training rows, and where they came from: checksums, part and assay."""
     if rows.split is None and (rows.part or rows.holdout):
         raise OptionError("--part and --holdout name parts of a split; name it with --split")
-    table, _ = read_parquet(rows.table)
-    require_canonical(table, str(rows.table))
+    table = load_table(rows.table)
     origin = {"table_sha256": sha256_of(rows.table)}
     if rows.split is not None:
         from abag.data.splits import Split

@@ -196,8 +196,8 @@ def test_no_part_stays_empty_even_when_large_groups_use_up_the_rows():
     ("options", "message"),
     [
         ({"strategy": "antigen-cluster", "folds": 7}, "6 antigen clusters, fewer than the 7"),
-        ({"strategy": "assay", "folds": 2}, "1 assays: nothing to part"),
-        ({"strategy": "random", "folds": 1}, "2 or more"),
+        ({"strategy": "assay", "folds": 2}, "fewer than two assays: nothing to part"),
+        ({"strategy": "random", "folds": 1}, "2 folds or more"),
         ({"strategy": "random", "fractions": (0.8, 0.1, 0.2)}, "sum to 1.1"),
         ({"strategy": "random", "fractions": (1.0, 0.0, 0.0)}, "must be above 0"),
         ({"strategy": "random", "fractions": (0.5, -0.1, 0.6)}, "each 0 to 1"),
@@ -245,7 +245,7 @@ def test_a_split_refuses_another_table_and_names_the_difference():
     table = pairs(*[(i, i) for i in range(12)])
     made = split(table, "random", folds=2)
     made.require(table.reverse())
-    with pytest.raises(SplitError, match=r"lacks 2 row\(s\) such as r010, r011"):
+    with pytest.raises(SplitError, match=r"lacks 2 rows such as r010, r011"):
         made.require(table.head(10))
     changed = table.with_columns(
         light=pl.when(pl.col("record_id") == "r003").then(pl.lit("L")).otherwise(pl.col("light"))

@@ -107,7 +107,7 @@ def test_rows_without_a_label_are_left_out_and_counted(fakes, candidates):
 def test_with_few_antigens_antibodies_are_resampled_and_the_report_is_told(fakes, candidates):
     found = evaluate(candidates, fakes.table(rows=60, antigens=2), fakes.split(), resamples=100)
     assert found.resampling.unit == "antibody"
-    assert "only 2 antigen group(s)" in found.resampling.note
+    assert "only 2 antigen groups" in found.resampling.note
 
 
 def test_given_antigen_groups_are_kept_together(fakes, candidates):

@@ -45,7 +45,7 @@ def test_four_clusters_give_no_interval_but_a_reason():
     bootstrap = ClusterBootstrap([0, 1, 2, 3])
     found = bootstrap.interval(np.zeros(1000))
     assert found.low is None
-    assert "4 cluster(s) are too few" in found.reason
+    assert "4 clusters, too few" in found.reason
 
 
 def test_a_metric_that_is_undefined_in_many_resamples_has_no_interval():

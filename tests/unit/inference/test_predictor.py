@@ -102,7 +102,7 @@ def test_all_faults_of_a_table_are_named_at_once(predictor: Predictor) -> None:
     with pytest.raises(TableError) as caught:
         predictor.predict_table(faulty(), path="pairs.csv")
     assert [problem.row for problem in caught.value.problems] == [4, 9]
-    assert "pairs.csv: 2 problem(s)" in str(caught.value)
+    assert "pairs.csv: 2 problems" in str(caught.value)
 
 
 def test_keep_going_leaves_faulty_rows_empty(predictor: Predictor) -> None:
@@ -165,12 +165,23 @@ def test_a_long_table_is_predicted_in_steps(monkeypatch: pytest.MonkeyPatch) -> 
     assert stepped.equals(predictor.predict_table(TABLE))
 
 
-def test_lists_of_no_antigen_are_flagged() -> None:
-    predictor = Predictor(Mean().fit(canonical({"pkd": [7.0, 8.0]})))
-    found = predictor.predict_table(
-        pl.DataFrame(
-            {"heavy": [HEAVY], "antigen": [[]]}, schema_overrides={"antigen": pl.List(pl.String)}
-        )
+def without_antigen() -> pl.DataFrame:
+    return pl.DataFrame(
+        {"heavy": [HEAVY], "antigen": [[]]}, schema_overrides={"antigen": pl.List(pl.String)}
     )
+
+
+def test_a_pair_without_an_antigen_is_refused_by_a_model_of_pairs() -> None:
+    predictor = Predictor(Mean().fit(canonical({"pkd": [7.0, 8.0]})))
+    with pytest.raises(TableError, match="row 1: no antigen sequence"):
+        predictor.predict_table(without_antigen())
+    found = predictor.predict_table(without_antigen(), keep_going=True)
+    assert "no antigen sequence" in found["problem"][0]
+    assert found["pkd"][0] is None
+
+
+def test_a_model_that_never_saw_an_antigen_needs_none() -> None:
+    predictor = Predictor(Mean().fit(canonical({"pkd": [7.0, 8.0], "antigen": [[], []]})))
+    found = predictor.predict_table(without_antigen())
     assert "antigen_unknown" in found["flags"][0].to_list()
     assert np.isfinite(found["pkd"][0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -66,14 +67,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
             exit_on_error=False,
             print_error=False,
         )
-    except (AbagError, CycloptsError) as error:
+    except AbagError as error:
         print(f"abag: error: {error}", file=sys.stderr)
         sys.exit(USER_ERROR)
-    except (PermissionError, IsADirectoryError, NotADirectoryError) as error:
-        print(f"abag: error: {error.filename}: {error.strerror}", file=sys.stderr)
+    except CycloptsError as error:
+        print(f"abag: error: {error} (--help lists what there is)", file=sys.stderr)
         sys.exit(USER_ERROR)
     except BrokenPipeError:
+        # Whoever read the output has gone; nothing more may be written to it, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"abag: error: {where}{error.strerror or error}", file=sys.stderr)
+        sys.exit(USER_ERROR)
     except KeyboardInterrupt:
         print("abag: stopped", file=sys.stderr)
         sys.exit(130)

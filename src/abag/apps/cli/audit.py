@@ -13,7 +13,7 @@ from abag.data.build import load_table
 from abag.data.leakage import Audit
 from abag.data.leakage import audit as run_audit
 from abag.data.splits import Split
-from abag.files import write_json
+from abag.files import replacing, require_folder_name, write_json
 
 LEAKY = 1
 
@@ -38,16 +38,20 @@ def audit(
             part, or when neither antibodies nor antigens of the test rows are new.
         json: print one JSON object.
     """
+    if out is not None:
+        require_folder_name(out)
     found = run_audit(load_table(table), Split.load(split), seed=seed)
     written: list[str] = []
     if out is not None:
         from abag.evaluation.audit_figure import save_audit_figure
 
-        write_json(out / "audit.json", found.as_json())
-        save_audit_figure(found, out / "audit.png")
-        written = [str(out / "audit.json"), str(out / "audit.png")]
+        files = (out / "audit.json", out / "audit.png")
+        with replacing(files[0]) as figures, replacing(files[1]) as picture:
+            write_json(figures, found.as_json())
+            save_audit_figure(found, picture)
+        written = [str(path) for path in files]
     emit(
-        {**found.as_json(), "is_leaky": found.is_leaky, "files": written},
+        {**found.as_json(), "files": written},
         _text(found, written),
         json,
     )

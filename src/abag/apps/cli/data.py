@@ -17,8 +17,12 @@ app = App(name="data", help="Build, import, check and merge tables of measuremen
 
 
 @app.command
-def sources(*, json: bool = False) -> None:
-    """List the published sources that abag can read, with licence and where to get them."""
+def sources(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
+    """List the published sources that abag can read, with licence and where to get them.
+
+    Args:
+        json: Print one JSON object.
+    """
     from abag.data.sources import SOURCES
 
     listed = [
@@ -39,7 +43,7 @@ def build(
     out: Path,
     only: Annotated[list[str], Parameter(negative=())] | None = None,
     licence: str = "all",
-    json: bool = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Make the canonical table of all or chosen published sources.
 
@@ -68,9 +72,9 @@ def import_(
     labels: Path | None = None,
     light: Path | None = None,
     antigen: Path | None = None,
-    ignore_unlabelled: bool = False,
-    quarantine: bool = False,
-    json: bool = False,
+    ignore_unlabelled: Annotated[bool, Parameter(negative=())] = False,
+    quarantine: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Make a canonical table of your own file: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
 
@@ -82,7 +86,7 @@ def import_(
         quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
         labels: For FASTA, AIRR and structures: a table of names and values.
         light: For FASTA: a second file with the light chains.
-        antigen: For FASTA and AIRR: a FASTA file of the antigen(s).
+        antigen: For FASTA and AIRR: a FASTA file of the antigen or antigens.
         ignore_unlabelled: Leave out sequences without a label instead of refusing them.
         quarantine: Set rows with problems aside, with their reasons, instead of refusing the file.
         json: Print one JSON object.
@@ -113,7 +117,7 @@ def check(
     column: str | None = None,
     unit: str | None = None,
     quantity: str = "KD",
-    json: bool = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Look for faults of a whole table: spikes, wrong sign, log of log, mixed units, copies.
 
@@ -133,7 +137,13 @@ def check(
 
 
 @app.command
-def merge(table: Path, *, out: Path, across_assays: bool = False, json: bool = False) -> None:
+def merge(
+    table: Path,
+    *,
+    out: Path,
+    across_assays: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
     """Merge replicates: the median in pKd, with the spread kept.
 
     Args:
@@ -142,23 +152,25 @@ def merge(table: Path, *, out: Path, across_assays: bool = False, json: bool = F
         across_assays: Merge absolute values (KD, KA, dG) of one pair across assays too.
         json: Print one JSON object.
     """
-    from abag.data.build import load_table
+    from abag.data.build import load_table, require_parquet_name
     from abag.data.merging import merge_replicates
-    from abag.files import write_parquet
+    from abag.files import require_other, write_parquet
 
+    require_parquet_name(out)
+    require_other(out, [table])
     merged = merge_replicates(load_table(table), across_assays=across_assays)
     write_parquet(out, merged.table)
     did = merged.summary
     text = (
-        f"{did.rows_in} rows in = {did.rows_out} rows out + {did.replicates} replicates merged + "
-        f"{did.copies} copies; {did.conflicts} rows with conflicting replicates; table {out}"
+        f"rows in {did.rows_in} = rows out {did.rows_out} + replicates merged {did.replicates} + "
+        f"copies {did.copies}; rows with conflicting replicates {did.conflicts}; table {out}"
     )
     emit({"table": str(out), **asdict(did)}, text, json)
 
 
 def _summary_text(made: Build) -> str:
     head = (
-        f"{'source':<24} {'rows in':>8} {'kept':>8} {'aside':>8} {'licence':>8} "
+        f"{'source':<24} {'rows in':>8} {'kept':>8} {'aside':>8} {'left out':>8} "
         f"{'censored':>8} {'pKd':>8}  licence"
     )
     lines = [head, "-" * len(head)]
@@ -172,8 +184,11 @@ def _summary_text(made: Build) -> str:
         for name in ("rows_in", "kept", "quarantined", "left_out_by_licence")
     ]
     lines.append(
-        f"rows in {total[0]} = kept {total[1]} + quarantined {total[2]}"
+        f"rows in {total[0]} = kept {total[1]} + set aside {total[2]} (quarantine)"
         + (f" + left out by licence {total[3]}" if total[3] else "")
     )
+    if len(made.summaries) == 1 and (flags := made.summaries[0].flags):
+        listed = ", ".join(f"{flag} {rows}" for flag, rows in flags.items())
+        lines.append(f"rows with flags: {listed}")
     lines.append(f"table {made.table}, quarantine {made.quarantine}, manifest {made.manifest}")
     return "\n".join(lines)

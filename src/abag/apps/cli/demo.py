@@ -37,11 +37,16 @@ def demo(
 
 
 def _text(done: Demo) -> str:
-    lines = ["", "Predictions for well-known antibodies (measured values are in the example file):"]
-    for row in done.predictions.predictions.head(20).iter_rows(named=True):
+    own = "" if done.full else ", which the model was fitted on: a close match shows no skill"
+    lines = ["", f"Predictions for well-known antibodies{own}", ""]
+    lines.append(f"  {'pair':<44} {'pKd':>6} {'KD':>8} {'measured pKd':>13}  flags")
+    rows = done.predictions.predictions.iter_rows(named=True)
+    for row, measured in zip(rows, done.measured, strict=True):
         pair = f"{row['antibody_name']} on {row['antigen_name']}"
+        known = "" if measured is None else f"{measured:.2f}"
         flags = ", ".join(row["flags"])
-        lines.append(f"  {pair:<44} pKd {row['pkd']:5.2f}  KD {row['kd']:>8}  {flags}")
+        line = f"  {pair:<44} {row['pkd']:6.2f} {row['kd']:>8} {known:>13}  {flags}"
+        lines.append(line.rstrip())
     lines += [
         "",
         done.headline,

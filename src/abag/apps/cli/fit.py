@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit
-from abag.errors import OptionError
+from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
     from abag.model.fitting import FittedModel
@@ -61,14 +61,17 @@ def _text(fitted: FittedModel) -> str:
     counts = fitted.training
     lines = [
         f"{fitted.model_id} saved in {fitted.folder}",
-        f"fitted on {counts.rows_used} rows: {counts.antibodies} antibodies, "
-        f"{counts.antigens} antigens, {fitted.settings['target']} "
-        f"{counts.target_mean:.2f} +- {counts.target_sd:.2f} (mean, sd)",
+        f"fitted on {counted(counts.rows_used, 'row')}: "
+        f"{counted(counts.antibodies, 'antibody', 'antibodies')}, "
+        f"{counted(counts.antigens, 'antigen')}; {_target(fitted)} mean {counts.target_mean:.2f}, "
+        f"sd {counts.target_sd:.2f}",
     ]
     if counts.rows_censored:
-        lines.append(f"left out: {counts.rows_censored} censored rows (bounds, not numbers)")
+        censored = counted(counts.rows_censored, "censored row")
+        lines.append(f"left out: {censored} (bounds, not numbers)")
     if counts.rows_without_target:
-        lines.append(f"left out: {counts.rows_without_target} rows without {_target(fitted)}")
+        without = counted(counts.rows_without_target, "row")
+        lines.append(f"left out: {without} without {_target(fitted)}")
     if counts.rows_used < counts.rows_exact:
         lines.append(
             f"sampled {counts.rows_used} of {counts.rows_exact} rows (--set max_rows=... for more)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit
-from abag.errors import OptionError
+from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
     import polars as pl
@@ -57,7 +57,8 @@ def number(
 def _text(table: pl.DataFrame, chains: int, out: Path | None) -> str:
     found = table["kind"].count()
     if out is not None:
-        return f"{found} variable domains in {chains} chains: {out}"
+        domains = counted(int(found), "variable domain")
+        return f"{domains} in {counted(chains, 'chain')}: {out}"
     blocks = []
     for row in table.iter_rows(named=True):
         if row["kind"] is None:

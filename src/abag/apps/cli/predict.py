@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit
-from abag.errors import OptionError
+from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
     from abag.inference.predictor import Prediction
+    from abag.inference.tables import PredictedFile
+
+_SHOWN: Final = 20
 
 
 def predict(
@@ -32,8 +36,9 @@ def predict(
         model: Folder of a model that `abag fit` saved.
         heavy: Heavy chain, VHH or whole scFv, one-letter code; constant domains are trimmed.
         light: Light chain; none for VHH and heavy-chain antibodies.
-        antigen: Antigen chain; repeat the option for several chains.
-        table: Table of pairs (CSV, TSV or Parquet) instead of one pair.
+        antigen: Antigen chain; repeat the option for several chains. With --table, the antigen of
+            every pair of a file that names none.
+        table: File of pairs instead of one pair: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
         keep_going: Write rows that cannot be predicted without a value and with their reason.
@@ -45,12 +50,21 @@ def predict(
             "`abag fit TABLE.parquet --model kmer-ridge --out FOLDER`"
         )
     if table is not None:
-        if heavy or light or antigen:
-            raise OptionError("give either --table or --heavy, --light and --antigen, not both")
-        _predict_table(model, table, out, map_ or [], keep_going, json)
+        if heavy is not None or light is not None:
+            raise OptionError("give either --table or --heavy and --light, not both")
+        if out is None and not json:
+            raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
+        from abag.inference.tables import predict_file
+
+        done = predict_file(
+            model, table, out, map_ or [], antigen=antigen or [], keep_going=keep_going
+        )
+        _tell_left_out(done)
+        emit(done.as_json(), _file_text(done), json)
         return
-    if not heavy or not antigen:
-        missing = "--heavy" if not heavy else "--antigen"
+    chains = [chain for chain in antigen or [] if chain.strip()]
+    if not heavy or not heavy.strip() or not chains:
+        missing = "--antigen" if heavy and heavy.strip() else "--heavy"
         raise OptionError(
             f"{missing} is missing: one pair needs --heavy and --antigen (and --light where there "
             "is one); many pairs go into a file, --table pairs.csv --out predictions.csv"
@@ -59,23 +73,23 @@ def predict(
         raise OptionError("--out, --map and --keep-going belong to --table")
     from abag.inference import predict as predict_one
 
-    prediction = predict_one(model, heavy, light, antigen)
+    prediction = predict_one(model, heavy, light, chains)
     emit(prediction.as_json(), _text(prediction), json)
 
 
-def _predict_table(
-    model: Path, table: Path, out: Path | None, mapping: list[str], keep_going: bool, json: bool
-) -> None:
-    from abag.inference.tables import predict_file
+def _tell_left_out(done: PredictedFile) -> None:
+    for problem in done.left_out[:_SHOWN]:
+        print(f"left out: {problem}", file=sys.stderr)
+    if len(done.left_out) > _SHOWN:
+        print(f"left out: {len(done.left_out) - _SHOWN} more", file=sys.stderr)
 
-    if out is None and not json:
-        raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
-    done = predict_file(model, table, out, mapping, keep_going=keep_going)
-    content: dict[str, Any] = done.as_json()
-    text = f"{done.predicted} of {done.rows} rows predicted by {done.model_id}: {out}"
+
+def _file_text(done: PredictedFile) -> str:
+    rows = counted(done.rows, "row")
+    text = f"{done.predicted} of {rows} predicted by {done.model_id}: {done.out}"
     if done.problems:
-        text += f"\n{done.problems} rows could not be predicted; the column `problem` says why"
-    emit(content, text, json)
+        text += f"\n{counted(done.problems, 'row')} not predicted; the column `problem` says why"
+    return text
 
 
 def _text(prediction: Prediction) -> str:

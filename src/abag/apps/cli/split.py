@@ -11,7 +11,8 @@ from abag.apps.cli.output import emit
 from abag.data.build import load_table
 from abag.data.similarity import ANTIGEN_THRESHOLD, CDR_THRESHOLD
 from abag.data.splits import Split, Strategy, make_split
-from abag.errors import OptionError
+from abag.errors import OptionError, counted
+from abag.files import require_other
 
 
 def split(
@@ -48,6 +49,7 @@ def split(
     """
     if out.suffix != ".parquet":
         raise OptionError(f"--out {out}: a split is a Parquet file; name it like split.parquet")
+    require_other(out, [table])
     antibody, antigen = _thresholds(strategy, threshold, antibody_threshold, antigen_threshold)
     made = make_split(
         load_table(table),
@@ -83,8 +85,9 @@ def _thresholds(
             antigen = own
         else:
             raise OptionError(
-                f"--threshold is for antibody-cluster or antigen-cluster, not for {strategy} or "
-                "beside the longer options; use --antibody-threshold and --antigen-threshold"
+                f"--threshold cannot be used here (strategy {strategy}): it is for "
+                "antibody-cluster and antigen-cluster, in place of --antibody-threshold and "
+                "--antigen-threshold"
             )
     return (
         CDR_THRESHOLD if antibody is None else antibody,
@@ -94,8 +97,9 @@ def _thresholds(
 
 def _text(made: Split, out: Path) -> str:
     summary = made.summary()
-    lines = [f"{made.strategy}: {summary['rows']} rows in {summary['groups']} groups"]
-    lines += [f"  {part:<10} {count:>8} rows" for part, count in summary["parts"].items()]
+    rows, groups = counted(summary["rows"], "row"), counted(summary["groups"], "group")
+    lines = [f"{made.strategy}: {rows} in {groups}", f"  {'part':<10} {'rows':>8}"]
+    lines += [f"  {part:<10} {count:>8}" for part, count in summary["parts"].items()]
     lines += [f"note: {note}" for note in made.notes]
     lines.append(f"wrote {out} (digest {made.digest[:12]})")
     return "\n".join(lines)

@@ -111,6 +111,12 @@ def name_key(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", spelt)
 
 
+def bracketed_text(name: str) -> tuple[str, str | None]:
+    """Part a column's name from what stands in brackets at its end, whatever that is."""
+    match = _BRACKETS.fullmatch(name)
+    return (match[1].strip(), match[2] or None) if match else (name, None)
+
+
 def split_unit(name: str) -> tuple[str, str | None]:
     """Part a column's name into what it names and the unit at its end, if one is there."""
     bracketed = _BRACKETS.fullmatch(name)

@@ -145,7 +145,8 @@ def read_measurements(
         return raw_table_from_user(path, chosen)
     if labels is None:
         raise FileFormatError(
-            f"{path} is {kind} and holds no measurements; give a table of labels by name as well"
+            f"{path} is {kind} and holds no measurements; give a table of labels by name as "
+            "well (--labels TABLE)"
         )
     if kind is FileKind.STRUCTURE:
         _refuse_options("structures", light=light, antigen=antigen)
@@ -163,7 +164,8 @@ def read_measurements(
 def _refuse_options(what: str, **given: object) -> None:
     extra = [name for name, value in given.items() if value]
     if extra:
-        raise OptionError(f"{what} takes no {' or '.join(extra)}")
+        asked = " or ".join(extra)
+        raise OptionError(f"{what} takes no {asked}; leave it out")
 
 
 def _structures(path: Path) -> pl.DataFrame:

@@ -14,7 +14,12 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.formats.headers import ValueHeader, detect_columns, read_value_header
+from abag.data.formats.headers import (
+    ValueHeader,
+    bracketed_text,
+    detect_columns,
+    read_value_header,
+)
 from abag.data.formats.mapping import COLUMN_FIELDS, ColumnMapping, Constants
 from abag.data.formats.tables import ROW
 from abag.errors import Problem, TableError, UnitError
@@ -168,14 +173,14 @@ def _quantity(
     said = header.quantity.value if header.quantity else None
     if option and not chosen:
         known = f"Known are {', '.join(q.value for q in Quantity)}"
-        problems.append(Problem(None, "quantity", f"unknown quantity {option!r}", known))
+        problems.append(Problem(None, None, f"unknown quantity {option!r} is asked for", known))
     elif cells is not None:
         other = [cell for cell in cells if chosen and quantity_name(cell) != chosen]
         if other:
-            problems.append(_contradiction(name, "column of quantities", other[0], option))
+            problems.append(_contradiction(name, "column of quantities", other[0], chosen))
         return chosen
     elif chosen and said and chosen != said:
-        problems.append(_contradiction(name, "header", said, option))
+        problems.append(_contradiction(name, "header", said, chosen))
     elif not chosen and not said:
         mend = "Say it, for example --quantity KD, or map a column (--map quantity=COLUMN)"
         problems.append(Problem(1, name, "the quantity of the values is not named", mend))
@@ -194,7 +199,7 @@ def _unit(
     try:
         chosen = parse_unit(option).name if option else None
     except UnitError as error:
-        problems.append(Problem(None, "unit", str(error)))
+        problems.append(Problem(None, None, f"the unit that is asked for: {error}"))
         return None
     if chosen and header.unit and not _same_unit(chosen, header.unit):
         problems.append(_contradiction(name, "header", header.unit, option))
@@ -206,17 +211,22 @@ def _unit(
         return whole
     if not whole and not _units_in_cells(values):
         example = _EXAMPLE_UNITS.get(quantity or "", "nM")
+        base, unknown = bracketed_text(name)
         mend = (
-            f"Say it: --unit {example}, a header such as '{name} ({example})', or a column of "
+            f"Say it: --unit {example}, a header such as '{base} ({example})', or a column of "
             "units (--map unit=COLUMN); a unit is never guessed"
         )
-        problems.append(Problem(1, name, "the unit of the values is not named", mend))
+        reason = "the unit of the values is not named"
+        if unknown:
+            reason = f"{unknown!r} in the header is no known unit"
+        problems.append(Problem(1, name, reason, mend))
     return whole
 
 
 def _contradiction(name: str, where: str, there: str, here: str | None) -> Problem:
     mend = "Correct one of them, or leave a column out (--map ignore=COLUMN)"
-    return Problem(1, name, f"the {where} says {there!r}, but also {here!r} is said", mend)
+    other = "the option" if where == "header" else "the header or the option"
+    return Problem(1, name, f"the {where} says {there!r}, but {other} says {here!r}", mend)
 
 
 def _same_unit(first: str, second: str) -> bool:

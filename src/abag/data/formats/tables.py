@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from abag.data.formats.content import PARQUET_MARK, decode, text_lines
-from abag.errors import FileFormatError, Problem, TableError
+from abag.errors import FileFormatError, Problem, TableError, counted
 from abag.files import read_bytes
 
 ROW: Final = "source_row"
@@ -186,7 +186,7 @@ def _ragged(
         if len(row) != width:
             hint = _other_delimiter(row, delimiter)
             mend = hint or "Quote cells that hold a delimiter, and fill missing cells"
-            reason = f"{len(row)} field(s), but the header has {width}"
+            reason = f"{counted(len(row), 'field')}, but the header has {width}"
             problems.append(Problem(line, None, reason, mend))
     return problems
 
@@ -215,7 +215,9 @@ def _parquet(path: Path, content: bytes) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise FileFormatError(f"{path} is not a readable Parquet file: {error}") from None
+        raise FileFormatError(
+            f"{path} is not a readable Parquet file; make it again, or copy it again ({error})"
+        ) from None
     if frame.height == 0:
         raise FileFormatError(f"{path} has columns but no rows")
     if GIVEN_ROW not in frame.columns and ROW in frame.columns:

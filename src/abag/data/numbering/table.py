@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from abag.data.numbering.chains import number_chains
 from abag.data.numbering.protocol import IMGT_REGIONS, NumberedDomain
 from abag.errors import SequenceError
-from abag.sequences import foreign_letters
+from abag.sequences import foreign_letters, looks_like_nucleotides
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,6 +47,8 @@ def number_records(records: Sequence[tuple[str, str]]) -> pl.DataFrame:
 
 def _require_letters(name: str, sequence: str) -> None:
     foreign = foreign_letters(sequence)
+    if looks_like_nucleotides(sequence):
+        raise SequenceError(f"{name}: this looks like nucleotides; translate it first")
     if not sequence:
         raise SequenceError(f"{name}: the sequence is empty; give a protein chain")
     if foreign:

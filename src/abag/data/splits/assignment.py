@@ -27,7 +27,7 @@ def part_targets(
     if fractions is None:
         count = DEFAULT_FOLDS if folds is None else folds
         if count < 2:
-            raise SplitError(f"{count} fold(s) cannot be trained and tested; give 2 or more")
+            raise SplitError(f"--folds {count}: training and testing take 2 folds or more")
         return {f"fold-{i}": rows / count for i in range(count)}
     if len(fractions) != 3 or not all(math.isfinite(f) and 0 <= f <= 1 for f in fractions):
         raise SplitError(f"fractions are {fractions}; give train, val and test, each 0 to 1")
@@ -56,7 +56,7 @@ def assign_groups(
             f"the table has {len(sizes)} {what}, fewer than the {len(targets)} parts asked for; "
             f"ask for at most {len(sizes)} folds, change the threshold or choose another strategy"
             if len(sizes) > 1
-            else f"the table has {len(sizes)} {what}: nothing to part; choose another strategy"
+            else f"the table has fewer than two {what}: nothing to part; choose another strategy"
         )
     generator = np.random.default_rng(seed)
     names = sorted(sizes)

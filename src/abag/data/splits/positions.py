@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from abag.errors import SplitError
+from abag.errors import SplitError, counted
 
 Position = tuple[str, int]
 """Chain letter (``H`` or ``L``) and position, as the source or the parent counts it."""
@@ -88,7 +88,7 @@ def position_blocks(
     ordered = sorted(set().union(*positions))
     if len(ordered) < len(shares):
         raise SplitError(
-            f"assay {assay!r} has {len(ordered)} mutated position(s), fewer than the "
+            f"assay {assay!r} has {counted(len(ordered), 'mutated position')}, fewer than the "
             f"{len(shares)} blocks asked for; ask for fewer parts or keep only assays of variants"
         )
     cuts = np.cumsum(np.asarray(shares, dtype=np.float64))

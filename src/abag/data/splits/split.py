@@ -13,8 +13,8 @@ from typing import Any, Final, Self
 import polars as pl
 
 from abag.data.schema import antibody_key, antigen_key, require_columns
-from abag.errors import FileFormatError, SplitError
-from abag.files import read_parquet, write_parquet
+from abag.errors import FileFormatError, SplitError, counted
+from abag.files import read_parquet, require_file, write_parquet
 
 TRAIN: Final = "train"
 VALIDATION: Final = "val"
@@ -176,6 +176,9 @@ class Split:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read what :meth:`save` wrote; raises SplitError when the content is not its digest."""
+        require_file(path)
+        if path.suffix != ".parquet":
+            raise FileFormatError(f"{path} is not a split (.parquet); make one with `abag split`")
         rows, metadata = read_parquet(path)
         if _METADATA not in metadata:
             raise FileFormatError(f"{path} is not a split; make one with `abag split`")
@@ -229,7 +232,7 @@ def _reason(record_ids: pl.Series, verb: str) -> str:
     if record_ids.is_empty():
         return ""
     examples = ", ".join(sorted(record_ids)[:3])
-    return f"{verb} {len(record_ids)} row(s) such as {examples}"
+    return f"{verb} {counted(len(record_ids), 'row')} such as {examples}"
 
 
 def _order(part: str) -> tuple[int, int, str]:

@@ -21,7 +21,7 @@ from abag.data.similarity import (
 from abag.data.splits.assignment import assign_groups, majority_parts, part_targets
 from abag.data.splits.positions import mutated_positions, position_blocks
 from abag.data.splits.split import TRAIN, UNUSED, VALIDATION, Split, row_contents
-from abag.errors import SplitError
+from abag.errors import SplitError, counted, require_seed
 
 
 class Strategy(StrEnum):
@@ -83,6 +83,7 @@ def make_split(
         raise SplitError(f"no strategy {strategy!r}; the strategies are {known}") from None
     if not table.height:
         raise SplitError("the table has no rows; there is nothing to split")
+    require_seed(seed)
     base = row_contents(table)
     targets = part_targets(table.height, folds, fractions)
     parameters: dict[str, Any] = (
@@ -109,17 +110,27 @@ def make_split(
         parts = assign_groups(sizes, targets, seed, GROUP_NAMES[chosen])
         rows = _frame(groups.to_list(), [parts[group] for group in groups])
     assignment = pl.concat([base, rows], how="horizontal")
-    split = Split(chosen.value, parameters, seed, assignment, _notes(rows, targets, chosen))
+    notes = (*_notes(rows, targets, chosen), *_structure_note(table, chosen))
+    split = Split(chosen.value, parameters, seed, assignment, notes)
     _require_rows(split, targets)
     return split
+
+
+def _structure_note(table: pl.DataFrame, strategy: Strategy) -> tuple[str, ...]:
+    if strategy is not Strategy.COMPLEX or not (without := table["structure_id"].null_count()):
+        return ()
+    return (
+        f"{without} of {table.height} rows name no structure (structure_id): only rows of the same "
+        "chains stay together there, which is little more than a random split",
+    )
 
 
 def _relabel(keys: pl.Series, labels: Mapping[str, str]) -> pl.Series:
     unknown = sorted(set(keys) - set(labels))
     if unknown:
         raise SplitError(
-            f"{len(unknown)} chain(s) of the table have no cluster, such as {unknown[0][:30]}...; "
-            "make the clusters from the same table"
+            f"no cluster is given for {counted(len(unknown), 'chain')} of the table, such as "
+            f"{unknown[0][:30]}...; make the clusters from the same table"
         )
     return pl.Series([labels[key] for key in keys], dtype=pl.String)
 
@@ -207,11 +218,11 @@ def _require_rows(split: Split, targets: Mapping[str, float]) -> None:
     empty = [part for part in targets if not split.parts().get(part)]
     untrained = [part for part in split.test_parts if not split.training_ids(part)]
     if empty or untrained:
-        what = f"part(s) {', '.join(empty)} without rows" if empty else (
-            f"no training rows for {', '.join(untrained)}"
+        what = f"{', '.join(empty)} without rows" if empty else (
+            f"{', '.join(untrained)} without training rows"
         )  # fmt: skip
         raise SplitError(
-            f"strategy {split.strategy} gives {what} ({split.assignment.height} rows in "
+            f"strategy {split.strategy} leaves {what} ({split.assignment.height} rows in "
             f"{split.assignment['group'].n_unique()} groups); ask for fewer or larger parts, "
             "change the threshold or choose another strategy"
         )

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abag.data.schema import require_columns
-from abag.errors import ModelError
+from abag.errors import ModelError, counted
 from abag.model.alignment import AlignBy, Alignment, Letters
 from abag.model.baseline import Arrays, Baseline
 from abag.model.settings import Settings
@@ -67,13 +67,14 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
             shown = ", ".join(map(str, assays[:8])) + (", ..." if len(assays) > 8 else "")
             raise ModelError(
                 f"{self.name} fits the variants of one assay, and the rows belong to "
-                f"{len(assays)}: {shown}; choose one with `--assay`"
+                f"{len(assays)}: {shown}; choose one with `abag fit --assay`, or evaluate a table "
+                "of one assay"
             )
         antigens = rows.frame["antigen"].n_unique()
         if antigens > 1:
             raise ModelError(
-                f"{self.name} does not see the antigen, and the rows of {assays[0]} have "
-                f"{antigens}; use kmer-ridge, or choose the rows of one antigen"
+                f"{self.name} does not see the antigen, and the rows of the assay {assays[0]!r} "
+                f"have {antigens} antigens; use kmer-ridge, or choose the rows of one antigen"
             )
         if rows.frame.height < _FEWEST_ROWS:
             raise ModelError(
@@ -136,9 +137,10 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
     def _values(self, table: pl.DataFrame) -> Reals:
         refused = [(i, reason) for i, reason in enumerate(self.refusals(table)) if reason]
         if refused:
+            place, reason = refused[0]
+            name = table["record_id"][place] if "record_id" in table.columns else place
             raise ModelError(
-                f"{len(refused)} row(s) cannot be predicted; row {refused[0][0]} (from 0): "
-                f"{refused[0][1]}"
+                f"{self.name} cannot predict {counted(len(refused), 'row')}; row {name}: {reason}"
             )
         parts = []
         for start in range(0, table.height, _CHUNK_ROWS):

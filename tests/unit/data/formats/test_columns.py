@@ -121,13 +121,15 @@ def test_a_unit_column_wins_and_must_not_contradict(tmp_path: Path) -> None:
     raw = raw_table_from_user(path, mapping_from_texts(quantity="kd"))
     assert raw.frame["unit"].to_list() == ["pM", "nM"]
     assert raw.frame["quantity"].to_list() == ["KD", "KD"]
-    assert "the column of units says 'pM', but also 'nM'" in refused(path, unit="nM", quantity="KD")
+    assert "the column of units says 'pM', but the header or the option says 'nM'" in refused(
+        path, unit="nM", quantity="KD"
+    )
 
 
 def test_header_and_option_must_not_contradict(tmp_path: Path) -> None:
     path = table(tmp_path, "heavy,antigen,KD (nM)", f"{H},{AG},5")
-    assert "the header says 'nM', but also 'pM'" in refused(path, unit="pM")
-    assert "the header says 'KD', but also 'IC50'" in refused(path, quantity="IC50")
+    assert "the header says 'nM', but the option says 'pM'" in refused(path, unit="pM")
+    assert "the header says 'KD', but the option says 'IC50'" in refused(path, quantity="IC50")
     assert only(path, unit="nM", quantity="KD")["unit"] == "nM"
 
 

@@ -109,8 +109,8 @@ def test_all_faults_of_the_header_come_at_once(tmp_path: Path) -> None:
 
 def test_every_ragged_row_is_named_with_its_fields(tmp_path: Path) -> None:
     said = refused(tmp_path, 'a,b\n1,2\n"x\ny"\n1,2,3\n')
-    assert "row 3: 1 field(s), but the header has 2" in said
-    assert "row 5: 3 field(s), but the header has 2" in said
+    assert "row 3: 1 field, but the header has 2" in said
+    assert "row 5: 3 fields, but the header has 2" in said
     assert "this row by semicolon" in refused(tmp_path, "a,b\n1;2\n")
 
 

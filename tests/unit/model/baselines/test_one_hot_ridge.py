@@ -51,7 +51,7 @@ def test_a_chain_of_another_length_is_refused_not_guessed() -> None:
     refusals = model.refusals(shorter)
     assert refusals[0] is None
     assert "119 residues" in (refusals[1] or "")
-    with pytest.raises(ModelError, match="row 1"):
+    with pytest.raises(ModelError, match="row r1"):
         model.predict(shorter)
 
 
