@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from abag.version import VERSION
+
 if TYPE_CHECKING:
     from abag.inference import load, predict
     from abag.inference.predictor import Prediction, Predictor
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = ["Prediction", "Predictor", "__version__", "load", "predict"]
 

@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag import __version__
 from abag.data.canonical import Canonical, canonicalise, concatenate
 from abag.data.chains import AntibodyCleaner
 from abag.data.schema import SCHEMA_VERSION, SHIPPABLE_LICENCES, require_canonical
@@ -32,6 +31,7 @@ from abag.files import (
     write_parquet,
 )
 from abag.progress import task
+from abag.version import VERSION
 
 LICENCES: Final = ("all", "permissive")
 
@@ -238,7 +238,7 @@ def _write(
         write_json(
             account,
             {
-                "abag_version": __version__,
+                "abag_version": VERSION,
                 "schema_version": SCHEMA_VERSION,
                 "options": options,
                 "files_read": checksums,

@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag import __version__
 from abag.data.schema import antibody_key, require_columns
 from abag.errors import OptionError, SplitError, counted
 from abag.evaluation.grouping import (
@@ -26,6 +25,7 @@ from abag.evaluation.labels import Labels
 from abag.evaluation.metrics import TIGHT_PKD
 from abag.evaluation.scoring import ModelScores, Setting, add_differences, score_model
 from abag.progress import task
+from abag.version import VERSION
 
 COLUMNS: Final = [
     "record_id", "heavy", "light", "antigen", "antigen_name", "relation", "assay", "structure_id",
@@ -78,7 +78,7 @@ class Evaluation:
     split: Mapping[str, Any]
     """Strategy, parameters and digest of the split."""
     audit: Mapping[str, Any] | None
-    version: str = __version__
+    version: str = VERSION
 
     def model(self, name: str) -> ModelScores:
         """Scores of one model."""

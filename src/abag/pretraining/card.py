@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from abag import __version__
 from abag.files import write_text
 from abag.pretraining.checkpoint import Progress
 from abag.pretraining.config import PretrainConfig
+from abag.version import VERSION
 
 LEFT_OUT: Final = {
     "oas_light_covid": "PolyForm Noncommercial",
@@ -54,7 +54,7 @@ def make_card(
     """The card as a JSON object; everything in it is read from the run."""
     return {
         "id": "builtin",
-        "abag_version": __version__,
+        "abag_version": VERSION,
         "revision": revision,
         "licence": "MIT",
         "width": config.width,

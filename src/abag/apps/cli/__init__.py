@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
-from abag import __version__
 from abag.errors import AbagError
+from abag.version import VERSION
 
 USER_ERROR = 2
 
@@ -49,9 +49,10 @@ def build_app() -> App:
     """The command tree; no command module is imported until it is called."""
     app = App(
         name="abag",
-        version=__version__,
+        version=VERSION,
         help="How tightly does an antibody bind an antigen, and how far can the number be trusted?",
         help_format="plaintext",
+        suppress_keyboard_interrupt=False,
     )
     for name, path in COMMANDS.items():
         app.command(path, name=name, help=HELP[name])

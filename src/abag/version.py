@@ -1,0 +1,5 @@
+"""The version of the package: here, so that every floor may read it."""
+
+from typing import Final
+
+VERSION: Final = "0.1.0"
