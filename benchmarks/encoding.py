@@ -290,12 +290,16 @@ def as_text(result: dict) -> str:
     lines = [
         f"{result['model']} on {result['device']}, {result['threads']} threads, "
         f"load {result['load_average']:.1f}; matmul peak in GFLOP/s: {peak}",
+        f"variants: {result['residues_of_variants']:,} residues, "
+        f"{result['distinct_residues_of_variants']:,} of them distinct; mixed: "
+        f"{result['padding_of_mixed_loop']:.0%} of what the loop computes is padding",
         f"{'table':<9} {'way':<11} {'':<5} {'wall s':>9} {'cpu s':>9} {'table res/s':>12} "
         f"{'encoded/s':>10} {'of peak':>8}  measured on",
     ]
     lines += [
         f"{w['table']:<9} {w['way']:<11} {w['precision']:<5} {w['wall_s']:>9.1f} "
-        f"{w['cpu_s']:>9.1f} {w['table_residues_per_s']:>12,.0f} {w['encoded_residues_per_s']:>10,.0f} "
+        f"{w['cpu_s']:>9.1f} {w['table_residues_per_s']:>12,.0f} "
+        f"{w['encoded_residues_per_s']:>10,.0f} "
         f"{w['share_of_peak']:>8.1%}  {w['measured']}"
         for w in result["ways"]
     ]

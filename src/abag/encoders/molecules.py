@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,9 +36,10 @@ class EmbeddedFile:
 
 def embed_file(
     path: Path,
-    encoders: Sequence[Encoder],
+    open_encoders: Callable[[], Sequence[Encoder]],
     store: Path,
     *,
+    mapping: Sequence[str] = (),
     storage: Storage | str = Storage.BF16,
     roles: Collection[Role] | None = None,
     budget: int | None = None,
@@ -47,9 +48,10 @@ def embed_file(
 
     Args:
         path: a canonical table (Parquet), or pairs in any form that ``abag predict`` reads.
-        encoders: one, or one for each device.
+        open_encoders: gives one encoder, or one for each device; called once the file is read.
         store: folder of the store; it is made where there is none.
         storage: number format of the stored rows.
+        mapping: for pairs, ``heavy=VH`` and the like.
         roles: antibodies, antigens or both; by default those the encoder was trained on.
         budget: padded residues in a batch.
 
@@ -61,6 +63,8 @@ def embed_file(
         AntibodyAsAntigenWarning: for antigens that are antibody domains; they are embedded all
             the same.
     """
+    table = read_chains(path, mapping)
+    encoders = open_encoders()
     facts = encoders[0].facts
     wanted = frozenset(roles or facts.roles)
     if foreign := sorted(role.value for role in wanted - facts.roles):
@@ -68,7 +72,6 @@ def embed_file(
             f"{facts.id} does not encode {' or '.join(foreign)} chains; choose another encoder, or "
             f"--role {' '.join(sorted(facts.roles))}"
         )
-    table = read_chains(path)
     molecules = molecules_of(table, wanted)
     warn_if_antibody(molecules)
     room = EmbeddingStore.for_encoder(store, encoders[0], storage)
@@ -83,7 +86,7 @@ def embed_file(
     )
 
 
-def read_chains(path: Path) -> pl.DataFrame:
+def read_chains(path: Path, mapping: Sequence[str] = ()) -> pl.DataFrame:
     """Columns ``heavy``, ``light`` and ``antigen`` (a list) of a canonical table or of pairs.
 
     Raises:
@@ -97,7 +100,7 @@ def read_chains(path: Path) -> pl.DataFrame:
     from abag.data.chains import clean_pairs
     from abag.data.formats import read_pairs
 
-    pairs = read_pairs(path)
+    pairs = read_pairs(path, mapping=mapping)
     cleaned = clean_pairs(pairs.frame)
     problems = [
         *pairs.problems,

@@ -16,6 +16,7 @@ def embed(
     *,
     store: Path,
     encoder: str = "builtin",
+    map: Annotated[list[str] | None, Parameter(negative=())] = None,  # noqa: A002
     role: Annotated[list[Literal["antibody", "antigen"]] | None, Parameter(negative=())] = None,
     storage: Literal["fp32", "bf16", "int8"] = "bf16",
     precision: Literal["auto", "fp32", "bf16"] = "auto",
@@ -36,6 +37,7 @@ def embed(
         table: canonical table (Parquet), or pairs as `abag predict` reads them.
         store: folder of the store; several encoders may share one.
         encoder: builtin, a name such as esm2-650m or igt5, or hf:owner/name.
+        map: for pairs, heavy=VH and the like; repeat it for several columns.
         role: antibody or antigen alone; by default all that the encoder was trained on.
         storage: number format of the stored rows.
         precision: arithmetic of the encoder; auto is bf16 on a GPU that has it, else fp32.
@@ -51,10 +53,10 @@ def embed(
     from abag.encoders.devices import compile_network, on_devices
     from abag.encoders.molecules import embed_file
     from abag.encoders.opening import open_encoder
-    from abag.encoders.protocol import LongChain, Role
+    from abag.encoders.protocol import Encoder, LongChain, Role
 
-    encoders = on_devices(
-        lambda name: open_encoder(
+    def opened(name: str) -> Encoder:
+        one = open_encoder(
             encoder,
             folder=folder,
             device=name,
@@ -62,16 +64,16 @@ def embed(
             local_files_only=local_files_only,
             adapter=adapter,
             long=LongChain(long),
-        ),
-        device or ["auto"],
-    )
-    if compile:
-        for one in encoders:
+        )
+        if compile:
             compile_network(one)
+        return one
+
     done = embed_file(
         table,
-        encoders,
+        lambda: on_devices(opened, device or ["auto"]),
         store,
+        mapping=map or (),
         storage=storage,
         roles=[Role(name) for name in role] if role else None,
         budget=budget,
