@@ -199,7 +199,7 @@ def test_energies_in_kj_called_kcal_have_an_impossible_range() -> None:
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_tenth_of_kds_in_another_unit_is_found(seed: int) -> None:
-    heavies, pkds = scan(seed)
+    heavies, pkds = scan(seed, sites=12)
     slipped = np.random.default_rng(seed).random(len(pkds)) < 0.1
     faults = find_faults(table_of(np.where(slipped, pkds - 3.0, pkds), heavies))
     assert kinds(faults) == {FaultKind.MIXED_UNITS}

@@ -26,6 +26,7 @@ from abag.data.faults.signs import inverted_against_others, inverted_landscapes
 from abag.data.faults.spikes import label_spikes
 from abag.data.schema import require_canonical
 from abag.errors import UnitError
+from abag.progress import task
 from abag.units import Quantity, Unit, parse_unit
 
 COLUMN_DETECTORS: Final[dict[FaultKind, Callable[[Labels], list[Fault]]]] = {
@@ -86,11 +87,22 @@ def find_faults(table: pl.DataFrame, others: pl.DataFrame | None = None) -> list
     if table.is_empty():
         return []
     mine = measured(table)
-    faults = _column_faults(labels_of_table(table))
-    faults = _mixed_units_of_libraries(faults, mine)
-    faults += _faults_between(mine, others)
-    faults += symmetry_copies(table)
-    faults += replicate_conflicts(table, others)
+    judged = set(mine["assay"].unique().to_list())
+    reference = mine
+    if others is not None:
+        reference = pl.concat([mine, measured(others).filter(~pl.col("assay").is_in(judged))])
+    with task("looking for faults", total=5) as bar:
+        faults = _column_faults(labels_of_table(table))
+        bar.advance()
+        scans = _landscapes(reference)
+        bar.advance()
+        faults = _mixed_units_of_libraries(faults, [s for s in scans if s.assay in judged])
+        bar.advance()
+        faults += _faults_between(reference, scans, judged)
+        bar.advance()
+        faults += symmetry_copies(table)
+        faults += replicate_conflicts(table, others)
+        bar.advance()
     return _sorted(faults)
 
 
@@ -103,49 +115,43 @@ def _column_faults(columns: Iterable[Labels]) -> list[Fault]:
     ]
 
 
-def _mixed_units_of_libraries(faults: list[Fault], mine: pl.DataFrame) -> list[Fault]:
+def _mixed_units_of_libraries(faults: list[Fault], scans: list[Landscape]) -> list[Fault]:
     """Second peaks of labels judged by the variants' substitutions: biology out, slips in."""
-    physical = [q.value for q in Quantity if q not in (Quantity.ENRICHMENT, Quantity.BINARY)]
     kept = list(faults)
-    for scan in _landscapes(mine.filter(pl.col("quantity").is_in(physical))):
-        slips = [f for f in faults if f.assay == scan.assay and f.kind is FaultKind.MIXED_UNITS]
-        kept = [f for f in kept if f not in slips or not follows_substitutions(f, scan)]
-        if not slips:
+    for scan in scans:
+        if scan.quantity in (Quantity.ENRICHMENT, Quantity.BINARY):
+            continue
+        kept = [f for f in kept if f.assay != scan.assay or not follows_substitutions(f, scan)]
+        if not any(f.assay == scan.assay and f.kind is FaultKind.MIXED_UNITS for f in kept):
             kept += shifted_residuals(scan)
     return kept
 
 
-def _faults_between(mine: pl.DataFrame, others: pl.DataFrame | None) -> list[Fault]:
+def _faults_between(
+    reference: pl.DataFrame, scans: list[Landscape], judged: set[str]
+) -> list[Fault]:
     """Signs and logarithms, judged against the parent and against other assays."""
-    judged = set(mine["assay"].unique().to_list())
-    reference = mine
-    if others is not None:
-        reference = pl.concat([mine, measured(others).filter(~pl.col("assay").is_in(judged))])
-    scans = _landscapes(reference)
     own = [scan for scan in scans if scan.assay in judged]
     shared = list(shared_labels(reference, reference))
-    parents = _parents(reference)
-    inverted = inverted_landscapes(own, parents)
+    inverted = inverted_landscapes(own, _parents(reference))
     known = {fault.assay for fault in inverted}
     inverted += [
         fault
         for fault in inverted_against_others(shared, scans, judged)
         if fault.assay not in known
     ]
-    double_logs = logs_of_logs_against_others(shared, judged)
-    return inverted + double_logs
+    return inverted + logs_of_logs_against_others(shared, judged)
 
 
 def _landscapes(rows: pl.DataFrame) -> list[Landscape]:
     """Assays that are, for the most part, variants of one parent on one antigen."""
-    antigen = ["assay", "antigen", "antigen_name"]
+    antigen = ["assay", "quantity", "antigen", "antigen_name"]
     mostly = pl.len().over(antigen) >= LIBRARY_SHARE * pl.len().over("assay")
     rows = rows.filter(mostly)
     found = []
-    for (assay, _, _), group in rows.group_by(
-        ["assay", "antigen", "antigen_name"], maintain_order=True
-    ):
-        if (scan := landscape(str(assay), group)) is not None:
+    for (assay, quantity, _, _), group in rows.group_by(antigen, maintain_order=True):
+        scan = landscape(str(assay), Quantity(str(quantity)), group)
+        if scan is not None:
             found.append(scan)
     return found
 

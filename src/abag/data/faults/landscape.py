@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.units import Quantity
+
 FEWEST_VARIANTS: Final = 20
 MODAL_LENGTH_SHARE: Final = 0.6
 MAX_CHANGED_SHARE: Final = 0.10
@@ -21,6 +23,7 @@ class Landscape:
     """Variants of one length; arrays have shape (n,)."""
 
     assay: str
+    quantity: Quantity
     values: NDArray[np.float64]
     """Higher is tighter."""
     ids: NDArray[np.str_]
@@ -40,7 +43,7 @@ class Landscape:
     """Character codes of ``parent``, shape (length,)."""
 
 
-def landscape(assay: str, rows: pl.DataFrame) -> Landscape | None:
+def landscape(assay: str, quantity: Quantity, rows: pl.DataFrame) -> Landscape | None:
     """The library that an assay is, or None where it is no library of one parent.
 
     ``rows`` needs ``antibody``, ``value`` and ``record_id``. A library has 20 or more variants,
@@ -68,6 +71,7 @@ def landscape(assay: str, rows: pl.DataFrame) -> Landscape | None:
     at_parent = values[changes == 0]
     return Landscape(
         assay=assay,
+        quantity=quantity,
         values=values,
         ids=np.asarray(same["record_id"].to_list(), dtype=np.str_),
         parent=consensus.tobytes().decode("ascii"),

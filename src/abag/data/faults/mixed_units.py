@@ -153,7 +153,10 @@ def shifted_residuals(library: Landscape) -> list[Fault]:
     """
     if len(library.values) < PEAK_ROWS:
         return []
-    residuals, rows = additive_residuals(library)
+    found = additive_residuals(library)
+    if found is None:
+        return []
+    residuals, rows = found.values, found.rows
     spread = 1.4826 * float(np.median(np.abs(residuals)))
     peaks = _second_peak(residuals, max(SMOOTHING, spread / 2), RESIDUAL_PLACE)
     if peaks is None:
