@@ -19,9 +19,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag import __version__
 from abag.errors import AbagError, MissingFileError, ModelError
-from abag.files import read_json, require_folder, write_json
+from abag.files import read_json, require_folder, require_folder_name, write_json
+from abag.version import VERSION
 
 FORMAT: Final = "abag-model"
 FORMAT_VERSION: Final = 1
@@ -72,7 +72,7 @@ class Artefact:
         content = {
             "format": FORMAT,
             "format_version": FORMAT_VERSION,
-            "abag_version": __version__,
+            "abag_version": VERSION,
             "name": self.name,
             "settings": self.settings,
             "training": self.training,
@@ -98,7 +98,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     version = manifest.get("format_version")
     if version != FORMAT_VERSION:
         raise ModelError(
-            f"{path} has format version {version}; this abag {__version__} reads "
+            f"{path} has format version {version}; this abag {VERSION} reads "
             f"{FORMAT_VERSION}: fit the model again, or install the abag that made it "
             f"({manifest.get('abag_version')})"
         )
@@ -132,10 +132,9 @@ def read(folder: Path) -> Artefact:
 
 def require_free(folder: Path, overwrite: bool = False) -> None:
     """Raise ModelError unless a model can be written to ``folder``."""
+    require_folder_name(folder)
     if not folder.exists():
         return
-    if not folder.is_dir():
-        raise ModelError(f"{folder} is a file; name a new folder for the model")
     if not any(folder.iterdir()):
         return
     if not overwrite:

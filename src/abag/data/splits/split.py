@@ -47,6 +47,8 @@ class Split:
     seed: int
     assignment: pl.DataFrame
     notes: tuple[str, ...] = ()
+    path: Path | None = None
+    """File that it was read from, for messages."""
     table_digest: str = field(init=False)
     digest: str = field(init=False)
 
@@ -136,7 +138,7 @@ class Split:
             _reason(changed, "has other chains in"),
         ]
         raise SplitError(
-            "this split was made for another table: the table here "
+            f"{self.path or 'this split'} was made for another table: the table here "
             + "; it ".join(reason for reason in reasons if reason)
             + ". Give the table that the split was made from, or make a new split with `abag split`"
         )
@@ -190,7 +192,8 @@ class Split:
             )
         if dict(rows.schema) != ASSIGNMENT_SCHEMA:
             raise SplitError(f"{path} does not hold the columns {', '.join(ASSIGNMENT_SCHEMA)}")
-        split = cls(head["strategy"], head["parameters"], head["seed"], rows, tuple(head["notes"]))
+        facts = (head["strategy"], head["parameters"], head["seed"])
+        split = cls(*facts, rows, tuple(head["notes"]), path)
         if split.digest != head["digest"]:
             raise SplitError(
                 f"{path} was changed after it was made: its content has digest "

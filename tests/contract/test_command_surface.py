@@ -1,0 +1,81 @@
+"""The commands and options that users' scripts rely on; a change here is a change for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from cyclopts import App
+
+from abag.apps.cli import build_app
+
+SURFACE: dict[str, str] = {
+    # command -> options, in any order; arguments without a name in capitals
+    "predict": "--model --heavy --light --antigen --table --out --map --keep-going --json",
+    "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --overwrite --json",
+    "evaluate": "TABLE --split --model --out --target --seed --bootstrap --audit --title --json",
+    "split": "TABLE --strategy --out --folds --train --val --test --seed --threshold "
+    "--antibody-threshold --antigen-threshold --json",
+    "audit": "TABLE --split --out --seed --fail-on-leak --json",
+    "number": "FASTA --sequence --out --json",
+    "benchmark saaint": "--sources --out --model --rows --folds --seed --bootstrap --json",
+    "data sources": "--json",
+    "data build": "--sources --out --only --licence --json",
+    "data import": "FILE --out --map --unit --quantity --labels --light --antigen "
+    "--ignore-unlabelled --quarantine --json",
+    "data check": "TABLE --others --column --unit --quantity --json",
+    "data merge": "TABLE --out --across-assays --json",
+    "demo": "--out --sources --json",
+}
+"""Commands of measurements, models and predictions; others are held to the rules alone."""
+
+
+def commands(app: App, above: str = "") -> Iterator[tuple[str, App]]:
+    """Every command that does something, with its full name."""
+    for name in app:
+        if name.startswith("-"):
+            continue
+        command = app[name]
+        full = f"{above} {name}".strip()
+        if command.default_command is None:
+            yield from commands(command, full)
+        else:
+            yield full, command
+
+
+def options(command: App) -> dict[str, str]:
+    """Names as in :data:`SURFACE`, each with its help."""
+    found = {}
+    for argument in command.assemble_argument_collection(parse_docstring=True):
+        positional = argument.field_info.is_positional
+        names = [name for name in argument.names if name.startswith("--")]
+        name = argument.field_info.name.upper() if positional else names[0]
+        found[name] = argument.parameter.help or ""
+    return found
+
+
+COMMANDS = dict(commands(build_app()))
+
+
+def test_every_command_of_the_list_is_there():
+    assert set(SURFACE) <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", SURFACE)
+def test_a_command_keeps_its_options(name: str):
+    assert set(options(COMMANDS[name])) == set(SURFACE[name].split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_speaks_to_machines_and_explains_each_option(name: str):
+    found = options(COMMANDS[name])
+    assert "--json" in found
+    assert not [option for option, text in found.items() if not text.strip()]
+    assert COMMANDS[name].help.strip()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_switch_is_offered_in_the_negative_without_sense(name: str):
+    arguments = COMMANDS[name].assemble_argument_collection(parse_docstring=True)
+    (json,) = (one for one in arguments if "--json" in one.names)
+    assert "--no-json" not in [*json.names, *json.negatives]
