@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _silent = False
+_outer: Progress | None = None
 
 
 def silence(quiet: bool = True) -> None:
@@ -44,6 +45,21 @@ def _progress() -> Progress:
     )
 
 
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    """The bars of an outer task where there is one, so that bars stand below each other."""
+    global _outer
+    if _outer is not None:
+        yield _outer
+        return
+    with _progress() as progress:
+        _outer = progress
+        try:
+            yield progress
+        finally:
+            _outer = None
+
+
 def _tell(description: str) -> None:
     """One plain line in place of a bar where standard error is a log."""
     if not _silent and not sys.stderr.isatty():
@@ -53,7 +69,7 @@ def _tell(description: str) -> None:
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:
     """Yield ``items`` and show how many are done and how long the rest will take."""
     _tell(description)
-    with _progress() as progress:
+    with _bars() as progress:
         yield from progress.track(items, description=description, total=total)
 
 
@@ -77,5 +93,5 @@ class Task:
 def task(description: str, total: float) -> Iterator[Task]:
     """A bar of ``total`` units for the length of a ``with`` block."""
     _tell(description)
-    with _progress() as progress:
+    with _bars() as progress:
         yield Task(progress, description, total)

@@ -1,0 +1,34 @@
+"""Progress stays out of the way: nothing on standard output, and bars may stand inside bars."""
+
+from __future__ import annotations
+
+import pytest
+
+from abag.progress import silence, task, track
+
+
+def test_a_task_inside_a_task_is_shown_below_it(capsys: pytest.CaptureFixture[str]):
+    done = []
+    with task("outer", total=2) as outer:
+        for _ in range(2):
+            done += list(track([1, 2, 3], "inner"))
+            outer.advance()
+    assert done == [1, 2, 3, 1, 2, 3]
+    assert capsys.readouterr().out == ""
+
+
+def test_an_error_inside_a_task_leaves_no_bar_behind():
+    with pytest.raises(RuntimeError), task("fails", total=1):
+        raise RuntimeError
+    with task("works", total=1) as bar:
+        bar.advance()
+
+
+def test_silence_says_nothing_at_all(capsys: pytest.CaptureFixture[str]):
+    silence()
+    try:
+        assert list(track("ab", "quiet")) == ["a", "b"]
+    finally:
+        silence(False)
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "")
