@@ -117,7 +117,8 @@ def _benchmark(sources: Path, out: Path, say: Say) -> tuple[Path, str]:
         pooled = one.model(MODEL).pooled["pearson"].score.value
         figure = "undefined" if pooled is None else f"{pooled:.3f}"
         say(f"  {one.name:<28} pooled Pearson {figure}")
-    return done.files.report, summarise(done.evaluations[-1]).headline
+    last = done.evaluations[-1]
+    return done.files.report, f"With {last.name}. {summarise(last).headline}."
 
 
 def _small_evaluation(table: Path, out: Path, say: Say) -> tuple[Path, str]:
@@ -125,4 +126,7 @@ def _small_evaluation(table: Path, out: Path, say: Say) -> tuple[Path, str]:
     split = out / "split.parquet"
     make_split(load_table(table), "antigen-cluster", folds=5).save(split)
     run = evaluate_files(table, split, [MODEL], out / "evaluation", resamples=200)
-    return run.files.report, summarise(run.evaluation).headline
+    return (
+        run.files.report,
+        f"With antigen clusters disjoint. {summarise(run.evaluation).headline}.",
+    )

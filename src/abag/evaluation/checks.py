@@ -9,6 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.errors import counted
+
 Array = NDArray[np.float64]
 
 DECIMALS: Final = 6
@@ -97,7 +99,7 @@ def _verdict(
 
 
 def _with_text(check: CollapseCheck) -> CollapseCheck:
-    head = f"the model predicts {check.distinct:,} value{'s'[: check.distinct != 1]} "
+    head = f"the model predicts {counted(check.distinct, 'distinct value')} "
     head += f"for {check.rows:,} rows"
     ratio = check.sd_ratio or 0.0
     text = {

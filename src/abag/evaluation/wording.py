@@ -184,7 +184,7 @@ def _compared(difference: Difference) -> str:
     }[difference.better]
     inside = between(difference.interval)
     return (
-        f"Against the best baseline, {difference.baseline}, {where}: Spearman "
+        f"Against the best baseline, {difference.baseline}, {where}: the difference in Spearman is "
         f"{sign}{number(difference.value)}{f' ({inside})' if inside else ''}, {verdict}."
     )
 

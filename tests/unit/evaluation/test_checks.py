@@ -9,7 +9,7 @@ from abag.evaluation.metrics import rmse, spearman
 def test_one_value_for_all_rows_is_constant():
     check = collapse_check(np.linspace(5, 10, 50), np.full(50, 7.5))
     assert check.verdict is Spread.CONSTANT
-    assert check.text.startswith("the model predicts 1 value for 50 rows")
+    assert check.text.startswith("the model predicts 1 distinct value for 50 rows")
     assert check.slope_true_on_pred is None
     assert check.slope_pred_on_true == 0.0
 
@@ -19,7 +19,7 @@ def test_two_values_for_most_rows_are_a_collapse():
     check = collapse_check(np.random.default_rng(0).normal(8, 1, 100), pred)
     assert check.verdict is Spread.COLLAPSED
     assert (check.distinct, check.top_two_share) == (6, 0.96)
-    assert "the model predicts 6 values for 100 rows" in check.text
+    assert "the model predicts 6 distinct values for 100 rows" in check.text
 
 
 def test_truth_with_two_values_may_be_answered_with_two():
@@ -60,7 +60,7 @@ def test_the_collapse_of_the_predecessor_is_named(sources_dir):
     true, pred = table["true"].to_numpy(), table["pred"].to_numpy()
     check = collapse_check(true, pred)
     assert check.verdict is Spread.COLLAPSED
-    assert check.text.startswith("the model predicts 9 values for 23,961 rows")
+    assert check.text.startswith("the model predicts 9 distinct values for 23,961 rows")
     assert check.top_two_share == pytest.approx(0.954, abs=5e-4)
     real = (true >= 4) & (true != 6.0)
     assert real.sum() == 14_160

@@ -141,7 +141,9 @@ def test_a_collapsed_model_is_not_believed(fakes):
     )
     summary = summarise(found)
     assert summary.trust is Trust.NOT
-    assert summary.reasons[0].startswith("Collapse: the model predicts 2 values for 120 rows")
+    assert summary.reasons[0].startswith(
+        "Collapse: the model predicts 2 distinct values for 120 rows"
+    )
 
 
 def test_a_large_antigen_group_is_named_and_left_out_once(fakes):

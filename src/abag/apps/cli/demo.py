@@ -37,7 +37,11 @@ def demo(
 
 
 def _text(done: Demo) -> str:
-    own = "" if done.full else ", which the model was fitted on: a close match shows no skill"
+    own = (
+        "; where no flag says otherwise, the model was fitted on this antibody and this antigen"
+        if done.full
+        else ", which the model was fitted on: a close match shows no skill"
+    )
     lines = ["", f"Predictions for well-known antibodies{own}", ""]
     lines.append(f"  {'pair':<44} {'pKd':>6} {'KD':>8} {'measured pKd':>13}  flags")
     rows = done.predictions.predictions.iter_rows(named=True)
