@@ -18,9 +18,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 def test_the_data_contract_names_every_column_as_the_schema_does():
     page = (ROOT / "docs" / "data-contract.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| (yes|no) \| (.+) \|$", page, re.MULTILINE)
-    expected = [
-        (c.name, str(c.dtype), "yes" if c.required else "no", c.meaning) for c in COLUMNS
-    ]
+    expected = [(c.name, str(c.dtype), "yes" if c.required else "no", c.meaning) for c in COLUMNS]
     assert rows == expected
 
 

@@ -52,9 +52,7 @@ def test_nothing_is_pickled():
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
             if isinstance(node, ast.Import | ast.ImportFrom)
             for alias in (
-                node.names
-                if isinstance(node, ast.Import)
-                else [ast.alias(name=node.module or "")]
+                node.names if isinstance(node, ast.Import) else [ast.alias(name=node.module or "")]
             )
         }
         assert not names & {"pickle", "joblib", "dill", "cloudpickle", "shelve"}, path
