@@ -15,11 +15,12 @@ from abag.model.protocol import AffinityModel
 from abag.model.registry import MODELS, create_model, load_model
 from synthetic_pairs import assay_table, complexes_table
 
+OF_ONE_ASSAY = ("one-hot-ridge", "assay-gp")
 FITTED: dict[str, AffinityModel] = {}
 
 
 def training_table(name: str) -> pl.DataFrame:
-    return assay_table(60) if name == "one-hot-ridge" else complexes_table(60)
+    return assay_table(60) if name in OF_ONE_ASSAY else complexes_table(60)
 
 
 def fitted(name: str) -> AffinityModel:
@@ -29,7 +30,7 @@ def fitted(name: str) -> AffinityModel:
 
 
 def new_rows(name: str) -> pl.DataFrame:
-    table = assay_table(40, 1) if name == "one-hot-ridge" else complexes_table(40, 6, 1)
+    table = assay_table(40, 1) if name in OF_ONE_ASSAY else complexes_table(40, 6, 1)
     known = training_table(name)[:10]
     return pl.concat([table, known]).drop("pkd", "rank_score")
 
@@ -100,7 +101,7 @@ def test_a_shuffled_antigen_changes_only_what_the_model_sees_of_it(name: str) ->
     changed = (others != table["antigen"]).to_numpy()
     moved = model.predict(table.with_columns(antigen=others)) != model.predict(table)
     assert not moved[~changed].any()
-    if name in ("mean", "one-hot-ridge"):
+    if name in ("mean", *OF_ONE_ASSAY):
         assert not moved.any()
     if name in ("antigen-mean", "kmer-ridge"):
         # The last ten rows have antigens of the training table; reversed, they have not.
@@ -116,7 +117,7 @@ def test_the_antigen_mean_does_not_see_the_antibody() -> None:
 
 def _labelled(name: str) -> pl.DataFrame:
     """New antibodies on the antigens of the training table."""
-    if name == "one-hot-ridge":
+    if name in OF_ONE_ASSAY:
         return assay_table(120, 2)
     return complexes_table(180)[60:]
 

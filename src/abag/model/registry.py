@@ -19,6 +19,7 @@ MODELS: Final[dict[str, str]] = {
     "nearest-neighbour": "abag.model.baselines.nearest_neighbour:NearestNeighbour",
     "kmer-ridge": "abag.model.baselines.kmer_ridge:KmerRidge",
     "one-hot-ridge": "abag.model.baselines.one_hot_ridge:OneHotRidge",
+    "assay-gp": "abag.model.assay_gp.model:AssayGP",
 }
 
 

@@ -1,0 +1,320 @@
+"""The few-shot model of one assay: a Gaussian process on substitution kernels.
+
+It learns from the variants of one antibody on one antigen, 5 to a few thousand, of any quantity:
+targets become normal scores of their ranks (:mod:`abag.model.assay_gp.warping`), the kernel is that
+of :mod:`abag.model.assay_gp.objective`, and intervals are widened or narrowed by the model's own
+leave-one-out errors. Above ``max_rows`` rows a sample is used, above ``hyper_rows`` the
+hyper-parameters are chosen on a sample and all rows are then solved exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from abag.data.schema import require_columns
+from abag.errors import ModelError, counted
+from abag.model.alignment import AlignBy
+from abag.model.assay_gp.censoring import Bounds, truncated
+from abag.model.assay_gp.objective import KernelChoice
+from abag.model.assay_gp.positions import Positions
+from abag.model.assay_gp.posterior import Kernel, Posterior, predictive_arrays, restored
+from abag.model.assay_gp.substitution import Codes
+from abag.model.assay_gp.terms import TERMS
+from abag.model.assay_gp.warping import Warp
+from abag.model.baseline import Arrays, Baseline
+from abag.model.domain import TrainingDomain
+from abag.model.settings import Settings
+from abag.model.training_set import BOUNDS, TrainingSet
+
+Reals = NDArray[np.float64]
+
+FEWEST_ROWS: Final = 5
+_ROUNDS: Final = 4
+"""Rounds of imputation of censored rows."""
+_CALIBRATION: Final = 0.9
+_NORMAL_90: Final = 1.6448536269514722
+
+
+class AssayGPSettings(Settings):
+    """Kernel, alignment and sizes."""
+
+    align: AlignBy = Field(
+        "auto",
+        description="place (equal lengths), imgt, or auto: place where all lengths are equal.",
+    )
+    product: bool = Field(True, description="Product of substitution kernels over positions.")
+    linear: bool = Field(True, description="Linear substitution kernel, a weight a position.")
+    terms: str = Field(
+        ",".join(TERMS), description=f"Additive terms, by commas, of {', '.join(TERMS)}; or none."
+    )
+    site_spread: float = Field(
+        0.4, gt=0.0, description="Prior spread of the logarithm of position weights."
+    )
+    warp: bool = Field(True, description="Learn normal scores of the targets' ranks.")
+    max_rows: int = Field(4_000, ge=10, description="More training rows are sampled to this many.")
+    hyper_rows: int = Field(500, ge=10, description="Rows on which hyper-parameters are chosen.")
+
+    @property
+    def kernel(self) -> KernelChoice:
+        """Which kernels take part."""
+        return KernelChoice(self.product, self.linear, self.term_names, self.site_spread)
+
+    @property
+    def term_names(self) -> tuple[str, ...]:
+        """The additive terms."""
+        if self.terms.strip() in ("", "none"):
+            return ()
+        names = tuple(name.strip() for name in self.terms.split(","))
+        unknown = [name for name in names if name not in TERMS]
+        if unknown:
+            raise ModelError(f"unknown term {unknown[0]!r}; known are {', '.join(TERMS)}")
+        return names
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Median and bounds of a new measurement of each row, in the target's unit."""
+
+    median: Reals
+    lower: Reals
+    upper: Reals
+    mean_score: Reals
+    """Posterior mean on the scale of normal scores."""
+    deviation: Reals
+    """Posterior deviation on that scale, without noise."""
+
+
+class AssayGP(Baseline[AssayGPSettings]):
+    """Gaussian process on the variants of one assay."""
+
+    name = "assay-gp"
+    inputs = ("heavy", "light")
+    settings_type = AssayGPSettings
+    _posterior: Posterior
+    _warp: Warp
+    _widening: float
+
+    def fit(self, table: pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
+        """Learn from exact and censored rows of one assay.
+
+        Raises:
+            SchemaError: a column is missing.
+            ModelError: several assays or antigens, too few exact rows, equal values, or rows
+                that all have the same chains.
+        """
+        rows = TrainingSet.of(table, self.target, ("heavy", "light", "antigen"))
+        self._require_one_assay(rows.frame)
+        rows = rows.sample(self.settings.max_rows, self.settings.seed)
+        censored = _censored(table, self.target) if rows.rows_censored else table.clear()
+        used = _in_order(pl.concat([rows.frame, censored]), self.target)
+        self._learn_rows(used)
+        self._fitted = (TrainingDomain.of(used), rows.summary(dict(origin or {})))
+        self._model_id = None
+        return self
+
+    def _require_one_assay(self, frame: pl.DataFrame) -> None:
+        require_columns(frame, ["assay"], "the training table")
+        for column, what in (("assay", "assays"), ("antigen", "antigens")):
+            found = frame[column].n_unique()
+            if found > 1:
+                raise ModelError(
+                    f"{self.name} fits the variants of one assay on one antigen, and the rows "
+                    f"have {found} {what}; choose one with `abag fit --assay`, or split the table"
+                )
+        if frame.height < FEWEST_ROWS:
+            raise ModelError(
+                f"{self.name} needs {FEWEST_ROWS} exact rows or more, not {frame.height}"
+            )
+        if frame[self.target].n_unique() < 2:
+            value = frame[self.target][0]
+            raise ModelError(
+                f"all {frame.height} exact rows have the same {self.target} ({value:g}); "
+                "there is no order to learn"
+            )
+
+    def _learn_rows(self, used: pl.DataFrame) -> None:
+        heavy, light = _chains(used)
+        if self.settings.align == "place" and max(_lengths(heavy), _lengths(light)) > 1:
+            raise ModelError("chains differ in length; fit with `--set align=imgt`")
+        positions = Positions.of(heavy, light, self.settings.align)
+        letters = positions.letters(heavy, light)
+        if not (letters != letters[:1]).any():
+            raise ModelError(
+                f"the {used.height} training rows all have the same chains; "
+                f"{self.name} learns from differences"
+            )
+        raw = _bounds(used, self.target)
+        exact = raw.exact
+        self._warp = (
+            Warp.of(raw.lower[exact]) if self.settings.warp else Warp.plain(raw.lower[exact])
+        )
+        bounds = Bounds(_forward(self._warp, raw.lower), _forward(self._warp, raw.upper))
+        target = np.where(np.isfinite(bounds.lower), bounds.lower, bounds.upper)
+        noise = _relative_noise(used)
+        self._solve(positions, letters, target, noise, bounds)
+
+    def _solve(
+        self, positions: Positions, letters: Codes, target: Reals, noise: Reals, bounds: Bounds
+    ) -> None:
+        rows = np.arange(len(target))
+        if len(rows) > self.settings.hyper_rows:
+            rng = np.random.default_rng(self.settings.seed)
+            rows = np.sort(rng.choice(rows, self.settings.hyper_rows, replace=False))
+        kernel = Kernel.fit(positions, letters, target, noise, self.settings.kernel, rows)
+        variance = kernel.hyper.noise * noise
+        posterior = Posterior.of(kernel, target, variance)
+        exact = bounds.exact
+        for _ in range(_ROUNDS if not exact.all() else 0):
+            mean, spread = posterior.left_out(target)
+            found, extra = truncated(mean, np.sqrt(spread), bounds)
+            target = np.where(exact, target, found)
+            posterior = Posterior.of(kernel, target, variance + np.where(exact, 0.0, extra))
+        self._posterior = posterior
+        mean, spread = posterior.left_out(target)
+        away = np.abs(target - mean)[exact] / np.sqrt(spread[exact])
+        self._widening = _widening(away)
+
+    def distribution(self, table: pl.DataFrame, level: float = 0.9) -> Predictions:
+        """Median and central interval of a new measurement of each row.
+
+        The interval includes the measurement's noise; it is as wide as the leave-one-out errors
+        of the training rows ask for.
+        """
+        from scipy.special import ndtri
+
+        self._require_predictable(table)
+        letters = self._letters(table)
+        mean = self._posterior.mean(letters)
+        variance = self._posterior.variance(letters)
+        whole = np.sqrt(variance + self._posterior.kernel.hyper.noise) * self._widening
+        reach = float(ndtri(0.5 + level / 2)) * whole
+        back = self._warp.back
+        return Predictions(
+            back(mean), back(mean - reach), back(mean + reach), mean, np.sqrt(variance)
+        )
+
+    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+        """For each row, why this model cannot predict it, or None."""
+        self._require_fitted()
+        heavy, light = _chains(table)
+        positions = self._posterior.kernel.positions
+        known: dict[tuple[str, str], str | None] = {}
+        for pair in dict.fromkeys(zip(heavy, light, strict=True)):
+            reasons = [
+                f"the {role} chain {reason}"
+                for role, reason in (
+                    ("heavy", positions.heavy.refusal(pair[0])),
+                    ("light", positions.light.refusal(pair[1])),
+                )
+                if reason
+            ]
+            known[pair] = "; ".join(reasons) or None
+        return [known[pair] for pair in zip(heavy, light, strict=True)]
+
+    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+        """Flag rows that change a position which no training row changed."""
+        self._require_fitted()
+        letters = self._letters(table)
+        kernel = self._posterior.kernel
+        still = np.ones(kernel.positions.count, dtype=np.bool_)
+        still[kernel.shifts.active] = False
+        changed = letters[:, still] != kernel.positions.reference[still]
+        return {"position_not_varied_in_training": np.asarray(changed.any(axis=1))}
+
+    def _require_predictable(self, table: pl.DataFrame) -> None:
+        refused = [(i, reason) for i, reason in enumerate(self.refusals(table)) if reason]
+        if refused:
+            place, reason = refused[0]
+            name = table["record_id"][place] if "record_id" in table.columns else place
+            raise ModelError(
+                f"{self.name} cannot predict {counted(len(refused), 'row')}; row {name}: {reason}"
+            )
+
+    def _letters(self, table: pl.DataFrame) -> Codes:
+        return self._posterior.kernel.positions.letters(*_chains(table))
+
+    def _learn(self, rows: TrainingSet) -> None:
+        self._learn_rows(_in_order(rows.frame, self.target))
+
+    def _values(self, table: pl.DataFrame) -> Reals:
+        self._require_predictable(table)
+        return self._warp.back(self._posterior.mean(self._letters(table)))
+
+    def _arrays(self) -> Arrays:
+        return {
+            **predictive_arrays(self._posterior),
+            "warp.scores": self._warp.scores,
+            "warp.values": self._warp.values,
+            "widening": np.array([self._widening]),
+        }
+
+    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._posterior = restored(arrays, self.settings.term_names)
+        self._warp = Warp(arrays["warp.scores"], arrays["warp.values"])
+        self._widening = float(arrays["widening"][0])
+
+
+def _chains(table: pl.DataFrame) -> tuple[list[str], list[str]]:
+    return table["heavy"].to_list(), table["light"].fill_null("").to_list()
+
+
+def _lengths(chains: list[str]) -> int:
+    return len({len(chain) for chain in chains})
+
+
+def _in_order(table: pl.DataFrame, target: str) -> pl.DataFrame:
+    """Rows in an order of their own, so that the order of the file changes no digit."""
+    return table.sort(["heavy", "light", target], nulls_last=True)
+
+
+def _censored(table: pl.DataFrame, target: str) -> pl.DataFrame:
+    lower, upper = BOUNDS[target]
+    bounded = [pl.col(name).is_not_null() for name in (lower, upper) if name in table.columns]
+    return table.filter(pl.col(target).is_null() & pl.any_horizontal(bounded))
+
+
+def _bounds(table: pl.DataFrame, target: str) -> Bounds:
+    """Bounds of the targets, equal where exact, infinite where open."""
+    value = table[target].to_numpy()
+    found = []
+    for name, open_end in zip(BOUNDS[target], (-np.inf, np.inf), strict=True):
+        given = (
+            table[name].fill_null(open_end).to_numpy()
+            if name in table.columns
+            else np.full(table.height, open_end)
+        )
+        found.append(np.where(np.isfinite(value), value, given))
+    return Bounds(found[0], found[1])
+
+
+def _forward(warp: Warp, values: Reals) -> Reals:
+    found = warp.forward(np.where(np.isfinite(values), values, 0.0))
+    return np.where(np.isfinite(values), found, values)
+
+
+def _relative_noise(table: pl.DataFrame) -> Reals:
+    """Noise of a row as a share of a single measurement's: half of it averages out.
+
+    The other half stands for what the kernel cannot express, which no replicate removes.
+    """
+    if "replicates" not in table.columns:
+        return np.ones(table.height)
+    replicates = table["replicates"].fill_null(1).to_numpy().astype(np.float64).clip(1.0)
+    return np.asarray(0.5 + 0.5 / replicates)
+
+
+def _widening(away: Reals) -> float:
+    """Factor that lets 90 % of the leave-one-out errors lie in their 90 % intervals.
+
+    Drawn towards 1 by the weight of ten rows.
+    """
+    found = float(np.quantile(away, _CALIBRATION)) / _NORMAL_90
+    weight = len(away) / (len(away) + 10.0)
+    return float(np.exp(weight * np.log(max(found, 0.3))))

@@ -1,0 +1,198 @@
+"""Hyper-parameters of the Gaussian process by maximum posterior, with analytic gradients.
+
+Kernel over rows x, x' of letters at P positions, W[p] = u(x_p) - u(reference_p):
+
+    v_rbf exp(-g/2 sum_p w_p |W_p - W'_p|^2) + v_lin sum_p w_p W_p . W'_p + sum_k v_k T_k(x, x')
+    + v_noise r(x) [x is x']
+
+The first term is the product over positions of the substitution correlation to the power g w_p / 2,
+the second its linear companion, T_k the additive terms. Logarithms of v, g and w have normal
+priors: additive terms start small, so that 24 rows do not pay for what 384 can afford, and
+positions share one power unless the data say otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.model.assay_gp.substitution import Codes, embedding
+
+Reals = NDArray[np.float64]
+
+HEAD: Final = 4
+"""Hyper-parameters in front: product, linear, noise, power; then terms; then positions."""
+PRIOR_MEAN: Final = (np.log(0.6), -2.5, -0.7, 0.0)
+PRIOR_SPREAD: Final = (1.0, 1.0, 1.0, 1.0)
+TERM_MEAN: Final = -3.3
+TERM_SPREAD: Final = 1.2
+JITTER: Final = 1e-6
+
+
+_ABSENT: Final = -40.0
+"""Logarithm of the variance to which a kernel is pinned that is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelChoice:
+    """Which kernels take part, and the prior spread of the logarithm of position weights."""
+
+    product: bool
+    linear: bool
+    terms: tuple[str, ...]
+    site_spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class Shifts:
+    """W of some rows as a sparse matrix (rows, active positions * 20), and its reference."""
+
+    active: NDArray[np.int64]
+    """Positions that vary in training, shape (active,)."""
+    table: Reals
+    """W of each letter at each active position, shape (active, 22, 20)."""
+
+    @classmethod
+    def of(cls, letters: Codes, reference: Codes) -> Shifts:
+        """Positions at which training letters (rows, P) differ from the reference (P,)."""
+        active = np.flatnonzero((letters != reference).any(axis=0))
+        vectors = embedding()
+        return cls(active, vectors[None] - vectors[reference[active]][:, None, :])
+
+    def dense(self, letters: Codes) -> Reals:
+        """W of rows, shape (rows, active * 20)."""
+        found = self.table[np.arange(len(self.active)), letters[:, self.active]]
+        return np.asarray(found.reshape(len(letters), -1))
+
+
+@dataclass(frozen=True, slots=True)
+class Hyper:
+    """Variances and powers of a fitted kernel."""
+
+    product: float
+    linear: float
+    noise: float
+    power: float
+    terms: Reals
+    sites: Reals
+    """Weight of each active position, around 1."""
+
+    @classmethod
+    def of(cls, theta: Reals, terms: int) -> Hyper:
+        """From logarithms."""
+        product, linear, noise, power = np.exp(theta[:HEAD]).tolist()
+        return cls(
+            product, linear, noise, power, np.exp(theta[HEAD : HEAD + terms]),
+            np.exp(theta[HEAD + terms :]),
+        )  # fmt: skip
+
+
+class Objective:
+    """Minus log posterior of the hyper-parameters, and its gradient.
+
+    ``shifts`` (n, active * 20) is W, ``terms`` the kernels T_k of shape (n, n), ``target`` (n,)
+    standardised, ``noise`` (n,) the relative noise variance r.
+    """
+
+    def __init__(
+        self,
+        shifts: Reals,
+        terms: Sequence[Reals],
+        target: Reals,
+        noise: Reals,
+        choice: KernelChoice,
+    ) -> None:
+        from scipy.sparse import csr_matrix
+
+        self._width = embedding().shape[1]
+        self._sites = shifts.shape[1] // self._width
+        self._dense = shifts
+        self._sparse: Any = csr_matrix(shifts)
+        self._own = (shifts.reshape(len(shifts), self._sites, -1) ** 2).sum(axis=2)
+        self._terms = list(terms)
+        self._target, self._noise = target, noise
+        self.mean = np.concatenate(
+            [PRIOR_MEAN, np.full(len(terms), TERM_MEAN), np.zeros(self._sites)]
+        )
+        self._spread = np.concatenate(
+            [
+                PRIOR_SPREAD,
+                np.full(len(terms), TERM_SPREAD),
+                np.full(self._sites, choice.site_spread),
+            ]
+        )
+        for place, taken in enumerate((choice.product, choice.linear)):
+            if not taken:
+                self.mean[place], self._spread[place] = _ABSENT, 1e-6
+
+    def __call__(self, theta: Reals) -> tuple[float, Reals]:
+        """Value and gradient at ``theta``."""
+        from scipy.linalg import LinAlgError, cho_solve, cholesky
+
+        count = len(self._target)
+        hyper = Hyper.of(theta, len(self._terms))
+        inner, distance, product = self._product(hyper)
+        kernel = hyper.product * product + hyper.linear * inner
+        for weight, term in zip(hyper.terms, self._terms, strict=True):
+            kernel += weight * term
+        kernel[np.diag_indices(count)] += hyper.noise * self._noise + JITTER
+        away = (theta - self.mean) / self._spread
+        try:
+            factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            return 1e10, np.zeros_like(theta)
+        inverse = cho_solve((factor, True), np.eye(count), check_finite=False)
+        weights = inverse @ self._target
+        value = 0.5 * self._target @ weights + np.log(np.diag(factor)).sum() + 0.5 * away @ away
+        slope = 0.5 * (inverse - np.outer(weights, weights))
+        gradient = self._gradient(hyper, slope, inner, distance, product)
+        return float(value), gradient + away / self._spread
+
+    def _product(self, hyper: Hyper) -> tuple[Reals, Reals, Reals]:
+        from scipy.sparse import diags
+
+        scale = diags(np.repeat(np.sqrt(hyper.sites), self._width))
+        scaled = self._sparse @ scale
+        inner = np.asarray((scaled @ scaled.T).todense())
+        own = np.diag(inner)
+        distance = own[:, None] + own[None, :] - 2.0 * inner
+        return inner, distance, np.exp(-0.5 * hyper.power * distance)
+
+    def _gradient(
+        self, hyper: Hyper, slope: Reals, inner: Reals, distance: Reals, product: Reals
+    ) -> Reals:
+        """Derivatives to the logarithms; ``slope`` is that to the kernel matrix."""
+        on_product = slope * product
+        head = [
+            hyper.product * on_product.sum(),
+            hyper.linear * (slope * inner).sum(),
+            hyper.noise * (np.diag(slope) * self._noise).sum(),
+            -0.5 * hyper.power * hyper.product * (on_product * distance).sum(),
+        ]
+        terms = [
+            weight * (slope * term).sum()
+            for weight, term in zip(hyper.terms, self._terms, strict=True)
+        ]
+        # d/dw_p of sum_ab Q_ab |W_p(a) - W_p(b)|^2 = 2 sum_a q_a |W_p(a)|^2 - 2 tr(W_p^T Q W_p)
+        apart = 2.0 * on_product.sum(axis=1) @ self._own - 2.0 * self._by_site(on_product)
+        sites = -0.5 * hyper.power * hyper.product * apart + hyper.linear * self._by_site(slope)
+        return np.concatenate([head, terms, sites * hyper.sites])
+
+    def _by_site(self, matrix: Reals) -> Reals:
+        """Trace of W_p^T M W_p for each active position p."""
+        found = np.asarray(self._sparse.T @ matrix).T * self._dense
+        return np.asarray(found.sum(axis=0).reshape(self._sites, self._width).sum(axis=1))
+
+
+def fit_hyper(objective: Objective, terms: int, iterations: int = 80) -> tuple[Hyper, float]:
+    """The maximum a posteriori hyper-parameters by L-BFGS, and minus their log posterior."""
+    from scipy.optimize import minimize
+
+    found = minimize(
+        objective, objective.mean, jac=True, method="L-BFGS-B", options={"maxiter": iterations}
+    )
+    return Hyper.of(found.x, terms), float(found.fun)

@@ -1,0 +1,269 @@
+"""The Gaussian process after fitting: means by lookup, variances by one triangular solve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.model.assay_gp.objective import (
+    JITTER,
+    Hyper,
+    KernelChoice,
+    Objective,
+    Shifts,
+    fit_hyper,
+)
+from abag.model.assay_gp.positions import Positions
+from abag.model.assay_gp.substitution import Codes, embedding
+from abag.model.assay_gp.terms import CentredTerm, additive_terms
+
+Reals = NDArray[np.float64]
+
+LEVEL_VARIANCE: Final = 4.0
+"""Prior variance of the common level, in units of the target's variance."""
+_CHUNK_ROWS: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """Everything that fixes the covariance of two rows of letters."""
+
+    positions: Positions
+    shifts: Shifts
+    terms: tuple[CentredTerm, ...]
+    hyper: Hyper
+    training: Codes
+    """Letters of the training rows, shape (n, P)."""
+
+    @classmethod
+    def fit(
+        cls,
+        positions: Positions,
+        letters: Codes,
+        target: Reals,
+        noise: Reals,
+        choice: KernelChoice,
+        rows: NDArray[np.int64],
+    ) -> Self:
+        """Choose hyper-parameters on ``rows`` of the training rows, for use with all of them."""
+        shifts = Shifts.of(letters, positions.reference)
+        terms = [CentredTerm.of(term, letters) for term in additive_terms(positions, choice.terms)]
+        features = [term.features(letters[rows]) for term in terms]
+        objective = Objective(
+            shifts.dense(letters[rows]),
+            [found @ found.T for found in features],
+            target[rows],
+            noise[rows],
+            choice,
+        )
+        hyper, _ = fit_hyper(objective, len(terms))
+        return cls(positions, shifts, tuple(terms), hyper, letters)
+
+    def scaled_shifts(self, letters: Codes) -> Reals:
+        """W of rows times the root of the position weights."""
+        width = embedding().shape[1]
+        scale = np.repeat(np.sqrt(self.hyper.sites), width)
+        return np.asarray(self.shifts.dense(letters) * scale)
+
+    def additive(self, letters: Codes) -> Reals:
+        """Features whose inner products are all additive terms, weighted; (rows, features)."""
+        blocks = [self._weighted_shifts(letters)]
+        for weight, term in zip(self.hyper.terms, self.terms, strict=True):
+            blocks.append(np.sqrt(weight) * term.features(letters))
+        return np.concatenate(blocks, axis=1)
+
+    def _weighted_shifts(self, letters: Codes) -> Reals:
+        return np.asarray(np.sqrt(self.hyper.linear) * self.scaled_shifts(letters))
+
+    def matrix(self, left: Codes, right: Codes) -> Reals:
+        """Covariance without noise, with the common level, shape (left, right)."""
+        found = self.additive(left) @ self.additive(right).T + LEVEL_VARIANCE
+        return np.asarray(found + self.product(left, right))
+
+    def product(self, left: Codes, right: Codes) -> Reals:
+        """The product term alone, over every position, those that training never varied too."""
+        one, other = self.scaled_shifts(left), self.scaled_shifts(right)
+        apart = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2.0 * one @ other.T
+        away = self.unseen(left)[:, None] + self.unseen(right)[None, :]
+        return np.asarray(self.hyper.product * np.exp(-0.5 * self.hyper.power * (apart + away)))
+
+    def unseen(self, letters: Codes) -> Reals:
+        """Distance that positions add which do not vary in training, whose weight is 1; (rows,)."""
+        still = np.ones(self.positions.count, dtype=np.bool_)
+        still[self.shifts.active] = False
+        reference = self.positions.reference[still]
+        vectors = embedding()
+        shift = vectors[letters[:, still]] - vectors[reference][None]
+        return np.asarray((shift**2).sum(axis=(1, 2)))
+
+
+@dataclass(frozen=True, slots=True)
+class Posterior:
+    """Weights of the training rows, and the table of what each mutation adds.
+
+    ``effects`` (P, 22) is the additive part of the mean; the product term needs ``weights`` (n,)
+    and the training letters. ``noise`` (n,) is the noise variance of each training row.
+    """
+
+    kernel: Kernel
+    weights: Reals
+    effects: Reals
+    constant: float
+    noise: Reals
+    _factor: list[Reals] = field(default_factory=list, compare=False)
+
+    @classmethod
+    def of(cls, kernel: Kernel, target: Reals, noise: Reals) -> Self:
+        """Condition on standardised targets (n,); ``noise`` (n,) is a variance."""
+        from scipy.linalg import cho_solve
+
+        factor = _factorise(kernel, noise)
+        weights = cho_solve((factor, True), target, check_finite=False)
+        effects, constant = _effects(kernel, weights)
+        return cls(kernel, weights, effects, constant, noise, [factor])
+
+    def mean(self, letters: Codes) -> Reals:
+        """Posterior mean of rows (rows,); a row's value does not depend on its neighbours."""
+        sparse, own = _sparse_training(self.kernel)
+        parts = [
+            self._mean(letters[start : start + _CHUNK_ROWS], sparse, own)
+            for start in range(0, len(letters), _CHUNK_ROWS)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    def _mean(self, letters: Codes, sparse: Any, own: Reals) -> Reals:
+        kernel, hyper = self.kernel, self.kernel.hyper
+        shifts = kernel.scaled_shifts(letters)
+        # Sparse products and sums of contiguous rows, not BLAS, which may order the terms by the
+        # number of rows: then a row's last digits would depend on its batch.
+        inner = np.ascontiguousarray((sparse @ np.ascontiguousarray(shifts.T)).T)
+        apart = (shifts**2).sum(axis=1)[:, None] + own[None, :] - 2.0 * inner
+        apart += kernel.unseen(letters)[:, None]
+        near = hyper.product * np.exp(-0.5 * hyper.power * apart)
+        terms = np.multiply(near, self.weights, order="C").sum(axis=1)
+        found = np.ascontiguousarray(self.effects[np.arange(letters.shape[1]), letters])
+        return np.asarray(terms + found.sum(axis=1) + self.constant)
+
+    def variance(self, letters: Codes) -> Reals:
+        """Posterior variance without noise, shape (rows,)."""
+        from scipy.linalg import solve_triangular
+
+        found = []
+        for start in range(0, len(letters), _CHUNK_ROWS):
+            chunk = letters[start : start + _CHUNK_ROWS]
+            across = self.kernel.matrix(self.kernel.training, chunk)
+            solved = solve_triangular(self._cholesky(), across, lower=True, check_finite=False)
+            own = (self.kernel.additive(chunk) ** 2).sum(axis=1) + LEVEL_VARIANCE
+            own += self.kernel.hyper.product
+            own += self.kernel.hyper.linear * self.kernel.unseen(chunk)
+            found.append((own - (solved**2).sum(axis=0)).clip(1e-9))
+        return np.concatenate(found) if found else np.zeros(0)
+
+    def left_out(self, target: Reals) -> tuple[Reals, Reals]:
+        """Leave-one-out mean and variance (with noise) of each training row, in closed form.
+
+        Rasmussen and Williams 2006, equations 5.12: mean = y - [K^-1 y] / [K^-1]_ii,
+        variance = 1 / [K^-1]_ii.
+        """
+        from scipy.linalg import cho_solve
+
+        count = len(target)
+        inverse = np.diag(cho_solve((self._cholesky(), True), np.eye(count), check_finite=False))
+        weights = cho_solve((self._cholesky(), True), target, check_finite=False)
+        return target - weights / inverse, 1.0 / inverse
+
+    def _cholesky(self) -> Reals:
+        if not self._factor:
+            self._factor.append(_factorise(self.kernel, self.noise))
+        return self._factor[0]
+
+
+def _factorise(kernel: Kernel, noise: Reals) -> Reals:
+    from scipy.linalg import cholesky
+
+    matrix = kernel.matrix(kernel.training, kernel.training)
+    matrix[np.diag_indices_from(matrix)] += noise + JITTER
+    return np.asarray(cholesky(matrix, lower=True, overwrite_a=True, check_finite=False))
+
+
+def _sparse_training(kernel: Kernel) -> tuple[Any, Reals]:
+    from scipy.sparse import csr_matrix
+
+    shifts = kernel.scaled_shifts(kernel.training)
+    return csr_matrix(shifts), (shifts**2).sum(axis=1)
+
+
+def _effects(kernel: Kernel, weights: Reals) -> tuple[Reals, float]:
+    """Additive part of the mean: what each mutation adds (P, 22), and the constant."""
+    hyper, width = kernel.hyper, embedding().shape[1]
+    effects = np.zeros((kernel.positions.count, 22))
+    constant = LEVEL_VARIANCE * float(weights.sum())
+    along = (kernel.scaled_shifts(kernel.training).T @ weights).reshape(-1, width)
+    along *= hyper.linear * np.sqrt(hyper.sites)[:, None]
+    effects[kernel.shifts.active] = np.einsum("plv,pv->pl", kernel.shifts.table, along)
+    for weight, term in zip(hyper.terms, kernel.terms, strict=True):
+        direction = weight * (term.features(kernel.training).T @ weights)
+        added, offset = term.effects(direction)
+        effects += added
+        constant += offset
+    return effects, constant
+
+
+def predictive_arrays(posterior: Posterior) -> dict[str, NDArray[Any]]:
+    """Arrays to be saved."""
+    kernel, hyper = posterior.kernel, posterior.kernel.hyper
+    found: dict[str, NDArray[Any]] = {
+        **kernel.positions.arrays(),
+        "training.letters": kernel.training,
+        "training.weights": posterior.weights,
+        "training.noise": posterior.noise,
+        "effects": posterior.effects,
+        "constant": np.array([posterior.constant]),
+        "hyper": np.array([hyper.product, hyper.linear, hyper.noise, hyper.power]),
+        "hyper.terms": hyper.terms,
+        "hyper.sites": hyper.sites,
+    }
+    for term in kernel.terms:
+        name = f"term.{term.term.name}"
+        found[f"{name}.letter"] = term.term.letter
+        found[f"{name}.place"] = term.term.place
+        found[f"{name}.mean"] = term.mean
+        found[f"{name}.spread"] = term.spread
+        found[f"{name}.scale"] = np.array([term.scale])
+    return found
+
+
+def restored(arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> Posterior:
+    """The inverse of :func:`predictive_arrays`."""
+    from abag.model.assay_gp.terms import STANDARDISED, Term
+
+    product, linear, noise, power = arrays["hyper"].tolist()
+    hyper = Hyper(product, linear, noise, power, arrays["hyper.terms"], arrays["hyper.sites"])
+    positions = Positions.from_arrays(arrays)
+    terms = [
+        CentredTerm(
+            Term(
+                name, arrays[f"term.{name}.place"], arrays[f"term.{name}.letter"],
+                name in STANDARDISED,
+            ),
+            arrays[f"term.{name}.mean"],
+            arrays[f"term.{name}.spread"],
+            float(arrays[f"term.{name}.scale"][0]),
+        )
+        for name in names
+    ]  # fmt: skip
+    training = arrays["training.letters"]
+    kernel = Kernel(
+        positions, Shifts.of(training, positions.reference), tuple(terms), hyper, training
+    )
+    return Posterior(
+        kernel,
+        arrays["training.weights"],
+        arrays["effects"],
+        float(arrays["constant"][0]),
+        arrays["training.noise"],
+    )

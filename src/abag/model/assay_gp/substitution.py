@@ -1,0 +1,88 @@
+"""An amino-acid correlation matrix that stays positive semi-definite under every power.
+
+With s(a, b) the BLOSUM50 score in thirds of a bit, q(a, b) = 2^(s(a, b) / 3) is a likelihood
+ratio. Scaled to a unit diagonal, d(a, b) = -ln q(a, b) / sqrt(q(a, a) q(b, b)) is a squared
+distance as soon as the doubly centred -d / 2 has no negative eigenvalue (Schoenberg 1938); for
+BLOSUM50 it has none. Then exp(-t d) is a correlation matrix for every t > 0: infinitely
+divisible, so a Hadamard power may be learnt, for each position its own (LOCK-GP,
+arXiv 2606.11057).
+
+Letters are numbered 0 to 19 in the order of :data:`abag.sequences.AMINO_ACIDS`, 20 is a gap and
+21 is X. The gap stands further from every residue than residues do from each other; X stands in
+the middle of the residues.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.sequences import AMINO_ACIDS
+
+Reals = NDArray[np.float64]
+Codes = NDArray[np.uint8]
+
+LETTERS: Final = AMINO_ACIDS + "-X"
+GAP: Final = 20
+UNKNOWN: Final = 21
+_GAP_DISTANCE: Final = 1.5
+"""Squared distance of the gap from the middle of the residues; two residues have 1 on average."""
+
+
+@cache
+def blosum50() -> Reals:
+    """BLOSUM50 scores (Henikoff and Henikoff 1992), thirds of a bit, shape (20, 20)."""
+    from Bio.Align import substitution_matrices
+
+    matrix = substitution_matrices.load("BLOSUM50")  # type: ignore[no-untyped-call]
+    return np.array([[float(matrix[a][b]) for b in AMINO_ACIDS] for a in AMINO_ACIDS])
+
+
+@cache
+def embedding() -> Reals:
+    """Vectors whose squared distances are d(a, b), mean 1 over pairs; shape (22, 20)."""
+    scores = blosum50()
+    own = np.diag(scores)
+    distance = ((own[:, None] + own[None, :]) / 2 - scores) * np.log(2.0) / 3.0
+    centre = np.eye(20) - 1.0 / 20.0
+    values, vectors = np.linalg.eigh(-0.5 * centre @ distance @ centre)
+    # One eigenvalue is zero, because of the centring: 19 numbers place 20 residues.
+    residues = (vectors * np.sqrt(values.clip(0.0)))[:, 1:]
+    between = squared_distances(residues, residues)
+    residues /= np.sqrt(between.sum() / (20 * 19))
+    vectors = np.zeros((22, 20))
+    vectors[:20, :19] = residues
+    vectors[GAP, 19] = np.sqrt(_GAP_DISTANCE)
+    vectors.setflags(write=False)
+    return vectors
+
+
+@cache
+def distances() -> Reals:
+    """Squared distances between letters, shape (22, 22)."""
+    found = squared_distances(embedding(), embedding())
+    np.fill_diagonal(found, 0.0)
+    return found
+
+
+def correlation(power: float = 1.0) -> Reals:
+    """Correlation of the letters, exp(-power d), shape (22, 22)."""
+    return np.asarray(np.exp(-power * distances()))
+
+
+def squared_distances(left: Reals, right: Reals) -> Reals:
+    """Squared Euclidean distances between rows, shape (rows of left, rows of right)."""
+    inner = left @ right.T
+    own = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
+    return np.asarray((own - 2.0 * inner).clip(0.0))
+
+
+def codes(letters: NDArray[np.uint8]) -> Codes:
+    """Numbers of ASCII letters; whatever is no standard residue and no gap is X."""
+    table = np.full(256, UNKNOWN, dtype=np.uint8)
+    for number, letter in enumerate(LETTERS):
+        table[ord(letter)] = number
+    return table[letters]

@@ -1,0 +1,110 @@
+"""Terms of the kernel that add up over mutations, and so carry over from position to position.
+
+Each is a linear kernel on phi(x) = sum over positions p of A[p] (x) V[p, x_p]: a factor of the
+position times a factor of the letter, zero at the reference letter. Neighbouring positions share
+effects through A, similar residues through V.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.model.assay_gp.mutations import descriptors, severity
+from abag.model.assay_gp.positions import REGIONS, Positions
+from abag.model.assay_gp.substitution import Codes, embedding
+
+Reals = NDArray[np.float64]
+
+TERMS: Final = ("severity", "descriptors", "sites", "neighbours", "regions")
+STANDARDISED: Final = ("severity", "descriptors")
+"""Terms whose features are scaled one by one."""
+NEIGHBOURHOOD: Final = 3.0
+"""Positions over which the correlation of neighbouring effects falls to 1/e."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """``place`` (P, q) is A and ``letter`` (P, 22, v) is V; ``standardise`` scales each feature."""
+
+    name: str
+    place: Reals
+    letter: Reals
+    standardise: bool
+
+    def features(self, letters: Codes) -> Reals:
+        """Phi of each row, shape (rows, q v)."""
+        at = self.letter[np.arange(letters.shape[1]), letters]
+        if self.place.shape[1] == 1:
+            return np.asarray((at * self.place[None]).sum(axis=1))
+        rows = len(letters)
+        found = np.tensordot(at, self.place, axes=([1], [0]))
+        return np.asarray(found.transpose(0, 2, 1).reshape(rows, -1))
+
+    def effects(self, direction: Reals) -> Reals:
+        """Product of phi's summands with ``direction`` (q v,), for each mutation; shape (P, 22)."""
+        along = self.place @ direction.reshape(self.place.shape[1], -1)
+        return np.asarray(np.einsum("plv,pv->pl", self.letter, along))
+
+
+@dataclass(frozen=True, slots=True)
+class CentredTerm:
+    """A term whose features were centred and scaled on the training rows.
+
+    Kernel: (phi(x) - mean) . (phi(x') - mean) / spread^2 / scale, whose mean diagonal over the
+    training rows is 1.
+    """
+
+    term: Term
+    mean: Reals
+    spread: Reals
+    scale: float
+
+    @classmethod
+    def of(cls, term: Term, letters: Codes) -> Self:
+        """Centre and scale on training letters of shape (rows, P)."""
+        found = term.features(letters)
+        mean = found.mean(axis=0)
+        spread = found.std(axis=0) + 1e-6 if term.standardise else np.ones(len(mean))
+        scaled = (found - mean) / spread
+        scale = float((scaled**2).sum() / len(letters))
+        return cls(term, mean, spread, max(scale, 1e-9))
+
+    def features(self, letters: Codes) -> Reals:
+        """Features whose inner products are the kernel, shape (rows, features)."""
+        found = (self.term.features(letters) - self.mean) / self.spread
+        return np.asarray(found / np.sqrt(self.scale))
+
+    def effects(self, direction: Reals) -> tuple[Reals, float]:
+        """What each mutation adds to ``features . direction`` (P, 22), and the constant."""
+        along = direction / (self.spread * np.sqrt(self.scale))
+        return self.term.effects(along), -float(self.mean @ along)
+
+
+def additive_terms(positions: Positions, names: Sequence[str] = TERMS) -> list[Term]:
+    """The named terms; ``neighbours`` and ``sites`` share effects between close positions."""
+    count = positions.count
+    one = np.ones((count, 1))
+    shift = embedding()[None, :, :] - embedding()[positions.reference][:, None, :]
+    changed = np.ones((count, 22, 1))
+    changed[np.arange(count), positions.reference] = 0.0
+    made = {
+        "severity": lambda: Term("severity", one, severity(positions), True),
+        "descriptors": lambda: Term("descriptors", one, descriptors(positions), True),
+        "sites": lambda: Term("sites", _near(positions), changed, False),
+        "neighbours": lambda: Term("neighbours", _near(positions), shift, False),
+        "regions": lambda: Term("regions", np.eye(2 * REGIONS)[positions.region], shift, False),
+    }
+    return [made[name]() for name in names]
+
+
+def _near(positions: Positions) -> Reals:
+    """A factor A with A A^T = exp(-|distance| / NEIGHBOURHOOD), shape (P, P)."""
+    apart = np.abs(positions.place[:, None] - positions.place[None, :])
+    near = np.exp(-apart / NEIGHBOURHOOD)
+    near[np.diag_indices_from(near)] += 1e-6
+    return np.asarray(np.linalg.cholesky(near))

@@ -1,0 +1,153 @@
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from abag.errors import ModelError
+from abag.model.assay_gp.model import AssayGP
+from abag.model.assay_gp.posterior import Posterior
+from abag.model.registry import load_model
+from synthetic_pairs import HEAVY, LIGHT, assay_table
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    from scipy.stats import spearmanr
+
+    return float(spearmanr(a, b).statistic)
+
+
+def plain(**values: object) -> AssayGP:
+    return AssayGP(**values)
+
+
+def test_it_orders_new_variants_after_forty_measurements() -> None:
+    model = plain().fit(assay_table(40))
+    test = assay_table(100, seed=1)
+    assert rank_correlation(model.predict(test), test["pkd"].to_numpy()) > 0.8
+
+
+def test_the_mean_by_lookup_is_the_mean_by_the_textbook() -> None:
+    model = plain().fit(assay_table(30))
+    posterior: Posterior = model._posterior
+    kernel = posterior.kernel
+    new = model._letters(assay_table(12, seed=3))
+    across = kernel.matrix(new, kernel.training)
+    assert np.allclose(posterior.mean(new), across @ posterior.weights, atol=1e-9)
+
+
+def test_the_variance_and_the_left_out_means_are_those_of_the_textbook() -> None:
+    model = plain().fit(assay_table(25))
+    posterior = model._posterior
+    kernel = posterior.kernel
+    covariance = kernel.matrix(kernel.training, kernel.training) + np.diag(posterior.noise + 1e-6)
+    new = model._letters(assay_table(5, seed=3))
+    across = kernel.matrix(new, kernel.training)
+    solved = np.linalg.solve(covariance, across.T)
+    expected = np.diag(kernel.matrix(new, new)) - (across * solved.T).sum(axis=1)
+    assert np.allclose(posterior.variance(new), expected, atol=1e-8)
+    target = covariance @ posterior.weights
+    mean, spread = posterior.left_out(target)
+    rest = np.arange(25) != 4
+    row = kernel.matrix(kernel.training[[4]], kernel.training)[:, rest]
+    assert mean[4] == pytest.approx(
+        (row @ np.linalg.solve(covariance[np.ix_(rest, rest)], target[rest]))[0], abs=1e-6
+    )
+    assert spread[4] > posterior.noise[4]
+
+
+def test_a_loaded_model_gives_the_same_intervals(tmp_path: Path) -> None:
+    model = plain().fit(assay_table(30))
+    model.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert isinstance(again, AssayGP)
+    one, other = (each.distribution(assay_table(8, seed=4)) for each in (model, again))
+    assert np.allclose(one.lower, other.lower)
+    assert np.allclose(one.upper, other.upper)
+    assert (one.lower < one.median).all()
+    assert (one.median < one.upper).all()
+
+
+def test_variants_with_deletions_are_laid_on_imgt_positions() -> None:
+    table = assay_table(30)
+    shorter = [h[:100] + h[101:] if i % 3 == 0 else h for i, h in enumerate(table["heavy"])]
+    worth = [p - 3.0 * (i % 3 == 0) for i, p in enumerate(table["pkd"])]
+    table = table.with_columns(heavy=pl.Series(shorter), pkd=pl.Series(worth))
+    model = plain().fit(table)
+    both = (
+        table[:1].with_columns(heavy=pl.lit(HEAVY[:100] + HEAVY[101:])),
+        table[:1].with_columns(heavy=pl.lit(HEAVY)),
+    )
+    assert model.predict(both[0])[0] < model.predict(both[1])[0] - 1.0
+
+
+def test_a_change_at_a_position_that_never_varied_is_predicted_with_a_wider_interval() -> None:
+    model = plain().fit(assay_table(40))
+    known = assay_table(1, seed=8)
+    letters = list(known["heavy"][0])
+    letters[60] = "W"
+    new = known.with_columns(heavy=pl.lit("".join(letters)))
+    assert model.row_flags(new)["position_not_varied_in_training"].tolist() == [True]
+    assert model.row_flags(known)["position_not_varied_in_training"].tolist() == [False]
+    assert model.distribution(new).deviation[0] > model.distribution(known).deviation[0]
+
+
+def test_censored_rows_teach_that_their_variants_are_weak() -> None:
+    """Variants with a D at one place are all censored; exact rows never show that letter."""
+    table = assay_table(120)
+    weak = pl.Series([heavy[27] == "D" for heavy in table["heavy"]])
+    bound = pl.lit(5.0)
+    marked = table.with_columns(
+        pkd=pl.when(weak).then(None).otherwise("pkd"),
+        pkd_lower=pl.when(weak).then(None).otherwise("pkd_lower"),
+        pkd_upper=pl.when(weak).then(bound).otherwise("pkd_upper"),
+    )
+    test = assay_table(200, seed=9)
+    shows = np.array([heavy[27] == "D" for heavy in test["heavy"]])
+    with_them = plain().fit(marked)
+    without = plain().fit(marked.filter(~weak))
+    assert with_them.training.rows_censored == int(weak.sum())
+    assert with_them.predict(test)[shows].mean() < without.predict(test)[shows].mean() - 0.5
+
+
+def test_replicates_count_for_more() -> None:
+    """Two measurements of one variant disagree: the merged one of many replicates wins."""
+    table = assay_table(40)
+    pair = table[:2].with_columns(
+        heavy=pl.lit(HEAVY), pkd=pl.Series([5.0, 9.0]), replicates=pl.Series([1, 64])
+    )
+    other = pair.with_columns(replicates=pl.Series([64, 1]))
+    parent = table[:1].with_columns(heavy=pl.lit(HEAVY))
+    first, second = (
+        plain().fit(pl.concat([table, two])).predict(parent)[0] for two in (pair, other)
+    )
+    assert first > second
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (assay_table(4), "needs 5 exact rows"),
+        (assay_table(20).with_columns(pkd=pl.lit(8.0)), "no order to learn"),
+        (assay_table(20).with_columns(heavy=pl.lit(HEAVY), light=pl.lit(LIGHT)), "same chains"),
+        (assay_table(20).with_columns(pkd=pl.lit(None, pl.Float64)), "none of 20 training rows"),
+        (
+            assay_table(20).with_columns(assay=pl.Series(["a", "b"] * 10)),
+            "2 assays",
+        ),
+    ],
+)
+def test_rows_that_cannot_teach_are_refused_by_name(table: pl.DataFrame, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        plain().fit(table)
+
+
+def test_an_unknown_term_is_named() -> None:
+    with pytest.raises(ModelError, match="unknown term 'dreams'"):
+        plain(terms="sites,dreams").fit(assay_table(20))
+
+
+def test_more_rows_than_asked_for_are_sampled() -> None:
+    model = plain(max_rows=20, hyper_rows=10).fit(assay_table(50))
+    assert model.training.rows_used == 20
+    assert np.isfinite(model.predict(assay_table(5, seed=2))).all()
