@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "embed": "abag.apps.cli.embed:embed",
     "store": "abag.apps.cli.store:app",
     "pretrain": "abag.apps.cli.pretrain:pretrain",
+    "adapt": "abag.apps.cli.adapt:adapt",
 }
 
 HELP: dict[str, str] = {
@@ -42,6 +43,7 @@ HELP: dict[str, str] = {
     "embed": "Residue embeddings of a file's antibodies and antigens into a store.",
     "store": "Look into an embedding store, verify it, merge its shards.",
     "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
+    "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
 }
 
 

@@ -11,6 +11,7 @@ from abag.apps.cli.output import emit
 
 if TYPE_CHECKING:
     from abag.evaluation.saaint import SaaintBenchmark
+    from abag.maturation.fewshot_benchmark import FewShotBenchmark
 
 app = App(name="benchmark", help="Make the published comparison tables again, one command each.")
 
@@ -69,3 +70,65 @@ def saaint_text(done: SaaintBenchmark) -> str:
         lines.append(f"{name:<20}" + "".join(cells))
     lines += ["", *compare(done.evaluations, done.evaluations[0].subject.name)]
     return "\n".join([*lines, "", f"report: {done.files.report}"])
+
+
+@app.command
+def fewshot(
+    *,
+    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
+    out: Path,
+    assays: Annotated[list[str], Parameter(negative=())] | None = None,
+    seeds: int = 5,
+    first_seed: int = 0,
+    quick: Annotated[bool, Parameter(negative=())] = False,
+    ablations: Annotated[bool, Parameter(negative=())] = False,
+    whole: bool = True,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Ranking after 24, 96 and 384 measured variants, and after 80 %: ours beside the ridges.
+
+    Args:
+        sources: Folder with the published sources (also read from ABAG_DATA_SOURCES).
+        out: Folder for fewshot.json and scores.csv.
+        assays: Landscapes; repeat the option (default: the six open AbBiBench assays; `all`).
+        seeds: Number of permutations of each landscape.
+        first_seed: The first of them.
+        quick: Two seeds, without 80 %.
+        ablations: Also each kernel alone, and each part left out.
+        whole: Also train on the first 80 %.
+        json: Print one JSON object.
+    """
+    from abag.maturation.fewshot_benchmark import benchmark_fewshot
+    from abag.maturation.landscapes import ABBIBENCH, LANDSCAPES
+
+    names = [name for item in assays or ABBIBENCH for name in item.split(",")]
+    done = benchmark_fewshot(
+        sources,
+        out,
+        landscapes=list(LANDSCAPES) if names == ["all"] else names,
+        seeds=seeds,
+        first_seed=first_seed,
+        quick=quick,
+        ablations=ablations,
+        whole=whole,
+    )
+    emit(done.as_json(), fewshot_text(done), json)
+
+
+def fewshot_text(done: FewShotBenchmark) -> str:
+    """Spearman by model and number of training rows, and the coverage of the intervals."""
+
+    def shown(value: float | None) -> str:
+        return f"{'–' if value is None else f'{value:.2f}':>12}"
+
+    names, seeds = done.names("landscape"), done.settings["seeds"]
+    lines = [f"Spearman on the last 20 %, mean over seeds {seeds[0]} to {seeds[-1]}", ""]
+    head = "".join(f"{name[-11:]:>12}" for name in (*names, "mean"))
+    for size in done.names("size"):
+        lines.append(f"{'n = ' + size:<18}{head}")
+        for model in done.names("model"):
+            values = [done.of(name, model, size) for name in names]
+            lines.append(f"{model:<18}" + "".join(map(shown, [*values, done.mean(model, size)])))
+        covered = [done.of(name, "assay-gp", size, "coverage") for name in names]
+        lines += [f"{'in 90 % interval':<18}" + "".join(map(shown, covered)), ""]
+    return "\n".join([*lines, f"scores: {done.folder}"])

@@ -1,0 +1,74 @@
+"""``abag adapt``: a model of your own assay from a few dozen measured variants."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.errors import OptionError
+
+if TYPE_CHECKING:
+    from abag.maturation.adapt import Adaptation
+
+
+def adapt(
+    assay_file: Path,
+    *,
+    out: Path | None = None,
+    report: Path | None = None,
+    map: Annotated[list[str], Parameter(negative=())] | None = None,  # noqa: A002
+    unit: str | None = None,
+    quantity: str | None = None,
+    assay: str | None = None,
+    seed: int = 0,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Fit a model to the measured variants of one assay, and say how far to trust it.
+
+    Args:
+        assay_file: Your variants with values (CSV, TSV, Parquet), or a canonical table (.parquet).
+        out: New folder for the model; `abag predict --model` reads it.
+        report: Folder for report.html, adaptation.json and held_out.csv (default: OUT-report).
+        map: `column=header`, for example `heavy=VH`; repeat for several (default: usual names).
+        unit: Unit of the value column where neither its header nor a unit column says it.
+        quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
+        assay: The assay to use of a table that holds several.
+        seed: Seed of folds, draws and bootstrap.
+        overwrite: Replace a saved model that is in the folder.
+        json: Print one JSON object.
+    """
+    from abag.maturation.adapt import adapt as adapt_to
+
+    if out is None:
+        raise OptionError("--out is missing: name a new folder for the model")
+    done = adapt_to(
+        assay_file,
+        out,
+        report=report,
+        mapping=map or [],
+        unit=unit,
+        quantity=quantity,
+        assay=assay,
+        seed=seed,
+        overwrite=overwrite,
+    )
+    emit(done.as_json(), _text(done), json)
+
+
+def _text(done: Adaptation) -> str:
+    from abag.maturation.report import skill_table
+
+    verdict = done.verdict
+    lines = [verdict.grade.value, verdict.headline, *verdict.reasons, ""]
+    table = skill_table(done.skills)
+    cells = [table.header, *table.rows]
+    widths = [max(len(row[place]) for row in cells) for place in range(len(table.header))]
+    for first, *rest in cells:
+        shown = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
+        lines.append("  ".join([first.ljust(widths[0]), *shown]))
+    lines += ["", *(f"note: {note}" for note in done.notes)]
+    return "\n".join([*lines, f"model: {done.folder}", f"report: {done.report}"])

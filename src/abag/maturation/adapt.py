@@ -1,0 +1,137 @@
+"""``abag adapt``: from a measured assay to a model of it, and to a plain verdict on that model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from abag.errors import counted, require_seed
+from abag.files import require_folder_name, sha256_of, write_json, write_text
+from abag.maturation.assay import Assay, read_assay
+from abag.maturation.skill import (
+    MOST_ROWS,
+    CurvePoint,
+    Skill,
+    learning_curve,
+    measure_skill,
+    sampled,
+)
+from abag.maturation.verdict import Verdict, judge
+from abag.model.artefact import require_free
+from abag.model.assay_gp.model import AssayGP
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """A model that was fitted to an assay, what it knows, and where everything lies."""
+
+    model: AssayGP
+    assay: Assay
+    verdict: Verdict
+    skills: tuple[Skill, ...]
+    curve: tuple[CurvePoint, ...]
+    notes: tuple[str, ...]
+    folder: Path
+    report: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, as written beside the report."""
+        return {
+            "model": str(self.folder),
+            "model_id": self.model.model_id,
+            "target": self.assay.target,
+            "training": self.model.training.as_json(),
+            "verdict": self.verdict.as_json(),
+            "skill": {skill.name: skill.as_json() for skill in self.skills},
+            "learning_curve": [asdict(point) for point in self.curve],
+            "notes": list(self.notes),
+            "report": str(self.report),
+        }
+
+
+def adapt(
+    path: Path,
+    out: Path,
+    *,
+    report: Path | None = None,
+    mapping: Sequence[str] = (),
+    unit: str | None = None,
+    quantity: str | None = None,
+    assay: str | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> Adaptation:
+    """Fit a model to the variants of one assay, measure what it knows, and save both.
+
+    Args:
+        path: Canonical table (.parquet), or a user's own CSV, TSV or Parquet file.
+        out: New folder for the model.
+        report: Folder for report.html, adaptation.json and held_out.csv; beside the model where
+            it is not given (``MODEL-report``).
+        mapping: ``column=header`` pairs for a user's own file.
+        unit: Unit of the values of a user's own file.
+        quantity: Quantity of the values of a user's own file.
+        assay: The assay to use of a table that holds several.
+        seed: Seed of folds, draws and bootstrap.
+        overwrite: Replace a saved model.
+
+    Raises:
+        TableError: rows or headers with problems.
+        ModelError: the rows cannot teach a model, or ``out`` is taken.
+    """
+    require_seed(seed)
+    require_free(out, overwrite)
+    where = report or out.with_name(f"{out.name}-report")
+    require_folder_name(where)
+    given = read_assay(path, mapping=mapping, unit=unit, quantity=quantity, assay=assay)
+    rows = sampled(given.exact, seed)
+    notes = list(given.notes)
+    if rows.height < given.exact.height:
+        notes.append(
+            f"cross-validated on {MOST_ROWS:,} rows drawn from {given.exact.height:,}; "
+            "the saved model has learnt from all that it takes"
+        )
+    skills = tuple(measure_skill(rows, given.target, seed))
+    curve = tuple(learning_curve(rows, given.target, seed))
+    model = AssayGP(target=given.target, seed=seed)
+    model.fit(given.table, {"table_sha256": sha256_of(path)})
+    verdict = judge(skills, given.exact.height)
+    model.save(out, overwrite)
+    done = Adaptation(
+        model, given, verdict, skills, curve, tuple(notes), out, where / "report.html"
+    )
+    _write(done, path, where)
+    return done
+
+
+def _write(done: Adaptation, path: Path, where: Path) -> None:
+    from abag.maturation.report import render_adaptation
+
+    counts = done.model.training
+    lede = (
+        f"Fitted on {counted(counts.rows_used, 'row')} "
+        f"({counted(counts.antibodies, 'variant')}, {counts.rows_censored} censored) "
+        f"of {path.name}; it predicts {done.assay.unit}."
+    )
+    page = render_adaptation(
+        f"Model of {path.stem}", lede, done.verdict, done.skills, done.curve, done.notes,
+        done.assay.unit,
+    )  # fmt: skip
+    write_text(where / "report.html", page)
+    write_json(where / "adaptation.json", done.as_json())
+    write_text(where / "held_out.csv", _held_out(done.skills).write_csv())
+
+
+def _held_out(skills: Sequence[Skill]) -> pl.DataFrame:
+    """Every prediction of a held-out row: way of holding out, measured, predicted by each model."""
+    parts = [
+        pl.DataFrame({"measured": skill.true, **skill.predictions}).select(
+            pl.lit(skill.name).alias("held_out"), pl.all()
+        )
+        for skill in skills
+    ]
+    return pl.concat(parts)
