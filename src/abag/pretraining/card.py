@@ -19,15 +19,18 @@ LEFT_OUT: Final = {
 }
 
 LIMITS: Final = (
-    "A small network, briefly trained: it knows germline frameworks well, CDR-H3 and antigens "
-    "badly. Do not read its likelihoods as fitness.",
+    "A small network, briefly trained. It knows the frameworks and germline loops of human "
+    "antibodies; CDR-H3 it can hardly foretell. Do not read its likelihoods as fitness.",
+    "Antigens: where its perplexity in the table is not below that of the letters, its rows say "
+    "which residue stands where and little more. Use a protein language model for antigens.",
     "Nearly all antibodies of the corpus are human, and about half of them bind a coronavirus; "
-    "the antigens are the few hundred distinct chains of structure and mutant tables, many of "
-    "them coronavirus spike. Antigen rows carry little more than local composition.",
-    "Nanobodies are few in the corpus (the large nanobody sets are non-commercial).",
-    "Its corpus holds, without labels, the chains of tables on which affinity models are later "
+    "the antigens are several hundred chains of structure and mutant tables, a third of them one "
+    "cluster (coronavirus spike). Nanobodies are few: the large sets are non-commercial.",
+    "Its corpus holds, without labels, chains of tables on which affinity models are later "
     "measured (SAAINT-DB, AlphaBind, AttABseq): no label leaks, but the chains of a test part "
-    "have been seen. Do not use it to claim that an encoder transfers to unseen chains.",
+    "may have been seen. Do not use it to claim that an encoder transfers to unseen chains.",
+    "Clusters are held out by CDR-H3; the germline genes of held-out antibodies are those of the "
+    "training ones. Framework figures show how well germline is known, not new families.",
     "A longer run of the same recipe on more sequences gives a better encoder.",
 )
 

@@ -17,6 +17,7 @@ from abag.encoders.builtin_model import (  # noqa: E402
     HEAVY,
     LIGHT,
     LIGHT_START,
+    MASK,
     UNKNOWN,
     BuiltinModel,
     Shape,
@@ -205,23 +206,51 @@ def test_bf16_stays_within_three_per_cent_of_fp32(folder: Path, encoder: Builtin
     assert 0 < np.linalg.norm(rough - exact) / np.linalg.norm(exact) < 0.03
 
 
-def test_the_shipped_encoder_is_small_and_knows_a_framework_cysteine() -> None:
-    if not (shipped_folder() / "weights.safetensors").is_file():
-        pytest.skip("no weights are shipped")
-    encoder = BuiltinEncoder()
-    assert (shipped_folder() / "weights.safetensors").stat().st_size < 20e6
-    model = encoder._loaded()
-    assert model.count() <= 15_000_000
-    assert encoder.facts.width == model.shape.width
-    from abag.encoders.builtin_model import MASK
+@pytest.fixture(scope="module")
+def shipped() -> BuiltinEncoder:
+    return BuiltinEncoder()
 
+
+def test_the_shipped_weights_are_small_and_those_of_their_card(shipped: BuiltinEncoder) -> None:
+    assert (shipped_folder() / "weights.safetensors").stat().st_size < 20e6
+    model = shipped._loaded()
+    card = json.loads((shipped_folder() / "card.json").read_text())
+    assert card["parameters"] == model.count() <= 15_000_000
+    assert shipped.facts.width == model.shape.width
+    assert shipped.facts.licence == "MIT"
+
+
+def test_the_shipped_encoder_gives_the_same_rows_alone_and_in_a_batch(
+    shipped: BuiltinEncoder,
+) -> None:
+    molecules = [PAIR, antibody(HEAVY_CHAIN), antigen("MKTAYIAKQRQISFVKSHFSRQ" * 15)]
+    together = shipped.encode(molecules)
+    for molecule, encoded in zip(molecules, together, strict=True):
+        alone = shipped.encode([molecule])[0].rows
+        np.testing.assert_allclose(encoded.rows, alone, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("motif", "inside", "residue"),
+    [("YYCSR", 2, "C"), ("WVRQAPG", 0, "W"), ("WGQGT", 1, "G"), ("LSCAA", 2, "C")],
+)
+def test_the_shipped_encoder_knows_the_landmarks_of_a_heavy_chain(
+    shipped: BuiltinEncoder, motif: str, inside: int, residue: str
+) -> None:
     tokens = molecule_tokens(PAIR)
-    hidden = HEAVY_CHAIN.index("YYCSR") + 2
+    place = tokens.residues[HEAVY_CHAIN.index(motif) + inside]
     codes = list(tokens.codes)
-    codes[tokens.residues[hidden]] = MASK
+    assert codes[place] == FIRST_RESIDUE + AMINO_ACIDS.index(residue)
+    codes[place] = MASK
+    model = shipped._loaded()
     rows = model(torch.tensor([codes]), torch.tensor([tokens.positions]))
-    best = model.logits(rows[0, tokens.residues[hidden]]).argmax().item()
-    assert AMINO_ACIDS[best] == "C"
+    assert AMINO_ACIDS[int(model.logits(rows[0, place]).argmax())] == residue
+
+
+def test_the_shipped_encoder_beats_letters_and_trigrams_on_held_out_antibodies() -> None:
+    card = json.loads((shipped_folder() / "card.json").read_text())
+    found = card["held_out_perplexity"]["antibody"]
+    assert found["model"] < found["trigram"] < found["unigram"]
 
 
 def test_the_width_must_fit_the_heads() -> None:
