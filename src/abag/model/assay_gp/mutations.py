@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.positions import REGIONS, Positions
-from abag.model.assay_gp.substitution import GAP, UNKNOWN, blosum50, distances
+from abag.model.assay_gp.substitution import GAP, UNKNOWN, distances, scores
 from abag.sequences import AMINO_ACIDS
 
 Reals = NDArray[np.float64]
@@ -84,7 +84,7 @@ def descriptors(positions: Positions) -> Reals:
         np.array([table.get(letter, 0.0) for letter in AMINO_ACIDS])
         for table in (_HYDROPATHY, _VOLUME, _CHARGE)
     )
-    columns = [gain, log_p, blosum50()[known], hydropathy - hydropathy[known][:, None]]
+    columns = [gain, log_p, scores("BLOSUM50")[known], hydropathy - hydropathy[known][:, None]]
     for scale in (volume, charge):
         change = scale - scale[known][:, None]
         columns += [change, np.abs(change)]

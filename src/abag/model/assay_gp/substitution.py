@@ -1,11 +1,11 @@
 """An amino-acid correlation matrix that stays positive semi-definite under every power.
 
-With s(a, b) the BLOSUM50 score in thirds of a bit, q(a, b) = 2^(s(a, b) / 3) is a likelihood
+With s(a, b) a substitution score in thirds of a bit, q(a, b) = 2^(s(a, b) / 3) is a likelihood
 ratio. Scaled to a unit diagonal, d(a, b) = -ln q(a, b) / sqrt(q(a, a) q(b, b)) is a squared
-distance as soon as the doubly centred -d / 2 has no negative eigenvalue (Schoenberg 1938); for
-BLOSUM50 it has none. Then exp(-t d) is a correlation matrix for every t > 0: infinitely
-divisible, so a Hadamard power may be learnt, for each position its own (LOCK-GP,
-arXiv 2606.11057).
+distance as soon as the doubly centred -d / 2 has no negative eigenvalue (Schoenberg 1938). Taken
+here is the mean of d of BLOSUM50 and d of PAM250, each scaled to mean 1; it has none. Then
+exp(-t d) is a correlation matrix for every t > 0: infinitely divisible, so a Hadamard power may be
+learnt, for each position its own (LOCK-GP, arXiv 2606.11057, with BLOSUM50 alone).
 
 Letters are numbered 0 to 19 in the order of :data:`abag.sequences.AMINO_ACIDS`, 20 is a gap and
 21 is X. The gap stands further from every residue than residues do from each other; X stands in
@@ -26,6 +26,7 @@ Reals = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
 LETTERS: Final = AMINO_ACIDS + "-X"
+MATRICES: Final = ("BLOSUM50", "PAM250")
 GAP: Final = 20
 UNKNOWN: Final = 21
 _GAP_DISTANCE: Final = 1.5
@@ -33,26 +34,30 @@ _GAP_DISTANCE: Final = 1.5
 
 
 @cache
-def blosum50() -> Reals:
-    """BLOSUM50 scores (Henikoff and Henikoff 1992), thirds of a bit, shape (20, 20)."""
+def scores(name: str) -> Reals:
+    """Scores of a published matrix (``BLOSUM50``, ``PAM250``), thirds of a bit, shape (20, 20)."""
     from Bio.Align import substitution_matrices
 
-    matrix = substitution_matrices.load("BLOSUM50")  # type: ignore[no-untyped-call]
+    matrix = substitution_matrices.load(name)  # type: ignore[no-untyped-call]
     return np.array([[float(matrix[a][b]) for b in AMINO_ACIDS] for a in AMINO_ACIDS])
+
+
+def matrix_distance(name: str) -> Reals:
+    """d(a, b) of one matrix, scaled to mean 1 over pairs of residues, shape (20, 20)."""
+    found = scores(name)
+    own = np.diag(found)
+    distance = (own[:, None] + own[None, :]) / 2 - found
+    return np.asarray(distance * (20 * 19) / distance.sum())
 
 
 @cache
 def embedding() -> Reals:
     """Vectors whose squared distances are d(a, b), mean 1 over pairs; shape (22, 20)."""
-    scores = blosum50()
-    own = np.diag(scores)
-    distance = ((own[:, None] + own[None, :]) / 2 - scores) * np.log(2.0) / 3.0
+    distance = np.mean([matrix_distance(name) for name in MATRICES], axis=0)
     centre = np.eye(20) - 1.0 / 20.0
     values, vectors = np.linalg.eigh(-0.5 * centre @ distance @ centre)
     # One eigenvalue is zero, because of the centring: 19 numbers place 20 residues.
     residues = (vectors * np.sqrt(values.clip(0.0)))[:, 1:]
-    between = squared_distances(residues, residues)
-    residues /= np.sqrt(between.sum() / (20 * 19))
     vectors = np.zeros((22, 20))
     vectors[:20, :19] = residues
     vectors[GAP, 19] = np.sqrt(_GAP_DISTANCE)

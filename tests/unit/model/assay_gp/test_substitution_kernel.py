@@ -5,19 +5,25 @@ from abag.model.assay_gp.substitution import (
     GAP,
     LETTERS,
     UNKNOWN,
-    blosum50,
     codes,
     correlation,
     distances,
     embedding,
+    matrix_distance,
+    scores,
 )
 
 
-def test_distances_are_those_of_the_blosum_scores() -> None:
-    """d(L, I) : d(L, D) is ((5 + 5) / 2 - 2) : ((5 + 8) / 2 + 4), by the published matrix."""
-    found = distances()
+def test_distances_are_those_of_the_published_scores() -> None:
+    """d(L, I) : d(L, D) is ((5 + 5) / 2 - 2) : ((5 + 8) / 2 + 4) by BLOSUM50."""
+    found = matrix_distance("BLOSUM50")
     leucine, isoleucine, aspartate = (LETTERS.index(letter) for letter in "LID")
     assert found[leucine, isoleucine] / found[leucine, aspartate] == pytest.approx(3.0 / 10.5)
+
+
+def test_the_embedding_keeps_the_mean_of_both_matrices_exactly() -> None:
+    expected = (matrix_distance("BLOSUM50") + matrix_distance("PAM250")) / 2
+    assert np.allclose(distances()[:20, :20], expected, atol=1e-9)
 
 
 def test_two_residues_stand_one_apart_on_average() -> None:
@@ -42,6 +48,6 @@ def test_letters_are_numbered_and_rare_ones_are_unknown() -> None:
 
 
 def test_blosum_is_symmetric_with_tryptophan_at_fifteen() -> None:
-    scores = blosum50()
-    assert np.array_equal(scores, scores.T)
-    assert scores[LETTERS.index("W"), LETTERS.index("W")] == 15
+    found = scores("BLOSUM50")
+    assert np.array_equal(found, found.T)
+    assert found[LETTERS.index("W"), LETTERS.index("W")] == 15
