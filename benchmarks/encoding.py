@@ -10,12 +10,15 @@ molecules of mixed length. Ways:
               to the longest of the batch, fp32; antibody and antigen are batches of their own
   loop, bf16  the same in the arithmetic that ours uses
   distinct    the same loop over distinct molecules, in order of appearance
-  ours        abag.encoders.service.embed: distinct chains, sorted into batches by a budget
+  ours        abag.encoders.service.embed: distinct chains, sorted into batches by a budget;
+              with --compile, variants also through torch.compile (compiling is not counted)
 
 A way that would take too long runs on the first rows of the table and is extrapolated, and the
 output says on how many. Rates count the table's residues, repeats included, for all ways alike.
 Besides wall time the processor time of this process is given: on a machine with other work it is
-the steadier of the two (it leaves out waiting, and counts every thread).
+the steadier of the two (it leaves out waiting, and counts every thread). For the same reason
+threads that wait for each other sleep (OMP_WAIT_POLICY=PASSIVE): spinning, on processors that are
+busy with other work, slowed the plain loop four times and flattered ours.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -33,6 +37,7 @@ import torch
 from encoding_models import Loaded, load, mixed, variants
 
 from abag import progress
+from abag.encoders.devices import compile_network
 from abag.encoders.protocol import Molecule
 from abag.encoders.service import embed
 from abag.files import write_json
@@ -67,10 +72,13 @@ def main() -> None:
     parser.add_argument("--mixed", type=int, help="molecules of mixed length")
     parser.add_argument("--sample", type=int, help="rows that the slow ways are measured on")
     parser.add_argument("--budget", type=int)
-    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--compile", action="store_true", help="ours also compiled")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--quick", action="store_true", help="smallest model: does it run at all?")
     options = parser.parse_args()
+    if "OMP_WAIT_POLICY" not in os.environ:  # torch reads it when it is loaded
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
     progress.silence()
     torch.set_num_threads(options.threads)
     device = torch.device(options.device)
@@ -105,7 +113,8 @@ def measure(model: str, device: torch.device, options: argparse.Namespace) -> di
         ways.append(bench.loop(name, "variants", pairs, options.sample))
         found = list(dict.fromkeys(m for pair in pairs for m in chains(pair, loaded.paired)))
         ways.append(bench.distinct(table, found, options.sample))
-        ways.append(bench.ours("ours", "variants", table, found, options))
+        names = ["ours", "ours compiled"] if options.compile else ["ours"]
+        ways += [bench.ours(n, "variants", table, found, options) for n in names]
         molecules = mixed(options.mixed, loaded.paired)
         ways.append(bench.plain("distinct", "mixed", molecules))
         ways.append(bench.ours("ours", "mixed", molecules, molecules, options))
@@ -113,7 +122,7 @@ def measure(model: str, device: torch.device, options: argparse.Namespace) -> di
         "model": model, "device": device_name(device), "threads": torch.get_num_threads(),
         "torch": torch.__version__, "load_average": os.getloadavg()[0],
         "peak_gflop_per_s": {name: value / 1e9 for name, value in peak.items()},
-        "rows": options.rows, "antigen_residues": options.antigen, "compiled": options.compile,
+        "rows": options.rows, "antigen_residues": options.antigen,
         "residues_of_variants": sum(m.residues for m in table),
         "distinct_residues_of_variants": sum(m.residues for m in found),
         "padding_of_mixed_loop": padding(molecules),
@@ -187,16 +196,15 @@ class Bench:
     ) -> Way:
         """The service, on the whole table."""
         encoder = self.loaded.encoder(self.precision)
-        if options.compile:
-            from abag.encoders.devices import compile_network
-
+        if "compiled" in name:
             compile_network(encoder)
         for _ in range(2):
-            embed(found[:BATCH], encoder, progress=False)
+            embed(found[: BATCH + 1], encoder, progress=False)
         wall, cpu = timed(
             lambda: embed(molecules, encoder, budget=options.budget, progress=False),
             self.loaded.device,
         )
+        self.loaded.network._compiled_call_impl = None  # the plain loops use the same network
         return self.way(name, table, "all", wall, cpu, molecules, found)
 
     def warm(self, molecules: Sequence[Molecule]) -> None:
@@ -233,6 +241,7 @@ class Bench:
         asked: Sequence[Molecule],
         encoded: Sequence[Molecule],
     ) -> Way:
+        print(f"{self.precision} {table} {name}: {wall:.1f} s", file=sys.stderr, flush=True)
         flop = sum(self.loaded.architecture.flop(m.residues) for m in encoded)
         return Way(
             self.loaded.architecture.id, table, name, self.precision, note, wall, cpu,
@@ -271,13 +280,15 @@ def padding(molecules: Sequence[Molecule]) -> float:
 def ratios(ways: Sequence[Way]) -> dict[str, dict[str, float]]:
     """Ours over each other way of the same table, by wall and by processor time."""
     return {
-        f"{ours.table}: ours {ours.precision} over {other.way} {other.precision}": {
+        f"{ours.table}: {ours.way} {ours.precision} over {other.way} {other.precision}": {
             "wall": other.wall_s / ours.wall_s,
             "cpu": other.cpu_s / ours.cpu_s,
         }
         for ours in ways
         for other in ways
-        if ours.way == "ours" and other.way != "ours" and ours.table == other.table
+        if ours.way.startswith("ours")
+        and not other.way.startswith("ours")
+        and ours.table == other.table
     }
 
 
@@ -293,18 +304,18 @@ def as_text(result: dict) -> str:
         f"variants: {result['residues_of_variants']:,} residues, "
         f"{result['distinct_residues_of_variants']:,} of them distinct; mixed: "
         f"{result['padding_of_mixed_loop']:.0%} of what the loop computes is padding",
-        f"{'table':<9} {'way':<11} {'':<5} {'wall s':>9} {'cpu s':>9} {'table res/s':>12} "
+        f"{'table':<9} {'way':<13} {'':<5} {'wall s':>9} {'cpu s':>9} {'table res/s':>12} "
         f"{'encoded/s':>10} {'of peak':>8}  measured on",
     ]
     lines += [
-        f"{w['table']:<9} {w['way']:<11} {w['precision']:<5} {w['wall_s']:>9.1f} "
+        f"{w['table']:<9} {w['way']:<13} {w['precision']:<5} {w['wall_s']:>9.1f} "
         f"{w['cpu_s']:>9.1f} {w['table_residues_per_s']:>12,.0f} "
         f"{w['encoded_residues_per_s']:>10,.0f} "
         f"{w['share_of_peak']:>8.1%}  {w['measured']}"
         for w in result["ways"]
     ]
     lines += [
-        f"{name:<52} {r['wall']:>6.1f}x wall {r['cpu']:>6.1f}x cpu"
+        f"{name:<60} {r['wall']:>6.1f}x wall {r['cpu']:>6.1f}x cpu"
         for name, r in result["ratios"].items()
     ]
     return "\n".join(lines)

@@ -18,7 +18,7 @@ if [ "${1:-}" = "--quick" ]; then
 else
     status=0
     for model in esm2-3b igt5; do
-        timeout 270 "$python" "$root/benchmarks/encoding.py" --models "$model" --out "$out" || status=$?
+        timeout 280 "$python" "$root/benchmarks/encoding.py" --models "$model" --compile --out "$out" || status=$?
     done
     exit $status
 fi
