@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.errors import OptionError
+from abag.errors import ModelError, OptionError
 from abag.files import require_folder_name, write_json, write_text
 from abag.maturation.landscapes import ABBIBENCH, Landscape, read_landscapes
 from abag.maturation.ranking import spearman
@@ -58,6 +58,7 @@ class FewShotScore:
     rows: int
     test_rows: int
     spearman: float | None
+    """None where it is undefined, or the training rows are all equal."""
     coverage: float | None
     """Share of test rows inside the 90 % interval, for a model that gives one."""
     fit_seconds: float
@@ -178,9 +179,13 @@ def score_split(
     found = []
     for name, (kind, settings) in models.items():
         started = time.perf_counter()
-        model = create_model(kind, {"target": "rank_score", "seed": seed, **settings}).fit(train)
-        seconds = time.perf_counter() - started
-        value, coverage = _scored(model, test)
+        try:
+            model = create_model(kind, {"target": "rank_score", "seed": seed, **settings})
+            model.fit(train)
+            seconds = time.perf_counter() - started
+            value, coverage = _scored(model, test)
+        except ModelError:  # training rows that teach nothing: all at the assay's floor
+            value, coverage, seconds = None, None, 0.0
         text = str(size) if size else "80%"
         found.append(
             FewShotScore(

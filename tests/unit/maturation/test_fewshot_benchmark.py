@@ -26,6 +26,12 @@ def test_a_size_beyond_the_training_rows_is_left_out() -> None:
     assert score_split(Landscape("made-up", assay_table(50)), 0, 41, MODELS) == []
 
 
+def test_training_rows_that_are_all_at_the_floor_give_no_figure() -> None:
+    flat = assay_table(50).with_columns(rank_score=pl.lit(6.0))
+    scores = score_split(Landscape("flat", flat), 0, 24, MODELS)
+    assert [one.spearman for one in scores] == [None, None, None]
+
+
 def test_a_censored_row_stands_at_its_bound() -> None:
     table = assay_table(3).with_columns(
         pkd=pl.Series([None, 7.0, 8.0]), rank_score=pl.Series([None, 7.0, 8.0]),
