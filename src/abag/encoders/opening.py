@@ -52,7 +52,8 @@ def open_encoder(
         id_: a name of the catalogue (``esm2-650m``), ``builtin``, or ``hf:owner/name``.
         folder: where its files lie, instead of the hub and its cache.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
-        precision: ``auto`` (bf16 on a GPU that has it, else fp32), ``fp32`` or ``bf16``.
+        precision: ``auto`` (bf16 where the hardware has units for it, else fp32; the
+            built-in encoder is fp32 unless asked), ``fp32`` or ``bf16``.
         local_files_only: never ask the hub (``HF_HUB_OFFLINE=1`` does the same).
         adapter: folder of a LoRA adapter; its digest becomes part of the identity.
         long: what to do with molecules longer than the model was trained for.
@@ -105,7 +106,8 @@ def _open_builtin(folder: Path | None, device: str, precision: str, long: LongCh
     from abag.encoders.builtin import BuiltinEncoder
 
     where = chosen_device(device)
-    arithmetic = chosen_precision(precision, where)
+    # It is small: the same rows on every machine are worth more than the time saved.
+    arithmetic = chosen_precision("fp32" if precision == "auto" else precision, where)
     return BuiltinEncoder(
         folder,
         device=str(where),

@@ -112,6 +112,7 @@ def test_open_encoder_takes_an_adapter(tuned, model_folder: Folder):
         "hf:any/esm",
         folder=model_folder(BY_ID["hf:any/esm"]),
         device="cpu",
+        precision="fp32",
         adapter=folder,
     )
     np.testing.assert_allclose(rows(opened), rows(encoder), atol=1e-5)

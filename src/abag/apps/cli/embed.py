@@ -40,7 +40,7 @@ def embed(
         map: for pairs, heavy=VH and the like; repeat it for several columns.
         role: antibody or antigen alone; by default all that the encoder was trained on.
         storage: number format of the stored rows.
-        precision: arithmetic of the encoder; auto is bf16 on a GPU that has it, else fp32.
+        precision: arithmetic of the encoder; auto is bf16 where the hardware has units for it.
         device: auto, cpu, cuda:0 and so on; repeat it for several, or all-cuda.
         folder: where the encoder's files lie, instead of the hub.
         adapter: folder of a LoRA adapter; its embeddings are kept apart.
