@@ -38,9 +38,10 @@ MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 }
 ABLATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "product alone": ("assay-gp", {"linear": False, "terms": "none"}),
-    "linear alone": ("assay-gp", {"product": False, "terms": "none"}),
-    "terms alone": ("assay-gp", {"product": False, "linear": False}),
-    "no additive terms": ("assay-gp", {"terms": "none"}),
+    "linear alone": ("assay-gp", {"product": False, "terms": "none", "cautious": False}),
+    "terms alone": ("assay-gp", {"product": False, "linear": False, "cautious": False}),
+    "no additive terms": ("assay-gp", {"terms": "none", "cautious": False}),
+    "no cautious member": ("assay-gp", {"cautious": False}),
     "no warp": ("assay-gp", {"warp": False}),
     "one power": ("assay-gp", {"site_spread": 0.001}),
 }

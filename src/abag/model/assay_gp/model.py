@@ -22,9 +22,9 @@ from abag.data.schema import require_columns
 from abag.errors import ModelError, counted
 from abag.model.alignment import AlignBy
 from abag.model.assay_gp.censoring import Bounds, truncated
+from abag.model.assay_gp.mixture import Mixture
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.posterior import Kernel, Posterior, predictive_arrays, restored
 from abag.model.assay_gp.substitution import Codes
 from abag.model.assay_gp.terms import TERMS
 from abag.model.assay_gp.warping import Warp
@@ -57,14 +57,19 @@ class AssayGPSettings(Settings):
     site_spread: float = Field(
         0.4, gt=0.0, description="Prior spread of the logarithm of position weights."
     )
+    cautious: bool = Field(
+        True, description="Average with a model that has the product kernel alone."
+    )
     warp: bool = Field(True, description="Learn normal scores of the targets' ranks.")
     max_rows: int = Field(4_000, ge=10, description="More training rows are sampled to this many.")
     hyper_rows: int = Field(500, ge=10, description="Rows on which hyper-parameters are chosen.")
 
     @property
-    def kernel(self) -> KernelChoice:
-        """Which kernels take part."""
-        return KernelChoice(self.product, self.linear, self.term_names, self.site_spread)
+    def kernels(self) -> tuple[KernelChoice, ...]:
+        """Which kernels take part in each member."""
+        rich = KernelChoice(self.product, self.linear, self.term_names, self.site_spread)
+        plain = KernelChoice(True, False, (), self.site_spread)
+        return (rich, plain) if self.cautious and rich != plain else (rich,)
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -97,7 +102,7 @@ class AssayGP(Baseline[AssayGPSettings]):
     name = "assay-gp"
     inputs = ("heavy", "light")
     settings_type = AssayGPSettings
-    _posterior: Posterior
+    _mixture: Mixture
     _warp: Warp
     _widening: float
 
@@ -167,17 +172,15 @@ class AssayGP(Baseline[AssayGPSettings]):
         if len(rows) > self.settings.hyper_rows:
             rng = np.random.default_rng(self.settings.seed)
             rows = np.sort(rng.choice(rows, self.settings.hyper_rows, replace=False))
-        kernel = Kernel.fit(positions, letters, target, noise, self.settings.kernel, rows)
-        variance = kernel.hyper.noise * noise
-        posterior = Posterior.of(kernel, target, variance)
+        mixture = Mixture.fit(positions, letters, target, noise, self.settings.kernels, rows)
         exact = bounds.exact
         for _ in range(_ROUNDS if not exact.all() else 0):
-            mean, spread = posterior.left_out(target)
+            mean, spread = mixture.left_out(target)
             found, extra = truncated(mean, np.sqrt(spread), bounds)
             target = np.where(exact, target, found)
-            posterior = Posterior.of(kernel, target, variance + np.where(exact, 0.0, extra))
-        self._posterior = posterior
-        mean, spread = posterior.left_out(target)
+            mixture = mixture.again(target, noise, np.where(exact, 0.0, extra))
+        self._mixture = mixture
+        mean, spread = mixture.left_out(target)
         away = np.abs(target - mean)[exact] / np.sqrt(spread[exact])
         self._widening = _widening(away)
 
@@ -191,9 +194,9 @@ class AssayGP(Baseline[AssayGPSettings]):
 
         self._require_predictable(table)
         letters = self._letters(table)
-        mean = self._posterior.mean(letters)
-        variance = self._posterior.variance(letters)
-        whole = np.sqrt(variance + self._posterior.kernel.hyper.noise) * self._widening
+        mean = self._mixture.mean(letters)
+        variance = self._mixture.variance(letters)
+        whole = np.sqrt(variance + self._mixture.noise) * self._widening
         reach = float(ndtri(0.5 + level / 2)) * whole
         back = self._warp.back
         return Predictions(
@@ -204,7 +207,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         """For each row, why this model cannot predict it, or None."""
         self._require_fitted()
         heavy, light = _chains(table)
-        positions = self._posterior.kernel.positions
+        positions = self._mixture.kernel.positions
         known: dict[tuple[str, str], str | None] = {}
         for pair in dict.fromkeys(zip(heavy, light, strict=True)):
             reasons = [
@@ -222,7 +225,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         """Flag rows that change a position which no training row changed."""
         self._require_fitted()
         letters = self._letters(table)
-        kernel = self._posterior.kernel
+        kernel = self._mixture.kernel
         still = np.ones(kernel.positions.count, dtype=np.bool_)
         still[kernel.shifts.active] = False
         changed = letters[:, still] != kernel.positions.reference[still]
@@ -238,25 +241,25 @@ class AssayGP(Baseline[AssayGPSettings]):
             )
 
     def _letters(self, table: pl.DataFrame) -> Codes:
-        return self._posterior.kernel.positions.letters(*_chains(table))
+        return self._mixture.kernel.positions.letters(*_chains(table))
 
     def _learn(self, rows: TrainingSet) -> None:
         self._learn_rows(_in_order(rows.frame, self.target))
 
     def _values(self, table: pl.DataFrame) -> Reals:
         self._require_predictable(table)
-        return self._warp.back(self._posterior.mean(self._letters(table)))
+        return self._warp.back(self._mixture.mean(self._letters(table)))
 
     def _arrays(self) -> Arrays:
         return {
-            **predictive_arrays(self._posterior),
+            **self._mixture.arrays(),
             "warp.scores": self._warp.scores,
             "warp.values": self._warp.values,
             "widening": np.array([self._widening]),
         }
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._posterior = restored(arrays, self.settings.term_names)
+        self._mixture = Mixture.from_arrays(arrays, self.settings.kernels)
         self._warp = Warp(arrays["warp.scores"], arrays["warp.values"])
         self._widening = float(arrays["widening"][0])
 

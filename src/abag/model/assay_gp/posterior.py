@@ -19,7 +19,7 @@ from abag.model.assay_gp.objective import (
 )
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.substitution import Codes, embedding
-from abag.model.assay_gp.terms import CentredTerm, additive_terms
+from abag.model.assay_gp.terms import STANDARDISED, CentredTerm, Term, additive_terms
 
 Reals = NDArray[np.float64]
 
@@ -213,57 +213,58 @@ def _effects(kernel: Kernel, weights: Reals) -> tuple[Reals, float]:
     return effects, constant
 
 
-def predictive_arrays(posterior: Posterior) -> dict[str, NDArray[Any]]:
-    """Arrays to be saved."""
-    kernel, hyper = posterior.kernel, posterior.kernel.hyper
+def member_arrays(posterior: Posterior, prefix: str) -> dict[str, NDArray[Any]]:
+    """Arrays to be saved, under a prefix, without positions and training letters."""
+    hyper = posterior.kernel.hyper
     found: dict[str, NDArray[Any]] = {
-        **kernel.positions.arrays(),
-        "training.letters": kernel.training,
-        "training.weights": posterior.weights,
-        "training.noise": posterior.noise,
+        "weights": posterior.weights,
+        "noise": posterior.noise,
         "effects": posterior.effects,
         "constant": np.array([posterior.constant]),
         "hyper": np.array([hyper.product, hyper.linear, hyper.noise, hyper.power]),
         "hyper.terms": hyper.terms,
         "hyper.sites": hyper.sites,
     }
-    for term in kernel.terms:
+    for term in posterior.kernel.terms:
         name = f"term.{term.term.name}"
         found[f"{name}.letter"] = term.term.letter
         found[f"{name}.place"] = term.term.place
         found[f"{name}.mean"] = term.mean
         found[f"{name}.spread"] = term.spread
         found[f"{name}.scale"] = np.array([term.scale])
-    return found
+    return {f"{prefix}.{name}": array for name, array in found.items()}
 
 
-def restored(arrays: Mapping[str, NDArray[Any]], names: Sequence[str]) -> Posterior:
-    """The inverse of :func:`predictive_arrays`."""
-    from abag.model.assay_gp.terms import STANDARDISED, Term
-
-    product, linear, noise, power = arrays["hyper"].tolist()
-    hyper = Hyper(product, linear, noise, power, arrays["hyper.terms"], arrays["hyper.sites"])
-    positions = Positions.from_arrays(arrays)
-    terms = [
-        CentredTerm(
-            Term(
-                name, arrays[f"term.{name}.place"], arrays[f"term.{name}.letter"],
-                name in STANDARDISED,
-            ),
-            arrays[f"term.{name}.mean"],
-            arrays[f"term.{name}.spread"],
-            float(arrays[f"term.{name}.scale"][0]),
-        )
-        for name in names
-    ]  # fmt: skip
-    training = arrays["training.letters"]
-    kernel = Kernel(
-        positions, Shifts.of(training, positions.reference), tuple(terms), hyper, training
+def restored_member(
+    arrays: Mapping[str, NDArray[Any]],
+    prefix: str,
+    names: Sequence[str],
+    positions: Positions,
+    training: Codes,
+) -> Posterior:
+    """The inverse of :func:`member_arrays`."""
+    product, linear, noise, power = arrays[f"{prefix}.hyper"].tolist()
+    hyper = Hyper(
+        product,
+        linear,
+        noise,
+        power,
+        arrays[f"{prefix}.hyper.terms"],
+        arrays[f"{prefix}.hyper.sites"],
     )
+    terms = []
+    for name in names:
+        place, letter, mean, spread, scale = (
+            arrays[f"{prefix}.term.{name}.{part}"]
+            for part in ("place", "letter", "mean", "spread", "scale")
+        )
+        term = Term(name, place, letter, name in STANDARDISED)
+        terms.append(CentredTerm(term, mean, spread, float(scale[0])))
+    shifts = Shifts.of(training, positions.reference)
     return Posterior(
-        kernel,
-        arrays["training.weights"],
-        arrays["effects"],
-        float(arrays["constant"][0]),
-        arrays["training.noise"],
+        Kernel(positions, shifts, tuple(terms), hyper, training),
+        arrays[f"{prefix}.weights"],
+        arrays[f"{prefix}.effects"],
+        float(arrays[f"{prefix}.constant"][0]),
+        arrays[f"{prefix}.noise"],
     )

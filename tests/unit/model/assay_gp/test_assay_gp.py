@@ -29,7 +29,7 @@ def test_it_orders_new_variants_after_forty_measurements() -> None:
 
 def test_the_mean_by_lookup_is_the_mean_by_the_textbook() -> None:
     model = plain().fit(assay_table(30))
-    posterior: Posterior = model._posterior
+    posterior: Posterior = model._mixture.members[0]
     kernel = posterior.kernel
     new = model._letters(assay_table(12, seed=3))
     across = kernel.matrix(new, kernel.training)
@@ -38,7 +38,7 @@ def test_the_mean_by_lookup_is_the_mean_by_the_textbook() -> None:
 
 def test_the_variance_and_the_left_out_means_are_those_of_the_textbook() -> None:
     model = plain().fit(assay_table(25))
-    posterior = model._posterior
+    posterior = model._mixture.members[0]
     kernel = posterior.kernel
     covariance = kernel.matrix(kernel.training, kernel.training) + np.diag(posterior.noise + 1e-6)
     new = model._letters(assay_table(5, seed=3))
@@ -151,3 +151,16 @@ def test_more_rows_than_asked_for_are_sampled() -> None:
     model = plain(max_rows=20, hyper_rows=10).fit(assay_table(50))
     assert model.training.rows_used == 20
     assert np.isfinite(model.predict(assay_table(5, seed=2))).all()
+
+
+def test_the_mixture_is_the_mean_of_its_members() -> None:
+    model = plain().fit(assay_table(30))
+    letters = model._letters(assay_table(6, seed=3))
+    rich, cautious = model._mixture.members
+    assert np.allclose(
+        model._mixture.mean(letters), (rich.mean(letters) + cautious.mean(letters)) / 2
+    )
+    assert np.allclose(cautious.effects, 0.0)
+    one = plain(cautious=False).fit(assay_table(30))
+    assert len(one._mixture.members) == 1
+    assert np.allclose(one._mixture.mean(letters), rich.mean(letters))

@@ -1,0 +1,105 @@
+"""The mean of several posteriors: a rich kernel beside a cautious one.
+
+Marginal likelihood trusts the additive terms more than it should on some assays. Averaging with a
+member that has the product kernel alone costs little where they help and repairs most of the loss
+where they do not (docs/few-shot.md has the figures).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.model.assay_gp.objective import KernelChoice
+from abag.model.assay_gp.positions import Positions
+from abag.model.assay_gp.posterior import Kernel, Posterior, member_arrays, restored_member
+from abag.model.assay_gp.substitution import Codes
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Posteriors of equal weight on the same rows and positions."""
+
+    members: tuple[Posterior, ...]
+
+    @classmethod
+    def fit(
+        cls,
+        positions: Positions,
+        letters: Codes,
+        target: Reals,
+        noise: Reals,
+        choices: Sequence[KernelChoice],
+        rows: NDArray[np.int64],
+    ) -> Self:
+        """One member a kernel; ``noise`` (n,) is relative to that of a single measurement."""
+        members = []
+        for choice in choices:
+            kernel = Kernel.fit(positions, letters, target, noise, choice, rows)
+            members.append(Posterior.of(kernel, target, kernel.hyper.noise * noise))
+        return cls(tuple(members))
+
+    def again(self, target: Reals, noise: Reals, extra: Reals) -> Self:
+        """The same kernels on other targets, with ``extra`` (n,) noise variance."""
+        kernels = [member.kernel for member in self.members]
+        return type(self)(
+            tuple(Posterior.of(one, target, one.hyper.noise * noise + extra) for one in kernels)
+        )
+
+    @property
+    def kernel(self) -> Kernel:
+        """The kernel of the first member."""
+        return self.members[0].kernel
+
+    @property
+    def noise(self) -> float:
+        """Noise variance of a single measurement, mean over members."""
+        return float(np.mean([member.kernel.hyper.noise for member in self.members]))
+
+    def mean(self, letters: Codes) -> Reals:
+        """Mean of rows (rows,); a row's value does not depend on its neighbours."""
+        found = self.members[0].mean(letters)
+        for member in self.members[1:]:
+            found = found + member.mean(letters)
+        return np.asarray(found / len(self.members))
+
+    def variance(self, letters: Codes) -> Reals:
+        """Variance without noise (rows,): mean within members, plus that between them."""
+        means = np.stack([member.mean(letters) for member in self.members])
+        within = np.stack([member.variance(letters) for member in self.members])
+        return np.asarray(within.mean(axis=0) + means.var(axis=0))
+
+    def left_out(self, target: Reals) -> tuple[Reals, Reals]:
+        """Leave-one-out mean and variance, with noise, of each training row."""
+        both = [member.left_out(target) for member in self.members]
+        means, spread = (np.stack([one[part] for one in both]) for part in (0, 1))
+        return means.mean(axis=0), spread.mean(axis=0) + means.var(axis=0)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays to be saved."""
+        found: dict[str, NDArray[Any]] = {
+            **self.kernel.positions.arrays(),
+            "training.letters": self.kernel.training,
+        }
+        for order, member in enumerate(self.members):
+            found |= member_arrays(member, f"member{order}")
+        return found
+
+    @classmethod
+    def from_arrays(
+        cls, arrays: Mapping[str, NDArray[Any]], choices: Sequence[KernelChoice]
+    ) -> Self:
+        """The inverse of :meth:`arrays`."""
+        positions = Positions.from_arrays(arrays)
+        training = arrays["training.letters"]
+        members = [
+            restored_member(arrays, f"member{order}", choice.terms, positions, training)
+            for order, choice in enumerate(choices)
+        ]
+        return cls(tuple(members))
