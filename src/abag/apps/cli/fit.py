@@ -32,7 +32,7 @@ def fit(
 
     Args:
         table: Canonical table (.parquet) from `abag data build` or `abag data import`.
-        model: mean, antigen-mean, nearest-neighbour, kmer-ridge or one-hot-ridge.
+        model: mean, antigen-mean, nearest-neighbour, kmer-ridge, one-hot-ridge or assay-gp.
         out: New folder for the model.
         split: Split of this table from `abag split`; without one, every row is trained on.
         part: Part of the split to train on.
