@@ -116,8 +116,13 @@ class AssayGP(Baseline[AssayGPSettings]):
         """
         rows = TrainingSet.of(table, self.target, ("heavy", "light", "antigen"))
         self._require_one_assay(rows.frame)
-        rows = rows.sample(self.settings.max_rows, self.settings.seed)
         censored = _censored(table, self.target) if rows.rows_censored else table.clear()
+        most = self.settings.max_rows
+        if (total := rows.frame.height + censored.height) > most:
+            exact = max(FEWEST_ROWS, round(most * rows.frame.height / total))
+            rows = rows.sample(exact, self.settings.seed)
+            keep = min(censored.height, most - rows.frame.height)
+            censored = censored.sample(keep, seed=self.settings.seed)
         used = _in_order(pl.concat([rows.frame, censored]), self.target)
         self._learn_rows(used)
         self._fitted = (TrainingDomain.of(used), rows.summary(dict(origin or {})))

@@ -153,6 +153,17 @@ def test_more_rows_than_asked_for_are_sampled() -> None:
     assert np.isfinite(model.predict(assay_table(5, seed=2))).all()
 
 
+def test_exact_and_censored_rows_are_sampled_in_their_proportion() -> None:
+    weak = pl.Series([i % 4 == 0 for i in range(80)])
+    table = assay_table(80).with_columns(
+        pkd=pl.when(weak).then(None).otherwise("pkd"),
+        pkd_lower=pl.when(weak).then(None).otherwise("pkd_lower"),
+    )
+    model = plain(max_rows=40, hyper_rows=20).fit(table)
+    assert model.training.rows_used == 30
+    assert len(model._mixture.kernel.training) == 40
+
+
 def test_the_mixture_is_the_mean_of_its_members() -> None:
     model = plain().fit(assay_table(30))
     letters = model._letters(assay_table(6, seed=3))
