@@ -31,6 +31,8 @@ PRIOR_SPREAD: Final = (1.0, 1.0, 1.0, 1.0)
 TERM_MEAN: Final = -3.3
 TERM_SPREAD: Final = 1.2
 JITTER: Final = 1e-6
+_TOLERANCE: Final = 1e-6
+"""Relative gain of the log posterior below which the search ends."""
 
 
 _ABSENT: Final = -40.0
@@ -193,6 +195,10 @@ def fit_hyper(objective: Objective, terms: int, iterations: int = 80) -> tuple[H
     from scipy.optimize import minimize
 
     found = minimize(
-        objective, objective.mean, jac=True, method="L-BFGS-B", options={"maxiter": iterations}
+        objective,
+        objective.mean,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "ftol": _TOLERANCE},
     )
     return Hyper.of(found.x, terms), float(found.fun)
