@@ -76,8 +76,20 @@ def _reasons(skills: Sequence[Skill]) -> list[str]:
             reasons.append(
                 f"It does not rank {what} better than chance: keep within what was tried."
             )
+    reasons += _narrow(skills[1:])
     covered = own.coverage_90
     if covered is not None and not 0.8 <= covered <= 0.98:
         word = "too narrow" if covered < 0.8 else "too wide"
         reasons.append(f"Its 90 % intervals hold {covered:.0%} of held-out values: {word}.")
+    return reasons
+
+
+def _narrow(skills: Sequence[Skill]) -> list[str]:
+    """Ways of holding out under which the intervals promise far more than they keep."""
+    reasons = []
+    for skill in skills:
+        covered = skill.of("assay-gp").coverage_90
+        if covered is not None and covered < 0.75:
+            where = "new positions" if skill.name == "positions" else "more changes"
+            reasons.append(f"With {where} its 90 % intervals hold only {covered:.0%}: too narrow.")
     return reasons

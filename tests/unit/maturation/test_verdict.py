@@ -48,3 +48,13 @@ def test_failure_on_new_positions_is_named() -> None:
 def test_intervals_that_are_too_narrow_are_named() -> None:
     found = judge([skill("random", 0.6, (0.5, 0.7), covered=0.6)], 40)
     assert any("hold 60% of held-out values: too narrow" in reason for reason in found.reasons)
+
+
+def test_intervals_that_fail_on_more_changes_are_named() -> None:
+    skills = [
+        skill("random", 0.6, (0.5, 0.7)),
+        skill("mutation count", 0.5, (0.3, 0.6), covered=0.52),
+    ]
+    assert judge(skills, 40).reasons[-1] == (
+        "With more changes its 90 % intervals hold only 52%: too narrow."
+    )
