@@ -45,6 +45,39 @@ def test_no_module_has_a_name_that_says_nothing():
     assert not [p for p in MODULES if p.stem in said_nothing]
 
 
+def test_no_modules_import_each_other_in_a_circle():
+    """Imports inside functions count; those for type checkers alone do not."""
+    left = {name_of(path): imported_by(path) for path in MODULES}
+    known = set(left)
+    left = {name: imports & known - {name} for name, imports in left.items()}
+    while free := [name for name, imports in left.items() if not imports & left.keys()]:
+        for name in free:
+            del left[name]
+    assert not left, f"a circle, or modules that lead into one: {sorted(left)}"
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_by(path: Path) -> set[str]:
+    nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    found: set[str] = set()
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            # ``from package import module`` means the module, not the package that leads to it.
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            modules = names & {name_of(module) for module in MODULES}
+            found |= modules or {str(node.module)}
+        nodes += ast.iter_child_nodes(node)
+    return found
+
+
 def test_nothing_is_pickled():
     for path in MODULES:
         names = {

@@ -23,9 +23,10 @@ from abag import progress as bars
 from abag.encoders.batching import distinct, plan_batches
 from abag.encoders.memory import MemoryLimit, encode_within
 from abag.encoders.protocol import Encoded, Encoder, Molecule
-from abag.encoders.store import EmbeddingStore, molecule_key
+from abag.encoders.store import EmbeddingStore
+from abag.encoders.store_layout import molecule_key
 from abag.encoders.store_writer import StoreWriter
-from abag.errors import EncoderError
+from abag.errors import EncoderError, OptionError
 
 BUDGET_CPU: Final = 2_048
 """Padded residues in a batch on a processor: enough to fill it, small enough for its caches."""
@@ -105,10 +106,13 @@ def embed(
     Raises:
         EncoderError: for a store of another encoder, encoders that differ, or rows that are not
             finite or of another shape than [residues, width].
+        OptionError: for a budget below 1.
         SequenceError: from the encoder, such as for a molecule it is told to refuse.
         UnavailableError: where another process writes the store, or the memory does not hold
             one molecule.
     """
+    if budget is not None and budget < 1:
+        raise OptionError(f"a budget of {budget} residues holds no molecule; give 1 or more")
     encoders = [encoder] if not isinstance(encoder, Sequence) else list(encoder)
     _require_one_identity(encoders, store)
     facts = encoders[0].facts

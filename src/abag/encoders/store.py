@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,22 +28,13 @@ from numpy.typing import NDArray
 from abag.encoders.protocol import Encoder, EncoderIdentity, Molecule
 from abag.encoders.quantise import Packed, Storage, unpack
 from abag.encoders.shards import PREFIX, SUFFIX, Shard
+from abag.encoders.store_layout import FORMAT, LOCK_FILE, ROOM_FILE, molecule_key
+from abag.encoders.store_writer import FLUSH_SECONDS, SHARD_BYTES, StoreWriter, writing
 from abag.errors import EncoderError, FileFormatError, MissingFileError
-from abag.files import read_json
+from abag.files import read_json, require_folder_name
 
-if TYPE_CHECKING:
-    from abag.encoders.store_writer import StoreWriter
-
-FORMAT: Final = 1
-ROOM_FILE: Final = "store.json"
 _MAX_OPEN: Final = 256
 """Shards that are mapped at one time; each costs a file handle."""
-
-
-def molecule_key(molecule: Molecule) -> str:
-    """First 32 hexadecimal digits of the SHA-256 of role and chains, upper case."""
-    text = f"{molecule.role.value}:{'/'.join(molecule.chains).upper()}"
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +192,11 @@ class EmbeddingStore:
         Raises:
             UnavailableError: where another process writes; it names the process.
         """
-        from abag.encoders import store_writer
-
-        with store_writer.writing(self):
-            writer = store_writer.StoreWriter(
+        with writing(self):
+            writer = StoreWriter(
                 self,
-                shard_bytes=shard_bytes or store_writer.SHARD_BYTES,
-                flush_seconds=store_writer.FLUSH_SECONDS
-                if flush_seconds is None
-                else flush_seconds,
+                shard_bytes=shard_bytes or SHARD_BYTES,
+                flush_seconds=FLUSH_SECONDS if flush_seconds is None else flush_seconds,
             )
             try:
                 yield writer
@@ -281,6 +268,26 @@ def rooms(folder: Path) -> list[EmbeddingStore]:
     return [_room_of(path) for path in files]
 
 
+def require_store_folder(folder: Path) -> None:
+    """Refuse a folder that no store can be made in: one that holds other things, or a room.
+
+    Raises:
+        FileFormatError: that names the folder; nothing was written to it.
+    """
+    require_folder_name(folder)
+    if not folder.is_dir():
+        return
+    if (folder / ROOM_FILE).exists():
+        raise FileFormatError(
+            f"{folder} is the room of one encoder in a store; name the folder above it"
+        )
+    places = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    if places and not any((p / name).exists() for p in places for name in (ROOM_FILE, LOCK_FILE)):
+        raise FileFormatError(
+            f"{folder} holds other files and no embedding store; name a new or empty folder"
+        )
+
+
 def _room_of(path: Path) -> EmbeddingStore:
     about = _read_about(path)
     try:
@@ -293,11 +300,26 @@ def _room_of(path: Path) -> EmbeddingStore:
 
 
 def _read_about(path: Path) -> dict[str, Any]:
-    about = read_json(path)
+    mend = "delete it, and the next `abag embed` writes it again"
+    try:
+        about = read_json(path)
+    except FileFormatError as error:
+        raise FileFormatError(f"{error}; {mend}") from None
     if not isinstance(about, dict) or "width" not in about:
-        raise FileFormatError(f"{path} does not say what the store is")
+        raise FileFormatError(f"{path} does not say what the store is; {mend}")
     if about.get("format") != FORMAT:
         raise FileFormatError(
             f"{path} is of format {about.get('format')}, this version reads {FORMAT}"
         )
     return about
+
+
+__all__ = [
+    "FORMAT",
+    "ROOM_FILE",
+    "EmbeddingStore",
+    "UnreadableShard",
+    "molecule_key",
+    "require_store_folder",
+    "rooms",
+]

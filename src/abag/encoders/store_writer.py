@@ -14,11 +14,10 @@ import numpy as np
 from abag.encoders.protocol import Encoded, Molecule
 from abag.encoders.quantise import pack
 from abag.encoders.shards import PREFIX, SUFFIX, Record, write_shard
-from abag.encoders.store import ROOM_FILE, EmbeddingStore, molecule_key
+from abag.encoders.store_layout import LOCK_FILE, ROOM_FILE, Room, molecule_key
 from abag.errors import EncoderError, UnavailableError
-from abag.files import write_json
+from abag.files import make_folder, write_json
 
-LOCK_FILE: Final = "writer.lock"
 SHARD_BYTES: Final = 64 * 2**20
 """A shard is written when this much waits."""
 SHARD_RECORDS: Final = 100_000
@@ -28,17 +27,18 @@ FLUSH_SECONDS: Final = 60.0
 
 
 @contextmanager
-def writing(store: EmbeddingStore) -> Iterator[None]:
+def writing(store: Room) -> Iterator[None]:
     """Hold the room's lock; make the room where it is new; sweep what a killed writer left.
 
     The lock is the kernel's (``flock``) on a file that names the holder, so that it ends with its
     process however that ends, and a lock file left behind stops nobody.
 
     Raises:
+        FileFormatError: where no folder can be made, as below a file.
         UnavailableError: where another process writes, or the file system has no locks.
     """
     room = store.room
-    room.mkdir(parents=True, exist_ok=True)
+    make_folder(room)
     with (room / LOCK_FILE).open("a+", encoding="ascii") as lock:
         _lock(lock.fileno(), room)
         lock.truncate(0)
@@ -81,7 +81,7 @@ class StoreWriter:
 
     def __init__(
         self,
-        store: EmbeddingStore,
+        store: Room,
         *,
         shard_bytes: int = SHARD_BYTES,
         flush_seconds: float = FLUSH_SECONDS,
@@ -139,7 +139,7 @@ class StoreWriter:
         self._flushed = time.monotonic()
 
 
-def next_number(store: EmbeddingStore) -> int:
+def next_number(store: Room) -> int:
     """One more than any shard in the room has, readable or not."""
     names = [path.name for path in store.room.glob(f"{PREFIX}*{SUFFIX}")]
     numbers = [int(name.removeprefix(PREFIX)[:6]) for name in names if name[6:12].isdigit()]
