@@ -20,7 +20,7 @@ from abag.encoders.guard import TokenGuard, Vocabulary, assembled, require_roles
 from abag.encoders.input_rules import PREPROCESSING, InputRule
 from abag.encoders.protocol import Encoded, EncoderFacts, EncoderIdentity, LongChain, Molecule
 from abag.encoders.windows import Segment, segments
-from abag.errors import EncoderError
+from abag.errors import EncoderError, OptionError, UnavailableError, counted
 
 PRECISIONS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Arithmetic that may be asked for. Half precision (fp16) is not offered: T5 overflows in it."""
@@ -230,10 +230,29 @@ def padded(
 
 
 def chosen_device(device: str) -> torch.device:
-    """``auto`` means the first CUDA device where there is one, else the processor."""
+    """``auto`` means the first CUDA device where there is one, else the processor.
+
+    Raises:
+        OptionError: for a name that is no device.
+        UnavailableError: for a CUDA device that is not there.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
+    chosen: torch.device | None
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        chosen = None
+    if chosen is None or chosen.type not in ("cpu", "cuda", "mps"):
+        raise OptionError(f"{device!r} is no device; give auto, cpu, cuda, cuda:0 and so on")
+    if chosen.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count <= (chosen.index or 0):
+            raise UnavailableError(
+                f"there is no device {device}: PyTorch sees {counted(count, 'CUDA device')}; "
+                f"give auto or cpu"
+            )
+    return chosen
 
 
 def chosen_precision(precision: str, device: torch.device) -> str:

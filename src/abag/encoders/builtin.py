@@ -24,8 +24,14 @@ from abag.encoders.protocol import (
     Role,
 )
 from abag.encoders.windows import windows
-from abag.errors import FileFormatError, OptionError, SequenceError, UnavailableError
-from abag.files import read_json, require_file, sha256_of
+from abag.errors import (
+    FileFormatError,
+    MissingFileError,
+    OptionError,
+    SequenceError,
+    UnavailableError,
+)
+from abag.files import read_json, require_file, require_folder, sha256_of
 
 if TYPE_CHECKING:
     from abag.encoders.builtin_model import BuiltinModel, Tokens
@@ -58,6 +64,13 @@ def read_facts(folder: Path | None = None) -> EncoderFacts:
         FileFormatError: the card lacks a fact.
     """
     path = (folder or shipped_folder()) / "card.json"
+    if folder is not None:
+        require_folder(folder)
+        if not path.exists():
+            raise MissingFileError(
+                f"{folder} holds no card.json, so it is no built-in encoder; name the folder of a "
+                f"finished run (abag pretrain --resume RUN --finish makes one of a stopped run)"
+            )
     card = read_json(path)
     try:
         return EncoderFacts(

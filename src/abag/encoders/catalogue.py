@@ -8,6 +8,7 @@ every embedding and into the lock file (see :mod:`abag.encoders.revisions`), and
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -119,9 +120,11 @@ def entry_named(id_: str) -> Entry:
     if id_.startswith(HUB) and len(id_) > len(HUB):
         return Entry(id_, id_.removeprefix(HUB), "huggingface", "detect", 0, 0)
     if id_ not in ENTRIES:
+        near = difflib.get_close_matches(id_, ["builtin", *ENTRIES], n=1, cutoff=0.7)
         raise EncoderError(
             f"there is no encoder {id_!r}; there are builtin, {', '.join(ENTRIES)}, and "
             f"{HUB}owner/name for any other on a hub"
+            + (f". Did you mean {near[0]!r}?" if near else "")
         )
     return ENTRIES[id_]
 

@@ -19,8 +19,10 @@ def on_devices(open_: Callable[[str], Encoder], devices: Sequence[str]) -> list[
         OptionError: for no device, or one twice.
     """
     names = [name for device in devices for name in _expanded(device)]
-    if not names or len(set(names)) < len(names):
-        raise OptionError(f"devices are {', '.join(names) or 'none'}; name each one once")
+    if not names:
+        raise OptionError("PyTorch sees no CUDA device here; give auto or cpu")
+    if len(set(names)) < len(names):
+        raise OptionError(f"devices are {', '.join(names)}; name each one once")
     return [open_(name) for name in names]
 
 

@@ -13,8 +13,8 @@ from abag.encoders.guard import warn_if_antibody
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.encoders.quantise import Storage
 from abag.encoders.service import embed
-from abag.encoders.store import EmbeddingStore
-from abag.errors import EncoderError, Problem, TableError
+from abag.encoders.store import EmbeddingStore, require_store_folder
+from abag.errors import EncoderError, OptionError, Problem, TableError
 from abag.files import read_parquet
 
 
@@ -32,6 +32,10 @@ class EmbeddedFile:
     windowed: int
     """Molecules longer than the encoder's limit, joined from windows."""
     room: Path
+    without_antigen: int = 0
+    """Rows without an antigen chain, where antigens were asked for."""
+    antibodies_as_antigens: tuple[str, ...] = ()
+    """Antigen chains that are mostly antibody variable domain, once each."""
 
 
 def embed_file(
@@ -58,11 +62,16 @@ def embed_file(
     Raises:
         TableError: for rows whose chains cannot be read; all are named.
         EncoderError: for a role the encoder does not take.
+        FileFormatError: for a store folder that holds other files.
+        OptionError: for a budget below 1.
 
     Warns:
         AntibodyAsAntigenWarning: for antigens that are antibody domains; they are embedded all
             the same.
     """
+    if budget is not None and budget < 1:
+        raise OptionError(f"a budget of {budget} residues holds no molecule; give 1 or more")
+    require_store_folder(store)
     table = read_chains(path, mapping)
     encoders = open_encoders()
     facts = encoders[0].facts
@@ -73,7 +82,7 @@ def embed_file(
             f"--role {' '.join(sorted(facts.roles))}"
         )
     molecules = molecules_of(table, wanted)
-    warn_if_antibody(molecules)
+    misplaced = warn_if_antibody(molecules)
     room = EmbeddingStore.for_encoder(store, encoders[0], storage)
     result = embed(molecules, encoders, room, budget=budget)
     return EmbeddedFile(
@@ -83,7 +92,13 @@ def embed_file(
         found=result.found,
         windowed=sum(result.windowed(i) for i in range(len(result))),
         room=room.room,
+        without_antigen=_without_antigen(table) if Role.ANTIGEN in wanted else 0,
+        antibodies_as_antigens=tuple(misplaced),
     )
+
+
+def _without_antigen(table: pl.DataFrame) -> int:
+    return table.filter(pl.col("antigen").list.len().fill_null(0) == 0).height
 
 
 def read_chains(path: Path, mapping: Sequence[str] = ()) -> pl.DataFrame:

@@ -102,7 +102,7 @@ def load(
         _restore(tensors, model, optimiser, run / name)
         return Progress(**json.loads(metadata["progress"])), name
     if faults:
-        raise FileFormatError("; ".join(faults))
+        raise FileFormatError("; ".join(faults) + ". Copy one of them again, or start a new run")
     raise MissingFileError(f"{run} has no checkpoint to resume from")
 
 

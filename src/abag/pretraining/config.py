@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from abag.errors import OptionError
 from abag.files import read_json
@@ -60,6 +60,15 @@ class PretrainConfig(BaseModel):
     evaluate_molecules: int = Field(256, ge=1, description="Held-out molecules of that loss.")
     checkpoint_every: int = Field(50, ge=1, description="Steps between checkpoints.")
 
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> PretrainConfig:
+        # The network says so too, but only once the corpus has been built.
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"width {self.width} must be an even multiple of the number of heads {self.heads}"
+            )
+        return self
+
 
 CHANGEABLE = frozenset(
     {"steps", "threads", "log_every", "evaluate_every", "evaluate_molecules", "checkpoint_every"}
@@ -110,6 +119,8 @@ def parse_config(values: dict[str, Any]) -> PretrainConfig:
     except ValidationError as error:
         faults += [
             f"{'.'.join(map(str, fault['loc']))}={fault['input']!r}: {fault['msg']}"
+            if fault["loc"]
+            else fault["msg"].removeprefix("Value error, ")
             for fault in error.errors()
         ]
     if config is None or faults:

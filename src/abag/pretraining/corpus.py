@@ -218,7 +218,12 @@ def _counts(table: pl.DataFrame) -> dict[str, Any]:
         )
         .sort("held_out", "role")
     )
+    return {"counts": counts.to_dicts(), "digest": corpus_digest(table)}
+
+
+def corpus_digest(table: pl.DataFrame) -> str:
+    """SHA-256 of the ids of a corpus (hashes of the chains) and of what is held out."""
     digest = hashlib.sha256()
     for key, held_out in table.select("id", "held_out").iter_rows():
         digest.update(f"{key} {int(held_out)}\n".encode())
-    return {"counts": counts.to_dicts(), "digest": digest.hexdigest()}
+    return digest.hexdigest()

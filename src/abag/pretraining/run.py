@@ -17,10 +17,17 @@ from typing import Any
 import polars as pl
 
 from abag.errors import FileFormatError, MissingFileError, OptionError
-from abag.files import read_json, read_parquet, write_json, write_parquet
+from abag.files import (
+    make_folder,
+    read_json,
+    read_parquet,
+    require_folder,
+    write_json,
+    write_parquet,
+)
 from abag.pretraining.checkpoint import LAST, Progress, load
 from abag.pretraining.config import CHANGEABLE, PretrainConfig, parse_config
-from abag.pretraining.corpus import SCHEMA, build_corpus
+from abag.pretraining.corpus import SCHEMA, build_corpus, corpus_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +48,19 @@ def pretrain(
     """Build the corpus of ``sources`` and train a new run in the folder ``run``.
 
     Raises:
-        OptionError: ``run`` holds a run already.
+        OptionError: ``run`` holds a run or other files already.
+        FileFormatError: ``run`` cannot be made, as below a file.
         MissingFileError: ``sources`` holds none of the corpus sources.
     """
-    if (run / "config.json").exists():
-        raise OptionError(f"{run} holds a run already; use --resume {run} or another folder")
-    table, manifest = build_corpus(sources, held_out_share=config.held_out_share, seed=config.seed)
-    run.mkdir(parents=True, exist_ok=True)
+    new = _require_free(run)
+    try:
+        table, manifest = build_corpus(
+            sources, held_out_share=config.held_out_share, seed=config.seed
+        )
+    except BaseException:
+        if new:
+            run.rmdir()
+        raise
     write_parquet(run / "corpus.parquet", table)
     write_json(run / "corpus.json", manifest)
     write_json(run / "config.json", config.model_dump())
@@ -62,7 +75,7 @@ def resume(
     ``settings`` may change only what :data:`abag.pretraining.config.CHANGEABLE` names; a change
     is recorded with the step at which it was made.
     """
-    old = parse_config(read_json(run / "config.json"))
+    old = _config_of(run)
     changed = {k: v for k, v in (settings or {}).items() if getattr(old, k, None) != v}
     config = parse_config({**old.model_dump(), **changed})
     if refused := sorted(set(changed) - CHANGEABLE):
@@ -70,10 +83,49 @@ def resume(
             f"a resumed run cannot change {', '.join(refused)}; only "
             f"{', '.join(sorted(CHANGEABLE))}. Start a new run"
         )
-    table, _ = read_parquet(run / "corpus.parquet")
+    table, manifest = _corpus_of(run)
+    return _train(run, config, table, manifest, changed, seconds)
+
+
+def _require_free(run: Path) -> bool:
+    """Make the folder of a new run, before anything slow; returns whether it was not there."""
+    if (run / "config.json").exists():
+        raise OptionError(f"{run} holds a run already; use --resume {run} or another folder")
+    new = not run.exists()
+    make_folder(run)
+    # A run that was stopped while it wrote its corpus may be begun again.
+    others = {path.name for path in run.iterdir() if not path.name.startswith(".")}
+    if others - {"corpus.parquet", "corpus.json"}:
+        raise OptionError(f"{run} holds other files already; name a new folder")
+    return new
+
+
+def _config_of(run: Path) -> PretrainConfig:
+    require_folder(run)
+    path = run / "config.json"
+    if not path.exists():
+        raise MissingFileError(
+            f"{run} is no run of abag pretrain (it has no config.json); start one with --out"
+        )
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise FileFormatError(f"{path} holds no settings; start a new run")
+    return parse_config(content)
+
+
+def _corpus_of(run: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The corpus of a run and its manifest, which must belong together."""
+    path = run / "corpus.parquet"
+    table, _ = read_parquet(path)
     if dict(table.schema) != SCHEMA:
-        raise FileFormatError(f"{run / 'corpus.parquet'} is not the corpus of a run")
-    return _train(run, config, table, read_json(run / "corpus.json"), changed, seconds)
+        raise FileFormatError(f"{path} is not the corpus of a run; start a new run")
+    manifest = read_json(run / "corpus.json")
+    if not isinstance(manifest, dict) or manifest.get("digest") != corpus_digest(table):
+        raise FileFormatError(
+            f"{path} is not the corpus that {run / 'corpus.json'} describes; one of them was "
+            f"changed. Copy both again, or start a new run"
+        )
+    return table, manifest
 
 
 def _identity(config: PretrainConfig, manifest: dict[str, Any]) -> str:
@@ -157,8 +209,8 @@ def finish(run: Path, hardware: str | None = None) -> Outcome:
     from abag.pretraining.perplexity import measure
     from abag.pretraining.weights import save_weights
 
-    config = parse_config(read_json(run / "config.json"))
-    manifest = read_json(run / "corpus.json")
+    config = _config_of(run)
+    table, manifest = _corpus_of(run)
     if not (run / LAST).is_file():
         raise MissingFileError(f"{run} has no checkpoint yet")
     if config.threads:
@@ -166,7 +218,6 @@ def finish(run: Path, hardware: str | None = None) -> Outcome:
     model = make_model(config).to(device_and_precision(config)[0])
     progress, _ = load(run, model, make_optimiser(model, config), _identity(config, manifest))
     revision = save_weights(run / "weights.safetensors", model)
-    table, _ = read_parquet(run / "corpus.parquet")
     result = measure(model, table, config)
     write_json(run / "perplexity.json", result)
     write_curve(run, progress.curve)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
@@ -54,6 +58,7 @@ def embed(
     from abag.encoders.molecules import embed_file
     from abag.encoders.opening import open_encoder
     from abag.encoders.protocol import Encoder, LongChain, Role
+    from abag.errors import counted
 
     def opened(name: str) -> Encoder:
         one = open_encoder(
@@ -69,19 +74,41 @@ def embed(
             compile_network(one)
         return one
 
-    done = embed_file(
-        table,
-        lambda: on_devices(opened, device or ["auto"]),
-        store,
-        mapping=map or (),
-        storage=storage,
-        roles=[Role(name) for name in role] if role else None,
-        budget=budget,
-    )
+    with _notes():
+        done = embed_file(
+            table,
+            lambda: on_devices(opened, device or ["auto"]),
+            store,
+            mapping=map or (),
+            storage=storage,
+            roles=[Role(name) for name in role] if role else None,
+            budget=budget,
+        )
     text = (
         f"{done.rows} rows, {done.molecules} molecules: {done.encoded} distinct ones encoded, "
         f"{done.found} found in {done.room}"
     )
+    if done.without_antigen:
+        text += f"\n{counted(done.without_antigen, 'row')} without an antigen sequence"
     if done.windowed:
         text += f"\n{done.windowed} molecules are longer than {encoder} reads; joined from windows"
     emit({**asdict(done), "room": str(done.room), "encoder": encoder}, text, json)
+
+
+@contextmanager
+def _notes() -> Iterator[None]:
+    """Show what is said of the molecules as a line for people, without a place in our code."""
+    from abag.encoders.guard import AntibodyAsAntigenWarning
+
+    with warnings.catch_warnings():
+        plain = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *place: object) -> None:
+            if issubclass(category, AntibodyAsAntigenWarning):
+                print(f"abag: note: {message}", file=sys.stderr)
+            else:
+                plain(message, category, *place)  # type: ignore[arg-type]
+
+        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.simplefilter("always", AntibodyAsAntigenWarning)
+        yield
