@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -83,7 +84,7 @@ def new_lora(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         try:
-            network = peft.get_peft_model(encoder.network, config)
+            network = _wrapped(peft, encoder, config)
         except ValueError as error:
             raise EncoderError(
                 f"{encoder.facts.id}: no adapter on {targets}: {str(error).splitlines()[0]}"
@@ -115,7 +116,7 @@ def load_adapter(encoder: TransformerEncoder, folder: Path, *, trainable: bool =
     _require_base(encoder, folder, settings)
     tensors = load_file(folder / WEIGHTS)
     _require_layers(encoder, folder, tensors)
-    network = peft.get_peft_model(encoder.network, _config(peft, folder, settings, trainable))
+    network = _wrapped(peft, encoder, _config(peft, folder, settings, trainable))
     expected = {name: tuple(t.shape) for name, t in _tensors(network).items()}
     got = {name: tuple(t.shape) for name, t in tensors.items()}
     if expected != got:
@@ -132,6 +133,14 @@ def load_adapter(encoder: TransformerEncoder, folder: Path, *, trainable: bool =
     else:
         digest = adapter_digest(settings, tensors)
         encoder.adapter_digest = lambda: digest
+
+
+def _wrapped(peft: Any, encoder: TransformerEncoder, config: Any) -> Any:
+    """The network with an adapter; nothing a user could mend is said on the way."""
+    with warnings.catch_warnings():
+        # PEFT asks transformers 5 for a property under its old name.
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is", FutureWarning)
+        return peft.get_peft_model(encoder.network, config)
 
 
 def save_lora(encoder: TransformerEncoder, folder: Path) -> str:

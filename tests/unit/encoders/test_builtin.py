@@ -18,10 +18,12 @@ from abag.encoders.builtin_model import (  # noqa: E402
     LIGHT,
     LIGHT_START,
     MASK,
+    PAD,
     UNKNOWN,
     BuiltinModel,
     Shape,
     molecule_tokens,
+    padded,
     shape_metadata,
 )
 from abag.encoders.protocol import LongChain, Molecule, Role  # noqa: E402
@@ -106,6 +108,23 @@ def test_the_rows_are_the_residues_and_no_special_token(encoder: BuiltinEncoder)
     every = model(torch.tensor([tokens.codes]), torch.tensor([tokens.positions]))[0].numpy()
     np.testing.assert_allclose(whole[: len(HEAVY_CHAIN)], every[1 : len(HEAVY_CHAIN) + 1], 1e-5)
     np.testing.assert_allclose(whole[len(HEAVY_CHAIN) :], every[len(HEAVY_CHAIN) + 2 :], 1e-5)
+
+
+def test_the_masked_mean_over_a_padded_batch_is_the_mean_over_residues(
+    encoder: BuiltinEncoder,
+) -> None:
+    molecules = [PAIR, antibody(HEAVY_CHAIN), antigen("MKTAYIAKQR")]
+    tokens = [molecule_tokens(molecule) for molecule in molecules]
+    codes, positions = padded(tokens)
+    mask = torch.zeros(codes.shape, dtype=torch.bool)
+    for row, one in enumerate(tokens):
+        mask[row, list(one.residues)] = True
+        assert set(codes[row][~mask[row]].tolist()) <= {HEAVY, LIGHT, ANTIGEN, PAD}
+    with torch.inference_mode():
+        every = encoder._loaded()(codes, positions)
+    pooled = (every * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+    means = [encoded.rows.mean(axis=0) for encoded in encoder.encode(molecules)]
+    np.testing.assert_allclose(pooled.numpy(), means, rtol=0, atol=1e-5)
 
 
 def test_a_result_is_the_same_alone_and_in_any_batch(encoder: BuiltinEncoder) -> None:
