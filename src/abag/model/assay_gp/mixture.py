@@ -1,8 +1,8 @@
 """The mean of several posteriors: a rich kernel beside a cautious one.
 
-Marginal likelihood trusts the additive terms more than it should on some assays. Averaging with a
-member that has the product kernel alone costs little where they help and repairs most of the loss
-where they do not (docs/few-shot.md has the figures).
+Marginal likelihood trusts the additive terms more than it should on some assays, above all with
+few rows. Averaging with a member that has the product kernel alone repairs part of that, and costs
+a little where the terms are right (docs/few-shot.md has the figures).
 """
 
 from __future__ import annotations
