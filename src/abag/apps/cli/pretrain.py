@@ -36,7 +36,8 @@ def pretrain(
         config: JSON recipe, such as recipes/pretrain-builtin.json.
         set: key=value of the recipe to change; repeat it for several. A resumed run takes new
             steps, threads and intervals only.
-        minutes: stop after about so long, with a checkpoint.
+        minutes: train for about so long, then stop with a checkpoint; building the corpus of a
+            new run comes before and is not counted.
         finish: with --resume, train no more and make weights and card from the last checkpoint.
         json: print one JSON object.
     """
@@ -63,7 +64,8 @@ def pretrain(
         outcome = runs.resume(resume, parse_settings(set), seconds)
     steps, done = outcome.steps, outcome.finished
     folder = outcome.run
-    text = f"{steps:,} steps done in {folder}" + (
+    loss = "" if outcome.loss is None else f" (training loss {outcome.loss:.3f} nats)"
+    text = f"{steps:,} steps done in {folder}{loss}" + (
         ": weights.safetensors, card.md"
         if done
         else f"; go on with abag pretrain --resume {folder}"
