@@ -265,6 +265,12 @@ def rooms(folder: Path) -> list[EmbeddingStore]:
     files = sorted([*folder.glob(ROOM_FILE), *folder.glob(f"*/{ROOM_FILE}")])
     if not files:
         raise MissingFileError(f"{folder} is no embedding store; make one with `abag embed`")
+    for place in {path.parent for path in folder.glob(f"*/{PREFIX}*{SUFFIX}")}:
+        if not (place / ROOM_FILE).exists():
+            raise FileFormatError(
+                f"{place} holds shards and no {ROOM_FILE}; the next `abag embed` with its encoder "
+                f"writes it again"
+            )
     return [_room_of(path) for path in files]
 
 
@@ -290,13 +296,21 @@ def require_store_folder(folder: Path) -> None:
 
 def _room_of(path: Path) -> EmbeddingStore:
     about = _read_about(path)
+    folder = path.absolute().parents[1] if len(path.parents) < 2 else path.parents[1]
     try:
         identity = EncoderIdentity(**about["encoder"])
-        return EmbeddingStore(path.parents[1], identity, int(about["width"]), about["storage"])
+        store = EmbeddingStore(folder, identity, int(about["width"]), about["storage"])
     except (TypeError, ValueError, KeyError) as error:
         if isinstance(error, EncoderError | FileFormatError):
             raise
         raise FileFormatError(f"{path} does not say what the store is ({error})") from None
+    # The name of the room is a digest of what it says: this is its checksum.
+    if store.room.name != path.absolute().parent.name:
+        raise FileFormatError(
+            f"{path} describes the room {store.room.name}: it was changed, or its folder renamed. "
+            f"Give the folder its name again, or delete {ROOM_FILE} and embed again"
+        )
+    return store
 
 
 def _read_about(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import copy
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -228,6 +229,39 @@ def test_compacting_refuses_damage_unless_it_is_to_be_dropped(tmp_path):
     assert len(again) == len(MOLECULES) - 1
     assert not again.has(key)
     assert verify(again) == []
+
+
+def test_no_flipped_byte_of_the_description_goes_unnoticed(tmp_path):
+    path = filled(tmp_path).room / "store.json"
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        for bit in (1, 0x40):
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+            try:
+                damage = [found for room in rooms(tmp_path) for found in verify(room)]
+            except (FileFormatError, EncoderError) as error:
+                damage = [str(error)]
+            assert damage, place
+            assert str(path.parent) in str(damage[0])
+
+
+def test_a_room_without_its_description_is_named_and_mended_by_the_next_writer(tmp_path):
+    store = filled(tmp_path)
+    filled(tmp_path, "int8")
+    (store.room / "store.json").unlink()
+    with pytest.raises(FileFormatError, match=r"holds shards and no store\.json"):
+        rooms(tmp_path)
+    filled(tmp_path)
+    assert [len(room) for room in rooms(tmp_path)] == [len(MOLECULES)] * 2
+
+
+def test_a_room_is_found_from_inside_and_not_under_another_name(tmp_path, monkeypatch):
+    room = filled(tmp_path).room
+    monkeypatch.chdir(room)
+    assert [len(one) for one in rooms(Path())] == [len(MOLECULES)]
+    room.rename(tmp_path / "other")
+    with pytest.raises(FileFormatError, match="its folder renamed"):
+        rooms(tmp_path)
 
 
 def test_a_whole_copy_takes_the_place_of_a_damaged_one(tmp_path):
