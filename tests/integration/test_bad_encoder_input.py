@@ -47,6 +47,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "unknown_letter.csv").write_text(
         f"{HEADER}{HEAVY},{LIGHT},{ANTIGEN}\n{HEAVY[:20]}1{HEAVY},{LIGHT},{ANTIGEN}\n"
     )
+    (folder / "long.csv").write_text(f"{HEADER}{HEAVY},{LIGHT},{'MKTAYIAKQR' * 60}\n")
     (folder / "a_file").write_text("x")
     (folder / "folder").mkdir()
     (folder / "list.json").write_text("[1]")
@@ -130,6 +131,7 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
     (f"{EMBED}--budget many", ("many", "--budget")),
     (f"{EMBED}--role light", ("light", "antibody")),
     (f"{EMBED}--long cut", ("cut", "refuse")),
+    ("embed {in}/long.csv --store {out}/s --long refuse", ("600 residues", "512", "windows")),
     (f"{EMBED}--map heavy=VH", ("'VH'", "no such column", "'heavy', 'light'")),
     (f"{EMBED}--compile", ("builtin cannot be compiled", "leave --compile away")),
     *(

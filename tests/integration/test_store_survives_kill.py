@@ -63,11 +63,12 @@ def kill_and_check(folder: Path, rng: random.Random) -> int:
     result = embed(MOLECULES, encoder, store, progress=False)
     assert result.found == survived
     assert len(encoder.encoded) == len(set(MOLECULES)) - survived
-    assert not list(store.room.glob(".*"))
     place = rng.randrange(len(MOLECULES))
     assert np.allclose(result[place], rows_of(MOLECULES[place], WIDTH), rtol=2**-8)
     compact(store)
     assert verify(store) == []
+    # Swept by the next writer; a store killed while it was merged, and so full, needed none above.
+    assert not list(store.room.glob(".*"))
     return survived
 
 

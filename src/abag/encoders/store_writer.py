@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import numpy as np
 
@@ -30,6 +30,8 @@ FLUSH_SECONDS: Final = 60.0
 def writing(store: Room) -> Iterator[None]:
     """Hold the room's lock; make the room where it is new; sweep what a killed writer left.
 
+    A room made for this and left without a shard is taken away again.
+
     The lock is the kernel's (``flock``) on a file that names the holder, so that it ends with its
     process however that ends, and a lock file left behind stops nobody.
 
@@ -38,21 +40,56 @@ def writing(store: Room) -> Iterator[None]:
         UnavailableError: where another process writes, or the file system has no locks.
     """
     room = store.room
-    make_folder(room)
-    with (room / LOCK_FILE).open("a+", encoding="ascii") as lock:
-        _lock(lock.fileno(), room)
+    above = [place for place in (room, room.parent) if not place.exists()]
+    with _locked(room) as lock:
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         for left in [*room.glob(f".{PREFIX}*"), *room.glob(f".{ROOM_FILE}*")]:
             left.unlink(missing_ok=True)
-        if not (room / ROOM_FILE).exists():
+        new = not (room / ROOM_FILE).exists()
+        if new:
             write_json(room / ROOM_FILE, store.about)
         store.refresh()
         try:
             yield
         finally:
             lock.truncate(0)
+            if new and not any(room.glob(f"{PREFIX}*{SUFFIX}")):
+                _remove_empty(room, above)
+
+
+@contextmanager
+def _locked(room: Path) -> Iterator[IO[str]]:
+    """The lock file, locked, in a room that is there."""
+    while True:
+        make_folder(room)
+        try:
+            lock = (room / LOCK_FILE).open("a+", encoding="ascii")
+        except FileNotFoundError:
+            continue  # another writer has just removed the room, in which it wrote nothing
+        with lock:
+            _lock(lock.fileno(), room)
+            if _is_at(lock.fileno(), room / LOCK_FILE):
+                yield lock
+                return
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _remove_empty(room: Path, above: Sequence[Path]) -> None:
+    """Take a room away in which nothing was written, with the folders made for it."""
+    (room / ROOM_FILE).unlink(missing_ok=True)
+    (room / LOCK_FILE).unlink(missing_ok=True)
+    for place in above:
+        with suppress(OSError):  # something else was put there meanwhile
+            place.rmdir()
 
 
 def _lock(handle: int, room: Path) -> None:
@@ -65,7 +102,9 @@ def _lock(handle: int, room: Path) -> None:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = (room / LOCK_FILE).read_text(encoding="ascii").strip() or "another one"
+        holder = "another one"
+        with suppress(FileNotFoundError):
+            holder = (room / LOCK_FILE).read_text(encoding="ascii").strip() or holder
         raise UnavailableError(
             f"{room} is being written by process {holder}; wait for it, or use another folder"
         ) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from abag.encoders import store_writer
 from abag.encoders.protocol import Encoded
 from abag.encoders.quantise import Packed, Storage, pack, unpack
 from abag.encoders.shards import write_shard
@@ -320,6 +321,32 @@ def test_what_a_killed_writer_left_is_swept(tmp_path):
     assert len(EmbeddingStore.for_encoder(tmp_path, HashEncoder(), "fp32")) == len(MOLECULES)
     with store.writer():
         assert not left.exists()
+
+
+def test_a_writer_that_writes_nothing_leaves_nothing(tmp_path):
+    store = EmbeddingStore.for_encoder(tmp_path / "new", HashEncoder(), "fp32")
+    with pytest.raises(KeyboardInterrupt), store.writer():
+        raise KeyboardInterrupt
+    assert not (tmp_path / "new").exists()
+    other = filled(tmp_path / "new", "int8")
+    with pytest.raises(KeyboardInterrupt), store.writer():
+        raise KeyboardInterrupt
+    assert [path.name for path in (tmp_path / "new").iterdir()] == [other.room.name]
+    with pytest.raises(KeyboardInterrupt), other.writer():
+        raise KeyboardInterrupt
+    assert len(rooms(tmp_path / "new")[0]) == len(MOLECULES)
+
+
+def test_a_lock_on_a_room_that_was_taken_away_is_not_held_for_the_new_one(tmp_path):
+    store = EmbeddingStore.for_encoder(tmp_path, HashEncoder(), "fp32")
+    store.room.mkdir()
+    path = store.room / "writer.lock"
+    with path.open("a+") as old:
+        assert store_writer._is_at(old.fileno(), path)
+        path.unlink()
+        assert not store_writer._is_at(old.fileno(), path)
+        path.touch()
+        assert not store_writer._is_at(old.fileno(), path)
 
 
 def test_a_copy_opens_the_store_by_itself(tmp_path):
