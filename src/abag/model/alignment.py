@@ -6,7 +6,7 @@ vary among the training chains are kept.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
 
@@ -113,3 +113,20 @@ def _imgt(chains: Sequence[str]) -> list[dict[int, str]]:
         else {}
         for chain in chains
     ]
+
+
+def pair_refusals(
+    pairs: Iterable[tuple[str, str]], heavy: Alignment, light: Alignment
+) -> list[str | None]:
+    """For each (heavy, light) pair, why it cannot be laid on the positions, or None."""
+    known: dict[tuple[str, str], str | None] = {}
+    found = []
+    for pair in pairs:
+        if pair not in known:
+            reasons = (("heavy", heavy.refusal(pair[0])), ("light", light.refusal(pair[1])))
+            known[pair] = (
+                "; ".join(f"the {role} chain {reason}" for role, reason in reasons if reason)
+                or None
+            )
+        found.append(known[pair])
+    return found

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from abag.data.schema import require_columns
 from abag.errors import ModelError, counted
-from abag.model.alignment import AlignBy
+from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.assay_gp.censoring import Bounds, truncated
 from abag.model.assay_gp.mixture import Mixture
 from abag.model.assay_gp.objective import KernelChoice
@@ -213,18 +213,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         self._require_fitted()
         heavy, light = _chains(table)
         positions = self._mixture.kernel.positions
-        known: dict[tuple[str, str], str | None] = {}
-        for pair in dict.fromkeys(zip(heavy, light, strict=True)):
-            reasons = [
-                f"the {role} chain {reason}"
-                for role, reason in (
-                    ("heavy", positions.heavy.refusal(pair[0])),
-                    ("light", positions.light.refusal(pair[1])),
-                )
-                if reason
-            ]
-            known[pair] = "; ".join(reasons) or None
-        return [known[pair] for pair in zip(heavy, light, strict=True)]
+        return pair_refusals(zip(heavy, light, strict=True), positions.heavy, positions.light)
 
     def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Flag rows that change a position which no training row changed."""

@@ -18,7 +18,7 @@ from pydantic import Field
 
 from abag.data.schema import require_columns
 from abag.errors import ModelError, counted
-from abag.model.alignment import AlignBy, Alignment, Letters
+from abag.model.alignment import AlignBy, Alignment, Letters, pair_refusals
 from abag.model.baseline import Arrays, Baseline
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
@@ -114,18 +114,7 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
         """For each row, why this model cannot predict it, or None."""
         self._require_fitted()
         heavy, light = _chains(table)
-        known: dict[tuple[str, str], str | None] = {}
-        for pair in dict.fromkeys(zip(heavy, light, strict=True)):
-            reasons = [
-                f"the {role} chain {reason}"
-                for role, reason in (
-                    ("heavy", self._heavy.refusal(pair[0])),
-                    ("light", self._light.refusal(pair[1])),
-                )
-                if reason
-            ]
-            known[pair] = "; ".join(reasons) or None
-        return [known[pair] for pair in zip(heavy, light, strict=True)]
+        return pair_refusals(zip(heavy, light, strict=True), self._heavy, self._light)
 
     def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Flag rows with a residue that training did not show at its variable position."""
