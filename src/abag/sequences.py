@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
@@ -47,8 +46,3 @@ def foreign_letters(sequence: str) -> list[tuple[int, str]]:
     """Positions (from 1) and letters that belong to no amino-acid code."""
     allowed = AMINO_ACIDS + UNKNOWN_RESIDUE + RARE_RESIDUES
     return [(i, c) for i, c in enumerate(sequence.upper(), start=1) if c not in allowed]
-
-
-def join_chains(chains: Iterable[str]) -> str:
-    """One key for several chains, in their order (``A/B``)."""
-    return "/".join(chains)

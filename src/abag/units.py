@@ -140,7 +140,8 @@ _SPELLINGS: Final[dict[str, str]] = {
     "log2 enrichment": "score", "loss": "score (lower is tighter)", "binary": "label",
 }  # fmt: skip
 
-_LETTER_CASE_MATTERS: Final = {"mm": "mM or M", "m": "M (molar) or m"}
+_LETTER_CASE_MATTERS: Final = frozenset({"mm", "m"})
+"""Lower-cased spellings that could be another unit: mM or MM, M or m."""
 
 
 def parse_unit(text: str | None) -> Unit:
