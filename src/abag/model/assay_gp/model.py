@@ -22,6 +22,7 @@ from abag.data.schema import require_columns
 from abag.errors import ModelError, counted
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.assay_gp.censoring import Bounds, truncated
+from abag.model.assay_gp.joint import JointScores, joint_scores
 from abag.model.assay_gp.mixture import Mixture
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
@@ -207,6 +208,14 @@ class AssayGP(Baseline[AssayGPSettings]):
         return Predictions(
             back(mean), back(mean - reach), back(mean + reach), mean, np.sqrt(variance)
         )
+
+    def joint(self, table: pl.DataFrame) -> JointScores:
+        """Joint posterior of the rows on the scale of normal scores, without noise.
+
+        Memory grows with the square of the number of rows: 2,000 rows take 32 MB.
+        """
+        self._require_predictable(table)
+        return joint_scores(self._mixture, self._letters(table), self._widening)
 
     def refusals(self, table: pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""

@@ -163,6 +163,14 @@ class Posterior:
             found.append((own - (solved**2).sum(axis=0)).clip(1e-9))
         return np.concatenate(found) if found else np.zeros(0)
 
+    def whitened(self, across: Reals) -> Reals:
+        """L^-1 of covariances with the training rows (n, m), L the factor of their matrix."""
+        from scipy.linalg import solve_triangular
+
+        return np.asarray(
+            solve_triangular(self._cholesky(), across, lower=True, check_finite=False)
+        )
+
     def left_out(self, target: Reals) -> tuple[Reals, Reals]:
         """Leave-one-out mean and variance (with noise) of each training row, in closed form.
 

@@ -1,0 +1,79 @@
+"""The joint posterior of many rows at once, for choosing a batch of variants.
+
+The members of the mixture are joined into one normal distribution by its first two moments:
+covariance within members, plus the outer products of what each member's mean lies off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.model.assay_gp.mixture import Mixture
+from abag.model.assay_gp.posterior import LEVEL_VARIANCE, Kernel, Posterior
+from abag.model.assay_gp.substitution import Codes, embedding
+
+Reals = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class JointScores:
+    """Latent values (without noise) of m rows on the scale of normal scores.
+
+    ``mean`` (m,), ``covariance`` (m, m), ``noise`` the variance of a single measurement.
+    """
+
+    mean: Reals
+    covariance: Reals
+    noise: float
+
+    @property
+    def deviation(self) -> Reals:
+        """Square root of the diagonal, shape (m,)."""
+        return np.asarray(np.sqrt(np.diag(self.covariance).clip(0.0)))
+
+
+def joint_scores(mixture: Mixture, letters: Codes, widening: float = 1.0) -> JointScores:
+    """Joint posterior of rows of letters; memory grows with the square of their number.
+
+    ``widening`` is the factor by which leave-one-out errors ask deviations to be wider.
+    """
+    means = np.stack([member.mean(letters) for member in mixture.members])
+    within = sum(member_covariance(member, letters) for member in mixture.members)
+    off = means - means.mean(axis=0)
+    covariance = (within + off.T @ off) / len(means)
+    factor = widening**2
+    return JointScores(means.mean(axis=0), np.asarray(covariance * factor), mixture.noise * factor)
+
+
+def member_covariance(member: Posterior, letters: Codes) -> Reals:
+    """Posterior covariance of rows (m, P) under one member, shape (m, m)."""
+    kernel = member.kernel
+    solved = member.whitened(kernel.matrix(kernel.training, letters))
+    found = prior_covariance(kernel, letters) - solved.T @ solved
+    return np.asarray((found + found.T) / 2)
+
+
+def prior_covariance(kernel: Kernel, letters: Codes) -> Reals:
+    """Prior covariance of new rows, positions that training never varied compared in full."""
+    hyper = kernel.hyper
+    seen, unseen = kernel.scaled_shifts(letters), _unseen_shifts(kernel, letters)
+    additive = kernel.additive(letters)
+    still = unseen @ unseen.T
+    inner = seen @ seen.T + still
+    own = np.diag(inner)
+    apart = (own[:, None] + own[None, :] - 2.0 * inner).clip(0.0)
+    near = hyper.product * np.exp(-0.5 * hyper.power * apart)
+    return np.asarray(near + additive @ additive.T + hyper.linear * still + LEVEL_VARIANCE)
+
+
+def _unseen_shifts(kernel: Kernel, letters: Codes) -> Reals:
+    """Shifts at the positions that stand still in training but change here, (m, positions * 20)."""
+    still = np.ones(kernel.positions.count, dtype=np.bool_)
+    still[kernel.shifts.active] = False
+    still &= (letters != kernel.positions.reference).any(axis=0)
+    vectors = embedding()
+    reference = kernel.positions.reference[still]
+    return np.asarray((vectors[letters[:, still]] - vectors[reference]).reshape(len(letters), -1))
