@@ -1,0 +1,1 @@
+"""Training of affinity networks: recipes, losses, the loop, its state, its records."""

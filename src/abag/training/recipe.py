@@ -1,0 +1,290 @@
+"""A recipe: everything that shapes a training run, in one frozen model; its file is TOML.
+
+The recipes named after the predecessor's releases, and ``default``, lie in
+``abag/resources/recipes``; a recipe of one's own is such a file, or one of these with ``--set``.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, get_args
+
+from pydantic import BaseModel, Field, ValidationError, model_validator
+
+from abag.errors import MissingFileError, OptionError
+from abag.files import require_file
+from abag.model.network.config import NetworkConfig, Part
+
+
+class MseLoss(Part):
+    """Squared error of exact rows."""
+
+    kind: Literal["mse"] = "mse"
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+
+
+class HuberLoss(Part):
+    """Squared near zero, absolute beyond ``delta`` (Huber 1964)."""
+
+    kind: Literal["huber"] = "huber"
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+    delta: float = Field(1.0, gt=0, description="Error in pKd beyond which it grows linearly.")
+
+
+class FocalMseLoss(Part):
+    """Squared error weighted by its own size, after the focal loss of Lin et al. 2017."""
+
+    kind: Literal["focal-mse"] = "focal-mse"
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+    gamma: float = Field(2.0, ge=0, description="Power of the weighting; 0 is the plain MSE.")
+
+
+class BceLoss(Part):
+    """Cross-entropy of the classifier of strong binders; bounds that decide it count."""
+
+    kind: Literal["bce"] = "bce"
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+
+
+class SoftSpearmanLoss(Part):
+    """One minus the correlation of soft ranks inside the batch; O(n^2) in the batch."""
+
+    kind: Literal["soft-spearman"] = "soft-spearman"
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+    temperature: float = Field(0.1, gt=0, description="Difference in pKd that counts as a step.")
+
+
+class RankingLoss(Part):
+    """Logistic loss of pairs inside an assay that differ by more than the noise; O(n^2)."""
+
+    kind: Literal["ranking"] = "ranking"
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+    margin: float = Field(
+        0.3, ge=0, description="Pairs whose values differ by less teach nothing (repeat error)."
+    )
+
+
+class GaussianLoss(Part):
+    """Gaussian negative log-likelihood with the predicted variance (Nix and Weigend 1994)."""
+
+    kind: Literal["gaussian-nll"] = "gaussian-nll"
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+
+
+class TobitLoss(Part):
+    """Censored Gaussian likelihood (Tobin 1958): a bound teaches the side it is on."""
+
+    kind: Literal["tobit"] = "tobit"
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+    sigma: float = Field(0.8, gt=0, description="Noise in pKd where no variance is predicted.")
+
+
+LossTerm = Annotated[
+    MseLoss | HuberLoss | FocalMseLoss | BceLoss | SoftSpearmanLoss | RankingLoss
+    | GaussianLoss | TobitLoss,
+    Field(discriminator="kind"),
+]  # fmt: skip
+
+
+class OptimiserConfig(Part):
+    """AdamW (Loshchilov and Hutter 2019) and what is done to gradients and weights."""
+
+    lr: float = Field(5e-4, gt=0, description="Highest learning rate.")
+    weight_decay: float = Field(0.01, ge=0, description="Decay of weight matrices.")
+    clip_norm: float = Field(1.0, gt=0, description="Gradients are scaled down to this norm.")
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="Decay of a running mean of the weights; 0 keeps none."
+    )
+
+
+class ScheduleConfig(Part):
+    """How the learning rate moves, step by step."""
+
+    kind: Literal["cosine", "plateau", "constant"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0, description="Epochs of linear warm-up.")
+    cosine_epochs: int = Field(50, ge=1, description="Epochs until the cosine reaches `min_lr`.")
+    factor: float = Field(0.6, gt=0, lt=1, description="Plateau: the rate is multiplied by this.")
+    patience: int = Field(10, ge=0, description="Plateau: epochs without gain before that.")
+    min_lr: float = Field(0.0, ge=0, description="Lowest learning rate.")
+
+
+class SamplerConfig(Part):
+    """In which order rows are shown."""
+
+    kind: Literal["shuffle", "length-buckets", "pkd-bins", "assay-balanced"] = "shuffle"
+    bins: int = Field(5, ge=2, le=50, description="pkd-bins: bins of equal width, drawn equally.")
+
+
+class BatchConfig(Part):
+    """Rows of a step."""
+
+    size: int = Field(32, ge=1, description="Rows that are computed at once.")
+    accumulate: int = Field(1, ge=1, description="Batches whose gradients make one step.")
+
+
+class StoppingConfig(Part):
+    """When training ends, and which weights are kept."""
+
+    epochs: int = Field(50, ge=1, description="Most epochs.")
+    patience: int = Field(10, ge=1, description="Epochs without gain before training stops.")
+    metric: Literal["spearman", "pearson", "rmse", "loss"] = Field(
+        "spearman", description="Validation figure that chooses the kept weights."
+    )
+
+
+class MonitorConfig(Part):
+    """When a run is called unstable."""
+
+    collapse_sd: float = Field(0.5, ge=0, description="Least share of the labels' sd.")
+    distinct_share: float = Field(0.5, ge=0, le=1, description="Least share of distinct values.")
+    overfit_ratio: float = Field(3.0, gt=1, description="Most validation over training loss.")
+    recall_sd: float = Field(0.15, gt=0, description="Most sd of recall over the last epochs.")
+
+
+class AdaptationConfig(Part):
+    """First stage: LoRA adapters on both encoders, trained with the network; then cached."""
+
+    rank: int = Field(4, ge=1, description="Rank r of the update.")
+    alpha: int = Field(8, ge=1, description="The update is scaled by alpha / r.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout on its input.")
+    lr: float = Field(1e-4, gt=0, description="Learning rate of the adapters.")
+    epochs: int = Field(1, ge=1, description="Epochs of the first stage.")
+    batch: int = Field(8, ge=1, description="Pairs of a step of the first stage.")
+
+
+class Recipe(Part):
+    """One training run, reproducible from this, the table, the split and the encoders."""
+
+    name: str = Field("custom", description="Name of the recipe.")
+    title: str = Field("", description="One line of what it is.")
+    differs: tuple[str, ...] = Field((), description="How it differs from its namesake, and why.")
+    seed: int = Field(42, ge=0, description="Seed of weights, order, dropout.")
+    rows: Literal["absolute", "all"] = Field(
+        "absolute", description="absolute: rows with a pKd or its bound; all: assay scales too."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "fp32", description="Arithmetic of the fusion; last layer and figures are fp32 always."
+    )
+    network: NetworkConfig = NetworkConfig()
+    loss: tuple[LossTerm, ...] = Field((MseLoss(),), min_length=1)
+    optimiser: OptimiserConfig = OptimiserConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    sampler: SamplerConfig = SamplerConfig()
+    batch: BatchConfig = BatchConfig()
+    stopping: StoppingConfig = StoppingConfig()
+    monitor: MonitorConfig = MonitorConfig()
+    adaptation: AdaptationConfig | None = None
+
+    @model_validator(mode="after")
+    def _losses_have_their_heads(self) -> Self:
+        kinds = [term.kind for term in self.loss]
+        head = self.network.head
+        if "bce" in kinds and not head.classifier:
+            raise ValueError("the loss bce needs network.head.classifier=true")
+        if "gaussian-nll" in kinds and not head.variance:
+            raise ValueError("the loss gaussian-nll needs network.head.variance=true")
+        if kinds == ["bce"]:
+            raise ValueError("bce alone teaches no pKd; add a regression loss")
+        if self.rows == "all" and not (head.per_assay or "ranking" in kinds):
+            raise ValueError("rows=all needs network.head.per_assay=true or the loss ranking")
+        return self
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return self.model_dump(mode="json")
+
+
+def recipe_names() -> tuple[str, ...]:
+    """The shipped recipes, releases first."""
+    names = sorted(path.stem for path in _folder().glob("*.toml"))
+    return tuple(sorted(names, key=lambda name: (name == "default", name)))
+
+
+def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
+    """A shipped recipe by name, or one from a TOML file, with ``key.key=value`` overrides.
+
+    Raises:
+        OptionError: every unknown key with its nearest known one, and every bad value, at once.
+        MissingFileError: neither a shipped recipe nor a file.
+    """
+    path = _path_of(name)
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"{path} is not TOML: {error}") from None
+    for setting in settings:
+        _override(values, setting)
+    return parse_recipe(values, str(name))
+
+
+def parse_recipe(values: Mapping[str, Any], source: str = "recipe") -> Recipe:
+    """Check plain values; raises OptionError with all faults at once."""
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        faults = "; ".join(_fault(fault) for fault in error.errors())
+        raise OptionError(f"recipe {source}: {faults}") from None
+
+
+def _folder() -> Path:
+    return Path(str(files("abag"))) / "resources" / "recipes"
+
+
+def _path_of(name: str | Path) -> Path:
+    shipped = _folder() / f"{name}.toml"
+    if isinstance(name, str) and name in recipe_names():
+        return shipped
+    path = Path(name)
+    if path.suffix == ".toml":
+        require_file(path)
+        return path
+    near = difflib.get_close_matches(str(name), recipe_names(), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise MissingFileError(
+        f"no recipe {str(name)!r}{hint} (recipes are {', '.join(recipe_names())}, or a .toml file)"
+    )
+
+
+def _override(values: dict[str, Any], setting: str) -> None:
+    key, equals, text = setting.partition("=")
+    keys = [part.strip() for part in key.split(".")]
+    if not equals or not all(keys):
+        raise OptionError(f"--set {setting!r} is not KEY=VALUE, for example optimiser.lr=5e-4")
+    place: Any = values
+    for part in keys[:-1]:
+        place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
+        if not isinstance(place, dict | list):
+            raise OptionError(f"--set {setting!r}: {part!r} holds a value, no settings")
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        value = text.strip()
+    place[int(keys[-1]) if isinstance(place, list) else keys[-1]] = value
+
+
+def _fault(fault: Any) -> str:
+    place = [str(part) for part in fault["loc"]]
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(place[-1], _fields_at(place[:-1]), n=1)
+        return f"unknown key {'.'.join(place)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(place)}={fault['input']!r}: {message}" if place else message
+
+
+def _fields_at(place: Sequence[str]) -> list[str]:
+    """Names of the settings of a part, for a suggestion."""
+    kind: Any = Recipe
+    for part in place:
+        field = getattr(kind, "model_fields", {}).get(part)
+        if field is None:
+            return []
+        found = field.annotation
+        kind = next((k for k in get_args(found) if isinstance(k, type)), found)
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            return []
+    return list(getattr(kind, "model_fields", {}))
