@@ -24,6 +24,10 @@ class SequenceError(AbagError, ValueError):
     """A chain that is not what its column says (alphabet, length, kind)."""
 
 
+class MutationError(AbagError, ValueError):
+    """A mutation that does not fit the parent, or a text that names none."""
+
+
 class FileFormatError(AbagError, ValueError):
     """A file that cannot be read as what it claims to be."""
 

@@ -1,0 +1,117 @@
+"""A whole column of mutations against one parent: every fault by its row, and what they share."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from abag.data.mutations import (
+    NUMBERINGS,
+    SEQUENTIAL,
+    Mutation,
+    fitting_numberings,
+    parse_mutations,
+)
+from abag.errors import MutationError, Problem, TableError, counted
+
+_MOST_TRIED: Final = 2_000
+"""Distinct texts that are tried in every numbering once one of them does not fit."""
+
+_NEARLY_ALL: Final = 0.9
+"""Share of rows in one numbering from which the rest are single mistakes."""
+
+
+def read_mutation_column(
+    texts: Sequence[str | None],
+    parent_heavy: str,
+    parent_light: str | None = None,
+    *,
+    scheme: str = SEQUENTIAL,
+    lines: Sequence[int] | None = None,
+    path: Path | str = "the table",
+    column: str = "mutations",
+) -> list[tuple[Mutation, ...]]:
+    """Read every row of a column of mutations of one parent.
+
+    Args:
+        texts: the column; None is read as the parent.
+        parent_heavy: heavy chain of the parent.
+        parent_light: light chain of the parent.
+        scheme: the numbering of the whole column.
+        lines: line of each row in its file (from 2 where it is not given).
+        path: the file, for messages.
+        column: name of the column, for messages.
+
+    Raises:
+        TableError: every row that does not fit, and what the rows have in common: the numbering
+            that would fit all of them, or that no single numbering does.
+    """
+    numbers = list(lines) if lines is not None else list(range(2, len(texts) + 2))
+    known: dict[str, tuple[Mutation, ...] | MutationError] = {}
+    problems: list[Problem] = []
+    found: list[tuple[Mutation, ...]] = []
+    for line, text in zip(numbers, (text or "" for text in texts), strict=True):
+        if text not in known:
+            known[text] = _parsed(text, parent_heavy, parent_light, scheme)
+        one = known[text]
+        if isinstance(one, MutationError):
+            problems.append(Problem(line, column, str(one)))
+        else:
+            found.append(one)
+    if problems:
+        raise TableError(path, problems, _common_fault(list(known), parent_heavy, parent_light))
+    return found
+
+
+def _parsed(
+    text: str, heavy: str, light: str | None, scheme: str
+) -> tuple[Mutation, ...] | MutationError:
+    try:
+        return parse_mutations(text, heavy, light, scheme)
+    except MutationError as error:
+        return error
+
+
+def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str:
+    """What the rows tell together about their numbering."""
+    tried = texts[:_MOST_TRIED]
+    fitting = {text: set(fitting_numberings(text, heavy, light)) for text in tried}
+    readable = {text: found for text, found in fitting.items() if found}
+    if not readable:
+        return "No numbering fits: is this the parent that the mutations were counted on?"
+    shared = set(NUMBERINGS).intersection(*fitting.values())
+    if shared:
+        one = next(name for name in NUMBERINGS if name in shared)
+        return f"Every row fits {one} numbering: give --numbering {one}."
+    most = set(NUMBERINGS).intersection(*readable.values())
+    if most:
+        return "Correct these rows, or leave them out."
+    return _mixed(readable)
+
+
+def _mixed(readable: dict[str, set[str]]) -> str:
+    """The fewest numberings that explain the rows, with an example of each."""
+    left = dict(readable)
+    groups: dict[str, list[str]] = defaultdict(list)
+    while left:
+        best = max(
+            NUMBERINGS,
+            key=lambda name: (sum(name in f for f in left.values()), -NUMBERINGS.index(name)),
+        )
+        groups[best] = [text for text, found in left.items() if best in found]
+        left = {text: found for text, found in left.items() if best not in found}
+    main, members = next(iter(groups.items()))
+    if len(members) >= _NEARLY_ALL * len(readable):
+        return f"Nearly all rows fit {main} numbering (--numbering {main}); correct the others."
+    shown = "; ".join(
+        f"{counted(len(group), 'text')} only in {name} (such as {group[0]})"
+        if place
+        else f"{counted(len(group), 'text')} in {name}"
+        for place, (name, group) in enumerate(groups.items())
+    )
+    return (
+        f"The column mixes numbering schemes: {shown}. Write all of them in one numbering and name "
+        "it with --numbering."
+    )
