@@ -105,7 +105,9 @@ class OptimiserConfig(Part):
 class ScheduleConfig(Part):
     """How the learning rate moves, step by step."""
 
-    kind: Literal["cosine", "plateau", "constant"] = "cosine"
+    kind: Literal["cosine", "plateau", "constant"] = Field(
+        "cosine", description="cosine and constant move by the step, plateau by the epoch."
+    )
     warmup_epochs: float = Field(0.0, ge=0, description="Epochs of linear warm-up.")
     cosine_epochs: int = Field(50, ge=1, description="Epochs until the cosine reaches `min_lr`.")
     factor: float = Field(0.6, gt=0, lt=1, description="Plateau: the rate is multiplied by this.")
@@ -116,7 +118,11 @@ class ScheduleConfig(Part):
 class SamplerConfig(Part):
     """In which order rows are shown."""
 
-    kind: Literal["shuffle", "length-buckets", "pkd-bins", "assay-balanced"] = "shuffle"
+    kind: Literal["shuffle", "length-buckets", "pkd-bins", "assay-balanced"] = Field(
+        "shuffle",
+        description="shuffle; length-buckets: batches of like lengths; pkd-bins: every bin of pKd "
+        "as often; assay-balanced: every assay as often.",
+    )
     bins: int = Field(5, ge=2, le=50, description="pkd-bins: bins of equal width, drawn equally.")
 
 
@@ -178,7 +184,9 @@ class Recipe(Part):
     batch: BatchConfig = BatchConfig()
     stopping: StoppingConfig = StoppingConfig()
     monitor: MonitorConfig = MonitorConfig()
-    adaptation: AdaptationConfig | None = None
+    adaptation: AdaptationConfig | None = Field(
+        None, description="First stage that adapts the encoders; null has none."
+    )
 
     @model_validator(mode="after")
     def _losses_have_their_heads(self) -> Self:
@@ -257,14 +265,26 @@ def _override(values: dict[str, Any], setting: str) -> None:
         raise OptionError(f"--set {setting!r} is not KEY=VALUE, for example optimiser.lr=5e-4")
     place: Any = values
     for part in keys[:-1]:
-        place = place[int(part)] if isinstance(place, list) else place.setdefault(part, {})
-        if not isinstance(place, dict | list):
-            raise OptionError(f"--set {setting!r}: {part!r} holds a value, no settings")
+        place = _below(place, part, setting)
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text.strip()
+    _below(place, keys[-1], setting)
     place[int(keys[-1]) if isinstance(place, list) else keys[-1]] = value
+
+
+def _below(place: Any, part: str, setting: str) -> Any:
+    """What stands under a key, or under a number of a list; made where a table lacks it."""
+    if isinstance(place, dict):
+        return place.setdefault(part, {})
+    if not isinstance(place, list):
+        raise OptionError(f"--set {setting!r}: there is a value above {part!r}, no settings")
+    if not (part.isdigit() and int(part) < len(place)):
+        raise OptionError(
+            f"--set {setting!r}: {part!r} is none of the {len(place)} terms, which count from 0"
+        )
+    return place[int(part)]
 
 
 def _fault(fault: Any) -> str:
@@ -278,13 +298,36 @@ def _fault(fault: Any) -> str:
 
 def _fields_at(place: Sequence[str]) -> list[str]:
     """Names of the settings of a part, for a suggestion."""
-    kind: Any = Recipe
+    kinds = _kinds_at(Recipe, place)
+    return sorted({name for kind in kinds for name in kind.model_fields})
+
+
+def field_description(kind: type[BaseModel], place: Sequence[str]) -> str:
+    """What a setting means, such as that of ``["optimiser", "lr"]``; empty where none is said."""
+    for found in _kinds_at(kind, place[:-1]):
+        field = found.model_fields.get(place[-1])
+        if field is not None and field.description:
+            return field.description
+    return ""
+
+
+def _kinds_at(kind: type[BaseModel], place: Sequence[str]) -> list[type[BaseModel]]:
+    """The models that may stand at a place: one for a part, several for a loss term."""
+    kinds = [kind]
     for part in place:
-        field = getattr(kind, "model_fields", {}).get(part)
-        if field is None:
-            return []
-        found = field.annotation
-        kind = next((k for k in get_args(found) if isinstance(k, type)), found)
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            return []
-    return list(getattr(kind, "model_fields", {}))
+        if part.isdigit() or part in _LOSSES:
+            continue
+        fields = [found.model_fields[part] for found in kinds if part in found.model_fields]
+        kinds = [found for field in fields for found in _models_in(field.annotation)]
+    return kinds
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    """Every model named in a type, such as both of ``A | B`` or the one of ``tuple[A, ...]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
+
+
+_LOSSES = frozenset(kind.model_fields["kind"].default for kind in _models_in(LossTerm))
+"""Names that pydantic puts into the place of a fault to say which loss it tried."""

@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "store": "abag.apps.cli.store:app",
     "pretrain": "abag.apps.cli.pretrain:pretrain",
     "adapt": "abag.apps.cli.adapt:adapt",
+    "recipes": "abag.apps.cli.recipes:recipes",
 }
 
 HELP: dict[str, str] = {
@@ -43,6 +44,7 @@ HELP: dict[str, str] = {
     "embed": "Residue embeddings of a file's antibodies and antigens into a store.",
     "store": "Look into an embedding store, verify it, merge its shards.",
     "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
+    "recipes": "The recipes that a network is trained by, explained.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
 }
 
