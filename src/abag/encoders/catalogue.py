@@ -1,9 +1,10 @@
 """The encoders known by name: one entry a model, data only.
 
 What is known of a model is known here and nowhere else; the loaders know no single model.
-``revision`` is the commit of the repository to load. None means that abag was released without
-having seen the hub: the commit is then resolved at the first load, written into the identity of
-every embedding and into the lock file (see :mod:`abag.encoders.revisions`), and kept from then on.
+``revision`` is the commit of the repository to load. The pinned ones are those that other public
+projects pin or have in their caches; abag was released without having seen the hub. None means that
+none was found: the commit is then resolved at the first load, written into the identity of every
+embedding and into the lock file (see :mod:`abag.encoders.revisions`), and kept from then on.
 """
 
 from __future__ import annotations
@@ -63,9 +64,12 @@ class Entry:
         )
 
 
-def _esm2(id_: str, name: str, width: int) -> Entry:
+def _esm2(id_: str, name: str, width: int, revision: str) -> Entry:
     # Trained on crops of 1,022 residues (Lin et al., Science 2023).
-    return Entry(id_, f"facebook/{name}", "huggingface", "plain", width, 1022, licence="MIT")
+    repository = f"facebook/{name}"
+    return Entry(
+        id_, repository, "huggingface", "plain", width, 1022, licence="MIT", revision=revision
+    )
 
 
 def _immunoglobulin(id_: str, name: str, rule: str) -> Entry:
@@ -78,11 +82,12 @@ def _immunoglobulin(id_: str, name: str, rule: str) -> Entry:
 ENTRIES: Final[dict[str, Entry]] = {
     entry.id: entry
     for entry in (
-        _esm2("esm2-8m", "esm2_t6_8M_UR50D", 320),
-        _esm2("esm2-35m", "esm2_t12_35M_UR50D", 480),
-        _esm2("esm2-150m", "esm2_t30_150M_UR50D", 640),
-        _esm2("esm2-650m", "esm2_t33_650M_UR50D", 1280),
-        _esm2("esm2-3b", "esm2_t36_3B_UR50D", 2560),
+        _esm2("esm2-8m", "esm2_t6_8M_UR50D", 320, "c731040fcd8d73dceaa04b0a8e6329b345b0f5df"),
+        _esm2("esm2-35m", "esm2_t12_35M_UR50D", 480, "6fbf070e65b0b7291e7bbcd451118c216cff79d8"),
+        _esm2("esm2-150m", "esm2_t30_150M_UR50D", 640, "a695f6045e2e32885fa60af20c13cb35398ce30c"),
+        _esm2("esm2-650m", "esm2_t33_650M_UR50D", 1280, "08e4846e537177426273712802403f7ba8261b6c"),
+        # Had only *.bin weights when last seen: they are to be converted once.
+        _esm2("esm2-3b", "esm2_t36_3B_UR50D", 2560, "476b639933c8baad5ad09a60ac1a87f987b656fc"),
         _immunoglobulin("igt5", "IgT5", "spaced-t5-pair"),
         _immunoglobulin("igt5-unpaired", "IgT5_unpaired", "spaced-t5"),
         _immunoglobulin("igbert", "IgBert", "spaced-bert-pair"),
@@ -95,6 +100,7 @@ ENTRIES: Final[dict[str, Entry]] = {
             "spaced-t5",
             1024,
             1022,
+            revision="94a6abc029ae13029317b140b7424e012bf8dfbf",
             tokenizer="Rostlab/prot_t5_xl_uniref50",
         ),
         # The repositories in the layout of transformers (architecture "esmc"). The package `esm`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,7 +22,8 @@ from encoder_zoo import CASES, WIDTH, Case
 
 BY_ID = {case.id: case for case in CASES}
 FIRST, SECOND, TOKENIZER = "1" * 40, "2" * 40, "3" * 40
-SMALL = replace(ENTRIES["esm2-8m"], width=WIDTH)
+SMALL = replace(ENTRIES["esm2-8m"], width=WIDTH, revision=None)
+"""A small model that is not pinned, as IgT5 is not."""
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def test_a_hub_that_cannot_be_reached_is_named_with_the_way_out(hub_cache: Path)
     with pytest.raises(UnavailableError) as caught:
         open_encoder("esm2-8m", device="cpu")
     message = str(caught.value)
-    assert "esm2-8m: cannot get facebook/esm2_t6_8M_UR50D (revision main)" in message
+    assert "esm2-8m: cannot get facebook/esm2_t6_8M_UR50D (revision c731040f" in message
     assert "folder=" in message
     assert "builtin" in message
 
@@ -76,10 +78,24 @@ def test_a_pinned_revision_is_loaded_whatever_the_lock_says(
     assert locked_revision(SMALL.repository) is None
 
 
+def test_a_model_of_the_catalogue_is_loaded_at_its_commit_and_no_other(
+    hub_cache: Path, model_folder: Callable[[Case], Path]
+):
+    put(hub_cache, SMALL.repository, SECOND, model_folder(BY_ID["esm2-8m"]))
+    with pytest.raises(UnavailableError, match="c731040fcd8d73dceaa04b0a8e6329b345b0f5df"):
+        open_encoder("esm2-8m", device="cpu", local_files_only=True)
+
+
+def test_pinned_revisions_are_whole_commits():
+    pinned = {entry.id: entry.revision for entry in ENTRIES.values() if entry.revision}
+    assert {"esm2-8m", "esm2-35m", "esm2-150m", "esm2-650m", "esm2-3b", "prott5"} == set(pinned)
+    assert all(re.fullmatch(r"[0-9a-f]{40}", commit) for commit in pinned.values())
+
+
 def test_a_tokenizer_of_another_repository_is_part_of_the_revision(
     hub_cache: Path, model_folder: Callable[[Case], Path]
 ):
-    entry = replace(ENTRIES["prott5"], width=WIDTH)
+    entry = replace(ENTRIES["prott5"], width=WIDTH, revision=None)
     files = model_folder(BY_ID["prott5"])
     put(hub_cache, entry.repository, FIRST, files)
     put(hub_cache, entry.tokenizer, TOKENIZER, files, keep="*.safetensors")
