@@ -1,0 +1,196 @@
+"""Which candidates to measure next, from what a model believes of them. Higher is better.
+
+One candidate: expected improvement (Jones et al. 1998), upper confidence bound (Srinivas et al.
+2010), the mean alone (greedy). A batch: after each choice the belief is conditioned on a
+measurement of it that equals its mean, so that deviations shrink around it ("believer", Ginsbourger
+et al. 2010; for upper confidence bounds Desautels et al. 2014); or values are multiplied by one
+less the squared correlation with what was chosen (local penalisation in the manner of Gonzalez et
+al. 2016); or the batch is taken at its own draws of the joint posterior (Thompson sampling, and
+the share of draws in which a candidate is among the best, "top-set").
+
+Any posterior will do: means, a covariance, the variance of a measurement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.errors import OptionError
+
+Reals = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+Acquisition: TypeAlias = Literal["ei", "ucb", "thompson", "top-set", "greedy"]
+Diversity: TypeAlias = Literal["believer", "penalty", "none"]
+ACQUISITIONS: Final[tuple[str, ...]] = get_args(Acquisition)
+DIVERSITIES: Final[tuple[str, ...]] = get_args(Diversity)
+
+_DRAWS: Final = 512
+"""Draws of the joint posterior behind the shares of ``top-set``."""
+_JITTER: Final = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """What a model believes of m candidates: latent values, without the noise of measuring.
+
+    ``mean`` (m,), ``covariance`` (m, m), ``noise`` the variance of one measurement, ``best`` the
+    value to improve upon: the largest posterior mean among the variants that were measured.
+    """
+
+    mean: Reals
+    covariance: Reals
+    noise: float
+    best: float
+
+    def __post_init__(self) -> None:
+        """Raise OptionError where the parts do not fit together."""
+        count = len(self.mean)
+        if self.covariance.shape != (count, count):
+            raise OptionError(
+                f"the covariance has the shape {self.covariance.shape} for {count} candidates"
+            )
+
+    @property
+    def deviation(self) -> Reals:
+        """Posterior deviation of each candidate, shape (m,)."""
+        return np.asarray(np.sqrt(np.diag(self.covariance).clip(0.0)))
+
+    def draws(self, count: int, rng: np.random.Generator) -> Reals:
+        """Joint draws of all candidates, shape (count, m)."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        root = vectors * np.sqrt(values.clip(0.0))
+        return np.asarray(self.mean + rng.standard_normal((count, len(self.mean))) @ root.T)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Chosen candidates in the order of choice, and the acquisition value at each choice."""
+
+    rows: Rows
+    values: Reals
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a batch is chosen."""
+
+    acquisition: Acquisition = "ucb"
+    diversity: Diversity = "believer"
+    beta: float = 1.0
+    """Deviations added to the mean by ``ucb``."""
+
+    def __post_init__(self) -> None:
+        """Raise OptionError for an unknown name or a beta that is no number from 0."""
+        for given, known in ((self.acquisition, ACQUISITIONS), (self.diversity, DIVERSITIES)):
+            if given not in known:
+                raise OptionError(f"unknown choice {given!r}; known are {', '.join(known)}")
+        if not (np.isfinite(self.beta) and self.beta >= 0):
+            raise OptionError(f"beta is {self.beta:g}; give a number from 0, such as 1")
+
+    def choose(self, belief: Belief, count: int, seed: int = 0) -> Batch:
+        """Choose ``count`` candidates, or all where there are fewer."""
+        count = min(count, len(belief.mean))
+        rng = np.random.default_rng(seed)
+        if self.acquisition == "thompson":
+            return thompson(belief, count, rng)
+        if self.acquisition == "top-set":
+            return _highest(top_set(belief.draws(_DRAWS, rng), count), count, belief.mean)
+        if self.acquisition == "greedy":
+            return _highest(belief.mean, count, belief.mean)
+        return _one_by_one(belief, count, self)
+
+
+def expected_improvement(mean: Reals, deviation: Reals, best: float) -> Reals:
+    """E[max(f - best, 0)] of normal f, shape (m,)."""
+    from scipy.special import ndtr
+
+    gain = mean - best
+    safe = np.maximum(deviation, 1e-12)
+    z = gain / safe
+    density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
+    found = gain * ndtr(z) + safe * density
+    return np.asarray(np.where(deviation > 1e-12, found, gain).clip(0.0))
+
+
+def upper_confidence(mean: Reals, deviation: Reals, beta: float) -> Reals:
+    """Mean plus ``beta`` deviations, shape (m,)."""
+    return np.asarray(mean + beta * deviation)
+
+
+def top_set(draws: Reals, size: int) -> Reals:
+    """Share of the draws (s, m) in which each candidate is among the ``size`` best, shape (m,)."""
+    count = draws.shape[1]
+    if size >= count:
+        return np.ones(count)
+    best = np.argpartition(-draws, size - 1, axis=1)[:, :size]
+    return np.bincount(best.ravel(), minlength=count) / len(draws)
+
+
+def thompson(belief: Belief, count: int, rng: np.random.Generator) -> Batch:
+    """The best candidate of each of ``count`` joint draws, each candidate once."""
+    draws = belief.draws(count, rng)
+    rows: list[int] = []
+    values = []
+    for draw in draws:
+        free = draw.copy()
+        free[rows] = -np.inf
+        rows.append(int(free.argmax()))
+        values.append(float(free[rows[-1]]))
+    return Batch(np.array(rows, dtype=np.int64), np.array(values))
+
+
+def _highest(values: Reals, count: int, mean: Reals) -> Batch:
+    """The largest values; equal ones by the mean, then in the order of the candidates."""
+    order = np.lexsort((np.arange(len(values)), -mean, -values))[:count]
+    return Batch(order.astype(np.int64), values[order])
+
+
+def _one_by_one(belief: Belief, count: int, policy: Policy) -> Batch:
+    """Choose the largest value, change the belief or the values by it, and again."""
+    variance = np.diag(belief.covariance).copy()
+    columns = np.zeros((0, len(variance)))
+    kept = np.ones(len(variance))
+    best = belief.best
+    rows: list[int] = []
+    values = []
+    for _ in range(count):
+        value = _value(belief.mean, np.sqrt(variance.clip(0.0)), best, policy)
+        scored = _penalised(value, kept)
+        scored[rows] = -np.inf
+        row = int(scored.argmax())
+        rows.append(row)
+        values.append(float(value[row]))
+        if policy.diversity == "believer":
+            # One row of the Cholesky factor of the measured choices: L^-1 K(chosen, all).
+            column = belief.covariance[row] - columns.T @ columns[:, row]
+            column = column / np.sqrt(column[row] + belief.noise + _JITTER)
+            columns = np.vstack([columns, column])
+            variance = variance - column**2
+            best = max(best, float(belief.mean[row]))
+        elif policy.diversity == "penalty":
+            kept = kept * (1.0 - _correlation(belief, row) ** 2).clip(0.0)
+    return Batch(np.array(rows, dtype=np.int64), np.array(values))
+
+
+def _value(mean: Reals, deviation: Reals, best: float, policy: Policy) -> Reals:
+    value: Callable[[], Reals] = {
+        "ei": lambda: expected_improvement(mean, deviation, best),
+        "ucb": lambda: upper_confidence(mean, deviation, policy.beta),
+    }[policy.acquisition]
+    return value()
+
+
+def _penalised(value: Reals, kept: Reals) -> Reals:
+    """Values above their smallest, times what is left of each."""
+    return np.asarray((value - value.min()) * kept)
+
+
+def _correlation(belief: Belief, row: int) -> Reals:
+    deviation = np.maximum(belief.deviation, 1e-12)
+    return np.asarray(belief.covariance[row] / (deviation * deviation[row]))
