@@ -153,6 +153,10 @@ def _train(
     progress = Progress()
     if changed is not None and (run / LAST).is_file():
         progress, _ = load(run, model, optimiser, identity)
+    if config.steps < progress.step:
+        raise OptionError(
+            f"steps={config.steps}: {run} has done {progress.step} already; give as many or more"
+        )
     if changed:
         progress.changes.append({"step": progress.step, **changed})
         write_json(run / "config.json", config.model_dump())
