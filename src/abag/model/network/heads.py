@@ -1,0 +1,90 @@
+"""What is read off the fused pair: an MLP, last layers in fp32, and the range of a pKd."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from abag.model.network.config import HeadConfig, OutputConfig
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation that takes a batch of one row in training, by its running figures."""
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """[pairs, width] normalised."""
+        if self.training and rows.shape[0] == 1:
+            return nn.functional.batch_norm(
+                rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(rows)
+
+
+class HiddenLayer(nn.Module):
+    """Linear, normalisation, GELU, dropout; with ``residual`` a linear path around them."""
+
+    def __init__(self, width_in: int, width: int, config: HeadConfig) -> None:
+        super().__init__()
+        norms = {"none": nn.Identity, "layer": nn.LayerNorm, "batch": BatchNorm}
+        self.linear = nn.Linear(width_in, width)
+        self.norm = norms[config.normalisation](width)
+        self.drop = nn.Dropout(config.dropout)
+        self.around = nn.Linear(width_in, width, bias=False) if config.residual else None
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """[pairs, width] of [pairs, width in]."""
+        hidden = self.drop(nn.functional.gelu(self.norm(self.linear(rows))))
+        if self.around is not None:
+            hidden = hidden + self.around(rows)
+        return cast(Tensor, hidden)
+
+
+def hidden_layers(width: int, config: HeadConfig) -> tuple[nn.Sequential, int]:
+    """The hidden layers of a head over vectors of ``width``, and the width that comes out."""
+    widths: Sequence[int] = (width, *config.hidden)
+    layers = [HiddenLayer(a, b, config) for a, b in pairwise(widths)]
+    return nn.Sequential(*layers), widths[-1]
+
+
+def last_layer(layer: nn.Linear, rows: Tensor) -> Tensor:
+    """[pairs] of rows [pairs, width] through a layer of width 1, in fp32 under any autocast."""
+    with torch.autocast(rows.device.type, enabled=False):
+        return cast(Tensor, layer(rows.float())).squeeze(1)
+
+
+class OutputRange(nn.Module):
+    """From any number to a pKd.
+
+    ``clamp`` cuts, so a value beyond an end has no gradient. ``sigmoid`` is
+    ``low + (high - low) sigmoid(4 (x - middle) / (high - low))``: in the middle x itself, with
+    slope 1, and nowhere flat.
+    """
+
+    def __init__(self, config: OutputConfig) -> None:
+        super().__init__()
+        self.kind = config.range
+        self.low, self.high = config.low, config.high
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Affinities [pairs] in pKd."""
+        if self.kind == "free":
+            return raw
+        if self.kind == "clamp":
+            return raw.clamp(self.low, self.high)
+        span, middle = self.high - self.low, (self.low + self.high) / 2
+        return self.low + span * torch.sigmoid(4 / span * (raw - middle))
+
+    def inverse(self, pkd: float) -> float:
+        """The number that becomes a pKd; one near or beyond an end is moved 1 % inside."""
+        if self.kind == "free":
+            return pkd
+        span, middle = self.high - self.low, (self.low + self.high) / 2
+        share = min(max((pkd - self.low) / span, 0.01), 0.99)
+        if self.kind == "clamp":
+            return self.low + span * share
+        return middle + span / 4 * math.log(share / (1 - share))

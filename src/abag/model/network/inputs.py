@@ -1,0 +1,276 @@
+"""What a network is given: residue rows of pairs, padded and masked, gathered without a loop.
+
+Every distinct antibody and antigen is embedded once and kept in one contiguous pool; a batch is an
+index into it. Row 0 of a pool is zero: padding points there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from abag.data.schema import require_columns
+from abag.encoders.protocol import Encoder, Molecule, Role
+from abag.encoders.quantise import Storage
+from abag.encoders.service import Embeddings, embed
+from abag.encoders.store import EmbeddingStore
+from abag.errors import ModelError, counted
+from abag.model.network.config import NetworkConfig, Pooling
+from abag.model.network.regions import region_codes
+
+Antibody = tuple[str | None, str | None]
+Antigen = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PairBatch:
+    """Pairs that go through a network at once."""
+
+    antibody: Tensor
+    """Float [pairs, antibody residues, antibody width]; padding rows are zero."""
+    antibody_mask: Tensor
+    """Bool [pairs, antibody residues]: True for a residue."""
+    regions: Tensor
+    """Int64 [pairs, antibody residues]: see :mod:`abag.model.network.regions`; 0 at padding."""
+    antigen: Tensor
+    """Float [pairs, antigen residues, antigen width]; padding rows are zero."""
+    antigen_mask: Tensor
+    """Bool [pairs, antigen residues]."""
+    assay: Tensor
+    """Int64 [pairs]: 0 for the absolute scale of pKd, k > 0 for the scale of assay k."""
+
+    def __len__(self) -> int:
+        return self.assay.shape[0]
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same batch on a device; copies from pinned memory do not block."""
+        moved = (
+            getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__
+        )
+        return type(self)(*moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Rows of many molecules, one after the other."""
+
+    rows: Tensor
+    """Float [1 + all residues, width]; row 0 is zero."""
+    starts: Tensor
+    """Int64 [molecules]: first row of each."""
+    lengths: Tensor
+    """Int64 [molecules]: number of rows of each."""
+
+    @classmethod
+    def of(
+        cls,
+        lengths: NDArray[np.int64],
+        width: int,
+        rows: Callable[[int], NDArray[np.float32]],
+        dtype: torch.dtype = torch.float32,
+    ) -> Self:
+        """Fill a pool from a function that gives the rows [length, width] of a molecule."""
+        pool = torch.zeros(1 + int(lengths.sum()), width, dtype=dtype)
+        starts = 1 + np.cumsum(lengths) - lengths
+        for place, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            pool[start : start + length] = torch.from_numpy(rows(place))
+        return cls(pool, torch.from_numpy(starts), torch.from_numpy(lengths))
+
+    def places(self, molecules: Tensor) -> tuple[Tensor, Tensor]:
+        """Rows [molecules, longest] of the pool (0 at padding), and the mask of real ones."""
+        lengths = self.lengths[molecules]
+        offsets = torch.arange(int(lengths.max()), device=lengths.device)
+        mask = offsets < lengths[:, None]
+        return torch.where(mask, self.starts[molecules, None] + offsets, 0), mask
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same pool on a device."""
+        return type(self)(self.rows.to(device), self.starts.to(device), self.lengths.to(device))
+
+
+@dataclass(frozen=True)
+class PairFeatures:
+    """The embeddings of a table's pairs, ready to be gathered into batches."""
+
+    antibodies: Pool
+    antigens: Pool
+    regions: Tensor
+    """Int64 [rows of the antibodies' pool]."""
+    antibody_of: Tensor
+    """Int64 [rows of the table]: molecule in the antibodies' pool."""
+    antigen_of: Tensor
+    """Int64 [rows of the table]: molecule in the antigens' pool."""
+    lengths: NDArray[np.int64]
+    """[rows of the table, 2]: rows of the antibody and of the antigen, for batches of like
+    lengths (1 and 1 where both are pooled)."""
+
+    @classmethod
+    def of(
+        cls,
+        table: pl.DataFrame,
+        antibody_encoder: Encoder,
+        antigen_encoder: Encoder,
+        config: NetworkConfig,
+        store: EmbeddingStore | Path | None = None,
+        progress: bool = True,
+    ) -> Self:
+        """Embed the pairs of a table with ``heavy``, ``light`` and ``antigen``.
+
+        Args:
+            table: canonical rows; each distinct antibody and antigen chain is embedded once.
+            antibody_encoder: for heavy and light chains.
+            antigen_encoder: for antigen chains; the rows of several follow each other.
+            config: whether residues or means are kept, and whether regions are numbered.
+            store: where embeddings are looked up and kept. A bf16 store gives bf16 pools, which
+                lose nothing more.
+            progress: show what is embedded.
+
+        Raises:
+            SchemaError: a column is missing.
+            ModelError: rows without a heavy chain or an antigen.
+            EncoderError, SequenceError: from the encoders.
+        """
+        antibodies, antibody_of = _antibodies(table)
+        antigens, antigen_of = _antigens(table)
+        residues = config.antibody.pooling == "residues"
+        codes = region_codes(antibodies) if residues and config.fusion.regions else None
+        antibody_pool = _pool(
+            [[Molecule(Role.ANTIBODY, tuple(c for c in pair if c))] for pair in antibodies],
+            antibody_encoder, config.antibody.pooling, store, progress,
+        )  # fmt: skip
+        antigen_pool = _pool(
+            [[Molecule(Role.ANTIGEN, (chain,)) for chain in chains] for chains in antigens],
+            antigen_encoder, config.antigen.pooling, store, progress,
+        )  # fmt: skip
+        regions = torch.zeros(len(antibody_pool.rows), dtype=torch.int64)
+        if codes:
+            regions[1:] = torch.from_numpy(np.concatenate(codes))
+        lengths = torch.stack(
+            [antibody_pool.lengths[antibody_of], antigen_pool.lengths[antigen_of]], dim=1
+        )
+        return cls(antibody_pool, antigen_pool, regions, antibody_of, antigen_of, lengths.numpy())
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def residues(self, row: int) -> int:
+        """Rows of the antibody and the antigen of a pair together."""
+        return int(self.lengths[row].sum())
+
+    def batch(self, rows: Sequence[int], assay: Sequence[int] | None = None) -> PairBatch:
+        """The pairs of some rows of the table, padded to the longest of them.
+
+        Args:
+            rows: of the table, in any order, with repeats; one or more.
+            assay: code of each row's scale; by default all are absolute.
+        """
+        device = self.antibody_of.device
+        chosen = torch.as_tensor(np.asarray(rows, dtype=np.int64), device=device)
+        codes = np.zeros(len(rows), dtype=np.int64) if assay is None else np.asarray(assay)
+        antibody, antibody_mask = self.antibodies.places(self.antibody_of[chosen])
+        antigen, antigen_mask = self.antigens.places(self.antigen_of[chosen])
+        return PairBatch(
+            self.antibodies.rows[antibody],
+            antibody_mask,
+            self.regions[antibody],
+            self.antigens.rows[antigen],
+            antigen_mask,
+            torch.as_tensor(codes, dtype=torch.int64, device=device),
+        )
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same features with their pools on a device, where batches are then gathered."""
+        return type(self)(
+            self.antibodies.to(device),
+            self.antigens.to(device),
+            self.regions.to(device),
+            self.antibody_of.to(device),
+            self.antigen_of.to(device),
+            self.lengths,
+        )
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the two pools."""
+        return sum(p.rows.numel() * p.rows.element_size() for p in (self.antibodies, self.antigens))
+
+
+def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Tensor]:
+    require_columns(table, ["heavy", "light", "antigen"], "the table of pairs")
+    missing = table.filter(pl.col("heavy").fill_null("") == "").height
+    if missing:
+        raise ModelError(f"{counted(missing, 'row')} of {table.height} have no heavy chain")
+    index: dict[Antibody, int] = {}
+    rows = [
+        index.setdefault((heavy.upper(), light.upper() if light else None), len(index))
+        for heavy, light in table.select("heavy", "light").iter_rows()
+    ]
+    return list(index), torch.tensor(rows, dtype=torch.int64)
+
+
+def _antigens(table: pl.DataFrame) -> tuple[list[Antigen], Tensor]:
+    missing = table.filter(pl.col("antigen").list.len().fill_null(0) == 0).height
+    if missing:
+        raise ModelError(
+            f"{counted(missing, 'row')} of {table.height} have no antigen, which a network reads"
+        )
+    index: dict[Antigen, int] = {}
+    rows = [
+        index.setdefault(tuple(chain.upper() for chain in chains), len(index))
+        for chains in table["antigen"].to_list()
+    ]
+    return list(index), torch.tensor(rows, dtype=torch.int64)
+
+
+def _pool(
+    parts: Sequence[Sequence[Molecule]],
+    encoder: Encoder,
+    pooling: Pooling,
+    store: EmbeddingStore | Path | None,
+    progress: bool,
+) -> Pool:
+    """A pool with one entry for each list of molecules, whose rows follow each other."""
+    room = _room(store, encoder)
+    flat = [molecule for of_one in parts for molecule in of_one]
+    rows = embed(flat, encoder, room, progress=progress)
+    ends = np.cumsum([len(of_one) for of_one in parts])
+
+    def joined(place: int) -> NDArray[np.float32]:
+        return _joined(rows, range(ends[place] - len(parts[place]), ends[place]))
+
+    width = encoder.facts.width
+    if pooling == "mean":
+        ones = np.ones(len(parts), dtype=np.int64)
+        return Pool.of(ones, width, lambda place: _mean(joined(place)))
+    lengths = np.array([sum(m.residues for m in of_one) for of_one in parts], dtype=np.int64)
+    stored_bf16 = room is not None and room.storage is Storage.BF16
+    return Pool.of(lengths, width, joined, torch.bfloat16 if stored_bf16 else torch.float32)
+
+
+def _joined(rows: Embeddings, places: range) -> NDArray[np.float32]:
+    found = [rows[place] for place in places]
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def _mean(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    mean: NDArray[np.float64] = rows.mean(axis=0, keepdims=True, dtype=np.float64)
+    return mean.astype(np.float32)
+
+
+def _room(store: EmbeddingStore | Path | None, encoder: Encoder) -> EmbeddingStore | None:
+    """The encoder's room of a store that may have been opened for another encoder."""
+    if store is None:
+        return None
+    if isinstance(store, Path):
+        return EmbeddingStore.for_encoder(store, encoder)
+    if store.identity == encoder.identity:
+        return store
+    return EmbeddingStore.for_encoder(store.folder, encoder, store.storage)

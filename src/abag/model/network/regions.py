@@ -1,0 +1,61 @@
+"""Chain and CDR of every antibody residue, as whole numbers, from IMGT numbering."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.data.numbering import IMGT_REGIONS, NumberedDomain
+
+NONE: Final = 0
+"""No region: antigens, padding, and molecules that are one mean row."""
+HEAVY_FRAMEWORK: Final = 1
+LIGHT_FRAMEWORK: Final = 5
+REGIONS: Final = 9
+"""Number of codes: none, heavy framework, CDR-H1 to H3, light framework, CDR-L1 to L3."""
+
+_INSERTIONS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_LOOP: Final = np.zeros(129, dtype=np.int64)
+for _loop in (1, 2, 3):
+    _first, _last = IMGT_REGIONS[f"CDR{_loop}"]
+    _LOOP[_first : _last + 1] = _loop
+
+
+def region_codes(
+    antibodies: Iterable[tuple[str | None, str | None]],
+) -> list[NDArray[np.int64]]:
+    """Codes [residues] of antibodies given as heavy and light chain.
+
+    A residue outside every variable domain has the framework code of its chain; a domain has the
+    codes of its own kind, so that the light half of an scFv in ``heavy`` is light.
+
+    Raises:
+        UnavailableError: where the numbering tools are not installed.
+    """
+    from abag.data.numbering import number_chains
+
+    pairs = list(antibodies)
+    chains = dict.fromkeys(chain for pair in pairs for chain in pair if chain)
+    numbered = number_chains(chains)
+    found = []
+    for heavy, light in pairs:
+        codes = [
+            chain_codes(chain, numbered[chain], framework)
+            for chain, framework in ((heavy, HEAVY_FRAMEWORK), (light, LIGHT_FRAMEWORK))
+            if chain
+        ]
+        found.append(np.concatenate(codes))
+    return found
+
+
+def chain_codes(chain: str, domains: Sequence[NumberedDomain], framework: int) -> NDArray[np.int64]:
+    """Codes [residues] of one chain whose domains are known."""
+    codes = np.full(len(chain), framework, dtype=np.int64)
+    for domain in domains:
+        base = LIGHT_FRAMEWORK if domain.kind.is_light else HEAVY_FRAMEWORK
+        places = [int(position.rstrip(_INSERTIONS)) for position in domain.positions]
+        codes[domain.start : domain.start + len(places)] = base + _LOOP[places]
+    return codes
