@@ -63,9 +63,8 @@ class Belief:
 
     def draws(self, count: int, rng: np.random.Generator) -> Reals:
         """Joint draws of all candidates, shape (count, m)."""
-        values, vectors = np.linalg.eigh(self.covariance)
-        root = vectors * np.sqrt(values.clip(0.0))
-        return np.asarray(self.mean + rng.standard_normal((count, len(self.mean))) @ root.T)
+        noise = rng.standard_normal((count, len(self.mean)))
+        return np.asarray(self.mean + noise @ _root(self.covariance).T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +142,16 @@ def thompson(belief: Belief, count: int, rng: np.random.Generator) -> Batch:
         rows.append(int(free.argmax()))
         values.append(float(free[rows[-1]]))
     return Batch(np.array(rows, dtype=np.int64), np.array(values))
+
+
+def _root(covariance: Reals) -> Reals:
+    """R with R R' the covariance, shape (m, m)."""
+    try:
+        spread = _JITTER * max(1.0, float(np.diag(covariance).max(initial=0.0)))
+        return np.linalg.cholesky(covariance + spread * np.eye(len(covariance)))
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(covariance)
+        return np.asarray(vectors * np.sqrt(values.clip(0.0)))
 
 
 def _highest(values: Reals, count: int, mean: Reals) -> Batch:

@@ -18,7 +18,7 @@ from abag.model.assay_gp.objective import (
     fit_hyper,
 )
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.substitution import Codes, embedding
+from abag.model.assay_gp.substitution import Codes, distances, embedding
 from abag.model.assay_gp.terms import STANDARDISED, CentredTerm, Term, additive_terms
 
 Reals = NDArray[np.float64]
@@ -95,10 +95,8 @@ class Kernel:
         """Distance that positions add which do not vary in training, whose weight is 1; (rows,)."""
         still = np.ones(self.positions.count, dtype=np.bool_)
         still[self.shifts.active] = False
-        reference = self.positions.reference[still]
-        vectors = embedding()
-        shift = vectors[letters[:, still]] - vectors[reference][None]
-        return np.asarray((shift**2).sum(axis=(1, 2)))
+        apart = distances()[letters[:, still], self.positions.reference[still]]
+        return np.asarray(np.ascontiguousarray(apart).sum(axis=1))
 
 
 @dataclass(frozen=True, slots=True)
