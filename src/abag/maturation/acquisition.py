@@ -148,7 +148,7 @@ def _root(covariance: Reals) -> Reals:
     """R with R R' the covariance, shape (m, m)."""
     try:
         spread = _JITTER * max(1.0, float(np.diag(covariance).max(initial=0.0)))
-        return np.linalg.cholesky(covariance + spread * np.eye(len(covariance)))
+        return np.asarray(np.linalg.cholesky(covariance + spread * np.eye(len(covariance))))
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(covariance)
         return np.asarray(vectors * np.sqrt(values.clip(0.0)))
