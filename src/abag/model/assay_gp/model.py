@@ -217,6 +217,18 @@ class AssayGP(Baseline[AssayGPSettings]):
         self._require_predictable(table)
         return joint_scores(self._mixture, self._letters(table), self._widening)
 
+    def training_chains(self) -> list[tuple[str, str | None]]:
+        """Heavy and light chain of each training row, as far as they are aligned."""
+        self._require_fitted()
+        kernel = self._mixture.kernel
+        return kernel.positions.chains(kernel.training)
+
+    def reference_chains(self) -> tuple[str, str | None]:
+        """The commonest residue of each position: the parent, where most rows are like it."""
+        self._require_fitted()
+        positions = self._mixture.kernel.positions
+        return positions.chains(positions.reference[None])[0]
+
     def refusals(self, table: pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""
         self._require_fitted()

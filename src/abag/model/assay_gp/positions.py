@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from abag.data.numbering import IMGT_REGIONS, NumberedDomain, number_chains
 from abag.model.alignment import AlignBy, Alignment, Letters, imgt_code
-from abag.model.assay_gp.substitution import GAP, UNKNOWN, Codes, codes
+from abag.model.assay_gp.substitution import GAP, LETTERS, UNKNOWN, Codes, codes
 
 Reals = NDArray[np.float64]
 
@@ -73,6 +73,19 @@ class Positions:
         """Letter numbers of chains, shape (rows, P)."""
         found: list[Letters] = [self.heavy.letters(heavy), self.light.letters(light)]
         return codes(np.concatenate(found, axis=1))
+
+    def chains(self, letters: Codes) -> list[tuple[str, str | None]]:
+        """Heavy and light chains of rows of letters (rows, P), without gaps.
+
+        The inverse of :meth:`letters` where chains are laid place by place; by IMGT numbers,
+        what lies outside the domain is missing.
+        """
+        known = np.frombuffer(LETTERS.encode("ascii"), dtype=np.uint8)[letters]
+        texts = [row.tobytes().decode("ascii") for row in known]
+        end = len(self.heavy.positions)
+        return [
+            (text[:end].replace("-", ""), text[end:].replace("-", "") or None) for text in texts
+        ]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""

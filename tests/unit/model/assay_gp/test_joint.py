@@ -42,3 +42,11 @@ def test_the_covariance_has_no_negative_direction(model: AssayGP) -> None:
     values = np.linalg.eigvalsh(model.joint(twice).covariance)
     assert values.min() > -1e-8 * values.max()
     assert (values > 1e-6 * values.max()).sum() <= table.height
+
+
+def test_training_rows_come_back_as_chains(model: AssayGP) -> None:
+    table = assay_table(30)
+    given = set(zip(table["heavy"], table["light"], strict=True))
+    assert set(model.training_chains()) == given
+    heavy, light = model.reference_chains()
+    assert (heavy[:27], light) == (HEAVY[:27], table["light"][0])
