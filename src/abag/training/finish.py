@@ -1,0 +1,287 @@
+"""The end of a run: the kept weights, the served model, and the test part, looked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.errors import ModelError
+from abag.evaluation.evaluation import Evaluation, evaluate
+from abag.evaluation.from_files import BASELINES, antigen_keys, audit_png, named_candidate
+from abag.evaluation.held_out import Candidate
+from abag.evaluation.outputs import evaluation_content
+from abag.evaluation.report import EvaluationSection, render_report
+from abag.evaluation.scoring import Estimate
+from abag.files import replacing, write_json, write_text
+from abag.model.network.model import NetworkModel
+from abag.model.network.network import AffinityNetwork
+from abag.model.protocol import AffinityModel
+from abag.training.checkpoint import WEIGHTS, TrainingState, digest_of, write_tensors
+from abag.training.history import draw_history, summary_of
+from abag.training.loop import TrainingData
+from abag.training.monitors import distinct_share
+from abag.training.plan import Rows
+from abag.training.setup import Setup
+from abag.training.validation import PHYSICAL, figures_of, predict
+from abag.version import VERSION
+
+if TYPE_CHECKING:
+    from abag.data.leakage import Audit
+
+Array = NDArray[np.float64]
+
+FORMAT: Final = 1
+SERVED_ROWS: Final = 16
+"""Rows that the saved model predicts anew from their sequences, to compare."""
+SERVED_TOLERANCE: Final = 0.5
+"""Difference in pKd that stored embeddings in bf16 or int8 may make."""
+
+
+def write_artefacts(
+    run: Path,
+    setup: Setup,
+    data: TrainingData,
+    network: AffinityNetwork,
+    state: TrainingState,
+    test: bool,
+    with_audit: bool,
+) -> dict[str, Any]:
+    """Write everything that a finished run holds; ``network`` has the kept weights.
+
+    Returns the test figures, empty where ``test`` is false: then the test part is not read.
+    """
+    progress = state.progress
+    title = f"{setup.recipe.name}: epoch {progress.best_epoch} of {len(progress.history)} kept"
+    write_weights(run, setup, network, progress.best_epoch)
+    draw_history(run, progress.history, progress.best_epoch, title)
+    model = served_model(setup, network)
+    model.save(run / "model", overwrite=True)
+    val, _ = predict(network, data, setup.rows.val, setup.recipe, setup.device)
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "abag_version": VERSION,
+        "recipe": setup.recipe.name,
+        "hyper_parameters": setup.recipe.as_json(),
+        "encoders": setup.identity["encoders"],
+        "split": {**setup.split.summary(), "part": setup.rows.part},
+        "val": {
+            **figures_of(setup.rows, val, setup.recipe.network.output.strong_pkd),
+            "rows": len(val),
+            "epoch": progress.best_epoch,
+        },
+        "training": summary_of(progress, state.monitor),
+        "size": {
+            "trained_parameters": sum(p.numel() for p in network.parameters()),
+            "checkpoint_bytes": (run / WEIGHTS).stat().st_size,
+        },
+        "served_difference": served_difference(model, setup, network, data, setup.rows.val),
+        "test": {},
+    }
+    if test:
+        content |= _test(run, setup, data, network, with_audit)
+    write_json(run / "metrics.json", content)
+    return cast(dict[str, Any], content["test"])
+
+
+def write_weights(run: Path, setup: Setup, network: AffinityNetwork, epoch: int) -> None:
+    """Write ``checkpoint.safetensors``: the kept weights of the trained parts, and their recipe."""
+    tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
+    metadata = {
+        "digest": digest_of(tensors),
+        "recipe": setup.recipe.model_dump_json(),
+        "epoch": str(epoch),
+        "encoders": setup.identity["encoders"],
+        "table_sha256": setup.identity["table_sha256"],
+        "split_digest": setup.identity["split_digest"],
+        "part": setup.rows.part,
+    }
+    write_tensors(run / WEIGHTS, tensors, metadata)
+
+
+def _test(
+    run: Path, setup: Setup, data: TrainingData, network: AffinityNetwork, with_audit: bool
+) -> dict[str, Any]:
+    """Evaluate the test part, write predictions and report, and give what metrics.json holds."""
+    rows = setup.rows
+    pkd, _ = predict(network, data, rows.test, setup.recipe, setup.device)
+    if not np.isfinite(pkd).all():
+        ids = rows.record_ids(rows.test[~np.isfinite(pkd)])
+        raise ModelError(f"the kept weights predict no number for {', '.join(ids[:5])}")
+    evaluation, audited = _evaluated(setup, pkd, with_audit)
+    write_predictions(run, setup, pkd)
+    notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in rows.notes)
+    section = EvaluationSection(
+        evaluation,
+        note=f"Tested once, after training, on the part {rows.part!r} of the split. {notes}",
+        audit_picture=None if audited is None else audit_png(audited),
+        provenance={
+            "table SHA-256": setup.identity["table_sha256"],
+            "recipe": setup.recipe.name,
+            "trained rows": len(rows.train),
+            "validation rows": len(rows.val),
+        },
+    )
+    title = f"{setup.recipe.name} on {setup.sources.table.stem}, split: {setup.split.strategy}"
+    write_text(run / "report.html", render_report([section], title))
+    return {
+        "test": test_figures(evaluation, setup, pkd),
+        "audit": None if audited is None else {
+            "verdict": audited.verdict, "believe": audited.believe, "is_leaky": audited.is_leaky,
+        },
+        "evaluation": evaluation_content(evaluation),
+    }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _TestPart:
+    """The test part of a run, with the rows that could train for it, for the baselines."""
+
+    setup: Setup
+
+    @property
+    def digest(self) -> str:
+        """Of the whole split."""
+        return self.setup.split.digest
+
+    def fold_tables(self, table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+        """The one part."""
+        rows, ids = self.setup.rows, self.setup.split.training_ids(self.setup.rows.part)
+        train = table.filter(pl.col("record_id").is_in(list(ids)))
+        yield rows.part, train, table[rows.test.tolist()]
+
+
+class _Predicted:
+    """The trained network as evaluation sees it: predictions that were made before."""
+
+    target = "pkd"
+
+    def __init__(self, pkd: Mapping[str, float]) -> None:
+        self._pkd = pkd
+
+    def predict(self, table: pl.DataFrame) -> Array:
+        """Predictions of known rows."""
+        return np.array([self._pkd[record] for record in table["record_id"]])
+
+
+def _evaluated(setup: Setup, pkd: Array, with_audit: bool) -> tuple[Evaluation, Audit | None]:
+    from abag.data.leakage import audit
+
+    rows, split = setup.rows, setup.split
+    known = dict(zip(rows.record_ids(rows.test), pkd.tolist(), strict=True))
+    own = Candidate(
+        setup.recipe.name,
+        fitted=cast(AffinityModel, _Predicted(known)),
+        settings=setup.recipe.as_json(),
+    )
+    values = {"target": "pkd", "seed": setup.recipe.seed}
+    others = [named_candidate(name, values, baseline=True) for name in BASELINES]
+    audited = audit(setup.table, split, seed=0) if with_audit else None
+    facts = split.summary()
+    evaluation = evaluate(
+        [own, *others],
+        rows.table,
+        _TestPart(setup),
+        name=split.strategy,
+        antigen_keys=antigen_keys(rows.table, split),
+        split_facts={key: facts[key] for key in ("strategy", "parameters", "seed")},
+        audit=None if audited is None else audited.as_json(),
+    )
+    return evaluation, audited
+
+
+def test_figures(evaluation: Evaluation, setup: Setup, pkd: Array) -> dict[str, Any]:
+    """Figures of the test part with intervals, and how varied and physical predictions are."""
+    scores = evaluation.subject
+    level = scores.levels[evaluation.leading].summary["spearman"]
+    found = {
+        key: _with_interval(estimate)
+        for key, estimate in {**scores.pooled, **scores.decisions}.items()
+    }
+    pairs = setup.rows.pairs(setup.rows.test)
+    plain = {
+        "spearman_inside_antigen": level.mean,
+        "prediction_sd": float(pkd.std()),
+        "distinct_predictions": len(np.unique(np.round(pkd, 6))),
+        "distinct_inputs": len(set(pairs)),
+        "distinct_share": distinct_share(dict(zip(pairs, pkd.tolist(), strict=True))),
+        "share_out_of_range": float(np.mean((pkd < PHYSICAL[0]) | (pkd > PHYSICAL[1]))),
+        "lowest": float(pkd.min()),
+        "highest": float(pkd.max()),
+    }
+    return found | {key: {"value": value, "n": len(pkd)} for key, value in plain.items()}
+
+
+def _with_interval(estimate: Estimate) -> dict[str, Any]:
+    interval, score = estimate.interval, estimate.score
+    ends = None
+    if interval is not None and interval.low is not None:
+        ends = [interval.low, interval.high]
+    return {"value": score.value, "interval": ends, "n": score.n, "reason": score.reason}
+
+
+def write_predictions(run: Path, setup: Setup, pkd: Array) -> None:
+    """Write ``test_predictions.csv``: true value or bounds, prediction, error."""
+    rows = setup.rows
+    labels = rows.labels.take(rows.test)
+    value, lower, upper = (
+        pl.Series(array, dtype=pl.Float64).replace([np.inf, -np.inf], None).fill_nan(None)
+        for array in (labels.value, labels.lower, labels.upper)
+    )
+    frame = pl.DataFrame(
+        {
+            "record_id": rows.record_ids(rows.test),
+            "true": value,
+            "pred": pkd,
+            "error": pl.Series(pkd) - value,
+            "true_lower": lower,
+            "true_upper": upper,
+        }
+    )
+    with replacing(run / "test_predictions.csv") as temporary:
+        frame.write_csv(temporary)
+
+
+def served_model(setup: Setup, network: AffinityNetwork) -> NetworkModel:
+    """The trained network as a model that reads sequences."""
+    rows = setup.rows
+    origin = {
+        "table_sha256": setup.identity["table_sha256"],
+        "split_digest": setup.split.digest,
+        "split_strategy": setup.split.strategy,
+        "part": f"all but {rows.part}" if setup.split.is_folds else "train",
+    }
+    return NetworkModel.from_trained(
+        network,
+        recipe=setup.recipe.as_json(),
+        antibody_encoder=setup.antibody_encoder,
+        antigen_encoder=setup.antigen_encoder,
+        table=rows.table[rows.train.tolist()],
+        origin=origin,
+    )
+
+
+def served_difference(
+    model: NetworkModel, setup: Setup, network: AffinityNetwork, data: TrainingData, rows: Rows
+) -> float:
+    """Largest difference between what was trained and what is served, over some rows.
+
+    Raises:
+        ModelError: it is too large to come from the number format of stored embeddings.
+    """
+    chosen = rows[:SERVED_ROWS]
+    trained, _ = predict(network, data, chosen, setup.recipe, setup.device)
+    served = model.predict(setup.rows.table[chosen.tolist()])
+    difference = float(np.abs(trained - served).max())
+    if not difference <= SERVED_TOLERANCE:
+        raise ModelError(
+            f"the saved model predicts up to {difference:.3g} pKd apart from the network that was "
+            "trained: the store holds embeddings that its encoders do not give; check it with "
+            "`abag store verify`, or train without --store"
+        )
+    return difference

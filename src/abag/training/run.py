@@ -1,0 +1,311 @@
+"""One call: rows, embeddings, training, the test part once, and every artefact in one folder.
+
+RUN holds ``recipe.json``, ``run.json`` (what it started from and how it stands),
+``state.safetensors`` (complete, to resume from) and the one before, ``training_history.csv``; once
+finished ``checkpoint.safetensors`` (the kept weights alone), ``model`` (for ``abag predict``),
+``metrics.json``, ``test_predictions.csv``, ``training_history.png``, ``training_summary.json``
+and ``report.html``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from abag.encoders.adapter import chosen_device
+from abag.encoders.protocol import Encoder
+from abag.errors import MissingFileError
+from abag.files import write_json
+from abag.model.network.inputs import PairFeatures
+from abag.model.network.network import AffinityNetwork, make_network
+from abag.training.checkpoint import (
+    LAST,
+    TrainingState,
+    copied,
+    load_state,
+    require_identity,
+)
+from abag.training.history import write_history, write_summary
+from abag.training.loop import Trainer, TrainingData, make_optimiser
+from abag.training.monitors import Monitor
+from abag.training.plan import Plan
+from abag.training.recipe import Recipe
+from abag.training.schedule import Plateau
+from abag.training.setup import (
+    RUN,
+    Setup,
+    Sources,
+    begin,
+    read_run,
+    read_setup,
+    run_content,
+)
+from abag.training.trackers import open_trackers
+from abag.training.validation import HIGHER_IS_BETTER
+from abag.training.world import World
+
+if TYPE_CHECKING:
+    from abag.training.trackers import Tracker
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedRun:
+    """What a call of :func:`train` or :func:`resume` came to."""
+
+    run: Path
+    finished: bool
+    steps: int
+    epochs: int
+    metric: str
+    """Validation figure that chose the kept weights."""
+    best: float | None
+    best_epoch: int
+    status: str
+    """``stable``, ``unstable``, or ``training`` while it is not finished."""
+    reasons: tuple[str, ...]
+    test: dict[str, Any]
+    """Figures of the test part; empty while it is not finished."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "run": str(self.run), "reasons": list(self.reasons)}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is carried out; nothing here changes what comes out."""
+
+    device: str = "auto"
+    seconds: float | None = None
+    """Training time after which to stop with a saved state."""
+    save_steps: int | None = None
+    """Steps between saved states; by default about a minute lies between them."""
+    trackers: tuple[str, ...] = ()
+    """Of ``tensorboard``, ``wandb``, ``mlflow``."""
+    test: bool = True
+    """Whether the test part is looked at, at the end."""
+    audit: bool = True
+    """Whether the split is audited for the report."""
+    tell: Tell | None = None
+    """Takes notes and warnings as they arise."""
+
+
+def train(
+    recipe: Recipe,
+    sources: Sources,
+    out: Path,
+    options: Options | None = None,
+    encoders: tuple[Encoder, Encoder] | None = None,
+) -> TrainedRun:
+    """Train a recipe in the new folder ``out``.
+
+    Args:
+        recipe: what to train.
+        sources: table, split and where encoders lie.
+        out: new folder.
+        options: device, time limit, trackers.
+        encoders: opened ones for antibody and antigen, in place of those the recipe names.
+
+    Raises:
+        SchemaError, SplitError, ModelError: the rows do not suit the recipe; nothing is written.
+        OptionError: ``out`` is taken.
+        FileFormatError: ``out`` cannot be written.
+    """
+    options = options or Options()
+    device = _device(options.device)
+    world = World.join(device)
+    try:
+        setup = read_setup(recipe, sources, device, encoders)
+        if world.is_first:
+            begin(out, setup)
+        world.wait()
+        return _carry_out(out, setup, options, world)
+    finally:
+        world.leave()
+
+
+def resume(
+    run: Path,
+    options: Options | None = None,
+    *,
+    table: Path | None = None,
+    split: Path | None = None,
+    encoders: tuple[Encoder, Encoder] | None = None,
+) -> TrainedRun:
+    """Go on with a run from its last whole state, or from its start where it has none.
+
+    ``table`` and ``split`` say where the files lie now, if they were moved; their content must be
+    what the run started from.
+
+    Raises:
+        FileFormatError: recipe, table, split or encoders differ from those of the run.
+    """
+    options = options or Options()
+    recipe, sources, content = read_run(run)
+    sources = replace(sources, table=table or sources.table, split=split or sources.split)
+    device = _device(options.device)
+    world = World.join(device)
+    try:
+        setup = read_setup(recipe, sources, device, encoders)
+        require_identity(run, content.get("identity", {}), setup.identity)
+        if world.is_first:
+            for left in run.glob(f".{LAST}.*"):
+                left.unlink(missing_ok=True)
+        return _carry_out(run, setup, options, world)
+    finally:
+        world.leave()
+
+
+def _device(name: str) -> torch.device:
+    device = chosen_device(name)
+    if device.type == "cuda" and device.index is None:
+        return torch.device("cuda", World.local_rank())
+    return device
+
+
+def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> TrainedRun:
+    """Embed, train from where the run is, and finish it if training has ended."""
+    for note in setup.rows.notes if world.is_first else ():
+        _tell(options, f"note: {note}")
+    data = make_data(setup, world)
+    data.plan.require_world(world.size)
+    network = make_trained_network(setup).to(setup.device)
+    state = first_state(network, setup.recipe)
+    with suppress(MissingFileError):
+        load_state(run, state, setup.identity)
+    trackers = open_trackers(options.trackers if world.is_first else (), run, setup.recipe)
+
+    def on_epoch(row: dict[str, Any]) -> None:
+        write_history(run, state.progress.history)
+        for tracker in trackers:
+            tracker.log(row)
+
+    trainer = Trainer(
+        data=data,
+        network=network,
+        state=state,
+        run=run,
+        identity=setup.identity,
+        device=setup.device,
+        world=world,
+        save_steps=options.save_steps,
+        on_epoch=on_epoch,
+        warn=lambda text: _tell(options, f"warning: {text}"),
+    )
+    ended = trainer.train(options.seconds)
+    try:
+        if ended and world.is_first:
+            return _finish(run, setup, data, network, state, options, trackers)
+        return _outcome(run, setup, state, {}, finished=ended)
+    finally:
+        for tracker in trackers:
+            tracker.close()
+        world.wait()
+
+
+def _finish(
+    run: Path,
+    setup: Setup,
+    data: TrainingData,
+    network: AffinityNetwork,
+    state: TrainingState,
+    options: Options,
+    trackers: Sequence[Tracker],
+) -> TrainedRun:
+    from abag.training.finish import write_artefacts
+
+    network.load_state_dict(state.best)
+    write_history(run, state.progress.history)
+    summary = write_summary(run, state.progress, state.monitor)
+    test = write_artefacts(run, setup, data, network, state, options.test, options.audit)
+    for tracker in trackers:
+        tracker.finish({key: value["value"] for key, value in test.items()}, summary)
+    write_json(run / RUN, {**run_content(setup), "status": summary["status"], "finished": True})
+    return _outcome(run, setup, state, test, finished=True)
+
+
+def make_data(setup: Setup, world: World | None = None) -> TrainingData:
+    """Embed the rows of a run, each distinct chain once, and plan the order of its batches."""
+    world = world or World()
+
+    def embedded() -> PairFeatures:
+        encoders = setup.antibody_encoder, setup.antigen_encoder
+        return PairFeatures.of(
+            setup.rows.table, *encoders, setup.recipe.network, setup.sources.store
+        )
+
+    # With a store the first process fills it and the others read it.
+    if setup.sources.store is None or world.is_first:
+        features = embedded()
+    world.wait()
+    if setup.sources.store is not None and not world.is_first:
+        features = embedded()
+    recipe, lengths = setup.recipe, features.lengths.sum(axis=1)
+    plan = Plan.of(setup.rows, lengths, recipe.sampler, recipe.batch, recipe.seed)
+    return TrainingData(recipe, setup.rows, on_device(features, setup.device), plan)
+
+
+def on_device(features: PairFeatures, device: torch.device) -> PairFeatures:
+    """Move the embeddings to a GPU where they take less than half of its free memory."""
+    if device.type != "cuda" or features.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        return features
+    return features.to(device)
+
+
+def make_trained_network(setup: Setup) -> AffinityNetwork:
+    """The network of a run with its first weights, drawn from the seed."""
+    rows, recipe = setup.rows, setup.recipe
+    network = make_network(
+        recipe.network,
+        setup.antibody_encoder.facts.width,
+        setup.antigen_encoder.facts.width,
+        len(rows.assays),
+        recipe.seed,
+    )
+    network.centre(rows.mean_pkd)
+    for code, (mean, scale) in enumerate(rows.assay_scales, start=1):
+        network.centre_assay(code, mean, scale, rows.mean_pkd)
+    return network
+
+
+def first_state(network: AffinityNetwork, recipe: Recipe) -> TrainingState:
+    """The state before the first step."""
+    higher = HIGHER_IS_BETTER[recipe.stopping.metric]
+    return TrainingState(
+        network=network,
+        optimiser=make_optimiser(network, recipe),
+        monitor=Monitor(recipe.monitor),
+        plateau=Plateau(recipe.schedule, higher),
+        ema=copied(network.state_dict().items()) if recipe.optimiser.ema else {},
+    )
+
+
+def _outcome(
+    run: Path, setup: Setup, state: TrainingState, test: dict[str, Any], *, finished: bool
+) -> TrainedRun:
+    progress = state.progress
+    verdict = state.monitor.verdict(progress.best_epoch or None)
+    return TrainedRun(
+        run=run,
+        finished=finished,
+        steps=progress.step,
+        epochs=len(progress.history),
+        metric=setup.recipe.stopping.metric,
+        best=progress.best,
+        best_epoch=progress.best_epoch,
+        status=verdict.status if finished else "training",
+        reasons=verdict.reasons if finished else (),
+        test=test,
+    )
+
+
+def _tell(options: Options, text: str) -> None:
+    if options.tell is not None:
+        options.tell(text)
