@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +13,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from abag.encoders.protocol import (
     Encoded,
@@ -34,6 +33,9 @@ from abag.errors import (
 from abag.files import read_json, require_file, require_folder, sha256_of
 
 if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
+
     from abag.encoders.builtin_model import BuiltinModel, Tokens
 
 ID: Final = "builtin"
@@ -114,8 +116,12 @@ class BuiltinEncoder:
             raise OptionError(f"precision is {precision!r}; give fp32 or bf16")
         self._folder = folder or shipped_folder()
         self._facts = read_facts(self._folder)
+        self.base_names: tuple[str, ...] = (self._facts.id,)
+        """Names of the base model that an adapter may have been made for."""
+        self.adapter_digest: Callable[[], str] = str
+        """Gives the digest of the LoRA adapter; the empty text without one."""
         self._device, self._precision, self._long_chain = device, precision, long_chain
-        self._model: BuiltinModel | None = None
+        self._network: nn.Module | None = None
 
     @property
     def facts(self) -> EncoderFacts:
@@ -126,7 +132,31 @@ class BuiltinEncoder:
     def identity(self) -> EncoderIdentity:
         """What enters the key of a stored embedding."""
         facts = self._facts
-        return EncoderIdentity(facts.id, facts.revision, "", self._precision, PREPROCESSING)
+        return EncoderIdentity(
+            facts.id, facts.revision, self.adapter_digest(), self._precision, PREPROCESSING
+        )
+
+    @property
+    def device(self) -> torch.device:
+        """Where torch computes."""
+        import torch
+
+        return torch.device(self._device)
+
+    @property
+    def network(self) -> nn.Module:
+        """The network, loaded when it is first asked for; an adapter or a compiler changes it."""
+        if self._network is None:
+            import torch
+
+            # Weights that are made in inference mode could never take part in training.
+            with torch.inference_mode(False):
+                self._network = load_model(self._folder, self._facts.revision).to(self._device)
+        return self._network
+
+    @network.setter
+    def network(self, network: nn.Module) -> None:
+        self._network = network
 
     def encode(self, molecules: Sequence[Molecule]) -> list[Encoded]:
         """One batch, padded inside; results in the order given, the same in any batch.
@@ -142,14 +172,36 @@ class BuiltinEncoder:
         parts = [self._parts(molecule) for molecule in molecules]
         if not parts:
             return []
-        rows = iter(self._rows([part.tokens for molecule in parts for part in molecule]))
+        import torch
+
+        training = self.network.training
+        self.network.eval()
+        try:
+            with torch.inference_mode():
+                kept = self._hidden(parts).float().cpu().numpy()
+        finally:
+            self.network.train(training)
+        ends = np.cumsum([molecule.residues for molecule in molecules])
         return [
             Encoded(
-                np.concatenate([next(rows)[part.kept] for part in molecule]),
-                windowed=len(molecule) > 1,
+                np.ascontiguousarray(kept[end - molecule.residues : end]), windowed=len(of_one) > 1
             )
-            for molecule in parts
+            for molecule, of_one, end in zip(molecules, parts, ends, strict=True)
         ]
+
+    def embed(self, molecules: Sequence[Molecule]) -> tuple[Tensor, Tensor]:
+        """For training: rows ``[molecules, residues, width]`` and mask ``[molecules, residues]``.
+
+        Padding rows are zero. Gradients flow to whatever of the network is not frozen, such as an
+        adapter.
+        """
+        import torch
+
+        flat = self._hidden([self._parts(molecule) for molecule in molecules]).float()
+        lengths = [molecule.residues for molecule in molecules]
+        rows = torch.nn.utils.rnn.pad_sequence(list(torch.split(flat, lengths)), batch_first=True)
+        places = torch.arange(rows.shape[1], device=rows.device)
+        return rows, places[None, :] < torch.tensor(lengths, device=rows.device)[:, None]
 
     def _parts(self, molecule: Molecule) -> list[_Part]:
         """What is read of a molecule; the kept rows, joined in order, are its residues."""
@@ -172,26 +224,22 @@ class BuiltinEncoder:
             for window in windows(len(chain), limit)
         ]
 
-    def _rows(self, pieces: Sequence[Tokens]) -> list[NDArray[np.float32]]:
-        """Rows of the residues of each piece; chain-type tokens are left out."""
+    def _hidden(self, parts: Sequence[Sequence[_Part]]) -> Tensor:
+        """Rows ``[residues of all molecules, width]``; chain-type tokens are left out."""
         import torch
 
         from abag.encoders.builtin_model import padded
 
-        model = self._loaded()
-        codes, positions = padded(pieces)
-        bf16 = self._precision == "bf16"
-        device = torch.device(self._device)
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            rows = model(codes.to(device), positions.to(device)).float().cpu().numpy()
-        return [
-            np.ascontiguousarray(rows[i, list(piece.residues)]) for i, piece in enumerate(pieces)
-        ]
-
-    def _loaded(self) -> BuiltinModel:
-        if self._model is None:
-            self._model = load_model(self._folder, self._facts.revision).to(self._device)
-        return self._model
+        pieces = [part for of_one in parts for part in of_one]
+        codes, positions = padded([piece.tokens for piece in pieces])
+        kept = [np.asarray(piece.tokens.residues)[piece.kept] for piece in pieces]
+        row = np.repeat(np.arange(len(pieces)), [len(columns) for columns in kept])
+        device, bf16 = self.device, self._precision == "bf16"
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            states = self.network(codes.to(device), positions.to(device))
+        column = torch.from_numpy(np.concatenate(kept)).to(device)
+        rows: Tensor = states[torch.from_numpy(row).to(device), column]
+        return rows
 
 
 def load_model(folder: Path, revision: str) -> BuiltinModel:

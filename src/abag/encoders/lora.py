@@ -11,17 +11,18 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from abag.errors import EncoderError, UnavailableError
 from abag.files import read_json, replacing, require_file, require_folder, write_json
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    import torch
+    from torch import Tensor, nn
 
-    from abag.encoders.adapter import TransformerEncoder
+    from abag.encoders.protocol import EncoderFacts, EncoderIdentity, Molecule
 
 SETTINGS: Final = "adapter_config.json"
 WEIGHTS: Final = "adapter_model.safetensors"
@@ -31,6 +32,7 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "esm": ("query", "key", "value"),
     "bert": ("query", "key", "value"),
     "esmc": ("q_proj", "k_proj", "v_proj", "o_proj"),
+    "builtin": ("query_key_value", "attention_out"),
 }
 """Attention projections that are adapted by default, by the model type of the configuration."""
 
@@ -48,8 +50,31 @@ _NOT_IN_DIGEST: Final = frozenset(
 """Settings of a saved adapter that do not change what it computes in inference."""
 
 
+class Adaptable(Protocol):
+    """What an encoder offers to take an adapter."""
+
+    network: nn.Module
+    base_names: tuple[str, ...]
+    adapter_digest: Callable[[], str]
+
+    @property
+    def facts(self) -> EncoderFacts:
+        """With the revision that was loaded."""
+
+    @property
+    def identity(self) -> EncoderIdentity:
+        """With the adapter's digest."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+
+    def embed(self, molecules: Sequence[Molecule]) -> tuple[Tensor, Tensor]:
+        """Rows ``[molecules, residues, width]`` with gradients, and their mask."""
+
+
 def new_lora(
-    encoder: TransformerEncoder,
+    encoder: Adaptable,
     *,
     r: int = 4,
     alpha: int = 8,
@@ -94,7 +119,7 @@ def new_lora(
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
-def load_adapter(encoder: TransformerEncoder, folder: Path, *, trainable: bool = False) -> None:
+def load_adapter(encoder: Adaptable, folder: Path, *, trainable: bool = False) -> None:
     """Put a saved adapter on an encoder, in place.
 
     Args:
@@ -110,23 +135,34 @@ def load_adapter(encoder: TransformerEncoder, folder: Path, *, trainable: bool =
     """
     from safetensors.torch import load_file
 
+    settings = read_settings(folder)
+    apply_adapter(encoder, settings, load_file(folder / WEIGHTS), str(folder), trainable=trainable)
+
+
+def apply_adapter(
+    encoder: Adaptable,
+    settings: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    name: str,
+    *,
+    trainable: bool = False,
+) -> None:
+    """Put an adapter that was read from ``name`` on an encoder; see :func:`load_adapter`."""
     peft = _peft()
     _require_bare(encoder)
-    settings = read_settings(folder)
-    _require_base(encoder, folder, settings)
-    tensors = load_file(folder / WEIGHTS)
-    _require_layers(encoder, folder, tensors)
-    network = _wrapped(peft, encoder, _config(peft, folder, settings, trainable))
-    expected = {name: tuple(t.shape) for name, t in _tensors(network).items()}
-    got = {name: tuple(t.shape) for name, t in tensors.items()}
+    _require_base(encoder, name, settings)
+    _require_layers(encoder, name, tensors)
+    network = _wrapped(peft, encoder, _config(peft, name, settings, trainable))
+    expected = {key: tuple(t.shape) for key, t in _tensors(network).items()}
+    got = {key: tuple(t.shape) for key, t in tensors.items()}
     if expected != got:
         encoder.network = network.unload()
-        name = min(k for k in {*expected, *got} if expected.get(k) != got.get(k))
+        key = min(k for k in {*expected, *got} if expected.get(k) != got.get(k))
         raise EncoderError(
-            f"the adapter {folder} does not fit {encoder.facts.id}: {name} should be "
-            f"{expected.get(name, 'absent')}, is {got.get(name, 'absent')}"
+            f"the adapter {name} does not fit {encoder.facts.id}: {key} should be "
+            f"{expected.get(key, 'absent')}, is {got.get(key, 'absent')}"
         )
-    peft.set_peft_model_state_dict(network, tensors)
+    peft.set_peft_model_state_dict(network, dict(tensors))
     encoder.network = network.eval()
     if trainable:
         encoder.adapter_digest = lambda: adapter_digest(_settings(network), _tensors(network))
@@ -135,7 +171,7 @@ def load_adapter(encoder: TransformerEncoder, folder: Path, *, trainable: bool =
         encoder.adapter_digest = lambda: digest
 
 
-def _wrapped(peft: Any, encoder: TransformerEncoder, config: Any) -> Any:
+def _wrapped(peft: Any, encoder: Adaptable, config: Any) -> Any:
     """The network with an adapter; nothing a user could mend is said on the way."""
     with warnings.catch_warnings():
         # PEFT asks transformers 5 for a property under its old name.
@@ -143,7 +179,7 @@ def _wrapped(peft: Any, encoder: TransformerEncoder, config: Any) -> Any:
         return peft.get_peft_model(encoder.network, config)
 
 
-def save_lora(encoder: TransformerEncoder, folder: Path) -> str:
+def save_lora(encoder: Adaptable, folder: Path) -> str:
     """Write an encoder's adapter in PEFT's layout and return its digest.
 
     The base is written as ``id@revision``, so that it is refused on another one.
@@ -153,16 +189,26 @@ def save_lora(encoder: TransformerEncoder, folder: Path) -> str:
     """
     from safetensors.torch import save_file
 
+    settings, tensors = adapter_content(encoder)
+    with replacing(folder / WEIGHTS) as temporary:
+        save_file(tensors, temporary, metadata={"format": "pt"})
+    write_json(folder / SETTINGS, settings)
+    return adapter_digest(settings, tensors)
+
+
+def adapter_content(encoder: Adaptable) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Settings and tensors of an encoder's adapter: what :func:`apply_adapter` takes.
+
+    Raises:
+        EncoderError: where the encoder has no adapter.
+    """
     if not has_adapter(encoder):
         raise EncoderError(f"{encoder.facts.id} has no adapter to save")
     settings = _settings(encoder.network)
     settings["base_model_name_or_path"] = f"{encoder.facts.id}@{encoder.facts.revision}"
     settings["inference_mode"] = True
-    tensors = {name: t.detach().cpu().contiguous() for name, t in _tensors(encoder.network).items()}
-    with replacing(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
-    write_json(folder / SETTINGS, settings)
-    return adapter_digest(settings, tensors)
+    tensors = _tensors(encoder.network)
+    return settings, {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
 
 
 def adapter_digest(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
@@ -207,60 +253,57 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return cast(dict[str, Any], settings)
 
 
-def has_adapter(encoder: TransformerEncoder) -> bool:
+def has_adapter(encoder: Adaptable) -> bool:
     """Whether an encoder carries an adapter."""
     return hasattr(encoder.network, "peft_config")
 
 
-def _require_bare(encoder: TransformerEncoder) -> None:
+def _require_bare(encoder: Adaptable) -> None:
     if has_adapter(encoder):
         raise EncoderError(
             f"{encoder.facts.id} carries an adapter already; open the encoder anew for another one"
         )
 
 
-def _require_base(encoder: TransformerEncoder, folder: Path, settings: Mapping[str, Any]) -> None:
+def _require_base(encoder: Adaptable, source: str, settings: Mapping[str, Any]) -> None:
     name = str(settings.get("base_model_name_or_path") or "")
     base, _, revision = name.partition("@")
     if not base or base.startswith((".", "/", "~")) or "\\" in base:
         return  # a path of some machine says nothing; layers and shapes are checked all the same
     if base not in encoder.base_names:
         raise EncoderError(
-            f"the adapter {folder} was made for {name}, not for {encoder.facts.id} "
-            f"({', '.join(encoder.base_names[1:])})"
+            f"the adapter {source} was made for {name}, not for {' or '.join(encoder.base_names)}"
         )
     if revision and revision != encoder.facts.revision:
         raise EncoderError(
-            f"the adapter {folder} was made for revision {revision} of {base}; this is revision "
+            f"the adapter {source} was made for revision {revision} of {base}; this is revision "
             f"{encoder.facts.revision}"
         )
 
 
-def _require_layers(
-    encoder: TransformerEncoder, folder: Path, tensors: Mapping[str, Tensor]
-) -> None:
+def _require_layers(encoder: Adaptable, source: str, tensors: Mapping[str, Tensor]) -> None:
     layers = {name for name, _ in encoder.network.named_modules()}
     for name in tensors:
         layer = name.removeprefix("base_model.model.").split(".lora_")[0]
         if ".lora_" in name and layer not in layers:
             raise EncoderError(
-                f"the adapter {folder} changes a layer {layer}, which {encoder.facts.id} does not "
+                f"the adapter {source} changes a layer {layer}, which {encoder.facts.id} does not "
                 f"have; it was made for another model"
             )
 
 
-def _config(peft: Any, folder: Path, settings: Mapping[str, Any], trainable: bool) -> Any:
+def _config(peft: Any, source: str, settings: Mapping[str, Any], trainable: bool) -> Any:
     """From the dictionary, not from the folder: PEFT asks a hub for what a folder lacks."""
     fields = peft.LoraConfig.__dataclass_fields__
     unknown = [k for k, v in settings.items() if k not in fields and v and k not in _NOT_IN_DIGEST]
     if unknown:
         raise EncoderError(
-            f"{folder / SETTINGS} has settings that this version of PEFT does not know: "
+            f"the adapter {source} has settings that this version of PEFT does not know: "
             f"{', '.join(sorted(unknown))}; install the version it was made with"
         )
     if settings.get("init_lora_weights", True) not in (True, False, "gaussian"):
         raise EncoderError(
-            f"{folder}: init_lora_weights={settings['init_lora_weights']!r} changes "
+            f"{source}: init_lora_weights={settings['init_lora_weights']!r} changes "
             f"the base weights too; save it again converted to plain LoRA"
         )
     kept = {k: v for k, v in settings.items() if k in fields}
@@ -269,10 +312,11 @@ def _config(peft: Any, folder: Path, settings: Mapping[str, Any], trainable: boo
     return peft.LoraConfig(**kept)
 
 
-def _targets(encoder: TransformerEncoder, targets: Sequence[str] | None) -> list[str]:
+def _targets(encoder: Adaptable, targets: Sequence[str] | None) -> list[str]:
     if targets is not None:
         return sorted(targets)
-    kind = getattr(getattr(encoder.network, "config", None), "model_type", "")
+    config = getattr(encoder.network, "config", None)
+    kind = getattr(config, "model_type", encoder.facts.id)
     if kind not in TARGETS:
         raise EncoderError(
             f"{encoder.facts.id}: name the linear layers to adapt (targets=...); the default is "

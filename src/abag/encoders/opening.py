@@ -12,6 +12,8 @@ from abag.errors import EncoderError, UnavailableError
 
 if TYPE_CHECKING:
     from abag.encoders.adapter import TransformerEncoder
+    from abag.encoders.builtin import BuiltinEncoder
+    from abag.encoders.lora import Adaptable
 
 BUILTIN = "builtin"
 
@@ -66,9 +68,9 @@ def open_encoder(
         MissingFileError: for a folder that is not there.
     """
     if id_ == BUILTIN:
-        if adapter is not None:
-            raise EncoderError("LoRA adapters are not supported on the built-in encoder")
-        return _open_builtin(folder, device, precision, long)
+        builtin = _open_builtin(folder, device, precision, long)
+        _adapt(builtin, adapter)
+        return builtin
     entry = entry_named(id_)
     if (rule or max_residues) and entry.rule != "detect":
         raise EncoderError(f"the input rule and the limit of {id_} are known and cannot be changed")
@@ -93,14 +95,20 @@ def open_encoder(
             local_files_only=local_files_only,
             long=long,
         )
+    _adapt(encoder, adapter)
+    return encoder
+
+
+def _adapt(encoder: Adaptable, adapter: Path | None) -> None:
     if adapter is not None:
         from abag.encoders.lora import load_adapter
 
         load_adapter(encoder, adapter)
-    return encoder
 
 
-def _open_builtin(folder: Path | None, device: str, precision: str, long: LongChain) -> Encoder:
+def _open_builtin(
+    folder: Path | None, device: str, precision: str, long: LongChain
+) -> BuiltinEncoder:
     _require_torch()
     from abag.encoders.adapter import chosen_device, chosen_precision
     from abag.encoders.builtin import BuiltinEncoder

@@ -104,7 +104,7 @@ def test_the_rows_are_the_residues_and_no_special_token(encoder: BuiltinEncoder)
     assert whole.shape == (PAIR.residues, 32)
     assert whole.dtype == np.float32
     tokens = molecule_tokens(PAIR)
-    model = encoder._loaded()
+    model = encoder.network
     every = model(torch.tensor([tokens.codes]), torch.tensor([tokens.positions]))[0].numpy()
     np.testing.assert_allclose(whole[: len(HEAVY_CHAIN)], every[1 : len(HEAVY_CHAIN) + 1], 1e-5)
     np.testing.assert_allclose(whole[len(HEAVY_CHAIN) :], every[len(HEAVY_CHAIN) + 2 :], 1e-5)
@@ -121,7 +121,7 @@ def test_the_masked_mean_over_a_padded_batch_is_the_mean_over_residues(
         mask[row, list(one.residues)] = True
         assert set(codes[row][~mask[row]].tolist()) <= {HEAVY, LIGHT, ANTIGEN, PAD}
     with torch.inference_mode():
-        every = encoder._loaded()(codes, positions)
+        every = encoder.network(codes, positions)
     pooled = (every * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
     means = [encoded.rows.mean(axis=0) for encoded in encoder.encode(molecules)]
     np.testing.assert_allclose(pooled.numpy(), means, rtol=0, atol=1e-5)
@@ -232,7 +232,7 @@ def shipped() -> BuiltinEncoder:
 
 def test_the_shipped_weights_are_small_and_those_of_their_card(shipped: BuiltinEncoder) -> None:
     assert (shipped_folder() / "weights.safetensors").stat().st_size < 20e6
-    model = shipped._loaded()
+    model = shipped.network
     card = json.loads((shipped_folder() / "card.json").read_text())
     assert card["parameters"] == model.count() <= 15_000_000
     assert shipped.facts.width == model.shape.width
@@ -261,7 +261,7 @@ def test_the_shipped_encoder_knows_the_landmarks_of_a_heavy_chain(
     codes = list(tokens.codes)
     assert codes[place] == FIRST_RESIDUE + AMINO_ACIDS.index(residue)
     codes[place] = MASK
-    model = shipped._loaded()
+    model = shipped.network
     rows = model(torch.tensor([codes]), torch.tensor([tokens.positions]))
     assert AMINO_ACIDS[int(model.logits(rows[0, place]).argmax())] == residue
 
