@@ -11,7 +11,7 @@ import polars as pl
 
 from abag.errors import counted, require_seed
 from abag.files import require_folder_name, sha256_of, write_json, write_text
-from abag.maturation.assay import Assay, read_assay
+from abag.maturation.assay import Assay, AssayFile, read_assay
 from abag.maturation.skill import (
     MOST_ROWS,
     CurvePoint,
@@ -58,10 +58,7 @@ def adapt(
     out: Path,
     *,
     report: Path | None = None,
-    mapping: Sequence[str] = (),
-    unit: str | None = None,
-    quantity: str | None = None,
-    assay: str | None = None,
+    told: AssayFile | None = None,
     seed: int = 0,
     overwrite: bool = False,
 ) -> Adaptation:
@@ -72,10 +69,7 @@ def adapt(
         out: New folder for the model.
         report: Folder for report.html, adaptation.json and held_out.csv; beside the model where
             it is not given (``MODEL-report``).
-        mapping: ``column=header`` pairs for a user's own file.
-        unit: Unit of the values of a user's own file.
-        quantity: Quantity of the values of a user's own file.
-        assay: The assay to use of a table that holds several.
+        told: What the user says of the file: columns, unit, parent, numbering.
         seed: Seed of folds, draws and bootstrap.
         overwrite: Replace a saved model.
 
@@ -87,7 +81,7 @@ def adapt(
     require_free(out, overwrite)
     where = report or out.with_name(f"{out.name}-report")
     require_folder_name(where)
-    given = read_assay(path, mapping=mapping, unit=unit, quantity=quantity, assay=assay)
+    given = read_assay(path, told)
     rows = sampled(given.exact, seed)
     notes = list(given.notes)
     if rows.height < given.exact.height:

@@ -9,10 +9,23 @@ from pathlib import Path
 import polars as pl
 
 from abag.data.build import load_table
-from abag.data.canonical import canonicalise
-from abag.data.formats import read_measurements
-from abag.errors import ModelError, Problem, TableError, counted
+from abag.data.canonical import Canonical, canonicalise
+from abag.data.chains import AntibodyCleaner
+from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_measurements, read_table
+from abag.data.formats.columns import raw_table_of
+from abag.data.formats.selection import choose_columns
+from abag.data.mutations import SEQUENTIAL, require_numbering
+from abag.data.sources.base import RawTable
+from abag.errors import ModelError, OptionError, Problem, TableError, counted
+from abag.maturation.variants import (
+    Completed,
+    Parent,
+    VariantColumns,
+    complete_variants,
+    named_variants,
+)
 from abag.model.assay_gp.model import FEWEST_ROWS
+from abag.units import Dimension, Quantity, parse_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +44,43 @@ class Assay:
         return self.table.filter(pl.col(self.target).is_not_null())
 
 
-def read_assay(
-    path: Path,
-    *,
-    mapping: Sequence[str] = (),
-    unit: str | None = None,
-    quantity: str | None = None,
-    assay: str | None = None,
-) -> Assay:
+@dataclass(frozen=True, slots=True)
+class AssayFile:
+    """What a user says of a file of measured variants.
+
+    ``mapping`` holds ``column=header`` pairs; ``unit`` and ``quantity`` are those of the values
+    where neither header nor column says them; ``assay`` chooses one of several; ``parent_heavy``
+    and ``parent_light`` are the chains that mutations change, whose places are counted by
+    ``numbering``; ``quarantine`` sets rows with problems aside instead of refusing the file.
+    """
+
+    mapping: Sequence[str] = ()
+    unit: str | None = None
+    quantity: str | None = None
+    assay: str | None = None
+    parent_heavy: str | None = None
+    parent_light: str | None = None
+    numbering: str = SEQUENTIAL
+    quarantine: bool = False
+
+
+def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
     """Read a canonical table (.parquet) or a user's own file, and check that it can teach.
+
+    Rows may give chains, or mutations of a parent (see :mod:`abag.maturation.variants`).
 
     Raises:
         TableError: rows or headers with problems, each named with its line.
-        ModelError: one variant only, all values equal, all censored, several assays or antigens.
+        MutationError: a parent without a heavy chain, or a numbering that is not known.
+        ModelError: one variant only, all values equal, all censored, several assays or quantities.
     """
-    table = _canonical(path, mapping, unit, quantity)
-    if assay is not None:
-        table = table.filter(pl.col("assay") == assay)
-    return check_assay(table, str(path))
+    told = told or AssayFile()
+    require_numbering(told.numbering)
+    table, notes = _canonical(path, told)
+    if told.assay is not None:
+        table = table.filter(pl.col("assay") == told.assay)
+    checked = check_assay(table, str(path))
+    return Assay(checked.table, checked.target, checked.unit, (*notes, *checked.notes))
 
 
 def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
@@ -83,24 +115,69 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
     return Assay(table, target, unit, tuple(_notes(table, exact, target)))
 
 
-def _canonical(
-    path: Path, mapping: Sequence[str], unit: str | None, quantity: str | None
-) -> pl.DataFrame:
+def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
     from abag.data.schema import SCHEMA
 
     if path.suffix == ".parquet" and path.is_file():
         names = pl.read_parquet_schema(path)
         if set(SCHEMA) <= set(names):
-            return load_table(path)
-    raw = read_measurements(path, mapping=list(mapping), unit=unit, quantity=quantity)
-    made = canonicalise(raw, "user", "own-data")
-    if made.quarantine.height:
+            return load_table(path), []
+    raw, completed = _raw(path, told)
+    cleaner = AntibodyCleaner()
+    made = canonicalise(raw, "user", "own-data", cleaner)
+    notes = [*completed.notes, *_set_aside(path, made, told.quarantine)]
+    if completed.parent is None:
+        return made.table, notes
+    parent = _cleaned(completed.parent, cleaner)
+    return made.table.with_columns(named_variants(made.table, parent)), notes
+
+
+def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
+    """Raw rows; of a table that names mutations or whose parent is given, completed by them."""
+    parent = Parent.given(told.parent_heavy, told.parent_light)
+    if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
+        if parent is not None:
+            raise OptionError("a parent can be given for a table of variants only; leave it out")
+        raw = read_measurements(
+            path, mapping=list(told.mapping), unit=told.unit, quantity=told.quantity
+        )
+        return raw, Completed(raw.original, None, ())
+    mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
+    table = read_table(path)
+    chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
+    names = chosen.one("mutations")
+    if chosen.one("scfv") is not None or (names is None and parent is None):
+        return raw_table_of(path, table, mapping), Completed(table, parent, ())
+    if names is None:
+        return raw_table_of(path, table, mapping), Completed(table, parent, ())
+    columns = VariantColumns(names, chosen.one("heavy"), chosen.one("light"))
+    done = complete_variants(path, table, columns, parent=parent, numbering=told.numbering)
+    return raw_table_of(path, done.table, mapping), done
+
+
+def _set_aside(path: Path, made: Canonical, quarantine: bool) -> list[str]:
+    """Refuse rows with problems, or say how many were left out."""
+    aside = made.quarantine.height
+    if aside and not (quarantine and made.table.height):
         problems = [
             Problem(row, None, "; ".join(reasons))
             for row, reasons in made.quarantine.select("source_row", "reasons").iter_rows()
         ]
-        raise TableError(path, problems, "Correct these rows, or leave them out of the file.")
-    return made.table
+        mend = "Correct these rows, leave them out of the file, or set them aside (--quarantine)."
+        raise TableError(path, problems, mend if made.table.height else "No row can be used.")
+    if not aside:
+        return []
+    shown = ", ".join(str(row) for row in made.quarantine["source_row"].head(10))
+    return [f"{counted(aside, 'row')} with problems set aside (row {shown})"]
+
+
+def _cleaned(parent: Parent, cleaner: AntibodyCleaner) -> Parent:
+    """The parent's variable domains, as the rows have them."""
+    triple = (parent.heavy, parent.light, None)
+    found = cleaner.clean([triple])[triple]
+    if found.problem or found.heavy is None:
+        raise ModelError(f"the parent cannot be read: {found.problem}")
+    return Parent(found.heavy, found.light)
 
 
 def _require_one(table: pl.DataFrame, where: str) -> None:
@@ -115,6 +192,26 @@ def _require_one(table: pl.DataFrame, where: str) -> None:
                 f"{where} mixes {len(found)} {what} ({shown}{', ...' if len(found) > 4 else ''}); "
                 f"their values have no common scale: {mend}"
             )
+    _require_one_scale(table, where)
+
+
+def _require_one_scale(table: pl.DataFrame, where: str) -> None:
+    """Refuse units of one quantity that cannot be turned into each other."""
+    if Quantity(table["quantity"][0]).is_absolute:
+        return  # every row has its pKd
+    units = sorted(set(table["raw_unit"].to_list()))
+    scales = {_scale(parse_unit(unit).dimension) for unit in units}
+    if len(scales) > 1:
+        raise ModelError(
+            f"{where} mixes units that have no common scale ({', '.join(units)}); "
+            "write all values in one unit"
+        )
+
+
+def _scale(dimension: Dimension) -> Dimension:
+    """Dimensions that differ by a logarithm alone are one scale."""
+    logarithms = (Dimension.LOG10_MOLAR, Dimension.NEG_LOG10_MOLAR)
+    return Dimension.MOLAR if dimension in logarithms else dimension
 
 
 def _notes(table: pl.DataFrame, exact: pl.DataFrame, target: str) -> list[str]:
@@ -129,6 +226,9 @@ def _notes(table: pl.DataFrame, exact: pl.DataFrame, target: str) -> list[str]:
         notes.append(
             "no row is named as the parent; the commonest residue of each position stands for it"
         )
+    units = sorted(set(table["raw_unit"].to_list()))
+    if len(units) > 1:
+        notes.append(f"values in {', '.join(units)} were converted to one scale")
     repeats = exact.height - exact.select("heavy", "light").n_unique()
     if repeats:
         notes.append(

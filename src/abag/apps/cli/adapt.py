@@ -23,6 +23,10 @@ def adapt(
     unit: str | None = None,
     quantity: str | None = None,
     assay: str | None = None,
+    parent_heavy: str | None = None,
+    parent_light: str | None = None,
+    numbering: str = "sequential",
+    quarantine: Annotated[bool, Parameter(negative=())] = False,
     seed: int = 0,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -37,25 +41,23 @@ def adapt(
         unit: Unit of the value column where neither its header nor a unit column says it.
         quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
         assay: The assay to use of a table that holds several.
+        parent_heavy: Heavy chain that the mutations of the file change (default: its row WT).
+        parent_light: Light chain of that parent.
+        numbering: How mutations are counted: sequential, imgt, kabat, chothia or martin.
+        quarantine: Set rows with problems aside, with a note, instead of refusing the file.
         seed: Seed of folds, draws and bootstrap.
         overwrite: Replace a saved model that is in the folder.
         json: Print one JSON object.
     """
     from abag.maturation.adapt import adapt as adapt_to
+    from abag.maturation.assay import AssayFile
 
     if out is None:
         raise OptionError("--out is missing: name a new folder for the model")
-    done = adapt_to(
-        assay_file,
-        out,
-        report=report,
-        mapping=map or [],
-        unit=unit,
-        quantity=quantity,
-        assay=assay,
-        seed=seed,
-        overwrite=overwrite,
+    told = AssayFile(
+        map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine
     )
+    done = adapt_to(assay_file, out, report=report, told=told, seed=seed, overwrite=overwrite)
     emit(done.as_json(), _text(done), json)
 
 

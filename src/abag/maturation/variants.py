@@ -1,0 +1,251 @@
+"""A file of variants that names mutations: its parent is found, and every row gets its chains.
+
+The parent is what ``--parent-heavy`` and ``--parent-light`` say, else the row ``WT`` (or with an
+empty cell of mutations), else what the rows' own chains become when their mutations are undone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import polars as pl
+
+from abag.data.formats.tables import ROW
+from abag.data.mutation_column import read_mutation_column
+from abag.data.mutations import (
+    SEQUENTIAL,
+    Mutation,
+    apply_mutations,
+    is_parent_text,
+    name_of,
+    parse_mutations,
+)
+from abag.errors import MutationError, Problem, TableError, counted
+
+_SHOWN: Final = 5
+_GIVE_PARENT: Final = (
+    "Add a row WT with its chains, or give them: --parent-heavy SEQUENCE --parent-light SEQUENCE."
+)
+
+
+Pair: TypeAlias = tuple[str | None, str | None]
+"""Heavy and light chain of a row, as far as it has them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The antibody that the variants are changes of."""
+
+    heavy: str
+    light: str | None = None
+
+    @classmethod
+    def given(cls, heavy: str | None, light: str | None) -> Parent | None:
+        """From the options; None where neither is given."""
+        if heavy is None and light is None:
+            return None
+        if not heavy:
+            raise MutationError("a parent needs its heavy chain: give --parent-heavy as well")
+        return cls(_spelt(heavy), _spelt(light) if light else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The table with a chain in every row, its parent if there is one, and what was done."""
+
+    table: pl.DataFrame
+    parent: Parent | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VariantColumns:
+    """Names of the user's columns; ``heavy`` and ``light`` may not be there yet."""
+
+    mutations: str
+    heavy: str | None
+    light: str | None
+
+
+def complete_variants(
+    path: Path,
+    table: pl.DataFrame,
+    columns: VariantColumns,
+    *,
+    parent: Parent | None = None,
+    numbering: str = SEQUENTIAL,
+) -> Completed:
+    """Give every row of a table with a column of mutations its chains.
+
+    Args:
+        path: the file, for messages.
+        table: as :func:`abag.data.formats.read_table` reads it, with line numbers.
+        columns: names of the columns.
+        parent: the parent, where the user gives it.
+        numbering: how the places of the mutations are counted.
+
+    Raises:
+        TableError: no parent, two parents, a mutation that does not fit, mixed numberings, or
+            chains that do not carry the mutations of their row.
+    """
+    texts = table[columns.mutations].to_list()
+    lines = table[ROW].to_list()
+    chains = list(zip(_cells(table, columns.heavy), _cells(table, columns.light), strict=True))
+    found = parent or _parent_row(path, texts, chains, lines)
+    notes = []
+    if found is None:
+        found = _undone(path, texts, chains, lines, numbering)
+        if found is None:
+            return Completed(table, None, ())
+        notes.append("no row is the parent; it was found by undoing the rows' mutations")
+    read = read_mutation_column(
+        texts,
+        found.heavy,
+        found.light,
+        scheme=numbering,
+        lines=lines,
+        path=path,
+        column=columns.mutations,
+    )
+    made = _made(path, found, read, texts, chains, lines)
+    filled = sum(own[0] is None for own in chains)
+    if filled:
+        notes.append(f"the chains of {counted(filled, 'row')} were made from their mutations")
+    return Completed(_with_chains(table, columns, made), found, tuple(notes))
+
+
+def named_variants(table: pl.DataFrame, parent: Parent) -> pl.Series:
+    """Mutations of canonical rows against their parent; null where a row lacks a chain it has."""
+    names: dict[Pair, str | None] = {}
+    for heavy, light in table.select("heavy", "light").unique(maintain_order=True).iter_rows():
+        complete = (light is None) == (parent.light is None)
+        names[heavy, light] = (
+            name_of(parent.heavy, parent.light, heavy, light) if complete else None
+        )
+    pairs = zip(table["heavy"], table["light"], strict=True)
+    return pl.Series("mutations", [names[pair] for pair in pairs], pl.String)
+
+
+def _spelt(text: str) -> str:
+    return "".join(text.split()).upper()
+
+
+def _cells(table: pl.DataFrame, column: str | None) -> list[str | None]:
+    if column is None:
+        return [None] * table.height
+    return [_spelt(cell) if cell else None for cell in table[column].to_list()]
+
+
+def _parent_row(
+    path: Path, texts: Sequence[str | None], chains: Sequence[Pair], lines: Sequence[int]
+) -> Parent | None:
+    """The row that is named as the parent; an empty cell counts where no row says WT."""
+    for candidates in (
+        [i for i, text in enumerate(texts) if text is not None and is_parent_text(text)],
+        [i for i, text in enumerate(texts) if text is None],
+    ):
+        with_chains = [i for i in candidates if chains[i][0]]
+        distinct = {chains[i]: i for i in reversed(with_chains)}
+        if len(distinct) > 1:
+            rows = sorted(distinct.values())
+            problems = [
+                Problem(lines[i], None, "is named as the parent, with other chains than the first")
+                for i in rows[1 : _SHOWN + 1]
+            ]
+            raise TableError(
+                path,
+                problems,
+                f"There are {len(distinct)} wild types (the first in row {lines[rows[0]]}). Name "
+                "the mutations of all but one, split the file by parent, or give one with "
+                "--parent-heavy and --parent-light.",
+            )
+        if with_chains and chains[with_chains[0]][0]:
+            heavy, light = chains[with_chains[0]]
+            return Parent(str(heavy), light)
+    return None
+
+
+def _undone(
+    path: Path,
+    texts: Sequence[str | None],
+    chains: Sequence[Pair],
+    lines: Sequence[int],
+    numbering: str,
+) -> Parent | None:
+    """The parent that most rows with chains and substitutions lead to; None where none has both."""
+    bare = [line for line, own in zip(lines, chains, strict=True) if not own[0]]
+    votes: dict[Parent, int] = {}
+    if numbering == SEQUENTIAL:
+        for text, (heavy, light) in zip(texts, chains, strict=True):
+            if text and heavy and (parent := _without(text, heavy, light)):
+                votes[parent] = votes.get(parent, 0) + 1
+    if votes:
+        return max(votes, key=lambda one: votes[one])
+    if bare:
+        problem = Problem(bare[0], None, f"{counted(len(bare), 'row')} with mutations alone")
+        raise TableError(path, [problem], f"The wild type is missing. {_GIVE_PARENT}")
+    return None
+
+
+def _without(text: str, heavy: str, light: str | None) -> Parent | None:
+    """A variant with its substitutions undone; None where they do not stand in its chains."""
+    turned = ";".join(_turned(piece) for piece in re.split(r"[;,+\s]+", text.strip()))
+    try:
+        back = parse_mutations(turned, heavy, light)
+        undone = apply_mutations(heavy, light, back)
+    except MutationError:
+        return None
+    return Parent(undone[0], undone[1])
+
+
+def _turned(piece: str) -> str:
+    """``H:A33G`` as ``H:G33A``; a text of another form stays and then fits nothing."""
+    match = re.fullmatch(r"((?:[A-Za-z]+:)?[A-Za-z]*?)([A-Za-z])(\d+)([A-Za-z])", piece)
+    return f"{match[1]}{match[4]}{match[3]}{match[2]}" if match else "?"
+
+
+def _made(
+    path: Path,
+    parent: Parent,
+    read: Sequence[tuple[Mutation, ...]],
+    texts: Sequence[str | None],
+    chains: Sequence[Pair],
+    lines: Sequence[int],
+) -> list[Pair]:
+    """Chains of each row: those that it has, else the parent's with its mutations."""
+    made: list[Pair] = []
+    problems = []
+    for mutations, text, own, line in zip(read, texts, chains, lines, strict=True):
+        wanted = apply_mutations(parent.heavy, parent.light, mutations)
+        if own[0] is None:
+            made.append(wanted)
+            continue
+        made.append((own[0], own[1] or wanted[1]))
+        wrong = [
+            role
+            for role, has, should in zip(("heavy", "light"), own, wanted, strict=True)
+            if text is not None and has and should and has not in should and should not in has
+        ]
+        if wrong:
+            shown = text or "WT"
+            reason = f"the {wrong[0]} chain is not the parent's with {shown}"
+            problems.append(Problem(line, None, reason))
+    if problems:
+        raise TableError(
+            path, problems, "Correct the mutations or the chains, or leave one of them out."
+        )
+    return made
+
+
+def _with_chains(
+    table: pl.DataFrame, columns: VariantColumns, made: Sequence[Pair]
+) -> pl.DataFrame:
+    heavy, light = zip(*made, strict=True)
+    return table.with_columns(
+        pl.Series(columns.heavy or "heavy", heavy, pl.String),
+        pl.Series(columns.light or "light", light, pl.String),
+    )
