@@ -11,8 +11,10 @@ from abag.apps.cli import build_app
 
 SURFACE: dict[str, str] = {
     # command -> options, in any order; arguments without a name in capitals
-    "predict": "--model --heavy --light --antigen --table --out --map --keep-going --json",
-    "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --overwrite --json",
+    "predict": "--model --heavy --light --antigen --table --out --map --keep-going --level "
+    "--abstain --json",
+    "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --calibrate "
+    "--calibration-folds --overwrite --json",
     "evaluate": "TABLE --split --model --out --target --seed --bootstrap --audit --title --json",
     "split": "TABLE --strategy --out --folds --train --val --test --seed --threshold "
     "--antibody-threshold --antigen-threshold --json",

@@ -153,7 +153,7 @@ def test_a_split_of_train_and_test_needs_no_part(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("predict",), "--model is missing"),
+        (("predict",), "--heavy is missing"),
         (("predict", "--model", "{model}", "--heavy", HEAVY), "--antigen is missing"),
         (("predict", "--model", "{model}", "--table", "{table}"), "--out is missing"),
         (("predict", "--model", "{model}", "--table", "{table}", "--out", "p.txt"), ".parquet"),

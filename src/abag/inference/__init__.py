@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 if TYPE_CHECKING:
     from abag.inference.predictor import Prediction, Predictor
@@ -12,23 +12,75 @@ if TYPE_CHECKING:
 __all__ = ["load", "predict"]
 
 
-def load(folder: Path | str) -> Predictor:
-    """Load a model that ``abag fit`` saved; raises MissingFileError or ModelError."""
+def load(folder: Path | str | None = None, *, level: float = 0.9) -> Predictor:
+    """Load a model that ``abag fit`` saved, or without a folder the one that abag ships.
+
+    ``level`` is the share of intervals that are to hold the measured value. Raises
+    MissingFileError, ModelError, or OptionError for a level outside 0 to 1.
+    """
     from abag.inference.predictor import Predictor
 
-    return Predictor.load(folder)
+    return Predictor.load(folder, level=level)
 
 
+@overload
+def predict(
+    heavy: str, /, light: str | None = None, antigen: str | Sequence[str] = ()
+) -> Prediction: ...
+
+
+@overload
+def predict(
+    *, heavy: str, light: str | None = None, antigen: str | Sequence[str] = ()
+) -> Prediction: ...
+
+
+@overload
 def predict(
     model: Path | str | Predictor,
     heavy: str,
     light: str | None = None,
     antigen: str | Sequence[str] = (),
-) -> Prediction:
-    """Predict one pair with a loaded model, or with a saved one (loaded for this call).
+) -> Prediction: ...
 
-    Several antigen chains are given as a list. Raises SequenceError for a chain that cannot be
-    read, ModelError for a model that cannot.
+
+def predict(*chains: Any, **named: Any) -> Prediction:
+    """Predict one pair: ``predict(heavy, light, antigen)``, with the model that abag ships.
+
+    With another model: ``predict(model, heavy, light, antigen)``, where ``model`` is a loaded one
+    (see :func:`load`) or the folder of a saved one, loaded for this call. Several antigen chains
+    are given as a list. The first argument is taken for a model when it is no text, names an
+    existing folder, is one of four, or when the heavy chain is given by name.
+
+    Raises SequenceError for a chain that cannot be read, ModelError for a model that cannot.
     """
-    predictor = load(model) if isinstance(model, Path | str) else model
-    return predictor.predict_pair(heavy, light, antigen)
+    values = list(chains)
+    model = named.pop("model", None)
+    if model is None and values and _is_model(values, named):
+        model = values.pop(0)
+    if model is None or isinstance(model, Path | str):
+        model = _shipped() if model is None else load(model)
+    prediction: Prediction = model.predict_pair(*values, **named)
+    return prediction
+
+
+def _is_model(values: Sequence[Any], named: dict[str, Any]) -> bool:
+    first = values[0]
+    if not isinstance(first, str):
+        return True
+    if len(values) == 4 or "heavy" in named:
+        return True
+    try:
+        return Path(first).is_dir()
+    except OSError:  # longer than any name of a file
+        return False
+
+
+_loaded: list[Predictor] = []
+
+
+def _shipped() -> Predictor:
+    """The shipped model, read once a process."""
+    if not _loaded:
+        _loaded.append(load())
+    return _loaded[0]

@@ -19,6 +19,14 @@ COLUMNS: Final[dict[str, pl.DataType]] = {
     "kd": pl.String(),
     "rank_score": pl.Float64(),
     "nearest_similarity": pl.Float64(),
+    "pkd_lower": pl.Float64(),
+    "pkd_upper": pl.Float64(),
+    "domain": pl.String(),
+    "antibody_identity": pl.Float64(),
+    "antigen_identity": pl.Float64(),
+    "group_rmse": pl.Float64(),
+    "group_within_one": pl.Float64(),
+    "group_rows": pl.Int64(),
     "model_id": pl.String(),
     "flags": pl.List(pl.String()),
     "problem": pl.String(),
@@ -27,8 +35,10 @@ COLUMNS: Final[dict[str, pl.DataType]] = {
 
 ``row`` is the line in the user's file (its header is line 1). A model of ``rank_score`` fills
 that column and leaves ``pkd``, ``kd_molar`` and ``kd`` empty. ``nearest_similarity`` (0 to 1) is
-there for models that compare with their training pairs. ``problem`` says why a row has no
-prediction.
+there for models that compare with their training pairs. From ``pkd_lower`` to ``group_rows`` a
+model needs a calibration: the interval, the verdict on what the model knows with the identities
+behind it, and the error that was measured for pairs of that verdict. ``problem`` says why a row
+has no prediction.
 """
 
 _SUFFIXES: Final = (".csv", ".parquet")

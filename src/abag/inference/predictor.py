@@ -4,60 +4,73 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.errors import SequenceError
+from abag.errors import ModelError, SequenceError
 from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_problems
 from abag.inference.outputs import COLUMNS, format_kd
+from abag.inference.prediction import Prediction
+from abag.inference.trust import TRUST_COLUMNS, trust_columns
 from abag.model.protocol import AffinityModel, KnowsNearest
-from abag.model.registry import load_model
 from abag.progress import task
+from abag.uncertainty.calibration import DEFAULT_LEVEL, require_level
+from abag.uncertainty.domain import Verdict
+from abag.uncertainty.out_of_fold import predict_with_scale, scale_of
+from abag.uncertainty.served import ServedModel
 from abag.units import kd_molar_from_pkd
 
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
     from abag.progress import Task
 
+Reals = NDArray[np.float64]
+
+__all__ = ["SHIPPED_MODEL", "Prediction", "Predictor"]
+
+SHIPPED_MODEL: Final = Path(__file__).parents[1] / "resources" / "model"
+"""The model that comes with the package."""
+
 _STEP_ROWS: Final = 2_000
 """Rows between two movements of the progress bar."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """The prediction of one pair. ``pkd`` and KD are None for a model of ``rank_score``."""
-
-    pkd: float | None
-    kd_molar: float | None
-    kd: str | None
-    """KD with a unit that suits it, such as ``3.2 nM``."""
-    rank_score: float | None
-    nearest_similarity: float | None
-    """Similarity to the nearest training pair, 0 to 1, where the model knows it."""
-    model_id: str
-    flags: tuple[str, ...]
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {**asdict(self), "flags": list(self.flags)}
-
-
 class Predictor:
-    """A fitted model together with the cleaning of chains that its training rows had."""
+    """A fitted model, the cleaning of chains that its training rows had, and its calibration.
 
-    def __init__(self, model: AffinityModel, cleaner: AntibodyCleaner | None = None) -> None:
-        self.model = model
+    ``level`` is the share of intervals that are to hold the measured value.
+    """
+
+    def __init__(
+        self,
+        model: AffinityModel | ServedModel,
+        cleaner: AntibodyCleaner | None = None,
+        *,
+        level: float = DEFAULT_LEVEL,
+    ) -> None:
+        require_level(level)
+        served = model if isinstance(model, ServedModel) else ServedModel(model)
+        self.model = served.model
+        self.calibration = served.calibration
+        self.domain = served.domain
+        self.level = level
         self._cleaner = cleaner
 
     @classmethod
-    def load(cls, folder: Path | str) -> Self:
-        """Load a saved model of any kind; raises MissingFileError or ModelError."""
-        return cls(load_model(Path(folder)))
+    def load(cls, folder: Path | str | None = None, *, level: float = DEFAULT_LEVEL) -> Self:
+        """Load a saved model of any kind, or without a folder the one that abag ships.
+
+        Raises:
+            MissingFileError: there is no such folder.
+            ModelError: a file was changed, is missing or is foreign.
+            OptionError: ``level`` is no share between 0 and 1.
+        """
+        place = SHIPPED_MODEL if folder is None else Path(folder)
+        return cls(ServedModel.load(place), level=level)
 
     @property
     def model_id(self) -> str:
@@ -65,36 +78,53 @@ class Predictor:
         return self.model.model_id
 
     def predict_pair(
-        self, heavy: str, light: str | None = None, antigen: str | Sequence[str] = ()
+        self,
+        heavy: str,
+        light: str | None = None,
+        antigen: str | Sequence[str] = (),
+        *,
+        abstain: bool = False,
     ) -> Prediction:
         """Predict one antibody (a lone heavy chain, VHH or scFv in ``heavy``) on one antigen.
 
         Raises:
             SequenceError: a chain cannot be read as what it should be.
-            ModelError: the model cannot predict this pair.
+            ModelError: the model cannot predict this pair, or with ``abstain`` its verdict is
+                another than ``in-domain``.
         """
         frame = self._judged(one_pair(heavy, light, antigen))
         if reason := frame["problem"][0]:
             raise SequenceError(reason)
-        row = self._filled(frame).row(0, named=True)
-        return Prediction(**{**{k: row[k] for k in _FIELDS}, "flags": tuple(row["flags"])})
+        row = self._filled(frame, abstain).row(0, named=True)
+        if row["problem"]:
+            raise ModelError(row["problem"])
+        level = self.level if self.calibration is not None else None
+        values = {name: row[name] for name in _FIELDS}
+        return Prediction(**{**values, "flags": tuple(row["flags"]), "level": level})
 
     def predict_table(
-        self, pairs: pl.DataFrame, *, keep_going: bool = False, path: Path | str = "the table"
+        self,
+        pairs: pl.DataFrame,
+        *,
+        keep_going: bool = False,
+        abstain: bool = False,
+        path: Path | str = "the table",
     ) -> pl.DataFrame:
         """Predict each row of a table with ``heavy``, ``antigen`` and optionally ``light``.
 
         Returns :data:`abag.inference.outputs.COLUMNS`, one row a row, in the same order. With
-        ``keep_going`` a row that cannot be predicted has no value and its reason in ``problem``.
+        ``keep_going`` a row that cannot be predicted has no value and its reason in ``problem``;
+        with ``abstain`` so has a row whose verdict is another than ``in-domain``.
 
         Raises:
             SchemaError: a needed column is missing.
             TableError: rows cannot be predicted (all named, unless ``keep_going``).
+            ModelError: ``abstain``, and the model has no calibration.
         """
         frame = self._judged(normalised(pairs))
         if not keep_going:
             refuse_problems(frame, path)
-        return self._filled(frame)
+        return self._filled(frame, abstain)
 
     def _judged(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """Cleaned pairs; those that the model itself refuses have a ``problem``, too."""
@@ -109,26 +139,19 @@ class Predictor:
         joined = frame.join(refused, on="place", how="left", maintain_order="left")
         return joined.with_columns(problem=pl.coalesce("problem", "refusal")).drop("refusal")
 
-    def _filled(self, frame: pl.DataFrame) -> pl.DataFrame:
+    def _filled(self, frame: pl.DataFrame, abstain: bool = False) -> pl.DataFrame:
         """Predictions for the rows without a problem, beside the rows with one."""
         good = frame.filter(pl.col("problem").is_null())
-        values, similarity = self._predict(good)
-        known = values.tolist()
-        nothing: list[None] = [None] * len(known)
-        absolute = self.model.target == "pkd"
-        kd_molar = [kd_molar_from_pkd(value) for value in known] if absolute else nothing
-        filled = pl.DataFrame(
-            {
-                "place": good["place"],
-                "pkd": known if absolute else nothing,
-                "kd_molar": kd_molar,
-                "kd": [format_kd(kd) if kd is not None else None for kd in kd_molar],
-                "rank_score": nothing if absolute else known,
-                "nearest_similarity": nothing if similarity is None else similarity.tolist(),
-                "more_flags": self._flags(good),
-            },
-            schema_overrides={**{k: COLUMNS[k] for k in _VALUES}, "more_flags": COLUMNS["flags"]},
-        )
+        steps = [self._step(good[:0])]
+        with _progress(good.height) as bar:
+            for start in range(0, good.height, _STEP_ROWS):
+                step = good[start : start + _STEP_ROWS]
+                steps.append(self._step(step))
+                if bar is not None:
+                    bar.advance(step.height)
+        filled = pl.concat(steps)
+        if abstain:
+            filled = self._abstained(filled)
         joined = frame.join(filled, on="place", how="left", maintain_order="left")
         return joined.select(
             pl.col(ROW).alias("row"),
@@ -137,26 +160,63 @@ class Predictor:
             *_VALUES,
             pl.lit(self.model_id).alias("model_id"),
             pl.concat_list("flags", pl.col("more_flags").fill_null([])).alias("flags"),
-            "problem",
-        ).cast(COLUMNS)  # type: ignore[arg-type]
+            pl.coalesce("problem", "abstained").alias("problem"),
+        ).select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
 
-    def _predict(
-        self, good: pl.DataFrame
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
-        values, similarities = [np.zeros(0)], [np.zeros(0)]
-        nearest = self.model if isinstance(self.model, KnowsNearest) else None
-        with _progress(good.height) as bar:
-            for start in range(0, good.height, _STEP_ROWS):
-                step = good[start : start + _STEP_ROWS]
-                if nearest is None:
-                    values.append(self.model.predict(step))
-                else:
-                    value, similarity = nearest.predict_with_similarity(step)
-                    values.append(value)
-                    similarities.append(similarity)
-                if bar is not None:
-                    bar.advance(step.height)
-        return np.concatenate(values), np.concatenate(similarities) if nearest else None
+    def _step(self, good: pl.DataFrame) -> pl.DataFrame:
+        """Values of some rows by their ``place``, and an empty column ``abstained``."""
+        values, scale, similarity = self._predict(good)
+        known = values.tolist()
+        nothing: list[None] = [None] * len(known)
+        absolute = self.model.target == "pkd"
+        kd_molar = [kd_molar_from_pkd(value) for value in known] if absolute else nothing
+        trust = trust_columns(self.calibration, self.domain, self.level, good, values, scale)
+        return pl.DataFrame(
+            {
+                "place": good["place"],
+                "pkd": known if absolute else nothing,
+                "kd_molar": kd_molar,
+                "kd": [format_kd(kd) if kd is not None else None for kd in kd_molar],
+                "rank_score": nothing if absolute else known,
+                "nearest_similarity": nothing if similarity is None else similarity.tolist(),
+                **(trust or dict.fromkeys(TRUST_COLUMNS, nothing)),
+                "more_flags": self._flags(good),
+                "abstained": nothing,
+            },
+            schema_overrides={
+                **{name: COLUMNS[name] for name in _VALUES},
+                "more_flags": COLUMNS["flags"],
+                "abstained": pl.String(),
+            },
+        )
+
+    def _abstained(self, filled: pl.DataFrame) -> pl.DataFrame:
+        """Take the values of rows outside the domain away, and say why."""
+        if self.domain is None:
+            raise ModelError(
+                "this model has no calibration and cannot tell what it knows; make one with "
+                "`abag fit --calibrate`, or leave --abstain out"
+            )
+        outside = pl.col("domain") != Verdict.IN_DOMAIN.value
+        kept = {"domain", "antibody_identity", "antigen_identity"}
+        emptied = [name for name in _VALUES if name not in kept]
+        return filled.with_columns(
+            *(pl.when(~outside).then(pl.col(name)).alias(name) for name in emptied),
+            pl.when(outside)
+            .then(pl.format("abstained: {}, outside what the model knows", pl.col("domain")))
+            .alias("abstained"),
+        )
+
+    def _predict(self, good: pl.DataFrame) -> tuple[Reals, Reals, Reals | None]:
+        """Values, scales of their errors, and similarities where the model knows them."""
+        if isinstance(self.model, KnowsNearest):
+            values, similarity = self.model.predict_with_similarity(good)
+            scale = scale_of(self.model, good) if self.calibration else np.ones(len(values))
+            return values, scale, similarity
+        if self.calibration is None:
+            values = self.model.predict(good)
+            return values, np.ones(len(values)), None
+        return *predict_with_scale(self.model, good), None
 
     def _flags(self, good: pl.DataFrame) -> list[list[str]]:
         domain = self.model.domain
@@ -170,7 +230,7 @@ class Predictor:
         ]
 
 
-_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", "nearest_similarity")
+_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", "nearest_similarity", *TRUST_COLUMNS)
 _FIELDS: Final = (*_VALUES, "model_id", "flags")
 
 

@@ -14,6 +14,7 @@ from abag.files import require_other
 from abag.inference.inputs import read_pairs
 from abag.inference.outputs import require_writable, write_predictions
 from abag.inference.predictor import Predictor
+from abag.uncertainty.calibration import DEFAULT_LEVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +59,21 @@ class PredictedFile:
 
 
 def predict_file(
-    model: Path,
+    model: Path | None,
     table: Path,
     out: Path | None,
     mapping: Sequence[str] = (),
     *,
     antigen: Sequence[str] = (),
     keep_going: bool = False,
+    level: float = DEFAULT_LEVEL,
+    abstain: bool = False,
 ) -> PredictedFile:
     """Predict each pair of ``table`` (CSV, TSV, Parquet, FASTA, AIRR, PDB, mmCIF) into ``out``.
 
     ``mapping`` holds texts such as ``heavy=VH``, ``antigen`` the chains for pairs that name none,
-    ``out`` ends in .csv or .parquet. Nothing is written when a row cannot be
-    predicted, unless ``keep_going``.
+    no ``model`` is the one that abag ships, ``out`` ends in .csv or .parquet. Nothing is written
+    when a row cannot be predicted, unless ``keep_going``.
 
     Raises:
         OptionError: ``out`` has another ending, or ``mapping`` names what is not known.
@@ -80,9 +83,11 @@ def predict_file(
     if out is not None:
         require_writable(out)
         require_other(out, [table])
-    predictor = Predictor.load(model)
+    predictor = Predictor.load(model, level=level)
     pairs = read_pairs(table, mapping, antigen)
-    predictions = predictor.predict_table(pairs.frame, keep_going=keep_going, path=table)
+    predictions = predictor.predict_table(
+        pairs.frame, keep_going=keep_going, abstain=abstain, path=table
+    )
     if out is not None:
         write_predictions(out, predictions)
     return PredictedFile(predictions, predictor.model_id, out, pairs.problems)

@@ -25,6 +25,8 @@ def fit(
     assay: str | None = None,
     set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
     seed: int = 0,
+    calibrate: Annotated[bool, Parameter(negative=())] = False,
+    calibration_folds: int = 10,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -40,6 +42,9 @@ def fit(
         assay: Fit on the rows of this assay alone.
         set_: A setting of the model, as ridge=0.1; repeat it for several.
         seed: Seed of anything that is drawn at random.
+        calibrate: Also measure the errors on rows held out of these, so that predictions come with
+            an interval and a verdict on what the model knows.
+        calibration_folds: Folds of each of the two schemes of --calibrate.
         overwrite: Replace a saved model that is in the folder.
         json: Print one JSON object.
     """
@@ -53,6 +58,14 @@ def fit(
         raise OptionError("--out is missing: name a new folder for the model")
     settings = {"seed": str(seed), **split_assignments(set_ or [])}
     rows = TrainingRows(table, split, part, holdout, assay)
+    if calibrate:
+        from abag.uncertainty.served import fit_served
+
+        done, served = fit_served(
+            model, rows, out, settings, folds=calibration_folds, seed=seed, overwrite=overwrite
+        )
+        emit({**done.as_json(), **served.as_json()}, f"{_text(done)}\n{served.in_words()}", json)
+        return
     fitted = fit_model(model, rows, out, settings, overwrite=overwrite)
     emit(fitted.as_json(), _text(fitted), json)
 

@@ -12,7 +12,6 @@ from abag.apps.cli.output import emit
 from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
-    from abag.inference.predictor import Prediction
     from abag.inference.tables import PredictedFile
 
 _SHOWN: Final = 20
@@ -28,12 +27,14 @@ def predict(
     out: Path | None = None,
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
     keep_going: Annotated[bool, Parameter(negative=())] = False,
+    level: float = 0.9,
+    abstain: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Predict pKd for one antibody-antigen pair or for a table of pairs.
 
     Args:
-        model: Folder of a model that `abag fit` saved.
+        model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
         heavy: Heavy chain, VHH or whole scFv, one-letter code; constant domains are trimmed.
         light: Light chain; none for VHH and heavy-chain antibodies.
         antigen: Antigen chain; repeat the option for several chains. With --table, the antigen of
@@ -42,13 +43,10 @@ def predict(
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
         keep_going: Write rows that cannot be predicted without a value and with their reason.
+        level: Share of the intervals that are to hold the measured value.
+        abstain: Refuse pairs whose verdict is another than in-domain.
         json: Print one JSON object.
     """
-    if model is None:
-        raise OptionError(
-            "--model is missing: name the folder of a saved model, or make one with "
-            "`abag fit TABLE.parquet --model kmer-ridge --out FOLDER`"
-        )
     if table is not None:
         if heavy is not None or light is not None:
             raise OptionError("give either --table or --heavy and --light, not both")
@@ -57,7 +55,14 @@ def predict(
         from abag.inference.tables import predict_file
 
         done = predict_file(
-            model, table, out, map_ or [], antigen=antigen or [], keep_going=keep_going
+            model,
+            table,
+            out,
+            map_ or [],
+            antigen=antigen or [],
+            keep_going=keep_going,
+            level=level,
+            abstain=abstain,
         )
         _tell_left_out(done)
         emit(done.as_json(), _file_text(done), json)
@@ -71,10 +76,10 @@ def predict(
         )
     if out or map_ or keep_going:
         raise OptionError("--out, --map and --keep-going belong to --table")
-    from abag.inference import predict as predict_one
+    from abag.inference import load
 
-    prediction = predict_one(model, heavy, light, chains)
-    emit(prediction.as_json(), _text(prediction), json)
+    prediction = load(model, level=level).predict_pair(heavy, light, chains, abstain=abstain)
+    emit(prediction.as_json(), prediction.in_words(), json)
 
 
 def _tell_left_out(done: PredictedFile) -> None:
@@ -90,16 +95,3 @@ def _file_text(done: PredictedFile) -> str:
     if done.problems:
         text += f"\n{counted(done.problems, 'row')} not predicted; the column `problem` says why"
     return text
-
-
-def _text(prediction: Prediction) -> str:
-    if prediction.pkd is not None:
-        lines = [f"pKd {prediction.pkd:.2f}   KD {prediction.kd}"]
-    else:
-        lines = [f"rank score {prediction.rank_score:.3f} (order inside its assay, not a pKd)"]
-    lines.append(f"model {prediction.model_id}")
-    if prediction.nearest_similarity is not None:
-        lines.append(f"nearest training pair: similarity {prediction.nearest_similarity:.2f} of 1")
-    if prediction.flags:
-        lines.append(f"flags {', '.join(prediction.flags)}")
-    return "\n".join(lines)

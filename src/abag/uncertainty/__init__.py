@@ -1,0 +1,1 @@
+"""How far to trust a prediction: verdicts on what the model knows, and calibrated intervals."""

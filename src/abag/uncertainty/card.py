@@ -1,0 +1,84 @@
+"""The card of a served model: what it was fitted on, what was measured, what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from abag.model.training_set import TrainingSummary
+from abag.uncertainty.coverage import GroupFigures
+from abag.uncertainty.domain import Verdict
+
+_GUARANTEE: Final = """\
+Intervals for `new antigen` and `neither known` count each antigen cluster once: they hold for an
+antigen drawn as the antigens of the training table were, averaged over such antigens, and not for
+every single one. Those for `in-domain` and `new antibody` count each row once. The errors are
+those of models fitted on the other folds, so coverage is about, and not at least, the level. A
+pair that differs from the training table in other ways (another assay, another kind of molecule)
+is not covered by any of this."""
+
+
+def card(
+    model_id: str,
+    training: TrainingSummary,
+    protocol: Mapping[str, Any],
+    figures: Mapping[Verdict, GroupFigures],
+) -> str:
+    """Markdown text of the card."""
+    sources = ", ".join(
+        f"{name} ({rows:,} rows, {licence})" for name, licence, rows in protocol.get("sources", [])
+    )
+    lines = [
+        f"# {model_id}",
+        "",
+        "Predicts pKd = -log10(KD / 1 M) of an antibody and an antigen from their sequences, with "
+        "an interval and a verdict on what it knows.",
+        "",
+        "## Training",
+        "",
+        f"{training.rows_used:,} rows with an exact pKd: {training.antibodies:,} antibodies, "
+        f"{training.antigens:,} antigens, mean {training.target_mean:.2f}, standard deviation "
+        f"{training.target_sd:.2f}. Sources: {sources or 'not recorded'}. Digest of the rows "
+        f"`{training.digest[:16]}`.",
+        "",
+        "## Errors on rows held out",
+        "",
+        f"{protocol.get('folds')} folds of each scheme, seed {protocol.get('seed')}; `in-domain` "
+        "and `new antibody` from folds that keep complexes together, `new antigen` and `neither "
+        "known` from folds that keep antigen clusters together. Each interval was calibrated on "
+        "the other folds.",
+        "",
+        *_table(figures),
+        "",
+        _GUARANTEE,
+        "",
+        "The folder holds the CDRs and antigen chains of the training rows as text, to tell what "
+        "is known.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(figures: Mapping[Verdict, GroupFigures]) -> list[str]:
+    level = next((f"{100 * one.level:g} %" for one in figures.values()), "90 %")
+    rows = [
+        "| verdict | rows | antigen clusters | RMSE | RMSE of the mean | within 1 pKd | "
+        f"{level} intervals cover | the same by cluster | mean width |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for verdict, one in figures.items():
+        numbers = [
+            _number(one.rmse, ".2f"),
+            _number(one.rmse_of_mean, ".2f"),
+            _number(one.within_one, ".0%"),
+            _number(one.coverage, ".1%"),
+            _number(one.coverage_of_clusters, ".1%"),
+            _number(one.width, ".1f"),
+        ]
+        rows.append(
+            f"| {verdict} | {one.rows:,} | {one.clusters:,} | " + " | ".join(numbers) + " |"
+        )
+    return rows
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)

@@ -1,0 +1,164 @@
+"""Predictions of training rows by models that were not fitted on them, in two schemes.
+
+``complex`` keeps the rows of one structure together: its test rows meet antigens and antibody
+families that the model knows, and give the errors for those. ``antigen-cluster`` keeps similar
+antigens together: its test rows give the errors for antigens that are new. Which of the four
+groups a row stands for is judged against the rows that its own model was fitted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.schema import antigen_key, require_columns
+from abag.data.similarity import antigen_clusters
+from abag.data.splits import Split, make_split
+from abag.errors import ModelError, SplitError
+from abag.model.protocol import AffinityModel
+from abag.progress import task
+from abag.uncertainty.domain import DomainIndex, Verdict
+
+Reals = NDArray[np.float64]
+ModelFactory: TypeAlias = Callable[[], AffinityModel]
+
+SCHEMES: Final[dict[str, tuple[Verdict, ...]]] = {
+    "complex": (Verdict.IN_DOMAIN, Verdict.NEW_ANTIBODY),
+    "antigen-cluster": (Verdict.NEW_ANTIGEN, Verdict.NEITHER),
+}
+"""Strategy of the folds -> the verdicts whose error is taken from it."""
+
+MAX_TESTED: Final = 4_000
+"""Test rows of a scheme; of more, a seeded sample is drawn."""
+
+COLUMNS: Final[dict[str, Any]] = {
+    "record_id": pl.String(),
+    "scheme": pl.String(),
+    "fold": pl.String(),
+    "cluster": pl.String(),
+    "verdict": pl.String(),
+    "antibody_identity": pl.Float64(),
+    "antigen_identity": pl.Float64(),
+    "prediction": pl.Float64(),
+    "scale": pl.Float64(),
+    "train_mean": pl.Float64(),
+    "lower": pl.Float64(),
+    "upper": pl.Float64(),
+}
+"""Columns of the out-of-fold rows. ``cluster`` is the antigen cluster, ``scale`` the model's own
+standard deviation (1 where it gives none), ``lower`` and ``upper`` bound the measured pKd."""
+
+
+@runtime_checkable
+class KnowsSpread(Protocol):
+    """A model that gives a standard deviation with each prediction."""
+
+    def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
+        """Mean and standard deviation of each row, each of shape (rows,)."""
+
+
+def predict_with_scale(model: AffinityModel, table: pl.DataFrame) -> tuple[Reals, Reals]:
+    """What ``model.predict`` gives, and the scale of its errors (:func:`scale_of`)."""
+    return model.predict(table), scale_of(model, table)
+
+
+def scale_of(model: AffinityModel, table: pl.DataFrame) -> Reals:
+    """The model's standard deviation of each row, shape (rows,); 1 where it gives none."""
+    if not isinstance(model, KnowsSpread) or table.is_empty():
+        return np.ones(table.height)
+    spread = np.asarray(model.predict_distribution(table)[1], dtype=np.float64)
+    if not (np.isfinite(spread).all() and (spread > 0.0).all()):
+        raise ModelError(f"{model.name} gave standard deviations that are not positive numbers")
+    return spread
+
+
+def labelled_rows(table: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose pKd is exact or bounded, with an antigen."""
+    require_columns(
+        table, ["record_id", "heavy", "light", "antigen", "pkd", "pkd_lower", "pkd_upper"]
+    )
+    known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
+    return table.filter(known & (pl.col("antigen").list.len() > 0))
+
+
+def out_of_fold(
+    build: ModelFactory, table: pl.DataFrame, *, folds: int = 10, seed: int = 0
+) -> pl.DataFrame:
+    """Predict the rows of ``table`` under both schemes; columns are :data:`COLUMNS`.
+
+    A scheme for which the table has fewer than two groups is left out. Of each scheme only the
+    rows of its verdicts are kept.
+
+    Args:
+        build: makes an unfitted model of pKd.
+        table: canonical rows; the model is fitted on those of the other folds.
+        folds: folds of each scheme, fewer where there are fewer groups.
+        seed: of splits and samples.
+    """
+    rows = labelled_rows(table)
+    labels = antigen_clusters(rows["antigen"].to_list()) if rows.height else {}
+    splits = {name: _split(rows, name, folds, seed, labels) for name in SCHEMES}
+    made = {name: split for name, split in splits.items() if split is not None}
+    parts = [pl.DataFrame(schema=COLUMNS)]
+    with task("fitting for calibration", sum(len(s.test_parts) for s in made.values())) as bar:
+        for name, split in made.items():
+            chosen = _sample(rows, seed)
+            for fold, train, test in split.fold_tables(rows):
+                bar.describe(f"calibration, {name} {fold}")
+                test = test.filter(pl.col("record_id").is_in(chosen))
+                if test.height and train["pkd"].count():
+                    part = _predict_fold(build().fit(train), train, test, labels)
+                    parts.append(
+                        part.with_columns(scheme=pl.lit(name), fold=pl.lit(fold)).select(*COLUMNS)
+                    )
+                bar.advance()
+    every = pl.concat(parts)
+    of_scheme = [
+        (pl.col("scheme") == name) & pl.col("verdict").is_in([v.value for v in verdicts])
+        for name, verdicts in SCHEMES.items()
+    ]
+    return every.filter(pl.any_horizontal(of_scheme))
+
+
+def _split(
+    rows: pl.DataFrame, strategy: str, folds: int, seed: int, labels: Mapping[str, str]
+) -> Split | None:
+    """Folds of a scheme, as many as there are groups, or None where there is one group."""
+    for count in range(min(folds, rows.height), 1, -1):
+        try:
+            return make_split(rows, strategy, folds=count, seed=seed, antigen_labels=labels)
+        except SplitError:
+            continue
+    return None
+
+
+def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
+    ids = rows["record_id"].sort()
+    if rows.height > MAX_TESTED:
+        drawn = np.random.default_rng(seed).choice(rows.height, MAX_TESTED, replace=False)
+        ids = ids[np.sort(drawn)]
+    return ids.to_list()
+
+
+def _predict_fold(
+    model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame, labels: Mapping[str, str]
+) -> pl.DataFrame:
+    familiarity = DomainIndex.of(train.filter(pl.col("pkd").is_not_null())).familiarity(test)
+    predicted, scale = predict_with_scale(model, test)
+    return test.select(
+        "record_id",
+        lower=pl.coalesce("pkd", "pkd_lower", pl.lit(-np.inf)),
+        upper=pl.coalesce("pkd", "pkd_upper", pl.lit(np.inf)),
+        cluster=antigen_key().replace_strict(labels, return_dtype=pl.String),
+    ).with_columns(
+        pl.Series("verdict", [v.value for v in familiarity.verdicts], pl.String),
+        pl.Series("antibody_identity", familiarity.antibody),
+        pl.Series("antigen_identity", familiarity.antigen),
+        pl.Series("prediction", predicted),
+        pl.Series("scale", scale),
+        train_mean=pl.lit(train["pkd"].mean(), dtype=pl.Float64),
+    )

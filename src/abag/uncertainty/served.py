@@ -1,0 +1,258 @@
+"""The served artefact: a model, its calibration and its domain in one folder, nothing apart.
+
+To the files of the saved model (``model.json``, ``weights.safetensors`` and what else a model
+writes) come ``served.json``, with the measured figures and the SHA-256 of every file, and
+``uncertainty.safetensors``, with the error distributions and the training rows' CDRs and antigen
+chains. A file that was changed, added or taken away is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.errors import ModelError, OptionError
+from abag.files import read_json, require_folder, sha256_of, write_json, write_text
+from abag.model.artefact import MANIFEST, require_free
+from abag.model.fitting import FittedModel, TrainingRows, select_rows
+from abag.model.protocol import AffinityModel
+from abag.model.registry import create_model, load_model
+from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
+from abag.uncertainty.card import card
+from abag.uncertainty.domain import DomainIndex
+from abag.uncertainty.out_of_fold import out_of_fold
+from abag.version import VERSION
+
+FORMAT: Final = "abag-served-model"
+FORMAT_VERSION: Final = 1
+SERVED: Final = "served.json"
+ARRAYS: Final = "uncertainty.safetensors"
+CARD: Final = "card.md"
+"""For people; it may be rewritten without changing a prediction, and is not in the checksums."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model with what is known of its errors; a model alone has neither of the other two."""
+
+    model: AffinityModel
+    calibration: Calibration | None = None
+    domain: DomainIndex | None = None
+    protocol: Mapping[str, Any] | None = None
+    """How the calibration was made: folds, seed, level of the measured figures."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a folder of ``abag fit``, with or without a calibration.
+
+        Raises:
+            MissingFileError: there is no such folder.
+            ModelError: a file was changed, is missing or is foreign.
+        """
+        require_folder(folder)
+        if not (folder / SERVED).is_file():
+            return cls(load_model(folder))
+        manifest = _read_manifest(folder)
+        model = load_model(folder)
+        if model.model_id != manifest["model_id"]:
+            raise ModelError(
+                f"{folder} holds the model {model.model_id}, but the calibration of "
+                f"{manifest['model_id']}; calibrate again with `abag fit --calibrate`"
+            )
+        from safetensors.numpy import load
+
+        arrays = load((folder / ARRAYS).read_bytes())
+        calibration = Calibration.from_saved(manifest["figures"], arrays)
+        return cls(model, calibration, DomainIndex.from_arrays(arrays), manifest["protocol"])
+
+    def as_json(self) -> dict[str, Any]:
+        """How the calibration was made, and the measured figures by verdict."""
+        figures = self.calibration.as_json() if self.calibration else None
+        return {"calibration": figures, "calibration_protocol": dict(self.protocol or {})}
+
+    def in_words(self) -> str:
+        """One line a verdict: error, coverage and width."""
+        figures = self.calibration.figures if self.calibration else {}
+        return "\n".join(f"{verdict}: {one.in_words()}" for verdict, one in figures.items())
+
+    def save(self, folder: Path, overwrite: bool = False) -> None:
+        """Write everything into a new folder, in one step.
+
+        Raises:
+            ModelError: ``folder`` is taken, or there is no calibration.
+        """
+        if self.calibration is None or self.domain is None:
+            raise ModelError("this model has no calibration; save the model itself")
+        require_replaceable(folder, overwrite)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            made = place / "model"
+            self.model.save(made)
+            arrays: dict[str, NDArray[Any]] = {
+                **self.calibration.arrays(),
+                **self.domain.arrays(),
+            }
+            (made / ARRAYS).write_bytes(_packed(arrays))
+            write_json(made / SERVED, self._manifest(made))
+            write_text(made / CARD, self._card())
+            made.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            made.rename(folder)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+
+    def _card(self) -> str:
+        figures = self.calibration.figures if self.calibration else {}
+        return card(self.model.model_id, self.model.training, self.protocol or {}, figures)
+
+    def _manifest(self, made: Path) -> dict[str, Any]:
+        figures = self.calibration.as_json() if self.calibration else {}
+        content = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "abag_version": VERSION,
+            "model_id": self.model.model_id,
+            "figures": figures,
+            "protocol": dict(self.protocol or {}),
+            "files": _checksums(made),
+        }
+        content = dict(json.loads(json.dumps(content)))
+        return {**content, "digest": _digest(content)}
+
+
+def fit_served(
+    name: str,
+    rows: TrainingRows,
+    out: Path,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    folds: int = 10,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> tuple[FittedModel, ServedModel]:
+    """Fit a model on ``rows``, calibrate it on rows held out of them, and save both in ``out``.
+
+    Args:
+        name: registered name of the model.
+        rows: which rows of a saved table.
+        out: new folder.
+        settings: hyper-parameters.
+        folds: folds of each scheme of the calibration.
+        seed: of these folds.
+        overwrite: replace a saved model in ``out``.
+
+    Raises:
+        OptionError, SchemaError, SplitError, ModelError: as :func:`abag.model.fitting.fit_model`,
+            and for a model of ``rank_score``, which has no pKd to calibrate.
+    """
+    values = dict(settings or {})
+    model = create_model(name, values)
+    if model.target != "pkd":
+        raise OptionError("--calibrate is for models of pkd; a rank score has no absolute error")
+    require_replaceable(out, overwrite)
+    table, origin = select_rows(rows)
+    served = calibrated(name, table, values, origin, folds=folds, seed=seed)
+    served.save(out, overwrite)
+    fitted = served.model
+    hyper = fitted.settings.model_dump(mode="json")
+    return FittedModel(out, fitted.model_id, name, hyper, fitted.training), served
+
+
+def calibrated(
+    name: str,
+    table: pl.DataFrame,
+    settings: Mapping[str, Any] | None = None,
+    origin: Mapping[str, str] | None = None,
+    *,
+    folds: int = 10,
+    seed: int = 0,
+) -> ServedModel:
+    """A model fitted on all rows of ``table``, calibrated on the same rows out of fold."""
+    values = dict(settings or {})
+    model = create_model(name, values).fit(table, dict(origin or {}))
+    held_out = out_of_fold(lambda: create_model(name, values), table, folds=folds, seed=seed)
+    calibration = Calibration.of(held_out, DEFAULT_LEVEL)
+    protocol = {
+        "folds": folds,
+        "seed": seed,
+        "level": DEFAULT_LEVEL,
+        "sources": _sources(table),
+    }
+    index = DomainIndex.of(table.filter(pl.col("pkd").is_not_null()))
+    return ServedModel(model, calibration, index, protocol)
+
+
+def _sources(table: pl.DataFrame) -> list[list[Any]]:
+    """Source, licence and number of rows."""
+    if not {"source", "licence"} <= set(table.columns):
+        return []
+    counted = table.group_by("source", "licence").len().sort("source", "licence")
+    return [list(row) for row in counted.iter_rows()]
+
+
+def require_replaceable(folder: Path, overwrite: bool) -> None:
+    """Raise ModelError unless a served model can be written to ``folder``."""
+    if overwrite and (folder / SERVED).is_file() and (folder / MANIFEST).is_file():
+        known = {*_read_json(folder).get("files", {}), SERVED, CARD}
+        foreign = {path.name for path in folder.iterdir()} - known
+        if not foreign:
+            return
+        raise ModelError(f"{folder} holds other files than a saved model; it is left as it is")
+    require_free(folder, overwrite)
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    manifest = _read_json(folder)
+    if manifest.get("format") != FORMAT or manifest.get("format_version") != FORMAT_VERSION:
+        raise ModelError(
+            f"{folder / SERVED} is not a calibration that this abag {VERSION} reads; make it again "
+            "with `abag fit --calibrate`"
+        )
+    content = {key: value for key, value in manifest.items() if key != "digest"}
+    if _digest(content) != manifest.get("digest"):
+        raise ModelError(f"{folder / SERVED} was changed after it was saved; copy or fit it again")
+    found = _checksums(folder)
+    for name in sorted(set(found) | set(manifest["files"])):
+        if found.get(name) != manifest["files"].get(name):
+            kind = "is missing" if name not in found else "is not the file that was saved"
+            raise ModelError(
+                f"{folder / name} {kind} with this model (its checksum differs); copy or fit the "
+                "model again"
+            )
+    return manifest
+
+
+def _read_json(folder: Path) -> dict[str, Any]:
+    content = read_json(folder / SERVED)
+    if not isinstance(content, dict):
+        raise ModelError(f"{folder / SERVED} is not the description of a calibration")
+    return content
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    names = {path: path.relative_to(folder).as_posix() for path in files}
+    return {name: sha256_of(path) for path, name in names.items() if name not in {SERVED, CARD}}
+
+
+def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    from safetensors.numpy import save
+
+    return save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,117 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from abag.data.similarity import cdr_sets
+from abag.data.similarity.neighbours import nearest_rows
+from abag.uncertainty.domain import DomainIndex, Verdict
+from abag.uncertainty.loops import LoopFinder
+from synthetic_antibodies import made_up_antibodies
+from synthetic_domain import families_table, substituted
+from synthetic_pairs import HEAVY, LIGHT, assay_table, random_chain
+
+TABLE = families_table(60)
+RNG = np.random.default_rng(7)
+STRANGE = made_up_antibodies(30, seed=9)[29]
+
+
+def pair(heavy: str, light: str | None, antigen: list[str]) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"heavy": [heavy], "light": [light], "antigen": [antigen]},
+        schema={"heavy": pl.String, "light": pl.String, "antigen": pl.List(pl.String)},
+    )
+
+
+def test_the_four_verdicts() -> None:
+    index = DomainIndex.of(TABLE)
+    row = TABLE.row(0, named=True)
+    near = substituted(RNG, row["antigen"][0], 20)
+    far = random_chain(RNG, 80)
+    cases = [
+        (row["heavy"], row["light"], [near], Verdict.IN_DOMAIN),
+        (*STRANGE, [near], Verdict.NEW_ANTIBODY),
+        (row["heavy"], row["light"], [far], Verdict.NEW_ANTIGEN),
+        (*STRANGE, [far], Verdict.NEITHER),
+    ]
+    for heavy, light, antigen, verdict in cases:
+        assert index.familiarity(pair(heavy, light, antigen)).verdicts == [verdict]
+
+
+def test_identities_are_those_of_the_audit() -> None:
+    train, test = TABLE[:40], TABLE[40:]
+    found = DomainIndex.of(train).familiarity(test)
+    expected = nearest_rows(test, train, cdr_sets(TABLE))
+    assert found.antibody == pytest.approx(expected.antibody)
+    assert found.antigen == pytest.approx(expected.antigen)
+
+
+def test_one_known_chain_of_a_complex_makes_the_antigen_known() -> None:
+    index = DomainIndex.of(TABLE)
+    row = TABLE.row(3, named=True)
+    asked = pair(row["heavy"], row["light"], [random_chain(RNG, 70), row["antigen"][0]])
+    assert index.familiarity(asked).verdicts == [Verdict.IN_DOMAIN]
+
+
+def test_a_domain_of_a_known_chain_is_known() -> None:
+    index = DomainIndex.of(TABLE)
+    row = TABLE.row(3, named=True)
+    asked = pair(row["heavy"], row["light"], [row["antigen"][0][10:60]])
+    assert index.familiarity(asked).antigen[0] == 1.0
+
+
+def test_a_pair_without_an_antigen_has_a_new_one() -> None:
+    row = TABLE.row(3, named=True)
+    found = DomainIndex.of(TABLE).familiarity(pair(row["heavy"], row["light"], []))
+    assert found.verdicts == [Verdict.NEW_ANTIGEN]
+    assert found.antigen.tolist() == [0.0]
+
+
+def test_a_lone_heavy_chain_is_compared_by_its_heavy_loops() -> None:
+    row = TABLE.row(3, named=True)
+    found = DomainIndex.of(TABLE).familiarity(pair(row["heavy"], None, row["antigen"].copy()))
+    assert found.antibody.tolist() == [1.0]
+
+
+def test_the_answer_does_not_depend_on_the_batch() -> None:
+    whole = DomainIndex.of(TABLE[:30]).familiarity(TABLE[30:])
+    for place in (0, 7, 19):
+        one = DomainIndex.of(TABLE[:30]).familiarity(TABLE[30 + place : 31 + place])
+        assert one.antibody[0] == whole.antibody[place]
+        assert one.antigen[0] == whole.antigen[place]
+
+
+def test_an_index_is_saved_and_read() -> None:
+    table = pl.concat(
+        [TABLE, TABLE[:1].with_columns(light=pl.lit(None, pl.String), heavy=pl.lit(HEAVY))]
+    )
+    index = DomainIndex.of(table)
+    back = DomainIndex.from_arrays(index.arrays())
+    assert back.antibodies == index.antibodies
+    assert back.antigens == index.antigens
+
+
+def test_an_empty_table_knows_nothing() -> None:
+    empty = DomainIndex.from_arrays(DomainIndex.of(TABLE[:0]).arrays())
+    assert empty.familiarity(TABLE[:1]).verdicts == [Verdict.NEITHER]
+
+
+def test_loops_of_a_library_are_those_of_numbering(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = assay_table(200)
+    expected = cdr_sets(library)
+    numbered: list[str] = []
+    from abag.data import numbering
+
+    def counted(chains: list[str]) -> object:
+        numbered.extend(chains)
+        return original(chains)
+
+    original = numbering.number_chains
+    monkeypatch.setattr(numbering, "number_chains", counted)
+    assert LoopFinder().cdr_sets(library) == expected
+    assert len(numbered) < 40
+
+
+def test_loops_of_unlike_antibodies_are_those_of_numbering() -> None:
+    pairs = [*made_up_antibodies(40), (HEAVY, LIGHT), (LIGHT, None), ("MKTAYIAKQR", None)]
+    table = pl.DataFrame(pairs, schema={"heavy": pl.String, "light": pl.String}, orient="row")
+    assert LoopFinder().cdr_sets(table) == cdr_sets(table)
