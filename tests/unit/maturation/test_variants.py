@@ -121,7 +121,7 @@ def test_units_of_one_quantity_are_converted(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     pl.DataFrame(rows, infer_schema_length=None).write_csv(path)
     given = read_assay(path)
-    assert given.table["pkd"].to_list() == pytest.approx([9 - log10(v) for v in VALUES])  # fmt: skip
+    assert given.table["pkd"].to_list() == pytest.approx([9 - log10(v) for v in VALUES])
     assert any("nM, pM were converted to one scale" in note for note in given.notes)
 
 
