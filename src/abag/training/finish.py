@@ -27,7 +27,7 @@ from abag.training.history import draw_history, summary_of
 from abag.training.loop import TrainingData
 from abag.training.monitors import distinct_share
 from abag.training.plan import Rows
-from abag.training.setup import Setup
+from abag.training.setup import Options, Setup
 from abag.training.validation import PHYSICAL, figures_of, predict
 from abag.version import VERSION
 
@@ -49,17 +49,17 @@ def write_artefacts(
     data: TrainingData,
     network: AffinityNetwork,
     state: TrainingState,
-    test: bool,
-    with_audit: bool,
+    options: Options,
 ) -> dict[str, Any]:
     """Write everything that a finished run holds; ``network`` has the kept weights.
 
-    Returns the test figures, empty where ``test`` is false: then the test part is not read.
+    Returns the test figures, empty where ``options.test`` is false: then that part is not read.
     """
     progress = state.progress
     title = f"{setup.recipe.name}: epoch {progress.best_epoch} of {len(progress.history)} kept"
     write_weights(run, setup, network, progress.best_epoch)
-    draw_history(run, progress.history, progress.best_epoch, title)
+    if options.report:
+        draw_history(run, progress.history, progress.best_epoch, title)
     model = served_model(setup, network)
     model.save(run / "model", overwrite=True)
     val, _ = predict(network, data, setup.rows.val, setup.recipe, setup.device)
@@ -83,8 +83,8 @@ def write_artefacts(
         "served_difference": served_difference(model, setup, network, data, setup.rows.val),
         "test": {},
     }
-    if test:
-        content |= _test(run, setup, data, network, with_audit)
+    if options.test:
+        content |= _test(run, setup, data, network, options)
     write_json(run / "metrics.json", content)
     return cast(dict[str, Any], content["test"])
 
@@ -105,7 +105,7 @@ def write_weights(run: Path, setup: Setup, network: AffinityNetwork, epoch: int)
 
 
 def _test(
-    run: Path, setup: Setup, data: TrainingData, network: AffinityNetwork, with_audit: bool
+    run: Path, setup: Setup, data: TrainingData, network: AffinityNetwork, options: Options
 ) -> dict[str, Any]:
     """Evaluate the test part, write predictions and report, and give what metrics.json holds."""
     rows = setup.rows
@@ -113,8 +113,21 @@ def _test(
     if not np.isfinite(pkd).all():
         ids = rows.record_ids(rows.test[~np.isfinite(pkd)])
         raise ModelError(f"the kept weights predict no number for {', '.join(ids[:5])}")
-    evaluation, audited = _evaluated(setup, pkd, with_audit)
+    evaluation, audited = _evaluated(setup, pkd, options)
     write_predictions(run, setup, pkd)
+    if options.report:
+        _write_report(run, setup, evaluation, audited)
+    return {
+        "test": test_figures(evaluation, setup, pkd),
+        "audit": None if audited is None else {
+            "verdict": audited.verdict, "believe": audited.believe, "is_leaky": audited.is_leaky,
+        },
+        "evaluation": evaluation_content(evaluation),
+    }  # fmt: skip
+
+
+def _write_report(run: Path, setup: Setup, evaluation: Evaluation, audited: Audit | None) -> None:
+    rows = setup.rows
     notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in rows.notes)
     section = EvaluationSection(
         evaluation,
@@ -129,13 +142,6 @@ def _test(
     )
     title = f"{setup.recipe.name} on {setup.sources.table.stem}, split: {setup.split.strategy}"
     write_text(run / "report.html", render_report([section], title))
-    return {
-        "test": test_figures(evaluation, setup, pkd),
-        "audit": None if audited is None else {
-            "verdict": audited.verdict, "believe": audited.believe, "is_leaky": audited.is_leaky,
-        },
-        "evaluation": evaluation_content(evaluation),
-    }  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -169,7 +175,7 @@ class _Predicted:
         return np.array([self._pkd[record] for record in table["record_id"]])
 
 
-def _evaluated(setup: Setup, pkd: Array, with_audit: bool) -> tuple[Evaluation, Audit | None]:
+def _evaluated(setup: Setup, pkd: Array, options: Options) -> tuple[Evaluation, Audit | None]:
     from abag.data.leakage import audit
 
     rows, split = setup.rows, setup.split
@@ -181,7 +187,7 @@ def _evaluated(setup: Setup, pkd: Array, with_audit: bool) -> tuple[Evaluation, 
     )
     values = {"target": "pkd", "seed": setup.recipe.seed}
     others = [named_candidate(name, values, baseline=True) for name in BASELINES]
-    audited = audit(setup.table, split, seed=0) if with_audit else None
+    audited = audit(setup.table, split, seed=0) if options.audit else None
     facts = split.summary()
     evaluation = evaluate(
         [own, *others],
@@ -191,6 +197,7 @@ def _evaluated(setup: Setup, pkd: Array, with_audit: bool) -> tuple[Evaluation, 
         antigen_keys=antigen_keys(rows.table, split),
         split_facts={key: facts[key] for key in ("strategy", "parameters", "seed")},
         audit=None if audited is None else audited.as_json(),
+        resamples=options.resamples,
     )
     return evaluation, audited
 

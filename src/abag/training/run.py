@@ -9,7 +9,7 @@ and ``report.html``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ from abag.training.recipe import Recipe
 from abag.training.schedule import Plateau
 from abag.training.setup import (
     RUN,
+    Options,
     Setup,
     Sources,
     begin,
@@ -51,8 +52,6 @@ from abag.training.world import World
 
 if TYPE_CHECKING:
     from abag.training.trackers import Tracker
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +75,6 @@ class TrainedRun:
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {**asdict(self), "run": str(self.run), "reasons": list(self.reasons)}
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a run is carried out; nothing here changes what comes out."""
-
-    device: str = "auto"
-    seconds: float | None = None
-    """Training time after which to stop with a saved state."""
-    save_steps: int | None = None
-    """Steps between saved states; by default about a minute lies between them."""
-    trackers: tuple[str, ...] = ()
-    """Of ``tensorboard``, ``wandb``, ``mlflow``."""
-    test: bool = True
-    """Whether the test part is looked at, at the end."""
-    audit: bool = True
-    """Whether the split is audited for the report."""
-    tell: Tell | None = None
-    """Takes notes and warnings as they arise."""
 
 
 def train(
@@ -224,7 +204,7 @@ def _finish(
     network.load_state_dict(state.best)
     write_history(run, state.progress.history)
     summary = write_summary(run, state.progress, state.monitor)
-    test = write_artefacts(run, setup, data, network, state, options.test, options.audit)
+    test = write_artefacts(run, setup, data, network, state, options)
     for tracker in trackers:
         tracker.finish({key: value["value"] for key, value in test.items()}, summary)
     write_json(run / RUN, {**run_content(setup), "status": summary["status"], "finished": True})

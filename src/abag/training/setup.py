@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -51,6 +51,29 @@ class Sources:
         """The inverse of :meth:`as_json`."""
         paths = {k: Path(v) for k, v in content.items() if v is not None and k != "holdout"}
         return cls(holdout=content.get("holdout"), **paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a run is carried out; nothing here changes what comes out."""
+
+    device: str = "auto"
+    seconds: float | None = None
+    """Training time after which to stop with a saved state."""
+    save_steps: int | None = None
+    """Steps between saved states; by default about a minute lies between them."""
+    trackers: tuple[str, ...] = ()
+    """Of ``tensorboard``, ``wandb``, ``mlflow``."""
+    test: bool = True
+    """Whether the test part is looked at, at the end."""
+    audit: bool = True
+    """Whether the split is audited for the report."""
+    report: bool = True
+    """Whether the pictures and report.html are made."""
+    resamples: int = 1000
+    """Bootstrap resamples of the test figures."""
+    tell: Callable[[str], None] | None = None
+    """Takes notes and warnings as they arise."""
 
 
 @dataclass(frozen=True)
