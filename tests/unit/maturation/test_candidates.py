@@ -1,0 +1,161 @@
+"""The design space and the four ways that lead to candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from abag.errors import OptionError
+from abag.maturation.candidates import (
+    ORIGINS,
+    SearchSizes,
+    combinations,
+    crossed,
+    find_candidates,
+    mutated,
+    recombinations,
+)
+from abag.maturation.design_space import DesignSpace, Genotype
+from abag.maturation.numbered import NumberedAntibody
+from synthetic_pairs import HEAVY, LIGHT
+
+PARENT = NumberedAntibody.of(HEAVY, LIGHT)
+SMALL = SearchSizes(10, 60, 10, 40, 2, 40, 10)
+
+
+def worth(variants: Sequence[Genotype]) -> np.ndarray:
+    """A made-up score: tryptophans are good, more so in the first places."""
+    return np.array(
+        [sum((letter == "W") * (200 - place) for _, place, letter in one) for one in variants],
+        float,
+    )
+
+
+def test_the_whole_variable_domains_are_free_but_for_their_cysteines() -> None:
+    space = DesignSpace.of(PARENT, 2)
+    assert len(space.places) == len(HEAVY) + len(LIGHT) - (HEAVY + LIGHT).count("C")
+    assert not {letter for _, _, letter in space.substitutions} & {"C"}
+    # 18 letters a place: the twenty less cysteine and the residue itself
+    assert len(space.substitutions) == 18 * len(space.places)
+
+
+def test_frozen_positions_never_change() -> None:
+    space = DesignSpace.of(PARENT, 2, freeze=["H:1-100", "L:50"])
+    places = set(space.places)
+    assert ("H", 100) not in places
+    assert ("H", 101) in places
+    assert ("L", 50) not in places
+
+
+def test_cdrs_alone_may_be_free() -> None:
+    space = DesignSpace.of(PARENT, 2, cdrs=["H3"])
+    start = HEAVY.index("SRWGGDGFYAMDY") + 1  # IMGT 105 to 117
+    assert space.places == tuple(("H", place) for place in range(start, start + 13))
+    everywhere = DesignSpace.of(PARENT, 2, cdrs=["all"])
+    assert {chain for chain, _ in everywhere.places} == {"H", "L"}
+    assert set(space.places) < set(everywhere.places)
+
+
+def test_a_variant_is_named_applied_and_read_back() -> None:
+    space = DesignSpace.of(PARENT, 3)
+    variant = frozenset({("H", 31, "A"), ("L", 30, "Y")})
+    heavy, light = space.chains(variant)
+    assert space.genotype(heavy, light) == variant
+    assert space.name(variant) == f"H:{HEAVY[30]}31A;L:{LIGHT[29]}30Y"
+    assert space.genotype(heavy + "A", light) is None
+
+
+def test_what_lies_outside_the_space_is_dropped_from_a_measured_variant() -> None:
+    space = DesignSpace.of(PARENT, 1, freeze=["L:1-107"])
+    assert space.within(frozenset({("H", 31, "A"), ("L", 30, "Y")})) == {("H", 31, "A")}
+    assert space.within(frozenset({("H", 31, "A"), ("H", 33, "A")})) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"most": 0}, "--max-mutations is 0"),
+        ({"freeze": ["Q:1"]}, "--freeze Q:1"),
+        ({"freeze": ["H:1-500"]}, "--freeze H:1-500"),
+        ({"positions": ["H:30"], "freeze": ["H:30"]}, "no position may change"),
+        ({"letters": "AZ"}, "holds Z"),
+        ({"cdrs": ["H9"]}, "--cdrs H9"),
+        ({"positions": ["H:30"], "numbering": "roman"}, "roman is not known"),
+    ],
+)
+def test_a_space_that_cannot_be_is_refused(options: dict[str, object], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        DesignSpace.of(PARENT, **({"most": 2} | options))  # type: ignore[arg-type]
+
+
+def test_candidates_come_by_all_four_ways_and_never_measured_ones() -> None:
+    space = DesignSpace.of(PARENT, 3, cdrs=["H1", "H2"])
+    measured = [
+        frozenset({("H", 31, "W")}),
+        frozenset({("H", 30, "W"), ("H", 33, "F")}),
+        frozenset({("H", 28, "Y")}),
+    ]
+    found = find_candidates(space, measured, worth, seed=1, sizes=SMALL)
+    assert set(found.origins.values()) == set(ORIGINS)
+    assert not set(measured) & set(found.origins)
+    assert frozenset() not in found.origins
+    assert all(1 <= len(one) <= 3 for one in found.origins)
+    free = set(space.places)
+    assert all({change[:2] for change in one} <= free for one in found.origins)
+    assert all(len({change[:2] for change in one}) == len(one) for one in found.origins)
+
+
+def test_guided_search_finds_what_neither_scan_nor_chance_would() -> None:
+    space = DesignSpace.of(PARENT, 4, cdrs=["H1", "H2"])
+    found = find_candidates(space, [], worth, seed=0, sizes=SearchSizes(60, 20, 5, 5, 12, 200, 30))
+    best = worth([found.ranked()[0]])[0]
+    most = sum(sorted((200 - place for _, place in space.places), reverse=True)[:4])
+    assert best > 0.97 * most
+
+
+def test_the_same_seed_gives_the_same_candidates() -> None:
+    space = DesignSpace.of(PARENT, 3, cdrs=["H3"])
+    first, second = (find_candidates(space, [], worth, 4, SMALL).ranked() for _ in range(2))
+    assert first == second
+
+
+def test_with_one_mutation_allowed_only_the_scan_is_made() -> None:
+    space = DesignSpace.of(PARENT, 1, cdrs=["H3"])
+    found = find_candidates(space, [frozenset({("H", 100, "A")})], worth)
+    assert set(found.origins.values()) == {"scan"}
+    assert len(found.origins) == len(space.substitutions) - 1
+
+
+def test_a_space_that_was_measured_in_full_is_refused() -> None:
+    space = DesignSpace.of(PARENT, 1, positions=["H:30"], letters="AW")
+    measured = [frozenset({("H", 30, letter)}) for letter in "AW"]
+    with pytest.raises(OptionError, match="every variant of this design space was measured"):
+        find_candidates(space, measured, worth)
+
+
+variants = st.frozensets(
+    st.tuples(st.just("H"), st.integers(1, 6), st.sampled_from("AWY")), max_size=5
+).map(lambda one: frozenset({change[:2]: change for change in sorted(one)}.values()))
+
+
+@given(one=variants, other=variants, most=st.integers(1, 4), seed=st.integers(0, 99))
+def test_a_child_has_changes_of_its_parents_only_one_a_place_and_within_the_budget(
+    one: Genotype, other: Genotype, most: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    child = crossed(one, other, most, rng)
+    assert child <= one | other
+    assert len({change[:2] for change in child}) == len(child) <= most
+    near = mutated(child, [("H", 2, "Y"), ("H", 9, "A")], most, rng)
+    assert len({change[:2] for change in near}) == len(near) <= most
+    assert len(near ^ child) <= 3
+
+
+def test_too_few_singles_or_parents_give_no_combination() -> None:
+    rng = np.random.default_rng(0)
+    assert combinations([("H", 1, "A")], 3, 50, rng) == []
+    assert recombinations([frozenset({("H", 1, "A")})], 3, 50, rng) == []
