@@ -1,0 +1,97 @@
+"""``abag scan``: every single mutant of an antibody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.errors import OptionError
+
+if TYPE_CHECKING:
+    from abag.maturation.scan import Scan
+
+_SHOWN = 10
+
+
+def scan(
+    *,
+    heavy: str | None = None,
+    light: str | None = None,
+    parent: Path | None = None,
+    name: str | None = None,
+    antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
+    model: Path | None = None,
+    out: Path | None = None,
+    cdrs: Annotated[list[str] | None, Parameter(negative=())] = None,
+    positions: Annotated[list[str] | None, Parameter(negative=())] = None,
+    chains: Annotated[list[str] | None, Parameter(negative=())] = None,
+    numbering: str = "sequential",
+    exclude_cysteine: Annotated[bool, Parameter(negative=())] = False,
+    naturalness: Annotated[bool, Parameter(negative=())] = False,
+    level: float = 0.9,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Predict every single mutant of an antibody: table, FASTA, heat map and interactive page.
+
+    Args:
+        heavy: Heavy chain, VHH or whole scFv of the parent, one-letter code.
+        light: Light chain of the parent.
+        parent: File that holds the parent instead: table, FASTA, AIRR or structure.
+        name: Which antibody of that file; also the name in the outputs.
+        antigen: Antigen chain, for models that read it; repeat the option for several.
+        model: Folder of a model of your assay (`abag adapt`) or of another kind (default: the
+            shipped model, which predicts without a measurement).
+        out: Folder for scan.csv, scan.fasta, heatmap.png, scan.html and summary.json.
+        cdrs: Change these IMGT CDRs alone: H3,L1 (default: all residues).
+        positions: Change these places: H:100-110,L:50; with --cdrs, both.
+        chains: Change this chain alone: H or L.
+        numbering: How --positions counts: sequential, imgt, kabat, chothia or martin.
+        exclude_cysteine: Leave out mutants that add or lose a cysteine.
+        naturalness: Also score mutants under the built-in encoder (needs the extra network).
+        level: Coverage of the intervals.
+        json: Print one JSON object.
+    """
+    from abag.maturation.scan import read_parent
+    from abag.maturation.scan import scan as scan_all
+
+    if out is None:
+        raise OptionError("--out is missing: name a folder for the files of the scan")
+    antibody = read_parent(heavy, light, path=parent, name=name, antigen=antigen or [])
+    done = scan_all(
+        antibody,
+        out,
+        model=model,
+        cdrs=cdrs or [],
+        positions=positions or [],
+        chains=chains or [],
+        numbering=numbering,
+        without_cysteine=exclude_cysteine,
+        naturalness=naturalness,
+        level=level,
+    )
+    emit(done.as_json(), _text(done), json)
+
+
+def _text(done: Scan) -> str:
+    summary = done.as_json()
+    unit = done.effects.unit
+    lines = [
+        f"{summary['mutants']:,} mutants of {done.parent.name}, "
+        f"{summary['better_than_parent']:,} predicted better than the parent, "
+        f"{summary['better_without_new_liability']:,} of them without a new liability",
+        "",
+    ]
+    for row in summary["best"][:_SHOWN]:
+        ends = ""
+        if row["delta_lower"] is not None:
+            ends = f"  {row['delta_lower']:+.2f} to {row['delta_upper']:+.2f}"
+        where = f"{row['region']} {row['imgt']}".strip()
+        lines.append(
+            f"{row['mutation']:<10}{where:<12}Δ {unit} {row['delta']:+.2f}{ends}"
+            f"  {row['liabilities']}".rstrip()
+        )
+    lines += ["", *(f"note: {note}" for note in done.notes)]
+    return "\n".join([*lines, f"page: {summary['files']['scan.html']}"])
