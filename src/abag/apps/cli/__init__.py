@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "store": "abag.apps.cli.store:app",
     "pretrain": "abag.apps.cli.pretrain:pretrain",
     "adapt": "abag.apps.cli.adapt:adapt",
+    "scan": "abag.apps.cli.scan:scan",
     "recipes": "abag.apps.cli.recipes:recipes",
 }
 
@@ -46,6 +47,7 @@ HELP: dict[str, str] = {
     "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
     "recipes": "The recipes that a network is trained by, explained.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
+    "scan": "Predict every single mutant of an antibody: table, heat map, interactive page.",
 }
 
 
