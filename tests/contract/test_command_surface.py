@@ -28,6 +28,8 @@ SURFACE: dict[str, str] = {
     "data check": "TABLE --others --column --unit --quantity --json",
     "data merge": "TABLE --out --across-assays --json",
     "demo": "--out --sources --json",
+    "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
+    "--numbering --exclude-cysteine --naturalness --level --json",
 }
 """Commands of measurements, models and predictions; others are held to the rules alone."""
 
