@@ -56,6 +56,10 @@ class OptionError(AbagError, ValueError):
     """A command-line option or argument that is unknown, missing or out of range."""
 
 
+class CampaignError(AbagError, ValueError):
+    """A campaign folder that is not one, or results that do not belong to its open round."""
+
+
 class UnavailableError(AbagError, RuntimeError):
     """A feature that needs something this installation lacks; the message names the mend."""
 
