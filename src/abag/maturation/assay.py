@@ -74,13 +74,23 @@ def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
         MutationError: a parent without a heavy chain, or a numbering that is not known.
         ModelError: one variant only, all values equal, all censored, several assays or quantities.
     """
-    told = told or AssayFile()
+    table, notes = read_rows(path, told or AssayFile())
+    checked = check_assay(table, str(path))
+    return Assay(checked.table, checked.target, checked.unit, (*notes, *checked.notes))
+
+
+def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
+    """Canonical rows of a file and notes on them, without asking whether they can teach.
+
+    Raises:
+        TableError: rows or headers with problems, each named with its line.
+        MutationError: a parent without a heavy chain, or a numbering that is not known.
+    """
     require_numbering(told.numbering)
     table, notes = _canonical(path, told)
     if told.assay is not None:
         table = table.filter(pl.col("assay") == told.assay)
-    checked = check_assay(table, str(path))
-    return Assay(checked.table, checked.target, checked.unit, (*notes, *checked.notes))
+    return table, notes
 
 
 def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
