@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 _silent = False
+_hidden = False
 _outer: Progress | None = None
 
 
@@ -46,9 +47,25 @@ def _progress() -> Progress:
 
 
 @contextmanager
+def hidden() -> Iterator[None]:
+    """No bars and lines of what is done inside the block; one that stands already goes on."""
+    global _hidden
+    before, _hidden = _hidden, True
+    try:
+        yield
+    finally:
+        _hidden = before
+
+
+@contextmanager
 def _bars() -> Iterator[Progress]:
     """The bars of an outer task where there is one, so that bars stand below each other."""
     global _outer
+    if _hidden:
+        from rich.progress import Progress as Bars
+
+        yield Bars(disable=True)
+        return
     if _outer is not None:
         yield _outer
         return
@@ -62,7 +79,7 @@ def _bars() -> Iterator[Progress]:
 
 def _tell(description: str) -> None:
     """One plain line in place of a bar where standard error is a log."""
-    if not _silent and not sys.stderr.isatty():
+    if not _silent and not _hidden and not sys.stderr.isatty():
         sys.stderr.write(f"{description}\n")
 
 

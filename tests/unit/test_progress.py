@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from abag.progress import silence, task, track
+from abag.progress import hidden, silence, task, track
 
 
 def test_a_task_inside_a_task_is_shown_below_it(capsys: pytest.CaptureFixture[str]):
@@ -32,3 +32,16 @@ def test_silence_says_nothing_at_all(capsys: pytest.CaptureFixture[str]):
         silence(False)
     captured = capsys.readouterr()
     assert (captured.out, captured.err) == ("", "")
+
+
+def test_what_is_hidden_shows_no_lines_and_leaves_the_outer_bar(
+    capsys: pytest.CaptureFixture[str],
+):
+    with task("outer", total=2) as outer:
+        capsys.readouterr()
+        with hidden(), task("inner", total=1) as inner:
+            inner.advance()
+        assert capsys.readouterr().err == ""
+        outer.advance()
+    with task("again", total=1):
+        assert "again" in capsys.readouterr().err

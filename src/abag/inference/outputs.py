@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -73,4 +75,29 @@ def write_predictions(path: Path, predictions: pl.DataFrame) -> None:
         write_parquet(path, predictions)
         return
     with replacing(path) as temporary:
-        predictions.with_columns(pl.col("flags").list.join(";")).write_csv(temporary)
+        _as_csv(predictions).write_csv(temporary)
+
+
+@contextmanager
+def appending(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
+    """Yield a function that appends predictions to ``path``, which appears when all is written."""
+    require_writable(path)
+    with replacing(path) as temporary:
+        if path.suffix.lower() == ".parquet":
+            from pyarrow import parquet
+
+            schema = _as_arrow(pl.DataFrame(schema=COLUMNS)).schema
+            with parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
+                yield lambda frame: writer.write_table(_as_arrow(frame))
+        else:
+            with temporary.open("wb") as stream:
+                pl.DataFrame(schema=COLUMNS).pipe(_as_csv).write_csv(stream)
+                yield lambda frame: _as_csv(frame).write_csv(stream, include_header=False)
+
+
+def _as_csv(predictions: pl.DataFrame) -> pl.DataFrame:
+    return predictions.with_columns(pl.col("flags").list.join(";"))
+
+
+def _as_arrow(predictions: pl.DataFrame) -> Any:
+    return predictions.to_arrow(compat_level=pl.CompatLevel.oldest())

@@ -1,0 +1,83 @@
+"""Coverage and width of intervals on rows that neither model nor calibration has seen.
+
+    python benchmarks/interval_coverage.py TABLE.parquet [--model kmer-ridge] [--folds 10]
+
+Nested: for each fold of each outer split the model is fitted and calibrated (on inner folds) on
+the training rows alone, and then meets the test rows. Prints one line a split and verdict.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from abag.data.build import load_table
+from abag.data.similarity import antigen_clusters
+from abag.data.splits import make_split
+from abag.uncertainty.calibration import DEFAULT_LEVEL
+from abag.uncertainty.coverage import figures_of
+from abag.uncertainty.domain import Verdict
+from abag.uncertainty.out_of_fold import labelled_rows, predict_with_scale
+from abag.uncertainty.served import calibrated
+
+OUTER = ("random", "complex", "antigen-cluster")
+
+
+def nested(table: pl.DataFrame, model: str, strategy: str, folds: int, inner: int) -> pl.DataFrame:
+    """Test rows of all outer folds with half widths, in the columns of the out-of-fold rows."""
+    labels = antigen_clusters(table["antigen"].to_list())
+    split = make_split(table, strategy, folds=folds, seed=0, antigen_labels=labels)
+    parts = []
+    for _, train, test in split.fold_tables(table):
+        served = calibrated(model, train, folds=inner, seed=1)
+        assert served.calibration is not None
+        assert served.domain is not None
+        predicted, scale = predict_with_scale(served.model, test)
+        verdicts = served.domain.familiarity(test).verdicts
+        parts.append(
+            test.select(
+                lower=pl.coalesce("pkd", "pkd_lower", pl.lit(-np.inf)),
+                upper=pl.coalesce("pkd", "pkd_upper", pl.lit(np.inf)),
+                cluster=pl.col("antigen").list.join("/").replace_strict(labels),
+                train_mean=pl.lit(train["pkd"].mean()),
+            ).with_columns(
+                pl.Series("prediction", predicted),
+                pl.Series("verdict", [verdict.value for verdict in verdicts]),
+                half=served.calibration.half_widths(verdicts, scale, DEFAULT_LEVEL),
+            )
+        )
+    return pl.concat(parts)
+
+
+def main() -> None:
+    """Print the figures."""
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("table", type=Path)
+    arguments.add_argument("--model", default="kmer-ridge")
+    arguments.add_argument("--folds", type=int, default=10)
+    arguments.add_argument("--inner", type=int, default=5)
+    arguments.add_argument("--splits", nargs="+", default=OUTER)
+    given = arguments.parse_args()
+    table = labelled_rows(load_table(given.table))
+    print("| split | verdict | rows | clusters | RMSE | 90 % cover | by cluster | width |")
+    print("|---|---|---|---|---|---|---|---|")
+    for strategy in given.splits:
+        rows = nested(table, given.model, strategy, given.folds, given.inner)
+        for verdict in [*Verdict, None]:
+            part = rows if verdict is None else rows.filter(pl.col("verdict") == verdict.value)
+            if part.is_empty():
+                continue
+            one = figures_of(part, part["half"].to_numpy(), DEFAULT_LEVEL)
+            width = "-" if one.width is None else f"{one.width:.1f}"
+            print(
+                f"| {strategy} | {verdict or 'all'} | {one.rows} | {one.clusters} | {one.rmse:.2f} "
+                f"| {one.coverage:.1%} | {one.coverage_of_clusters:.1%} | {width} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,139 @@
+"""Large tables in pieces, so that memory does not grow with the file.
+
+A piece is a small table file of its own (header and some records), so it is read, checked and
+named in messages as every table is; only its line numbers are moved.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from abag.errors import AbagError, FileFormatError, Problem, TableError
+from abag.files import read_bytes
+
+if TYPE_CHECKING:
+    from abag.data.formats.reading import UserPairs
+
+STREAM_BYTES: Final = 16_000_000
+"""Tables of more bytes than this are read in pieces."""
+PIECE_ROWS: Final = 4_000
+MOST_PROBLEMS: Final = 10_000
+"""Reading stops after so many faulty rows."""
+
+_PARQUET_MARK: Final = b"PAR1"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of a table, as a file."""
+
+    path: Path
+    offset: int
+    """What must be added to its line numbers."""
+    done: float
+    """Share of the whole table that is behind its end."""
+
+
+@contextmanager
+def pieces_of(path: Path, rows: int = PIECE_ROWS) -> Iterator[Iterator[Piece]]:
+    """The pieces of a table, one after another, under a temporary folder.
+
+    A piece's file is there until the next one is asked for.
+    """
+    with tempfile.TemporaryDirectory(prefix="abag-") as folder:
+        place = Path(folder) / path.name
+        with path.open("rb") as stream:
+            parquet = stream.read(4) == _PARQUET_MARK
+        yield _parquet_pieces(path, place, rows) if parquet else _text_pieces(path, place, rows)
+
+
+def _text_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
+    size = path.stat().st_size
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        stream: IO[bytes] = gzip.open(raw) if packed else raw  # type: ignore[assignment]  # noqa: SIM115
+        try:
+            header, line = _header(stream)
+            first = line
+            while record_lines := _records(stream, rows):
+                body = b"".join(record_lines)
+                if body.strip():
+                    place.write_bytes(header + body)
+                    yield Piece(place, line - first, raw.tell() / size)
+                line += len(record_lines)
+        except (EOFError, gzip.BadGzipFile):
+            read_bytes(path)  # names a damaged gzip file as such
+            raise
+
+
+def _header(stream: IO[bytes]) -> tuple[bytes, int]:
+    """The first record that is not blank, with what stands before it, and its lines."""
+    lines: list[bytes] = []
+    while not b"".join(lines).strip() and (more := _records(stream, 1)):
+        lines += more
+    return b"".join(lines), len(lines)
+
+
+def _records(stream: IO[bytes], count: int) -> list[bytes]:
+    """Physical lines of at least ``count`` records; no quoted cell is cut through."""
+    lines: list[bytes] = []
+    quotes = 0
+    for line in stream:
+        lines.append(line)
+        quotes += line.count(b'"')
+        if len(lines) >= count and quotes % 2 == 0:
+            break
+    return lines
+
+
+def _parquet_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+        total, offset = max(file.metadata.num_rows, 1), 0
+        for batch in file.iter_batches(rows):
+            buffer = io.BytesIO()
+            parquet.write_table(pyarrow.Table.from_batches([batch]), buffer)
+            place.write_bytes(buffer.getvalue())
+            yield Piece(place, offset, (offset + batch.num_rows) / total)
+            offset += batch.num_rows
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise FileFormatError(
+            f"{path} is not a readable Parquet file; make it again, or copy it again ({error})"
+        ) from None
+
+
+def read_piece(piece: Piece, path: Path, read: Callable[[Path], UserPairs]) -> UserPairs:
+    """Read one piece of ``path``; line numbers and messages are those of ``path``."""
+    import polars as pl
+
+    try:
+        pairs = read(piece.path)
+    except AbagError as error:
+        raise moved(error, piece, path) from None
+    frame = pairs.frame.with_columns(pl.col("source_row") + piece.offset)
+    return replace(pairs, frame=frame)
+
+
+def moved(error: AbagError, piece: Piece, path: Path) -> AbagError:
+    """The same error about ``path`` instead of a piece of it."""
+    if isinstance(error, TableError):
+        return TableError(path, [_moved_problem(p, piece.offset) for p in error.problems])
+    return type(error)(str(error).replace(str(piece.path), str(path)))
+
+
+def _moved_problem(problem: Problem, offset: int) -> Problem:
+    # Faults of the header stand in line 1 of every piece.
+    if problem.row is None or problem.row == 1:
+        return problem
+    return replace(problem, row=problem.row + offset)
