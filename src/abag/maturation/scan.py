@@ -191,6 +191,8 @@ def scan(
     mutations = single_mutants(sites, without_cysteine=without_cysteine)
     mutants = mutant_chains(parent.antibody, mutations)
     effects = _effects(model, parent, mutants, level)
+    mutations = [mutations[i] for i in effects.kept]
+    mutants = [mutants[i] for i in effects.kept]
     natural = _naturalness(parent, mutants) if naturalness else None
     table = scan_table(parent, sites, mutations, mutants, effects, natural)
     found = find_liabilities(parent.antibody)

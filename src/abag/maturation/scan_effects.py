@@ -34,7 +34,9 @@ class GivesIntervals(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Differences of n mutants from their parent; more is tighter, or better in the assay's order.
+    """Differences of mutants from their parent; more is tighter, or better in the assay's order.
+
+    All arrays have one entry for each of the n mutants that ``kept`` names.
 
     ``lower`` and ``upper`` bound a new measurement of the mutant, noise included, less the
     model's value of the parent (of a zero-shot model: a measured difference); None for a model
@@ -50,6 +52,8 @@ class Effects:
     unit: str
     """Unit of the values: pKd, or rank score."""
     model_id: str
+    kept: tuple[int, ...]
+    """Indices of the mutants that the model can predict, among all that were asked for."""
     notes: tuple[str, ...] = ()
 
 
@@ -69,16 +73,20 @@ def model_effects(
     if "antigen" in model.inputs and not antigen:
         raise OptionError("this model reads the antigen; give its chains with --antigen")
     table = _table([parent, *mutants], antigen)
-    refused = [reason for reason in model.refusals(table[:1]) if reason]
-    if refused:
-        raise ModelError(f"the model {model.model_id} cannot predict this antibody: {refused[0]}")
+    reasons = model.refusals(table)
+    if reasons[0]:
+        raise ModelError(f"the model {model.model_id} cannot predict this antibody: {reasons[0]}")
+    kept = tuple(place for place, reason in enumerate(reasons[1:]) if not reason)
+    if not kept:
+        raise ModelError(f"the model {model.model_id} can predict no mutant: {reasons[1]}")
+    table = table[[0, *(place + 1 for place in kept)]]
     starts = range(0, table.height, _STEP_ROWS)
-    steps = track(starts, f"scanning {len(mutants):,} mutants") if len(starts) > 1 else starts
+    steps = track(starts, f"scanning {len(kept):,} mutants") if len(starts) > 1 else starts
     parts = [_predicted(model, table[start : start + _STEP_ROWS], level) for start in steps]
     value, lower, upper = (np.concatenate([part[i] for part in parts]) for i in range(3))
     raised = {name: rows[1:] for name, rows in model.row_flags(table).items()}
     flags = tuple(
-        tuple(name for name, rows in raised.items() if rows[place]) for place in range(len(mutants))
+        tuple(name for name, rows in raised.items() if rows[place]) for place in range(len(kept))
     )
     known = isinstance(model, GivesIntervals)
     return Effects(
@@ -89,7 +97,8 @@ def model_effects(
         float(value[0]),
         UNITS[model.target],
         model.model_id,
-        _notes(model, table[:1], raised, len(mutants), known),
+        kept,
+        (*_left_out(reasons), *_notes(model, table[:1], raised, len(kept), known)),
     )
 
 
@@ -118,8 +127,9 @@ def zero_shot_effects(
     )
     none: tuple[tuple[str, ...], ...] = ((),) * len(mutants)
     return Effects(
-        delta, delta - reach, delta + reach, none, None, UNITS["pkd"], model.model_id, (note,)
-    )
+        delta, delta - reach, delta + reach, none, None, UNITS["pkd"], model.model_id,
+        tuple(range(len(mutants))), (note,),
+    )  # fmt: skip
 
 
 def _table(antibodies: Sequence[Chains], antigen: Sequence[str]) -> pl.DataFrame:
@@ -142,6 +152,13 @@ def _predicted(
         return found.median, found.lower, found.upper
     value = model.predict(table)
     return value, value, value
+
+
+def _left_out(reasons: Sequence[str | None]) -> tuple[str, ...]:
+    told = [reason for reason in reasons if reason]
+    if not told:
+        return ()
+    return (f"{counted(len(told), 'mutant')} left out that the model cannot predict: {told[0]}",)
 
 
 def _notes(

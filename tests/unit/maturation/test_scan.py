@@ -13,7 +13,9 @@ import pytest
 from abag.data.formats import read_fasta
 from abag.data.mutations import apply_mutations, parse_mutations
 from abag.errors import ModelError, OptionError, SequenceError
+from abag.maturation.mutants import choose_sites, mutant_chains, single_mutants
 from abag.maturation.scan import Parent, Scan, read_parent, scan
+from abag.maturation.scan_effects import model_effects
 from abag.maturation.scan_heatmap import LETTERS, grid_of, lines_of
 from abag.model.assay_gp.model import AssayGP
 from abag.model.registry import create_model
@@ -151,6 +153,21 @@ def test_a_model_without_intervals_gives_differences_alone(parent: Parent, tmp_p
     assert found.table["delta_lower"].null_count() == found.table.height
     assert any("gives no intervals" in note for note in found.notes)
     assert "cautious" not in (tmp_path / "scan" / "scan.html").read_text(encoding="utf-8")
+
+
+def test_mutants_that_a_model_refuses_are_left_out_with_a_note(parent: Parent, model: Path):
+    class Choosy(AssayGP):
+        def refusals(self, table: pl.DataFrame) -> list[str | None]:
+            return ["no tryptophan" if "K" in h[98:99] else None for h in table["heavy"]]
+
+    mutations = single_mutants(choose_sites(parent.antibody, positions=["H:99"]))
+    found = model_effects(
+        Choosy.load(model), parent.chains, mutant_chains(parent.antibody, mutations)
+    )
+    left = [str(one) for i, one in enumerate(mutations) if i not in found.kept]
+    assert left == ["H:W99K"]
+    assert len(found.delta) == len(found.flags) == 18
+    assert found.notes[0] == "1 mutant left out that the model cannot predict: no tryptophan"
 
 
 def test_an_scfv_is_parted_and_a_single_domain_has_one_chain(model: Path, tmp_path: Path):
