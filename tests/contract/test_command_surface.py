@@ -28,6 +28,9 @@ SURFACE: dict[str, str] = {
     "data check": "TABLE --others --column --unit --quantity --json",
     "data merge": "TABLE --out --across-assays --json",
     "demo": "--out --sources --json",
+    "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "
+    "--cdrs --positions --freeze --letters --numbering --liabilities --least-natural "
+    "--acquisition --diversity --beta --controls --seed --overwrite --json",
     "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
     "--numbering --exclude-cysteine --naturalness --level --json",
 }

@@ -79,7 +79,7 @@ class Batch:
 class Policy:
     """How a batch is chosen."""
 
-    acquisition: Acquisition = "ucb"
+    acquisition: Acquisition = "ei"
     diversity: Diversity = "believer"
     beta: float = 1.0
     """Deviations added to the mean by ``ucb``."""

@@ -115,6 +115,13 @@ def write_plate(proposals: Proposals, folder: Path, prefix: str = "P", controls:
     return folder / CSV_NAME
 
 
+def require_free_plate(folder: Path, overwrite: bool = False) -> None:
+    """Raise OptionError where a plate is in the folder and ``overwrite`` is false."""
+    require_folder_name(folder)
+    if (folder / CSV_NAME).exists() and not overwrite:
+        raise OptionError(f"{folder} holds a plate; name a new folder, or add --overwrite")
+
+
 def plate_page(proposals: Proposals, table: pl.DataFrame) -> str:
     """One self-contained page: the plates by predicted value, and the list with reasons."""
     style = (files("abag") / "resources" / "report" / "style.css").read_text(encoding="utf-8")

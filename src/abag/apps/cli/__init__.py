@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "pretrain": "abag.apps.cli.pretrain:pretrain",
     "adapt": "abag.apps.cli.adapt:adapt",
     "scan": "abag.apps.cli.scan:scan",
+    "propose": "abag.apps.cli.propose:propose",
     "recipes": "abag.apps.cli.recipes:recipes",
 }
 
@@ -47,6 +48,7 @@ HELP: dict[str, str] = {
     "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
     "recipes": "The recipes that a network is trained by, explained.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
+    "propose": "Choose the variants to measure next: a plate with a reason for each.",
     "scan": "Predict every single mutant of an antibody: table, heat map, interactive page.",
 }
 

@@ -1,0 +1,157 @@
+"""``abag propose``: the next plate, from a model of your assay."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.errors import ModelError, OptionError
+
+if TYPE_CHECKING:
+    from abag.maturation.proposals import Chains, Proposals, Request
+
+_SHOWN = 10
+
+
+def propose(
+    *,
+    model: Path | None = None,
+    campaign: Path | None = None,
+    heavy: str | None = None,
+    light: str | None = None,
+    parent: Path | None = None,
+    name: str | None = None,
+    n: int = 96,
+    out: Path | None = None,
+    max_mutations: int | None = None,
+    cdrs: Annotated[list[str] | None, Parameter(negative=())] = None,
+    positions: Annotated[list[str] | None, Parameter(negative=())] = None,
+    freeze: Annotated[list[str] | None, Parameter(negative=())] = None,
+    letters: str = "",
+    numbering: str = "sequential",
+    liabilities: str = "avoid",
+    least_natural: float | None = None,
+    acquisition: str = "ei",
+    diversity: str = "believer",
+    beta: float = 1.0,
+    controls: int = 0,
+    seed: int = 0,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Choose the variants to measure next: plate, sequences, predictions and a reason for each.
+
+    Args:
+        model: Folder of a model of your assay, from `abag adapt`.
+        campaign: Campaign folder instead of a model; the plate becomes its next round.
+        heavy: Heavy chain of the parent (default: the commonest residues of the measured rows).
+        light: Light chain of the parent.
+        parent: File that holds the parent instead: table, FASTA, AIRR or structure.
+        name: Which antibody of that file.
+        n: Number of variants.
+        out: Folder for proposed.csv, proposed.fasta, proposed.json and plate.html.
+        max_mutations: Most mutations of a variant (default: as the measured ones, 2 to 8).
+        cdrs: Change these IMGT CDRs alone: H3,L1, or all.
+        positions: Change these places: H:100-110,L:50; with --cdrs, both.
+        freeze: Places that stay whatever else is asked for: H:1-26.
+        letters: Residues that may be put in (default: all but cysteine).
+        numbering: How positions are counted: sequential, imgt, kabat, chothia or martin.
+        liabilities: avoid new severe ones, strict (moderate ones too), or flag them only.
+        least_natural: Leave out variants less natural than this under the built-in encoder.
+        acquisition: ei, ucb, top-set, thompson or greedy.
+        diversity: For ucb and ei: believer, penalty or none.
+        beta: For ucb: deviations added to the mean.
+        controls: Wells that hold the parent, after the variants.
+        seed: Seed of search and draws.
+        overwrite: Replace a plate that is in the folder, or a round without results.
+        json: Print one JSON object.
+    """
+    from abag.maturation.acquisition import Policy
+    from abag.maturation.proposals import Request
+
+    request = Request(
+        n, max_mutations, tuple(cdrs or ()), tuple(positions or ()), tuple(freeze or ()), letters,
+        numbering, liabilities, least_natural,
+        Policy(acquisition, diversity, beta), seed,  # type: ignore[arg-type]
+    )  # fmt: skip
+    if campaign is not None:
+        _require_alone(model=model, out=out, heavy=heavy, light=light, parent=parent)
+        from abag.maturation.campaign import propose_round
+
+        opened, found = propose_round(campaign, request, controls=controls, overwrite=overwrite)
+        folder = opened.latest.folder
+    else:
+        folder = _required(out, "--out", "name a folder for the plate")
+        chains = _parent(heavy, light, parent, name)
+        found = _from_model(model, folder, chains, request, controls, overwrite)
+    emit({"folder": str(folder), **found.as_json()}, _text(found, folder), json)
+
+
+def _from_model(
+    model: Path | None,
+    out: Path,
+    parent: Chains | None,
+    request: Request,
+    controls: int,
+    overwrite: bool,
+) -> Proposals:
+    from abag.maturation.plate import require_free_plate, write_plate
+    from abag.maturation.proposals import propose as choose
+    from abag.model.assay_gp.model import AssayGP
+    from abag.model.registry import load_model
+
+    require_free_plate(out, overwrite)
+    loaded = load_model(_required(model, "--model", "name a model, or a --campaign"))
+    if not isinstance(loaded, AssayGP):
+        raise ModelError(
+            f"{model} is a model {loaded.name!r}; plates are chosen by a model of your own assay: "
+            "fit one with `abag adapt ASSAY.csv --out MODEL`"
+        )
+    found = choose(loaded, parent, request)
+    write_plate(found, out, controls=controls)
+    return found
+
+
+def _parent(
+    heavy: str | None, light: str | None, path: Path | None, name: str | None
+) -> Chains | None:
+    if heavy is None and path is None:
+        if light is not None or name is not None:
+            raise OptionError("give the parent by --heavy and --light, or by --parent FILE --name")
+        return None
+    from abag.maturation.scan import read_parent
+
+    return read_parent(heavy, light, path=path, name=name).chains
+
+
+def _required(given: Path | None, option: str, mend: str) -> Path:
+    if given is None:
+        raise OptionError(f"{option} is missing: {mend}")
+    return given
+
+
+def _require_alone(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise OptionError(f"--campaign has its own model and parent; leave out --{name}")
+
+
+def _text(found: Proposals, folder: Path) -> str:
+    lines = [
+        f"{len(found.chosen)} variants chosen of {found.candidates:,} candidates "
+        f"({found.left_out:,} left out); the parent is predicted at "
+        f"{found.parent_predicted:.2f} {found.unit}",
+        "",
+    ]
+    for one in found.chosen[:_SHOWN]:
+        lines.append(
+            f"{one.mutations:<32} {one.predicted:6.2f} ({one.lower_90:.2f} to "
+            f"{one.upper_90:.2f})  {'; '.join(one.liabilities)}".rstrip()
+        )
+    if len(found.chosen) > _SHOWN:
+        lines.append(f"... and {len(found.chosen) - _SHOWN} more")
+    lines += ["", *(f"note: {note}" for note in found.notes)]
+    return "\n".join([*lines, f"plate: {folder / 'proposed.csv'}"])
