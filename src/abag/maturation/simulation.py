@@ -53,14 +53,20 @@ _MODELS: Final[Mapping[str, Believer]] = {
 }
 
 
+OURS: Final = "assay-gp"
+RIDGE: Final = "one-hot-ridge"
+CHANCE: Final = "random"
+
+
 def strategies(policy: Policy) -> tuple[Strategy, ...]:
-    """Ours with a policy, against one-hot ridge with the same, greedy, and chance."""
+    """Ours with a policy, against one-hot ridge with the same, both greedy, and chance."""
     greedy = Policy("greedy", "none")
     return (
-        Strategy("assay-gp", "assay-gp", policy),
-        Strategy("assay-gp greedy", "assay-gp", greedy),
-        Strategy("one-hot-ridge", "one-hot-ridge", policy),
-        Strategy("random", None),
+        Strategy(OURS, OURS, policy),
+        Strategy(f"{OURS} greedy", OURS, greedy),
+        Strategy(RIDGE, RIDGE, policy),
+        Strategy(f"{RIDGE} greedy", RIDGE, greedy),
+        Strategy(CHANCE, None, greedy),
     )
 
 
