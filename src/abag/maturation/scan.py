@@ -112,7 +112,7 @@ def read_parent(
     """
     from abag.inference.inputs import cleaned, one_pair
 
-    if (path is None) == (not heavy or not heavy.strip()):
+    if (path is None) == (not heavy or not heavy.strip()) or (path is not None and light):
         raise OptionError(
             "name the antibody by --heavy (and --light), or by --parent FILE, one of the two"
         )
@@ -134,20 +134,16 @@ def _one_of(path: Path, name: str | None) -> pl.DataFrame:
     from abag.inference.inputs import read_pairs
 
     pairs = read_pairs(path).frame
+    names = pairs["antibody_name"].drop_nulls().unique(maintain_order=True).to_list()
+    known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     if name is not None:
-        chosen = pairs.filter(pl.col("antibody_name") == name)
-        if chosen.is_empty():
-            known = pairs["antibody_name"].drop_nulls().unique(maintain_order=True).to_list()
-            raise OptionError(
-                f"{path} has no antibody {name!r}; it has {', '.join(known[:8]) or 'no names'}"
-                f"{', ...' if len(known) > 8 else ''}"
-            )
-        pairs = chosen
-    if pairs.select("heavy", "light", "scfv").n_unique() > 1:
-        raise OptionError(
-            f"{path} has {counted(pairs.height, 'row')} of several antibodies; "
-            "choose one with --name"
-        )
+        pairs = pairs.filter(pl.col("antibody_name") == name)
+        if pairs.is_empty():
+            raise OptionError(f"{path} has no antibody {name!r}; it has {known or 'no names'}")
+    distinct = pairs.select("heavy", "light", "scfv").n_unique()
+    if distinct > 1:
+        mend = f"choose one with --name ({known})" if known else "keep one row"
+        raise OptionError(f"{path} has {counted(distinct, 'antibody', 'antibodies')}; {mend}")
     return pairs[:1]
 
 

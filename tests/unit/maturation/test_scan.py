@@ -209,12 +209,13 @@ def test_one_antibody_of_a_file_is_chosen_by_name(tmp_path: Path):
     file.write_text(f">a|heavy\n{HEAVY}\n>a|light\n{LIGHT}\n>b|VHH\n{HEAVY}\n")
     assert read_parent(path=file, name="a").chains == (HEAVY, LIGHT)
     assert read_parent(path=file, name="b").chains == (HEAVY, None)
-    with pytest.raises(OptionError, match="choose one with --name"):
+    with pytest.raises(OptionError, match=r"has 2 antibodies; choose one with --name \(a, b\)"):
         read_parent(path=file)
     with pytest.raises(OptionError, match="has no antibody 'c'; it has a, b"):
         read_parent(path=file, name="c")
-    with pytest.raises(OptionError, match="one of the two"):
-        read_parent(HEAVY, path=file)
+    for heavy, light in ((HEAVY, None), (None, LIGHT)):
+        with pytest.raises(OptionError, match="one of the two"):
+            read_parent(heavy, light, path=file)
 
 
 def test_a_level_outside_its_range_is_refused(parent: Parent, model: Path, tmp_path: Path):
