@@ -28,6 +28,8 @@ SURFACE: dict[str, str] = {
     "data check": "TABLE --others --column --unit --quantity --json",
     "data merge": "TABLE --out --across-assays --json",
     "demo": "--out --sources --json",
+    "simulate": "ASSAY_FILE --sources --landscapes --out --map --unit --quantity --assay --start "
+    "--rounds --batch --top --most --seeds --first-seed --acquisition --diversity --beta --json",
     "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "
     "--cdrs --positions --freeze --letters --numbering --liabilities --least-natural "
     "--acquisition --diversity --beta --controls --seed --overwrite --json",

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "adapt": "abag.apps.cli.adapt:adapt",
     "scan": "abag.apps.cli.scan:scan",
     "propose": "abag.apps.cli.propose:propose",
+    "simulate": "abag.apps.cli.simulate:simulate",
     "recipes": "abag.apps.cli.recipes:recipes",
 }
 
@@ -48,6 +49,7 @@ HELP: dict[str, str] = {
     "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
     "recipes": "The recipes that a network is trained by, explained.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
+    "simulate": "Replay campaigns on measured landscapes: ours, one-hot ridge, greedy, chance.",
     "propose": "Choose the variants to measure next: a plate with a reason for each.",
     "scan": "Predict every single mutant of an antibody: table, heat map, interactive page.",
 }
