@@ -6,8 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
+import torch
 from test_rows import parts_of
 
 from abag.model.network.inputs import PairFeatures

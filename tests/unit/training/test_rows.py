@@ -56,7 +56,7 @@ def test_without_a_validation_part_whole_groups_of_the_training_rows_are_set_asi
         {antigen for (antigen,) in table[part.tolist()]["antigen"].to_list()}
         for part in (rows.train, rows.val, rows.test)
     )
-    assert not (train & val or train & test or val & test)
+    assert not (train & val) | (train & test) | (val & test)
     assert len(rows.train) + len(rows.val) == len(split.training_ids("test"))
     assert 0.1 <= len(rows.val) / (len(rows.train) + len(rows.val)) <= 0.35
     assert "no validation part" in rows.notes[0]
@@ -186,7 +186,7 @@ def test_an_empty_part_is_refused_by_its_name():
     table = complexes_table(50)
     unlabelled = table.with_columns(pl.lit(None, pl.Float64).alias(c)
                                     for c in ("pkd", "pkd_lower", "pkd_upper"))  # fmt: skip
-    with pytest.raises(SplitError, match="training part .* has no row"):
+    with pytest.raises(SplitError, match=r"training part .* has no row"):
         rows_of(unlabelled)
     empty = parts_of(table, ["train"] * 25 + ["test"] * 25)
     tested = empty.test_ids("test")

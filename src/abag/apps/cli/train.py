@@ -87,12 +87,12 @@ def train(
             raise OptionError(f"a new run needs {', '.join(missing)}")
     require_torch()
     from abag.training import run as runs
-    from abag.training.setup import Sources
+    from abag.training.setup import Options, Sources
     from abag.training.trackers import require_trackers
 
     trackers = tuple(name for name, wanted in chosen.items() if wanted)
     require_trackers(trackers)
-    options = runs.Options(
+    options = Options(
         device=device, seconds=stop_after, save_steps=save_every, trackers=trackers,
         audit=audit, tell=_note,
     )  # fmt: skip

@@ -1,0 +1,173 @@
+"""A training run that was stopped or killed ends with the bits of one that was not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+
+from abag.data.build import load_table
+from abag.errors import FileFormatError, OptionError
+from abag.model.network.model import NetworkModel
+from abag.training.checkpoint import LAST, PREVIOUS, read_tensors
+from abag.training.run import resume, train
+from abag.training.setup import Sources
+from synthetic_runs import QUIET, encoders, outcome, tiny_recipe, with_time, write_inputs
+
+RECIPES = {
+    "default": [],
+    "v2.5": ["network.antibody.pooling=mean", "network.antigen.pooling=mean"],
+    "v2.6": [],
+    "v2.7": ["schedule.patience=0"],
+    "v2.8": ["sampler.kind=assay-balanced"],
+}
+"""Between them: dropout, mean of weights, plateau, batch normalisation, every sampler."""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return write_inputs(tmp_path_factory.mktemp("inputs"))
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, sources: Sources) -> Path:
+    """A run in one go."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    assert train(tiny_recipe(), sources, out, QUIET, encoders()).finished
+    return out
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_stopped_after_every_step_it_ends_with_the_same_bits(
+    name: str, tmp_path: Path, sources: Sources
+) -> None:
+    recipe = tiny_recipe(*RECIPES[name], name=name)
+    straight, stopped = tmp_path / "straight", tmp_path / "stopped"
+    done = train(recipe, sources, straight, QUIET, encoders())
+    last = train(recipe, sources, stopped, with_time(0), encoders())
+    assert (last.steps, last.finished, last.status) == (1, False, "training")
+    for steps in range(2, done.steps + 1):
+        torch.manual_seed(steps)  # what another process would have drawn before
+        last = resume(stopped, with_time(0), encoders=encoders())
+        assert last.steps == steps
+    assert last.finished
+    assert done.epochs == last.epochs == 3
+    assert outcome(stopped) == outcome(straight)
+
+
+def test_a_finished_run_that_is_resumed_stays_what_it_is(whole: Path, tmp_path: Path) -> None:
+    before = outcome(whole)
+    assert resume(whole, QUIET, encoders=encoders()).finished
+    assert outcome(whole) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_and_resumed_it_ends_with_the_same_bits(
+    kills: int, tmp_path: Path
+) -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "kill_resume.py"
+    result = tmp_path / "result.json"
+    command = [sys.executable, str(script), "--kills", str(kills), "--out", str(result)]
+    subprocess.run(command, check=True, capture_output=True, timeout=900)
+    found = json.loads(result.read_text())
+    assert found["kills"] == kills
+    assert found["equal"] == found["runs"] >= 1
+
+
+def test_a_torn_state_costs_only_the_steps_since_the_one_before(
+    tmp_path: Path, sources: Sources, whole: Path
+) -> None:
+    run = tmp_path / "run"
+    train(tiny_recipe(), sources, run, with_time(0), encoders())
+    resume(run, with_time(0), encoders=encoders())
+    content = bytearray((run / LAST).read_bytes())
+    content[-3] ^= 1
+    (run / LAST).write_bytes(content)
+    assert resume(run, QUIET, encoders=encoders()).finished
+    assert outcome(run) == outcome(whole)
+
+
+def test_without_a_whole_state_nothing_is_believed(tmp_path: Path, sources: Sources) -> None:
+    run = tmp_path / "run"
+    train(tiny_recipe(), sources, run, with_time(0), encoders())
+    for name in (LAST, PREVIOUS):
+        (run / name).write_bytes(b"half a file")
+    with pytest.raises(FileFormatError, match=r"damaged.*damaged.*start a new run"):
+        resume(run, QUIET, encoders=encoders())
+
+
+def test_a_state_holds_everything_that_a_run_needs(whole: Path) -> None:
+    tensors, metadata = read_tensors(whole / LAST)
+    parts = {name.split(".")[0] for name in tensors}
+    assert parts == {"model", "ema", "best", "optimiser"}
+    moments = {name.split(".")[1] for name in tensors if name.startswith("optimiser.")}
+    assert moments == {"exp_avg", "exp_avg_sq", "step"}
+    weights, said = read_tensors(whole / "checkpoint.safetensors")
+    assert {f"best.{name}" for name in weights} == {n for n in tensors if n.startswith("best.")}
+    assert set(said) == {"digest", "recipe", "epoch", "encoders", "table_sha256", "split_digest",
+                         "part"}  # fmt: skip
+    assert {"progress", "monitor", "plateau", "identity", "digest"} <= set(metadata)
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch(whole: Path) -> None:
+    history = pl.read_csv(whole / "training_history.csv")
+    metrics = json.loads((whole / "metrics.json").read_text())
+    best = int(history["val_spearman"].arg_max())
+    assert metrics["val"]["epoch"] == best + 1
+    assert metrics["val"]["val_spearman"] == pytest.approx(history["val_spearman"][best])
+
+
+def test_early_stopping_ends_a_run_and_keeps_what_was_best(
+    tmp_path: Path, sources: Sources
+) -> None:
+    recipe = tiny_recipe("stopping.epochs=40", "stopping.patience=2", "optimiser.lr=1e-12",
+                         "optimiser.ema=0")  # fmt: skip
+    done = train(recipe, sources, tmp_path / "run", QUIET, encoders())
+    assert (done.epochs, done.best_epoch) == (3, 1)
+
+
+def test_another_seed_gives_other_weights(tmp_path: Path, sources: Sources, whole: Path) -> None:
+    train(tiny_recipe("seed=43"), sources, tmp_path / "run", QUIET, encoders())
+    assert outcome(tmp_path / "run")["weights"] != outcome(whole)["weights"]
+
+
+def test_the_mean_of_the_weights_is_validated_and_kept(tmp_path: Path, sources: Sources) -> None:
+    recipe = tiny_recipe("stopping.epochs=1", "optimiser.ema=0.5")
+    train(recipe, sources, tmp_path / "run", QUIET, encoders())
+    tensors, _ = read_tensors(tmp_path / "run" / LAST)
+    for name in [n for n in tensors if n.startswith("ema.")]:
+        part = name.removeprefix("ema.")
+        assert torch.equal(tensors[name], tensors[f"best.{part}"])
+    moved = [n for n in tensors if n.startswith("ema.")
+             if not torch.equal(tensors[n], tensors[n.replace("ema.", "model.", 1)])]  # fmt: skip
+    assert moved
+
+
+def test_a_taken_folder_is_left_as_it_is(tmp_path: Path, sources: Sources, whole: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+    with pytest.raises(OptionError, match="holds a run already; use --resume"):
+        train(tiny_recipe(), sources, whole, QUIET, encoders())
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OptionError, match=r"other files \(notes.txt\)"):
+        train(tiny_recipe(), sources, tmp_path, QUIET, encoders())
+    assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_predictions_are_those_of_the_saved_model(whole: Path, sources: Sources) -> None:
+    predicted = pl.read_csv(whole / "test_predictions.csv")
+    model = NetworkModel.load(whole / "model", device="cpu", encoders=encoders())
+    table = load_table(sources.table)
+    rows = predicted.select("record_id").join(table, on="record_id", how="left")
+    np.testing.assert_allclose(model.predict(rows), predicted["pred"], atol=1e-5)
+    np.testing.assert_allclose(predicted["error"], predicted["pred"] - rows["pkd"], atol=1e-12)
