@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +24,7 @@ from abag.maturation.scan_effects import (
     Chains,
     Effects,
     Reals,
+    RemembersParent,
     model_effects,
     zero_shot_effects,
 )
@@ -128,6 +129,27 @@ def read_parent(
     )
     antibody = NumberedAntibody.of(row["heavy"], row["light"])
     return Parent(antibody, name or row["antibody_name"] or "antibody", given, notes)
+
+
+def parent_of_model(
+    folder: Path, *, name: str | None = None, antigen: Sequence[str] = ()
+) -> Parent:
+    """The parent as a model of an assay remembers it: the commonest residue of each position.
+
+    Raises:
+        OptionError: the model is of another kind and remembers no chains.
+    """
+    from abag.model.registry import load_model
+
+    model = load_model(folder)
+    if not isinstance(model, RemembersParent):
+        raise OptionError(
+            f"name the antibody by --heavy (and --light) or --parent: the model {model.model_id} "
+            "does not remember its parent"
+        )
+    found = read_parent(*model.reference_chains(), name=name, antigen=antigen)
+    note = "parent: the commonest residue of each position of the model's training rows"
+    return replace(found, notes=(note, *found.notes))
 
 
 def _one_of(path: Path, name: str | None) -> pl.DataFrame:

@@ -32,6 +32,14 @@ class GivesIntervals(Protocol):
         """Median and bounds of each row."""
 
 
+@runtime_checkable
+class RemembersParent(Protocol):
+    """A model of the variants of one antibody that knows that antibody."""
+
+    def reference_chains(self) -> tuple[str, str | None]:
+        """Heavy and light chain."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effects:
     """Differences of mutants from their parent; more is tighter, or better in the assay's order.

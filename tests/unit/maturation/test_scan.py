@@ -14,7 +14,7 @@ from abag.data.formats import read_fasta
 from abag.data.mutations import apply_mutations, parse_mutations
 from abag.errors import ModelError, OptionError, SequenceError
 from abag.maturation.mutants import choose_sites, mutant_chains, single_mutants
-from abag.maturation.scan import Parent, Scan, read_parent, scan
+from abag.maturation.scan import Parent, Scan, parent_of_model, read_parent, scan
 from abag.maturation.scan_effects import model_effects
 from abag.maturation.scan_heatmap import LETTERS, grid_of, lines_of
 from abag.model.assay_gp.model import AssayGP
@@ -216,6 +216,19 @@ def test_one_antibody_of_a_file_is_chosen_by_name(tmp_path: Path):
     for heavy, light in ((HEAVY, None), (None, LIGHT)):
         with pytest.raises(OptionError, match="one of the two"):
             read_parent(heavy, light, path=file)
+
+
+def test_a_model_of_an_assay_remembers_its_parent(model: Path, tmp_path: Path):
+    found = parent_of_model(model)
+    commonest = list(HEAVY)
+    for place in MUTATED:
+        letters = [heavy[place] for heavy in assay_table(60)["heavy"]]
+        commonest[place] = max(sorted(set(letters)), key=letters.count)
+    assert found.chains == ("".join(commonest), LIGHT)
+    assert "commonest residue" in found.notes[0]
+    create_model("kmer-ridge").fit(assay_table(60)).save(tmp_path / "ridge")
+    with pytest.raises(OptionError, match="does not remember its parent"):
+        parent_of_model(tmp_path / "ridge")
 
 
 def test_a_level_outside_its_range_is_refused(parent: Parent, model: Path, tmp_path: Path):

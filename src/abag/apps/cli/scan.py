@@ -37,7 +37,8 @@ def scan(
     """Predict every single mutant of an antibody: table, FASTA, heat map and interactive page.
 
     Args:
-        heavy: Heavy chain, VHH or whole scFv of the parent, one-letter code.
+        heavy: Heavy chain, VHH or whole scFv of the parent, one-letter code (default: the parent
+            that a model of your assay remembers).
         light: Light chain of the parent.
         parent: File that holds the parent instead: table, FASTA, AIRR or structure.
         name: Which antibody of that file; also the name in the outputs.
@@ -54,12 +55,15 @@ def scan(
         level: Coverage of the intervals.
         json: Print one JSON object.
     """
-    from abag.maturation.scan import read_parent
+    from abag.maturation.scan import parent_of_model, read_parent
     from abag.maturation.scan import scan as scan_all
 
     if out is None:
         raise OptionError("--out is missing: name a folder for the files of the scan")
-    antibody = read_parent(heavy, light, path=parent, name=name, antigen=antigen or [])
+    if model is not None and parent is None and not heavy and not light:
+        antibody = parent_of_model(model, name=name, antigen=antigen or [])
+    else:
+        antibody = read_parent(heavy, light, path=parent, name=name, antigen=antigen or [])
     done = scan_all(
         antibody,
         out,
