@@ -93,8 +93,7 @@ def library(
     parent_heavy = parent_heavy[: int(lengths.max())]  # type: ignore[arg-type]
     own = rows.filter((pl.col("heavy") == parent_heavy) & (pl.col("light").fill_null("") == light))
     enrichment = rows["quantity"][0] == "enrichment"
-    # An enrichment is counted from its parent, whose own row may be left out.
-    base = float(own["value"].mean()) if own.height else 0.0  # type: ignore[arg-type]
+    base = _base(rows, own, enrichment)
     kept = rows.filter(
         (pl.col("heavy").str.len_chars() == len(parent_heavy))
         & (pl.col("light").fill_null("").str.len_chars() == len(light))
@@ -113,6 +112,18 @@ def library(
         drawn["bound"].to_numpy(),
         not enrichment,
     )
+
+
+def _base(rows: pl.DataFrame, own: pl.DataFrame, enrichment: bool) -> float:
+    """Value of the parent: that of its own rows.
+
+    Without such a row 0 for an enrichment, which is counted from the parent, and else the 95th
+    percentile, because most mutations weaken.
+    """
+    if not own.height and enrichment:
+        return 0.0
+    values = (own if own.height else rows)["value"].to_numpy()
+    return float(values.mean() if own.height else np.quantile(values, 0.95))
 
 
 def _complexes(sources: Path) -> Iterator[VariantAssay]:

@@ -1,14 +1,14 @@
 """What is written down of every substitution of a parent, before anything is learnt.
 
 Each feature is turned so that more of it should mean tighter binding; most are losses and so
-negative. The scale of each is near 1, so that equal weights are a fair first guess.
+negative. Beside each stands a first guess of its weight, which learning starts from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from abag.model.mutation_effect.scales import (
     VOLUME,
     Reals,
     blosum62,
+    burial,
     contact_share,
 )
 from abag.sequences import AMINO_ACIDS
@@ -30,10 +31,9 @@ class Sites:
     """Quantities that features are made of; shapes (P, 1) for positions, (P, 20) for letters."""
 
     contact: Reals
-    conserved: Reals
-    """1 - entropy / 3 of the repertoire at the position, not below 0."""
+    burial: Reals
     gain: Reals
-    """Log share of the new residue minus that of the parent's."""
+    """Log share of the new residue in human antibodies minus that of the parent's, / 3."""
     severity: Reals
     """(BLOSUM62 of the parent's residue with itself, minus with the new one) / 8."""
     hot_spot: Reals
@@ -44,52 +44,63 @@ class Sites:
     @classmethod
     def of(cls, chain: ParentChain, repertoire: Repertoire) -> Self:
         """Of every position of a chain and every residue that could stand there."""
-        known = np.minimum(chain.residues, NO_RESIDUE - 1)
+        known = np.minimum(chain.residues, NO_RESIDUE - 1)[:, None]
         log_shares = repertoire.log_shares(chain.kind)[chain.imgt]
         log_shares[chain.inserted | (chain.imgt == 0)] = np.log(1 / 20)
-        own = np.take_along_axis(log_shares, known[:, None], axis=1)
-        entropy = -(np.exp(log_shares) * log_shares).sum(axis=1, keepdims=True)
-        matrix = blosum62()[known]
-        outside = (chain.imgt == 0)[:, None]
+        matrix = blosum62()[known[:, 0]]
         return cls(
             contact=contact_share(chain.light)[chain.imgt][:, None],
-            conserved=np.where(outside, 0.0, np.maximum(0.0, 1.0 - entropy / 3.0)),
-            gain=log_shares - own,
-            severity=(np.take_along_axis(matrix, known[:, None], axis=1) - matrix) / 8.0,
-            hot_spot=HOT_SPOT[known][:, None],
-            lost_volume=np.maximum(0.0, VOLUME[known][:, None] - VOLUME[None, :]) / 40.0,
+            burial=burial(chain.light)[chain.imgt][:, None],
+            gain=(log_shares - np.take_along_axis(log_shares, known, axis=1)) / 3.0,
+            severity=(np.take_along_axis(matrix, known, axis=1) - matrix) / 8.0,
+            hot_spot=HOT_SPOT[known],
+            lost_volume=np.maximum(0.0, VOLUME[known] - VOLUME[None, :]) / 40.0,
             framework=(chain.region == 0).astype(np.float64)[:, None],
         )
 
 
-def _proline() -> Reals:
-    return np.array([[float(letter == "P") for letter in AMINO_ACIDS]])
+class Feature(NamedTuple):
+    """Meaning, first guess of the weight, and values (P, 20) or smaller."""
+
+    meaning: str
+    guess: float
+    value: Callable[[Sites], Reals]
 
 
-FEATURES: Final[dict[str, tuple[str, Callable[[Sites], Reals]]]] = {
-    "mutation": ("any substitution", lambda s: -np.ones_like(s.severity)),
-    "contact": ("at a position that often touches the antigen", lambda s: -s.contact),
-    "severity": ("by BLOSUM62", lambda s: -s.severity),
-    "contact_severity": ("both", lambda s: -s.contact * s.severity),
-    "hot_spot": (
-        "severe, at a contact position, of a residue that is often a hot spot",
+def _to(letters: str) -> Reals:
+    return np.array([[float(letter in letters) for letter in AMINO_ACIDS]])
+
+
+FEATURES: Final[dict[str, Feature]] = {
+    "severity": Feature("severe by BLOSUM62", 1.0, lambda s: -s.severity),
+    "buried_severity": Feature("severe, inside the domain", 2.0, lambda s: -s.burial * s.severity),
+    "contact_severity": Feature(
+        "severe, where the antigen is often touched", 2.0, lambda s: -s.contact * s.severity
+    ),
+    "hot_spot": Feature(
+        "the same, of a residue that is often a hot spot",
+        0.5,
         lambda s: -s.contact * s.hot_spot * s.severity,
     ),
-    "repertoire_loss": (
-        "to a residue that is rarer there in human antibodies",
-        lambda s: np.minimum(0.0, s.gain) / 3.0,
+    "lost_volume": Feature(
+        "a smaller side chain at a contact", 0.5, lambda s: -s.contact * s.lost_volume
     ),
-    "conserved_severity": (
-        "severe, where human antibodies hardly vary",
-        lambda s: -s.conserved * s.severity,
+    "contact": Feature("any change at a contact", 0.5, lambda s: -s.contact),
+    "repertoire_loss": Feature(
+        "a residue that is rarer there in human antibodies",
+        0.75,
+        lambda s: np.minimum(0.0, s.gain),
     ),
-    "proline": ("to proline, twice in framework", lambda s: -_proline() * (1.0 + s.framework)),
-    "lost_volume": (
-        "a smaller side chain at a contact position",
-        lambda s: -s.contact * s.lost_volume,
-    ),
+    "to_proline": Feature("twice in framework", 0.3, lambda s: -_to("P") * (1.0 + s.framework)),
+    "to_cysteine": Feature("a free cysteine", 0.3, lambda _: -_to("C")),
+    "to_acidic": Feature("aspartate or glutamate, a gain", 0.3, lambda _: _to("DE")),
 }
-"""Name -> meaning, and its values (P, 20) or smaller."""
+"""Name -> feature; the order is that of every array of features."""
+
+
+def first_guess() -> Reals:
+    """First guesses of the weights, shape (features,)."""
+    return np.array([feature.guess for feature in FEATURES.values()])
 
 
 def substitution_features(chain: ParentChain, repertoire: Repertoire) -> Reals:
@@ -100,7 +111,7 @@ def substitution_features(chain: ParentChain, repertoire: Repertoire) -> Reals:
     sites = Sites.of(chain, repertoire)
     shape = (len(chain.residues), 20)
     table = np.stack(
-        [np.broadcast_to(value(sites), shape) for _, value in FEATURES.values()], axis=2
+        [np.broadcast_to(one.value(sites), shape) for one in FEATURES.values()], axis=2
     )
     unknown = chain.residues >= NO_RESIDUE
     table[unknown] = 0.0

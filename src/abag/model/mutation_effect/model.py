@@ -1,9 +1,10 @@
 """The mutation-effect model: how much a variant's pKd differs from its parent's, unmeasured.
 
-ΔpKd is a sum over the variant's changes, each a weighted sum of the features of
-:mod:`abag.model.mutation_effect.features`, with losses that level off:
+Each of the n changes of a variant has an effect, a weighted sum of the features of
+:mod:`abag.model.mutation_effect.features`; their sum S is divided by n^crowding (0 is additive),
+and losses level off at A:
 
-    ΔpKd = g(s), g(s) = s for s > 0 and -A (1 - exp(s / A)) for s < 0.
+    s = slope S / n^crowding,  ΔpKd = s for s > 0 and -A (1 - exp(s / A)) for s < 0.
 
 The weights were learnt on differences inside assays, the repertoire's part on antibodies alone.
 Nothing but numpy and the numbering is needed to serve it.
@@ -32,26 +33,26 @@ from abag.model.mutation_effect.scales import Reals
 from abag.model.mutation_effect.variants import lay
 
 NAME: Final = "mutation-effect"
-_DISTRIBUTION: Final = ("floor", "share", "per_mutation")
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
     """From the weighted sum to pKd, and how far off it is.
 
-    ``slope`` multiplies the weighted sum; ``depth`` is A, in pKd; the standard deviation of the
+    ``slope`` multiplies the sum; ``depth`` is A, in pKd; the standard deviation of the
     error is sqrt(floor^2 + share^2 ΔpKd^2 + per_mutation^2 n) for n >= 1 changes, and 0 for none.
     """
 
     slope: float
     depth: float
+    crowding: float
     floor: float
     share: float
     per_mutation: float
 
-    def level(self, total: Reals) -> Reals:
-        """ΔpKd of the weighted sums."""
-        raw = self.slope * total
+    def level(self, total: Reals, mutations: NDArray[np.int64] | int = 1) -> Reals:
+        """ΔpKd of the sums S of rows with so many changes."""
+        raw = self.slope * total / np.maximum(mutations, 1) ** self.crowding
         lost = self.depth * np.expm1(np.minimum(raw, 0.0) / self.depth)
         return np.asarray(np.where(raw > 0.0, raw, lost))
 
@@ -119,7 +120,7 @@ class MutationEffect:
             laid = lay(chains, chain)
             total += laid.total(self._effects(chain))
             mutations += laid.mutations(chain)
-        delta = self.scale.level(total)
+        delta = self.scale.level(total, mutations)
         return delta, self.scale.deviation(delta, mutations)
 
     def effects(self, sequence: str) -> Reals:

@@ -1,10 +1,12 @@
 """What is known of residues and of IMGT positions before any affinity is measured.
 
-Residues: hydropathy (Kyte and Doolittle 1982), volume (Zamyatnin 1972), formal charge, BLOSUM62,
-and how often a residue of a binding site is a hot spot. Positions: the share of antibody-antigen
-complexes in which an IMGT position touches the antigen. The last two are set by hand, to the
-nearest 0.05, after what contact surveys agree on (MacCallum et al. 1996; Bogan and Thorn 1998):
-they are priors, not measurements, and nothing was fitted to choose them.
+Residues: volume (Zamyatnin 1972), BLOSUM62, and how often a residue of a binding site is a hot
+spot. Positions: the share of antibody-antigen complexes in which an IMGT position touches the
+antigen, and how deep in the domain it is buried. The tables of hot spots, contacts and burial are
+set by hand, to the nearest 0.1 or 0.05: after surveys of contacts (MacCallum et al. 1996; Bogan and
+Thorn 1998), the packing of the domain and of its two halves (Chothia et al. 1985, 1998) and the
+Vernier zone (Foote and Winter 1992). They are priors, not measurements;
+docs/experiments-mutations.md says what had been seen when they were written down.
 """
 
 from __future__ import annotations
@@ -29,18 +31,12 @@ def _scale(values: dict[str, float]) -> Reals:
     return np.array([values.get(letter, 0.0) for letter in AMINO_ACIDS])
 
 
-HYDROPATHY: Final = _scale({
-    "A": 1.8, "R": -4.5, "N": -3.5, "D": -3.5, "C": 2.5, "Q": -3.5, "E": -3.5, "G": -0.4,
-    "H": -3.2, "I": 4.5, "L": 3.8, "K": -3.9, "M": 1.9, "F": 2.8, "P": -1.6, "S": -0.8,
-    "T": -0.7, "W": -0.9, "Y": -1.3, "V": 4.2,
-})  # fmt: skip
 VOLUME: Final = _scale({
     "A": 88.6, "R": 173.4, "N": 114.1, "D": 111.1, "C": 108.5, "Q": 143.8, "E": 138.4, "G": 60.1,
     "H": 153.2, "I": 166.7, "L": 166.7, "K": 168.6, "M": 162.9, "F": 189.9, "P": 112.7, "S": 89.0,
     "T": 116.1, "W": 227.8, "Y": 193.6, "V": 140.0,
 })  # fmt: skip
 """Cubic angstrom."""
-CHARGE: Final = _scale({"D": -1.0, "E": -1.0, "K": 1.0, "R": 1.0, "H": 0.3})
 HOT_SPOT: Final = _scale({
     "Y": 1.0, "W": 1.0, "R": 0.8, "D": 0.8, "F": 0.8, "H": 0.8, "N": 0.6, "K": 0.6, "E": 0.5,
     "M": 0.5, "L": 0.5, "I": 0.5, "G": 0.45, "T": 0.4, "S": 0.35, "P": 0.4, "Q": 0.4, "A": 0.2,
@@ -62,12 +58,39 @@ _LIGHT_CONTACT: Final = {
 }  # fmt: skip
 
 
+_HEAVY_BURIAL: Final = {
+    4: 0.8, 6: 0.8, 19: 0.8, 21: 1.0, 22: 0.4, 23: 1.0, 24: 0.2, 25: 0.8, 26: 0.3, 27: 0.3, 28: 0.6,
+    29: 0.2, 30: 0.8, 39: 1.0, 40: 0.8, 41: 1.0, 42: 0.8, 43: 0.8, 44: 0.6, 46: 0.2, 47: 0.2,
+    49: 0.2, 50: 0.8, 51: 0.3, 52: 0.9, 53: 0.9, 54: 1.0, 55: 0.5, 56: 0.9, 67: 0.4, 68: 0.3,
+    71: 0.7, 75: 0.4, 76: 0.9, 78: 1.0, 80: 0.7, 82: 0.3, 87: 0.8, 88: 0.3, 89: 1.0, 91: 1.0,
+    94: 1.0, 96: 0.2, 98: 0.9, 99: 0.3, 100: 0.9, 101: 0.3, 102: 1.0, 103: 0.9, 104: 1.0, 105: 0.9,
+    106: 0.7, 116: 0.5, 118: 0.9, 119: 0.7, 121: 0.9, 124: 0.9, 126: 0.6,
+}  # fmt: skip
+_LIGHT_BURIAL: Final = {
+    2: 0.5, 4: 0.9, 6: 0.8, 11: 0.2, 19: 0.8, 21: 1.0, 23: 1.0, 25: 0.8, 39: 1.0, 40: 0.6, 41: 1.0,
+    42: 0.8, 43: 0.6, 44: 0.7, 46: 0.2, 50: 0.8, 52: 0.8, 53: 0.9, 54: 1.0, 55: 0.4, 71: 0.7,
+    76: 0.9, 77: 0.3, 78: 0.4, 80: 0.4, 87: 0.9, 89: 1.0, 91: 1.0, 94: 1.0, 98: 0.9, 100: 0.8,
+    102: 1.0, 103: 0.8, 104: 1.0, 105: 0.8, 106: 0.7, 118: 0.9, 119: 0.7, 121: 0.9, 124: 0.8,
+    126: 0.5,
+}  # fmt: skip
+
+
 @cache
 def contact_share(light: bool) -> Reals:
     """Share of complexes in which each IMGT column touches the antigen, shape (129,); [0] is 0."""
+    return _by_column(_LIGHT_CONTACT if light else _HEAVY_CONTACT)
+
+
+@cache
+def burial(light: bool) -> Reals:
+    """How deep each IMGT column lies inside the Fv, 0 to 1, shape (129,); [0] is 0."""
+    return _by_column(_LIGHT_BURIAL if light else _HEAVY_BURIAL)
+
+
+def _by_column(values: dict[int, float]) -> Reals:
     found = np.zeros(IMGT_COLUMNS + 1)
-    for position, share in (_LIGHT_CONTACT if light else _HEAVY_CONTACT).items():
-        found[position] = share
+    for position, value in values.items():
+        found[position] = value
     found.setflags(write=False)
     return found
 

@@ -122,6 +122,6 @@ def test_saving_and_loading_gives_the_same_model(tmp_path):
 
 
 def test_losses_level_off_at_the_depth_and_gains_do_not():
-    scale = Scale(slope=2.0, depth=4.0, floor=0.5, share=0.0, per_mutation=0.0)
+    scale = Scale(slope=2.0, depth=4.0, crowding=0.5, floor=0.5, share=0.0, per_mutation=0.0)
     found = scale.level(np.array([-100.0, -0.001, 0.0, 0.5]))
     np.testing.assert_allclose(found, [-4.0, -0.002, 0.0, 1.0], rtol=1e-3)
