@@ -19,6 +19,8 @@ def adapt(
     *,
     out: Path | None = None,
     report: Path | None = None,
+    campaign: Path | None = None,
+    allow_unproposed: Annotated[bool, Parameter(negative=())] = False,
     map: Annotated[list[str], Parameter(negative=())] | None = None,  # noqa: A002
     unit: str | None = None,
     quantity: str | None = None,
@@ -37,6 +39,9 @@ def adapt(
         assay_file: Your variants with values (CSV, TSV, Parquet), or a canonical table (.parquet).
         out: New folder for the model; `abag predict --model` reads it.
         report: Folder for report.html, adaptation.json and held_out.csv (default: OUT-report).
+        campaign: Campaign folder instead of --out: a new one starts with this file, and one whose
+            plate was proposed takes the file as its results.
+        allow_unproposed: For --campaign: take variants, too, that were not proposed.
         map: `column=header`, for example `heavy=VH`; repeat for several (default: usual names).
         unit: Unit of the value column where neither its header nor a unit column says it.
         quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
@@ -52,11 +57,22 @@ def adapt(
     from abag.maturation.adapt import adapt as adapt_to
     from abag.maturation.assay import AssayFile
 
-    if out is None:
-        raise OptionError("--out is missing: name a new folder for the model")
     told = AssayFile(
         map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine
     )
+    if campaign is not None:
+        if out is not None or report is not None:
+            raise OptionError("--campaign has its own places; leave out --out and --report")
+        from abag.maturation.campaign import take_results
+
+        opened, done = take_results(
+            campaign, assay_file, told=told, allow_unproposed=allow_unproposed, seed=seed
+        )
+        stands = f"round {opened.latest.number} of {campaign} has its results"
+        emit({**done.as_json(), "campaign": opened.as_json()}, f"{_text(done)}\n{stands}", json)
+        return
+    if out is None:
+        raise OptionError("--out is missing: name a new folder for the model")
     done = adapt_to(assay_file, out, report=report, told=told, seed=seed, overwrite=overwrite)
     emit(done.as_json(), _text(done), json)
 
