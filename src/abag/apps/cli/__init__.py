@@ -32,6 +32,7 @@ COMMANDS: dict[str, str] = {
     "propose": "abag.apps.cli.propose:propose",
     "simulate": "abag.apps.cli.simulate:simulate",
     "recipes": "abag.apps.cli.recipes:recipes",
+    "train": "abag.apps.cli.train:train",
 }
 
 HELP: dict[str, str] = {
@@ -48,6 +49,7 @@ HELP: dict[str, str] = {
     "store": "Look into an embedding store, verify it, merge its shards.",
     "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
     "recipes": "The recipes that a network is trained by, explained.",
+    "train": "Train a network by a recipe; killed at any moment, it goes on from there.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
     "simulate": "Replay campaigns on measured landscapes: ours, one-hot ridge, greedy, chance.",
     "propose": "Choose the variants to measure next: a plate with a reason for each.",

@@ -1,0 +1,105 @@
+"""Train every recipe on SAAINT-DB with the built-in encoder, and compare them: docs/recipes.md.
+
+    nice python benchmarks/recipes.py --sources ../shared/data --out RECIPES [--quick]
+
+Two splits of the de-duplicated rows (80 % train, 10 % validation, 10 % test): random rows, and
+antigen clusters kept apart. Two forms of the recipes: ``residues``, attention over residues with
+the fusion scaled down to what two CPU cores can do (width 64, 12 epochs), and ``pooled``, the
+releases' own form (one mean a molecule) at their full width and number of epochs. Embeddings are
+made once. A run that was stopped is resumed, a finished one is left as it is, so the command may
+be called until it is done. The tables of ``abag compare`` are written beside the runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from abag import progress
+from abag.data.splits import make_split
+from abag.evaluation.saaint import saaint_table
+from abag.files import write_parquet
+from abag.training.recipe import load_recipe
+from abag.training.run import resume, train
+from abag.training.setup import Options, Sources
+
+SPLITS = ("antigen-cluster", "random")
+BUILTIN = ["network.antibody.id=builtin", "network.antigen.id=builtin"]
+SMALL = [
+    "network.fusion.width=64", "network.fusion.heads=4", "stopping.epochs=12",
+    "schedule.cosine_epochs=12",
+]  # fmt: skip
+POOLED = ["network.antibody.pooling=mean", "network.antigen.pooling=mean"]
+RUNS: dict[str, tuple[str, list[str]]] = {
+    # name of the run -> recipe and settings
+    "v2.5-pooled": ("v2.5", []),
+    "v2.6-pooled": ("v2.6", POOLED),
+    "v2.7-pooled": ("v2.7", POOLED),
+    "v2.8-pooled": ("v2.8", POOLED),
+    "default-residues": ("default", SMALL),
+    "v2.6-residues": ("v2.6", [*SMALL, "schedule.warmup_epochs=2"]),
+    "v2.7-residues": ("v2.7", [*SMALL, "schedule.patience=3"]),
+    "v2.8-residues": ("v2.8", SMALL),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sources", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--only", nargs="*", help="names of runs")
+    parser.add_argument("--quick", action="store_true", help="one epoch each: does it run at all?")
+    options = parser.parse_args()
+    progress.silence()
+    table = options.out / "saaint.parquet"
+    if not table.exists():
+        write_parquet(table, saaint_table(options.sources))
+    runs = [run_all(options.out, table, name, options.quick) for name in options.only or RUNS]
+    compare_all(options.out, [run for of_one in runs for run in of_one])
+
+
+def run_all(out: Path, table: Path, name: str, quick: bool) -> list[Path]:
+    """The run ``name`` on each split."""
+    done = []
+    for strategy in SPLITS:
+        split = out / f"{strategy}.parquet"
+        if not split.exists():
+            from abag.data.build import load_table
+
+            make_split(load_table(table), strategy, fractions=(0.8, 0.1, 0.1)).save(split)
+        recipe, settings = RUNS[name]
+        settings = [*BUILTIN, f"name={name}", *settings, *(["stopping.epochs=1"] if quick else [])]
+        run = out / strategy / name
+        carry_out(run, load_recipe(recipe, settings), Sources(table, split, store=out / "store"))
+        done.append(run)
+    return done
+
+
+def carry_out(run: Path, recipe, sources: Sources) -> None:
+    options = Options(audit=False, tell=lambda text: print(f"  {text}", flush=True))
+    print(run, flush=True)
+    if (run / "training_summary.json").exists() and (run / "report.html").exists():
+        return
+    if (run / "run.json").exists():
+        trained = resume(run, options)
+    else:
+        trained = train(recipe, sources, run, replace(options, audit=False))
+    figures = {key: trained.test[key]["value"] for key in ("spearman", "rmse") if trained.test}
+    print(f"  {trained.epochs} epochs, {trained.status}: {json.dumps(figures)}", flush=True)
+
+
+def compare_all(out: Path, runs: list[Path]) -> None:
+    try:
+        from abag.training.compare import compare_runs
+    except ImportError:
+        sys.exit("no comparison in this abag")
+    for strategy in SPLITS:
+        done = [run for run in runs if run.parent.name == strategy]
+        compare_runs(done, out / f"compare-{strategy}")
+
+
+if __name__ == "__main__":
+    main()
