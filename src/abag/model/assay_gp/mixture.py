@@ -8,12 +8,13 @@ a little where the terms are right (docs/few-shot.md has the figures).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.model.assay_gp.inducing import InducedPosterior, inducing_rows
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.posterior import Kernel, Posterior, member_arrays, restored_member
@@ -23,10 +24,25 @@ Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """How many rows are used for what."""
+
+    hyper_rows: int
+    """Rows on which hyper-parameters are chosen."""
+    exact_rows: int
+    """More rows than this are solved by way of inducing variants."""
+    inducing: int
+    """Number of those."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Mixture:
     """Posteriors of equal weight on the same rows and positions."""
 
     members: tuple[Posterior, ...]
+    rows: Codes
+    """Letters of all training rows, shape (n, P)."""
 
     @classmethod
     def fit(
@@ -36,21 +52,25 @@ class Mixture:
         target: Reals,
         noise: Reals,
         choices: Sequence[KernelChoice],
-        rows: NDArray[np.int64],
+        sizes: Sizes,
     ) -> Self:
         """One member a kernel; ``noise`` (n,) is relative to that of a single measurement."""
-        members = []
-        for choice in choices:
-            kernel = Kernel.fit(positions, letters, target, noise, choice, rows)
-            members.append(Posterior.of(kernel, target, kernel.hyper.noise * noise))
-        return cls(tuple(members))
+        rows = np.arange(len(target))
+        if len(rows) > sizes.hyper_rows:
+            rng = np.random.default_rng(sizes.seed)
+            rows = np.sort(rng.choice(rows, sizes.hyper_rows, replace=False))
+        kernels = [
+            Kernel.fit(positions, letters, target, noise, choice, rows) for choice in choices
+        ]
+        if len(letters) > sizes.exact_rows:
+            chosen = inducing_rows(letters, positions.reference, sizes.inducing, sizes.seed)
+            kernels = [replace(kernel, training=letters[chosen]) for kernel in kernels]
+        return cls(_conditioned(kernels, letters, target, noise, None), letters)
 
     def again(self, target: Reals, noise: Reals, extra: Reals) -> Self:
         """The same kernels on other targets, with ``extra`` (n,) noise variance."""
         kernels = [member.kernel for member in self.members]
-        return type(self)(
-            tuple(Posterior.of(one, target, one.hyper.noise * noise + extra) for one in kernels)
-        )
+        return replace(self, members=_conditioned(kernels, self.rows, target, noise, extra))
 
     @property
     def kernel(self) -> Kernel:
@@ -85,10 +105,14 @@ class Mixture:
         """Arrays to be saved."""
         found: dict[str, NDArray[Any]] = {
             **self.kernel.positions.arrays(),
-            "training.letters": self.kernel.training,
+            "positions.active": self.kernel.shifts.active,
+            "training.letters": self.rows,
         }
         for order, member in enumerate(self.members):
             found |= member_arrays(member, f"member{order}")
+            if isinstance(member, InducedPosterior):
+                found["inducing.letters"] = member.kernel.training
+                found[f"member{order}.whitener"] = member.whitener
         return found
 
     @classmethod
@@ -97,9 +121,27 @@ class Mixture:
     ) -> Self:
         """The inverse of :meth:`arrays`."""
         positions = Positions.from_arrays(arrays)
-        training = arrays["training.letters"]
-        members = [
-            restored_member(arrays, f"member{order}", choice.terms, positions, training)
-            for order, choice in enumerate(choices)
-        ]
-        return cls(tuple(members))
+        rows = arrays["training.letters"]
+        points = arrays.get("inducing.letters", rows)
+        members: list[Posterior] = []
+        for order, choice in enumerate(choices):
+            prefix = f"member{order}"
+            member = restored_member(arrays, prefix, choice.terms, positions, points)
+            if f"{prefix}.whitener" in arrays:
+                member = InducedPosterior.restored(member, arrays[f"{prefix}.whitener"])
+            members.append(member)
+        return cls(tuple(members), rows)
+
+
+def _conditioned(
+    kernels: Sequence[Kernel], rows: Codes, target: Reals, noise: Reals, extra: Reals | None
+) -> tuple[Posterior, ...]:
+    """A posterior a kernel: exact where its points are all rows, else by inducing variants."""
+    members: list[Posterior] = []
+    for kernel in kernels:
+        variance = kernel.hyper.noise * noise + (0.0 if extra is None else extra)
+        if len(kernel.training) == len(rows):
+            members.append(Posterior.of(kernel, target, variance))
+        else:
+            members.append(InducedPosterior.induced(kernel, rows, target, variance))
+    return tuple(members)

@@ -3,8 +3,8 @@
 It learns from the variants of one antibody on one antigen, 5 to a few thousand, of any quantity:
 targets become normal scores of their ranks (:mod:`abag.model.assay_gp.warping`), the kernel is that
 of :mod:`abag.model.assay_gp.objective`, and intervals are widened or narrowed by the model's own
-leave-one-out errors. Above ``max_rows`` rows a sample is used, above ``hyper_rows`` the
-hyper-parameters are chosen on a sample and all rows are then solved exactly.
+leave-one-out errors. Above ``hyper_rows`` rows the hyper-parameters are chosen on a sample; all
+rows are then solved exactly, or above ``exact_rows`` by way of inducing variants.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from abag.errors import ModelError, counted
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.assay_gp.censoring import Bounds, truncated
 from abag.model.assay_gp.joint import JointScores, joint_scores
-from abag.model.assay_gp.mixture import Mixture
+from abag.model.assay_gp.mixture import Mixture, Sizes
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.substitution import Codes
@@ -62,7 +62,13 @@ class AssayGPSettings(Settings):
         True, description="Average with a model that has the product kernel alone."
     )
     warp: bool = Field(True, description="Learn normal scores of the targets' ranks.")
-    max_rows: int = Field(4_000, ge=10, description="More training rows are sampled to this many.")
+    exact_rows: int = Field(
+        4_000, ge=10, description="More training rows are solved by way of inducing variants."
+    )
+    inducing: int = Field(1_500, ge=10, description="Number of inducing variants.")
+    max_rows: int = Field(
+        100_000, ge=10, description="More training rows are sampled to this many."
+    )
     hyper_rows: int = Field(500, ge=10, description="Rows on which hyper-parameters are chosen.")
 
     @property
@@ -174,11 +180,9 @@ class AssayGP(Baseline[AssayGPSettings]):
     def _solve(
         self, positions: Positions, letters: Codes, target: Reals, noise: Reals, bounds: Bounds
     ) -> None:
-        rows = np.arange(len(target))
-        if len(rows) > self.settings.hyper_rows:
-            rng = np.random.default_rng(self.settings.seed)
-            rows = np.sort(rng.choice(rows, self.settings.hyper_rows, replace=False))
-        mixture = Mixture.fit(positions, letters, target, noise, self.settings.kernels, rows)
+        chosen = self.settings
+        sizes = Sizes(chosen.hyper_rows, chosen.exact_rows, chosen.inducing, chosen.seed)
+        mixture = Mixture.fit(positions, letters, target, noise, chosen.kernels, sizes)
         exact = bounds.exact
         for _ in range(_ROUNDS if not exact.all() else 0):
             mean, spread = mixture.left_out(target)
@@ -220,8 +224,7 @@ class AssayGP(Baseline[AssayGPSettings]):
     def training_chains(self) -> list[tuple[str, str | None]]:
         """Heavy and light chain of each training row, as far as they are aligned."""
         self._require_fitted()
-        kernel = self._mixture.kernel
-        return kernel.positions.chains(kernel.training)
+        return self._mixture.kernel.positions.chains(self._mixture.rows)
 
     def reference_chains(self) -> tuple[str, str | None]:
         """The commonest residue of each position: the parent, where most rows are like it."""

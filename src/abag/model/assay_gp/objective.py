@@ -61,7 +61,11 @@ class Shifts:
     @classmethod
     def of(cls, letters: Codes, reference: Codes) -> Shifts:
         """Positions at which training letters (rows, P) differ from the reference (P,)."""
-        active = np.flatnonzero((letters != reference).any(axis=0))
+        return cls.at(np.flatnonzero((letters != reference).any(axis=0)), reference)
+
+    @classmethod
+    def at(cls, active: NDArray[np.int64], reference: Codes) -> Shifts:
+        """At the active positions (active,) of the reference (P,)."""
         vectors = embedding()
         return cls(active, vectors[None] - vectors[reference[active]][:, None, :])
 

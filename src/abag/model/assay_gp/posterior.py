@@ -121,7 +121,7 @@ class Posterior:
 
         factor = _factorise(kernel, noise)
         weights = cho_solve((factor, True), target, check_finite=False)
-        effects, constant = _effects(kernel, weights)
+        effects, constant = added_effects(kernel, weights)
         return cls(kernel, weights, effects, constant, noise, [factor])
 
     def mean(self, letters: Codes) -> Reals:
@@ -148,13 +148,11 @@ class Posterior:
 
     def variance(self, letters: Codes) -> Reals:
         """Posterior variance without noise, shape (rows,)."""
-        from scipy.linalg import solve_triangular
-
         found = []
         for start in range(0, len(letters), _CHUNK_ROWS):
             chunk = letters[start : start + _CHUNK_ROWS]
             across = self.kernel.matrix(self.kernel.training, chunk)
-            solved = solve_triangular(self._cholesky(), across, lower=True, check_finite=False)
+            solved = self.whitened(across)
             own = (self.kernel.additive(chunk) ** 2).sum(axis=1) + LEVEL_VARIANCE
             own += self.kernel.hyper.product
             own += self.kernel.hyper.linear * self.kernel.unseen(chunk)
@@ -203,7 +201,7 @@ def _sparse_training(kernel: Kernel) -> tuple[Any, Reals]:
     return csr_matrix(shifts), (shifts**2).sum(axis=1)
 
 
-def _effects(kernel: Kernel, weights: Reals) -> tuple[Reals, float]:
+def added_effects(kernel: Kernel, weights: Reals) -> tuple[Reals, float]:
     """Additive part of the mean: what each mutation adds (P, 22), and the constant."""
     hyper, width = kernel.hyper, embedding().shape[1]
     effects = np.zeros((kernel.positions.count, 22))
@@ -266,7 +264,7 @@ def restored_member(
         )
         term = Term(name, place, letter, name in STANDARDISED)
         terms.append(CentredTerm(term, mean, spread, float(scale[0])))
-    shifts = Shifts.of(training, positions.reference)
+    shifts = Shifts.at(arrays["positions.active"], positions.reference)
     return Posterior(
         Kernel(positions, shifts, tuple(terms), hyper, training),
         arrays[f"{prefix}.weights"],
