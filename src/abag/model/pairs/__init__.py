@@ -1,0 +1,1 @@
+"""The global model: absolute pKd of any antibody-antigen pair."""

@@ -1,0 +1,168 @@
+"""What a pair is, in numbers: germline distance, loops and composition of antibody and antigen.
+
+Nothing here knows a label. A chain that is not there, or in which no variable domain is found, has
+:data:`ABSENT` in all its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.numbering.chains import number_chains
+from abag.data.numbering.protocol import IMGT_REGIONS, NumberedDomain
+from abag.model.pairs.germlines import GAP, V_POSITIONS, Germlines, v_letters
+from abag.model.pairs.residues import (
+    PROPERTIES,
+    charge_of,
+    count_residues,
+    hydropathy_of,
+    is_aromatic,
+    properties,
+    shares,
+)
+from abag.sequences import AMINO_ACIDS, ChainKind
+
+Reals = NDArray[np.float64]
+
+ABSENT: Final = -1.0
+_LOOPS: Final = ("CDR1", "CDR2", "CDR3")
+_CDR_OF_V: Final = np.zeros(V_POSITIONS, dtype=np.bool_)
+for _loop in ("CDR1", "CDR2"):
+    _CDR_OF_V[IMGT_REGIONS[_loop][0] - 1 : IMGT_REGIONS[_loop][1]] = True
+
+_ANTIGEN: Final = (
+    "log_residues", "chains", *PROPERTIES[1:], "charge_per_residue", "glycosylation", "entropy"
+)  # fmt: skip
+
+
+def feature_names(germlines: Germlines) -> list[str]:
+    """Names of the columns of :func:`pair_features`, in their order."""
+    chain = [
+        "present", "vhh", "lambda",
+        *(f"from_{name}" for name in (*germlines.species_names, "any")),
+        "changed_in_cdrs", "changed_in_frameworks",
+        "aromatic_gained", "charge_gained", "hydropathy_gained",
+        *(f"species_{name}" for name in germlines.species_names),
+        *(f"family_{name}" for name in germlines.family_names),
+        *(f"{loop}_{name}" for loop in _LOOPS for name in ("length", *PROPERTIES)),
+        *(f"CDR3_{letter}" for letter in AMINO_ACIDS),
+        *(f"CDRs_{letter}" for letter in AMINO_ACIDS),
+        *(f"domain_{name}" for name in PROPERTIES),
+    ]  # fmt: skip
+    names = [f"{role}.{name}" for role in ("heavy", "light") for name in chain]
+    return names + [f"antigen.{name}" for name in _ANTIGEN]
+
+
+def is_of_antigen(germlines: Germlines) -> NDArray[np.bool_]:
+    """Which columns of :func:`pair_features` are about the antigen."""
+    return np.array([name.startswith("antigen.") for name in feature_names(germlines)])
+
+
+def pair_features(table: pl.DataFrame, germlines: Germlines) -> Reals:
+    """Features of each row of a table with heavy, light and antigen, shape (rows, features)."""
+    heavy, light = table["heavy"].to_list(), [chain or "" for chain in table["light"]]
+    antigens = ["/".join(chains or ()) for chains in table["antigen"].to_list()]
+    numbered = number_chains(dict.fromkeys([*heavy, *(chain for chain in light if chain)]))
+    parts = []
+    for chains, is_light in ((heavy, False), (light, True)):
+        distinct, place = _distinct(chains)
+        domains = [_domain(numbered.get(chain, ()), is_light) for chain in distinct]
+        parts.append(_chain_features(domains, germlines)[place])
+    distinct, place = _distinct(antigens)
+    parts.append(_antigen_features(distinct)[place])
+    return np.concatenate(parts, axis=1)
+
+
+def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
+    places: dict[str, int] = {}
+    place = [places.setdefault(text, len(places)) for text in texts]
+    return list(places), np.array(place, dtype=np.int64)
+
+
+def _domain(domains: Sequence[NumberedDomain], is_light: bool) -> NumberedDomain | None:
+    return next((domain for domain in domains if domain.kind.is_light == is_light), None)
+
+
+def _chain_features(domains: Sequence[NumberedDomain | None], germlines: Germlines) -> Reals:
+    present = np.array([domain is not None for domain in domains])
+    known = [domain for domain in domains if domain is not None]
+    columns = _germline_columns(known, germlines) + _loop_columns(known)
+    width = sum(column.shape[1] for column in columns)
+    found = np.full((len(domains), width), ABSENT)
+    if known:
+        found[present] = np.concatenate(columns, axis=1)
+    found[~present, 0] = 0.0
+    return found
+
+
+def _germline_columns(domains: Sequence[NumberedDomain], germlines: Germlines) -> list[Reals]:
+    kinds = [domain.kind for domain in domains]
+    letters = np.full((len(domains), V_POSITIONS), GAP, dtype=np.int64)
+    for i, domain in enumerate(domains):
+        letters[i] = v_letters(domain)
+    near = germlines.nearest(letters, kinds)
+    germline = germlines.codes[near.gene]
+    own, reference = np.minimum(letters, 20), np.minimum(germline, 20)
+    gained = [
+        np.where(near.changed, trait(own) - trait(reference), 0.0).sum(axis=1)
+        for trait in (is_aromatic, charge_of, hydropathy_of)
+    ]
+    flags = np.array(
+        [[1.0, kind == ChainKind.VHH, kind == ChainKind.LAMBDA] for kind in kinds]
+    ).reshape(len(kinds), 3)
+    changed = np.stack(
+        [near.changed[:, _CDR_OF_V].sum(axis=1), near.changed[:, ~_CDR_OF_V].sum(axis=1), *gained],
+        axis=1,
+    )
+    species = np.eye(len(germlines.species_names))[germlines.species[near.gene]]
+    family = np.eye(len(germlines.family_names))[germlines.family[near.gene]]
+    return [flags, near.distance, changed, species, family]
+
+
+def _loop_columns(domains: Sequence[NumberedDomain]) -> list[Reals]:
+    texts = [[domain.region(loop) for domain in domains] for loop in _LOOPS]
+    counts = [count_residues(loop) for loop in texts]
+    columns = []
+    for loop, count in zip(texts, counts, strict=True):
+        lengths = np.array([float(len(text)) for text in loop]).reshape(-1, 1)
+        columns += [lengths, properties(count)]
+    columns += [shares(counts[2]), shares(sum(counts[1:], counts[0]))]
+    return [*columns, properties(count_residues([domain.sequence for domain in domains]))]
+
+
+def _antigen_features(antigens: Sequence[str]) -> Reals:
+    """Columns of antigens whose chains are joined by ``/``; all ABSENT for an empty text."""
+    counts = count_residues([antigen.replace("/", "") for antigen in antigens])
+    residues = counts.sum(axis=1)
+    share = shares(counts)
+    logs = np.log(np.where(share > 0, share, 1.0))
+    traits = properties(counts)
+    found = np.stack(
+        [
+            np.log1p(residues),
+            [antigen.count("/") + 1.0 for antigen in antigens],
+            *traits[:, 1:].T,
+            traits[:, 0] / np.maximum(residues, 1.0),
+            [_sequons(antigen) for antigen in antigens] / np.maximum(residues, 1.0),
+            -(share * logs).sum(axis=1),
+        ],
+        axis=1,
+    )
+    found[[not antigen for antigen in antigens]] = ABSENT
+    return found
+
+
+def _sequons(antigen: str) -> float:
+    """Number of N-glycosylation motifs N-X-S/T, X not proline."""
+    return float(
+        sum(
+            antigen[i + 1] not in "P/" and antigen[i + 2] in "ST"
+            for i in range(len(antigen) - 2)
+            if antigen[i] == "N"
+        )
+    )

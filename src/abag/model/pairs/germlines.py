@@ -1,0 +1,181 @@
+"""The germline V gene nearest to a variable domain, and how far the domain is from it.
+
+Affinity matures by mutation: the distance from the germline, and where the changes lie, is the one
+trait of an antibody that says something about its affinity without the antigen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.data.numbering.protocol import NumberedDomain
+from abag.errors import UnavailableError
+from abag.model.pairs.residues import UNKNOWN, residue_codes
+from abag.sequences import ChainKind
+
+Codes = NDArray[np.int64]
+
+V_POSITIONS: Final = 104
+"""IMGT positions 1 to 104: behind them the CDR3 begins, which the V gene alone does not make."""
+GAP: Final = UNKNOWN + 1
+_CHAIN_TYPES: Final = "HKL"
+_PRESENCE_WEIGHT: Final = 0.5
+"""Of a position that only one of the two has: insertions and unresolved ends count half."""
+
+
+@dataclass(frozen=True)
+class NearestGenes:
+    """For each domain its nearest V gene."""
+
+    gene: Codes
+    """Shape (domains,): index of the gene, -1 for a chain without a domain."""
+    distance: NDArray[np.float64]
+    """Shape (domains, species + 1): mismatches to the nearest gene of each species, then of all."""
+    changed: NDArray[np.bool_]
+    """Shape (domains, 104): positions that both have and where they differ."""
+
+
+@dataclass(frozen=True)
+class Germlines:
+    """Aligned V genes. ``codes`` has shape (genes, 104); 20 is X and 21 a gap."""
+
+    codes: Codes
+    chain_type: Codes
+    species: Codes
+    family: Codes
+    species_names: tuple[str, ...]
+    family_names: tuple[str, ...]
+
+    @classmethod
+    def of_anarci(cls) -> Self:
+        """V genes of ANARCI's wheel (from IMGT); raises UnavailableError without it."""
+        try:
+            from anarci import germlines
+        except ImportError:
+            raise UnavailableError("the global model is fitted with the package anarci") from None
+        genes = [
+            (chain_type, species, _family(gene), letters)
+            for chain_type in _CHAIN_TYPES
+            for species, found in sorted(germlines.all_germlines["V"][chain_type].items())
+            for gene, letters in sorted(found.items())
+        ]
+        species = tuple(sorted({gene[1] for gene in genes}))
+        families = tuple(sorted({gene[2] for gene in genes}))
+        return cls(
+            np.array([_aligned(gene[3][:V_POSITIONS]) for gene in genes]),
+            np.array([_CHAIN_TYPES.index(gene[0]) for gene in genes]),
+            np.array([species.index(gene[1]) for gene in genes]),
+            np.array([families.index(gene[2]) for gene in genes]),
+            species,
+            families,
+        )
+
+    def nearest(self, letters: Codes, kinds: Sequence[ChainKind | None]) -> NearestGenes:
+        """Nearest genes of domains laid on positions 1 to 104, shape (domains, 104).
+
+        A VHH is compared with heavy genes. Ties go to the first gene.
+        """
+        types = np.array([_chain_type(kind) for kind in kinds], dtype=np.int64)
+        gene = np.full(len(types), -1, dtype=np.int64)
+        distance = np.zeros((len(types), len(self.species_names) + 1))
+        changed = np.zeros((len(types), V_POSITIONS), dtype=np.bool_)
+        for chain_type in range(len(_CHAIN_TYPES)):
+            rows, genes = np.flatnonzero(types == chain_type), self.chain_type == chain_type
+            if not len(rows):
+                continue
+            found = _mismatches(letters[rows], self.codes[genes])
+            gene[rows] = np.flatnonzero(genes)[found.argmin(axis=1)]
+            distance[rows, -1] = found.min(axis=1)
+            species = self.species[genes]
+            for number in range(len(self.species_names)):
+                own = species == number
+                distance[rows, number] = (
+                    found[:, own].min(axis=1) if own.any() else found.max(axis=1)
+                )
+            reference = self.codes[gene[rows]]
+            both = (letters[rows] != GAP) & (reference != GAP)
+            changed[rows] = both & (letters[rows] != reference)
+        return NearestGenes(gene, distance, changed)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays to be saved."""
+        return {
+            "germlines.codes": self.codes.astype(np.uint8),
+            "germlines.chain_type": self.chain_type.astype(np.uint8),
+            "germlines.species": self.species.astype(np.uint8),
+            "germlines.family": self.family.astype(np.uint8),
+            "germlines.species_names": _as_bytes(self.species_names),
+            "germlines.family_names": _as_bytes(self.family_names),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The inverse of :meth:`arrays`."""
+        codes, chain_type, species, family = (
+            arrays[f"germlines.{name}"].astype(np.int64)
+            for name in ("codes", "chain_type", "species", "family")
+        )
+        return cls(
+            codes,
+            chain_type,
+            species,
+            family,
+            _as_names(arrays["germlines.species_names"]),
+            _as_names(arrays["germlines.family_names"]),
+        )
+
+
+def v_letters(domain: NumberedDomain) -> Codes:
+    """Residues of a domain at IMGT positions 1 to 104, without insertions; shape (104,)."""
+    letters = np.full(V_POSITIONS, GAP, dtype=np.int64)
+    codes = residue_codes(domain.sequence)
+    for position, code in zip(domain.positions, codes.tolist(), strict=True):
+        if position.isdigit() and int(position) <= V_POSITIONS:
+            letters[int(position) - 1] = code
+    return letters
+
+
+def _mismatches(domains: Codes, genes: Codes) -> NDArray[np.float64]:
+    """Mismatches of each domain to each gene, shape (domains, genes)."""
+    left, right = _one_hot(domains), _one_hot(genes)
+    has_left = (domains != GAP).astype(np.float32)
+    has_right = (genes != GAP).astype(np.float32)
+    both = has_left @ has_right.T
+    alone = has_left.sum(axis=1)[:, None] + has_right.sum(axis=1)[None, :] - 2.0 * both
+    # Whole numbers and halves: exact in single precision, so sums have one value in any order.
+    return np.asarray(both - left @ right.T + _PRESENCE_WEIGHT * alone, dtype=np.float64)
+
+
+def _one_hot(codes: Codes) -> NDArray[np.float32]:
+    table = np.eye(GAP + 1, GAP, dtype=np.float32)
+    return np.asarray(table[codes].reshape(len(codes), -1))
+
+
+def _aligned(letters: str) -> Codes:
+    codes = residue_codes(letters.ljust(V_POSITIONS, "-"))
+    codes[np.frombuffer(letters.ljust(V_POSITIONS, "-").encode(), dtype=np.uint8) == ord("-")] = GAP
+    return codes
+
+
+def _chain_type(kind: ChainKind | None) -> int:
+    if kind is None:
+        return -1
+    return {ChainKind.KAPPA: 1, ChainKind.LAMBDA: 2}.get(kind, 0)
+
+
+def _family(gene: str) -> str:
+    """``IGHV1-18*01`` belongs to family ``IGHV1``, ``IGHV2S13*01`` to ``IGHV2``."""
+    return gene.split("*")[0].split("-")[0].split("S")[0]
+
+
+def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
+    return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
+
+
+def _as_names(content: NDArray[Any]) -> tuple[str, ...]:
+    return tuple(content.astype(np.uint8).tobytes().decode().split("\n"))

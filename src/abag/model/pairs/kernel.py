@@ -1,0 +1,93 @@
+"""The part that remembers: kernel ridge on k-mer cosines, and how near a pair is to known ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.model.pair_similarity import Cosines, PairSimilarity
+
+Reals = NDArray[np.float64]
+
+HEAVY_RESIDUES: Final = 130
+LIGHT_RESIDUES: Final = 120
+
+
+class Remembered(NamedTuple):
+    """What the training pairs say of each row; all of shape (rows,)."""
+
+    value: Reals
+    pair: Reals
+    """Normalised kernel to the nearest training pair, 0 to 1."""
+    antigen: Reals
+    """K-mer cosine to the nearest training antigen, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class PairKernel:
+    """0.4 H + 0.2 L + 0.2 A + 0.6 H A + 0.3 H L A of k-mer cosines, as in ``kmer-ridge``."""
+
+    pairs: PairSimilarity
+    weights: Reals
+    mean: float
+
+    @classmethod
+    def fit(cls, frame: pl.DataFrame, target: Reals, noise: Reals) -> Self:
+        """Solve for distinct pairs; ``noise`` of shape (pairs,) is added to the diagonal."""
+        from scipy.linalg import cho_factor, cho_solve
+
+        pairs = PairSimilarity.of(frame, HEAVY_RESIDUES, LIGHT_RESIDUES)
+        kernel = pairs.in_chunks(frame, _kernel)
+        kernel[np.diag_indices_from(kernel)] += noise
+        factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
+        mean = float(target.mean())
+        return cls(pairs, cho_solve(factor, target - mean, check_finite=False), mean)
+
+    def recall(self, frame: pl.DataFrame) -> Remembered:
+        """Value and similarities of each row of a frame with heavy, light and antigen."""
+        if frame.is_empty():
+            return Remembered(np.zeros(0), np.zeros(0), np.zeros(0))
+        training = _self_kernel(self.pairs.light.present, self.pairs.antigen.present)
+
+        def all_three(cosines: Cosines) -> Reals:
+            kernel = _kernel(cosines)
+            # Sums of contiguous rows and not ``@``: a row's digits must not depend on its batch.
+            values = np.multiply(kernel, self.weights, order="C").sum(axis=1) + self.mean
+            own = _self_kernel(cosines.has_light, cosines.has_antigen)
+            kernel /= np.sqrt(own[:, None] * training[None, :])
+            near = kernel.max(axis=1).clip(0.0, 1.0), cosines.antigen.max(axis=1).clip(0.0, 1.0)
+            return np.stack([values, *near], axis=1)
+
+        return Remembered(*self.pairs.in_chunks(frame, all_three).T)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays to be saved."""
+        return {
+            **self.pairs.arrays(),
+            "kernel.weights": self.weights,
+            "kernel.mean": np.array([self.mean]),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The inverse of :meth:`arrays`."""
+        pairs = PairSimilarity.from_arrays(arrays, HEAVY_RESIDUES, LIGHT_RESIDUES)
+        return cls(pairs, arrays["kernel.weights"], float(arrays["kernel.mean"][0]))
+
+
+def _kernel(cosines: Cosines) -> Reals:
+    heavy, light, antigen = cosines.heavy, cosines.light, cosines.antigen
+    return np.asarray(
+        0.4 * heavy + 0.2 * light + 0.2 * antigen + heavy * antigen * (0.6 + 0.3 * light)
+    )
+
+
+def _self_kernel(has_light: NDArray[np.bool_], has_antigen: NDArray[np.bool_]) -> Reals:
+    return np.asarray(
+        0.4 + 0.2 * has_light + 0.2 * has_antigen + has_antigen * (0.6 + 0.3 * has_light)
+    )

@@ -1,0 +1,57 @@
+import numpy as np
+
+from abag.data.numbering.chains import number_chains
+from abag.model.pairs.germlines import GAP, Germlines, v_letters
+from synthetic_pairs import HEAVY, LIGHT
+
+GERMLINES = Germlines.of_anarci()
+
+
+def nearest(chain: str) -> tuple[str, float, int]:
+    domain = number_chains([chain])[chain][0]
+    found = GERMLINES.nearest(v_letters(domain)[None, :], [domain.kind])
+    family = GERMLINES.family_names[GERMLINES.family[found.gene[0]]]
+    return family, float(found.distance[0, -1]), int(found.changed.sum())
+
+
+def test_trastuzumab_comes_from_the_families_that_it_was_grafted_on() -> None:
+    assert nearest(HEAVY)[0] == "IGHV3"
+    assert nearest(LIGHT)[0] == "IGKV1"
+
+
+def test_a_mutation_of_a_framework_residue_is_one_step_further_from_the_germline() -> None:
+    family, before, changed = nearest(LIGHT)
+    assert LIGHT[9] == "S"
+    mutated = LIGHT[:9] + "W" + LIGHT[10:]
+    assert nearest(mutated) == (family, before + 1.0, changed + 1)
+
+
+def test_an_unresolved_first_residue_counts_half() -> None:
+    gene = int(np.flatnonzero(GERMLINES.chain_type == 1)[7])
+    kind = number_chains([LIGHT])[LIGHT][0].kind
+    shortened = GERMLINES.codes[gene].copy()
+    shortened[0] = GAP
+    found = GERMLINES.nearest(shortened[None, :], [kind])
+    assert found.distance[0, -1] == 0.5
+    assert not found.changed.any()
+
+
+def test_a_gene_is_nearest_to_itself() -> None:
+    gene = int(np.flatnonzero(GERMLINES.chain_type == 1)[7])
+    kind = number_chains([LIGHT])[LIGHT][0].kind
+    found = GERMLINES.nearest(GERMLINES.codes[gene][None, :], [kind])
+    assert found.distance[0, -1] == 0.0
+    assert np.array_equal(GERMLINES.codes[found.gene[0]], GERMLINES.codes[gene])
+
+
+def test_a_chain_without_a_domain_has_no_gene() -> None:
+    found = GERMLINES.nearest(np.full((1, 104), GAP), [None])
+    assert found.gene.tolist() == [-1]
+    assert not found.changed.any()
+
+
+def test_germlines_are_saved_and_read() -> None:
+    again = Germlines.from_arrays(GERMLINES.arrays())
+    assert again.family_names == GERMLINES.family_names
+    assert again.species_names == GERMLINES.species_names
+    assert np.array_equal(again.codes, GERMLINES.codes)

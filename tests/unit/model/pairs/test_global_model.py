@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from abag.model.baselines.kmer_ridge import KmerRidge
+from abag.model.pairs.grouping import antigen_families, folds_of
+from abag.model.pairs.kernel import PairKernel
+from abag.model.pairs.model import GlobalModel
+from abag.model.registry import load_model
+from synthetic_pairs import complexes_table
+
+TABLE = complexes_table(90)
+FAST = {"trees": 16, "leaf": 2, "feature_share": 0.3, "folds": 2}
+
+
+@pytest.fixture(scope="module")
+def model() -> GlobalModel:
+    return GlobalModel(**FAST).fit(TABLE[:70])
+
+
+def test_the_part_that_remembers_is_the_kmer_ridge() -> None:
+    train, asked = TABLE[:70], TABLE[70:]
+    frame = train.select("heavy", "light", "antigen")
+    kernel = PairKernel.fit(frame, train["pkd"].to_numpy(), np.full(70, 0.1))
+    ridge = KmerRidge(ridge=0.1).fit(train)
+    value, similarity = ridge.predict_with_similarity(asked)
+    assert kernel.recall(asked).value == pytest.approx(value, abs=1e-9)
+    assert kernel.recall(asked).pair == pytest.approx(similarity, abs=1e-9)
+
+
+def test_it_learns(model: GlobalModel) -> None:
+    asked = TABLE[70:]
+    assert np.corrcoef(model.predict(asked), asked["pkd"])[0, 1] > 0.7
+
+
+def test_a_row_is_predicted_alike_in_any_batch(model: GlobalModel) -> None:
+    whole = np.stack(model.predict_distribution(TABLE))
+    alone = np.concatenate(
+        [np.stack(model.predict_distribution(TABLE[i : i + 1])) for i in range(12)], axis=1
+    )
+    assert np.array_equal(whole[:, :12], alone)
+
+
+def test_the_saved_model_predicts_the_same_numbers(model: GlobalModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert isinstance(again, GlobalModel)
+    assert again.model_id == model.model_id
+    for mine, theirs in zip(
+        again.predict_distribution(TABLE), model.predict_distribution(TABLE), strict=True
+    ):
+        assert np.array_equal(mine, theirs)
+
+
+def test_the_same_rows_and_seed_give_the_same_bytes(model: GlobalModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "one")
+    GlobalModel(**FAST).fit(TABLE[:70]).save(tmp_path / "two")
+    first, second = (tmp_path / name / "weights.safetensors" for name in ("one", "two"))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_new_antigen_is_left_to_the_traits_and_is_less_certain(model: GlobalModel) -> None:
+    asked = TABLE[:10]
+    new = asked.with_columns(antigen=pl.lit(["WWHCWHHWCCHWWHCHWCWH" * 3]))
+    _, known_sd = model.predict_distribution(asked)
+    _, new_sd = model.predict_distribution(new)
+    assert (new_sd > known_sd).all()
+    other = asked.with_columns(antigen=pl.lit(["HCWWHCHWWCHWHCWHWCHW" * 3]))
+    # Same composition, so the same traits; neither is near a known antigen.
+    assert np.array_equal(model.predict(new), model.predict(other))
+
+
+def test_nanobodies_missing_antigens_and_chains_without_a_domain_get_numbers(
+    model: GlobalModel,
+) -> None:
+    odd = TABLE[:3].with_columns(
+        pl.Series("light", [None, "MKTAYIAKQR", None], dtype=pl.String),
+        pl.Series("antigen", [[], ["MKT", "GGSGG"], ["X" * 40]], dtype=pl.List(pl.String)),
+        pl.Series("heavy", [TABLE["heavy"][0], "MKTAYIAKQRQISFVKSHFSRQ", "X" * 120]),
+    )
+    value, spread = model.predict_distribution(odd)
+    assert np.isfinite(value).all()
+    assert (spread > 0).all()
+
+
+def test_copies_weigh_in_the_kernel_and_the_order_of_rows_does_not_matter() -> None:
+    train = TABLE[:40]
+    copied = pl.concat([train, train[:5]])
+    one = GlobalModel(**FAST).fit(train).predict(TABLE[70:])
+    two = GlobalModel(**FAST).fit(copied).predict(TABLE[70:])
+    assert not np.array_equal(one, two)
+    assert np.abs(one - two).max() < 0.5
+
+
+def test_related_antigens_are_one_family() -> None:
+    first, second = TABLE["antigen"][0][0], "WHCWHHWCCHWWHCHWCWHKLMPRTWYVHH"
+    found = antigen_families([[first], [first[:-2] + "AA"], [second], [first, second]], 0.5)
+    assert found[0] == found[1] == found[3]
+    assert found[2] == found[3]
+    assert antigen_families([[first], [second]], 0.5).tolist() == [0, 1]
+
+
+def test_folds_keep_groups_whole_and_sizes_near() -> None:
+    groups = np.repeat(np.arange(30), np.arange(1, 31))
+    folds = folds_of(groups, 5, seed=1)
+    assert all(len(set(folds[groups == group])) == 1 for group in range(30))
+    sizes = np.bincount(folds)
+    assert sizes.max() - sizes.min() <= 10
