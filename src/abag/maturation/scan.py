@@ -28,11 +28,16 @@ from abag.maturation.scan_effects import (
     model_effects,
     zero_shot_effects,
 )
+from abag.sequences import ChainKind
 
 if TYPE_CHECKING:
     from abag.data.mutations import Mutation
 
 FILES: Final = ("scan.csv", "scan.fasta", "heatmap.png", "scan.html", "summary.json")
+_VHH_NOTE: Final = (
+    "naturalness: the encoder has seen few nanobodies, and takes their hallmark residues (IMGT 42, "
+    "49, 50, 52) for unusual; do not let it turn them into those of a VH"
+)
 SHOWN: Final = 20
 """Mutants named in the summary."""
 
@@ -69,7 +74,11 @@ class Scan:
     @property
     def notes(self) -> tuple[str, ...]:
         """What was mended in the chains, and what the model warns of."""
-        return (*self.parent.notes, *self.effects.notes)
+        found = (*self.parent.notes, *self.effects.notes)
+        single = self.parent.antibody.heavy.kind is ChainKind.VHH
+        if single and self.table["naturalness"].is_not_null().any():
+            return (*found, _VHH_NOTE)
+        return found
 
     def as_json(self) -> dict[str, Any]:
         """Summary: counts, the best mutants, where the files lie."""

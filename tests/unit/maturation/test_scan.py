@@ -182,6 +182,23 @@ def test_an_scfv_is_parted_and_a_single_domain_has_one_chain(model: Path, tmp_pa
         scan(alone, tmp_path / "other", model=model)
 
 
+def test_naturalness_has_its_column_and_a_warning_on_nanobodies(tmp_path: Path):
+    pytest.importorskip("torch")
+    # Caplacizumab's VHH (INN).
+    found = scan(
+        read_parent(
+            "EVQLVESGGGLVQPGGSLRLSCAASGRTFSYNPMGWFRQAPGKGRELVAAISRTGGSTYYPDSVEGRFTISRDNAKRMVYLQMNSL"
+            "RAEDTAVYYCAAAGVRAEDGRVRTLPSEYTFWGQGTQVTVSS"
+        ),
+        tmp_path, positions=["H:37", "H:36"], naturalness=True,
+    )  # fmt: skip
+    assert found.parent.antibody.heavy.kind == "vhh"
+    natural = dict(found.table.select("mutation", "naturalness").iter_rows())
+    assert natural["H:F37V"] > 0 > natural["H:W36P"]
+    assert any("nanobodies" in note for note in found.notes)
+    assert "naturalness" in (tmp_path / "scan.html").read_text(encoding="utf-8")
+
+
 def test_an_unknown_residue_may_become_any_of_the_twenty(model: Path, tmp_path: Path):
     odd = read_parent(HEAVY.replace("WGGDG", "XGGDG"), LIGHT)
     found = scan(odd, tmp_path, model=model, positions=["H:99"])
