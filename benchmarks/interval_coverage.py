@@ -36,7 +36,7 @@ def nested(table: pl.DataFrame, model: str, strategy: str, folds: int, inner: in
         assert served.calibration is not None
         assert served.domain is not None
         predicted, scale = predict_with_scale(served.model, test)
-        verdicts = served.domain.familiarity(test).verdicts
+        known = served.domain.familiarity(test)
         parts.append(
             test.select(
                 lower=pl.coalesce("pkd", "pkd_lower", pl.lit(-np.inf)),
@@ -45,8 +45,8 @@ def nested(table: pl.DataFrame, model: str, strategy: str, folds: int, inner: in
                 train_mean=pl.lit(train["pkd"].mean()),
             ).with_columns(
                 pl.Series("prediction", predicted),
-                pl.Series("verdict", [verdict.value for verdict in verdicts]),
-                half=served.calibration.half_widths(verdicts, scale, DEFAULT_LEVEL),
+                pl.Series("verdict", [verdict.value for verdict in known.verdicts]),
+                half=served.calibration.half_widths(known, scale, DEFAULT_LEVEL),
             )
         )
     return pl.concat(parts)

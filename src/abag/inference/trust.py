@@ -41,7 +41,7 @@ def trust_columns(
         return {}
     familiarity = domain.familiarity(pairs)
     verdicts = familiarity.verdicts
-    half = calibration.half_widths(verdicts, scale, level)
+    half = calibration.half_widths(familiarity, scale, level)
     figures = [calibration.figures.get(verdict) for verdict in verdicts]
     return {
         "pkd_lower": _finite(predicted - half),

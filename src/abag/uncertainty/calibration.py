@@ -16,7 +16,7 @@ What is guaranteed, and for whom:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Self
 
@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from abag.errors import ModelError, OptionError
 from abag.uncertainty.conformal import ScoreDistribution, compatibility_scores
 from abag.uncertainty.coverage import GroupFigures, cross_fold_half_widths, group_figures
-from abag.uncertainty.domain import Verdict
+from abag.uncertainty.domain import Familiarity, Verdict
+from abag.uncertainty.nearness import Nearness, fit_nearness
 
 Reals = NDArray[np.float64]
 
@@ -44,6 +45,7 @@ class Calibration:
     """
 
     distributions: Mapping[Verdict, ScoreDistribution]
+    nearness: Nearness
     figures: Mapping[Verdict, GroupFigures]
 
     @classmethod
@@ -61,14 +63,20 @@ class Calibration:
                 "two complexes; fit without --calibrate"
             )
         require_level(level)
-        half = cross_fold_half_widths(rows, level, score_distributions, quantiles)
-        return cls(score_distributions(rows), group_figures(rows, half, level))
+        half = cross_fold_half_widths(rows, lambda others, test: _half_widths(others, test, level))
+        nearness = fit_nearness(rows)
+        figures = group_figures(rows, half, level)
+        return cls(score_distributions(rows, nearness), nearness, figures)
 
-    def half_widths(self, verdicts: Sequence[Verdict], scale: Reals, level: float) -> Reals:
-        """Half of the width of each interval, in pKd, shape (n,); infinite where unknown."""
+    def half_widths(self, known: Familiarity, scale: Reals, level: float) -> Reals:
+        """Half of the width of each interval, in pKd, shape (n,); infinite where unknown.
+
+        ``scale`` is that of the model (:func:`abag.uncertainty.out_of_fold.scale_of`).
+        """
         require_level(level)
-        quantiles = self.quantiles(level)
-        return np.array([quantiles[verdict] for verdict in verdicts], dtype=np.float64) * scale
+        found = self.quantiles(level)
+        by_row = np.array([found[verdict] for verdict in known.verdicts], dtype=np.float64)
+        return by_row * scale * self.nearness.scale(known.antibody, known.antigen)
 
     def quantiles(self, level: float) -> dict[Verdict, float]:
         """Largest score inside the interval, for each verdict."""
@@ -80,7 +88,7 @@ class Calibration:
 
     def arrays(self) -> dict[str, Reals]:
         """The distributions as arrays to be saved."""
-        arrays = {}
+        arrays = {"nearness": np.array([self.nearness.antibody, self.nearness.antigen])}
         for verdict, one in self.distributions.items():
             arrays[f"scores.{verdict.value}"] = one.scores
             arrays[f"shares.{verdict.value}"] = one.shares
@@ -97,19 +105,16 @@ class Calibration:
                 for verdict in Verdict
                 if f"scores.{verdict.value}" in arrays
             },
+            Nearness(*arrays["nearness"].tolist()),
             {Verdict(name): GroupFigures(**content) for name, content in figures.items()},
         )
 
 
-def score_distributions(rows: pl.DataFrame) -> dict[Verdict, ScoreDistribution]:
+def score_distributions(rows: pl.DataFrame, nearness: Nearness) -> dict[Verdict, ScoreDistribution]:
     """Distribution of the scores of each verdict that has rows which can tell."""
-    scored = rows.with_columns(
-        score=pl.Series(
-            compatibility_scores(
-                *(rows[name].to_numpy() for name in ("prediction", "scale", "lower", "upper"))
-            )
-        )
-    ).filter(pl.col("score").is_not_nan())
+    predicted, lower, upper = (rows[name].to_numpy() for name in ("prediction", "lower", "upper"))
+    scores = compatibility_scores(predicted, _scale(rows, nearness), lower, upper)
+    scored = rows.with_columns(score=pl.Series(scores)).filter(pl.col("score").is_not_nan())
     found = {}
     for verdict in Verdict:
         group = scored.filter(pl.col("verdict") == verdict.value)
@@ -117,6 +122,19 @@ def score_distributions(rows: pl.DataFrame) -> dict[Verdict, ScoreDistribution]:
         if group.height:
             found[verdict] = ScoreDistribution.of(group["score"].to_numpy(), group[unit].to_list())
     return found
+
+
+def _scale(rows: pl.DataFrame, nearness: Nearness) -> Reals:
+    near = (rows[name].to_numpy() for name in ("antibody_identity", "antigen_identity"))
+    return np.asarray(rows["scale"].to_numpy() * nearness.scale(*near), dtype=np.float64)
+
+
+def _half_widths(others: pl.DataFrame, test: pl.DataFrame, level: float) -> Reals:
+    """Half widths of test rows, calibrated on others."""
+    nearness = fit_nearness(others)
+    found = quantiles(score_distributions(others, nearness), level)
+    by_row = np.array([found[Verdict(name)] for name in test["verdict"]], dtype=np.float64)
+    return by_row * _scale(test, nearness)
 
 
 def quantiles(

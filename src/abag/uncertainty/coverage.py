@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.uncertainty.conformal import ScoreDistribution
 from abag.uncertainty.domain import Verdict
 
 Reals = NDArray[np.float64]
-Distributions: TypeAlias = Mapping[Verdict, ScoreDistribution]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +54,18 @@ class GroupFigures:
 
 
 def cross_fold_half_widths(
-    rows: pl.DataFrame,
-    level: float,
-    distributions: Callable[[pl.DataFrame], Distributions],
-    quantiles: Callable[[Distributions, float], dict[Verdict, float]],
+    rows: pl.DataFrame, calibrate: Callable[[pl.DataFrame, pl.DataFrame], Reals]
 ) -> Reals:
     """Half widths for each row, calibrated on the rows of all other folds; shape (n,).
 
-    The folds' models were fitted on each other's rows, so this is a check of the quantiles and
-    not a nested experiment.
+    ``calibrate`` gives the half widths of its second table from the rows of its first. The folds'
+    models were fitted on each other's rows, so this is a check of the quantiles and not a nested
+    experiment.
     """
     half = np.full(rows.height, np.inf)
     for inside in _folds(rows):
-        found = quantiles(distributions(rows.filter(pl.Series(~inside))), level)
-        chosen = rows.filter(pl.Series(inside))
-        by_row = [found[Verdict(name)] for name in chosen["verdict"]]
-        half[inside] = np.array(by_row) * chosen["scale"].to_numpy()
+        others, test = rows.filter(pl.Series(~inside)), rows.filter(pl.Series(inside))
+        half[inside] = calibrate(others, test)
     return half
 
 

@@ -7,7 +7,7 @@ from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.baselines.mean import Mean
 from abag.uncertainty.calibration import Calibration
 from abag.uncertainty.coverage import figures_of
-from abag.uncertainty.domain import Verdict
+from abag.uncertainty.domain import Familiarity, Verdict
 from abag.uncertainty.out_of_fold import COLUMNS, out_of_fold, predict_with_scale
 from synthetic_domain import families_table
 
@@ -29,6 +29,11 @@ def rows(**columns: list[object]) -> pl.DataFrame:
         "record_id": [f"r{i}" for i in range(count)]
     }
     return pl.DataFrame({**filled, **columns}, schema_overrides=COLUMNS).select(*COLUMNS)
+
+
+def twins(count: int) -> Familiarity:
+    """Pairs of which both sides were in training."""
+    return Familiarity(np.ones(count), np.ones(count))
 
 
 def test_every_scheme_gives_the_rows_of_its_verdicts(held_out: pl.DataFrame) -> None:
@@ -60,7 +65,7 @@ def test_half_widths_follow_the_verdict_and_the_scale() -> None:
         prediction=[8.0] * 19, lower=[8.0 + e for e in errors], upper=[8.0 + e for e in errors]
     )
     calibration = Calibration.of(known)
-    half = calibration.half_widths([Verdict.IN_DOMAIN] * 2, np.array([1.0, 2.0]), 0.9)
+    half = calibration.half_widths(twins(2), np.array([1.0, 2.0]), 0.9)
     assert half == pytest.approx([1.8, 3.6])  # the 18th of 19
 
 
@@ -78,7 +83,7 @@ def test_a_verdict_without_rows_takes_the_interval_of_neither_and_no_error() -> 
 
 def test_too_few_rows_give_no_end() -> None:
     calibration = Calibration.of(rows(prediction=[8.0] * 3, lower=[8.5] * 3, upper=[8.5] * 3))
-    half = calibration.half_widths([Verdict.IN_DOMAIN], np.ones(1), 0.9)
+    half = calibration.half_widths(twins(1), np.ones(1), 0.9)
     assert np.isinf(half).all()
 
 
@@ -91,7 +96,7 @@ def test_nothing_to_calibrate_on_is_said() -> None:
 def test_a_level_is_a_share(level: float) -> None:
     known = Calibration.of(rows(prediction=[8.0], lower=[8.0], upper=[8.0]))
     with pytest.raises(OptionError, match=r"such as 0\.9"):
-        known.half_widths([Verdict.IN_DOMAIN], np.ones(1), level)
+        known.half_widths(twins(1), np.ones(1), level)
 
 
 def test_censored_rows_are_compatible_or_uncovered_never_covered() -> None:
@@ -119,6 +124,7 @@ def test_a_calibration_is_saved_and_read(held_out: pl.DataFrame) -> None:
     made = Calibration.of(held_out)
     back = Calibration.from_saved(made.as_json(), made.arrays())
     assert back.quantiles(0.9) == made.quantiles(0.9)
+    assert back.nearness == made.nearness
     assert back.figures == made.figures
 
 
