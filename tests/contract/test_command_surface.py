@@ -31,10 +31,16 @@ SURFACE: dict[str, str] = {
     "simulate": "ASSAY_FILE --sources --landscapes --out --map --unit --quantity --assay --start "
     "--rounds --batch --top --most --seeds --first-seed --acquisition --diversity --beta --json",
     "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "
-    "--cdrs --positions --freeze --letters --numbering --liabilities --least-natural "
-    "--acquisition --diversity --beta --controls --seed --overwrite --json",
+    "--cdrs --positions --freeze --untried --letters --numbering --liabilities "
+    "--least-natural --acquisition --diversity --beta --controls --seed --overwrite --json",
     "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
     "--numbering --exclude-cysteine --naturalness --level --json",
+    "train": "TABLE --recipe --split --out --resume --holdout --encoder --antibody-encoder "
+    "--antigen-encoder --antibody-folder --antigen-folder --store --set --device --stop-after "
+    "--save-every --tensorboard --wandb --mlflow --audit --json",
+    "compare": "RUNS --out --json",
+    "tune": "TABLE --recipe --split --out --trials --search --holdout --encoder "
+    "--antibody-encoder --antigen-encoder --store --set --device --json",
 }
 """Commands of measurements, models and predictions; others are held to the rules alone."""
 

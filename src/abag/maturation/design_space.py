@@ -21,6 +21,8 @@ Place: TypeAlias = tuple[str, int]
 LEFT_OUT: Final = "C"
 """Residues that are not proposed unless asked for: a free cysteine forms wrong bonds."""
 ALL_CDRS: Final = "all"
+MEASURED: Final = "measured"
+"""In place of letters: only substitutions that some measured variant has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class DesignSpace:
     letters: str
     most: int
     """Largest number of substitutions of a proposed variant."""
+    allowed: frozenset[Substitution] | None = None
+    """The only substitutions to be used; None for every letter at every place."""
 
     @classmethod
     def of(
@@ -44,10 +48,12 @@ class DesignSpace:
         freeze: Sequence[str] = (),
         letters: str = "",
         numbering: str = SEQUENTIAL,
+        measured: Sequence[Genotype] = (),
+        untried: bool = False,
     ) -> DesignSpace:
-        """Choose the places that may change; the variable domains where nothing is asked for.
+        """Choose the places that may change: what is asked for, else what was tried.
 
-        The cysteines of the disulfide bonds never change.
+        Cysteines never change.
 
         Args:
             parent: The antibody whose variants are proposed.
@@ -55,8 +61,12 @@ class DesignSpace:
             cdrs: IMGT CDRs such as ``H3`` or ``L1``, or ``all``.
             positions: Ranges such as ``H:100-110``; added to the CDRs.
             freeze: Ranges that stay whatever else is asked for, such as ``H:1-26`` or ``L:50``.
-            letters: Residues that may be put in; all but cysteine where it is empty.
+            letters: Residues that may be put in; all but cysteine where it is empty; with
+                ``measured`` the substitutions of measured variants alone.
             numbering: How ranges are counted (:data:`abag.data.mutations.NUMBERINGS`).
+            measured: Variants that were measured.
+            untried: Where neither CDRs nor positions are asked for, free the whole variable
+                domains, and not only the places that measured variants change.
 
         Raises:
             OptionError: a CDR or range that the parent does not have, unknown letters, a budget
@@ -67,11 +77,13 @@ class DesignSpace:
         asked = _all_cdrs(parent) if ALL_CDRS in [text.lower() for text in cdrs] else list(cdrs)
         free = choose_sites(parent, cdrs=asked, positions=positions, numbering=numbering)
         frozen = frozenset(_frozen(parent, freeze, numbering))
+        tried = frozenset(change[:2] for one in measured for change in one)
         anywhere = bool(asked or positions)
         places = tuple(
             (site.chain, site.place)
             for site in free
             if (anywhere or site.region)
+            and (anywhere or untried or not tried or (site.chain, site.place) in tried)
             and site.residue != "C"
             and (site.chain, site.place) not in frozen
         )
@@ -79,6 +91,13 @@ class DesignSpace:
             raise OptionError(
                 "no position may change: --freeze, --positions and --cdrs together leave none"
             )
+        if letters.lower() == MEASURED:
+            allowed = frozenset(change for one in measured for change in one)
+            if not any(change[:2] in places for change in allowed):
+                raise OptionError(
+                    "--letters measured leaves nothing: no measured variant changes these positions"
+                )
+            return cls(parent, places, AMINO_ACIDS, most, allowed)
         return cls(parent, places, _letters(letters), most)
 
     @property
@@ -89,6 +108,7 @@ class DesignSpace:
             for chain, place in self.places
             for letter in self.letters
             if letter != self.residue(chain, place)
+            and (self.allowed is None or (chain, place, letter) in self.allowed)
         ]
 
     def residue(self, chain: str, place: int) -> str:

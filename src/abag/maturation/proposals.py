@@ -57,6 +57,8 @@ class Request:
     freeze: tuple[str, ...] = ()
     letters: str = ""
     numbering: str = SEQUENTIAL
+    untried: bool = False
+    """Free positions, too, that no measured variant changes (where none are asked for)."""
     liabilities: str = "avoid"
     least_natural: float | None = None
     """Candidates less natural than this are left out (None: none is)."""
@@ -160,8 +162,13 @@ def propose(
     space = DesignSpace.of(
         numbered, _budget(request.most, genotypes, notes), cdrs=request.cdrs,
         positions=request.positions, freeze=request.freeze, letters=request.letters,
-        numbering=request.numbering,
+        numbering=request.numbering, measured=genotypes, untried=request.untried,
     )  # fmt: skip
+    if not (request.untried or request.cdrs or request.positions):
+        notes.append(
+            f"only {counted(len(space.places), 'position')} change that measured variants change; "
+            "--untried frees the others, --cdrs and --positions choose"
+        )
     scorer = _Scorer(model, space)
     scorer.require_readable()
     found = find_candidates(space, genotypes, scorer.optimism, request.seed)

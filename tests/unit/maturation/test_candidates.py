@@ -75,6 +75,23 @@ def test_what_lies_outside_the_space_is_dropped_from_a_measured_variant() -> Non
     assert space.within(frozenset({("H", 31, "A"), ("H", 33, "A")})) is None
 
 
+def test_positions_that_were_tried_are_free_unless_others_are_asked_for() -> None:
+    measured = [frozenset({("H", 31, "A")}), frozenset({("H", 31, "W"), ("L", 30, "Y")})]
+    tried = DesignSpace.of(PARENT, 2, measured=measured)
+    assert tried.places == (("H", 31), ("L", 30))
+    asked = DesignSpace.of(PARENT, 2, measured=measured, positions=["H:33"])
+    assert asked.places == (("H", 33),)
+    assert len(DesignSpace.of(PARENT, 2, measured=measured, untried=True).places) > 200
+
+
+def test_letters_may_be_those_that_were_measured_there() -> None:
+    measured = [frozenset({("H", 31, "A")}), frozenset({("H", 31, "W"), ("L", 30, "Y")})]
+    space = DesignSpace.of(PARENT, 2, measured=measured, letters="measured")
+    assert space.substitutions == [("H", 31, "A"), ("H", 31, "W"), ("L", 30, "Y")]
+    with pytest.raises(OptionError, match="no measured variant changes these positions"):
+        DesignSpace.of(PARENT, 2, measured=measured, letters="measured", positions=["H:50"])
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -30,6 +30,7 @@ def propose(
     cdrs: Annotated[list[str] | None, Parameter(negative=())] = None,
     positions: Annotated[list[str] | None, Parameter(negative=())] = None,
     freeze: Annotated[list[str] | None, Parameter(negative=())] = None,
+    untried: Annotated[bool, Parameter(negative=())] = False,
     letters: str = "",
     numbering: str = "sequential",
     liabilities: str = "avoid",
@@ -57,7 +58,10 @@ def propose(
         cdrs: Change these IMGT CDRs alone: H3,L1, or all.
         positions: Change these places: H:100-110,L:50; with --cdrs, both.
         freeze: Places that stay whatever else is asked for: H:1-26.
-        letters: Residues that may be put in (default: all but cysteine).
+        untried: Also change positions that no measured variant changes, where neither --cdrs nor
+            --positions choose.
+        letters: Residues that may be put in (default: all but cysteine), or `measured` for the
+            substitutions of measured variants alone.
         numbering: How positions are counted: sequential, imgt, kabat, chothia or martin.
         liabilities: avoid new severe ones, strict (moderate ones too), or flag them only.
         least_natural: Leave out variants less natural than this under the built-in encoder.
@@ -74,7 +78,7 @@ def propose(
 
     request = Request(
         n, max_mutations, tuple(cdrs or ()), tuple(positions or ()), tuple(freeze or ()), letters,
-        numbering, liabilities, least_natural,
+        numbering, untried, liabilities, least_natural,
         Policy(acquisition, diversity, beta), seed,  # type: ignore[arg-type]
     )  # fmt: skip
     if campaign is not None:
