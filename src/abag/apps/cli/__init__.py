@@ -33,6 +33,8 @@ COMMANDS: dict[str, str] = {
     "simulate": "abag.apps.cli.simulate:simulate",
     "recipes": "abag.apps.cli.recipes:recipes",
     "train": "abag.apps.cli.train:train",
+    "compare": "abag.apps.cli.compare:compare",
+    "tune": "abag.apps.cli.tune:tune",
 }
 
 HELP: dict[str, str] = {
@@ -50,6 +52,8 @@ HELP: dict[str, str] = {
     "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
     "recipes": "The recipes that a network is trained by, explained.",
     "train": "Train a network by a recipe; killed at any moment, it goes on from there.",
+    "compare": "Trained runs side by side on the same test rows: table, page, picture.",
+    "tune": "Search the settings of a recipe, by the validation part alone; resumable.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
     "simulate": "Replay campaigns on measured landscapes: ours, one-hot ridge, greedy, chance.",
     "propose": "Choose the variants to measure next: a plate with a reason for each.",

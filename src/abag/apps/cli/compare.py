@@ -1,0 +1,28 @@
+"""``abag compare``: finished runs side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+
+
+def compare(
+    *runs: Path,
+    out: Path,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Compare finished runs of `abag train` that were tested on the same rows.
+
+    Args:
+        runs: Folders of two runs or more.
+        out: Folder for compare.md, compare.html, compare.png and compare.json.
+        json: Print one JSON object.
+    """
+    from abag.training.compare import compare_runs, markdown
+
+    done = compare_runs(runs, out)
+    emit(done.as_json(), f"{markdown(done)}\npage: {out / 'compare.html'}", json)

@@ -1,0 +1,264 @@
+"""Finished runs side by side on the same test rows: Markdown, one HTML page, one picture."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from abag.errors import FileFormatError, MissingFileError, OptionError, SplitError
+from abag.files import make_folder, read_json, replacing, require_folder, write_json, write_text
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One finished run."""
+
+    name: str
+    folder: Path
+    metrics: Mapping[str, Any]
+
+    @property
+    def split(self) -> tuple[str, str]:
+        """Digest of the split, and the part that was tested."""
+        return str(self.metrics["split"]["digest"]), str(self.metrics["split"]["part"])
+
+    def test(self, key: str) -> Mapping[str, Any]:
+        """A test figure with its interval, if it has one."""
+        found: Mapping[str, Any] = self.metrics["test"].get(key, {"value": None})
+        return found
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs on one split and the files they were compared in."""
+
+    runs: tuple[ComparedRun, ...]
+    folder: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """The table as plain values."""
+        digest, part = self.runs[0].split
+        return {
+            "split": {"digest": digest, "part": part,
+                      "strategy": self.runs[0].metrics["split"]["strategy"]},
+            "test_rows": self.runs[0].test("prediction_sd").get("n"),
+            "runs": {run.name: {c.key: c.plain(run) for c in COLUMNS} for run in self.runs},
+            "folder": str(self.folder),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table."""
+
+    key: str
+    title: str
+    text: Callable[[ComparedRun], str]
+    plain: Callable[[ComparedRun], Any]
+
+
+def compare_runs(runs: Sequence[Path], out: Path) -> Comparison:
+    """Compare finished runs; writes ``compare.md``, ``.html``, ``.png`` and ``.json`` to ``out``.
+
+    Raises:
+        MissingFileError, FileFormatError: a folder is no finished run.
+        SplitError: the runs were tested on different rows.
+        OptionError: fewer than two runs, or one twice.
+    """
+    if len(runs) < 2:
+        raise OptionError("name two runs or more to compare")
+    if len({run.resolve() for run in runs}) < len(runs):
+        raise OptionError("a run is named twice")
+    found = [read_compared(run) for run in runs]
+    _require_one_split(found)
+    comparison = Comparison(tuple(_with_names(found)), out)
+    make_folder(out)
+    write_json(out / "compare.json", comparison.as_json())
+    write_text(out / "compare.md", markdown(comparison))
+    write_text(out / "compare.html", page(comparison))
+    draw(comparison, out / "compare.png")
+    return comparison
+
+
+def read_compared(run: Path) -> ComparedRun:
+    """Read what a run came to."""
+    require_folder(run)
+    path = run / "metrics.json"
+    if not path.exists():
+        raise MissingFileError(
+            f"{run} has no metrics.json: it is no finished run; finish it with "
+            f"abag train --resume {run}"
+        )
+    metrics = read_json(path)
+    if not isinstance(metrics, dict) or "training" not in metrics or "split" not in metrics:
+        raise FileFormatError(f"{path} is not that of a training run")
+    if not metrics.get("test"):
+        raise FileFormatError(f"{run} was not tested (a trial of abag tune): it cannot be compared")
+    return ComparedRun(str(metrics["recipe"]), run, metrics)
+
+
+def _require_one_split(runs: Sequence[ComparedRun]) -> None:
+    first = runs[0]
+    for run in runs[1:]:
+        if run.split != first.split:
+            ours, theirs = (f"{r.split[0][:12]}, part {r.split[1]!r}" for r in (first, run))
+            raise SplitError(
+                f"{first.folder} and {run.folder} were tested on different rows (split {ours}, and "
+                f"{theirs}): their figures say nothing about each other. Train both on one split"
+            )
+
+
+def _with_names(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
+    """Runs by recipe; by folder where two are of one recipe."""
+    names = [run.name for run in runs]
+    return [
+        ComparedRun(run.folder.name, run.folder, run.metrics) if names.count(run.name) > 1 else run
+        for run in runs
+    ]
+
+
+def _score(key: str, title: str, digits: int = 2) -> Column:
+    def text(run: ComparedRun) -> str:
+        found = run.test(key)
+        if found["value"] is None:
+            return f"undefined ({found.get('reason', 'no figure')})"
+        ends = found.get("interval")
+        shown = f"{found['value']:.{digits}f}"
+        return shown + (f" ({ends[0]:.{digits}f} to {ends[1]:.{digits}f})" if ends else "")
+
+    def plain(run: ComparedRun) -> Any:
+        found = run.test(key)
+        return {"value": found["value"], "interval": found.get("interval")}
+
+    return Column(key, title, text, plain)
+
+
+def _value(key: str, title: str, part: str, shown: Callable[[Any], str]) -> Column:
+    def plain(run: ComparedRun) -> Any:
+        return run.metrics[part].get(key)
+
+    def text(run: ComparedRun) -> str:
+        value = plain(run)
+        return "undefined" if value is None else shown(value)
+
+    return Column(key, title, text, plain)
+
+
+def _distinct(run: ComparedRun) -> str:
+    return f"{run.test('distinct_predictions')['value']} of {run.test('distinct_inputs')['value']}"
+
+
+def _encoders(run: ComparedRun) -> str:
+    names = [one["id"] for one in json.loads(run.metrics["encoders"])]
+    return names[0] if names[0] == names[1] else " + ".join(names)
+
+
+COLUMNS: Final = (
+    Column("encoders", "encoders", _encoders, _encoders),
+    _score("spearman", "Spearman"),
+    _score("pearson", "Pearson"),
+    _score("rmse", "RMSE (pKd)"),
+    _score("recall", "recall at 9"),
+    _value("recall_sd", "sd of recall over epochs", "training", lambda v: f"{v:.3f}"),
+    _value("largest_recall_jump", "largest jump of it", "training", lambda v: f"{v:.3f}"),
+    Column("distinct", "distinct predictions", _distinct, _distinct),
+    Column(
+        "share_out_of_range",
+        "out of [4, 14]",
+        lambda run: f"{100 * run.test('share_out_of_range')['value']:.1f} %",
+        lambda run: run.test("share_out_of_range")["value"],
+    ),
+    _value("status", "status", "training", str),
+    _value("total_epochs", "epochs", "training", str),
+    _value("rows_per_second", "rows/s", "training", lambda v: f"{v:,.0f}"),
+    _value("trained_parameters", "trained parameters", "size", lambda v: f"{v:,}"),
+    _value("checkpoint_bytes", "size on disk", "size", lambda v: f"{v / 1e6:.1f} MB"),
+)
+
+
+def lede(comparison: Comparison) -> str:
+    """What the table holds, in a sentence."""
+    first = comparison.runs[0]
+    split, rows = first.metrics["split"], first.test("prediction_sd").get("n")
+    return (
+        f"Tested on {rows} rows, part {split['part']!r} of a {split['strategy']} split "
+        f"({split['digest'][:12]}). Figures in brackets are 95 % intervals of the bootstrap over "
+        "whole clusters; one run and one seed each."
+    )
+
+
+def markdown(comparison: Comparison) -> str:
+    """The table as Markdown: a row for each figure, a column for each run."""
+    head = ["", *(run.name for run in comparison.runs)]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for column in COLUMNS:
+        cells = [column.title, *(column.text(run) for run in comparison.runs)]
+        lines.append(f"| {' | '.join(cells)} |")
+    faults = _faults(comparison)
+    return "\n".join([lede(comparison), "", *lines, "", *(f"- {text}" for text in faults)]) + "\n"
+
+
+def _faults(comparison: Comparison) -> list[str]:
+    return [
+        f"{run.name} is {run.metrics['training']['status']}: "
+        + "; ".join(run.metrics["training"]["reasons"])
+        for run in comparison.runs
+        if run.metrics["training"]["reasons"]
+    ]
+
+
+def page(comparison: Comparison) -> str:
+    """The table as one self-contained HTML page."""
+
+    def row(cells: Sequence[str], tag: str) -> str:
+        body = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells[1:])
+        return f'<tr><th scope="row">{html.escape(cells[0])}</th>{body}</tr>'
+
+    rows = [row([c.title, *(c.text(run) for run in comparison.runs)], "td") for c in COLUMNS]
+    head = row(["", *(run.name for run in comparison.runs)], "th")
+    faults = "".join(f"<li>{html.escape(text)}</li>" for text in _faults(comparison))
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Recipes compared</title>'
+        '<meta name="viewport" content="width=device-width"><style>body{font:15px/1.5 system-ui;'
+        "margin:2rem auto;max-width:70rem;padding:0 1rem;color-scheme:light dark}"
+        "div{overflow-x:auto}table{border-collapse:collapse}th,td{border-bottom:1px solid #8884;"
+        "padding:.35rem .7rem;text-align:left;font-variant-numeric:tabular-nums}</style>"
+        f"<h1>Recipes compared</h1><p>{html.escape(lede(comparison))}</p><div><table>"
+        f"<thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div><ul>{faults}</ul></html>\n"
+    )
+
+
+def draw(comparison: Comparison, path: Path) -> None:
+    """Dots with intervals for the leading figures, and the recall of each epoch's neighbour."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    runs = comparison.runs
+    panels = (("spearman", "Spearman"), ("pearson", "Pearson"), ("rmse", "RMSE (pKd)"),
+              ("recall", "recall at 9"))  # fmt: skip
+    size = (11, 1.4 + 0.42 * len(runs))
+    figure = Figure(figsize=size, dpi=110, layout="constrained", facecolor="white")
+    FigureCanvasAgg(figure)
+    for axes, (key, title) in zip(
+        figure.subplots(1, len(panels), sharey=True), panels, strict=True
+    ):
+        for place, run in enumerate(runs):
+            found = run.test(key)
+            if found["value"] is None:
+                continue
+            if ends := found.get("interval"):
+                axes.hlines(place, *ends, color="#0072B2", lw=2)
+            unstable = run.metrics["training"]["status"] != "stable"
+            axes.plot(found["value"], place, "o", color="#D55E00" if unstable else "#0072B2")
+        axes.set_yticks(range(len(runs)), [run.name for run in runs])
+        axes.set_ylim(len(runs) - 0.5, -0.5)
+        axes.set_title(title, fontsize=10)
+        axes.grid(axis="x", color="#dddddd", lw=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.suptitle("test figures, 95 % intervals; orange: unstable", fontsize=9)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,0 +1,336 @@
+"""Hyper-parameter search with Optuna: every trial is a run, judged by the validation part alone.
+
+STUDY holds ``study.json`` (what is searched), ``study.db`` (Optuna's SQLite file), a folder for
+each trial below ``trials``, ``trials.csv`` and ``best.toml``, a recipe that `abag train` reads.
+The test part is never read: train the best recipe once to look at it. A search that was killed
+goes on; the trial that it was in is resumed from its own state.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from abag.encoders.protocol import Encoder
+from abag.errors import AbagError, FileFormatError, OptionError, UnavailableError
+from abag.files import make_folder, read_json, replacing, sha256_of, write_json, write_text
+from abag.progress import task
+from abag.training.recipe import Recipe, parse_recipe
+from abag.training.run import TrainedRun, resume, train
+from abag.training.setup import Options, Sources
+from abag.training.validation import HIGHER_IS_BETTER
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+Encoders = tuple[Encoder, Encoder]
+
+DEFAULTS: Final[tuple[str, ...]] = (
+    "optimiser.lr=1e-5:1e-2:log",
+    "optimiser.weight_decay=1e-6:1e-1:log",
+    "network.fusion.dropout=0.0:0.4",
+    "network.head.dropout=0.0:0.5",
+    "batch.size=16,32,64",
+)
+"""What is searched where nothing else is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What one key of the recipe may be."""
+
+    key: str
+    choices: tuple[Any, ...] = ()
+    """Values to choose from; empty where it is an interval."""
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    whole: bool = False
+    """Whole numbers only."""
+
+    @classmethod
+    def parse(cls, text: str) -> Range:
+        """Read ``key=low:high``, ``key=low:high:log`` or ``key=a,b,c``.
+
+        Raises:
+            OptionError: it is none of these.
+        """
+        key, equals, values = (part.strip() for part in text.partition("="))
+        shown = f"--search {text!r}"
+        if not (key and equals and values):
+            raise OptionError(f"{shown} is not KEY=LOW:HIGH, KEY=LOW:HIGH:log or KEY=A,B,C")
+        if ":" not in values:
+            choices = tuple(_value(one) for one in values.split(","))
+            if len(choices) < 2:
+                raise OptionError(f"{shown} leaves nothing to choose; give two values or more")
+            return cls(key, choices)
+        low, high, *rest = values.split(":")
+        try:
+            ends = float(low), float(high)
+        except ValueError:
+            raise OptionError(f"{shown}: {low!r} and {high!r} are no numbers") from None
+        if not (math.isfinite(ends[0]) and ends[0] < ends[1] < math.inf) or rest not in (
+            [],
+            ["log"],
+        ):
+            raise OptionError(f"{shown}: give LOW below HIGH, and nothing or log after them")
+        if rest and ends[0] <= 0:
+            raise OptionError(f"{shown}: a logarithmic range begins above 0")
+        whole = all(isinstance(_value(end), int) for end in (low, high))
+        return cls(key, (), *ends, log=bool(rest), whole=whole)
+
+    def draw(self, trial: Trial) -> Any:
+        """A value for a trial."""
+        if self.choices:
+            return trial.suggest_categorical(self.key, list(self.choices))
+        if self.whole:
+            return trial.suggest_int(self.key, int(self.low), int(self.high), log=self.log)
+        return trial.suggest_float(self.key, self.low, self.high, log=self.log)
+
+
+@dataclass(frozen=True, slots=True)
+class TunedStudy:
+    """What a search came to."""
+
+    folder: Path
+    metric: str
+    trials: int
+    failed: int
+    best_trial: int | None
+    best: float | None
+    settings: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+def tune(
+    recipe: Recipe,
+    sources: Sources,
+    out: Path,
+    trials: int,
+    search: Sequence[str] = (),
+    options: Options | None = None,
+    encoders: Encoders | None = None,
+) -> TunedStudy:
+    """Search until the study in ``out`` has ``trials`` finished trials.
+
+    Args:
+        recipe: what is not searched.
+        sources: table and split; without a store, embeddings are kept in ``out/store``.
+        out: new folder, or that of a study with the same recipe, files and search.
+        trials: finished trials that the study shall have, earlier ones counted in.
+        search: ranges, see :meth:`Range.parse`; by default :data:`DEFAULTS`.
+        options: device, notes.
+        encoders: opened ones, in place of those that the recipe names.
+
+    Raises:
+        OptionError: a range that no recipe allows, or ``out`` holds another study.
+        UnavailableError: Optuna is not installed.
+    """
+    if trials < 1:
+        raise OptionError(f"--trials is {trials}; give 1 or more")
+    ranges = [Range.parse(text) for text in search or DEFAULTS]
+    _require_sense(recipe, ranges)
+    study = _study(out, recipe, sources, ranges)
+    sources = replace(sources, store=sources.store or out / "store")
+    quiet = replace(options or Options(), test=False, audit=False, report=False, trackers=())
+    search_on = _Search(recipe, sources, out, ranges, quiet, encoders)
+    done = len(_finished(study))
+    with task(f"trials of {recipe.name}", trials) as bar:
+        bar.advance(done)
+        while done < trials:
+            search_on.next_trial(study)
+            done = len(_finished(study))
+            _write(out, study, recipe, ranges)
+            bar.advance()
+    return _write(out, study, recipe, ranges)
+
+
+@dataclass(frozen=True)
+class _Search:
+    recipe: Recipe
+    sources: Sources
+    out: Path
+    ranges: Sequence[Range]
+    options: Options
+    encoders: Encoders | None
+
+    def next_trial(self, study: Study) -> None:
+        """Carry out a trial, or the one that a kill left behind."""
+        from optuna.trial import TrialState
+
+        left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        if left:
+            number, drawn = left[0].number, dict(left[0].params)
+            drawn = drawn if len(drawn) == len(self.ranges) else {}
+        if not left or not drawn:
+            if left:
+                study.tell(left[0].number, state=TrialState.FAIL)
+            trial = study.ask()
+            number, drawn = trial.number, {r.key: r.draw(trial) for r in self.ranges}
+        try:
+            value = self._run(number, drawn).best
+        except AbagError as error:
+            if self.options.tell is not None:
+                self.options.tell(f"trial {number} failed: {error}")
+            study.tell(number, state=TrialState.FAIL)
+            _require_some_success(study, error)
+            return
+        failed = value is None
+        study.tell(number, None if failed else value, TrialState.FAIL if failed else None)
+
+    def _run(self, number: int, drawn: Mapping[str, Any]) -> TrainedRun:
+        run = self.out / "trials" / f"{number:04d}"
+        if (run / "run.json").exists():
+            return resume(run, self.options, encoders=self.encoders)
+        chosen = with_values(self.recipe, drawn)
+        return train(chosen, self.sources, run, self.options, self.encoders)
+
+
+def _require_some_success(study: Study, error: AbagError) -> None:
+    """Stop where every trial fails: the cause is not the values that were drawn."""
+    from optuna.trial import TrialState
+
+    failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
+    if failed >= 3 and not _finished(study):
+        raise OptionError(f"the first {failed} trials all failed, the last one so: {error}")
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values at dotted keys; raises OptionError for one it does not allow."""
+    content = recipe.as_json()
+    for key, value in values.items():
+        place: Any = content
+        *above, last = key.split(".")
+        try:
+            for part in above:
+                place = place[int(part) if isinstance(place, list) else part]
+            place[int(last) if isinstance(place, list) else last] = value
+        except (KeyError, ValueError, IndexError, TypeError):
+            raise OptionError(f"--search {key}: the recipe has no such place") from None
+    return parse_recipe(content, f"{recipe.name} with {dict(values)}")
+
+
+def _require_sense(recipe: Recipe, ranges: Sequence[Range]) -> None:
+    """Both ends of every range must make a recipe."""
+    keys = [one.key for one in ranges]
+    if len(set(keys)) < len(keys):
+        raise OptionError(f"--search names a key twice: {', '.join(sorted(keys))}")
+    for one in ranges:
+        ends = one.choices or ((int(one.low), int(one.high)) if one.whole else (one.low, one.high))
+        for value in ends:
+            with_values(recipe, {one.key: value})
+
+
+def _study(out: Path, recipe: Recipe, sources: Sources, ranges: Sequence[Range]) -> Study:
+    """A new study in ``out``, or the one that it holds."""
+    try:
+        import optuna
+    except ImportError:
+        raise UnavailableError('the search needs Optuna: pip install "abag[training]"') from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    content = {
+        "recipe": recipe.as_json(),
+        "table_sha256": sha256_of(sources.table),
+        "split_sha256": sha256_of(sources.split),
+        "holdout": sources.holdout,
+        "search": [asdict(one) for one in ranges],
+    }
+    content = json.loads(json.dumps(content))
+    path = out / "study.json"
+    if path.exists():
+        found = read_json(path)
+        if differing := [key for key in content if found.get(key) != content[key]]:
+            raise OptionError(
+                f"{out} holds a search of another {', '.join(differing)}; name another folder"
+            )
+    else:
+        make_folder(out)
+        if any(out.iterdir()):
+            raise OptionError(f"{out} holds other files; name a new folder")
+        write_json(path, content)
+    higher = HIGHER_IS_BETTER[recipe.stopping.metric]
+    try:
+        study = optuna.create_study(
+            storage=f"sqlite:///{(out / 'study.db').resolve()}",
+            study_name="abag",
+            direction="maximize" if higher else "minimize",
+            load_if_exists=True,
+        )
+        # A search that goes on must not draw again what it drew at its start.
+        seed = recipe.seed + len(study.get_trials(deepcopy=False))
+        study.sampler = optuna.samplers.TPESampler(seed=seed)
+    except Exception as error:  # Optuna hands on whatever its database raises
+        raise FileFormatError(f"{out / 'study.db'} is no readable study ({error})") from None
+    return study
+
+
+def _finished(study: Study) -> list[Any]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def _write(out: Path, study: Study, recipe: Recipe, ranges: Sequence[Range]) -> TunedStudy:
+    """Write ``trials.csv`` and ``best.toml``; returns where the study stands."""
+    trials = study.get_trials(deepcopy=False)
+    rows = [
+        {
+            "trial": trial.number,
+            "state": trial.state.name.lower(),
+            f"val_{recipe.stopping.metric}": trial.value,
+            **{one.key: _text(trial.params.get(one.key)) for one in ranges},
+        }
+        for trial in trials
+    ]
+    with replacing(out / "trials.csv") as temporary:
+        pl.DataFrame(rows, infer_schema_length=None).write_csv(temporary)
+    done = _finished(study)
+    best = study.best_trial if done else None
+    settings = dict(best.params) if best is not None else {}
+    if best is not None:
+        chosen = with_values(recipe, settings).model_copy(update={"name": f"{recipe.name}-tuned"})
+        write_text(out / "best.toml", toml(chosen.as_json()))
+    return TunedStudy(
+        out, recipe.stopping.metric, len(done),
+        sum(t.state.name == "FAIL" for t in trials),
+        None if best is None else best.number, None if best is None else best.value, settings,
+    )  # fmt: skip
+
+
+def toml(content: Mapping[str, Any], above: str = "") -> str:
+    """Plain values as TOML: what `abag train --recipe` reads; None is left out."""
+    plain = {k: v for k, v in content.items() if not _is_part(v) and v is not None}
+    lines = [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    for key, value in content.items():
+        name = f"{above}{key}"
+        if isinstance(value, dict):
+            lines += ["", f"[{name}]", toml(value, f"{name}.")]
+        elif _is_part(value):
+            lines += [f"\n[[{name}]]\n{toml(one, f'{name}.')}" for one in value]
+    return "\n".join(lines).strip() + "\n"
+
+
+def _is_part(value: Any) -> bool:
+    return isinstance(value, dict) or (
+        isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+    )
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text.strip()
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
