@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from abag.apps.cli.output import emit
 
 if TYPE_CHECKING:
+    from abag.evaluation.abbibench_result import AbBiBenchmark
     from abag.evaluation.saaint import SaaintBenchmark
     from abag.maturation.fewshot_benchmark import FewShotBenchmark
 
@@ -132,3 +133,37 @@ def fewshot_text(done: FewShotBenchmark) -> str:
         covered = [done.of(name, "assay-gp", size, "coverage") for name in names]
         lines += [f"{'in 90 % interval':<18}" + "".join(map(shown, covered)), ""]
     return "\n".join([*lines, f"scores: {done.folder}"])
+
+
+@app.command
+def abbibench(
+    *,
+    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
+    out: Path,
+    assays: Annotated[list[str], Parameter(negative=())] | None = None,
+    seed: int = 0,
+    bootstrap: int = 1000,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Zero-shot ranking on the open AbBiBench assays, beside the peers' published scores.
+
+    Args:
+        sources: Folder with the published sources (also read from ABAG_DATA_SOURCES).
+        out: Folder for abbibench.json, .md and .png, and our scores of every row.
+        assays: Assays; repeat the option (default: all seven).
+        seed: Seed of the bootstrap.
+        bootstrap: Number of bootstrap resamples of rows.
+        json: Print one JSON object.
+    """
+    from abag.evaluation.abbibench import ASSAYS, benchmark_abbibench
+
+    names = [name for item in assays or ASSAYS for name in item.split(",")]
+    done = benchmark_abbibench(sources, out, assays=names, seed=seed, resamples=bootstrap)
+    emit(done.as_json(), abbibench_text(done), json)
+
+
+def abbibench_text(done: AbBiBenchmark) -> str:
+    """Spearman by model and assay, best mean first, and the differences of means."""
+    from abag.evaluation.abbibench_report import page
+
+    return "\n".join([page(done), f"files: {done.folder}"])

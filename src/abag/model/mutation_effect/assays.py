@@ -75,11 +75,16 @@ def _read(sources: Path, name: str) -> pl.DataFrame:
 
 
 def library(
-    name: str, rows: pl.DataFrame, parent_heavy: str | None, seed: int = 0, most: int = MOST_ROWS
+    name: str,
+    rows: pl.DataFrame,
+    parent_heavy: str | None,
+    seed: int = 0,
+    most: int | None = MOST_ROWS,
 ) -> VariantAssay:
     """One library; without a parent's chain the parent is the row that names no mutations.
 
-    A library of 11 to 16 sites is drawn such that at most a fifth of the rows is censored.
+    Of more than ``most`` rows so many are drawn, with a fifth of them censored at most; None keeps
+    every row, in its order.
     """
     value = pl.coalesce("rank_score", "rank_upper", "rank_lower", "pkd", "pkd_upper", "pkd_lower")
     rows = rows.with_columns(
@@ -98,10 +103,7 @@ def library(
         (pl.col("heavy").str.len_chars() == len(parent_heavy))
         & (pl.col("light").fill_null("").str.len_chars() == len(light))
     )
-    exact, bound = kept.filter(~pl.col("bound")), kept.filter(pl.col("bound"))
-    exact = exact.sample(min(most, exact.height), seed=seed)
-    bound = bound.sample(min(exact.height // 4, bound.height), seed=seed)
-    drawn = pl.concat([exact, bound])
+    drawn = kept if most is None else _drawn(kept, most, seed)
     return VariantAssay(
         name,
         parent_heavy,
@@ -112,6 +114,13 @@ def library(
         drawn["bound"].to_numpy(),
         not enrichment,
     )
+
+
+def _drawn(rows: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+    exact, bound = rows.filter(~pl.col("bound")), rows.filter(pl.col("bound"))
+    exact = exact.sample(min(most, exact.height), seed=seed)
+    bound = bound.sample(min(exact.height // 4, bound.height), seed=seed)
+    return pl.concat([exact, bound])
 
 
 def _base(rows: pl.DataFrame, own: pl.DataFrame, enrichment: bool) -> float:
