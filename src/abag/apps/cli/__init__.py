@@ -16,6 +16,7 @@ USER_ERROR = 2
 COMMANDS: dict[str, str] = {
     # name on the command line -> import path and one line of help
     "predict": "abag.apps.cli.predict:predict",
+    "explain": "abag.apps.cli.explain:explain",
     "fit": "abag.apps.cli.fit:fit",
     "evaluate": "abag.apps.cli.evaluate:evaluate",
     "split": "abag.apps.cli.split:split",
@@ -39,6 +40,7 @@ COMMANDS: dict[str, str] = {
 
 HELP: dict[str, str] = {
     "predict": "Predict pKd for one antibody-antigen pair or for a table of pairs.",
+    "explain": "Show which positions of the antibody carry a prediction, by mutating each of them.",
     "fit": "Fit a model on the training part of a split and save it.",
     "evaluate": "Score models on held-out rows: metrics.json, test_predictions.csv, report.html.",
     "split": "Divide a table so that training and test share no antibody, antigen or complex.",

@@ -1,0 +1,62 @@
+"""``abag explain``: which positions of the antibody carry a prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.errors import OptionError
+
+
+def explain(
+    *,
+    heavy: str | None = None,
+    light: str | None = None,
+    antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
+    structure: Path | None = None,
+    model: Path | None = None,
+    substitutes: str = "ACDEFGHIKLMNPQRSTVWY",
+    out: Path | None = None,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Show which positions of the antibody carry a prediction, by mutating each of them.
+
+    Args:
+        heavy: Heavy chain, VHH or whole scFv, one-letter code.
+        light: Light chain; none for VHH and heavy-chain antibodies.
+        antigen: Antigen chain; repeat the option for several chains.
+        structure: PDB or mmCIF file of a complex instead of chains; its contacts are compared with
+            what the model finds important.
+        model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
+        substitutes: Residues that each position is replaced by.
+        out: Folder for importance.csv, importance.png and explanation.json.
+        json: Print one JSON object.
+    """
+    from abag.inference import load
+    from abag.inference.explain import explain as explain_pair
+    from abag.inference.explain import explain_structure, write_explanation
+
+    if structure is not None:
+        if heavy is not None or light is not None or antigen:
+            raise OptionError("give either --structure or --heavy, --light and --antigen, not both")
+        found = explain_structure(load(model), structure, substitutes=substitutes)
+    else:
+        if not heavy or not antigen:
+            missing = "--antigen" if heavy else "--heavy"
+            raise OptionError(
+                f"{missing} is missing: give --heavy and --antigen (and --light where there is "
+                "one), or the --structure of a complex"
+            )
+        found = explain_pair(load(model), heavy, light, antigen, substitutes=substitutes)
+    files = write_explanation(found, out) if out is not None else {}
+    content = found.as_json()
+    if out is not None:
+        content = {**content, "files": files}
+        content.pop("positions")
+    text = found.in_words()
+    if files:
+        text += "\n\n" + "\n".join(files.values())
+    emit(content, text, json)

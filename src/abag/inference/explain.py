@@ -1,0 +1,237 @@
+"""Which positions of the antibody carry a prediction: in-silico mutation of each of them.
+
+Every residue of the variable domains is replaced, one at a time, and the model asked again. The
+importance of a position is the mean absolute change over its substitutes. It says what the
+*model* uses. Whether that is where the antibody touches the antigen is another question, which
+only a structure answers (:mod:`abag.inference.contacts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from abag.errors import OptionError
+from abag.files import make_folder, write_json, write_text
+from abag.inference.inputs import cleaned, one_pair
+from abag.inference.prediction import Prediction
+from abag.inference.predictor import Predictor
+from abag.progress import track
+from abag.sequences import AMINO_ACIDS
+
+if TYPE_CHECKING:
+    from abag.inference.contacts import Agreement, ContactMap
+
+SCHEMA: Final[dict[str, Any]] = {
+    "chain": pl.String(),
+    "position": pl.Int64(),
+    "imgt": pl.String(),
+    "region": pl.String(),
+    "residue": pl.String(),
+    "importance": pl.Float64(),
+    "mean_change": pl.Float64(),
+    "lowest_change": pl.Float64(),
+    "lowest_to": pl.String(),
+    "highest_change": pl.Float64(),
+    "highest_to": pl.String(),
+    "contact": pl.Boolean(),
+    "distance_angstrom": pl.Float64(),
+}
+"""Columns of the positions. ``position`` counts residues of the variable domain from 1; changes are
+in units of the prediction (pKd), substitute minus original; the last two need a structure."""
+
+_STEP: Final = 2_000
+_SHOWN: Final = 10
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A prediction and what each position of the antibody does to it."""
+
+    prediction: Prediction
+    positions: pl.DataFrame
+    """Columns :data:`SCHEMA`, heavy chain first."""
+    substitutes: str
+    agreement: Agreement | None = None
+    """How well importance and contacts of a structure agree."""
+
+    def share_of_cdrs(self) -> float:
+        """Share of the summed importance that stands in CDRs, 0 to 1."""
+        total = float(self.positions["importance"].sum())
+        inside = self.positions.filter(pl.col("region").str.starts_with("CDR"))
+        return float(inside["importance"].sum()) / total if total else 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "prediction": self.prediction.as_json(),
+            "substitutes": self.substitutes,
+            "share_of_cdrs": self.share_of_cdrs(),
+            "agreement": None if self.agreement is None else self.agreement.as_json(),
+            "positions": self.positions.to_dicts(),
+        }
+
+    def in_words(self) -> str:
+        """A few lines: the prediction, the ten positions with most importance, the agreement."""
+        asked = self.positions.filter(pl.col("importance").is_not_null())
+        top = asked.sort("importance", descending=True, maintain_order=True)[:_SHOWN]
+        lines = [
+            self.prediction.in_words(),
+            "",
+            f"mean absolute change when a residue is replaced ({len(self.substitutes)} residues "
+            f"tried); {self.share_of_cdrs():.0%} of it in the CDRs:",
+        ]
+        lines += [
+            f"  {row['chain']:<5} {row['residue']}{row['imgt']:<5} {row['region']:<5} "
+            f"{row['importance']:.3f}   from {row['lowest_change']:+.2f} ({row['lowest_to']}) "
+            f"to {row['highest_change']:+.2f} ({row['highest_to']})"
+            for row in top.iter_rows(named=True)
+        ]
+        if self.agreement is not None:
+            lines += ["", self.agreement.in_words()]
+        return "\n".join(lines)
+
+
+def explain(
+    predictor: Predictor,
+    heavy: str,
+    light: str | None = None,
+    antigen: str | Sequence[str] = (),
+    *,
+    substitutes: str = AMINO_ACIDS,
+) -> Explanation:
+    """Replace each residue of the variable domains by each of ``substitutes``.
+
+    Raises:
+        OptionError: ``substitutes`` holds a letter that is no amino acid.
+        SequenceError, ModelError: as :meth:`Predictor.predict_pair`.
+    """
+    letters = "".join(dict.fromkeys(substitutes.upper()))
+    if not letters or set(letters) - set(AMINO_ACIDS):
+        raise OptionError(f"substitutes {substitutes!r}: give letters of amino acids, such as AW")
+    prediction = predictor.predict_pair(heavy, light, antigen)
+    pair = cleaned(one_pair(heavy, light, antigen))
+    mutants, places = _mutants(pair, letters)
+    steps = [mutants[start : start + _STEP] for start in range(0, mutants.height, _STEP)]
+    values = np.concatenate(
+        [predictor.model.predict(s) for s in track(steps, "replacing residues")]
+    )
+    change = values - predictor.model.predict(pair)[0]
+    table = places.with_columns(change=pl.Series(change))
+    changes = table.group_by("chain", "position", maintain_order=True).agg(
+        importance=pl.col("change").abs().mean(),
+        mean_change=pl.col("change").mean(),
+        lowest_change=pl.col("change").min(),
+        lowest_to=pl.col("to").sort_by("change", maintain_order=True).first(),
+        highest_change=pl.col("change").max(),
+        highest_to=pl.col("to").sort_by("change", maintain_order=True).last(),
+    )
+    positions = _labelled(pair).join(
+        changes, on=["chain", "position"], how="left", maintain_order="left"
+    )
+    return Explanation(
+        prediction,
+        positions.with_columns(
+            contact=pl.lit(None, pl.Boolean), distance_angstrom=pl.lit(None, pl.Float64)
+        ).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()),
+        letters,
+    )
+
+
+def explain_structure(
+    predictor: Predictor, path: Path, *, substitutes: str = AMINO_ACIDS, seed: int = 0
+) -> Explanation:
+    """Explain the first complex of a PDB or mmCIF file, and compare with its contacts.
+
+    Raises FileFormatError where the file holds no antibody with an antigen, else as
+    :func:`explain`.
+    """
+    from abag.inference.contacts import ContactMap, agreement
+
+    contacts = ContactMap.read(path)
+    found = explain(
+        predictor, contacts.heavy, contacts.light, contacts.antigen, substitutes=substitutes
+    )
+    return _with_contacts(found, contacts, agreement, seed)
+
+
+def _with_contacts(
+    found: Explanation, contacts: ContactMap, agreement: Any, seed: int
+) -> Explanation:
+    domains = {
+        chain: "".join(found.positions.filter(pl.col("chain") == chain)["residue"])
+        for chain in ("heavy", "light")
+    }
+    distances = [d for chain, domain in domains.items() for d in contacts.distances(chain, domain)]
+    near = contacts.near
+    positions = found.positions.with_columns(
+        contact=pl.Series([None if d is None else d < near for d in distances], dtype=pl.Boolean),
+        distance_angstrom=pl.Series(
+            [d if d is not None and d < near else None for d in distances], dtype=pl.Float64
+        ),
+    )
+    return Explanation(
+        found.prediction, positions, found.substitutes, agreement(positions, seed=seed)
+    )
+
+
+def write_explanation(found: Explanation, folder: Path) -> dict[str, str]:
+    """Write ``importance.csv``, ``importance.png`` and ``explanation.json``; paths by name."""
+    from abag.inference.explain_picture import draw
+
+    make_folder(folder)
+    paths = {name: folder / name for name in _FILES}
+    write_text(paths["importance.csv"], found.positions.write_csv())
+    draw(found, paths["importance.png"])
+    write_json(paths["explanation.json"], found.as_json())
+    return {name: str(path) for name, path in paths.items()}
+
+
+_FILES: Final = ("importance.csv", "importance.png", "explanation.json")
+
+
+def _mutants(pair: pl.DataFrame, letters: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Every single substitution as pairs to predict, and which one each row is."""
+    row = pair.row(0, named=True)
+    chains: list[dict[str, Any]] = []
+    places: list[tuple[str, int, str]] = []
+    for chain in ("heavy", "light"):
+        whole = row[chain] or ""
+        for index, residue in enumerate(whole):
+            for letter in letters:
+                if letter != residue:
+                    changed = whole[:index] + letter + whole[index + 1 :]
+                    chains.append({"heavy": row["heavy"], "light": row["light"], chain: changed})
+                    places.append((chain, index + 1, letter))
+    schema = {"heavy": pl.String(), "light": pl.String()}
+    mutants = pl.DataFrame(chains, schema=schema).with_columns(
+        antigen=pl.lit(row["antigen"], pl.List(pl.String()))
+    )
+    return mutants, pl.DataFrame(places, schema=["chain", "position", "to"], orient="row")
+
+
+def _labelled(pair: pl.DataFrame) -> pl.DataFrame:
+    """Chain, position, IMGT number, region and residue of both variable domains."""
+    from abag.data.numbering import number_chains
+    from abag.data.numbering.protocol import IMGT_REGIONS
+
+    row = pair.row(0, named=True)
+    rows: list[tuple[str, int, str, str, str]] = []
+    for chain in ("heavy", "light"):
+        whole = row[chain] or ""
+        labels = ["-"] * len(whole)
+        for domain in number_chains([whole])[whole] if whole else ():
+            for offset, position in enumerate(domain.positions):
+                labels[domain.start + offset] = position
+        for index, (residue, label) in enumerate(zip(whole, labels, strict=True)):
+            number = int("".join(c for c in label if c.isdigit()) or 0)
+            inside = (name for name, (a, b) in IMGT_REGIONS.items() if a <= number <= b)
+            rows.append((chain, index + 1, label, next(inside, "-"), residue))
+    return pl.DataFrame(
+        rows, schema=["chain", "position", "imgt", "region", "residue"], orient="row"
+    )
