@@ -1,0 +1,227 @@
+"""What a training run refuses, in a sentence, and what it leaves whole."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+pytest.importorskip("torch")
+
+import safetensors.torch
+import torch
+
+from abag.data.build import load_table
+from abag.data.splits import make_split
+from abag.errors import FileFormatError, ModelError, SplitError
+from abag.files import write_parquet
+from abag.training.checkpoint import LAST
+from abag.training.loop import Trainer
+from abag.training.run import resume, train
+from abag.training.setup import Sources
+from synthetic_pairs import complexes_table
+from synthetic_runs import QUIET, encoders, outcome, tiny_recipe, with_time, write_inputs
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Sources:
+    return write_inputs(tmp_path)
+
+
+@pytest.fixture
+def begun(tmp_path: Path, sources: Sources) -> Path:
+    """A run that was stopped after two steps."""
+    run = tmp_path / "run"
+    train(tiny_recipe(), sources, run, with_time(0), encoders())
+    resume(run, with_time(0), encoders=encoders())
+    return run
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_number_that_is_none_stops_at_its_step_and_names_the_rows(
+    tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, own = tmp_path / "run", Trainer.loss_of
+    poisoned: list[str] = []
+
+    def poison(self: Trainer, batch, weights):
+        loss = own(self, batch, weights)
+        if self.state.progress.step == 2 and not poisoned:
+            poisoned.extend(self.data.rows.record_ids(batch))
+            return loss * float("nan")
+        return loss
+
+    monkeypatch.setattr(Trainer, "loss_of", poison)
+    with pytest.raises(ModelError, match="step 2: the loss is nan") as caught:
+        train(tiny_recipe(), sources, run, replace(QUIET, save_steps=1), encoders())
+    written = json.loads((run / "nonfinite.json").read_text())
+    assert written["step"] == 2
+    (bad,) = (b for b in written["batches"] if b["loss"] == "nan")
+    assert bad["record_ids"] == poisoned
+    assert len(written["batches"]) == 2
+    assert poisoned[0] in str(caught.value)
+    # What was saved before is whole: without the poison the run goes on and ends as if nothing was.
+    monkeypatch.setattr(Trainer, "loss_of", own)
+    resume(run, QUIET, encoders=encoders())
+    train(tiny_recipe(), sources, tmp_path / "straight", QUIET, encoders())
+    assert outcome(run) == outcome(tmp_path / "straight")
+
+
+def test_an_infinite_gradient_stops_before_it_touches_a_weight(
+    tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = {}
+
+    def burst(parameters, limit):
+        seen["weights"] = [p.detach().clone() for p in (seen.setdefault("own", list(parameters)))]
+        return torch.tensor(float("inf"))
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", burst)
+    with pytest.raises(ModelError, match=r"gradient norm inf.*lower optimiser\.lr"):
+        train(tiny_recipe(), sources, tmp_path / "run", QUIET, encoders())
+    assert all(torch.equal(a, b) for a, b in zip(seen["own"], seen["weights"], strict=True))
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """No file may grow beyond ``size`` bytes, as on a disk that is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_leaves_the_state_before(begun: Path, tmp_path: Path, sources: Sources) -> None:
+    before = files(begun)
+    with largest_file(4096), pytest.raises(FileFormatError, match=r"state.*large.*is whole\. Free"):
+        resume(begun, replace(QUIET, save_steps=1), encoders=encoders())
+    assert files(begun) == before
+    assert not list(begun.glob(".state*"))
+    resume(begun, QUIET, encoders=encoders())
+    train(tiny_recipe(), sources, tmp_path / "straight", QUIET, encoders())
+    assert outcome(begun) == outcome(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_whatever_hinders_the_writing_is_named(
+    code: int, begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    before = files(begun)
+    monkeypatch.setattr(safetensors.torch, "save_file", fail)
+    with pytest.raises(FileFormatError, match=os.strerror(code)):
+        resume(begun, with_time(0), encoders=encoders())
+    assert files(begun) == before
+
+
+def test_what_does_not_read_back_the_same_is_not_kept(
+    begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, before = safetensors.torch.save_file, files(begun)
+
+    def wrong(tensors, path, metadata):
+        name = next(iter(tensors))
+        own({**tensors, name: torch.zeros_like(tensors[name]) + 7}, path, metadata)
+
+    monkeypatch.setattr(safetensors.torch, "save_file", wrong)
+    with pytest.raises(FileFormatError, match="does not read back the same"):
+        resume(begun, with_time(0), encoders=encoders())
+    assert files(begun) == before
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(
+    tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(FileFormatError, match="is a file"):
+        train(tiny_recipe(), sources, tmp_path / "file" / "run", QUIET, encoders())
+
+    def closed(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    # A folder without write permission, also for a user who may write anywhere.
+    monkeypatch.setattr("abag.files.tempfile.mkstemp", closed)
+    with pytest.raises(FileFormatError, match=r"recipe\.json cannot be written: Permission denied"):
+        train(tiny_recipe(), sources, tmp_path / "run", QUIET, encoders())
+
+
+def change_recipe(run: Path, sources: Sources) -> None:
+    content = json.loads((run / "recipe.json").read_text())
+    content["optimiser"]["lr"] = 0.5
+    (run / "recipe.json").write_text(json.dumps(content))
+
+
+def change_label(run: Path, sources: Sources) -> None:
+    table = load_table(sources.table)
+    write_parquet(sources.table, table.with_columns(pl.col("pkd") + 0.01))
+
+
+def change_split(run: Path, sources: Sources) -> None:
+    split = make_split(load_table(sources.table), "random", fractions=(0.6, 0.2, 0.2), seed=5)
+    split.save(sources.split)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (change_recipe, r"another recipe \(recipe.json was changed\)"),
+        (change_label, "another data table, or the table has changed since"),
+        (change_split, "another split, or the split has changed since"),
+    ],
+)
+def test_a_run_goes_on_with_what_it_was_started_with_alone(
+    change: Callable[[Path, Sources], None], reason: str, begun: Path, sources: Sources
+) -> None:
+    change(begun, sources)
+    before = files(begun)
+    with pytest.raises(FileFormatError, match=reason):
+        resume(begun, QUIET, encoders=encoders())
+    assert files(begun) == before
+
+
+def test_other_chains_are_refused_by_the_split(begun: Path, sources: Sources) -> None:
+    write_parquet(sources.table, complexes_table(48, antigens=5, seed=9))
+    with pytest.raises(SplitError, match="made for another table"):
+        resume(begun, QUIET, encoders=encoders())
+
+
+def test_other_encoders_are_refused(begun: Path) -> None:
+    one, other = encoders()[0], encoders()[0]
+    other.revision = "r2"
+    with pytest.raises(FileFormatError, match="other encoders"):
+        resume(begun, QUIET, encoders=(one, other))
+
+
+def test_a_state_of_another_run_is_refused(begun: Path, tmp_path: Path, sources: Sources) -> None:
+    train(tiny_recipe("seed=1"), sources, tmp_path / "other", with_time(0), encoders())
+    (begun / LAST).write_bytes((tmp_path / "other" / LAST).read_bytes())
+    with pytest.raises(FileFormatError, match="another recipe"):
+        resume(begun, QUIET, encoders=encoders())
+
+
+def test_files_that_were_moved_may_be_named_anew(
+    begun: Path, tmp_path: Path, sources: Sources
+) -> None:
+    (tmp_path / "new").mkdir()
+    table, split = (shutil.move(p, tmp_path / "new") for p in (sources.table, sources.split))
+    done = resume(begun, with_time(0), table=Path(table), split=Path(split), encoders=encoders())
+    assert done.steps == 3
