@@ -146,7 +146,9 @@ class StoppingConfig(Part):
 class MonitorConfig(Part):
     """When a run is called unstable."""
 
-    collapse_sd: float = Field(0.5, ge=0, description="Least share of the labels' sd.")
+    # A calibrated model whose correlation is r spreads r times as far as the labels: a limit near
+    # 0.5 would call every honest weak model collapsed.
+    collapse_sd: float = Field(0.1, ge=0, description="Least share of the labels' sd.")
     distinct_share: float = Field(0.5, ge=0, le=1, description="Least share of distinct values.")
     overfit_ratio: float = Field(3.0, gt=1, description="Most validation over training loss.")
     recall_sd: float = Field(0.15, gt=0, description="Most sd of recall over the last epochs.")
