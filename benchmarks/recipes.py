@@ -4,7 +4,7 @@
 
 Two splits of the de-duplicated rows (80 % train, 10 % validation, 10 % test): random rows, and
 antigen clusters kept apart. Two forms of the recipes: ``residues``, attention over residues with
-the fusion scaled down to what two CPU cores can do (width 64, 12 epochs), and ``pooled``, the
+the fusion scaled down to what two CPU cores can do (width 32, 8 epochs), and ``pooled``, the
 releases' own form (one mean a molecule) at their full width and number of epochs. Embeddings are
 made once. A run that was stopped is resumed, a finished one is left as it is, so the command may
 be called until it is done. The tables of ``abag compare`` are written beside the runs.
@@ -29,8 +29,8 @@ from abag.training.setup import Options, Sources
 SPLITS = ("antigen-cluster", "random")
 BUILTIN = ["network.antibody.id=builtin", "network.antigen.id=builtin"]
 SMALL = [
-    "network.fusion.width=64", "network.fusion.heads=4", "stopping.epochs=12",
-    "schedule.cosine_epochs=12",
+    "network.fusion.width=32", "network.fusion.heads=4", "stopping.epochs=8",
+    "schedule.cosine_epochs=8",
 ]  # fmt: skip
 POOLED = ["network.antibody.pooling=mean", "network.antigen.pooling=mean"]
 RUNS: dict[str, tuple[str, list[str]]] = {
@@ -38,11 +38,11 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "v2.5-pooled": ("v2.5", []),
     "v2.6-pooled": ("v2.6", POOLED),
     "v2.7-pooled": ("v2.7", POOLED),
-    "v2.8-pooled": ("v2.8", POOLED),
+    "v2.8-pooled": ("v2.8", [*POOLED, "adaptation=null"]),
     "default-residues": ("default", SMALL),
     "v2.6-residues": ("v2.6", [*SMALL, "schedule.warmup_epochs=2"]),
     "v2.7-residues": ("v2.7", [*SMALL, "schedule.patience=3"]),
-    "v2.8-residues": ("v2.8", SMALL),
+    "v2.8-residues": ("v2.8", [*SMALL, "adaptation=null"]),
 }
 
 
