@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 ROW: Final = "source_row"
 _TEXTS: Final = ("antibody_name", "antigen_name", "heavy", "light", "scfv")
+_SHORT: Final = 8
+"""A peptide epitope has about 8 residues or more."""
+_LIKE_BASES: Final = r"^[ACGTUN]{8,29}$"
+"""Longer chains of these letters are refused as nucleotides; a short one may be a peptide."""
 _CHAINS: Final = pl.List(pl.String())
 
 
@@ -91,12 +95,28 @@ def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.D
     from abag.data.chains import clean_pairs
 
     frame = clean_pairs(pairs, cleaner).rename({"chain_flags": "flags", "chain_problem": "problem"})
-    no_light = pl.when(pl.col("light").is_null() & pl.col("problem").is_null()).then(
-        pl.lit("light_missing")
-    )
+    raised = [
+        pl.when(condition & pl.col("problem").is_null()).then(pl.lit(flag))
+        for flag, condition in _doubts().items()
+    ]
     return frame.with_columns(
-        flags=pl.concat_list(pl.col("flags").fill_null([]), no_light).list.drop_nulls()
+        flags=pl.concat_list(pl.col("flags").fill_null([]), *raised).list.drop_nulls()
     )
+
+
+def _doubts() -> dict[str, pl.Expr]:
+    """What may be right, and more often is a mistake: flag and condition, over cleaned pairs."""
+    chain = pl.element()
+    own = pl.any_horizontal(
+        pl.col("antigen").list.contains(pl.col(name)).fill_null(False)
+        for name in ("heavy", "light")
+    )
+    return {
+        "light_missing": pl.col("light").is_null(),
+        "antigen_very_short": chains.eval(chain.str.len_chars() < _SHORT).list.any(),
+        "antigen_could_be_nucleotides": chains.eval(chain.str.contains(_LIKE_BASES)).list.any(),
+        "antigen_is_the_antibody": own,
+    }
 
 
 def refuse_problems(frame: pl.DataFrame, path: Path | str) -> None:
