@@ -2,8 +2,8 @@
 
 Four ways lead to them: the scan of all single substitutions; combinations of the singles that the
 model likes best; recombination of variants that were measured; and a guided search that changes,
-crosses and selects variants under the model for some generations. A variant is a set of
-substitutions; none that was measured comes back.
+crosses and selects variants under the model for some generations. A space of few variants is listed
+in full instead. A variant is a set of substitutions; none that was measured comes back.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ SCAN: Final = "scan"
 COMBINATION: Final = "combination"
 RECOMBINATION: Final = "recombination"
 SEARCH: Final = "search"
-ORIGINS: Final = (SCAN, COMBINATION, RECOMBINATION, SEARCH)
+ENUMERATION: Final = "enumeration"
+ORIGINS: Final = (SCAN, COMBINATION, RECOMBINATION, SEARCH, ENUMERATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,8 @@ class SearchSizes:
     generations: int = 6
     children: int = 400
     survivors: int = 60
+    everything: int = 3_000
+    """A space of no more variants than this is listed in full."""
 
 
 @dataclass(slots=True)
@@ -90,6 +93,9 @@ def find_candidates(
     found = CandidateSet(frozenset(measured) | {frozenset()})
     singles = [frozenset((one,)) for one in space.substitutions]
     found.add(singles, SCAN, score)
+    if space.most > 1 and space.count() <= sizes.everything:
+        found.add(space.every_variant(), ENUMERATION, score)
+        return _require_any(found)
     known = [one for one in (space.within(one) for one in measured) if one]
     if space.most > 1:
         good = [next(iter(one)) for one in found.ranked()[: sizes.good_singles]]
@@ -99,6 +105,10 @@ def find_candidates(
             recombinations(parents, space.most, sizes.recombinations, rng), RECOMBINATION, score
         )
         _search(found, space, parents, score, sizes, rng)
+    return _require_any(found)
+
+
+def _require_any(found: CandidateSet) -> CandidateSet:
     if not found.origins:
         raise OptionError(
             "every variant of this design space was measured; free more positions or allow more "

@@ -111,6 +111,25 @@ class DesignSpace:
             and (self.allowed is None or (chain, place, letter) in self.allowed)
         ]
 
+    def count(self) -> int:
+        """Number of variants in the space, the parent left out."""
+        letters: dict[Place, int] = {}
+        for chain, place, _ in self.substitutions:
+            letters[chain, place] = letters.get((chain, place), 0) + 1
+        by_size = [1] + [0] * self.most  # variants of the places so far, by substitutions
+        for choices in letters.values():
+            for size in range(self.most, 0, -1):
+                by_size[size] += by_size[size - 1] * choices
+        return sum(by_size) - 1
+
+    def every_variant(self) -> list[Genotype]:
+        """All variants of the space, the parent left out; ask :meth:`count` before."""
+        found: list[Genotype] = [frozenset()]
+        for place in self.places:
+            here = [one for one in self.substitutions if one[:2] == place]
+            found += [one | {new} for one in found if len(one) < self.most for new in here]
+        return found[1:]
+
     def residue(self, chain: str, place: int) -> str:
         """The parent's residue at a place from 1."""
         return self.parent.chains[chain].sequence[place - 1]

@@ -172,15 +172,18 @@ def propose(
     scorer = _Scorer(model, space)
     scorer.require_readable()
     found = find_candidates(space, genotypes, scorer.optimism, request.seed)
-    short, left_out, natural = _shortlisted(found, space, request, notes)
+    short, left_out = _shortlisted(found, space, request)
     if len(short) < request.count:
         notes.append(f"only {counted(len(short), 'variant')} may be proposed under these rules")
     belief = _belief(model, scorer, short, known)
     batch = request.policy.choose(belief, request.count, request.seed)
     shown = model.distribution(scorer.table(short))
-    seen = Known.of(genotypes)
+    natural = naturalness_of(space, [short[row] for row in batch.rows.tolist()])
+    if natural is None:
+        notes.append("naturalness is left out: it needs torch (pip install 'abag[network]')")
     parent_value = float(model.predict(scorer.table([frozenset()]))[0])
-    chosen = _described(batch, belief, shown, short, space, found, seen, natural, parent_value)
+    told = _Told(batch, belief, shown, short, natural, Known.of(genotypes), parent_value)
+    chosen = _described(told, space, found)
     return Proposals(
         (heavy, light), parent_value, model.target, tuple(chosen), len(found.origins), left_out,
         tuple(notes), request, model.model_id,
@@ -251,35 +254,29 @@ def _budget(most: int | None, measured: Sequence[Genotype], notes: list[str]) ->
 
 
 def _shortlisted(
-    found: CandidateSet, space: DesignSpace, request: Request, notes: list[str]
-) -> tuple[list[Genotype], int, Reals | None]:
-    """The best candidates that keep the rules, how many were left out, and their naturalness."""
+    found: CandidateSet, space: DesignSpace, request: Request
+) -> tuple[list[Genotype], int]:
+    """The best candidates that keep the rules, and how many before them did not."""
     ranked = found.ranked()
-    natural = naturalness_of(space, ranked, request.least_natural, notes)
+    least = request.least_natural
+    natural = None if least is None else naturalness_of(space, ranked, needed=True)
     refused = LIABILITY_RULES[request.liabilities]
     short: list[Genotype] = []
-    kept: list[float] = []
     left_out = 0
     for place, one in enumerate(ranked):
         if len(short) == max(SHORTLIST, request.count):
             break
-        value = None if natural is None else float(natural[place])
-        rough = (
-            request.least_natural is not None
-            and value is not None
-            and value < request.least_natural
-        )
+        rough = natural is not None and least is not None and natural[place] < least
         if rough or (refused and worst(added_liabilities(space, one)) in refused):
             left_out += 1
-            continue
-        short.append(one)
-        kept.append(value if value is not None else 0.0)
+        else:
+            short.append(one)
     if not short:
         raise OptionError(
             f"all {counted(len(ranked), 'candidate')} were left out for liabilities or "
             "naturalness; use --liabilities flag, or free other positions"
         )
-    return short, left_out, None if natural is None else np.array(kept)
+    return short, left_out
 
 
 def added_liabilities(space: DesignSpace, variant: Genotype) -> tuple[Liability, ...]:
@@ -288,15 +285,15 @@ def added_liabilities(space: DesignSpace, variant: Genotype) -> tuple[Liability,
 
 
 def naturalness_of(
-    space: DesignSpace, variants: Sequence[Genotype], least: float | None, notes: list[str]
+    space: DesignSpace, variants: Sequence[Genotype], needed: bool = False
 ) -> Reals | None:
-    """Naturalness under the built-in encoder, or None with a note where torch is not there."""
+    """Naturalness under the built-in encoder, (variants,); None where torch is not there.
+
+    Raises UnavailableError where it is ``needed`` and torch is not there.
+    """
     from importlib.util import find_spec
 
-    if find_spec("torch") is None:
-        if least is not None:
-            raise OptionError("--least-natural needs torch: pip install 'abag[network]'")
-        notes.append("naturalness is left out: it needs torch (pip install 'abag[network]')")
+    if find_spec("torch") is None and not needed:
         return None
     from abag.maturation.naturalness import Naturalness
 
@@ -315,38 +312,42 @@ def _belief(
     return Belief(joint.mean, joint.covariance, joint.noise, best)
 
 
-def _described(
-    batch: Batch,
-    belief: Belief,
-    shown: Predictions,
-    short: Sequence[Genotype],
-    space: DesignSpace,
-    found: CandidateSet,
-    seen: Known,
-    natural: Reals | None,
-    parent_value: float,
-) -> list[Proposal]:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is told of the chosen candidates: rows of the shortlist, and what is known of it."""
+
+    batch: Batch
+    belief: Belief
+    shown: Predictions
+    short: Sequence[Genotype]
+    natural: Reals | None
+    """Of the chosen, in the order of choice."""
+    known: Known
+    parent_value: float
+
+
+def _described(told: _Told, space: DesignSpace, found: CandidateSet) -> list[Proposal]:
     from scipy.special import ndtr
 
+    belief, shown, count = told.belief, told.shown, len(told.batch.rows)
     chance = ndtr((belief.mean - belief.best) / np.maximum(belief.deviation, 1e-9))
-    by_mean = np.empty(len(short), dtype=np.int64)
-    by_mean[np.argsort(-belief.mean, kind="stable")] = np.arange(len(short))
+    highest = set(np.argsort(-belief.mean, kind="stable")[:count].tolist())
     described = []
-    for row, value in zip(batch.rows.tolist(), batch.values.tolist(), strict=True):
-        one = short[row]
+    for order, row in enumerate(told.batch.rows.tolist()):
+        one = told.short[row]
         heavy, light = space.chains(one)
-        mutations = space.mutations(one)
-        predicted = float(shown.median[row])
+        origin, predicted = found.origins[one], float(shown.median[row])
         reason = reason_for(
-            found.origins[one], mutations, seen, predicted - parent_value,
-            float(chance[row]), bool(by_mean[row] < len(batch.rows)),
+            origin, space.mutations(one), told.known, predicted - told.parent_value,
+            float(chance[row]), row in highest,
         )  # fmt: skip
         described.append(
             Proposal(
                 space.name(one), len(one), heavy, light, predicted, float(shown.lower[row]),
-                float(shown.upper[row]), float(chance[row]), value, found.origins[one], reason,
+                float(shown.upper[row]), float(chance[row]), float(told.batch.values[order]),
+                origin, reason,
                 tuple(str(liability) for liability in added_liabilities(space, one)),
-                None if natural is None else float(natural[row]),
+                None if told.natural is None else float(told.natural[order]),
             )
         )  # fmt: skip
     return described

@@ -9,7 +9,7 @@ from typing import Final, Self
 
 from abag.data.mutations import Mutation
 from abag.errors import counted
-from abag.maturation.candidates import COMBINATION, RECOMBINATION, SCAN, SEARCH
+from abag.maturation.candidates import COMBINATION, ENUMERATION, RECOMBINATION, SCAN, SEARCH
 from abag.maturation.design_space import Genotype, Place, Substitution
 
 _ORIGIN: Final[Mapping[str, str]] = {
@@ -17,6 +17,7 @@ _ORIGIN: Final[Mapping[str, str]] = {
     COMBINATION: "Combines single changes that the model ranks high",
     RECOMBINATION: "Crosses variants that were measured",
     SEARCH: "Found by guided search",
+    ENUMERATION: "One of all variants of a small space",
 }
 
 

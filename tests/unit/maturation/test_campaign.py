@@ -32,7 +32,7 @@ def quick() -> Iterator[None]:
             proposals, "find_candidates",
             lambda *given: candidates.find_candidates(*given, sizes=small),
         )  # fmt: skip
-        patch.setattr(proposals, "naturalness_of", lambda *given: None)
+        patch.setattr(proposals, "naturalness_of", lambda *given, **more: None)
         patch.setattr(adapt, "learning_curve", lambda *given: [])
         patch.setattr(
             adapt, "measure_skill", lambda *given: skill.measure_skill(*given, folds=2)[:1]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from abag.errors import OptionError
 from abag.maturation.candidates import (
+    ENUMERATION,
     ORIGINS,
     SearchSizes,
     combinations,
@@ -24,7 +25,7 @@ from abag.maturation.numbered import NumberedAntibody
 from synthetic_pairs import HEAVY, LIGHT
 
 PARENT = NumberedAntibody.of(HEAVY, LIGHT)
-SMALL = SearchSizes(10, 60, 10, 40, 2, 40, 10)
+SMALL = SearchSizes(10, 60, 10, 40, 2, 40, 10, everything=0)
 
 
 def worth(variants: Sequence[Genotype]) -> np.ndarray:
@@ -117,7 +118,7 @@ def test_candidates_come_by_all_four_ways_and_never_measured_ones() -> None:
         frozenset({("H", 28, "Y")}),
     ]
     found = find_candidates(space, measured, worth, seed=1, sizes=SMALL)
-    assert set(found.origins.values()) == set(ORIGINS)
+    assert set(found.origins.values()) == set(ORIGINS) - {ENUMERATION}
     assert not set(measured) & set(found.origins)
     assert frozenset() not in found.origins
     assert all(1 <= len(one) <= 3 for one in found.origins)
@@ -128,7 +129,9 @@ def test_candidates_come_by_all_four_ways_and_never_measured_ones() -> None:
 
 def test_guided_search_finds_what_neither_scan_nor_chance_would() -> None:
     space = DesignSpace.of(PARENT, 4, cdrs=["H1", "H2"])
-    found = find_candidates(space, [], worth, seed=0, sizes=SearchSizes(60, 20, 5, 5, 12, 200, 30))
+    found = find_candidates(
+        space, [], worth, seed=0, sizes=SearchSizes(60, 20, 5, 5, 12, 200, 30, everything=0)
+    )
     best = worth([found.ranked()[0]])[0]
     most = sum(sorted((200 - place for _, place in space.places), reverse=True)[:4])
     assert best > 0.97 * most
@@ -145,6 +148,21 @@ def test_with_one_mutation_allowed_only_the_scan_is_made() -> None:
     found = find_candidates(space, [frozenset({("H", 100, "A")})], worth)
     assert set(found.origins.values()) == {"scan"}
     assert len(found.origins) == len(space.substitutions) - 1
+
+
+def test_a_small_space_is_listed_in_full() -> None:
+    space = DesignSpace.of(PARENT, 2, positions=["H:30", "H:31", "L:30"], letters="AWY")
+    # three letters each, none the parent's: 9 singles and 3 * 9 pairs
+    assert space.count() == 36
+    assert len(set(space.every_variant())) == 36
+    found = find_candidates(space, [frozenset({("H", 30, "A"), ("L", 30, "W")})], worth)
+    assert len(found.origins) == 35
+    assert set(found.origins.values()) == {"scan", ENUMERATION}
+
+
+def test_the_count_of_a_space_is_that_of_its_variants() -> None:
+    space = DesignSpace.of(PARENT, 3, positions=["H:28-32"], letters="AW")
+    assert space.count() == len(space.every_variant()) == 5 * 2 + 10 * 4 + 10 * 8
 
 
 def test_a_space_that_was_measured_in_full_is_refused() -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -38,7 +39,7 @@ def quick() -> Iterator[None]:
             proposals, "find_candidates",
             lambda *given: candidates.find_candidates(*given, sizes=small),
         )  # fmt: skip
-        patch.setattr(proposals, "naturalness_of", lambda *given: None)
+        patch.setattr(proposals, "naturalness_of", lambda *given, **more: None)
         yield
 
 
@@ -97,6 +98,20 @@ def test_severe_liabilities_are_avoided_or_flagged(model: AssayGP) -> None:
         model, (HEAVY, LIGHT), Request(2, 1, positions=(place,), letters="ST", liabilities="flag")
     )
     assert all("N-glycosylation" in one.liabilities[0] for one in flagged.chosen)
+
+
+def test_unnatural_variants_may_be_left_out(
+    model: AssayGP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tryptophans(space: object, variants: list[frozenset[tuple[str, int, str]]], **more: object):
+        return np.array([-5.0 * sum(change[2] == "W" for change in one) for one in variants])
+
+    monkeypatch.setattr(proposals, "naturalness_of", tryptophans)
+    request = Request(5, 2, cdrs=("H3",), least_natural=-1.0)
+    found = propose(model, (HEAVY, LIGHT), request)
+    assert found.left_out > 0
+    assert all("W" not in one.mutations[-1] for one in found.chosen)
+    assert {one.naturalness for one in found.chosen} == {0.0}
 
 
 def test_a_space_smaller_than_the_plate_is_said(model: AssayGP) -> None:
