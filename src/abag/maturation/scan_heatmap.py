@@ -50,10 +50,16 @@ class Grid:
     """(sites,): whether no training row of the model changed this position."""
 
     @property
-    def limit(self) -> float:
-        """Where the colours end: 98 % of the effects are nearer to 0."""
-        known = np.abs(self.delta[np.isfinite(self.delta)])
-        return max(float(np.quantile(known, 0.98)), 1e-6) if known.size else 1.0
+    def ends(self) -> tuple[float, float]:
+        """Effects at which the colours of worse and better end, each side 98 % within.
+
+        Improvements are few and small; their side ends at a quarter of the other's or more.
+        """
+        known = self.delta[np.isfinite(self.delta)]
+        worse, better = -known[known < 0], known[known > 0]
+        low = float(np.quantile(worse, 0.98)) if worse.size else 0.0
+        high = float(np.quantile(better, 0.98)) if better.size else 0.0
+        return -max(low, high / 4, 1e-6), max(high, low / 4, 1e-6)
 
 
 def grid_of(done: Scan) -> Grid:
@@ -92,7 +98,7 @@ def draw_heatmap(done: Scan, path: Path) -> None:
         image: Any = None
         for i, line in enumerate(lines):
             image = _draw_line(drawn.add_subplot(cells[i]), grid, line, widest, colours)
-        _head(drawn, done, bool(grid.unseen.any()), image)
+        _head(drawn, done, grid, image)
         with replacing(path) as temporary:
             drawn.savefig(temporary, format="png", metadata={"Software": None})
 
@@ -107,24 +113,26 @@ def lines_of(sites: tuple[Site, ...]) -> list[list[int]]:
     return lines
 
 
-def _head(drawn: Any, done: Scan, faded: bool, image: Any) -> None:
+def _head(drawn: Any, done: Scan, grid: Grid, image: Any) -> None:
     unit = done.effects.unit
     high, wide = drawn.get_figheight(), drawn.get_figwidth()
     name = done.parent.name.replace("$", "")
     drawn.text(0.25 / wide, 1 - 0.18 / high, f"Single mutants of {name}", fontsize=13,
                fontweight="bold", color=_INK, va="top")  # fmt: skip
     told = (
-        f"Predicted change of {unit} against the parent, by {done.effects.model_id}.\n"
+        f"Predicted change of {unit} against the parent, by {done.effects.model_id}; "
+        "each side of the scale has its own end.\n"
         "Dot: the parent's residue. Corner: adds a liability. Blank: left out. "
         "Last row: mean of the position."
     )
-    told += "\nPale: no training row changed this position." if faded else ""
+    told += "\nPale: no training row changed this position." if grid.unseen.any() else ""
     drawn.text(0.25 / wide, 1 - 0.47 / high, told, fontsize=8, color=_FAINT, va="top",
                linespacing=1.4)  # fmt: skip
     bar = drawn.add_axes((1 - 2.3 / wide, 1 - 0.37 / high, 1.5 / wide, 0.1 / high))
     drawn.colorbar(image, cax=bar, orientation="horizontal", extend="both")
     bar.tick_params(labelsize=7, length=0, colors=_FAINT)
-    bar.locator_params(nbins=3)
+    bar.set_xticks([grid.ends[0], 0.0, grid.ends[1]], [f"{x:+.2g}" if x else "0" for x in
+                   (grid.ends[0], 0.0, grid.ends[1])])  # fmt: skip
     for x, side, text in ((-0.12, "right", "worse"), (1.12, "left", "better")):
         bar.text(x, 0.5, text, ha=side, va="center", transform=bar.transAxes, color=_INK)
     bar.text(0.5, 1.25, f"Δ {unit}", ha="center", va="bottom", transform=bar.transAxes,
@@ -133,6 +141,8 @@ def _head(drawn: Any, done: Scan, faded: bool, image: Any) -> None:
 
 def _draw_line(axes: Axes, grid: Grid, line: list[int], widest: int, colours: Any) -> Any:
     """One line of columns, 20 rows of letters and one of position means."""
+    from matplotlib.colors import TwoSlopeNorm
+
     delta = grid.delta[:, line]
     known = np.isfinite(delta)
     means = np.where(
@@ -140,8 +150,8 @@ def _draw_line(axes: Axes, grid: Grid, line: list[int], widest: int, colours: An
         np.where(known, delta, 0.0).sum(axis=0) / known.sum(axis=0).clip(1), np.nan,
     )  # fmt: skip
     edges = np.arange(len(line) + 1)
-    shared = {"cmap": colours, "vmin": -grid.limit, "vmax": grid.limit,
-              "edgecolors": _EMPTY, "linewidth": 0.5}  # fmt: skip
+    shared = {"cmap": colours, "norm": TwoSlopeNorm(0.0, *grid.ends), "edgecolors": _EMPTY,
+              "linewidth": 0.5}  # fmt: skip
     image = axes.pcolormesh(edges, np.arange(len(LETTERS) + 1), delta, **shared)
     foot = len(LETTERS) + 0.4
     axes.pcolormesh(edges, np.array([foot, foot + 1.0]), means[None], **shared)

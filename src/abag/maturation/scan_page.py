@@ -37,7 +37,7 @@ def render_scan(done: Scan) -> str:
         parent_liabilities=[str(one) for one in done.parent_liabilities],
         best=done.table.head(_ROWS).to_dicts(),
         unit=done.effects.unit,
-        level=f"{done.level:.0%}".replace("%", " %"),
+        level=_percent(done.level),
         intervals=done.effects.lower is not None,
         natural=done.table["naturalness"].is_not_null().any(),
         data=_data(done),
@@ -70,7 +70,7 @@ def _facts(done: Scan) -> list[tuple[str, str]]:
     facts = [("predicted better than the parent", f"{better.height:,} of {table.height:,}")]
     if done.effects.lower is not None:
         above = int((table["delta_lower"] > 0).sum())
-        facts.append((f"better with the whole {done.level:.0%} interval", f"{above:,}"))
+        facts.append((f"better with the whole {_percent(done.level)} interval", f"{above:,}"))
     clean = better.filter(pl.col("liabilities") == "").height
     facts.append(("better, no new liability", f"{clean:,}"))
     if done.effects.parent_value is not None:
@@ -100,11 +100,15 @@ def _data(done: Scan) -> str:
         "letters": LETTERS,
         "groups": [[name, len(letters)] for name, letters in LETTER_GROUPS],
         "colours": COLOURS,
-        "limit": grid_of(done).limit,
+        "ends": [_short(end) for end in grid_of(done).ends],
         "unit": done.effects.unit,
-        "level": f"{done.level:.0%}".replace("%", " %"),
+        "level": _percent(done.level),
     }
     return json.dumps(content, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
 
 
 def _short(value: Any) -> Any:

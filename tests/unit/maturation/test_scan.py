@@ -134,6 +134,10 @@ def test_the_grid_has_each_effect_in_its_place(done: Scan):
     column = [(s.chain, s.place) for s in done.sites].index((row["chain"], row["place"]))
     assert grid.delta[LETTERS.index(row["mutant"]), column] == row["delta"]
     assert np.isnan(grid.delta).sum() == len(done.sites)  # the parent's own residues
+    low, high = grid.ends
+    known = grid.delta[np.isfinite(grid.delta)]
+    assert low == pytest.approx(np.quantile(known[known < 0], 0.02))
+    assert high == pytest.approx(np.quantile(known[known > 0], 0.98))
     assert sorted(LETTERS) == sorted("ACDEFGHIKLMNPQRSTVWY")
     assert [len(line) for line in lines_of(done.sites)] == [13, 9]
 

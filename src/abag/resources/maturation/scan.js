@@ -31,8 +31,8 @@
   const quantile = (values, q) => values.length ? values.sort((a, b) => a - b)[Math.floor(q * (values.length - 1))] : 1;
   const known = (key) => mutants.map((m) => m[key]).filter((x) => x !== null);
   const modes = {
-    delta: { value: (m) => m.delta, ends: [-data.limit, data.limit], stops: data.colours, words: ["worse", "better"] },
-    lower: { value: (m) => m.lower, ends: [-data.limit * 2, data.limit * 2], stops: data.colours, words: ["worse", "better"] },
+    delta: { value: (m) => m.delta, ends: data.ends, stops: data.colours, words: ["worse", "better"] },
+    lower: { value: (m) => m.lower, ends: data.ends.map((x) => 2 * x), stops: data.colours, words: ["worse", "better"] },
     width: { value: (m) => m.width, ends: [quantile(known("width"), 0.02), quantile(known("width"), 0.98)], stops: DOUBT, words: ["sure", "unsure"] },
     natural: { value: (m) => m.natural, ends: [-8, 8], stops: data.colours, words: ["unusual", "usual"] },
   };
@@ -40,7 +40,10 @@
   function colour(m) {
     const { value, ends, stops } = mode();
     const x = value(m);
-    return x === null ? "var(--grid)" : mix(stops, (x - ends[0]) / (ends[1] - ends[0] || 1));
+    if (x === null) return "var(--grid)";
+    // Where the scale has two sides each has its own end, so that small improvements show.
+    if (ends[0] < 0) return mix(stops, x < 0 ? 0.5 - x / ends[0] / 2 : 0.5 + x / ends[1] / 2);
+    return mix(stops, (x - ends[0]) / (ends[1] - ends[0] || 1));
   }
   const kept = (m) => (!at("clean").checked || !m.text) && (!at("better").checked || m.delta > 0)
     && (!at("cdrs").checked || isCdr(data.sites[m.site]));
@@ -132,7 +135,7 @@
   }
   function legend() {
     const { ends, stops, words } = mode();
-    const digits = Math.max(...ends.map(Math.abs)) < 1 ? 2 : 1;
+    const digits = Math.min(...ends.map(Math.abs)) < 1 ? 2 : 1;
     const show = (x) => (ends[0] < 0 ? signed(x, digits) : x.toFixed(digits));
     at("legend").innerHTML = `${words[0]} ${show(ends[0])} <i style="background:linear-gradient(90deg,${stops.join(",")})"></i> ${show(ends[1])} ${words[1]}`;
   }
