@@ -21,6 +21,7 @@ TINY = [
     "network.fusion.width=8", "network.fusion.heads=2", "network.fusion.feed_forward=1",
     "network.head.hidden=[8]", "network.fusion.regions=false", "batch.size=8", "batch.accumulate=2",
     "stopping.epochs=3", "network.antibody.id=hash", "network.antigen.id=hash",
+    "adaptation=null",
 ]  # fmt: skip
 QUIET = Options(device="cpu", audit=False, report=False, resamples=100)
 

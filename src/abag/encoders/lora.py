@@ -253,6 +253,14 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return cast(dict[str, Any], settings)
 
 
+def freeze_adapter(encoder: Adaptable) -> None:
+    """End the training of an adapter: no gradients any more, and a digest that is final."""
+    settings, tensors = adapter_content(encoder)
+    encoder.network.eval().requires_grad_(False)
+    digest = adapter_digest(settings, tensors)
+    encoder.adapter_digest = lambda: digest
+
+
 def has_adapter(encoder: Adaptable) -> bool:
     """Whether an encoder carries an adapter."""
     return hasattr(encoder.network, "peft_config")

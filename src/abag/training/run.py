@@ -154,6 +154,10 @@ def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> Train
     """Embed, train from where the run is, and finish it if training has ended."""
     for note in setup.rows.notes if world.is_first else ():
         _tell(options, f"note: {note}")
+    if setup.recipe.adaptation is not None:
+        from abag.training.adaptation import adapt_encoders
+
+        setup = adapt_encoders(run, setup, make_trained_network(setup), world, options.tell)
     data = make_data(setup, world)
     data.plan.require_world(world.size)
     network = make_trained_network(setup).to(setup.device)

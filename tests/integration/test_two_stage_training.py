@@ -1,0 +1,99 @@
+"""v2.8 from end to end: one split for both stages, and the served model carries its adapters."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+from abag.encoders.builtin import BuiltinEncoder
+from abag.encoders.protocol import Encoder
+from abag.encoders.store import rooms
+from abag.inference.predictor import Predictor
+from abag.model.network.model import NetworkModel
+from abag.training.adaptation import ADAPTERS, STAGE
+from abag.training.recipe import Recipe
+from abag.training.run import resume, train
+from abag.training.setup import Sources
+from synthetic_pairs import complexes_table
+from synthetic_runs import QUIET, outcome, tiny_recipe, with_time, write_inputs
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return write_inputs(tmp_path_factory.mktemp("inputs"), complexes_table(30, antigens=4))
+
+
+def recipe() -> Recipe:
+    sides = ["network.antibody.id=builtin", "network.antigen.id=builtin", "stopping.epochs=2"]
+    return tiny_recipe('adaptation={"epochs": 2, "batch": 8, "lr": 0.01}', *sides, name="v2.8")
+
+
+def encoders() -> tuple[Encoder, Encoder]:
+    one = BuiltinEncoder()
+    return one, one
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, sources: Sources) -> Path:
+    out = tmp_path_factory.mktemp("run") / "run"
+    assert train(recipe(), sources, out, QUIET, encoders()).finished
+    return out
+
+
+def test_the_served_model_is_the_trained_one_with_its_adapters(run: Path, sources: Sources):
+    stage = json.loads((run / ADAPTERS / STAGE).read_text())
+    model = NetworkModel.load(run / "model", device="cpu")
+    digests = [encoder.identity.adapter_digest for encoder in model.encoders]
+    assert digests == [stage["digests"]["antibody"], stage["digests"]["antigen"]]
+    tested = pl.read_csv(run / "test_predictions.csv")
+    rows = pl.read_parquet(sources.table).join(tested, on="record_id", maintain_order="right")
+    served = model.predict(rows)
+    assert np.abs(served - rows["pred"].to_numpy()).max() < 1e-4
+
+
+def test_its_bare_encoders_would_give_other_predictions(run: Path, sources: Sources):
+    """What the release's server did."""
+    model = NetworkModel.load(run / "model", device="cpu")
+    bare = NetworkModel.from_trained(
+        model._require_trained().network,
+        recipe=model.recipe,
+        antibody_encoder=BuiltinEncoder(),
+        antigen_encoder=BuiltinEncoder(),
+        table=pl.read_parquet(sources.table),
+    )
+    table = pl.read_parquet(sources.table)
+    assert np.abs(bare.predict(table) - model.predict(table)).max() > 1e-3
+    assert bare.model_id != model.model_id
+
+
+def test_the_predictor_serves_it(run: Path, sources: Sources):
+    table = pl.read_parquet(sources.table)[:3]
+    out = Predictor.load(run / "model").predict_table(table.select("heavy", "light", "antigen"))
+    np.testing.assert_allclose(
+        out["pkd"].to_numpy(), NetworkModel.load(run / "model").predict(table), atol=1e-5
+    )
+
+
+def test_stopped_in_the_second_stage_it_ends_with_the_same_bits(
+    run: Path, sources: Sources, tmp_path: Path
+):
+    stopped = tmp_path / "run"
+    assert not train(recipe(), sources, stopped, with_time(0), encoders()).finished
+    assert resume(stopped, QUIET, encoders=encoders()).finished
+    assert outcome(stopped) == outcome(run)
+
+
+def test_embeddings_are_kept_under_the_digest_of_their_adapter(sources: Sources, tmp_path: Path):
+    store = tmp_path / "store"
+    train(recipe(), replace(sources, store=store), tmp_path / "run", QUIET, encoders())
+    stage = json.loads((tmp_path / "run" / ADAPTERS / STAGE).read_text())
+    kept = {room.identity.adapter_digest for room in rooms(store)}
+    assert kept == set(stage["digests"].values())

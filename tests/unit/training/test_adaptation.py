@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from abag.encoders.builtin import BuiltinEncoder
+from abag.encoders.builtin_model import BuiltinModel, Shape, shape_metadata
+from abag.encoders.lora import digest_of_folder
+from abag.encoders.protocol import Encoder
+from abag.errors import EncoderError, FileFormatError
+from abag.files import sha256_of
+from abag.model.network.inputs import PairFeatures
+from abag.model.network.network import make_network
+from abag.training.adaptation import ADAPTERS, SIDES, STAGE, STATE, PairMolecules, adapt_encoders
+from abag.training.recipe import Recipe
+from abag.training.run import make_trained_network
+from abag.training.setup import Setup, Sources, read_setup
+from synthetic_encoder import HashEncoder
+from synthetic_pairs import complexes_table
+from synthetic_runs import tiny_recipe, write_inputs
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return write_inputs(tmp_path_factory.mktemp("inputs"), complexes_table(30, antigens=4))
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small random encoder of the built-in kind."""
+    from safetensors.torch import save_file
+
+    folder = tmp_path_factory.mktemp("encoder")
+    shape = Shape(width=16, layers=1, heads=2, feed_forward=16)
+    model = BuiltinModel(shape)
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.3, generator=torch.Generator().manual_seed(1))
+    save_file(model.state_dict(), folder / "weights.safetensors", shape_metadata(shape))
+    card = {"id": "builtin", "width": 16, "max_residues": 400, "licence": "MIT"}
+    revision = sha256_of(folder / "weights.safetensors")[:16]
+    (folder / "card.json").write_text(json.dumps({**card, "revision": revision}))
+    return folder
+
+
+def recipe_of(*settings: str, epochs: int = 2) -> Recipe:
+    return tiny_recipe(
+        f'adaptation={{"epochs": {epochs}, "batch": 6, "lr": 0.01}}', *settings, name="v2.8"
+    )
+
+
+def setup_of(recipe: Recipe, sources: Sources, files: Path) -> Setup:
+    encoder = BuiltinEncoder(files)
+    return read_setup(recipe, sources, CPU, (encoder, encoder))
+
+
+def adapted(run: Path, setup: Setup) -> Setup:
+    return adapt_encoders(run, setup, make_trained_network(setup))
+
+
+def digests(setup: Setup) -> list[str]:
+    encoders: tuple[Encoder, Encoder] = setup.antibody_encoder, setup.antigen_encoder
+    return [encoder.identity.adapter_digest for encoder in encoders]
+
+
+def test_both_encoders_get_adapters_of_their_own(sources: Sources, files: Path, tmp_path: Path):
+    setup = setup_of(recipe_of(), sources, files)
+    done = adapted(tmp_path, setup)
+    assert done.antibody_encoder is not done.antigen_encoder
+    assert len({*digests(done), ""}) == 3
+    assert digests(done) == [digest_of_folder(tmp_path / ADAPTERS / side) for side in SIDES]
+    stage = json.loads((tmp_path / ADAPTERS / STAGE).read_text())
+    assert stage["digests"] == dict(zip(SIDES, digests(done), strict=True))
+    assert len(stage["losses"]) == 2
+    assert not (tmp_path / ADAPTERS / STATE).exists()
+
+
+def test_the_same_seed_gives_the_same_adapters_and_another_others(
+    sources: Sources, files: Path, tmp_path: Path
+):
+    found = []
+    for place, seed in enumerate((1, 1, 2)):
+        torch.manual_seed(place)  # what came before does not matter
+        setup = setup_of(recipe_of(f"seed={seed}"), sources, files)
+        found.append(digests(adapted(tmp_path / str(place), setup)))
+    assert found[0] == found[1] != found[2]
+
+
+def test_stopped_between_epochs_it_ends_with_the_same_adapters(
+    sources: Sources, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    straight = adapted(tmp_path / "straight", setup_of(recipe_of(epochs=3), sources, files))
+    from abag.training import adaptation
+
+    save, calls = adaptation.Stage._save, []
+
+    def save_and_stop(stage: adaptation.Stage, losses: list[float]) -> None:
+        save(stage, losses)
+        calls.append(len(losses))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(adaptation.Stage, "_save", save_and_stop)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            adapted(tmp_path / "stopped", setup_of(recipe_of(epochs=3), sources, files))
+    monkeypatch.undo()
+    assert calls == [1, 2]
+    stopped = adapted(tmp_path / "stopped", setup_of(recipe_of(epochs=3), sources, files))
+    assert digests(stopped) == digests(straight)
+    notes = [(tmp_path / name / ADAPTERS / STAGE).read_text() for name in ("straight", "stopped")]
+    assert notes[0] == notes[1]
+
+
+def test_a_finished_stage_is_loaded_and_gives_the_same_rows(
+    sources: Sources, files: Path, tmp_path: Path
+):
+    setup = setup_of(recipe_of(), sources, files)
+    trained = adapted(tmp_path, setup)
+    loaded = adapted(tmp_path, setup_of(recipe_of(), sources, files))
+    assert digests(loaded) == digests(trained)
+    table, config = setup.rows.table, setup.recipe.network
+    first, again = (
+        PairFeatures.of(table, s.antibody_encoder, s.antigen_encoder, config, progress=False)
+        for s in (trained, loaded)
+    )
+    assert torch.equal(first.antibodies.rows, again.antibodies.rows)
+    assert torch.equal(first.antigens.rows, again.antigens.rows)
+    bare = BuiltinEncoder(files)
+    base = PairFeatures.of(table, bare, bare, config, progress=False)
+    assert (first.antibodies.rows - base.antibodies.rows).abs().max() > 1e-3
+
+
+def test_an_adapter_that_was_swapped_is_refused(sources: Sources, files: Path, tmp_path: Path):
+    adapted(tmp_path / "one", setup_of(recipe_of(), sources, files))
+    adapted(tmp_path / "two", setup_of(recipe_of("seed=9"), sources, files))
+    name = "adapter_model.safetensors"
+    other = (tmp_path / "two" / ADAPTERS / "antigen" / name).read_bytes()
+    (tmp_path / "one" / ADAPTERS / "antigen" / name).write_bytes(other)
+    with pytest.raises(FileFormatError, match="is not the one that this run trained"):
+        adapted(tmp_path / "one", setup_of(recipe_of(), sources, files))
+
+
+def test_only_training_rows_are_learnt_from(sources: Sources, files: Path, tmp_path: Path):
+    """v2.8's stages split the rows anew, so half of its test rows had been trained on."""
+    setup = setup_of(recipe_of(), sources, files)
+    left_out = np.concatenate([setup.rows.val, setup.rows.test])
+    value = setup.rows.labels.value.copy()
+    value[left_out] = 20 - value[left_out]
+    other = setup_of(recipe_of(), sources, files)
+    labels = replace(other.rows.labels, value=value)
+    other = replace(other, rows=replace(other.rows, labels=labels))
+    assert digests(adapted(tmp_path / "a", setup)) == digests(adapted(tmp_path / "b", other))
+
+
+@pytest.mark.parametrize("pooling", ["residues", "mean"])
+@pytest.mark.parametrize("regions", ["true", "false"])
+def test_pairs_embedded_with_gradients_are_those_of_the_cached_way(
+    pooling: str, regions: str, sources: Sources, files: Path
+):
+    recipe = recipe_of(
+        f"network.antibody.pooling={pooling}",
+        f"network.antigen.pooling={pooling}",
+        f"network.fusion.regions={regions}",
+    )
+    setup, encoder = setup_of(recipe, sources, files), BuiltinEncoder(files)
+    rows = np.array([5, 0, 7, 5])
+    table = setup.rows.table
+    features = PairFeatures.of(table, encoder, encoder, recipe.network, progress=False)
+    cached = features.batch(rows.tolist())
+    live = PairMolecules.of(setup.rows, recipe).batch(rows, (encoder, encoder))
+    for name in ("antibody", "antigen"):
+        assert torch.allclose(getattr(live, name), getattr(cached, name), atol=1e-5)
+        mask = f"{name}_mask"
+        assert torch.equal(getattr(live, mask), getattr(cached, mask))
+    assert torch.equal(live.regions, cached.regions)
+    network = make_network(recipe.network, 16, 16).eval()
+    assert torch.allclose(network(live).pkd, network(cached).pkd, atol=1e-5)
+
+
+def test_an_encoder_without_gradients_is_refused_before_anything_is_written(
+    sources: Sources, tmp_path: Path
+):
+    encoder = HashEncoder()
+    setup = read_setup(recipe_of(), sources, CPU, (encoder, encoder))
+    with pytest.raises(EncoderError, match="hash cannot be adapted"):
+        adapted(tmp_path / "run", setup)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_recipe_without_a_first_stage_keeps_its_encoders(sources: Sources, tmp_path: Path):
+    encoder = HashEncoder()
+    setup = read_setup(tiny_recipe(), sources, CPU, (encoder, encoder))
+    assert adapted(tmp_path / "run", setup) is setup
