@@ -107,9 +107,9 @@ def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.D
 def _doubts() -> dict[str, pl.Expr]:
     """What may be right, and more often is a mistake: flag and condition, over cleaned pairs."""
     chain = pl.element()
+    chains = pl.col("antigen").list
     own = pl.any_horizontal(
-        pl.col("antigen").list.contains(pl.col(name)).fill_null(False)
-        for name in ("heavy", "light")
+        chains.contains(pl.col(name)).fill_null(False) for name in ("heavy", "light")
     )
     return {
         "light_missing": pl.col("light").is_null(),
