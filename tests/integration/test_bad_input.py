@@ -258,7 +258,7 @@ OTHERS: list[tuple[str, tuple[str, ...]]] = [
     (f"predict --model {{in}}/good.csv {CHAINS}", ("is a file; name a folder",)),
     (f"predict --model {{in}}/changed {CHAINS}", ("checksum differs", "fit the model again")),
     (f"predict --model {{in}}/weightless {CHAINS}", ("no weights.safetensors", "copy it again")),
-    ("predict", ("--model is missing",)),
+    ("predict", ("--heavy is missing",)),
     (f"predict --model {{in}}/model --heavy {HEAVY} --antigen=", ("--antigen is missing",)),
     (f"predict --model {{in}}/model --heavy= --antigen {ANTIGEN}", ("--heavy is missing",)),
     (f"predict --model {{in}}/model --heavy {STOPPED} --antigen {ANTIGEN}", ("residue 51",)),
