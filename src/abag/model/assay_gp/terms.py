@@ -70,7 +70,11 @@ class CentredTerm:
         """Centre and scale on training letters of shape (rows, P)."""
         found = term.features(letters)
         mean = found.mean(axis=0)
-        spread = found.std(axis=0) + 1e-6 if term.standardise else np.ones(len(mean))
+        spread = np.ones(len(mean))
+        if term.standardise:
+            # A feature that no training row changes has no scale: a new variant may well change it.
+            varied = found.std(axis=0)
+            spread = np.where(varied > 1e-9, varied + 1e-6, 1.0)
         scaled = (found - mean) / spread
         scale = float((scaled**2).sum() / len(letters))
         return cls(term, mean, spread, max(scale, 1e-9))

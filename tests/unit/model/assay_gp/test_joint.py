@@ -50,3 +50,12 @@ def test_training_rows_come_back_as_chains(model: AssayGP) -> None:
     assert set(model.training_chains()) == given
     heavy, light = model.reference_chains()
     assert (heavy[:27], light) == (HEAVY[:27], table["light"][0])
+
+
+def test_a_change_of_a_kind_that_training_never_saw_is_uncertain_but_not_endlessly(
+    model: AssayGP,
+) -> None:
+    # Proline, cysteine and glycine are features of their own; no training row has them.
+    heavy = HEAVY[:27] + "P" + HEAVY[28:29] + "C" + HEAVY[30:53] + "G" + HEAVY[54:]
+    table = assay_table(1).with_columns(heavy=pl.lit(heavy))
+    assert 0.5 < model.distribution(table).deviation[0] < 5.0
