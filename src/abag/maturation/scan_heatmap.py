@@ -141,6 +141,7 @@ def _head(drawn: Any, done: Scan, grid: Grid, image: Any) -> None:
 
 def _draw_line(axes: Axes, grid: Grid, line: list[int], widest: int, colours: Any) -> Any:
     """One line of columns, 20 rows of letters and one of position means."""
+    from matplotlib.collections import PolyCollection
     from matplotlib.colors import TwoSlopeNorm
 
     delta = grid.delta[:, line]
@@ -156,13 +157,15 @@ def _draw_line(axes: Axes, grid: Grid, line: list[int], widest: int, colours: An
     foot = len(LETTERS) + 0.4
     axes.pcolormesh(edges, np.array([foot, foot + 1.0]), means[None], **shared)
     sites = [grid.sites[i] for i in line]
-    for x, site in enumerate(sites):
-        if site.residue in LETTERS:
-            axes.plot(x + 0.5, LETTERS.index(site.residue) + 0.5, ".", color=_FAINT, markersize=4)
-    for y, x in np.argwhere(grid.severe[:, line]).tolist():
-        axes.fill([x + 0.6, x + 1, x + 1], [y, y, y + 0.4], color=_INK, linewidth=0)
-    for x in np.flatnonzero(grid.unseen[line]).tolist():
-        axes.fill_between([x, x + 1], 0, foot + 1, color=_EMPTY, alpha=0.55, linewidth=0, zorder=3)
+    own = [(x + 0.5, LETTERS.index(s.residue) + 0.5) for x, s in enumerate(sites)
+           if s.residue in LETTERS]  # fmt: skip
+    axes.plot([x for x, _ in own], [y for _, y in own], ".", color=_FAINT, markersize=4)
+    corners = [[(x + 0.6, y), (x + 1, y), (x + 1, y + 0.4)]
+               for y, x in np.argwhere(grid.severe[:, line]).tolist()]  # fmt: skip
+    axes.add_collection(PolyCollection(corners, facecolors=_INK, linewidths=0))
+    pale = [[(x, 0), (x + 1, 0), (x + 1, foot + 1), (x, foot + 1)]
+            for x in np.flatnonzero(grid.unseen[line]).tolist()]  # fmt: skip
+    axes.add_collection(PolyCollection(pale, facecolors=_EMPTY, alpha=0.55, linewidths=0, zorder=3))
     _labels(axes, sites)
     axes.set(xlim=(0, widest), ylim=(foot + 1.05, -2.3))
     return image
