@@ -57,18 +57,8 @@ class Naturalness:
         Rows are the residues of the heavy chain, then of the light chain; columns follow
         :data:`abag.sequences.AMINO_ACIDS`. Each residue is hidden when it is foretold.
         """
-        chains = (heavy, light or None)
-        if chains not in self._known:
-            tokens = self._tokens(chains)
-            count = len(tokens.residues)
-            passes = -(-count // self._together)
-            hidden = [np.arange(first, count, passes) for first in range(passes)]
-            rows = np.empty((count, len(AMINO_ACIDS)))
-            found = self._foretell([tokens] * passes, hidden)
-            for places, values in zip(hidden, found, strict=True):
-                rows[places] = values
-            self._known[chains] = rows
-        return self._known[chains]
+        everything = np.arange(len(heavy) + len(light or ""))
+        return self._foretold((heavy, light or None), everything).copy()
 
     def log_likelihood(self, heavy: str, light: str | None = None) -> float:
         """Pseudo log-likelihood: the sum of the residues' own log-probabilities."""
@@ -93,24 +83,40 @@ class Naturalness:
             SequenceError: a variant has other chains than the parent, or is too long.
         """
         parent = heavy + (light or "")
-        rows = self.residue_log_probabilities(heavy, light)
+        texts = [_joined(place, chains, bool(light)) for place, chains in enumerate(variants)]
+        changes = [
+            _differences(parent, text) if len(chains[0]) == len(heavy) else None
+            for chains, text in zip(variants, texts, strict=True)
+        ]
+        needed = [found for found in changes if found is not None]
+        everywhere = np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *needed]))
+        rows = self._foretold((heavy, light or None), everywhere)
         own = _own(rows, parent)
         result = np.zeros(len(variants))
         several: list[tuple[int, Chains, NDArray[np.intp]]] = []
-        for place, chains in enumerate(variants):
-            if bool(chains[1]) != bool(light):
-                raise SequenceError(f"variant {place + 1} has not the same chains as its parent")
-            if (len(chains[0]), len(chains[1] or "")) != (len(heavy), len(light or "")):
-                result[place] = self.log_likelihood(*chains) - own.sum()
+        for place, (chains, text, changed) in enumerate(zip(variants, texts, changes, strict=True)):
+            if changed is None:
+                result[place] = self.log_likelihood(*chains) - self.log_likelihood(heavy, light)
                 continue
-            text = chains[0] + (chains[1] or "")
-            changed = _differences(parent, text)
             if joint and len(changed) > 1:
                 several.append((place, chains, changed))
             result[place] = (_own(rows, text)[changed] - own[changed]).sum()
         for place, value in self._joint(parent, several):
             result[place] = value
         return result
+
+    def _foretold(self, chains: Chains, needed: NDArray[np.intp]) -> Reals:
+        """Log-probabilities (n, 20) of all residues; NaN at those that nobody needed so far."""
+        tokens = self._tokens(chains)
+        count = len(tokens.residues)
+        rows = self._known.setdefault(chains, np.full((count, len(AMINO_ACIDS)), np.nan))
+        passes = -(-count // self._together)
+        missing = needed[np.isnan(rows[needed, 0])] % passes
+        hidden = [np.arange(first, count, passes) for first in np.unique(missing).tolist()]
+        found = self._foretell([tokens] * len(hidden), hidden)
+        for places, values in zip(hidden, found, strict=True):
+            rows[places] = values
+        return rows
 
     def _joint(
         self, parent: str, several: Sequence[tuple[int, Chains, NDArray[np.intp]]]
@@ -182,6 +188,15 @@ def _own(rows: Reals, residues: Sequence[str]) -> Reals:
     return np.where(columns < 0, _GUESS, found)
 
 
-def _differences(parent: str, variant: str) -> NDArray[np.intp]:
+def _joined(place: int, chains: Chains, has_light: bool) -> str:
+    if bool(chains[1]) != has_light:
+        raise SequenceError(f"variant {place + 1} has not the same chains as its parent")
+    return chains[0] + (chains[1] or "")
+
+
+def _differences(parent: str, variant: str) -> NDArray[np.intp] | None:
+    """Indices of changed residues; None where lengths differ."""
+    if len(parent) != len(variant):
+        return None
     both = [np.frombuffer(text.encode("ascii"), dtype=np.uint8) for text in (parent, variant)]
     return np.flatnonzero(both[0] != both[1])

@@ -54,6 +54,14 @@ def test_the_parent_stands_at_zero_and_effects_add_up(natural: Naturalness):
     assert found[3] == pytest.approx(found[1] + found[2])
 
 
+def test_what_was_asked_before_changes_nothing(natural: Naturalness):
+    variants = [heavy_variant((99, letter)) for letter in "AFY"]
+    alone = Naturalness().of_variants(HEAVY, LIGHT, variants)
+    natural.residue_log_probabilities(HEAVY, LIGHT)
+    np.testing.assert_allclose(natural.of_variants(HEAVY, LIGHT, variants), alone, atol=1e-5)
+    assert not len(natural.of_variants(HEAVY, LIGHT, []))
+
+
 def test_a_germline_residue_is_natural_and_a_broken_fold_is_not(natural: Naturalness):
     # The human germline has alanine where trastuzumab has Ser97 (CSR -> CAR); Trp36 and the
     # cysteines hold the fold together.
