@@ -29,8 +29,9 @@ from abag.files import require_folder_name
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.mutation_effect.assays import VariantAssay, library, read_assays
 from abag.model.mutation_effect.complexes import complex_clusters
+from abag.model.mutation_effect.design import Design, design
 from abag.model.mutation_effect.features import FEATURES
-from abag.model.mutation_effect.fitting import Design, NormalEquations, choose, design
+from abag.model.mutation_effect.fitting import NormalEquations, choose
 from abag.progress import track
 
 Reals = NDArray[np.float64]

@@ -17,24 +17,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from abag.model.mutation_effect.assays import VariantAssay
-from abag.model.mutation_effect.features import first_guess, substitution_features
-from abag.model.mutation_effect.model import MutationEffect, Scale
-from abag.model.mutation_effect.parent import ParentChain
+from abag.model.mutation_effect.calibration import (
+    blind_assays,
+    learn_scale,
+    left_out_coverage,
+)
+from abag.model.mutation_effect.design import Design
+from abag.model.mutation_effect.features import first_guess
+from abag.model.mutation_effect.model import MutationEffect
 from abag.model.mutation_effect.repertoire import Repertoire
-from abag.model.mutation_effect.scales import Codes, Reals
-from abag.model.mutation_effect.variants import lay
+from abag.model.mutation_effect.scales import Reals
 
 PENALTIES: Final = (30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
 CROWDINGS: Final = (0.0, 0.25, 0.5)
 MOST_WEIGHT: Final = 400
 _OFFSET: Final = 0.3
 """Prior spread of an assay's offset, in its spread."""
-_REACH: Final = 4.0
-"""Differences are cut to this many pKd (spreads, of an assay without pKd): what lies beyond is a
-bound or a placeholder."""
-DEPTH: Final = 4.0
-"""Where losses level off, pKd."""
 _TRUSTED_ROWS: Final = 100.0
 """An assay of so many rows has half the say of an endless one when choices are scored."""
 
@@ -45,42 +43,6 @@ class Choice:
 
     penalty: float
     crowding: float
-
-
-@dataclass(frozen=True, slots=True)
-class Design:
-    """One assay as the fit sees it: features (rows, F), targets and counts of mutations (rows,)."""
-
-    name: str
-    features: Reals
-    delta: Reals
-    mutations: Codes
-    absolute: bool
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation of the targets."""
-        return max(float(np.std(self.delta)), 0.1)
-
-    def crowded(self, crowding: float) -> Reals:
-        """Features divided by the number of mutations to a power."""
-        return self.features / np.maximum(self.mutations, 1)[:, None] ** crowding
-
-
-def design(assay: VariantAssay, repertoire: Repertoire) -> Design:
-    """Features of every row of an assay."""
-    mutations = np.zeros(assay.table.height, dtype=np.int64)
-    features = np.zeros((assay.table.height, len(first_guess())))
-    for name, sequence in (("heavy", assay.parent_heavy), ("light", assay.parent_light)):
-        if sequence:
-            chain = ParentChain.of(sequence)
-            table = substitution_features(chain, repertoire)
-            padded = np.concatenate([table, np.zeros_like(table[:, :2])], axis=1)
-            laid = lay(assay.table[name].to_list(), chain)
-            features += laid.total(padded)
-            mutations += laid.mutations(chain)
-    reach = _REACH if assay.absolute else _REACH * float(np.std(assay.delta))
-    return Design(assay.name, features, assay.delta.clip(-reach, reach), mutations, assay.absolute)
 
 
 class NormalEquations:
@@ -163,34 +125,6 @@ def cluster_scores(
     return np.array(means)
 
 
-def learn_scale(designs: Sequence[Design], weights: Sequence[Reals], crowding: float) -> Scale:
-    """Slope and errors from assays in pKd, each under weights that never saw it.
-
-    The slope is the median over assays of the slope through the origin; the deviation is fitted to
-    squared errors by non-negative least squares, each assay weighing the same.
-    """
-    from scipy.optimize import nnls
-
-    slopes = []
-    pairs = [(d, d.crowded(crowding) @ w) for d, w in zip(designs, weights, strict=True)]
-    pairs = [(one, total) for one, total in pairs if one.absolute]
-    for one, total in pairs:
-        if len(total) >= 10 and float(total @ total) > 0:
-            slopes.append(float(total @ one.delta) / float(total @ total))
-    bare = Scale(max(float(np.median(slopes)), 0.05), DEPTH, crowding, 0.0, 0.0, 0.0)
-    rows, squares, shares = [], [], []
-    for one, total in pairs:
-        # ``total`` holds the crowding already.
-        mean = bare.level(total)
-        rows.append(np.stack([np.ones_like(mean), mean**2, one.mutations.astype(np.float64)], 1))
-        squares.append((one.delta - mean) ** 2)
-        shares.append(np.full(len(mean), 1.0 / len(mean)))
-    root = np.sqrt(np.concatenate(shares))
-    found, _ = nnls(np.concatenate(rows) * root[:, None], np.concatenate(squares) * root)
-    floor, share, each = np.sqrt(np.maximum(found, [0.04, 0.0, 0.0]))
-    return Scale(bare.slope, DEPTH, crowding, float(floor), float(share), float(each))
-
-
 def fit(
     designs: Sequence[Design],
     repertoire: Repertoire,
@@ -207,22 +141,23 @@ def fit(
     """
     choice, score = choose(designs, clusters)
     equations = NormalEquations(designs, choice.crowding)
-    blind = [
-        equations.weights(
-            [d.name for d in designs if clusters[d.name] != clusters[one.name]], choice.penalty
+    blind = {
+        cluster: equations.weights(
+            [one.name for one in designs if clusters[one.name] != cluster], choice.penalty
         )
-        for one in designs
-    ]
-    scale = learn_scale(designs, blind, choice.crowding)
-    weights = equations.weights([one.name for one in designs], choice.penalty)
+        for cluster in sorted({clusters[one.name] for one in designs})
+    }
+    assays = blind_assays(designs, clusters, blind, choice.crowding)
     facts = {
         **training,
         "rows": sum(len(one.delta) for one in designs),
         "assays": {one.name: clusters[one.name] for one in designs},
         "penalty": choice.penalty,
         "left_out_spearman": round(score, 4),
+        "left_out_coverage_90": left_out_coverage(assays),
     }
-    return MutationEffect(weights, repertoire, scale, facts)
+    weights = equations.weights([one.name for one in designs], choice.penalty)
+    return MutationEffect(weights, repertoire, learn_scale(assays), facts)
 
 
 def _spearman(true: Reals, found: Reals) -> float:

@@ -13,7 +13,7 @@ Nothing but numpy and the numbering is needed to serve it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,7 +21,6 @@ from typing import Any, Final, Self
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from abag.data.schema import require_columns
 from abag.errors import ModelError
@@ -29,37 +28,11 @@ from abag.model import artefact
 from abag.model.mutation_effect.features import FEATURES, substitution_features
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.repertoire import Repertoire
+from abag.model.mutation_effect.scale import Scale, exposure
 from abag.model.mutation_effect.scales import Reals
 from abag.model.mutation_effect.variants import lay
 
 NAME: Final = "mutation-effect"
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """From the weighted sum to pKd, and how far off it is.
-
-    ``slope`` multiplies the sum; ``depth`` is A, in pKd; the standard deviation of the
-    error is sqrt(floor^2 + share^2 ΔpKd^2 + per_mutation^2 n) for n >= 1 changes, and 0 for none.
-    """
-
-    slope: float
-    depth: float
-    crowding: float
-    floor: float
-    share: float
-    per_mutation: float
-
-    def level(self, total: Reals, mutations: NDArray[np.int64] | int = 1) -> Reals:
-        """ΔpKd of the sums S of rows with so many changes."""
-        raw = self.slope * total / np.maximum(mutations, 1) ** self.crowding
-        lost = self.depth * np.expm1(np.minimum(raw, 0.0) / self.depth)
-        return np.asarray(np.where(raw > 0.0, raw, lost))
-
-    def deviation(self, delta: Reals, mutations: NDArray[np.int64]) -> Reals:
-        """Standard deviation of the error, pKd."""
-        variance = self.floor**2 + (self.share * delta) ** 2 + self.per_mutation**2 * mutations
-        return np.asarray(np.where(mutations > 0, np.sqrt(variance), 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +78,13 @@ class MutationEffect:
     ) -> tuple[Reals, Reals]:
         """ΔpKd of each variant and the standard deviation of its error, both (rows,), in pKd.
 
-        The deviation is that of a measured ΔpKd on an antibody and antigen that training had
-        not; 0 for the parent itself. Arguments and errors as for :meth:`delta`.
+        90 % of measured ΔpKd of antibodies and antigens that training had not lie within 1.645
+        deviations, on average over complexes; 0 for the parent itself. Arguments and errors as for
+        :meth:`delta`.
         """
         del antigen
         require_columns(variants, ["heavy", "light"], "the table of variants")
-        total = np.zeros(variants.height)
+        sums = np.zeros((variants.height, 3))
         mutations = np.zeros(variants.height, dtype=np.int64)
         for name, sequence in (("heavy", parent_heavy), ("light", parent_light or "")):
             chains = variants[name].fill_null("").to_list()
@@ -118,23 +92,25 @@ class MutationEffect:
             if chain is None:
                 continue
             laid = lay(chains, chain)
-            total += laid.total(self._effects(chain))
+            sums += laid.total(self._table(chain))
             mutations += laid.mutations(chain)
-        delta = self.scale.level(total, mutations)
-        return delta, self.scale.deviation(delta, mutations)
+        delta = self.scale.level(sums[:, 0], mutations)
+        return delta, self.scale.deviation(sums[:, 1:], mutations)
 
     def effects(self, sequence: str) -> Reals:
         """ΔpKd of every single substitution of a chain, shape (P, 20); 0 for its own residues."""
-        return self.scale.level(self._effects(ParentChain.of(sequence))[:, :20])
+        return self.scale.level(self._table(ParentChain.of(sequence))[:, :20, 0])
 
-    def _effects(self, chain: ParentChain) -> Reals:
-        """Weighted sums, shape (P, 22): letters, X (nothing is known: 0), deletion.
+    def _table(self, chain: ParentChain) -> Reals:
+        """Effect and exposures of every change, shape (P, 22, 3): letters, X, deletion.
 
-        A deletion counts as the mean substitution at its position, an insertion as that of the
-        residue before it.
+        X counts for nothing, a deletion as the mean substitution at its position, and an insertion
+        as a deletion of the residue before it.
         """
-        table = np.zeros((len(chain.residues), 22))
-        table[:, :20] = substitution_features(chain, self.repertoire) @ self.weights
+        features = substitution_features(chain, self.repertoire)
+        table = np.zeros((len(chain.residues), 22, 3))
+        table[:, :20, 0] = features @ self.weights
+        table[:, :20, 1:] = exposure(features)
         table[:, 21] = table[:, :20].sum(axis=1) / 19.0
         return table
 
@@ -148,9 +124,8 @@ class MutationEffect:
         return self._artefact().model_id
 
     def _artefact(self) -> artefact.Artefact:
-        scale = {name: getattr(self.scale, name) for name in Scale.__dataclass_fields__}
         arrays = {"weights": self.weights, **self.repertoire.arrays()}
-        settings = {"features": list(FEATURES), "scale": scale}
+        settings = {"features": list(FEATURES), "scale": asdict(self.scale)}
         return artefact.Artefact(NAME, settings, dict(self.training), arrays)
 
     @classmethod

@@ -9,7 +9,7 @@ import pytest
 from abag.data.sources.variants import TRASTUZUMAB
 from abag.errors import ModelError
 from abag.model.mutation_effect import MutationEffect, load_mutation_effect
-from abag.model.mutation_effect.model import Scale
+from abag.model.mutation_effect.scale import Scale
 
 PARENT_HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
 PARENT_LIGHT = TRASTUZUMAB.light
@@ -122,6 +122,23 @@ def test_saving_and_loading_gives_the_same_model(tmp_path):
 
 
 def test_losses_level_off_at_the_depth_and_gains_do_not():
-    scale = Scale(slope=2.0, depth=4.0, crowding=0.5, floor=0.5, share=0.0, per_mutation=0.0)
+    scale = Scale(2.0, 4.0, crowding=0.5, floor=0.5, contact=1.0, burial=0.0, widening=1.0)
     found = scale.level(np.array([-100.0, -0.001, 0.0, 0.5]))
     np.testing.assert_allclose(found, [-4.0, -0.002, 0.0, 1.0], rtol=1e-3)
+
+
+def test_the_error_is_larger_at_a_contact_and_does_not_grow_without_end():
+    scale = Scale(1.0, 4.0, crowding=0.25, floor=0.6, contact=1.6, burial=1.2, widening=2.0)
+    exposures = np.array([[0.0, 0.0], [0.65, 0.0], [0.65 * 4, 0.0], [0.0, 0.0]])
+    found = scale.deviation(exposures, np.array([1, 1, 4, 0]))
+    # By hand: 2 sqrt(0.36), 2 sqrt(0.36 + 2.56 * 0.65), 2 sqrt(0.36 + 2.56 * 2.6 / 2), parent.
+    np.testing.assert_allclose(found, [1.2, 2.845347, 3.840833, 0.0], rtol=1e-6)
+
+
+def test_a_conserved_framework_serine_is_surer_than_a_contact_residue():
+    hot = with_residue(PARENT_HEAVY, 33, "A")
+    mild = with_residue(PARENT_HEAVY, 7, "T")
+    _, deviation = load_mutation_effect().delta_distribution(
+        PARENT_HEAVY, PARENT_LIGHT, variants((hot, PARENT_LIGHT), (mild, PARENT_LIGHT))
+    )
+    assert deviation[0] > deviation[1] > 0.3

@@ -9,10 +9,10 @@ import pytest
 from abag.data.sources.variants import TRASTUZUMAB
 from abag.model.mutation_effect.assays import VariantAssay, _carries, library
 from abag.model.mutation_effect.complexes import complex_clusters
+from abag.model.mutation_effect.design import Design
 from abag.model.mutation_effect.features import FEATURES, first_guess
 from abag.model.mutation_effect.fitting import (
     Choice,
-    Design,
     NormalEquations,
     blind_scores,
     choose,
