@@ -23,6 +23,7 @@ from abag.evaluation.held_out import Candidate, HeldOut, Split, predict_held_out
 from abag.evaluation.intervals import FEWEST_CLUSTERS, ClusterBootstrap
 from abag.evaluation.labels import Labels
 from abag.evaluation.metrics import TIGHT_PKD
+from abag.evaluation.risk_coverage import RiskCoverage, risk_coverage
 from abag.evaluation.scoring import ModelScores, Setting, add_differences, score_model
 from abag.progress import task
 from abag.version import VERSION
@@ -83,6 +84,18 @@ class Evaluation:
     def model(self, name: str) -> ModelScores:
         """Scores of one model."""
         return next(model for model in self.models if model.name == name)
+
+    def risk_coverage(self) -> dict[str, RiskCoverage]:
+        """Error of each model as it abstains from more and more rows, where that can be told."""
+        held, found = self.held_out, {}
+        if held.known is None:
+            return {}
+        for name, pred in held.predictions.items():
+            error = pred - self.labels.value
+            curve = risk_coverage(error, self.labels.exact, held.known, held.scales[name])
+            if curve is not None:
+                found[name] = curve
+        return found
 
     @property
     def subject(self) -> ModelScores:
@@ -176,6 +189,8 @@ def _labelled(held: HeldOut, table: pl.DataFrame, target: str) -> tuple[HeldOut,
         folds=tuple(fold for fold, keep in zip(held.folds, known, strict=True) if keep),
         train_rows=held.train_rows,
         predictions={name: pred[known] for name, pred in held.predictions.items()},
+        scales={name: scale[known] for name, scale in held.scales.items()},
+        known=None if held.known is None else held.known.take(known),
     )
     counts = RowCounts(
         table=table.height,

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.controls import ModelFactory
+from abag.evaluation.risk_coverage import fold_familiarity, joined
 from abag.model.protocol import AffinityModel
 from abag.progress import task
+from abag.uncertainty.domain import Familiarity
+from abag.uncertainty.out_of_fold import scale_of
 
 Array = NDArray[np.float64]
 
@@ -59,6 +62,10 @@ class HeldOut:
     """Training rows of each fold."""
     predictions: Mapping[str, Array]
     """By the name of the candidate; one value a row."""
+    scales: Mapping[str, Array] = field(default_factory=dict)
+    """Standard deviation that each candidate gives with each row; ones where it gives none."""
+    known: Familiarity | None = None
+    """How near the training rows of its fold come to each row, for ``pkd``."""
 
 
 def predict_held_out(
@@ -81,21 +88,31 @@ def predict_held_out(
     if tested["record_id"].n_unique() != tested.height:
         raise SplitError("the split tests a row in more than one fold; each row counts once")
     parts: dict[str, list[Array]] = {name: [] for name in names}
+    scales: dict[str, list[Array]] = {name: [] for name in names}
+    known = []
     with task("fitting", total=len(folds) * len(candidates)) as bar:
         for fold, train, test in folds:
             for candidate in candidates:
                 bar.describe(f"{candidate.name}, {fold}")
-                parts[candidate.name].append(_predict(candidate, train, test, target))
+                predicted, scale = _predict(candidate, train, test, target)
+                parts[candidate.name].append(predicted)
+                scales[candidate.name].append(scale)
                 bar.advance()
+            known.append(fold_familiarity(train, test, target) if target == "pkd" else None)
     return HeldOut(
         table=tested,
         folds=tuple(name for name, _, test in folds for _ in range(test.height)),
         train_rows={name: train.height for name, train, _ in folds},
         predictions={name: np.concatenate(values) for name, values in parts.items()},
+        scales={name: np.concatenate(values) for name, values in scales.items()},
+        known=joined(known),
     )
 
 
-def _predict(candidate: Candidate, train: pl.DataFrame, test: pl.DataFrame, target: str) -> Array:
+def _predict(
+    candidate: Candidate, train: pl.DataFrame, test: pl.DataFrame, target: str
+) -> tuple[Array, Array]:
+    """Predictions, and the model's own standard deviations or ones."""
     model = candidate.build() if candidate.build is not None else candidate.fitted
     if model is None:
         raise ValueError(f"{candidate.name} has no model")
@@ -111,4 +128,4 @@ def _predict(candidate: Candidate, train: pl.DataFrame, test: pl.DataFrame, targ
             f"{candidate.name} gave {predicted.shape} values for {test.height} rows, "
             f"{int((~np.isfinite(predicted)).sum())} of them not finite"
         )
-    return predicted
+    return predicted, scale_of(model, test)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from abag.evaluation import figures, tables
 from abag.evaluation.evaluation import Evaluation
 from abag.evaluation.figures import Mark
+from abag.evaluation.risk_figure import draw_risk_coverage, risk_in_words
 from abag.evaluation.scoring import ModelScores
 from abag.evaluation.wording import Summary, Trust, compare, plural, summarise, unit_of
 
@@ -182,6 +183,10 @@ def _pictures(evaluation: Evaluation) -> tuple[Picture, ...]:
                 figures.bands(model.bands, unit),
             )
         )
+    if model.name in (curves := evaluation.risk_coverage()):
+        words = risk_in_words(curves[model.name], unit)
+        markup = draw_risk_coverage(curves, model.name, unit)
+        found.append(Picture("Abstaining", words, markup))
     return tuple(found)
 
 

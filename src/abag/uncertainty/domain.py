@@ -53,6 +53,10 @@ class Familiarity:
     antigen: Reals
     """Largest identity to a training antigen, ``[n]``."""
 
+    def take(self, rows: NDArray[np.bool_]) -> Familiarity:
+        """The chosen rows, by mask."""
+        return Familiarity(self.antibody[rows], self.antigen[rows])
+
     @property
     def verdicts(self) -> list[Verdict]:
         """Verdict of each row, at the thresholds of the splits."""
