@@ -96,6 +96,7 @@ def _data(done: Scan) -> str:
     content = {
         "sites": [[s.chain, s.place, s.residue, s.imgt, s.region] for s in done.sites],
         "mutants": mutants,
+        "chains": {c: chain.sequence for c, chain in done.parent.antibody.chains.items()},
         "texts": list(texts),
         "letters": LETTERS,
         "groups": [[name, len(letters)] for name, letters in LETTER_GROUPS],

@@ -210,6 +210,21 @@
   });
   for (const id of ["colour", "clean", "better", "cdrs"]) at(id).addEventListener("change", all);
   at("clear").addEventListener("click", () => { chosen.clear(); at("list").value = ""; all(); });
+  at("fasta").addEventListener("click", () => {
+    const role = { H: "heavy", L: "light" };
+    const text = [...chosen].map((i) => {
+      const [chain, place] = data.sites[mutants[i].site];
+      return Object.entries(data.chains).map(([name, letters]) => {
+        const changed = name === chain ? letters.slice(0, place - 1) + LETTERS[mutants[i].letter] + letters.slice(place) : letters;
+        return `>${names[i]}|${role[name]}\n${changed}\n`;
+      }).join("");
+    }).join("");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
+    link.download = "chosen.fasta";
+    if (text) link.click();
+    URL.revokeObjectURL(link.href);
+  });
   at("copy").addEventListener("click", () => { at("list").select(); if (navigator.clipboard) navigator.clipboard.writeText(at("list").value); else document.execCommand("copy"); });
   let before = 0;
   new ResizeObserver(() => { const now = at("grid").clientWidth; if (now !== before) { before = now; draw(); } }).observe(at("grid"));
