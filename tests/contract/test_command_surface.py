@@ -32,7 +32,7 @@ SURFACE: dict[str, str] = {
     "simulate": "ASSAY_FILE --sources --landscapes --out --map --unit --quantity --assay --start "
     "--rounds --batch --top --most --seeds --first-seed --acquisition --diversity --beta --json",
     "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "
-    "--cdrs --positions --freeze --untried --letters --numbering --liabilities "
+    "--cdrs --positions --freeze --untried --max-untried --letters --numbering --liabilities "
     "--least-natural --acquisition --diversity --beta --controls --seed --overwrite --json",
     "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
     "--numbering --exclude-cysteine --naturalness --level --json",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -91,19 +92,17 @@ def find_candidates(
     """
     rng = np.random.default_rng(seed)
     found = CandidateSet(frozenset(measured) | {frozenset()})
-    singles = [frozenset((one,)) for one in space.substitutions]
+    singles = [one for one in map(space.limited, ([one] for one in space.substitutions)) if one]
     found.add(singles, SCAN, score)
     if space.most > 1 and space.count() <= sizes.everything:
         found.add(space.every_variant(), ENUMERATION, score)
         return _require_any(found)
     known = [one for one in (space.within(one) for one in measured) if one]
     if space.most > 1:
-        good = [next(iter(one)) for one in found.ranked()[: sizes.good_singles]]
-        found.add(combinations(good, space.most, sizes.combinations, rng), COMBINATION, score)
+        good = _good_singles(found, space, score, sizes.good_singles)
+        found.add(combinations(good, space, sizes.combinations, rng), COMBINATION, score)
         parents = _best(list(dict.fromkeys(known)), score, sizes.good_parents)
-        found.add(
-            recombinations(parents, space.most, sizes.recombinations, rng), RECOMBINATION, score
-        )
+        found.add(recombinations(parents, space, sizes.recombinations, rng), RECOMBINATION, score)
         _search(found, space, parents, score, sizes, rng)
     return _require_any(found)
 
@@ -118,23 +117,24 @@ def _require_any(found: CandidateSet) -> CandidateSet:
 
 
 def combinations(
-    singles: Sequence[Substitution], most: int, count: int, rng: np.random.Generator
+    singles: Sequence[Substitution], space: DesignSpace, count: int, rng: np.random.Generator
 ) -> list[Genotype]:
-    """Sets of 2 to ``most`` of the singles, which come best first; the better, the more often."""
+    """Sets of 2 or more of the singles, which come best first; the better, the more often."""
     if len(singles) < 2:
         return []
     weights = 1.0 / np.arange(1.0, len(singles) + 1.0)
     weights /= weights.sum()
     found = []
     for _ in range(count):
-        size = int(rng.integers(2, most + 1))
-        drawn = rng.choice(len(singles), size=min(size, len(singles)), replace=False, p=weights)
-        found.append(_one_a_place(singles[place] for place in drawn))
+        size = min(int(rng.integers(2, space.most + 1)), len(singles))
+        # Some are drawn too many, since untried ones and further ones of a place fall away.
+        drawn = rng.choice(len(singles), size=min(4 * size, len(singles)), replace=False, p=weights)
+        found.append(space.limited((singles[place] for place in drawn), size))
     return [one for one in dict.fromkeys(found) if len(one) > 1]
 
 
 def recombinations(
-    parents: Sequence[Genotype], most: int, count: int, rng: np.random.Generator
+    parents: Sequence[Genotype], space: DesignSpace, count: int, rng: np.random.Generator
 ) -> list[Genotype]:
     """Crosses of two parents: of each changed place the change of one of them, or none."""
     if len(parents) < 2:
@@ -142,33 +142,37 @@ def recombinations(
     found = []
     for _ in range(count):
         one, other = rng.choice(len(parents), size=2, replace=False)
-        found.append(crossed(parents[one], parents[other], most, rng))
+        found.append(crossed(parents[one], parents[other], space, rng))
     return [one for one in dict.fromkeys(found) if one]
 
 
-def crossed(one: Genotype, other: Genotype, most: int, rng: np.random.Generator) -> Genotype:
-    """A child of two variants, with at most ``most`` substitutions."""
+def crossed(
+    one: Genotype, other: Genotype, space: DesignSpace, rng: np.random.Generator
+) -> Genotype:
+    """A child of two variants, within the space's budgets."""
     both = sorted(one | other)
     kept = [change for change in both if rng.random() < _SHARE_KEPT]
-    order = rng.permutation(len(kept))
-    return _one_a_place([kept[place] for place in order][:most])
+    return space.limited(kept[place] for place in rng.permutation(len(kept)))
 
 
 _SHARE_KEPT: Final = 0.75
 
 
 def mutated(
-    parent: Genotype, singles: Sequence[Substitution], most: int, rng: np.random.Generator
+    parent: Genotype,
+    singles: Sequence[Substitution],
+    space: DesignSpace,
+    rng: np.random.Generator,
 ) -> Genotype:
-    """A neighbour: one substitution more, one less, or one exchanged; at most ``most``."""
+    """A neighbour: one substitution more, one less, or one exchanged, within the budgets."""
     changes = sorted(parent)
     new = singles[int(rng.integers(len(singles)))]
     kind = rng.random()
-    if changes and (kind < 0.25 or len(changes) >= most):
+    if changes and (kind < 0.25 or len(changes) >= space.most):
         changes.pop(int(rng.integers(len(changes))))
     if kind >= 0.25 or not changes:
-        changes = [change for change in changes if change[:2] != new[:2]] + [new]
-    return frozenset(changes)
+        changes.insert(0, new)
+    return space.limited(changes)
 
 
 def _search(
@@ -186,8 +190,8 @@ def _search(
         children = []
         for _ in range(sizes.children):
             one, other = (best[int(place)] for place in rng.integers(len(best), size=2))
-            child = crossed(one, other, space.most, rng) if rng.random() < 0.5 else one
-            children.append(mutated(child, singles, space.most, rng))
+            child = crossed(one, other, space, rng) if rng.random() < 0.5 else one
+            children.append(mutated(child, singles, space, rng))
         if not found.add(children, SEARCH, score):
             return
 
@@ -200,9 +204,13 @@ def _best(variants: Sequence[Genotype], score: Score, count: int) -> list[Genoty
     return [variants[place] for place in order]
 
 
-def _one_a_place(changes: Iterable[Substitution]) -> Genotype:
-    """The first change of each place."""
-    kept: dict[tuple[str, int], Substitution] = {}
-    for change in changes:
-        kept.setdefault(change[:2], change)
-    return frozenset(kept.values())
+def _good_singles(
+    found: CandidateSet, space: DesignSpace, score: Score, count: int
+) -> list[Substitution]:
+    """The best tried and the best untried singles in turn, so that both may be combined."""
+    tried = [frozenset((one,)) for one in space.substitutions if one in space.tried]
+    known = [next(iter(one)) for one in _best(tried, score, count)]
+    ranked = (next(iter(one)) for one in found.ranked())
+    fresh = list(islice((one for one in ranked if one not in space.tried), count))
+    both = [one for pair in zip_longest(known, fresh) for one in pair]
+    return [one for one in both if one is not None]

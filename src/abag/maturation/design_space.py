@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -36,6 +36,10 @@ class DesignSpace:
     """Largest number of substitutions of a proposed variant."""
     allowed: frozenset[Substitution] | None = None
     """The only substitutions to be used; None for every letter at every place."""
+    tried: frozenset[Substitution] = frozenset()
+    """Substitutions that some measured variant has."""
+    most_untried: int | None = None
+    """Largest number of other substitutions in a proposed variant; None for no limit."""
 
     @classmethod
     def of(
@@ -50,6 +54,7 @@ class DesignSpace:
         numbering: str = SEQUENTIAL,
         measured: Sequence[Genotype] = (),
         untried: bool = False,
+        most_untried: int | None = None,
     ) -> DesignSpace:
         """Choose the places that may change: what is asked for, else what was tried.
 
@@ -67,6 +72,8 @@ class DesignSpace:
             measured: Variants that were measured.
             untried: Where neither CDRs nor positions are asked for, free the whole variable
                 domains, and not only the places that measured variants change.
+            most_untried: Largest number of substitutions that no measured variant has; None for
+                no limit.
 
         Raises:
             OptionError: a CDR or range that the parent does not have, unknown letters, a budget
@@ -74,16 +81,19 @@ class DesignSpace:
         """
         if most < 1:
             raise OptionError(f"--max-mutations is {most}; give 1 or more")
+        if most_untried is not None and most_untried < 0:
+            raise OptionError(f"--max-untried is {most_untried}; give 0 or more")
         asked = _all_cdrs(parent) if ALL_CDRS in [text.lower() for text in cdrs] else list(cdrs)
         free = choose_sites(parent, cdrs=asked, positions=positions, numbering=numbering)
         frozen = frozenset(_frozen(parent, freeze, numbering))
-        tried = frozenset(change[:2] for one in measured for change in one)
+        tried = frozenset(change for one in measured for change in one)
+        changed = frozenset(change[:2] for change in tried)
         anywhere = bool(asked or positions)
         places = tuple(
             (site.chain, site.place)
             for site in free
             if (anywhere or site.region)
-            and (anywhere or untried or not tried or (site.chain, site.place) in tried)
+            and (anywhere or untried or not changed or (site.chain, site.place) in changed)
             and site.residue != "C"
             and (site.chain, site.place) not in frozen
         )
@@ -91,14 +101,13 @@ class DesignSpace:
             raise OptionError(
                 "no position may change: --freeze, --positions and --cdrs together leave none"
             )
-        if letters.lower() == MEASURED:
-            allowed = frozenset(change for one in measured for change in one)
-            if not any(change[:2] in places for change in allowed):
-                raise OptionError(
-                    "--letters measured leaves nothing: no measured variant changes these positions"
-                )
-            return cls(parent, places, AMINO_ACIDS, most, allowed)
-        return cls(parent, places, _letters(letters), most)
+        if letters.lower() != MEASURED:
+            return cls(parent, places, _letters(letters), most, None, tried, most_untried)
+        if not any(change[:2] in places for change in tried):
+            raise OptionError(
+                "--letters measured leaves nothing: no measured variant changes these positions"
+            )
+        return cls(parent, places, AMINO_ACIDS, most, tried, tried, most_untried)
 
     @property
     def substitutions(self) -> list[Substitution]:
@@ -112,7 +121,7 @@ class DesignSpace:
         ]
 
     def count(self) -> int:
-        """Number of variants in the space, the parent left out."""
+        """Number of variants, the parent left out, before the limit on untried changes."""
         letters: dict[Place, int] = {}
         for chain, place, _ in self.substitutions:
             letters[chain, place] = letters.get((chain, place), 0) + 1
@@ -128,7 +137,25 @@ class DesignSpace:
         for place in self.places:
             here = [one for one in self.substitutions if one[:2] == place]
             found += [one | {new} for one in found if len(one) < self.most for new in here]
-        return found[1:]
+        return [one for one in found[1:] if self.limited(sorted(one)) == one]
+
+    def limited(self, changes: Iterable[Substitution], most: int | None = None) -> Genotype:
+        """The first change of each place, within the budgets of all and of untried changes.
+
+        ``most`` is a smaller budget than the space's.
+        """
+        budget = self.most if most is None else min(most, self.most)
+        kept: dict[Place, Substitution] = {}
+        untried = 0
+        for change in changes:
+            new = change not in self.tried
+            if change[:2] in kept or (new and untried == self.most_untried):
+                continue
+            if len(kept) == budget:
+                break
+            kept[change[:2]] = change
+            untried += new
+        return frozenset(kept.values())
 
     def residue(self, chain: str, place: int) -> str:
         """The parent's residue at a place from 1."""

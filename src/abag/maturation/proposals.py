@@ -59,6 +59,8 @@ class Request:
     numbering: str = SEQUENTIAL
     untried: bool = False
     """Free positions, too, that no measured variant changes (where none are asked for)."""
+    most_untried: int | None = 1
+    """Most substitutions of a variant that no measured variant has; None for no limit."""
     liabilities: str = "avoid"
     least_natural: float | None = None
     """Candidates less natural than this are left out (None: none is)."""
@@ -163,6 +165,7 @@ def propose(
         numbered, _budget(request.most, genotypes, notes), cdrs=request.cdrs,
         positions=request.positions, freeze=request.freeze, letters=request.letters,
         numbering=request.numbering, measured=genotypes, untried=request.untried,
+        most_untried=request.most_untried,
     )  # fmt: skip
     if not (request.untried or request.cdrs or request.positions):
         notes.append(

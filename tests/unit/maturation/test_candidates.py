@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -177,20 +178,42 @@ variants = st.frozensets(
 ).map(lambda one: frozenset({change[:2]: change for change in sorted(one)}.values()))
 
 
-@given(one=variants, other=variants, most=st.integers(1, 4), seed=st.integers(0, 99))
-def test_a_child_has_changes_of_its_parents_only_one_a_place_and_within_the_budget(
-    one: Genotype, other: Genotype, most: int, seed: int
+@given(
+    one=variants,
+    other=variants,
+    most=st.integers(1, 4),
+    untried=st.none() | st.integers(0, 2),
+    seed=st.integers(0, 99),
+)
+def test_a_child_has_changes_of_its_parents_only_one_a_place_and_within_the_budgets(
+    one: Genotype, other: Genotype, most: int, untried: int | None, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
-    child = crossed(one, other, most, rng)
+    space = replace(DesignSpace.of(PARENT, most), tried=one, most_untried=untried)
+    child = crossed(one, other, space, rng)
     assert child <= one | other
-    assert len({change[:2] for change in child}) == len(child) <= most
-    near = mutated(child, [("H", 2, "Y"), ("H", 9, "A")], most, rng)
-    assert len({change[:2] for change in near}) == len(near) <= most
+    near = mutated(child, [("H", 2, "Y"), ("H", 9, "A")], space, rng)
     assert len(near ^ child) <= 3
+    for found in (child, near):
+        assert len({change[:2] for change in found}) == len(found) <= most
+        assert untried is None or len(found - one) <= untried
 
 
 def test_too_few_singles_or_parents_give_no_combination() -> None:
-    rng = np.random.default_rng(0)
-    assert combinations([("H", 1, "A")], 3, 50, rng) == []
-    assert recombinations([frozenset({("H", 1, "A")})], 3, 50, rng) == []
+    rng, space = np.random.default_rng(0), DesignSpace.of(PARENT, 3)
+    assert combinations([("H", 1, "A")], space, 50, rng) == []
+    assert recombinations([frozenset({("H", 1, "A")})], space, 50, rng) == []
+
+
+def test_what_nobody_measured_enters_one_substitution_at_a_time() -> None:
+    measured = [frozenset({("H", place, letter)}) for place in range(28, 34) for letter in "AW"]
+    space = DesignSpace.of(PARENT, 4, measured=measured, most_untried=1)
+    found = find_candidates(space, measured, worth, seed=1, sizes=SMALL)
+    untried = {one: sum(change not in space.tried for change in one) for one in found.origins}
+    assert max(untried.values()) == 1
+    assert any(count == 0 and len(one) == 4 for one, count in untried.items())
+    none = DesignSpace.of(PARENT, 4, measured=measured, most_untried=0)
+    only = find_candidates(none, measured, worth, seed=1, sizes=SMALL).origins
+    assert {change for one in only for change in one} <= none.tried
+    with pytest.raises(OptionError, match="--max-untried is -1"):
+        DesignSpace.of(PARENT, 4, most_untried=-1)

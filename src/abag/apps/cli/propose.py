@@ -31,6 +31,7 @@ def propose(
     positions: Annotated[list[str] | None, Parameter(negative=())] = None,
     freeze: Annotated[list[str] | None, Parameter(negative=())] = None,
     untried: Annotated[bool, Parameter(negative=())] = False,
+    max_untried: int = 1,
     letters: str = "",
     numbering: str = "sequential",
     liabilities: str = "avoid",
@@ -60,6 +61,7 @@ def propose(
         freeze: Places that stay whatever else is asked for: H:1-26.
         untried: Also change positions that no measured variant changes, where neither --cdrs nor
             --positions choose.
+        max_untried: Most substitutions of a variant that no measured variant has.
         letters: Residues that may be put in (default: all but cysteine), or `measured` for the
             substitutions of measured variants alone.
         numbering: How positions are counted: sequential, imgt, kabat, chothia or martin.
@@ -78,7 +80,7 @@ def propose(
 
     request = Request(
         n, max_mutations, tuple(cdrs or ()), tuple(positions or ()), tuple(freeze or ()), letters,
-        numbering, untried, liabilities, least_natural,
+        numbering, untried, max_untried, liabilities, least_natural,
         Policy(acquisition, diversity, beta), seed,  # type: ignore[arg-type]
     )  # fmt: skip
     if campaign is not None:
