@@ -32,6 +32,7 @@ from abag.sequences import ChainKind
 
 if TYPE_CHECKING:
     from abag.data.mutations import Mutation
+    from abag.maturation.naturalness import Naturalness
 
 FILES: Final = ("scan.csv", "scan.fasta", "heatmap.png", "scan.html", "summary.json")
 _VHH_NOTE: Final = (
@@ -215,12 +216,13 @@ def scan(
     sites = choose_sites(
         parent.antibody, cdrs=cdrs, positions=positions, chains=chains, numbering=numbering
     )
+    scorer = _scorer() if naturalness else None
     mutations = single_mutants(sites, without_cysteine=without_cysteine)
     mutants = mutant_chains(parent.antibody, mutations)
     effects = _effects(model, parent, mutants, level)
     mutations = [mutations[i] for i in effects.kept]
     mutants = [mutants[i] for i in effects.kept]
-    natural = _naturalness(parent, mutants) if naturalness else None
+    natural = None if scorer is None else scorer.of_variants(*parent.chains, mutants)
     table = scan_table(parent, sites, mutations, mutants, effects, natural)
     found = find_liabilities(parent.antibody)
     done = Scan(parent, sites, table, effects, level, found, out)
@@ -244,10 +246,10 @@ def _effects(
     return model_effects(load_model(model), parent.chains, mutants, parent.antigen, level)
 
 
-def _naturalness(parent: Parent, mutants: Sequence[Chains]) -> Reals:
+def _scorer() -> Naturalness:
     from abag.maturation.naturalness import Naturalness
 
-    return Naturalness().of_variants(*parent.chains, mutants)
+    return Naturalness()
 
 
 def scan_table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 
 from abag.data.formats import read_fasta
 from abag.data.mutations import apply_mutations, parse_mutations
-from abag.errors import ModelError, OptionError, SequenceError
+from abag.errors import ModelError, OptionError, SequenceError, UnavailableError
 from abag.maturation.mutants import choose_sites, mutant_chains, single_mutants
 from abag.maturation.scan import Parent, Scan, parent_of_model, read_parent, scan
 from abag.maturation.scan_effects import model_effects
@@ -184,6 +185,15 @@ def test_an_scfv_is_parted_and_a_single_domain_has_one_chain(model: Path, tmp_pa
     assert "|light" not in (tmp_path / "scan.fasta").read_text()
     with pytest.raises(ModelError, match="cannot predict this antibody"):
         scan(alone, tmp_path / "other", model=model)
+
+
+def test_naturalness_without_torch_is_refused_before_anything_is_done(
+    parent: Parent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(UnavailableError, match="needs torch"):
+        scan(parent, tmp_path / "out", model=tmp_path / "none", naturalness=True)
+    assert not (tmp_path / "out").exists()
 
 
 def test_naturalness_has_its_column_and_a_warning_on_nanobodies(tmp_path: Path):
