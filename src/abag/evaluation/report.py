@@ -183,11 +183,16 @@ def _pictures(evaluation: Evaluation) -> tuple[Picture, ...]:
                 figures.bands(model.bands, unit),
             )
         )
-    if model.name in (curves := evaluation.risk_coverage()):
-        words = risk_in_words(curves[model.name], unit)
-        markup = draw_risk_coverage(curves, model.name, unit)
-        found.append(Picture("Abstaining", words, markup))
-    return tuple(found)
+    return (*found, *_abstaining(evaluation))
+
+
+def _abstaining(evaluation: Evaluation) -> tuple[Picture, ...]:
+    subject, unit = evaluation.subject.name, unit_of(evaluation)
+    curves = evaluation.risk_coverage()
+    if subject not in curves:
+        return ()
+    words = risk_in_words(curves[subject], unit)
+    return (Picture("Abstaining", words, draw_risk_coverage(curves, subject, unit)),)
 
 
 def _only_largest(model: ModelScores, level: str) -> str:
