@@ -54,7 +54,7 @@ def test_people_read_the_best_mutants_and_where_the_page_is(
 ):
     assert run("scan", "--heavy", HEAVY, "--cdrs", "H1,H2", "--out", tmp_path / "out") == 0
     text = capsys.readouterr().out
-    assert "304 mutants of antibody" in text
+    assert "304 mutants of antibody; " in text
     assert "scan.html" in text.splitlines()[-1]
 
 

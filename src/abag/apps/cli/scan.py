@@ -82,12 +82,15 @@ def scan(
 def _text(done: Scan) -> str:
     summary = done.as_json()
     unit = done.effects.unit
-    lines = [
-        f"{summary['mutants']:,} mutants of {done.parent.name}, "
-        f"{summary['better_than_parent']:,} predicted better than the parent, "
-        f"{summary['better_without_new_liability']:,} of them without a new liability",
-        "",
-    ]
+    told = f"{summary['mutants']:,} mutants of {done.parent.name}; "
+    if summary["better_than_parent"]:
+        told += (
+            f"{summary['better_than_parent']:,} predicted better than the parent, "
+            f"{summary['better_without_new_liability']:,} of them without a new liability"
+        )
+    else:
+        told += "none is predicted better than the parent, the least harmful come first"
+    lines = [told, ""]
     for row in summary["best"][:_SHOWN]:
         ends = ""
         if row["delta_lower"] is not None:
