@@ -1,4 +1,4 @@
-"""What a pair is, in numbers: germline distance, loops and composition of antibody and antigen.
+"""What an antibody is, in numbers: germline distance, loops and composition.
 
 Nothing here knows a label. A chain that is not there, or in which no variable domain is found, has
 :data:`ABSENT` in all its columns.
@@ -35,13 +35,9 @@ _CDR_OF_V: Final = np.zeros(V_POSITIONS, dtype=np.bool_)
 for _loop in ("CDR1", "CDR2"):
     _CDR_OF_V[IMGT_REGIONS[_loop][0] - 1 : IMGT_REGIONS[_loop][1]] = True
 
-_ANTIGEN: Final = (
-    "log_residues", "chains", *PROPERTIES[1:], "charge_per_residue", "glycosylation", "entropy"
-)  # fmt: skip
-
 
 def feature_names(germlines: Germlines) -> list[str]:
-    """Names of the columns of :func:`pair_features`, in their order."""
+    """Names of the columns of :func:`antibody_features`, in their order."""
     chain = [
         "present", "vhh", "lambda",
         *(f"from_{name}" for name in (*germlines.species_names, "any")),
@@ -54,27 +50,18 @@ def feature_names(germlines: Germlines) -> list[str]:
         *(f"CDRs_{letter}" for letter in AMINO_ACIDS),
         *(f"domain_{name}" for name in PROPERTIES),
     ]  # fmt: skip
-    names = [f"{role}.{name}" for role in ("heavy", "light") for name in chain]
-    return names + [f"antigen.{name}" for name in _ANTIGEN]
+    return [f"{role}.{name}" for role in ("heavy", "light") for name in chain]
 
 
-def is_of_antigen(germlines: Germlines) -> NDArray[np.bool_]:
-    """Which columns of :func:`pair_features` are about the antigen."""
-    return np.array([name.startswith("antigen.") for name in feature_names(germlines)])
-
-
-def pair_features(table: pl.DataFrame, germlines: Germlines) -> Reals:
-    """Features of each row of a table with heavy, light and antigen, shape (rows, features)."""
+def antibody_features(table: pl.DataFrame, germlines: Germlines) -> Reals:
+    """Features of each row of a table with heavy and light, shape (rows, features)."""
     heavy, light = table["heavy"].to_list(), [chain or "" for chain in table["light"]]
-    antigens = ["/".join(chains or ()) for chains in table["antigen"].to_list()]
     numbered = number_chains(dict.fromkeys([*heavy, *(chain for chain in light if chain)]))
     parts = []
     for chains, is_light in ((heavy, False), (light, True)):
         distinct, place = _distinct(chains)
         domains = [_domain(numbered.get(chain, ()), is_light) for chain in distinct]
         parts.append(_chain_features(domains, germlines)[place])
-    distinct, place = _distinct(antigens)
-    parts.append(_antigen_features(distinct)[place])
     return np.concatenate(parts, axis=1)
 
 
@@ -133,36 +120,3 @@ def _loop_columns(domains: Sequence[NumberedDomain]) -> list[Reals]:
         columns += [lengths, properties(count)]
     columns += [shares(counts[2]), shares(sum(counts[1:], counts[0]))]
     return [*columns, properties(count_residues([domain.sequence for domain in domains]))]
-
-
-def _antigen_features(antigens: Sequence[str]) -> Reals:
-    """Columns of antigens whose chains are joined by ``/``; all ABSENT for an empty text."""
-    counts = count_residues([antigen.replace("/", "") for antigen in antigens])
-    residues = counts.sum(axis=1)
-    share = shares(counts)
-    logs = np.log(np.where(share > 0, share, 1.0))
-    traits = properties(counts)
-    found = np.stack(
-        [
-            np.log1p(residues),
-            [antigen.count("/") + 1.0 for antigen in antigens],
-            *traits[:, 1:].T,
-            traits[:, 0] / np.maximum(residues, 1.0),
-            [_sequons(antigen) for antigen in antigens] / np.maximum(residues, 1.0),
-            -(share * logs).sum(axis=1),
-        ],
-        axis=1,
-    )
-    found[[not antigen for antigen in antigens]] = ABSENT
-    return found
-
-
-def _sequons(antigen: str) -> float:
-    """Number of N-glycosylation motifs N-X-S/T, X not proline."""
-    return float(
-        sum(
-            antigen[i + 1] not in "P/" and antigen[i + 2] in "ST"
-            for i in range(len(antigen) - 2)
-            if antigen[i] == "N"
-        )
-    )

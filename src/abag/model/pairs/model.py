@@ -2,7 +2,8 @@
 
 Two parts, joined by how well the antigen is known. A kernel ridge on k-mers remembers antibodies
 and antigens; it is right about what it has seen and knows nothing of a new antigen. A forest on
-germline distance, loops and composition remembers less and says a little about any antibody.
+germline distance, loops and composition of the antibody remembers less and says a little about any
+antibody; it is not told the antigen, because traits of antigens did not carry over to new ones.
 With a the k-mer cosine to the nearest training antigen and
 
     known = clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1)
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,7 @@ from pydantic import Field
 
 from abag.data.schema import require_columns
 from abag.model.baseline import Arrays, Baseline
-from abag.model.pairs.features import pair_features
+from abag.model.pairs.features import antibody_features
 from abag.model.pairs.forest import Forest
 from abag.model.pairs.germlines import Germlines
 from abag.model.pairs.grouping import antibodies, antigen_families, folds_of
@@ -35,11 +36,15 @@ from abag.model.training_set import TrainingSet
 Reals = NDArray[np.float64]
 
 
+_LEAST_VARIANCE: Final = 0.04
+"""An assay repeated in one laboratory is off by 0.2 pKd or more."""
+
+
 class GlobalSettings(Settings):
     """Settings of both parts and of how they are joined."""
 
     ridge: float = Field(0.1, gt=0.0, description="Ridge of the k-mer kernel.")
-    trees: int = Field(200, ge=1, description="Trees of the forest.")
+    trees: int = Field(300, ge=1, description="Trees of the forest.")
     leaf: int = Field(3, ge=1, description="Fewest pairs of a leaf.")
     feature_share: float = Field(0.1, gt=0.0, le=1.0, description="Features tried at a split.")
     family_power: float = Field(
@@ -50,7 +55,7 @@ class GlobalSettings(Settings):
     recall_share: float = Field(
         0.5, ge=0.0, le=1.0, description="Share of the kernel where the antigen is known."
     )
-    folds: int = Field(4, ge=2, description="Folds on which the spread is measured.")
+    folds: int = Field(3, ge=2, description="Folds on which the spread is measured.")
     max_rows: int = Field(6_000, ge=1, description="More training rows are sampled to this many.")
 
 
@@ -101,7 +106,7 @@ class GlobalModel(Baseline[GlobalSettings]):
         families = antigen_families(frame["antigen"].to_list(), self.settings.cosine_new)
         sizes = np.bincount(families)[families].astype(np.float64)
         weights = sizes**-self.settings.family_power
-        features = pair_features(frame, self._germlines)
+        features = antibody_features(frame, self._germlines)
         pairs = _Pairs(frame, target, copies, weights, features)
         self._spread = self._measured_spread(pairs, families)
         self._parts = self._fit(pairs, self.settings.trees)
@@ -125,7 +130,7 @@ class GlobalModel(Baseline[GlobalSettings]):
         from scipy.optimize import nnls
 
         # Fewer trees: the error of a forest hardly depends on them, the time does.
-        trees = max(self.settings.trees // 4, 1)
+        trees = max(self.settings.trees // 5, 1)
         columns, squares = [], []
         for groups in (families, antibodies(pairs.frame)):
             fold = folds_of(groups, self.settings.folds, self.settings.seed)
@@ -134,7 +139,7 @@ class GlobalModel(Baseline[GlobalSettings]):
                 if test.all():
                     continue
                 parts, asked = self._fit(pairs.take(~test), trees), pairs.take(test)
-                value, column = self._joined(parts, asked.frame, asked.features)
+                value, column, _ = self._joined(parts, asked.frame, asked.features)
                 columns.append(column)
                 squares.append((value - asked.target) ** 2)
         if not columns:
@@ -142,32 +147,41 @@ class GlobalModel(Baseline[GlobalSettings]):
         spread, _ = nnls(np.concatenate(columns), np.concatenate(squares))
         return np.asarray(spread)
 
-    def _joined(self, parts: _Parts, frame: pl.DataFrame, features: Reals) -> tuple[Reals, Reals]:
-        """Prediction, and the columns of its variance."""
+    def _joined(
+        self, parts: _Parts, frame: pl.DataFrame, features: Reals
+    ) -> tuple[Reals, Reals, Reals]:
+        """Prediction, columns of its variance, and similarity to the nearest training pair."""
         own = self.settings
         recall = parts.kernel.recall(frame)
         forest, trees_sd = parts.forest.predict(features)
         width = max(own.cosine_known - own.cosine_new, 1e-9)
         known = ((recall.antigen - own.cosine_new) / width).clip(0.0, 1.0)
         value = forest + known * own.recall_share * (recall.value - forest)
-        return value, _spread_columns(known, recall, trees_sd)
+        return value, _spread_columns(known, recall, trees_sd), recall.pair
 
     def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions and their standard deviations (in the target's unit), each (rows,)."""
-        self._require_fitted()
-        require_columns(table, list(self.inputs), "the table to predict")
-        if table.is_empty():
-            return np.zeros(0), np.zeros(0)
-        value, columns = self._joined(self._parts, table, pair_features(table, self._germlines))
-        variance = np.multiply(columns, self._spread).sum(axis=1)
-        return value, np.sqrt(np.maximum(variance, 1e-4))
+        value, spread, _ = self._asked(table)
+        return value, spread
 
     def predict_with_similarity(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
-        return self.predict(table), self._parts.kernel.recall(table).pair
+        value, _, similarity = self._asked(table)
+        return value, similarity
 
     def _values(self, table: pl.DataFrame) -> Reals:
-        return self.predict_distribution(table)[0]
+        return self._asked(table)[0]
+
+    def _asked(self, table: pl.DataFrame) -> tuple[Reals, Reals, Reals]:
+        """Prediction, standard deviation and similarity to the nearest training pair."""
+        self._require_fitted()
+        require_columns(table, list(self.inputs), "the table to predict")
+        if table.is_empty():
+            return np.zeros(0), np.zeros(0), np.zeros(0)
+        features = antibody_features(table, self._germlines)
+        value, columns, similarity = self._joined(self._parts, table, features)
+        variance = np.multiply(columns, self._spread).sum(axis=1)
+        return value, np.sqrt(np.maximum(variance, _LEAST_VARIANCE)), similarity
 
     def _arrays(self) -> Arrays:
         return {

@@ -68,7 +68,7 @@ def test_a_new_antigen_is_left_to_the_traits_and_is_less_certain(model: GlobalMo
     _, new_sd = model.predict_distribution(new)
     assert (new_sd > known_sd).all()
     other = asked.with_columns(antigen=pl.lit(["HCWWHCHWWCHWHCWHWCHW" * 3]))
-    # Same composition, so the same traits; neither is near a known antigen.
+    # Neither is near a known antigen, so only the antibody counts.
     assert np.array_equal(model.predict(new), model.predict(other))
 
 
