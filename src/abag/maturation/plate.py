@@ -125,6 +125,9 @@ def require_free_plate(folder: Path, overwrite: bool = False) -> None:
 def plate_page(proposals: Proposals, table: pl.DataFrame) -> str:
     """One self-contained page: the plates by predicted value, and the list with reasons."""
     style = (files("abag") / "resources" / "report" / "style.css").read_text(encoding="utf-8")
+    values = table["predicted"].to_numpy()
+    spread = max(float(np.ptp(values)), 1e-9)
+    table = table.with_columns(shade=pl.Series((values - values.min()) / spread))
     plates = "".join(
         f"<h3>Plate {number}</h3>{_grid(part)}"
         for (number,), part in table.partition_by(
@@ -152,20 +155,16 @@ def plate_page(proposals: Proposals, table: pl.DataFrame) -> str:
 
 
 _STYLE: Final = (
-    "table.plate td { text-align: center; min-width: 3.2rem; font-size: .8rem; padding: .3rem; }\n"
+    "table.plate th, table.plate td { text-align: center; font-size: .8rem; padding: .3rem; }\n"
+    "table.why th, table.why td { text-align: left; vertical-align: top; }\n"
+    "table.why td:nth-child(5) { min-width: 22rem; }\n"
 )
 
 
 def _grid(part: pl.DataFrame) -> str:
-    """One plate as a table; the shade of a well is the rank of its prediction."""
-    values = part["predicted"].to_numpy()
-    shades = np.argsort(np.argsort(values)) / max(1, len(values) - 1)
-    cells = {
-        well: (value, float(shade), name)
-        for well, value, shade, name in zip(
-            part["well"], values.tolist(), shades, part["mutations"], strict=True
-        )
-    }
+    """One plate as a table; the shade of a well is its prediction between lowest and highest."""
+    told = part.select("well", "predicted", "shade", "mutations")
+    cells = {well: (value, shade, name) for well, value, shade, name in told.iter_rows()}
     head = "".join(f'<th scope="col">{column}</th>' for column in range(1, COLUMNS + 1))
     body = []
     for row in ROWS:
@@ -202,7 +201,7 @@ def _listing(table: pl.DataFrame) -> str:
         texts = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
         body.append(f'<tr><th scope="row">{row["name"]}</th>{texts}</tr>')
     return (
-        f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead>'
+        f'<div class="scroll" tabindex="0"><table class="why"><thead><tr>{head}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 

@@ -53,7 +53,7 @@ def propose(
         light: Light chain of the parent.
         parent: File that holds the parent instead: table, FASTA, AIRR or structure.
         name: Which antibody of that file.
-        n: Number of variants.
+        n: Number of variants; with controls, 92 and 4 fill a plate.
         out: Folder for proposed.csv, proposed.fasta, proposed.json and plate.html.
         max_mutations: Most mutations of a variant (default: as the measured ones, 2 to 8).
         cdrs: Change these IMGT CDRs alone: H3,L1, or all.
