@@ -19,6 +19,8 @@ SHOWN: Final = (
     "AntiBERTy", "ESM3-Open",
 )  # fmt: skip
 
+COMPARED: Final = ("ESMIF1", "ProteinMPNN", "ESM2", "AntiBERTy", "BLOSUM62", "fewer mutations")
+
 
 def write_report(done: AbBiBenchmark, out: Path) -> None:
     """Write abbibench.json, abbibench.md, abbibench.png, and scores/ in AbBiBench's format."""
@@ -70,17 +72,25 @@ def page(done: AbBiBenchmark) -> str:
 
 
 def _differences(done: AbBiBenchmark) -> list[str]:
+    """Differences of means from well-known models, and what each assay does to them."""
+    found = done.correlations
+    peers = [name for name in COMPARED if name in found.ranked()]
     lines = []
-    for peer in ("ProteinMPNN", "ESMIF1", "ESM2", "AntiBERTy", "BLOSUM62", "fewer mutations"):
-        if peer in done.correlations.models:
-            figure = done.correlations.advantage(OURS, peer)
-            if figure is not None:
-                lines.append(f"- mean of {OURS} minus mean of {peer}: {_long(figure)}")
+    for peer in peers:
+        figure = found.advantage(OURS, peer)
+        lines.append(f"- mean of {OURS} minus mean of {peer}: {_long(figure)}")
     lines += [
         "",
-        "Intervals are over the rows of these assays. They say nothing of other antibodies: "
-        "the assays are of five, and the mean moves by more when one of them is left out.",
+        "Intervals are over the rows of these assays and say nothing of other antibodies. The same "
+        "differences without one of the assays:",
+        "",
+        f"| without | {' | '.join(peers)} |",
+        f"|---|{'---|' * len(peers)}",
     ]
+    for assay in found.assays:
+        values = [found.advantage_without(assay, OURS, peer) for peer in peers]
+        cells = ["–" if value is None else f"{value:+.3f}" for value in values]
+        lines.append(f"| {assay} | {' | '.join(cells)} |")
     return lines
 
 

@@ -77,6 +77,15 @@ class Correlations:
         paired = (self.resampled[:, i] - self.resampled[:, j]).mean(axis=0)
         return Figure.of(float(difference.mean()), paired)
 
+    def advantage_without(self, assay: str, model: str, over: str) -> float | None:
+        """Difference of two models' means over the other assays; None where there is none."""
+        kept = [i for i, name in enumerate(self.assays) if name != assay]
+        i, j = (self.models.index(name) for name in (model, over))
+        difference = self.values[kept, i] - self.values[kept, j]
+        if not kept or not np.isfinite(difference).all():
+            return None
+        return float(difference.mean())
+
     def ranked(self) -> list[str]:
         """Models with scores of every assay, best mean first."""
         means = {name: self.mean(name) for name in self.models}
@@ -107,6 +116,14 @@ class Correlations:
                 model: figure.as_json()
                 for model in self.ranked()
                 if model != subject and (figure := self.advantage(subject, model)) is not None
+            },
+            f"advantage_of_{subject}_without": {
+                assay: {
+                    model: self.advantage_without(assay, subject, model)
+                    for model in self.ranked()
+                    if model != subject
+                }
+                for assay in self.assays
             },
         }
 

@@ -116,3 +116,12 @@ def test_peers_of_other_variants_are_refused(tmp_path: Path):
 def test_an_unknown_assay_is_refused_before_anything_is_read(tmp_path: Path):
     with pytest.raises(OptionError, match="unknown assay '4fqi'"):
         benchmark_abbibench(tmp_path / "nowhere", tmp_path / "out", assays=["4fqi"])
+
+
+def test_a_difference_without_one_assay_is_that_of_the_others(correlations: Correlations):
+    good, noise = (correlations.figure("b", name) for name in ("good", "noise"))
+    assert good is not None
+    assert noise is not None
+    found = correlations.advantage_without("a", "good", "noise")
+    assert found == pytest.approx(good.value - noise.value)
+    assert correlations.advantage_without("a", "good", "partial") is None
