@@ -16,7 +16,7 @@ from abag.evaluation.risk_coverage import fold_familiarity, joined
 from abag.model.protocol import AffinityModel
 from abag.progress import task
 from abag.uncertainty.domain import Familiarity
-from abag.uncertainty.out_of_fold import scale_of
+from abag.uncertainty.out_of_fold import predict_with_scale
 
 Array = NDArray[np.float64]
 
@@ -122,10 +122,11 @@ def _predict(
         )
     if candidate.build is not None:
         model = model.fit(train)
-    predicted = np.asarray(model.predict(test), dtype=np.float64)
+    values, scale = predict_with_scale(model, test)
+    predicted = np.asarray(values, dtype=np.float64)
     if predicted.shape != (test.height,) or not np.isfinite(predicted).all():
         raise ModelError(
             f"{candidate.name} gave {predicted.shape} values for {test.height} rows, "
             f"{int((~np.isfinite(predicted)).sum())} of them not finite"
         )
-    return predicted, scale_of(model, test)
+    return predicted, scale

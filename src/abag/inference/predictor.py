@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -20,7 +20,7 @@ from abag.model.protocol import AffinityModel, KnowsNearest
 from abag.progress import task
 from abag.uncertainty.calibration import DEFAULT_LEVEL, require_level
 from abag.uncertainty.domain import Verdict
-from abag.uncertainty.out_of_fold import predict_with_scale, scale_of
+from abag.uncertainty.out_of_fold import KnowsSpread, predict_with_scale, require_scale
 from abag.uncertainty.served import ServedModel
 from abag.units import kd_molar_from_pkd
 
@@ -37,6 +37,14 @@ SHIPPED_MODEL: Final = Path(__file__).parents[1] / "resources" / "model"
 
 _STEP_ROWS: Final = 2_000
 """Rows between two movements of the progress bar."""
+
+
+@runtime_checkable
+class KnowsInFull(Protocol):
+    """A model that gives its three answers to a row for the price of one."""
+
+    def predict_in_full(self, table: pl.DataFrame) -> tuple[Reals, Reals, Reals]:
+        """What ``predict`` gives, standard deviations, and similarities to the nearest pair."""
 
 
 class Predictor:
@@ -209,13 +217,12 @@ class Predictor:
 
     def _predict(self, good: pl.DataFrame) -> tuple[Reals, Reals, Reals | None]:
         """Values, scales of their errors, and similarities where the model knows them."""
-        if isinstance(self.model, KnowsNearest):
+        if isinstance(self.model, KnowsInFull) and good.height:
+            values, spread, similarity = self.model.predict_in_full(good)
+            return values, require_scale(self.model, spread), similarity
+        if isinstance(self.model, KnowsNearest) and not isinstance(self.model, KnowsSpread):
             values, similarity = self.model.predict_with_similarity(good)
-            scale = scale_of(self.model, good) if self.calibration else np.ones(len(values))
-            return values, scale, similarity
-        if self.calibration is None:
-            values = self.model.predict(good)
-            return values, np.ones(len(values)), None
+            return values, np.ones(len(values)), similarity
         return *predict_with_scale(self.model, good), None
 
     def _flags(self, good: pl.DataFrame) -> list[list[str]]:

@@ -71,7 +71,7 @@ class Calibration:
     def half_widths(self, known: Familiarity, scale: Reals, level: float) -> Reals:
         """Half of the width of each interval, in pKd, shape (n,); infinite where unknown.
 
-        ``scale`` is that of the model (:func:`abag.uncertainty.out_of_fold.scale_of`).
+        ``scale`` is that of the model (:func:`abag.uncertainty.out_of_fold.predict_with_scale`).
         """
         require_level(level)
         found = self.quantiles(level)

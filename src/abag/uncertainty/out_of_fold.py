@@ -58,22 +58,28 @@ class KnowsSpread(Protocol):
     """A model that gives a standard deviation with each prediction."""
 
     def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
-        """Mean and standard deviation of each row, each of shape (rows,)."""
+        """What ``predict`` gives, and the standard deviation of each row, each (rows,)."""
 
 
 def predict_with_scale(model: AffinityModel, table: pl.DataFrame) -> tuple[Reals, Reals]:
-    """What ``model.predict`` gives, and the scale of its errors (:func:`scale_of`)."""
-    return model.predict(table), scale_of(model, table)
+    """What ``model.predict`` gives, and the scale of its errors.
+
+    The scale is the model's standard deviation, 1 where it gives none.
+
+    Raises:
+        ModelError: the model gave standard deviations that are not positive numbers.
+    """
+    if table.is_empty() or not isinstance(model, KnowsSpread):
+        return model.predict(table), np.ones(table.height)
+    predicted, spread = model.predict_distribution(table)
+    return predicted, require_scale(model, spread)
 
 
-def scale_of(model: AffinityModel, table: pl.DataFrame) -> Reals:
-    """The model's standard deviation of each row, shape (rows,); 1 where it gives none."""
-    if not isinstance(model, KnowsSpread) or table.is_empty():
-        return np.ones(table.height)
-    spread = np.asarray(model.predict_distribution(table)[1], dtype=np.float64)
+def require_scale(model: AffinityModel, spread: Reals) -> Reals:
+    """Raise :class:`ModelError` unless standard deviations are positive numbers."""
     if not (np.isfinite(spread).all() and (spread > 0.0).all()):
         raise ModelError(f"{model.name} gave standard deviations that are not positive numbers")
-    return spread
+    return np.asarray(spread, dtype=np.float64)
 
 
 def labelled_rows(table: pl.DataFrame) -> pl.DataFrame:

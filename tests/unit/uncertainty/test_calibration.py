@@ -133,7 +133,7 @@ class WithSpread(Mean):
 
     def predict_distribution(self, table: pl.DataFrame) -> tuple[object, object]:
         spread = np.where(table["light"].is_null().to_numpy(), 2.0, 1.0)
-        return np.zeros(table.height), spread
+        return self.predict(table), spread
 
 
 def test_the_spread_of_a_model_scales_and_its_predictions_stay() -> None:

@@ -161,19 +161,19 @@ class GlobalModel(Baseline[GlobalSettings]):
 
     def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions and their standard deviations (in the target's unit), each (rows,)."""
-        value, spread, _ = self._asked(table)
+        value, spread, _ = self.predict_in_full(table)
         return value, spread
 
     def predict_with_similarity(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
-        value, _, similarity = self._asked(table)
+        value, _, similarity = self.predict_in_full(table)
         return value, similarity
 
     def _values(self, table: pl.DataFrame) -> Reals:
-        return self._asked(table)[0]
+        return self.predict_in_full(table)[0]
 
-    def _asked(self, table: pl.DataFrame) -> tuple[Reals, Reals, Reals]:
-        """Prediction, standard deviation and similarity to the nearest training pair."""
+    def predict_in_full(self, table: pl.DataFrame) -> tuple[Reals, Reals, Reals]:
+        """Prediction, standard deviation and similarity to the nearest pair, each (rows,)."""
         self._require_fitted()
         require_columns(table, list(self.inputs), "the table to predict")
         if table.is_empty():
