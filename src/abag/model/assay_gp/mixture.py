@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.inducing import InducedPosterior, inducing_rows
+from abag.model.assay_gp.knowledge import Knowledge
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.posterior import Kernel, Posterior, member_arrays, restored_member
+from abag.model.assay_gp.shared_posterior import SharedPosterior
 from abag.model.assay_gp.substitution import Codes
 
 Reals = NDArray[np.float64]
@@ -53,6 +55,7 @@ class Mixture:
         noise: Reals,
         choices: Sequence[KernelChoice],
         sizes: Sizes,
+        knowledge: Knowledge | None = None,
     ) -> Self:
         """One member a kernel; ``noise`` (n,) is relative to that of a single measurement."""
         rows = np.arange(len(target))
@@ -60,7 +63,8 @@ class Mixture:
             rng = np.random.default_rng(sizes.seed)
             rows = np.sort(rng.choice(rows, sizes.hyper_rows, replace=False))
         kernels = [
-            Kernel.fit(positions, letters, target, noise, choice, rows) for choice in choices
+            Kernel.fit(positions, letters, target, noise, choice, rows, knowledge)
+            for choice in choices
         ]
         if len(letters) > sizes.exact_rows:
             chosen = inducing_rows(letters, positions.reference, sizes.inducing, sizes.seed)
@@ -113,6 +117,8 @@ class Mixture:
             if isinstance(member, InducedPosterior):
                 found["inducing.letters"] = member.kernel.training
                 found[f"member{order}.whitener"] = member.whitener
+            if isinstance(member, SharedPosterior):
+                found |= member.task_arrays(f"member{order}")
         return found
 
     @classmethod
@@ -129,6 +135,13 @@ class Mixture:
             member = restored_member(arrays, prefix, choice.terms, positions, points)
             if f"{prefix}.whitener" in arrays:
                 member = InducedPosterior.restored(member, arrays[f"{prefix}.whitener"])
+            if f"{prefix}.tasks" in arrays:
+                member = SharedPosterior.restored(
+                    member,
+                    arrays[f"{prefix}.tasks"],
+                    arrays[f"{prefix}.between"],
+                    int(arrays[f"{prefix}.task"][0]),
+                )
             members.append(member)
         return cls(tuple(members), rows)
 

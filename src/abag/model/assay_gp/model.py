@@ -23,24 +23,34 @@ from abag.errors import ModelError, counted
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.assay_gp.censoring import Bounds, truncated
 from abag.model.assay_gp.joint import JointScores, joint_scores
+from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
 from abag.model.assay_gp.mixture import Mixture, Sizes
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
+from abag.model.assay_gp.rows import (
+    bounds_of,
+    censored_rows,
+    chains_of,
+    forward,
+    in_order,
+    lengths,
+    relative_noise,
+    widening_of,
+)
 from abag.model.assay_gp.substitution import Codes
 from abag.model.assay_gp.terms import TERMS
 from abag.model.assay_gp.warping import Warp
 from abag.model.baseline import Arrays, Baseline
 from abag.model.domain import TrainingDomain
+from abag.model.mutation_effect import MutationEffect, load_mutation_effect
 from abag.model.settings import Settings
-from abag.model.training_set import BOUNDS, TrainingSet
+from abag.model.training_set import TrainingSet, TrainingSummary
 
 Reals = NDArray[np.float64]
 
 FEWEST_ROWS: Final = 5
-_ROUNDS: Final = 4
+IMPUTATIONS: Final = 4
 """Rounds of imputation of censored rows."""
-_CALIBRATION: Final = 0.9
-_NORMAL_90: Final = 1.6448536269514722
 
 
 class AssayGPSettings(Settings):
@@ -59,7 +69,7 @@ class AssayGPSettings(Settings):
         0.4, gt=0.0, description="Prior spread of the logarithm of position weights."
     )
     cautious: bool = Field(
-        True, description="Average with a model that has the product kernel alone."
+        True, description="Average with a model of the product kernel and the prior mean alone."
     )
     warp: bool = Field(True, description="Learn normal scores of the targets' ranks.")
     exact_rows: int = Field(
@@ -75,7 +85,8 @@ class AssayGPSettings(Settings):
     def kernels(self) -> tuple[KernelChoice, ...]:
         """Which kernels take part in each member."""
         rich = KernelChoice(self.product, self.linear, self.term_names, self.site_spread)
-        plain = KernelChoice(True, False, (), self.site_spread)
+        prior = tuple(name for name in self.term_names if name == "effects")
+        plain = KernelChoice(True, False, prior, self.site_spread)
         return (rich, plain) if self.cautious and rich != plain else (rich,)
 
     @property
@@ -109,6 +120,8 @@ class AssayGP(Baseline[AssayGPSettings]):
     name = "assay-gp"
     inputs = ("heavy", "light")
     settings_type = AssayGPSettings
+    global_model: MutationEffect | None = None
+    """Model of mutation effects behind the terms of knowledge; the shipped one where None."""
     _mixture: Mixture
     _warp: Warp
     _widening: float
@@ -122,21 +135,22 @@ class AssayGP(Baseline[AssayGPSettings]):
                 that all have the same chains.
         """
         rows = TrainingSet.of(table, self.target, ("heavy", "light", "antigen"))
-        self._require_one_assay(rows.frame)
-        censored = _censored(table, self.target) if rows.rows_censored else table.clear()
+        self.require_one_assay(rows.frame)
+        censored = censored_rows(table, self.target) if rows.rows_censored else table.clear()
         most = self.settings.max_rows
         if (total := rows.frame.height + censored.height) > most:
             exact = max(FEWEST_ROWS, round(most * rows.frame.height / total))
             rows = rows.sample(exact, self.settings.seed)
             keep = min(censored.height, most - rows.frame.height)
             censored = censored.sample(keep, seed=self.settings.seed)
-        used = _in_order(pl.concat([rows.frame, censored]), self.target)
+        used = in_order(pl.concat([rows.frame, censored]), self.target)
         self._learn_rows(used)
         self._fitted = (TrainingDomain.of(used), rows.summary(dict(origin or {})))
         self._model_id = None
         return self
 
-    def _require_one_assay(self, frame: pl.DataFrame) -> None:
+    def require_one_assay(self, frame: pl.DataFrame) -> None:
+        """Raise ModelError for exact rows that cannot teach a model of one antigen."""
         require_columns(frame, ["assay"], "the training table")
         for column, what in (("assay", "assays"), ("antigen", "antigens")):
             found = frame[column].n_unique()
@@ -157,8 +171,8 @@ class AssayGP(Baseline[AssayGPSettings]):
             )
 
     def _learn_rows(self, used: pl.DataFrame) -> None:
-        heavy, light = _chains(used)
-        if self.settings.align == "place" and max(_lengths(heavy), _lengths(light)) > 1:
+        heavy, light = chains_of(used)
+        if self.settings.align == "place" and max(lengths(heavy), lengths(light)) > 1:
             raise ModelError("chains differ in length; fit with `--set align=imgt`")
         positions = Positions.of(heavy, light, self.settings.align)
         letters = positions.letters(heavy, light)
@@ -167,14 +181,14 @@ class AssayGP(Baseline[AssayGPSettings]):
                 f"the {used.height} training rows all have the same chains; "
                 f"{self.name} learns from differences"
             )
-        raw = _bounds(used, self.target)
+        raw = bounds_of(used, self.target)
         exact = raw.exact
         self._warp = (
             Warp.of(raw.lower[exact]) if self.settings.warp else Warp.plain(raw.lower[exact])
         )
-        bounds = Bounds(_forward(self._warp, raw.lower), _forward(self._warp, raw.upper))
+        bounds = Bounds(forward(self._warp, raw.lower), forward(self._warp, raw.upper))
         target = np.where(np.isfinite(bounds.lower), bounds.lower, bounds.upper)
-        noise = _relative_noise(used)
+        noise = relative_noise(used)
         self._solve(positions, letters, target, noise, bounds)
 
     def _solve(
@@ -182,9 +196,11 @@ class AssayGP(Baseline[AssayGPSettings]):
     ) -> None:
         chosen = self.settings
         sizes = Sizes(chosen.hyper_rows, chosen.exact_rows, chosen.inducing, chosen.seed)
-        mixture = Mixture.fit(positions, letters, target, noise, chosen.kernels, sizes)
+        mixture = Mixture.fit(
+            positions, letters, target, noise, chosen.kernels, sizes, self.knowledge(positions)
+        )
         exact = bounds.exact
-        for _ in range(_ROUNDS if not exact.all() else 0):
+        for _ in range(IMPUTATIONS if not exact.all() else 0):
             mean, spread = mixture.left_out(target)
             found, extra = truncated(mean, np.sqrt(spread), bounds)
             target = np.where(exact, target, found)
@@ -192,7 +208,26 @@ class AssayGP(Baseline[AssayGPSettings]):
         self._mixture = mixture
         mean, spread = mixture.left_out(target)
         away = np.abs(target - mean)[exact] / np.sqrt(spread[exact])
-        self._widening = _widening(away)
+        self._widening = widening_of(away)
+
+    def adopt(
+        self,
+        mixture: Mixture,
+        warp: Warp,
+        away: Reals,
+        used: pl.DataFrame,
+        summary: TrainingSummary,
+    ) -> None:
+        """Take what was fitted elsewhere; ``away`` are this antigen's leave-one-out errors."""
+        self._mixture, self._warp, self._widening = mixture, warp, widening_of(away)
+        self._fitted = (TrainingDomain.of(used), summary)
+        self._model_id = None
+
+    def knowledge(self, positions: Positions) -> Knowledge | None:
+        """What the global model says of the positions; None where no term asks for it."""
+        if not set(self.settings.term_names) & set(KNOWLEDGE):
+            return None
+        return Knowledge.of(positions, self.global_model or load_mutation_effect())
 
     def distribution(self, table: pl.DataFrame, level: float = 0.9) -> Predictions:
         """Median and central interval of a new measurement of each row.
@@ -235,7 +270,7 @@ class AssayGP(Baseline[AssayGPSettings]):
     def refusals(self, table: pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""
         self._require_fitted()
-        heavy, light = _chains(table)
+        heavy, light = chains_of(table)
         positions = self._mixture.kernel.positions
         return pair_refusals(zip(heavy, light, strict=True), positions.heavy, positions.light)
 
@@ -259,10 +294,10 @@ class AssayGP(Baseline[AssayGPSettings]):
             )
 
     def _letters(self, table: pl.DataFrame) -> Codes:
-        return self._mixture.kernel.positions.letters(*_chains(table))
+        return self._mixture.kernel.positions.letters(*chains_of(table))
 
     def _learn(self, rows: TrainingSet) -> None:
-        self._learn_rows(_in_order(rows.frame, self.target))
+        self._learn_rows(in_order(rows.frame, self.target))
 
     def _values(self, table: pl.DataFrame) -> Reals:
         self._require_predictable(table)
@@ -280,62 +315,3 @@ class AssayGP(Baseline[AssayGPSettings]):
         self._mixture = Mixture.from_arrays(arrays, self.settings.kernels)
         self._warp = Warp(arrays["warp.scores"], arrays["warp.values"])
         self._widening = float(arrays["widening"][0])
-
-
-def _chains(table: pl.DataFrame) -> tuple[list[str], list[str]]:
-    return table["heavy"].to_list(), table["light"].fill_null("").to_list()
-
-
-def _lengths(chains: list[str]) -> int:
-    return len({len(chain) for chain in chains})
-
-
-def _in_order(table: pl.DataFrame, target: str) -> pl.DataFrame:
-    """Rows in an order of their own, so that the order of the file changes no digit."""
-    return table.sort(["heavy", "light", target], nulls_last=True)
-
-
-def _censored(table: pl.DataFrame, target: str) -> pl.DataFrame:
-    lower, upper = BOUNDS[target]
-    bounded = [pl.col(name).is_not_null() for name in (lower, upper) if name in table.columns]
-    return table.filter(pl.col(target).is_null() & pl.any_horizontal(bounded))
-
-
-def _bounds(table: pl.DataFrame, target: str) -> Bounds:
-    """Bounds of the targets, equal where exact, infinite where open."""
-    value = table[target].to_numpy()
-    found = []
-    for name, open_end in zip(BOUNDS[target], (-np.inf, np.inf), strict=True):
-        given = (
-            table[name].fill_null(open_end).to_numpy()
-            if name in table.columns
-            else np.full(table.height, open_end)
-        )
-        found.append(np.where(np.isfinite(value), value, given))
-    return Bounds(found[0], found[1])
-
-
-def _forward(warp: Warp, values: Reals) -> Reals:
-    found = warp.forward(np.where(np.isfinite(values), values, 0.0))
-    return np.where(np.isfinite(values), found, values)
-
-
-def _relative_noise(table: pl.DataFrame) -> Reals:
-    """Noise of a row as a share of a single measurement's: half of it averages out.
-
-    The other half stands for what the kernel cannot express, which no replicate removes.
-    """
-    if "replicates" not in table.columns:
-        return np.ones(table.height)
-    replicates = table["replicates"].fill_null(1).to_numpy().astype(np.float64).clip(1.0)
-    return np.asarray(0.5 + 0.5 / replicates)
-
-
-def _widening(away: Reals) -> float:
-    """Factor that lets 90 % of the leave-one-out errors lie in their 90 % intervals.
-
-    Drawn towards 1 by the weight of ten rows.
-    """
-    found = float(np.quantile(away, _CALIBRATION)) / _NORMAL_90
-    weight = len(away) / (len(away) + 10.0)
-    return float(np.exp(weight * np.log(max(found, 0.3))))

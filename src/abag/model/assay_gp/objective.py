@@ -29,6 +29,8 @@ HEAD: Final = 4
 PRIOR_MEAN: Final = (np.log(0.6), -2.5, -0.7, 0.0)
 PRIOR_SPREAD: Final = (1.0, 1.0, 1.0, 1.0)
 TERM_MEAN: Final = -3.3
+TERM_MEANS: Final = {"effects": -2.0}
+"""Terms with another prior mean: the global model's prediction is believed a little sooner."""
 TERM_SPREAD: Final = 1.2
 JITTER: Final = 1e-6
 _TOLERANCE: Final = 1e-6
@@ -101,7 +103,8 @@ class Objective:
     """Minus log posterior of the hyper-parameters, and its gradient.
 
     ``shifts`` (n, active * 20) is W, ``terms`` the kernels T_k of shape (n, n), ``target`` (n,)
-    standardised, ``noise`` (n,) the relative noise variance r.
+    standardised, ``noise`` (n,) the relative noise variance r, ``sites`` (active,) prior means of
+    the log weights of positions (0 where they are not given).
     """
 
     def __init__(
@@ -111,6 +114,7 @@ class Objective:
         target: Reals,
         noise: Reals,
         choice: KernelChoice,
+        sites: Reals | None = None,
     ) -> None:
         from scipy.sparse import csr_matrix
 
@@ -122,7 +126,7 @@ class Objective:
         self._terms = list(terms)
         self._target, self._noise = target, noise
         self.mean = np.concatenate(
-            [PRIOR_MEAN, np.full(len(terms), TERM_MEAN), np.zeros(self._sites)]
+            [PRIOR_MEAN, _term_means(choice, len(terms)), _centred(sites, self._sites)]
         )
         self._spread = np.concatenate(
             [
@@ -137,6 +141,16 @@ class Objective:
 
     def __call__(self, theta: Reals) -> tuple[float, Reals]:
         """Value and gradient at ``theta``."""
+        value, gradient, _ = self.evaluate(theta)
+        return value, gradient
+
+    def evaluate(
+        self, theta: Reals, mask: Reals | None = None
+    ) -> tuple[float, Reals, Reals | None]:
+        """Value, gradient, and derivative to ``mask`` (n, n), which multiplies the covariance.
+
+        The last is None without a mask, and where the covariance has no factor.
+        """
         from scipy.linalg import LinAlgError, cho_solve, cholesky
 
         count = len(self._target)
@@ -145,18 +159,23 @@ class Objective:
         kernel = hyper.product * product + hyper.linear * inner
         for weight, term in zip(hyper.terms, self._terms, strict=True):
             kernel += weight * term
+        plain = kernel if mask is None else kernel.copy()
+        if mask is not None:
+            kernel *= mask
         kernel[np.diag_indices(count)] += hyper.noise * self._noise + JITTER
         away = (theta - self.mean) / self._spread
         try:
             factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
         except LinAlgError:
-            return 1e10, np.zeros_like(theta)
+            return 1e10, np.zeros_like(theta), None
         inverse = cho_solve((factor, True), np.eye(count), check_finite=False)
         weights = inverse @ self._target
         value = 0.5 * self._target @ weights + np.log(np.diag(factor)).sum() + 0.5 * away @ away
         slope = 0.5 * (inverse - np.outer(weights, weights))
+        on_mask = None if mask is None else slope * plain
+        slope = slope if mask is None else slope * mask
         gradient = self._gradient(hyper, slope, inner, distance, product)
-        return float(value), gradient + away / self._spread
+        return float(value), gradient + away / self._spread, on_mask
 
     def _product(self, hyper: Hyper) -> tuple[Reals, Reals, Reals]:
         from scipy.sparse import diags
@@ -192,6 +211,17 @@ class Objective:
         """Trace of W_p^T M W_p for each active position p."""
         found = np.asarray(self._sparse.T @ matrix).T * self._dense
         return np.asarray(found.sum(axis=0).reshape(self._sites, self._width).sum(axis=1))
+
+
+def _term_means(choice: KernelChoice, count: int) -> Reals:
+    """Prior means of the log variances of the terms, in their order (count,)."""
+    named = [TERM_MEANS.get(name, TERM_MEAN) for name in choice.terms]
+    return np.array(named if len(named) == count else [TERM_MEAN] * count)
+
+
+def _centred(sites: Reals | None, count: int) -> Reals:
+    """Prior means of log weights less their mean: their common level is the power's."""
+    return np.zeros(count) if sites is None else sites - sites.mean()
 
 
 def fit_hyper(objective: Objective, terms: int, iterations: int = 80) -> tuple[Hyper, float]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.model.assay_gp.knowledge import Knowledge, contact_prior
 from abag.model.assay_gp.objective import (
     JITTER,
     Hyper,
@@ -48,10 +49,28 @@ class Kernel:
         noise: Reals,
         choice: KernelChoice,
         rows: NDArray[np.int64],
+        knowledge: Knowledge | None = None,
     ) -> Self:
         """Choose hyper-parameters on ``rows`` of the training rows, for use with all of them."""
+        kernel, objective = cls.draft(positions, letters, target, noise, choice, rows, knowledge)
+        hyper, _ = fit_hyper(objective, len(kernel.terms))
+        return replace(kernel, hyper=hyper)
+
+    @classmethod
+    def draft(
+        cls,
+        positions: Positions,
+        letters: Codes,
+        target: Reals,
+        noise: Reals,
+        choice: KernelChoice,
+        rows: NDArray[np.int64],
+        knowledge: Knowledge | None = None,
+    ) -> tuple[Self, Objective]:
+        """The kernel before its hyper-parameters are chosen, and what they are chosen by."""
         shifts = Shifts.of(letters, positions.reference)
-        terms = [CentredTerm.of(term, letters) for term in additive_terms(positions, choice.terms)]
+        found = additive_terms(positions, choice.terms, knowledge)
+        terms = [CentredTerm.of(term, letters) for term in found]
         features = [term.features(letters[rows]) for term in terms]
         objective = Objective(
             shifts.dense(letters[rows]),
@@ -59,9 +78,10 @@ class Kernel:
             target[rows],
             noise[rows],
             choice,
+            contact_prior(positions)[shifts.active],
         )
-        hyper, _ = fit_hyper(objective, len(terms))
-        return cls(positions, shifts, tuple(terms), hyper, letters)
+        hyper = Hyper.of(objective.mean, len(terms))
+        return cls(positions, shifts, tuple(terms), hyper, letters), objective
 
     def scaled_shifts(self, letters: Codes) -> Reals:
         """W of rows times the root of the position weights."""

@@ -14,14 +14,17 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
 from abag.model.assay_gp.mutations import descriptors, severity
 from abag.model.assay_gp.positions import REGIONS, Positions
 from abag.model.assay_gp.substitution import Codes, embedding
 
 Reals = NDArray[np.float64]
 
-TERMS: Final = ("severity", "descriptors", "sites", "neighbours", "regions")
-STANDARDISED: Final = ("severity", "descriptors")
+TERMS: Final = (
+    "severity", "descriptors", "sites", "neighbours", "regions", *KNOWLEDGE,
+)  # fmt: skip
+STANDARDISED: Final = ("severity", "descriptors", *KNOWLEDGE)
 """Terms whose features are scaled one by one."""
 NEIGHBOURHOOD: Final = 3.0
 """Positions over which the correlation of neighbouring effects falls to 1/e."""
@@ -90,8 +93,13 @@ class CentredTerm:
         return self.term.effects(along), -float(self.mean @ along)
 
 
-def additive_terms(positions: Positions, names: Sequence[str] = TERMS) -> list[Term]:
-    """The named terms; ``neighbours`` and ``sites`` share effects between close positions."""
+def additive_terms(
+    positions: Positions, names: Sequence[str], knowledge: Knowledge | None = None
+) -> list[Term]:
+    """The named terms; ``neighbours`` and ``sites`` share effects between close positions.
+
+    ``effects`` and ``features`` need the knowledge of the global model.
+    """
     count = positions.count
     one = np.ones((count, 1))
     shift = embedding()[None, :, :] - embedding()[positions.reference][:, None, :]
@@ -104,7 +112,15 @@ def additive_terms(positions: Positions, names: Sequence[str] = TERMS) -> list[T
         "neighbours": lambda: Term("neighbours", _near(positions), shift, False),
         "regions": lambda: Term("regions", np.eye(2 * REGIONS)[positions.region], shift, False),
     }
-    return [made[name]() for name in names]
+    found = []
+    for name in names:
+        if name not in KNOWLEDGE:
+            found.append(made[name]())
+        elif knowledge is not None:
+            found.append(Term(name, one, knowledge.table(name), True))
+        else:
+            raise ValueError(f"the term {name} needs the global model")
+    return found
 
 
 def _near(positions: Positions) -> Reals:

@@ -1,0 +1,69 @@
+"""What the global model of mutation effects knows, as terms of the kernel.
+
+``effects`` is its predicted change of affinity, one feature: a linear kernel on it is a prior mean
+of unknown size, whose variance is learnt and fades where the prediction does not help. ``features``
+is what it predicts from (how often a position touches the antigen, how deep it lies, what the
+repertoire bears there), with a weight each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.model.assay_gp.positions import REGIONS, Positions
+from abag.model.assay_gp.substitution import GAP, LETTERS, UNKNOWN
+from abag.model.mutation_effect import MutationEffect
+from abag.model.mutation_effect.features import substitution_features
+from abag.model.mutation_effect.parent import ParentChain, first_domain
+from abag.model.mutation_effect.scales import contact_share
+
+Reals = NDArray[np.float64]
+
+KNOWLEDGE: Final = ("effects", "features")
+CONTACT_WEIGHT: Final = 1.0
+"""Prior mean of the log weight of a position that always touches the antigen, over one that never
+does (docs/few-shot.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """``effects`` (P, 22, 1) and ``features`` (P, 22, F) of each letter at each position."""
+
+    effects: Reals
+    features: Reals
+
+    @classmethod
+    def of(cls, positions: Positions, model: MutationEffect) -> Knowledge:
+        """Of the reference's substitutions; zero where it has no variable domain."""
+        features = np.zeros((positions.count, 22, len(model.weights)))
+        end = len(positions.heavy.positions)
+        for part in (slice(0, end), slice(end, positions.count)):
+            reference = positions.reference[part]
+            there = np.flatnonzero(reference != GAP)
+            chain = "".join(LETTERS[code] for code in reference[there].tolist())
+            if not chain or first_domain(chain) is None:
+                continue
+            found = substitution_features(ParentChain.of(chain), model.repertoire)
+            features[part.start + there, :20] = found
+            # A deletion counts as the mean substitution, as it does for the global model.
+            features[part.start + there, GAP] = found.sum(axis=1) / 19.0
+        features[:, UNKNOWN] = 0.0
+        features[np.arange(positions.count), positions.reference] = 0.0
+        return cls((features @ model.weights)[:, :, None], features)
+
+    def table(self, name: str) -> Reals:
+        """The values of one term."""
+        return self.effects if name == "effects" else self.features
+
+
+def contact_prior(positions: Positions) -> Reals:
+    """Prior mean of the log weight of each position (P,), from how often it touches antigens."""
+    found = np.zeros(positions.count)
+    for order, light in enumerate((False, True)):
+        rows = (positions.region // REGIONS == order) & (positions.imgt > 0)
+        found[rows] = contact_share(light)[positions.imgt[rows]]
+    return CONTACT_WEIGHT * found
