@@ -30,6 +30,19 @@ _CHUNK_ROWS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
+class Laid:
+    """Rows as covariances need them.
+
+    ``additive`` (rows, features) and ``shifts`` (rows, width) weighted, ``unseen`` (rows,) the
+    distance that positions add which do not vary in training.
+    """
+
+    additive: Reals
+    shifts: Reals
+    unseen: Reals
+
+
+@dataclass(frozen=True, slots=True)
 class Kernel:
     """Everything that fixes the covariance of two rows of letters."""
 
@@ -89,26 +102,36 @@ class Kernel:
         scale = np.repeat(np.sqrt(self.hyper.sites), width)
         return np.asarray(self.shifts.dense(letters) * scale)
 
-    def additive(self, letters: Codes) -> Reals:
-        """Features whose inner products are all additive terms, weighted; (rows, features)."""
-        blocks = [self._weighted_shifts(letters)]
+    def additive(self, letters: Codes, shifts: Reals | None = None) -> Reals:
+        """Features whose inner products are all additive terms, weighted; (rows, features).
+
+        ``shifts`` are the rows' scaled shifts where they are known.
+        """
+        scaled = self.scaled_shifts(letters) if shifts is None else shifts
+        blocks = [np.asarray(np.sqrt(self.hyper.linear) * scaled)]
         for weight, term in zip(self.hyper.terms, self.terms, strict=True):
             blocks.append(np.sqrt(weight) * term.features(letters))
         return np.concatenate(blocks, axis=1)
 
-    def _weighted_shifts(self, letters: Codes) -> Reals:
-        return np.asarray(np.sqrt(self.hyper.linear) * self.scaled_shifts(letters))
+    def laid(self, letters: Codes) -> Laid:
+        """What covariances need of rows, worked out once."""
+        shifts = self.scaled_shifts(letters)
+        return Laid(self.additive(letters, shifts), shifts, self.unseen(letters))
 
     def matrix(self, left: Codes, right: Codes) -> Reals:
         """Covariance without noise, with the common level, shape (left, right)."""
-        found = self.additive(left) @ self.additive(right).T + LEVEL_VARIANCE
+        return self.covariance(self.laid(left), self.laid(right))
+
+    def covariance(self, left: Laid, right: Laid) -> Reals:
+        """The same, of rows that were laid out before."""
+        found = left.additive @ right.additive.T + LEVEL_VARIANCE
         return np.asarray(found + self.product(left, right))
 
-    def product(self, left: Codes, right: Codes) -> Reals:
+    def product(self, left: Laid, right: Laid) -> Reals:
         """The product term alone, over every position, those that training never varied too."""
-        one, other = self.scaled_shifts(left), self.scaled_shifts(right)
+        one, other = left.shifts, right.shifts
         apart = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2.0 * one @ other.T
-        away = self.unseen(left)[:, None] + self.unseen(right)[None, :]
+        away = left.unseen[:, None] + right.unseen[None, :]
         return np.asarray(self.hyper.product * np.exp(-0.5 * self.hyper.power * (apart + away)))
 
     def unseen(self, letters: Codes) -> Reals:
@@ -168,14 +191,13 @@ class Posterior:
 
     def variance(self, letters: Codes) -> Reals:
         """Posterior variance without noise, shape (rows,)."""
-        found = []
+        kernel, found = self.kernel, []
+        training = kernel.laid(kernel.training)
         for start in range(0, len(letters), _CHUNK_ROWS):
-            chunk = letters[start : start + _CHUNK_ROWS]
-            across = self.kernel.matrix(self.kernel.training, chunk)
-            solved = self.whitened(across)
-            own = (self.kernel.additive(chunk) ** 2).sum(axis=1) + LEVEL_VARIANCE
-            own += self.kernel.hyper.product
-            own += self.kernel.hyper.linear * self.kernel.unseen(chunk)
+            chunk = kernel.laid(letters[start : start + _CHUNK_ROWS])
+            solved = self.whitened(kernel.covariance(training, chunk))
+            own = (chunk.additive**2).sum(axis=1) + LEVEL_VARIANCE + kernel.hyper.product
+            own += kernel.hyper.linear * chunk.unseen
             found.append((own - (solved**2).sum(axis=0)).clip(1e-9))
         return np.concatenate(found) if found else np.zeros(0)
 
