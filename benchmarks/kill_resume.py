@@ -78,15 +78,19 @@ def measure(folder: Path, recipe: str, kills: int, seed: int) -> dict:
     through(lambda: start(folder, recipe, folder / "straight"))
     length = time.monotonic() - began
     wanted, rng = bits(folder / "straight"), random.Random(seed)
-    result = {"kills": 0, "runs": 0, "equal": 0, "seconds_of_a_run": round(length, 2),
+    result: dict = {"kills": 0, "runs": 0, "equal": 0, "seconds_of_a_run": round(length, 2),
               "steps_left_by_kills": [], "recipe": recipe, "seed": seed}  # fmt: skip
-    run = folder / "run"
+    run, last, spared = folder / "run", step_of(folder / "straight"), False
     while result["kills"] < kills or run.exists():
-        delay = rng.uniform(0.0, length) if result["kills"] < kills else None
+        # Once all steps are done a run is killed one more time, or there would be more kills in
+        # the writing of its last files than in its training.
+        delay = None if spared or result["kills"] >= kills else rng.uniform(0.0, length)
+        spared = step_of(run) == last
         if in_child(lambda: start(folder, recipe, run), delay):
             result["kills"] += 1
             result["steps_left_by_kills"].append(step_of(run))
             continue
+        spared = False
         result["runs"] += 1
         result["equal"] += bits(run) == wanted
         shutil.rmtree(run)
