@@ -13,6 +13,8 @@ UNKNOWN_RESIDUE: Final = "X"
 RARE_RESIDUES: Final = "BJOUZ"
 """Letters of the IUPAC code that mean a rare or ambiguous residue; read as X, with a flag."""
 
+_KNOWN_LETTERS: Final = frozenset(AMINO_ACIDS + UNKNOWN_RESIDUE + RARE_RESIDUES)
+
 MAX_ANTIGEN_RESIDUES: Final = 6_000
 MAX_ANTIBODY_RESIDUES: Final = 1_500
 
@@ -44,5 +46,7 @@ def looks_like_nucleotides(sequence: str) -> bool:
 
 def foreign_letters(sequence: str) -> list[tuple[int, str]]:
     """Positions (from 1) and letters that belong to no amino-acid code."""
-    allowed = AMINO_ACIDS + UNKNOWN_RESIDUE + RARE_RESIDUES
-    return [(i, c) for i, c in enumerate(sequence.upper(), start=1) if c not in allowed]
+    upper = sequence.upper()
+    if _KNOWN_LETTERS.issuperset(upper):
+        return []
+    return [(i, c) for i, c in enumerate(upper, start=1) if c not in _KNOWN_LETTERS]

@@ -84,7 +84,7 @@ def spell(text: str | None, what: str, longest: int) -> Chain:
         )
     if looks_like_nucleotides(sequence):
         return Chain(sequence, problem=f"{what} looks like nucleotides; translate it first")
-    if any(letter in RARE_RESIDUES for letter in sequence):
+    if not set(RARE_RESIDUES).isdisjoint(sequence):
         as_unknown = str.maketrans(RARE_RESIDUES, UNKNOWN_RESIDUE * len(RARE_RESIDUES))
         sequence = sequence.translate(as_unknown)
         flags.append("rare_residues_read_as_x")
