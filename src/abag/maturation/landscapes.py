@@ -15,6 +15,7 @@ import polars as pl
 
 from abag.data.build import choose_sources, read_source
 from abag.errors import OptionError
+from abag.model.mutation_effect import MutationEffect
 
 LANDSCAPES: Final[dict[str, tuple[str, str]]] = {
     # name -> source, assay
@@ -43,6 +44,8 @@ class Landscape:
 
     name: str
     table: pl.DataFrame
+    prior: MutationEffect | None = None
+    """Global model without this landscape's cluster; the shipped one where None."""
 
 
 def read_landscapes(sources: Path, names: Sequence[str] = ()) -> Iterator[Landscape]:

@@ -21,6 +21,7 @@ from abag.maturation.acquisition import Belief
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.substitution import LETTERS
+from abag.model.assay_gp.terms import UNLEARNT
 
 Reals = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -94,7 +95,9 @@ def assay_gp_belief(settings: dict[str, Any] | None = None) -> Believer:
 
     def believe(pool: Pool, measured: Rows) -> tuple[Belief, Rows] | None:
         try:
-            model = AssayGP(target="rank_score", align=pool.align, **(settings or {}))
+            # The shipped global model has learnt from some landscapes: its prediction stays out.
+            chosen = {"terms": ",".join(UNLEARNT), **(settings or {})}
+            model = AssayGP(target="rank_score", align=pool.align, **chosen)
             model.fit(pool.table[measured.tolist()])
         except ModelError:
             return None  # nothing to learn: all values stand at the assay's floor

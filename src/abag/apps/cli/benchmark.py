@@ -84,35 +84,41 @@ def fewshot(
     quick: Annotated[bool, Parameter(negative=())] = False,
     ablations: Annotated[bool, Parameter(negative=())] = False,
     whole: bool = True,
+    transfer: Annotated[bool, Parameter(negative=())] = False,
+    most_rows: int = 4_000,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Ranking after 24, 96 and 384 measured variants, and after 80 %: ours beside the ridges.
 
     Args:
         sources: Folder with the published sources (also read from ABAG_DATA_SOURCES).
-        out: Folder for fewshot.json and scores.csv.
+        out: Folder for the page, the picture, fewshot.json and scores.csv; a run that was
+            interrupted goes on there.
         assays: Landscapes; repeat the option (default: the six open AbBiBench assays; `all`).
         seeds: Number of permutations of each landscape.
         first_seed: The first of them.
         quick: Two seeds, without 80 %.
         ablations: Also each kernel alone, and each part left out.
         whole: Also train on the first 80 %.
+        transfer: Also new positions, and more mutations than in training.
+        most_rows: Of the first 80 %, train on the first of these.
         json: Print one JSON object.
     """
-    from abag.maturation.fewshot_benchmark import benchmark_fewshot
+    from abag.maturation.fewshot_benchmark import Protocol, benchmark_fewshot
     from abag.maturation.landscapes import ABBIBENCH, LANDSCAPES
 
     names = [name for item in assays or ABBIBENCH for name in item.split(",")]
-    done = benchmark_fewshot(
-        sources,
-        out,
-        landscapes=list(LANDSCAPES) if names == ["all"] else names,
+    protocol = Protocol.of(
         seeds=seeds,
         first_seed=first_seed,
         quick=quick,
         ablations=ablations,
         whole=whole,
+        transfer=transfer,
+        most_rows=most_rows,
     )
+    chosen = list(LANDSCAPES) if names == ["all"] else names
+    done = benchmark_fewshot(sources, out, protocol, chosen)
     emit(done.as_json(), fewshot_text(done), json)
 
 

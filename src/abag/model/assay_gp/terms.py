@@ -26,6 +26,8 @@ TERMS: Final = (
 )  # fmt: skip
 STANDARDISED: Final = ("severity", "descriptors", *KNOWLEDGE)
 """Terms whose features are scaled one by one."""
+UNLEARNT: Final = tuple(name for name in TERMS if name != "effects")
+"""Terms that have learnt from no assay, for landscapes on which the global model was trained."""
 NEIGHBOURHOOD: Final = 3.0
 """Positions over which the correlation of neighbouring effects falls to 1/e."""
 
