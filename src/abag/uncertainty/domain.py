@@ -6,7 +6,7 @@ The identities and their thresholds are those that the splits are made with
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -89,19 +89,19 @@ class DomainIndex:
     def familiarity(self, table: pl.DataFrame) -> Familiarity:
         """Compare each row of ``table`` with all training molecules."""
         keys = table.select(antibody=antibody_key(), antigen=antigen_key().fill_null(""))
-        self._search_antibodies(table, keys["antibody"])
-        self._search_antigens(keys["antigen"])
+        antibody = self._nearest_antibodies(table, keys["antibody"])
+        antigen = self._nearest_antigens(keys["antigen"])
         return Familiarity(
-            np.array([self._antibody_identity[key] for key in keys["antibody"]], dtype=np.float64),
-            np.array([self._antigen_identity[key] for key in keys["antigen"]], dtype=np.float64),
+            np.array([antibody[key] for key in keys["antibody"]], dtype=np.float64),
+            np.array([antigen[key] for key in keys["antigen"]], dtype=np.float64),
         )
 
-    def _search_antibodies(self, table: pl.DataFrame, keys: pl.Series) -> None:
-        _make_room(self._antibody_identity, keys)
-        new = [key not in self._antibody_identity for key in keys]
-        if not any(new):
-            return
-        sets = self._loops.cdr_sets(table.filter(pl.Series(new)))
+    def _nearest_antibodies(self, table: pl.DataFrame, keys: pl.Series) -> dict[str, float]:
+        found = _remembered(self._antibody_identity, keys)
+        new = pl.Series([key not in found for key in keys], dtype=pl.Boolean)
+        if not new.any():
+            return found
+        sets = self._loops.cdr_sets(table.filter(new))
         nearest = np.zeros(len(sets))
         if self.antibodies:
             asked = CdrTable(list(sets.values()))
@@ -110,16 +110,15 @@ class DomainIndex:
             for start in range(0, len(sets), step):
                 rows = np.arange(start, min(start + step, len(sets)), dtype=np.intp)
                 nearest[rows] = asked.identities(self._table, rows, every).max(axis=1)
-        self._antibody_identity.update(zip(sets, nearest.tolist(), strict=True))
+        return found | _remember(self._antibody_identity, sets, nearest)
 
-    def _search_antigens(self, keys: pl.Series) -> None:
-        _make_room(self._antigen_identity, keys)
-        new = [key for key in keys.unique(maintain_order=True) if key not in self._antigen_identity]
+    def _nearest_antigens(self, keys: pl.Series) -> dict[str, float]:
+        found = _remembered(self._antigen_identity, keys)
+        new = [key for key in keys.unique(maintain_order=True) if key not in found]
         if not new:
-            return
+            return found
         identity = antigen_identities([key.split("/") for key in new], self.antigens)
-        nearest = identity.max(axis=1, initial=0.0)
-        self._antigen_identity.update(zip(new, nearest.tolist(), strict=True))
+        return found | _remember(self._antigen_identity, new, identity.max(axis=1, initial=0.0))
 
     def arrays(self) -> dict[str, NDArray[np.uint8]]:
         """Arrays to be saved: the CDRs and the antigen chains as text, one molecule a line."""
@@ -143,10 +142,18 @@ class DomainIndex:
         return cls(antibodies, antigens)
 
 
-def _make_room(cache: dict[str, float], keys: pl.Series) -> None:
-    """Forget all when the cache could outgrow its bound: memory stays constant in a stream."""
-    if len(cache) + len(keys) > _CACHED:
+def _remembered(cache: dict[str, float], keys: pl.Series) -> dict[str, float]:
+    asked = ((key, cache.get(key)) for key in keys.unique(maintain_order=True))
+    return {key: value for key, value in asked if value is not None}
+
+
+def _remember(cache: dict[str, float], keys: Iterable[str], values: Reals) -> dict[str, float]:
+    """Keep new values, and forget all before there are too many: a stream has no end."""
+    new = dict(zip(keys, values.tolist(), strict=True))
+    if len(cache) + len(new) > _CACHED:
         cache.clear()
+    cache.update(new)
+    return new
 
 
 def _as_bytes(text: str) -> NDArray[np.uint8]:
