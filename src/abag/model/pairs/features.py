@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.numbering.chains import number_chains
-from abag.data.numbering.protocol import IMGT_REGIONS, NumberedDomain
-from abag.model.pairs.germlines import GAP, V_POSITIONS, Germlines, v_letters
+from abag.data.numbering.protocol import IMGT_REGIONS
+from abag.model.pairs.frames import LOOPS, Frame, Frames, find_frames
+from abag.model.pairs.germlines import GAP, V_POSITIONS, Germlines
 from abag.model.pairs.residues import (
     PROPERTIES,
     charge_of,
@@ -23,6 +23,7 @@ from abag.model.pairs.residues import (
     hydropathy_of,
     is_aromatic,
     properties,
+    residue_codes,
     shares,
 )
 from abag.sequences import AMINO_ACIDS, ChainKind
@@ -30,7 +31,6 @@ from abag.sequences import AMINO_ACIDS, ChainKind
 Reals = NDArray[np.float64]
 
 ABSENT: Final = -1.0
-_LOOPS: Final = ("CDR1", "CDR2", "CDR3")
 _CDR_OF_V: Final = np.zeros(V_POSITIONS, dtype=np.bool_)
 for _loop in ("CDR1", "CDR2"):
     _CDR_OF_V[IMGT_REGIONS[_loop][0] - 1 : IMGT_REGIONS[_loop][1]] = True
@@ -45,7 +45,7 @@ def feature_names(germlines: Germlines) -> list[str]:
         "aromatic_gained", "charge_gained", "hydropathy_gained",
         *(f"species_{name}" for name in germlines.species_names),
         *(f"family_{name}" for name in germlines.family_names),
-        *(f"{loop}_{name}" for loop in _LOOPS for name in ("length", *PROPERTIES)),
+        *(f"{loop}_{name}" for loop in LOOPS for name in ("length", *PROPERTIES)),
         *(f"CDR3_{letter}" for letter in AMINO_ACIDS),
         *(f"CDRs_{letter}" for letter in AMINO_ACIDS),
         *(f"domain_{name}" for name in PROPERTIES),
@@ -56,11 +56,11 @@ def feature_names(germlines: Germlines) -> list[str]:
 def antibody_features(table: pl.DataFrame, germlines: Germlines) -> Reals:
     """Features of each row of a table with heavy and light, shape (rows, features)."""
     heavy, light = table["heavy"].to_list(), [chain or "" for chain in table["light"]]
-    numbered = number_chains(dict.fromkeys([*heavy, *(chain for chain in light if chain)]))
+    frames = find_frames([*heavy, *(chain for chain in light if chain)])
     parts = []
     for chains, is_light in ((heavy, False), (light, True)):
         distinct, place = _distinct(chains)
-        domains = [_domain(numbered.get(chain, ()), is_light) for chain in distinct]
+        domains = [_domain(chain, frames, is_light) for chain in distinct]
         parts.append(_chain_features(domains, germlines)[place])
     return np.concatenate(parts, axis=1)
 
@@ -71,11 +71,17 @@ def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
     return list(places), np.array(place, dtype=np.int64)
 
 
-def _domain(domains: Sequence[NumberedDomain], is_light: bool) -> NumberedDomain | None:
-    return next((domain for domain in domains if domain.kind.is_light == is_light), None)
+Domain = tuple[str, Frame]
+"""A chain, and the frame of the domain of the wanted kind in it."""
 
 
-def _chain_features(domains: Sequence[NumberedDomain | None], germlines: Germlines) -> Reals:
+def _domain(chain: str, frames: Frames, is_light: bool) -> Domain | None:
+    found = (frame for frame in frames.get(chain, ()) if frame.kind.is_light == is_light)
+    frame = next(found, None)
+    return None if frame is None else (chain, frame)
+
+
+def _chain_features(domains: Sequence[Domain | None], germlines: Germlines) -> Reals:
     present = np.array([domain is not None for domain in domains])
     known = [domain for domain in domains if domain is not None]
     columns = _germline_columns(known, germlines) + _loop_columns(known)
@@ -87,11 +93,11 @@ def _chain_features(domains: Sequence[NumberedDomain | None], germlines: Germlin
     return found
 
 
-def _germline_columns(domains: Sequence[NumberedDomain], germlines: Germlines) -> list[Reals]:
-    kinds = [domain.kind for domain in domains]
+def _germline_columns(domains: Sequence[Domain], germlines: Germlines) -> list[Reals]:
+    kinds = [frame.kind for _, frame in domains]
     letters = np.full((len(domains), V_POSITIONS), GAP, dtype=np.int64)
-    for i, domain in enumerate(domains):
-        letters[i] = v_letters(domain)
+    for row, (chain, frame) in zip(letters, domains, strict=True):
+        row[frame.v_positions] = residue_codes(chain)[frame.v_places]
     near = germlines.nearest(letters, kinds)
     germline = germlines.codes[near.gene]
     own, reference = np.minimum(letters, 20), np.minimum(germline, 20)
@@ -111,12 +117,12 @@ def _germline_columns(domains: Sequence[NumberedDomain], germlines: Germlines) -
     return [flags, near.distance, changed, species, family]
 
 
-def _loop_columns(domains: Sequence[NumberedDomain]) -> list[Reals]:
-    texts = [[domain.region(loop) for domain in domains] for loop in _LOOPS]
+def _loop_columns(domains: Sequence[Domain]) -> list[Reals]:
+    texts = [[chain[frame.loops[i]] for chain, frame in domains] for i in range(len(LOOPS))]
     counts = [count_residues(loop) for loop in texts]
     columns = []
     for loop, count in zip(texts, counts, strict=True):
         lengths = np.array([float(len(text)) for text in loop]).reshape(-1, 1)
         columns += [lengths, properties(count)]
     columns += [shares(counts[2]), shares(sum(counts[1:], counts[0]))]
-    return [*columns, properties(count_residues([domain.sequence for domain in domains]))]
+    return [*columns, properties(count_residues([chain[f.start : f.end] for chain, f in domains]))]

@@ -13,7 +13,6 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.numbering.protocol import NumberedDomain
 from abag.errors import UnavailableError
 from abag.model.pairs.residues import UNKNOWN, residue_codes
 from abag.sequences import ChainKind
@@ -128,16 +127,6 @@ class Germlines:
             _as_names(arrays["germlines.species_names"]),
             _as_names(arrays["germlines.family_names"]),
         )
-
-
-def v_letters(domain: NumberedDomain) -> Codes:
-    """Residues of a domain at IMGT positions 1 to 104, without insertions; shape (104,)."""
-    letters = np.full(V_POSITIONS, GAP, dtype=np.int64)
-    codes = residue_codes(domain.sequence)
-    for position, code in zip(domain.positions, codes.tolist(), strict=True):
-        if position.isdigit() and int(position) <= V_POSITIONS:
-            letters[int(position) - 1] = code
-    return letters
 
 
 def _mismatches(domains: Codes, genes: Codes) -> NDArray[np.float64]:

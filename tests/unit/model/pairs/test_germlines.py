@@ -1,15 +1,19 @@
 import numpy as np
 
 from abag.data.numbering.chains import number_chains
-from abag.model.pairs.germlines import GAP, Germlines, v_letters
+from abag.model.pairs.frames import find_frames
+from abag.model.pairs.germlines import GAP, V_POSITIONS, Germlines
+from abag.model.pairs.residues import residue_codes
 from synthetic_pairs import HEAVY, LIGHT
 
 GERMLINES = Germlines.of_anarci()
 
 
 def nearest(chain: str) -> tuple[str, float, int]:
-    domain = number_chains([chain])[chain][0]
-    found = GERMLINES.nearest(v_letters(domain)[None, :], [domain.kind])
+    (frame,) = find_frames([chain])[chain]
+    letters = np.full((1, V_POSITIONS), GAP)
+    letters[0, frame.v_positions] = residue_codes(chain)[frame.v_places]
+    found = GERMLINES.nearest(letters, [frame.kind])
     family = GERMLINES.family_names[GERMLINES.family[found.gene[0]]]
     return family, float(found.distance[0, -1]), int(found.changed.sum())
 
