@@ -106,14 +106,15 @@ def first_guess() -> Reals:
 def substitution_features(chain: ParentChain, repertoire: Repertoire) -> Reals:
     """Features of every substitution of a chain, shape (P, 20, features).
 
-    Zero for the parent's own residue, and where the parent has X or another unknown letter.
+    Zero for the parent's own residue, where the parent has X or another unknown letter, and outside
+    the variable domain (linkers, tags, constant domains), of which nothing is known.
     """
     sites = Sites.of(chain, repertoire)
     shape = (len(chain.residues), 20)
     table = np.stack(
         [np.broadcast_to(one.value(sites), shape) for one in FEATURES.values()], axis=2
     )
-    unknown = chain.residues >= NO_RESIDUE
+    unknown = (chain.residues >= NO_RESIDUE) | (chain.imgt == 0)
     table[unknown] = 0.0
     table[np.flatnonzero(~unknown), chain.residues[~unknown]] = 0.0
     return table

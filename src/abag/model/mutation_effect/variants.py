@@ -29,8 +29,9 @@ class Variants:
     inserted: NDArray[np.uint8]
 
     def mutations(self, parent: ParentChain) -> Codes:
-        """Number of substitutions, insertions and deletions of each row; X counts for none."""
+        """Number of changes in the variable domain of each row, shape (rows,); X counts for none."""
         changed = (self.residues != parent.residues) & (self.residues != NO_RESIDUE)
+        changed &= parent.imgt > 0
         return np.asarray(changed.sum(axis=1) + self.inserted.sum(axis=1), dtype=np.int64)
 
     def total(self, table: Reals) -> Reals:
