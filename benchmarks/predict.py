@@ -76,9 +76,8 @@ def cold(model: list[str], repeats: int) -> None:
     print(f"python -c pass           {bare[0]:6.2f} s   processor {bare[1]:6.2f} s")
     for name, arguments in asked.items():
         took, used = seconds_of(arguments, repeats)
-        print(
-            f"{name:<24} {took:6.2f} s   processor {used:6.2f} s   {used / bare[1]:5.1f} x a bare start"
-        )
+        ratio = used / bare[1]
+        print(f"{name:<24} {took:6.2f} s   processor {used:6.2f} s   {ratio:5.1f} x a bare start")
 
 
 def warm(model: list[str], count: int) -> None:
