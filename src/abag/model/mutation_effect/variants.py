@@ -29,7 +29,7 @@ class Variants:
     inserted: NDArray[np.uint8]
 
     def mutations(self, parent: ParentChain) -> Codes:
-        """Number of changes in the variable domain of each row, shape (rows,); X counts for none."""
+        """Changes in the variable domain of each row, shape (rows,); X counts for none."""
         changed = (self.residues != parent.residues) & (self.residues != NO_RESIDUE)
         changed &= parent.imgt > 0
         return np.asarray(changed.sum(axis=1) + self.inserted.sum(axis=1), dtype=np.int64)
