@@ -112,7 +112,7 @@ def _merged(built: Build, out: Path, say: Say) -> Path:
 
 def _benchmark(sources: Path, out: Path, say: Say) -> tuple[Path, str]:
     say("Cross-validating under three splits: random, structures disjoint, antigens disjoint.")
-    done = benchmark_saaint(sources, out / "evaluation", resamples=500)
+    done = benchmark_saaint(sources, out / "evaluation", models=[MODEL], resamples=500)
     for one in done.evaluations:
         pooled = one.model(MODEL).pooled["pearson"].score.value
         figure = "undefined" if pooled is None else f"{pooled:.3f}"

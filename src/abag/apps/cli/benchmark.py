@@ -34,19 +34,20 @@ def saaint(
     Args:
         sources: Folder that holds the folder `saaint_db` (also read from ABAG_DATA_SOURCES).
         out: Folder for the report, the metrics, the predictions, the table and the splits.
-        model: Models to compare; repeat the option (default: kmer-ridge). Baselines are beside.
+        model: Models to compare; repeat the option (default: global and kmer-ridge). Baselines
+            are beside.
         rows: `deduplicated` (one row a heavy-light-antigen triple) or `published` (every row).
         folds: Folds of each split.
         seed: Seed of splits, models and bootstrap.
         bootstrap: Number of bootstrap resamples of antigen clusters.
         json: Print one JSON object.
     """
-    from abag.evaluation.saaint import benchmark_saaint
+    from abag.evaluation.saaint import MODELS, benchmark_saaint
 
     done = benchmark_saaint(
         sources,
         out,
-        models=model or ["kmer-ridge"],
+        models=model or MODELS,
         rows=rows,
         folds=folds,
         seed=seed,
