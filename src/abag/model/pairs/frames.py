@@ -28,8 +28,9 @@ _MISMATCHES: Final = 1
 _IDENTITY: Final = 0.85
 FAMILY: Final = 64
 """Fewer chains that are alike are numbered, each for itself."""
-_HALLMARKS: Final = np.array([22, 40, 41, 48, 49, 51])
-"""Cysteine 23, tryptophan 41 and the positions that tell VHH from heavy, from 0."""
+_HALLMARKS: Final = np.array([22, 38, 39, 40, 41, 48, 49, 51])
+"""Cysteine 23, tryptophan 41 with the two residues before it, and the positions that tell VHH from
+heavy; from 0."""
 _MOST_LENDERS: Final = 6
 _INSERTIONS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
