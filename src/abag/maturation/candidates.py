@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from abag.errors import OptionError
 from abag.maturation.design_space import DesignSpace, Genotype, Substitution
+from abag.progress import track
 
 Reals = NDArray[np.float64]
 Score: TypeAlias = Callable[[Sequence[Genotype]], Reals]
@@ -185,7 +186,7 @@ def _search(
 ) -> None:
     """Generations of children of the best candidates and of the best measured variants."""
     singles = space.substitutions
-    for _ in range(sizes.generations):
+    for _ in track(range(sizes.generations), "guided search of variants"):
         best = found.ranked()[: sizes.survivors] + list(parents)
         children = []
         for _ in range(sizes.children):

@@ -16,7 +16,7 @@ from abag.errors import ModelError, OptionError
 from abag.maturation import candidates, proposals
 from abag.maturation.acquisition import ACQUISITIONS, Policy
 from abag.maturation.liabilities import Severity, worst
-from abag.maturation.plate import Well, plate_table, write_plate
+from abag.maturation.plate import Well, fasta_of, plate_table, write_plate
 from abag.maturation.proposals import Proposals, Request, propose
 from abag.maturation.reasons import Known, reason_for
 from abag.model.assay_gp.model import AssayGP
@@ -130,6 +130,26 @@ def test_without_a_parent_the_commonest_residues_stand_for_it(model: AssayGP) ->
     found = propose(model, None, Request(4, cdrs=("H3",)))
     assert found.parent == model.reference_chains()
     assert any("at most 6 mutations a variant" in note for note in found.notes)
+
+
+def test_an_antibody_without_a_light_chain_has_plates_too() -> None:
+    table = assay_table(20).with_columns(light=pl.lit(None, pl.String))
+    found = propose(AssayGP(target="pkd").fit(table), (HEAVY, None), Request(4, 2, cdrs=("H3",)))
+    assert {one.light for one in found.chosen} == {None}
+    assert plate_table(found)["light"].null_count() == 4
+    assert "_L" not in fasta_of(plate_table(found))
+
+
+def test_measured_variants_of_other_lengths_are_named_and_not_recombined() -> None:
+    shorter = assay_table(6, seed=3).with_columns(
+        heavy=pl.col("heavy").str.slice(0, 105) + pl.col("heavy").str.slice(106)
+    )
+    table = pl.concat([assay_table(20), shorter]).with_columns(
+        record_id=pl.int_range(26).cast(pl.String)
+    )
+    found = propose(AssayGP(target="pkd").fit(table), (HEAVY, LIGHT), Request(4, 2))
+    assert any("6 measured variants of other lengths" in note for note in found.notes)
+    assert {len(one.heavy) for one in found.chosen} == {len(HEAVY)}
 
 
 def test_a_parent_of_another_length_is_refused(model: AssayGP) -> None:
