@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from abag.data.sources.variants import TRASTUZUMAB
+from abag.model.mutation_effect import load_mutation_effect
 from abag.model.mutation_effect.assays import VariantAssay, _carries, library
 from abag.model.mutation_effect.complexes import complex_clusters
-from abag.model.mutation_effect.design import Design
+from abag.model.mutation_effect.design import Design, design
 from abag.model.mutation_effect.features import FEATURES, first_guess
 from abag.model.mutation_effect.fitting import (
     Choice,
@@ -153,3 +154,21 @@ def test_a_library_counts_from_its_parent_and_a_censored_row_stands_at_its_bound
     assert found.parent_heavy == HEAVY
     assert found.delta.tolist() == [0.0, -0.5, -3.0]
     assert found.censored.tolist() == [False, False, True]
+
+
+def test_what_is_served_is_what_was_fitted_and_scored():
+    model = load_mutation_effect()
+    chains = [HEAVY.replace("WGG", "WAG"), HEAVY.replace("DTYIH", "ATYIS"), HEAVY]
+    table = pl.DataFrame(
+        {"heavy": chains, "light": [TRASTUZUMAB.light.replace("HYTTP", "HYAAP")] * 3}
+    )
+    rows = VariantAssay(
+        "x", HEAVY, TRASTUZUMAB.light, (), table, np.zeros(3), np.zeros(3, bool), True
+    )
+    scored = design(rows, model.repertoire)
+    assert scored.mutations.tolist() == [3, 4, 2]
+    sums = scored.features @ model.weights
+    served = model.delta(HEAVY, TRASTUZUMAB.light, table)
+    np.testing.assert_allclose(served, model.scale.level(sums, scored.mutations), atol=1e-12)
+    crowded = scored.crowded(model.scale.crowding) @ model.weights
+    assert np.argsort(served).tolist() == np.argsort(crowded).tolist()
