@@ -85,7 +85,6 @@ def require_equal(run: Path, other: Path) -> None:
 SHORT = ["stopping.epochs=1"]
 
 
-@pytest.mark.slow
 def test_two_processes_give_the_weights_of_one(tmp_path: Path) -> None:
     sources = write_inputs(tmp_path)
     train(tiny_recipe(*SHORT), sources, tmp_path / "one", QUIET, encoders())

@@ -190,7 +190,7 @@ class Trainer:
         row = self._validate(epoch)
         progress.history.append(row)
         for text in state.monitor.epoch(row):
-            if self.warn is not None:
+            if self.warn is not None and self.world.is_first:
                 self.warn(text)
         metric = self.recipe.stopping.metric
         value = row[f"val_{metric}"]

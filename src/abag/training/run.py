@@ -191,7 +191,6 @@ def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> Train
     finally:
         for tracker in trackers:
             tracker.close()
-        world.wait()
 
 
 def _finish(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
@@ -35,7 +36,9 @@ class World:
         if not distributed.is_initialized():
             if device.type == "cuda":
                 torch.cuda.set_device(device)
-            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+            backend = "nccl" if device.type == "cuda" else "gloo"
+            # The others wait while the first process embeds a whole table.
+            distributed.init_process_group(backend, timeout=timedelta(days=2))
         return cls(distributed.get_rank(), size)
 
     @staticmethod

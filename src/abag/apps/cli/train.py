@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -102,7 +103,8 @@ def train(
         sources = Sources(table, split, holdout, store, antibody_folder, antigen_folder)
         sides = (antibody_encoder or encoder, antigen_encoder or encoder)
         done = runs.train(chosen_recipe(recipe, set_ or [], *sides), sources, out, options)
-    emit(done.as_json(), _text(done), json)
+    if os.environ.get("RANK", "0") == "0":
+        emit(done.as_json(), _text(done), json)
 
 
 def chosen_recipe(
