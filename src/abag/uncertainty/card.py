@@ -50,6 +50,7 @@ def card(
         "",
         *_table(figures),
         "",
+        *_censored(figures),
         _GUARANTEE,
         "",
         "The folder holds the CDRs and antigen chains of the training rows as text, to tell what "
@@ -78,6 +79,22 @@ def _table(figures: Mapping[Verdict, GroupFigures]) -> list[str]:
             f"| {verdict} | {one.rows:,} | {one.clusters:,} | " + " | ".join(numbers) + " |"
         )
     return rows
+
+
+def _censored(figures: Mapping[Verdict, GroupFigures]) -> list[str]:
+    counts = [
+        f"{verdict} {one.censored_compatible:,} and {one.censored_uncovered:,}"
+        for verdict, one in figures.items()
+        if one.rows > one.rows_exact
+    ]
+    if not counts:
+        return []
+    text = "; ".join(counts)
+    return [
+        f"Censored rows whose interval is compatible with the bound, and those whose interval lies "
+        f"wholly on the excluded side: {text}. RMSE and coverage are of exact rows.",
+        "",
+    ]
 
 
 def _number(value: float | None, form: str) -> str:
