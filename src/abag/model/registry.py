@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from abag.errors import ModelError, OptionError
+from abag.errors import ModelError, OptionError, UnavailableError
 
 if TYPE_CHECKING:
     from abag.model.protocol import AffinityModel
@@ -35,7 +35,14 @@ def model_class(name: str) -> type[AffinityModel]:
             f"unknown model {name!r}{nearest(name, list(MODELS))} (models are {known})"
         )
     module, _, attribute = MODELS[name].partition(":")
-    found: type[AffinityModel] = getattr(import_module(module), attribute)
+    try:
+        found: type[AffinityModel] = getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise UnavailableError(
+            f"the model {name!r} needs PyTorch: pip install 'abag[network]'"
+        ) from None
     return found
 
 

@@ -15,7 +15,7 @@ from abag.encoders.builtin import BuiltinEncoder
 from abag.encoders.catalogue import ENTRIES
 from abag.encoders.lora import new_lora
 from abag.encoders.protocol import Encoder
-from abag.errors import EncoderError, ModelError, SchemaError
+from abag.errors import EncoderError, ModelError, SchemaError, UnavailableError
 from abag.inference.predictor import Predictor
 from abag.model.network.config import HeadConfig, NetworkConfig
 from abag.model.network.encoders import FOLDERS
@@ -269,3 +269,12 @@ def test_fitting_it_names_the_command_that_trains_it(table: pl.DataFrame):
         create_model("network").fit(table)
     with pytest.raises(ModelError, match="not trained"):
         create_model("network").predict(table)
+
+
+def test_without_torch_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    def absent(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}", name="torch")
+
+    monkeypatch.setattr("abag.model.registry.import_module", absent)
+    with pytest.raises(UnavailableError, match=r"'network' needs PyTorch: .*abag\[network\]"):
+        create_model("network")
