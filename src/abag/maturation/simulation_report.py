@@ -104,7 +104,7 @@ def _panel(axes: Any, summary: Summary, name: str) -> None:
         axes.plot(measured, mean, color=colour, label=strategy, marker="o", markersize=2.5)
         if strategy in (OURS, RIDGE) and points[0].lower is not None:
             low = [max(0.0, point.lower or 0.0) for point in points]
-            high = [point.upper or 0.0 for point in points]
+            high = [min(1.0, point.upper or 0.0) for point in points]
             axes.fill_between(measured, low, high, color=colour, alpha=0.15, linewidth=0)
     axes.set_title(name, fontsize=8.5, loc="left", fontweight="bold")
     axes.set_xticks(measured)
