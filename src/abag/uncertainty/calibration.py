@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any, Final, Self
 
 import numpy as np
@@ -74,13 +74,11 @@ class Calibration:
         ``scale`` is that of the model (:func:`abag.uncertainty.out_of_fold.predict_with_scale`).
         """
         require_level(level)
-        found = self.quantiles(level)
-        by_row = np.array([found[verdict] for verdict in known.verdicts], dtype=np.float64)
-        return by_row * scale * self.nearness.scale(known.antibody, known.antigen)
+        return _widths(self.distributions, self.nearness, known, scale, level)
 
     def quantiles(self, level: float) -> dict[Verdict, float]:
-        """Largest score inside the interval, for each verdict."""
-        return quantiles(self.distributions, level)
+        """Largest score inside the interval of each verdict; infinite with too few rows."""
+        return _quantiles(self.distributions, level)
 
     def as_json(self) -> dict[str, Any]:
         """Measured figures by verdict."""
@@ -88,7 +86,7 @@ class Calibration:
 
     def arrays(self) -> dict[str, Reals]:
         """The distributions as arrays to be saved."""
-        arrays = {"nearness": np.array([self.nearness.antibody, self.nearness.antigen])}
+        arrays = {"nearness": np.array([*astuple(self.nearness)])}
         for verdict, one in self.distributions.items():
             arrays[f"scores.{verdict.value}"] = one.scores
             arrays[f"shares.{verdict.value}"] = one.shares
@@ -132,25 +130,41 @@ def _scale(rows: pl.DataFrame, nearness: Nearness) -> Reals:
 def _half_widths(others: pl.DataFrame, test: pl.DataFrame, level: float) -> Reals:
     """Half widths of test rows, calibrated on others."""
     nearness = fit_nearness(others)
-    found = quantiles(score_distributions(others, nearness), level)
-    by_row = np.array([found[Verdict(name)] for name in test["verdict"]], dtype=np.float64)
-    return by_row * _scale(test, nearness)
+    known = Familiarity(
+        *(test[name].to_numpy() for name in ("antibody_identity", "antigen_identity"))
+    )
+    distributions = score_distributions(others, nearness)
+    return _widths(distributions, nearness, known, test["scale"].to_numpy(), level)
 
 
-def quantiles(
+def _widths(
+    distributions: Mapping[Verdict, ScoreDistribution],
+    nearness: Nearness,
+    known: Familiarity,
+    scale: Reals,
+    level: float,
+) -> Reals:
+    """Half widths; a verdict with too few rows has the usual one of ``neither known``.
+
+    What is learnt of nearness among other verdicts must not make that one narrower.
+    """
+    own = _quantiles(distributions, level)
+    near = nearness.scale(known.antibody, known.antigen)
+    far = own[Verdict.NEITHER] * nearness.far
+    by_row = [
+        far if math.isinf(own[verdict]) else own[verdict] * one
+        for verdict, one in zip(known.verdicts, near.tolist(), strict=True)
+    ]
+    return np.asarray(np.array(by_row, dtype=np.float64) * scale, dtype=np.float64)
+
+
+def _quantiles(
     distributions: Mapping[Verdict, ScoreDistribution], level: float
 ) -> dict[Verdict, float]:
-    """Quantile of each verdict; where its rows are too few, that of ``neither known``.
-
-    Too few are those whose mass does not reach the level; infinite where neither does.
-    """
-    own = {
+    """Quantile of each verdict; infinite where its rows do not reach the level."""
+    return {
         verdict: distributions[verdict].quantile(level) if verdict in distributions else math.inf
         for verdict in Verdict
-    }
-    return {
-        verdict: own[Verdict.NEITHER] if math.isinf(value) else value
-        for verdict, value in own.items()
     }
 
 

@@ -9,12 +9,14 @@ the quantiles of each verdict take their place.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from abag.uncertainty.domain import Verdict
 
 Reals = NDArray[np.float64]
 
@@ -29,6 +31,8 @@ class Nearness:
 
     antibody: float = 0.0
     antigen: float = 0.0
+    far: float = 1.0
+    """Median scale of the rows of which neither side is known."""
 
     def scale(self, antibody_identity: Reals, antigen_identity: Reals) -> Reals:
         """Relative scale of the error of each row, shape (n,)."""
@@ -62,4 +66,9 @@ def fit_nearness(rows: pl.DataFrame) -> Nearness:
     start[:-2] = np.log(error.mean())
     bounds = [(None, None)] * (design.shape[1] - 2) + [(0.0, _STEEPEST)] * 2
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    return Nearness(float(found.x[-2]), float(found.x[-1]))
+    slopes = Nearness(float(found.x[-2]), float(found.x[-1]))
+    far = exact.filter(pl.col("verdict") == Verdict.NEITHER.value)
+    if far.is_empty():
+        return slopes
+    scales = slopes.scale(far["antibody_identity"].to_numpy(), far["antigen_identity"].to_numpy())
+    return replace(slopes, far=float(np.median(scales)))

@@ -36,6 +36,10 @@ def twins(count: int) -> Familiarity:
     return Familiarity(np.ones(count), np.ones(count))
 
 
+FOREIGNER = Familiarity(np.array([0.2]), np.array([1.0]))
+"""A new antibody on a known antigen."""
+
+
 def test_every_scheme_gives_the_rows_of_its_verdicts(held_out: pl.DataFrame) -> None:
     pairs = set(held_out.select("scheme", "verdict").iter_rows())
     known = {"in-domain", "new antibody"}
@@ -77,8 +81,29 @@ def test_a_verdict_without_rows_takes_the_interval_of_neither_and_no_error() -> 
             cluster=[f"c{i}" for i in range(19)], prediction=[8.0] * 19, lower=values, upper=values,
         )
     )  # fmt: skip
-    assert calibration.quantiles(0.9)[Verdict.NEW_ANTIBODY] == pytest.approx(1.8)
+    assert calibration.half_widths(FOREIGNER, np.ones(1), 0.9) == pytest.approx([1.8])
     assert Verdict.NEW_ANTIBODY not in calibration.figures
+
+
+def test_a_borrowed_interval_is_not_narrowed_by_nearness() -> None:
+    near = [0.5] * 10 + [0.7] * 10
+    errors = [2.0, 1.0] * 5 + [0.2, 0.1] * 5
+    values = [8.0 + error for error in errors]
+    calibration = Calibration.of(
+        rows(
+            verdict=["neither known"] * 20, scheme=["antigen-cluster"] * 20,
+            cluster=[f"c{i}" for i in range(20)], antibody_identity=near, prediction=[8.0] * 20,
+            lower=values, upper=values,
+        )
+    )  # fmt: skip
+    assert calibration.nearness.antibody > 0.5
+    known_antibody = Familiarity(np.array([1.0]), np.array([0.0]))
+    far = Familiarity(np.array([0.6]), np.array([1.0]))
+    borrowed = calibration.half_widths(known_antibody, np.ones(1), 0.8)[0]
+    usual = calibration.half_widths(far, np.ones(1), 0.8)[0]
+    assert borrowed == usual
+    own = calibration.quantiles(0.8)[Verdict.NEITHER]
+    assert borrowed == pytest.approx(own * calibration.nearness.far)
 
 
 def test_too_few_rows_give_no_end() -> None:
