@@ -11,10 +11,10 @@ PYTHONPATH="$root/src:$root/benchmarks${PYTHONPATH:+:$PYTHONPATH}"
 export PYTHONPATH PYTHONUNBUFFERED=1
 python=${PYTHON:-python3}
 mkdir -p "$out"
-pairs=20000 seconds=10
-if [ "${2:-}" = "--quick" ]; then pairs=60 seconds=0.5; fi
+pairs=20000 seconds=10 recipes="v2.5 v2.7-pooled default v2.7"
+if [ "${2:-}" = "--quick" ]; then pairs=40 seconds=0.1 recipes=v2.5; fi
 [ -e "$out/epoch.json" ] || "$python" "$root/benchmarks/epoch.py" \
-    --pairs "$pairs" --seconds "$seconds" --out "$out/epoch.json"
+    --recipes $recipes --pairs "$pairs" --seconds "$seconds" --out "$out/epoch.json"
 if [ ! -e "$out/table.parquet" ]; then
     "$python" - "$out" "$pairs" <<'PY'
 import sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from abag.errors import FileFormatError, OptionError
 from abag.model.network.model import NetworkModel
 from abag.training.checkpoint import LAST, PREVIOUS, read_tensors
 from abag.training.run import resume, train
-from abag.training.setup import Sources
+from abag.training.setup import Sources, alone
 from synthetic_runs import QUIET, encoders, outcome, tiny_recipe, with_time, write_inputs
 
 RECIPES = {
@@ -162,6 +163,16 @@ def test_a_taken_folder_is_left_as_it_is(tmp_path: Path, sources: Sources, whole
         train(tiny_recipe(), sources, tmp_path, QUIET, encoders())
     assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_two_processes_do_not_train_one_run(tmp_path: Path, sources: Sources) -> None:
+    run = tmp_path / "run"
+    train(tiny_recipe(), sources, run, with_time(0), encoders())
+    before = (run / LAST).read_bytes()
+    with alone(run), pytest.raises(OptionError, match=f"trained by process {os.getpid()}"):
+        resume(run, QUIET, encoders=encoders())
+    assert (run / LAST).read_bytes() == before
+    assert resume(run, with_time(0), encoders=encoders()).steps == 2
 
 
 def test_predictions_are_those_of_the_saved_model(whole: Path, sources: Sources) -> None:

@@ -10,7 +10,7 @@ and ``report.html``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from abag.training.setup import (
     Options,
     Setup,
     Sources,
+    alone,
     begin,
     read_run,
     read_setup,
@@ -106,7 +107,8 @@ def train(
         if world.is_first:
             begin(out, setup)
         world.wait()
-        return _carry_out(out, setup, options, world)
+        with alone(out) if world.is_first else nullcontext():
+            return _carry_out(out, setup, options, world)
     finally:
         world.leave()
 
@@ -135,10 +137,10 @@ def resume(
     try:
         setup = read_setup(recipe, sources, device, encoders)
         require_identity(run, content.get("identity", {}), setup.identity)
-        if world.is_first:
-            for left in run.glob(f".{LAST}.*"):
+        with alone(run) if world.is_first else nullcontext():
+            for left in run.glob(f".{LAST}.*") if world.is_first else ():
                 left.unlink(missing_ok=True)
-        return _carry_out(run, setup, options, world)
+            return _carry_out(run, setup, options, world)
     finally:
         world.leave()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +24,11 @@ from abag.version import VERSION
 
 if TYPE_CHECKING:
     import torch
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody stops a second process
+    fcntl = None  # type: ignore[assignment]
 
 RECIPE: Final = "recipe.json"
 RUN: Final = "run.json"
@@ -156,6 +163,34 @@ def begin(out: Path, setup: Setup) -> None:
         raise OptionError(f"{out} holds other files ({', '.join(others[:3])}); name a new folder")
     write_json(out / RECIPE, setup.recipe.as_json())
     write_json(out / RUN, {**run_content(setup), "status": "training"})
+
+
+@contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Hold a run for this process; the lock is the kernel's, so it ends with its process.
+
+    Raises:
+        OptionError: another process trains this run.
+    """
+    if fcntl is None:
+        yield
+        return
+    with (run / ".lock").open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise OptionError(
+                f"{run} is being trained by process {lock.read().strip() or 'another'}; wait for "
+                "it, or name another folder"
+            ) from None
+        except OSError:  # a file system without locks
+            yield
+            return
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def run_content(setup: Setup) -> dict[str, Any]:
