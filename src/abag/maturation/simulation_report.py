@@ -93,7 +93,7 @@ def draw_curves(summary: Summary, path: Path) -> None:
             panel.set_axis_off()
         handles, labels = panels[0].get_legend_handles_labels()
         drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-        drawn.savefig(path, format="png", dpi=150, metadata={"Software": None})
+        drawn.savefig(path, format="png", dpi=100, metadata={"Software": None})
 
 
 def _panel(axes: Any, summary: Summary, name: str) -> None:
