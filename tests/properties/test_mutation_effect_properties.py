@@ -54,3 +54,23 @@ def test_a_tag_behind_the_domain_has_no_effect(found: dict[int, str]):
     table = pl.DataFrame({"heavy": [with_changes(found) + "GSHHHHHA"], "light": [LIGHT]})
     tagged = load_mutation_effect().delta(HEAVY + "GSHHHHHH", LIGHT, table)
     np.testing.assert_allclose(tagged, delta_of([with_changes(found)])[0], atol=1e-12)
+
+
+@settings(max_examples=50, deadline=None)
+@given(changes, st.integers(0, len(HEAVY) - 1), st.sampled_from(AMINO_ACIDS))
+def test_a_change_that_is_a_loss_alone_is_never_a_gain_among_others(
+    found: dict[int, str], place: int, letter: str
+):
+    without = {i: residue for i, residue in found.items() if i != place}
+    delta, _ = delta_of(
+        [
+            with_changes({place: letter}),
+            with_changes(without),
+            with_changes({**without, place: letter}),
+        ]
+    )
+    alone, before, after = delta
+    if alone <= 0:
+        assert after <= before + 1e-12
+    else:
+        assert after >= before - 1e-12

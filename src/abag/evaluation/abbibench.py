@@ -118,11 +118,9 @@ def _score(
     ]
     left_out = sorted({one.name for one in designs} - {one.name for one in kept})
     choice, _ = choose(kept, clusters)
-    weights = NormalEquations(kept, choice.crowding).weights(
-        [one.name for one in kept], choice.penalty
-    )
+    weights = NormalEquations(kept).weights([one.name for one in kept], choice.penalty)
     ours = {
-        OURS: scored.crowded(choice.crowding) @ weights,
+        OURS: scored.combined(weights, choice.power),
         "fewer mutations": -scored.mutations.astype(np.float64),
         "BLOSUM62": scored.features[:, list(FEATURES).index("severity")],
         "repertoire": scored.features[:, list(FEATURES).index("repertoire_loss")],

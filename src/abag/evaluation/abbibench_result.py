@@ -54,7 +54,7 @@ class AbBiBenchmark:
                     "left_out": list(one.left_out),
                     "trained_on_rows": one.trained_on,
                     "penalty": one.choice.penalty,
-                    "crowding": one.choice.crowding,
+                    "power": one.choice.power,
                 }
                 for one in self.results
             },

@@ -61,7 +61,7 @@ class BlindPriors:
         ]
         choice, _ = choose(kept, clusters)
         names = [one.name for one in kept]
-        weights = NormalEquations(kept, choice.crowding).weights(names, choice.penalty)
+        weights = NormalEquations(kept).weights(names, choice.penalty)
         return weights, tuple(one.name for one in self.designs if one.name not in set(names))
 
 

@@ -26,12 +26,12 @@ _LARGEST: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class BlindAssay:
-    """One assay in pKd and the weighted sums of its rows, from weights without its cluster."""
+    """One assay in pKd and the combined effects of its rows, from weights without its cluster."""
 
     design: Design
     cluster: str
     total: Reals
-    crowding: float
+    power: float
 
     @property
     def mutants(self) -> Codes:
@@ -40,7 +40,7 @@ class BlindAssay:
 
     def errors(self, scale: Scale) -> Reals:
         """Measured minus predicted of the mutants, pKd."""
-        found = scale.level(self.total, self.design.mutations)
+        found = scale.level(self.total)
         return np.asarray((self.design.delta - found)[self.mutants])
 
     def deviations(self, scale: Scale) -> Reals:
@@ -53,11 +53,16 @@ def blind_assays(
     designs: Sequence[Design],
     clusters: Mapping[str, str],
     weights: Mapping[str, Reals],
-    crowding: float,
+    power: float,
 ) -> list[BlindAssay]:
-    """Assays in pKd with their sums; ``weights`` by cluster, learnt without it."""
+    """Assays in pKd with their effects; ``weights`` by cluster, learnt without it."""
     return [
-        BlindAssay(one, clusters[one.name], one.features @ weights[clusters[one.name]], crowding)
+        BlindAssay(
+            one,
+            clusters[one.name],
+            one.combined(weights[clusters[one.name]], power),
+            power,
+        )
         for one in designs
         if one.absolute and (one.mutations > 0).any()
     ]
@@ -84,14 +89,13 @@ def learn_scale(assays: Sequence[BlindAssay]) -> Scale:
 def _narrow_scale(assays: Sequence[BlindAssay]) -> Scale:
     from scipy.optimize import nnls
 
-    crowding = assays[0].crowding
     slopes = []
     for one in assays:
-        sums = one.total / np.maximum(one.design.mutations, 1) ** crowding
-        if len(sums) >= _FEWEST_ROWS and float(sums @ sums) > 0:
-            slopes.append(float(sums @ one.design.delta) / float(sums @ sums))
+        square = float(one.total @ one.total)
+        if len(one.total) >= _FEWEST_ROWS and square > 0:
+            slopes.append(float(one.total @ one.design.delta) / square)
     slope = max(float(np.median(slopes)), 0.05)
-    scale = Scale(slope, DEPTH, crowding, 1.0, 0.0, 0.0, 1.0)
+    scale = Scale(slope, DEPTH, assays[0].power, 1.0, 0.0, 0.0, 1.0)
     terms, squares = [], []
     for one in assays:
         rows = one.mutants

@@ -118,3 +118,12 @@ def substitution_features(chain: ParentChain, repertoire: Repertoire) -> Reals:
     table[unknown] = 0.0
     table[np.flatnonzero(~unknown), chain.residues[~unknown]] = 0.0
     return table
+
+
+def padded(table: Reals) -> Reals:
+    """A table (P, 20, F) with X, of which nothing is known, and deletions: (P, 22, F).
+
+    A deletion counts as the mean substitution at its position.
+    """
+    unknown = np.zeros_like(table[:, :1])
+    return np.concatenate([table, unknown, table.sum(axis=1, keepdims=True) / 19.0], axis=1)

@@ -4,8 +4,8 @@ Rows of an assay are divided by its spread, because enrichments and AlphaSeq val
 scale. An assay of n rows has the weight sqrt(min(n, 400)): a library of thousands counts more than
 a complex of twenty, but not a hundred times more. Each assay has an offset with a prior of its own,
 because the parent's own measurement may be off. A ridge penalty draws the weights to the first
-guess, scaled as a whole to fit; how strongly, and how much crowding, is chosen by leaving out whole
-clusters of complexes.
+guess, scaled as a whole to fit, with effects added up; how strongly is chosen by
+leaving out whole clusters of complexes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scales import Reals
 
 PENALTIES: Final = (30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
-CROWDINGS: Final = (0.0, 0.25, 0.5)
+POWERS: Final = (1.5,)
+"""How losses combine. Set by hand between adding up and the worst alone: complexes left out prefer
+4, libraries of many changes 1, and neither by much (docs/experiments-mutations.md)."""
 MOST_WEIGHT: Final = 400
 _OFFSET: Final = 0.3
 """Prior spread of an assay's offset, in its spread."""
@@ -39,23 +41,22 @@ _TRUSTED_ROWS: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What is chosen by leaving clusters out: the ridge penalty, and the crowding."""
+    """What is chosen by leaving clusters out: the ridge penalty, and how losses combine."""
 
     penalty: float
-    crowding: float
+    power: float
 
 
 class NormalEquations:
-    """X'X and X'y of every assay at one crowding, so that leaving some out costs nothing."""
+    """X'X and X'y of every assay, effects added up, so that leaving some out costs nothing."""
 
-    def __init__(self, designs: Iterable[Design], crowding: float) -> None:
+    def __init__(self, designs: Iterable[Design]) -> None:
         self._parts: dict[str, tuple[Reals, Reals]] = {}
         for one in designs:
             n = len(one.delta)
             # Whitening of a constant offset of variance _OFFSET^2 beside unit noise.
             share = 1.0 - 1.0 / np.sqrt(1.0 + _OFFSET**2 * n)
-            features = one.crowded(crowding)
-            features = features - share * features.mean(axis=0)
+            features = one.features - share * one.features.mean(axis=0)
             target = one.delta / one.spread
             target = target - share * target.mean()
             weight = np.sqrt(min(n, MOST_WEIGHT)) / n
@@ -77,15 +78,18 @@ class NormalEquations:
 
 
 def blind_scores(
-    designs: Sequence[Design], clusters: Mapping[str, str], choice: Choice
+    designs: Sequence[Design],
+    clusters: Mapping[str, str],
+    choice: Choice,
+    equations: NormalEquations | None = None,
 ) -> dict[str, float]:
     """Spearman's correlation in each assay, from weights that never saw its cluster."""
-    equations = NormalEquations(designs, choice.crowding)
+    equations = equations or NormalEquations(designs)
     found = {}
     for one in designs:
         others = [d.name for d in designs if clusters[d.name] != clusters[one.name]]
         weights = equations.weights(others, choice.penalty)
-        found[one.name] = _spearman(one.delta, one.crowded(choice.crowding) @ weights)
+        found[one.name] = _spearman(one.delta, one.combined(weights, choice.power))
     return found
 
 
@@ -97,10 +101,11 @@ def choose(designs: Sequence[Design], clusters: Mapping[str, str]) -> tuple[Choi
     largest penalty is taken (one-standard-error rule), and of several the best of them. Returns it
     with its mean.
     """
+    equations = NormalEquations(designs)
     tried = []
-    for penalty, crowding in product(PENALTIES, CROWDINGS):
-        choice = Choice(penalty, crowding)
-        scores = blind_scores(designs, clusters, choice)
+    for penalty, power in product(PENALTIES, POWERS):
+        choice = Choice(penalty, power)
+        scores = blind_scores(designs, clusters, choice, equations)
         tried.append((choice, cluster_scores(designs, clusters, scores)))
     _, best = max(tried, key=lambda one: float(one[1].mean()))
     near = [
@@ -140,14 +145,14 @@ def fit(
         training: what is written into the artefact about the rows.
     """
     choice, score = choose(designs, clusters)
-    equations = NormalEquations(designs, choice.crowding)
+    equations = NormalEquations(designs)
     blind = {
         cluster: equations.weights(
             [one.name for one in designs if clusters[one.name] != cluster], choice.penalty
         )
         for cluster in sorted({clusters[one.name] for one in designs})
     }
-    assays = blind_assays(designs, clusters, blind, choice.crowding)
+    assays = blind_assays(designs, clusters, blind, choice.power)
     facts = {
         **training,
         "rows": sum(len(one.delta) for one in designs),

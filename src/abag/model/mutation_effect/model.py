@@ -1,10 +1,11 @@
 """The mutation-effect model: how much a variant's pKd differs from its parent's, unmeasured.
 
-Each of the n changes of a variant has an effect, a weighted sum of the features of
-:mod:`abag.model.mutation_effect.features`; their sum S is divided by n^crowding (0 is additive),
-and losses level off at A:
+Each change of a variant has an effect, a weighted sum of the features of
+:mod:`abag.model.mutation_effect.features`. Gains add up and losses combine by a power q to S, and
+losses level off at A:
 
-    s = slope S / n^crowding,  ΔpKd = s for s > 0 and -A (1 - exp(s / A)) for s < 0.
+    S = sum of gains - (sum of losses^q)^(1/q),
+    s = slope S,  ΔpKd = s for s > 0 and -A (1 - exp(s / A)) for s < 0.
 
 The weights were learnt on differences inside assays, the repertoire's part on antibodies alone.
 Nothing but numpy and the numbering is needed to serve it.
@@ -25,7 +26,8 @@ import polars as pl
 from abag.data.schema import require_columns
 from abag.errors import ModelError
 from abag.model import artefact
-from abag.model.mutation_effect.features import FEATURES, substitution_features
+from abag.model.mutation_effect.combination import combine
+from abag.model.mutation_effect.features import FEATURES, padded, substitution_features
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scale import Scale, exposure
@@ -84,7 +86,7 @@ class MutationEffect:
         """
         del antigen
         require_columns(variants, ["heavy", "light"], "the table of variants")
-        sums = np.zeros((variants.height, 3))
+        sums = np.zeros((variants.height, 4))
         mutations = np.zeros(variants.height, dtype=np.int64)
         for name, sequence in (("heavy", parent_heavy), ("light", parent_light or "")):
             chains = variants[name].fill_null("").to_list()
@@ -94,25 +96,20 @@ class MutationEffect:
             laid = lay(chains, chain)
             sums += laid.total(self._table(chain))
             mutations += laid.mutations(chain)
-        delta = self.scale.level(sums[:, 0], mutations)
-        return delta, self.scale.deviation(sums[:, 1:], mutations)
+        delta = self.scale.level(combine(sums[:, 0], sums[:, 1], self.scale.power))
+        return delta, self.scale.deviation(sums[:, 2:], mutations)
 
     def effects(self, sequence: str) -> Reals:
         """ΔpKd of every single substitution of a chain, shape (P, 20); 0 for its own residues."""
-        return self.scale.level(self._table(ParentChain.of(sequence))[:, :20, 0])
+        chain = ParentChain.of(sequence)
+        return self.scale.level(substitution_features(chain, self.repertoire) @ self.weights)
 
     def _table(self, chain: ParentChain) -> Reals:
-        """Effect and exposures of every change, shape (P, 22, 3): letters, X, deletion.
-
-        X counts for nothing, a deletion as the mean substitution at its position, and an insertion
-        as a deletion of the residue before it.
-        """
-        features = substitution_features(chain, self.repertoire)
-        table = np.zeros((len(chain.residues), 22, 3))
-        table[:, :20, 0] = features @ self.weights
-        table[:, :20, 1:] = exposure(features)
-        table[:, 21] = table[:, :20].sum(axis=1) / 19.0
-        return table
+        """Loss to the power q, gain, and exposures of every change, shape (P, 22, 4)."""
+        features = padded(substitution_features(chain, self.repertoire))
+        effects = (features @ self.weights)[:, :, None]
+        lost, gained = np.maximum(-effects, 0.0) ** self.scale.power, np.maximum(effects, 0.0)
+        return np.concatenate([lost, gained, exposure(features)], axis=2)
 
     def save(self, folder: Path, overwrite: bool = False) -> None:
         """Write the model as safetensors and JSON into a new folder."""

@@ -1,4 +1,4 @@
-"""From weighted sums to pKd, and how far off the result may be."""
+"""From combined effects to pKd, and how far off the result may be."""
 
 from __future__ import annotations
 
@@ -26,23 +26,24 @@ def exposure(features: Reals) -> Reals:
 class Scale:
     """Slope and depth of ΔpKd, and the standard deviation of its error.
 
-    ``slope`` multiplies the sum S of a row, ``crowding`` is the power of the number n of changes
-    that divides it, ``depth`` is A, in pKd, at which losses level off. The variance of the error of
+    ``slope`` multiplies the combined effect S of a row, in which losses combine by ``power``
+    (:mod:`abag.model.mutation_effect.combination`); ``depth`` is A, in pKd, at which losses level
+    off. The variance of the error of
     a row with exposures c and b is (floor^2 + (contact^2 c + burial^2 b) / sqrt(n)) widening^2.
     ``widening`` makes 90 % of the errors in left-out clusters lie within 1.645 deviations.
     """
 
     slope: float
     depth: float
-    crowding: float
+    power: float
     floor: float
     contact: float
     burial: float
     widening: float
 
-    def level(self, total: Reals, mutations: Codes | int = 1) -> Reals:
-        """ΔpKd of the sums S of rows with so many changes."""
-        raw = self.slope * total / np.maximum(mutations, 1) ** self.crowding
+    def level(self, total: Reals) -> Reals:
+        """ΔpKd of combined effects S."""
+        raw = self.slope * total
         lost = self.depth * np.expm1(np.minimum(raw, 0.0) / self.depth)
         return np.asarray(np.where(raw > 0.0, raw, lost))
 

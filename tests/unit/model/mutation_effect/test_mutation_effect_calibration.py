@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from abag.model.mutation_effect.calibration import (
@@ -24,8 +26,8 @@ def assay(name: str, seed: int, *, slope: float = 2.0, noise: float = 1.0) -> Bl
     total = -0.3 * rng.random(500)
     deviation = np.sqrt(0.6**2 + 1.5**2 * -features[:, CONTACT])
     delta = slope * total + noise * deviation * rng.normal(size=500)
-    design = Design(name, features, delta, np.ones(500, dtype=np.int64), absolute=True)
-    return BlindAssay(design, name, total, 0.0)
+    design = Design.of_singles(name, features, delta, absolute=True)
+    return BlindAssay(design, name, total, 1.0)
 
 
 def test_ninety_per_cent_of_errors_of_left_out_clusters_lie_inside():
@@ -44,15 +46,19 @@ def test_clusters_with_larger_errors_widen_the_interval_of_all():
     assert (rows.deviations(mixed) > rows.deviations(calm)).all()
 
 
+def with_mutations(name: str, counts: list[int], *, absolute: bool) -> Design:
+    flat = Design.of_singles(name, np.zeros((3, len(FEATURES))), np.zeros(3), absolute=absolute)
+    return replace(flat, mutations=np.array(counts))
+
+
 def test_enrichments_and_parents_say_nothing_about_errors_in_pkd():
-    features = np.zeros((3, len(FEATURES)))
     designs = [
-        Design("pkd", features, np.zeros(3), np.array([0, 1, 1]), absolute=True),
-        Design("enrichment", features, np.zeros(3), np.array([1, 1, 1]), absolute=False),
-        Design("parents", features, np.zeros(3), np.array([0, 0, 0]), absolute=True),
+        with_mutations("pkd", [0, 1, 1], absolute=True),
+        with_mutations("enrichment", [1, 1, 1], absolute=False),
+        with_mutations("parents", [0, 0, 0], absolute=True),
     ]
     clusters = {one.name: one.name for one in designs}
     weights = {name: np.ones(len(FEATURES)) for name in clusters.values()}
-    found = blind_assays(designs, clusters, weights, 0.0)
+    found = blind_assays(designs, clusters, weights, 1.0)
     assert [one.design.name for one in found] == ["pkd"]
     assert found[0].mutants.tolist() == [1, 2]

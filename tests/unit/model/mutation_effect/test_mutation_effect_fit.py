@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -38,12 +40,12 @@ def planted(name: str, weights: np.ndarray, seed: int, rows: int = 300) -> Desig
     rng = np.random.default_rng(seed)
     features = -rng.random((rows, len(FEATURES)))
     delta = features @ weights + 0.1 * rng.normal(size=rows)
-    return Design(name, features, delta, np.ones(rows, dtype=np.int64), absolute=True)
+    return Design.of_singles(name, features, delta, absolute=True)
 
 
 def test_a_small_penalty_finds_the_planted_weights_and_a_large_one_keeps_the_first_guess():
     true = np.linspace(0.1, 1.0, len(FEATURES))
-    equations = NormalEquations([planted(str(i), true, i) for i in range(4)], crowding=0.0)
+    equations = NormalEquations([planted(str(i), true, i) for i in range(4)])
     names = [str(i) for i in range(4)]
 
     def direction(weights: np.ndarray) -> np.ndarray:
@@ -59,11 +61,8 @@ def test_labels_of_a_left_out_cluster_change_nothing_in_its_scores():
     true = np.ones(len(FEATURES))
     designs = [planted(str(i), true, i) for i in range(3)]
     clusters = {"0": "x", "1": "x", "2": "y"}
-    turned = [
-        Design(d.name, d.features, -d.delta, d.mutations, d.absolute) if d.name == "1" else d
-        for d in designs
-    ]
-    choice = Choice(100.0, 0.0)
+    turned = [replace(d, delta=-d.delta) if d.name == "1" else d for d in designs]
+    choice = Choice(100.0, 1.0)
     before = blind_scores(designs, clusters, choice)
     after = blind_scores(turned, clusters, choice)
     assert after["0"] == before["0"]
@@ -85,9 +84,20 @@ def test_the_slope_of_assays_in_pkd_is_found_again():
     assert model.training["rows"] == 1200
 
 
-def test_crowding_divides_by_a_power_of_the_number_of_mutations():
-    one = Design("a", np.ones((2, 3)), np.zeros(2), np.array([1, 4]), absolute=True)
-    np.testing.assert_allclose(one.crowded(0.5), [[1, 1, 1], [0.5, 0.5, 0.5]])
+def test_losses_combine_by_a_power_and_gains_add_up():
+    # Two rows: changes 0 and 1; changes 1, 2 and 2 again. Effects -3, -4 and +1.
+    one = Design(
+        "a",
+        changes=np.array([[-3.0], [-4.0], [1.0]]),
+        rows=np.array([0, 0, 1, 1, 1]),
+        which=np.array([0, 1, 1, 2, 2]),
+        features=np.array([[-7.0], [-2.0]]),
+        delta=np.zeros(2),
+        mutations=np.array([2, 3]),
+        absolute=True,
+    )
+    np.testing.assert_allclose(one.combined(np.ones(1), 1.0), [-7.0, -2.0])
+    np.testing.assert_allclose(one.combined(np.ones(1), 2.0), [-5.0, -2.0])
 
 
 def assay(name: str, heavy: str, antigen: str) -> VariantAssay:
@@ -167,8 +177,9 @@ def test_what_is_served_is_what_was_fitted_and_scored():
     )
     scored = design(rows, model.repertoire)
     assert scored.mutations.tolist() == [3, 4, 2]
-    sums = scored.features @ model.weights
+    combined = scored.combined(model.weights, model.scale.power)
     served = model.delta(HEAVY, TRASTUZUMAB.light, table)
-    np.testing.assert_allclose(served, model.scale.level(sums, scored.mutations), atol=1e-12)
-    crowded = scored.crowded(model.scale.crowding) @ model.weights
-    assert np.argsort(served).tolist() == np.argsort(crowded).tolist()
+    np.testing.assert_allclose(served, model.scale.level(combined), atol=1e-12)
+    np.testing.assert_allclose(
+        scored.combined(model.weights, 1.0), scored.features @ model.weights, atol=1e-12
+    )

@@ -1,0 +1,21 @@
+"""How the effects of several changes make one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from abag.model.mutation_effect.scales import Reals
+
+
+def combine(lost: Reals, gained: Reals, power: float) -> Reals:
+    """Gains add up; losses l_i combine to (sum of l_i^power)^(1/power).
+
+    With power 1 losses add up, too; the larger it is, the more the worst of them decides. A change
+    without effect changes nothing, and no further loss is ever a gain.
+
+    Args:
+        lost: sums of the losses' powers.
+        gained: sums of the gains.
+        power: at least 1.
+    """
+    return np.asarray(gained - lost ** (1.0 / power))
