@@ -71,7 +71,7 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Found:
 
 def test_one_contact_is_found(short: Found):
     assert short.spearman >= 0.95
-    assert with_other_antigens(short) < 0.5
+    assert with_other_antigens(short) < 0.3
 
 
 def test_without_the_truth_nothing_is_found(tmp_path: Path):
@@ -86,8 +86,8 @@ def test_two_contacts_are_found_and_the_controls_lose(landscape: Landscape, tmp_
     table = landscape.table(6_000)
     truth = found(tmp_path / "truth", table, epochs=10, width=64)
     assert truth.spearman >= 0.95
-    assert with_other_antigens(truth) < 0.5
+    assert with_other_antigens(truth) < 0.2
     blind = found(tmp_path / "blind", shuffled(table, "antigen"), epochs=5, width=64)
-    assert blind.spearman < 0.5
+    assert blind.spearman < 0.2
     permuted = found(tmp_path / "permuted", shuffled(table, *PKD), epochs=5, width=64)
     assert abs(permuted.spearman) < 0.1
