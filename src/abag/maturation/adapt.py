@@ -11,7 +11,7 @@ import polars as pl
 
 from abag.errors import counted, require_seed
 from abag.files import require_folder_name, sha256_of, write_json, write_text
-from abag.maturation.assay import Assay, AssayFile, read_assay
+from abag.maturation.assay import Assay, AssayFile, read_assay, read_assays
 from abag.maturation.skill import (
     MOST_ROWS,
     CurvePoint,
@@ -62,7 +62,7 @@ def adapt(
     seed: int = 0,
     overwrite: bool = False,
 ) -> Adaptation:
-    """Fit a model to the variants of one assay, measure what it knows, and save both.
+    """Fit a model to the variants of one antigen's assay, measure what it knows, and save both.
 
     Args:
         path: Canonical table (.parquet), or a user's own CSV, TSV or Parquet file.
@@ -81,7 +81,35 @@ def adapt(
     require_free(out, overwrite)
     where = report or out.with_name(f"{out.name}-report")
     require_folder_name(where)
-    given = read_assay(path, told)
+    return adapt_assay(path, read_assay(path, told), out, where, seed, overwrite)
+
+
+def adapt_file(
+    path: Path,
+    out: Path,
+    *,
+    report: Path | None = None,
+    told: AssayFile | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> list[Adaptation]:
+    """As :func:`adapt`; a file of several antigens gives a model of each, ``OUT/<antigen>``."""
+    from abag.maturation.adapt_antigens import adapt_antigens
+
+    require_seed(seed)
+    where = report or out.with_name(f"{out.name}-report")
+    require_folder_name(where)
+    assays = read_assays(path, told)
+    if len(assays) > 1:
+        return adapt_antigens(path, out, where, assays, seed, overwrite)
+    require_free(out, overwrite)
+    return [adapt_assay(path, next(iter(assays.values())), out, where, seed, overwrite)]
+
+
+def adapt_assay(
+    path: Path, given: Assay, out: Path, where: Path, seed: int, overwrite: bool
+) -> Adaptation:
+    """Fit a model to checked rows, measure what it knows, and save it with its report."""
     rows = sampled(given.exact, seed)
     notes = list(given.notes)
     if rows.height < given.exact.height:
@@ -94,17 +122,18 @@ def adapt(
     model = AssayGP(target=given.target, seed=seed)
     model.fit(given.table, {"table_sha256": sha256_of(path)})
     verdict = judge(skills, given.exact.height)
-    model.save(out, overwrite)
     done = Adaptation(
         model, given, verdict, skills, curve, tuple(notes), out, where / "report.html"
     )
-    _write(done, path, where)
+    save_adaptation(done, path, where, overwrite)
     return done
 
 
-def _write(done: Adaptation, path: Path, where: Path) -> None:
+def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) -> None:
+    """Write the model, and its report into ``where``; ``path`` is the user's file."""
     from abag.maturation.report import render_adaptation
 
+    done.model.save(done.folder, overwrite)
     counts = done.model.training
     lede = (
         f"Fitted on {counted(counts.rows_used, 'row')} "
@@ -128,4 +157,4 @@ def _held_out(skills: Sequence[Skill]) -> pl.DataFrame:
         )
         for skill in skills
     ]
-    return pl.concat(parts)
+    return pl.concat(parts, how="diagonal")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -25,6 +25,7 @@ from abag.maturation.variants import (
     named_variants,
 )
 from abag.model.assay_gp.model import FEWEST_ROWS
+from abag.model.assay_gp.several import by_antigen
 from abag.units import Dimension, Quantity, parse_unit
 
 
@@ -72,20 +73,30 @@ def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
     Raises:
         TableError: rows or headers with problems, each named with its line.
         MutationError: a parent without a heavy chain, or a numbering that is not known.
-        ModelError: one variant only, all values equal, all censored, several assays or quantities.
+        ModelError: one variant only, all values equal, all censored, several assays, antigens or
+            quantities.
     """
-    table, notes = read_rows(path, told or AssayFile())
+    table, notes = _rows(path, told or AssayFile())
     checked = check_assay(table, str(path))
-    return Assay(checked.table, checked.target, checked.unit, (*notes, *checked.notes))
+    return replace(checked, notes=(*notes, *checked.notes))
 
 
-def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
-    """Canonical rows of a file and notes on them, without asking whether they can teach.
+def read_assays(path: Path, told: AssayFile | None = None) -> dict[str, Assay]:
+    """As :func:`read_assay`, for a file with one antigen or several: the rows of each, by name."""
+    table, notes = _rows(path, told or AssayFile())
+    if table.is_empty() or table["antigen"].n_unique() == 1:
+        checked = {"": check_assay(table, str(path))}
+    else:
+        for column in ("assay", "quantity"):
+            _require_one_value(table, column, str(path))
+        groups = by_antigen(table)
+        checked = {
+            name: check_assay(rows, f"{path}, antigen {name[:40]}") for name, rows in groups.items()
+        }
+    return {name: replace(one, notes=(*notes, *one.notes)) for name, one in checked.items()}
 
-    Raises:
-        TableError: rows or headers with problems, each named with its line.
-        MutationError: a parent without a heavy chain, or a numbering that is not known.
-    """
+
+def _rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
     require_numbering(told.numbering)
     table, notes = _canonical(path, told)
     if told.assay is not None:
@@ -191,18 +202,24 @@ def _cleaned(parent: Parent, cleaner: AntibodyCleaner) -> Parent:
 
 
 def _require_one(table: pl.DataFrame, where: str) -> None:
-    for column, what in (("assay", "assays"), ("quantity", "quantities"), ("antigen", "antigens")):
-        found = table[column].unique(maintain_order=True)
-        if len(found) > 1:
-            shown = ", ".join(str(value)[:40] for value in found.to_list()[:4])
-            mend = (
-                "choose one with --assay" if column == "assay" else "split the file, one for each"
-            )
-            raise ModelError(
-                f"{where} mixes {len(found)} {what} ({shown}{', ...' if len(found) > 4 else ''}); "
-                f"their values have no common scale: {mend}"
-            )
+    for column in _MIXTURES:
+        _require_one_value(table, column, where)
     _require_one_scale(table, where)
+
+
+_MIXTURES = {"assay": "assays", "quantity": "quantities", "antigen": "antigens"}
+
+
+def _require_one_value(table: pl.DataFrame, column: str, where: str) -> None:
+    found = table[column].unique(maintain_order=True)
+    if len(found) > 1:
+        shown = ", ".join(str(value)[:40] for value in found.to_list()[:4])
+        mend = "choose one with --assay" if column == "assay" else "split the file, one for each"
+        raise ModelError(
+            f"{where} mixes {len(found)} {_MIXTURES[column]} "
+            f"({shown}{', ...' if len(found) > 4 else ''}); "
+            f"their values have no common scale: {mend}"
+        )
 
 
 def _require_one_scale(table: pl.DataFrame, where: str) -> None:

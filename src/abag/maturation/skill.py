@@ -162,11 +162,14 @@ def _score(
     true = np.concatenate(kept) if kept else np.zeros(0)
     joined = {model: np.concatenate(parts) if parts else true for model, parts in pred.items()}
     covered = float(np.concatenate(inside).mean()) if inside else None
-    scores = [_figures(model, true, joined[model], covered, seed) for model in MODELS]
+    scores = [figures_of(model, true, joined[model], covered, seed) for model in MODELS]
     return Skill(name, question, len(true), tuple(scores), true, joined)
 
 
-def _figures(model: str, true: Reals, pred: Reals, covered: float | None, seed: int) -> ModelSkill:
+def figures_of(
+    model: str, true: Reals, pred: Reals, covered: float | None, seed: int
+) -> ModelSkill:
+    """Figures of one model's held-out predictions; ``covered`` is kept for `assay-gp` alone."""
     if model == "mean":  # its folds differ only by the rows that are held out: no order at all
         value, interval = None, None
     else:

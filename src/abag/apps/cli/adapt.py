@@ -35,6 +35,9 @@ def adapt(
 ) -> None:
     """Fit a model to the measured variants of one assay, and say how far to trust it.
 
+    A file with several antigens gives a model of each, OUT/<antigen>, learnt together where that
+    helps on held-out variants.
+
     Args:
         assay_file: Your variants with values (CSV, TSV, Parquet), or a canonical table (.parquet).
         out: New folder for the model; `abag predict --model` reads it.
@@ -54,7 +57,7 @@ def adapt(
         overwrite: Replace a saved model that is in the folder.
         json: Print one JSON object.
     """
-    from abag.maturation.adapt import adapt as adapt_to
+    from abag.maturation.adapt import adapt_file
     from abag.maturation.assay import AssayFile
 
     told = AssayFile(
@@ -73,8 +76,12 @@ def adapt(
         return
     if out is None:
         raise OptionError("--out is missing: name a new folder for the model")
-    done = adapt_to(assay_file, out, report=report, told=told, seed=seed, overwrite=overwrite)
-    emit(done.as_json(), _text(done), json)
+    all_done = adapt_file(assay_file, out, report=report, told=told, seed=seed, overwrite=overwrite)
+    if len(all_done) == 1:
+        emit(all_done[0].as_json(), _text(all_done[0]), json)
+        return
+    shown = {"antigens": [one.as_json() for one in all_done]}
+    emit(shown, "\n\n".join([_text(one) for one in all_done]), json)
 
 
 def _text(done: Adaptation) -> str:
