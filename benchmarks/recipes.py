@@ -39,6 +39,7 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "v2.6-pooled": ("v2.6", POOLED),
     "v2.7-pooled": ("v2.7", POOLED),
     "v2.8-pooled": ("v2.8", [*POOLED, "adaptation=null"]),
+    "default-pooled": ("default", POOLED),
     "default-residues": ("default", SMALL),
     "v2.6-residues": ("v2.6", [*SMALL, "schedule.warmup_epochs=2"]),
     "v2.7-residues": ("v2.7", [*SMALL, "schedule.patience=3"]),

@@ -185,7 +185,7 @@ def lede(comparison: Comparison) -> str:
     first = comparison.runs[0]
     split, rows = first.metrics["split"], first.test("prediction_sd").get("n")
     return (
-        f"Tested on {rows} rows, part {split['part']!r} of a {split['strategy']} split "
+        f"Tested on {rows} rows, part {split['part']!r} of the split {split['strategy']} "
         f"({split['digest'][:12]}). Figures in brackets are 95 % intervals of the bootstrap over "
         "whole clusters; one run and one seed each."
     )
