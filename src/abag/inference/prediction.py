@@ -8,8 +8,10 @@ from typing import Any, Final
 _KNOWLEDGE: Final = {
     "in-domain": "the model knows this antigen and antibodies like this one",
     "new antibody": "the model knows this antigen, not this antibody",
-    "new antigen": "the model knows antibodies like this one, not this antigen",
-    "neither known": "the model knows neither this antigen nor this antibody",
+    "new antigen": "the model knows antibodies like this one, not this antigen; "
+    "whether they bind at all it cannot tell",
+    "neither known": "the model knows neither this antigen nor this antibody; "
+    "whether they bind at all it cannot tell",
 }
 """Verdict -> what it means."""
 

@@ -9,6 +9,8 @@ What is guaranteed, and for whom:
   training table's rows of that verdict were, large clusters of antigens included as they are.
 * The scores come from models of the folds and not from the one that is served (cross-conformal
   prediction, Vovk, Ann Math Artif Intell 74:9, 2015): coverage is about, not at least, the level.
+* The rows are pairs that were measured, nearly all of them binders: an interval holds for a pair
+  that binds, and nothing here tells whether one does.
 * A censored row counts with the least error its bound allows, and not at all where the prediction
   lies on the allowed side. Its interval is then compatible with the bound, no more is known.
 """
@@ -146,13 +148,16 @@ def _widths(
 ) -> Reals:
     """Half widths; a verdict with too few rows has the usual one of ``neither known``.
 
-    What is learnt of nearness among other verdicts must not make that one narrower.
+    What is learnt of nearness among other verdicts must not make that one narrower. Nor is an
+    interval of ``new antigen`` ever narrower than it: its few rows are antibodies that were seen
+    to bind a second antigen, and to know an antibody says nothing of an antigen at random.
     """
     own = _quantiles(distributions, level)
     near = nearness.scale(known.antibody, known.antigen)
     far = own[Verdict.NEITHER] * nearness.far
+    least = {verdict: far if verdict is Verdict.NEW_ANTIGEN else 0.0 for verdict in Verdict}
     by_row = [
-        far if math.isinf(own[verdict]) else own[verdict] * one
+        far if math.isinf(own[verdict]) else max(own[verdict] * one, least[verdict])
         for verdict, one in zip(known.verdicts, near.tolist(), strict=True)
     ]
     return np.asarray(np.array(by_row, dtype=np.float64) * scale, dtype=np.float64)

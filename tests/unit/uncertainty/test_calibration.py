@@ -106,6 +106,23 @@ def test_a_borrowed_interval_is_not_narrowed_by_nearness() -> None:
     assert borrowed == pytest.approx(own * calibration.nearness.far)
 
 
+def test_a_known_antibody_never_narrows_the_interval_on_a_new_antigen() -> None:
+    """Small errors on the second antigens of known antibodies, large ones on unknown pairs."""
+    small, large = [0.01 * i for i in range(1, 21)], [0.1 * i for i in range(1, 21)]
+    values = [8.0 + error for error in (*small, *large)]
+    calibration = Calibration.of(
+        rows(
+            verdict=["new antigen"] * 20 + ["neither known"] * 20,
+            scheme=["antigen-cluster"] * 40, cluster=[f"c{i}" for i in range(40)],
+            antibody_identity=[0.9] * 20 + [0.5] * 20, prediction=[8.0] * 40,
+            lower=values, upper=values,
+        )
+    )  # fmt: skip
+    asked = Familiarity(np.array([1.0, 0.5]), np.array([0.0, 0.0]))
+    known, unknown = calibration.half_widths(asked, np.ones(2), 0.9).tolist()
+    assert known >= unknown == pytest.approx(1.9)
+
+
 def test_too_few_rows_give_no_end() -> None:
     calibration = Calibration.of(rows(prediction=[8.0] * 3, lower=[8.5] * 3, upper=[8.5] * 3))
     half = calibration.half_widths(twins(1), np.ones(1), 0.9)
