@@ -15,8 +15,8 @@ antigen drawn as the antigens of the training table were, averaged over such ant
 every single one. Those for `in-domain` and `new antibody` count each row once. The errors are
 those of models fitted on the other folds, so coverage is about, and not at least, the level. The
 rows are pairs that were measured, nearly all of them binders: pKd and interval hold for a pair that
-binds, and whether it does is not told. A pair that differs from the training table in other ways (another assay, another kind of molecule)
-is not covered by any of this."""
+binds, and whether it does is not told. A pair that differs from the training table in other ways
+(another assay, another kind of molecule) is not covered by any of this."""
 
 
 def card(
