@@ -76,14 +76,14 @@ def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
         ModelError: one variant only, all values equal, all censored, several assays, antigens or
             quantities.
     """
-    table, notes = _rows(path, told or AssayFile())
+    table, notes = read_rows(path, told or AssayFile())
     checked = check_assay(table, str(path))
     return replace(checked, notes=(*notes, *checked.notes))
 
 
 def read_assays(path: Path, told: AssayFile | None = None) -> dict[str, Assay]:
     """As :func:`read_assay`, for a file with one antigen or several: the rows of each, by name."""
-    table, notes = _rows(path, told or AssayFile())
+    table, notes = read_rows(path, told or AssayFile())
     if table.is_empty() or table["antigen"].n_unique() == 1:
         checked = {"": check_assay(table, str(path))}
     else:
@@ -96,7 +96,8 @@ def read_assays(path: Path, told: AssayFile | None = None) -> dict[str, Assay]:
     return {name: replace(one, notes=(*notes, *one.notes)) for name, one in checked.items()}
 
 
-def _rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
+def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
+    """Canonical rows of a file and notes on them, without asking whether they can teach."""
     require_numbering(told.numbering)
     table, notes = _canonical(path, told)
     if told.assay is not None:
