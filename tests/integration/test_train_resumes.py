@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +19,20 @@ import torch
 
 from abag.data.build import load_table
 from abag.errors import FileFormatError, OptionError
+from abag.model.artefact import read_manifest
 from abag.model.network.model import NetworkModel
 from abag.training.checkpoint import LAST, PREVIOUS, read_tensors
 from abag.training.run import resume, train
 from abag.training.setup import Sources, alone
-from synthetic_runs import QUIET, encoders, outcome, tiny_recipe, with_time, write_inputs
+from synthetic_runs import (
+    QUIET,
+    encoders,
+    load_split,
+    outcome,
+    tiny_recipe,
+    with_time,
+    write_inputs,
+)
 
 RECIPES = {
     "default": [],
@@ -163,6 +173,21 @@ def test_a_taken_folder_is_left_as_it_is(tmp_path: Path, sources: Sources, whole
         train(tiny_recipe(), sources, tmp_path, QUIET, encoders())
     assert {path: path.stat().st_mtime_ns for path in whole.rglob("*")} == before
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_fold_that_is_held_out_is_tested_and_nothing_else(tmp_path: Path) -> None:
+    sources = replace(write_inputs(tmp_path, folds=4), holdout="fold-1")
+    train(tiny_recipe("stopping.epochs=1"), sources, tmp_path / "run", QUIET, encoders())
+    split = load_split(sources)
+    tested = pl.read_csv(tmp_path / "run" / "test_predictions.csv")["record_id"]
+    assert set(tested) == split.test_ids("fold-1")
+    told = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert told["part"] == "fold-1"
+    assert told["rows"]["train"] + told["rows"]["val"] == len(split.training_ids("fold-1"))
+    assert "no validation part" in told["notes"][0]
+    # What `abag evaluate` asks of a saved model: that it has not seen the part it is tested on.
+    origin = read_manifest(tmp_path / "run" / "model")["training"]["origin"]
+    assert (origin["part"], origin["split_digest"]) == ("all but fold-1", split.digest)
 
 
 def test_two_processes_do_not_train_one_run(tmp_path: Path, sources: Sources) -> None:
