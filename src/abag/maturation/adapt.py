@@ -11,7 +11,7 @@ import polars as pl
 
 from abag.errors import counted, require_seed
 from abag.files import require_folder_name, sha256_of, write_json, write_text
-from abag.maturation.assay import Assay, AssayFile, read_assay, read_assays
+from abag.maturation.assay import Assay, AssayFile, read_assay
 from abag.maturation.skill import (
     MOST_ROWS,
     CurvePoint,
@@ -82,28 +82,6 @@ def adapt(
     where = report or out.with_name(f"{out.name}-report")
     require_folder_name(where)
     return adapt_assay(path, read_assay(path, told), out, where, seed, overwrite)
-
-
-def adapt_file(
-    path: Path,
-    out: Path,
-    *,
-    report: Path | None = None,
-    told: AssayFile | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-) -> list[Adaptation]:
-    """As :func:`adapt`; a file of several antigens gives a model of each, ``OUT/<antigen>``."""
-    from abag.maturation.adapt_antigens import adapt_antigens
-
-    require_seed(seed)
-    where = report or out.with_name(f"{out.name}-report")
-    require_folder_name(where)
-    assays = read_assays(path, told)
-    if len(assays) > 1:
-        return adapt_antigens(path, out, where, assays, seed, overwrite)
-    require_free(out, overwrite)
-    return [adapt_assay(path, next(iter(assays.values())), out, where, seed, overwrite)]
 
 
 def adapt_assay(

@@ -13,10 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.errors import ModelError
-from abag.files import sha256_of
-from abag.maturation.adapt import Adaptation, save_adaptation
-from abag.maturation.assay import Assay
+from abag.errors import ModelError, require_seed
+from abag.files import require_folder_name, sha256_of
+from abag.maturation.adapt import Adaptation, adapt_assay, save_adaptation
+from abag.maturation.assay import Assay, AssayFile, read_assays
 from abag.maturation.skill import MODELS, Skill, figures_of, learning_curve, measure_skill, sampled
 from abag.maturation.verdict import judge
 from abag.model.artefact import require_free
@@ -30,6 +30,26 @@ Reals = NDArray[np.float64]
 FOLDS = 5
 _MOST_ROWS = 600
 """Rows of all antigens together on which sharing is cross-validated."""
+
+
+def adapt_file(
+    path: Path,
+    out: Path,
+    *,
+    report: Path | None = None,
+    told: AssayFile | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+) -> list[Adaptation]:
+    """As :func:`abag.maturation.adapt.adapt`; several antigens give a model of each."""
+    require_seed(seed)
+    where = report or out.with_name(f"{out.name}-report")
+    require_folder_name(where)
+    assays = read_assays(path, told)
+    if len(assays) > 1:
+        return adapt_antigens(path, out, where, assays, seed, overwrite)
+    require_free(out, overwrite)
+    return [adapt_assay(path, next(iter(assays.values())), out, where, seed, overwrite)]
 
 
 def adapt_antigens(

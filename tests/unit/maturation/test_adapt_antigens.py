@@ -6,8 +6,7 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.maturation.adapt import adapt_file
-from abag.maturation.adapt_antigens import cross_validate, folder_names
+from abag.maturation.adapt_antigens import adapt_file, cross_validate, folder_names
 from abag.maturation.assay import read_assays
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.registry import load_model

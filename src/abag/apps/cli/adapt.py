@@ -57,7 +57,7 @@ def adapt(
         overwrite: Replace a saved model that is in the folder.
         json: Print one JSON object.
     """
-    from abag.maturation.adapt import adapt_file
+    from abag.maturation.adapt_antigens import adapt_file
     from abag.maturation.assay import AssayFile
 
     told = AssayFile(
