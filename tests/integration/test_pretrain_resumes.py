@@ -107,7 +107,7 @@ def test_steps_may_be_changed_on_resuming_and_the_card_says_so(tmp_path: Path, w
 
 
 def test_what_would_make_it_another_run_is_refused(whole: Path, sources: Path) -> None:
-    with pytest.raises(OptionError, match="has done .* already; give as many or more"):
+    with pytest.raises(OptionError, match=r"has done .* already; give as many or more"):
         resume(whole, {"steps": 1})
     with pytest.raises(OptionError, match="cannot change learning_rate"):
         resume(whole, {"learning_rate": 1.0})
