@@ -105,10 +105,7 @@ def measure(
 
 
 def recipe_of(name: str) -> Recipe:
-    settings = [
-        "network.antibody.id=builtin", "network.antigen.id=builtin", "sampler.kind=shuffle",
-        "batch.accumulate=1",
-    ]  # fmt: skip
+    settings = ["network.antibody.id=builtin", "network.antigen.id=builtin", "sampler.kind=shuffle"]
     base, pooled, _ = name.partition("-pooled")
     if pooled:
         settings += ["network.antibody.pooling=mean", "network.antigen.pooling=mean"]
@@ -118,7 +115,7 @@ def recipe_of(name: str) -> Recipe:
 def timed(trainer: Trainer, seconds: float) -> float:
     """Rows a second over whole steps, after one that is not counted."""
     steps = trainer.data.plan.epoch(0)
-    trainer._step(steps[0])
+    trainer._step(steps[-1])  # the shortest one
     began, rows, place = time.perf_counter(), 0, 0
     while rows == 0 or time.perf_counter() - began < seconds:
         step = steps[place % len(steps)]
