@@ -118,7 +118,7 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
     (f"{EMBED}--folder {{in}}/a_file", ("is a file; name a folder",)),
     (f"{EMBED}--folder {{in}}/folder", ("holds no card.json", "--finish")),
     (f"{EMBED}--folder {{in}}/run", ("holds no card.json", "--finish")),
-    (f"{EMBED}--adapter {{in}}/folder", ("LoRA", "built-in encoder")),
+    (f"{EMBED}--adapter {{in}}/folder", ("there is no file", "adapter_model.safetensors")),
     (f"{EMBED}--storage fp64", ("fp64", "fp32", "int8")),
     (f"{EMBED}--precision fp16", ("fp16", "bf16")),
     (f"{EMBED}--device gpu", ("'gpu' is no device", "cuda:0")),
@@ -133,7 +133,6 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
     (f"{EMBED}--long cut", ("cut", "refuse")),
     ("embed {in}/long.csv --store {out}/s --long refuse", ("600 residues", "512", "windows")),
     (f"{EMBED}--map heavy=VH", ("'VH'", "no such column", "'heavy', 'light'")),
-    (f"{EMBED}--compile", ("builtin cannot be compiled", "leave --compile away")),
     *(
         (f"store {verb} {{in}}/{name}", words)
         for verb in ("info", "verify", "compact")

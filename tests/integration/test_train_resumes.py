@@ -142,7 +142,8 @@ def test_early_stopping_ends_a_run_and_keeps_what_was_best(
     tmp_path: Path, sources: Sources
 ) -> None:
     recipe = tiny_recipe("stopping.epochs=40", "stopping.patience=2", "optimiser.lr=1e-12",
-                         "optimiser.ema=0")  # fmt: skip
+                         "optimiser.ema=0",
+                         "network.head.normalisation=layer")  # fmt: skip
     done = train(recipe, sources, tmp_path / "run", QUIET, encoders())
     assert (done.epochs, done.best_epoch) == (3, 1)
 
