@@ -28,7 +28,7 @@ are this package's judgement of these sources, and "CDR" is IMGT's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -156,13 +156,18 @@ def find_liabilities(antibody: NumberedAntibody) -> tuple[Liability, ...]:
     return (*found, *_charges(antibody))
 
 
-def new_liabilities(parent: NumberedAntibody, variant: NumberedAntibody) -> tuple[Liability, ...]:
+def new_liabilities(
+    parent: NumberedAntibody,
+    variant: NumberedAntibody,
+    of_parent: Sequence[Liability] | None = None,
+) -> tuple[Liability, ...]:
     """The liabilities that a variant adds, or makes more severe than they are in its parent.
 
     Sites are compared by IMGT position, by place where there is none. Losing a liability is never
-    reported.
+    reported. ``of_parent`` are those of the parent where they are known, for many variants of one.
     """
-    before = {_key(one): one for one in find_liabilities(parent)}
+    known = find_liabilities(parent) if of_parent is None else of_parent
+    before = {_key(one): one for one in known}
     return tuple(one for one in find_liabilities(variant) if _adds(one, before.get(_key(one))))
 
 

@@ -262,7 +262,8 @@ def scan_table(
 ) -> pl.DataFrame:
     """One row a mutant, best first; equal effects in the order of the chain."""
     region = {(site.chain, site.place): site.region for site in sites}
-    added = [new_liabilities(parent.antibody, parent.antibody.variant(*one)) for one in mutants]
+    antibody, known = parent.antibody, find_liabilities(parent.antibody)
+    added = [new_liabilities(antibody, antibody.variant(*one), known) for one in mutants]
     severities = [worst(found) for found in added]
     delta = effects.delta
     columns = {

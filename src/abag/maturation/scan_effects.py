@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Reals = NDArray[np.float64]
 Chains = tuple[str, str | None]
 
-_STEP_ROWS: Final = 1_000
+_STEP_ROWS: Final = 2_200
 UNITS: Final = {"pkd": "pKd", "rank_score": "rank score"}
 
 

@@ -93,11 +93,14 @@ class Mixture:
             found = found + member.mean(letters)
         return np.asarray(found / len(self.members))
 
-    def variance(self, letters: Codes) -> Reals:
-        """Variance without noise (rows,): mean within members, plus that between them."""
+    def moments(self, letters: Codes) -> tuple[Reals, Reals]:
+        """Mean, and variance without noise: mean within members, plus that between them."""
         means = np.stack([member.mean(letters) for member in self.members])
         within = np.stack([member.variance(letters) for member in self.members])
-        return np.asarray(within.mean(axis=0) + means.var(axis=0))
+        total = means[0]
+        for of_member in means[1:]:
+            total = total + of_member
+        return total / len(means), np.asarray(within.mean(axis=0) + means.var(axis=0))
 
     def left_out(self, target: Reals) -> tuple[Reals, Reals]:
         """Leave-one-out mean and variance, with noise, of each training row."""

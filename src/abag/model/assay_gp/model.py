@@ -239,8 +239,7 @@ class AssayGP(Baseline[AssayGPSettings]):
 
         self._require_predictable(table)
         letters = self._letters(table)
-        mean = self._mixture.mean(letters)
-        variance = self._mixture.variance(letters)
+        mean, variance = self._mixture.moments(letters)
         whole = np.sqrt(variance + self._mixture.noise) * self._widening
         reach = float(ndtri(0.5 + level / 2)) * whole
         back = self._warp.back
