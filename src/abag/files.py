@@ -17,6 +17,7 @@ from abag.errors import FileFormatError, MissingFileError, OptionError
 
 if TYPE_CHECKING:
     import polars as pl
+    from torch import Tensor
 
 
 @contextmanager
@@ -124,6 +125,30 @@ def read_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
             f"{path} is not a readable Parquet file; make it again, or copy it again ({error})"
         ) from None
     return table, {k.decode(): v.decode("utf-8", "replace") for k, v in metadata.items()}
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file; raises FileFormatError for a damaged one."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metadata = dict(stored.metadata() or {})
+            return {name: stored.get_tensor(name) for name in stored.keys()}, metadata  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise FileFormatError(f"{path} is damaged ({error})") from None
+
+
+def keep_previous(last: Path, previous: Path) -> None:
+    """Give a file that is about to be replaced its second name; one is whole at every moment."""
+    spare = previous.with_name(f".{previous.name}.new")
+    spare.unlink(missing_ok=True)
+    try:
+        os.link(last, spare)
+    except OSError:  # a file system without hard links
+        last.replace(previous)
+        return
+    spare.replace(previous)
 
 
 def require_file(path: Path) -> None:

@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("torch")
 
 from abag.apps.cli import main
+from abag.files import read_tensors
 from abag.model.registry import load_model
-from abag.training.checkpoint import read_tensors
 from abag.training.setup import Sources
 from synthetic_runs import write_inputs
 

@@ -19,9 +19,10 @@ import torch
 
 from abag.data.build import load_table
 from abag.errors import FileFormatError, OptionError
+from abag.files import read_tensors
 from abag.model.artefact import read_manifest
 from abag.model.network.model import NetworkModel
-from abag.training.checkpoint import LAST, PREVIOUS, read_tensors
+from abag.training.checkpoint import LAST, PREVIOUS
 from abag.training.run import resume, train
 from abag.training.setup import Sources, alone
 from synthetic_runs import (

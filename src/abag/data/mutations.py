@@ -58,11 +58,6 @@ class Mutation:
         """The canonical text, ``H:A33G``."""
         return f"{self.chain}:{self.wild_type}{self.place}{self.mutant}"
 
-    @property
-    def is_substitution(self) -> bool:
-        """Whether one residue takes the place of another."""
-        return len(self.mutant) == 1 and self.mutant != "-"
-
 
 def parse_mutations(
     text: str,

@@ -184,11 +184,6 @@ class Shard:
         """Its number in the order of writing."""
         return int(self.path.name.removeprefix(PREFIX)[:6])
 
-    @property
-    def is_mapped(self) -> bool:
-        """Whether the file is open at present."""
-        return self._map is not None
-
     def _mapped(self) -> mmap.mmap:
         if self._map is None:
             with self.path.open("rb") as stream:

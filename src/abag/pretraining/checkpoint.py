@@ -8,7 +8,6 @@ it is kept, and read when the last one is damaged.
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor
 
 from abag.errors import FileFormatError, MissingFileError
-from abag.files import replacing
+from abag.files import keep_previous, read_tensors, replacing
 
 LAST: Final = "checkpoint.safetensors"
 PREVIOUS: Final = "checkpoint.previous.safetensors"
@@ -66,15 +65,7 @@ def save(
     with replacing(run / LAST) as temporary:
         save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata)
         if (run / LAST).is_file():
-            _keep(run / LAST, run / PREVIOUS)
-
-
-def _keep(last: Path, previous: Path) -> None:
-    """Give the last checkpoint its second name, so that one is whole at every moment."""
-    spare = previous.with_name(f".{previous.name}.new")
-    spare.unlink(missing_ok=True)
-    os.link(last, spare)
-    spare.replace(previous)
+            keep_previous(run / LAST, run / PREVIOUS)
 
 
 def load(
@@ -91,7 +82,7 @@ def load(
         if not (run / name).is_file():
             continue
         try:
-            tensors, metadata = _read(run / name)
+            tensors, metadata = read_tensors(run / name)
         except FileFormatError as error:
             faults.append(str(error))
             continue
@@ -104,17 +95,6 @@ def load(
     if faults:
         raise FileFormatError("; ".join(faults) + ". Copy one of them again, or start a new run")
     raise MissingFileError(f"{run} has no checkpoint to resume from")
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as stored:
-            metadata = dict(stored.metadata() or {})
-            return {name: stored.get_tensor(name) for name in stored.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise FileFormatError(f"{path} is damaged ({error})") from None
 
 
 def _restore(

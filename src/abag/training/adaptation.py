@@ -36,12 +36,12 @@ from abag.encoders.lora import (
 )
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.errors import EncoderError, FileFormatError, ModelError
-from abag.files import read_json, write_json
+from abag.files import read_json, read_tensors, write_json
 from abag.model.network.config import Pooling
 from abag.model.network.inputs import PairBatch, PairFeatures, Pool
 from abag.model.network.network import AffinityNetwork
 from abag.model.network.regions import region_codes
-from abag.training.checkpoint import digest_of, read_tensors, write_tensors
+from abag.training.checkpoint import digest_of, write_tensors
 from abag.training.losses import Targets, compute_loss
 from abag.training.plan import Plan, Rows
 from abag.training.recipe import AdaptationConfig, BatchConfig, Recipe, SamplerConfig

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from abag.errors import FileFormatError, MissingFileError
-from abag.files import replacing
+from abag.files import keep_previous, read_tensors, replacing
 from abag.training.monitors import Monitor
 from abag.training.schedule import Plateau
 
@@ -162,7 +162,7 @@ def write_tensors(
             if digest_of(found) != said["digest"]:
                 raise FileFormatError(f"{path} was written but does not read back the same{whole}")
             if keep is not None and path.is_file():
-                _keep(path, keep)
+                keep_previous(path, keep)
     except (OSError, SafetensorError) as error:
         if isinstance(error, FileFormatError):
             raise
@@ -217,18 +217,6 @@ def require_identity(path: Path, found: Mapping[str, str], wanted: Mapping[str, 
         )
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata; raises :class:`FileFormatError` for a damaged file."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as stored:
-            metadata = dict(stored.metadata() or {})
-            return {name: stored.get_tensor(name) for name in stored.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise FileFormatError(f"{path} is damaged ({error})") from None
-
-
 def digest_of(tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 of names, types, shapes and bytes, in the order of names."""
     digest = hashlib.sha256()
@@ -247,15 +235,3 @@ def copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
 def _under(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
     head = f"{part}."
     return {name[len(head) :]: t for name, t in tensors.items() if name.startswith(head)}
-
-
-def _keep(last: Path, previous: Path) -> None:
-    """Give the last state its second name, so that one is whole at every moment."""
-    spare = previous.with_name(f".{previous.name}.new")
-    spare.unlink(missing_ok=True)
-    try:
-        os.link(last, spare)
-    except OSError:  # a file system without hard links
-        last.replace(previous)
-        return
-    spare.replace(previous)

@@ -18,7 +18,6 @@ from abag.encoders.lora import (
     adapter_content,
     adapter_digest,
     apply_adapter,
-    has_adapter,
 )
 from abag.encoders.opening import open_encoder
 from abag.encoders.protocol import Encoder, EncoderIdentity
@@ -144,11 +143,6 @@ def open_both(
     """Both encoders of a saved model; one object where they are the same."""
     first = antibody.opened(device)
     return first, first if antigen.identity == antibody.identity else antigen.opened(device)
-
-
-def is_adapted(encoder: Encoder) -> bool:
-    """Whether an encoder carries a LoRA adapter."""
-    return hasattr(encoder, "network") and has_adapter(cast(Adaptable, encoder))
 
 
 def _folder_of(id_: str) -> Path | None:
