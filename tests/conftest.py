@@ -13,6 +13,9 @@ settings.register_profile(
 )
 settings.load_profile("abag")
 
+# One thread count for all tests of a worker: sums depend on it, and some tests set it to 1.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 
 @pytest.fixture(scope="session")
 def sources_dir() -> Path:
