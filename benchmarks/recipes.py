@@ -4,10 +4,11 @@
 
 Two splits of the de-duplicated rows (80 % train, 10 % validation, 10 % test): random rows, and
 antigen clusters kept apart. Two forms of the recipes: ``residues``, attention over residues with
-the fusion scaled down to what two CPU cores can do (width 32, 8 epochs), and ``pooled``, the
-releases' own form (one mean a molecule) at their full width and number of epochs. Embeddings are
-made once. A run that was stopped is resumed, a finished one is left as it is, so the command may
-be called until it is done. The tables of ``abag compare`` are written beside the runs.
+the fusion scaled down to what two CPU cores can do (width 64, 16 epochs), and ``pooled``, the
+releases' own form (one mean a molecule) at their full width and number of epochs. v2.8 has both
+its stages. Embeddings are made once. A run that was stopped is resumed, a finished one is left as
+it is, so the command may be called until it is done. The tables of ``abag compare`` are written
+beside the runs.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from abag.training.setup import Options, Sources
 SPLITS = ("antigen-cluster", "random")
 BUILTIN = ["network.antibody.id=builtin", "network.antigen.id=builtin"]
 SMALL = [
-    "network.fusion.width=32", "network.fusion.heads=4", "stopping.epochs=8",
-    "schedule.cosine_epochs=8",
+    "network.fusion.width=64", "network.fusion.heads=4", "stopping.epochs=16",
+    "schedule.cosine_epochs=16",
 ]  # fmt: skip
 POOLED = ["network.antibody.pooling=mean", "network.antigen.pooling=mean"]
 RUNS: dict[str, tuple[str, list[str]]] = {
@@ -38,12 +39,12 @@ RUNS: dict[str, tuple[str, list[str]]] = {
     "v2.5-pooled": ("v2.5", []),
     "v2.6-pooled": ("v2.6", POOLED),
     "v2.7-pooled": ("v2.7", POOLED),
-    "v2.8-pooled": ("v2.8", [*POOLED, "adaptation=null"]),
+    "v2.8-pooled": ("v2.8", POOLED),
     "default-pooled": ("default", POOLED),
     "default-residues": ("default", SMALL),
     "v2.6-residues": ("v2.6", [*SMALL, "schedule.warmup_epochs=2"]),
     "v2.7-residues": ("v2.7", [*SMALL, "schedule.patience=3"]),
-    "v2.8-residues": ("v2.8", [*SMALL, "adaptation=null"]),
+    "v2.8-residues": ("v2.8", SMALL),
 }
 
 
