@@ -9,7 +9,6 @@ only a structure answers (:mod:`abag.inference.contacts`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,83 +17,16 @@ import polars as pl
 
 from abag.errors import OptionError
 from abag.files import make_folder, write_json, write_text
+from abag.inference.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
-from abag.inference.prediction import Prediction
 from abag.inference.predictor import Predictor
 from abag.progress import track
 from abag.sequences import AMINO_ACIDS
 
 if TYPE_CHECKING:
-    from abag.inference.contacts import Agreement, ContactMap
-
-SCHEMA: Final[dict[str, Any]] = {
-    "chain": pl.String(),
-    "position": pl.Int64(),
-    "imgt": pl.String(),
-    "region": pl.String(),
-    "residue": pl.String(),
-    "importance": pl.Float64(),
-    "mean_change": pl.Float64(),
-    "lowest_change": pl.Float64(),
-    "lowest_to": pl.String(),
-    "highest_change": pl.Float64(),
-    "highest_to": pl.String(),
-    "contact": pl.Boolean(),
-    "distance_angstrom": pl.Float64(),
-}
-"""Columns of the positions. ``position`` counts residues of the variable domain from 1; changes are
-in units of the prediction (pKd), substitute minus original; the last two need a structure."""
+    from abag.inference.contacts import ContactMap
 
 _STEP: Final = 2_000
-_SHOWN: Final = 10
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """A prediction and what each position of the antibody does to it."""
-
-    prediction: Prediction
-    positions: pl.DataFrame
-    """Columns :data:`SCHEMA`, heavy chain first."""
-    substitutes: str
-    agreement: Agreement | None = None
-    """How well importance and contacts of a structure agree."""
-
-    def share_of_cdrs(self) -> float:
-        """Share of the summed importance that stands in CDRs, 0 to 1."""
-        total = float(self.positions["importance"].sum())
-        inside = self.positions.filter(pl.col("region").str.starts_with("CDR"))
-        return float(inside["importance"].sum()) / total if total else 0.0
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "prediction": self.prediction.as_json(),
-            "substitutes": self.substitutes,
-            "share_of_cdrs": self.share_of_cdrs(),
-            "agreement": None if self.agreement is None else self.agreement.as_json(),
-            "positions": self.positions.to_dicts(),
-        }
-
-    def in_words(self) -> str:
-        """A few lines: the prediction, the ten positions with most importance, the agreement."""
-        asked = self.positions.filter(pl.col("importance").is_not_null())
-        top = asked.sort("importance", descending=True, maintain_order=True)[:_SHOWN]
-        lines = [
-            self.prediction.in_words(),
-            "",
-            f"mean absolute change when a residue is replaced ({len(self.substitutes)} residues "
-            f"tried); {self.share_of_cdrs():.0%} of it in the CDRs:",
-        ]
-        lines += [
-            f"  {row['chain']:<5} {row['residue']}{row['imgt']:<5} {row['region']:<5} "
-            f"{row['importance']:.3f}   from {row['lowest_change']:+.2f} ({row['lowest_to']}) "
-            f"to {row['highest_change']:+.2f} ({row['highest_to']})"
-            for row in top.iter_rows(named=True)
-        ]
-        if self.agreement is not None:
-            lines += ["", self.agreement.in_words()]
-        return "\n".join(lines)
 
 
 def explain(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import polars as pl
 
 from abag.files import replacing
-
-if TYPE_CHECKING:
-    from abag.inference.explain import Explanation
+from abag.inference.explanation import Explanation
 
 _BAR, _CDR_BAR, _SHADE, _CONTACT = "#8a94a6", "#c2571a", "#fbeee4", "#1f5f8b"
 _LABELLED: Final = 8

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.files import replacing
+from abag.maturation.scan_result import Scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from abag.maturation.mutants import Site
-    from abag.maturation.scan import Scan
 
 Reals = NDArray[np.float64]
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import polars as pl
 
 from abag import __version__
 from abag.errors import counted
 from abag.maturation.scan_heatmap import COLOURS, LETTER_GROUPS, LETTERS, UNSEEN, grid_of
-
-if TYPE_CHECKING:
-    from abag.maturation.scan import Scan
+from abag.maturation.scan_result import Scan
 
 _ROWS: Final = 25
 """Rows of the table that stands in the page before its script runs."""

@@ -15,9 +15,11 @@ from abag.data.formats import read_fasta
 from abag.data.mutations import apply_mutations, parse_mutations
 from abag.errors import ModelError, OptionError, SequenceError, UnavailableError
 from abag.maturation.mutants import choose_sites, mutant_chains, single_mutants
-from abag.maturation.scan import Parent, Scan, parent_of_model, read_parent, scan
+from abag.maturation.parent import Parent, parent_of_model, read_parent
+from abag.maturation.scan import scan
 from abag.maturation.scan_effects import model_effects
 from abag.maturation.scan_heatmap import LETTERS, grid_of, lines_of
+from abag.maturation.scan_result import Scan
 from abag.model.assay_gp.model import AssayGP
 from abag.model.registry import create_model
 from synthetic_pairs import HEAVY, LIGHT, MUTATED, assay_table

@@ -128,7 +128,7 @@ def _parent(
         if light is not None or name is not None:
             raise OptionError("give the parent by --heavy and --light, or by --parent FILE --name")
         return None
-    from abag.maturation.scan import read_parent
+    from abag.maturation.parent import read_parent
 
     return read_parent(heavy, light, path=path, name=name).chains
 
