@@ -6,6 +6,7 @@ the same numbers.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +47,13 @@ class Landscape:
     table: pl.DataFrame
     prior: MutationEffect | None = None
     """Global model without this landscape's cluster; the shipped one where None."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of what a score depends on: variants, values and the prior's weights."""
+        rows = self.table.select("heavy", "light", "rank_score").write_csv()
+        weights = b"" if self.prior is None else self.prior.weights.tobytes()
+        return hashlib.sha256(rows.encode() + weights).hexdigest()
 
 
 def read_landscapes(sources: Path, names: Sequence[str] = ()) -> Iterator[Landscape]:

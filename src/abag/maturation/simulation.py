@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from abag.errors import AbagError, OptionError, require_seed
 from abag.files import read_json, require_folder_name, write_json
 from abag.maturation.acquisition import Policy
+from abag.maturation.landscapes import Landscape
 from abag.maturation.simulation_models import (
     Believer,
     Pool,
@@ -120,16 +120,17 @@ class Replay:
     """Rounds that were filled by chance, because the measured values taught nothing."""
 
 
-def draw_pool(name: str, table: pl.DataFrame, plan: Plan, seed: int) -> Pool:
+def draw_pool(landscape: Landscape, plan: Plan, seed: int) -> Pool:
     """The pool of a seed; raises OptionError where the landscape is too small for the plan."""
+    table = landscape.table
     if table.height > plan.most:
         rows = np.random.default_rng([seed, 1]).choice(table.height, plan.most, replace=False)
         table = table[np.sort(rows).tolist()]
-    pool = Pool.of(name, table, plan.share)
+    pool = Pool.of(landscape.name, table, plan.share, landscape.prior)
     if pool.size <= plan.wells:
         raise OptionError(
-            f"{name} has {pool.size} variants, and the campaign would measure {plan.wells}; "
-            "make it smaller with --start, --rounds or --batch"
+            f"{landscape.name} has {pool.size} variants, and the campaign would measure "
+            f"{plan.wells}; make it smaller with --start, --rounds or --batch"
         )
     return pool
 
@@ -169,7 +170,7 @@ def _propose(pool: Pool, strategy: Strategy, count: int, measured: Rows, seed: i
 
 
 def simulate(
-    landscapes: Mapping[str, pl.DataFrame],
+    landscapes: Sequence[Landscape],
     out: Path,
     arms: Sequence[Strategy],
     plan: Plan,
@@ -187,23 +188,23 @@ def simulate(
         require_seed(seed)
     require_folder_name(out)
     done: list[Replay] = []
-    for name, table in landscapes.items():
-        for seed in track(list(seeds), f"campaigns on {name}"):
+    for landscape in landscapes:
+        for seed in track(list(seeds), f"campaigns on {landscape.name}"):
             pool: Pool | None = None
             for arm in arms:
-                path = out / "replays" / _file_name(name, arm, seed)
-                key = _key(arm, plan)
+                path = out / "replays" / _file_name(landscape.name, arm, seed)
+                key = _key(arm, plan, landscape)
                 kept = _kept(path, key)
                 if kept is None:
-                    pool = pool or draw_pool(name, table, plan, seed)
+                    pool = pool or draw_pool(landscape, plan, seed)
                     kept = replay(pool, arm, plan, seed)
                     write_json(path, {"key": key, "replay": asdict(kept)})
                 done.append(kept)
     return done
 
 
-def _key(arm: Strategy, plan: Plan) -> dict[str, Any]:
-    return {"strategy": asdict(arm), "plan": asdict(plan)}
+def _key(arm: Strategy, plan: Plan, landscape: Landscape) -> dict[str, Any]:
+    return {"strategy": asdict(arm), "plan": asdict(plan), "landscape": landscape.digest}
 
 
 def _file_name(name: str, arm: Strategy, seed: int) -> str:

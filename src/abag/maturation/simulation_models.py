@@ -22,6 +22,7 @@ from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.substitution import LETTERS
 from abag.model.assay_gp.terms import UNLEARNT
+from abag.model.mutation_effect import MutationEffect
 
 Reals = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -49,9 +50,17 @@ class Pool:
     top: NDArray[np.bool_]
     one_hot: Any
     align: str
+    prior: MutationEffect | None = None
+    """Global model that has not learnt from the landscape; the assay model does without if None."""
 
     @classmethod
-    def of(cls, name: str, table: pl.DataFrame, share: float = 0.01) -> Pool:
+    def of(
+        cls,
+        name: str,
+        table: pl.DataFrame,
+        share: float = 0.01,
+        prior: MutationEffect | None = None,
+    ) -> Pool:
         """From rows with ``rank_score``; variants measured more than once get their mean.
 
         The best are the ``share`` of largest values, at least one, and whatever ties with the
@@ -67,7 +76,7 @@ class Pool:
         equal = len({len(chain) for chain in heavy}) == len({len(chain) for chain in light}) == 1
         align = "place" if equal else "imgt"
         letters = Positions.of(heavy, light, "place" if equal else "imgt").letters(heavy, light)
-        return cls(name, merged, values, values >= threshold, _one_hot(letters), align)
+        return cls(name, merged, values, values >= threshold, _one_hot(letters), align, prior)
 
     @property
     def size(self) -> int:
@@ -95,9 +104,11 @@ def assay_gp_belief(settings: dict[str, Any] | None = None) -> Believer:
 
     def believe(pool: Pool, measured: Rows) -> tuple[Belief, Rows] | None:
         try:
-            # The shipped global model has learnt from some landscapes: its prediction stays out.
-            chosen = {"terms": ",".join(UNLEARNT), **(settings or {})}
+            # The shipped global model may have learnt from the landscape: it stays out.
+            blind = {"terms": ",".join(UNLEARNT)} if pool.prior is None else {}
+            chosen = {**blind, **(settings or {})}
             model = AssayGP(target="rank_score", align=pool.align, **chosen)
+            model.global_model = pool.prior
             model.fit(pool.table[measured.tolist()])
         except ModelError:
             return None  # nothing to learn: all values stand at the assay's floor

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 
 from abag.errors import OptionError
 from abag.files import replacing, require_folder_name, write_json, write_text
 from abag.maturation.acquisition import Policy
 from abag.maturation.assay import AssayFile, read_assay
-from abag.maturation.landscapes import LANDSCAPES, read_landscapes, with_values
+from abag.maturation.blind_prior import BlindPriors
+from abag.maturation.landscapes import LANDSCAPES, Landscape, read_landscapes, with_values
 from abag.maturation.simulation import OURS, RIDGE, Plan, Replay, simulate, strategies
 from abag.maturation.simulation_summary import Summary, curve_of, table_text
+from abag.progress import track
 
 _COLOURS: Final = ("#0b6e4f", "#8fc9ae", "#c1440e", "#e8b09a", "#7d7d7d")
 
@@ -35,8 +36,11 @@ class Simulation:
 
 def landscapes_of(
     table: Path | None, told: AssayFile | None, sources: Path | None, names: Sequence[str]
-) -> dict[str, pl.DataFrame]:
+) -> tuple[Landscape, ...]:
     """A user's own assay, or published landscapes; exactly one of the two.
+
+    Published ones come with the global model learnt without their cluster. Whether the shipped
+    one has learnt from a user's assay is not known, so that campaigns on it go without.
 
     Raises:
         OptionError: neither or both are given, or a landscape that is not known.
@@ -47,13 +51,16 @@ def landscapes_of(
     if table is not None:
         if names:
             raise OptionError("--landscapes chooses among published ones; leave it out")
-        return {table.stem: with_values(read_assay(table, told).table)}
-    found = read_landscapes(sources or Path(), names or list(LANDSCAPES))
-    return {one.name: one.table for one in found}
+        return (Landscape(table.stem, with_values(read_assay(table, told).table)),)
+    folder = sources or Path()
+    found = list(read_landscapes(folder, names or list(LANDSCAPES)))
+    priors = BlindPriors.of(folder)
+    chosen = track(found, "learning the global model without each landscape")
+    return tuple(replace(one, prior=priors.without(one.table)) for one in chosen)
 
 
 def run_simulation(
-    landscapes: Mapping[str, pl.DataFrame],
+    landscapes: Sequence[Landscape],
     out: Path,
     *,
     plan: Plan,

@@ -10,9 +10,16 @@ import pytest
 
 from abag.errors import OptionError
 from abag.maturation.acquisition import Policy
+from abag.maturation.landscapes import Landscape
 from abag.maturation.simulation import Plan, Strategy, draw_pool, replay, simulate, strategies
-from abag.maturation.simulation_models import Pool, one_hot_ridge_belief, shortlist
+from abag.maturation.simulation_models import (
+    Pool,
+    assay_gp_belief,
+    one_hot_ridge_belief,
+    shortlist,
+)
 from abag.model.baselines.one_hot_ridge import OneHotRidge
+from abag.model.mutation_effect import load_mutation_effect
 from synthetic_pairs import assay_table
 
 PLAN = Plan(start=10, rounds=2, batch=8, most=200)
@@ -71,7 +78,7 @@ def test_a_shortlist_keeps_the_largest_upper_bounds() -> None:
 
 
 def test_a_campaign_counts_what_it_finds() -> None:
-    pool = draw_pool("x", landscape(), PLAN, seed=1)
+    pool = draw_pool(Landscape("x", landscape()), PLAN, seed=1)
     found = replay(pool, strategies(Policy())[0], PLAN, seed=1)
     assert found.measured == (10, 18, 26)
     assert list(found.best) == sorted(found.best)
@@ -81,7 +88,7 @@ def test_a_campaign_counts_what_it_finds() -> None:
 
 
 def test_all_strategies_of_a_seed_start_from_the_same_variants() -> None:
-    pool = draw_pool("x", landscape(), PLAN, seed=2)
+    pool = draw_pool(Landscape("x", landscape()), PLAN, seed=2)
     starts = {replay(pool, arm, PLAN, 2).best[0] for arm in strategies(Policy("thompson"))}
     assert len(starts) == 1
 
@@ -91,7 +98,7 @@ def test_a_model_finds_better_variants_than_chance() -> None:
     table = landscape(400)
     ends: dict[str, list[float]] = {}
     for seed in range(3):
-        pool = draw_pool("x", table, plan, seed)
+        pool = draw_pool(Landscape("x", table), plan, seed)
         for arm in strategies(Policy()):
             ends.setdefault(arm.name, []).append(replay(pool, arm, plan, seed).best[-1])
     assert np.mean(ends["assay-gp"]) > np.mean(ends["random"])
@@ -103,7 +110,7 @@ def test_rounds_without_anything_to_learn_are_filled_by_chance_and_counted() -> 
     table = landscape(200)[:100].with_columns(rank_score=pl.Series(values))
     plan = Plan(start=5, rounds=1, batch=5)
     for arm in strategies(Policy())[:4]:
-        found = replay(draw_pool("x", table, plan, 4), arm, plan, 4)
+        found = replay(draw_pool(Landscape("x", table), plan, 4), arm, plan, 4)
         assert found.measured[-1] == 10
         assert found.blind_rounds == (found.best[0] == 0.0)
 
@@ -111,7 +118,7 @@ def test_rounds_without_anything_to_learn_are_filled_by_chance_and_counted() -> 
 def test_finished_replays_are_kept_and_other_plans_are_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tables = {"x": landscape()}
+    tables = [Landscape("x", landscape())]
     arms = [strategies(Policy())[place] for place in (2, 4)]
     first = simulate(tables, tmp_path, arms, PLAN, [0, 1])
     assert len(list((tmp_path / "replays").iterdir())) == 4
@@ -145,7 +152,24 @@ def test_a_plan_that_makes_no_campaign_is_refused(values: dict[str, float], word
 
 def test_a_landscape_that_the_campaign_would_exhaust_is_refused() -> None:
     with pytest.raises(OptionError, match="small has 20 variants"):
-        draw_pool("small", landscape(40)[:20], PLAN, 0)
+        draw_pool(Landscape("small", landscape(40)[:20]), PLAN, 0)
+
+
+def test_replays_of_other_measurements_are_run_again(tmp_path: Path) -> None:
+    table, arm = landscape(), strategies(Policy())[4]
+    first = simulate([Landscape("x", table)], tmp_path, [arm], PLAN, [0])
+    changed = table.with_columns(pl.col("rank_score") + 1.0)
+    again = simulate([Landscape("x", changed)], tmp_path, [arm], PLAN, [0])
+    assert again[0].best[-1] == pytest.approx(first[0].best[-1] + 1.0)
+
+
+def test_the_assay_model_starts_from_the_global_model_that_a_landscape_brings() -> None:
+    table, measured = landscape(), np.arange(24)
+    without, blind = Pool.of("x", table), Pool.of("x", table, prior=load_mutation_effect())
+    found = [assay_gp_belief()(pool, measured) for pool in (without, blind)]
+    means = [one[0].mean for one in found if one is not None]
+    assert len(means) == 2
+    assert not np.allclose(*(mean[:50] for mean in means))
 
 
 def test_an_unknown_model_is_refused() -> None:

@@ -73,9 +73,9 @@ def simulate(
     policy = Policy(acquisition, diversity, beta)  # type: ignore[arg-type]
     plan = Plan(start, rounds, batch, most, top)
     told = AssayFile(map or [], unit, quantity, assay)
-    tables = landscapes_of(assay_file, told, sources, names)
+    found = landscapes_of(assay_file, told, sources, names)
     numbers = range(first_seed, first_seed + seeds)
-    done = run_simulation(tables, out, plan=plan, policy=policy, seeds=numbers)
+    done = run_simulation(found, out, plan=plan, policy=policy, seeds=numbers)
     emit(done.as_json(), _text(done), json)
 
 
