@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from abag.data.numbering.profiles import Profile, alphabet, load_profiles
 from abag.data.numbering.states import DELETE, INSERT, MATCH
+from abag.data.numbering.underflow import flushing_to_zero
 
 _CHAINS_A_TASK: Final = 64
 
@@ -94,8 +95,10 @@ def _search(
         ],
     )
     pipeline = Pipeline(letters, Z=n_profiles, domZ=n_profiles)
+    with flushing_to_zero():
+        hits = pipeline.search_hmm(profile.hmm, block)
     found = []
-    for hit in pipeline.search_hmm(profile.hmm, block):
+    for hit in hits:
         chain = chains[int(hit.name)]
         found += [
             (chain, _hit(profile, domain, float(hit.pvalue)))
