@@ -1,6 +1,7 @@
 """Coverage and width of intervals on rows that neither model nor calibration has seen.
 
-    python benchmarks/interval_coverage.py TABLE.parquet [--model kmer-ridge] [--folds 10]
+    python benchmarks/interval_coverage.py TABLE.parquet [--model kmer-ridge] [--folds 10] \
+        [--inner 5] [--splits random complex antigen-cluster] [--set trees=100]
 
 Nested: for each fold of each outer split the model is fitted and calibrated (on inner folds) on
 the training rows alone, and then meets the test rows. Prints one line a split and verdict.
@@ -9,6 +10,7 @@ the training rows alone, and then meets the test rows. Prints one line a split a
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ import polars as pl
 from abag.data.build import load_table
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
+from abag.model.settings import split_assignments
 from abag.uncertainty.calibration import DEFAULT_LEVEL
 from abag.uncertainty.coverage import figures_of
 from abag.uncertainty.domain import Verdict
@@ -26,13 +29,20 @@ from abag.uncertainty.served import calibrated
 OUTER = ("random", "complex", "antigen-cluster")
 
 
-def nested(table: pl.DataFrame, model: str, strategy: str, folds: int, inner: int) -> pl.DataFrame:
+def nested(
+    table: pl.DataFrame,
+    model: str,
+    strategy: str,
+    folds: int,
+    inner: int,
+    settings: Mapping[str, str] | None = None,
+) -> pl.DataFrame:
     """Test rows of all outer folds with half widths, in the columns of the out-of-fold rows."""
     labels = antigen_clusters(table["antigen"].to_list())
     split = make_split(table, strategy, folds=folds, seed=0, antigen_labels=labels)
     parts = []
     for _, train, test in split.fold_tables(table):
-        served = calibrated(model, train, folds=inner, seed=1)
+        served = calibrated(model, train, settings, folds=inner, seed=1)
         assert served.calibration is not None
         assert served.domain is not None
         predicted, scale = predict_with_scale(served.model, test)
@@ -60,12 +70,14 @@ def main() -> None:
     arguments.add_argument("--folds", type=int, default=10)
     arguments.add_argument("--inner", type=int, default=5)
     arguments.add_argument("--splits", nargs="+", default=OUTER)
+    arguments.add_argument("--set", nargs="*", default=[], help="settings, as trees=100")
     given = arguments.parse_args()
+    settings = split_assignments(given.set)
     table = labelled_rows(load_table(given.table))
     print("| split | verdict | rows | clusters | RMSE | 90 % cover | by cluster | width |")
     print("|---|---|---|---|---|---|---|---|")
     for strategy in given.splits:
-        rows = nested(table, given.model, strategy, given.folds, given.inner)
+        rows = nested(table, given.model, strategy, given.folds, given.inner, settings)
         for verdict in [*Verdict, None]:
             part = rows if verdict is None else rows.filter(pl.col("verdict") == verdict.value)
             if part.is_empty():
