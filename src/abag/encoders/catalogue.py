@@ -72,11 +72,17 @@ def _esm2(id_: str, name: str, width: int, revision: str) -> Entry:
     )
 
 
-def _immunoglobulin(id_: str, name: str, rule: str) -> Entry:
+def _esmc(id_: str, name: str, width: int, revision: str) -> Entry:
+    return Entry(id_, f"biohub/{name}", "huggingface", "plain", width, 2046, revision=revision)
+
+
+def _immunoglobulin(id_: str, name: str, rule: str, revision: str | None = None) -> Entry:
     # Trained on variable domains, some 110 to 250 residues; positions go on beyond that. The limit
     # is ours: it leaves room for a Fab, whose constant domains the model has not seen.
     repository = f"Exscientia/{name}"
-    return Entry(id_, repository, "huggingface", rule, 1024, 512, roles=ANTIBODY_ONLY)
+    return Entry(
+        id_, repository, "huggingface", rule, 1024, 512, roles=ANTIBODY_ONLY, revision=revision
+    )
 
 
 ENTRIES: Final[dict[str, Entry]] = {
@@ -90,8 +96,16 @@ ENTRIES: Final[dict[str, Entry]] = {
         _esm2("esm2-3b", "esm2_t36_3B_UR50D", 2560, "476b639933c8baad5ad09a60ac1a87f987b656fc"),
         _immunoglobulin("igt5", "IgT5", "spaced-t5-pair"),
         _immunoglobulin("igt5-unpaired", "IgT5_unpaired", "spaced-t5"),
-        _immunoglobulin("igbert", "IgBert", "spaced-bert-pair"),
-        _immunoglobulin("igbert-unpaired", "IgBert_unpaired", "spaced-bert"),
+        # Both IgBert: github.com/BioLM/biolm-hub, models/igbert/config.py. No such record of IgT5.
+        _immunoglobulin(
+            "igbert", "IgBert", "spaced-bert-pair", "81a4abb8a4dac5cdcbefc28e5b331a82224c485d"
+        ),
+        _immunoglobulin(
+            "igbert-unpaired",
+            "IgBert_unpaired",
+            "spaced-bert",
+            "53ed1be4a09fd30ef3f21ba0c8aae778ccdfff74",
+        ),
         # Relative positions, no hard limit; the limit is ours, for memory.
         Entry(
             "prott5",
@@ -104,9 +118,10 @@ ENTRIES: Final[dict[str, Entry]] = {
             tokenizer="Rostlab/prot_t5_xl_uniref50",
         ),
         # The repositories in the layout of transformers (architecture "esmc"). The package `esm`
-        # cannot be installed beside transformers 5.
-        Entry("esmc-300m", "biohub/ESMC-300M", "huggingface", "plain", 960, 2046),
-        Entry("esmc-600m", "biohub/ESMC-600M", "huggingface", "plain", 1152, 2046),
+        # cannot be installed beside transformers 5. Revisions: github.com/Synthyra/FastPLMs,
+        # docs/models.md, and some ten other projects.
+        _esmc("esmc-300m", "ESMC-300M", 960, "a59b831785f907e96e6a246b1d142bfb76df31ee"),
+        _esmc("esmc-600m", "ESMC-600M", 1152, "a7e82012c83126b9eedb055fea9fa84b6c02f094"),
         # Rotary positions, no hard limit; trained on variable domains. The limit is ours.
         Entry("ablang2", "", "ablang2", "ablang2", 480, 512, roles=ANTIBODY_ONLY, extra=None),
     )
