@@ -41,7 +41,7 @@ def sequence_hash(sequence: str) -> str:
 
 def looks_like_nucleotides(sequence: str) -> bool:
     """Whether a sequence of 30 letters or more is written in A, C, G, T, U and N alone."""
-    return len(sequence) >= 30 and not set(sequence.upper()) - set("ACGTUN")
+    return len(sequence) >= 30 and not sequence.upper().strip("ACGTUN")
 
 
 def foreign_letters(sequence: str) -> list[tuple[int, str]]:

@@ -17,6 +17,7 @@ import polars as pl
 
 from abag.data.numbering import NumberedDomain, number_chains
 from abag.sequences import (
+    AMINO_ACIDS,
     MAX_ANTIBODY_RESIDUES,
     MAX_ANTIGEN_RESIDUES,
     RARE_RESIDUES,
@@ -34,8 +35,10 @@ MAX_UNKNOWN_SHARE: Final = 0.10
 ProxyKey = tuple[int, str, str]
 NumberChains = Callable[[Iterable[str]], Mapping[str, tuple[NumberedDomain, ...]]]
 
+_IS_PLAIN: Final = re.compile(f"[{AMINO_ACIDS}]+").fullmatch
 _GAPS: Final = re.compile(r"[\s\-.]+")
 _LINKER: Final = re.compile(r"(?:G{2,5}S){3,}")
+_OF_EVERY_LINKER: Final = "GGS"
 _TAG: Final = re.compile(r"^M?[GS]{0,3}H{6,}[GS]{0,3}|(?:[GS]{0,4}LE|[GS]{2,4})?H{6,}[GSA]{0,3}$")
 
 
@@ -60,6 +63,8 @@ class AntibodyChains:
 
 def spell(text: str | None, what: str, longest: int) -> Chain:
     """Mend the spelling of a chain, or say why it cannot be read as one."""
+    if text and len(text) <= longest and _IS_PLAIN(text) and not looks_like_nucleotides(text):
+        return Chain(text)
     if text is None or not text.strip():
         return Chain("", problem=f"{what} is empty")
     flags: list[str] = []
@@ -163,7 +168,8 @@ class AntibodyCleaner:
 
     def _pieces(self, sequence: str) -> list[tuple[int, str]]:
         """The chain, or what stands before and behind its linker, each with where it begins."""
-        linker = _LINKER.search(sequence) if self.by_proxy else None
+        may_have_one = self.by_proxy and _OF_EVERY_LINKER in sequence
+        linker = _LINKER.search(sequence) if may_have_one else None
         if linker is None or min(linker.start(), len(sequence) - linker.end()) < 90:
             return [(0, sequence)]
         return [(0, sequence[: linker.start()]), (linker.end(), sequence[linker.end() :])]
@@ -302,9 +308,16 @@ def _antibody_lookup(frame: pl.DataFrame, cleaner: AntibodyCleaner) -> pl.DataFr
     return distinct.with_columns(
         pl.Series("clean_heavy", [r.heavy for r in results], pl.String),
         pl.Series("clean_light", [r.light for r in results], pl.String),
-        pl.Series("antibody_flags", [list(r.flags) for r in results], pl.List(pl.String)),
+        flag_lists([r.flags for r in results]).alias("antibody_flags"),
         pl.Series("antibody_problem", [r.problem for r in results], pl.String),
     )
+
+
+def flag_lists(flags: Sequence[tuple[str, ...]]) -> pl.Series:
+    """A column of lists of text, made quickly where few different ones are repeated."""
+    places: dict[tuple[str, ...], int] = {}
+    place = [places.setdefault(one, len(places)) for one in flags]
+    return pl.Series([list(one) for one in places], dtype=pl.List(pl.String)).gather(place)
 
 
 def _antigen_lookup(texts: pl.Series) -> pl.DataFrame:

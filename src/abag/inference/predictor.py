@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
 
@@ -225,16 +226,17 @@ class Predictor:
             return values, np.ones(len(values)), similarity
         return *predict_with_scale(self.model, good), None
 
-    def _flags(self, good: pl.DataFrame) -> list[list[str]]:
+    def _flags(self, good: pl.DataFrame) -> pl.Series:
+        from abag.data.chains import flag_lists
+
         domain = self.model.domain
         raised = {
             "antibody_not_in_training": ~domain.knows_antibody(good),
             "antigen_not_in_training": ~domain.knows_antigen(good),
             **self.model.row_flags(good),
         }
-        return [
-            [name for name, rows in raised.items() if rows[place]] for place in range(good.height)
-        ]
+        masks = zip(*(rows.tolist() for rows in raised.values()), strict=True)
+        return flag_lists([tuple(compress(raised, rows)) for rows in masks])
 
 
 _VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", "nearest_similarity", *TRUST_COLUMNS)

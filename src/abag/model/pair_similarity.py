@@ -20,15 +20,20 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 Reals = NDArray[np.float64]
-_CELLS_OF_A_CHUNK: Final = 1_000_000
-"""Rows of a chunk times training rows: 8 MB for each matrix that is held."""
+_CELLS_OF_A_CHUNK: Final = 350_000
+"""Rows of a chunk times training rows: 3 MB for each matrix that is held."""
+_BLOCK: Final = 128
+"""Molecules that are multiplied at once, so that their part of the counts stays in the cache."""
+_FEW: Final = 24
+"""Below this a block costs more than it saves."""
 
 
 class Cosines(NamedTuple):
     """Cosines of heavy, light and antigen, each of shape (rows, training rows), 0 to 1.
 
-    A molecule that is not there has cosine 0 to every other; ``has_light`` and ``has_antigen``,
-    of shape (rows,), tell.
+    ``light`` and ``antigen`` have shape (1, training rows) where all rows have the same one. A
+    molecule that is not there has cosine 0 to every other; ``has_light`` and ``has_antigen``, of
+    shape (rows,), tell.
     """
 
     heavy: Reals
@@ -56,6 +61,11 @@ class MoleculeIndex:
     def _by_kmer(self) -> csr_matrix:
         return unit_roots(self.counts).T.tocsr()
 
+    @cached_property
+    def _is_held(self) -> NDArray[np.bool_]:
+        """Whether any training row has each k-mer, shape (k-mers,)."""
+        return np.asarray(np.diff(self._by_kmer.indptr) > 0)
+
     @property
     def present(self) -> NDArray[np.bool_]:
         """Whether each training row has a molecule with k-mers, shape (training rows,)."""
@@ -63,10 +73,43 @@ class MoleculeIndex:
 
     def cosines(self, molecules: Sequence[Molecule]) -> Reals:
         """Cosines of each molecule to each training row, shape (molecules, training rows)."""
+        return self.distinct_cosines(molecules, keep_one=False)
+
+    def distinct_cosines(self, molecules: Sequence[Molecule], *, keep_one: bool = True) -> Reals:
+        """As :meth:`cosines`; where all molecules are the same one, one row (``keep_one``)."""
         distinct, place = _distinct(molecules)
-        # The product runs row by row, so a row's sums do not depend on the other rows.
-        products = (unit_roots(count_kmers(distinct)) @ self._by_kmer).toarray()
-        return np.asarray(products[place[:, None], self.place[None, :]])
+        roots = unit_roots(count_kmers(distinct))
+        # Either way a cell is the sum of its terms in the order of the k-mers: it has the same
+        # digits beside any other rows.
+        if len(distinct) < _FEW:
+            products = (roots @ self._by_kmer).toarray().take(self.place, axis=1)
+        else:
+            products = self._in_blocks(roots)
+        if len(distinct) == len(molecules) or (keep_one and len(distinct) == 1):
+            return np.asarray(products)
+        return np.asarray(products[place])
+
+    def _in_blocks(self, roots: csr_matrix) -> Reals:
+        """Products with each training row; a block is dense in the k-mers that it shares with any.
+
+        Terms of zero are added where a molecule lacks a k-mer, which changes no sum.
+        """
+        products = np.empty((roots.shape[0], len(self.place)))
+        number = np.zeros(COLUMNS, dtype=np.int64)
+        for start in range(0, len(products), _BLOCK):
+            block = roots[start : start + _BLOCK]
+            shared = self._is_held[block.indices]
+            columns = block.indices[shared]
+            used = np.zeros(COLUMNS, dtype=np.bool_)
+            used[columns] = True
+            kmers = np.flatnonzero(used)
+            number[kmers] = np.arange(len(kmers))
+            owner = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))[shared]
+            dense = np.zeros((len(kmers), block.shape[0]))
+            dense[number[columns], owner] = block.data[shared]
+            found = self._by_kmer[kmers].T @ dense
+            products[start : start + _BLOCK] = found.take(self.place, axis=0).T
+        return products
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Arrays to be saved, under a name."""
@@ -126,8 +169,8 @@ class PairSimilarity:
         heavy, light, antigen = _molecules(frame, self.heavy_residues, self.light_residues)
         return Cosines(
             self.heavy.cosines(heavy),
-            self.light.cosines(light),
-            self.antigen.cosines(antigen),
+            self.light.distinct_cosines(light),
+            self.antigen.distinct_cosines(antigen),
             np.array([bool(molecule) for molecule in light], dtype=np.bool_),
             np.array([bool(molecule) for molecule in antigen], dtype=np.bool_),
         )

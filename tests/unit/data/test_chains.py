@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from abag.data.chains import AntibodyCleaner, clean_antigen, clean_pairs
+from abag.data.chains import AntibodyCleaner, clean_antigen, clean_pairs, flag_lists
 
 HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAED"
@@ -158,3 +158,11 @@ def test_an_scfv_parted_at_its_linker_is_numbered_as_if_it_were_not():
     fast = AntibodyCleaner().clean(triples)
     slow = AntibodyCleaner(by_proxy=False).clean(triples)
     assert fast == slow
+
+
+def test_lists_of_flags_keep_their_order_and_empty_ones() -> None:
+    flags = [("b", "a"), (), ("b", "a"), ("a",)]
+    column = flag_lists(flags)
+    assert column.dtype == pl.List(pl.String)
+    assert column.to_list() == [["b", "a"], [], ["b", "a"], ["a"]]
+    assert flag_lists([]).to_list() == []

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,24 +107,41 @@ class Forest:
 
     def _tree_by_tree(self, features: NDArray[np.float32]) -> Reals:
         """The same; one tree at a time stays in the cache, which is four times as fast."""
+        short = self._without_questions_of(features)
         flat = np.ascontiguousarray(features).ravel()
         first = np.arange(len(features)) * features.shape[1]
         values = np.empty((len(self.roots), len(features)))
-        for place, (start, end) in enumerate(
-            zip(self.roots, [*self.roots[1:], len(self.feature)], strict=True)
-        ):
+        ends = [*self.roots[1:], len(self.feature)]
+        for place, (start, end) in enumerate(zip(self.roots, ends, strict=True)):
             own = slice(start, end)
             asked, threshold = np.maximum(self.feature[own], 0), self.threshold[own]
-            child = np.stack([self.right[own], self.left[own]], axis=1).ravel() - start
-            node = np.zeros(len(features), dtype=np.int64)
-            while True:
+            child = np.stack([short.right[own], short.left[own]], axis=1).ravel() - start
+            node = np.full(len(features), short.roots[place] - start)
+            for _ in range(short.depths[place]):
                 goes_left = flat.take(first + asked.take(node)) <= threshold.take(node)
-                below = child.take(2 * node + goes_left)
-                if np.array_equal(below, node):
-                    break
-                node = below
+                node = child.take(2 * node + goes_left)
             values[place] = self.value[own].take(node)
         return values
+
+    def _without_questions_of(self, features: NDArray[np.float32]) -> _Shortened:
+        """Leave out the nodes that ask for what is equal in all rows, such as one light chain."""
+        node = np.arange(len(self.feature))
+        asked = np.maximum(self.feature, 0)
+        equal = (features == features[0]).all(axis=0)
+        settled = equal[asked] & (self.feature >= 0)
+        answer = np.where(features[0][asked] <= self.threshold, self.left, self.right)
+        ahead = np.where(settled, answer, node)
+        while not np.array_equal(further := ahead[ahead], ahead):
+            ahead = further
+        left, right, roots = ahead[self.left], ahead[self.right], ahead[self.roots]
+        depths = np.zeros(len(roots), dtype=np.int64)
+        tree, at = np.arange(len(roots)), roots
+        while len(at):
+            inner = self.feature[at] >= 0
+            tree, at = np.tile(tree[inner], 2), at[inner]
+            depths[tree] += 1
+            at = np.concatenate([left[at], right[at]])
+        return _Shortened(roots, left, right, depths)
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Arrays to be saved, under a name."""
@@ -150,6 +167,15 @@ class Forest:
             value=arrays[f"{name}.value"].astype(np.float64),
             depth=int(arrays[f"{name}.depth"][0]),
         )
+
+
+class _Shortened(NamedTuple):
+    """Nodes to begin with, nodes that follow, and the most steps down, for each tree."""
+
+    roots: NDArray[np.int64]
+    left: NDArray[np.int64]
+    right: NDArray[np.int64]
+    depths: NDArray[np.int64]
 
 
 def _rounded_down(threshold: Reals) -> NDArray[np.float32]:

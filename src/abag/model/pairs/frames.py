@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -52,18 +53,24 @@ class Frame:
     @classmethod
     def of(cls, domain: NumberedDomain) -> Frame:
         """The places of a numbered domain."""
-        numbers = np.array([int(p.rstrip(_INSERTIONS)) for p in domain.positions])
-        plain = np.array([p.isdigit() for p in domain.positions])
-        v_gene = np.flatnonzero(plain & (numbers <= V_POSITIONS))
-        loops = [_loop(numbers, *IMGT_REGIONS[loop], domain.start) for loop in LOOPS]
-        return cls(
-            domain.kind,
-            domain.start,
-            domain.end,
-            (numbers[v_gene] - 1).astype(np.intp),
-            (v_gene + domain.start).astype(np.intp),
-            (loops[0], loops[1], loops[2]),
-        )
+        return _frame(domain.kind, domain.start, domain.end, domain.positions)
+
+
+@lru_cache(maxsize=4_096)
+def _frame(kind: ChainKind, start: int, end: int, positions: tuple[str, ...]) -> Frame:
+    """In a library most domains that are numbered have the same positions."""
+    numbers = np.array([int(p.rstrip(_INSERTIONS)) for p in positions])
+    plain = np.array([p.isdigit() for p in positions])
+    v_gene = np.flatnonzero(plain & (numbers <= V_POSITIONS))
+    loops = [_loop(numbers, *IMGT_REGIONS[loop], start) for loop in LOOPS]
+    return Frame(
+        kind,
+        start,
+        end,
+        (numbers[v_gene] - 1).astype(np.intp),
+        (v_gene + start).astype(np.intp),
+        (loops[0], loops[1], loops[2]),
+    )
 
 
 Frames = dict[str, tuple[Frame, ...]]

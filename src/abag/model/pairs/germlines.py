@@ -18,6 +18,7 @@ from abag.model.pairs.residues import UNKNOWN, residue_codes
 from abag.sequences import ChainKind
 
 Codes = NDArray[np.int64]
+Singles = NDArray[np.float32]
 
 V_POSITIONS: Final = 104
 """IMGT positions 1 to 104: behind them the CDR3 begins, which the V gene alone does not make."""
@@ -25,6 +26,10 @@ GAP: Final = UNKNOWN + 1
 _CHAIN_TYPES: Final = "HKL"
 _PRESENCE_WEIGHT: Final = 0.5
 """Of a position that only one of the two has: insertions and unresolved ends count half."""
+_MOST_CHANGES: Final = 16
+"""Domains with no more changes from the usual one of their table are compared by these alone."""
+_FEW: Final = 32
+"""Fewer domains are compared in whole."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +134,63 @@ class Germlines:
         )
 
 
-def _mismatches(domains: Codes, genes: Codes) -> NDArray[np.float64]:
-    """Mismatches of each domain to each gene, shape (domains, genes)."""
+def _mismatches(domains: Codes, genes: Codes) -> Singles:
+    """Mismatches of each domain to each gene, shape (domains, genes).
+
+    Whole numbers and halves: exact in single precision, so sums have one value in any order, and
+    variants of one domain need be compared at their changed positions only.
+    """
+    if len(domains) < _FEW:
+        return _all_mismatches(domains, genes)
+    usual = _usual(domains)
+    changed = domains != usual
+    few = changed.sum(axis=1) <= _MOST_CHANGES
+    found = np.empty((len(domains), len(genes)), dtype=np.float32)
+    if few.any():
+        found[few] = _mismatches_of_variants(domains[few], changed[few], usual, genes)
+    if not few.all():
+        found[~few] = _all_mismatches(domains[~few], genes)
+    return found
+
+
+def _usual(domains: Codes) -> Codes:
+    """The most frequent letter of each position, shape (104,)."""
+    positions = np.arange(V_POSITIONS)
+    letters = (domains + positions * (GAP + 1)).ravel()
+    counts = np.bincount(letters, minlength=V_POSITIONS * (GAP + 1))
+    return np.asarray(counts.reshape(V_POSITIONS, GAP + 1).argmax(axis=1))
+
+
+def _mismatches_of_variants(
+    domains: Codes, changed: NDArray[np.bool_], usual: Codes, genes: Codes
+) -> Singles:
+    from scipy.sparse import csr_matrix
+
+    _, position = np.nonzero(changed)
+    kinds, kind = np.unique(position * (GAP + 1) + domains[changed], return_inverse=True)
+    place, letter = np.divmod(kinds, GAP + 1)
+    reference = genes[:, place].T
+    effects = _cost(letter[:, None], reference) - _cost(usual[place][:, None], reference)
+    ends = np.concatenate([[0], np.cumsum(changed.sum(axis=1))])
+    chosen = csr_matrix(
+        (np.ones(len(kind), dtype=np.float32), kind, ends), shape=(len(domains), len(kinds))
+    )
+    return np.asarray(chosen @ effects + _all_mismatches(usual[None], genes))
+
+
+def _cost(letters: Codes, genes: Codes) -> Singles:
+    """What letters at one position cost: 1 where they differ, half where one is a gap."""
+    one_is_gap = (letters == GAP) != (genes == GAP)
+    return np.where(one_is_gap, _PRESENCE_WEIGHT, letters != genes).astype(np.float32)
+
+
+def _all_mismatches(domains: Codes, genes: Codes) -> Singles:
     left, right = _one_hot(domains), _one_hot(genes)
     has_left = (domains != GAP).astype(np.float32)
     has_right = (genes != GAP).astype(np.float32)
     both = has_left @ has_right.T
     alone = has_left.sum(axis=1)[:, None] + has_right.sum(axis=1)[None, :] - 2.0 * both
-    # Whole numbers and halves: exact in single precision, so sums have one value in any order.
-    return np.asarray(both - left @ right.T + _PRESENCE_WEIGHT * alone, dtype=np.float64)
+    return np.asarray(both - left @ right.T + _PRESENCE_WEIGHT * alone, dtype=np.float32)
 
 
 def _one_hot(codes: Codes) -> NDArray[np.float32]:

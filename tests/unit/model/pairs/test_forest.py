@@ -46,3 +46,15 @@ def test_a_single_leaf_predicts_the_weighted_mean() -> None:
     mean, spread = forest.predict(features)
     assert mean == pytest.approx(np.full(4, np.average(target, weights=weights)))
     assert spread == pytest.approx(np.zeros(4))
+
+
+@pytest.mark.parametrize("equal", [(), (0,), (0, 1, 2, 3, 4, 5), tuple(range(12))])
+def test_features_that_are_equal_in_all_rows_are_asked_once_and_change_nothing(equal) -> None:
+    features, target, weights = sample()
+    forest = grow(features, target, weights)
+    asked = features[:150].copy()
+    asked[:, list(equal)] = asked[3, list(equal)]
+    few = [forest.predict(asked[start : start + 50]) for start in (0, 50, 100)]
+    mean, spread = forest.predict(asked)
+    assert np.array_equal(mean, np.concatenate([part[0] for part in few]))
+    assert np.array_equal(spread, np.concatenate([part[1] for part in few]))

@@ -59,3 +59,18 @@ def test_germlines_are_saved_and_read() -> None:
     assert again.family_names == GERMLINES.family_names
     assert again.species_names == GERMLINES.species_names
     assert np.array_equal(again.codes, GERMLINES.codes)
+
+
+def test_variants_of_one_domain_have_the_mismatches_of_each_alone() -> None:
+    rng = np.random.default_rng(8)
+    gene = int(np.flatnonzero(GERMLINES.chain_type == 1)[7])
+    kind = number_chains([LIGHT])[LIGHT][0].kind
+    letters = np.tile(GERMLINES.codes[gene], (90, 1))
+    for row, changes in zip(letters, [*range(40), *[3] * 50], strict=True):
+        # Twenty residues, X and a gap; up to 39 changes, so that some rows are no variants.
+        row[rng.choice(V_POSITIONS, changes, replace=False)] = rng.integers(0, GAP + 1, changes)
+    together = GERMLINES.nearest(letters, [kind] * 90)
+    alone = [GERMLINES.nearest(row[None, :], [kind]) for row in letters]
+    assert np.array_equal(together.gene, np.concatenate([one.gene for one in alone]))
+    assert np.array_equal(together.distance, np.concatenate([one.distance for one in alone]))
+    assert np.array_equal(together.changed, np.concatenate([one.changed for one in alone]))
