@@ -57,8 +57,8 @@ def test_a_number_that_is_none_stops_at_its_step_and_names_the_rows(
     run, own = tmp_path / "run", Trainer.loss_of
     poisoned: list[str] = []
 
-    def poison(self: Trainer, batch, weights):
-        loss = own(self, batch, weights)
+    def poison(self: Trainer, batch, weights, output):
+        loss = own(self, batch, weights, output)
         if self.state.progress.step == 2 and not poisoned:
             poisoned.extend(self.data.rows.record_ids(batch))
             return loss * float("nan")

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from abag.errors import FileFormatError, MissingFileError
 from abag.files import keep_previous, read_tensors, replacing
+from abag.pretraining.optimiser_state import optimiser_tensors, restore_optimiser
 
 LAST: Final = "checkpoint.safetensors"
 PREVIOUS: Final = "checkpoint.previous.safetensors"
@@ -52,11 +53,8 @@ def save(
     """Write the state; ``identity`` ties it to the config and the corpus of the run."""
     from safetensors.torch import save_file
 
-    names = [name for name, _ in model.named_parameters()]
     tensors: dict[str, Tensor] = {f"model.{n}": p.detach() for n, p in model.named_parameters()}
-    for index, state in optimiser.state_dict()["state"].items():
-        for key, value in state.items():
-            tensors[f"optimiser.{key}.{names[index]}"] = torch.as_tensor(value)
+    tensors |= optimiser_tensors(model, optimiser)
     metadata = {
         "format": str(FORMAT),
         "identity": identity,
@@ -103,19 +101,9 @@ def _restore(
     optimiser: torch.optim.Optimizer,
     path: Path,
 ) -> None:
-    parameters = dict(model.named_parameters())
-    content = optimiser.state_dict()
-    order = [id(p) for group in optimiser.param_groups for p in group["params"]]
-    if order != [id(p) for p in parameters.values()]:
-        raise ValueError("the optimiser must hold the parameters in the model's order")
-    state: dict[int, dict[str, Tensor]] = {}
     with torch.no_grad():
-        for index, (name, parameter) in enumerate(parameters.items()):
+        for name, parameter in model.named_parameters():
             if f"model.{name}" not in tensors:
                 raise FileFormatError(f"{path} lacks the weights {name}")
             parameter.copy_(tensors[f"model.{name}"])
-            keys = [k for k in tensors if k.startswith("optimiser.") and k.endswith(f".{name}")]
-            keys = [k for k in keys if k.split(".", 2)[2] == name]
-            if keys:
-                state[index] = {k.split(".", 2)[1]: tensors[k] for k in keys}
-    optimiser.load_state_dict({"state": state, "param_groups": content["param_groups"]})
+    restore_optimiser(model, optimiser, tensors)

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from abag.errors import FileFormatError, MissingFileError
 from abag.files import keep_previous, read_tensors, replacing
+from abag.pretraining.optimiser_state import optimiser_tensors, restore_optimiser
 from abag.training.monitors import Monitor
 from abag.training.schedule import Plateau
 
@@ -84,10 +85,7 @@ class TrainingState:
         tensors = {f"model.{n}": t.detach() for n, t in self.network.state_dict().items()}
         tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.items()}
         tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        names = [name for name, _ in self.network.named_parameters()]
-        for index, moments in self.optimiser.state_dict()["state"].items():
-            for key, value in moments.items():
-                tensors[f"optimiser.{key}.{names[index]}"] = torch.as_tensor(value)
+        tensors |= optimiser_tensors(self.network, self.optimiser)
         return {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
 
     def plain(self) -> dict[str, Any]:
@@ -105,17 +103,7 @@ class TrainingState:
             {name: tensor.to(self._device) for name, tensor in _under(tensors, part).items()}
             for part in ("ema", "best")
         )
-        state: dict[int, dict[str, Tensor]] = {}
-        for index, (name, _) in enumerate(self.network.named_parameters()):
-            moments = {
-                full.split(".", 2)[1]: tensor
-                for full, tensor in tensors.items()
-                if full.startswith("optimiser.") and full.split(".", 2)[2] == name
-            }
-            if moments:
-                state[index] = moments
-        groups = self.optimiser.state_dict()["param_groups"]
-        self.optimiser.load_state_dict({"state": state, "param_groups": groups})
+        restore_optimiser(self.network, self.optimiser, tensors)
         self.progress = Progress(**plain["progress"])
         self.monitor.restore(plain["monitor"])
         self.plateau.restore(plain["plateau"])

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import numpy as np
 import torch
@@ -24,8 +24,9 @@ from torch import Tensor, nn
 from abag import progress as display
 from abag.errors import ModelError
 from abag.files import write_json
-from abag.model.network.inputs import PairBatch, PairFeatures
-from abag.model.network.network import AffinityNetwork
+from abag.model.network.dropout import drawn_apart
+from abag.model.network.inputs import AT_ONCE, PairBatch, PairFeatures, PairParts
+from abag.model.network.network import AffinityNetwork, NetworkOutput
 from abag.training.accumulation import shares, usable_rows, weighed_loss
 from abag.training.checkpoint import TrainingState, copied, save_state
 from abag.training.losses import Targets
@@ -55,9 +56,30 @@ class TrainingData:
         """Which rows each term of the loss can use: [terms, rows of the table]."""
         return usable_rows(self.rows, self.recipe)
 
-    def batch(self, rows: Rows, device: torch.device) -> PairBatch:
-        """The pairs of some rows on a device."""
-        return self.features.batch(rows.tolist(), self.rows.assay[rows].tolist()).to(device)
+    def batch(self, rows: Rows, device: torch.device) -> PairBatch | PairParts:
+        """The pairs of some rows on a device; in parts where padding costs more than calls."""
+        # A GPU waits for calls, not for padding.
+        gather = self.features.parts if device.type == "cpu" else self.features.batch
+        return gather(rows.tolist(), self.rows.assay[rows].tolist()).to(device)
+
+    def joined(self, step: Sequence[tuple[int, Rows]]) -> list[list[tuple[int, Rows]]]:
+        """Batches of a step in groups that are computed together.
+
+        Batches of pooled molecules are small beside the weights that each would read again.
+        Nothing else changes: batch normalisation needs each batch alone.
+        """
+        if self.recipe.network.head.normalisation == "batch":
+            return [[one] for one in step]
+        groups: list[list[tuple[int, Rows]]] = []
+        room = 0
+        for place, batch in step:
+            pooled = bool((self.features.lengths[batch] == 1).all())
+            if not pooled or len(batch) > room:
+                groups.append([])
+                room = AT_ONCE // 2 if pooled else 0
+            groups[-1].append((place, batch))
+            room -= len(batch)
+        return groups
 
     def targets_of(self, rows: Rows, device: torch.device) -> Targets:
         """Targets of some rows on a device."""
@@ -123,11 +145,15 @@ class Trainer:
         self.network.train()
         weights = shares(self.data.usable, step)
         losses = torch.zeros(len(step), device=self.device)
-        for place, batch in Plan.share_of(step, self.world.rank, self.world.size):
-            torch.manual_seed(self._dropout_seed(place))
-            loss = self.loss_of(batch, weights[place])
-            loss.backward()  # type: ignore[no-untyped-call]
-            losses[place] = loss.detach()
+        share = Plan.share_of(step, self.world.rank, self.world.size)
+        for batches in self.data.joined(share):
+            found = [
+                self.loss_of(batch, weights[place], output)
+                for (place, batch), output in zip(batches, self.outputs_of(batches), strict=True)
+            ]
+            torch.stack(found).sum().backward()  # type: ignore[no-untyped-call]
+            for (place, _), loss in zip(batches, found, strict=True):
+                losses[place] = loss.detach()
         self.world.sum_gradients(self.network.parameters())
         losses = self.world.sum_of(losses)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip_norm)
@@ -146,10 +172,18 @@ class Trainer:
         progress.train_seconds += time.monotonic() - began
         return loss_of_step
 
-    def loss_of(self, batch: Rows, weights: NDArray[np.float64]) -> Tensor:
+    def outputs_of(self, group: Sequence[tuple[int, Rows]]) -> list[NetworkOutput]:
+        """What the network says of each batch, all computed at once, each with its own dropout."""
+        seeds, sizes = [self._dropout_seed(p) for p, _ in group], [len(b) for _, b in group]
+        torch.manual_seed(seeds[0])
+        apart = drawn_apart(sizes, seeds, self.device) if len(group) > 1 else nullcontext()
+        with autocast(self.recipe.precision, self.device), apart:
+            rows = np.concatenate([batch for _, batch in group])
+            output = self.network(self.data.batch(rows, self.device))
+        return cast(NetworkOutput, output).split(sizes)
+
+    def loss_of(self, batch: Rows, weights: NDArray[np.float64], output: NetworkOutput) -> Tensor:
         """A batch's part of the loss of its step, with its graph."""
-        with autocast(self.recipe.precision, self.device):
-            output = self.network(self.data.batch(batch, self.device))
         targets = self.data.targets_of(batch, self.device)
         strong = self.recipe.network.output.strong_pkd
         return weighed_loss(self.recipe.loss, weights, output, targets, strong)
@@ -315,9 +349,10 @@ def in_bf16(precision: str, device: torch.device) -> bool:
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW in the network's order of parameters; biases and normalisations do not decay."""
-    decay = recipe.optimiser.weight_decay
+    """AdamW in one pass over the weights; biases and normalisations do not decay."""
+    decay, every = recipe.optimiser.weight_decay, list(network.parameters())
     groups = [
-        {"params": [p], "weight_decay": decay if p.ndim > 1 else 0.0} for p in network.parameters()
+        {"params": [p for p in every if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in every if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.optimiser.lr)
+    return torch.optim.AdamW(groups, lr=recipe.optimiser.lr, fused=True)

@@ -57,16 +57,18 @@ class World:
         return self.rank == 0
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Add up the gradients of all processes; one without gradient counts as zero."""
+        """Add up the gradients of all processes; what has none in any of them keeps none."""
         if self.size == 1:
             return
         held = [p for p in parameters if p.requires_grad]
         flat = torch.cat(
             [(torch.zeros_like(p) if p.grad is None else p.grad).flatten().float() for p in held]
+            + [torch.tensor([p.grad is not None for p in held]).to(held[0].device).float()]
         )
         distributed.all_reduce(flat)
-        for parameter, part in zip(held, torch.split(flat, [p.numel() for p in held]), strict=True):
-            parameter.grad = part.view_as(parameter).to(parameter.dtype)
+        *parts, found = torch.split(flat, [*(p.numel() for p in held), len(held)])
+        for parameter, part, count in zip(held, parts, found.tolist(), strict=True):
+            parameter.grad = part.view_as(parameter).to(parameter.dtype) if count else None
 
     def sum_of(self, value: Tensor) -> Tensor:
         """Sum of a tensor over all processes."""

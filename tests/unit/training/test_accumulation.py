@@ -64,7 +64,8 @@ def gradients(
     weights = shares(trainer.data.usable, batches) if weights is None else weights
     total = 0.0
     for batch, weight in zip(batches, weights, strict=True):
-        loss = trainer.loss_of(batch, weight)
+        (output,) = trainer.outputs_of([(0, batch)])
+        loss = trainer.loss_of(batch, weight, output)
         loss.backward()
         total += loss.item()
     named = trainer.network.named_parameters()
@@ -117,3 +118,42 @@ def test_a_term_counts_a_batch_by_the_rows_it_can_use(tmp_path):
 def test_a_term_that_no_row_of_the_step_can_use_weighs_nothing():
     weights = shares(np.zeros((1, 4), dtype=bool), [np.array([0, 1]), np.array([2, 3])])
     assert weights.tolist() == [[0.0], [0.0]]
+
+
+POOLED = ["network.antibody.pooling=mean", "network.antigen.pooling=mean"]
+
+
+@pytest.mark.parametrize("name", ["v2.6", "v2.7"])
+def test_batches_of_pooled_molecules_are_computed_together_and_nothing_else_changes(
+    name: str, tmp_path, monkeypatch: pytest.MonkeyPatch
+):
+    """With dropout and losses inside a batch: the same weights to rounding."""
+    settings = ["batch.size=5", "batch.accumulate=4", "network.fusion.dropout=0.3", *POOLED]
+    trainers = [trainer_of(tiny_recipe(*settings, name=name), tmp_path) for _ in range(2)]
+    (step, *_) = trainers[0].data.plan.epoch(0)
+    assert [len(group) for group in trainers[0].data.joined(list(enumerate(step)))] == [4]
+    together = [trainers[0]._step(step) for _ in range(3)]
+    monkeypatch.setattr(TrainingData, "joined", lambda self, step: [[one] for one in step])
+    alone = [trainers[1]._step(step) for _ in range(3)]
+    assert together == pytest.approx(alone, abs=1e-5)
+    ours, theirs = (trainer.network.state_dict() for trainer in trainers)
+    for weight, tensor in ours.items():
+        assert torch.allclose(tensor, theirs[weight], atol=1e-5), weight
+
+
+def test_batches_are_left_apart_where_rows_or_normalisation_ask_for_it(tmp_path):
+    for settings in (["network.head.normalisation=none"],
+                     [*POOLED, "network.head.normalisation=batch"]):  # fmt: skip
+        trainer = trainer_of(tiny_recipe("batch.accumulate=4", *settings, name="v2.7"), tmp_path)
+        (step, *_) = trainer.data.plan.epoch(0)
+        groups = trainer.data.joined(list(enumerate(step)))
+        assert [len(group) for group in groups] == [1, 1, 1, 1]
+
+
+def test_query_and_key_of_one_pooled_row_stay_as_they_are(tmp_path):
+    trainer = trainer_of(tiny_recipe(*POOLED, name="v2.7"), tmp_path)
+    before = {n: t.clone() for n, t in trainer.network.state_dict().items()}
+    trainer._step(trainer.data.plan.epoch(0)[0])
+    moved = {n for n, t in trainer.network.state_dict().items() if not torch.equal(t, before[n])}
+    still = before.keys() - moved
+    assert still == {n for n in before if ".query." in n or ".key." in n or ".score." in n}

@@ -32,7 +32,8 @@ def test_output_and_loss_are_fp32_under_any_precision(precision: str, tmp_path: 
     # Values of bf16 near 8 lie 1/32 apart: the last layer is not rounded to them.
     steps = output.pkd.detach() * 32
     assert float((steps - steps.round()).abs().max()) > 0.01
-    loss = trainer.loss_of(rows, shares(trainer.data.usable, [rows])[0])
+    (output,) = trainer.outputs_of([(0, rows)])
+    loss = trainer.loss_of(rows, shares(trainer.data.usable, [rows])[0], output)
     assert loss.dtype == torch.float32
     loss.backward()
     assert {p.grad.dtype for p in trainer.network.parameters() if p.grad is not None} == {
@@ -50,7 +51,10 @@ def test_bf16_moves_a_loss_a_little_and_a_prediction_not_at_all(tmp_path: Path) 
     )
     rows = exact.data.rows.train
     weights = shares(exact.data.usable, [rows])[0]
-    a, b = (trainer.loss_of(rows, weights).item() for trainer in (exact, rounded))
+    a, b = (
+        trainer.loss_of(rows, weights, *trainer.outputs_of([(0, rows)])).item()
+        for trainer in (exact, rounded)
+    )
     assert a != b
     assert a == pytest.approx(b, rel=0.05)
     found = [predict(t.network, t.data, rows, t.recipe, t.device)[0] for t in (exact, rounded)]

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from abag.model.network.dropout import Dropout, dropped
+
 
 class CrossAttention(nn.Module):
     """Multi-head attention of one molecule's residues over another's (Vaswani et al. 2017).
 
-    With a single key the softmax is exactly 1, so query and key have no gradient: this is what
-    one pooled row a molecule costs.
+    With a single key the softmax is exactly 1, so query and key are not even computed and have no
+    gradient: this is what one pooled row a molecule costs.
     """
 
     def __init__(self, width: int, heads: int, dropout: float) -> None:
@@ -25,19 +27,31 @@ class CrossAttention(nn.Module):
         self.value = nn.Linear(width, width)
         self.out = nn.Linear(width, width)
 
-    def forward(self, rows: Tensor, others: Tensor, others_mask: Tensor) -> Tensor:
+    def forward(
+        self,
+        rows: Tensor,
+        others: Tensor,
+        others_mask: Tensor,
+        rows_of: Tensor | None = None,
+        others_of: Tensor | None = None,
+    ) -> Tensor:
         """What each row [pairs, n, width] reads of others [pairs, m, width] where mask [pairs, m].
 
-        Every pair needs one unmasked key or more.
+        Every pair needs one unmasked key or more. With ``rows_of`` or ``others_of`` [pairs] that
+        side holds each distinct molecule once, and they say which one a pair has.
         """
-        query, key = self._split(self.query(rows)), self._split(self.key(others))
-        value = self._split(self.value(others))
+        value = by_pair(self._split(self.value(others)), others_of)
         dropout = self.dropout if self.training else 0.0
         if others.shape[1] == 1:
-            seen = _single_key(query, key, value, dropout)
+            ones = value.new_ones(*value.shape[:2], rows.shape[1], 1)
+            seen = (dropped(ones, dropout) if dropout else ones) * value
         else:
-            mask = others_mask[:, None, None, :]
-            seen = functional.scaled_dot_product_attention(query, key, value, mask, dropout)
+            query = by_pair(self._split(self.query(rows)), rows_of)
+            key = by_pair(self._split(self.key(others)), others_of)
+            mask: Tensor | None = by_pair(others_mask, others_of)
+            if others_mask.device.type == "cpu" and bool(others_mask.all()):
+                mask = None  # a GPU would have to be waited for
+            seen = attended(query, key, value, mask, dropout)
         return cast(Tensor, self.out(seen.transpose(1, 2).flatten(2)))
 
     def _split(self, rows: Tensor) -> Tensor:
@@ -46,13 +60,24 @@ class CrossAttention(nn.Module):
         return rows.view(pairs, n, self.heads, -1).transpose(1, 2)
 
 
-def _single_key(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> Tensor:
-    """Attention over one key, step by step: the gradient of its scores is then exactly 0.
+def attended(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
+) -> Tensor:
+    """Attention of [pairs, heads, n, d] over [pairs, heads, m, d] where mask [pairs, m]."""
+    if not dropout:
+        keys = None if mask is None else mask[:, None, None, :]
+        return functional.scaled_dot_product_attention(query, key, value, keys)
+    # What the library's function does with dropout on a CPU, less its guard for rows that are
+    # masked as a whole, which reads all scores three times more.
+    scores = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
+    if mask is not None:
+        scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
+    return dropped(scores.softmax(dim=3), dropout) @ value
 
-    Fused kernels leave rounding errors of about 1e-8 there, which Adam scales up to whole steps.
-    """
-    weights = (query @ key.transpose(2, 3)).softmax(dim=3)
-    return functional.dropout(weights, dropout) @ value
+
+def by_pair(molecules: Tensor, of: Tensor | None) -> Tensor:
+    """Distinct molecules [molecules, ...] as [pairs, ...], ``of`` [pairs] saying which."""
+    return molecules if of is None else molecules.index_select(0, of)
 
 
 class Direction(nn.Module):
@@ -71,26 +96,40 @@ class Direction(nn.Module):
         self.attention = CrossAttention(width, heads, dropout)
         self.attention_norm = nn.LayerNorm(width)
         self.others_norm = nn.LayerNorm(width) if self.pre else nn.Identity()
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         self.mlp: nn.Module | None = None
         if feed_forward:
             self.mlp_norm = nn.LayerNorm(width)
             self.mlp = nn.Sequential(
                 nn.Linear(width, feed_forward * width),
                 nn.GELU(),
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Linear(feed_forward * width, width),
             )
 
-    def forward(self, rows: Tensor, others: Tensor, others_mask: Tensor) -> Tensor:
-        """Rows [pairs, n, width] after reading others [pairs, m, width]."""
+    def forward(
+        self,
+        rows: Tensor,
+        others: Tensor,
+        others_mask: Tensor,
+        rows_of: Tensor | None = None,
+        others_of: Tensor | None = None,
+    ) -> Tensor:
+        """Rows [pairs, n, width] after reading others [pairs, m, width].
+
+        ``rows_of`` and ``others_of``: see :class:`CrossAttention`.
+        """
+        own = by_pair(rows, rows_of)
         if self.pre:
-            read = self.attention(self.attention_norm(rows), self.others_norm(others), others_mask)
-            rows = rows + self.drop(read)
+            read = self.attention(
+                self.attention_norm(rows), self.others_norm(others), others_mask, rows_of, others_of
+            )
+            rows = own + self.drop(read)
             if self.mlp is not None:
                 rows = rows + self.drop(self.mlp(self.mlp_norm(rows)))
             return rows
-        rows = self.attention_norm(rows + self.drop(self.attention(rows, others, others_mask)))
+        read = self.attention(rows, others, others_mask, rows_of, others_of)
+        rows = self.attention_norm(own + self.drop(read))
         if self.mlp is not None:
             rows = self.mlp_norm(rows + self.drop(self.mlp(rows)))
         return rows
@@ -112,12 +151,22 @@ class CrossBlock(nn.Module):
         self.antigen = Direction(width, heads, feed_forward, norm, dropout)
 
     def forward(
-        self, antibody: Tensor, antibody_mask: Tensor, antigen: Tensor, antigen_mask: Tensor
+        self,
+        antibody: Tensor,
+        antibody_mask: Tensor,
+        antigen: Tensor,
+        antigen_mask: Tensor,
+        antibody_of: Tensor | None = None,
+        antigen_of: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Both sides [pairs, residues, width] after reading each other."""
+        """Both sides [pairs, residues, width] after reading each other.
+
+        ``antibody_of`` and ``antigen_of`` [pairs]: which of the distinct molecules of a side a
+        pair has; None where they are one for each pair.
+        """
         return (
-            self.antibody(antibody, antigen, antigen_mask),
-            self.antigen(antigen, antibody, antibody_mask),
+            self.antibody(antibody, antigen, antigen_mask, antibody_of, antigen_of),
+            self.antigen(antigen, antibody, antibody_mask, antigen_of, antibody_of),
         )
 
 

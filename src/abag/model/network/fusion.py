@@ -7,8 +7,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from abag.model.network.attention import CrossBlock, ResiduePool
+from abag.model.network.attention import CrossBlock, ResiduePool, by_pair
 from abag.model.network.config import FusionConfig
+from abag.model.network.dropout import Dropout
 from abag.model.network.inputs import PairBatch
 from abag.model.network.regions import NONE, REGIONS
 
@@ -35,7 +36,7 @@ class Fusion(nn.Module):
             nn.init.zeros_(self.region.weight[NONE])
 
     def rows_of(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """Antibody and antigen rows [pairs, residues, width] as the fusion reads them."""
+        """Rows [molecules, residues, width] of both sides as the fusion reads them."""
         antibody = self.antibody_in(_readable(batch.antibody))
         if self.region is not None:
             antibody = antibody + self.region(batch.regions)
@@ -60,13 +61,16 @@ class CrossAttentionFusion(Fusion):
 
     def forward(self, batch: PairBatch) -> Tensor:
         """[pairs, 2 width]."""
-        antibody, antigen = self.rows_of(batch)
+        sides, of = self.rows_of(batch), (batch.antibody_of, batch.antigen_of)
+        masks = batch.antibody_mask, batch.antigen_mask
         for block in self.blocks:
-            antibody, antigen = block(antibody, batch.antibody_mask, antigen, batch.antigen_mask)
+            sides = block(sides[0], masks[0], sides[1], masks[1], *of)
+            # From here on a molecule's rows are those of its pair.
+            masks, of = (by_pair(masks[0], of[0]), by_pair(masks[1], of[1])), (None, None)
         return torch.cat(
             [
-                self.antibody_pool(self.antibody_norm(antibody), batch.antibody_mask),
-                self.antigen_pool(self.antigen_norm(antigen), batch.antigen_mask),
+                self.antibody_pool(self.antibody_norm(sides[0]), masks[0]),
+                self.antigen_pool(self.antigen_norm(sides[1]), masks[1]),
             ],
             dim=1,
         )
@@ -82,10 +86,11 @@ class ConcatenationFusion(Fusion):
     def forward(self, batch: PairBatch) -> Tensor:
         """[pairs, antibody width + antigen width]."""
         antibody, antigen = self.rows_of(batch)
-        return torch.cat(
-            [masked_mean(antibody, batch.antibody_mask), masked_mean(antigen, batch.antigen_mask)],
-            dim=1,
+        sides = (
+            by_pair(masked_mean(antibody, batch.antibody_mask), batch.antibody_of),
+            by_pair(masked_mean(antigen, batch.antigen_mask), batch.antigen_of),
         )
+        return torch.cat(sides, dim=1)
 
 
 class BilinearFusion(Fusion):
@@ -96,15 +101,15 @@ class BilinearFusion(Fusion):
         self.antibody_pool = ResiduePool(config.width, config.heads)
         self.antigen_pool = ResiduePool(config.width, config.heads)
         self.norm = nn.LayerNorm(config.width)
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
         self.width = config.width
 
     def forward(self, batch: PairBatch) -> Tensor:
         """[pairs, width]."""
         antibody, antigen = self.rows_of(batch)
-        product = self.antibody_pool(antibody, batch.antibody_mask) * self.antigen_pool(
-            antigen, batch.antigen_mask
-        )
+        product = by_pair(
+            self.antibody_pool(antibody, batch.antibody_mask), batch.antibody_of
+        ) * by_pair(self.antigen_pool(antigen, batch.antigen_mask), batch.antigen_of)
         return cast(Tensor, self.drop(self.norm(product)))
 
 

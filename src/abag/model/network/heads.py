@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from abag.model.network.config import HeadConfig, OutputConfig
+from abag.model.network.dropout import Dropout
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -33,7 +34,7 @@ class HiddenLayer(nn.Module):
         norms = {"none": nn.Identity, "layer": nn.LayerNorm, "batch": BatchNorm}
         self.linear = nn.Linear(width_in, width)
         self.norm = norms[config.normalisation](width)
-        self.drop = nn.Dropout(config.dropout)
+        self.drop = Dropout(config.dropout)
         self.around = nn.Linear(width_in, width, bias=False) if config.residual else None
 
     def forward(self, rows: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Final, Self
 
 import numpy as np
 import polars as pl
@@ -29,33 +29,64 @@ from abag.model.network.regions import region_codes
 Antibody = tuple[str | None, str | None]
 Antigen = tuple[str, ...]
 
+PADDING: Final = 1.1
+"""A part of a batch is padded to at most so many times its residues."""
+AT_ONCE: Final = 4_096
+"""Most padded residues of a part: what a processor's caches hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class PairBatch:
     """Pairs that go through a network at once."""
 
     antibody: Tensor
-    """Float [pairs, antibody residues, antibody width]; padding rows are zero."""
+    """Float [antibodies, antibody residues, antibody width]; padding rows are zero."""
     antibody_mask: Tensor
-    """Bool [pairs, antibody residues]: True for a residue."""
+    """Bool [antibodies, antibody residues]: True for a residue."""
     regions: Tensor
-    """Int64 [pairs, antibody residues]: see :mod:`abag.model.network.regions`; 0 at padding."""
+    """Int64 [antibodies, antibody residues]: see :mod:`abag.model.network.regions`; 0 at
+    padding."""
     antigen: Tensor
-    """Float [pairs, antigen residues, antigen width]; padding rows are zero."""
+    """Float [antigens, antigen residues, antigen width]; padding rows are zero."""
     antigen_mask: Tensor
-    """Bool [pairs, antigen residues]."""
+    """Bool [antigens, antigen residues]."""
     assay: Tensor
     """Int64 [pairs]: 0 for the absolute scale of pKd, k > 0 for the scale of assay k."""
+    antibody_of: Tensor | None = None
+    """Int64 [pairs]: antibody of each pair; None where pair i has antibody i."""
+    antigen_of: Tensor | None = None
+    """Int64 [pairs]: antigen of each pair; None where pair i has antigen i."""
 
     def __len__(self) -> int:
         return self.assay.shape[0]
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on a device; copies from pinned memory do not block."""
-        moved = (
-            getattr(self, name).to(device, non_blocking=True) for name in self.__dataclass_fields__
-        )
-        return type(self)(*moved)
+        held: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        moved = {n: t.to(device, non_blocking=True) for n, t in held.items() if t is not None}
+        return type(self)(**moved)
+
+
+@dataclass(frozen=True, slots=True)
+class PairParts:
+    """A batch in parts of like lengths, which are fused one after the other with less padding."""
+
+    parts: tuple[PairBatch, ...]
+    places: Tensor
+    """Int64 [pairs]: where each pair stands among the pairs of all parts."""
+
+    @property
+    def assay(self) -> Tensor:
+        """Int64 [pairs]: see :class:`PairBatch`."""
+        return torch.cat([part.assay for part in self.parts])[self.places]
+
+    def __len__(self) -> int:
+        return self.places.shape[0]
+
+    def to(self, device: torch.device | str) -> Self:
+        """The same batch on a device."""
+        parts = tuple(part.to(device) for part in self.parts)
+        return type(self)(parts, self.places.to(device))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +199,8 @@ class PairFeatures:
     def batch(self, rows: Sequence[int], assay: Sequence[int] | None = None) -> PairBatch:
         """The pairs of some rows of the table, padded to the longest of them.
 
+        A molecule of several rows is given once.
+
         Args:
             rows: of the table, in any order, with repeats; one or more.
             assay: code of each row's scale; by default all are absolute.
@@ -175,8 +208,10 @@ class PairFeatures:
         device = self.antibody_of.device
         chosen = torch.as_tensor(np.asarray(rows, dtype=np.int64), device=device)
         codes = np.zeros(len(rows), dtype=np.int64) if assay is None else np.asarray(assay)
-        antibody, antibody_mask = self.antibodies.places(self.antibody_of[chosen])
-        antigen, antigen_mask = self.antigens.places(self.antigen_of[chosen])
+        antibodies, antibody_of = _distinct(self.antibody_of[chosen])
+        antigens, antigen_of = _distinct(self.antigen_of[chosen])
+        antibody, antibody_mask = self.antibodies.places(antibodies)
+        antigen, antigen_mask = self.antigens.places(antigens)
         return PairBatch(
             self.antibodies.rows[antibody],
             antibody_mask,
@@ -184,7 +219,26 @@ class PairFeatures:
             self.antigens.rows[antigen],
             antigen_mask,
             torch.as_tensor(codes, dtype=torch.int64, device=device),
+            antibody_of,
+            antigen_of,
         )
+
+    def parts(
+        self, rows: Sequence[int], assay: Sequence[int] | None = None
+    ) -> PairBatch | PairParts:
+        """The pairs of some rows as :meth:`batch`, in parts where that saves much padding."""
+        chosen = np.asarray(rows, dtype=np.int64)
+        codes = np.zeros(len(chosen), dtype=np.int64) if assay is None else np.asarray(assay)
+        lengths = self.lengths[chosen]
+        order = np.lexsort((lengths[:, 0], self.antigen_of[chosen].numpy(), lengths[:, 1]))
+        ends = like_lengths(lengths[order])
+        if len(ends) == 1:
+            return self.batch(chosen.tolist(), codes.tolist())
+        found = tuple(
+            self.batch(chosen[some].tolist(), codes[some].tolist())
+            for some in np.split(order, ends[:-1])
+        )
+        return PairParts(found, torch.from_numpy(np.argsort(order)))
 
     def to(self, device: torch.device | str) -> Self:
         """The same features with their pools on a device, where batches are then gathered."""
@@ -201,6 +255,25 @@ class PairFeatures:
     def nbytes(self) -> int:
         """Memory of the two pools."""
         return sum(p.rows.numel() * p.rows.element_size() for p in (self.antibodies, self.antigens))
+
+
+def like_lengths(lengths: NDArray[np.int64]) -> list[int]:
+    """Ends of the parts of pairs of sorted lengths [pairs, 2], each with little padding."""
+    ends: list[int] = []
+    start, longest, real = 0, np.zeros(2, dtype=np.int64), 0
+    for place, own in enumerate(lengths):
+        longest, real = np.maximum(longest, own), real + own.sum()
+        padded = (place + 1 - start) * longest.sum()
+        if place > start and (padded > PADDING * real or padded > AT_ONCE):
+            ends.append(place)
+            start, longest, real = place, own, own.sum()
+    return [*ends, len(lengths)]
+
+
+def _distinct(molecules: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Distinct molecules, and which of them each pair has; None where all are distinct."""
+    found, of = torch.unique(molecules, return_inverse=True)
+    return (molecules, None) if len(found) == len(molecules) else (found, of)
 
 
 def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Tensor]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,7 @@ from torch.nn import functional
 from abag.model.network.config import NetworkConfig
 from abag.model.network.fusion import make_fusion
 from abag.model.network.heads import OutputRange, hidden_layers, last_layer
-from abag.model.network.inputs import PairBatch
+from abag.model.network.inputs import PairBatch, PairParts
 
 LOG_VARIANCE_LIMIT: Final = 6.0
 """Predicted log variances lie between minus and plus this (standard deviations 0.05 to 20)."""
@@ -39,6 +40,14 @@ class NetworkOutput:
     comparable: Tensor
     """Bool: whether ``value`` is on the row's own scale. False for rows of assays where the
     network has no scale for them: they may be ranked inside their assay, not compared."""
+
+    def split(self, pairs: Sequence[int]) -> list[Self]:
+        """Outputs of batches that were computed together, from the number of pairs of each."""
+        parts = [
+            [None] * len(pairs) if tensor is None else tensor.split(list(pairs))
+            for tensor in (getattr(self, name) for name in self.__dataclass_fields__)
+        ]
+        return [type(self)(*of_one) for of_one in zip(*parts, strict=True)]
 
 
 class AffinityNetwork(nn.Module):
@@ -72,9 +81,12 @@ class AffinityNetwork(nn.Module):
             self.assay_offset = nn.Parameter(torch.zeros(assays))
         self.centre((config.output.low + config.output.high) / 2)
 
-    def forward(self, batch: PairBatch) -> NetworkOutput:
-        """Read a batch; last layers, range and scales are fp32 under any autocast."""
-        hidden = self.hidden(self.fusion(batch))
+    def forward(self, batch: PairBatch | PairParts) -> NetworkOutput:
+        """Read a batch; last layers, range and scales are fp32 under any autocast.
+
+        A batch in parts meets in the head, which may normalise over all its rows.
+        """
+        hidden = self.hidden(self._fused(batch))
         pkd = self.range(last_layer(self.pkd, hidden))
         scale, offset = self._scales(batch.assay, pkd)
         log_variance = None
@@ -89,6 +101,12 @@ class AffinityNetwork(nn.Module):
             scale=scale,
             comparable=(batch.assay == 0) | self.scaled,
         )
+
+    def _fused(self, batch: PairBatch | PairParts) -> Tensor:
+        """[pairs, width of the fusion]."""
+        if isinstance(batch, PairBatch):
+            return cast(Tensor, self.fusion(batch))
+        return torch.cat([self.fusion(part) for part in batch.parts]).index_select(0, batch.places)
 
     def centre(self, mean_pkd: float) -> None:
         """Set the bias of the last layer so that training starts at the mean of the labels."""

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from abag.model.network.config import HeadConfig, NetworkConfig, OutputConfig
-from abag.model.network.inputs import PairBatch, PairFeatures
+from abag.model.network.inputs import PairBatch, PairFeatures, PairParts
 from abag.model.network.network import AffinityNetwork, make_network
 from synthetic_encoder import HashEncoder
 
@@ -53,6 +53,49 @@ def test_neither_padding_nor_batch_mates_nor_order_move_a_prediction(
 
 
 @pytest.mark.parametrize("kind", FUSIONS)
+@pytest.mark.parametrize("pooling", ["residues", "mean"])
+def test_a_batch_in_parts_gives_the_same_predictions_and_gradients(
+    pairs: pl.DataFrame, config_of: Make, kind: str, pooling: str
+):
+    config = config_of(pooling, HeadConfig(hidden=(16, 8), dropout=0.0), kind=kind, dropout=0.0)
+    features, network = features_of(pairs, config), make_network(config, 6, 6)
+    rows = [5, 0, 3, 1, 1, 4, 2, 0]
+    parts = features.parts(rows)
+    assert len(parts) == 8
+    if pooling == "residues":
+        assert isinstance(parts, PairParts)
+        assert len(parts.parts) > 1
+    else:
+        assert isinstance(parts, PairBatch)
+    seen = []
+    for batch in (features.batch(rows), parts):
+        network.zero_grad()
+        pkd = network(batch).pkd
+        pkd.square().sum().backward()
+        seen.append((pkd, {n: p.grad for n, p in network.named_parameters() if p.grad is not None}))
+    alone = torch.cat([network(features.batch([row])).pkd for row in rows])
+    assert (seen[0][0] - alone).abs().max() <= 1e-5
+    assert (seen[1][0] - alone).abs().max() <= 1e-5
+    for name, gradient in seen[0][1].items():
+        assert torch.allclose(gradient, seen[1][1][name], rtol=1e-3, atol=1e-3), name
+
+
+def test_a_molecule_of_many_pairs_is_projected_once(pairs: pl.DataFrame, config_of: Make):
+    config = config_of()
+    features, network = features_of(pairs, config), make_network(config, 6, 6)
+    seen: dict[str, int] = {}
+    layers = {
+        "in": network.fusion.antigen_in,
+        "key": network.fusion.blocks[0].antibody.attention.key,
+        "query": network.fusion.blocks[0].antigen.attention.query,
+    }
+    for name, layer in layers.items():
+        layer.register_forward_hook(lambda _, given, __, name=name: seen.update({name: given[0]}))
+    network(features.batch([0, 0, 0, 0]))
+    assert {name: len(rows) for name, rows in seen.items()} == {"in": 1, "key": 1, "query": 1}
+
+
+@pytest.mark.parametrize("kind", FUSIONS)
 def test_both_molecules_move_the_prediction(pairs: pl.DataFrame, config_of: Make, kind: str):
     config = config_of(kind=kind)
     features, network = features_of(pairs, config), make_network(config, 6, 6).eval()
@@ -90,7 +133,7 @@ def test_attention_over_pooled_rows_never_trains_query_and_key(
             if ".query." in name or name.endswith("key.weight")
         }
         assert len(chosen) == 2 * 2 * 3
-        assert {bool(gradient.any()) for gradient in chosen.values()} == {trained}
+        assert {g is not None and bool(g.any()) for g in chosen.values()} == {trained}
 
 
 def test_the_last_layers_are_fp32_under_bf16_autocast(pairs: pl.DataFrame, config_of: Make):

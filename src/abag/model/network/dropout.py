@@ -1,0 +1,65 @@
+"""Dropout whose draws do not depend on how many batches are computed at once.
+
+A step adds up the gradients of several batches, each with a seed of its own, so that a batch is
+the same in whichever process it is computed. Where small batches are computed together, each still
+draws from its own generator, in the order in which it would draw alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Draws = Sequence[tuple[int, torch.Generator]]
+"""Number of pairs of each batch, and its generator."""
+
+_DRAWS: ContextVar[Draws] = ContextVar("_DRAWS", default=())
+
+
+@contextmanager
+def drawn_apart(pairs: Sequence[int], seeds: Sequence[int], device: torch.device) -> Iterator[None]:
+    """Let the next pairs of each batch draw from a generator of their own, inside ``with``.
+
+    Args:
+        pairs: number of pairs of each batch, which follow each other in what is computed.
+        seeds: of each batch, as ``torch.manual_seed`` would take it.
+        device: where the draws are made.
+    """
+    generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+    token = _DRAWS.set(tuple(zip(pairs, generators, strict=True)))
+    try:
+        yield
+    finally:
+        _DRAWS.reset(token)
+
+
+def dropped(rows: Tensor, share: float) -> Tensor:
+    """Dropout of [pairs, ...] in training: zero with chance ``share``, the rest scaled up."""
+    draws = _DRAWS.get()
+    if not share or not draws:
+        return functional.dropout(rows, share)
+    kept = torch.empty(rows.shape, dtype=torch.bool, device=rows.device)
+    for part, (_, generator) in zip(torch.split(kept, [n for n, _ in draws]), draws, strict=True):
+        part.bernoulli_(1 - share, generator=generator)
+    return rows.mul(kept).mul(1 / (1 - share))
+
+
+class Dropout(nn.Module):
+    """``nn.Dropout`` by :func:`dropped`."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """[pairs, ...] of [pairs, ...]."""
+        return dropped(rows, self.share) if self.training else rows
+
+    def extra_repr(self) -> str:
+        """The share, for a printed network."""
+        return f"share={self.share}"
