@@ -14,6 +14,7 @@ from abag.data.chains import AntibodyCleaner
 from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_measurements, read_table
 from abag.data.formats.columns import raw_table_of
 from abag.data.formats.selection import choose_columns
+from abag.data.merging import MergeSummary, merge_replicates
 from abag.data.mutations import SEQUENTIAL, require_numbering
 from abag.data.sources.base import RawTable
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
@@ -31,7 +32,10 @@ from abag.units import Dimension, Quantity, parse_unit
 
 @dataclass(frozen=True, slots=True)
 class Assay:
-    """The rows to learn from: ``target`` is pkd, or rank_score where no absolute scale is known."""
+    """The rows to learn from, one a variant: replicates are merged to their median.
+
+    ``target`` is pkd, or rank_score where no absolute scale is known.
+    """
 
     table: pl.DataFrame
     target: str
@@ -106,7 +110,14 @@ def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
 
 
 def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
-    """Check canonical rows of one assay; raises ModelError that names what is wrong."""
+    """Check canonical rows of one assay and merge replicates.
+
+    Two rows of one variant must not stand on both sides of a cross-validation, nor may a
+    leave-one-out error be that of a repeat.
+
+    Raises:
+        ModelError: names what is wrong with the rows.
+    """
     if table.is_empty():
         raise ModelError(f"{where} has no row of this assay; `abag data check` shows what it has")
     _require_one(table, where)
@@ -123,6 +134,8 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
             f"{where} has one variant only, measured {exact.height} times; a model of an assay "
             "learns from differences between variants"
         )
+    merged = merge_replicates(table)
+    rows, exact = merged.table, merged.table.filter(pl.col(target).is_not_null())
     if exact[target].n_unique() == 1:
         raise ModelError(
             f"{where}: all {counted(exact.height, 'value')} are equal ({exact[target][0]:g}); "
@@ -130,11 +143,11 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
         )
     if exact.height < FEWEST_ROWS:
         raise ModelError(
-            f"{where} has {counted(exact.height, 'row')} with a number; "
+            f"{where} has {counted(exact.height, 'variant')} with a number; "
             f"{FEWEST_ROWS} are the fewest to learn from"
         )
     unit = "pKd" if target == "pkd" else "rank score"
-    return Assay(table, target, unit, tuple(_notes(table, exact, target)))
+    return Assay(rows, target, unit, tuple(_notes(rows, exact, target, merged.summary)))
 
 
 def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
@@ -173,7 +186,9 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
     if names is None:
         return raw_table_of(path, table, mapping), Completed(table, parent, ())
     columns = VariantColumns(names, chosen.one("heavy"), chosen.one("light"))
-    done = complete_variants(path, table, columns, parent=parent, numbering=told.numbering)
+    done = complete_variants(
+        path, table, columns, parent=parent, numbering=told.numbering, quarantine=told.quarantine
+    )
     return raw_table_of(path, done.table, mapping), done
 
 
@@ -242,7 +257,9 @@ def _scale(dimension: Dimension) -> Dimension:
     return Dimension.MOLAR if dimension in logarithms else dimension
 
 
-def _notes(table: pl.DataFrame, exact: pl.DataFrame, target: str) -> list[str]:
+def _notes(
+    table: pl.DataFrame, exact: pl.DataFrame, target: str, merged: MergeSummary
+) -> list[str]:
     notes = []
     censored = table.height - exact.height
     if censored:
@@ -257,10 +274,16 @@ def _notes(table: pl.DataFrame, exact: pl.DataFrame, target: str) -> list[str]:
     units = sorted(set(table["raw_unit"].to_list()))
     if len(units) > 1:
         notes.append(f"values in {', '.join(units)} were converted to one scale")
-    repeats = exact.height - exact.select("heavy", "light").n_unique()
+    repeats = merged.rows_in - merged.rows_out
     if repeats:
         notes.append(
-            f"{counted(repeats, 'row')} repeat a variant; `abag data merge` would join them"
+            f"{counted(repeats, 'row')} that repeat a variant merged: the median of its values, "
+            "with less noise the more there are"
+        )
+    if merged.conflicts:
+        notes.append(
+            f"the replicates of {counted(merged.conflicts, 'variant')} contradict each other "
+            f"(the furthest are {merged.largest_range:.1f} apart); measure them again"
         )
     if target == "rank_score":
         notes.append("the quantity has no absolute scale: predictions order variants, no more")

@@ -18,15 +18,28 @@ def spearman(true: Reals, pred: Reals) -> float | None:
 
 
 def spearman_interval(
-    true: Reals, pred: Reals, seed: int = 0, resamples: int = 1000
+    true: Reals,
+    pred: Reals,
+    seed: int = 0,
+    resamples: int = 1000,
+    variants: NDArray[np.int64] | None = None,
 ) -> tuple[float, float] | None:
-    """95 % bootstrap interval over rows; None where the correlation is undefined."""
+    """95 % bootstrap interval; None where the correlation is undefined.
+
+    Whole variants are drawn: ``variants`` names that of each row (each its own where it is None).
+    """
     if spearman(true, pred) is None:
         return None
+    own = np.arange(len(true)) if variants is None else variants
+    order = np.argsort(own, kind="stable")
+    _, starts, counts = np.unique(own[order], return_index=True, return_counts=True)
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(resamples):
-        rows = rng.integers(len(true), size=len(true))
+        drawn = rng.integers(len(starts), size=len(starts))
+        sizes = counts[drawn]
+        inner = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        rows = order[np.repeat(starts[drawn], sizes) + inner]
         value = spearman(true[rows], pred[rows])
         if value is not None:
             found.append(value)

@@ -38,7 +38,7 @@ class ModelSkill:
     model: str
     spearman: float | None
     interval: tuple[float, float] | None
-    """95 % bootstrap interval of the Spearman correlation over rows."""
+    """95 % bootstrap interval of the Spearman correlation over variants."""
     rmse: float | None
     coverage_90: float | None
 
@@ -146,6 +146,7 @@ def _score(
     table: pl.DataFrame, target: str, name: str, question: str, folds: Sequence[Fold], seed: int
 ) -> Skill:
     kept: list[Reals] = []
+    tested: list[Rows] = []
     pred: dict[str, list[Reals]] = {model: [] for model in MODELS}
     inside: list[NDArray[np.bool_]] = []
     for train, test in track(folds, f"cross-validation by {name}"):
@@ -156,24 +157,35 @@ def _score(
         except ModelError:
             continue  # a fold whose training rows are all equal teaches nothing
         kept.append(table[test.tolist()][target].to_numpy())
+        tested.append(test)
         inside.append(within)
         for model, found in values.items():
             pred[model].append(found)
     true = np.concatenate(kept) if kept else np.zeros(0)
     joined = {model: np.concatenate(parts) if parts else true for model, parts in pred.items()}
     covered = float(np.concatenate(inside).mean()) if inside else None
-    scores = [figures_of(model, true, joined[model], covered, seed) for model in MODELS]
+    rows = np.concatenate(tested) if tested else None  # a row may be tested in several folds
+    scores = [figures_of(model, true, joined[model], covered, seed, rows) for model in MODELS]
     return Skill(name, question, len(true), tuple(scores), true, joined)
 
 
 def figures_of(
-    model: str, true: Reals, pred: Reals, covered: float | None, seed: int
+    model: str,
+    true: Reals,
+    pred: Reals,
+    covered: float | None,
+    seed: int,
+    variants: Rows | None = None,
 ) -> ModelSkill:
-    """Figures of one model's held-out predictions; ``covered`` is kept for `assay-gp` alone."""
+    """Figures of one model's held-out predictions; ``covered`` is kept for `assay-gp` alone.
+
+    ``variants`` names the variant of each prediction, where some come several times.
+    """
     if model == "mean":  # its folds differ only by the rows that are held out: no order at all
         value, interval = None, None
     else:
-        value, interval = spearman(true, pred), spearman_interval(true, pred, seed)
+        value = spearman(true, pred)
+        interval = spearman_interval(true, pred, seed, variants=variants)
     rmse = float(np.sqrt(np.mean((true - pred) ** 2))) if len(true) else None
     return ModelSkill(model, value, interval, rmse, covered if model == "assay-gp" else None)
 

@@ -52,6 +52,8 @@ def judge(skills: Sequence[Skill], rows: int) -> Verdict:
     shown = "undefined" if value is None else f"{value:.2f}"
     ends = "" if interval is None else f" (95 % interval {interval[0]:.2f} to {interval[1]:.2f})"
     headline = f"Spearman {shown}{ends} on {skills[0].rows} held-out variants; {rows} measured."
+    if not skills[0].rows:
+        headline = f"{rows} variants measured: too few to hold any of them out."
     return Verdict(grade, headline, tuple(_reasons(skills)))
 
 

@@ -99,3 +99,16 @@ def test_too_few_rows_are_refused() -> None:
 def test_five_rows_are_answered_and_not_believed(tmp_path: Path) -> None:
     done = adapt(users_file(tmp_path, rows=5), tmp_path / "m")
     assert done.verdict.grade is Grade.CHANCE
+
+
+def test_replicates_do_not_pass_for_skill(tmp_path: Path) -> None:
+    single = pl.read_csv(users_file(tmp_path, rows=20))
+    noise = single.with_columns(single["KD (nM)"].shuffle(seed=3))
+    path = tmp_path / "replicates.csv"
+    pl.concat([noise, noise.with_columns(pl.col("KD (nM)") * 1.1), noise]).write_csv(path)
+    done = adapt(path, tmp_path / "m")
+    assert done.verdict.grade is Grade.CHANCE
+    assert done.skills[0].rows == 20
+    assert done.assay.table["replicates"].to_list() == [3] * 20
+    assert done.model.training.rows_used == 20
+    assert any(note.startswith("40 rows that repeat a variant merged") for note in done.notes)

@@ -98,3 +98,16 @@ def test_spearman_of_a_hand_worked_example() -> None:
 def test_spearman_of_equal_predictions_is_undefined() -> None:
     assert spearman(np.arange(5.0), np.full(5, 3.0)) is None
     assert spearman_interval(np.arange(5.0), np.full(5, 3.0)) is None
+
+
+def test_a_variant_that_is_predicted_twice_makes_the_interval_no_narrower() -> None:
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=30)
+    pred = true + rng.normal(size=30)
+    twice = np.tile(np.arange(30), 2)
+    found = spearman_interval(true[twice], pred[twice], variants=twice)
+    assert found == pytest.approx(spearman_interval(true, pred))
+    alone = spearman_interval(true[twice], pred[twice])
+    assert found is not None
+    assert alone is not None
+    assert found[1] - found[0] > alone[1] - alone[0]
