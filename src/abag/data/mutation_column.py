@@ -19,8 +19,15 @@ from abag.errors import MutationError, Problem, TableError, counted
 _MOST_TRIED: Final = 2_000
 """Distinct texts that are tried in every numbering once one of them does not fit."""
 
+_CORRECT: Final = "Correct these rows, or leave them out."
+_SET_ASIDE: Final = "Correct these rows, leave them out, or set them aside (--quarantine)."
+
 _NEARLY_ALL: Final = 0.9
 """Share of rows in one numbering from which the rest are single mistakes."""
+
+
+class SingleMistakesError(TableError):
+    """Rows that do not fit, each by itself: the others agree on the parent and the numbering."""
 
 
 def read_mutation_column(
@@ -47,6 +54,7 @@ def read_mutation_column(
     Raises:
         TableError: every row that does not fit, and what the rows have in common: the numbering
             that would fit all of them, or that no single numbering does.
+        SingleMistakesError: as above, where most rows fit and the rest have nothing in common.
     """
     numbers = list(lines) if lines is not None else list(range(2, len(texts) + 2))
     known: dict[str, tuple[Mutation, ...] | MutationError] = {}
@@ -61,7 +69,12 @@ def read_mutation_column(
         else:
             found.append(one)
     if problems:
-        raise TableError(path, problems, _common_fault(list(known), parent_heavy, parent_light))
+        shared = _common_fault(list(known), parent_heavy, parent_light)
+        allowed = 0.5 if shared is None else 1.0 - _NEARLY_ALL
+        if len(problems) <= allowed * len(numbers):
+            mend = _SET_ASIDE if shared is None else f"{shared} --quarantine sets them aside."
+            raise SingleMistakesError(path, problems, mend)
+        raise TableError(path, problems, shared or _CORRECT)
     return found
 
 
@@ -74,8 +87,8 @@ def _parsed(
         return error
 
 
-def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str:
-    """What the rows tell together about their numbering."""
+def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str | None:
+    """What the rows tell together about their numbering; None where they agree on one."""
     tried = texts[:_MOST_TRIED]
     fitting = {text: set(fitting_numberings(text, heavy, light)) for text in tried}
     readable = {text: found for text, found in fitting.items() if found}
@@ -87,7 +100,7 @@ def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str:
         return f"Every row fits {one} numbering: give --numbering {one}."
     most = set(NUMBERINGS).intersection(*readable.values())
     if most:
-        return "Correct these rows, or leave them out."
+        return None
     return _mixed(readable)
 
 

@@ -31,6 +31,8 @@ _CHAINS: Final = {
 _PARENT: Final = frozenset({"", "wt", "wildtype", "wild type", "wild-type", "parent", "parental"})
 _SEPARATORS: Final = re.compile(r"[;,+/|\s]+|(?<=\d[A-Za-z-]):(?=[A-Za-z])")
 _WRITTEN: Final = re.compile(r"(?:([A-Za-z]+)[:._])?([A-Za-z]*)(\d+)([A-Za-z*-]+)")
+_INSERTION_LETTER: Final = re.compile(r"[a-z](?![a-z]+$)")
+"""``aF`` of ``H:Y100aF``: Kabat's position 100a, and no residues put in behind the hundredth."""
 _THREE: Final = {
     "Ala": "A", "Cys": "C", "Asp": "D", "Glu": "E", "Phe": "F", "Gly": "G", "His": "H", "Ile": "I",
     "Lys": "K", "Leu": "L", "Met": "M", "Asn": "N", "Pro": "P", "Gln": "Q", "Arg": "R", "Ser": "S",
@@ -199,7 +201,8 @@ def _read(piece: str, heavy: str, light: str | None, scheme: str) -> Mutation:
         )
     chain, wild_type = _chain_and_residue(piece, match[1], match[2])
     insertion, mutant = "", match[4]
-    if scheme != SEQUENTIAL and len(mutant) > 1 and mutant != "del":
+    lettered = _INSERTION_LETTER.match(mutant) is not None
+    if (scheme != SEQUENTIAL or lettered) and len(mutant) > 1 and mutant != "del":
         insertion, mutant = mutant[0].upper(), mutant[1:]
     mutant = "-" if mutant == "del" else mutant.upper()
     for letter in wild_type + mutant.replace("-", "", int(mutant == "-")):

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from abag.data.formats.tables import ROW
-from abag.data.mutation_column import read_mutation_column
+from abag.data.mutation_column import SingleMistakesError, read_mutation_column
 from abag.data.mutations import (
     SEQUENTIAL,
     Mutation,
@@ -27,6 +27,7 @@ from abag.data.mutations import (
 from abag.errors import MutationError, Problem, TableError, counted
 
 _SHOWN: Final = 5
+_MOST_NAMED: Final = 10
 _GIVE_PARENT: Final = (
     "Add a row WT with its chains, or give them: --parent-heavy SEQUENCE --parent-light SEQUENCE."
 )
@@ -78,6 +79,7 @@ def complete_variants(
     *,
     parent: Parent | None = None,
     numbering: str = SEQUENTIAL,
+    quarantine: bool = False,
 ) -> Completed:
     """Give every row of a table with a column of mutations its chains.
 
@@ -87,14 +89,13 @@ def complete_variants(
         columns: names of the columns.
         parent: the parent, where the user gives it.
         numbering: how the places of the mutations are counted.
+        quarantine: leave out rows whose mutations do not fit, with a note, where most rows do.
 
     Raises:
         TableError: no parent, two parents, a mutation that does not fit, mixed numberings, or
             chains that do not carry the mutations of their row.
     """
-    texts = table[columns.mutations].to_list()
-    lines = table[ROW].to_list()
-    chains = list(zip(_cells(table, columns.heavy), _cells(table, columns.light), strict=True))
+    texts, lines, chains = _read_columns(table, columns)
     found = parent or _parent_row(path, texts, chains, lines)
     notes = []
     if found is None:
@@ -102,20 +103,44 @@ def complete_variants(
         if found is None:
             return Completed(table, None, ())
         notes.append("no row is the parent; it was found by undoing the rows' mutations")
-    read = read_mutation_column(
-        texts,
-        found.heavy,
-        found.light,
-        scheme=numbering,
-        lines=lines,
-        path=path,
-        column=columns.mutations,
-    )
+    try:
+        read = _mutations(path, columns, found, numbering, texts, lines)
+    except SingleMistakesError as error:
+        if not quarantine:
+            raise
+        aside = sorted({problem.row for problem in error.problems if problem.row is not None})
+        shown = ", ".join(map(str, aside[:_MOST_NAMED]))
+        rows = counted(len(aside), "row")
+        notes.append(f"{rows} with mutations that do not fit set aside (row {shown})")
+        table = table.filter(~pl.col(ROW).is_in(aside))
+        texts, lines, chains = _read_columns(table, columns)
+        read = _mutations(path, columns, found, numbering, texts, lines)
     made = _made(path, found, read, texts, chains, lines)
     filled = sum(own[0] is None for own in chains)
     if filled:
         notes.append(f"the chains of {counted(filled, 'row')} were made from their mutations")
     return Completed(_with_chains(table, columns, made), found, tuple(notes))
+
+
+def _read_columns(
+    table: pl.DataFrame, columns: VariantColumns
+) -> tuple[list[str | None], list[int], list[Pair]]:
+    chains = zip(_cells(table, columns.heavy), _cells(table, columns.light), strict=True)
+    return table[columns.mutations].to_list(), table[ROW].to_list(), list(chains)
+
+
+def _mutations(
+    path: Path,
+    columns: VariantColumns,
+    parent: Parent,
+    numbering: str,
+    texts: Sequence[str | None],
+    lines: Sequence[int],
+) -> list[tuple[Mutation, ...]]:
+    return read_mutation_column(
+        texts, parent.heavy, parent.light, scheme=numbering, lines=lines, path=path,
+        column=columns.mutations,
+    )  # fmt: skip
 
 
 def named_variants(table: pl.DataFrame, parent: Parent) -> pl.Series:

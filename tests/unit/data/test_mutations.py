@@ -138,6 +138,16 @@ def test_texts_fit_the_numberings_they_were_written_in() -> None:
     assert "sequential" in fitting_numberings("H:Y33F", HEAVY, LIGHT)
 
 
+def test_a_small_insertion_letter_is_no_inserted_residue() -> None:
+    # Residue 100 of the chain is G, and Kabat's 100a is Y: not "G100 and F behind it" in silence.
+    for text in ("H:Y100aF", "H:G100aF"):
+        with pytest.raises(MutationError, match="has no residue 100A"):
+            parse_mutations(text, HEAVY, LIGHT)
+    with pytest.raises(MutationError, match="it would fit kabat or chothia or martin"):
+        parse_mutations("H:Y100aF", HEAVY, LIGHT)
+    assert str(parse_mutations("H:G100GF", HEAVY, LIGHT)[0]) == "H:G100GF"
+
+
 def test_every_row_that_does_not_fit_is_named_with_its_line() -> None:
     with pytest.raises(TableError) as told:
         read_mutation_column(["H:Y33F", "H:A33G", None, "H:S33G"], HEAVY, LIGHT)

@@ -157,6 +157,24 @@ def test_faulty_rows_are_set_aside_on_request(tmp_path: Path) -> None:
     assert any("1 row with problems set aside (row 8)" in note for note in given.notes)
 
 
+def test_rows_whose_mutations_do_not_fit_are_set_aside_on_request(tmp_path: Path) -> None:
+    names = (*NAMES, "H:A33G", "nonsense")
+    path = write(tmp_path / "a.csv", named(names, heavy=HEAVY, light=LIGHT))
+    with pytest.raises(TableError, match=r"row 8, .* is Y, not A(.|\n)*--quarantine"):
+        read_assay(path)
+    given = read_assay(path, AssayFile(quarantine=True))
+    assert given.table.height == len(NAMES)
+    assert any("2 rows with mutations that do not fit set aside (row 8, 9)" in n
+               for n in given.notes)  # fmt: skip
+
+
+def test_a_column_in_another_numbering_is_refused_quarantine_or_not(tmp_path: Path) -> None:
+    names = ("WT", "H:W95Y", "H:D98E", "H:Y100aF", "L:H91Y", "L:N30S")
+    path = write(tmp_path / "a.csv", named(names, heavy=HEAVY, light=LIGHT))
+    with pytest.raises(TableError, match="give --numbering kabat"):
+        read_assay(path, AssayFile(quarantine=True))
+
+
 @pytest.mark.parametrize(
     ("rows", "words"),
     [
