@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 _KNOWLEDGE: Final = {
-    "in-domain": "the model knows this antigen and antibodies like this one",
-    "new antibody": "the model knows this antigen, not this antibody",
-    "new antigen": "the model knows antibodies like this one, not this antigen; "
+    "in-domain": "the model knows this antigen or one like it, and antibodies like this one",
+    "new antibody": "the model knows this antigen or one like it, not antibodies like this one",
+    "new antigen": "the model knows antibodies like this one, not this antigen or one like it; "
     "whether they bind at all it cannot tell",
-    "neither known": "the model knows neither this antigen nor this antibody; "
+    "neither known": "the model knows neither this antigen nor this antibody, nor ones like them; "
     "whether they bind at all it cannot tell",
 }
 """Verdict -> what it means."""
@@ -81,9 +81,16 @@ class Prediction:
 
     def _nearest(self) -> str:
         return (
-            f"nearest training antibody: CDR identity {self.antibody_identity or 0.0:.0%}; "
-            f"antigen: identity {self.antigen_identity or 0.0:.0%}"
+            f"nearest training antibody: CDR identity {self.antibody_identity or 0.0:.0%}, "
+            f"{self._exact('antibody')}\n"
+            f"nearest training antigen: identity {self.antigen_identity or 0.0:.0%}, "
+            f"{self._exact('antigen')}"
         )
+
+    def _exact(self, role: str) -> str:
+        """What the flag says, which is of exact sequences, where the verdict is of relatives."""
+        new = f"{role}_not_in_training" in self.flags
+        return "not this exact sequence" if new else "this exact sequence"
 
     def _measured(self) -> str:
         if self.group_rmse is None or self.group_within_one is None:

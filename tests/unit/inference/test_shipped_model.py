@@ -74,16 +74,17 @@ PLAIN = Prediction(8.1, 7.9e-9, "7.9 nM", None, None, "m-1", ())
 
 def test_words_of_a_prediction_with_an_interval() -> None:
     one = Prediction(
-        8.1, 7.9e-9, "7.9 nM", None, None, "m-1", ("light_missing",), 6.6, 9.6, 0.9, "new antibody",
-        0.62, 0.98, 1.05, 0.7, 1621,
+        8.1, 7.9e-9, "7.9 nM", None, None, "m-1", ("light_missing", "antigen_not_in_training"),
+        6.6, 9.6, 0.9, "new antibody", 0.62, 0.98, 1.05, 0.7, 1621,
     )  # fmt: skip
     assert one.in_words().splitlines() == [
         "pKd 8.10 (90 % 6.6 to 9.6)   KD 7.9 nM",
-        "the model knows this antigen, not this antibody",
-        "nearest training antibody: CDR identity 62%; antigen: identity 98%",
+        "the model knows this antigen or one like it, not antibodies like this one",
+        "nearest training antibody: CDR identity 62%, this exact sequence",
+        "nearest training antigen: identity 98%, not this exact sequence",
         "error on 1,621 held-out pairs of this kind: RMSE 1.05 pKd, 70% within 1 pKd",
         "model m-1",
-        "flags light_missing",
+        "flags light_missing, antigen_not_in_training",
     ]
 
 
