@@ -41,11 +41,15 @@ def joint_scores(mixture: Mixture, letters: Codes, widening: float = 1.0) -> Joi
     ``widening`` is the factor by which leave-one-out errors ask deviations to be wider.
     """
     means = np.stack([member.mean(letters) for member in mixture.members])
-    within = sum(member_covariance(member, letters) for member in mixture.members)
-    off = means - means.mean(axis=0)
-    covariance = (within + off.T @ off) / len(means)
+    within = sum(
+        share * member_covariance(member, letters)
+        for share, member in zip(mixture.shares, mixture.members, strict=True)
+    )
+    mean = mixture.shares @ means
+    off = means - mean
+    covariance = within + (off * mixture.shares[:, None]).T @ off
     factor = widening**2
-    return JointScores(means.mean(axis=0), np.asarray(covariance * factor), mixture.noise * factor)
+    return JointScores(mean, np.asarray(covariance * factor), mixture.noise * factor)
 
 
 def member_covariance(member: Posterior, letters: Codes) -> Reals:

@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.model.assay_gp.encoded import Encoded
 from abag.model.assay_gp.positions import REGIONS, Positions
 from abag.model.assay_gp.substitution import GAP, LETTERS, UNKNOWN
 from abag.model.mutation_effect import MutationEffect
@@ -31,10 +32,14 @@ does (docs/few-shot.md)."""
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """``effects`` (P, 22, 1) and ``features`` (P, 22, F) of each letter at each position."""
+    """``effects`` (P, 22, 1) and ``features`` (P, 22, F) of each letter at each position.
+
+    ``encoded`` is what an encoder adds, where one was asked.
+    """
 
     effects: Reals
     features: Reals
+    encoded: Encoded | None = None
 
     @classmethod
     def of(cls, positions: Positions, model: MutationEffect) -> Knowledge:
@@ -54,10 +59,6 @@ class Knowledge:
         features[:, UNKNOWN] = 0.0
         features[np.arange(positions.count), positions.reference] = 0.0
         return cls((features @ model.weights)[:, :, None], features)
-
-    def table(self, name: str) -> Reals:
-        """The values of one term."""
-        return self.effects if name == "effects" else self.features
 
 
 def contact_prior(positions: Positions) -> Reals:

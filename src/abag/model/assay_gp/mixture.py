@@ -1,8 +1,8 @@
 """The mean of several posteriors: a rich kernel beside a cautious one.
 
-Marginal likelihood trusts the additive terms more than it should on some assays, above all with
-few rows. Averaging with a member that has the product kernel alone repairs part of that, and costs
-a little where the terms are right (docs/few-shot.md has the figures).
+Marginal likelihood trusts the additive terms more than it should on some assays, with few rows.
+Averaging with a member that has the product kernel alone repairs part of that; with more rows it
+costs, and its share falls (docs/few-shot.md has the figures).
 """
 
 from __future__ import annotations
@@ -40,9 +40,11 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Posteriors of equal weight on the same rows and positions."""
+    """Posteriors on the same rows and positions, each with its share of the whole."""
 
     members: tuple[Posterior, ...]
+    shares: Reals
+    """Share of each member (members,), 1 in all."""
     rows: Codes
     """Letters of all training rows, shape (n, P)."""
 
@@ -56,8 +58,12 @@ class Mixture:
         choices: Sequence[KernelChoice],
         sizes: Sizes,
         knowledge: Knowledge | None = None,
+        shares: Reals | None = None,
     ) -> Self:
-        """One member a kernel; ``noise`` (n,) is relative to that of a single measurement."""
+        """One member a kernel; ``noise`` (n,) is relative to that of a single measurement.
+
+        Members have equal shares where none are given.
+        """
         rows = np.arange(len(target))
         if len(rows) > sizes.hyper_rows:
             rng = np.random.default_rng(sizes.seed)
@@ -69,7 +75,8 @@ class Mixture:
         if len(letters) > sizes.exact_rows:
             chosen = inducing_rows(letters, positions.reference, sizes.inducing, sizes.seed)
             kernels = [replace(kernel, training=letters[chosen]) for kernel in kernels]
-        return cls(_conditioned(kernels, letters, target, noise, None), letters)
+        members = _conditioned(kernels, letters, target, noise, None)
+        return cls(members, equal_shares(len(members)) if shares is None else shares, letters)
 
     def again(self, target: Reals, noise: Reals, extra: Reals) -> Self:
         """The same kernels on other targets, with ``extra`` (n,) noise variance."""
@@ -84,29 +91,34 @@ class Mixture:
     @property
     def noise(self) -> float:
         """Noise variance of a single measurement, mean over members."""
-        return float(np.mean([member.kernel.hyper.noise for member in self.members]))
+        return float(self.shares @ [member.kernel.hyper.noise for member in self.members])
 
     def mean(self, letters: Codes) -> Reals:
         """Mean of rows (rows,); a row's value does not depend on its neighbours."""
-        found = self.members[0].mean(letters)
-        for member in self.members[1:]:
-            found = found + member.mean(letters)
-        return np.asarray(found / len(self.members))
+        return self._shared([member.mean(letters) for member in self.members])
 
     def moments(self, letters: Codes) -> tuple[Reals, Reals]:
         """Mean, and variance without noise: mean within members, plus that between them."""
-        means = np.stack([member.mean(letters) for member in self.members])
-        within = np.stack([member.variance(letters) for member in self.members])
-        total = means[0]
-        for of_member in means[1:]:
-            total = total + of_member
-        return total / len(means), np.asarray(within.mean(axis=0) + means.var(axis=0))
+        means = [member.mean(letters) for member in self.members]
+        return self._joined(means, [member.variance(letters) for member in self.members])
 
     def left_out(self, target: Reals) -> tuple[Reals, Reals]:
         """Leave-one-out mean and variance, with noise, of each training row."""
         both = [member.left_out(target) for member in self.members]
-        means, spread = (np.stack([one[part] for one in both]) for part in (0, 1))
-        return means.mean(axis=0), spread.mean(axis=0) + means.var(axis=0)
+        return self._joined([mean for mean, _ in both], [spread for _, spread in both])
+
+    def _shared(self, values: Sequence[Reals]) -> Reals:
+        """Sum of the members' values by their shares, member by member."""
+        found = self.shares[0] * values[0]
+        for share, value in zip(self.shares[1:], values[1:], strict=True):
+            found = found + share * value
+        return np.asarray(found)
+
+    def _joined(self, means: Sequence[Reals], within: Sequence[Reals]) -> tuple[Reals, Reals]:
+        """Mean, and variance within members plus that between them."""
+        mean = self._shared(means)
+        between = self._shared([(of_member - mean) ** 2 for of_member in means])
+        return mean, self._shared(within) + between
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""
@@ -114,6 +126,7 @@ class Mixture:
             **self.kernel.positions.arrays(),
             "positions.active": self.kernel.shifts.active,
             "training.letters": self.rows,
+            "mixture.shares": self.shares,
         }
         for order, member in enumerate(self.members):
             found |= member_arrays(member, f"member{order}")
@@ -128,12 +141,13 @@ class Mixture:
     def from_arrays(
         cls, arrays: Mapping[str, NDArray[Any]], choices: Sequence[KernelChoice]
     ) -> Self:
-        """The inverse of :meth:`arrays`."""
+        """The inverse of :meth:`arrays`; a model of before shares were kept has equal ones."""
         positions = Positions.from_arrays(arrays)
         rows = arrays["training.letters"]
+        shares = arrays.get("mixture.shares", equal_shares(len(choices)))
         points = arrays.get("inducing.letters", rows)
         members: list[Posterior] = []
-        for order, choice in enumerate(choices):
+        for order, choice in enumerate(choices[: len(shares)]):
             prefix = f"member{order}"
             member = restored_member(arrays, prefix, choice.terms, positions, points)
             if f"{prefix}.whitener" in arrays:
@@ -146,7 +160,12 @@ class Mixture:
                     int(arrays[f"{prefix}.task"][0]),
                 )
             members.append(member)
-        return cls(tuple(members), rows)
+        return cls(tuple(members), shares, rows)
+
+
+def equal_shares(count: int) -> Reals:
+    """The same share for each of some members."""
+    return np.full(count, 1.0 / count)
 
 
 def _conditioned(

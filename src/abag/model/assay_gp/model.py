@@ -10,8 +10,8 @@ rows are then solved exactly, or above ``exact_rows`` by way of inducing variant
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -22,6 +22,7 @@ from abag.data.schema import require_columns
 from abag.errors import ModelError, counted
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.assay_gp.censoring import Bounds, truncated
+from abag.model.assay_gp.encoded import ENCODED, Encoded, encoder_origin
 from abag.model.assay_gp.joint import JointScores, joint_scores
 from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
 from abag.model.assay_gp.mixture import Mixture, Sizes
@@ -47,10 +48,14 @@ from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet, TrainingSummary
 
 Reals = NDArray[np.float64]
+Embedding = Literal["none", "builtin"]
 
 FEWEST_ROWS: Final = 5
 IMPUTATIONS: Final = 4
 """Rounds of imputation of censored rows."""
+CAUTIOUS_ROWS: Final = 24
+"""Rows up to which the cautious member weighs as much as the other (docs/few-shot.md)."""
+LEAST_WEIGHT: Final = 0.01
 
 
 class AssayGPSettings(Settings):
@@ -65,11 +70,15 @@ class AssayGPSettings(Settings):
     terms: str = Field(
         ",".join(TERMS), description=f"Additive terms, by commas, of {', '.join(TERMS)}; or none."
     )
+    embedding: Embedding = Field(
+        "none", description="Encoder whose view of the parent joins in (builtin: fit needs torch)."
+    )
     site_spread: float = Field(
         0.4, gt=0.0, description="Prior spread of the logarithm of position weights."
     )
     cautious: bool = Field(
-        True, description="Average with a model of the product kernel and the prior mean alone."
+        True,
+        description="While rows are few, average with the product kernel and the prior mean alone.",
     )
     warp: bool = Field(True, description="Learn normal scores of the targets' ranks.")
     exact_rows: int = Field(
@@ -84,10 +93,22 @@ class AssayGPSettings(Settings):
     @property
     def kernels(self) -> tuple[KernelChoice, ...]:
         """Which kernels take part in each member."""
-        rich = KernelChoice(self.product, self.linear, self.term_names, self.site_spread)
+        terms = (*self.term_names, *(() if self.embedding == "none" else ENCODED))
+        rich = KernelChoice(self.product, self.linear, terms, self.site_spread)
         prior = tuple(name for name in self.term_names if name == "effects")
         plain = KernelChoice(True, False, prior, self.site_spread)
         return (rich, plain) if self.cautious and rich != plain else (rich,)
+
+    def shares(self, rows: int) -> Reals:
+        """Share in the mean of each member worth fitting, after learning from ``rows`` rows.
+
+        The cautious member, the last, weighs as much as the other on 24 rows or fewer, then less
+        with the square of their number; where it would weigh less than a hundredth it is left out.
+        """
+        beside = min(1.0, (CAUTIOUS_ROWS / rows) ** 2)
+        if len(self.kernels) == 1 or beside < LEAST_WEIGHT:
+            return np.ones(1)
+        return np.array([1.0, beside]) / (1.0 + beside)
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -145,7 +166,8 @@ class AssayGP(Baseline[AssayGPSettings]):
             censored = censored.sample(keep, seed=self.settings.seed)
         used = in_order(pl.concat([rows.frame, censored]), self.target)
         self._learn_rows(used)
-        self._fitted = (TrainingDomain.of(used), rows.summary(dict(origin or {})))
+        known = {**(origin or {}), **encoder_origin(self.settings.embedding)}
+        self._fitted = (TrainingDomain.of(used), rows.summary(known))
         self._model_id = None
         return self
 
@@ -196,9 +218,9 @@ class AssayGP(Baseline[AssayGPSettings]):
     ) -> None:
         chosen = self.settings
         sizes = Sizes(chosen.hyper_rows, chosen.exact_rows, chosen.inducing, chosen.seed)
-        mixture = Mixture.fit(
-            positions, letters, target, noise, chosen.kernels, sizes, self.knowledge(positions)
-        )
+        shares = chosen.shares(len(target))
+        kernels, knowledge = chosen.kernels[: len(shares)], self.knowledge(positions)
+        mixture = Mixture.fit(positions, letters, target, noise, kernels, sizes, knowledge, shares)
         exact = bounds.exact
         for _ in range(IMPUTATIONS if not exact.all() else 0):
             mean, spread = mixture.left_out(target)
@@ -224,10 +246,16 @@ class AssayGP(Baseline[AssayGPSettings]):
         self._model_id = None
 
     def knowledge(self, positions: Positions) -> Knowledge | None:
-        """What the global model says of the positions; None where no term asks for it."""
-        if not set(self.settings.term_names) & set(KNOWLEDGE):
+        """What global model and encoder say of the positions; None where no term asks for it.
+
+        Raises:
+            UnavailableError: an encoder is asked for, and torch is not installed.
+        """
+        encoded = None if self.settings.embedding == "none" else Encoded.of(positions)
+        if encoded is None and not set(self.settings.term_names) & set(KNOWLEDGE):
             return None
-        return Knowledge.of(positions, self.global_model or load_mutation_effect())
+        found = Knowledge.of(positions, self.global_model or load_mutation_effect())
+        return replace(found, encoded=encoded)
 
     def distribution(self, table: pl.DataFrame, level: float = 0.9) -> Predictions:
         """Median and central interval of a new measurement of each row.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from abag.errors import ModelError
 from abag.model.assay_gp.censoring import Bounds, truncated
+from abag.model.assay_gp.encoded import encoder_origin
 from abag.model.assay_gp.model import IMPUTATIONS, AssayGP, AssayGPSettings
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.rows import (
@@ -114,10 +115,11 @@ def fit_antigens(
         mixture = mixture.again(target, noise, np.where(exact, 0.0, extra))
     mean, spread = mixture.left_out(target)
     away = np.abs(target - mean) / np.sqrt(spread)
+    known = {**(origin or {}), **encoder_origin(settings.embedding)}
     for task, part in enumerate(parts):
         models[part.name].adopt(
             mixture.of_task(task), part.warp, away[exact & (tasks == task)], part.used,
-            part.given.summary(dict(origin or {})),
+            part.given.summary(known),
         )  # fmt: skip
     shares = {part.name: float(mixture.shares[i]) for i, part in enumerate(parts)}
     return SharedModels(models, shares)

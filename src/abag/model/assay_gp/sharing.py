@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.knowledge import Knowledge
-from abag.model.assay_gp.mixture import Mixture
+from abag.model.assay_gp.mixture import Mixture, equal_shares
 from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.posterior import Kernel
@@ -140,4 +140,5 @@ class SharedMixture:
 
     def of_task(self, task: int) -> Mixture:
         """The mixture of one antigen."""
-        return Mixture(tuple(one[task] for one in self.members), self.rows)
+        members = tuple(one[task] for one in self.members)
+        return Mixture(members, equal_shares(len(members)), self.rows)

@@ -24,7 +24,7 @@ Reals = NDArray[np.float64]
 TERMS: Final = (
     "severity", "descriptors", "sites", "neighbours", "regions", *KNOWLEDGE,
 )  # fmt: skip
-STANDARDISED: Final = ("severity", "descriptors", *KNOWLEDGE)
+STANDARDISED: Final = ("severity", "descriptors", *KNOWLEDGE, "likelihood")
 """Terms whose features are scaled one by one."""
 UNLEARNT: Final = tuple(name for name in TERMS if name != "effects")
 """Terms that have learnt from no assay, for landscapes on which the global model was trained."""
@@ -100,7 +100,8 @@ def additive_terms(
 ) -> list[Term]:
     """The named terms; ``neighbours`` and ``sites`` share effects between close positions.
 
-    ``effects`` and ``features`` need the knowledge of the global model.
+    ``effects`` and ``features`` need the knowledge of the global model, ``context`` and
+    ``likelihood`` (:mod:`abag.model.assay_gp.encoded`) that of an encoder.
     """
     count = positions.count
     one = np.ones((count, 1))
@@ -114,15 +115,16 @@ def additive_terms(
         "neighbours": lambda: Term("neighbours", _near(positions), shift, False),
         "regions": lambda: Term("regions", np.eye(2 * REGIONS)[positions.region], shift, False),
     }
-    found = []
-    for name in names:
-        if name not in KNOWLEDGE:
-            found.append(made[name]())
-        elif knowledge is not None:
-            found.append(Term(name, one, knowledge.table(name), True))
-        else:
-            raise ValueError(f"the term {name} needs the global model")
-    return found
+    encoded = None if knowledge is None else knowledge.encoded
+    if knowledge is not None:
+        made["effects"] = lambda: Term("effects", one, knowledge.effects, True)
+        made["features"] = lambda: Term("features", one, knowledge.features, True)
+    if encoded is not None:
+        made["context"] = lambda: Term("context", encoded.context, shift, False)
+        made["likelihood"] = lambda: Term("likelihood", one, encoded.likelihood, True)
+    if missing := [name for name in names if name not in made]:
+        raise ValueError(f"the term {missing[0]} needs the global model or an encoder")
+    return [made[name]() for name in names]
 
 
 def _near(positions: Positions) -> Reals:

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.model.assay_gp.model import AssayGP
+from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.assay_gp.posterior import Posterior
 from abag.model.registry import load_model
 from synthetic_pairs import HEAVY, LIGHT, assay_table
@@ -164,14 +164,37 @@ def test_exact_and_censored_rows_are_sampled_in_their_proportion() -> None:
     assert len(model._mixture.kernel.training) == 40
 
 
-def test_the_mixture_is_the_mean_of_its_members() -> None:
+def test_the_mixture_is_the_mean_of_its_members_by_their_shares() -> None:
     model = plain().fit(assay_table(30))
     letters = model._letters(assay_table(6, seed=3))
     rich, cautious = model._mixture.members
+    beside = (24 / 30) ** 2
+    expected = (rich.mean(letters) + beside * cautious.mean(letters)) / (1 + beside)
+    mean, variance = model._mixture.moments(letters)
+    assert np.allclose(mean, expected)
+    second = [one.variance(letters) + one.mean(letters) ** 2 for one in (rich, cautious)]
     assert np.allclose(
-        model._mixture.mean(letters), (rich.mean(letters) + cautious.mean(letters)) / 2
+        variance + expected**2, (second[0] + beside * second[1]) / (1 + beside), atol=1e-9
     )
     assert [term.term.name for term in cautious.kernel.terms] == ["effects"]
     one = plain(cautious=False).fit(assay_table(30))
     assert len(one._mixture.members) == 1
     assert np.allclose(one._mixture.mean(letters), rich.mean(letters))
+
+
+def test_the_share_of_the_cautious_member_falls_with_the_number_of_rows() -> None:
+    settings = AssayGPSettings()
+    assert settings.shares(10).tolist() == settings.shares(24).tolist() == [0.5, 0.5]
+    assert settings.shares(96)[1] == pytest.approx(1 / 17)
+    assert settings.shares(240)[1] == pytest.approx(0.01 / 1.01)
+    assert settings.shares(241).tolist() == [1.0]
+    assert AssayGPSettings(cautious=False).shares(10).tolist() == [1.0]
+
+
+def test_a_model_without_its_cautious_member_comes_back_the_same(tmp_path: Path) -> None:
+    model = plain().fit(assay_table(250))
+    assert len(model._mixture.members) == 1
+    model.save(tmp_path / "model")
+    test = assay_table(20, seed=4)
+    found = load_model(tmp_path / "model").predict(test)
+    assert found.tolist() == model.predict(test).tolist()

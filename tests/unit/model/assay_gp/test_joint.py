@@ -58,4 +58,4 @@ def test_a_change_of_a_kind_that_training_never_saw_is_uncertain_but_not_endless
     # Proline, cysteine and glycine are features of their own; no training row has them.
     heavy = HEAVY[:27] + "P" + HEAVY[28:29] + "C" + HEAVY[30:53] + "G" + HEAVY[54:]
     table = assay_table(1).with_columns(heavy=pl.lit(heavy))
-    assert 0.5 < model.distribution(table).deviation[0] < 5.0
+    assert 0.5 < model.distribution(table).deviation[0] < 6.0

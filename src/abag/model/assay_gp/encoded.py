@@ -1,0 +1,100 @@
+"""What the built-in encoder says of an assay's parent, as optional terms of the kernel.
+
+One pass of the encoder over the reference residues gives each position a row and, by its head,
+log-probabilities of the twenty residues. ``context``: positions whose rows are alike share the
+effects of their substitutions, with the covariance sum over p, p' of <E_p, E_p'> <W_p, W'_p'>.
+``likelihood``: the log-odds of the new residue over the parent's (wild-type marginals, Meier et
+al., NeurIPS 2021), and the entropy of the positions that change. The tables are saved with the
+model: fitting needs torch (extra ``network``), predicting needs neither torch nor the encoder.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.model.assay_gp.positions import Positions
+from abag.model.assay_gp.substitution import GAP, LETTERS, UNKNOWN
+
+Reals = NDArray[np.float64]
+
+ENCODED: Final = ("context", "likelihood")
+COMPONENTS: Final = 16
+"""Principal components of the rows that ``context`` compares."""
+_DECIMALS: Final = 3
+"""Rows and log-probabilities are rounded: their last digits depend on the number of threads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """``context`` (P, :data:`COMPONENTS`) of positions, ``likelihood`` (P, 22, 2) of letters."""
+
+    context: Reals
+    likelihood: Reals
+
+    @classmethod
+    def of(cls, positions: Positions) -> Encoded:
+        """Of the reference residues; zero at gaps.
+
+        Raises:
+            UnavailableError: torch is not installed.
+        """
+        reference = positions.reference
+        end = len(positions.heavy.positions)
+        there = np.flatnonzero(reference != GAP)
+        text = [LETTERS[code] for code in reference[there].tolist()]
+        split = int((there < end).sum())
+        rows, known = _read("".join(text[:split]), "".join(text[split:]))
+        count = positions.count
+        context = np.zeros((count, COMPONENTS))
+        context[there] = _components(rows)
+        likelihood = np.zeros((count, 22, 2))
+        likelihood[there, :20, 0] = known
+        likelihood[there, :20, 1] = -(np.exp(known) * known).sum(axis=1)[:, None]
+        # A deletion, and an unknown residue, count as the mean residue.
+        likelihood[:, (GAP, UNKNOWN)] = likelihood[:, :20].mean(axis=1)[:, None]
+        own = likelihood[np.arange(count), reference].copy()
+        likelihood[..., 0] -= own[:, None, 0]
+        likelihood[np.arange(count), reference] = 0.0
+        return cls(context, likelihood)
+
+
+def encoder_origin(embedding: str) -> dict[str, str]:
+    """Name and revision of the encoder, for a model's training summary; empty for ``none``."""
+    from abag.encoders.opening import encoder_facts
+
+    if embedding == "none":
+        return {}
+    facts = encoder_facts(embedding)
+    return {"encoder": f"{facts.id} {facts.revision}"}
+
+
+def _components(rows: Reals) -> Reals:
+    """Main components of rows (n, width), of mean square 1 in all; shape (n, COMPONENTS)."""
+    left, sizes, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
+    found = np.zeros((len(rows), COMPONENTS))
+    kept = min(COMPONENTS, len(sizes))
+    found[:, :kept] = left[:, :kept] * sizes[:kept]
+    spread = float((found**2).sum(axis=1).mean())
+    return found / np.sqrt(spread) if spread > 0 else found
+
+
+@lru_cache(maxsize=8)
+def _read(heavy: str, light: str) -> tuple[Reals, Reals]:
+    """Rows (n, width) and log-probabilities (n, 20) of the residues of both chains."""
+    from abag.encoders.builtin import BuiltinEncoder
+    from abag.encoders.protocol import Molecule, Role
+
+    encoder = BuiltinEncoder(device="cpu")
+    chains = tuple(chain for chain in (heavy, light) if chain)
+    (encoded,) = encoder.encode([Molecule(Role.ANTIBODY, chains)])
+    import torch
+
+    with torch.inference_mode():
+        logits = encoder.network.logits(torch.from_numpy(encoded.rows))
+        known = logits.double().log_softmax(-1).numpy()
+    return encoded.rows.astype(np.float64).round(_DECIMALS), known.round(_DECIMALS)
