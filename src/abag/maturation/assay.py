@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +13,8 @@ from abag.data.canonical import Canonical, canonicalise
 from abag.data.chains import AntibodyCleaner
 from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_measurements, read_table
 from abag.data.formats.columns import raw_table_of
-from abag.data.formats.selection import choose_columns
+from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.tables import ROW
 from abag.data.merging import MergeSummary, merge_replicates
 from abag.data.mutations import SEQUENTIAL, require_numbering
 from abag.data.sources.base import RawTable
@@ -56,7 +57,8 @@ class AssayFile:
     ``mapping`` holds ``column=header`` pairs; ``unit`` and ``quantity`` are those of the values
     where neither header nor column says them; ``assay`` chooses one of several; ``parent_heavy``
     and ``parent_light`` are the chains that mutations change, whose places are counted by
-    ``numbering``; ``quarantine`` sets rows with problems aside instead of refusing the file.
+    ``numbering``; ``quarantine`` sets rows with problems aside instead of refusing the file;
+    ``names`` are the chains of antibodies that rows may name instead of giving their own.
     """
 
     mapping: Sequence[str] = ()
@@ -67,6 +69,7 @@ class AssayFile:
     parent_light: str | None = None
     numbering: str = SEQUENTIAL
     quarantine: bool = False
+    names: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
 
 
 def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
@@ -181,6 +184,7 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
     table = read_table(path)
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
     names = chosen.one("mutations")
+    table = _with_named_chains(path, table, chosen, told.names)
     if chosen.one("scfv") is not None or (names is None and parent is None):
         return raw_table_of(path, table, mapping), Completed(table, parent, ())
     if names is None:
@@ -190,6 +194,32 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
         path, table, columns, parent=parent, numbering=told.numbering, quarantine=told.quarantine
     )
     return raw_table_of(path, done.table, mapping), done
+
+
+def _with_named_chains(
+    path: Path,
+    table: pl.DataFrame,
+    chosen: Chosen,
+    known: Mapping[str, tuple[str, str | None]],
+) -> pl.DataFrame:
+    """The table with the chains of its rows' names, where it has none and the names are known."""
+    column = chosen.one("antibody_name")
+    if not known or column is None or chosen.one("heavy") or chosen.one("scfv"):
+        return table
+    names = [str(name).strip() for name in table[column]]
+    strange = [place for place, name in enumerate(names) if name not in known]
+    if strange and chosen.one("mutations"):
+        return table
+    if strange:
+        problems = [
+            Problem(table[ROW][place], column, f"{names[place]!r} is no variant of the plate")
+            for place in strange
+        ]
+        raise TableError(path, problems, "Add a column of mutations, or the chains.")
+    heavy, light = zip(*(known[name] for name in names), strict=True)
+    return table.with_columns(
+        pl.Series("heavy", heavy, pl.String), pl.Series("light", light, pl.String)
+    )
 
 
 def _set_aside(path: Path, made: Canonical, quarantine: bool) -> list[str]:
@@ -229,13 +259,18 @@ _MIXTURES = {"assay": "assays", "quantity": "quantities", "antigen": "antigens"}
 def _require_one_value(table: pl.DataFrame, column: str, where: str) -> None:
     found = table[column].unique(maintain_order=True)
     if len(found) > 1:
-        shown = ", ".join(str(value)[:40] for value in found.to_list()[:4])
+        shown = ", ".join(_shown(value) for value in found.to_list()[:4])
         mend = "choose one with --assay" if column == "assay" else "split the file, one for each"
         raise ModelError(
             f"{where} mixes {len(found)} {_MIXTURES[column]} "
             f"({shown}{', ...' if len(found) > 4 else ''}); "
             f"their values have no common scale: {mend}"
         )
+
+
+def _shown(value: object) -> str:
+    text = "|".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
 
 
 def _require_one_scale(table: pl.DataFrame, where: str) -> None:

@@ -119,7 +119,7 @@ def take_results(
     if _is_new(folder):
         return _start(folder, path, told, seed)
     campaign = open_campaign(folder)
-    rows, _ = read_rows(path, _with_antigen(campaign, path, told))
+    rows, _ = read_rows(path, _completed(campaign, path, told))
     rows = _fitted_in(campaign, rows, path)
     current = campaign.latest
     if current.status != PROPOSED:
@@ -206,6 +206,11 @@ def propose_round(
 
 def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campaign, Adaptation]:
     rows, _ = read_rows(path, told)
+    if not rows.is_empty() and rows["antigen"].n_unique() > 1:
+        raise CampaignError(
+            f"{path} has {rows['antigen'].n_unique()} antigens, and a campaign is about one: start "
+            "a campaign for each with its rows (`abag adapt FILE --out MODELS` learns them together)"
+        )
     checked = check_assay(rows, str(path))
     place = folder / _round_name(0)
     if place.exists():
@@ -283,16 +288,35 @@ def _parent(rows: pl.DataFrame, model: AssayGP) -> Chains:
     return model.reference_chains()
 
 
-def _with_antigen(campaign: Campaign, path: Path, told: AssayFile) -> AssayFile:
-    """The campaign's antigen for a results table that has no column of one."""
+def _completed(campaign: Campaign, path: Path, told: AssayFile) -> AssayFile:
+    """What a table of results leaves out: antigen, parent, and the chains of the plate's names."""
     if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
         return told
     mapping = mapping_from_texts(list(told.mapping))
     chosen = choose_columns(path, read_table(path), mapping, with_values=False, with_chains=False)
+    if chosen.one("heavy") is None and chosen.one("scfv") is None:
+        told = replace(told, names=_names(campaign.latest))
+        if told.parent_heavy is None:
+            heavy, light = campaign.parent
+            told = replace(told, parent_heavy=heavy, parent_light=light)
     if chosen.one("antigen") or mapping.constants.antigen or mapping.antigen_unknown:
         return told
     known = [f"antigen:={chain}" for chain in campaign.antigen] or ["antigen_unknown:=true"]
     return replace(told, mapping=[*told.mapping, *known])
+
+
+def _names(latest: Round) -> dict[str, Chains]:
+    """Chains by the names of an open plate, and by its wells where there is one plate only."""
+    if latest.status != PROPOSED:
+        return {}
+    plate = pl.read_csv(latest.folder / CSV_NAME, infer_schema=False)
+    one_plate = plate["plate"].n_unique() == 1
+    found: dict[str, Chains] = {}
+    for name, well, heavy, light in plate.select("name", "well", "heavy", "light").iter_rows():
+        found[name] = heavy, light or None
+        if one_plate:
+            found[well] = heavy, light or None
+    return found
 
 
 def _fitted_in(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,8 +67,6 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(begun: Path, tmp_path: Path) -> Path:
     """A campaign that has begun, each test its own copy."""
-    import shutil
-
     shutil.copytree(begun / "mine", tmp_path / "mine")
     return tmp_path / "mine"
 
@@ -126,6 +125,43 @@ def test_repeats_and_the_parent_belong_to_every_round(folder: Path, tmp_path: Pa
     rows = pl.concat([proposed, assay_table(2).select("heavy", "light")])
     campaign, _ = take_results(folder, write_results(tmp_path / "r.csv", rows), told=TOLD)
     assert campaign.latest.state["rows"] == 9
+
+
+def test_results_may_give_mutations_alone_or_names_of_the_plate(
+    folder: Path, tmp_path: Path
+) -> None:
+    propose_round(folder, REQUEST, controls=1)
+    proposed = pl.read_csv(folder / "round-01" / "proposed.csv")
+    values = proposed.with_columns(pl.Series("KD", np.linspace(1.0, 9.0, proposed.height)))
+    for number, columns in enumerate((("mutations",), ("name",), ("name", "mutations"))):
+        path = tmp_path / f"r{number}.csv"
+        values.select(*columns, "KD").write_csv(path)
+        copy = tmp_path / f"copy-{number}"
+        shutil.copytree(folder, copy)
+        campaign, _ = take_results(copy, path, told=TOLD)
+        rows = pl.read_parquet(campaign.latest.folder / "measured.parquet")
+        assert rows["heavy"].to_list() == proposed["heavy"].to_list()
+        assert rows["light"].to_list() == proposed["light"].to_list()
+    values.select(pl.col("well").alias("name"), "KD").write_csv(tmp_path / "wells.csv")
+    campaign, _ = take_results(folder, tmp_path / "wells.csv", told=TOLD)
+    rows = pl.read_parquet(campaign.latest.folder / "measured.parquet")
+    assert rows["heavy"].to_list() == proposed["heavy"].to_list()
+
+
+def test_a_name_that_is_not_on_the_plate_is_named(folder: Path, tmp_path: Path) -> None:
+    propose_round(folder, REQUEST)
+    path = tmp_path / "r.csv"
+    path.write_text("name,KD\nR1-P1-A1,3\nR7-P1-A1,4\n")
+    with pytest.raises(TableError, match=r"row 3, column 'name': 'R7-P1-A1' is no variant"):
+        take_results(folder, path, told=TOLD)
+
+
+def test_a_campaign_is_about_one_antigen(tmp_path: Path) -> None:
+    path = write_results(tmp_path / "r.csv", assay_table(12))
+    pl.read_csv(path).with_columns(antigen=pl.Series([ANTIGEN, ANTIGEN[::-1]] * 6)).write_csv(path)
+    with pytest.raises(CampaignError, match=r"2 antigens.* a campaign for each.*--out MODELS"):
+        take_results(tmp_path / "mine", path, told=TOLD)
+    assert not (tmp_path / "mine").exists()
 
 
 def test_another_antigen_is_refused(folder: Path, tmp_path: Path) -> None:
