@@ -209,7 +209,8 @@ def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campai
     if not rows.is_empty() and rows["antigen"].n_unique() > 1:
         raise CampaignError(
             f"{path} has {rows['antigen'].n_unique()} antigens, and a campaign is about one: start "
-            "a campaign for each with its rows (`abag adapt FILE --out MODELS` learns them together)"
+            "a campaign for each with its rows (`abag adapt FILE --out MODELS` learns them "
+            "together)"
         )
     checked = check_assay(rows, str(path))
     place = folder / _round_name(0)
