@@ -155,7 +155,8 @@ def plate_page(proposals: Proposals, table: pl.DataFrame) -> str:
 
 
 _STYLE: Final = (
-    "table.plate th, table.plate td { text-align: center; font-size: .8rem; padding: .3rem; }\n"
+    "table.plate { min-width: 0; table-layout: fixed; }\n"
+    "table.plate th, table.plate td { text-align: center; font-size: .8rem; padding: .3rem 0; }\n"
     "table.why th, table.why td { text-align: left; vertical-align: top; }\n"
     "table.why td:nth-child(5) { min-width: 22rem; }\n"
 )

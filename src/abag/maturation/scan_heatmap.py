@@ -120,12 +120,11 @@ def _head(drawn: Any, done: Scan, grid: Grid, image: Any) -> None:
     drawn.text(0.25 / wide, 1 - 0.18 / high, f"Single mutants of {name}", fontsize=13,
                fontweight="bold", color=_INK, va="top")  # fmt: skip
     told = (
-        f"Predicted change of {unit} against the parent, by {done.effects.model_id}; "
-        "each side of the scale has its own end.\n"
-        "Dot: the parent's residue. Corner: adds a liability. Blank: left out. "
-        "Last row: mean of the position."
+        f"Predicted change of {unit} against the parent, by {done.effects.model_id}.\n"
+        "Each side of the scale has its own end. Dot: the parent's residue. "
+        "Corner: adds a liability.\nBlank: left out. Last row: mean of the position."
     )
-    told += "\nPale: no training row changed this position." if grid.unseen.any() else ""
+    told += " Pale: no training row changed this position." if grid.unseen.any() else ""
     drawn.text(0.25 / wide, 1 - 0.47 / high, told, fontsize=8, color=_FAINT, va="top",
                linespacing=1.4)  # fmt: skip
     bar = drawn.add_axes((1 - 2.3 / wide, 1 - 0.37 / high, 1.5 / wide, 0.1 / high))
