@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -117,6 +118,38 @@ def test_a_full_disk_leaves_the_state_before(begun: Path, tmp_path: Path, source
     resume(begun, QUIET, encoders=encoders())
     train(tiny_recipe(), sources, tmp_path / "straight", QUIET, encoders())
     assert outcome(begun) == outcome(tmp_path / "straight")
+
+
+@pytest.mark.parametrize("name", ["write_artefacts", "write_history"])
+def test_a_disk_that_is_full_at_the_end_of_an_epoch_or_a_run_costs_no_step(
+    name: str, begun: Path, tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    room = "abag.training.finish" if name == "write_artefacts" else "abag.training.run"
+    with monkeypatch.context() as full:
+        full.setattr(f"{room}.{name}", fail)
+        with pytest.raises(FileFormatError, match=r"run cannot be .*No space left.*--resume .*run"):
+            resume(begun, QUIET, encoders=encoders())
+    resume(begun, QUIET, encoders=encoders())
+    train(tiny_recipe(), sources, tmp_path / "straight", QUIET, encoders())
+    assert outcome(begun) == outcome(tmp_path / "straight")
+
+
+def test_a_run_in_a_folder_that_may_only_be_read_is_named(
+    begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Path.open
+
+    def closed(self: Path, mode: str = "r", **options: Any) -> Any:
+        if mode in ("r", "rb"):
+            return own(self, mode, **options)
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(self))
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(FileFormatError, match=r"\.lock cannot be .*Read-only file system.*mend"):
+        resume(begun, QUIET, encoders=encoders())
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])

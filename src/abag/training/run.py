@@ -9,8 +9,8 @@ and ``report.html``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ import torch
 
 from abag.encoders.adapter import chosen_device
 from abag.encoders.protocol import Encoder
-from abag.errors import MissingFileError
+from abag.errors import AbagError, FileFormatError, MissingFileError
 from abag.files import write_json
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import AffinityNetwork, make_network
@@ -107,7 +107,7 @@ def train(
         if world.is_first:
             begin(out, setup)
         world.wait()
-        with alone(out) if world.is_first else nullcontext():
+        with _whole(out), alone(out) if world.is_first else nullcontext():
             return _carry_out(out, setup, options, world)
     finally:
         world.leave()
@@ -137,12 +137,27 @@ def resume(
     try:
         setup = read_setup(recipe, sources, device, encoders)
         require_identity(run, content.get("identity", {}), setup.identity)
-        with alone(run) if world.is_first else nullcontext():
+        with _whole(run), alone(run) if world.is_first else nullcontext():
             for left in run.glob(f".{LAST}.*") if world.is_first else ():
                 left.unlink(missing_ok=True)
             return _carry_out(run, setup, options, world)
     finally:
         world.leave()
+
+
+@contextmanager
+def _whole(run: Path) -> Iterator[None]:
+    """Say of whatever hinders writing which run it is, and how it goes on."""
+    try:
+        yield
+    except AbagError:
+        raise
+    except OSError as error:
+        what = error.filename or run
+        raise FileFormatError(
+            f"{what} cannot be written or read: {error.strerror or error}; the last saved state "
+            f"of {run} is whole. Free space or mend the folder, then go on with --resume {run}"
+        ) from None
 
 
 def _device(name: str) -> torch.device:
