@@ -19,7 +19,7 @@ from abag.data.mutations import SEQUENTIAL
 from abag.errors import ModelError, OptionError, counted, require_seed
 from abag.maturation.acquisition import Batch, Belief, Policy
 from abag.maturation.candidates import CandidateSet, find_candidates
-from abag.maturation.design_space import DesignSpace, Genotype
+from abag.maturation.design_space import DesignSpace, Genotype, size_of
 from abag.maturation.liabilities import Liability, Severity, new_liabilities, worst
 from abag.maturation.numbered import NumberedAntibody
 from abag.maturation.reasons import Known, reason_for
@@ -167,15 +167,11 @@ def propose(
         numbering=request.numbering, measured=genotypes, untried=request.untried,
         most_untried=request.most_untried,
     )  # fmt: skip
-    if not (request.untried or request.cdrs or request.positions):
-        notes.append(
-            f"only {counted(len(space.places), 'position')} change that measured variants change; "
-            "--untried frees the others, --cdrs and --positions choose"
-        )
+    notes += _of_space(space, request)
     scorer = _Scorer(model, space)
     scorer.require_readable()
     found = find_candidates(space, genotypes, scorer.optimism, request.seed)
-    short, left_out = _shortlisted(found, space, request)
+    short, left_out = _shortlisted(found, space, request, known)
     if len(short) < request.count:
         notes.append(f"only {counted(len(short), 'variant')} may be proposed under these rules")
     belief = _belief(model, scorer, short, known)
@@ -191,6 +187,23 @@ def propose(
         (heavy, light), parent_value, model.target, tuple(chosen), len(found.origins), left_out,
         tuple(notes), request, model.model_id,
     )  # fmt: skip
+
+
+def _of_space(space: DesignSpace, request: Request) -> list[str]:
+    """Notes on what may change."""
+    notes = []
+    if not (request.untried or request.cdrs or request.positions):
+        notes.append(
+            f"only {counted(len(space.places), 'position')} change that measured variants change; "
+            "--untried frees the others, --cdrs and --positions choose"
+        )
+    if space.indels:
+        indels = "measured insertion or deletion", "measured insertions or deletions"
+        notes.append(
+            f"{counted(len(space.indels), *indels)} may be combined with other changes; "
+            "none is made up"
+        )
+    return notes
 
 
 class _Scorer:
@@ -213,9 +226,19 @@ class _Scorer:
             )
 
     def optimism(self, variants: Sequence[Genotype]) -> Reals:
-        """Posterior mean plus one deviation, on the scale of normal scores."""
-        shown = self._model.distribution(self.table(variants))
-        return np.asarray(shown.mean_score + _REACH * shown.deviation)
+        """Posterior mean plus one deviation, on the scale of normal scores.
+
+        Minus infinity for a variant whose length the model cannot read.
+        """
+        table = self.table(variants)
+        found = np.full(table.height, -np.inf)
+        good = np.ones(table.height, dtype=np.bool_)
+        if self._space.indels:
+            good = np.array([reason is None for reason in self._model.refusals(table)])
+        if good.any():
+            shown = self._model.distribution(table.filter(pl.Series(good)))
+            found[good] = shown.mean_score + _REACH * shown.deviation
+        return found
 
 
 def _table(chains: Sequence[Chains]) -> pl.DataFrame:
@@ -228,17 +251,17 @@ def _table(chains: Sequence[Chains]) -> pl.DataFrame:
 def _genotypes(
     parent: NumberedAntibody, known: Sequence[Chains], notes: list[str]
 ) -> list[Genotype]:
-    """Measured variants as substitutions of the parent; those of other lengths are counted."""
+    """Measured variants as changes of the parent; those of other chains are counted."""
     space = DesignSpace(parent, (), "", 0)
     found = [space.genotype(heavy, light) for heavy, light in known]
     kept = [one for one in found if one is not None]
     other = len(found) - len(kept)
     if other:
         notes.append(
-            f"{counted(other, 'measured variant')} of other lengths than the parent's: the model "
-            "has learnt from them, but they are not recombined"
+            f"{counted(other, 'measured variant')} without the parent's light chain or with one "
+            "that it lacks: they are not recombined"
         )
-    nearest = min((len(one) for one in kept), default=None)
+    nearest = min((size_of(one) for one in kept), default=None)
     if nearest is not None and nearest > 2 * _MOST_BY_DEFAULT:
         notes.append(
             f"the nearest measured variant differs from the parent at {nearest} positions: is it "
@@ -250,17 +273,17 @@ def _genotypes(
 def _budget(most: int | None, measured: Sequence[Genotype], notes: list[str]) -> int:
     if most is not None:
         return most
-    largest = max((len(one) for one in measured), default=0)
+    largest = max((size_of(one) for one in measured), default=0)
     budget = min(max(2, largest), _MOST_BY_DEFAULT)
     notes.append(f"at most {counted(budget, 'mutation')} a variant; --max-mutations changes it")
     return budget
 
 
 def _shortlisted(
-    found: CandidateSet, space: DesignSpace, request: Request
+    found: CandidateSet, space: DesignSpace, request: Request, known: Sequence[Chains]
 ) -> tuple[list[Genotype], int]:
     """The best candidates that keep the rules, and how many before them did not."""
-    ranked = found.ranked()
+    ranked = _distinct(found, space, known)
     least = request.least_natural
     natural = None if least is None else naturalness_of(space, ranked, needed=True)
     refused = LIABILITY_RULES[request.liabilities]
@@ -280,6 +303,21 @@ def _shortlisted(
             "naturalness; use --liabilities flag, or free other positions"
         )
     return short, left_out
+
+
+def _distinct(found: CandidateSet, space: DesignSpace, known: Sequence[Chains]) -> list[Genotype]:
+    """Candidates by rank that the model can read, each once: indels may meet in one sequence."""
+    ranked = [one for one in found.ranked() if found.scores[one] > -np.inf]
+    if not space.indels:
+        return ranked
+    seen = {(heavy, light or None) for heavy, light in known}
+    kept = []
+    for one in ranked:
+        chains = space.chains(one)
+        if chains not in seen:
+            seen.add(chains)
+            kept.append(one)
+    return kept
 
 
 def added_liabilities(space: DesignSpace, variant: Genotype) -> tuple[Liability, ...]:
@@ -346,7 +384,7 @@ def _described(told: _Told, space: DesignSpace, found: CandidateSet) -> list[Pro
         )  # fmt: skip
         described.append(
             Proposal(
-                space.name(one), len(one), heavy, light, predicted, float(shown.lower[row]),
+                space.name(one), size_of(one), heavy, light, predicted, float(shown.lower[row]),
                 float(shown.upper[row]), float(chance[row]), float(told.batch.values[order]),
                 origin, reason,
                 tuple(str(liability) for liability in added_liabilities(space, one)),

@@ -10,7 +10,7 @@ from typing import Final, Self
 from abag.data.mutations import Mutation
 from abag.errors import counted
 from abag.maturation.candidates import COMBINATION, ENUMERATION, RECOMBINATION, SCAN, SEARCH
-from abag.maturation.design_space import Genotype, Place, Substitution
+from abag.maturation.design_space import Genotype, Place, Substitution, parts
 
 _ORIGIN: Final[Mapping[str, str]] = {
     SCAN: "Single change",
@@ -31,7 +31,7 @@ class Known:
     @classmethod
     def of(cls, measured: Iterable[Genotype]) -> Self:
         """Count over measured variants."""
-        changes = [change for one in measured for change in one]
+        changes = [part for one in measured for change in one for part in parts(change)]
         return cls(Counter(changes), Counter(change[:2] for change in changes))
 
 

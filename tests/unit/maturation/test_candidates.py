@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abag.data.mutations import apply_mutations, parse_mutations
 from abag.errors import OptionError
 from abag.maturation.candidates import (
     ENUMERATION,
@@ -68,7 +69,32 @@ def test_a_variant_is_named_applied_and_read_back() -> None:
     heavy, light = space.chains(variant)
     assert space.genotype(heavy, light) == variant
     assert space.name(variant) == f"H:{HEAVY[30]}31A;L:{LIGHT[29]}30Y"
-    assert space.genotype(heavy + "A", light) is None
+    assert space.genotype(heavy, None) is None
+
+
+def test_a_measured_indel_is_one_change_and_is_used_whole() -> None:
+    text = "H:D102DS;H:F104-;H:Y105-;L:S50A"
+    chains = apply_mutations(HEAVY, LIGHT, parse_mutations(text, HEAVY, LIGHT))
+    shorter, longer, plain = ("H", 104, "-/-"), ("H", 102, "DS"), ("L", 50, "A")
+    measured = DesignSpace.of(PARENT, 4).genotype(*chains)
+    assert measured == {shorter, longer, plain}
+    space = DesignSpace.of(PARENT, 3, measured=[measured])
+    assert space.indels == (longer, shorter)
+    assert space.chains(measured) == chains
+    assert space.name(measured) == text
+    assert space.within(measured) is None  # four places, and three may change
+    assert space.limited([shorter, ("H", 105, "W"), plain, longer]) == {shorter, plain}
+    assert space.limited([shorter], 1) == frozenset()
+    for options in ({"freeze": ["H:105"]}, {"positions": ["H:102-104"]}):
+        assert DesignSpace.of(PARENT, 3, measured=[measured], **options).indels == (longer,)
+    assert DesignSpace.of(PARENT, 3, measured=[measured], letters="AW").indels == (shorter,)
+
+
+def test_ends_of_a_construct_are_no_design() -> None:
+    measured = DesignSpace.of(PARENT, 4).genotype(HEAVY[1:], f"{LIGHT}R")
+    assert measured == {("H", 1, "-"), ("L", 107, "KR")}
+    space = DesignSpace.of(PARENT, 3, measured=[measured], untried=True)
+    assert space.indels == ()
 
 
 def test_what_lies_outside_the_space_is_dropped_from_a_measured_variant() -> None:
@@ -164,6 +190,10 @@ def test_a_small_space_is_listed_in_full() -> None:
 def test_the_count_of_a_space_is_that_of_its_variants() -> None:
     space = DesignSpace.of(PARENT, 3, positions=["H:28-32"], letters="AW")
     assert space.count() == len(space.every_variant()) == 5 * 2 + 10 * 4 + 10 * 8
+    gone = frozenset({("H", 30, "-")})
+    space = DesignSpace.of(PARENT, 3, positions=["H:28-32"], letters="AW", measured=[gone])
+    # With the deletion, 30 has three choices and not two.
+    assert space.count() == len(space.every_variant()) == 11 + (6 * 4 + 4 * 6) + (4 * 8 + 6 * 12)
 
 
 def test_a_space_that_was_measured_in_full_is_refused() -> None:

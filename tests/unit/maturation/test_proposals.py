@@ -140,16 +140,27 @@ def test_an_antibody_without_a_light_chain_has_plates_too() -> None:
     assert "_L" not in fasta_of(plate_table(found))
 
 
-def test_measured_variants_of_other_lengths_are_named_and_not_recombined() -> None:
-    shorter = assay_table(6, seed=3).with_columns(
-        heavy=pl.col("heavy").str.slice(0, 105) + pl.col("heavy").str.slice(106)
+def test_a_measured_deletion_that_helps_is_combined_with_other_changes() -> None:
+    better = ("pkd", "pkd_lower", "pkd_upper", "rank_score")
+    shorter = assay_table(8, seed=3).with_columns(
+        pl.col(*better) + 2.0,
+        heavy=pl.col("heavy").str.slice(0, 105) + pl.col("heavy").str.slice(106),
     )
     table = pl.concat([assay_table(20), shorter]).with_columns(
-        record_id=pl.int_range(26).cast(pl.String)
+        record_id=pl.int_range(28).cast(pl.String)
     )
-    found = propose(AssayGP(target="pkd").fit(table), (HEAVY, LIGHT), Request(4, 2))
-    assert any("6 measured variants of other lengths" in note for note in found.notes)
-    assert {len(one.heavy) for one in found.chosen} == {len(HEAVY)}
+    found = propose(AssayGP(target="pkd").fit(table), (HEAVY, LIGHT), Request(8, 4))
+    assert any("1 measured insertion or deletion may be combined" in note for note in found.notes)
+    without = [one for one in found.chosen if "H:A106-" in one.mutations]
+    assert len(without) > 4
+    measured = set(table["heavy"])
+    for one in without:
+        assert len(one.heavy) == len(HEAVY) - 1
+        assert one.heavy not in measured
+        changes = parse_mutations(one.mutations, HEAVY, LIGHT)
+        assert apply_mutations(HEAVY, LIGHT, changes) == (one.heavy, one.light)
+        assert len(changes) == one.mutation_count <= 4
+    assert "H:A106- in 8 variants" in without[0].reason
 
 
 def test_a_parent_of_another_length_is_refused(model: AssayGP) -> None:
