@@ -22,7 +22,7 @@ from abag.maturation.skill import (
 )
 from abag.maturation.verdict import Verdict, judge
 from abag.model.artefact import require_free
-from abag.model.assay_gp.model import AssayGP
+from abag.model.assay_gp.model import AssayGP, Embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ def adapt(
     told: AssayFile | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    embedding: Embedding = "none",
 ) -> Adaptation:
     """Fit a model to the variants of one antigen's assay, measure what it knows, and save both.
 
@@ -72,20 +73,28 @@ def adapt(
         told: What the user says of the file: columns, unit, parent, numbering.
         seed: Seed of folds, draws and bootstrap.
         overwrite: Replace a saved model.
+        embedding: Encoder whose view of the parent joins the kernel (needs torch), or ``none``.
 
     Raises:
         TableError: rows or headers with problems.
         ModelError: the rows cannot teach a model, or ``out`` is taken.
+        UnavailableError: an encoder is asked for, and torch is not installed.
     """
     require_seed(seed)
     require_free(out, overwrite)
     where = report or out.with_name(f"{out.name}-report")
     require_folder_name(where)
-    return adapt_assay(path, read_assay(path, told), out, where, seed, overwrite)
+    return adapt_assay(path, read_assay(path, told), out, where, seed, overwrite, embedding)
 
 
 def adapt_assay(
-    path: Path, given: Assay, out: Path, where: Path, seed: int, overwrite: bool
+    path: Path,
+    given: Assay,
+    out: Path,
+    where: Path,
+    seed: int,
+    overwrite: bool,
+    embedding: Embedding = "none",
 ) -> Adaptation:
     """Fit a model to checked rows, measure what it knows, and save it with its report."""
     rows = sampled(given.exact, seed)
@@ -95,9 +104,9 @@ def adapt_assay(
             f"cross-validated on {MOST_ROWS:,} rows drawn from {given.exact.height:,}; "
             "the saved model has learnt from all that it takes"
         )
-    skills = tuple(measure_skill(rows, given.target, seed))
-    curve = tuple(learning_curve(rows, given.target, seed))
-    model = AssayGP(target=given.target, seed=seed)
+    skills = tuple(measure_skill(rows, given.target, seed, embedding=embedding))
+    curve = tuple(learning_curve(rows, given.target, seed, embedding=embedding))
+    model = AssayGP(target=given.target, seed=seed, embedding=embedding)
     model.fit(given.table, {"table_sha256": sha256_of(path)})
     verdict = judge(skills, given.exact.height)
     done = Adaptation(

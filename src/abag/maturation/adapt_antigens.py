@@ -20,7 +20,7 @@ from abag.maturation.assay import Assay, AssayFile, read_assays
 from abag.maturation.skill import MODELS, Skill, figures_of, learning_curve, measure_skill, sampled
 from abag.maturation.verdict import judge
 from abag.model.artefact import require_free
-from abag.model.assay_gp.model import AssayGP, AssayGPSettings
+from abag.model.assay_gp.model import AssayGP, AssayGPSettings, Embedding
 from abag.model.assay_gp.several import fit_antigens
 from abag.model.registry import create_model
 from abag.progress import track
@@ -40,6 +40,7 @@ def adapt_file(
     told: AssayFile | None = None,
     seed: int = 0,
     overwrite: bool = False,
+    embedding: Embedding = "none",
 ) -> list[Adaptation]:
     """As :func:`abag.maturation.adapt.adapt`; several antigens give a model of each."""
     require_seed(seed)
@@ -47,9 +48,10 @@ def adapt_file(
     require_folder_name(where)
     assays = read_assays(path, told)
     if len(assays) > 1:
-        return adapt_antigens(path, out, where, assays, seed, overwrite)
+        return adapt_antigens(path, out, where, assays, seed, overwrite, embedding)
     require_free(out, overwrite)
-    return [adapt_assay(path, next(iter(assays.values())), out, where, seed, overwrite)]
+    (assay,) = assays.values()
+    return [adapt_assay(path, assay, out, where, seed, overwrite, embedding)]
 
 
 def adapt_antigens(
@@ -59,6 +61,7 @@ def adapt_antigens(
     assays: Mapping[str, Assay],
     seed: int = 0,
     overwrite: bool = False,
+    embedding: Embedding = "none",
 ) -> list[Adaptation]:
     """A model of each antigen in a folder of its own, ``OUT/<antigen>``, with its report.
 
@@ -69,6 +72,7 @@ def adapt_antigens(
         assays: Name of each antigen, and its checked rows.
         seed: Seed of folds, draws and bootstrap.
         overwrite: Replace saved models.
+        embedding: Encoder whose view of the parent joins the kernel, or ``none``.
 
     Raises:
         ModelError: an antigen's rows cannot teach a model, or a folder is taken.
@@ -78,13 +82,14 @@ def adapt_antigens(
         require_free(out / name, overwrite)
     targets = {one.target for one in assays.values()}
     target = "pkd" if targets == {"pkd"} else "rank_score"
-    settings = AssayGPSettings(target=target, seed=seed)
+    settings = AssayGPSettings(target=target, seed=seed, embedding=embedding)
     origin = {"table_sha256": sha256_of(path)}
     shared = fit_antigens(pl.concat([one.table for one in assays.values()]), settings, origin)
     together = cross_validate(assays, settings)
     found = []
     for (key, assay), model in zip(assays.items(), shared.models.values(), strict=True):
-        alone = measure_skill(sampled(assay.exact, seed), target, seed)
+        rows = sampled(assay.exact, seed)
+        alone = measure_skill(rows, target, seed, embedding=embedding)
         value, other = together[key].of("assay-gp").spearman, together[key].of("alone").spearman
         worse = value is not None and other is not None and value < other - 0.02
         chosen = AssayGP(settings).fit(assay.table, origin) if worse else model
@@ -97,7 +102,7 @@ def adapt_antigens(
         folder = where / names[key]
         done = Adaptation(
             chosen, assay, judge(skills, assay.exact.height), skills,
-            tuple(learning_curve(sampled(assay.exact, seed), target, seed)),
+            tuple(learning_curve(rows, target, seed, embedding=embedding)),
             (f"antigen {key[:60]}", note, *assay.notes), out / names[key], folder / "report.html",
         )  # fmt: skip
         save_adaptation(done, path, folder, overwrite)
@@ -146,9 +151,9 @@ def cross_validate(assays: Mapping[str, Assay], settings: AssayGPSettings) -> di
             inside[key].append((shown.lower <= values) & (values <= shown.upper))
             found[key]["assay-gp"].append(shown.median)
             for name in names[1:]:
-                kind = "assay-gp" if name == "alone" else name
-                other = create_model(kind, {"target": target, "seed": seed}).fit(train[key])
-                found[key][name].append(other.predict(test))
+                given = {"target": target, "seed": seed}
+                other = AssayGP(settings) if name == "alone" else create_model(name, given)
+                found[key][name].append(other.fit(train[key]).predict(test))
     return {key: _skill(true[key], found[key], inside[key], seed) for key in assays}
 
 

@@ -53,6 +53,7 @@ ABLATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "no cautious member": ("assay-gp", {"cautious": False}),
     "no warp": ("assay-gp", {"warp": False}),
     "one power": ("assay-gp", {"site_spread": 0.001}),
+    "with embeddings": ("assay-gp", {"embedding": "builtin"}),
 }
 POSITIONS, MUTATIONS, WHOLE = "new positions", "more mutations", "80%"
 """Sizes that are no number of rows: two ways of holding out, and the first 80 % of the rows."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from abag.data.splits.positions import mutated_positions
 from abag.errors import ModelError
 from abag.maturation.ranking import spearman, spearman_interval
-from abag.model.assay_gp.model import FEWEST_ROWS, AssayGP
+from abag.model.assay_gp.model import FEWEST_ROWS, AssayGP, Embedding
 from abag.model.registry import create_model
 from abag.progress import track
 
@@ -88,10 +88,18 @@ def sampled(table: pl.DataFrame, seed: int) -> pl.DataFrame:
     return drawn
 
 
-def measure_skill(exact: pl.DataFrame, target: str, seed: int = 0, folds: int = 5) -> list[Skill]:
+def measure_skill(
+    exact: pl.DataFrame,
+    target: str,
+    seed: int = 0,
+    folds: int = 5,
+    *,
+    embedding: Embedding = "none",
+) -> list[Skill]:
     """Skill on random rows, on positions never mutated in training, and on more mutations.
 
-    ``exact`` holds rows with a number. A way that the rows do not allow is left out.
+    ``exact`` holds rows with a number. A way that the rows do not allow is left out. ``embedding``
+    is the setting of `assay-gp`.
     """
     plans = [
         ("random", "New variants like those measured?", random_folds(exact.height, folds, seed)),
@@ -103,7 +111,7 @@ def measure_skill(exact: pl.DataFrame, target: str, seed: int = 0, folds: int = 
         ("mutation count", "Variants with more changes than any measured?", count_folds(exact)),
     ]
     return [
-        _score(exact, target, name, question, found, seed)
+        _score(exact, target, name, question, found, seed, embedding)
         for name, question, found in plans
         if found
     ]
@@ -143,7 +151,13 @@ def _enough(fold: Fold) -> bool:
 
 
 def _score(
-    table: pl.DataFrame, target: str, name: str, question: str, folds: Sequence[Fold], seed: int
+    table: pl.DataFrame,
+    target: str,
+    name: str,
+    question: str,
+    folds: Sequence[Fold],
+    seed: int,
+    embedding: Embedding,
 ) -> Skill:
     kept: list[Reals] = []
     tested: list[Rows] = []
@@ -152,7 +166,7 @@ def _score(
     for train, test in track(folds, f"cross-validation by {name}"):
         try:
             values, within = _predict_fold(
-                table[train.tolist()], table[test.tolist()], target, seed
+                table[train.tolist()], table[test.tolist()], target, seed, embedding
             )
         except ModelError:
             continue  # a fold whose training rows are all equal teaches nothing
@@ -191,12 +205,13 @@ def figures_of(
 
 
 def _predict_fold(
-    train: pl.DataFrame, test: pl.DataFrame, target: str, seed: int
+    train: pl.DataFrame, test: pl.DataFrame, target: str, seed: int, embedding: Embedding
 ) -> tuple[dict[str, Reals], NDArray[np.bool_]]:
     values: dict[str, Reals] = {}
     within = np.zeros(test.height, dtype=np.bool_)
     for name in MODELS:
-        model = create_model(name, {"target": target, "seed": seed}).fit(train)
+        own = {"embedding": embedding} if name == AssayGP.name else {}
+        model = create_model(name, {"target": target, "seed": seed, **own}).fit(train)
         good = np.array([reason is None for reason in model.refusals(test)])
         values[name] = np.full(test.height, float(train[target].to_numpy().mean()))
         rows = test.filter(pl.Series(good))
@@ -210,7 +225,12 @@ def _predict_fold(
 
 
 def learning_curve(
-    exact: pl.DataFrame, target: str, seed: int = 0, repeats: int = 3
+    exact: pl.DataFrame,
+    target: str,
+    seed: int = 0,
+    repeats: int = 3,
+    *,
+    embedding: Embedding = "none",
 ) -> list[CurvePoint]:
     """Spearman on a held-out fifth after training on more and more rows."""
     rows = exact.height
@@ -221,7 +241,7 @@ def learning_curve(
         order = np.random.default_rng([seed, repeat]).permutation(rows)
         train, test = exact[order[:size].tolist()], exact[order[-held:].tolist()]
         try:
-            values, _ = _predict_fold(train, test, target, seed)
+            values, _ = _predict_fold(train, test, target, seed, embedding)
         except ModelError:
             continue
         for model in MODELS[:2]:

@@ -34,10 +34,11 @@ def quick() -> Iterator[None]:
             lambda *given: candidates.find_candidates(*given, sizes=small),
         )  # fmt: skip
         patch.setattr(proposals, "naturalness_of", lambda *given, **more: None)
-        patch.setattr(adapt, "learning_curve", lambda *given: [])
+        patch.setattr(adapt, "learning_curve", lambda *given, **more: [])
         patch.setattr(
-            adapt, "measure_skill", lambda *given: skill.measure_skill(*given, folds=2)[:1]
-        )
+            adapt, "measure_skill",
+            lambda *given, **more: skill.measure_skill(*given, folds=2, **more)[:1],
+        )  # fmt: skip
         yield
 
 
@@ -171,6 +172,13 @@ def test_another_antigen_is_refused(folder: Path, tmp_path: Path) -> None:
     table.write_csv(path)
     with pytest.raises(CampaignError, match="on another antigen"):
         take_results(folder, path, told=TOLD, allow_unproposed=True)
+
+
+def test_another_quantity_is_refused(folder: Path, tmp_path: Path) -> None:
+    propose_round(folder, REQUEST)
+    path = write_results(tmp_path / "r.csv", assay_table(3))
+    with pytest.raises(CampaignError, match="values of IC50, and the campaign is about KD"):
+        take_results(folder, path, told=AssayFile(unit="nM", quantity="IC50"))
 
 
 def test_a_round_that_was_cut_short_does_not_count(folder: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -29,6 +29,7 @@ def adapt(
     parent_light: str | None = None,
     numbering: str = "sequential",
     quarantine: Annotated[bool, Parameter(negative=())] = False,
+    embedding: Literal["none", "builtin"] = "none",
     seed: int = 0,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -53,6 +54,8 @@ def adapt(
         parent_light: Light chain of that parent.
         numbering: How mutations are counted: sequential, imgt, kabat, chothia or martin.
         quarantine: Set rows with problems aside, with a note, instead of refusing the file.
+        embedding: `builtin` lets the built-in encoder's view of the parent join in (needs torch to
+            fit, not to predict); for --out.
         seed: Seed of folds, draws and bootstrap.
         overwrite: Replace a saved model that is in the folder.
         json: Print one JSON object.
@@ -64,8 +67,10 @@ def adapt(
         map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine
     )
     if campaign is not None:
-        if out is not None or report is not None:
-            raise OptionError("--campaign has its own places; leave out --out and --report")
+        if out is not None or report is not None or embedding != "none":
+            raise OptionError(
+                "--campaign has its own places and model; leave out --out, --report and --embedding"
+            )
         from abag.maturation.campaign import take_results
 
         opened, done = take_results(
@@ -76,7 +81,10 @@ def adapt(
         return
     if out is None:
         raise OptionError("--out is missing: name a new folder for the model")
-    all_done = adapt_file(assay_file, out, report=report, told=told, seed=seed, overwrite=overwrite)
+    all_done = adapt_file(
+        assay_file, out, report=report, told=told, seed=seed, overwrite=overwrite,
+        embedding=embedding,
+    )  # fmt: skip
     if len(all_done) == 1:
         emit(all_done[0].as_json(), _text(all_done[0]), json)
         return

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.substitution import GAP, LETTERS, UNKNOWN
+
+if TYPE_CHECKING:
+    from abag.encoders.builtin_model import BuiltinModel
 
 Reals = NDArray[np.float64]
 
@@ -95,6 +98,6 @@ def _read(heavy: str, light: str) -> tuple[Reals, Reals]:
     import torch
 
     with torch.inference_mode():
-        logits = encoder.network.logits(torch.from_numpy(encoded.rows))
+        logits = cast("BuiltinModel", encoder.network).logits(torch.from_numpy(encoded.rows))
         known = logits.double().log_softmax(-1).numpy()
     return encoded.rows.astype(np.float64).round(_DECIMALS), known.round(_DECIMALS)

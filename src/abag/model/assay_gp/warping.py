@@ -2,6 +2,7 @@
 
 An enrichment or a KD at the edge of an assay's window is far from normal; ranks of the training
 rows mapped to normal quantiles are normal by construction, and the order is what the assay knows.
+How far apart values lie says a little more: a quarter of the score is the standardised value.
 The way back is the monotone piecewise linear curve through the training targets, lengthened at
 both ends with the slope of the outer tenth.
 """
@@ -9,12 +10,17 @@ both ends with the slope of the outer tenth.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 Reals = NDArray[np.float64]
+
+VALUE_SHARE: Final = 0.25
+"""Share of the standardised value in a score (docs/few-shot.md)."""
+_FURTHEST: Final = 3.0
+"""Standardised values beyond it count as this much: one outlier shall not rule the scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,9 @@ class Warp:
         scores = ndtri(ranks / len(target))
         centre = float((scores * counts).sum() / len(target))
         spread = float(np.sqrt((counts * (scores - centre) ** 2).sum() / len(target)))
-        return cls((scores - centre) / spread, values)
+        plain = ((values - target.mean()) / target.std()).clip(-_FURTHEST, _FURTHEST)
+        normal = (scores - centre) / spread
+        return cls((1.0 - VALUE_SHARE) * normal + VALUE_SHARE * plain, values)
 
     @classmethod
     def plain(cls, target: Reals) -> Self:
