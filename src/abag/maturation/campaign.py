@@ -321,7 +321,10 @@ def _names(latest: Round) -> dict[str, Chains]:
 
 
 def _fitted_in(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """Rows under the campaign's assay and antigen; raises CampaignError where they are others."""
+    """Rows under the campaign's assay and antigen.
+
+    Raises CampaignError for another antigen or another quantity.
+    """
     given = rows.filter(pl.col("antigen").list.len() > 0)["antigen"].to_list()
     other = [chains for chains in given if tuple(chains) != campaign.antigen]
     if other:
