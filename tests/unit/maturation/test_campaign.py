@@ -177,8 +177,9 @@ def test_another_antigen_is_refused(folder: Path, tmp_path: Path) -> None:
 def test_another_quantity_is_refused(folder: Path, tmp_path: Path) -> None:
     propose_round(folder, REQUEST)
     path = write_results(tmp_path / "r.csv", assay_table(3))
+    pl.read_csv(path).rename({"KD": "IC50"}).write_csv(path)
     with pytest.raises(CampaignError, match="values of IC50, and the campaign is about KD"):
-        take_results(folder, path, told=AssayFile(unit="nM", quantity="IC50"))
+        take_results(folder, path, told=AssayFile(unit="nM"))
 
 
 def test_a_round_that_was_cut_short_does_not_count(folder: Path, tmp_path: Path) -> None:
