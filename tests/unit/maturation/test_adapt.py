@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import polars as pl
@@ -9,6 +10,7 @@ from abag.errors import ModelError, TableError
 from abag.maturation.adapt import adapt
 from abag.maturation.assay import check_assay, read_assay
 from abag.maturation.verdict import Grade
+from abag.model.assay_gp.model import AssayGP, Embedding
 from abag.model.registry import load_model
 from synthetic_pairs import HEAVY, assay_table
 
@@ -39,6 +41,20 @@ def test_a_users_file_becomes_a_model_with_a_verdict_and_a_report(tmp_path: Path
     assert "http://" not in page.replace("http://www.w3.org", "")
     held = pl.read_csv(tmp_path / "model-report" / "held_out.csv")
     assert held.filter(pl.col("held_out") == "random").height == 40
+
+
+def test_an_embedding_is_a_choice_that_is_measured_and_saved(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = users_file(tmp_path, rows=20)
+    plain, asked = (adapt(path, tmp_path / name, embedding=name) for name in get_args(Embedding))
+    saved = load_model(tmp_path / "builtin")
+    assert isinstance(saved, AssayGP)
+    assert saved.settings.embedding == "builtin"
+    assert saved.training.origin["encoder"].startswith("builtin ")
+    assert "encoder" not in plain.model.training.origin
+    for model, same in (("assay-gp", False), ("one-hot-ridge", True)):
+        pair = (asked.skills[0].predictions[model], plain.skills[0].predictions[model])
+        assert np.array_equal(*pair) is same
 
 
 def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
