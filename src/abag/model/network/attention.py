@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from abag.model.network.dropout import Dropout, dropped
+from abag.model.network.dropout import Dropout, drawn, dropped
 
 
 class CrossAttention(nn.Module):
@@ -67,12 +67,14 @@ def attended(
     if not dropout:
         keys = None if mask is None else mask[:, None, None, :]
         return functional.scaled_dot_product_attention(query, key, value, keys)
-    # What the library's function does with dropout on a CPU, less its guard for rows that are
-    # masked as a whole, which reads all scores three times more.
+    # What the library does with dropout on a CPU, less its guard for rows that are masked as a
+    # whole, which reads all scores three times more. Scaling the values up is less than scaling
+    # the weights up.
     scores = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
     if mask is not None:
         scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
-    return dropped(scores.softmax(dim=3), dropout) @ value
+    kept, share = drawn(scores.shape, 1 - dropout, scores.device)
+    return (scores.softmax(dim=3) * kept) @ (value * (1 / share))
 
 
 def by_pair(molecules: Tensor, of: Tensor | None) -> Tensor:

@@ -5,9 +5,10 @@ import math
 import pytest
 import torch
 
-from abag.model.network.attention import CrossAttention, Direction, ResiduePool
+from abag.model.network.attention import CrossAttention, Direction, ResiduePool, attended
 from abag.model.network.config import HeadConfig, OutputConfig
 from abag.model.network.dropout import Dropout, drawn_apart
+from abag.model.network.dropout import drawn as draws_of
 from abag.model.network.fusion import masked_mean
 from abag.model.network.heads import OutputRange, hidden_layers
 
@@ -46,8 +47,7 @@ def test_a_single_key_gives_query_and_key_no_gradient_at_all(dropout: float):
     assert torch.count_nonzero(attention.value.weight.grad) > 0
 
 
-@pytest.mark.parametrize("keys", [1, 5])
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize(("keys", "dropout"), [(1, 0.0), (1, 0.3), (5, 0.0)])
 def test_attention_is_that_of_the_library(keys: int, dropout: float):
     attention = CrossAttention(16, 4, dropout)
     rows, others = drawn(3, 6, 16), drawn(3, keys, 16, seed=1)
@@ -67,6 +67,33 @@ def test_attention_is_that_of_the_library(keys: int, dropout: float):
     wide = attention(rows[of], others[of], mask[of])
     torch.manual_seed(7)
     assert torch.allclose(attention(rows, others, mask, of, of), wide, atol=1e-6)
+
+
+def test_dropout_of_attention_hides_its_share_of_the_weights_and_keeps_the_mean():
+    query, key = drawn(3, 2, 40, 4), drawn(3, 2, 30, 4, seed=1)
+    seen = torch.eye(30).expand(3, 2, 30, 30)  # as values: what comes out is the weights
+    mask = torch.ones(3, 30, dtype=torch.bool)
+    mask[1, 20:] = False
+    whole = attended(query, key, seen, mask, 0.0)
+    torch.manual_seed(0)
+    several = torch.stack([attended(query, key, seen, mask, 0.2) for _ in range(200)])
+    hidden = several[:, :, :, :, :20] == 0
+    assert hidden.float().mean().item() == pytest.approx(0.2, abs=0.002)
+    assert (several[:, 1, :, :, 20:] == 0).all()
+    left = several[~(several == 0)] / whole.expand_as(several)[~(several == 0)]
+    assert torch.allclose(left, torch.full_like(left, 1.25), atol=1e-3)
+    # Each weight is drawn by itself: over 200 draws every one is hidden now and then.
+    often = hidden.float().mean(dim=0)
+    assert often.min() > 0.05
+    assert often.max() < 0.4
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9])
+def test_any_number_of_weights_can_be_drawn(count: int):
+    kept, share = draws_of(torch.Size([count]), 1 - 1e-9, torch.device("cpu"))
+    assert kept.shape == (count,)
+    assert kept.dtype is torch.bool
+    assert share == (2**16 - 1) / 2**16
 
 
 def test_batches_computed_together_draw_what_each_would_draw_alone():
