@@ -331,6 +331,13 @@ def _fitted_in(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFra
         raise CampaignError(
             f"{path} has results on another antigen ({'/'.join(other[0])[:40]}) than the campaign"
         )
+    before = pl.read_parquet(campaign.measured.folder / TRAINING, columns=["quantity"])["quantity"]
+    strange = sorted(set(rows["quantity"]) - set(before))
+    if strange:
+        raise CampaignError(
+            f"{path} has values of {', '.join(strange)}, and the campaign is about {before[0]}: "
+            "they have no common scale. Start another campaign with them"
+        )
     antigen = pl.lit(list(campaign.antigen), dtype=pl.List(pl.String()))
     return rows.with_columns(assay=pl.lit(campaign.assay), antigen=antigen)
 
