@@ -21,6 +21,8 @@ COLUMNS: Final[dict[str, pl.DataType]] = {
     "kd": pl.String(),
     "rank_score": pl.Float64(),
     "nearest_similarity": pl.Float64(),
+    "antibody_similarity": pl.Float64(),
+    "antigen_similarity": pl.Float64(),
     "pkd_lower": pl.Float64(),
     "pkd_upper": pl.Float64(),
     "domain": pl.String(),
@@ -37,10 +39,11 @@ COLUMNS: Final[dict[str, pl.DataType]] = {
 
 ``row`` is the line in the user's file (its header is line 1). A model of ``rank_score`` fills
 that column and leaves ``pkd``, ``kd_molar`` and ``kd`` empty. ``nearest_similarity`` (0 to 1) is
-there for models that compare with their training pairs. From ``pkd_lower`` to ``group_rows`` a
-model needs a calibration: the interval, the verdict on what the model knows with the identities
-behind it, and the error that was measured for pairs of that verdict. ``problem`` says why a row
-has no prediction.
+there for models that compare with their training pairs, ``antibody_similarity`` and
+``antigen_similarity`` for those that compare either side, too. From ``pkd_lower`` to
+``group_rows`` a model needs a calibration: the interval, the verdict on what the model knows with
+the identities behind it, and the error that was measured for pairs of that verdict. ``problem``
+says why a row has no prediction.
 """
 
 _SUFFIXES: Final = (".csv", ".parquet")

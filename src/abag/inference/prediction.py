@@ -50,6 +50,10 @@ class Prediction:
     """Share of those pairs whose error was at most 1 pKd."""
     group_rows: int | None = None
     """Number of those pairs."""
+    antibody_similarity: float | None = None
+    """K-mer cosine of the chains to those of the nearest training antibody, 0 to 1."""
+    antigen_similarity: float | None = None
+    """K-mer cosine to the nearest training antigen, 0 to 1."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -61,7 +65,13 @@ class Prediction:
         if self.domain is not None:
             lines += [_KNOWLEDGE[self.domain], self._nearest(), self._measured()]
         if self.nearest_similarity is not None:
-            lines.append(f"nearest training pair: similarity {self.nearest_similarity:.2f} of 1")
+            line = f"nearest training pair: similarity {self.nearest_similarity:.2f} of 1"
+            if self.antibody_similarity is not None and self.antigen_similarity is not None:
+                line += (
+                    f"; antibody: {self.antibody_similarity:.2f}; "
+                    f"antigen: {self.antigen_similarity:.2f}"
+                )
+            lines.append(line)
         lines.append(f"model {self.model_id}")
         if self.flags:
             lines.append(f"flags {', '.join(self.flags)}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 import polars as pl
@@ -17,7 +17,7 @@ from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_pro
 from abag.inference.outputs import COLUMNS, format_kd
 from abag.inference.prediction import Prediction
 from abag.inference.trust import TRUST_COLUMNS, trust_columns
-from abag.model.protocol import AffinityModel, KnowsNearest
+from abag.model.protocol import AffinityModel, FullAnswer, KnowsInFull, KnowsNearest
 from abag.progress import task
 from abag.uncertainty.calibration import DEFAULT_LEVEL, require_level
 from abag.uncertainty.domain import Verdict
@@ -38,14 +38,6 @@ SHIPPED_MODEL: Final = Path(__file__).parents[1] / "resources" / "model"
 
 _STEP_ROWS: Final = 2_000
 """Rows between two movements of the progress bar."""
-
-
-@runtime_checkable
-class KnowsInFull(Protocol):
-    """A model that gives its three answers to a row for the price of one."""
-
-    def predict_in_full(self, table: pl.DataFrame) -> tuple[Reals, Reals, Reals]:
-        """What ``predict`` gives, standard deviations, and similarities to the nearest pair."""
 
 
 class Predictor:
@@ -174,7 +166,7 @@ class Predictor:
 
     def _step(self, good: pl.DataFrame) -> pl.DataFrame:
         """Values of some rows by their ``place``, and an empty column ``abstained``."""
-        values, scale, similarity = self._predict(good)
+        values, scale, near = self._predict(good)
         known = values.tolist()
         nothing: list[None] = [None] * len(known)
         absolute = self.model.target == "pkd"
@@ -187,7 +179,7 @@ class Predictor:
                 "kd_molar": kd_molar,
                 "kd": [format_kd(kd) if kd is not None else None for kd in kd_molar],
                 "rank_score": nothing if absolute else known,
-                "nearest_similarity": nothing if similarity is None else similarity.tolist(),
+                **{name: near.get(name, nothing) for name in _NEAR},
                 **(trust or dict.fromkeys(TRUST_COLUMNS, nothing)),
                 "more_flags": self._flags(good),
                 "abstained": nothing,
@@ -216,15 +208,17 @@ class Predictor:
             .alias("abstained"),
         )
 
-    def _predict(self, good: pl.DataFrame) -> tuple[Reals, Reals, Reals | None]:
-        """Values, scales of their errors, and similarities where the model knows them."""
+    def _predict(self, good: pl.DataFrame) -> tuple[Reals, Reals, dict[str, Reals]]:
+        """Values, scales of their errors, and what the model knows of :data:`_NEAR`."""
         if isinstance(self.model, KnowsInFull) and good.height:
-            values, spread, similarity = self.model.predict_in_full(good)
-            return values, require_scale(self.model, spread), similarity
+            answer: FullAnswer = self.model.predict_in_full(good)
+            scale = require_scale(self.model, answer.spread)
+            near = (answer.pair, answer.antibody, answer.antigen)
+            return answer.value, scale, dict(zip(_NEAR, near, strict=True))
         if isinstance(self.model, KnowsNearest) and not isinstance(self.model, KnowsSpread):
-            values, similarity = self.model.predict_with_similarity(good)
-            return values, np.ones(len(values)), similarity
-        return *predict_with_scale(self.model, good), None
+            values, pair = self.model.predict_with_similarity(good)
+            return values, np.ones(len(values)), {_NEAR[0]: pair}
+        return *predict_with_scale(self.model, good), {}
 
     def _flags(self, good: pl.DataFrame) -> pl.Series:
         from abag.data.chains import flag_lists
@@ -239,7 +233,8 @@ class Predictor:
         return flag_lists([tuple(compress(raised, rows)) for rows in masks])
 
 
-_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", "nearest_similarity", *TRUST_COLUMNS)
+_NEAR: Final = ("nearest_similarity", "antibody_similarity", "antigen_similarity")
+_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", *_NEAR, *TRUST_COLUMNS)
 _FIELDS: Final = (*_VALUES, "model_id", "flags")
 
 

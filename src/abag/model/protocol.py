@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
 
 import numpy as np
 import polars as pl
@@ -81,3 +81,26 @@ class KnowsNearest(Protocol):
         self, table: pl.DataFrame
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predictions, and the similarity to the nearest training row, 0 to 1, of each row."""
+
+
+class FullAnswer(NamedTuple):
+    """All that a model says of some rows; every array has shape (rows,)."""
+
+    value: NDArray[np.float64]
+    """What ``predict`` gives."""
+    spread: NDArray[np.float64]
+    """Standard deviations of the errors, in the target's unit."""
+    pair: NDArray[np.float64]
+    """Similarity to the nearest training pair, 0 to 1."""
+    antibody: NDArray[np.float64]
+    """Similarity to the nearest training antibody, 0 to 1."""
+    antigen: NDArray[np.float64]
+    """Similarity to the nearest training antigen, 0 to 1."""
+
+
+@runtime_checkable
+class KnowsInFull(Protocol):
+    """A model that gives all its answers to a row for the price of one."""
+
+    def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
+        """Values, standard deviations and similarities of each row."""

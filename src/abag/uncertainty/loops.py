@@ -1,6 +1,6 @@
 """CDR loops of antibody libraries: one numbered chain speaks for its substituted variants.
 
-Numbering costs about a millisecond a chain, too much for a library. A chain of the length of a
+Numbering costs a third of a millisecond a chain, too much for a library. A chain of the length of a
 numbered one that is at least 80 % equal to it, with three or more of the same five residues on
 either side of each CDR and the same ones beside CDR3, has its CDRs at the same places. Every other
 chain is numbered.

@@ -26,6 +26,8 @@ class Remembered(NamedTuple):
     """Normalised kernel to the nearest training pair, 0 to 1."""
     antigen: Reals
     """K-mer cosine to the nearest training antigen, 0 to 1."""
+    antibody: Reals
+    """Mean k-mer cosine of the chains to those of the nearest training antibody, 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ class PairKernel:
     def recall(self, frame: pl.DataFrame) -> Remembered:
         """Value and similarities of each row of a frame with heavy, light and antigen."""
         if frame.is_empty():
-            return Remembered(np.zeros(0), np.zeros(0), np.zeros(0))
+            return Remembered(*np.zeros((4, 0)))
         training = _self_kernel(self.pairs.light.present, self.pairs.antigen.present)
 
-        def all_three(cosines: Cosines) -> Reals:
+        def all_four(cosines: Cosines) -> Reals:
             kernel = _kernel(cosines)
             # Sums of contiguous rows and not ``@``: a row's digits must not depend on its batch.
             values = np.multiply(kernel, self.weights, order="C").sum(axis=1) + self.mean
@@ -63,11 +65,11 @@ class PairKernel:
                 own = own[:1]
             kernel /= np.sqrt(own[:, None] * training[None, :])
             antigen = np.broadcast_to(cosines.antigen.max(axis=1), values.shape)
-            return np.stack(
-                [values, kernel.max(axis=1).clip(0.0, 1.0), antigen.clip(0.0, 1.0)], axis=1
-            )
+            antibody = _antibody_cosines(cosines, self.pairs.light.present).max(axis=1)
+            near = (kernel.max(axis=1), antigen, antibody)
+            return np.stack([values, *(one.clip(0.0, 1.0) for one in near)], axis=1)
 
-        return Remembered(*self.pairs.in_chunks(frame, all_three).T)
+        return Remembered(*self.pairs.in_chunks(frame, all_four).T)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""
@@ -93,6 +95,17 @@ def _kernel(cosines: Cosines) -> Reals:
     kernel += 0.2 * antigen
     kernel += both
     return np.asarray(kernel)
+
+
+def _antibody_cosines(cosines: Cosines, light_in_training: NDArray[np.bool_]) -> Reals:
+    """Mean of the cosines of both chains; of the heavy one where neither has a light chain."""
+    has_light = cosines.has_light
+    if (has_light == has_light[0]).all():
+        has_light = has_light[:1]
+    weight = np.where(has_light[:, None] | light_in_training[None, :], 0.5, 1.0)
+    both = cosines.heavy + cosines.light
+    both *= weight
+    return np.asarray(both)
 
 
 def _self_kernel(has_light: NDArray[np.bool_], has_antigen: NDArray[np.bool_]) -> Reals:

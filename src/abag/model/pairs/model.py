@@ -30,6 +30,7 @@ from abag.model.pairs.forest import Forest
 from abag.model.pairs.germlines import Germlines
 from abag.model.pairs.grouping import antibodies, antigen_families, folds_of
 from abag.model.pairs.kernel import PairKernel, Remembered
+from abag.model.protocol import FullAnswer
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
 
@@ -149,39 +150,40 @@ class GlobalModel(Baseline[GlobalSettings]):
 
     def _joined(
         self, parts: _Parts, frame: pl.DataFrame, features: Reals
-    ) -> tuple[Reals, Reals, Reals]:
-        """Prediction, columns of its variance, and similarity to the nearest training pair."""
+    ) -> tuple[Reals, Reals, Remembered]:
+        """Prediction, columns of its variance, and what the kernel remembers."""
         own = self.settings
         recall = parts.kernel.recall(frame)
         forest, trees_sd = parts.forest.predict(features)
         width = max(own.cosine_known - own.cosine_new, 1e-9)
         known = ((recall.antigen - own.cosine_new) / width).clip(0.0, 1.0)
         value = forest + known * own.recall_share * (recall.value - forest)
-        return value, _spread_columns(known, recall, trees_sd), recall.pair
+        return value, _spread_columns(known, recall, trees_sd), recall
 
     def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions and their standard deviations (in the target's unit), each (rows,)."""
-        value, spread, _ = self.predict_in_full(table)
-        return value, spread
+        answer = self.predict_in_full(table)
+        return answer.value, answer.spread
 
     def predict_with_similarity(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
-        value, _, similarity = self.predict_in_full(table)
-        return value, similarity
+        answer = self.predict_in_full(table)
+        return answer.value, answer.pair
 
     def _values(self, table: pl.DataFrame) -> Reals:
-        return self.predict_in_full(table)[0]
+        return self.predict_in_full(table).value
 
-    def predict_in_full(self, table: pl.DataFrame) -> tuple[Reals, Reals, Reals]:
-        """Prediction, standard deviation and similarity to the nearest pair, each (rows,)."""
+    def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
+        """Predictions, standard deviations, and how near the training pairs come."""
         self._require_fitted()
         require_columns(table, list(self.inputs), "the table to predict")
         if table.is_empty():
-            return np.zeros(0), np.zeros(0), np.zeros(0)
+            return FullAnswer(*np.zeros((5, 0)))
         features = antibody_features(table, self._germlines)
-        value, columns, similarity = self._joined(self._parts, table, features)
+        value, columns, near = self._joined(self._parts, table, features)
         variance = np.multiply(columns, self._spread).sum(axis=1)
-        return value, np.sqrt(np.maximum(variance, _LEAST_VARIANCE)), similarity
+        spread = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
+        return FullAnswer(value, spread, near.pair, near.antibody, near.antigen)
 
     def _arrays(self) -> Arrays:
         return {

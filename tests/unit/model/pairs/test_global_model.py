@@ -5,6 +5,7 @@ import polars as pl
 import pytest
 
 from abag.model.baselines.kmer_ridge import KmerRidge
+from abag.model.kmers import count_kmers
 from abag.model.pairs.grouping import antigen_families, folds_of
 from abag.model.pairs.kernel import PairKernel
 from abag.model.pairs.model import GlobalModel
@@ -28,6 +29,24 @@ def test_the_part_that_remembers_is_the_kmer_ridge() -> None:
     value, similarity = ridge.predict_with_similarity(asked)
     assert kernel.recall(asked).value == pytest.approx(value, abs=1e-9)
     assert kernel.recall(asked).pair == pytest.approx(similarity, abs=1e-9)
+
+
+def test_similarity_to_the_nearest_antibody_is_the_mean_of_its_chains() -> None:
+    train = TABLE[:70].with_columns(
+        light=pl.when(pl.int_range(pl.len()) % 3 == 0).then(None).otherwise("light")
+    )
+    asked = pl.concat([TABLE[60:75], TABLE[70:80].with_columns(light=pl.lit(None, pl.String))])
+    kernel = PairKernel.fit(train, train["pkd"].to_numpy(), np.full(70, 0.1))
+
+    def units(chains: list[str | None], residues: int) -> np.ndarray:
+        roots = np.sqrt(count_kmers([(c[:residues],) if c else () for c in chains]).toarray())
+        return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
+
+    both = np.array([[bool(a) or bool(b) for b in train["light"]] for a in asked["light"]])
+    heavy = units(asked["heavy"].to_list(), 130) @ units(train["heavy"].to_list(), 130).T
+    light = units(asked["light"].to_list(), 120) @ units(train["light"].to_list(), 120).T
+    expected = np.where(both, (heavy + light) / 2.0, heavy).max(axis=1)
+    assert kernel.recall(asked).antibody == pytest.approx(expected, abs=1e-12)
 
 
 def test_it_learns(model: GlobalModel) -> None:
