@@ -83,6 +83,9 @@ def run_simulation(
     return done
 
 
+_LABEL_INCHES: Final = 1.5
+
+
 def draw_curves(summary: Summary, path: Path) -> None:
     """Share of the best variants found, by round, one panel a landscape; 95 % over seeds."""
     import matplotlib as mpl
@@ -92,15 +95,23 @@ def draw_curves(summary: Summary, path: Path) -> None:
     columns = min(4, len(names))
     rows = -(-len(names) // columns)
     with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
-        drawn = Figure(figsize=(2.7 * columns + 0.4, 2.2 * rows + 0.7), layout="constrained")
+        wide = 2.7 * columns + 0.4
+        beside = legend_columns(wide, len(summary.names))
+        lines = -(-len(summary.names) // beside)
+        drawn = Figure(figsize=(wide, 2.2 * rows + 0.5 + 0.2 * lines), layout="constrained")
         panels = np.atleast_1d(drawn.subplots(rows, columns, sharex=True)).ravel()
         for panel, name in zip(panels, names, strict=False):
             _panel(panel, summary, name)
         for panel in panels[len(names) :]:
             panel.set_axis_off()
         handles, labels = panels[0].get_legend_handles_labels()
-        drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        drawn.legend(handles, labels, loc="outside lower center", ncols=beside, frameon=False)
         drawn.savefig(path, format="png", dpi=100, metadata={"Software": None})
+
+
+def legend_columns(width_inches: float, labels: int) -> int:
+    """Labels that have room beside each other below a picture of this width."""
+    return max(1, min(labels, int(width_inches / _LABEL_INCHES)))
 
 
 def _panel(axes: Any, summary: Summary, name: str) -> None:

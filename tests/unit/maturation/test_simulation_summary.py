@@ -8,7 +8,7 @@ import pytest
 
 from abag.maturation.acquisition import Policy
 from abag.maturation.simulation import Plan, Replay, strategies
-from abag.maturation.simulation_report import draw_curves
+from abag.maturation.simulation_report import draw_curves, legend_columns
 from abag.maturation.simulation_summary import Average, Summary, table_text
 
 PLAN = Plan(rounds=1)
@@ -67,3 +67,9 @@ def test_curves_have_a_row_a_round(summary: Summary, tmp_path: Path) -> None:
     first = (tmp_path / "curves.png").read_bytes()
     draw_curves(summary, tmp_path / "curves.png")
     assert (tmp_path / "curves.png").read_bytes() == first
+
+
+def test_the_legend_of_one_landscape_is_no_wider_than_its_picture() -> None:
+    assert legend_columns(3.1, 5) == 2
+    assert legend_columns(8.5, 5) == 5
+    assert legend_columns(1.0, 5) == 1
