@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+_BINDING: Final = "whether they bind at all it cannot tell"
 _KNOWLEDGE: Final = {
-    "in-domain": "the model knows this antigen or one like it, and antibodies like this one",
-    "new antibody": "the model knows this antigen or one like it, not antibodies like this one",
+    "in-domain": "the model knows this antigen or one like it, and antibodies like this one; "
+    f"{_BINDING}",
+    "new antibody": "the model knows this antigen or one like it, not antibodies like this one; "
+    f"{_BINDING}",
     "new antigen": "the model knows antibodies like this one, not this antigen or one like it; "
-    "whether they bind at all it cannot tell",
+    f"{_BINDING}",
     "neither known": "the model knows neither this antigen nor this antibody, nor ones like them; "
-    "whether they bind at all it cannot tell",
+    f"{_BINDING}",
 }
-"""Verdict -> what it means."""
+"""Verdict -> what it means. An antibody and an antigen that are known apart need not bind."""
 
 
 @dataclass(frozen=True, slots=True)

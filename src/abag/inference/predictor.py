@@ -17,7 +17,13 @@ from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_pro
 from abag.inference.outputs import COLUMNS, format_kd
 from abag.inference.prediction import Prediction
 from abag.inference.trust import TRUST_COLUMNS, trust_columns
-from abag.model.protocol import AffinityModel, FullAnswer, KnowsInFull, KnowsNearest
+from abag.model.protocol import (
+    AffinityModel,
+    FullAnswer,
+    KnowsInFull,
+    KnowsInterval,
+    KnowsNearest,
+)
 from abag.progress import task
 from abag.uncertainty.calibration import DEFAULT_LEVEL, require_level
 from abag.uncertainty.domain import Verdict
@@ -38,6 +44,11 @@ SHIPPED_MODEL: Final = Path(__file__).parents[1] / "resources" / "model"
 
 _STEP_ROWS: Final = 2_000
 """Rows between two movements of the progress bar."""
+
+
+NO_ANTIGEN: Final = (
+    "no antigen sequence, which this model reads; give one, for all pairs of a file by --antigen"
+)
 
 
 class Predictor:
@@ -99,7 +110,8 @@ class Predictor:
         row = self._filled(frame, abstain).row(0, named=True)
         if row["problem"]:
             raise ModelError(row["problem"])
-        level = self.level if self.calibration is not None else None
+        known = self.calibration is not None or self._own_intervals() is not None
+        level = self.level if known else None
         values = {name: row[name] for name in _FIELDS}
         return Prediction(**{**values, "flags": tuple(row["flags"]), "level": level})
 
@@ -132,7 +144,7 @@ class Predictor:
         frame = cleaned(pairs, self._cleaner).with_row_index("place")
         if "antigen" in self.model.inputs and len(self.model.domain.antigens):
             none = pl.col("antigen").list.len() == 0
-            reason = pl.when(none).then(pl.lit("no antigen sequence, which this model reads"))
+            reason = pl.when(none).then(pl.lit(NO_ANTIGEN))
             frame = frame.with_columns(problem=pl.coalesce("problem", reason))
         good = frame.filter(pl.col("problem").is_null())
         reasons = self.model.refusals(good)
@@ -172,6 +184,11 @@ class Predictor:
         absolute = self.model.target == "pkd"
         kd_molar = [kd_molar_from_pkd(value) for value in known] if absolute else nothing
         trust = trust_columns(self.calibration, self.domain, self.level, good, values, scale)
+        trust = trust or dict.fromkeys(TRUST_COLUMNS, nothing)
+        own = self._own_intervals()
+        if own is not None and good.height:
+            lower, upper = own.interval(good, self.level)
+            trust |= {"pkd_lower": lower.tolist(), "pkd_upper": upper.tolist()}
         return pl.DataFrame(
             {
                 "place": good["place"],
@@ -180,7 +197,7 @@ class Predictor:
                 "kd": [format_kd(kd) if kd is not None else None for kd in kd_molar],
                 "rank_score": nothing if absolute else known,
                 **{name: near.get(name, nothing) for name in _NEAR},
-                **(trust or dict.fromkeys(TRUST_COLUMNS, nothing)),
+                **trust,
                 "more_flags": self._flags(good),
                 "abstained": nothing,
             },
@@ -190,6 +207,13 @@ class Predictor:
                 "abstained": pl.String(),
             },
         )
+
+    def _own_intervals(self) -> KnowsInterval | None:
+        """The model, where it was not calibrated and has intervals of pKd of its own."""
+        model = self.model
+        if self.calibration is not None or model.target != "pkd":
+            return None
+        return model if isinstance(model, KnowsInterval) else None
 
     def _abstained(self, filled: pl.DataFrame) -> pl.DataFrame:
         """Take the values of rows outside the domain away, and say why."""

@@ -104,3 +104,13 @@ class KnowsInFull(Protocol):
 
     def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
         """Values, standard deviations and similarities of each row."""
+
+
+@runtime_checkable
+class KnowsInterval(Protocol):
+    """A model with intervals of its own, such as a Gaussian process of one assay."""
+
+    def interval(
+        self, table: pl.DataFrame, level: float
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Ends of the central interval of a new measurement of each row, in the target's unit."""

@@ -8,6 +8,7 @@ import abag
 from abag.errors import MissingFileError, SchemaError, SequenceError, TableError
 from abag.inference.outputs import COLUMNS
 from abag.inference.predictor import Predictor
+from abag.model.assay_gp.model import AssayGP
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.baselines.mean import Mean
 from abag.model.baselines.one_hot_ridge import OneHotRidge
@@ -185,3 +186,20 @@ def test_a_model_that_never_saw_an_antigen_needs_none() -> None:
     found = predictor.predict_table(without_antigen())
     assert "antigen_unknown" in found["flags"][0].to_list()
     assert np.isfinite(found["pkd"][0])
+
+
+def test_a_model_of_an_assay_is_served_with_its_own_intervals() -> None:
+    table = assay_table(16)
+    model = AssayGP(target="pkd").fit(table)
+    pairs = table.select("heavy", "light", "antigen")[:3]
+    shown = Predictor(model, level=0.8).predict_table(pairs)
+    expected = model.distribution(pairs, 0.8)
+    assert shown["pkd"].to_list() == expected.median.tolist()
+    assert shown["pkd_lower"].to_list() == expected.lower.tolist()
+    assert shown["pkd_upper"].to_list() == expected.upper.tolist()
+    assert shown["domain"].null_count() == 3
+    one = Predictor(model, level=0.8).predict_pair(HEAVY, LIGHT, "MKT")
+    assert one.pkd_lower is not None
+    assert f" (80 % {one.pkd_lower:.1f} to " in one.in_words()
+    order = AssayGP(target="rank_score").fit(table)
+    assert Predictor(order).predict_table(pairs)["pkd_lower"].null_count() == 3

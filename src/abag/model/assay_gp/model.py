@@ -257,6 +257,11 @@ class AssayGP(Baseline[AssayGPSettings]):
         found = Knowledge.of(positions, self.global_model or load_mutation_effect())
         return replace(found, encoded=encoded)
 
+    def interval(self, table: pl.DataFrame, level: float) -> tuple[Reals, Reals]:
+        """Ends of :meth:`distribution`."""
+        found = self.distribution(table, level)
+        return found.lower, found.upper
+
     def distribution(self, table: pl.DataFrame, level: float = 0.9) -> Predictions:
         """Median and central interval of a new measurement of each row.
 
