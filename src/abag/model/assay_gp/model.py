@@ -80,7 +80,9 @@ class AssayGPSettings(Settings):
         True,
         description="While rows are few, average with the product kernel and the prior mean alone.",
     )
-    warp: bool = Field(True, description="Learn normal scores of the targets' ranks.")
+    warp: bool = Field(
+        True, description="Learn scores of the targets, mostly those of their ranks."
+    )
     exact_rows: int = Field(
         4_000, ge=10, description="More training rows are solved by way of inducing variants."
     )
