@@ -30,6 +30,7 @@ from abag.model.network.network import AffinityNetwork, NetworkOutput
 from abag.training.accumulation import shares, usable_rows, weighed_loss
 from abag.training.checkpoint import TrainingState, copied, save_state
 from abag.training.losses import Targets
+from abag.training.normalisation import following
 from abag.training.plan import Plan, Rows, Step
 from abag.training.recipe import Recipe
 from abag.training.rows import TrainingTable
@@ -146,14 +147,17 @@ class Trainer:
         weights = shares(self.data.usable, step)
         losses = torch.zeros(len(step), device=self.device)
         share = Plan.share_of(step, self.world.rank, self.world.size)
-        for batches in self.data.joined(share):
-            found = [
-                self.loss_of(batch, weights[place], output)
-                for (place, batch), output in zip(batches, self.outputs_of(batches), strict=True)
-            ]
-            torch.stack(found).sum().backward()  # type: ignore[no-untyped-call]
-            for (place, _), loss in zip(batches, found, strict=True):
-                losses[place] = loss.detach()
+        with following(self.network, self.world, len(step)):
+            for batches in self.data.joined(share):
+                found = [
+                    self.loss_of(batch, weights[place], output)
+                    for (place, batch), output in zip(
+                        batches, self.outputs_of(batches), strict=True
+                    )
+                ]
+                torch.stack(found).sum().backward()  # type: ignore[no-untyped-call]
+                for (place, _), loss in zip(batches, found, strict=True):
+                    losses[place] = loss.detach()
         self.world.sum_gradients(self.network.parameters())
         losses = self.world.sum_of(losses)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip_norm)
@@ -220,7 +224,6 @@ class Trainer:
         """Evaluate, note, judge, keep the best weights, decide whether to go on."""
         progress, state = self.state.progress, self.state
         epoch = len(progress.history) + 1
-        self.world.share_buffers(self.network.buffers())
         row = self._validate(epoch)
         progress.history.append(row)
         for text in state.monitor.epoch(row):

@@ -84,12 +84,6 @@ class World:
         distributed.broadcast(tensor, 0)
         return [float(value) for value in tensor.cpu()]
 
-    def share_buffers(self, buffers: Iterable[Tensor]) -> None:
-        """Give every process the first one's buffers (running means of batch normalisation)."""
-        if self.size > 1:
-            for buffer in buffers:
-                distributed.broadcast(buffer, 0)
-
     def wait(self) -> None:
         """Wait until every process is here."""
         if self.size > 1:

@@ -70,11 +70,11 @@ def attended(
     # What the library does with dropout on a CPU, less its guard for rows that are masked as a
     # whole, which reads all scores three times more. Scaling the values up is less than scaling
     # the weights up.
-    scores = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
+    scores: Tensor = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
     if mask is not None:
         scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
     kept, share = drawn(scores.shape, 1 - dropout, scores.device)
-    return (scores.softmax(dim=3) * kept) @ (value * (1 / share))
+    return scores.softmax(dim=3).mul(kept) @ (value * (1 / share))
 
 
 def by_pair(molecules: Tensor, of: Tensor | None) -> Tensor:
