@@ -94,7 +94,7 @@ def open_ablang2(
             "ablang2 is published as a pickled file, which abag does not fetch. Let the package "
             "fetch it once (python -c 'import ablang2; ablang2.pretrained()'), convert its "
             "model.pt with abag.encoders.conversion.convert_weights(file, folder), and name that "
-            "folder (folder=...)"
+            "folder (--folder, in Python folder=...)"
         )
     require_folder(folder)
     require_safetensors(entry.id, folder)

@@ -98,8 +98,8 @@ def _advice(encoder: str, repository: str, revision: str | None, error: Exceptio
         f"{encoder}: cannot get {repository} (revision {revision or 'main'}) from the hub or its "
         f"cache: {type(error).__name__}: {first[0] if first else ''}\n"
         f"Without a connection, copy the model's files (config, tokenizer, *.safetensors) here by "
-        f"other means and name their folder (folder=...), or use the encoder 'builtin', which "
-        f"needs none"
+        f"other means and name their folder (--folder, in Python folder=...), or use the encoder "
+        f"'builtin', which needs none"
     )
 
 

@@ -70,5 +70,5 @@ def _panel(panel: Any, rows: pl.DataFrame, chain: str, top: float) -> None:
     panel.set_xlim(0.0, max(places) + 1.0)
     panel.set_ylim(-0.06 * top, top)
     panel.set_ylabel(f"{chain} chain", fontsize=9)
-    panel.set_xlabel("residue of the variable domain", fontsize=9)
+    panel.set_xlabel("residue of the variable domain (named: IMGT position)", fontsize=9)
     panel.spines[["top", "right"]].set_visible(False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from abag.errors import counted
 from abag.inference.prediction import Prediction
 
 if TYPE_CHECKING:
@@ -67,8 +68,9 @@ class Explanation:
         lines = [
             self.prediction.in_words(),
             "",
-            f"mean absolute change when a residue is replaced ({len(self.substitutes)} residues "
-            f"tried); {self.share_of_cdrs():.0%} of it in the CDRs:",
+            "mean absolute change when a residue is replaced "
+            f"({counted(len(self.substitutes), 'residue')} tried); "
+            f"{self.share_of_cdrs():.0%} of it in the CDRs:",
         ]
         lines += [
             f"  {row['chain']:<5} {row['residue']}{row['imgt']:<5} {row['region']:<5} "

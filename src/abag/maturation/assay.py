@@ -321,5 +321,8 @@ def _notes(
             f"(the furthest are {merged.largest_range:.1f} apart); measure them again"
         )
     if target == "rank_score":
-        notes.append("the quantity has no absolute scale: predictions order variants, no more")
+        notes.append(
+            "the quantity has no absolute scale: predictions order variants, no more; their rank "
+            f"scores come of {exact['quantity'][0]} in {', '.join(units)}, higher is tighter"
+        )
     return notes

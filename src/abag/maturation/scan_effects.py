@@ -133,10 +133,11 @@ def zero_shot_effects(
         "predicted without any measurement of this antibody: an order to begin with, no more; "
         "`abag adapt` makes a model of your own measurements"
     )
+    notes = (note, "this model reads the antibody alone, not the antigen") if antigen else (note,)
     none: tuple[tuple[str, ...], ...] = ((),) * len(mutants)
     return Effects(
         delta, delta - reach, delta + reach, none, None, UNITS["pkd"], model.model_id,
-        tuple(range(len(mutants))), (note,),
+        tuple(range(len(mutants))), notes,
     )  # fmt: skip
 
 

@@ -79,7 +79,8 @@ def test_words_of_a_prediction_with_an_interval() -> None:
     )  # fmt: skip
     assert one.in_words().splitlines() == [
         "pKd 8.10 (90 % 6.6 to 9.6)   KD 7.9 nM",
-        "the model knows this antigen or one like it, not antibodies like this one",
+        "the model knows this antigen or one like it, not antibodies like this one; "
+        "whether they bind at all it cannot tell",
         "nearest training antibody: CDR identity 62%, this exact sequence",
         "nearest training antigen: identity 98%, not this exact sequence",
         "error on 1,621 held-out pairs of this kind: RMSE 1.05 pKd, 70% within 1 pKd",

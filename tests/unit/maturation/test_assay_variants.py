@@ -146,6 +146,12 @@ def test_quantities_and_scales_that_do_not_compare_are_refused(
         read_assay(path)
 
 
+def test_a_rank_score_says_what_it_comes_of(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", named(heavy=HEAVY, light=LIGHT), head="IC50 (nM)")
+    assert any("rank scores come of IC50 in nM, higher is tighter" in n
+               for n in read_assay(path).notes)  # fmt: skip
+
+
 def test_faulty_rows_are_set_aside_on_request(tmp_path: Path) -> None:
     rows = named((*NAMES, "H:Y33W"), heavy=HEAVY, light=LIGHT)
     rows[6]["KD (nM)"] = -3.0

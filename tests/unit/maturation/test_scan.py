@@ -17,7 +17,7 @@ from abag.errors import ModelError, OptionError, SequenceError, UnavailableError
 from abag.maturation.mutants import choose_sites, mutant_chains, single_mutants
 from abag.maturation.parent import Parent, parent_of_model, read_parent
 from abag.maturation.scan import scan
-from abag.maturation.scan_effects import model_effects
+from abag.maturation.scan_effects import model_effects, zero_shot_effects
 from abag.maturation.scan_heatmap import LETTERS, grid_of, lines_of
 from abag.maturation.scan_result import Scan
 from abag.model.assay_gp.model import AssayGP
@@ -151,6 +151,10 @@ def test_without_a_model_the_shipped_one_answers(parent: Parent, tmp_path: Path)
     assert zero.table["value"].null_count() == zero.table.height
     assert (zero.table["delta_lower"] < zero.table["delta_upper"]).all()
     assert "without any measurement" in zero.notes[0]
+    chains = parent.chains
+    told = zero_shot_effects(chains, [chains], ("MKTAYIAK",)).notes
+    assert told[-1] == "this model reads the antibody alone, not the antigen"
+    assert told[:-1] == zero_shot_effects(chains, [chains]).notes
 
 
 def test_a_model_without_intervals_gives_differences_alone(parent: Parent, tmp_path: Path):

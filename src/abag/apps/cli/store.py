@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from abag.apps.cli.output import emit
+from abag.errors import counted
 
 app = App(
     name="store",
@@ -34,7 +35,8 @@ def info(folder: Path, *, json: Annotated[bool, Parameter(negative=())] = False)
         f"{room['encoder']['id']} ({room['encoder']['precision']}"
         + (f", LoRA {room['encoder']['adapter_digest']}" * bool(room["encoder"]["adapter_digest"]))
         + f"), stored as {room['storage']}: {room['records']} records of width {room['width']}, "
-        f"{room['residues']} residues, {room['bytes'] / 2**20:.1f} MiB in {room['shards']} shards"
+        f"{room['residues']} residues, {room['bytes'] / 2**20:.1f} MiB in "
+        f"{counted(room['shards'], 'shard')}"
         + (f", {len(room['unreadable'])} unreadable" * bool(room["unreadable"]))
         for room in found
     ]
@@ -84,8 +86,9 @@ def compact(
 
     done = [(room, merge(room, drop_damaged=drop_damaged)) for room in rooms(folder)]
     lines = [
-        f"{room.room.name}: {one.shards_before} shards became {one.shards_after}, "
-        f"{one.duplicates} duplicates and {len(one.dropped)} damaged places dropped"
+        f"{room.room.name}: {counted(one.shards_before, 'shard')} became {one.shards_after}, "
+        f"{counted(one.duplicates, 'duplicate')} and "
+        f"{counted(len(one.dropped), 'damaged place')} dropped"
         for room, one in done
     ]
     content = {

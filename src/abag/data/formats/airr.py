@@ -48,8 +48,13 @@ class _Row:
 def is_airr(columns: Iterable[str]) -> bool:
     """Whether these are the columns of a rearrangement table."""
     names = set(columns)
-    return {"sequence_id", "v_call"} <= names and bool(
-        names & {"sequence_alignment_aa", "sequence_aa", _REGIONS[0], "productive", "locus"}
+    paired = "v_call" in names or {"locus", "cell_id"} <= names
+    return (
+        "sequence_id" in names
+        and paired
+        and bool(
+            names & {"sequence_alignment_aa", "sequence_aa", _REGIONS[0], "productive", "locus"}
+        )
     )
 
 

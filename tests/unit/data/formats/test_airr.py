@@ -95,3 +95,10 @@ def test_the_kind_is_told_by_content_and_the_left_out_rows_come_along(tmp_path: 
     pairs = read_pairs(packed)
     assert pairs.frame["heavy"].to_list() == ["EVQLV"]
     assert len(pairs.problems) == 9
+
+
+def test_locus_and_cell_tell_a_rearrangement_table_without_v_call(tmp_path: Path) -> None:
+    fields = ("sequence_id", "cell_id", "locus", "sequence_aa")
+    path = tsv(tmp_path, ("s1", "c1", "IGH", "EVQLV"), ("s2", "c1", "IGK", "DIQMT"), fields=fields)
+    assert file_kind(path) is FileKind.AIRR
+    assert [(a.heavy, a.light) for a in read_airr(path).antibodies] == [("EVQLV", "DIQMT")]
