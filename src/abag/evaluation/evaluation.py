@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from abag.data.schema import antibody_key, require_columns
 from abag.errors import OptionError, SplitError, counted
@@ -253,8 +252,3 @@ def _setting(
         threshold=None if ranks else TIGHT_PKD,
         poolable="rank scores of different assays share no scale" if mixed else None,
     )
-
-
-def group_sizes(groups: Groups) -> NDArray[np.intp]:
-    """Rows in each group."""
-    return np.bincount(groups.codes[groups.codes >= 0], minlength=len(groups.names))

@@ -21,66 +21,65 @@ from abag.files import require_file
 from abag.model.network.config import NetworkConfig, Part
 
 
-class MseLoss(Part):
+class _Term(Part):
+    """What every loss has."""
+
+    kind: str = ""
+    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
+
+
+class MseLoss(_Term):
     """Squared error of exact rows."""
 
     kind: Literal["mse"] = "mse"
-    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
 
 
-class HuberLoss(Part):
+class HuberLoss(_Term):
     """Squared near zero, absolute beyond ``delta`` (Huber 1964)."""
 
     kind: Literal["huber"] = "huber"
-    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
     delta: float = Field(1.0, gt=0, description="Error in pKd beyond which it grows linearly.")
 
 
-class FocalMseLoss(Part):
+class FocalMseLoss(_Term):
     """Squared error weighted by its own size, after the focal loss of Lin et al. 2017."""
 
     kind: Literal["focal-mse"] = "focal-mse"
-    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
     gamma: float = Field(2.0, ge=0, description="Power of the weighting; 0 is the plain MSE.")
 
 
-class BceLoss(Part):
+class BceLoss(_Term):
     """Cross-entropy of the classifier of strong binders; bounds that decide it count."""
 
     kind: Literal["bce"] = "bce"
-    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
 
 
-class SoftSpearmanLoss(Part):
+class SoftSpearmanLoss(_Term):
     """One minus the correlation of soft ranks inside the batch; O(n^2) in the batch."""
 
     kind: Literal["soft-spearman"] = "soft-spearman"
-    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
     temperature: float = Field(0.1, gt=0, description="Difference in pKd that counts as a step.")
 
 
-class RankingLoss(Part):
+class RankingLoss(_Term):
     """Logistic loss of pairs inside an assay that differ by more than the noise; O(n^2)."""
 
     kind: Literal["ranking"] = "ranking"
-    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
     margin: float = Field(
         0.3, ge=0, description="Pairs whose values differ by less teach nothing (repeat error)."
     )
 
 
-class GaussianLoss(Part):
+class GaussianLoss(_Term):
     """Gaussian negative log-likelihood with the predicted variance (Nix and Weigend 1994)."""
 
     kind: Literal["gaussian-nll"] = "gaussian-nll"
-    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
 
 
-class TobitLoss(Part):
+class TobitLoss(_Term):
     """Censored Gaussian likelihood (Tobin 1958): a bound teaches the side it is on."""
 
     kind: Literal["tobit"] = "tobit"
-    weight: float = Field(1.0, gt=0, description="Weight in the sum of losses.")
     sigma: float = Field(0.8, gt=0, description="Noise in pKd where no variance is predicted.")
 
 

@@ -6,7 +6,7 @@ cluster border, which is a leak when clusters become folds. Connected components
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import Final
 
@@ -88,11 +88,3 @@ def cluster_names(keys: Sequence[str], labels: NDArray[np.intp], prefix: str) ->
         first[label] = min(key, first.get(label, key))
     names = {label: prefix + sequence_hash(key) for label, key in first.items()}
     return {key: names[label] for key, label in zip(keys, labels.tolist(), strict=True)}
-
-
-def cluster_sizes(clusters: Mapping[str, str]) -> dict[str, int]:
-    """Number of members of each cluster, largest first."""
-    sizes: dict[str, int] = {}
-    for name in clusters.values():
-        sizes[name] = sizes.get(name, 0) + 1
-    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
