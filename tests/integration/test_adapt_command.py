@@ -56,6 +56,9 @@ def test_a_plate_becomes_predictions(
     predicted = pl.read_csv(out)["pkd"].to_numpy()
     true = assay_table(10, seed=5)["pkd"].to_numpy()
     assert np.corrcoef(predicted, true)[0, 1] > 0.5
+    capsys.readouterr()
+    assert run("predict", "--model", tmp_path / "mine", "--heavy", HEAVY, "--light", LIGHT) == 0
+    assert capsys.readouterr().out.startswith("pKd ")  # a model of one assay needs no antigen
 
 
 def test_the_model_is_evaluated_beside_the_baselines(tmp_path: Path) -> None:

@@ -89,6 +89,11 @@ class Predictor:
         """Name and digest of the model."""
         return self.model.model_id
 
+    @property
+    def needs_antigen(self) -> bool:
+        """Whether a pair without an antigen is refused: the model was fitted on antigens."""
+        return "antigen" in self.model.inputs and len(self.model.domain.antigens) > 0
+
     def predict_pair(
         self,
         heavy: str,
@@ -142,7 +147,7 @@ class Predictor:
     def _judged(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """Cleaned pairs; those that the model itself refuses have a ``problem``, too."""
         frame = cleaned(pairs, self._cleaner).with_row_index("place")
-        if "antigen" in self.model.inputs and len(self.model.domain.antigens):
+        if self.needs_antigen:
             none = pl.col("antigen").list.len() == 0
             reason = pl.when(none).then(pl.lit(NO_ANTIGEN))
             frame = frame.with_columns(problem=pl.coalesce("problem", reason))

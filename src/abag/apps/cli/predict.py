@@ -38,7 +38,7 @@ def predict(
         heavy: Heavy chain, VHH or whole scFv, one-letter code; constant domains are trimmed.
         light: Light chain; none for VHH and heavy-chain antibodies.
         antigen: Antigen chain; repeat the option for several chains. With --table, the antigen of
-            every pair of a file that names none.
+            every pair of a file that names none. A model of one assay needs none.
         table: File of pairs instead of one pair: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
@@ -67,19 +67,27 @@ def predict(
         _tell_left_out(done)
         emit(done.as_json(), _file_text(done), json)
         return
-    chains = [chain for chain in antigen or [] if chain.strip()]
-    if not heavy or not heavy.strip() or not chains:
-        missing = "--antigen" if heavy and heavy.strip() else "--heavy"
-        raise OptionError(
-            f"{missing} is missing: one pair needs --heavy and --antigen (and --light where there "
-            "is one); many pairs go into a file, --table pairs.csv --out predictions.csv"
-        )
     if out or map_ or keep_going:
         raise OptionError("--out, --map and --keep-going belong to --table")
+    chains = [chain for chain in antigen or [] if chain.strip()]
+    if not heavy or not heavy.strip():
+        raise _missing("--heavy")
+    if not chains and model is None:
+        raise _missing("--antigen")
     from abag.inference import load
 
-    prediction = load(model, level=level).predict_pair(heavy, light, chains, abstain=abstain)
+    predictor = load(model, level=level)
+    if not chains and predictor.needs_antigen:
+        raise _missing("--antigen")
+    prediction = predictor.predict_pair(heavy, light, chains, abstain=abstain)
     emit(prediction.as_json(), prediction.in_words(), json)
+
+
+def _missing(option: str) -> OptionError:
+    return OptionError(
+        f"{option} is missing: one pair needs --heavy and --antigen (and --light where there "
+        "is one); many pairs go into a file, --table pairs.csv --out predictions.csv"
+    )
 
 
 def _tell_left_out(done: PredictedFile) -> None:
