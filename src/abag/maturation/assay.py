@@ -323,6 +323,7 @@ def _notes(
     if target == "rank_score":
         notes.append(
             "the quantity has no absolute scale: predictions order variants, no more; their rank "
-            f"scores come of {exact['quantity'][0]} in {', '.join(units)}, higher is tighter"
+            f"scores are {exact['quantity'][0]} in {', '.join(units)}, turned so that higher is "
+            "tighter"
         )
     return notes

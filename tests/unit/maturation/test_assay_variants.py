@@ -148,7 +148,7 @@ def test_quantities_and_scales_that_do_not_compare_are_refused(
 
 def test_a_rank_score_says_what_it_comes_of(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", named(heavy=HEAVY, light=LIGHT), head="IC50 (nM)")
-    assert any("rank scores come of IC50 in nM, higher is tighter" in n
+    assert any("rank scores are IC50 in nM, turned so that higher is tighter" in n
                for n in read_assay(path).notes)  # fmt: skip
 
 
