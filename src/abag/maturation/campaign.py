@@ -35,6 +35,7 @@ from abag.maturation.adapt import Adaptation, adapt
 from abag.maturation.assay import AssayFile, check_assay, read_rows
 from abag.maturation.plate import CSV_NAME, write_plate
 from abag.maturation.proposals import Chains, Proposals, Request, propose
+from abag.maturation.verdict import Grade
 from abag.model.assay_gp.model import AssayGP
 from abag.version import VERSION
 
@@ -47,6 +48,9 @@ TRAINING: Final = "training.parquet"
 PROPOSED: Final = "proposed"
 DONE: Final = "measured"
 _SHOWN: Final = 5
+_UNPROVED: Final = (
+    "the model ranked held-out variants no better than chance so far: this plate is for learning"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,8 @@ def propose_round(
     training = pl.read_parquet(base / TRAINING)
     known = list(training.select("heavy", "light").unique(maintain_order=True).iter_rows())
     found = propose(model, campaign.parent, request, known)
+    if campaign.measured.state.get("verdict") == Grade.CHANCE.name.lower():
+        found = replace(found, notes=(_UNPROVED, *found.notes))
     place = folder / _round_name(number)
     # Without its state a round does not count, so that an old plate is never half replaced.
     (place / STATE).unlink(missing_ok=True)

@@ -97,6 +97,16 @@ def test_the_loop_closes(folder: Path, tmp_path: Path) -> None:
     assert not before & {one.heavy for one in again.chosen}
 
 
+@pytest.mark.parametrize(("verdict", "told"), [("chance", True), ("weak", False)])
+def test_a_plate_of_a_model_without_skill_says_so(folder: Path, verdict: str, told: bool) -> None:
+    state = folder / "round-00" / "state.json"
+    state.write_text(json.dumps({**json.loads(state.read_text()), "verdict": verdict}))
+    _, plate = propose_round(folder, REQUEST)
+    assert any("no better than chance" in note for note in plate.notes) is told
+    page = (folder / "round-01" / "plate.html").read_text()
+    assert ("no better than chance" in page) is told
+
+
 def test_results_of_variants_that_were_not_proposed_are_refused(
     folder: Path, tmp_path: Path
 ) -> None:
