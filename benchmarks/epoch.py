@@ -38,7 +38,8 @@ from abag.evaluation.labels import Labels
 from abag.model.network.inputs import PairBatch, PairFeatures, Pool
 from abag.model.network.network import make_network
 from abag.sequences import AMINO_ACIDS
-from abag.training.loop import Trainer, TrainingData
+from abag.training.data import TrainingData
+from abag.training.loop import Trainer
 from abag.training.plan import Plan, Rows
 from abag.training.recipe import Recipe, load_recipe
 from abag.training.rows import TrainingTable

@@ -23,8 +23,8 @@ from abag.model.network.model import NetworkModel
 from abag.model.network.network import AffinityNetwork
 from abag.model.protocol import AffinityModel
 from abag.training.checkpoint import WEIGHTS, TrainingState, digest_of, write_tensors
+from abag.training.data import TrainingData
 from abag.training.history import draw_history, summary_of
-from abag.training.loop import TrainingData
 from abag.training.monitors import distinct_share
 from abag.training.plan import Rows
 from abag.training.setup import Options, Setup

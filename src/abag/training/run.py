@@ -30,8 +30,9 @@ from abag.training.checkpoint import (
     load_state,
     require_identity,
 )
+from abag.training.data import TrainingData
 from abag.training.history import write_history, write_summary
-from abag.training.loop import Trainer, TrainingData, make_optimiser
+from abag.training.loop import Trainer, make_optimiser
 from abag.training.monitors import Monitor
 from abag.training.plan import Plan
 from abag.training.recipe import Recipe

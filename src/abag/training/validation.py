@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import torch
@@ -11,13 +11,11 @@ from numpy.typing import NDArray
 from abag.evaluation.metrics import decision_measures, pearson, rmse, spearman
 from abag.model.network.network import AffinityNetwork
 from abag.training.accumulation import shares, weighed_loss
+from abag.training.data import TrainingData
 from abag.training.monitors import distinct_share
 from abag.training.plan import Rows
 from abag.training.recipe import Recipe
 from abag.training.rows import TrainingTable
-
-if TYPE_CHECKING:
-    from abag.training.loop import TrainingData
 
 PHYSICAL: Final = (4.0, 14.0)
 """Range of pKd that the predecessor called physical."""

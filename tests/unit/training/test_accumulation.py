@@ -14,7 +14,8 @@ from test_rows import parts_of
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import make_network
 from abag.training.accumulation import shares, usable_rows
-from abag.training.loop import Trainer, TrainingData
+from abag.training.data import TrainingData
+from abag.training.loop import Trainer
 from abag.training.plan import Plan
 from abag.training.recipe import Recipe
 from abag.training.rows import training_rows
