@@ -16,9 +16,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.schema import antibody_key, antigen_key
-from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops
+from abag.data.similarity.antibodies import (
+    CDR_THRESHOLD,
+    CdrSet,
+    CdrTable,
+    Loops,
+    cdr_sets,
+)
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD, antigen_identities
-from abag.uncertainty.loops import LoopFinder
 
 Reals = NDArray[np.float64]
 
@@ -75,14 +80,13 @@ class DomainIndex:
         self.antibodies = tuple(antibodies)
         self.antigens = tuple(antigens)
         self._table = CdrTable(self.antibodies)
-        self._loops = LoopFinder()
         self._antibody_identity: dict[str, float] = {}
         self._antigen_identity: dict[str, float] = {}
 
     @classmethod
     def of(cls, table: pl.DataFrame) -> Self:
         """Index the rows of a canonical table (``heavy``, ``light``, ``antigen``)."""
-        distinct = {loops.key: loops for loops in LoopFinder().cdr_sets(table).values()}
+        distinct = {loops.key: loops for loops in cdr_sets(table).values()}
         antigens = {tuple(chains or ()) for chains in table["antigen"].to_list()} - {()}
         return cls([distinct[key] for key in sorted(distinct)], sorted(antigens))
 
@@ -101,7 +105,7 @@ class DomainIndex:
         new = pl.Series([key not in found for key in keys], dtype=pl.Boolean)
         if not new.any():
             return found
-        sets = self._loops.cdr_sets(table.filter(new))
+        sets = cdr_sets(table.filter(new))
         nearest = np.zeros(len(sets))
         if self.antibodies:
             asked = CdrTable(list(sets.values()))

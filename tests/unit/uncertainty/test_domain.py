@@ -5,10 +5,9 @@ import pytest
 from abag.data.similarity import cdr_sets
 from abag.data.similarity.neighbours import nearest_rows
 from abag.uncertainty.domain import DomainIndex, Verdict
-from abag.uncertainty.loops import LoopFinder
 from synthetic_antibodies import made_up_antibodies
 from synthetic_domain import families_table, substituted
-from synthetic_pairs import HEAVY, LIGHT, assay_table, random_chain
+from synthetic_pairs import HEAVY, assay_table, random_chain
 
 TABLE = families_table(60)
 RNG = np.random.default_rng(7)
@@ -95,23 +94,9 @@ def test_an_empty_table_knows_nothing() -> None:
     assert empty.familiarity(TABLE[:1]).verdicts == [Verdict.NEITHER]
 
 
-def test_loops_of_a_library_are_those_of_numbering(monkeypatch: pytest.MonkeyPatch) -> None:
-    library = assay_table(200)
-    expected = cdr_sets(library)
-    numbered: list[str] = []
-    from abag.data import numbering
-
-    def counted(chains: list[str]) -> object:
-        numbered.extend(chains)
-        return original(chains)
-
-    original = numbering.number_chains
-    monkeypatch.setattr(numbering, "number_chains", counted)
-    assert LoopFinder().cdr_sets(library) == expected
-    assert len(numbered) < 40
-
-
-def test_loops_of_unlike_antibodies_are_those_of_numbering() -> None:
-    pairs = [*made_up_antibodies(40), (HEAVY, LIGHT), (LIGHT, None), ("MKTAYIAKQR", None)]
-    table = pl.DataFrame(pairs, schema={"heavy": pl.String, "light": pl.String}, orient="row")
-    assert LoopFinder().cdr_sets(table) == cdr_sets(table)
+def test_a_variant_is_as_near_alone_as_in_its_library() -> None:
+    library = assay_table(120)
+    rows = DomainIndex.of(TABLE).familiarity(library).antibody
+    for place in range(0, library.height, 17):
+        alone = DomainIndex.of(TABLE).familiarity(library[place])
+        assert alone.antibody[0] == rows[place]

@@ -1,7 +1,6 @@
 import numpy as np
 
-from abag.data.numbering.chains import number_chains
-from abag.model.pairs import frames as module
+from abag.data.numbering.chains import clear_cache
 from abag.model.pairs.frames import Frame, find_frames
 from abag.sequences import AMINO_ACIDS
 from synthetic_pairs import HEAVY, LIGHT
@@ -24,39 +23,14 @@ def content(frame: Frame) -> tuple[object, ...]:
     return (frame.kind, frame.start, frame.end, *places, frame.loops)
 
 
-def test_lent_positions_are_those_of_numbering() -> None:
-    chains = [*library(HEAVY, 150), *library(LIGHT, 100)]
-    numbered = number_chains(chains)
+def test_a_variant_has_the_same_frame_alone_and_in_its_library() -> None:
+    chains = [*library(HEAVY, 80), *library(LIGHT, 20)]
     found = find_frames(chains)
-    for chain in chains:
+    for chain in chains[::9]:
+        clear_cache()
         assert [content(f) for f in found[chain]] == [
-            content(Frame.of(domain)) for domain in numbered[chain]
+            content(f) for f in find_frames([chain])[chain]
         ]
-
-
-def test_most_of_a_library_is_not_numbered(monkeypatch) -> None:
-    asked: list[str] = []
-
-    def count(chains):
-        asked.extend(chains)
-        return number_chains(chains)
-
-    monkeypatch.setattr(module, "number_chains", count)
-    find_frames(library(HEAVY, 200))
-    assert len(asked) < 100
-
-
-def test_few_chains_are_numbered_each_for_itself(monkeypatch) -> None:
-    asked: list[str] = []
-
-    def count(chains):
-        asked.extend(chains)
-        return number_chains(chains)
-
-    monkeypatch.setattr(module, "number_chains", count)
-    chains = library(HEAVY, module.FAMILY)
-    find_frames(chains)
-    assert set(asked) == set(chains)
 
 
 def test_loops_of_trastuzumab() -> None:
