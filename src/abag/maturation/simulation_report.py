@@ -104,6 +104,8 @@ def draw_curves(summary: Summary, path: Path) -> None:
             _panel(panel, summary, name)
         for panel in panels[len(names) :]:
             panel.set_axis_off()
+        for panel in panels[max(0, len(names) - columns) : len(names)]:
+            panel.tick_params(labelbottom=True)  # nothing stands below it
         handles, labels = panels[0].get_legend_handles_labels()
         drawn.legend(handles, labels, loc="outside lower center", ncols=beside, frameon=False)
         drawn.savefig(path, format="png", dpi=100, metadata={"Software": None})
