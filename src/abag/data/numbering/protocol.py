@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from abag.sequences import ChainKind
@@ -13,6 +14,7 @@ IMGT_REGIONS: Final[dict[str, tuple[int, int]]] = {
     "FR3": (66, 104), "CDR3": (105, 117), "FR4": (118, 128),
 }  # fmt: skip
 """First and last IMGT position of each region (Lefranc et al., Dev Comp Immunol 2003)."""
+_INSERTIONS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,7 @@ class NumberedDomain:
 
     def region(self, name: str) -> str:
         """Residues of one IMGT region: FR1, CDR1, FR2, CDR2, FR3, CDR3 or FR4."""
-        first, last = IMGT_REGIONS[name]
-        return "".join(
-            residue
-            for residue, position in zip(self.sequence, self.positions, strict=True)
-            if first <= int(position.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")) <= last
-        )
+        return self.sequence[_span(self.positions, name)]
 
     @property
     def cdr1(self) -> str:
@@ -59,6 +56,15 @@ class NumberedDomain:
     def cdrs(self) -> str:
         """The three CDRs joined."""
         return self.cdr1 + self.cdr2 + self.cdr3
+
+
+@lru_cache(maxsize=4_096)
+def _span(positions: tuple[str, ...], name: str) -> slice:
+    """Where a region stands; positions ascend, and the domains of a library share them."""
+    first, last = IMGT_REGIONS[name]
+    numbers = [int(position.rstrip(_INSERTIONS)) for position in positions]
+    begin = sum(number < first for number in numbers)
+    return slice(begin, begin + sum(first <= number <= last for number in numbers))
 
 
 class Numberer(Protocol):
