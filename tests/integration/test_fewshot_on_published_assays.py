@@ -6,20 +6,21 @@ from pathlib import Path
 
 import pytest
 
-from abag.maturation.fewshot_benchmark import FewShotBenchmark, benchmark_fewshot
+from abag.maturation.fewshot_benchmark import (
+    MODELS,
+    FewShotBenchmark,
+    Protocol,
+    benchmark_fewshot,
+)
 
 pytestmark = [pytest.mark.sources, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def done(sources_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> FewShotBenchmark:
-    return benchmark_fewshot(
-        sources_dir,
-        tmp_path_factory.mktemp("fewshot"),
-        landscapes=("1mlc", "2fjg"),
-        sizes=(24, 96),
-        whole=False,
-    )
+    protocol = Protocol(seeds=(0, 1, 2, 3, 4), sizes=("24", "96"), models=MODELS)
+    out = tmp_path_factory.mktemp("fewshot")
+    return benchmark_fewshot(sources_dir, out, protocol, ("1mlc", "2fjg"))
 
 
 def test_the_ridge_has_the_published_floors(done: FewShotBenchmark) -> None:

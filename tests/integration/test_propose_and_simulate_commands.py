@@ -162,6 +162,6 @@ def test_more_of_the_best_are_found_than_by_chance_on_a_published_landscape(
 
     (landscape,) = read_landscapes(sources_dir, ["2fjg"])
     plan = Plan(most=1_000)
-    pool = draw_pool("2fjg", landscape.table, plan, seed=11)
+    pool = draw_pool(landscape, plan, seed=11)
     ours, *_, chance = (replay(pool, arm, plan, 11) for arm in strategies(Policy()))
     assert ours.hits[-1] > chance.hits[-1]
