@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from abag.maturation.landscapes import read_landscapes
+from abag.maturation.replay.landscapes import read_landscapes
 from abag.model.assay_gp.model import AssayGP
 
 

@@ -22,9 +22,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.maturation.blind_prior import BlindPriors
-from abag.maturation.landscapes import read_landscapes
-from abag.maturation.ranking import spearman
+from abag.maturation.adapt.ranking import spearman
+from abag.maturation.replay.blind_prior import BlindPriors
+from abag.maturation.replay.landscapes import read_landscapes
 from abag.model.assay_gp.knowledge import KNOWLEDGE
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.terms import TERMS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from abag.maturation.fewshot_benchmark import (
+from abag.maturation.replay.fewshot_benchmark import (
     MODELS,
     FewShotBenchmark,
     Protocol,

@@ -7,15 +7,15 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abag.maturation.liabilities import (
+from abag.maturation.antibody.liabilities import (
     LiabilityKind,
     find_liabilities,
     net_charge,
     new_liabilities,
     worst,
 )
-from abag.maturation.mutants import mutant_chains, single_mutants, sites_of
-from abag.maturation.numbered import NumberedAntibody
+from abag.maturation.antibody.mutants import mutant_chains, single_mutants, sites_of
+from abag.maturation.antibody.numbered import NumberedAntibody
 from abag.sequences import AMINO_ACIDS
 from synthetic_pairs import HEAVY, LIGHT
 

@@ -11,7 +11,7 @@ from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
 if TYPE_CHECKING:
-    from abag.maturation.adapt import Adaptation
+    from abag.maturation.adapt.adaptation import Adaptation
 
 
 def adapt(
@@ -60,8 +60,8 @@ def adapt(
         overwrite: Replace a saved model that is in the folder.
         json: Print one JSON object.
     """
-    from abag.maturation.adapt_antigens import adapt_file
-    from abag.maturation.assay import AssayFile
+    from abag.maturation.adapt.antigens import adapt_file
+    from abag.maturation.assay.file import AssayFile
 
     told = AssayFile(
         map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine
@@ -71,7 +71,7 @@ def adapt(
             raise OptionError(
                 "--campaign has its own places and model; leave out --out, --report and --embedding"
             )
-        from abag.maturation.campaign import take_results
+        from abag.maturation.propose.campaign import take_results
 
         opened, done = take_results(
             campaign, assay_file, told=told, allow_unproposed=allow_unproposed, seed=seed
@@ -93,7 +93,7 @@ def adapt(
 
 
 def _text(done: Adaptation) -> str:
-    from abag.maturation.report import skill_table
+    from abag.maturation.adapt.report import skill_table
 
     verdict = done.verdict
     lines = [verdict.grade.value, verdict.headline, *verdict.reasons, ""]

@@ -12,7 +12,7 @@ from abag.apps.cli.output import emit
 if TYPE_CHECKING:
     from abag.evaluation.abbibench_result import AbBiBenchmark
     from abag.evaluation.saaint import SaaintBenchmark
-    from abag.maturation.fewshot_benchmark import FewShotBenchmark
+    from abag.maturation.replay.fewshot_benchmark import FewShotBenchmark
 
 app = App(name="benchmark", help="Make the published comparison tables again, one command each.")
 
@@ -105,8 +105,8 @@ def fewshot(
         most_rows: Of the first 80 %, train on the first of these.
         json: Print one JSON object.
     """
-    from abag.maturation.fewshot_benchmark import Protocol, benchmark_fewshot
-    from abag.maturation.landscapes import ABBIBENCH, LANDSCAPES
+    from abag.maturation.replay.fewshot_benchmark import Protocol, benchmark_fewshot
+    from abag.maturation.replay.landscapes import ABBIBENCH, LANDSCAPES
 
     names = [name for item in assays or ABBIBENCH for name in item.split(",")]
     protocol = Protocol.of(

@@ -11,7 +11,8 @@ from abag.apps.cli.output import emit
 from abag.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
-    from abag.maturation.proposals import Chains, Proposals, Request
+    from abag.maturation.antibody.numbered import Chains
+    from abag.maturation.propose.proposals import Proposals, Request
 
 _SHOWN = 10
 
@@ -75,8 +76,8 @@ def propose(
         overwrite: Replace a plate that is in the folder, or a round without results.
         json: Print one JSON object.
     """
-    from abag.maturation.acquisition import Policy
-    from abag.maturation.proposals import Request
+    from abag.maturation.propose.acquisition import Policy
+    from abag.maturation.propose.proposals import Request
 
     request = Request(
         n, max_mutations, tuple(cdrs or ()), tuple(positions or ()), tuple(freeze or ()), letters,
@@ -85,7 +86,7 @@ def propose(
     )  # fmt: skip
     if campaign is not None:
         _require_alone(model=model, out=out, heavy=heavy, light=light, parent=parent)
-        from abag.maturation.campaign import propose_round
+        from abag.maturation.propose.campaign import propose_round
 
         opened, found = propose_round(campaign, request, controls=controls, overwrite=overwrite)
         folder = opened.latest.folder
@@ -104,8 +105,8 @@ def _from_model(
     controls: int,
     overwrite: bool,
 ) -> Proposals:
-    from abag.maturation.plate import require_free_plate, write_plate
-    from abag.maturation.proposals import propose as choose
+    from abag.maturation.propose.plate import require_free_plate, write_plate
+    from abag.maturation.propose.proposals import propose as choose
     from abag.model.assay_gp.model import AssayGP
     from abag.model.registry import load_model
 
@@ -128,7 +129,7 @@ def _parent(
         if light is not None or name is not None:
             raise OptionError("give the parent by --heavy and --light, or by --parent FILE --name")
         return None
-    from abag.maturation.parent import read_parent
+    from abag.maturation.antibody.parent import read_parent
 
     return read_parent(heavy, light, path=path, name=name).chains
 

@@ -11,7 +11,7 @@ from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
 if TYPE_CHECKING:
-    from abag.maturation.scan_result import Scan
+    from abag.maturation.scan.result import Scan
 
 _SHOWN = 10
 
@@ -55,8 +55,8 @@ def scan(
         level: Coverage of the intervals.
         json: Print one JSON object.
     """
-    from abag.maturation.parent import parent_of_model, read_parent
-    from abag.maturation.scan import scan as scan_all
+    from abag.maturation.antibody.parent import parent_of_model, read_parent
+    from abag.maturation.scan.scanning import scan as scan_all
 
     if out is None:
         raise OptionError("--out is missing: name a folder for the files of the scan")

@@ -11,7 +11,7 @@ from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
 if TYPE_CHECKING:
-    from abag.maturation.simulation_report import Simulation
+    from abag.maturation.replay.simulation_report import Simulation
 
 
 def simulate(
@@ -60,10 +60,10 @@ def simulate(
         beta: For ucb: deviations added to the mean.
         json: Print one JSON object.
     """
-    from abag.maturation.acquisition import Policy
-    from abag.maturation.assay import AssayFile
-    from abag.maturation.simulation import Plan
-    from abag.maturation.simulation_report import landscapes_of, run_simulation
+    from abag.maturation.assay.file import AssayFile
+    from abag.maturation.propose.acquisition import Policy
+    from abag.maturation.replay.simulation import Plan
+    from abag.maturation.replay.simulation_report import landscapes_of, run_simulation
 
     if out is None:
         raise OptionError("--out is missing: name a folder for the curves")
@@ -80,7 +80,7 @@ def simulate(
 
 
 def _text(done: Simulation) -> str:
-    from abag.maturation.simulation import CHANCE, OURS, RIDGE
+    from abag.maturation.replay.simulation import CHANCE, OURS, RIDGE
 
     summary, plan = done.summary, done.summary.plan
     lines = [

@@ -1,0 +1,147 @@
+"""``abag adapt``: from a measured assay to a model of it, and to a plain verdict on that model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from abag.errors import counted, require_seed
+from abag.files import require_folder_name, sha256_of, write_json, write_text
+from abag.maturation.adapt.skill import (
+    MOST_ROWS,
+    CurvePoint,
+    Skill,
+    learning_curve,
+    measure_skill,
+    sampled,
+)
+from abag.maturation.adapt.verdict import Verdict, judge
+from abag.maturation.assay.file import Assay, AssayFile, read_assay
+from abag.model.artefact import require_free
+from abag.model.assay_gp.model import AssayGP, Embedding
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """A model that was fitted to an assay, what it knows, and where everything lies."""
+
+    model: AssayGP
+    assay: Assay
+    verdict: Verdict
+    skills: tuple[Skill, ...]
+    curve: tuple[CurvePoint, ...]
+    notes: tuple[str, ...]
+    folder: Path
+    report: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, as written beside the report."""
+        return {
+            "model": str(self.folder),
+            "model_id": self.model.model_id,
+            "target": self.assay.target,
+            "training": self.model.training.as_json(),
+            "verdict": self.verdict.as_json(),
+            "skill": {skill.name: skill.as_json() for skill in self.skills},
+            "learning_curve": [asdict(point) for point in self.curve],
+            "notes": list(self.notes),
+            "report": str(self.report),
+        }
+
+
+def adapt(
+    path: Path,
+    out: Path,
+    *,
+    report: Path | None = None,
+    told: AssayFile | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    embedding: Embedding = "none",
+) -> Adaptation:
+    """Fit a model to the variants of one antigen's assay, measure what it knows, and save both.
+
+    Args:
+        path: Canonical table (.parquet), or a user's own CSV, TSV or Parquet file.
+        out: New folder for the model.
+        report: Folder for report.html, adaptation.json and held_out.csv; beside the model where
+            it is not given (``MODEL-report``).
+        told: What the user says of the file: columns, unit, parent, numbering.
+        seed: Seed of folds, draws and bootstrap.
+        overwrite: Replace a saved model.
+        embedding: Encoder whose view of the parent joins the kernel (needs torch), or ``none``.
+
+    Raises:
+        TableError: rows or headers with problems.
+        ModelError: the rows cannot teach a model, or ``out`` is taken.
+        UnavailableError: an encoder is asked for, and torch is not installed.
+    """
+    require_seed(seed)
+    require_free(out, overwrite)
+    where = report or out.with_name(f"{out.name}-report")
+    require_folder_name(where)
+    return adapt_assay(path, read_assay(path, told), out, where, seed, overwrite, embedding)
+
+
+def adapt_assay(
+    path: Path,
+    given: Assay,
+    out: Path,
+    where: Path,
+    seed: int,
+    overwrite: bool,
+    embedding: Embedding = "none",
+) -> Adaptation:
+    """Fit a model to checked rows, measure what it knows, and save it with its report."""
+    rows = sampled(given.exact, seed)
+    notes = list(given.notes)
+    if rows.height < given.exact.height:
+        notes.append(
+            f"cross-validated on {MOST_ROWS:,} rows drawn from {given.exact.height:,}; "
+            "the saved model has learnt from all that it takes"
+        )
+    skills = tuple(measure_skill(rows, given.target, seed, embedding=embedding))
+    curve = tuple(learning_curve(rows, given.target, seed, embedding=embedding))
+    model = AssayGP(target=given.target, seed=seed, embedding=embedding)
+    model.fit(given.table, {"table_sha256": sha256_of(path)})
+    verdict = judge(skills, given.exact.height)
+    done = Adaptation(
+        model, given, verdict, skills, curve, tuple(notes), out, where / "report.html"
+    )
+    save_adaptation(done, path, where, overwrite)
+    return done
+
+
+def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) -> None:
+    """Write the model, and its report into ``where``; ``path`` is the user's file."""
+    from abag.maturation.adapt.report import render_adaptation
+
+    done.model.save(done.folder, overwrite)
+    counts = done.model.training
+    lede = (
+        f"Fitted on {counted(counts.rows_used, 'row')} "
+        f"({counted(counts.antibodies, 'variant')}, {counts.rows_censored} censored) "
+        f"of {path.name}; it predicts {done.assay.unit}."
+    )
+    page = render_adaptation(
+        f"Model of {path.stem}", lede, done.verdict, done.skills, done.curve, done.notes,
+        done.assay.unit,
+    )  # fmt: skip
+    write_text(where / "report.html", page)
+    write_json(where / "adaptation.json", done.as_json())
+    write_text(where / "held_out.csv", _held_out(done.skills).write_csv())
+
+
+def _held_out(skills: Sequence[Skill]) -> pl.DataFrame:
+    """Every prediction of a held-out row: way of holding out, measured, predicted by each model."""
+    parts = [
+        pl.DataFrame({"measured": skill.true, **skill.predictions}).select(
+            pl.lit(skill.name).alias("held_out"), pl.all()
+        )
+        for skill in skills
+    ]
+    return pl.concat(parts, how="diagonal")

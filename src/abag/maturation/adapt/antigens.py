@@ -1,0 +1,187 @@
+"""``abag adapt`` of a file with several antigens: one model each, learnt together where that helps.
+
+Whether it helps is measured on variants that no antigen's training rows hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.errors import ModelError, require_seed
+from abag.files import require_folder_name, sha256_of
+from abag.maturation.adapt.adaptation import Adaptation, adapt_assay, save_adaptation
+from abag.maturation.adapt.skill import (
+    MODELS,
+    Skill,
+    figures_of,
+    learning_curve,
+    measure_skill,
+    sampled,
+)
+from abag.maturation.adapt.verdict import judge
+from abag.maturation.assay.file import Assay, AssayFile, read_assays
+from abag.model.artefact import require_free
+from abag.model.assay_gp.model import AssayGP, AssayGPSettings, Embedding
+from abag.model.assay_gp.several import fit_antigens
+from abag.model.registry import create_model
+from abag.progress import track
+
+Reals = NDArray[np.float64]
+
+FOLDS = 5
+_MOST_ROWS = 600
+"""Rows of all antigens together on which sharing is cross-validated."""
+
+
+def adapt_file(
+    path: Path,
+    out: Path,
+    *,
+    report: Path | None = None,
+    told: AssayFile | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    embedding: Embedding = "none",
+) -> list[Adaptation]:
+    """As :func:`abag.maturation.adapt.adaptation.adapt`; several antigens give a model of each."""
+    require_seed(seed)
+    where = report or out.with_name(f"{out.name}-report")
+    require_folder_name(where)
+    assays = read_assays(path, told)
+    if len(assays) > 1:
+        return adapt_antigens(path, out, where, assays, seed, overwrite, embedding)
+    require_free(out, overwrite)
+    (assay,) = assays.values()
+    return [adapt_assay(path, assay, out, where, seed, overwrite, embedding)]
+
+
+def adapt_antigens(
+    path: Path,
+    out: Path,
+    where: Path,
+    assays: Mapping[str, Assay],
+    seed: int = 0,
+    overwrite: bool = False,
+    embedding: Embedding = "none",
+) -> list[Adaptation]:
+    """A model of each antigen in a folder of its own, ``OUT/<antigen>``, with its report.
+
+    Args:
+        path: The user's file.
+        out: Folder for the models.
+        where: Folder for the reports.
+        assays: Name of each antigen, and its checked rows.
+        seed: Seed of folds, draws and bootstrap.
+        overwrite: Replace saved models.
+        embedding: Encoder whose view of the parent joins the kernel, or ``none``.
+
+    Raises:
+        ModelError: an antigen's rows cannot teach a model, or a folder is taken.
+    """
+    names = folder_names(list(assays))
+    for name in names.values():
+        require_free(out / name, overwrite)
+    targets = {one.target for one in assays.values()}
+    target = "pkd" if targets == {"pkd"} else "rank_score"
+    settings = AssayGPSettings(target=target, seed=seed, embedding=embedding)
+    origin = {"table_sha256": sha256_of(path)}
+    shared = fit_antigens(pl.concat([one.table for one in assays.values()]), settings, origin)
+    together = cross_validate(assays, settings)
+    found = []
+    for (key, assay), model in zip(assays.items(), shared.models.values(), strict=True):
+        rows = sampled(assay.exact, seed)
+        alone = measure_skill(rows, target, seed, embedding=embedding)
+        value, other = together[key].of("assay-gp").spearman, together[key].of("alone").spearman
+        worse = value is not None and other is not None and value < other - 0.02
+        chosen = AssayGP(settings).fit(assay.table, origin) if worse else model
+        note = (
+            f"learnt {'alone' if worse else 'together with the other antigens'}: on held-out "
+            f"variants Spearman {_text(value)} together and {_text(other)} alone "
+            f"(share {shared.shares[key]:.2f} of 1)"
+        )
+        skills = (alone[0] if worse else together[key], *alone[1:])
+        folder = where / names[key]
+        done = Adaptation(
+            chosen, assay, judge(skills, assay.exact.height), skills,
+            tuple(learning_curve(rows, target, seed, embedding=embedding)),
+            (f"antigen {key[:60]}", note, *assay.notes), out / names[key], folder / "report.html",
+        )  # fmt: skip
+        save_adaptation(done, path, folder, overwrite)
+        found.append(done)
+    return found
+
+
+def folder_names(keys: Sequence[str]) -> dict[str, str]:
+    """A folder's name for each antigen: its own name, or antigen-1 where that is a sequence."""
+    found: dict[str, str] = {}
+    for number, key in enumerate(keys, start=1):
+        name = re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-.")[:40]
+        plain = name and len(key) <= 40 and name not in found.values()
+        found[key] = name if plain else f"antigen-{number}"
+    return found
+
+
+def cross_validate(assays: Mapping[str, Assay], settings: AssayGPSettings) -> dict[str, Skill]:
+    """Skill on variants that no antigen's training rows hold: together, alone, and a ridge."""
+    target, seed = settings.target, settings.seed
+    tables = {key: _drawn(one.exact, _MOST_ROWS // len(assays), seed) for key, one in
+              assays.items()}  # fmt: skip
+    everything = pl.concat(list(tables.values()))
+    variants = everything.select("heavy", "light").unique(maintain_order=True)
+    order = np.random.default_rng(seed).permutation(variants.height)
+    names = ("assay-gp", "alone", *MODELS[1:])
+    true: dict[str, list[Reals]] = {key: [] for key in assays}
+    found: dict[str, dict[str, list[Reals]]] = {k: {n: [] for n in names} for k in assays}
+    inside: dict[str, list[NDArray[np.bool_]]] = {key: [] for key in assays}
+    for part in track(np.array_split(order, FOLDS), "cross-validation across antigens"):
+        held = variants[np.sort(part).tolist()]
+        keys = ["heavy", "light"]
+        train = {k: t.join(held, on=keys, how="anti", nulls_equal=True) for k, t in tables.items()}
+        try:
+            shared = fit_antigens(pl.concat(list(train.values())), settings).models
+        except ModelError:
+            continue  # a fold that leaves an antigen too few rows
+        for (key, table), model in zip(tables.items(), shared.values(), strict=True):
+            test = table.join(held, on=keys, how="semi", nulls_equal=True)
+            test = test.filter(pl.Series([one is None for one in model.refusals(test)]))
+            if test.is_empty():
+                continue
+            values = test[target].to_numpy()
+            shown = model.distribution(test)
+            true[key].append(values)
+            inside[key].append((shown.lower <= values) & (values <= shown.upper))
+            found[key]["assay-gp"].append(shown.median)
+            for name in names[1:]:
+                given = {"target": target, "seed": seed}
+                other = AssayGP(settings) if name == "alone" else create_model(name, given)
+                found[key][name].append(other.fit(train[key]).predict(test))
+    return {key: _skill(true[key], found[key], inside[key], seed) for key in assays}
+
+
+def _skill(
+    true: list[Reals], found: dict[str, list[Reals]], inside: list[NDArray[np.bool_]], seed: int
+) -> Skill:
+    values = np.concatenate(true) if true else np.zeros(0)
+    joined = {n: np.concatenate(p) if p else values for n, p in found.items()}
+    covered = float(np.concatenate(inside).mean()) if inside else None
+    models = tuple(figures_of(n, values, pred, covered, seed) for n, pred in joined.items())
+    question = "New variants, learnt together with the other antigens?"
+    return Skill("random", question, len(values), models, values, joined)
+
+
+def _drawn(table: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+    if table.height <= most:
+        return table
+    chosen = np.random.default_rng(seed).choice(table.height, most, replace=False)
+    drawn: pl.DataFrame = table[np.sort(chosen).tolist()]
+    return drawn
+
+
+def _text(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"

@@ -1,0 +1,156 @@
+"""One self-contained HTML page on a model of an assay: verdict, pictures, tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+import numpy as np
+
+from abag import __version__
+from abag.evaluation import figures
+from abag.evaluation.drawing import ACCENT, FAINT, MUTED, empty, figure, svg
+from abag.evaluation.figures import Mark
+from abag.evaluation.intervals import Interval
+from abag.evaluation.labels import Labels
+from abag.evaluation.report import Picture
+from abag.evaluation.wording import number
+from abag.maturation.adapt.skill import CurvePoint, ModelSkill, Skill
+from abag.maturation.adapt.verdict import Grade, Verdict
+
+_TONE: Final = {Grade.GOOD: "sound", Grade.WEAK: "care", Grade.CHANCE: "not"}
+
+
+@dataclass(frozen=True, slots=True)
+class TextTable:
+    """A table of texts."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def render_adaptation(
+    title: str,
+    lede: str,
+    verdict: Verdict,
+    skills: Sequence[Skill],
+    curve: Sequence[CurvePoint],
+    notes: Sequence[str],
+    unit: str,
+) -> str:
+    """The page as text; the same input gives the same bytes."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    resources = files("abag") / "resources"
+    text = (resources / "maturation" / "adapt.html.j2").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=DictLoader({"adapt": text}), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    page: str = environment.get_template("adapt").render(
+        title=title,
+        lede=lede,
+        verdict=verdict,
+        tone=_TONE[verdict.grade],
+        notes=notes,
+        pictures=_pictures(skills, curve, unit),
+        tables=[skill_table(skills), curve_table(curve)],
+        version=__version__,
+        style=(resources / "report" / "style.css").read_text(encoding="utf-8"),
+    )
+    return page
+
+
+def skill_table(skills: Sequence[Skill]) -> TextTable:
+    """Every model under every way of holding rows out."""
+    rows = []
+    for skill in skills:
+        for one in skill.models:
+            ends = one.interval
+            rows.append(
+                (
+                    f"{skill.name}: {one.model}",
+                    str(skill.rows),
+                    number(one.spearman),
+                    f"{ends[0]:.2f} to {ends[1]:.2f}" if ends else "–",
+                    number(one.rmse),
+                    f"{one.coverage_90:.0%}" if one.coverage_90 is not None else "–",
+                )
+            )
+    header = ("held out", "rows", "Spearman", "95 % interval", "RMSE", "in 90 % interval")
+    return TextTable("Skill on rows that were held out", header, tuple(rows))
+
+
+def curve_table(curve: Sequence[CurvePoint]) -> TextTable:
+    """Spearman by number of training rows."""
+    rows = tuple(
+        (one.model, str(one.rows), number(one.spearman), number(one.spread), str(one.repeats))
+        for one in curve
+    )
+    return TextTable(
+        "Learning curve", ("model", "training rows", "Spearman", "spread", "draws"), rows
+    )
+
+
+def _pictures(
+    skills: Sequence[Skill], curve: Sequence[CurvePoint], unit: str
+) -> tuple[Picture, ...]:
+    random = skills[0]
+    labels = Labels(random.true, random.true, random.true)
+    found = [
+        Picture(
+            "Held-out skill",
+            "Dots are Spearman's correlations on held-out rows, lines 95 % intervals.",
+            figures.models([(f"held out: {s.name}", _marks(s), 0.0) for s in skills]),
+        ),
+        Picture(
+            "Learning curve",
+            "Spearman on a held-out fifth after training on more and more rows. A curve that still "
+            "rises says that more measurements pay.",
+            _curve(curve),
+        ),
+    ]
+    if random.rows:
+        caption = f"assay-gp, {random.rows} rows, each predicted while it was held out."
+        drawn = figures.parity(labels, random.predictions["assay-gp"], unit)
+        found.append(Picture("Measured and predicted", caption, drawn))
+    return tuple(found)
+
+
+def _marks(skill: Skill) -> list[Mark]:
+    return [
+        Mark(one.model, one.spearman, _interval(one, skill.rows), one.model == "assay-gp")
+        for one in skill.models
+    ]
+
+
+def _interval(one: ModelSkill, rows: int) -> Interval | None:
+    if one.interval is None:
+        return None
+    return Interval(one.interval[0], one.interval[1], 0.95, 1000, rows)
+
+
+def _curve(curve: Sequence[CurvePoint]) -> str:
+    with figure(2.8) as (drawn, axes):
+        if not curve:
+            empty(axes, "too few rows for a learning curve")
+            return svg(drawn, "Too few rows for a learning curve")
+        for model, colour in (("assay-gp", ACCENT), ("one-hot-ridge", MUTED)):
+            points = [one for one in curve if one.model == model and one.spearman is not None]
+            rows = [one.rows for one in points]
+            value = np.array([one.spearman for one in points], dtype=np.float64)
+            spread = np.array([one.spread or 0.0 for one in points], dtype=np.float64)
+            axes.plot(rows, value, color=colour, marker="o", markersize=4, label=model)
+            axes.fill_between(rows, value - spread, value + spread, color=colour, alpha=0.12)
+        axes.axhline(0.0, color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
+        axes.set_xscale("log")
+        sizes = sorted({one.rows for one in curve})
+        axes.set_xticks(sizes, [str(size) for size in sizes], minor=False)
+        axes.minorticks_off()
+        axes.set(xlabel="training rows", ylabel="Spearman")
+        axes.legend(loc="best")
+        words = ", ".join(f"{p.model} {p.rows} rows {number(p.spearman)}" for p in curve)
+        return svg(drawn, f"Learning curve: {words}")

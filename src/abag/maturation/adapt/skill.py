@@ -1,0 +1,260 @@
+"""What a model of an assay knows: cross-validated skill, learning curve, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.splits.positions import mutated_positions
+from abag.errors import ModelError
+from abag.maturation.adapt.ranking import spearman, spearman_interval
+from abag.model.assay_gp.model import FEWEST_ROWS, AssayGP, Embedding
+from abag.model.registry import create_model
+from abag.progress import track
+
+Reals = NDArray[np.float64]
+Rows = NDArray[np.int64]
+Fold = tuple[Rows, Rows]
+"""Rows to train on, rows to test on."""
+
+MODELS: Final = ("assay-gp", "one-hot-ridge", "mean")
+MOST_ROWS: Final = 1_000
+"""More rows than this are sampled for cross-validation; the saved model has them all."""
+CURVE: Final = (12, 24, 48, 96, 192, 384, 768)
+_FEWEST_TEST: Final = 5
+_FEWEST_TRAIN: Final = 10
+_FEWEST_FOR_FOLDS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSkill:
+    """One model under one way of holding rows out."""
+
+    model: str
+    spearman: float | None
+    interval: tuple[float, float] | None
+    """95 % bootstrap interval of the Spearman correlation over variants."""
+    rmse: float | None
+    coverage_90: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """One way of holding rows out: ``random``, ``positions`` or ``mutation count``."""
+
+    name: str
+    question: str
+    rows: int
+    """Rows predicted while held out."""
+    models: tuple[ModelSkill, ...]
+    true: Reals
+    predictions: Mapping[str, Reals]
+
+    def of(self, model: str) -> ModelSkill:
+        """The figures of one model."""
+        return next(one for one in self.models if one.model == model)
+
+    def as_json(self) -> dict[str, Any]:
+        """Figures without the rows."""
+        return {
+            "question": self.question,
+            "rows": self.rows,
+            "models": {one.model: asdict(one) for one in self.models},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """Mean Spearman on the last fifth after training on ``rows`` rows, over ``repeats`` draws."""
+
+    model: str
+    rows: int
+    spearman: float | None
+    spread: float | None
+    repeats: int
+
+
+def sampled(table: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """At most :data:`MOST_ROWS` rows, drawn without replacement, in the table's order."""
+    if table.height <= MOST_ROWS:
+        return table
+    chosen = np.random.default_rng(seed).choice(table.height, MOST_ROWS, replace=False)
+    drawn: pl.DataFrame = table[np.sort(chosen).tolist()]
+    return drawn
+
+
+def measure_skill(
+    exact: pl.DataFrame,
+    target: str,
+    seed: int = 0,
+    folds: int = 5,
+    *,
+    embedding: Embedding = "none",
+) -> list[Skill]:
+    """Skill on random rows, on positions never mutated in training, and on more mutations.
+
+    ``exact`` holds rows with a number. A way that the rows do not allow is left out. ``embedding``
+    is the setting of `assay-gp`.
+    """
+    plans = [
+        ("random", "New variants like those measured?", random_folds(exact.height, folds, seed)),
+        (
+            "positions",
+            "Variants with changes at positions never tried?",
+            position_folds(exact, folds),
+        ),
+        ("mutation count", "Variants with more changes than any measured?", count_folds(exact)),
+    ]
+    return [
+        _score(exact, target, name, question, found, seed, embedding)
+        for name, question, found in plans
+        if found
+    ]
+
+
+def random_folds(rows: int, folds: int, seed: int) -> list[Fold]:
+    """Random rows, each tested once; fewer than twenty rows are left out one by one."""
+    order = np.random.default_rng(seed).permutation(rows)
+    parts = np.array_split(order, folds if rows >= _FEWEST_FOR_FOLDS else rows)
+    return [(np.sort(np.setdiff1d(order, part)), np.sort(part)) for part in parts]
+
+
+def position_folds(table: pl.DataFrame, folds: int) -> list[Fold]:
+    """Blocks of neighbouring mutated positions: test rows with a change there, train without."""
+    mutated = mutated_positions(table)
+    positions = sorted({position for row in mutated for position in row})
+    found = []
+    for part in np.array_split(np.arange(len(positions)), min(folds, len(positions)) or 1):
+        block = {positions[place] for place in part}
+        inside = np.array([bool(block & row) for row in mutated], dtype=np.bool_)
+        found.append((np.flatnonzero(~inside), np.flatnonzero(inside)))
+    return [fold for fold in found if _enough(fold)]
+
+
+def count_folds(table: pl.DataFrame) -> list[Fold]:
+    """Train on the fewest mutations that give enough rows, test on all with more."""
+    counts = np.array([len(row) for row in mutated_positions(table)])
+    for most in range(1, int(counts.max(initial=0))):
+        fold = (np.flatnonzero(counts <= most), np.flatnonzero(counts > most))
+        if len(fold[0]) >= max(_FEWEST_TRAIN, len(counts) // 10):
+            return [fold] if _enough(fold) else []
+    return []
+
+
+def _enough(fold: Fold) -> bool:
+    return len(fold[0]) >= _FEWEST_TRAIN and len(fold[1]) >= _FEWEST_TEST
+
+
+def _score(
+    table: pl.DataFrame,
+    target: str,
+    name: str,
+    question: str,
+    folds: Sequence[Fold],
+    seed: int,
+    embedding: Embedding,
+) -> Skill:
+    kept: list[Reals] = []
+    tested: list[Rows] = []
+    pred: dict[str, list[Reals]] = {model: [] for model in MODELS}
+    inside: list[NDArray[np.bool_]] = []
+    for train, test in track(folds, f"cross-validation by {name}"):
+        try:
+            values, within = _predict_fold(
+                table[train.tolist()], table[test.tolist()], target, seed, embedding
+            )
+        except ModelError:
+            continue  # a fold whose training rows are all equal teaches nothing
+        kept.append(table[test.tolist()][target].to_numpy())
+        tested.append(test)
+        inside.append(within)
+        for model, found in values.items():
+            pred[model].append(found)
+    true = np.concatenate(kept) if kept else np.zeros(0)
+    joined = {model: np.concatenate(parts) if parts else true for model, parts in pred.items()}
+    covered = float(np.concatenate(inside).mean()) if inside else None
+    rows = np.concatenate(tested) if tested else None  # a row may be tested in several folds
+    scores = [figures_of(model, true, joined[model], covered, seed, rows) for model in MODELS]
+    return Skill(name, question, len(true), tuple(scores), true, joined)
+
+
+def figures_of(
+    model: str,
+    true: Reals,
+    pred: Reals,
+    covered: float | None,
+    seed: int,
+    variants: Rows | None = None,
+) -> ModelSkill:
+    """Figures of one model's held-out predictions; ``covered`` is kept for `assay-gp` alone.
+
+    ``variants`` names the variant of each prediction, where some come several times.
+    """
+    if model == "mean":  # its folds differ only by the rows that are held out: no order at all
+        value, interval = None, None
+    else:
+        value = spearman(true, pred)
+        interval = spearman_interval(true, pred, seed, variants=variants)
+    rmse = float(np.sqrt(np.mean((true - pred) ** 2))) if len(true) else None
+    return ModelSkill(model, value, interval, rmse, covered if model == "assay-gp" else None)
+
+
+def _predict_fold(
+    train: pl.DataFrame, test: pl.DataFrame, target: str, seed: int, embedding: Embedding
+) -> tuple[dict[str, Reals], NDArray[np.bool_]]:
+    values: dict[str, Reals] = {}
+    within = np.zeros(test.height, dtype=np.bool_)
+    for name in MODELS:
+        own = {"embedding": embedding} if name == AssayGP.name else {}
+        model = create_model(name, {"target": target, "seed": seed, **own}).fit(train)
+        good = np.array([reason is None for reason in model.refusals(test)])
+        values[name] = np.full(test.height, float(train[target].to_numpy().mean()))
+        rows = test.filter(pl.Series(good))
+        if rows.is_empty():
+            continue
+        values[name][good] = model.predict(rows)
+        if isinstance(model, AssayGP):
+            true, shown = rows[target].to_numpy(), model.distribution(rows, 0.9)
+            within[good] = (shown.lower <= true) & (true <= shown.upper)
+    return values, within
+
+
+def learning_curve(
+    exact: pl.DataFrame,
+    target: str,
+    seed: int = 0,
+    repeats: int = 3,
+    *,
+    embedding: Embedding = "none",
+) -> list[CurvePoint]:
+    """Spearman on a held-out fifth after training on more and more rows."""
+    rows = exact.height
+    held = max(_FEWEST_TEST, rows // 5)
+    sizes = [size for size in CURVE if FEWEST_ROWS <= size < rows - held] + [rows - held]
+    found: dict[tuple[str, int], list[float]] = {}
+    for size, repeat in track(list(_pairs(sizes, repeats)), "learning curve"):
+        order = np.random.default_rng([seed, repeat]).permutation(rows)
+        train, test = exact[order[:size].tolist()], exact[order[-held:].tolist()]
+        try:
+            values, _ = _predict_fold(train, test, target, seed, embedding)
+        except ModelError:
+            continue
+        for model in MODELS[:2]:
+            value = spearman(test[target].to_numpy(), values[model])
+            if value is not None:
+                found.setdefault((model, size), []).append(value)
+    return [_point(model, size, values) for (model, size), values in found.items()]
+
+
+def _pairs(sizes: Sequence[int], repeats: int) -> Iterator[tuple[int, int]]:
+    return ((size, repeat) for size in sizes for repeat in range(repeats))
+
+
+def _point(model: str, rows: int, values: Sequence[float]) -> CurvePoint:
+    spread = float(np.std(values)) if len(values) > 1 else None
+    return CurvePoint(model, rows, float(np.mean(values)), spread, len(values))

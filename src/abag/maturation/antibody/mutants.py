@@ -1,0 +1,187 @@
+"""Which residues of an antibody to change, and every single mutant of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from abag.data.mutations import NUMBERINGS, SEQUENTIAL, Mutation
+from abag.data.numbering import number_chains
+from abag.data.numbering.schemes import scheme_positions
+from abag.errors import OptionError
+from abag.maturation.antibody.numbered import NumberedAntibody, NumberedChain
+from abag.sequences import AMINO_ACIDS
+
+_CDR: Final = re.compile(r"(?:CDR-?)?([HL])(?:CDR)?-?([123])", re.IGNORECASE)
+_POSITIONS: Final = re.compile(r"(?:([HL]):)?(\d+[A-Z]?)(?:-(\d+[A-Z]?))?", re.IGNORECASE)
+_ROLE: Final = {"H": "heavy", "L": "light"}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One residue of the parent. ``place`` counts from 1 in its chain."""
+
+    chain: str
+    place: int
+    residue: str
+    imgt: str
+    """IMGT position; empty outside the variable domain."""
+    region: str
+    """FR1 to FR4 or CDR1 to CDR3; empty outside the variable domain."""
+
+
+def sites_of(antibody: NumberedAntibody) -> tuple[Site, ...]:
+    """Every residue, heavy chain first."""
+    return tuple(
+        Site(letter, i + 1, chain.sequence[i], chain.positions[i], chain.regions[i])
+        for letter, chain in antibody.chains.items()
+        for i in range(len(chain.sequence))
+    )
+
+
+def choose_sites(
+    antibody: NumberedAntibody,
+    *,
+    cdrs: Sequence[str] = (),
+    positions: Sequence[str] = (),
+    chains: Sequence[str] = (),
+    numbering: str = SEQUENTIAL,
+) -> tuple[Site, ...]:
+    """The residues that a user asks for; all of them where nothing is asked.
+
+    Args:
+        antibody: the parent.
+        cdrs: IMGT CDRs such as ``H3`` or ``L1``.
+        positions: ``H:100-110``, ``L:50``; added to the CDRs.
+        chains: ``H`` or ``L``; of what was chosen, only these chains.
+        numbering: how ``positions`` are counted: ``sequential`` (from 1 along the chain),
+            ``imgt``, ``kabat``, ``chothia`` or ``martin``.
+
+    Raises:
+        OptionError: a CDR, position or chain that the antibody does not have.
+    """
+    wanted = _chosen_chains(antibody, chains)
+    chosen = {site for text in _listed(cdrs) for site in _cdr(antibody, text)}
+    chosen |= {site for text in _listed(positions) for site in _range(antibody, text, numbering)}
+    everything = sites_of(antibody)
+    if not _listed(cdrs) and not _listed(positions):
+        chosen = set(everything)
+    found = tuple(site for site in everything if site in chosen and site.chain in wanted)
+    if not found:
+        raise OptionError(
+            f"no residue is left to change: --chains {','.join(chains)} leaves out every CDR and "
+            "position that was asked for"
+        )
+    return found
+
+
+def single_mutants(sites: Iterable[Site], *, without_cysteine: bool = False) -> list[Mutation]:
+    """All 19 single mutants of each residue (20 of an unknown one), in order of place and letter.
+
+    ``without_cysteine`` leaves out mutants that add a cysteine or lose one.
+    """
+    return [
+        Mutation(site.chain, site.place, site.residue, letter, site.imgt or None)
+        for site in sites
+        if not (without_cysteine and site.residue == "C")
+        for letter in AMINO_ACIDS
+        if letter != site.residue and not (without_cysteine and letter == "C")
+    ]
+
+
+def mutant_chains(
+    antibody: NumberedAntibody, mutations: Iterable[Mutation]
+) -> list[tuple[str, str | None]]:
+    """Heavy and light chain of each single mutant."""
+    heavy = antibody.heavy.sequence
+    light = antibody.light.sequence if antibody.light is not None else None
+    found: list[tuple[str, str | None]] = []
+    for one in mutations:
+        parent = heavy if one.chain == "H" else light or ""
+        changed = parent[: one.place - 1] + one.mutant + parent[one.place :]
+        found.append((changed, light) if one.chain == "H" else (heavy, changed))
+    return found
+
+
+def _listed(texts: Sequence[str]) -> list[str]:
+    """Texts parted by commas or spaces, too."""
+    return [part for text in texts for part in re.split(r"[,;\s]+", text) if part]
+
+
+def _chosen_chains(antibody: NumberedAntibody, chains: Sequence[str]) -> set[str]:
+    asked = {text.upper()[:1] if text.lower() in ("heavy", "light") else text.upper()
+             for text in _listed(chains)}  # fmt: skip
+    if unknown := sorted(asked - set(_ROLE)):
+        raise OptionError(f"--chains {unknown[0]}: there is no such chain; give H, L or H,L")
+    for letter in sorted(asked):
+        _chain(antibody, letter, f"--chains {letter}")
+    return asked or set(antibody.chains)
+
+
+def _chain(antibody: NumberedAntibody, letter: str, asked: str) -> NumberedChain:
+    if letter not in antibody.chains:
+        raise OptionError(f"{asked}: the antibody has no {_ROLE[letter]} chain")
+    return antibody.chains[letter]
+
+
+def _cdr(antibody: NumberedAntibody, text: str) -> list[Site]:
+    match = _CDR.fullmatch(text)
+    if match is None:
+        raise OptionError(f"--cdrs {text}: there is no such CDR; give some of H1,H2,H3,L1,L2,L3")
+    letter, region = match[1].upper(), f"CDR{match[2]}"
+    _chain(antibody, letter, f"--cdrs {text}")
+    return [s for s in sites_of(antibody) if s.chain == letter and s.region == region]
+
+
+def _range(antibody: NumberedAntibody, text: str, numbering: str) -> list[Site]:
+    match = _POSITIONS.fullmatch(text)
+    if match is None:
+        raise OptionError(
+            f"--positions {text} cannot be read; write chain and places, as H:100-110 or L:50"
+        )
+    letter = (match[1] or "").upper()
+    if not letter and len(antibody.chains) > 1:
+        raise OptionError(f"--positions {text} names no chain; write H:{text} or L:{text}")
+    letter = letter or "H"
+    labels = position_labels(_chain(antibody, letter, f"--positions {text}"), numbering)
+    first, last = match[2].upper(), (match[3] or match[2]).upper()
+    for end in (first, last):
+        if end not in labels:
+            raise OptionError(
+                f"--positions {text}: the {_ROLE[letter]} chain has no position {end} in "
+                f"{numbering} numbering; it goes from {_ends(labels)}"
+            )
+    start, stop = labels.index(first), labels.index(last)
+    if start > stop:
+        raise OptionError(f"--positions {text}: {first} stands behind {last}; turn them round")
+    here = [site for site in sites_of(antibody) if site.chain == letter]
+    return here[start : stop + 1]
+
+
+def _ends(labels: Sequence[str]) -> str:
+    known = [label for label in labels if label]
+    return f"{known[0]} to {known[-1]}" if known else "nowhere to nowhere"
+
+
+def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
+    """Position of each residue in a numbering scheme; empty outside the variable domain.
+
+    Raises:
+        OptionError: the scheme is unknown, or has no place for this domain.
+    """
+    if numbering not in NUMBERINGS:
+        raise OptionError(
+            f"--numbering {numbering} is not known; give one of {', '.join(NUMBERINGS)}"
+        )
+    if numbering == SEQUENTIAL:
+        return tuple(str(place) for place in range(1, len(chain.sequence) + 1))
+    if numbering == "imgt":
+        return chain.positions
+    domain = number_chains([chain.sequence])[chain.sequence][0]
+    found = scheme_positions(domain, numbering)
+    if found is None:
+        raise OptionError(f"{numbering} numbering has no place for a loop of this chain; use imgt")
+    behind = len(chain.sequence) - domain.end
+    return ("",) * domain.start + found + ("",) * behind

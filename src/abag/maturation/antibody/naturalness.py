@@ -1,0 +1,202 @@
+"""How natural variants are: their log-likelihood under the built-in encoder, beside the parent's.
+
+Residues are hidden and foretold from the rest of the antibody (masked marginals: Meier et al.,
+NeurIPS 2021). A variant's naturalness is the sum over its changed residues of
+log p(new residue) - log p(parent's residue), in natural logarithms: 0 for the parent, below 0 for
+what the encoder would not have expected. It knows what antibodies look like, not what binds; the
+encoder's card says how little it knows of CDR-H3. Needs torch (extra ``network``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.errors import SequenceError, UnavailableError
+from abag.maturation.antibody.numbered import Chains
+from abag.progress import track
+from abag.sequences import AMINO_ACIDS
+
+if TYPE_CHECKING:
+    from abag.encoders.builtin_model import BuiltinModel, Tokens
+
+Reals = NDArray[np.float64]
+"""Heavy chain and, where there is one, light chain."""
+
+_BATCH: Final = 16
+_COLUMN: Final = {letter: column for column, letter in enumerate(AMINO_ACIDS)}
+_GUESS: Final = -float(np.log(len(AMINO_ACIDS)))
+"""Log-probability of a residue that is not known (X): any of the twenty."""
+
+
+class Naturalness:
+    """Scores antibodies under the built-in encoder; loads it once."""
+
+    def __init__(self, folder: Path | None = None, *, together: int = 4) -> None:
+        """Load the encoder.
+
+        Args:
+            folder: folder of a finished ``abag pretrain`` run; None takes the shipped weights.
+            together: residues hidden in one pass, spread evenly over the chains. With 1 each
+                residue is foretold from all others, four times as slowly.
+
+        Raises:
+            UnavailableError: torch is not installed.
+        """
+        self._model, self._most = _load(folder)
+        self._together = together
+        self._known: dict[Chains, Reals] = {}
+
+    def residue_log_probabilities(self, heavy: str, light: str | None = None) -> Reals:
+        """Log-probabilities of the twenty residues at each residue, (n, 20).
+
+        Rows are the residues of the heavy chain, then of the light chain; columns follow
+        :data:`abag.sequences.AMINO_ACIDS`. Each residue is hidden when it is foretold.
+        """
+        everything = np.arange(len(heavy) + len(light or ""))
+        return self._foretold((heavy, light or None), everything).copy()
+
+    def log_likelihood(self, heavy: str, light: str | None = None) -> float:
+        """Pseudo log-likelihood: the sum of the residues' own log-probabilities."""
+        rows = self.residue_log_probabilities(heavy, light)
+        return float(_own(rows, heavy + (light or "")).sum())
+
+    def of_variants(
+        self, heavy: str, light: str | None, variants: Sequence[Chains], *, joint: bool = False
+    ) -> Reals:
+        """Naturalness of variants relative to their parent, (variants,).
+
+        Args:
+            heavy: heavy chain of the parent.
+            light: its light chain, if it has one.
+            variants: chains of each variant. A variant of another length gets the difference of
+                pseudo log-likelihoods.
+            joint: hide all changed residues of a variant at once, one pass a variant. Otherwise
+                the effects of single changes, each in the parent's context, are added up, which
+                needs no further pass.
+
+        Raises:
+            SequenceError: a variant has other chains than the parent, or is too long.
+        """
+        parent = heavy + (light or "")
+        texts = [_joined(place, chains, bool(light)) for place, chains in enumerate(variants)]
+        changes = [
+            _differences(parent, text) if len(chains[0]) == len(heavy) else None
+            for chains, text in zip(variants, texts, strict=True)
+        ]
+        needed = [found for found in changes if found is not None]
+        everywhere = np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *needed]))
+        rows = self._foretold((heavy, light or None), everywhere)
+        own = _own(rows, parent)
+        result = np.zeros(len(variants))
+        several: list[tuple[int, Chains, NDArray[np.intp]]] = []
+        for place, (chains, text, changed) in enumerate(zip(variants, texts, changes, strict=True)):
+            if changed is None:
+                result[place] = self.log_likelihood(*chains) - self.log_likelihood(heavy, light)
+                continue
+            if joint and len(changed) > 1:
+                several.append((place, chains, changed))
+            result[place] = (_own(rows, text)[changed] - own[changed]).sum()
+        for place, value in self._joint(parent, several):
+            result[place] = value
+        return result
+
+    def _foretold(self, chains: Chains, needed: NDArray[np.intp]) -> Reals:
+        """Log-probabilities (n, 20) of all residues; NaN at those that nobody needed so far."""
+        tokens = self._tokens(chains)
+        count = len(tokens.residues)
+        rows = self._known.setdefault(chains, np.full((count, len(AMINO_ACIDS)), np.nan))
+        passes = -(-count // self._together)
+        missing = needed[np.isnan(rows[needed, 0])] % passes
+        hidden = [np.arange(first, count, passes) for first in np.unique(missing).tolist()]
+        found = self._foretell([tokens] * len(hidden), hidden)
+        for places, values in zip(hidden, found, strict=True):
+            rows[places] = values
+        return rows
+
+    def _joint(
+        self, parent: str, several: Sequence[tuple[int, Chains, NDArray[np.intp]]]
+    ) -> Iterator[tuple[int, float]]:
+        pieces = [self._tokens(chains) for _, chains, _ in several]
+        found = self._foretell(pieces, [changed for _, _, changed in several])
+        for (place, chains, changed), rows in zip(several, found, strict=True):
+            text = chains[0] + (chains[1] or "")
+            new = _own(rows, [text[i] for i in changed])
+            old = _own(rows, [parent[i] for i in changed])
+            yield place, float((new - old).sum())
+
+    def _tokens(self, chains: Chains) -> Tokens:
+        from abag.encoders.builtin_model import molecule_tokens
+        from abag.encoders.protocol import Molecule, Role
+
+        molecule = Molecule(Role.ANTIBODY, tuple(chain for chain in chains if chain))
+        if molecule.residues > self._most:
+            raise SequenceError(
+                f"an antibody of {molecule.residues} residues is longer than the {self._most} that "
+                "the built-in encoder reads at once; give the variable domains"
+            )
+        return molecule_tokens(molecule)
+
+    def _foretell(
+        self, pieces: Sequence[Tokens], hidden: Sequence[NDArray[np.intp]]
+    ) -> Iterator[Reals]:
+        """Log-probabilities (hidden residues, 20) of each piece, its hidden residues masked."""
+        import torch
+
+        from abag.encoders.builtin_model import MASK, padded
+
+        starts = range(0, len(pieces), _BATCH)
+        shown = track(starts, "naturalness") if len(starts) > 20 else starts
+        for start in shown:
+            batch = slice(start, start + _BATCH)
+            codes, positions = padded(pieces[batch])
+            at = [
+                [piece.residues[i] for i in places]
+                for piece, places in zip(pieces[batch], hidden[batch], strict=True)
+            ]
+            for row, places in enumerate(at):
+                codes[row, places] = MASK
+            with torch.inference_mode():
+                rows = self._model(codes, positions)
+                for row, places in enumerate(at):
+                    logits = self._model.logits(rows[row, places])
+                    yield logits.double().log_softmax(-1).numpy()
+
+
+def _load(folder: Path | None) -> tuple[BuiltinModel, int]:
+    try:
+        import torch  # noqa: F401
+    except ModuleNotFoundError:
+        raise UnavailableError(
+            "naturalness is measured by the built-in encoder, which needs torch: "
+            "pip install 'abag[network]'"
+        ) from None
+    from abag.encoders.builtin import load_model, read_facts, shipped_folder
+
+    facts = read_facts(folder)
+    return load_model(folder or shipped_folder(), facts.revision), facts.max_residues
+
+
+def _own(rows: Reals, residues: Sequence[str]) -> Reals:
+    """The log-probability of each residue in its row; a guess for an unknown one."""
+    columns = np.array([_COLUMN.get(residue, -1) for residue in residues], dtype=np.intp)
+    found = rows[np.arange(len(columns)), columns]
+    return np.where(columns < 0, _GUESS, found)
+
+
+def _joined(place: int, chains: Chains, has_light: bool) -> str:
+    if bool(chains[1]) != has_light:
+        raise SequenceError(f"variant {place + 1} has not the same chains as its parent")
+    return chains[0] + (chains[1] or "")
+
+
+def _differences(parent: str, variant: str) -> NDArray[np.intp] | None:
+    """Indices of changed residues; None where lengths differ."""
+    if len(parent) != len(variant):
+        return None
+    both = [np.frombuffer(text.encode("ascii"), dtype=np.uint8) for text in (parent, variant)]
+    return np.flatnonzero(both[0] != both[1])

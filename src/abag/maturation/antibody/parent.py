@@ -1,0 +1,111 @@
+"""The antibody whose variants are made: from chains, a file, or a model that remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import polars as pl
+
+from abag.errors import OptionError, SequenceError, counted
+from abag.maturation.antibody.numbered import Chains, NumberedAntibody
+
+
+@runtime_checkable
+class RemembersParent(Protocol):
+    """A model of the variants of one antibody that knows that antibody."""
+
+    def reference_chains(self) -> Chains:
+        """Heavy and light chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """The antibody whose mutants are scanned, cleaned, and what was mended in its chains."""
+
+    antibody: NumberedAntibody
+    name: str
+    antigen: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def chains(self) -> Chains:
+        """Heavy and light chain."""
+        light = self.antibody.light
+        return self.antibody.heavy.sequence, None if light is None else light.sequence
+
+
+def read_parent(
+    heavy: str | None = None,
+    light: str | None = None,
+    *,
+    path: Path | None = None,
+    name: str | None = None,
+    antigen: Sequence[str] = (),
+) -> Parent:
+    """The parent from its chains, or from a file that holds it (table, FASTA, AIRR, structure).
+
+    Chains are cleaned as everywhere: an scFv is parted, constant domains are trimmed.
+
+    Raises:
+        OptionError: nothing given, or a file with several antibodies and no ``name``.
+        SequenceError: a chain cannot be read as what it should be.
+    """
+    from abag.inference.inputs import cleaned, one_pair
+
+    if (path is None) == (not heavy or not heavy.strip()) or (path is not None and light):
+        raise OptionError(
+            "name the antibody by --heavy (and --light), or by --parent FILE, one of the two"
+        )
+    pairs = one_pair(heavy or "", light, list(antigen)) if path is None else _one_of(path, name)
+    row = cleaned(pairs).row(0, named=True)
+    if row["problem"]:
+        raise SequenceError(f"the parent cannot be read: {row['problem']}")
+    given = tuple(antigen) or tuple(row["antigen"] or ())
+    notes = tuple(
+        f"parent: {flag.replace('_', ' ')}"
+        for flag in row["flags"]
+        if flag not in ("antigen_unknown", "light_missing")
+    )
+    antibody = NumberedAntibody.of(row["heavy"], row["light"])
+    return Parent(antibody, name or row["antibody_name"] or "antibody", given, notes)
+
+
+def parent_of_model(
+    folder: Path, *, name: str | None = None, antigen: Sequence[str] = ()
+) -> Parent:
+    """The parent as a model of an assay remembers it: the commonest residue of each position.
+
+    Raises:
+        OptionError: the model is of another kind and remembers no chains.
+    """
+    from abag.model.registry import load_model
+
+    model = load_model(folder)
+    if not isinstance(model, RemembersParent):
+        raise OptionError(
+            f"name the antibody by --heavy (and --light) or --parent: the model {model.model_id} "
+            "does not remember its parent"
+        )
+    found = read_parent(*model.reference_chains(), name=name, antigen=antigen)
+    note = "parent: the commonest residue of each position of the model's training rows"
+    return replace(found, notes=(note, *found.notes))
+
+
+def _one_of(path: Path, name: str | None) -> pl.DataFrame:
+    from abag.inference.inputs import read_pairs
+
+    pairs = read_pairs(path).frame
+    names = pairs["antibody_name"].drop_nulls().unique(maintain_order=True).to_list()
+    known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    if name is not None:
+        pairs = pairs.filter(pl.col("antibody_name") == name)
+        if pairs.is_empty():
+            raise OptionError(f"{path} has no antibody {name!r}; it has {known or 'no names'}")
+    distinct = pairs.select("heavy", "light", "scfv").n_unique()
+    if distinct > 1:
+        mend = f"choose one with --name ({known})" if known else "keep one row"
+        raise OptionError(f"{path} has {counted(distinct, 'antibody', 'antibodies')}; {mend}")
+    return pairs[:1]

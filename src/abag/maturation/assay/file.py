@@ -1,0 +1,329 @@
+"""A user's assay as a canonical table of one antibody's variants on one antigen, or a refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from abag.data.build import load_table
+from abag.data.canonical import Canonical, canonicalise
+from abag.data.chains import AntibodyCleaner
+from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_measurements, read_table
+from abag.data.formats.columns import raw_table_of
+from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.tables import ROW
+from abag.data.merging import MergeSummary, merge_replicates
+from abag.data.mutations import SEQUENTIAL, require_numbering
+from abag.data.sources.base import RawTable
+from abag.errors import ModelError, OptionError, Problem, TableError, counted
+from abag.maturation.assay.variants import (
+    Completed,
+    Parent,
+    VariantColumns,
+    complete_variants,
+    named_variants,
+)
+from abag.model.assay_gp.model import FEWEST_ROWS
+from abag.model.assay_gp.several import by_antigen
+from abag.units import Dimension, Quantity, parse_unit
+
+
+@dataclass(frozen=True, slots=True)
+class Assay:
+    """The rows to learn from, one a variant: replicates are merged to their median.
+
+    ``target`` is pkd, or rank_score where no absolute scale is known.
+    """
+
+    table: pl.DataFrame
+    target: str
+    unit: str
+    """What the target's numbers are, for tables and axes."""
+    notes: tuple[str, ...]
+
+    @property
+    def exact(self) -> pl.DataFrame:
+        """Rows whose target is a number."""
+        return self.table.filter(pl.col(self.target).is_not_null())
+
+
+@dataclass(frozen=True, slots=True)
+class AssayFile:
+    """What a user says of a file of measured variants.
+
+    ``mapping`` holds ``column=header`` pairs; ``unit`` and ``quantity`` are those of the values
+    where neither header nor column says them; ``assay`` chooses one of several; ``parent_heavy``
+    and ``parent_light`` are the chains that mutations change, whose places are counted by
+    ``numbering``; ``quarantine`` sets rows with problems aside instead of refusing the file;
+    ``names`` are the chains of antibodies that rows may name instead of giving their own.
+    """
+
+    mapping: Sequence[str] = ()
+    unit: str | None = None
+    quantity: str | None = None
+    assay: str | None = None
+    parent_heavy: str | None = None
+    parent_light: str | None = None
+    numbering: str = SEQUENTIAL
+    quarantine: bool = False
+    names: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+
+
+def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
+    """Read a canonical table (.parquet) or a user's own file, and check that it can teach.
+
+    Rows may give chains, or mutations of a parent (see :mod:`abag.maturation.assay.variants`).
+
+    Raises:
+        TableError: rows or headers with problems, each named with its line.
+        MutationError: a parent without a heavy chain, or a numbering that is not known.
+        ModelError: one variant only, all values equal, all censored, several assays, antigens or
+            quantities.
+    """
+    table, notes = read_rows(path, told or AssayFile())
+    checked = check_assay(table, str(path))
+    return replace(checked, notes=(*notes, *checked.notes))
+
+
+def read_assays(path: Path, told: AssayFile | None = None) -> dict[str, Assay]:
+    """As :func:`read_assay`, for a file with one antigen or several: the rows of each, by name."""
+    table, notes = read_rows(path, told or AssayFile())
+    if table.is_empty() or table["antigen"].n_unique() == 1:
+        checked = {"": check_assay(table, str(path))}
+    else:
+        for column in ("assay", "quantity"):
+            _require_one_value(table, column, str(path))
+        groups = by_antigen(table)
+        checked = {
+            name: check_assay(rows, f"{path}, antigen {name[:40]}") for name, rows in groups.items()
+        }
+    return {name: replace(one, notes=(*notes, *one.notes)) for name, one in checked.items()}
+
+
+def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
+    """Canonical rows of a file and notes on them, without asking whether they can teach."""
+    require_numbering(told.numbering)
+    table, notes = _canonical(path, told)
+    if told.assay is not None:
+        table = table.filter(pl.col("assay") == told.assay)
+    return table, notes
+
+
+def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
+    """Check canonical rows of one assay and merge replicates.
+
+    Two rows of one variant must not stand on both sides of a cross-validation, nor may a
+    leave-one-out error be that of a repeat.
+
+    Raises:
+        ModelError: names what is wrong with the rows.
+    """
+    if table.is_empty():
+        raise ModelError(f"{where} has no row of this assay; `abag data check` shows what it has")
+    _require_one(table, where)
+    target = "pkd" if table["pkd"].is_not_null().any() else "rank_score"
+    exact = table.filter(pl.col(target).is_not_null())
+    if exact.is_empty():
+        raise ModelError(
+            f"{where}: all {counted(table.height, 'row')} are censored (bounds such as KD > 10 uM, "
+            "no numbers); measure some of them in a wider window"
+        )
+    pairs = exact.select("heavy", "light").n_unique()
+    if pairs == 1:
+        raise ModelError(
+            f"{where} has one variant only, measured {exact.height} times; a model of an assay "
+            "learns from differences between variants"
+        )
+    merged = merge_replicates(table)
+    rows, exact = merged.table, merged.table.filter(pl.col(target).is_not_null())
+    if exact[target].n_unique() == 1:
+        raise ModelError(
+            f"{where}: all {counted(exact.height, 'value')} are equal ({exact[target][0]:g}); "
+            "there is no order to learn. Check that the value column is the measurement"
+        )
+    if exact.height < FEWEST_ROWS:
+        raise ModelError(
+            f"{where} has {counted(exact.height, 'variant')} with a number; "
+            f"{FEWEST_ROWS} are the fewest to learn from"
+        )
+    unit = "pKd" if target == "pkd" else "rank score"
+    return Assay(rows, target, unit, tuple(_notes(rows, exact, target, merged.summary)))
+
+
+def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
+    from abag.data.schema import SCHEMA
+
+    if path.suffix == ".parquet" and path.is_file():
+        names = pl.read_parquet_schema(path)
+        if set(SCHEMA) <= set(names):
+            return load_table(path), []
+    raw, completed = _raw(path, told)
+    cleaner = AntibodyCleaner()
+    made = canonicalise(raw, "user", "own-data", cleaner)
+    notes = [*completed.notes, *_set_aside(path, made, told.quarantine)]
+    if completed.parent is None:
+        return made.table, notes
+    parent = _cleaned(completed.parent, cleaner)
+    return made.table.with_columns(named_variants(made.table, parent)), notes
+
+
+def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
+    """Raw rows; of a table that names mutations or whose parent is given, completed by them."""
+    parent = Parent.given(told.parent_heavy, told.parent_light)
+    if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
+        if parent is not None:
+            raise OptionError("a parent can be given for a table of variants only; leave it out")
+        raw = read_measurements(
+            path, mapping=list(told.mapping), unit=told.unit, quantity=told.quantity
+        )
+        return raw, Completed(raw.original, None, ())
+    mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
+    table = read_table(path)
+    chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
+    names = chosen.one("mutations")
+    table = _with_named_chains(path, table, chosen, told.names)
+    if chosen.one("scfv") is not None or (names is None and parent is None):
+        return raw_table_of(path, table, mapping), Completed(table, parent, ())
+    if names is None:
+        return raw_table_of(path, table, mapping), Completed(table, parent, ())
+    columns = VariantColumns(names, chosen.one("heavy"), chosen.one("light"))
+    done = complete_variants(
+        path, table, columns, parent=parent, numbering=told.numbering, quarantine=told.quarantine
+    )
+    return raw_table_of(path, done.table, mapping), done
+
+
+def _with_named_chains(
+    path: Path,
+    table: pl.DataFrame,
+    chosen: Chosen,
+    known: Mapping[str, tuple[str, str | None]],
+) -> pl.DataFrame:
+    """The table with the chains of its rows' names, where it has none and the names are known."""
+    column = chosen.one("antibody_name")
+    if not known or column is None or chosen.one("heavy") or chosen.one("scfv"):
+        return table
+    names = [str(name).strip() for name in table[column]]
+    strange = [place for place, name in enumerate(names) if name not in known]
+    if strange and chosen.one("mutations"):
+        return table
+    if strange:
+        problems = [
+            Problem(table[ROW][place], column, f"{names[place]!r} is no variant of the plate")
+            for place in strange
+        ]
+        raise TableError(path, problems, "Add a column of mutations, or the chains.")
+    heavy, light = zip(*(known[name] for name in names), strict=True)
+    return table.with_columns(
+        pl.Series("heavy", heavy, pl.String), pl.Series("light", light, pl.String)
+    )
+
+
+def _set_aside(path: Path, made: Canonical, quarantine: bool) -> list[str]:
+    """Refuse rows with problems, or say how many were left out."""
+    aside = made.quarantine.height
+    if aside and not (quarantine and made.table.height):
+        problems = [
+            Problem(row, None, "; ".join(reasons))
+            for row, reasons in made.quarantine.select("source_row", "reasons").iter_rows()
+        ]
+        mend = "Correct these rows, leave them out of the file, or set them aside (--quarantine)."
+        raise TableError(path, problems, mend if made.table.height else "No row can be used.")
+    if not aside:
+        return []
+    shown = ", ".join(str(row) for row in made.quarantine["source_row"].head(10))
+    return [f"{counted(aside, 'row')} with problems set aside (row {shown})"]
+
+
+def _cleaned(parent: Parent, cleaner: AntibodyCleaner) -> Parent:
+    """The parent's variable domains, as the rows have them."""
+    triple = (parent.heavy, parent.light, None)
+    found = cleaner.clean([triple])[triple]
+    if found.problem or found.heavy is None:
+        raise ModelError(f"the parent cannot be read: {found.problem}")
+    return Parent(found.heavy, found.light)
+
+
+def _require_one(table: pl.DataFrame, where: str) -> None:
+    for column in _MIXTURES:
+        _require_one_value(table, column, where)
+    _require_one_scale(table, where)
+
+
+_MIXTURES = {"assay": "assays", "quantity": "quantities", "antigen": "antigens"}
+
+
+def _require_one_value(table: pl.DataFrame, column: str, where: str) -> None:
+    found = table[column].unique(maintain_order=True)
+    if len(found) > 1:
+        shown = ", ".join(_shown(value) for value in found.to_list()[:4])
+        mend = "choose one with --assay" if column == "assay" else "split the file, one for each"
+        raise ModelError(
+            f"{where} mixes {len(found)} {_MIXTURES[column]} "
+            f"({shown}{', ...' if len(found) > 4 else ''}); "
+            f"their values have no common scale: {mend}"
+        )
+
+
+def _shown(value: object) -> str:
+    text = "|".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 40 else f"{text[:40]}..."
+
+
+def _require_one_scale(table: pl.DataFrame, where: str) -> None:
+    """Refuse units of one quantity that cannot be turned into each other."""
+    if Quantity(table["quantity"][0]).is_absolute:
+        return  # every row has its pKd
+    units = sorted(set(table["raw_unit"].to_list()))
+    scales = {_scale(parse_unit(unit).dimension) for unit in units}
+    if len(scales) > 1:
+        raise ModelError(
+            f"{where} mixes units that have no common scale ({', '.join(units)}); "
+            "write all values in one unit"
+        )
+
+
+def _scale(dimension: Dimension) -> Dimension:
+    """Dimensions that differ by a logarithm alone are one scale."""
+    logarithms = (Dimension.LOG10_MOLAR, Dimension.NEG_LOG10_MOLAR)
+    return Dimension.MOLAR if dimension in logarithms else dimension
+
+
+def _notes(
+    table: pl.DataFrame, exact: pl.DataFrame, target: str, merged: MergeSummary
+) -> list[str]:
+    notes = []
+    censored = table.height - exact.height
+    if censored:
+        notes.append(
+            f"{counted(censored, 'row')} censored: their bounds are used by truncated-normal "
+            "imputation, an approximation"
+        )
+    if (table["mutations"] == "").fill_null(False).sum() == 0:
+        notes.append(
+            "no row is named as the parent; the commonest residue of each position stands for it"
+        )
+    units = sorted(set(table["raw_unit"].to_list()))
+    if len(units) > 1:
+        notes.append(f"values in {', '.join(units)} were converted to one scale")
+    repeats = merged.rows_in - merged.rows_out
+    if repeats:
+        notes.append(
+            f"{counted(repeats, 'row')} that repeat a variant merged: the median of its values, "
+            "with less noise the more there are"
+        )
+    if merged.conflicts:
+        notes.append(
+            f"the replicates of {counted(merged.conflicts, 'variant')} contradict each other "
+            f"(the furthest are {merged.largest_range:.1f} apart); measure them again"
+        )
+    if target == "rank_score":
+        notes.append(
+            "the quantity has no absolute scale: predictions order variants, no more; their rank "
+            f"scores are {exact['quantity'][0]} in {', '.join(units)}, turned so that higher is "
+            "tighter"
+        )
+    return notes

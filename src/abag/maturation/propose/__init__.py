@@ -1,0 +1,1 @@
+"""The next plate: candidates, acquisition, layout, and campaigns of several rounds."""

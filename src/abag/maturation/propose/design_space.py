@@ -1,0 +1,318 @@
+"""Which variants of a parent may be proposed: free positions, letters, and the mutation budget."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from abag.data.mutations import SEQUENTIAL, Mutation, find_mutations, join_names
+from abag.errors import OptionError
+from abag.maturation.antibody.mutants import choose_sites
+from abag.maturation.antibody.numbered import NumberedAntibody
+from abag.sequences import AMINO_ACIDS
+
+Substitution: TypeAlias = tuple[str, int, str]
+"""Chain letter, place in the chain from 1, new residue.
+
+A measured insertion or deletion is one change, too: its new text holds that of each place it
+changes, parted by ``/`` (``-/-`` for two residues that are gone, ``DGG`` for two behind a D).
+"""
+Genotype: TypeAlias = frozenset[Substitution]
+"""A variant as the changes that make it of its parent; the parent is the empty set."""
+Place: TypeAlias = tuple[str, int]
+
+LEFT_OUT: Final = "C"
+"""Residues that are not proposed unless asked for: a free cysteine forms wrong bonds."""
+ALL_CDRS: Final = "all"
+MEASURED: Final = "measured"
+"""In place of letters: only substitutions that some measured variant has."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesignSpace:
+    """A parent, the places that may change, the letters they may take, and the budget."""
+
+    parent: NumberedAntibody
+    places: tuple[Place, ...]
+    letters: str
+    most: int
+    """Largest number of substitutions of a proposed variant."""
+    allowed: frozenset[Substitution] | None = None
+    """The only substitutions to be used; None for every letter at every place."""
+    tried: frozenset[Substitution] = frozenset()
+    """Substitutions that some measured variant has."""
+    most_untried: int | None = None
+    """Largest number of other substitutions in a proposed variant; None for no limit."""
+    indels: tuple[Substitution, ...] = ()
+    """Measured insertions and deletions that may be used again, whole."""
+
+    @classmethod
+    def of(
+        cls,
+        parent: NumberedAntibody,
+        most: int,
+        *,
+        cdrs: Sequence[str] = (),
+        positions: Sequence[str] = (),
+        freeze: Sequence[str] = (),
+        letters: str = "",
+        numbering: str = SEQUENTIAL,
+        measured: Sequence[Genotype] = (),
+        untried: bool = False,
+        most_untried: int | None = None,
+    ) -> DesignSpace:
+        """Choose the places that may change: what is asked for, else what was tried.
+
+        Cysteines never change.
+
+        Args:
+            parent: The antibody whose variants are proposed.
+            most: Largest number of substitutions.
+            cdrs: IMGT CDRs such as ``H3`` or ``L1``, or ``all``.
+            positions: Ranges such as ``H:100-110``; added to the CDRs.
+            freeze: Ranges that stay whatever else is asked for, such as ``H:1-26`` or ``L:50``.
+            letters: Residues that may be put in; all but cysteine where it is empty; with
+                ``measured`` the substitutions of measured variants alone.
+            numbering: How ranges are counted (:data:`abag.data.mutations.NUMBERINGS`).
+            measured: Variants that were measured.
+            untried: Where neither CDRs nor positions are asked for, free the whole variable
+                domains, and not only the places that measured variants change.
+            most_untried: Largest number of substitutions that no measured variant has; None for
+                no limit.
+
+        Raises:
+            OptionError: a CDR or range that the parent does not have, unknown letters, a budget
+                below 1, or no place left.
+        """
+        if most < 1:
+            raise OptionError(f"--max-mutations is {most}; give 1 or more")
+        if most_untried is not None and most_untried < 0:
+            raise OptionError(f"--max-untried is {most_untried}; give 0 or more")
+        asked = _all_cdrs(parent) if ALL_CDRS in [text.lower() for text in cdrs] else list(cdrs)
+        free = choose_sites(parent, cdrs=asked, positions=positions, numbering=numbering)
+        frozen = frozenset(_frozen(parent, freeze, numbering))
+        tried = frozenset(change for one in measured for change in one)
+        changed = frozenset(
+            part[:2]
+            for change in tried
+            for part in parts(change)
+            if not (is_indel(change) and _at_an_end(parent, change))
+        )
+        anywhere = bool(asked or positions)
+        places = tuple(
+            (site.chain, site.place)
+            for site in free
+            if (anywhere or site.region)
+            and (anywhere or untried or not changed or (site.chain, site.place) in changed)
+            and site.residue != "C"
+            and (site.chain, site.place) not in frozen
+        )
+        if not places:
+            raise OptionError(
+                "no position may change: --freeze, --positions and --cdrs together leave none"
+            )
+        only_measured = letters.lower() == MEASURED
+        if only_measured and not any(change[:2] in places for change in tried):
+            raise OptionError(
+                "--letters measured leaves nothing: no measured variant changes these positions"
+            )
+        new = AMINO_ACIDS if only_measured else _letters(letters)
+        allowed = tried if only_measured else None
+        indels = _indels(parent, tried, places, new)
+        return cls(parent, places, new, most, allowed, tried, most_untried, indels)
+
+    @property
+    def substitutions(self) -> list[Substitution]:
+        """Every single change of the space, chain by chain in order of place; indels last."""
+        return [
+            (chain, place, letter)
+            for chain, place in self.places
+            for letter in self.letters
+            if letter != self.residue(chain, place)
+            and (self.allowed is None or (chain, place, letter) in self.allowed)
+        ] + list(self.indels)
+
+    def count(self) -> int:
+        """Number of variants, the parent left out, before the limit on untried changes."""
+        sizes: dict[Place, list[int]] = {}
+        for change in self.substitutions:
+            sizes.setdefault(change[:2], []).append(len(parts(change)))
+        by_size = [1] + [0] * self.most  # variants of the places so far, by changed places
+        for choices in sizes.values():
+            for size in range(self.most, 0, -1):
+                by_size[size] += sum(by_size[size - own] for own in choices if own <= size)
+        return sum(by_size) - 1
+
+    def every_variant(self) -> list[Genotype]:
+        """All variants of the space, the parent left out; ask :meth:`count` before."""
+        found: list[Genotype] = [frozenset()]
+        for place in self.places:
+            here = [one for one in self.substitutions if one[:2] == place]
+            found += [one | {new} for one in found if size_of(one) < self.most for new in here]
+        return [one for one in found[1:] if self.limited(sorted(one)) == one]
+
+    def limited(self, changes: Iterable[Substitution], most: int | None = None) -> Genotype:
+        """The first change of each place, within the budgets of all and of untried changes.
+
+        ``most`` is a smaller budget than the space's.
+        """
+        budget = self.most if most is None else min(most, self.most)
+        kept: list[Substitution] = []
+        taken: set[Place] = set()
+        untried = 0
+        for change in changes:
+            new = change not in self.tried
+            here = {part[:2] for part in parts(change)}
+            if here & taken or (new and untried == self.most_untried):
+                continue
+            if len(taken) == budget:
+                break
+            if len(taken) + len(here) <= budget:
+                kept.append(change)
+                taken |= here
+                untried += new
+        return frozenset(kept)
+
+    def residue(self, chain: str, place: int) -> str:
+        """The parent's residue at a place from 1."""
+        return self.parent.chains[chain].sequence[place - 1]
+
+    def within(self, variant: Genotype) -> Genotype | None:
+        """The part of a measured variant that lies in the space, or None where it is too large."""
+        free, letters = frozenset(self.places), frozenset(self.letters)
+        kept = frozenset(
+            one for one in variant if one in self.indels or (one[:2] in free and one[2] in letters)
+        )
+        return kept if size_of(kept) <= self.most else None
+
+    def chains(self, variant: Genotype) -> tuple[str, str | None]:
+        """Heavy and light chain of a variant."""
+        residues = {letter: list(one.sequence) for letter, one in self.parent.chains.items()}
+        for change in variant:
+            for chain, place, new in parts(change):
+                residues[chain][place - 1] = new.replace("-", "")
+        light = residues.get("L")
+        return "".join(residues["H"]), None if light is None else "".join(light)
+
+    def genotype(self, heavy: str, light: str | None) -> Genotype | None:
+        """A variant as changes of the parent, or None where it has other chains."""
+        given = {"H": heavy, "L": light or ""}
+        changes: list[Substitution] = []
+        for chain in ("H", "L"):
+            numbered = self.parent.chains.get(chain)
+            own = numbered.sequence if numbered else ""
+            if bool(own) != bool(given[chain]):
+                return None
+            if len(own) != len(given[chain]):
+                changes += _with_indels(chain, own, given[chain])
+                continue
+            pairs = zip(own, given[chain], strict=True)
+            changes += [(chain, i, new) for i, (old, new) in enumerate(pairs, 1) if old != new]
+        return frozenset(changes)
+
+    def mutations(self, variant: Genotype) -> tuple[Mutation, ...]:
+        """The mutations of a variant, sorted, with their IMGT positions."""
+        chains = self.parent.chains
+        return tuple(
+            Mutation(
+                chain, place, self.residue(chain, place), letter,
+                chains[chain].positions[place - 1] or None,
+            )
+            for change in sorted(variant)
+            for chain, place, letter in parts(change)
+        )  # fmt: skip
+
+    def name(self, variant: Genotype) -> str:
+        """The canonical text of a variant, ``H:A33G;L:S30T``."""
+        return join_names(self.mutations(variant))
+
+
+def parts(change: Substitution) -> list[Substitution]:
+    """A change place by place: itself, or an indel of several places in its parts."""
+    chain, place, new = change
+    return [(chain, place + i, text) for i, text in enumerate(new.split("/"))]
+
+
+def size_of(variant: Iterable[Substitution]) -> int:
+    """Number of places that a variant changes."""
+    return sum(len(parts(change)) for change in variant)
+
+
+def is_indel(change: Substitution) -> bool:
+    """Whether a change alters the length of its chain."""
+    return any(len(new) > 1 or new == "-" for _, _, new in parts(change))
+
+
+def _with_indels(chain: str, parent: str, variant: str) -> list[Substitution]:
+    """Changes of a chain of another length; neighbouring changes around an indel are one."""
+    runs: list[list[tuple[int, str]]] = []
+    for one in find_mutations(parent, None, variant, None):
+        if not runs or runs[-1][-1][0] + 1 != one.place:
+            runs.append([])
+        runs[-1].append((one.place, one.mutant))
+    found: list[Substitution] = []
+    for run in runs:
+        whole = (chain, run[0][0], "/".join(new for _, new in run))
+        found += [whole] if is_indel(whole) else [(chain, place, new) for place, new in run]
+    return found
+
+
+def _indels(
+    parent: NumberedAntibody,
+    tried: Iterable[Substitution],
+    places: Sequence[Place],
+    letters: str,
+) -> tuple[Substitution, ...]:
+    """Measured indels in free places with allowed letters; ends of a chain are no design."""
+    free, allowed = frozenset(places), frozenset(f"{letters}-")
+    return tuple(
+        sorted(
+            change
+            for change in tried
+            if is_indel(change)
+            and not _at_an_end(parent, change)
+            and all(part[:2] in free for part in parts(change))
+            and all(_inserted(parent, part) <= allowed for part in parts(change))
+        )
+    )
+
+
+def _at_an_end(parent: NumberedAntibody, change: Substitution) -> bool:
+    """Whether a change holds the first or last residue of its chain, where constructs differ."""
+    last = len(parent.chains[change[0]].sequence)
+    return any(place in (1, last) for _, place, _ in parts(change))
+
+
+def _inserted(parent: NumberedAntibody, part: Substitution) -> frozenset[str]:
+    """Letters of a part that are not the parent's own residue at its head."""
+    chain, place, new = part
+    own = parent.chains[chain].sequence[place - 1]
+    return frozenset(new[1:] if new[0] == own else new)
+
+
+def _all_cdrs(parent: NumberedAntibody) -> list[str]:
+    return [f"{chain}{number}" for chain in parent.chains for number in (1, 2, 3)]
+
+
+def _frozen(parent: NumberedAntibody, freeze: Sequence[str], numbering: str) -> list[Place]:
+    if not freeze:
+        return []
+    try:
+        sites = choose_sites(parent, positions=freeze, numbering=numbering)
+    except OptionError as error:
+        raise OptionError(str(error).replace("--positions", "--freeze")) from None
+    return [(site.chain, site.place) for site in sites]
+
+
+def _letters(given: str) -> str:
+    if not given:
+        return "".join(letter for letter in AMINO_ACIDS if letter not in LEFT_OUT)
+    letters = "".join(dict.fromkeys(given.upper().replace(",", "").replace(" ", "")))
+    unknown = sorted(set(letters) - set(AMINO_ACIDS))
+    if unknown or not letters:
+        raise OptionError(
+            f"--letters {given!r} holds {', '.join(unknown) or 'nothing'}; "
+            f"give some of {AMINO_ACIDS}"
+        )
+    return letters

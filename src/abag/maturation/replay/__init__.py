@@ -1,0 +1,1 @@
+"""Landscapes measured in full, replayed: the few-shot benchmark and simulated campaigns."""

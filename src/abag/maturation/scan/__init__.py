@@ -1,0 +1,1 @@
+"""Every single mutant of an antibody: effects, table, heat map, interactive page."""

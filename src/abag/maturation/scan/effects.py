@@ -1,0 +1,183 @@
+"""What a model says of mutants beside their parent: differences, intervals, flags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.errors import ModelError, OptionError, counted
+from abag.maturation.antibody.numbered import Chains
+from abag.progress import track
+
+if TYPE_CHECKING:
+    from abag.model.assay_gp.model import Predictions
+    from abag.model.protocol import AffinityModel
+
+Reals = NDArray[np.float64]
+
+_STEP_ROWS: Final = 2_200
+UNITS: Final = {"pkd": "pKd", "rank_score": "rank score"}
+
+
+@runtime_checkable
+class GivesIntervals(Protocol):
+    """A model whose predictions come with intervals of a new measurement."""
+
+    def distribution(self, table: pl.DataFrame, level: float = 0.9) -> Predictions:
+        """Median and bounds of each row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Differences of mutants from their parent; more is tighter, or better in the assay's order.
+
+    All arrays have one entry for each of the n mutants that ``kept`` names.
+
+    ``lower`` and ``upper`` bound a new measurement of the mutant, noise included, less the
+    model's value of the parent (of a zero-shot model: a measured difference); None for a model
+    without intervals.
+    """
+
+    delta: Reals
+    lower: Reals | None
+    upper: Reals | None
+    flags: tuple[tuple[str, ...], ...]
+    parent_value: float | None
+    """The model's value of the parent; None for a model that knows differences alone."""
+    unit: str
+    """Unit of the values: pKd, or rank score."""
+    model_id: str
+    kept: tuple[int, ...]
+    """Indices of the mutants that the model can predict, among all that were asked for."""
+    notes: tuple[str, ...] = ()
+
+
+def model_effects(
+    model: AffinityModel,
+    parent: Chains,
+    mutants: Sequence[Chains],
+    antigen: Sequence[str] = (),
+    level: float = 0.9,
+) -> Effects:
+    """Effects under a fitted model of any kind; intervals where it gives them.
+
+    Raises:
+        ModelError: the model cannot predict the parent or a mutant.
+        OptionError: the model reads the antigen, and none is given.
+    """
+    if "antigen" in model.inputs and not antigen:
+        raise OptionError("this model reads the antigen; give its chains with --antigen")
+    table = _table([parent, *mutants], antigen)
+    reasons = model.refusals(table)
+    if reasons[0]:
+        raise ModelError(f"the model {model.model_id} cannot predict this antibody: {reasons[0]}")
+    kept = tuple(place for place, reason in enumerate(reasons[1:]) if not reason)
+    if not kept:
+        raise ModelError(f"the model {model.model_id} can predict no mutant: {reasons[1]}")
+    table = table[[0, *(place + 1 for place in kept)]]
+    starts = range(0, table.height, _STEP_ROWS)
+    steps = track(starts, f"scanning {len(kept):,} mutants") if len(starts) > 1 else starts
+    parts = [_predicted(model, table[start : start + _STEP_ROWS], level) for start in steps]
+    value, lower, upper = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    raised = {name: rows[1:] for name, rows in model.row_flags(table).items()}
+    flags = tuple(
+        tuple(name for name, rows in raised.items() if rows[place]) for place in range(len(kept))
+    )
+    known = isinstance(model, GivesIntervals)
+    return Effects(
+        value[1:] - value[0],
+        lower[1:] - value[0] if known else None,
+        upper[1:] - value[0] if known else None,
+        flags,
+        float(value[0]),
+        UNITS[model.target],
+        model.model_id,
+        kept,
+        (*_left_out(reasons), *_notes(model, table[:1], raised, len(kept), known)),
+    )
+
+
+def zero_shot_effects(
+    parent: Chains, mutants: Sequence[Chains], antigen: Sequence[str] = (), level: float = 0.9
+) -> Effects:
+    """Effects under the shipped mutation-effect model, which needs no measurement.
+
+    Intervals are those of a measured ΔpKd on an antibody that training had not, errors taken as
+    normal.
+
+    Raises:
+        ModelError: the parent has no variable domain.
+    """
+    from scipy.special import ndtri
+
+    from abag.model.mutation_effect import load_mutation_effect
+
+    model = load_mutation_effect()
+    table = _table(mutants, antigen)
+    delta, deviation = model.delta_distribution(*parent, table, antigen)
+    reach = float(ndtri(0.5 + level / 2)) * deviation
+    note = (
+        "predicted without any measurement of this antibody: an order to begin with, no more; "
+        "`abag adapt` makes a model of your own measurements"
+    )
+    notes = (note, "this model reads the antibody alone, not the antigen") if antigen else (note,)
+    none: tuple[tuple[str, ...], ...] = ((),) * len(mutants)
+    return Effects(
+        delta, delta - reach, delta + reach, none, None, UNITS["pkd"], model.model_id,
+        tuple(range(len(mutants))), notes,
+    )  # fmt: skip
+
+
+def _table(antibodies: Sequence[Chains], antigen: Sequence[str]) -> pl.DataFrame:
+    rows = len(antibodies)
+    return pl.DataFrame(
+        {
+            "heavy": [heavy for heavy, _ in antibodies],
+            "light": [light for _, light in antibodies],
+            "antigen": [list(antigen)] * rows,
+        },
+        schema={"heavy": pl.String, "light": pl.String, "antigen": pl.List(pl.String)},
+    )
+
+
+def _predicted(
+    model: AffinityModel, table: pl.DataFrame, level: float
+) -> tuple[Reals, Reals, Reals]:
+    if isinstance(model, GivesIntervals):
+        found = model.distribution(table, level)
+        return found.median, found.lower, found.upper
+    value = model.predict(table)
+    return value, value, value
+
+
+def _left_out(reasons: Sequence[str | None]) -> tuple[str, ...]:
+    told = [reason for reason in reasons if reason]
+    if not told:
+        return ()
+    return (f"{counted(len(told), 'mutant')} left out that the model cannot predict: {told[0]}",)
+
+
+def _notes(
+    model: AffinityModel,
+    parent: pl.DataFrame,
+    raised: dict[str, NDArray[np.bool_]],
+    mutants: int,
+    intervals: bool,
+) -> tuple[str, ...]:
+    notes = []
+    if not model.domain.knows_antibody(parent)[0]:
+        notes.append("the model has not been trained on this very parent; it is predicted, too")
+    for name, rows in raised.items():
+        if rows.any():
+            flag = name.replace("_", " ")
+            notes.append(f"{counted(int(rows.sum()), 'mutant')} of {mutants:,} flagged: {flag}")
+    if not intervals:
+        notes.append(f"{model.model_id} gives no intervals; `abag adapt` makes a model that does")
+    if model.target == "rank_score":
+        notes.append("the quantity has no absolute scale: differences order mutants, no more")
+    return tuple(notes)

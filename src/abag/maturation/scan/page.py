@@ -1,0 +1,114 @@
+"""The interactive page of a scan: one HTML file, no outside links."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any, Final
+
+import polars as pl
+
+from abag import __version__
+from abag.errors import counted
+from abag.maturation.scan.heatmap import COLOURS, LETTER_GROUPS, LETTERS, UNSEEN, grid_of
+from abag.maturation.scan.result import Scan
+
+_ROWS: Final = 25
+"""Rows of the table that stands in the page before its script runs."""
+
+
+def render_scan(done: Scan) -> str:
+    """The page as text; the same scan gives the same bytes."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    environment = Environment(
+        loader=DictLoader({"scan": _resource("maturation", "scan.html.j2")}), autoescape=True,
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    page: str = environment.get_template("scan").render(
+        title=f"Single mutants of {done.parent.name}",
+        lede=_lede(done),
+        facts=_facts(done),
+        notes=[note.replace("`", "") for note in done.notes],
+        unseen=any(UNSEEN in flags for flags in done.table["flags"].unique()),
+        left_out=done.table.height < 19 * len(done.sites),
+        parent_liabilities=[str(one) for one in done.parent_liabilities],
+        best=done.table.head(_ROWS).to_dicts(),
+        unit=done.effects.unit,
+        level=_percent(done.level),
+        intervals=done.effects.lower is not None,
+        natural=done.table["naturalness"].is_not_null().any(),
+        data=_data(done),
+        version=__version__,
+        style=_resource("report", "style.css") + _resource("maturation", "scan.css"),
+        script=_resource("maturation", "scan.js"),
+    )
+    return page
+
+
+def _resource(*names: str) -> str:
+    return (files("abag") / "resources").joinpath(*names).read_text(encoding="utf-8")
+
+
+def _lede(done: Scan) -> str:
+    sites, table = done.sites, done.table
+    chains = " and ".join(
+        {"H": "heavy", "L": "light"}[c] for c in dict.fromkeys(s.chain for s in sites)
+    )
+    return (
+        f"{counted(table.height, 'mutant')} at {counted(len(sites), 'residue')} of the {chains} "
+        f"chain, each predicted by {done.effects.model_id} against the parent."
+    )
+
+
+def _facts(done: Scan) -> list[tuple[str, str]]:
+    """Figures at the top of the page: what, and its value."""
+    table, unit = done.table, done.effects.unit
+    better = table.filter(pl.col("delta") > 0)
+    facts = [("predicted better than the parent", f"{better.height:,} of {table.height:,}")]
+    if done.effects.lower is not None:
+        above = int((table["delta_lower"] > 0).sum())
+        facts.append((f"better with the whole {_percent(done.level)} interval", f"{above:,}"))
+    clean = better.filter(pl.col("liabilities") == "").height
+    facts.append(("better, no new liability", f"{clean:,}"))
+    if done.effects.parent_value is not None:
+        facts.append((f"{unit} of the parent, by the model", f"{done.effects.parent_value:.2f}"))
+    return facts
+
+
+def _data(done: Scan) -> str:
+    """What the script draws from, as JSON that may stand inside a script element."""
+    place = {(site.chain, site.place): i for i, site in enumerate(done.sites)}
+    texts: dict[str, int] = {"": 0}
+    mutants = []
+    columns = ["chain", "place", "mutant", "delta", "delta_lower", "delta_upper", "naturalness",
+               "severity", "liabilities", "flags"]  # fmt: skip
+    for row in done.table.select(columns).iter_rows():
+        chain, at, letter, *numbers, severity, liabilities, flags = row
+        mutants.append(
+            [
+                place[chain, at], LETTERS.index(letter), *map(_short, numbers), severity[:1],
+                texts.setdefault(liabilities, len(texts)), int(UNSEEN in flags),
+            ]
+        )  # fmt: skip
+    content = {
+        "sites": [[s.chain, s.place, s.residue, s.imgt, s.region] for s in done.sites],
+        "mutants": mutants,
+        "chains": {c: chain.sequence for c, chain in done.parent.antibody.chains.items()},
+        "texts": list(texts),
+        "letters": LETTERS,
+        "groups": [[name, len(letters)] for name, letters in LETTER_GROUPS],
+        "colours": COLOURS,
+        "ends": [_short(end) for end in grid_of(done).ends],
+        "unit": done.effects.unit,
+        "level": _percent(done.level),
+    }
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=True).replace("<", "\\u003c")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def _short(value: Any) -> Any:
+    return None if value is None else float(f"{value:.4g}")

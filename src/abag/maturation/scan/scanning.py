@@ -1,0 +1,119 @@
+"""``abag scan``: every single mutant of an antibody, from table to interactive page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from abag.data.mutations import SEQUENTIAL
+from abag.errors import OptionError
+from abag.files import make_folder, replacing, require_folder_name, write_json, write_text
+from abag.maturation.antibody.liabilities import find_liabilities
+from abag.maturation.antibody.mutants import choose_sites, mutant_chains, single_mutants
+from abag.maturation.antibody.numbered import Chains
+from abag.maturation.antibody.parent import Parent
+from abag.maturation.scan.effects import Effects, model_effects, zero_shot_effects
+from abag.maturation.scan.heatmap import draw_heatmap
+from abag.maturation.scan.page import render_scan
+from abag.maturation.scan.result import Scan, scan_table
+
+if TYPE_CHECKING:
+    from abag.maturation.antibody.naturalness import Naturalness
+
+
+def scan(
+    parent: Parent,
+    out: Path,
+    *,
+    model: Path | None = None,
+    cdrs: Sequence[str] = (),
+    positions: Sequence[str] = (),
+    chains: Sequence[str] = (),
+    numbering: str = SEQUENTIAL,
+    without_cysteine: bool = False,
+    naturalness: bool = False,
+    level: float = 0.9,
+) -> Scan:
+    """Predict every single mutant of the chosen residues, and write all files of a scan.
+
+    Args:
+        parent: the antibody, from :func:`read_parent`.
+        out: folder for :data:`FILES`.
+        model: folder of a saved model; None takes the shipped zero-shot model.
+        cdrs: IMGT CDRs such as ``H3``; with positions and chains, see :func:`choose_sites`.
+        positions: ``H:100-110`` and the like.
+        chains: H or L.
+        numbering: how positions are counted.
+        without_cysteine: leave out mutants that add or lose a cysteine.
+        naturalness: score each mutant under the built-in encoder, too (needs torch).
+        level: coverage of the intervals.
+
+    Raises:
+        OptionError: residues that are not there.
+        ModelError: the model cannot be loaded, or cannot predict this antibody.
+        UnavailableError: ``naturalness`` without torch.
+    """
+    require_level(level)
+    require_folder_name(out)
+    sites = choose_sites(
+        parent.antibody, cdrs=cdrs, positions=positions, chains=chains, numbering=numbering
+    )
+    scorer = _scorer() if naturalness else None
+    mutations = single_mutants(sites, without_cysteine=without_cysteine)
+    mutants = mutant_chains(parent.antibody, mutations)
+    effects = _effects(model, parent, mutants, level)
+    mutations = [mutations[i] for i in effects.kept]
+    mutants = [mutants[i] for i in effects.kept]
+    natural = None if scorer is None else scorer.of_variants(*parent.chains, mutants)
+    table = scan_table(parent, sites, mutations, mutants, effects, natural)
+    found = find_liabilities(parent.antibody)
+    done = Scan(parent, sites, table, effects, level, found, out)
+    write_scan(done)
+    return done
+
+
+def require_level(level: float) -> None:
+    """Raise :class:`OptionError` for a coverage that no interval can have."""
+    if not 0.0 < level < 1.0:
+        raise OptionError(f"the level is {level:g}; give a share between 0 and 1, such as 0.9")
+
+
+def _effects(
+    model: Path | None, parent: Parent, mutants: Sequence[Chains], level: float
+) -> Effects:
+    if model is None:
+        return zero_shot_effects(parent.chains, mutants, parent.antigen, level)
+    from abag.model.registry import load_model
+
+    return model_effects(load_model(model), parent.chains, mutants, parent.antigen, level)
+
+
+def _scorer() -> Naturalness:
+    from abag.maturation.antibody.naturalness import Naturalness
+
+    return Naturalness()
+
+
+def write_scan(done: Scan) -> None:
+    """Write every file of a scan into its folder."""
+    make_folder(done.folder)
+    with replacing(done.folder / "scan.csv") as temporary:
+        done.table.write_csv(temporary, float_precision=4)
+    write_text(done.folder / "scan.fasta", fasta_of(done.table))
+    draw_heatmap(done, done.folder / "heatmap.png")
+    write_text(done.folder / "scan.html", render_scan(done))
+    write_json(done.folder / "summary.json", done.as_json())
+
+
+def fasta_of(table: pl.DataFrame) -> str:
+    """Mutants as FASTA, best first; heavy and light chain of one mutant share its name."""
+    lines = []
+    for row in table.select("mutation", "heavy", "light").iter_rows():
+        mutation, *chains = row
+        for role, chain in zip(("heavy", "light"), chains, strict=True):
+            if chain:
+                lines.append(f">{mutation}|{role}\n{chain}\n")
+    return "".join(lines)

@@ -1,0 +1,221 @@
+"""The next plate of a made-up assay: what is on it, what is not, and how it is written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from abag.data.formats import read_antibodies
+from abag.data.mutations import apply_mutations, parse_mutations
+from abag.errors import ModelError, OptionError
+from abag.maturation.antibody.liabilities import Severity, worst
+from abag.maturation.propose import candidates, proposals
+from abag.maturation.propose.acquisition import ACQUISITIONS, Policy
+from abag.maturation.propose.plate import Well, fasta_of, plate_table, write_plate
+from abag.maturation.propose.proposals import Proposals, Request, propose
+from abag.maturation.propose.reasons import Known, reason_for
+from abag.model.assay_gp.model import AssayGP
+from synthetic_pairs import HEAVY, LIGHT, assay_table
+
+REQUEST = Request(count=12, most=3, cdrs=("H1", "H2", "H3"))
+
+
+@pytest.fixture(scope="module")
+def model() -> AssayGP:
+    return AssayGP(target="pkd").fit(assay_table(40))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    """Small searches, and no encoder: the real sizes are measured, not tested."""
+    small = candidates.SearchSizes(15, 60, 10, 30, 1, 30, 10)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            proposals, "find_candidates",
+            lambda *given: candidates.find_candidates(*given, sizes=small),
+        )  # fmt: skip
+        patch.setattr(proposals, "naturalness_of", lambda *given, **more: None)
+        yield
+
+
+@pytest.fixture(scope="module")
+def plate(model: AssayGP) -> Proposals:
+    return propose(model, (HEAVY, LIGHT), REQUEST)
+
+
+def test_a_plate_holds_new_variants_within_the_budget(plate: Proposals, model: AssayGP) -> None:
+    assert len(plate.chosen) == 12
+    chains = {(one.heavy, one.light) for one in plate.chosen}
+    assert len(chains) == 12
+    assert not chains & set(model.training_chains())
+    assert (HEAVY, LIGHT) not in chains
+    for one in plate.chosen:
+        changes = parse_mutations(one.mutations, HEAVY, LIGHT)
+        assert apply_mutations(HEAVY, LIGHT, changes) == (one.heavy, one.light)
+        assert len(changes) == one.mutation_count <= 3
+        assert all(change.chain == "H" for change in changes)
+        assert one.lower_90 < one.predicted < one.upper_90
+        assert 0.0 <= one.chance_to_improve <= 1.0
+        assert one.reason
+
+
+def test_predictions_on_the_plate_are_those_of_the_model(plate: Proposals, model: AssayGP) -> None:
+    table = pl.DataFrame(
+        {"heavy": [one.heavy for one in plate.chosen], "light": [LIGHT] * len(plate.chosen)}
+    )
+    assert [one.predicted for one in plate.chosen] == pytest.approx(model.predict(table).tolist())
+
+
+def test_the_same_seed_gives_the_same_plate(plate: Proposals, model: AssayGP) -> None:
+    assert propose(model, (HEAVY, LIGHT), REQUEST).chosen == plate.chosen
+
+
+@pytest.mark.parametrize("acquisition", ACQUISITIONS)
+def test_every_acquisition_fills_the_plate(acquisition: str, model: AssayGP) -> None:
+    policy = Policy(acquisition)  # type: ignore[arg-type]
+    found = propose(model, (HEAVY, LIGHT), Request(6, 2, cdrs=("H3",), policy=policy))
+    assert len({one.mutations for one in found.chosen}) == 6
+
+
+def test_severe_liabilities_are_avoided_or_flagged(model: AssayGP) -> None:
+    from abag.maturation.antibody.numbered import NumberedAntibody
+    from abag.maturation.propose.design_space import DesignSpace
+
+    parent = NumberedAntibody.of(HEAVY, LIGHT)
+    at = HEAVY.index("NTAYLQ")  # N-T-A: threonine before alanine; A to T or S makes a sequon
+    place = f"H:{at + 3}"
+    space = DesignSpace.of(parent, 1, positions=[place], letters="ST")
+    added = proposals.added_liabilities(space, frozenset({("H", at + 3, "T")}))
+    assert worst(added) is Severity.HIGH
+    with pytest.raises(OptionError, match="all 2 candidates were left out"):
+        propose(model, (HEAVY, LIGHT), Request(2, 1, positions=(place,), letters="ST"))
+    flagged = propose(
+        model, (HEAVY, LIGHT), Request(2, 1, positions=(place,), letters="ST", liabilities="flag")
+    )
+    assert all("N-glycosylation" in one.liabilities[0] for one in flagged.chosen)
+
+
+def test_unnatural_variants_may_be_left_out(
+    model: AssayGP, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def tryptophans(space: object, variants: list[frozenset[tuple[str, int, str]]], **more: object):
+        return np.array([-5.0 * sum(change[2] == "W" for change in one) for one in variants])
+
+    monkeypatch.setattr(proposals, "naturalness_of", tryptophans)
+    request = Request(5, 2, cdrs=("H3",), least_natural=-1.0)
+    found = propose(model, (HEAVY, LIGHT), request)
+    assert found.left_out > 0
+    assert all("W" not in one.mutations[-1] for one in found.chosen)
+    assert {one.naturalness for one in found.chosen} == {0.0}
+
+
+def test_a_space_smaller_than_the_plate_is_said(model: AssayGP) -> None:
+    found = propose(model, (HEAVY, LIGHT), Request(12, 1, positions=("H:30",), letters="AWY"))
+    assert len(found.chosen) == 3
+    assert any("only 3 variants may be proposed" in note for note in found.notes)
+
+
+def test_what_was_measured_since_is_not_proposed_again(plate: Proposals, model: AssayGP) -> None:
+    done = [(one.heavy, one.light) for one in plate.chosen]
+    again = propose(model, (HEAVY, LIGHT), REQUEST, measured=done)
+    assert not {one.heavy for one in again.chosen} & {heavy for heavy, _ in done}
+
+
+def test_without_a_parent_the_commonest_residues_stand_for_it(model: AssayGP) -> None:
+    found = propose(model, None, Request(4, cdrs=("H3",)))
+    assert found.parent == model.reference_chains()
+    assert any("at most 6 mutations a variant" in note for note in found.notes)
+
+
+def test_an_antibody_without_a_light_chain_has_plates_too() -> None:
+    table = assay_table(20).with_columns(light=pl.lit(None, pl.String))
+    found = propose(AssayGP(target="pkd").fit(table), (HEAVY, None), Request(4, 2, cdrs=("H3",)))
+    assert {one.light for one in found.chosen} == {None}
+    assert plate_table(found)["light"].null_count() == 4
+    assert "_L" not in fasta_of(plate_table(found))
+
+
+def test_a_measured_deletion_that_helps_is_combined_with_other_changes() -> None:
+    better = ("pkd", "pkd_lower", "pkd_upper", "rank_score")
+    shorter = assay_table(8, seed=3).with_columns(
+        pl.col(*better) + 2.0,
+        heavy=pl.col("heavy").str.slice(0, 105) + pl.col("heavy").str.slice(106),
+    )
+    table = pl.concat([assay_table(20), shorter]).with_columns(
+        record_id=pl.int_range(28).cast(pl.String)
+    )
+    found = propose(AssayGP(target="pkd").fit(table), (HEAVY, LIGHT), Request(8, 4))
+    assert any("1 measured insertion or deletion may be combined" in note for note in found.notes)
+    without = [one for one in found.chosen if "H:A106-" in one.mutations]
+    assert len(without) > 4
+    measured = set(table["heavy"])
+    for one in without:
+        assert len(one.heavy) == len(HEAVY) - 1
+        assert one.heavy not in measured
+        changes = parse_mutations(one.mutations, HEAVY, LIGHT)
+        assert apply_mutations(HEAVY, LIGHT, changes) == (one.heavy, one.light)
+        assert len(changes) == one.mutation_count <= 4
+    assert "H:A106- in 8 variants" in without[0].reason
+
+
+def test_a_parent_of_another_length_is_refused(model: AssayGP) -> None:
+    with pytest.raises(ModelError, match="cannot predict variants of this parent"):
+        propose(model, (HEAVY[:-1], LIGHT), REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"count": 0}, "--n is 0"),
+        ({"count": 5000}, "give 1 to 960"),
+        ({"liabilities": "pray"}, "'pray' is not known"),
+        ({"seed": -1}, "the seed is -1"),
+    ],
+)
+def test_a_request_out_of_range_is_refused(values: dict[str, object], words: str) -> None:
+    with pytest.raises(OptionError, match=words):
+        Request(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("number", "plate_number", "name"), [(0, 1, "A1"), (11, 1, "A12"), (12, 1, "B1"),
+                                         (95, 1, "H12"), (96, 2, "A1")],
+)  # fmt: skip
+def test_wells_go_row_by_row(number: int, plate_number: int, name: str) -> None:
+    assert Well.of(number) == Well(plate_number, name)
+
+
+def test_a_plate_is_written_for_the_laboratory(plate: Proposals, tmp_path: Path) -> None:
+    path = write_plate(plate, tmp_path / "plate", controls=2)
+    table = pl.read_csv(path)
+    assert table["well"].to_list() == [*(f"A{i}" for i in range(1, 13)), "B1", "B2"]
+    assert table["name"].n_unique() == 14
+    assert table["origin"].to_list()[-2:] == ["control", "control"]
+    read = read_antibodies(tmp_path / "plate" / "proposed.fasta")
+    assert [(one.heavy, one.light) for one in read] == list(
+        zip(table["heavy"], table["light"], strict=True)
+    )
+    written = json.loads((tmp_path / "plate" / "proposed.json").read_text())
+    assert written["proposals"][0]["mutations"] == plate.chosen[0].mutations
+    page = (tmp_path / "plate" / "plate.html").read_text()
+    assert plate.chosen[0].mutations in page
+    assert "http" not in page
+    with pytest.raises(OptionError, match="--controls is -1"):
+        plate_table(plate, controls=-1)
+
+
+def test_a_reason_tells_what_was_measured_before() -> None:
+    changes = parse_mutations("H:T30A;H:D31Y", HEAVY, LIGHT) if HEAVY[29:31] == "TD" else ()
+    changes = changes or parse_mutations(f"H:{HEAVY[29]}30A;H:{HEAVY[30]}31Y", HEAVY, LIGHT)
+    known = Known.of([frozenset({("H", 30, "A")}), frozenset({("H", 30, "A"), ("H", 33, "W")})])
+    told = reason_for("combination", changes, known, 0.4, 0.25, True)
+    assert told == (
+        "Combines single changes that the model ranks high; among the highest predictions "
+        "(+0.40 against the parent), 25% chance to beat the best measured. Measured before: "
+        f"H:{HEAVY[29]}30A in 2 variants. Never changed before: H:{HEAVY[30]}31."
+    )
