@@ -46,7 +46,7 @@ def test_no_module_has_a_name_that_says_nothing():
 
 
 def test_no_modules_import_each_other_in_a_circle():
-    """Imports inside functions count; those for type checkers alone do not."""
+    """Imports inside functions and those for type checkers count too."""
     left = {name_of(path): imported_by(path) for path in MODULES}
     known = set(left)
     left = {name: imports & known - {name} for name, imports in left.items()}
@@ -65,8 +65,6 @@ def imported_by(path: Path) -> set[str]:
     found: set[str] = set()
     while nodes:
         node = nodes.pop()
-        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
-            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

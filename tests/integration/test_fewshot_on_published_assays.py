@@ -8,10 +8,10 @@ import pytest
 
 from abag.maturation.replay.fewshot_benchmark import (
     MODELS,
-    FewShotBenchmark,
     Protocol,
     benchmark_fewshot,
 )
+from abag.maturation.replay.fewshot_scores import FewShotBenchmark
 
 pytestmark = [pytest.mark.sources, pytest.mark.slow]
 

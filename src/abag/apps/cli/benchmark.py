@@ -12,7 +12,7 @@ from abag.apps.cli.output import emit
 if TYPE_CHECKING:
     from abag.evaluation.abbibench_result import AbBiBenchmark
     from abag.evaluation.saaint import SaaintBenchmark
-    from abag.maturation.replay.fewshot_benchmark import FewShotBenchmark
+    from abag.maturation.replay.fewshot_scores import FewShotBenchmark
 
 app = App(name="benchmark", help="Make the published comparison tables again, one command each.")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,10 +20,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.errors import ModelError, OptionError
-from abag.files import require_folder_name, write_json, write_text
+from abag.files import require_folder_name, write_json
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.adapt.skill import count_folds, position_folds
 from abag.maturation.replay.blind_prior import BlindPriors
+from abag.maturation.replay.fewshot_report import write_report
+from abag.maturation.replay.fewshot_scores import FewShotBenchmark, FewShotScore, Journal
 from abag.maturation.replay.landscapes import ABBIBENCH, Landscape, read_landscapes
 from abag.model.assay_gp.knowledge import KNOWLEDGE
 from abag.model.assay_gp.model import AssayGP
@@ -60,85 +62,6 @@ POSITIONS, MUTATIONS, WHOLE = "new positions", "more mutations", "80%"
 MOST_TEST_ROWS: Final = 5_000
 TRANSFER_ROWS: Final = 1_000
 TRANSFER_TRAINING: Final = 384
-
-
-@dataclass(frozen=True, slots=True)
-class FewShotScore:
-    """One model on one split of one landscape."""
-
-    landscape: str
-    model: str
-    size: str
-    """Number of training rows as text, or ``80%``."""
-    seed: int
-    rows: int
-    test_rows: int
-    spearman: float | None
-    """None where it is undefined, or the training rows are all equal."""
-    coverage: float | None
-    """Share of test rows inside the 90 % interval, for a model that gives one."""
-    fit_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class FewShotBenchmark:
-    """All scores, and where they lie."""
-
-    scores: tuple[FewShotScore, ...]
-    settings: dict[str, Any]
-    folder: Path | None = field(default=None)
-
-    def mean(self, model: str, size: str, landscapes: Sequence[str] = ()) -> float | None:
-        """Mean over landscapes of the mean over seeds; None where a landscape has no score."""
-        names = landscapes or tuple(dict.fromkeys(one.landscape for one in self.scores))
-        means = [self.of(name, model, size) for name in names]
-        known = [value for value in means if value is not None]
-        return float(np.mean(known)) if known and len(known) == len(means) else None
-
-    def of(self, landscape: str, model: str, size: str, what: str = "spearman") -> float | None:
-        """Mean over seeds of one figure."""
-        found = [
-            getattr(one, what)
-            for one in self.scores
-            if (one.landscape, one.model, one.size) == (landscape, model, size)
-        ]
-        known = [value for value in found if value is not None]
-        return float(np.mean(known)) if known else None
-
-    def spread(self, landscape: str, model: str, size: str) -> tuple[float, float, float] | None:
-        """Mean, lowest and highest Spearman over seeds; None where there is none."""
-        found = [
-            one.spearman
-            for one in self.scores
-            if (one.landscape, one.model, one.size) == (landscape, model, size)
-            and one.spearman is not None
-        ]
-        return (float(np.mean(found)), min(found), max(found)) if found else None
-
-    def names(self, what: str) -> tuple[str, ...]:
-        """Distinct landscapes, models or sizes, in order."""
-        return tuple(dict.fromkeys(getattr(one, what) for one in self.scores))
-
-    def as_json(self) -> dict[str, Any]:
-        """Means by landscape, model and size, and the settings."""
-        return {
-            "settings": self.settings,
-            "spearman": {
-                model: {
-                    size: {
-                        **{n: self.of(n, model, size) for n in self.names("landscape")},
-                        "mean": self.mean(model, size),
-                    }
-                    for size in self.names("size")
-                }
-                for model in self.names("model")
-            },
-            "coverage_90": {
-                size: {n: self.of(n, "assay-gp", size, "coverage") for n in self.names("landscape")}
-                for size in self.names("size")
-            },
-            "folder": str(self.folder) if self.folder else None,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +124,6 @@ def benchmark_fewshot(
         protocol: What is run.
         landscapes: Names of landscapes; all of them where empty.
     """
-    from abag.maturation.replay.fewshot_report import write_report
-
     protocol = protocol or Protocol.of()
     require_folder_name(out)
     journal = Journal.of(out)
@@ -231,36 +152,6 @@ def benchmark_fewshot(
 def _nothing(landscape: str, model: str, size: str, seed: int) -> FewShotScore:
     """What stands for a split that the rows do not allow."""
     return FewShotScore(landscape, model, size, seed, 0, 0, None, None, 0.0)
-
-
-class Journal:
-    """The scores of a folder, in ``scores.csv``, written anew after each split."""
-
-    def __init__(self, path: Path, scores: list[FewShotScore]) -> None:
-        self.path, self.scores = path, scores
-        self._known = {(s.landscape, s.model, s.size, s.seed) for s in scores}
-
-    @classmethod
-    def of(cls, folder: Path) -> Journal:
-        """With the scores that are there."""
-        path = folder / "scores.csv"
-        if not path.exists():
-            return cls(path, [])
-        table = pl.read_csv(path, schema_overrides={"size": pl.String}, infer_schema_length=None)
-        if set(table.columns) != {one.name for one in fields(FewShotScore)}:
-            raise OptionError(f"{path} holds something else; choose another folder with --out")
-        return cls(path, [FewShotScore(**row) for row in table.iter_rows(named=True)])
-
-    def has(self, landscape: str, model: str, size: str, seed: int) -> bool:
-        """Whether a score is there."""
-        return (landscape, model, size, seed) in self._known
-
-    def add(self, scores: Sequence[FewShotScore]) -> None:
-        """Keep scores, and write them."""
-        self.scores += scores
-        self._known |= {(s.landscape, s.model, s.size, s.seed) for s in scores}
-        rows = pl.DataFrame([asdict(one) for one in self.scores], infer_schema_length=None)
-        write_text(self.path, rows.write_csv())
 
 
 def score_split(

@@ -6,16 +6,14 @@ import html
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from abag import __version__
 from abag.evaluation.drawing import ACCENT, FAINT, MUTED, SECOND, figure, svg
 from abag.files import replacing, write_text
-
-if TYPE_CHECKING:
-    from abag.maturation.replay.fewshot_benchmark import FewShotBenchmark
+from abag.maturation.replay.fewshot_scores import FewShotBenchmark
 
 _SHOWN: Final = ("assay-gp", "one-hot-ridge", "kmer-ridge")
 _COLOURS: Final = dict(zip(_SHOWN, (ACCENT, MUTED, SECOND), strict=True))

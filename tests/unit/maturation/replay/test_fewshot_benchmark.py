@@ -9,13 +9,11 @@ from abag.maturation.replay.fewshot_benchmark import (
     MODELS,
     MUTATIONS,
     POSITIONS,
-    FewShotBenchmark,
-    FewShotScore,
-    Journal,
     Protocol,
     score_split,
 )
 from abag.maturation.replay.fewshot_report import write_report
+from abag.maturation.replay.fewshot_scores import FewShotBenchmark, FewShotScore, Journal
 from abag.maturation.replay.landscapes import Landscape, with_values
 from synthetic_pairs import assay_table
 
