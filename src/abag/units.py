@@ -58,11 +58,6 @@ class Relation(StrEnum):
     ABOUT = "~"
 
     @property
-    def is_censored(self) -> bool:
-        """Whether the number is a bound and not a value."""
-        return self in (Relation.LESS, Relation.GREATER)
-
-    @property
     def mirrored(self) -> Relation:
         """The relation after a decreasing transformation such as -log10."""
         return _MIRROR[self]

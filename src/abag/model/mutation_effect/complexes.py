@@ -13,17 +13,6 @@ ANTIGEN_IDENTITY = 0.3
 """Influenza haemagglutinins of groups 1 and 2 stand together at this identity."""
 
 
-def related(assay: VariantAssay, others: Sequence[VariantAssay]) -> set[str]:
-    """Names of the other assays with a parent of its family or an antigen of its cluster."""
-    families, antigens = families_and_antigens([assay, *others])
-    return {
-        other.name
-        for other in others
-        if families[other.name] == families[assay.name]
-        or (assay.antigen and antigens[other.name] == antigens[assay.name])
-    }
-
-
 def families_and_antigens(
     assays: Sequence[VariantAssay],
 ) -> tuple[dict[str, str], dict[str, str]]:
