@@ -54,29 +54,33 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="names of runs")
+    parser.add_argument("--seed", type=int, help="of all runs (default: that of each recipe)")
     parser.add_argument("--quick", action="store_true", help="one epoch each: does it run at all?")
     options = parser.parse_args()
     progress.silence()
     table = options.out / "saaint.parquet"
     if not table.exists():
         write_parquet(table, saaint_table(options.sources))
-    runs = [run_all(options.out, table, name, options.quick) for name in options.only or RUNS]
+    runs = [run_all(options, table, name) for name in options.only or RUNS]
     compare_all(options.out, [run for of_one in runs for run in of_one])
 
 
-def run_all(out: Path, table: Path, name: str, quick: bool) -> list[Path]:
+def run_all(options: argparse.Namespace, table: Path, name: str) -> list[Path]:
     """The run ``name`` on each split."""
-    done = []
+    out, done = options.out, []
+    recipe, own = RUNS[name]
+    settings = [*BUILTIN, *own, *(["stopping.epochs=1"] if options.quick else [])]
+    if options.seed is not None:
+        name, settings = f"{name}-seed{options.seed}", [*settings, f"seed={options.seed}"]
     for strategy in SPLITS:
         split = out / f"{strategy}.parquet"
         if not split.exists():
             from abag.data.build import load_table
 
             make_split(load_table(table), strategy, fractions=(0.8, 0.1, 0.1)).save(split)
-        recipe, settings = RUNS[name]
-        settings = [*BUILTIN, f"name={name}", *settings, *(["stopping.epochs=1"] if quick else [])]
         run = out / strategy / name
-        carry_out(run, load_recipe(recipe, settings), Sources(table, split, store=out / "store"))
+        chosen = load_recipe(recipe, [*settings, f"name={name}"])
+        carry_out(run, chosen, Sources(table, split, store=out / "store"))
         done.append(run)
     return done
 
