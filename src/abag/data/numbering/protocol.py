@@ -35,7 +35,7 @@ class NumberedDomain:
 
     def region(self, name: str) -> str:
         """Residues of one IMGT region: FR1, CDR1, FR2, CDR2, FR3, CDR3 or FR4."""
-        return self.sequence[_span(self.positions, name)]
+        return self.sequence[region_span(self.positions, name)]
 
     @property
     def cdr1(self) -> str:
@@ -58,11 +58,16 @@ class NumberedDomain:
         return self.cdr1 + self.cdr2 + self.cdr3
 
 
+def position_number(position: str) -> int:
+    """111 of ``111A``: the number of a position without its insertion letters."""
+    return int(position.rstrip(_INSERTIONS))
+
+
 @lru_cache(maxsize=4_096)
-def _span(positions: tuple[str, ...], name: str) -> slice:
-    """Where a region stands; positions ascend, and the domains of a library share them."""
+def region_span(positions: tuple[str, ...], name: str) -> slice:
+    """Where a region stands in a domain; positions ascend, and those of a library are few."""
     first, last = IMGT_REGIONS[name]
-    numbers = [int(position.rstrip(_INSERTIONS)) for position in positions]
+    numbers = [position_number(position) for position in positions]
     begin = sum(number < first for number in numbers)
     return slice(begin, begin + sum(first <= number <= last for number in numbers))
 

@@ -49,11 +49,6 @@ def flushing_to_zero() -> Iterator[None]:
         put(ctypes.byref(before))
 
 
-def flushes_to_zero() -> bool:
-    """Whether this thread flushes subnormal numbers to zero."""
-    return sys.float_info.min / 2.0 == 0.0
-
-
 @cache
 def _functions() -> tuple[Callable[[Any], int], Callable[[Any], int]] | None:
     """``fegetenv`` and ``fesetenv`` where :class:`_Environment` is what they read and write."""

@@ -189,11 +189,12 @@ def simulate(
     require_folder_name(out)
     done: list[Replay] = []
     for landscape in landscapes:
+        digest = landscape.digest
         for seed in track(list(seeds), f"campaigns on {landscape.name}"):
             pool: Pool | None = None
             for arm in arms:
                 path = out / "replays" / _file_name(landscape.name, arm, seed)
-                key = _key(arm, plan, landscape)
+                key = _key(arm, plan, digest)
                 kept = _kept(path, key)
                 if kept is None:
                     pool = pool or draw_pool(landscape, plan, seed)
@@ -203,8 +204,8 @@ def simulate(
     return done
 
 
-def _key(arm: Strategy, plan: Plan, landscape: Landscape) -> dict[str, Any]:
-    return {"strategy": asdict(arm), "plan": asdict(plan), "landscape": landscape.digest}
+def _key(arm: Strategy, plan: Plan, digest: str) -> dict[str, Any]:
+    return {"strategy": asdict(arm), "plan": asdict(plan), "landscape": digest}
 
 
 def _file_name(name: str, arm: Strategy, seed: int) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.data.numbering import IMGT_REGIONS, NumberedDomain
+from abag.data.numbering.protocol import position_number
 
 NONE: Final = 0
 """No region: antigens, padding, and molecules that are one mean row."""
@@ -17,7 +18,6 @@ LIGHT_FRAMEWORK: Final = 5
 REGIONS: Final = 9
 """Number of codes: none, heavy framework, CDR-H1 to H3, light framework, CDR-L1 to L3."""
 
-_INSERTIONS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _LOOP: Final = np.zeros(129, dtype=np.int64)
 for _loop in (1, 2, 3):
     _first, _last = IMGT_REGIONS[f"CDR{_loop}"]
@@ -56,6 +56,6 @@ def chain_codes(chain: str, domains: Sequence[NumberedDomain], framework: int) -
     codes = np.full(len(chain), framework, dtype=np.int64)
     for domain in domains:
         base = LIGHT_FRAMEWORK if domain.kind.is_light else HEAVY_FRAMEWORK
-        places = [int(position.rstrip(_INSERTIONS)) for position in domain.positions]
+        places = [position_number(position) for position in domain.positions]
         codes[domain.start : domain.start + len(places)] = base + _LOOP[places]
     return codes

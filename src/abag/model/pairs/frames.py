@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.data.numbering.chains import number_chains
-from abag.data.numbering.protocol import IMGT_REGIONS, NumberedDomain
+from abag.data.numbering.protocol import NumberedDomain, position_number, region_span
 from abag.model.pairs.germlines import V_POSITIONS
 from abag.sequences import ChainKind
 
 LOOPS: Final = ("CDR1", "CDR2", "CDR3")
-_INSERTIONS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,10 +41,11 @@ class Frame:
 @lru_cache(maxsize=4_096)
 def _frame(kind: ChainKind, start: int, end: int, positions: tuple[str, ...]) -> Frame:
     """In a library most domains that are numbered have the same positions."""
-    numbers = np.array([int(p.rstrip(_INSERTIONS)) for p in positions])
+    numbers = np.array([position_number(p) for p in positions])
     plain = np.array([p.isdigit() for p in positions])
     v_gene = np.flatnonzero(plain & (numbers <= V_POSITIONS))
-    loops = [_loop(numbers, *IMGT_REGIONS[loop], start) for loop in LOOPS]
+    spans = [region_span(positions, loop) for loop in LOOPS]
+    loops = [slice(start + span.start, start + span.stop) for span in spans]
     return Frame(
         kind,
         start,
@@ -64,10 +64,3 @@ def find_frames(chains: Iterable[str]) -> Frames:
     """Frames of every distinct chain, each numbered for itself."""
     numbered = number_chains(sorted(set(chains)))
     return {chain: tuple(map(Frame.of, domains)) for chain, domains in numbered.items()}
-
-
-def _loop(numbers: NDArray[np.int64], first: int, last: int, start: int) -> slice:
-    inside = np.flatnonzero((numbers >= first) & (numbers <= last))
-    if not len(inside):
-        return slice(start, start)
-    return slice(start + int(inside[0]), start + int(inside[-1]) + 1)
