@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 import polars as pl
@@ -28,13 +28,25 @@ from abag.errors import ModelError
 from abag.model import artefact
 from abag.model.mutation_effect.combination import combine
 from abag.model.mutation_effect.features import FEATURES, padded, substitution_features
-from abag.model.mutation_effect.parent import ParentChain
+from abag.model.mutation_effect.parent import ParentAntibody, ParentChain
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scale import Scale, exposure
 from abag.model.mutation_effect.scales import Reals
 from abag.model.mutation_effect.variants import lay
 
 NAME: Final = "mutation-effect"
+
+
+class VariantEffects(NamedTuple):
+    """What variants are predicted to gain or lose against their parent, one item a variant.
+
+    ``delta_pkd`` (rows,) is pKd of the variant minus pKd of the parent: positive is tighter, 0 for
+    the parent itself. ``spread`` (rows,) is the standard deviation of its error in pKd: measured
+    differences lie within 1.645 of them in 90 % of rows of antibodies that training had not.
+    """
+
+    delta_pkd: Reals
+    spread: Reals
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +96,33 @@ class MutationEffect:
         deviations, on average over complexes; 0 for the parent itself. Arguments and errors as for
         :meth:`delta`.
         """
-        del antigen
+        found = self.predict(ParentAntibody.of(parent_heavy, parent_light, antigen), variants)
+        return found.delta_pkd, found.spread
+
+    def predict(self, parent: ParentAntibody, variants: pl.DataFrame) -> VariantEffects:
+        """Effects of variants on a parent that is numbered already.
+
+        Args:
+            parent: numbered chains and the antigen, if it is known.
+            variants: columns ``heavy`` and ``light``, as for :meth:`delta`.
+
+        Raises:
+            SchemaError: a column is missing.
+            ModelError: the parent has no variable domain, or a chain cannot be laid on it.
+        """
         require_columns(variants, ["heavy", "light"], "the table of variants")
         sums = np.zeros((variants.height, 4))
         mutations = np.zeros(variants.height, dtype=np.int64)
-        for name, sequence in (("heavy", parent_heavy), ("light", parent_light or "")):
+        for name, chain in (("heavy", parent.heavy), ("light", parent.light)):
             chains = variants[name].fill_null("").to_list()
-            chain = _require_domain(sequence, name, chains)
+            _require_domain(chain, name, chains)
             if chain is None:
                 continue
             laid = lay(chains, chain)
             sums += laid.total(self._table(chain))
             mutations += laid.mutations(chain)
         delta = self.scale.level(combine(sums[:, 0], sums[:, 1], self.scale.power))
-        return delta, self.scale.deviation(sums[:, 2:], mutations)
+        return VariantEffects(delta, self.scale.deviation(sums[:, 2:], mutations))
 
     def effects(self, sequence: str) -> Reals:
         """ΔpKd of every single substitution of a chain, shape (P, 20); 0 for its own residues."""
@@ -148,25 +173,24 @@ class MutationEffect:
         )
 
 
-def _require_domain(sequence: str, name: str, chains: Sequence[str]) -> ParentChain | None:
-    """The parent's chain on its positions, or None where neither it nor any variant has one."""
-    if not sequence:
-        if any(chains):
+def _require_domain(chain: ParentChain | None, name: str, variants: Sequence[str]) -> None:
+    """Raise unless the parent has a variable domain in this chain, and every variant the chain."""
+    if chain is None:
+        if any(variants):
             raise ModelError(
                 f"variants have a {name} chain and the parent has none; give the parent's {name}"
             )
-        return None
-    if any(not chain for chain in chains):
+        return
+    if any(not variant for variant in variants):
         raise ModelError(
-            f"variant {chains.index('') + 1} has no {name} chain and the parent has one; give it "
+            f"variant {variants.index('') + 1} has no {name} chain and the parent has one; give it "
             "in every row"
         )
-    chain = ParentChain.of(sequence)
     if not chain.kind:
         raise ModelError(
-            f"no variable domain is found in the parent's {name} chain ({len(sequence)} residues)"
+            f"no variable domain is found in the parent's {name} chain "
+            f"({len(chain.sequence)} residues)"
         )
-    return chain
 
 
 def shipped_folder() -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Self
@@ -65,6 +65,25 @@ class ParentChain:
         return cls(sequence, kind, residues, imgt, inserted, regions(imgt), germline, gene)
 
 
+@dataclass(frozen=True, slots=True)
+class ParentAntibody:
+    """A parent as the model of mutation effects reads it: chains numbered once, and the antigen.
+
+    ``heavy`` is a heavy chain or VHH; ``light`` is None without one; ``antigen`` holds the chains
+    of the antigen, empty where it is not known.
+    """
+
+    heavy: ParentChain | None
+    light: ParentChain | None = None
+    antigen: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, heavy: str, light: str | None = None, antigen: Sequence[str] = ()) -> Self:
+        """Number the chains; an empty one is none."""
+        chains = [ParentChain.of(chain) if chain else None for chain in (heavy, light)]
+        return cls(chains[0], chains[1], tuple(antigen))
+
+
 def imgt_number(position: str) -> int:
     """``111`` of ``111A``."""
     return int(re.match(r"\d+", position)[0])  # type: ignore[index]
@@ -119,4 +138,12 @@ def nearest_gene(kind: str, columns: Codes) -> tuple[str, Codes]:
     return names[best], rows[best]
 
 
-__all__ = ["ParentChain", "Reals", "columns_of", "first_domain", "genes", "nearest_gene"]
+__all__ = [
+    "ParentAntibody",
+    "ParentChain",
+    "Reals",
+    "columns_of",
+    "first_domain",
+    "genes",
+    "nearest_gene",
+]

@@ -8,7 +8,7 @@ import pytest
 
 from abag.data.sources.variants import TRASTUZUMAB
 from abag.errors import ModelError
-from abag.model.mutation_effect import MutationEffect, load_mutation_effect
+from abag.model.mutation_effect import MutationEffect, ParentAntibody, load_mutation_effect
 from abag.model.mutation_effect.scale import Scale
 
 PARENT_HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
@@ -142,3 +142,11 @@ def test_a_conserved_framework_serine_is_surer_than_a_contact_residue():
         PARENT_HEAVY, PARENT_LIGHT, variants((hot, PARENT_LIGHT), (mild, PARENT_LIGHT))
     )
     assert deviation[0] > deviation[1] > 0.3
+
+
+def test_a_parent_that_is_numbered_already_gives_what_its_chains_give():
+    table = variants((with_residue(PARENT_HEAVY, 99, "A"), PARENT_LIGHT))
+    found = load_mutation_effect().predict(ParentAntibody.of(PARENT_HEAVY, PARENT_LIGHT), table)
+    delta, spread = load_mutation_effect().delta_distribution(PARENT_HEAVY, PARENT_LIGHT, table)
+    assert found.delta_pkd.tolist() == delta.tolist()
+    assert found.spread.tolist() == spread.tolist()
