@@ -137,11 +137,14 @@ def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) 
 
 
 def _held_out(skills: Sequence[Skill]) -> pl.DataFrame:
-    """Every prediction of a held-out row: way of holding out, measured, predicted by each model."""
-    parts = [
-        pl.DataFrame({"measured": skill.true, **skill.predictions}).select(
-            pl.lit(skill.name).alias("held_out"), pl.all()
-        )
-        for skill in skills
-    ]
-    return pl.concat(parts, how="diagonal")
+    """Every prediction of a held-out row: way of holding out, the row's names, measured, predicted.
+
+    Names are those of the user's file: its line, the antibody's name and its mutations.
+    """
+    parts = []
+    for skill in skills:
+        values = pl.DataFrame({"measured": skill.true, **skill.predictions})
+        named = [] if skill.variants is None else [skill.variants]
+        rows = pl.concat([*named, values], how="horizontal")
+        parts.append(rows.select(pl.lit(skill.name).alias("held_out"), pl.all()))
+    return pl.concat(parts, how="diagonal_relaxed")

@@ -22,6 +22,7 @@ from abag.maturation.adapt.skill import (
     figures_of,
     learning_curve,
     measure_skill,
+    names_of,
     sampled,
 )
 from abag.maturation.adapt.verdict import judge
@@ -139,6 +140,7 @@ def cross_validate(assays: Mapping[str, Assay], settings: AssayGPSettings) -> di
     true: dict[str, list[Reals]] = {key: [] for key in assays}
     found: dict[str, dict[str, list[Reals]]] = {k: {n: [] for n in names} for k in assays}
     inside: dict[str, list[NDArray[np.bool_]]] = {key: [] for key in assays}
+    tested: dict[str, list[pl.DataFrame]] = {key: [] for key in assays}
     for part in track(np.array_split(order, FOLDS), "cross-validation across antigens"):
         held = variants[np.sort(part).tolist()]
         keys = ["heavy", "light"]
@@ -155,24 +157,30 @@ def cross_validate(assays: Mapping[str, Assay], settings: AssayGPSettings) -> di
             values = test[target].to_numpy()
             shown = model.distribution(test)
             true[key].append(values)
+            tested[key].append(names_of(test))
             inside[key].append((shown.lower <= values) & (values <= shown.upper))
             found[key]["assay-gp"].append(shown.median)
             for name in names[1:]:
                 given = {"target": target, "seed": seed}
                 other = AssayGP(settings) if name == "alone" else create_model(name, given)
                 found[key][name].append(other.fit(train[key]).predict(test))
-    return {key: _skill(true[key], found[key], inside[key], seed) for key in assays}
+    return {key: _skill(true[key], found[key], inside[key], tested[key], seed) for key in assays}
 
 
 def _skill(
-    true: list[Reals], found: dict[str, list[Reals]], inside: list[NDArray[np.bool_]], seed: int
+    true: list[Reals],
+    found: dict[str, list[Reals]],
+    inside: list[NDArray[np.bool_]],
+    tested: list[pl.DataFrame],
+    seed: int,
 ) -> Skill:
     values = np.concatenate(true) if true else np.zeros(0)
     joined = {n: np.concatenate(p) if p else values for n, p in found.items()}
     covered = float(np.concatenate(inside).mean()) if inside else None
     models = tuple(figures_of(n, values, pred, covered, seed) for n, pred in joined.items())
     question = "New variants, learnt together with the other antigens?"
-    return Skill("random", question, len(values), models, values, joined)
+    named = pl.concat(tested) if tested else None
+    return Skill("random", question, len(values), models, values, joined, named)
 
 
 def _drawn(table: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:

@@ -54,6 +54,8 @@ class Skill:
     models: tuple[ModelSkill, ...]
     true: Reals
     predictions: Mapping[str, Reals]
+    variants: pl.DataFrame | None = None
+    """Name, mutations and line in the file of each held-out row; None where nobody keeps them."""
 
     def of(self, model: str) -> ModelSkill:
         """The figures of one model."""
@@ -180,7 +182,14 @@ def _score(
     covered = float(np.concatenate(inside).mean()) if inside else None
     rows = np.concatenate(tested) if tested else None  # a row may be tested in several folds
     scores = [figures_of(model, true, joined[model], covered, seed, rows) for model in MODELS]
-    return Skill(name, question, len(true), tuple(scores), true, joined)
+    named = None if rows is None else names_of(table[rows.tolist()])
+    return Skill(name, question, len(true), tuple(scores), true, joined, named)
+
+
+def names_of(table: pl.DataFrame) -> pl.DataFrame:
+    """What a laboratory knows the rows by: ``source_row``, ``antibody_name``, ``mutations``."""
+    kept = [name for name in ("source_row", "antibody_name", "mutations") if name in table.columns]
+    return table.select(kept)
 
 
 def figures_of(

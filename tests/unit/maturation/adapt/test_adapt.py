@@ -128,3 +128,18 @@ def test_replicates_do_not_pass_for_skill(tmp_path: Path) -> None:
     assert done.assay.table["replicates"].to_list() == [3] * 20
     assert done.model.training.rows_used == 20
     assert any(note.startswith("40 rows that repeat a variant merged") for note in done.notes)
+
+
+def test_every_held_out_row_is_named_as_in_the_users_file(tmp_path: Path) -> None:
+    path = users_file(tmp_path)
+    given = pl.read_csv(path).with_row_index("name").with_columns(pl.format("clone-{}", "name"))
+    given.write_csv(path)
+    adapt(path, tmp_path / "model")
+    held = pl.read_csv(tmp_path / "model-report" / "held_out.csv")
+    measured = given.select(
+        antibody_name="name", told=9 - pl.col("KD (nM)").log10(), line=pl.int_range(2, pl.len() + 2)
+    )
+    both = held.join(measured, on="antibody_name", how="left")
+    assert both["told"].null_count() == 0
+    assert (both["told"] - both["measured"]).abs().max() < 1e-9
+    assert both["line"].to_list() == both["source_row"].to_list()
