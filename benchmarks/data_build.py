@@ -14,9 +14,9 @@ import time
 from pathlib import Path
 
 from abag import progress
-from abag.data.build import read_source
 from abag.data.chains import AntibodyCleaner
-from abag.data.sources import SOURCES
+from abag_lab.sources import SOURCES
+from abag_lab.sources.build import read_source
 
 
 def main(folder: Path) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from abag.encoders.adapter import PRECISIONS, TransformerEncoder
-from abag.encoders.catalogue import entry_named
-from abag.encoders.huggingface import HuggingFaceVocabulary, last_hidden_state
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.encoders.adapters.adapter import PRECISIONS, TransformerEncoder
+from abag.encoders.adapters.catalogue import entry_named
+from abag.encoders.adapters.huggingface import HuggingFaceVocabulary, last_hidden_state
 from abag.encoders.input_rules import rule_named
 from abag.encoders.protocol import Molecule, Role
-from abag.sequences import AMINO_ACIDS
 
 ESM_VOCABULARY = (
     "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>"

@@ -30,19 +30,19 @@ import polars as pl
 import torch
 
 from abag import progress
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.schema import SCHEMA
-from abag.encoders.adapter import chosen_device
-from abag.encoders.opening import open_encoder
+from abag.encoders.adapters.adapter import chosen_device
+from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.protocol import Encoded, Encoder, Molecule, Role
-from abag.evaluation.labels import Labels
+from abag.evaluation.scores.labels import Labels
 from abag.model.network.inputs import PairBatch, PairFeatures, Pool
 from abag.model.network.network import make_network
-from abag.sequences import AMINO_ACIDS
-from abag.training.data import TrainingData
-from abag.training.loop import Trainer
-from abag.training.plan import Plan, Rows
+from abag.training.engine.data import TrainingData
+from abag.training.engine.loop import Trainer
+from abag.training.engine.plan import Plan, Rows
+from abag.training.engine.rows import TrainingTable
 from abag.training.recipe import Recipe, load_recipe
-from abag.training.rows import TrainingTable
 from abag.training.run import first_state, on_device
 
 PAIRS = 107_889

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from abag.maturation.replay.landscapes import read_landscapes
 from abag.model.assay_gp.model import AssayGP
+from abag_lab.replay.landscapes import read_landscapes
 
 
 def main() -> None:

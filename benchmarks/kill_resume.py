@@ -36,11 +36,11 @@ from safetensors import safe_open
 import abag.training.finish
 import abag.training.run  # noqa: F401
 from abag import progress
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.schema import SCHEMA
 from abag.data.splits import make_split
-from abag.encoders import opening  # noqa: F401
+from abag.encoders.adapters import opening  # noqa: F401
 from abag.files import write_parquet
-from abag.sequences import AMINO_ACIDS
 from abag.training.recipe import load_recipe
 from abag.training.setup import Options, Sources
 

@@ -18,17 +18,17 @@ import numpy as np
 import polars as pl
 from scipy.stats import spearmanr
 
-from abag.data.build import choose_sources, read_source
 from abag.model.mutation_effect import load_mutation_effect
-from abag.model.mutation_effect.assays import read_assays
-from abag.model.mutation_effect.complexes import complex_clusters
-from abag.model.mutation_effect.design import design
 from abag.model.mutation_effect.features import FEATURES
-from abag.model.mutation_effect.fitting import fit
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scales import blosum62
 from abag.model.mutation_effect.variants import lay
+from abag_lab.mutation_effect.assays import read_assays
+from abag_lab.mutation_effect.complexes import complex_clusters
+from abag_lab.mutation_effect.design import design
+from abag_lab.mutation_effect.fitting import fit
+from abag_lab.sources.build import choose_sources, read_source
 
 REPERTOIRE = "oas_paired/paired_1_val_set.csv.gz"
 OTHERS = {

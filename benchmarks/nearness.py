@@ -56,7 +56,7 @@ LEVEL = 0.9
 
 def embeddings(table: pl.DataFrame) -> dict[str, Reals]:
     """Mean over the residues of each row's antibody and antigen, each of shape (rows, width)."""
-    from abag.encoders.opening import open_encoder
+    from abag.encoders.adapters.opening import open_encoder
     from abag.encoders.protocol import Molecule, Role
 
     encoder = open_encoder("builtin")

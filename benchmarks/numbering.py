@@ -22,7 +22,7 @@ from pathlib import Path
 import polars as pl
 
 from abag import progress
-from abag.data.numbering import NumberedDomain, clear_cache, number_chains
+from abag.antibody.numbering import NumberedDomain, clear_cache, number_chains
 
 KIND_OF_TYPE = {"H": "heavy", "K": "kappa", "L": "lambda"}
 CDR = set(range(27, 39)) | set(range(56, 66)) | set(range(105, 118))

@@ -21,11 +21,11 @@ from pathlib import Path
 
 from abag import progress
 from abag.data.splits import make_split
-from abag.evaluation.saaint import saaint_table
 from abag.files import write_parquet
 from abag.training.recipe import load_recipe
 from abag.training.run import resume, train
 from abag.training.setup import Options, Sources
+from abag_lab.benchmarks.saaint import saaint_table
 
 SPLITS = ("antigen-cluster", "random")
 BUILTIN = ["network.antibody.id=builtin", "network.antigen.id=builtin"]

@@ -23,12 +23,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.maturation.adapt.ranking import spearman
-from abag.maturation.replay.blind_prior import BlindPriors
-from abag.maturation.replay.landscapes import read_landscapes
 from abag.model.assay_gp.knowledge import KNOWLEDGE
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.terms import TERMS
 from abag.model.registry import create_model
+from abag_lab.replay.blind_prior import BlindPriors
+from abag_lab.replay.landscapes import read_landscapes
 
 SIZES = (24, 96)
 TOP = 20

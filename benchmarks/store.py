@@ -23,10 +23,10 @@ import torch
 from safetensors import safe_open
 
 from abag import progress
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.encoders.protocol import Encoded, EncoderIdentity, Molecule, Role
-from abag.encoders.store import EmbeddingStore, molecule_key
-from abag.encoders.store_upkeep import verify
-from abag.sequences import AMINO_ACIDS
+from abag.encoders.storage.store import EmbeddingStore, molecule_key
+from abag.encoders.storage.store_upkeep import verify
 
 WIDTH = 1024
 Read = Callable[[int], torch.Tensor]

@@ -17,8 +17,8 @@ from typing import Any
 
 import torch
 
-from abag.encoders.adapter import TransformerEncoder
-from abag.encoders.catalogue import ENTRIES, Entry, entry_named
+from abag.encoders.adapters.adapter import TransformerEncoder
+from abag.encoders.adapters.catalogue import ENTRIES, Entry, entry_named
 
 WIDTH = 16
 LIMIT = 64
@@ -203,11 +203,11 @@ class Case:
     def open(self, folder: Path, **options: Any) -> TransformerEncoder:
         options = {"device": "cpu", "precision": "fp32", **options}
         if self.id == "ablang2":
-            from abag.encoders.ablang2 import open_ablang2
+            from abag.encoders.adapters.ablang2 import open_ablang2
 
             ablang2_class()
             return open_ablang2(self.entry(), folder=folder, **options)
-        from abag.encoders.huggingface import open_hugging_face
+        from abag.encoders.adapters.huggingface import open_hugging_face
 
         return open_hugging_face(self.entry(), folder=folder, **options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from abag.sequences import AMINO_ACIDS
+from abag.antibody.alphabet import AMINO_ACIDS
 from synthetic_antibodies import made_up_antibodies
 from synthetic_pairs import canonical, random_chain
 

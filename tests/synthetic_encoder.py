@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.encoders.protocol import Encoded, EncoderFacts, EncoderIdentity, Molecule, Role
-from abag.sequences import AMINO_ACIDS
 
 
 def rows_of(molecule: Molecule, width: int) -> NDArray[np.float32]:

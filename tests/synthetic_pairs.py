@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.schema import SCHEMA
-from abag.sequences import AMINO_ACIDS
 
 # Trastuzumab, the public variable domains (INN; PDB 1n8z).
 HEAVY = (

@@ -28,7 +28,7 @@ SURFACE: dict[str, str] = {
     "--ignore-unlabelled --quarantine --json",
     "data check": "TABLE --others --column --unit --quantity --json",
     "data merge": "TABLE --out --across-assays --json",
-    "demo": "--out --sources --json",
+    "demo": "--out --json",
     "simulate": "ASSAY_FILE --sources --landscapes --out --map --unit --quantity --assay --start "
     "--rounds --batch --top --most --seeds --first-seed --acquisition --diversity --beta --json",
     "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "

@@ -9,7 +9,7 @@ import pytest
 
 from abag.apps.cli import COMMANDS
 from abag.data.schema import COLUMNS
-from abag.data.sources import SOURCES
+from abag_lab.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 from Bio import Align
 
-from abag.data.build import read_source
 from abag.data.leakage import NEITHER, audit
 from abag.data.similarity import antibody_clusters, antigen_clusters, cdr_sets
 from abag.data.similarity.antigens import chance_identity
-from abag.data.sources.saaint_db import SOURCE
 from abag.data.splits import Split, make_split
+from abag_lab.sources.build import read_source
+from abag_lab.sources.saaint_db import SOURCE
 
 pytestmark = pytest.mark.sources
 

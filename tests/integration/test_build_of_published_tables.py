@@ -8,10 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from abag.data.build import build_table, load_table
+from abag.data.build import load_table
 from abag.data.schema import SHIPPABLE_LICENCES
-from abag.data.sources import SOURCES
 from abag.files import sha256_of
+from abag_lab.sources import SOURCES
+from abag_lab.sources.build import build_table
 
 pytestmark = pytest.mark.sources
 

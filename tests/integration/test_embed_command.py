@@ -9,7 +9,7 @@ import pytest
 
 from abag.apps.cli import main
 from abag.encoders.protocol import Molecule, Role
-from abag.encoders.store import molecule_key, rooms
+from abag.encoders.storage.store import molecule_key, rooms
 from abag.files import write_parquet
 from synthetic_pairs import HEAVY, LIGHT, assay_table
 

@@ -15,8 +15,8 @@ from abag.data.canonical import canonicalise, concatenate
 from abag.data.chains import AntibodyCleaner
 from abag.data.faults import Fault, FaultKind, Severity, check_values, find_faults
 from abag.data.merging import merge_replicates
-from abag.data.sources import SOURCES, abbibench
-from abag.data.sources.base import RawTable
+from abag.data.raw import RawTable
+from abag_lab.sources import SOURCES, abbibench
 
 pytestmark = pytest.mark.sources
 

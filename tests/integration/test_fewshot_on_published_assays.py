@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from abag.maturation.replay.fewshot_benchmark import (
-    MODELS,
-    Protocol,
-    benchmark_fewshot,
-)
-from abag.maturation.replay.fewshot_scores import FewShotBenchmark
+from abag_lab.replay.fewshot_benchmark import MODELS, Protocol, benchmark_fewshot
+from abag_lab.replay.fewshot_scores import FewShotBenchmark
 
 pytestmark = [pytest.mark.sources, pytest.mark.slow]
 

@@ -20,7 +20,7 @@ pytest.importorskip("transformers")
 
 import torch
 
-from abag.encoders.adapter import TransformerEncoder, padded
+from abag.encoders.adapters.adapter import TransformerEncoder, padded
 from abag.encoders.protocol import Encoded, EncoderFacts, EncoderIdentity, Molecule, Role
 from abag.errors import EncoderError
 from abag.training.recipe import load_recipe

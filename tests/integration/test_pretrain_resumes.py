@@ -14,12 +14,12 @@ pytest.importorskip("torch")
 from safetensors.numpy import load_file
 
 from abag.apps.cli import main
-from abag.encoders.builtin import BuiltinEncoder
+from abag.encoders.adapters.builtin import BuiltinEncoder
 from abag.encoders.protocol import Molecule, Role
 from abag.errors import OptionError
-from abag.pretraining.checkpoint import LAST
-from abag.pretraining.config import PretrainConfig
-from abag.pretraining.run import pretrain, resume
+from abag_lab.pretraining.checkpoint import LAST
+from abag_lab.pretraining.config import PretrainConfig
+from abag_lab.pretraining.run import pretrain, resume
 from synthetic_antibodies import write_sources
 
 TINY = PretrainConfig(

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from abag.apps.cli import main
-from abag.maturation.replay.landscapes import read_landscapes
+from abag_lab.replay.landscapes import read_landscapes
 from synthetic_pairs import HEAVY, LIGHT, assay_table, hydrophobicity_rule
 
 ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ"
@@ -158,7 +158,7 @@ def test_more_of_the_best_are_found_than_by_chance_on_a_published_landscape(
     sources_dir: Path, tmp_path: Path
 ) -> None:
     from abag.maturation.propose.acquisition import Policy
-    from abag.maturation.replay.simulation import Plan, draw_pool, replay, strategies
+    from abag_lab.replay.simulation import Plan, draw_pool, replay, strategies
 
     (landscape,) = read_landscapes(sources_dir, ["2fjg"])
     plan = Plan(most=1_000)

@@ -17,7 +17,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 pytest.importorskip("peft")
 
-from abag.encoders.catalogue import ENTRIES
+from abag.encoders.adapters.catalogue import ENTRIES
 from abag.inference.predictor import Predictor
 from abag.model.network.encoders import FOLDERS
 from abag.model.network.model import NetworkModel

@@ -9,10 +9,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.apps.cli import main
 from abag.data.schema import SCHEMA
 from abag.files import write_parquet
-from abag.sequences import AMINO_ACIDS
 
 # Framework of a human VH3 domain with room for three CDRs.
 FRAMEWORK = (

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from abag.encoders.service import embed
-from abag.encoders.store import EmbeddingStore
-from abag.encoders.store_upkeep import compact, verify
+from abag.encoders.storage.store import EmbeddingStore
+from abag.encoders.storage.store_upkeep import compact, verify
 from synthetic_encoder import HashEncoder, random_molecules, rows_of
 
 WIDTH = 64

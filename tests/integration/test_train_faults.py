@@ -26,8 +26,8 @@ from abag.data.build import load_table
 from abag.data.splits import make_split
 from abag.errors import FileFormatError, ModelError, SplitError
 from abag.files import write_parquet
-from abag.training.checkpoint import LAST
-from abag.training.loop import Trainer
+from abag.training.engine.checkpoint import LAST
+from abag.training.engine.loop import Trainer
 from abag.training.run import resume, train
 from abag.training.setup import Sources
 from synthetic_pairs import complexes_table

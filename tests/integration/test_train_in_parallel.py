@@ -18,8 +18,8 @@ pytest.importorskip("torch")
 from safetensors.numpy import load_file
 
 from abag.errors import OptionError
+from abag.training.engine.world import World
 from abag.training.run import train
-from abag.training.world import World
 from synthetic_runs import QUIET, encoders, tiny_recipe, write_inputs
 
 SCRIPT = """

@@ -22,7 +22,7 @@ from abag.errors import FileFormatError, OptionError
 from abag.files import read_tensors
 from abag.model.artefact import read_manifest
 from abag.model.network.model import NetworkModel
-from abag.training.checkpoint import LAST, PREVIOUS
+from abag.training.engine.checkpoint import LAST, PREVIOUS
 from abag.training.run import resume, train
 from abag.training.setup import Sources, alone
 from synthetic_runs import (

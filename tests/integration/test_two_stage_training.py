@@ -13,9 +13,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from abag.encoders.builtin import BuiltinEncoder
+from abag.encoders.adapters.builtin import BuiltinEncoder
 from abag.encoders.protocol import Encoder
-from abag.encoders.store import rooms
+from abag.encoders.storage.store import rooms
 from abag.inference.predictor import Predictor
 from abag.model.network.model import NetworkModel
 from abag.training.adaptation import ADAPTERS, STAGE

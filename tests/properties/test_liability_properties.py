@@ -7,6 +7,8 @@ from functools import cache
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.antibody import Antibody
 from abag.maturation.antibody.liabilities import (
     LiabilityKind,
     find_liabilities,
@@ -15,8 +17,6 @@ from abag.maturation.antibody.liabilities import (
     worst,
 )
 from abag.maturation.antibody.mutants import mutant_chains, single_mutants, sites_of
-from abag.maturation.antibody.numbered import NumberedAntibody
-from abag.sequences import AMINO_ACIDS
 from synthetic_pairs import HEAVY, LIGHT
 
 CHANGES = st.dictionaries(
@@ -25,11 +25,11 @@ CHANGES = st.dictionaries(
 
 
 @cache
-def parent() -> NumberedAntibody:
-    return NumberedAntibody.of(HEAVY, LIGHT)
+def parent() -> Antibody:
+    return Antibody.of(HEAVY, LIGHT)
 
 
-def variant(changes: dict[int, str]) -> NumberedAntibody:
+def variant(changes: dict[int, str]) -> Antibody:
     letters = list(HEAVY + LIGHT)
     for place, letter in changes.items():
         letters[place] = letter

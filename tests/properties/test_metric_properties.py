@@ -4,10 +4,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from abag.evaluation import kernels
-from abag.evaluation.intervals import ClusterBootstrap
-from abag.evaluation.labels import Labels
-from abag.evaluation.metrics import (
+from abag.evaluation.scores import kernels
+from abag.evaluation.scores.intervals import ClusterBootstrap
+from abag.evaluation.scores.labels import Labels
+from abag.evaluation.scores.metrics import (
     BUDGETS,
     REGRESSION,
     budget_measures,

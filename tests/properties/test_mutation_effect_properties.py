@@ -7,9 +7,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abag.data.sources.variants import TRASTUZUMAB
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.model.mutation_effect import load_mutation_effect
-from abag.sequences import AMINO_ACIDS
+from abag_lab.sources.variants import TRASTUZUMAB
 
 HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
 LIGHT = TRASTUZUMAB.light

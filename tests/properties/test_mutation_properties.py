@@ -1,8 +1,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abag.data.mutations import apply_mutations, find_mutations, name_of, parse_mutations
-from abag.sequences import AMINO_ACIDS
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.mutations import apply_mutations, find_mutations, name_of, parse_mutations
 
 HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTAVYYC"

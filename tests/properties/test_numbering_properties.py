@@ -7,8 +7,8 @@ import re
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abag.data.numbering import IMGT_REGIONS, number_chains
-from abag.sequences import AMINO_ACIDS
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.numbering import IMGT_REGIONS, number_chains
 
 HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAED"

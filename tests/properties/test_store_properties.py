@@ -12,9 +12,9 @@ from hypothesis.extra import numpy as hnp
 
 from abag.encoders.batching import plan_batches
 from abag.encoders.protocol import Encoded
-from abag.encoders.quantise import Storage, pack, unpack
-from abag.encoders.store import EmbeddingStore, molecule_key
-from abag.encoders.store_upkeep import compact, verify
+from abag.encoders.storage.quantise import Storage, pack, unpack
+from abag.encoders.storage.store import EmbeddingStore, molecule_key
+from abag.encoders.storage.store_upkeep import compact, verify
 from synthetic_encoder import HashEncoder, random_molecules, rows_of
 
 MOLECULES = random_molecules(30, seed=2, longest=12)

@@ -1,7 +1,7 @@
-"""The demonstration: from measurements to a report that can be believed and predictions.
+"""The demonstration: from measurements to a report and predictions.
 
-With the published SAAINT-DB at hand it runs on all of it; without, on the package's own small
-table of well-known antibodies, which shows the way and proves nothing.
+It runs on the package's own small table of well-known antibodies: it shows the way, and its figures
+prove nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag.data.build import Build, build_table, import_table, load_table
+from abag.data.build import Build, import_table, load_table
 from abag.data.canonical import canonicalise
 from abag.data.faults import find_faults
 from abag.data.formats import read_measurements
@@ -22,9 +22,8 @@ from abag.data.merging import merge_replicates
 from abag.data.splits import make_split
 from abag.errors import counted
 from abag.evaluation.from_files import evaluate_files
-from abag.evaluation.saaint import SOURCE, benchmark_saaint
-from abag.evaluation.wording import summarise
-from abag.files import require_folder, require_folder_name, write_parquet
+from abag.evaluation.reporting.wording import summarise
+from abag.files import require_folder_name, write_parquet
 from abag.inference.tables import PredictedFile, predict_file
 from abag.model.fitting import TrainingRows, fit_model
 
@@ -44,8 +43,6 @@ class Demo:
     measured: tuple[float | None, ...]
     """Measured pKd of each predicted pair."""
     headline: str
-    full: bool
-    """Whether it ran on SAAINT-DB rather than on the package's own small table."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -54,42 +51,27 @@ class Demo:
             "report": str(self.report),
             "model": str(self.model),
             "headline": self.headline,
-            "full": self.full,
             "predictions": self.predictions.predictions.drop("row")
             .with_columns(measured_pkd=pl.Series(self.measured, dtype=pl.Float64))
             .to_dicts(),
         }
 
 
-def run_demo(out: Path, sources: Path | None, say: Say) -> Demo:
+def run_demo(out: Path, say: Say) -> Demo:
     """Run every step into the folder ``out`` and tell each one through ``say``."""
-    if sources is not None:
-        require_folder(sources)
     require_folder_name(out)
-    full = sources is not None and (sources / SOURCE).is_dir()
-    say(
-        "Measurements: SAAINT-DB, affinities of crystallised complexes."
-        if full
-        else "The published tables are not here (ABAG_DATA_SOURCES): using the package's own small "
-        "table of well-known antibodies. It shows the way; its figures mean nothing."
-    )
+    say("Measurements: the package's own table of well-known antibodies. It shows the way.")
     with as_file(files("abag") / "resources" / "examples" / WELL_KNOWN) as examples:
         raw = read_measurements(examples)
         measured = canonicalise(raw, "user", "own-data").table["pkd"].to_list()
-        if full and sources is not None:
-            built = build_table(sources, out / "saaint_db.parquet", names=[SOURCE])
-        else:
-            built = import_table(raw, [examples], out / "well_known.parquet")
+        built = import_table(raw, [examples], out / "well_known.parquet")
         table = _merged(built, out, say)
-        if full and sources is not None:
-            report, headline = _benchmark(sources, out, say)
-        else:
-            report, headline = _small_evaluation(table, out, say)
+        report, headline = _small_evaluation(table, out, say)
         model = out / "model"
         fitted = fit_model(MODEL, TrainingRows(table), model, overwrite=True)
         say(f"Fitted {fitted.model_id} on all {counted(fitted.training.rows_used, 'row')}.")
         predicted = predict_file(model, examples, out / "predictions.csv")
-    return Demo(table, report, model, predicted, tuple(measured), headline, full)
+    return Demo(table, report, model, predicted, tuple(measured), headline)
 
 
 def _merged(built: Build, out: Path, say: Say) -> Path:
@@ -108,17 +90,6 @@ def _merged(built: Build, out: Path, say: Say) -> Path:
     left = counted(merged.summary.rows_out, "distinct measurement")
     say(f"Merged replicates and copies: {left}.")
     return path
-
-
-def _benchmark(sources: Path, out: Path, say: Say) -> tuple[Path, str]:
-    say("Cross-validating under three splits: random, structures disjoint, antigens disjoint.")
-    done = benchmark_saaint(sources, out / "evaluation", models=[MODEL], resamples=500)
-    for one in done.evaluations:
-        pooled = one.model(MODEL).pooled["pearson"].score.value
-        figure = "undefined" if pooled is None else f"{pooled:.3f}"
-        say(f"  {one.name:<28} pooled Pearson {figure}")
-    last = done.evaluations[-1]
-    return done.files.report, f"With {last.name}. {summarise(last).headline}."
 
 
 def _small_evaluation(table: Path, out: Path, say: Say) -> tuple[Path, str]:

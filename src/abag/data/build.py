@@ -1,4 +1,4 @@
-"""From a folder of published sources, or a user's file, to one canonical table on disk.
+"""From rows that were read to one canonical table on disk.
 
 Three files are written: the table, the quarantine beside it, and a manifest with the checksum of
 everything read and written. The same input gives the same bytes: there is no date in them.
@@ -10,30 +10,24 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import polars as pl
 
-from abag.data.canonical import Canonical, canonicalise, concatenate
-from abag.data.chains import AntibodyCleaner
-from abag.data.schema import SCHEMA_VERSION, SHIPPABLE_LICENCES, require_canonical
-from abag.data.sources import SOURCES
-from abag.data.sources.base import RawTable, Source
-from abag.errors import MissingFileError, OptionError, Problem, SchemaError, TableError
+from abag.data.canonical import Canonical, canonicalise
+from abag.data.raw import RawTable
+from abag.data.schema import SCHEMA_VERSION, require_canonical
+from abag.errors import OptionError, Problem, SchemaError, TableError
 from abag.files import (
     read_parquet,
     replacing,
     require_file,
-    require_folder,
     require_other,
     sha256_of,
     write_json,
     write_parquet,
 )
-from abag.progress import task
 from abag.version import VERSION
-
-LICENCES: Final = ("all", "permissive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,66 +68,6 @@ class Build:
         }
 
 
-def choose_sources(folder: Path, names: Sequence[str] = ()) -> list[Source]:
-    """The named adapters, or every adapter whose folder is in ``folder``."""
-    require_folder(folder)
-    unknown = [name for name in names if name not in SOURCES]
-    if unknown:
-        raise OptionError(
-            f"unknown: {', '.join(unknown)}; known sources are {', '.join(sorted(SOURCES))}"
-        )
-    missing = [name for name in names if not (folder / name).is_dir()]
-    if missing:
-        raise MissingFileError(f"{folder} has no folder for {', '.join(missing)}")
-    chosen = [SOURCES[n] for n in sorted(names or SOURCES) if (folder / n).is_dir()]
-    if not chosen:
-        raise MissingFileError(
-            f"{folder} has no folder named after a source; `abag data sources` lists the names"
-        )
-    return chosen
-
-
-def build_table(
-    folder: Path, out: Path, *, names: Sequence[str] = (), licence: str = "all"
-) -> Build:
-    """Read the chosen sources and write the canonical table, its quarantine and its manifest."""
-    if licence not in LICENCES:
-        raise OptionError(f"unknown licence choice {licence!r}; known are {', '.join(LICENCES)}")
-    require_parquet_name(out)
-    chosen = choose_sources(folder, names)
-    cleaner = AntibodyCleaner()
-    parts: list[Canonical] = []
-    summaries: list[SourceSummary] = []
-    checksums: dict[str, str] = {}
-    with task("reading sources", total=len(chosen)) as bar:
-        for source in chosen:
-            bar.describe(f"reading {source.name}")
-            made, read = read_source(source, folder, cleaner)
-            checksums |= {f"{source.name}/{name}": sum_ for name, sum_ in read.items()}
-            kept = _permitted(made.table) if licence == "permissive" else made.table
-            summaries.append(_summary(source.name, source.licence, made, kept))
-            parts.append(Canonical(kept, made.quarantine, kept.height + made.quarantine.height))
-            bar.advance()
-    return _write(concatenate(parts), out, tuple(summaries), checksums, {"licence": licence})
-
-
-def read_source(
-    source: Source, folder: Path, cleaner: AntibodyCleaner | None = None
-) -> tuple[Canonical, dict[str, str]]:
-    """One source's canonical rows, and the checksum of each file they came from."""
-    cleaner = cleaner or AntibodyCleaner()
-    parts: list[Canonical] = []
-    checksums: dict[str, str] = {}
-    for raw in source.read(folder / source.name):
-        parts.append(canonicalise(raw, source.name, source.licence, cleaner))
-        path = folder / source.name / raw.file.partition("#")[0]
-        if path.is_file():
-            checksums[path.name] = sha256_of(path)
-    if not parts:
-        raise MissingFileError(f"{folder / source.name} holds none of the files of {source.name}")
-    return concatenate(parts), checksums
-
-
 def import_table(
     raw: RawTable, files: Sequence[Path], out: Path, *, quarantine: bool = False
 ) -> Build:
@@ -154,9 +88,9 @@ def import_table(
         ]
         mend = "Correct these rows, or set them aside with --quarantine."
         raise TableError(files[0], problems, mend if made.table.height else "No row can be used.")
-    summary = _summary("user", "own-data", made, made.table)
+    summary = summarise_source("user", "own-data", made, made.table)
     checksums = {path.name: sha256_of(path) for path in files if path.is_file()}
-    return _write(made, out, (summary,), checksums, {})
+    return write_build(made, out, (summary,), checksums, {})
 
 
 def load_table(path: Path) -> pl.DataFrame:
@@ -181,11 +115,8 @@ def require_parquet_name(out: Path) -> None:
         )
 
 
-def _permitted(table: pl.DataFrame) -> pl.DataFrame:
-    return table.filter(pl.col("licence").is_in(list(SHIPPABLE_LICENCES)))
-
-
-def _summary(name: str, licence: str, made: Canonical, kept: pl.DataFrame) -> SourceSummary:
+def summarise_source(name: str, licence: str, made: Canonical, kept: pl.DataFrame) -> SourceSummary:
+    """Count what became of the rows of one source; ``kept`` are those that its licence leaves."""
     reasons = (
         made.quarantine.select(pl.col("reasons").list.explode())
         .select(pl.col("reasons").str.replace_all(r"'[^']*'|\d+(\.\d+)?(e[-+]?\d+)?", "#"))
@@ -217,13 +148,14 @@ def _summary(name: str, licence: str, made: Canonical, kept: pl.DataFrame) -> So
     )
 
 
-def _write(
+def write_build(
     made: Canonical,
     out: Path,
     summaries: tuple[SourceSummary, ...],
     checksums: dict[str, str],
     options: dict[str, str],
 ) -> Build:
+    """Write table, quarantine and manifest together, or none of them."""
     require_canonical(made.table)
     aside = out.with_suffix(".quarantine.parquet")
     manifest = out.with_suffix(".manifest.json")

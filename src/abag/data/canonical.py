@@ -15,8 +15,8 @@ from typing import Final
 import polars as pl
 
 from abag.data.chains import AntibodyCleaner, clean_pairs
+from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA
-from abag.data.sources.base import RawTable
 from abag.errors import UnitError
 from abag.units import (
     PKD_MAX,

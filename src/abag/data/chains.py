@@ -15,8 +15,7 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.numbering import NumberedDomain, number_chains
-from abag.sequences import (
+from abag.antibody.alphabet import (
     AMINO_ACIDS,
     MAX_ANTIBODY_RESIDUES,
     MAX_ANTIGEN_RESIDUES,
@@ -25,6 +24,7 @@ from abag.sequences import (
     foreign_letters,
     looks_like_nucleotides,
 )
+from abag.antibody.numbering import NumberedDomain, number_chains
 
 MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90
 """A variable domain has about 105 to 130 residues; below 90 a strand or a CDR is missing."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from abag.data.mutations import (
+from abag.antibody.mutations import (
     NUMBERINGS,
     SEQUENTIAL,
     Mutation,

@@ -13,11 +13,11 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import AMINO_ACIDS, RARE_RESIDUES, UNKNOWN_RESIDUE
+from abag.encoders.adapters.windows import Segment
 from abag.encoders.input_rules import CHAIN, InputRule
 from abag.encoders.protocol import EncoderFacts, Molecule, Role
-from abag.encoders.windows import Segment
 from abag.errors import EncoderError
-from abag.sequences import AMINO_ACIDS, RARE_RESIDUES, UNKNOWN_RESIDUE
 
 MAX_UNKNOWN: Final = 0.05
 """Largest share of unknown tokens in a chain (residues written as X are not unknown tokens)."""
@@ -266,7 +266,7 @@ def warn_if_antibody(molecules: Iterable[Molecule], share: float = 0.4) -> list[
     Raises:
         UnavailableError: where the numbering tools are not installed.
     """
-    from abag.data.numbering import number_chains
+    from abag.antibody.numbering import number_chains
 
     chains = dict.fromkeys(m.chains[0].upper() for m in molecules if m.role is Role.ANTIGEN)
     found = []

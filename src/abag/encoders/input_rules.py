@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from abag.antibody.alphabet import UNKNOWN_RESIDUE
 from abag.errors import EncoderError
-from abag.sequences import UNKNOWN_RESIDUE
 
 CHAIN: Final = "{chain}"
 """Stands in a template where the residues of a chain go."""

@@ -11,9 +11,9 @@ import polars as pl
 from abag.data.schema import SCHEMA, require_columns
 from abag.encoders.guard import warn_if_antibody
 from abag.encoders.protocol import Encoder, Molecule, Role
-from abag.encoders.quantise import Storage
 from abag.encoders.service import embed
-from abag.encoders.store import EmbeddingStore, require_store_folder
+from abag.encoders.storage.quantise import Storage
+from abag.encoders.storage.store import EmbeddingStore, require_store_folder
 from abag.errors import EncoderError, OptionError, Problem, TableError
 from abag.files import read_parquet
 

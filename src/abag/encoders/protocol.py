@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import foreign_letters
 from abag.errors import SequenceError
-from abag.sequences import foreign_letters
 
 
 class Role(StrEnum):

@@ -23,9 +23,9 @@ from abag import progress as bars
 from abag.encoders.batching import distinct, plan_batches
 from abag.encoders.memory import MemoryLimit, encode_within
 from abag.encoders.protocol import Encoded, Encoder, Molecule
-from abag.encoders.store import EmbeddingStore
-from abag.encoders.store_layout import molecule_key
-from abag.encoders.store_writer import StoreWriter
+from abag.encoders.storage.store import EmbeddingStore
+from abag.encoders.storage.store_layout import molecule_key
+from abag.encoders.storage.store_writer import StoreWriter
 from abag.errors import EncoderError, OptionError
 
 BUDGET_CPU: Final = 2_048

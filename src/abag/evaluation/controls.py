@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from abag.data.schema import antigen_key
 from abag.errors import ModelError
-from abag.evaluation.labels import TARGET_COLUMNS, Labels
-from abag.evaluation.metrics import SPEARMAN, Measure, Score
+from abag.evaluation.scores.labels import TARGET_COLUMNS, Labels
+from abag.evaluation.scores.metrics import SPEARMAN, Measure, Score
 from abag.model.protocol import AffinityModel
 
 ModelFactory = Callable[[], AffinityModel]

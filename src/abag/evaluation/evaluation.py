@@ -11,19 +11,19 @@ import polars as pl
 
 from abag.data.schema import antibody_key, require_columns
 from abag.errors import OptionError, SplitError, counted
-from abag.evaluation.grouping import (
+from abag.evaluation.held_out import Candidate, HeldOut, Split, predict_held_out
+from abag.evaluation.scores.grouping import (
     FEWEST_ROWS,
     Groups,
     antigen_groups,
     assay_groups,
     complex_groups,
 )
-from abag.evaluation.held_out import Candidate, HeldOut, Split, predict_held_out
-from abag.evaluation.intervals import FEWEST_CLUSTERS, ClusterBootstrap
-from abag.evaluation.labels import Labels
-from abag.evaluation.metrics import TIGHT_PKD
-from abag.evaluation.risk_coverage import RiskCoverage, risk_coverage
-from abag.evaluation.scoring import ModelScores, Setting, add_differences, score_model
+from abag.evaluation.scores.intervals import FEWEST_CLUSTERS, ClusterBootstrap
+from abag.evaluation.scores.labels import Labels
+from abag.evaluation.scores.metrics import TIGHT_PKD
+from abag.evaluation.scores.risk_coverage import RiskCoverage, risk_coverage
+from abag.evaluation.scores.scoring import ModelScores, Setting, add_differences, score_model
 from abag.progress import task
 from abag.version import VERSION
 

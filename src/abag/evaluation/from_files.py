@@ -19,9 +19,9 @@ from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.held_out import Candidate
 from abag.evaluation.held_out import Split as SplitLike
-from abag.evaluation.intervals import require_resamples
-from abag.evaluation.outputs import EvaluationFiles, write_evaluation
-from abag.evaluation.report import EvaluationSection
+from abag.evaluation.reporting.outputs import EvaluationFiles, write_evaluation
+from abag.evaluation.reporting.report import EvaluationSection
+from abag.evaluation.scores.intervals import require_resamples
 from abag.files import require_folder_name, sha256_of
 from abag.model.artefact import read_manifest
 from abag.model.registry import MODELS, create_model, load_model
@@ -131,7 +131,7 @@ def antigen_keys(table: pl.DataFrame, split: Split | None = None) -> list[str]:
 
 def audit_png(audited: Audit) -> bytes:
     """Picture of an audit as PNG."""
-    from abag.evaluation.audit_figure import audit_figure
+    from abag.evaluation.reporting.audit_figure import audit_figure
 
     stream = io.BytesIO()
     audit_figure(audited).savefig(stream, format="png", dpi=110, metadata={"Software": None})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.controls import ModelFactory
-from abag.evaluation.risk_coverage import fold_familiarity, joined
+from abag.evaluation.scores.risk_coverage import fold_familiarity, joined
 from abag.model.protocol import AffinityModel
 from abag.progress import task
 from abag.uncertainty.domain import Familiarity

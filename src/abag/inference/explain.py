@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import OptionError
 from abag.files import make_folder, write_json, write_text
 from abag.inference.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
 from abag.inference.predictor import Predictor
 from abag.progress import track
-from abag.sequences import AMINO_ACIDS
 
 if TYPE_CHECKING:
     from abag.inference.contacts import ContactMap
@@ -149,8 +149,8 @@ def _mutants(pair: pl.DataFrame, letters: str) -> tuple[pl.DataFrame, pl.DataFra
 
 def _labelled(pair: pl.DataFrame) -> pl.DataFrame:
     """Chain, position, IMGT number, region and residue of both variable domains."""
-    from abag.data.numbering import number_chains
-    from abag.data.numbering.protocol import IMGT_REGIONS
+    from abag.antibody.numbering import number_chains
+    from abag.antibody.numbering.protocol import IMGT_REGIONS
 
     row = pair.row(0, named=True)
     rows: list[tuple[str, int, str, str, str]] = []

@@ -126,7 +126,7 @@ def _stream(
     predict: Callable[[UserPairs], pl.DataFrame],
 ) -> tuple[int, int]:
     """Numbers of rows, and of rows without a prediction."""
-    from abag.data.numbering import clear_cache
+    from abag.antibody.numbering import clear_cache
 
     rows = problems = 0
     faults: list[Problem] = []

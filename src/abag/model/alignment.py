@@ -99,7 +99,7 @@ def imgt_code(position: str) -> int:
 
 def _imgt(chains: Sequence[str]) -> list[dict[int, str]]:
     """Residue at each IMGT position of the first domain; empty where none is found."""
-    from abag.data.numbering import number_chains
+    from abag.antibody.numbering import number_chains
 
     domains = number_chains([chain for chain in chains if chain])
     return [

@@ -10,15 +10,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import sequence_hash
 from abag.data.schema import antibody_key, antigen_key
-from abag.sequences import sequence_hash
 
 KeyHashes = NDArray[np.uint64]
 """Sorted distinct 64-bit hashes."""
 
 
 def hashes(keys: pl.Series) -> KeyHashes:
-    """64-bit hash of each text, in order: :func:`abag.sequences.sequence_hash` as a number."""
+    """64-bit hash of each text, in order: the ``sequence_hash`` as a number."""
     distinct = {key: int(sequence_hash(key), 16) for key in keys.unique()}
     return np.array([distinct[key] for key in keys], dtype=np.uint64)
 

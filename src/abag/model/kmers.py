@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.sequences import AMINO_ACIDS
+from abag.antibody.alphabet import AMINO_ACIDS
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

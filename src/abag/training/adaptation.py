@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abag import progress as display
-from abag.encoders.lora import (
+from abag.encoders.adapters.lora import (
     Adaptable,
     digest_of_folder,
     freeze_adapter,
@@ -41,13 +41,13 @@ from abag.model.network.config import Pooling
 from abag.model.network.inputs import PairBatch, PairFeatures, Pool
 from abag.model.network.network import AffinityNetwork
 from abag.model.network.regions import region_codes
-from abag.training.checkpoint import digest_of, write_tensors
-from abag.training.losses import Targets, compute_loss
-from abag.training.plan import Plan, Rows
+from abag.training.engine.checkpoint import digest_of, write_tensors
+from abag.training.engine.losses import Targets, compute_loss
+from abag.training.engine.plan import Plan, Rows
+from abag.training.engine.rows import TrainingTable
+from abag.training.engine.world import World
 from abag.training.recipe import AdaptationConfig, BatchConfig, Recipe, SamplerConfig
-from abag.training.rows import TrainingTable
 from abag.training.setup import Setup
-from abag.training.world import World
 
 ADAPTERS: Final = "adapters"
 STAGE: Final = "stage.json"

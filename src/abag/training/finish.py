@@ -15,20 +15,20 @@ from abag.errors import ModelError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.from_files import BASELINES, antigen_keys, audit_png, named_candidate
 from abag.evaluation.held_out import Candidate
-from abag.evaluation.outputs import evaluation_content
-from abag.evaluation.report import EvaluationSection, render_report
-from abag.evaluation.scoring import Estimate
+from abag.evaluation.reporting.outputs import evaluation_content
+from abag.evaluation.reporting.report import EvaluationSection, render_report
+from abag.evaluation.scores.scoring import Estimate
 from abag.files import replacing, write_json, write_text
 from abag.model.network.model import NetworkModel
 from abag.model.network.network import AffinityNetwork
 from abag.model.protocol import AffinityModel
-from abag.training.checkpoint import WEIGHTS, TrainingState, digest_of, write_tensors
-from abag.training.data import TrainingData
+from abag.training.engine.checkpoint import WEIGHTS, TrainingState, digest_of, write_tensors
+from abag.training.engine.data import TrainingData
+from abag.training.engine.plan import Rows
+from abag.training.engine.validation import PHYSICAL, figures_of, predict
 from abag.training.history import draw_history, summary_of
 from abag.training.monitors import distinct_share
-from abag.training.plan import Rows
 from abag.training.setup import Options, Setup
-from abag.training.validation import PHYSICAL, figures_of, predict
 from abag.version import VERSION
 
 if TYPE_CHECKING:

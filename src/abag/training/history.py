@@ -9,7 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from abag.files import replacing, write_json
-from abag.training.checkpoint import Progress
+from abag.training.engine.checkpoint import Progress
 from abag.training.monitors import Monitor
 
 COLUMNS: Final = (

@@ -17,26 +17,28 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from abag.encoders.adapter import chosen_device
+from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.protocol import Encoder
 from abag.errors import AbagError, FileFormatError, MissingFileError
 from abag.files import write_json
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import AffinityNetwork, make_network
-from abag.training.checkpoint import (
+from abag.training.engine.checkpoint import (
     LAST,
     TrainingState,
     copied,
     load_state,
     require_identity,
 )
-from abag.training.data import TrainingData
+from abag.training.engine.data import TrainingData
+from abag.training.engine.loop import Trainer, make_optimiser
+from abag.training.engine.plan import Plan
+from abag.training.engine.schedule import Plateau
+from abag.training.engine.validation import HIGHER_IS_BETTER
+from abag.training.engine.world import World
 from abag.training.history import write_history, write_summary
-from abag.training.loop import Trainer, make_optimiser
 from abag.training.monitors import Monitor
-from abag.training.plan import Plan
 from abag.training.recipe import Recipe
-from abag.training.schedule import Plateau
 from abag.training.setup import (
     RUN,
     Options,
@@ -49,8 +51,6 @@ from abag.training.setup import (
     run_content,
 )
 from abag.training.trackers import open_trackers
-from abag.training.validation import HIGHER_IS_BETTER
-from abag.training.world import World
 
 if TYPE_CHECKING:
     from abag.training.trackers import Tracker

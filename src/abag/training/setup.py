@@ -18,8 +18,8 @@ from abag.data.splits import Split
 from abag.encoders.protocol import Encoder
 from abag.errors import FileFormatError, MissingFileError, OptionError
 from abag.files import make_folder, read_json, require_folder, sha256_of, write_json
+from abag.training.engine.rows import TrainingTable, training_rows
 from abag.training.recipe import Recipe, parse_recipe
-from abag.training.rows import TrainingTable, training_rows
 from abag.version import VERSION
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def read_setup(
 
 def open_encoders(recipe: Recipe, sources: Sources, device: str) -> tuple[Encoder, Encoder]:
     """Both encoders of a recipe; one object where they are the same."""
-    from abag.encoders.opening import open_encoder
+    from abag.encoders.adapters.opening import open_encoder
 
     network = recipe.network
     folders = (sources.antibody_folder, sources.antigen_folder)

@@ -21,10 +21,10 @@ from abag.encoders.protocol import Encoder
 from abag.errors import AbagError, FileFormatError, OptionError, UnavailableError
 from abag.files import make_folder, read_json, replacing, sha256_of, write_json, write_text
 from abag.progress import task
+from abag.training.engine.validation import HIGHER_IS_BETTER
 from abag.training.recipe import Recipe, parse_recipe
 from abag.training.run import TrainedRun, resume, train
 from abag.training.setup import Options, Sources
-from abag.training.validation import HIGHER_IS_BETTER
 
 if TYPE_CHECKING:
     from optuna import Study, Trial

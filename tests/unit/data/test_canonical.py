@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from abag.data.canonical import canonicalise, convert
+from abag.data.raw import RAW_SCHEMA, RawTable
 from abag.data.schema import SCHEMA, require_canonical
-from abag.data.sources.base import RAW_SCHEMA, RawTable
 from abag.errors import UnitError
 from abag.units import Relation
 

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.faults import Fault, FaultKind, Severity, check_values, find_faults
 from abag.data.schema import SCHEMA
 from abag.errors import SchemaError, UnitError
-from abag.sequences import AMINO_ACIDS
 
 PARENT = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTA"

@@ -8,14 +8,14 @@ import random
 import polars as pl
 import pytest
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.leakage import HISTOGRAM_EDGES, NEITHER, audit
 from abag.data.similarity import CdrSet
 from abag.data.similarity.neighbours import nearest_rows
 from abag.data.splits import Split
 from abag.data.splits.split import ASSIGNMENT_SCHEMA, row_contents
 from abag.errors import SplitError
-from abag.evaluation.audit_figure import save_audit_figure
-from abag.sequences import AMINO_ACIDS
+from abag.evaluation.reporting.audit_figure import save_audit_figure
 
 
 def chain(rng: random.Random, residues: int) -> str:

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from abag.data.numbering.protocol import NumberedDomain
+from abag.antibody.alphabet import AMINO_ACIDS, ChainKind
+from abag.antibody.numbering.protocol import NumberedDomain
 from abag.data.similarity import (
     CdrSet,
     antibody_clusters,
@@ -23,7 +24,6 @@ from abag.data.similarity.antigens import UNKNOWN_ANTIGEN, chance_identity
 from abag.data.similarity.kmers import kmer_containment
 from abag.data.similarity.linkage import linked_components
 from abag.errors import SplitError
-from abag.sequences import AMINO_ACIDS, ChainKind
 
 
 def chain(rng: random.Random, residues: int) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from abag.encoders.adapter import TransformerEncoder
+from abag.encoders.adapters.adapter import TransformerEncoder
 from encoder_zoo import Case
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from abag.encoders.adapter import TransformerEncoder
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.encoders.adapters.adapter import TransformerEncoder
 from abag.encoders.protocol import LongChain, Molecule, Role
 from abag.errors import EncoderError, SequenceError
-from abag.sequences import AMINO_ACIDS
 from encoder_zoo import ANTIGEN, CASES, HEAVY, LIGHT, LIMIT, WIDTH, Case
 
 Opened = Callable[[Case], TransformerEncoder]

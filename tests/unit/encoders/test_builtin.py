@@ -10,8 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from abag.encoders.builtin import BuiltinEncoder, read_facts, shipped_folder  # noqa: E402
-from abag.encoders.builtin_model import (  # noqa: E402
+from abag.antibody.alphabet import AMINO_ACIDS  # noqa: E402
+from abag.encoders.adapters.builtin import BuiltinEncoder, read_facts, shipped_folder  # noqa: E402
+from abag.encoders.adapters.builtin_model import (  # noqa: E402
     ANTIGEN,
     FIRST_RESIDUE,
     HEAVY,
@@ -29,7 +30,6 @@ from abag.encoders.builtin_model import (  # noqa: E402
 from abag.encoders.protocol import LongChain, Molecule, Role  # noqa: E402
 from abag.errors import FileFormatError, MissingFileError, OptionError, SequenceError  # noqa: E402
 from abag.files import sha256_of  # noqa: E402
-from abag.sequences import AMINO_ACIDS  # noqa: E402
 
 HEAVY_CHAIN = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTAVYYCSR"

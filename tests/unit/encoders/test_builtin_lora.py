@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from abag.encoders.builtin import BuiltinEncoder
+from abag.encoders.adapters.builtin import BuiltinEncoder
+from abag.encoders.adapters.lora import has_adapter, load_adapter, new_lora, save_lora
+from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.devices import compile_network
-from abag.encoders.lora import has_adapter, load_adapter, new_lora, save_lora
-from abag.encoders.opening import open_encoder
 from abag.encoders.protocol import Molecule, Role
 from abag.encoders.service import embed
 from abag.errors import EncoderError

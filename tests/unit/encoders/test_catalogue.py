@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from abag.encoders.catalogue import ENTRIES, entry_named
+from abag.encoders.adapters.catalogue import ENTRIES, entry_named
+from abag.encoders.adapters.opening import encoder_facts, encoder_ids, open_encoder
 from abag.encoders.input_rules import RULES
-from abag.encoders.opening import encoder_facts, encoder_ids, open_encoder
 from abag.encoders.protocol import Role
 from abag.errors import EncoderError
 
@@ -57,7 +57,7 @@ def test_any_repository_has_an_entry():
 
 def test_the_catalogue_loads_no_torch():
     script = (
-        "import sys, abag.encoders.opening as o; o.encoder_facts('esm2-3b');"
+        "import sys, abag.encoders.adapters.opening as o; o.encoder_facts('esm2-3b');"
         "print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

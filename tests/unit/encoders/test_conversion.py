@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from abag.encoders.conversion import convert_weights
+from abag.encoders.adapters.conversion import convert_weights
 from abag.errors import EncoderError, FileFormatError, MissingFileError
 
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from abag.encoders.adapter import TransformerEncoder
+from abag.encoders.adapters.adapter import TransformerEncoder
+from abag.encoders.adapters.huggingface import open_hugging_face
+from abag.encoders.adapters.windows import Segment
 from abag.encoders.guard import (
     AntibodyAsAntigenWarning,
     TokenGuard,
     require_width,
     warn_if_antibody,
 )
-from abag.encoders.huggingface import open_hugging_face
 from abag.encoders.input_rules import RULES
 from abag.encoders.protocol import Molecule, Role
-from abag.encoders.windows import Segment
 from abag.errors import EncoderError
 from encoder_zoo import CASES, HEAVY, LIGHT, Case
 

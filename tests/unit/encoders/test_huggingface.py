@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
-from abag.encoders.opening import open_encoder
+from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.protocol import Molecule, Role
 from abag.errors import EncoderError, UnavailableError
 from encoder_zoo import CASES, HEAVY, LIGHT, WIDTH, Case, write_esm

@@ -13,9 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from abag.encoders.adapter import TransformerEncoder
-from abag.encoders.lora import digest_of_folder, load_adapter, new_lora, save_lora
-from abag.encoders.opening import open_encoder
+from abag.encoders.adapters.adapter import TransformerEncoder
+from abag.encoders.adapters.lora import digest_of_folder, load_adapter, new_lora, save_lora
+from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.protocol import Molecule, Role
 from abag.errors import EncoderError, MissingFileError
 from encoder_zoo import CASES, HEAVY, LIGHT, Case, write_esm
@@ -159,7 +159,7 @@ def test_an_unnamed_adapter_is_refused_by_layers_or_shapes(tuned, model_folder, 
         load_adapter(BY_ID["igt5"].open(model_folder(BY_ID["igt5"])), folder)
     write_esm(tmp_path / "wide", width=32)
     entry = replace(BY_ID["esm2-8m"].entry(), width=32)
-    from abag.encoders.huggingface import open_hugging_face
+    from abag.encoders.adapters.huggingface import open_hugging_face
 
     wide = open_hugging_face(entry, folder=tmp_path / "wide", device="cpu")
     before = rows(wide)

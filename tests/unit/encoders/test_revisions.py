@@ -12,11 +12,11 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
-from abag.encoders.catalogue import ENTRIES
-from abag.encoders.huggingface import open_hugging_face
-from abag.encoders.opening import open_encoder
+from abag.encoders.adapters.catalogue import ENTRIES
+from abag.encoders.adapters.huggingface import open_hugging_face
+from abag.encoders.adapters.opening import open_encoder
+from abag.encoders.adapters.revisions import LOCK_FILE, folder_digest, locked_revision
 from abag.encoders.protocol import Molecule, Role
-from abag.encoders.revisions import LOCK_FILE, folder_digest, locked_revision
 from abag.errors import EncoderError, MissingFileError, UnavailableError
 from encoder_zoo import CASES, WIDTH, Case
 

@@ -6,7 +6,7 @@ import pytest
 from abag.encoders.memory import is_out_of_memory
 from abag.encoders.protocol import Encoded
 from abag.encoders.service import embed
-from abag.encoders.store import EmbeddingStore
+from abag.encoders.storage.store import EmbeddingStore
 from abag.errors import EncoderError, UnavailableError
 from synthetic_encoder import HashEncoder, antibody, antigen, random_molecules, rows_of
 

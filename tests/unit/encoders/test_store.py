@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from abag.encoders import store_writer
 from abag.encoders.protocol import Encoded
-from abag.encoders.quantise import Packed, Storage, pack, unpack
-from abag.encoders.shards import write_shard
-from abag.encoders.store import EmbeddingStore, molecule_key, rooms
-from abag.encoders.store_upkeep import compact, info, verify
+from abag.encoders.storage import store_writer
+from abag.encoders.storage.quantise import Packed, Storage, pack, unpack
+from abag.encoders.storage.shards import write_shard
+from abag.encoders.storage.store import EmbeddingStore, molecule_key, rooms
+from abag.encoders.storage.store_upkeep import compact, info, verify
 from abag.errors import EncoderError, FileFormatError, MissingFileError, UnavailableError
 from synthetic_encoder import HashEncoder, antibody, antigen, random_molecules, rows_of
 
@@ -295,7 +295,7 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path):
     store = filled(tmp_path)
     script = (
         "import sys; from pathlib import Path\n"
-        "from abag.encoders.store import rooms\n"
+        "from abag.encoders.storage.store import rooms\n"
         "with rooms(Path(sys.argv[1]))[0].writer():\n"
         "    print('locked', flush=True); sys.stdin.read()\n"
     )

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abag.encoders.adapters.windows import Window, segments, windows
 from abag.encoders.input_rules import RULES
 from abag.encoders.protocol import LongChain, Molecule, Role
-from abag.encoders.windows import Window, segments, windows
 from abag.errors import SequenceError
 
 

@@ -2,8 +2,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.evaluation.checks import Spread, collapse_check
-from abag.evaluation.metrics import rmse, spearman
+from abag.evaluation.scores.checks import Spread, collapse_check
+from abag.evaluation.scores.metrics import rmse, spearman
 
 
 def test_one_value_for_all_rows_is_constant():

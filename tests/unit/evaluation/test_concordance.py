@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from abag.evaluation.concordance import Concordance, bound_violations
-from abag.evaluation.labels import Labels
-from abag.evaluation.metrics import concordance
+from abag.evaluation.scores.concordance import Concordance, bound_violations
+from abag.evaluation.scores.labels import Labels
+from abag.evaluation.scores.metrics import concordance
 
 NAN, INF = np.nan, np.inf
 

@@ -5,7 +5,7 @@ import pytest
 from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.evaluation import evaluate
 from abag.evaluation.held_out import Candidate
-from abag.evaluation.outputs import predictions_table
+from abag.evaluation.reporting.outputs import predictions_table
 
 
 @pytest.fixture

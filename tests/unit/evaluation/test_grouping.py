@@ -2,14 +2,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from abag.evaluation.grouping import (
+from abag.evaluation.scores.grouping import (
     Groups,
     antigen_groups,
     difference_over_groups,
     score_groups,
 )
-from abag.evaluation.intervals import ClusterBootstrap
-from abag.evaluation.labels import Labels
+from abag.evaluation.scores.intervals import ClusterBootstrap
+from abag.evaluation.scores.labels import Labels
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from abag.errors import OptionError
-from abag.evaluation import kernels
-from abag.evaluation.intervals import ClusterBootstrap, group_interval
+from abag.evaluation.scores import kernels
+from abag.evaluation.scores.intervals import ClusterBootstrap, group_interval
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
@@ -62,7 +62,7 @@ def test_batches_do_not_change_the_distribution(monkeypatch):
         return bootstrap.distribution(lambda w: kernels.rmse(np.zeros(50), values, w))
 
     whole = once()
-    monkeypatch.setattr("abag.evaluation.intervals._BATCH_ELEMENTS", 70)
+    monkeypatch.setattr("abag.evaluation.scores.intervals._BATCH_ELEMENTS", 70)
     assert np.allclose(whole, once())
 
 

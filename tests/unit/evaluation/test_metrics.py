@@ -3,9 +3,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics as reference
 
-from abag.evaluation import kernels
-from abag.evaluation.labels import Labels
-from abag.evaluation.metrics import (
+from abag.evaluation.scores import kernels
+from abag.evaluation.scores.labels import Labels
+from abag.evaluation.scores.metrics import (
     Budget,
     budget_measures,
     by_band,

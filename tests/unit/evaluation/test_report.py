@@ -8,9 +8,9 @@ import pytest
 
 from abag.evaluation.evaluation import evaluate
 from abag.evaluation.held_out import Candidate
-from abag.evaluation.outputs import write_evaluation
-from abag.evaluation.report import EvaluationSection, render_report
-from abag.evaluation.wording import Trust, compare, number, summarise
+from abag.evaluation.reporting.outputs import write_evaluation
+from abag.evaluation.reporting.report import EvaluationSection, render_report
+from abag.evaluation.reporting.wording import Trust, compare, number, summarise
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import pytest
 from abag.data.splits import make_split
 from abag.evaluation.evaluation import evaluate
 from abag.evaluation.held_out import Candidate
-from abag.evaluation.outputs import evaluation_content
-from abag.evaluation.report import EvaluationSection, render_report
-from abag.evaluation.risk_coverage import fold_familiarity, risk_coverage
-from abag.evaluation.risk_figure import risk_in_words
+from abag.evaluation.reporting.outputs import evaluation_content
+from abag.evaluation.reporting.report import EvaluationSection, render_report
+from abag.evaluation.reporting.risk_figure import risk_in_words
+from abag.evaluation.scores.risk_coverage import fold_familiarity, risk_coverage
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.baselines.mean import Mean
 from abag.uncertainty.domain import Familiarity
@@ -71,7 +71,7 @@ def test_censored_rows_take_no_part_and_few_rows_give_no_curve() -> None:
 def test_a_very_large_fold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     table = families_table(30)
     assert fold_familiarity(table[:20], table[20:], "pkd") is not None
-    monkeypatch.setattr("abag.evaluation.risk_coverage.MOST_COMPARISONS", 10)
+    monkeypatch.setattr("abag.evaluation.scores.risk_coverage.MOST_COMPARISONS", 10)
     assert fold_familiarity(table[:20], table[20:], "pkd") is None
 
 

@@ -5,9 +5,9 @@ import polars as pl
 import pytest
 
 import abag
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import SequenceError
 from abag.inference.predictor import Prediction, Predictor
-from abag.sequences import AMINO_ACIDS
 from synthetic_pairs import HEAVY, LIGHT, random_chain
 
 RNG = np.random.default_rng(0)

@@ -3,8 +3,8 @@ from math import sqrt
 
 import numpy as np
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.model.kmers import COLUMNS, count_kmers, unit_roots
-from abag.sequences import AMINO_ACIDS
 
 
 def plain_counts(chains: tuple[str, ...]) -> Counter[str]:

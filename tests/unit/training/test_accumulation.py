@@ -13,12 +13,12 @@ from test_rows import parts_of
 
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import make_network
-from abag.training.accumulation import shares, usable_rows
-from abag.training.data import TrainingData
-from abag.training.loop import Trainer
-from abag.training.plan import Plan
+from abag.training.engine.accumulation import shares, usable_rows
+from abag.training.engine.data import TrainingData
+from abag.training.engine.loop import Trainer
+from abag.training.engine.plan import Plan
+from abag.training.engine.rows import training_rows
 from abag.training.recipe import Recipe
-from abag.training.rows import training_rows
 from abag.training.run import first_state
 from synthetic_encoder import HashEncoder
 from synthetic_pairs import complexes_table

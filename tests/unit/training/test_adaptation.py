@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from abag.encoders.builtin import BuiltinEncoder
-from abag.encoders.builtin_model import BuiltinModel, Shape, shape_metadata
-from abag.encoders.lora import digest_of_folder
+from abag.encoders.adapters.builtin import BuiltinEncoder
+from abag.encoders.adapters.builtin_model import BuiltinModel, Shape, shape_metadata
+from abag.encoders.adapters.lora import digest_of_folder
 from abag.encoders.protocol import Encoder
 from abag.errors import EncoderError, FileFormatError
 from abag.files import sha256_of

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from abag.training.checkpoint import Progress
+from abag.training.engine.checkpoint import Progress
 from abag.training.history import COLUMNS, draw_history, summary_of, write_history
 from abag.training.monitors import Monitor
 from abag.training.recipe import MonitorConfig

@@ -8,7 +8,7 @@ import torch
 from scipy import stats
 
 from abag.model.network.network import NetworkOutput
-from abag.training.losses import (
+from abag.training.engine.losses import (
     Targets,
     bce,
     compute_loss,

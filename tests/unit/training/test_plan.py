@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from abag.errors import OptionError
-from abag.training.plan import RUN, Plan
+from abag.training.engine.plan import RUN, Plan
 from abag.training.recipe import BatchConfig, SamplerConfig
 
 KINDS = ["shuffle", "length-buckets", "pkd-bins", "assay-balanced"]

@@ -9,8 +9,8 @@ import pytest
 from abag.data.splits import make_split
 from abag.data.splits.split import Split
 from abag.errors import ModelError, OptionError, SplitError
+from abag.training.engine.rows import TrainingTable, carve, training_rows
 from abag.training.recipe import Recipe, load_recipe
-from abag.training.rows import TrainingTable, carve, training_rows
 from synthetic_pairs import canonical, complexes_table
 
 ANTIGENS = ["MKTAYIAKQR", "GSHMLEDPVE", "WWACDEFGHI", "PQRSTVWYAC", "LLKKDDEEFF"]

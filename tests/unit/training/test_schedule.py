@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
+from abag.training.engine.schedule import Plateau, learning_rate
 from abag.training.recipe import ScheduleConfig
-from abag.training.schedule import Plateau, learning_rate
 
 
 def test_warm_up_climbs_in_equal_steps_and_then_the_cosine_falls_to_the_end():

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch")
 
 from abag.model.network.network import make_network
-from abag.training.checkpoint import copied
+from abag.training.engine.checkpoint import copied
 from abag.training.recipe import load_recipe, recipe_names
 from abag.training.run import first_state
 

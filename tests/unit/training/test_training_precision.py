@@ -12,9 +12,9 @@ pytest.importorskip("torch")
 import torch
 from test_accumulation import trainer_of
 
-from abag.training.accumulation import shares
-from abag.training.loop import autocast
-from abag.training.validation import predict
+from abag.training.engine.accumulation import shares
+from abag.training.engine.loop import autocast
+from abag.training.engine.validation import predict
 from synthetic_runs import tiny_recipe
 
 STILL = ["network.fusion.dropout=0", "network.head.dropout=0"]

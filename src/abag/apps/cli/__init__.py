@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError
 
+from abag.apps.cli.contributed import add_contributed
 from abag.errors import AbagError
 from abag.version import VERSION
 
@@ -22,16 +23,13 @@ COMMANDS: dict[str, str] = {
     "split": "abag.apps.cli.split:split",
     "audit": "abag.apps.cli.audit:audit",
     "number": "abag.apps.cli.number:number",
-    "benchmark": "abag.apps.cli.benchmark:app",
     "data": "abag.apps.cli.data:app",
     "demo": "abag.apps.cli.demo:demo",
     "embed": "abag.apps.cli.embed:embed",
     "store": "abag.apps.cli.store:app",
-    "pretrain": "abag.apps.cli.pretrain:pretrain",
     "adapt": "abag.apps.cli.adapt:adapt",
     "scan": "abag.apps.cli.scan:scan",
     "propose": "abag.apps.cli.propose:propose",
-    "simulate": "abag.apps.cli.simulate:simulate",
     "recipes": "abag.apps.cli.recipes:recipes",
     "train": "abag.apps.cli.train:train",
     "compare": "abag.apps.cli.compare:compare",
@@ -46,18 +44,15 @@ HELP: dict[str, str] = {
     "split": "Divide a table so that training and test share no antibody, antigen or complex.",
     "audit": "Measure what leaks across a split, and say whether to believe its figures.",
     "number": "IMGT numbers, CDRs and chain types of antibody sequences.",
-    "benchmark": "Make the published comparison tables again, one command each.",
     "data": "Build, import, check and merge tables of measurements.",
     "demo": "From real measurements to a report and predictions, in one go.",
     "embed": "Residue embeddings of a file's antibodies and antigens into a store.",
     "store": "Look into an embedding store, verify it, merge its shards.",
-    "pretrain": "Train the built-in encoder by masked language modelling; resumable.",
     "recipes": "The recipes that a network is trained by, explained.",
     "train": "Train a network by a recipe; killed at any moment, it goes on from there.",
     "compare": "Trained runs side by side on the same test rows: table, page, picture.",
     "tune": "Search the settings of a recipe, by the validation part alone; resumable.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
-    "simulate": "Replay campaigns on measured landscapes: ours, one-hot ridge, greedy, chance.",
     "propose": "Choose the variants to measure next: a plate with a reason for each.",
     "scan": "Predict every single mutant of an antibody: table, heat map, interactive page.",
 }
@@ -74,6 +69,7 @@ def build_app() -> App:
     )
     for name, path in COMMANDS.items():
         app.command(path, name=name, help=HELP[name])
+    add_contributed(app)
     return app
 
 

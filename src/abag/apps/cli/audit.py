@@ -43,7 +43,7 @@ def audit(
     found = run_audit(load_table(table), Split.load(split), seed=seed)
     written: list[str] = []
     if out is not None:
-        from abag.evaluation.audit_figure import save_audit_figure
+        from abag.evaluation.reporting.audit_figure import save_audit_figure
 
         files = (out / "audit.json", out / "audit.png")
         with replacing(files[0]) as figures, replacing(files[1]) as picture:

@@ -8,57 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from abag.apps.cli.contributed import add_contributed
 from abag.apps.cli.output import emit
 
 if TYPE_CHECKING:
     from abag.data.build import Build
 
 app = App(name="data", help="Build, import, check and merge tables of measurements.")
-
-
-@app.command
-def sources(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
-    """List the published sources that abag can read, with licence and where to get them.
-
-    Args:
-        json: Print one JSON object.
-    """
-    from abag.data.sources import SOURCES
-
-    listed = [
-        {"name": s.name, "title": s.title, "licence": s.licence, "origin": s.origin}
-        for _, s in sorted(SOURCES.items())
-    ]
-    text = "\n".join(
-        f"{s['name']:<24} {s['licence']:<30} {s['title']}\n{'':<24} from {s['origin']}"
-        for s in listed
-    )
-    emit({"sources": listed}, text, json)
-
-
-@app.command
-def build(
-    *,
-    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
-    out: Path,
-    only: Annotated[list[str], Parameter(negative=())] | None = None,
-    licence: str = "all",
-    json: Annotated[bool, Parameter(negative=())] = False,
-) -> None:
-    """Make the canonical table of all or chosen published sources.
-
-    Args:
-        sources: Folder that holds one folder a source (also read from ABAG_DATA_SOURCES).
-        out: The table to write (.parquet); a quarantine and a manifest are written beside it.
-        only: Names of sources to read; repeat the option for several (default: all that are there).
-        licence: `permissive` keeps only rows that may shape shipped weights; `all` keeps every row.
-        json: Print one JSON object.
-    """
-    from abag.data.build import build_table
-
-    names = [name for item in only or () for name in item.split(",")]
-    made = build_table(sources, out, names=names, licence=licence)
-    emit(made.as_json(), _summary_text(made), json)
 
 
 @app.command(name="import")
@@ -106,7 +62,7 @@ def import_(
     )
     read = [path for path in (labels, file, light, antigen) if path is not None]
     made = import_table(raw, read, out, quarantine=quarantine)
-    emit(made.as_json(), _summary_text(made), json)
+    emit(made.as_json(), summary_text(made), json)
 
 
 @app.command
@@ -168,7 +124,8 @@ def merge(
     emit({"table": str(out), **asdict(did)}, text, json)
 
 
-def _summary_text(made: Build) -> str:
+def summary_text(made: Build) -> str:
+    """What became of the rows of each source, as a table."""
     head = (
         f"{'source':<24} {'rows in':>8} {'kept':>8} {'aside':>8} {'left out':>8} "
         f"{'censored':>8} {'pKd':>8}  licence"
@@ -192,3 +149,6 @@ def _summary_text(made: Build) -> str:
         lines.append(f"rows with flags: {listed}")
     lines.append(f"table {made.table}, quarantine {made.quarantine}, manifest {made.manifest}")
     return "\n".join(lines)
+
+
+add_contributed(app, "data")

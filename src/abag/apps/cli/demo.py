@@ -17,14 +17,12 @@ if TYPE_CHECKING:
 def demo(
     *,
     out: Path = Path("demo-output"),
-    sources: Annotated[Path | None, Parameter(env_var="ABAG_DATA_SOURCES")] = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """From real measurements to a report and predictions, in one go.
 
     Args:
         out: Folder for everything that is made.
-        sources: Folder with the published tables; without it a small table of the package is used.
         json: Print one JSON object.
     """
     from abag.apps.demo import run_demo
@@ -32,16 +30,12 @@ def demo(
     def say(line: str) -> None:
         print(line, file=sys.stderr if json else sys.stdout, flush=True)
 
-    done = run_demo(out, sources, say)
+    done = run_demo(out, say)
     emit(done.as_json(), _text(done), json)
 
 
 def _text(done: Demo) -> str:
-    own = (
-        "; where no flag says otherwise, the model was fitted on this antibody and this antigen"
-        if done.full
-        else ", which the model was fitted on: a close match shows no skill"
-    )
+    own = ", which the model was fitted on: a close match shows no skill"
     lines = ["", f"Predictions for well-known antibodies{own}", ""]
     lines.append(f"  {'pair':<44} {'pKd':>6} {'KD':>8} {'measured pKd':>13}  flags")
     rows = done.predictions.predictions.iter_rows(named=True)

@@ -54,9 +54,9 @@ def embed(
         compile: compile the network first; pays for large files.
         json: print one JSON object.
     """
+    from abag.encoders.adapters.opening import open_encoder
     from abag.encoders.devices import compile_network, on_devices
     from abag.encoders.molecules import embed_file
-    from abag.encoders.opening import open_encoder
     from abag.encoders.protocol import Encoder, LongChain, Role
     from abag.errors import counted
 

@@ -11,7 +11,7 @@ from abag.apps.cli.output import emit
 
 if TYPE_CHECKING:
     from abag.evaluation.from_files import EvaluationRun
-    from abag.evaluation.scoring import ModelScores
+    from abag.evaluation.scores.scoring import ModelScores
 
 
 def evaluate(
@@ -59,7 +59,7 @@ def evaluate(
 
 
 def _content(run: EvaluationRun) -> dict[str, Any]:
-    from abag.evaluation.wording import summarise
+    from abag.evaluation.reporting.wording import summarise
 
     evaluation = run.evaluation
     summary = summarise(evaluation)
@@ -87,7 +87,7 @@ def _figures(model: ModelScores, level: str) -> dict[str, Any]:
 
 
 def _text(run: EvaluationRun) -> str:
-    from abag.evaluation.wording import number, summarise
+    from abag.evaluation.reporting.wording import number, summarise
 
     evaluation = run.evaluation
     summary, level = summarise(evaluation), evaluation.leading

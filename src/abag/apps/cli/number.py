@@ -36,7 +36,7 @@ def number(
         raise OptionError("give a FASTA file or --sequence, one of the two")
     if out is not None and out.suffix.lower() != ".csv":
         raise OptionError(f"--out {out}: the table is written as CSV; name it like numbers.csv")
-    from abag.data.numbering.table import number_records
+    from abag.antibody.numbering.table import number_records
 
     if fasta is not None:
         from abag.data.formats import read_fasta

@@ -11,7 +11,7 @@ from abag.apps.cli.output import emit
 from abag.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
-    from abag.maturation.antibody.numbered import Chains
+    from abag.antibody.antibody import Chains
     from abag.maturation.propose.proposals import Proposals, Request
 
 _SHOWN = 10

@@ -27,8 +27,8 @@ def info(folder: Path, *, json: Annotated[bool, Parameter(negative=())] = False)
         folder: of the store.
         json: print one JSON object.
     """
-    from abag.encoders.store import rooms
-    from abag.encoders.store_upkeep import info as look
+    from abag.encoders.storage.store import rooms
+    from abag.encoders.storage.store_upkeep import info as look
 
     found = [look(room) for room in rooms(folder)]
     lines = [
@@ -51,8 +51,8 @@ def verify(folder: Path, *, json: Annotated[bool, Parameter(negative=())] = Fals
         folder: of the store.
         json: print one JSON object.
     """
-    from abag.encoders.store import rooms
-    from abag.encoders.store_upkeep import verify as check
+    from abag.encoders.storage.store import rooms
+    from abag.encoders.storage.store_upkeep import verify as check
 
     checked = [(room, check(room)) for room in rooms(folder)]
     damage = [place for _, places in checked for place in places]
@@ -81,8 +81,8 @@ def compact(
         drop_damaged: leave damaged records out instead of refusing; embed again to refill.
         json: print one JSON object.
     """
-    from abag.encoders.store import rooms
-    from abag.encoders.store_upkeep import compact as merge
+    from abag.encoders.storage.store import rooms
+    from abag.encoders.storage.store_upkeep import compact as merge
 
     done = [(room, merge(room, drop_damaged=drop_damaged)) for room in rooms(folder)]
     lines = [

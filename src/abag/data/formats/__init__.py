@@ -1,6 +1,6 @@
 """Reading a user's own files: tables, FASTA, AIRR rearrangements and structures.
 
-Every reader ends in a :class:`~abag.data.sources.base.RawTable` (measurements) or in a table of
+Every reader ends in a :class:`~abag.data.raw.RawTable` (measurements) or in a table of
 pairs; the canonical step cleans the rows. :func:`read_measurements` and :func:`read_pairs` tell
 the kind of a file by its content.
 """

@@ -10,7 +10,7 @@ import polars as pl
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.tables import ROW, read_table
-from abag.data.sources.base import RAW_SCHEMA, RawTable, raw_table
+from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
 
 USER: Final = "user"
 """Value of the column ``source`` for a user's own rows."""

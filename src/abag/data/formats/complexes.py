@@ -16,10 +16,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.antibody.numbering import NumberedDomain
+from abag.antibody.numbering.protocol import IMGT_REGIONS
 from abag.data.formats.columns import PAIRS_SCHEMA
 from abag.data.formats.structures import Structure, StructureChain, read_structure
-from abag.data.numbering import NumberedDomain
-from abag.data.numbering.protocol import IMGT_REGIONS
 from abag.errors import FileFormatError, OptionError
 
 CONTACT_ANGSTROM: Final = 4.5
@@ -170,7 +170,7 @@ def residue_distances(
 
 def _domains(chains: Sequence[StructureChain]) -> dict[str, tuple[NumberedDomain, ...]]:
     """Variable domains by the name of the chain."""
-    from abag.data.numbering import number_chains
+    from abag.antibody.numbering import number_chains
 
     numbered = number_chains([chain.sequence for chain in chains])
     return {chain.name: numbered[chain.sequence] for chain in chains}

@@ -16,7 +16,7 @@ from abag.data.formats.fasta import AntibodyRecord
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.selection import choose_columns
 from abag.data.formats.tables import ROW, read_table
-from abag.data.sources.base import RawTable, raw_table
+from abag.data.raw import RawTable, raw_table
 from abag.errors import Problem, TableError
 
 Antigens = Mapping[str, tuple[str, ...]]

@@ -18,7 +18,7 @@ from abag.data.formats.fasta import read_antibodies, read_antigens
 from abag.data.formats.mapping import mapping_from_texts
 from abag.data.formats.pairing import labelled, pairs_of
 from abag.data.formats.structures import is_structure
-from abag.data.sources.base import RawTable
+from abag.data.raw import RawTable
 from abag.errors import FileFormatError, OptionError, Problem
 from abag.files import require_file
 from abag.progress import track

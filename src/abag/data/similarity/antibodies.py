@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.numbering.protocol import NumberedDomain
+from abag.antibody.numbering.protocol import NumberedDomain
 from abag.data.schema import antibody_key, require_columns
 from abag.data.similarity.linkage import cluster_names, linked_components
 from abag.errors import SplitError
@@ -54,7 +54,7 @@ def cdr_sets(table: pl.DataFrame, number: NumberChains | None = None) -> dict[st
     """
     require_columns(table, ["heavy", "light"])
     if number is None:
-        from abag.data.numbering import number_chains
+        from abag.antibody.numbering import number_chains
 
         number = number_chains
     pairs = table.select("heavy", "light", key=antibody_key()).unique("key").sort("key")

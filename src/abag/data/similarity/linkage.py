@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import sequence_hash
 from abag.progress import task
-from abag.sequences import sequence_hash
 
 Linked = Callable[[NDArray[np.intp], NDArray[np.intp]], NDArray[np.bool_]]
 """Whether item ``rows[i]`` is close to item ``columns[j]``, for two arrays of indices."""

@@ -34,7 +34,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from abag.maturation.antibody.numbered import HEAVY, LIGHT, NumberedAntibody, NumberedChain
+from abag.antibody.antibody import HEAVY, LIGHT, Antibody, NumberedChain
 
 
 class LiabilityKind(StrEnum):
@@ -149,7 +149,7 @@ _STEP: Final = {
 """By how much an excess must grow for a variant to be blamed for it."""
 
 
-def find_liabilities(antibody: NumberedAntibody) -> tuple[Liability, ...]:
+def find_liabilities(antibody: Antibody) -> tuple[Liability, ...]:
     """Every liability of an antibody: chain by chain in order of place, then the whole Fv."""
     chains = antibody.chains
     found = [one for letter, chain in chains.items() for one in _of_chain(letter, chain)]
@@ -157,8 +157,8 @@ def find_liabilities(antibody: NumberedAntibody) -> tuple[Liability, ...]:
 
 
 def new_liabilities(
-    parent: NumberedAntibody,
-    variant: NumberedAntibody,
+    parent: Antibody,
+    variant: Antibody,
     of_parent: Sequence[Liability] | None = None,
 ) -> tuple[Liability, ...]:
     """The liabilities that a variant adds, or makes more severe than they are in its parent.
@@ -267,7 +267,7 @@ def _patches(letter: str, chain: NumberedChain) -> Iterator[Liability]:
         )  # fmt: skip
 
 
-def _charges(antibody: NumberedAntibody) -> Iterator[Liability]:
+def _charges(antibody: Antibody) -> Iterator[Liability]:
     """Net charge of the CDRs and of the Fv; the latter only where both chains are there."""
     chains = antibody.chains
     cdrs = sum(_charge(chain, True) for chain in chains.values())

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from abag.data.mutations import NUMBERINGS, SEQUENTIAL, Mutation
-from abag.data.numbering import number_chains
-from abag.data.numbering.schemes import scheme_positions
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.antibody import Antibody, NumberedChain
+from abag.antibody.mutations import NUMBERINGS, SEQUENTIAL, Mutation
+from abag.antibody.numbering import number_chains
+from abag.antibody.numbering.schemes import scheme_positions
 from abag.errors import OptionError
-from abag.maturation.antibody.numbered import NumberedAntibody, NumberedChain
-from abag.sequences import AMINO_ACIDS
 
 _CDR: Final = re.compile(r"(?:CDR-?)?([HL])(?:CDR)?-?([123])", re.IGNORECASE)
 _POSITIONS: Final = re.compile(r"(?:([HL]):)?(\d+[A-Z]?)(?:-(\d+[A-Z]?))?", re.IGNORECASE)
@@ -32,7 +32,7 @@ class Site:
     """FR1 to FR4 or CDR1 to CDR3; empty outside the variable domain."""
 
 
-def sites_of(antibody: NumberedAntibody) -> tuple[Site, ...]:
+def sites_of(antibody: Antibody) -> tuple[Site, ...]:
     """Every residue, heavy chain first."""
     return tuple(
         Site(letter, i + 1, chain.sequence[i], chain.positions[i], chain.regions[i])
@@ -42,7 +42,7 @@ def sites_of(antibody: NumberedAntibody) -> tuple[Site, ...]:
 
 
 def choose_sites(
-    antibody: NumberedAntibody,
+    antibody: Antibody,
     *,
     cdrs: Sequence[str] = (),
     positions: Sequence[str] = (),
@@ -92,7 +92,7 @@ def single_mutants(sites: Iterable[Site], *, without_cysteine: bool = False) -> 
 
 
 def mutant_chains(
-    antibody: NumberedAntibody, mutations: Iterable[Mutation]
+    antibody: Antibody, mutations: Iterable[Mutation]
 ) -> list[tuple[str, str | None]]:
     """Heavy and light chain of each single mutant."""
     heavy = antibody.heavy.sequence
@@ -110,7 +110,7 @@ def _listed(texts: Sequence[str]) -> list[str]:
     return [part for text in texts for part in re.split(r"[,;\s]+", text) if part]
 
 
-def _chosen_chains(antibody: NumberedAntibody, chains: Sequence[str]) -> set[str]:
+def _chosen_chains(antibody: Antibody, chains: Sequence[str]) -> set[str]:
     asked = {text.upper()[:1] if text.lower() in ("heavy", "light") else text.upper()
              for text in _listed(chains)}  # fmt: skip
     if unknown := sorted(asked - set(_ROLE)):
@@ -120,13 +120,13 @@ def _chosen_chains(antibody: NumberedAntibody, chains: Sequence[str]) -> set[str
     return asked or set(antibody.chains)
 
 
-def _chain(antibody: NumberedAntibody, letter: str, asked: str) -> NumberedChain:
+def _chain(antibody: Antibody, letter: str, asked: str) -> NumberedChain:
     if letter not in antibody.chains:
         raise OptionError(f"{asked}: the antibody has no {_ROLE[letter]} chain")
     return antibody.chains[letter]
 
 
-def _cdr(antibody: NumberedAntibody, text: str) -> list[Site]:
+def _cdr(antibody: Antibody, text: str) -> list[Site]:
     match = _CDR.fullmatch(text)
     if match is None:
         raise OptionError(f"--cdrs {text}: there is no such CDR; give some of H1,H2,H3,L1,L2,L3")
@@ -135,7 +135,7 @@ def _cdr(antibody: NumberedAntibody, text: str) -> list[Site]:
     return [s for s in sites_of(antibody) if s.chain == letter and s.region == region]
 
 
-def _range(antibody: NumberedAntibody, text: str, numbering: str) -> list[Site]:
+def _range(antibody: Antibody, text: str, numbering: str) -> list[Site]:
     match = _POSITIONS.fullmatch(text)
     if match is None:
         raise OptionError(

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.antibody import Chains
 from abag.errors import SequenceError, UnavailableError
-from abag.maturation.antibody.numbered import Chains
 from abag.progress import track
-from abag.sequences import AMINO_ACIDS
 
 if TYPE_CHECKING:
-    from abag.encoders.builtin_model import BuiltinModel, Tokens
+    from abag.encoders.adapters.builtin_model import BuiltinModel, Tokens
 
 Reals = NDArray[np.float64]
 """Heavy chain and, where there is one, light chain."""
@@ -55,7 +55,7 @@ class Naturalness:
         """Log-probabilities of the twenty residues at each residue, (n, 20).
 
         Rows are the residues of the heavy chain, then of the light chain; columns follow
-        :data:`abag.sequences.AMINO_ACIDS`. Each residue is hidden when it is foretold.
+        :data:`abag.antibody.alphabet.AMINO_ACIDS`. Each residue is hidden when it is foretold.
         """
         everything = np.arange(len(heavy) + len(light or ""))
         return self._foretold((heavy, light or None), everything).copy()
@@ -130,7 +130,7 @@ class Naturalness:
             yield place, float((new - old).sum())
 
     def _tokens(self, chains: Chains) -> Tokens:
-        from abag.encoders.builtin_model import molecule_tokens
+        from abag.encoders.adapters.builtin_model import molecule_tokens
         from abag.encoders.protocol import Molecule, Role
 
         molecule = Molecule(Role.ANTIBODY, tuple(chain for chain in chains if chain))
@@ -147,7 +147,7 @@ class Naturalness:
         """Log-probabilities (hidden residues, 20) of each piece, its hidden residues masked."""
         import torch
 
-        from abag.encoders.builtin_model import MASK, padded
+        from abag.encoders.adapters.builtin_model import MASK, padded
 
         starts = range(0, len(pieces), _BATCH)
         shown = track(starts, "naturalness") if len(starts) > 20 else starts
@@ -175,7 +175,7 @@ def _load(folder: Path | None) -> tuple[BuiltinModel, int]:
             "naturalness is measured by the built-in encoder, which needs torch: "
             "pip install 'abag[network]'"
         ) from None
-    from abag.encoders.builtin import load_model, read_facts, shipped_folder
+    from abag.encoders.adapters.builtin import load_model, read_facts, shipped_folder
 
     facts = read_facts(folder)
     return load_model(folder or shipped_folder(), facts.revision), facts.max_residues

@@ -9,8 +9,8 @@ from typing import Protocol, runtime_checkable
 
 import polars as pl
 
+from abag.antibody.antibody import Antibody, Chains
 from abag.errors import OptionError, SequenceError, counted
-from abag.maturation.antibody.numbered import Chains, NumberedAntibody
 
 
 @runtime_checkable
@@ -25,7 +25,7 @@ class RemembersParent(Protocol):
 class Parent:
     """The antibody whose mutants are scanned, cleaned, and what was mended in its chains."""
 
-    antibody: NumberedAntibody
+    antibody: Antibody
     name: str
     antigen: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ def read_parent(
         for flag in row["flags"]
         if flag not in ("antigen_unknown", "light_missing")
     )
-    antibody = NumberedAntibody.of(row["heavy"], row["light"])
+    antibody = Antibody.of(row["heavy"], row["light"])
     return Parent(antibody, name or row["antibody_name"] or "antibody", given, notes)
 
 

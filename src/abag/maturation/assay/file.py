@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from abag.antibody.mutations import SEQUENTIAL, require_numbering
 from abag.data.build import load_table
 from abag.data.canonical import Canonical, canonicalise
 from abag.data.chains import AntibodyCleaner
@@ -16,8 +17,7 @@ from abag.data.formats.columns import raw_table_of
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW
 from abag.data.merging import MergeSummary, merge_replicates
-from abag.data.mutations import SEQUENTIAL, require_numbering
-from abag.data.sources.base import RawTable
+from abag.data.raw import RawTable
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
 from abag.maturation.assay.variants import (
     Completed,

@@ -14,9 +14,7 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-from abag.data.formats.tables import ROW
-from abag.data.mutation_column import SingleMistakesError, read_mutation_column
-from abag.data.mutations import (
+from abag.antibody.mutations import (
     SEQUENTIAL,
     Mutation,
     apply_mutations,
@@ -24,6 +22,8 @@ from abag.data.mutations import (
     name_of,
     parse_mutations,
 )
+from abag.data.formats.tables import ROW
+from abag.data.mutation_column import SingleMistakesError, read_mutation_column
 from abag.errors import MutationError, Problem, TableError, counted
 
 _SHOWN: Final = 5

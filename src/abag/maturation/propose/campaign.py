@@ -20,6 +20,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from abag.antibody.antibody import Chains
 from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_table
 from abag.data.formats.selection import choose_columns
 from abag.errors import CampaignError, FileFormatError, counted
@@ -33,7 +34,6 @@ from abag.files import (
 )
 from abag.maturation.adapt.adaptation import Adaptation, adapt
 from abag.maturation.adapt.verdict import Grade
-from abag.maturation.antibody.numbered import Chains
 from abag.maturation.assay.file import AssayFile, check_assay, read_rows
 from abag.maturation.propose.plate import CSV_NAME, write_plate
 from abag.maturation.propose.proposals import Proposals, Request, propose

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from abag.data.mutations import SEQUENTIAL, Mutation, find_mutations, join_names
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.antibody import Antibody
+from abag.antibody.mutations import SEQUENTIAL, Mutation, find_mutations, join_names
 from abag.errors import OptionError
 from abag.maturation.antibody.mutants import choose_sites
-from abag.maturation.antibody.numbered import NumberedAntibody
-from abag.sequences import AMINO_ACIDS
 
 Substitution: TypeAlias = tuple[str, int, str]
 """Chain letter, place in the chain from 1, new residue.
@@ -33,7 +33,7 @@ MEASURED: Final = "measured"
 class DesignSpace:
     """A parent, the places that may change, the letters they may take, and the budget."""
 
-    parent: NumberedAntibody
+    parent: Antibody
     places: tuple[Place, ...]
     letters: str
     most: int
@@ -50,7 +50,7 @@ class DesignSpace:
     @classmethod
     def of(
         cls,
-        parent: NumberedAntibody,
+        parent: Antibody,
         most: int,
         *,
         cdrs: Sequence[str] = (),
@@ -74,7 +74,7 @@ class DesignSpace:
             freeze: Ranges that stay whatever else is asked for, such as ``H:1-26`` or ``L:50``.
             letters: Residues that may be put in; all but cysteine where it is empty; with
                 ``measured`` the substitutions of measured variants alone.
-            numbering: How ranges are counted (:data:`abag.data.mutations.NUMBERINGS`).
+            numbering: How ranges are counted (:data:`abag.antibody.mutations.NUMBERINGS`).
             measured: Variants that were measured.
             untried: Where neither CDRs nor positions are asked for, free the whole variable
                 domains, and not only the places that measured variants change.
@@ -259,7 +259,7 @@ def _with_indels(chain: str, parent: str, variant: str) -> list[Substitution]:
 
 
 def _indels(
-    parent: NumberedAntibody,
+    parent: Antibody,
     tried: Iterable[Substitution],
     places: Sequence[Place],
     letters: str,
@@ -278,24 +278,24 @@ def _indels(
     )
 
 
-def _at_an_end(parent: NumberedAntibody, change: Substitution) -> bool:
+def _at_an_end(parent: Antibody, change: Substitution) -> bool:
     """Whether a change holds the first or last residue of its chain, where constructs differ."""
     last = len(parent.chains[change[0]].sequence)
     return any(place in (1, last) for _, place, _ in parts(change))
 
 
-def _inserted(parent: NumberedAntibody, part: Substitution) -> frozenset[str]:
+def _inserted(parent: Antibody, part: Substitution) -> frozenset[str]:
     """Letters of a part that are not the parent's own residue at its head."""
     chain, place, new = part
     own = parent.chains[chain].sequence[place - 1]
     return frozenset(new[1:] if new[0] == own else new)
 
 
-def _all_cdrs(parent: NumberedAntibody) -> list[str]:
+def _all_cdrs(parent: Antibody) -> list[str]:
     return [f"{chain}{number}" for chain in parent.chains for number in (1, 2, 3)]
 
 
-def _frozen(parent: NumberedAntibody, freeze: Sequence[str], numbering: str) -> list[Place]:
+def _frozen(parent: Antibody, freeze: Sequence[str], numbering: str) -> list[Place]:
     if not freeze:
         return []
     try:

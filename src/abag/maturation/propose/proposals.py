@@ -15,10 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.mutations import SEQUENTIAL
+from abag.antibody.antibody import Antibody, Chains
+from abag.antibody.mutations import SEQUENTIAL
 from abag.errors import ModelError, OptionError, counted, require_seed
 from abag.maturation.antibody.liabilities import Liability, Severity, new_liabilities, worst
-from abag.maturation.antibody.numbered import Chains, NumberedAntibody
 from abag.maturation.propose.acquisition import Batch, Belief, Policy
 from abag.maturation.propose.candidates import CandidateSet, find_candidates
 from abag.maturation.propose.design_space import DesignSpace, Genotype, size_of
@@ -157,7 +157,7 @@ def propose(
     request = request or Request()
     heavy, light = parent or model.reference_chains()
     known = list(dict.fromkeys([*model.training_chains(), *measured]))
-    numbered = NumberedAntibody.of(heavy, light)
+    numbered = Antibody.of(heavy, light)
     notes: list[str] = []
     genotypes = _genotypes(numbered, known, notes)
     space = DesignSpace.of(
@@ -247,9 +247,7 @@ def _table(chains: Sequence[Chains]) -> pl.DataFrame:
     )
 
 
-def _genotypes(
-    parent: NumberedAntibody, known: Sequence[Chains], notes: list[str]
-) -> list[Genotype]:
+def _genotypes(parent: Antibody, known: Sequence[Chains], notes: list[str]) -> list[Genotype]:
     """Measured variants as changes of the parent; those of other chains are counted."""
     space = DesignSpace(parent, (), "", 0)
     found = [space.genotype(heavy, light) for heavy, light in known]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
-from abag.data.mutations import Mutation
+from abag.antibody.mutations import Mutation
 from abag.errors import counted
 from abag.maturation.propose.candidates import COMBINATION, ENUMERATION, RECOMBINATION, SCAN, SEARCH
 from abag.maturation.propose.design_space import Genotype, Place, Substitution, parts

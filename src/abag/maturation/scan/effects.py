@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.antibody.antibody import Chains
 from abag.errors import ModelError, OptionError, counted
-from abag.maturation.antibody.numbered import Chains
 from abag.progress import track
 
 if TYPE_CHECKING:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from abag.antibody.alphabet import ChainKind
+from abag.antibody.antibody import Chains
 from abag.maturation.antibody.liabilities import (
     Liability,
     find_liabilities,
@@ -16,13 +18,11 @@ from abag.maturation.antibody.liabilities import (
     worst,
 )
 from abag.maturation.antibody.mutants import Site
-from abag.maturation.antibody.numbered import Chains
 from abag.maturation.antibody.parent import Parent
 from abag.maturation.scan.effects import Effects, Reals
-from abag.sequences import ChainKind
 
 if TYPE_CHECKING:
-    from abag.data.mutations import Mutation
+    from abag.antibody.mutations import Mutation
 
 FILES: Final = ("scan.csv", "scan.fasta", "heatmap.png", "scan.html", "summary.json")
 _VHH_NOTE: Final = (

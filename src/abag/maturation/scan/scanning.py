@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from abag.data.mutations import SEQUENTIAL
+from abag.antibody.antibody import Chains
+from abag.antibody.mutations import SEQUENTIAL
 from abag.errors import OptionError
 from abag.files import make_folder, replacing, require_folder_name, write_json, write_text
 from abag.maturation.antibody.liabilities import find_liabilities
 from abag.maturation.antibody.mutants import choose_sites, mutant_chains, single_mutants
-from abag.maturation.antibody.numbered import Chains
 from abag.maturation.antibody.parent import Parent
 from abag.maturation.scan.effects import Effects, model_effects, zero_shot_effects
 from abag.maturation.scan.heatmap import draw_heatmap

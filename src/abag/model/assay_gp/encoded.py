@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.substitution import GAP, LETTERS, UNKNOWN
 
 if TYPE_CHECKING:
-    from abag.encoders.builtin_model import BuiltinModel
+    from abag.encoders.adapters.builtin_model import BuiltinModel
 
 Reals = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class Encoded:
 
 def encoder_origin(embedding: str) -> dict[str, str]:
     """Name and revision of the encoder, for a model's training summary; empty for ``none``."""
-    from abag.encoders.opening import encoder_facts
+    from abag.encoders.adapters.opening import encoder_facts
 
     if embedding == "none":
         return {}
@@ -89,7 +89,7 @@ def _components(rows: Reals) -> Reals:
 @lru_cache(maxsize=8)
 def _read(heavy: str, light: str) -> tuple[Reals, Reals]:
     """Rows (n, width) and log-probabilities (n, 20) of the residues of both chains."""
-    from abag.encoders.builtin import BuiltinEncoder
+    from abag.encoders.adapters.builtin import BuiltinEncoder
     from abag.encoders.protocol import Molecule, Role
 
     encoder = BuiltinEncoder(device="cpu")

@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN
 from abag.model.assay_gp.encoded import Encoded
 from abag.model.assay_gp.positions import REGIONS, Positions
-from abag.model.assay_gp.substitution import GAP, LETTERS, UNKNOWN
 from abag.model.mutation_effect import MutationEffect
 from abag.model.mutation_effect.features import substitution_features
 from abag.model.mutation_effect.parent import ParentChain, first_domain

@@ -16,23 +16,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.antibody.alphabet import AMINO_ACIDS, GAP, UNKNOWN
+from abag.antibody.residues import CHARGE, HYDROPATHY, VOLUME, substitution_scores
 from abag.model.assay_gp.positions import REGIONS, Positions
-from abag.model.assay_gp.substitution import GAP, UNKNOWN, distances, scores
-from abag.sequences import AMINO_ACIDS
+from abag.model.assay_gp.substitution import distances
 
 Reals = NDArray[np.float64]
 
-_HYDROPATHY: Final = {
-    "A": 1.8, "R": -4.5, "N": -3.5, "D": -3.5, "C": 2.5, "Q": -3.5, "E": -3.5, "G": -0.4,
-    "H": -3.2, "I": 4.5, "L": 3.8, "K": -3.9, "M": 1.9, "F": 2.8, "P": -1.6, "S": -0.8,
-    "T": -0.7, "W": -0.9, "Y": -1.3, "V": 4.2,
-}  # fmt: skip
-_VOLUME: Final = {
-    "A": 88.6, "R": 173.4, "N": 114.1, "D": 111.1, "C": 108.5, "Q": 143.8, "E": 138.4, "G": 60.1,
-    "H": 153.2, "I": 166.7, "L": 166.7, "K": 168.6, "M": 162.9, "F": 189.9, "P": 112.7, "S": 89.0,
-    "T": 116.1, "W": 227.8, "Y": 193.6, "V": 140.0,
-}  # fmt: skip
-_CHARGE: Final = {"D": -1.0, "E": -1.0, "K": 1.0, "R": 1.0, "H": 0.3}
 _FLOOR: Final = 1e-3
 """Added to emission probabilities before the logarithm."""
 
@@ -40,7 +30,7 @@ _FLOOR: Final = 1e-3
 @cache
 def _profile(kind: str) -> Reals:
     """Log probability of the residues in each IMGT column, shape (128, 20); flat if unknown."""
-    from abag.data.numbering.profiles import alphabet, load_profiles
+    from abag.antibody.numbering.profiles import alphabet, load_profiles
 
     chosen = [
         np.array(profile.hmm.match_emissions, dtype=np.float64)[1:]
@@ -80,12 +70,10 @@ def descriptors(positions: Positions) -> Reals:
     reference = positions.reference
     known = np.minimum(reference, 19)  # gaps and X are blanked below
     log_p, gain = log_probabilities(positions), _gain(positions)
-    hydropathy, volume, charge = (
-        np.array([table.get(letter, 0.0) for letter in AMINO_ACIDS])
-        for table in (_HYDROPATHY, _VOLUME, _CHARGE)
-    )
-    columns = [gain, log_p, scores("BLOSUM50")[known], hydropathy - hydropathy[known][:, None]]
-    for scale in (volume, charge):
+    hydropathy = HYDROPATHY
+    blosum = substitution_scores("BLOSUM50")
+    columns = [gain, log_p, blosum[known], hydropathy - hydropathy[known][:, None]]
+    for scale in (VOLUME, CHARGE):
         change = scale - scale[known][:, None]
         columns += [change, np.abs(change)]
     columns += [_is(letter) for letter in ("P", "C", "G")]

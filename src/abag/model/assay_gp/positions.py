@@ -9,9 +9,10 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.numbering import IMGT_REGIONS, NumberedDomain, number_chains
+from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN, code_of_byte
+from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, number_chains
 from abag.model.alignment import AlignBy, Alignment, Letters, imgt_code
-from abag.model.assay_gp.substitution import GAP, LETTERS, UNKNOWN, Codes, codes
+from abag.model.assay_gp.substitution import Codes
 
 Reals = NDArray[np.float64]
 
@@ -46,7 +47,8 @@ class Positions:
         """Lay the training chains of one assay on common positions."""
         parts = [_whole(chains, by) for chains in (heavy, light)]
         letters = [
-            codes(part.letters(chains)) for part, chains in zip(parts, (heavy, light), strict=True)
+            code_of_byte()[part.letters(chains)]
+            for part, chains in zip(parts, (heavy, light), strict=True)
         ]
         references = [_commonest(found) for found in letters]
         placed = [
@@ -72,7 +74,7 @@ class Positions:
     def letters(self, heavy: Sequence[str], light: Sequence[str]) -> Codes:
         """Letter numbers of chains, shape (rows, P)."""
         found: list[Letters] = [self.heavy.letters(heavy), self.light.letters(light)]
-        return codes(np.concatenate(found, axis=1))
+        return code_of_byte()[np.concatenate(found, axis=1)]
 
     def chains(self, letters: Codes) -> list[tuple[str, str | None]]:
         """Heavy and light chains of rows of letters (rows, P), without gaps.

@@ -7,9 +7,8 @@ here is the mean of d of BLOSUM50 and d of PAM250, each scaled to mean 1; it has
 exp(-t d) is a correlation matrix for every t > 0: infinitely divisible, so a Hadamard power may be
 learnt, for each position its own (LOCK-GP, arXiv 2606.11057, with BLOSUM50 alone).
 
-Letters are numbered 0 to 19 in the order of :data:`abag.sequences.AMINO_ACIDS`, 20 is a gap and
-21 is X. The gap stands further from every residue than residues do from each other; X stands in
-the middle of the residues.
+Letters have the codes of :mod:`abag.antibody.alphabet`. The gap stands further from every residue
+than residues do from each other; X stands in the middle of the residues.
 """
 
 from __future__ import annotations
@@ -20,31 +19,20 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.sequences import AMINO_ACIDS
+from abag.antibody.alphabet import GAP
+from abag.antibody.residues import substitution_scores
 
 Reals = NDArray[np.float64]
 Codes = NDArray[np.uint8]
 
-LETTERS: Final = AMINO_ACIDS + "-X"
 MATRICES: Final = ("BLOSUM50", "PAM250")
-GAP: Final = 20
-UNKNOWN: Final = 21
 _GAP_DISTANCE: Final = 1.5
 """Squared distance of the gap from the middle of the residues; two residues have 1 on average."""
 
 
-@cache
-def scores(name: str) -> Reals:
-    """Scores of a published matrix (``BLOSUM50``, ``PAM250``), thirds of a bit, shape (20, 20)."""
-    from Bio.Align import substitution_matrices
-
-    matrix = substitution_matrices.load(name)  # type: ignore[no-untyped-call]
-    return np.array([[float(matrix[a][b]) for b in AMINO_ACIDS] for a in AMINO_ACIDS])
-
-
 def matrix_distance(name: str) -> Reals:
     """d(a, b) of one matrix, scaled to mean 1 over pairs of residues, shape (20, 20)."""
-    found = scores(name)
+    found = substitution_scores(name)
     own = np.diag(found)
     distance = (own[:, None] + own[None, :]) / 2 - found
     return np.asarray(distance * (20 * 19) / distance.sum())
@@ -83,11 +71,3 @@ def squared_distances(left: Reals, right: Reals) -> Reals:
     inner = left @ right.T
     own = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
     return np.asarray((own - 2.0 * inner).clip(0.0))
-
-
-def codes(letters: NDArray[np.uint8]) -> Codes:
-    """Numbers of ASCII letters; whatever is no standard residue and no gap is X."""
-    table = np.full(256, UNKNOWN, dtype=np.uint8)
-    for number, letter in enumerate(LETTERS):
-        table[ord(letter)] = number
-    return table[letters]

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scales import (
@@ -23,7 +24,6 @@ from abag.model.mutation_effect.scales import (
     burial,
     contact_share,
 )
-from abag.sequences import AMINO_ACIDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.numbering import IMGT_REGIONS, NumberedDomain, number_chains
+from abag.antibody.alphabet import ChainKind
+from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, number_chains
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Codes, Reals, codes
-from abag.sequences import ChainKind
 
 KINDS: Final[Mapping[ChainKind, str]] = {
     ChainKind.HEAVY: "H", ChainKind.VHH: "H", ChainKind.KAPPA: "K", ChainKind.LAMBDA: "L",

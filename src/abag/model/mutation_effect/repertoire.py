@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.numbering import number_chains
+from abag.antibody.numbering import number_chains
 from abag.model.mutation_effect.parent import KINDS, imgt_number
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Reals, codes
 

@@ -17,31 +17,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.sequences import AMINO_ACIDS
+from abag.antibody.alphabet import GAP, residue_codes
+from abag.antibody.residues import HOT_SPOT, VOLUME, substitution_scores
 
 Reals = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 IMGT_COLUMNS: Final = 128
-NO_RESIDUE: Final = 20
+NO_RESIDUE: Final = GAP
 """Code of a gap, of X and of whatever is no standard residue."""
 
-
-def _scale(values: dict[str, float]) -> Reals:
-    return np.array([values.get(letter, 0.0) for letter in AMINO_ACIDS])
-
-
-VOLUME: Final = _scale({
-    "A": 88.6, "R": 173.4, "N": 114.1, "D": 111.1, "C": 108.5, "Q": 143.8, "E": 138.4, "G": 60.1,
-    "H": 153.2, "I": 166.7, "L": 166.7, "K": 168.6, "M": 162.9, "F": 189.9, "P": 112.7, "S": 89.0,
-    "T": 116.1, "W": 227.8, "Y": 193.6, "V": 140.0,
-})  # fmt: skip
-"""Cubic angstrom."""
-HOT_SPOT: Final = _scale({
-    "Y": 1.0, "W": 1.0, "R": 0.8, "D": 0.8, "F": 0.8, "H": 0.8, "N": 0.6, "K": 0.6, "E": 0.5,
-    "M": 0.5, "L": 0.5, "I": 0.5, "G": 0.45, "T": 0.4, "S": 0.35, "P": 0.4, "Q": 0.4, "A": 0.2,
-    "V": 0.35, "C": 0.3,
-})  # fmt: skip
 
 _HEAVY_CONTACT: Final = {
     1: 0.05, 2: 0.05, 3: 0.05, 27: 0.05, 28: 0.1, 29: 0.2, 30: 0.2, 35: 0.35, 36: 0.55, 37: 0.4,
@@ -95,23 +80,17 @@ def _by_column(values: dict[int, float]) -> Reals:
     return found
 
 
-@cache
 def blosum62() -> Reals:
     """BLOSUM62, half bits, shape (20, 20)."""
-    from Bio.Align import substitution_matrices
-
-    matrix = substitution_matrices.load("BLOSUM62")  # type: ignore[no-untyped-call]
-    found = np.array([[float(matrix[a][b]) for b in AMINO_ACIDS] for a in AMINO_ACIDS])
-    found.setflags(write=False)
-    return found
-
-
-_CODES: Final = np.full(256, NO_RESIDUE, dtype=np.int64)
-for _number, _letter in enumerate(AMINO_ACIDS):
-    _CODES[ord(_letter)] = _number
+    return substitution_scores("BLOSUM62")
 
 
 def codes(chain: str) -> Codes:
-    """Numbers of the residues in the order of ``AMINO_ACIDS``; 20 for anything else."""
-    letters = np.frombuffer(chain.upper().encode("ascii", "replace"), dtype=np.uint8)
-    return np.asarray(_CODES[letters])
+    """Codes of the residues; :data:`NO_RESIDUE` for a gap, X and anything else."""
+    return np.minimum(residue_codes(chain), NO_RESIDUE).astype(np.int64)
+
+
+__all__ = [
+    "HOT_SPOT", "IMGT_COLUMNS", "NO_RESIDUE", "VOLUME", "Codes", "Reals",
+    "blosum62", "burial", "codes", "contact_share",
+]  # fmt: skip

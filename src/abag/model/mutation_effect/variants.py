@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.numbering import number_chains
+from abag.antibody.numbering import number_chains
 from abag.errors import ModelError
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.scales import NO_RESIDUE, Codes, Reals, codes

@@ -12,14 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from abag.encoders.adapters.lora import Adaptable, adapter_content, adapter_digest, apply_adapter
+from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.guard import require_width
-from abag.encoders.lora import (
-    Adaptable,
-    adapter_content,
-    adapter_digest,
-    apply_adapter,
-)
-from abag.encoders.opening import open_encoder
 from abag.encoders.protocol import Encoder, EncoderIdentity
 from abag.errors import ModelError
 

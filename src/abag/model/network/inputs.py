@@ -19,9 +19,9 @@ from torch import Tensor
 
 from abag.data.schema import require_columns
 from abag.encoders.protocol import Encoder, Molecule, Role
-from abag.encoders.quantise import Storage
 from abag.encoders.service import Embeddings, embed
-from abag.encoders.store import EmbeddingStore
+from abag.encoders.storage.quantise import Storage
+from abag.encoders.storage.store import EmbeddingStore
 from abag.errors import ModelError, counted
 from abag.model.network.config import NetworkConfig, Pooling
 from abag.model.network.regions import region_codes

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from abag.data.schema import require_columns
-from abag.encoders.adapter import chosen_device
+from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.errors import ModelError, SequenceError
 from abag.model import artefact

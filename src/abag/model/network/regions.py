@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.numbering import IMGT_REGIONS, NumberedDomain
-from abag.data.numbering.protocol import position_number
+from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain
+from abag.antibody.numbering.protocol import position_number
 
 NONE: Final = 0
 """No region: antigens, padding, and molecules that are one mean row."""
@@ -35,7 +35,7 @@ def region_codes(
     Raises:
         UnavailableError: where the numbering tools are not installed.
     """
-    from abag.data.numbering import number_chains
+    from abag.antibody.numbering import number_chains
 
     pairs = list(antibodies)
     chains = dict.fromkeys(chain for pair in pairs for chain in pair if chain)

@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.numbering.protocol import IMGT_REGIONS
+from abag.antibody.alphabet import AMINO_ACIDS, GAP, ChainKind, residue_codes
+from abag.antibody.germlines import V_POSITIONS, Germlines
+from abag.antibody.numbering.protocol import IMGT_REGIONS
 from abag.model.pairs.frames import LOOPS, Frame, Frames, find_frames
-from abag.model.pairs.germlines import GAP, V_POSITIONS, Germlines
 from abag.model.pairs.residues import (
     PROPERTIES,
     charge_of,
@@ -23,10 +24,8 @@ from abag.model.pairs.residues import (
     hydropathy_of,
     is_aromatic,
     properties,
-    residue_codes,
     shares,
 )
-from abag.sequences import AMINO_ACIDS, ChainKind
 
 Reals = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.numbering.chains import number_chains
-from abag.data.numbering.protocol import NumberedDomain, position_number, region_span
-from abag.model.pairs.germlines import V_POSITIONS
-from abag.sequences import ChainKind
+from abag.antibody.alphabet import ChainKind
+from abag.antibody.germlines import V_POSITIONS
+from abag.antibody.numbering.chains import number_chains
+from abag.antibody.numbering.protocol import NumberedDomain, position_number, region_span
 
 LOOPS: Final = ("CDR1", "CDR2", "CDR3")
 

@@ -23,11 +23,11 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
+from abag.antibody.germlines import Germlines
 from abag.data.schema import require_columns
 from abag.model.baseline import Arrays, Baseline
 from abag.model.pairs.features import antibody_features
 from abag.model.pairs.forest import Forest
-from abag.model.pairs.germlines import Germlines
 from abag.model.pairs.grouping import antibodies, antigen_families, folds_of
 from abag.model.pairs.kernel import PairKernel, Remembered
 from abag.model.protocol import FullAnswer

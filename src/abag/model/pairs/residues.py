@@ -8,65 +8,30 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.sequences import AMINO_ACIDS
+from abag.antibody.alphabet import AMINO_ACIDS, residue_codes
+from abag.antibody.residues import CHARGE, HYDROPATHY, VOLUME, membership
 
 Reals = NDArray[np.float64]
-
-_CHARGE: Final = {"K": 1.0, "R": 1.0, "D": -1.0, "E": -1.0, "H": 0.1}
-_HYDROPATHY: Final = dict(
-    zip(
-        "ARNDCQEGHILKMFPSTWYV",
-        (1.8, -4.5, -3.5, -3.5, 2.5, -3.5, -3.5, -0.4, -3.2, 4.5,
-         3.8, -3.9, 1.9, 2.8, -1.6, -0.8, -0.7, -0.9, -1.3, 4.2),
-        strict=True,
-    )
-)  # fmt: skip
-"""Kyte and Doolittle, J Mol Biol 1982."""
-_VOLUME: Final = dict(
-    zip(
-        AMINO_ACIDS,
-        (88.6, 108.5, 111.1, 138.4, 189.9, 60.1, 153.2, 166.7, 168.6, 166.7,
-         162.9, 114.1, 112.7, 143.8, 173.4, 89.0, 116.1, 140.0, 227.8, 193.6),
-        strict=True,
-    )
-)  # fmt: skip
-"""Cubic angstrom (Zamyatnin, Prog Biophys Mol Biol 1972)."""
 
 PROPERTIES: Final = ("charge", "hydropathy", "aromatic", "positive", "negative", "small", "volume")
 """Charge is a sum; the others are means over the residues."""
 
-UNKNOWN: Final = len(AMINO_ACIDS)
-_CODES: Final = np.full(256, UNKNOWN, dtype=np.int64)
-_CODES[np.frombuffer(AMINO_ACIDS.encode(), dtype=np.uint8)] = np.arange(UNKNOWN)
+_RESIDUES: Final = len(AMINO_ACIDS)
 
-
-def _members(letters: str) -> dict[str, float]:
-    return dict.fromkeys(letters, 1.0)
-
-
-_TABLE: Final = np.array(
-    [
-        [table.get(letter, 0.0) for letter in AMINO_ACIDS]
-        for table in (
-            _CHARGE, _HYDROPATHY, _members("FWY"), _members("KR"), _members("DE"),
-            _members("GS"), _VOLUME,
-        )
-    ]
-).T  # fmt: skip
-
-
-def residue_codes(text: str) -> NDArray[np.int64]:
-    """Numbers of the letters in the order of ``AMINO_ACIDS``; 20 for anything else."""
-    return np.asarray(_CODES[np.frombuffer(text.encode("ascii"), dtype=np.uint8)])
+_TABLE: Final = np.stack(
+    [CHARGE, HYDROPATHY, *(membership(group) for group in ("FWY", "KR", "DE", "GS")), VOLUME],
+    axis=1,
+)
 
 
 def count_residues(texts: Sequence[str]) -> Reals:
     """Counts of the twenty residues in each text, shape (texts, 20)."""
-    codes = residue_codes("".join(texts))
+    # Gaps and X are counted together, behind the residues, and cut off.
+    codes = np.minimum(residue_codes("".join(texts)), _RESIDUES).astype(np.int64)
     owners = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
-    size = UNKNOWN + 1
+    size = _RESIDUES + 1
     counts = np.bincount(owners * size + codes, minlength=len(texts) * size)
-    return counts.reshape(len(texts), size)[:, :UNKNOWN].astype(np.float64)
+    return counts.reshape(len(texts), size)[:, :_RESIDUES].astype(np.float64)
 
 
 def shares(counts: Reals) -> Reals:

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from abag.data.formats import FileKind, file_kind, read_measurements, read_pairs
-from abag.data.sources.base import RAW_SCHEMA
+from abag.data.raw import RAW_SCHEMA
 from abag.errors import FileFormatError, MissingFileError, OptionError
 
 H, L, AG = "EVQLVESGGGLVQPGG", "DIQMTQSPSSLSASVG", "TQVCTGTDMKLRLPAS"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from abag.data.numbering import clear_cache, number_chains
+from abag.antibody.alphabet import ChainKind
+from abag.antibody.antibody import Antibody, NumberedChain
+from abag.antibody.numbering import clear_cache, number_chains
 from abag.errors import SequenceError
 from abag.maturation.antibody.liabilities import (
     Liability,
@@ -15,8 +17,6 @@ from abag.maturation.antibody.liabilities import (
     new_liabilities,
     worst,
 )
-from abag.maturation.antibody.numbered import NumberedAntibody, NumberedChain
-from abag.sequences import ChainKind
 from synthetic_pairs import HEAVY, LIGHT
 
 # Public variable domains (INN).
@@ -35,8 +35,8 @@ PEMBROLIZUMAB = (
 
 
 @pytest.fixture(scope="module")
-def trastuzumab() -> NumberedAntibody:
-    return NumberedAntibody.of(HEAVY, LIGHT)
+def trastuzumab() -> Antibody:
+    return Antibody.of(HEAVY, LIGHT)
 
 
 def changed(chain: str, place: int, residue: str) -> str:
@@ -44,7 +44,7 @@ def changed(chain: str, place: int, residue: str) -> str:
     return chain[: place - 1] + residue + chain[place:]
 
 
-def heavy_variant(parent: NumberedAntibody, *changes: tuple[int, str]) -> NumberedAntibody:
+def heavy_variant(parent: Antibody, *changes: tuple[int, str]) -> Antibody:
     heavy = parent.heavy.sequence
     for place, residue in changes:
         heavy = changed(heavy, place, residue)
@@ -55,7 +55,7 @@ def sites(found: tuple[Liability, ...], kind: LiabilityKind) -> list[tuple[str, 
     return [(one.chain, one.place, one.motif) for one in found if one.kind == kind]
 
 
-def test_trastuzumab_has_its_published_degradation_sites(trastuzumab: NumberedAntibody):
+def test_trastuzumab_has_its_published_degradation_sites(trastuzumab: Antibody):
     # Harris et al., J Chromatogr B 752:233 (2001): Asn30 of the light chain and Asn55 of the
     # heavy chain deamidate, Asp102 of the heavy chain isomerises.
     found = find_liabilities(trastuzumab)
@@ -69,7 +69,7 @@ def test_trastuzumab_has_its_published_degradation_sites(trastuzumab: NumberedAn
 def test_cetuximab_has_the_sugar_of_its_heavy_framework():
     # Qian et al., Anal Biochem 364:8 (2007): Asn88 of the heavy chain is glycosylated, the
     # sequon at Asn41 of the light chain is there (and stays empty).
-    found = find_liabilities(NumberedAntibody.of(*CETUXIMAB))
+    found = find_liabilities(Antibody.of(*CETUXIMAB))
     assert sites(found, LiabilityKind.GLYCOSYLATION) == [("H", 88, "NDT"), ("L", 41, "NGS")]
     assert {one.region for one in found if one.kind == LiabilityKind.GLYCOSYLATION} == {
         "FR3", "FR2",
@@ -78,11 +78,11 @@ def test_cetuximab_has_the_sugar_of_its_heavy_framework():
 
 def test_pembrolizumab_has_the_methionine_of_its_cdr3():
     # Met105 of the heavy chain is the oxidation site of the CDRs.
-    found = find_liabilities(NumberedAntibody.of(*PEMBROLIZUMAB))
+    found = find_liabilities(Antibody.of(*PEMBROLIZUMAB))
     assert ("H", 105, "M") in sites(found, LiabilityKind.OXIDATION)
 
 
-def test_a_sequon_with_proline_is_none(trastuzumab: NumberedAntibody):
+def test_a_sequon_with_proline_is_none(trastuzumab: Antibody):
     # YPTNGYT -> YPTNGTT makes N-G-T; with proline in the middle it is none.
     sugar = heavy_variant(trastuzumab, (57, "T"))
     assert sites(new_liabilities(trastuzumab, sugar), LiabilityKind.GLYCOSYLATION) == [
@@ -92,33 +92,33 @@ def test_a_sequon_with_proline_is_none(trastuzumab: NumberedAntibody):
     assert not new_liabilities(trastuzumab, proline)
 
 
-def test_overlapping_motifs_are_each_found(trastuzumab: NumberedAntibody):
+def test_overlapping_motifs_are_each_found(trastuzumab: Antibody):
     # A R I Y P T N G Y T: make N-N-G at 54 to 56.
     found = find_liabilities(heavy_variant(trastuzumab, (54, "N")))
     assert sites(found, LiabilityKind.DEAMIDATION)[:2] == [("H", 54, "NN"), ("H", 55, "NG")]
 
 
-def test_one_more_cysteine_is_free_and_two_may_pair(trastuzumab: NumberedAntibody):
+def test_one_more_cysteine_is_free_and_two_may_pair(trastuzumab: Antibody):
     free = new_liabilities(trastuzumab, heavy_variant(trastuzumab, (105, "C")))
     assert [(one.place, one.severity) for one in free if one.motif == "C"] == [(105, Severity.HIGH)]
     two = new_liabilities(trastuzumab, heavy_variant(trastuzumab, (33, "C"), (105, "C")))
     assert [one.severity for one in two if one.motif == "C"] == [Severity.MEDIUM] * 2
 
 
-def test_a_lost_canonical_cysteine_is_named(trastuzumab: NumberedAntibody):
+def test_a_lost_canonical_cysteine_is_named(trastuzumab: Antibody):
     lost = new_liabilities(trastuzumab, heavy_variant(trastuzumab, (22, "S")))
     assert [(one.imgt, one.motif, one.severity) for one in lost] == [
         ("23", "S for C", Severity.HIGH)
     ]
 
 
-def test_a_milder_motif_at_the_same_site_is_not_new(trastuzumab: NumberedAntibody):
+def test_a_milder_motif_at_the_same_site_is_not_new(trastuzumab: Antibody):
     milder = heavy_variant(trastuzumab, (56, "S"))  # NG -> NS at 55
     assert not new_liabilities(trastuzumab, milder)
     assert worst(new_liabilities(milder, trastuzumab)) is Severity.HIGH
 
 
-def test_framework_residues_oxidise_without_a_word(trastuzumab: NumberedAntibody):
+def test_framework_residues_oxidise_without_a_word(trastuzumab: Antibody):
     assert not new_liabilities(trastuzumab, heavy_variant(trastuzumab, (20, "M")))
     assert new_liabilities(trastuzumab, heavy_variant(trastuzumab, (58, "M")))
 
@@ -131,7 +131,7 @@ def test_charge_follows_henderson_and_hasselbalch():
 
 
 def test_positive_cdrs_are_flagged_and_blamed_on_the_variant_that_adds_charge(
-    trastuzumab: NumberedAntibody,
+    trastuzumab: Antibody,
 ):
     # CDRs of trastuzumab: 2 positive, 4 negative, 1 histidine: -1.96. Five more lysines: +3.04.
     first = [(53, "K"), (54, "K"), (57, "K"), (104, "K")]
@@ -146,7 +146,7 @@ def test_positive_cdrs_are_flagged_and_blamed_on_the_variant_that_adds_charge(
     assert not any(one.region == "CDRs" for one in new_liabilities(more, beyond))
 
 
-def test_a_hydrophobic_loop_is_a_patch(trastuzumab: NumberedAntibody):
+def test_a_hydrophobic_loop_is_a_patch(trastuzumab: Antibody):
     greasy = heavy_variant(trastuzumab, (101, "L"), (102, "I"), (103, "V"), (105, "L"))
     (patch,) = (
         one for one in new_liabilities(trastuzumab, greasy) if one.kind == LiabilityKind.HYDROPHOBIC
@@ -158,20 +158,20 @@ def test_a_hydrophobic_loop_is_a_patch(trastuzumab: NumberedAntibody):
 
 def test_a_cdr3_of_twenty_five_residues_is_long():
     loop = "SR" + "GYSTGYSTGYSTGYSTGYSTG" + "DY"
-    long = NumberedAntibody.of(HEAVY.replace("SRWGGDGFYAMDY", loop), LIGHT)
+    long = Antibody.of(HEAVY.replace("SRWGGDGFYAMDY", loop), LIGHT)
     (found,) = (one for one in find_liabilities(long) if one.kind == LiabilityKind.LONG_CDR_H3)
     assert found.excess == len(loop) - 22
     assert found.motif == loop
 
 
-def test_a_single_domain_has_no_charge_of_the_fv(trastuzumab: NumberedAntibody):
-    alone = NumberedAntibody.of(HEAVY)
+def test_a_single_domain_has_no_charge_of_the_fv(trastuzumab: Antibody):
+    alone = Antibody.of(HEAVY)
     assert list(alone.chains) == ["H"]
     assert {one.chain for one in find_liabilities(alone)} == {"H"}
 
 
 def test_a_variant_of_the_same_length_takes_the_positions_of_its_parent(
-    trastuzumab: NumberedAntibody,
+    trastuzumab: Antibody,
 ):
     clear_cache()
     variant = heavy_variant(trastuzumab, (102, "A"))
@@ -187,7 +187,7 @@ def test_residues_outside_the_domain_have_no_position():
     assert chain.positions[:19] == ("",) * 19
     assert chain.positions[19] == "1"
     assert chain.kind == ChainKind.HEAVY
-    tagged = NumberedAntibody.of(HEAVY + "GGGSNGTHHHHHH", LIGHT)
+    tagged = Antibody.of(HEAVY + "GGGSNGTHHHHHH", LIGHT)
     tag = [one for one in find_liabilities(tagged) if one.region == ""]
     assert [one.motif for one in tag] == ["NGT", "NG"]
     assert str(tag[0]).endswith("(outside the domain, high)")
@@ -195,4 +195,4 @@ def test_residues_outside_the_domain_have_no_position():
 
 def test_what_is_no_antibody_is_refused():
     with pytest.raises(SequenceError, match="no antibody variable domain"):
-        NumberedAntibody.of("MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ")
+        Antibody.of("MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ")

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from abag.data.mutations import apply_mutations
+from abag.antibody.antibody import Antibody
+from abag.antibody.mutations import apply_mutations
 from abag.errors import OptionError
 from abag.maturation.antibody.mutants import choose_sites, mutant_chains, single_mutants, sites_of
-from abag.maturation.antibody.numbered import NumberedAntibody
 from synthetic_pairs import HEAVY, LIGHT
 
 
 @pytest.fixture(scope="module")
-def trastuzumab() -> NumberedAntibody:
-    return NumberedAntibody.of(HEAVY, LIGHT)
+def trastuzumab() -> Antibody:
+    return Antibody.of(HEAVY, LIGHT)
 
 
-def text_of(antibody: NumberedAntibody, **asked: object) -> str:
+def text_of(antibody: Antibody, **asked: object) -> str:
     return "".join(site.residue for site in choose_sites(antibody, **asked))  # type: ignore[arg-type]
 
 
-def test_everything_is_changed_where_nothing_is_asked(trastuzumab: NumberedAntibody):
+def test_everything_is_changed_where_nothing_is_asked(trastuzumab: Antibody):
     sites = choose_sites(trastuzumab)
     assert sites == sites_of(trastuzumab)
     assert len(single_mutants(sites)) == 19 * (len(HEAVY) + len(LIGHT))
@@ -34,7 +34,7 @@ def test_everything_is_changed_where_nothing_is_asked(trastuzumab: NumberedAntib
         (["cdr-h2", "HCDR1"], "GFNIKDTYIYPTNGYT"),
     ],
 )
-def test_cdrs_are_those_of_imgt(trastuzumab: NumberedAntibody, cdrs: list[str], residues: str):
+def test_cdrs_are_those_of_imgt(trastuzumab: Antibody, cdrs: list[str], residues: str):
     assert text_of(trastuzumab, cdrs=cdrs) == residues
 
 
@@ -50,12 +50,12 @@ def test_cdrs_are_those_of_imgt(trastuzumab: NumberedAntibody, cdrs: list[str], 
     ],
 )
 def test_positions_are_counted_as_the_user_says(
-    trastuzumab: NumberedAntibody, positions: list[str], numbering: str, residues: str
+    trastuzumab: Antibody, positions: list[str], numbering: str, residues: str
 ):
     assert text_of(trastuzumab, positions=positions, numbering=numbering) == residues
 
 
-def test_chains_narrow_what_was_chosen(trastuzumab: NumberedAntibody):
+def test_chains_narrow_what_was_chosen(trastuzumab: Antibody):
     assert text_of(trastuzumab, chains=["light"]) == LIGHT
     assert text_of(trastuzumab, cdrs=["H3", "L2"], chains=["L"]) == "SAS"
 
@@ -75,21 +75,21 @@ def test_chains_narrow_what_was_chosen(trastuzumab: NumberedAntibody):
     ],
 )
 def test_what_the_antibody_has_not_is_named(
-    trastuzumab: NumberedAntibody, asked: dict[str, object], words: str
+    trastuzumab: Antibody, asked: dict[str, object], words: str
 ):
     with pytest.raises(OptionError, match=words):
         choose_sites(trastuzumab, **asked)  # type: ignore[arg-type]
 
 
 def test_a_single_domain_has_no_light_chain_to_change():
-    alone = NumberedAntibody.of(HEAVY)
+    alone = Antibody.of(HEAVY)
     for asked in ({"cdrs": ["L1"]}, {"positions": ["L:5"]}, {"chains": ["L"]}):
         with pytest.raises(OptionError, match="has no light chain"):
             choose_sites(alone, **asked)  # type: ignore[arg-type]
     assert text_of(alone, positions=["99-102"]) == "WGGD"
 
 
-def test_mutants_without_cysteine_neither_add_nor_lose_one(trastuzumab: NumberedAntibody):
+def test_mutants_without_cysteine_neither_add_nor_lose_one(trastuzumab: Antibody):
     sites = choose_sites(trastuzumab, positions=["H:95-97"])  # Y C S
     found = single_mutants(sites, without_cysteine=True)
     assert {(one.wild_type, one.mutant) for one in found if "C" in one.wild_type + one.mutant} == (
@@ -98,7 +98,7 @@ def test_mutants_without_cysteine_neither_add_nor_lose_one(trastuzumab: Numbered
     assert len(found) == 2 * 18
 
 
-def test_chains_of_mutants_are_those_of_their_mutations(trastuzumab: NumberedAntibody):
+def test_chains_of_mutants_are_those_of_their_mutations(trastuzumab: Antibody):
     mutations = single_mutants(choose_sites(trastuzumab, cdrs=["H3", "L3"]))
     found = mutant_chains(trastuzumab, mutations)
     expected = [apply_mutations(HEAVY, LIGHT, [one]) for one in mutations]

@@ -7,9 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import SequenceError, UnavailableError
 from abag.maturation.antibody.naturalness import Naturalness
-from abag.sequences import AMINO_ACIDS
 from synthetic_pairs import HEAVY, LIGHT
 
 torch = pytest.importorskip("torch")
@@ -29,7 +29,7 @@ def heavy_variant(*changes: tuple[int, str]) -> tuple[str, str]:
 
 
 def test_each_residue_is_foretold_while_it_is_hidden(natural: Naturalness):
-    from abag.encoders import builtin, builtin_model
+    from abag.encoders.adapters import builtin, builtin_model
 
     model = builtin.load_model(builtin.shipped_folder(), builtin.read_facts().revision)
     tokens = builtin_model.tokens_of([(builtin_model.HEAVY, HEAVY), (builtin_model.LIGHT, LIGHT)])

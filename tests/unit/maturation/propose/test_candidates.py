@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abag.data.mutations import apply_mutations, parse_mutations
+from abag.antibody.antibody import Antibody
+from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.errors import OptionError
-from abag.maturation.antibody.numbered import NumberedAntibody
 from abag.maturation.propose.candidates import (
     ENUMERATION,
     ORIGINS,
@@ -26,7 +26,7 @@ from abag.maturation.propose.candidates import (
 from abag.maturation.propose.design_space import DesignSpace, Genotype
 from synthetic_pairs import HEAVY, LIGHT
 
-PARENT = NumberedAntibody.of(HEAVY, LIGHT)
+PARENT = Antibody.of(HEAVY, LIGHT)
 SMALL = SearchSizes(10, 60, 10, 40, 2, 40, 10, everything=0)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.data.formats import read_antibodies
-from abag.data.mutations import apply_mutations, parse_mutations
 from abag.errors import ModelError, OptionError
 from abag.maturation.antibody.liabilities import Severity, worst
 from abag.maturation.propose import candidates, proposals
@@ -83,10 +83,10 @@ def test_every_acquisition_fills_the_plate(acquisition: str, model: AssayGP) -> 
 
 
 def test_severe_liabilities_are_avoided_or_flagged(model: AssayGP) -> None:
-    from abag.maturation.antibody.numbered import NumberedAntibody
+    from abag.antibody.antibody import Antibody
     from abag.maturation.propose.design_space import DesignSpace
 
-    parent = NumberedAntibody.of(HEAVY, LIGHT)
+    parent = Antibody.of(HEAVY, LIGHT)
     at = HEAVY.index("NTAYLQ")  # N-T-A: threonine before alanine; A to T or S makes a sequon
     place = f"H:{at + 3}"
     space = DesignSpace.of(parent, 1, positions=[place], letters="ST")

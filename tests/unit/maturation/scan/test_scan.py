@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.data.formats import read_fasta
-from abag.data.mutations import apply_mutations, parse_mutations
 from abag.errors import ModelError, OptionError, SequenceError, UnavailableError
 from abag.maturation.antibody.mutants import choose_sites, mutant_chains, single_mutants
 from abag.maturation.antibody.parent import Parent, parent_of_model, read_parent

@@ -9,14 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from abag.antibody.alphabet import AMINO_ACIDS, GAP
 from abag.encoders.protocol import Molecule, Role
 from abag.errors import OptionError
 from abag.model.assay_gp import encoded
 from abag.model.assay_gp.encoded import ENCODED, Encoded
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.substitution import GAP
-from abag.sequences import AMINO_ACIDS
 from synthetic_pairs import HEAVY, LIGHT, assay_table
 
 pytest.importorskip("torch")
@@ -41,7 +40,7 @@ def test_an_unknown_encoder_is_refused_by_its_name() -> None:
 def test_the_log_odds_are_those_of_the_encoder_and_zero_for_the_parent() -> None:
     import torch
 
-    from abag.encoders.builtin import BuiltinEncoder
+    from abag.encoders.adapters.builtin import BuiltinEncoder
 
     positions = Positions.of([HEAVY], [LIGHT])
     found = Encoded.of(positions).likelihood

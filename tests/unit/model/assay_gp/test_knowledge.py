@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.model.assay_gp.knowledge import Knowledge, contact_prior
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
 from abag.model.mutation_effect import load_mutation_effect
-from abag.sequences import AMINO_ACIDS
 from synthetic_pairs import HEAVY, LIGHT, assay_table, canonical
 
 

@@ -1,20 +1,12 @@
 import numpy as np
 import pytest
 
-from abag.model.assay_gp.substitution import (
-    GAP,
-    LETTERS,
-    UNKNOWN,
-    codes,
-    correlation,
-    distances,
-    embedding,
-    matrix_distance,
-    scores,
-)
+from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN, residue_codes
+from abag.antibody.residues import substitution_scores
+from abag.model.assay_gp.substitution import correlation, distances, embedding, matrix_distance
 
 
-def test_distances_are_those_of_the_published_scores() -> None:
+def test_distances_are_those_of_the_published_substitution_scores() -> None:
     """d(L, I) : d(L, D) is ((5 + 5) / 2 - 2) : ((5 + 8) / 2 + 4) by BLOSUM50."""
     found = matrix_distance("BLOSUM50")
     leucine, isoleucine, aspartate = (LETTERS.index(letter) for letter in "LID")
@@ -43,11 +35,10 @@ def test_the_correlation_of_a_letter_with_itself_is_one() -> None:
 
 
 def test_letters_are_numbered_and_rare_ones_are_unknown() -> None:
-    letters = np.frombuffer(b"ACY-XBU", dtype=np.uint8)
-    assert codes(letters).tolist() == [0, 1, 19, GAP, UNKNOWN, UNKNOWN, UNKNOWN]
+    assert residue_codes("ACY-XBU").tolist() == [0, 1, 19, GAP, UNKNOWN, UNKNOWN, UNKNOWN]
 
 
 def test_blosum_is_symmetric_with_tryptophan_at_fifteen() -> None:
-    found = scores("BLOSUM50")
+    found = substitution_scores("BLOSUM50")
     assert np.array_equal(found, found.T)
     assert found[LETTERS.index("W"), LETTERS.index("W")] == 15

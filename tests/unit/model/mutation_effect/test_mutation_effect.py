@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.data.sources.variants import TRASTUZUMAB
 from abag.errors import ModelError
 from abag.model.mutation_effect import MutationEffect, ParentAntibody, load_mutation_effect
 from abag.model.mutation_effect.scale import Scale
+from abag_lab.sources.variants import TRASTUZUMAB
 
 PARENT_HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
 PARENT_LIGHT = TRASTUZUMAB.light

@@ -11,9 +11,9 @@ import polars as pl
 import pytest
 import torch
 
-from abag.encoders.builtin import BuiltinEncoder
-from abag.encoders.catalogue import ENTRIES
-from abag.encoders.lora import new_lora
+from abag.encoders.adapters.builtin import BuiltinEncoder
+from abag.encoders.adapters.catalogue import ENTRIES
+from abag.encoders.adapters.lora import new_lora
 from abag.encoders.protocol import Encoder
 from abag.errors import EncoderError, ModelError, SchemaError, UnavailableError
 from abag.inference.predictor import Predictor

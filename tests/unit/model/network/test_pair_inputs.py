@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from abag.encoders.protocol import Molecule, Role
-from abag.encoders.store import EmbeddingStore
+from abag.encoders.storage.store import EmbeddingStore
 from abag.errors import ModelError
 from abag.model.network.config import NetworkConfig
 from abag.model.network.inputs import PairFeatures

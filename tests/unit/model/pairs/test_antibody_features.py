@@ -2,8 +2,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.antibody.germlines import Germlines
 from abag.model.pairs.features import ABSENT, antibody_features, feature_names
-from abag.model.pairs.germlines import Germlines
 from synthetic_pairs import HEAVY, LIGHT
 
 GERMLINES = Germlines.of_anarci()

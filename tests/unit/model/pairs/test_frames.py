@@ -1,8 +1,8 @@
 import numpy as np
 
-from abag.data.numbering.chains import clear_cache
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.numbering.chains import clear_cache
 from abag.model.pairs.frames import Frame, find_frames
-from abag.sequences import AMINO_ACIDS
 from synthetic_pairs import HEAVY, LIGHT
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
-from abag.evaluation.saaint import saaint_table
 from abag.model.pairs.model import GlobalModel
+from abag_lab.benchmarks.saaint import saaint_table
 from synthetic_pairs import complexes_table
 
 

@@ -1,0 +1,1 @@
+"""The antibody before any measurement: alphabet, scales, numbering, germlines, mutations."""

@@ -1,0 +1,222 @@
+"""The germline V gene nearest to a variable domain, and how far the domain is from it.
+
+Affinity matures by mutation: the distance from the germline, and where the changes lie, is the one
+trait of an antibody that says something about its affinity without the antigen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.antibody.alphabet import GAP, UNKNOWN, ChainKind, residue_codes
+from abag.errors import UnavailableError
+
+Codes = NDArray[np.int64]
+Singles = NDArray[np.float32]
+
+V_POSITIONS: Final = 104
+"""IMGT positions 1 to 104: behind them the CDR3 begins, which the V gene alone does not make."""
+_CODES: Final = UNKNOWN + 1
+_SAVED: Final = np.array([*range(GAP), UNKNOWN, GAP])
+"""Saved files have X at 20 and the gap at 21; this takes either order to the other."""
+_CHAIN_TYPES: Final = "HKL"
+_PRESENCE_WEIGHT: Final = 0.5
+"""Of a position that only one of the two has: insertions and unresolved ends count half."""
+_MOST_CHANGES: Final = 16
+"""Domains with no more changes from the usual one of their table are compared by these alone."""
+_FEW: Final = 32
+"""Fewer domains are compared in whole."""
+
+
+@dataclass(frozen=True)
+class NearestGenes:
+    """For each domain its nearest V gene."""
+
+    gene: Codes
+    """Shape (domains,): index of the gene, -1 for a chain without a domain."""
+    distance: NDArray[np.float64]
+    """Shape (domains, species + 1): mismatches to the nearest gene of each species, then of all."""
+    changed: NDArray[np.bool_]
+    """Shape (domains, 104): positions that both have and where they differ."""
+
+
+@dataclass(frozen=True)
+class Germlines:
+    """Aligned V genes. ``codes`` has shape (genes, 104), by :mod:`abag.antibody.alphabet`."""
+
+    codes: Codes
+    chain_type: Codes
+    species: Codes
+    family: Codes
+    species_names: tuple[str, ...]
+    family_names: tuple[str, ...]
+
+    @classmethod
+    def of_anarci(cls) -> Self:
+        """V genes of ANARCI's wheel (from IMGT); raises UnavailableError without it."""
+        try:
+            from anarci import germlines
+        except ImportError:
+            raise UnavailableError("the global model is fitted with the package anarci") from None
+        genes = [
+            (chain_type, species, _family(gene), letters)
+            for chain_type in _CHAIN_TYPES
+            for species, found in sorted(germlines.all_germlines["V"][chain_type].items())
+            for gene, letters in sorted(found.items())
+        ]
+        species = tuple(sorted({gene[1] for gene in genes}))
+        families = tuple(sorted({gene[2] for gene in genes}))
+        return cls(
+            np.array([_aligned(gene[3][:V_POSITIONS]) for gene in genes]),
+            np.array([_CHAIN_TYPES.index(gene[0]) for gene in genes]),
+            np.array([species.index(gene[1]) for gene in genes]),
+            np.array([families.index(gene[2]) for gene in genes]),
+            species,
+            families,
+        )
+
+    def nearest(self, letters: Codes, kinds: Sequence[ChainKind | None]) -> NearestGenes:
+        """Nearest genes of domains laid on positions 1 to 104, shape (domains, 104).
+
+        A VHH is compared with heavy genes. Ties go to the first gene.
+        """
+        types = np.array([_chain_type(kind) for kind in kinds], dtype=np.int64)
+        gene = np.full(len(types), -1, dtype=np.int64)
+        distance = np.zeros((len(types), len(self.species_names) + 1))
+        changed = np.zeros((len(types), V_POSITIONS), dtype=np.bool_)
+        for chain_type in range(len(_CHAIN_TYPES)):
+            rows, genes = np.flatnonzero(types == chain_type), self.chain_type == chain_type
+            if not len(rows):
+                continue
+            found = _mismatches(letters[rows], self.codes[genes])
+            gene[rows] = np.flatnonzero(genes)[found.argmin(axis=1)]
+            distance[rows, -1] = found.min(axis=1)
+            species = self.species[genes]
+            for number in range(len(self.species_names)):
+                own = species == number
+                distance[rows, number] = (
+                    found[:, own].min(axis=1) if own.any() else found.max(axis=1)
+                )
+            reference = self.codes[gene[rows]]
+            both = (letters[rows] != GAP) & (reference != GAP)
+            changed[rows] = both & (letters[rows] != reference)
+        return NearestGenes(gene, distance, changed)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays to be saved."""
+        return {
+            "germlines.codes": _SAVED[self.codes].astype(np.uint8),
+            "germlines.chain_type": self.chain_type.astype(np.uint8),
+            "germlines.species": self.species.astype(np.uint8),
+            "germlines.family": self.family.astype(np.uint8),
+            "germlines.species_names": _as_bytes(self.species_names),
+            "germlines.family_names": _as_bytes(self.family_names),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The inverse of :meth:`arrays`."""
+        codes, chain_type, species, family = (
+            arrays[f"germlines.{name}"].astype(np.int64)
+            for name in ("codes", "chain_type", "species", "family")
+        )
+        return cls(
+            _SAVED[codes],
+            chain_type,
+            species,
+            family,
+            _as_names(arrays["germlines.species_names"]),
+            _as_names(arrays["germlines.family_names"]),
+        )
+
+
+def _mismatches(domains: Codes, genes: Codes) -> Singles:
+    """Mismatches of each domain to each gene, shape (domains, genes).
+
+    Whole numbers and halves: exact in single precision, so sums have one value in any order, and
+    variants of one domain need be compared at their changed positions only.
+    """
+    if len(domains) < _FEW:
+        return _all_mismatches(domains, genes)
+    usual = _usual(domains)
+    changed = domains != usual
+    few = changed.sum(axis=1) <= _MOST_CHANGES
+    found = np.empty((len(domains), len(genes)), dtype=np.float32)
+    if few.any():
+        found[few] = _mismatches_of_variants(domains[few], changed[few], usual, genes)
+    if not few.all():
+        found[~few] = _all_mismatches(domains[~few], genes)
+    return found
+
+
+def _usual(domains: Codes) -> Codes:
+    """The most frequent letter of each position, shape (104,)."""
+    positions = np.arange(V_POSITIONS)
+    letters = (domains + positions * (_CODES)).ravel()
+    counts = np.bincount(letters, minlength=V_POSITIONS * (_CODES))
+    return np.asarray(counts.reshape(V_POSITIONS, _CODES).argmax(axis=1))
+
+
+def _mismatches_of_variants(
+    domains: Codes, changed: NDArray[np.bool_], usual: Codes, genes: Codes
+) -> Singles:
+    from scipy.sparse import csr_matrix
+
+    _, position = np.nonzero(changed)
+    kinds, kind = np.unique(position * (_CODES) + domains[changed], return_inverse=True)
+    place, letter = np.divmod(kinds, _CODES)
+    reference = genes[:, place].T
+    effects = _cost(letter[:, None], reference) - _cost(usual[place][:, None], reference)
+    ends = np.concatenate([[0], np.cumsum(changed.sum(axis=1))])
+    chosen = csr_matrix(
+        (np.ones(len(kind), dtype=np.float32), kind, ends), shape=(len(domains), len(kinds))
+    )
+    return np.asarray(chosen @ effects + _all_mismatches(usual[None], genes))
+
+
+def _cost(letters: Codes, genes: Codes) -> Singles:
+    """What letters at one position cost: 1 where they differ, half where one is a gap."""
+    one_is_gap = (letters == GAP) != (genes == GAP)
+    return np.where(one_is_gap, _PRESENCE_WEIGHT, letters != genes).astype(np.float32)
+
+
+def _all_mismatches(domains: Codes, genes: Codes) -> Singles:
+    left, right = _one_hot(domains), _one_hot(genes)
+    has_left = (domains != GAP).astype(np.float32)
+    has_right = (genes != GAP).astype(np.float32)
+    both = has_left @ has_right.T
+    alone = has_left.sum(axis=1)[:, None] + has_right.sum(axis=1)[None, :] - 2.0 * both
+    return np.asarray(both - left @ right.T + _PRESENCE_WEIGHT * alone, dtype=np.float32)
+
+
+def _one_hot(codes: Codes) -> NDArray[np.float32]:
+    table = np.delete(np.eye(_CODES, dtype=np.float32), GAP, axis=1)
+    return np.asarray(table[codes].reshape(len(codes), -1))
+
+
+def _aligned(letters: str) -> Codes:
+    return residue_codes(letters.ljust(V_POSITIONS, "-")).astype(np.int64)
+
+
+def _chain_type(kind: ChainKind | None) -> int:
+    if kind is None:
+        return -1
+    return {ChainKind.KAPPA: 1, ChainKind.LAMBDA: 2}.get(kind, 0)
+
+
+def _family(gene: str) -> str:
+    """``IGHV1-18*01`` belongs to family ``IGHV1``, ``IGHV2S13*01`` to ``IGHV2``."""
+    return gene.split("*")[0].split("-")[0].split("S")[0]
+
+
+def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
+    return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
+
+
+def _as_names(content: NDArray[Any]) -> tuple[str, ...]:
+    return tuple(content.astype(np.uint8).tobytes().decode().split("\n"))

@@ -1,0 +1,119 @@
+"""Number chains: each distinct sequence once, the same alone as in any batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from abag.antibody.numbering.domains import (
+    J_MINIMUM_SCORE,
+    MINIMUM_SCORE,
+    choose_domains,
+    complete,
+    lacks_j_segment,
+    number_domains,
+    residue_at,
+    with_j_segment,
+)
+from abag.antibody.numbering.profiles import load_profiles, readable
+from abag.antibody.numbering.protocol import NumberedDomain
+from abag.antibody.numbering.regular import align_regular_chains
+from abag.antibody.numbering.search import Hit, align
+from abag.progress import track
+
+_BATCH: Final = 1_024
+_CACHED: Final = 500_000
+
+_cache: dict[str, tuple[NumberedDomain, ...]] = {}
+
+
+def number_chains(
+    sequences: Iterable[str], *, threads: int = 2
+) -> dict[str, tuple[NumberedDomain, ...]]:
+    """IMGT-number every distinct sequence.
+
+    Heavy, kappa, lambda and VHH domains are found anywhere in a chain: a bare Fv, a Fab or whole
+    IgG chain, an scFv of either order, several domains in a row. A T-cell receptor, any other
+    protein, an empty string or a fragment gives an empty tuple. A repeated sequence costs
+    nothing, also in a later call.
+
+    Args:
+        sequences: one-letter amino-acid chains; lower case is read as upper case and signs that
+            are no amino acid as X. The text of ``NumberedDomain.sequence`` is upper case.
+        threads: searches at once.
+
+    Returns:
+        The domains of each distinct sequence as given, in the order of first appearance.
+
+    Raises:
+        SequenceError: for a sequence of more than 100,000 residues.
+        UnavailableError: where anarci or pyhmmer is not installed.
+    """
+    asked = list(dict.fromkeys(sequences))
+    read = {sequence: readable(sequence) for sequence in asked}
+    answers = {chain: _cache[chain] for chain in read.values() if chain in _cache}
+    new = [chain for chain in dict.fromkeys(read.values()) if chain not in answers]
+    batches = [new[i : i + _BATCH] for i in range(0, len(new), _BATCH)]
+    shown = track(batches, f"numbering {len(new)} chains") if len(batches) > 1 else batches
+    for batch in shown:
+        answers.update(_number(batch, threads))
+    if len(_cache) + len(new) > _CACHED:
+        _cache.clear()
+    _cache.update((chain, answers[chain]) for chain in new)
+    return {sequence: answers[chain] for sequence, chain in read.items()}
+
+
+def clear_cache() -> None:
+    """Forget every numbered chain (for measurements)."""
+    _cache.clear()
+
+
+def _number(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDomain, ...]]:
+    look = align_regular_chains(chains, threads)
+    chosen = dict(look.settled)
+    wanted: dict[int, list[str]] = {}
+    for chain in chains:
+        if chain and chain not in chosen:
+            for profile in load_profiles():
+                if profile.chain_type in look.types.get(chain, profile.chain_type):
+                    wanted.setdefault(profile.index, []).append(chain)
+    hits = align(wanted, threads, MINIMUM_SCORE)
+    irregular = {chain: choose_domains(found) for chain, found in hits.items()}
+    _complete_long_loops(irregular, threads)
+    chosen.update(irregular)
+    return {
+        chain: number_domains(chain, _completed(chain, chosen.get(chain, []))) for chain in chains
+    }
+
+
+def _ceiling(chain: str, domains: Sequence[Hit], i: int) -> int:
+    return domains[i + 1].start if i + 1 < len(domains) else len(chain)
+
+
+def _completed(chain: str, domains: Sequence[Hit]) -> list[Hit]:
+    done: list[Hit] = []
+    for i, hit in enumerate(domains):
+        floor = done[-1].end if done else 0
+        done.append(complete(hit, floor, _ceiling(chain, domains, i)))
+    return done
+
+
+def _complete_long_loops(chosen: dict[str, list[Hit]], threads: int) -> None:
+    """Look for the J segment of every domain whose alignment ends in a very long CDR3."""
+    open_ends = [
+        (chain, i, int(residue_at(hit, 104) or 0) + 1, _ceiling(chain, domains, i))
+        for chain, domains in chosen.items()
+        for i, hit in enumerate(domains)
+        if lacks_j_segment(hit, _ceiling(chain, domains, i))
+    ]
+    wanted: dict[int, list[str]] = {}
+    for chain, i, offset, ceiling in open_ends:
+        for profile in load_profiles():
+            if profile.chain_type == chosen[chain][i].profile.chain_type:
+                rest = wanted.setdefault(profile.index, [])
+                if chain[offset:ceiling] not in rest:
+                    rest.append(chain[offset:ceiling])
+    found = align(wanted, threads, J_MINIMUM_SCORE)
+    for chain, i, offset, ceiling in open_ends:
+        j_hits = found.get(chain[offset:ceiling], [])
+        chosen[chain][i] = with_j_segment(chosen[chain][i], j_hits, offset, ceiling)

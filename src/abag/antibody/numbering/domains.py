@@ -1,0 +1,192 @@
+"""From the hits of a chain to its numbered variable domains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from abag.antibody.alphabet import ChainKind
+from abag.antibody.numbering.profiles import COLUMNS
+from abag.antibody.numbering.protocol import NumberedDomain
+from abag.antibody.numbering.search import Hit
+from abag.antibody.numbering.states import DELETE, INSERT, MATCH, imgt_positions
+from abag.antibody.numbering.vhh import is_vhh
+
+MINIMUM_SCORE: Final = 80.0
+"""Bits from which a stretch counts as a variable domain (ANARCI's threshold)."""
+
+J_MINIMUM_SCORE: Final = 10.0
+"""Bits from which the rest of a chain behind Cys104 counts as a J segment (ANARCI's threshold)."""
+
+_OVERLAP: Final = 12
+"""Residues that two neighbouring hits may share before one counts as the same domain."""
+_LEFT_OFF: Final = 3
+"""Last residues of a chain cut inside its J segment that HMMER may leave off."""
+_LAST_LIGHT_COLUMN: Final = 127
+_CYS_104: Final = 104
+_LAST_MIDDLE_COLUMN: Final = 115
+_J_START: Final = 117
+
+
+def choose_domains(hits: Sequence[Hit]) -> list[Hit]:
+    """The best hit of each variable domain, in the order of the chain.
+
+    Hits must come best first. Neighbours that share a few residues (no linker between two
+    domains) are cut apart in favour of the better one.
+    """
+    chosen: list[Hit] = []
+    for hit in hits:
+        if hit.score >= MINIMUM_SCORE and all(_shared(hit, other) <= _OVERLAP for other in chosen):
+            chosen.append(hit)
+    ranks = [hit.rank for hit in chosen]
+    chosen.sort(key=lambda hit: hit.start)
+    order = [ranks.index(hit.rank) for hit in chosen]
+    for i in range(len(chosen) - 1):
+        excess = chosen[i].end - chosen[i + 1].start
+        if excess > 0 and order[i] < order[i + 1]:
+            chosen[i + 1] = _without_first(chosen[i + 1], excess)
+        elif excess > 0:
+            chosen[i] = _without_last(chosen[i], excess)
+    return chosen
+
+
+def _shared(one: Hit, other: Hit) -> int:
+    return min(one.end, other.end) - max(one.start, other.start)
+
+
+def _without_first(hit: Hit, residues: int) -> Hit:
+    path, column, start = hit.path, hit.first_column, hit.start
+    while path and (residues > 0 or path[0] != MATCH):
+        residues -= path[0] != DELETE
+        start += path[0] != DELETE
+        column += path[0] != INSERT
+        path = path[1:]
+    return replace(hit, path=path, first_column=column, start=start)
+
+
+def _without_last(hit: Hit, residues: int) -> Hit:
+    path, column, end = hit.path, hit.last_column, hit.end
+    while path and (residues > 0 or path[-1] != MATCH):
+        residues -= path[-1] != DELETE
+        end -= path[-1] != DELETE
+        column -= path[-1] != INSERT
+        path = path[:-1]
+    return replace(hit, path=path, last_column=column, end=end)
+
+
+def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
+    """Carry an alignment that stops just short of a domain's ends to those ends.
+
+    HMMER leaves off first and last residues that are unlike the germline. As in ANARCI up to five
+    columns are filled at the front, and the J segment is completed once half of it is aligned, or
+    once no more than three residues are left to which nothing else could belong.
+    Light chains end at IMGT 127: the residue behind it belongs to the constant domain.
+
+    Args:
+        hit: the alignment.
+        floor: first residue of the chain that is free for this domain.
+        ceiling: residue behind the last free one.
+    """
+    missing = hit.first_column - 1
+    if 0 < missing <= 5:
+        added = min(missing, hit.start - floor)
+        hit = replace(
+            hit,
+            start=hit.start - added,
+            first_column=hit.first_column - added,
+            path=MATCH * added + hit.path,
+        )
+    light = hit.profile.kind is not None and hit.profile.kind.is_light
+    last = _LAST_LIGHT_COLUMN if light else COLUMNS
+    left = ceiling - hit.end
+    cut_short = hit.last_column >= _J_START and left <= _LEFT_OFF
+    if hit.last_column < last and (hit.last_column > 123 or cut_short):
+        added = min(last - hit.last_column, left)
+        hit = replace(
+            hit,
+            end=hit.end + added,
+            last_column=hit.last_column + added,
+            path=hit.path + MATCH * added,
+        )
+    while hit.last_column > last:
+        hit = _without_last(hit, 1)
+    return hit
+
+
+def lacks_j_segment(hit: Hit, ceiling: int) -> bool:
+    """Whether an alignment ends before FR4 though much of the chain is left (a very long CDR3)."""
+    return (
+        hit.last_column < 120
+        and hit.end - 1 + 30 < ceiling
+        and residue_at(hit, _CYS_104) is not None
+    )
+
+
+def residue_at(hit: Hit, wanted: int) -> int | None:
+    """Index in the chain of the residue matched to a column, if there is one."""
+    column, residue = hit.first_column, hit.start
+    for step in hit.path:
+        if step == MATCH and column == wanted:
+            return residue
+        residue += step != DELETE
+        column += step != INSERT
+    return None
+
+
+def with_j_segment(hit: Hit, j_hits: Sequence[Hit], offset: int, ceiling: int) -> Hit:
+    """Join a V segment that ends in CDR3 with the J segment found behind it.
+
+    Args:
+        hit: the alignment of the V segment.
+        j_hits: hits in the rest of the chain behind Cys104, best first.
+        offset: index in the chain of the first residue of that rest.
+        ceiling: residue behind the last free one.
+
+    Returns:
+        The joined alignment, or ``hit`` where no J segment reaches IMGT 126.
+    """
+    near = [j for j in j_hits if j.score >= J_MINIMUM_SCORE and j.start + offset < ceiling]
+    if not near:
+        return hit
+    j = near[0]
+    j = replace(j, start=j.start + offset, end=j.end + offset)
+    j = complete(j, offset, ceiling)
+    if j.last_column < 126 or j.first_column > _J_START:
+        return hit
+    before_j = [residue_at(j, column) for column in range(_J_START, COLUMNS + 1)]
+    first = next(i for i, residue in enumerate(before_j) if residue is not None)
+    j = _without_first(j, int(before_j[first] or 0) - j.start)
+    cysteine = residue_at(hit, _CYS_104)
+    if cysteine is None:
+        return hit
+    v = _without_last(hit, hit.end - cysteine - 1)
+    loop = j.start - v.end
+    columns = min(loop, _LAST_MIDDLE_COLUMN - _CYS_104)
+    empty = j.first_column - _CYS_104 - 1 - columns
+    middle = MATCH * columns + INSERT * (loop - columns) + DELETE * empty
+    return replace(v, end=j.end, last_column=j.last_column, path=v.path + middle + j.path)
+
+
+def number_domains(chain: str, chosen: Sequence[Hit]) -> tuple[NumberedDomain, ...]:
+    """Number the antibody domains among the chosen hits; receptors of T cells are left out."""
+    numbered = []
+    for hit in chosen:
+        kind = hit.profile.kind
+        positions = imgt_positions(hit.first_column, hit.path) if kind is not None else None
+        if kind is None or positions is None:
+            continue
+        residues = chain[hit.start : hit.end]
+        numbered.append(
+            NumberedDomain(kind, hit.start, hit.end, residues, positions, round(hit.score, 1))
+        )
+    if any(domain.kind.is_light for domain in numbered):
+        return tuple(numbered)
+    return tuple(
+        replace(domain, kind=ChainKind.VHH) if is_vhh(_by_position(domain)) else domain
+        for domain in numbered
+    )
+
+
+def _by_position(domain: NumberedDomain) -> Mapping[str, str]:
+    return dict(zip(domain.positions, domain.sequence, strict=True))

@@ -1,0 +1,134 @@
+"""Profile searches: which part of a chain aligns to which profile, and how.
+
+Every score is that of one chain against one profile with the size of the database fixed, so a
+chain gets the same answer alone and in any batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+
+from abag.antibody.numbering.profiles import Profile, alphabet, load_profiles
+from abag.antibody.numbering.states import DELETE, INSERT, MATCH
+from abag.antibody.numbering.underflow import flushing_to_zero
+
+_CHAINS_A_TASK: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One stretch of a chain aligned to one profile."""
+
+    profile: Profile
+    score: float
+    """Bit score of this stretch."""
+    evalue: float
+    """Independent E-value against all profiles, to the two digits that ``hmmscan`` prints."""
+    chain_pvalue: float
+    """P-value of the whole chain against the profile; orders hits of equal E-value."""
+    start: int
+    end: int
+    """Residues ``start`` (from 0) up to, without, ``end`` are aligned."""
+    first_column: int
+    last_column: int
+    path: str
+    """Matches, insertions and deletions (see :mod:`abag.antibody.numbering.states`)."""
+
+    @property
+    def rank(self) -> tuple[float, float, int, int]:
+        """Sorting key: the best hit first, never a tie."""
+        return (self.evalue, self.chain_pvalue, self.profile.index, self.start)
+
+
+def align(
+    wanted: Mapping[int, Sequence[str]], threads: int = 2, minimum_score: float = 0.0
+) -> dict[str, list[Hit]]:
+    """Search chains with profiles.
+
+    Args:
+        wanted: the chains to search, by the index of the profile to search them with.
+        threads: how many searches run at once (HMMER runs outside Python's lock).
+        minimum_score: hits of fewer bits are left out.
+
+    Returns:
+        Every hit of every chain that has one, best first.
+    """
+    tasks = [
+        (profile, chains[i : i + _CHAINS_A_TASK])
+        for profile, chains in wanted.items()
+        for i in range(0, len(chains), _CHAINS_A_TASK)
+    ]
+    profiles = load_profiles()
+
+    def run(task: tuple[int, Sequence[str]]) -> list[tuple[str, Hit]]:
+        return _search(profiles[task[0]], task[1], len(profiles), minimum_score)
+
+    if threads > 1 and len(tasks) > 1:
+        with ThreadPoolExecutor(threads) as pool:
+            answers = list(pool.map(run, tasks))
+    else:
+        answers = [run(task) for task in tasks]
+    found: dict[str, list[Hit]] = {}
+    for answer in answers:
+        for chain, hit in answer:
+            found.setdefault(chain, []).append(hit)
+    for hits in found.values():
+        hits.sort(key=lambda hit: hit.rank)
+    return found
+
+
+def _search(
+    profile: Profile, chains: Sequence[str], n_profiles: int, minimum_score: float
+) -> list[tuple[str, Hit]]:
+    from pyhmmer.easel import DigitalSequenceBlock, TextSequence
+    from pyhmmer.plan7 import Pipeline
+
+    letters = alphabet()
+    block = DigitalSequenceBlock(
+        letters,
+        [
+            TextSequence(name=_name(i), sequence=chain).digitize(letters)
+            for i, chain in enumerate(chains)
+        ],
+    )
+    pipeline = Pipeline(letters, Z=n_profiles, domZ=n_profiles)
+    with flushing_to_zero():
+        hits = pipeline.search_hmm(profile.hmm, block)
+    found = []
+    for hit in hits:
+        chain = chains[int(hit.name)]
+        found += [
+            (chain, _hit(profile, domain, float(hit.pvalue)))
+            for domain in hit.domains.included
+            if domain.score >= minimum_score
+        ]
+    return found
+
+
+def _name(index: int) -> Any:
+    """A record name of the type that this pyhmmer takes (bytes before 0.12, text since)."""
+    from pyhmmer.easel import TextSequence
+
+    return str(index) if isinstance(TextSequence().name, str) else str(index).encode()
+
+
+def _hit(profile: Profile, domain: Any, chain_pvalue: float) -> Hit:
+    alignment = domain.alignment
+    path = "".join(
+        INSERT if column == "." else DELETE if residue == "-" else MATCH
+        for column, residue in zip(alignment.hmm_sequence, alignment.target_sequence, strict=True)
+    )
+    return Hit(
+        profile=profile,
+        score=float(domain.score),
+        evalue=float(f"{domain.i_evalue:.2g}"),
+        chain_pvalue=chain_pvalue,
+        start=int(alignment.target_from) - 1,
+        end=int(alignment.target_to),
+        first_column=int(alignment.hmm_from),
+        last_column=int(alignment.hmm_to),
+        path=path,
+    )

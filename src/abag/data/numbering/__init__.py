@@ -1,6 +1,0 @@
-"""IMGT numbering of antibody chains."""
-
-from abag.data.numbering.chains import clear_cache, number_chains
-from abag.data.numbering.protocol import IMGT_REGIONS, NumberedDomain, Numberer
-
-__all__ = ["IMGT_REGIONS", "NumberedDomain", "Numberer", "clear_cache", "number_chains"]

@@ -1,0 +1,1 @@
+"""Encoders: loading, tokens, windows, adapters; one entry a model in the catalogue."""

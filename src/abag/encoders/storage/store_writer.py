@@ -1,0 +1,188 @@
+"""Appending to an embedding store: one writer at a time, whole shards or nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+import numpy as np
+
+from abag.encoders.protocol import Encoded, Molecule
+from abag.encoders.storage.quantise import pack
+from abag.encoders.storage.shards import PREFIX, SUFFIX, Record, write_shard
+from abag.encoders.storage.store_layout import LOCK_FILE, ROOM_FILE, Room, molecule_key
+from abag.errors import EncoderError, UnavailableError
+from abag.files import make_folder, write_json
+
+SHARD_BYTES: Final = 64 * 2**20
+"""A shard is written when this much waits."""
+SHARD_RECORDS: Final = 100_000
+"""Bounds the header, whatever the length of the records."""
+FLUSH_SECONDS: Final = 60.0
+"""A shard is written at least this often, so that a stopped run costs a minute at most."""
+
+
+@contextmanager
+def writing(store: Room) -> Iterator[None]:
+    """Hold the room's lock; make the room where it is new; sweep what a killed writer left.
+
+    A room made for this and left without a shard is taken away again.
+
+    The lock is the kernel's (``flock``) on a file that names the holder, so that it ends with its
+    process however that ends, and a lock file left behind stops nobody.
+
+    Raises:
+        FileFormatError: where no folder can be made, as below a file.
+        UnavailableError: where another process writes, or the file system has no locks.
+    """
+    room = store.room
+    above = [place for place in (room, room.parent) if not place.exists()]
+    with _locked(room) as lock:
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        for left in [*room.glob(f".{PREFIX}*"), *room.glob(f".{ROOM_FILE}*")]:
+            left.unlink(missing_ok=True)
+        new = not (room / ROOM_FILE).exists()
+        if new:
+            write_json(room / ROOM_FILE, store.about)
+        store.refresh()
+        try:
+            yield
+        finally:
+            lock.truncate(0)
+            if new and not any(room.glob(f"{PREFIX}*{SUFFIX}")):
+                _remove_empty(room, above)
+
+
+@contextmanager
+def _locked(room: Path) -> Iterator[IO[str]]:
+    """The lock file, locked, in a room that is there."""
+    while True:
+        make_folder(room)
+        try:
+            lock = (room / LOCK_FILE).open("a+", encoding="ascii")
+        except FileNotFoundError:
+            continue  # another writer has just removed the room, in which it wrote nothing
+        with lock:
+            _lock(lock.fileno(), room)
+            if _is_at(lock.fileno(), room / LOCK_FILE):
+                yield lock
+                return
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether an open file is still the one of this name."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _remove_empty(room: Path, above: Sequence[Path]) -> None:
+    """Take a room away in which nothing was written, with the folders made for it."""
+    (room / ROOM_FILE).unlink(missing_ok=True)
+    (room / LOCK_FILE).unlink(missing_ok=True)
+    for place in above:
+        with suppress(OSError):  # something else was put there meanwhile
+            place.rmdir()
+
+
+def _lock(handle: int, room: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:
+        raise UnavailableError(
+            "writing an embedding store needs file locks (Linux or macOS)"
+        ) from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = "another one"
+        with suppress(FileNotFoundError):
+            holder = (room / LOCK_FILE).read_text(encoding="ascii").strip() or holder
+        raise UnavailableError(
+            f"{room} is being written by process {holder}; wait for it, or use another folder"
+        ) from None
+    except OSError as error:
+        raise UnavailableError(
+            f"the file system of {room} has no file locks ({error.strerror}); put the store on a "
+            f"local disk"
+        ) from None
+
+
+class StoreWriter:
+    """Collects records and writes them as shards; made by :meth:`EmbeddingStore.writer`."""
+
+    def __init__(
+        self,
+        store: Room,
+        *,
+        shard_bytes: int = SHARD_BYTES,
+        flush_seconds: float = FLUSH_SECONDS,
+    ) -> None:
+        self.store = store
+        self.shard_bytes = shard_bytes
+        self.flush_seconds = flush_seconds
+        self._waiting: dict[str, Record] = {}
+        self._bytes = 0
+        self._flushed = time.monotonic()
+
+    def add(self, molecule: Molecule, encoded: Encoded) -> bool:
+        """Take the embedding of a molecule; False where the store has it already.
+
+        Raises:
+            EncoderError: for rows of another shape than [residues, width], or not finite.
+        """
+        shape = (molecule.residues, self.store.width)
+        if encoded.rows.shape != shape:
+            raise EncoderError(
+                f"{self.store.identity.id} gave rows {list(encoded.rows.shape)} for a molecule "
+                f"whose rows in {self.store.room} are {list(shape)}"
+            )
+        if not np.isfinite(encoded.rows).all():
+            raise EncoderError(
+                f"{self.store.identity.id} gave numbers that are not finite; they are not stored"
+            )
+        key = molecule_key(molecule)
+        if self.store.has(key) or key in self._waiting:
+            return False
+        self.add_record(Record(key, pack(encoded.rows, self.store.storage), encoded.windowed))
+        return True
+
+    def add_record(self, record: Record) -> None:
+        """Take a record that is packed already."""
+        scale = record.packed.scale
+        self._waiting[record.key] = record
+        self._bytes += record.packed.data.nbytes + (0 if scale is None else scale.nbytes)
+        if (
+            self._bytes >= self.shard_bytes
+            or len(self._waiting) >= SHARD_RECORDS
+            or time.monotonic() - self._flushed >= self.flush_seconds
+        ):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits as one shard, so that readers see it and a kill cannot take it."""
+        if self._waiting:
+            write_shard(
+                self.store.room, next_number(self.store), [*self._waiting.values()],
+                self.store.about,
+            )  # fmt: skip
+            self._waiting, self._bytes = {}, 0
+            self.store.refresh()
+        self._flushed = time.monotonic()
+
+
+def next_number(store: Room) -> int:
+    """One more than any shard in the room has, readable or not."""
+    names = [path.name for path in store.room.glob(f"{PREFIX}*{SUFFIX}")]
+    numbers = [int(name.removeprefix(PREFIX)[:6]) for name in names if name[6:12].isdigit()]
+    return max(numbers, default=0) + 1
+
+
+__all__ = ["FLUSH_SECONDS", "SHARD_BYTES", "StoreWriter", "next_number", "writing"]

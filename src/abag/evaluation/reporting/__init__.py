@@ -1,0 +1,1 @@
+"""Reports: words, tables, pictures and the page."""

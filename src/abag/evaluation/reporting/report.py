@@ -1,0 +1,277 @@
+"""One self-contained HTML page: words first, then pictures, then tables. No outside links."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, Final
+
+from abag.evaluation.evaluation import Evaluation
+from abag.evaluation.reporting import figures, tables
+from abag.evaluation.reporting.figures import Mark
+from abag.evaluation.reporting.risk_figure import draw_risk_coverage, risk_in_words
+from abag.evaluation.reporting.wording import Summary, Trust, compare, plural, summarise, unit_of
+from abag.evaluation.scores.scoring import ModelScores
+
+_TONE: Final = {Trust.SOUND: "sound", Trust.CARE: "care", Trust.NOT: "not"}
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSection:
+    """One evaluation in a report, with what belongs beside it."""
+
+    evaluation: Evaluation
+    note: str = ""
+    """A sentence below the heading: what this split keeps apart, say."""
+    audit_picture: bytes | str | None = None
+    """Picture of the leak audit: PNG bytes, or an ``<svg>`` text of abag's own making."""
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    """Further facts for the last table: checksums of files, versions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure with its caption; ``markup`` is trusted HTML."""
+
+    title: str
+    caption: str
+    markup: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What the template shows of one section."""
+
+    anchor: str
+    name: str
+    note: str
+    summary: Summary
+    tone: str
+    pictures: tuple[Picture, ...]
+    audit: tuple[tuple[str, str], ...] | None
+    audit_picture: str
+    open_tables: tuple[tables.Table, ...]
+    closed_tables: tuple[tables.Table, ...]
+
+
+def render_report(
+    sections: Sequence[EvaluationSection],
+    title: str,
+    *,
+    lede: str = "",
+    date: str | None = None,
+    subject: str | None = None,
+) -> str:
+    """The report of one or several evaluations as one HTML page.
+
+    Args:
+        sections: Evaluations in the order of the page; several are compared at the top.
+        title: Heading of the page.
+        lede: A paragraph below the heading.
+        date: Printed if given; without it the same input gives the same bytes.
+        subject: The model to compare across sections; the first section's where not given.
+    """
+    if not sections:
+        raise ValueError("a report needs at least one evaluation")
+    evaluations = [section.evaluation for section in sections]
+    subject = subject or evaluations[0].subject.name
+    template = _environment().get_template("report.html.j2")
+    comparison = _comparison(evaluations, subject) if len(sections) > 1 else None
+    page: str = template.render(
+        title=title,
+        lede=lede,
+        date=date,
+        version=evaluations[0].version,
+        style=_resource("style.css"),
+        parts=[_part(place, section) for place, section in enumerate(sections)],
+        comparison=comparison,
+    )
+    return page
+
+
+def _environment() -> Any:
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    loader = DictLoader({"report.html.j2": _resource("report.html.j2")})
+    return Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+
+
+def _resource(name: str) -> str:
+    return (files("abag") / "resources" / "report" / name).read_text(encoding="utf-8")
+
+
+def _part(place: int, section: EvaluationSection) -> _Part:
+    evaluation = section.evaluation
+    summary = summarise(evaluation)
+    shown = (
+        tables.models_table(evaluation),
+        tables.differences_table(evaluation),
+        tables.levels_table(evaluation),
+        tables.decisions_table(evaluation),
+        tables.bands_table(evaluation),
+        tables.collapse_table(evaluation),
+    )
+    closed = (
+        tables.groups_table(evaluation),
+        tables.provenance_table(evaluation, section.provenance),
+    )
+    return _Part(
+        anchor=f"split-{place + 1}",
+        name=evaluation.name,
+        note=section.note,
+        summary=summary,
+        tone=_TONE[summary.trust],
+        pictures=_pictures(evaluation),
+        audit=None if evaluation.audit is None else _audit(evaluation.audit),
+        audit_picture=_embedded(section.audit_picture),
+        open_tables=tuple(table for table in shown if table is not None and table.rows),
+        closed_tables=tuple(table for table in closed if table.rows),
+    )
+
+
+def _pictures(evaluation: Evaluation) -> tuple[Picture, ...]:
+    model = evaluation.subject
+    pred = evaluation.held_out.predictions[model.name]
+    labels, unit, level = evaluation.labels, unit_of(evaluation), evaluation.leading
+    exact = labels.exact
+    found = [
+        Picture(
+            "Beside the baselines",
+            "Dots are estimates, lines 95 % intervals. A model that does not pass the baselines "
+            "has learnt nothing that they have not.",
+            figures.models(_panels(evaluation)),
+        ),
+        Picture(
+            f"Inside each {level}",
+            f"Spearman of {model.name} inside each {level}; a larger dot has more rows."
+            + _only_largest(model, level),
+            figures.groups(model.levels[level], "spearman", "Spearman"),
+        ),
+        Picture(
+            "Measured and predicted",
+            f"{model.name}, {int(exact.sum()):,} rows."
+            + (
+                f" Arrows: {int(labels.censored.sum()):,} censored rows, from their bound towards "
+                "where the true value lies."
+                if labels.censored.any()
+                else ""
+            )
+            + (" Darker: more rows." if exact.sum() > figures.MOST_POINTS else ""),
+            figures.parity(labels, pred, unit),
+        ),
+    ]
+    if exact.any():
+        found.append(
+            Picture(
+                "Residuals",
+                f"{model.name}, rows whose value is a number. Points that rise to the right: "
+                "predictions spread too widely; that fall: too narrowly.",
+                figures.residuals(labels.value[exact], pred[exact], unit),
+            )
+        )
+    if model.bands:
+        found.append(
+            Picture(
+                "By affinity band",
+                f"{model.name}. A mean error that falls from left to right means that predictions "
+                "are drawn towards the middle.",
+                figures.bands(model.bands, unit),
+            )
+        )
+    return (*found, *_abstaining(evaluation))
+
+
+def _abstaining(evaluation: Evaluation) -> tuple[Picture, ...]:
+    subject, unit = evaluation.subject.name, unit_of(evaluation)
+    curves = evaluation.risk_coverage()
+    if subject not in curves:
+        return ()
+    words = risk_in_words(curves[subject], unit)
+    return (Picture("Abstaining", words, draw_risk_coverage(curves, subject, unit)),)
+
+
+def _only_largest(model: ModelScores, level: str) -> str:
+    count = len(model.levels[level].groups)
+    if count <= figures.MOST_GROUPS:
+        return ""
+    return f" The {figures.MOST_GROUPS} largest of {count} {plural(level)}."
+
+
+def _panels(evaluation: Evaluation) -> list[tuple[str, list[Mark], float | None]]:
+    level, subject = evaluation.leading, evaluation.subject.name
+    inside: list[Mark] = []
+    pearson: list[Mark] = []
+    rmse: list[Mark] = []
+    for model in evaluation.models:
+        main = model.name == subject
+        summary = model.levels[level].summary["spearman"]
+        inside.append(Mark(model.name, summary.mean, summary.mean_interval, main))
+        for marks, key in ((pearson, "pearson"), (rmse, "rmse")):
+            estimate = model.pooled[key]
+            marks.append(Mark(model.name, estimate.score.value, estimate.interval, main))
+    panels: list[tuple[str, list[Mark], float | None]] = [
+        (f"Spearman inside one {level}, mean", inside, 0.0)
+    ]
+    if any(mark.value is not None for mark in pearson):
+        panels.append(("Pearson, pooled", pearson, 0.0))
+    if any(mark.value is not None for mark in rmse):
+        panels.append((f"RMSE, {unit_of(evaluation)} (less is better)", rmse, None))
+    return panels
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    sentences: tuple[str, ...]
+    picture: Picture
+    table: tables.Table
+
+
+def _comparison(evaluations: Sequence[Evaluation], subject: str) -> _Comparison:
+    def marks(pooled: bool) -> list[list[Mark]]:
+        found = []
+        for evaluation in evaluations:
+            line = []
+            for model in evaluation.models:
+                if pooled:
+                    estimate = model.pooled["pearson"]
+                    value, interval = estimate.score.value, estimate.interval
+                else:
+                    summary = model.levels[evaluation.leading].summary["spearman"]
+                    value, interval = summary.mean, summary.mean_interval
+                line.append(Mark(model.name, value, interval, model.name == subject))
+            found.append(line)
+        return found
+
+    level = evaluations[0].leading
+    picture = figures.across_splits(
+        [evaluation.name for evaluation in evaluations],
+        [("Pearson, pooled", marks(True)), (f"Spearman inside one {level}", marks(False))],
+    )
+    return _Comparison(
+        sentences=tuple(compare(evaluations, subject)),
+        picture=Picture(
+            "One model, several splits",
+            f"Coloured: {subject}. Grey: the other models, in the order of the table.",
+            picture,
+        ),
+        table=tables.splits_table(evaluations),
+    )
+
+
+def _audit(audit: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What the audit says in words; its counts are in metrics.json and in its picture."""
+    facts = [(key, audit[key]) for key in ("verdict", "believe") if audit.get(key)]
+    facts += [("note", note) for note in audit.get("notes") or ()]
+    return tuple((key, str(value)) for key, value in facts)
+
+
+def _embedded(picture: bytes | str | None) -> str:
+    if picture is None or isinstance(picture, str):
+        return picture or ""
+    data = base64.b64encode(picture).decode("ascii")
+    return f'<img alt="Picture of the leak audit" src="data:image/png;base64,{data}">'

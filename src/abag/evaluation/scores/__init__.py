@@ -1,0 +1,1 @@
+"""Scores: metrics, intervals, groups and checks."""

@@ -1,0 +1,1 @@
+"""The training engine: plan, batches, losses, loop, checkpoint."""

@@ -1,0 +1,225 @@
+"""The complete state of a run in one safetensors file, ``state.safetensors``.
+
+It holds the trained weights, the optimiser's moments, the running mean of the weights, the best
+weights so far, and as JSON where the run is: step, sums of the unfinished epoch, history, early
+stop, plateau rule, monitor. Random numbers need no state: order and dropout are functions of
+(seed, epoch) and (seed, step, batch). A file is written under a temporary name, flushed, read back
+and checked, and renamed; the one before is kept, and read where the last one is damaged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+
+from abag.errors import FileFormatError, MissingFileError
+from abag.files import keep_previous, read_tensors, replacing
+from abag.training.engine.optimiser_state import optimiser_tensors, restore_optimiser
+from abag.training.engine.schedule import Plateau
+from abag.training.monitors import Monitor
+
+LAST: Final = "state.safetensors"
+PREVIOUS: Final = "state.previous.safetensors"
+WEIGHTS: Final = "checkpoint.safetensors"
+FORMAT: Final = 1
+
+IDENTITY: Final[dict[str, str]] = {
+    "recipe": "another recipe (recipe.json was changed)",
+    "table_sha256": "another data table, or the table has changed since",
+    "split_digest": "another split, or the split has changed since",
+    "part": "another test part",
+    "encoders": "other encoders (id, revision, adapters or arithmetic)",
+}
+"""What ties a state to its run, and what is said where it differs."""
+
+
+@dataclass
+class Progress:
+    """Where a run is, in plain values."""
+
+    step: int = 0
+    """Optimiser steps done; epoch and place in it follow from the plan."""
+    loss_sum: float = 0.0
+    """Sum of the losses of the unfinished epoch's rows."""
+    rows: int = 0
+    """Rows of the unfinished epoch that are done."""
+    seconds: float = 0.0
+    """Wall time of the unfinished epoch, over all parts of the run."""
+    train_seconds: float = 0.0
+    """That of its steps alone."""
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """One row for each finished epoch."""
+    best: float | None = None
+    best_epoch: int = 0
+    """Epoch (from 1) of the kept weights; 0 before the first."""
+    waited: int = 0
+    """Epochs since then."""
+    ended: str = ""
+    """Why training ended; empty while it goes on."""
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes while a run trains."""
+
+    network: nn.Module
+    optimiser: torch.optim.Optimizer
+    monitor: Monitor
+    plateau: Plateau
+    progress: Progress = field(default_factory=Progress)
+    ema: dict[str, Tensor] = field(default_factory=dict)
+    """Running mean of the weights; empty where the recipe keeps none."""
+    best: dict[str, Tensor] = field(default_factory=dict)
+    """Weights of the best epoch."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors under distinct names."""
+        tensors = {f"model.{n}": t.detach() for n, t in self.network.state_dict().items()}
+        tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.items()}
+        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        tensors |= optimiser_tensors(self.network, self.optimiser)
+        return {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
+
+    def plain(self) -> dict[str, Any]:
+        """All plain values."""
+        return {
+            "progress": vars(self.progress),
+            "monitor": self.monitor.state(),
+            "plateau": self.plateau.state(),
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`tensors` and :meth:`plain` gave."""
+        self.network.load_state_dict(_under(tensors, "model"))
+        self.ema, self.best = (
+            {name: tensor.to(self._device) for name, tensor in _under(tensors, part).items()}
+            for part in ("ema", "best")
+        )
+        restore_optimiser(self.network, self.optimiser, tensors)
+        self.progress = Progress(**plain["progress"])
+        self.monitor.restore(plain["monitor"])
+        self.plateau.restore(plain["plateau"])
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+
+def save_state(run: Path, state: TrainingState, identity: Mapping[str, str]) -> None:
+    """Replace the state of a run; the one before is kept as ``state.previous.safetensors``.
+
+    Raises:
+        FileFormatError: the disk is full or the folder cannot be written; the earlier state is
+            whole.
+    """
+    tensors = state.tensors()
+    metadata = {
+        "format": str(FORMAT),
+        "identity": json.dumps(dict(identity), sort_keys=True),
+        "digest": digest_of(tensors),
+        **{key: json.dumps(value) for key, value in state.plain().items()},
+    }
+    write_tensors(run / LAST, tensors, metadata, keep=run / PREVIOUS)
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str], keep: Path | None = None
+) -> None:
+    """Write a safetensors file, flush it, read it back, rename it; ``keep`` names the old one.
+
+    ``metadata`` must hold the ``digest`` of the tensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    whole = f"; what {path.parent} held before is whole"
+    try:
+        with replacing(path) as temporary:
+            save_file(dict(tensors), temporary, metadata)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            found, said = read_tensors(temporary)
+            if digest_of(found) != said["digest"]:
+                raise FileFormatError(f"{path} was written but does not read back the same{whole}")
+            if keep is not None and path.is_file():
+                keep_previous(path, keep)
+    except (OSError, SafetensorError) as error:
+        if isinstance(error, FileFormatError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise FileFormatError(
+            f"{path} cannot be written ({reason}){whole}. Free space or mend the folder, then go "
+            f"on with --resume {path.parent}"
+        ) from None
+
+
+def load_state(run: Path, state: TrainingState, identity: Mapping[str, str]) -> str:
+    """Restore the last whole state; returns the name of its file.
+
+    Raises:
+        MissingFileError: the run has no state yet.
+        FileFormatError: no state is whole, or it belongs to another recipe, table or split.
+    """
+    faults = []
+    for name in (LAST, PREVIOUS):
+        if not (run / name).is_file():
+            continue
+        try:
+            tensors, metadata = read_tensors(run / name)
+            if metadata.get("format") != str(FORMAT):
+                raise FileFormatError(f"{run / name} is no training state of this abag")
+            if digest_of(tensors) != metadata.get("digest"):
+                raise FileFormatError(f"{run / name} is damaged: its content has another digest")
+        except FileFormatError as error:
+            faults.append(str(error))
+            continue
+        require_identity(run / name, json.loads(metadata["identity"]), identity)
+        try:
+            plain = {key: json.loads(metadata[key]) for key in state.plain()}
+            state.restore(tensors, plain)
+        except (RuntimeError, KeyError) as error:
+            raise FileFormatError(
+                f"{run / name} does not fit the network of this recipe: {error}"
+            ) from None
+        return name
+    if faults:
+        raise FileFormatError("; ".join(faults) + ". Copy one of them again, or start a new run")
+    raise MissingFileError(f"{run} has no state to resume from")
+
+
+def require_identity(path: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    """Raise :class:`FileFormatError`, saying what differs, unless a state belongs to its run."""
+    differing = [what for key, what in IDENTITY.items() if found.get(key) != wanted.get(key)]
+    if differing:
+        raise FileFormatError(
+            f"{path} was made with {'; '.join(differing)}. Give back what it was made with, or "
+            "start a new run with --out"
+        )
+
+
+def digest_of(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 of names, types, shapes and bytes, in the order of names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
+    """Copies of named tensors, without their graph."""
+    return {name: tensor.detach().clone() for name, tensor in tensors}
+
+
+def _under(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    head = f"{part}."
+    return {name[len(head) :]: t for name, t in tensors.items() if name.startswith(head)}

@@ -1,0 +1,42 @@
+"""Running figures of batch normalisation that follow the batches of all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from abag.model.network.heads import BatchNorm
+from abag.training.engine.world import World
+
+
+@contextmanager
+def following(network: nn.Module, world: World, batches: int) -> Iterator[None]:
+    """Let running figures follow all batches of a step that is computed inside ``with``.
+
+    Each process normalises its own batches; then every one is told the means and variances of all
+    and moves its running figures by them in the order of the step, as one process would.
+
+    Args:
+        network: whose layers are meant.
+        world: process r of w computes batches r, r + w, ...
+        batches: of the step.
+    """
+    norms = [module for module in network.modules() if isinstance(module, BatchNorm)]
+    if world.size == 1 or not norms:
+        yield
+        return
+    for norm in norms:
+        norm.seen = []
+    try:
+        yield
+        for norm in norms:
+            figures = torch.zeros(batches, 2, norm.num_features, device=norm.weight.device)
+            if norm.seen:
+                figures[world.rank :: world.size] = torch.stack(norm.seen)
+            norm.follow(world.sum_of(figures))
+    finally:
+        for norm in norms:
+            norm.seen = None

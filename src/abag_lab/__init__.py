@@ -1,0 +1,1 @@
+"""The workshop: what serves those who build abag. The product never imports it."""

@@ -1,0 +1,165 @@
+"""The AbBiBench benchmark: rank an assay's variants without a measurement of any of them.
+
+The rows and the peers' scores are AbBiBench's own files; the labels are read as what they are
+(:mod:`abag_lab.sources.abbibench`), so that an assay whose sign was wrong counts the right way for
+every model. Ours is learnt anew for each assay without its cluster: every training assay linked to
+it by an antibody family or an antigen cluster, directly or through others, is left out, and what is
+chosen by cross-validation is chosen without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.raw import read_text_table
+from abag.errors import FileFormatError, OptionError
+from abag.evaluation.scores.intervals import require_resamples
+from abag.files import require_folder_name
+from abag.model.mutation_effect import load_mutation_effect
+from abag.model.mutation_effect.features import FEATURES
+from abag.progress import track
+from abag_lab.benchmarks.abbibench_report import write_report
+from abag_lab.benchmarks.abbibench_result import INVERTED, OURS, AbBiBenchmark, AssayResult
+from abag_lab.benchmarks.abbibench_scores import correlate
+from abag_lab.mutation_effect.assays import VariantAssay, library, read_assays
+from abag_lab.mutation_effect.complexes import complex_clusters
+from abag_lab.mutation_effect.design import Design, design
+from abag_lab.mutation_effect.fitting import NormalEquations, choose
+from abag_lab.sources.build import choose_sources, read_source
+from abag_lab.sources.partners import read_complex
+
+Reals = NDArray[np.float64]
+
+ASSAYS: Final = ("1mhp", "1mlc", "2fjg", "3gbn_h1", "aayl49", "aayl49_ML", "aayl51")
+_PARENTS: Final = {"aayl49_ML": "aayl49"}
+LOWER_IS_BETTER: Final = {"FoldX": "-FoldX dG", "epitopeSA": "-epitope SASA"}
+"""Peers' columns in which less is better; the leaderboard negates them, too."""
+_NO_SCORES: Final = ("mut_heavy_chain_seq", "binding_score", "source_row", "heavy")
+
+
+def benchmark_abbibench(
+    sources: Path,
+    out: Path,
+    *,
+    assays: Sequence[str] = ASSAYS,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> AbBiBenchmark:
+    """Score the open assays and write abbibench.json, .md, .png and our scores of every row.
+
+    Args:
+        sources: Folder with the published sources.
+        out: Folder for what is written.
+        assays: Names of assays, of those in :data:`ASSAYS`.
+        seed: Seed of the bootstrap.
+        resamples: Bootstrap resamples of rows.
+    """
+    require_resamples(resamples)
+    require_folder_name(out)
+    unknown = [name for name in assays if name not in ASSAYS]
+    if unknown or not assays:
+        raise OptionError(f"unknown assay {(unknown or [''])[0]!r}; known are {', '.join(ASSAYS)}")
+    repertoire = load_mutation_effect().repertoire
+    training = read_assays(sources)
+    designs = [design(one, repertoire) for one in training]
+    table = read_source(choose_sources(sources, ["abbibench"])[0], sources)[0].table
+    results = []
+    for name in track(assays, "AbBiBench"):
+        assay, rows = read_assay(sources, name, table)
+        scored = design(assay, repertoire)
+        results.append(_score(assay, rows, scored, training, designs, sources))
+    correlations = correlate(
+        {one.name: (one.truth, one.scores) for one in results}, INVERTED, seed, resamples
+    )
+    done = AbBiBenchmark(tuple(results), correlations, out)
+    write_report(done, out)
+    return done
+
+
+def read_assay(sources: Path, name: str, table: pl.DataFrame) -> tuple[VariantAssay, pl.DataFrame]:
+    """One assay and its canonical rows, in the order of its file."""
+    rows = table.filter(pl.col("assay") == f"abbibench/{name}").sort("source_row")
+    if not rows.height:
+        raise FileFormatError(
+            f"{sources / 'abbibench'} holds no rows of the assay {name}; get its file "
+            f"{name}_benchmarking_data_AntiBERTy_scores.csv"
+        )
+    parent = read_complex(sources / "abbibench", _PARENTS.get(name, name)).heavy
+    assay = library(f"abbibench/{name}", rows, parent, most=None)
+    if assay.table["heavy"].to_list() != rows["heavy"].to_list():
+        raise FileFormatError(
+            f"the assay {name} has variants of another length than its parent, or without a value; "
+            "get its published file again"
+        )
+    return assay, rows
+
+
+def _score(
+    assay: VariantAssay,
+    rows: pl.DataFrame,
+    scored: Design,
+    training: Sequence[VariantAssay],
+    designs: Sequence[Design],
+    sources: Path,
+) -> AssayResult:
+    name = assay.name.rpartition("/")[2]
+    others = [one for one in training if one.name != assay.name]
+    clusters = complex_clusters([*others, assay])
+    kept = [
+        one
+        for one in designs
+        if one.name != assay.name and clusters[one.name] != clusters[assay.name]
+    ]
+    left_out = sorted({one.name for one in designs} - {one.name for one in kept})
+    choice, _ = choose(kept, clusters)
+    weights = NormalEquations(kept).weights([one.name for one in kept], choice.penalty)
+    ours = {
+        OURS: scored.combined(weights, choice.power),
+        "fewer mutations": -scored.mutations.astype(np.float64),
+        "BLOSUM62": scored.features[:, list(FEATURES).index("severity")],
+        "repertoire": scored.features[:, list(FEATURES).index("repertoire_loss")],
+    }
+    published, peers = read_peers(sources / "abbibench", name, rows)
+    return AssayResult(
+        name,
+        published,
+        assay.delta,
+        {**ours, **peers},
+        tuple(left_out),
+        sum(len(one.delta) for one in kept),
+        choice,
+    )
+
+
+def read_peers(
+    folder: Path, name: str, rows: pl.DataFrame
+) -> tuple[pl.DataFrame, dict[str, Reals]]:
+    """The published rows behind canonical ones, and the peers' scores of each, higher is better.
+
+    Raises:
+        FileFormatError: the file of peers has other variants than the assay.
+    """
+    path = folder / f"peer_scores_{name}.csv.gz"
+    found = rows.select("source_row", "heavy").join(
+        read_text_table(path), on="source_row", how="left", maintain_order="left"
+    )
+    # The canonical chain is the Fv of the published one.
+    whole = found["mut_heavy_chain_seq"].fill_null("").to_list()
+    if not all(fv in chain for fv, chain in zip(found["heavy"], whole, strict=True)):
+        raise FileFormatError(f"{path} has not the variants of the assay {name}, in their order")
+    scores = {}
+    for column in found.columns:
+        if column in _NO_SCORES:
+            continue
+        values = found[column].cast(pl.Float64, strict=False)
+        if values.null_count() or not values.is_finite().all():
+            continue  # a model that did not score every variant is not compared
+        sign = -1.0 if column in LOWER_IS_BETTER else 1.0
+        scores[LOWER_IS_BETTER.get(column, column)] = sign * values.to_numpy()
+    return found.select("mut_heavy_chain_seq", "binding_score"), scores

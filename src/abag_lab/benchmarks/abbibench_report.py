@@ -1,0 +1,133 @@
+"""What the AbBiBench benchmark writes: JSON, a Markdown page, a picture, and scores row by row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from abag.files import replacing, write_json, write_text
+from abag_lab.benchmarks.abbibench_result import BASELINES, INVERTED, OURS, AbBiBenchmark
+from abag_lab.benchmarks.abbibench_scores import Figure
+
+SCORES: Final = "{}_benchmarking_data_abag_scores.csv"
+"""AbBiBench's name and columns for a model's scores of one assay."""
+SHOWN: Final = (
+    "ESMIF1", "ProteinMPNN", "Antifold", "-FoldX dG", "SaProt", "ESM2", "CurrAb", "ProSST",
+    "AntiBERTy", "ESM3-Open",
+)  # fmt: skip
+
+COMPARED: Final = ("ESMIF1", "ProteinMPNN", "ESM2", "AntiBERTy", "BLOSUM62", "fewer mutations")
+
+
+def write_report(done: AbBiBenchmark, out: Path) -> None:
+    """Write abbibench.json, abbibench.md, abbibench.png, and scores/ in AbBiBench's format."""
+    for one in done.results:
+        table = one.variants.with_columns(
+            pl.Series("log-likelihood", one.scores[OURS], dtype=pl.Float64)
+        )
+        write_text(out / "scores" / SCORES.format(one.name), table.write_csv())
+    write_json(out / "abbibench.json", done.as_json())
+    write_text(out / "abbibench.md", page(done))
+    _picture(done, out / "abbibench.png")
+
+
+def page(done: AbBiBenchmark) -> str:
+    """The Markdown page: every model by mean, intervals of ours, and what was left out."""
+    found = done.correlations
+    lines = [
+        "# AbBiBench, zero-shot",
+        "",
+        "Spearman's correlation with the corrected labels, 95 % bootstrap intervals over rows. "
+        "`1mhp` and `1mlc` are published with the wrong sign, `aayl*` as a logarithm of a "
+        "logarithm; corrected for every model. `1mlc` and `2fjg` are enrichments. The last column "
+        "is the mean against the labels as published.",
+        "",
+        f"| model | {' | '.join(found.assays)} | mean | as published |",
+        f"|---|{'---|' * (len(found.assays) + 2)}",
+    ]
+    for model in found.ranked():
+        cells = [_short(found.figure(assay, model)) for assay in found.assays]
+        mean = found.mean(model)
+        shown = f"**{model}**" if model == OURS else model.replace("|", " ")
+        lines.append(
+            f"| {shown} | {' | '.join(cells)} | {_long(mean)} "
+            f"| {found.mean_as_published(model):.3f} |"
+        )
+    lines += ["", f"Intervals of {OURS}:", "", "| assay | rows | Spearman | trained on | without |"]
+    lines.append("|---|---|---|---|---|")
+    for one in done.results:
+        without = ", ".join(one.left_out) or "nothing: no training assay is related"
+        lines.append(
+            f"| {one.name} | {len(one.truth):,} | {_long(found.figure(one.name, OURS))} "
+            f"| {one.trained_on:,} rows | {without} |"
+        )
+    lines += ["", *_differences(done), ""]
+    inverted = ", ".join(name for name in found.assays if name in INVERTED)
+    if inverted:
+        lines += [f"Sign turned: {inverted}.", ""]
+    return "\n".join(lines)
+
+
+def _differences(done: AbBiBenchmark) -> list[str]:
+    """Differences of means from well-known models, and what each assay does to them."""
+    found = done.correlations
+    peers = [name for name in COMPARED if name in found.ranked()]
+    lines = []
+    for peer in peers:
+        figure = found.advantage(OURS, peer)
+        lines.append(f"- mean of {OURS} minus mean of {peer}: {_long(figure)}")
+    lines += [
+        "",
+        "Intervals are over the rows of these assays and say nothing of other antibodies. The same "
+        "differences without one of the assays:",
+        "",
+        f"| without | {' | '.join(peers)} |",
+        f"|---|{'---|' * len(peers)}",
+    ]
+    for assay in found.assays:
+        values = [found.advantage_without(assay, OURS, peer) for peer in peers]
+        cells = ["–" if value is None else f"{value:+.3f}" for value in values]
+        lines.append(f"| {assay} | {' | '.join(cells)} |")
+    return lines
+
+
+def _short(figure: Figure | None) -> str:
+    return "–" if figure is None else f"{figure.value:.2f}"
+
+
+def _long(figure: Figure | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
+
+
+def _picture(done: AbBiBenchmark, path: Path) -> None:
+    """Correlations of the best-known models as a heat map."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    found = done.correlations
+    chosen = [name for name in found.ranked() if name in (OURS, *SHOWN, *BASELINES)]
+    values = np.stack([found.values[:, found.models.index(name)] for name in chosen])
+    whole = np.concatenate([values, values.mean(axis=1, keepdims=True)], axis=1)
+    figure, axes = pyplot.subplots(figsize=(1.6 + 0.85 * whole.shape[1], 0.9 + 0.36 * len(chosen)))
+    axes.imshow(whole, cmap="RdBu", vmin=-0.8, vmax=0.8, aspect="auto")
+    for row, column in np.ndindex(*whole.shape):
+        value = whole[row, column]
+        colour = "white" if abs(value) > 0.5 else "black"
+        axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
+    axes.set_xticks(range(whole.shape[1]), [*found.assays, "mean"], fontsize=8)
+    axes.set_yticks(range(len(chosen)), chosen, fontsize=8)
+    for label in axes.get_yticklabels():
+        label.set_fontweight("bold" if label.get_text() == OURS else "normal")
+    axes.axvline(whole.shape[1] - 1.5, color="black", linewidth=1)
+    axes.set_title("AbBiBench zero-shot, Spearman, corrected labels", fontsize=9)
+    figure.tight_layout()
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=150, metadata={"Software": None}, format="png")
+    pyplot.close(figure)

@@ -1,0 +1,176 @@
+"""``abag benchmark``: make the published comparison tables again, one command each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from abag.apps.cli.output import emit
+
+if TYPE_CHECKING:
+    from abag_lab.benchmarks.abbibench_result import AbBiBenchmark
+    from abag_lab.benchmarks.saaint import SaaintBenchmark
+    from abag_lab.replay.fewshot_scores import FewShotBenchmark
+
+app = App(name="benchmark", help="Make the published comparison tables again, one command each.")
+
+
+@app.command
+def saaint(
+    *,
+    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
+    out: Path,
+    model: Annotated[list[str], Parameter(negative=())] | None = None,
+    rows: str = "deduplicated",
+    folds: int = 10,
+    seed: int = 0,
+    bootstrap: int = 1000,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """SAAINT-DB under three splits: random, structures disjoint, antigen clusters disjoint.
+
+    Args:
+        sources: Folder that holds the folder `saaint_db` (also read from ABAG_DATA_SOURCES).
+        out: Folder for the report, the metrics, the predictions, the table and the splits.
+        model: Models to compare; repeat the option (default: global and kmer-ridge). Baselines
+            are beside.
+        rows: `deduplicated` (one row a heavy-light-antigen triple) or `published` (every row).
+        folds: Folds of each split.
+        seed: Seed of splits, models and bootstrap.
+        bootstrap: Number of bootstrap resamples of antigen clusters.
+        json: Print one JSON object.
+    """
+    from abag_lab.benchmarks.saaint import MODELS, benchmark_saaint
+
+    done = benchmark_saaint(
+        sources,
+        out,
+        models=model or MODELS,
+        rows=rows,
+        folds=folds,
+        seed=seed,
+        resamples=bootstrap,
+    )
+    emit(done.as_json(), saaint_text(done), json)
+
+
+def saaint_text(done: SaaintBenchmark) -> str:
+    """The three splits as a table, and in words what they mean together."""
+    from abag.evaluation.reporting.wording import compare, number
+
+    lines = [f"SAAINT-DB, {done.rows} rows: {done.distinct} rows, pooled Pearson / RMSE (pKd)", ""]
+    names = [model.name for model in done.evaluations[0].models]
+    lines.append(f"{'model':<20}" + "".join(f"{one.name:>28}" for one in done.evaluations))
+    for name in names:
+        cells = []
+        for one in done.evaluations:
+            pooled = one.model(name).pooled
+            pair = [number(pooled[key].score.value, 3) for key in ("pearson", "rmse")]
+            cells.append(f"{' / '.join(pair):>28}")
+        lines.append(f"{name:<20}" + "".join(cells))
+    lines += ["", *compare(done.evaluations, done.evaluations[0].subject.name)]
+    return "\n".join([*lines, "", f"report: {done.files.report}"])
+
+
+@app.command
+def fewshot(
+    *,
+    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
+    out: Path,
+    assays: Annotated[list[str], Parameter(negative=())] | None = None,
+    seeds: int = 5,
+    first_seed: int = 0,
+    quick: Annotated[bool, Parameter(negative=())] = False,
+    ablations: Annotated[bool, Parameter(negative=())] = False,
+    whole: bool = True,
+    transfer: Annotated[bool, Parameter(negative=())] = False,
+    most_rows: int = 4_000,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Ranking after 24, 96 and 384 measured variants, and after 80 %: ours beside the ridges.
+
+    Args:
+        sources: Folder with the published sources (also read from ABAG_DATA_SOURCES).
+        out: Folder for the page, the picture, fewshot.json and scores.csv; a run that was
+            interrupted goes on there.
+        assays: Landscapes; repeat the option (default: the six open AbBiBench assays; `all`).
+        seeds: Number of permutations of each landscape.
+        first_seed: The first of them.
+        quick: Two seeds, without 80 %.
+        ablations: Also each kernel alone, and each part left out.
+        whole: Also train on the first 80 %.
+        transfer: Also new positions, and more mutations than in training.
+        most_rows: Of the first 80 %, train on the first of these.
+        json: Print one JSON object.
+    """
+    from abag_lab.replay.fewshot_benchmark import Protocol, benchmark_fewshot
+    from abag_lab.replay.landscapes import ABBIBENCH, LANDSCAPES
+
+    names = [name for item in assays or ABBIBENCH for name in item.split(",")]
+    protocol = Protocol.of(
+        seeds=seeds,
+        first_seed=first_seed,
+        quick=quick,
+        ablations=ablations,
+        whole=whole,
+        transfer=transfer,
+        most_rows=most_rows,
+    )
+    chosen = list(LANDSCAPES) if names == ["all"] else names
+    done = benchmark_fewshot(sources, out, protocol, chosen)
+    emit(done.as_json(), fewshot_text(done), json)
+
+
+def fewshot_text(done: FewShotBenchmark) -> str:
+    """Spearman by model and number of training rows, and the coverage of the intervals."""
+
+    def shown(value: float | None) -> str:
+        return f"{'–' if value is None else f'{value:.2f}':>12}"
+
+    names, seeds = done.names("landscape"), done.settings["seeds"]
+    lines = [f"Spearman on the last 20 %, mean over seeds {seeds[0]} to {seeds[-1]}", ""]
+    head = "".join(f"{name[-11:]:>12}" for name in (*names, "mean"))
+    for size in done.names("size"):
+        lines.append(f"{'n = ' + size:<18}{head}")
+        for model in done.names("model"):
+            values = [done.of(name, model, size) for name in names]
+            lines.append(f"{model:<18}" + "".join(map(shown, [*values, done.mean(model, size)])))
+        covered = [done.of(name, "assay-gp", size, "coverage") for name in names]
+        lines += [f"{'in 90 % interval':<18}" + "".join(map(shown, covered)), ""]
+    return "\n".join([*lines, f"scores: {done.folder}"])
+
+
+@app.command
+def abbibench(
+    *,
+    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
+    out: Path,
+    assays: Annotated[list[str], Parameter(negative=())] | None = None,
+    seed: int = 0,
+    bootstrap: int = 1000,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Zero-shot ranking on the open AbBiBench assays, beside the peers' published scores.
+
+    Args:
+        sources: Folder with the published sources (also read from ABAG_DATA_SOURCES).
+        out: Folder for abbibench.json, .md and .png, and our scores of every row.
+        assays: Assays; repeat the option (default: all seven).
+        seed: Seed of the bootstrap.
+        bootstrap: Number of bootstrap resamples of rows.
+        json: Print one JSON object.
+    """
+    from abag_lab.benchmarks.abbibench import ASSAYS, benchmark_abbibench
+
+    names = [name for item in assays or ASSAYS for name in item.split(",")]
+    done = benchmark_abbibench(sources, out, assays=names, seed=seed, resamples=bootstrap)
+    emit(done.as_json(), abbibench_text(done), json)
+
+
+def abbibench_text(done: AbBiBenchmark) -> str:
+    """Spearman by model and assay, best mean first, and the differences of means."""
+    from abag_lab.benchmarks.abbibench_report import page
+
+    return "\n".join([page(done), f"files: {done.folder}"])

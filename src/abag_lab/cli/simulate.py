@@ -1,0 +1,102 @@
+"""``abag simulate``: campaigns replayed on landscapes that were measured in full."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from abag.apps.cli.output import emit
+from abag.errors import OptionError
+
+if TYPE_CHECKING:
+    from abag_lab.replay.simulation_report import Simulation
+
+
+def simulate(
+    assay_file: Path | None = None,
+    *,
+    sources: Path | None = None,
+    landscapes: Annotated[list[str] | None, Parameter(negative=())] = None,
+    out: Path | None = None,
+    map: Annotated[list[str] | None, Parameter(negative=())] = None,  # noqa: A002
+    unit: str | None = None,
+    quantity: str | None = None,
+    assay: str | None = None,
+    start: int = 24,
+    rounds: int = 4,
+    batch: int = 24,
+    top: float = 0.01,
+    most: int = 5_000,
+    seeds: int = 5,
+    first_seed: int = 0,
+    acquisition: str = "ei",
+    diversity: str = "believer",
+    beta: float = 1.0,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Replay campaigns where every variant was measured: ours, one-hot ridge, greedy and chance.
+
+    Args:
+        assay_file: A file of yours with several hundred measured variants or more.
+        sources: Folder with the published sources, instead of a file.
+        landscapes: Which published landscapes, by commas or repeated (default: all).
+        out: Folder for curves.csv, simulation.json, table.md and curves.png; an interrupted run
+            goes on where it stopped.
+        map: `column=header` for your file, for example `heavy=VH`; repeat for several.
+        unit: Unit of the value column where nothing in the file says it.
+        quantity: KD, IC50, enrichment and so on, where no column says it.
+        assay: The assay to use of a table that holds several.
+        start: Variants drawn at random that are measured first.
+        rounds: Rounds of proposals after that.
+        batch: Variants a round.
+        top: Share of the pool that counts as best; ties of the last count too.
+        most: Larger landscapes are drawn down to this many variants, each seed its own.
+        seeds: Number of campaigns of each strategy.
+        first_seed: The first seed.
+        acquisition: ei, ucb, top-set, thompson or greedy, for both models.
+        diversity: For ucb and ei: believer, penalty or none.
+        beta: For ucb: deviations added to the mean.
+        json: Print one JSON object.
+    """
+    from abag.maturation.assay.file import AssayFile
+    from abag.maturation.propose.acquisition import Policy
+    from abag_lab.replay.simulation import Plan
+    from abag_lab.replay.simulation_report import landscapes_of, run_simulation
+
+    if out is None:
+        raise OptionError("--out is missing: name a folder for the curves")
+    if seeds < 1 or first_seed < 0:
+        raise OptionError("give at least one seed, and seeds from 0")
+    names = [name for text in landscapes or [] for name in text.split(",") if name]
+    policy = Policy(acquisition, diversity, beta)  # type: ignore[arg-type]
+    plan = Plan(start, rounds, batch, most, top)
+    told = AssayFile(map or [], unit, quantity, assay)
+    found = landscapes_of(assay_file, told, sources, names)
+    numbers = range(first_seed, first_seed + seeds)
+    done = run_simulation(found, out, plan=plan, policy=policy, seeds=numbers)
+    emit(done.as_json(), _text(done), json)
+
+
+def _text(done: Simulation) -> str:
+    from abag_lab.replay.simulation import CHANCE, OURS, RIDGE
+
+    summary, plan = done.summary, done.summary.plan
+    lines = [
+        f"share of the best {plan.share:.0%} found after {plan.start} variants at random and "
+        f"{plan.rounds} rounds of {plan.batch}",
+        "",
+    ]
+    width = max(map(len, summary.landscapes))
+    lines.append("  ".join([" " * width, *summary.names]))
+    for name in summary.landscapes:
+        cells = (
+            f"{summary.share(name, strategy).mean:.2f}".rjust(len(strategy))
+            for strategy in summary.names
+        )
+        lines.append("  ".join([name.ljust(width), *cells]))
+    for other in (RIDGE, CHANCE):
+        more, equal, fewer = summary.wins(OURS, other)
+        lines.append(f"{OURS} against {other}: more on {more}, equal on {equal}, fewer on {fewer}")
+    return "\n".join([*lines, f"curves: {done.folder / 'curves.png'}"])

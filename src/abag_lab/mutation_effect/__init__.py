@@ -1,0 +1,1 @@
+"""How the shipped model of mutation effects is learnt."""

@@ -1,0 +1,99 @@
+"""The few-shot benchmark as a page and a picture."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from abag import __version__
+from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, SECOND, figure, svg
+from abag.files import replacing, write_text
+from abag_lab.replay.fewshot_scores import FewShotBenchmark
+
+_SHOWN: Final = ("assay-gp", "one-hot-ridge", "kmer-ridge")
+_COLOURS: Final = dict(zip(_SHOWN, (ACCENT, MUTED, SECOND), strict=True))
+_PLAIN: Final = {ACCENT: "#0b6e6e", MUTED: "#8a8a8a", SECOND: "#b5651d", FAINT: "#bbbbbb"}
+_COLUMNS: Final = 4
+
+
+def write_report(done: FewShotBenchmark, out: Path) -> None:
+    """Write ``fewshot.html`` and ``fewshot.png`` into the folder."""
+    import matplotlib.pyplot as plt
+
+    rows = max(1, -(-len(done.names("landscape")) // _COLUMNS))
+    with figure(2.1 * rows) as (drawn, axes):
+        axes.remove()
+        _curves(drawn, done, rows, _COLOURS)
+        picture = svg(drawn, "Spearman by number of training rows, one panel a landscape")
+    write_text(out / "fewshot.html", _page(done, picture))
+    plain = plt.figure(figsize=(2.6 * _COLUMNS, 2.2 * rows), layout="constrained")
+    _curves(plain, done, rows, {name: _PLAIN[c] for name, c in _COLOURS.items()})
+    with replacing(out / "fewshot.png") as path:
+        plain.savefig(path, format="png", dpi=150, metadata={"Software": None})
+    plt.close(plain)
+
+
+def _curves(drawn: Any, done: FewShotBenchmark, rows: int, colours: dict[str, str]) -> None:
+    sizes = [size for size in done.names("size") if size.isdigit()]
+    for place, name in enumerate(done.names("landscape"), start=1):
+        axes = drawn.add_subplot(rows, _COLUMNS, place)
+        for model in _SHOWN:
+            found = [done.spread(name, model, size) for size in sizes]
+            known = [(int(s), *f) for s, f in zip(sizes, found, strict=True) if f is not None]
+            if not known:
+                continue
+            at, mean, low, high = np.array(known).T
+            axes.plot(at, mean, color=colours[model], marker="o", markersize=3, label=model)
+            axes.fill_between(at, low, high, color=colours[model], alpha=0.15, linewidth=0)
+        axes.set_xscale("log")
+        axes.set_xticks([int(s) for s in sizes], sizes)
+        axes.minorticks_off()
+        axes.set_title(name)
+        if place == 1:
+            axes.legend(fontsize=6.5, loc="best")
+        if place % _COLUMNS == 1:
+            axes.set_ylabel("Spearman")
+
+
+def _page(done: FewShotBenchmark, picture: str) -> str:
+    style = (files("abag") / "resources" / "report" / "style.css").read_text(encoding="utf-8")
+    names, seeds = done.names("landscape"), done.settings["seeds"]
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>",
+        f"<title>Few-shot benchmark</title><style>{style}</style></head><body><main>",
+        "<h1>Few-shot benchmark</h1>",
+        f"<p>Spearman's correlation on the last 20 % of a permutation of each landscape after "
+        f"training on its first n rows; mean over seeds {seeds[0]} to {seeds[-1]}, shaded from "
+        f"the lowest to the highest. abag {__version__}.</p>",
+        f"<figure>{picture}</figure>",
+    ]
+    for size in done.names("size"):
+        rows = [
+            (model, *(_cell(done.of(name, model, size)) for name in names),
+             _cell(done.mean(model, size)))
+            for model in done.names("model")
+        ]  # fmt: skip
+        covered = [done.of(name, "assay-gp", size, "coverage") for name in names]
+        rows.append(("assay-gp: share in 90 % intervals", *map(_cell, covered), ""))
+        title = f"n = {size}" if size.isdigit() else size
+        parts.append(f"<h2>{html.escape(title)}</h2>{_table(('model', *names, 'mean'), rows)}")
+    return "\n".join([*parts, "</main></body></html>"])
+
+
+def _cell(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    rows_of = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
+    return f"<div class='scroll'><table>{rows_of}</table></div>"

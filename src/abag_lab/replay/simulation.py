@@ -1,0 +1,223 @@
+"""Campaigns replayed on a landscape that was measured in full.
+
+The landscape is the laboratory: ``start`` variants drawn at random are revealed, then every round
+a strategy proposes ``batch`` others, which are revealed in turn. All strategies of a seed start
+from the same variants. Counted are the largest value found and the variants found among the best
+1 % of the pool (:class:`abag_lab.replay.simulation_models.Pool`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.errors import AbagError, OptionError, require_seed
+from abag.files import read_json, require_folder_name, write_json
+from abag.maturation.propose.acquisition import Policy
+from abag.progress import track
+from abag_lab.replay.landscapes import Landscape
+from abag_lab.replay.simulation_models import Believer, Pool, assay_gp_belief, one_hot_ridge_belief
+
+Rows = NDArray[np.int64]
+
+FEWEST_START: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A way of proposing: a model and a policy, or chance where there is no model."""
+
+    name: str
+    model: str | None
+    policy: Policy = field(default_factory=Policy)
+
+    def __post_init__(self) -> None:
+        """Raise OptionError for an unknown model."""
+        if self.model is not None and self.model not in _MODELS:
+            raise OptionError(f"unknown model {self.model!r}; known are {', '.join(_MODELS)}")
+
+
+_MODELS: Final[Mapping[str, Believer]] = {
+    "assay-gp": assay_gp_belief(),
+    "one-hot-ridge": one_hot_ridge_belief,
+}
+
+
+OURS: Final = "assay-gp"
+RIDGE: Final = "one-hot-ridge"
+CHANCE: Final = "random"
+
+
+def strategies(policy: Policy) -> tuple[Strategy, ...]:
+    """Ours with a policy, against one-hot ridge with the same, both greedy, and chance."""
+    greedy = Policy("greedy", "none")
+    return (
+        Strategy(OURS, OURS, policy),
+        Strategy(f"{OURS} greedy", OURS, greedy),
+        Strategy(RIDGE, RIDGE, policy),
+        Strategy(f"{RIDGE} greedy", RIDGE, greedy),
+        Strategy(CHANCE, None, greedy),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of a campaign, and of the pool."""
+
+    start: int = 24
+    rounds: int = 4
+    batch: int = 24
+    most: int = 5_000
+    """Larger landscapes are drawn down to this many rows, each seed its own."""
+    share: float = 0.01
+    """Share of the pool that counts as best."""
+
+    def __post_init__(self) -> None:
+        """Raise OptionError for sizes that make no campaign."""
+        if self.start < FEWEST_START:
+            raise OptionError(f"--start is {self.start}; {FEWEST_START} variants are the fewest")
+        if self.rounds < 1 or self.batch < 1:
+            raise OptionError("give at least one round, and one variant a round")
+        if not 0 < self.share < 1:
+            raise OptionError(f"--top is {self.share:g}; give a share above 0 and below 1")
+        if self.most < self.wells + 1:
+            raise OptionError(
+                f"a pool of {self.most} variants is measured in full by {self.wells} wells; "
+                "allow a larger pool, or fewer rounds"
+            )
+
+    @property
+    def wells(self) -> int:
+        """Variants measured by the end."""
+        return self.start + self.rounds * self.batch
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One campaign: after the start and after each round, what was found."""
+
+    landscape: str
+    strategy: str
+    seed: int
+    pool: int
+    top: int
+    """Variants that count as best, ties of the last included."""
+    measured: tuple[int, ...]
+    hits: tuple[int, ...]
+    best: tuple[float, ...]
+    best_possible: float
+    blind_rounds: int
+    """Rounds that were filled by chance, because the measured values taught nothing."""
+
+
+def draw_pool(landscape: Landscape, plan: Plan, seed: int) -> Pool:
+    """The pool of a seed; raises OptionError where the landscape is too small for the plan."""
+    table = landscape.table
+    if table.height > plan.most:
+        rows = np.random.default_rng([seed, 1]).choice(table.height, plan.most, replace=False)
+        table = table[np.sort(rows).tolist()]
+    pool = Pool.of(landscape.name, table, plan.share, landscape.prior)
+    if pool.size <= plan.wells:
+        raise OptionError(
+            f"{landscape.name} has {pool.size} variants, and the campaign would measure "
+            f"{plan.wells}; make it smaller with --start, --rounds or --batch"
+        )
+    return pool
+
+
+def replay(pool: Pool, strategy: Strategy, plan: Plan, seed: int) -> Replay:
+    """Run one campaign; the same seed starts every strategy from the same variants."""
+    require_seed(seed)
+    measured = np.random.default_rng([seed, 2]).choice(pool.size, plan.start, replace=False)
+    history = [measured]
+    blind = 0
+    for number in range(plan.rounds):
+        chosen = _propose(pool, strategy, plan.batch, measured, seed + 1_000 * number)
+        if chosen is None:
+            rng = np.random.default_rng([seed, 3, number])
+            chosen = rng.choice(pool.free(measured), plan.batch, replace=False)
+            blind += strategy.model is not None
+        measured = np.concatenate([measured, chosen])
+        history.append(measured)
+    return Replay(
+        pool.name, strategy.name, seed, pool.size, int(pool.top.sum()),
+        tuple(len(rows) for rows in history),
+        tuple(int(pool.top[rows].sum()) for rows in history),
+        tuple(float(pool.values[rows].max()) for rows in history),
+        float(pool.values.max()), blind,
+    )  # fmt: skip
+
+
+def _propose(pool: Pool, strategy: Strategy, count: int, measured: Rows, seed: int) -> Rows | None:
+    if strategy.model is None:
+        return None
+    found = _MODELS[strategy.model](pool, np.sort(measured))
+    if found is None or len(found[1]) < count:
+        return None
+    belief, rows = found
+    chosen: Rows = rows[strategy.policy.choose(belief, count, seed).rows]
+    return chosen
+
+
+def simulate(
+    landscapes: Sequence[Landscape],
+    out: Path,
+    arms: Sequence[Strategy],
+    plan: Plan,
+    seeds: Sequence[int],
+) -> list[Replay]:
+    """Every strategy on every landscape and seed; finished replays are kept and not run again.
+
+    Raises:
+        OptionError: no seed, or a landscape too small for the plan.
+        FileFormatError: ``out`` is a file.
+    """
+    if not seeds:
+        raise OptionError("give at least one seed")
+    for seed in seeds:
+        require_seed(seed)
+    require_folder_name(out)
+    done: list[Replay] = []
+    for landscape in landscapes:
+        digest = landscape.digest
+        for seed in track(list(seeds), f"campaigns on {landscape.name}"):
+            pool: Pool | None = None
+            for arm in arms:
+                path = out / "replays" / _file_name(landscape.name, arm, seed)
+                key = _key(arm, plan, digest)
+                kept = _kept(path, key)
+                if kept is None:
+                    pool = pool or draw_pool(landscape, plan, seed)
+                    kept = replay(pool, arm, plan, seed)
+                    write_json(path, {"key": key, "replay": asdict(kept)})
+                done.append(kept)
+    return done
+
+
+def _key(arm: Strategy, plan: Plan, digest: str) -> dict[str, Any]:
+    return {"strategy": asdict(arm), "plan": asdict(plan), "landscape": digest}
+
+
+def _file_name(name: str, arm: Strategy, seed: int) -> str:
+    return f"{name}_{arm.name}_{seed}.json".replace(" ", "-").replace("/", "-")
+
+
+def _kept(path: Path, key: Mapping[str, Any]) -> Replay | None:
+    """A finished replay of the same plan, or None where there is none."""
+    if not path.is_file():
+        return None
+    try:
+        content = read_json(path)
+        if content["key"] != key:
+            return None
+        fields = content["replay"]
+        for name in ("measured", "hits", "best"):
+            fields[name] = tuple(fields[name])
+        return Replay(**fields)
+    except (AbagError, KeyError, TypeError):
+        return None

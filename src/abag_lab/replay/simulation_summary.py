@@ -1,0 +1,171 @@
+"""Replayed campaigns in figures: curves with intervals over seeds, and who found more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import polars as pl
+
+from abag_lab.replay.simulation import CHANCE, OURS, RIDGE, Plan, Replay, Strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Average:
+    """A mean over seeds and its 95 % interval by Student's t (none with one seed)."""
+
+    mean: float
+    lower: float | None
+    upper: float | None
+    seeds: int
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Self:
+        """From one value a seed."""
+        from scipy.stats import t
+
+        mean, count = float(np.mean(values)), len(values)
+        if count < 2:
+            return cls(mean, None, None, count)
+        reach = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
+        return cls(mean, mean - reach, mean + reach, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All replays of one plan, and what follows from them."""
+
+    replays: tuple[Replay, ...]
+    plan: Plan
+    arms: tuple[Strategy, ...]
+
+    @property
+    def landscapes(self) -> list[str]:
+        """Landscapes in the order of the replays."""
+        return list(dict.fromkeys(one.landscape for one in self.replays))
+
+    @property
+    def names(self) -> list[str]:
+        """Strategies in the order of the plan."""
+        return [arm.name for arm in self.arms]
+
+    def of(self, landscape: str | None, strategy: str) -> list[Replay]:
+        """Replays of one strategy, on one landscape or all."""
+        return [
+            one
+            for one in self.replays
+            if one.strategy == strategy and landscape in (None, one.landscape)
+        ]
+
+    def share(self, landscape: str, strategy: str, step: int = -1) -> Average:
+        """Share of the best variants that were found by a step."""
+        found = self.of(landscape, strategy)
+        return Average.of([one.hits[step] / one.top for one in found])
+
+    def mean_share(self, strategy: str, step: int = -1) -> float:
+        """Mean over landscapes of the mean over seeds."""
+        return float(np.mean([self.share(name, strategy, step).mean for name in self.landscapes]))
+
+    def gain(self, landscape: str, strategy: str, other: str) -> Average:
+        """Share found by one strategy less that of another, seed by seed, at the end."""
+        pairs = {one.seed: one for one in self.of(landscape, other)}
+        return Average.of(
+            [
+                (one.hits[-1] - pairs[one.seed].hits[-1]) / one.top
+                for one in self.of(landscape, strategy)
+                if one.seed in pairs
+            ]
+        )
+
+    def wins(self, strategy: str, other: str) -> tuple[int, int, int]:
+        """Landscapes on which a strategy's mean share is larger, equal, and smaller."""
+        gains = [self.gain(name, strategy, other).mean for name in self.landscapes]
+        return (
+            sum(gain > 0 for gain in gains),
+            sum(gain == 0 for gain in gains),
+            sum(gain < 0 for gain in gains),
+        )
+
+    def curves(self) -> pl.DataFrame:
+        """One row a replay and step: what was measured and found."""
+        return pl.DataFrame(
+            [
+                {"landscape": one.landscape, "strategy": one.strategy, "seed": one.seed,
+                 "round": step, "measured": measured, "pool": one.pool, "top": one.top,
+                 "hits": hits, "share_of_top": hits / one.top, "best": best,
+                 "best_possible": one.best_possible}
+                for one in self.replays
+                for step, (measured, hits, best) in enumerate(
+                    zip(one.measured, one.hits, one.best, strict=True)
+                )
+            ]
+        )  # fmt: skip
+
+    def as_json(self) -> dict[str, Any]:
+        """Plan, strategies, shares by landscape and round, and comparisons."""
+        steps = range(self.plan.rounds + 1)
+        compared = [name for name in (RIDGE, CHANCE) if name in self.names and OURS in self.names]
+        return {
+            "plan": asdict(self.plan),
+            "strategies": {arm.name: asdict(arm) for arm in self.arms},
+            "landscapes": {
+                name: {
+                    strategy: {
+                        "share_of_top": [asdict(self.share(name, strategy, s)) for s in steps],
+                        "blind_rounds": sum(o.blind_rounds for o in self.of(name, strategy)),
+                    }
+                    for strategy in self.names
+                }
+                for name in self.landscapes
+            },
+            "mean_share_of_top": {
+                strategy: [self.mean_share(strategy, step) for step in steps]
+                for strategy in self.names
+            },
+            "against": {
+                other: {
+                    "landscapes_more_equal_fewer": list(self.wins(OURS, other)),
+                    "gain": {n: asdict(self.gain(n, OURS, other)) for n in self.landscapes},
+                }
+                for other in compared
+            },
+        }
+
+
+def table_text(summary: Summary) -> str:
+    """The shares found by the end, as a Markdown table."""
+    lines = [
+        f"| landscape | pool | best | {' | '.join(summary.names)} |",
+        f"|---|---|---|{'---|' * len(summary.names)}",
+    ]
+    for name in summary.landscapes:
+        cells = [_cell(summary.share(name, strategy)) for strategy in summary.names]
+        some = summary.of(name, summary.names[0])
+        pools = _range([one.pool for one in some])
+        lines.append(f"| {name} | {pools} | {_range([one.top for one in some])} | "
+                     f"{' | '.join(cells)} |")  # fmt: skip
+    means = [f"**{summary.mean_share(strategy):.3f}**" for strategy in summary.names]
+    return "\n".join([*lines, f"| **mean** | | | {' | '.join(means)} |"]) + "\n"
+
+
+def _cell(found: Average) -> str:
+    if found.lower is None or found.upper is None:
+        return f"{found.mean:.2f}"
+    return f"{found.mean:.2f} ± {found.upper - found.mean:.2f}"
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def curve_of(
+    summary: Summary, landscape: str, strategy: str, what: Callable[[Replay, int], float]
+) -> list[Average]:
+    """One quantity after the start and after each round."""
+    found = summary.of(landscape, strategy)
+    return [
+        Average.of([what(one, step) for one in found]) for step in range(summary.plan.rounds + 1)
+    ]

@@ -1,0 +1,49 @@
+"""Published sources, one small adapter each. A new one is a file and a line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from abag.data.raw import RawTable, Source
+from abag_lab.sources import (
+    abbibench,
+    alphabind,
+    alphaseq_14,
+    attabseq,
+    biomap,
+    cr9114_dms,
+    deepaai,
+    deepinteraware,
+    deepnano,
+    phillips_cr9114_cr6261,
+    ranibizumab_cdrh3,
+    saaint_db,
+    sarscov2_ic50_cao2022,
+    skempi_v2,
+    titeseq_4420,
+    trastuzumab_her2_dms,
+)
+
+_MODULES = (
+    abbibench,
+    alphabind,
+    alphaseq_14,
+    attabseq,
+    biomap,
+    cr9114_dms,
+    deepaai,
+    deepinteraware,
+    deepnano,
+    phillips_cr9114_cr6261,
+    ranibizumab_cdrh3,
+    saaint_db,
+    sarscov2_ic50_cao2022,
+    skempi_v2,
+    titeseq_4420,
+    trastuzumab_her2_dms,
+)
+
+SOURCES: Final[dict[str, Source]] = {module.SOURCE.name: module.SOURCE for module in _MODULES}
+"""Every adapter by the name of its source."""
+
+__all__ = ["SOURCES", "RawTable", "Source"]

@@ -1,0 +1,71 @@
+"""DeepAAI: neutralisation of HIV-1 and SARS-CoV-2, with antibody and virus sequences.
+
+``dataset_hiv_reg.xlsx`` (IC50 in ug/mL), ``dataset_hiv_cls.xlsx`` and ``dataset_cov_cls.xlsx``
+(label 1 neutralises, 0 does not) from ``processing/`` of the repository enai4bio/DeepAAI
+(AGPL-3.0; compiled there from CATNAP and CoV-AbDab). VH and VL are joined without a sign between
+them, so they come out as one chain to be parted by numbering; single domains stand alone.
+
+Sheet 2 of ``dataset_hiv_reg.xlsx`` (no header) repeats the ``unseen`` rows of its Sheet 1 value
+by value and is not read. The SARS-CoV-2 file has many repeated rows and pairs with both labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from abag.data.raw import RawTable, Source, listed, present, raw_table, read_sheet
+
+IGG_MOLAR_MASS: Final = 150_000.0
+"""g/mol of an IgG; makes ug/mL molar, so that the rank score is a pIC50."""
+
+_LABELS: Final = {
+    "dataset_hiv_cls.xlsx": ("dataset_hiv", "hiv_cls", "HIV-1 envelope"),
+    "dataset_cov_cls.xlsx": ("Sheet1", "cov_cls", "coronavirus spike"),
+}
+"""Sheet, assay and antigen of each file of labels."""
+
+
+def read(folder: Path) -> Iterator[RawTable]:
+    """One row a pair of antibody and virus."""
+    for path in present(folder, ["dataset_hiv_reg.xlsx"]):
+        yield raw_table(
+            path.name,
+            read_sheet(path, "Sheet1"),
+            antigen_name="HIV-1 envelope",
+            scfv=pl.col("antibody_seq"),
+            antigen=listed("virus_seq"),
+            quantity="IC50",
+            value=pl.col("ic50"),
+            unit="ug/mL",
+            assay="deepaai:hiv_reg",
+            method="pseudovirus neutralisation",
+            molar_mass_g_per_mol=pl.lit(IGG_MOLAR_MASS),
+        )
+    for path in present(folder, _LABELS):
+        sheet, assay, antigen = _LABELS[path.name]
+        yield raw_table(
+            path.name,
+            read_sheet(path, sheet),
+            antigen_name=antigen,
+            scfv=pl.col("antibody_seq"),
+            antigen=listed("virus_seq"),
+            quantity="binary",
+            value=pl.col("label"),
+            unit="label",
+            assay=f"deepaai:{assay}",
+            method="pseudovirus neutralisation",
+        )
+
+
+SOURCE = Source(
+    name="deepaai",
+    title="DeepAAI neutralisation of HIV-1 and SARS-CoV-2",
+    licence="AGPL-3.0",
+    citation="Zhang et al., DeepAAI, Nature Machine Intelligence 2022",
+    origin="github.com/enai4bio/DeepAAI at b5087c5, processing/",
+    read=read,
+)
