@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCE = ROOT / "src" / "abag"
+SOURCE = ROOT / "src"
 MODULES = sorted(SOURCE.rglob("*.py"))
 HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "polars", "pyhmmer", "numpy", "pydantic")
 
