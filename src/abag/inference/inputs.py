@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +13,7 @@ from abag.errors import Problem, SchemaError, TableError
 
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
+    from abag.data.formats.choices import Choices
     from abag.data.formats.reading import UserPairs
 
 ROW: Final = "source_row"
@@ -23,30 +25,37 @@ _LIKE_BASES: Final = r"^[ACGTUN]{8,29}$"
 _CHAINS: Final = pl.List(pl.String())
 
 
-def read_pairs(path: Path, mapping: Sequence[str] = (), antigen: Sequence[str] = ()) -> UserPairs:
+def read_pairs(
+    path: Path,
+    mapping: Sequence[str] = (),
+    antigen: Sequence[str] = (),
+    choices: Choices | None = None,
+) -> UserPairs:
     """Read pairs from a table, FASTA, AIRR rearrangements, a structure or a folder of these.
 
     Args:
         path: The file; its kind is told by its content.
         mapping: For tables, texts such as ``heavy=VH``; usual names are found without.
         antigen: Antigen chains for every pair of a file that names none.
+        choices: What the user decides where a file leaves a choice.
 
     Raises:
         MissingFileError, FileFormatError, TableError: the file cannot be read as pairs.
         OptionError: ``mapping`` names what is not known, or the file is no table.
     """
-    from abag.data.formats.reading import FileKind, UserPairs, file_kind
+    from abag.data.formats.choices import Choices
+    from abag.data.formats.reading import FileKind, file_kind
     from abag.data.formats.reading import read_pairs as read
 
     if antigen and not path.is_dir() and file_kind(path) is FileKind.TABLE:
         mapping = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
-    pairs = read(path, mapping=mapping)
+    pairs = read(path, mapping=mapping, choices=choices or Choices())
     if not antigen:
         return pairs
     given = pl.lit(list(antigen), dtype=_CHAINS)
     none = pl.col("antigen").list.len() == 0
     filled = pl.when(none).then(given).otherwise("antigen")
-    return UserPairs(pairs.frame.with_columns(antigen=filled), pairs.problems)
+    return replace(pairs, frame=pairs.frame.with_columns(antigen=filled))
 
 
 def one_pair(heavy: str, light: str | None, antigen: str | Sequence[str]) -> pl.DataFrame:
@@ -83,7 +92,13 @@ def normalised(frame: pl.DataFrame) -> pl.DataFrame:
         (pl.col(name) if name in frame.columns else pl.lit(None)).cast(pl.String).alias(name)
         for name in _TEXTS
     ]
-    return frame.select(pl.col(ROW).cast(pl.Int64), *texts, antigen.cast(_CHAINS))
+    flags = (pl.col("flags") if "flags" in frame.columns else pl.lit([])).cast(_CHAINS)
+    return frame.select(
+        pl.col(ROW).cast(pl.Int64),
+        *texts,
+        antigen.cast(_CHAINS),
+        flags.alias("flags"),
+    )
 
 
 def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.DataFrame:
@@ -94,14 +109,19 @@ def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.D
     """
     from abag.data.chains import clean_pairs
 
-    frame = clean_pairs(pairs, cleaner).rename({"chain_flags": "flags", "chain_problem": "problem"})
+    known = pairs if "flags" in pairs.columns else pairs.with_columns(flags=pl.lit([], _CHAINS))
+    frame = clean_pairs(known, cleaner).rename({"chain_problem": "problem"})
     raised = [
         pl.when(condition & pl.col("problem").is_null()).then(pl.lit(flag))
         for flag, condition in _doubts().items()
     ]
     return frame.with_columns(
-        flags=pl.concat_list(pl.col("flags").fill_null([]), *raised).list.drop_nulls()
-    )
+        flags=pl.concat_list(
+            pl.col("flags").fill_null([]), pl.col("chain_flags").fill_null([]), *raised
+        )
+        .list.drop_nulls()
+        .list.unique(maintain_order=True)
+    ).drop("chain_flags")
 
 
 def _doubts() -> dict[str, pl.Expr]:

@@ -21,6 +21,7 @@ from abag.uncertainty.calibration import DEFAULT_LEVEL
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from abag.data.formats.choices import Choices
     from abag.data.formats.reading import UserPairs
 
 
@@ -38,6 +39,8 @@ class PredictedFile:
     """Rows without a prediction."""
     left_out: tuple[Problem, ...] = ()
     """Rows of a FASTA or AIRR file that are in no pair, each with its reason."""
+    notes: tuple[str, ...] = ()
+    """What was done in reading that the user may not expect."""
 
     @property
     def predicted(self) -> int:
@@ -53,6 +56,7 @@ class PredictedFile:
             "model_id": self.model_id,
             "out": None if self.out is None else str(self.out),
             "left_out": [str(problem) for problem in self.left_out],
+            "notes": list(self.notes),
         }
         if self.out is None:
             content["predictions"] = self.predictions.to_dicts()
@@ -69,10 +73,12 @@ def predict_file(
     keep_going: bool = False,
     level: float = DEFAULT_LEVEL,
     abstain: bool = False,
+    choices: Choices | None = None,
 ) -> PredictedFile:
     """Predict each pair of ``table`` (CSV, TSV, Parquet, FASTA, AIRR, PDB, mmCIF) into ``out``.
 
     ``mapping`` holds texts such as ``heavy=VH``, ``antigen`` the chains for pairs that name none,
+    ``choices`` what the user decides where a file leaves a choice,
     no ``model`` is the one that abag ships, ``out`` ends in .csv or .parquet. Nothing is written
     when a row cannot be predicted, unless ``keep_going``. A table of more than 16 MB is read,
     predicted and written in pieces.
@@ -88,7 +94,7 @@ def predict_file(
     predictor = Predictor.load(model, level=level)
 
     def read(path: Path) -> UserPairs:
-        return read_pairs(path, mapping, antigen)
+        return read_pairs(path, mapping, antigen, choices)
 
     def predict(pairs: UserPairs) -> pl.DataFrame:
         return predictor.predict_table(
@@ -104,8 +110,9 @@ def predict_file(
         write_predictions(out, predictions)
     problems = predictions.height - predictions["problem"].null_count()
     return PredictedFile(
-        predictions, predictor.model_id, out, predictions.height, problems, pairs.problems
-    )
+        predictions, predictor.model_id, out, predictions.height, problems, pairs.problems,
+        pairs.notes,
+    )  # fmt: skip
 
 
 def _is_large_table(path: Path) -> bool:

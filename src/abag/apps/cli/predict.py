@@ -26,6 +26,8 @@ def predict(
     table: Path | None = None,
     out: Path | None = None,
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
+    chains: str | None = None,
+    most_umis: Annotated[bool, Parameter(negative=())] = False,
     keep_going: Annotated[bool, Parameter(negative=())] = False,
     level: float = 0.9,
     abstain: Annotated[bool, Parameter(negative=())] = False,
@@ -42,6 +44,8 @@ def predict(
         table: File of pairs instead of one pair: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
+        chains: For a structure: which chain is which, as heavy=H,light=L,antigen=A,B.
+        most_umis: For cells with several heavy or light chains: take the one with the most UMIs.
         keep_going: Write rows that cannot be predicted without a value and with their reason.
         level: Share of the intervals that are to hold the measured value.
         abstain: Refuse pairs whose verdict is another than in-domain.
@@ -52,6 +56,7 @@ def predict(
             raise OptionError("give either --table or --heavy and --light, not both")
         if out is None and not json:
             raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
+        from abag.data.formats.choices import ChainNames, Choices
         from abag.inference.tables import predict_file
 
         done = predict_file(
@@ -63,23 +68,24 @@ def predict(
             keep_going=keep_going,
             level=level,
             abstain=abstain,
+            choices=Choices(ChainNames.parse(chains) if chains else None, most_umis),
         )
         _tell_left_out(done)
         emit(done.as_json(), _file_text(done), json)
         return
-    if out or map_ or keep_going:
-        raise OptionError("--out, --map and --keep-going belong to --table")
-    chains = [chain for chain in antigen or [] if chain.strip()]
+    if out or map_ or keep_going or chains or most_umis:
+        raise OptionError("--out, --map, --chains, --most-umis and --keep-going belong to --table")
+    targets = [chain for chain in antigen or [] if chain.strip()]
     if not heavy or not heavy.strip():
         raise _missing("--heavy")
-    if not chains and model is None:
+    if not targets and model is None:
         raise _missing("--antigen")
     from abag.inference import load
 
     predictor = load(model, level=level)
-    if not chains and predictor.needs_antigen:
+    if not targets and predictor.needs_antigen:
         raise _missing("--antigen")
-    prediction = predictor.predict_pair(heavy, light, chains, abstain=abstain)
+    prediction = predictor.predict_pair(heavy, light, targets, abstain=abstain)
     emit(prediction.as_json(), prediction.in_words(), json)
 
 
@@ -91,6 +97,8 @@ def _missing(option: str) -> OptionError:
 
 
 def _tell_left_out(done: PredictedFile) -> None:
+    for note in done.notes:
+        print(f"note: {note}", file=sys.stderr)
     for problem in done.left_out[:_SHOWN]:
         print(f"left out: {problem}", file=sys.stderr)
     if len(done.left_out) > _SHOWN:

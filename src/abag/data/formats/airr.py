@@ -1,8 +1,10 @@
-"""AIRR rearrangement tables: heavy and light chains paired by cell.
+"""AIRR rearrangement tables and 10x contig tables: heavy and light chains paired by cell.
 
 Field names are those of the AIRR Data Representation standard 1.x (Vander Heiden et al., Front
 Immunol 2018): ``sequence_id``, ``locus`` or ``v_call``, ``productive``, ``cell_id``, ``clone_id``,
-``sequence_alignment_aa``, ``sequence_aa`` and the regions ``fwr1_aa`` to ``fwr4_aa``.
+``sequence_alignment_aa``, ``sequence_aa`` and the regions ``fwr1_aa`` to ``fwr4_aa``. Columns of
+Cell Ranger's ``all_contig_annotations.csv`` and ``filtered_contig_annotations.csv`` are read under
+these names.
 """
 
 from __future__ import annotations
@@ -10,22 +12,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import polars as pl
 
+from abag.data.formats.cells import (
+    CellChain,
+    Locus,
+    group_cells,
+    pair_fault,
+    tells_samples_apart,
+    with_most_umis,
+)
 from abag.data.formats.fasta import AntibodyRecord
 from abag.data.formats.tables import ROW, read_table
-from abag.errors import Problem, TableError
-
-Locus = Literal["heavy", "light"]
+from abag.errors import Problem, TableError, counted
 
 _LOCI: Final[dict[str, Locus]] = {"IGH": "heavy", "IGK": "light", "IGL": "light"}
-_REGIONS: Final = (
-    "fwr1_aa", "cdr1_aa", "fwr2_aa", "cdr2_aa", "fwr3_aa", "cdr3_aa", "fwr4_aa",
-)  # fmt: skip
-_SAMPLE_FIELDS: Final = ("repertoire_id", "sample_processing_id", "data_processing_id")
+_REGION_NAMES: Final = ("fwr1", "cdr1", "fwr2", "cdr2", "fwr3", "cdr3", "fwr4")
+_REGIONS: Final = tuple(f"{name}_aa" for name in _REGION_NAMES)
+_OTHER_NAMES: Final = {
+    "barcode": "cell_id", "contig_id": "sequence_id", "chain": "locus", "v_gene": "v_call",
+    "c_gene": "c_call", "umis": "umi_count",
+    **{name: f"{name}_aa" for name in _REGION_NAMES},
+}  # fmt: skip
+"""Cell Ranger's names of AIRR fields (its ``fwr1`` holds residues, ``fwr1_nt`` bases)."""
+_COUNTS: Final = ("umi_count", "duplicate_count")
+"""UMIs of a contig; the standard's older name for them is ``duplicate_count``."""
+_MARKS: Final = {"is_cell": "the barcode is no cell", "high_confidence": "a doubtful contig"}
 _TRUE, _FALSE = ("t", "true", "1", "yes"), ("f", "false", "0", "no")
+_UNKNOWN: Final = ("na", "n/a", "nan", "none", "null", "-")
+
+PAIRED_BY_CLONE: Final = "paired_by_clone"
+"""Flag of a pair that shares a clone and no cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +54,15 @@ class AirrPairs:
     antibodies: tuple[AntibodyRecord, ...]
     problems: tuple[Problem, ...]
     rows_in: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    line: int
-    cell: tuple[str, ...]
-    locus: Locus
-    sequence: str
+    merged: int = 0
+    """Rows that repeat the rearrangement of another row of their cell."""
+    notes: tuple[str, ...] = ()
 
 
 def is_airr(columns: Iterable[str]) -> bool:
-    """Whether these are the columns of a rearrangement table."""
-    names = set(columns)
-    paired = "v_call" in names or {"locus", "cell_id"} <= names
+    """Whether these are the columns of a rearrangement table or a 10x contig table."""
+    names = set(_standard_names(list(columns)).values())
+    paired = "v_call" in names or ("locus" in names and bool(names & {"cell_id", "clone_id"}))
     return (
         "sequence_id" in names
         and paired
@@ -58,39 +72,85 @@ def is_airr(columns: Iterable[str]) -> bool:
     )
 
 
-def read_airr(path: Path) -> AirrPairs:
-    """Read a rearrangement TSV (plain or gzip) and pair heavy and light chains by ``cell_id``.
+def read_airr(path: Path, *, most_umis: bool = False) -> AirrPairs:
+    """Read rearrangements (plain or gzip) and pair heavy and light chains by ``cell_id``.
 
-    Cells are told apart by ``repertoire_id`` and the like as well, where these columns are there.
-    Without any ``cell_id`` the pairs are those of ``clone_id``. The sequence is
-    ``sequence_alignment_aa`` without its gaps, else the regions joined, else ``sequence_aa``.
-    Rows that are not productive, of other loci, without sequence or cell, cells without one of
-    the two chains and cells with several of one kind are left out, each row with a problem.
+    Cells are told apart by their sample as well (``repertoire_id``, ``sample_id``, ``library_id``
+    and so on), where there are such columns. Without any ``cell_id`` the pairs are those of
+    ``clone_id``, with a note and a flag. The sequence is ``sequence_alignment_aa`` without its
+    gaps, else the regions joined, else ``sequence_aa``. Transcripts of one V(D)J in one cell are
+    one chain. Rows that are not productive, of other loci, without sequence or cell, cells
+    without one of the two chains and cells with several of one kind are left out, each row with a
+    problem.
 
-    Raises :class:`TableError` when columns are missing or nothing could be paired.
+    Args:
+        path: The table.
+        most_umis: Of several heavy or light chains of a cell take the one with the most UMIs.
+
+    Raises:
+        TableError: columns are missing or nothing could be paired.
     """
     table = read_table(path)
+    table = table.rename(_standard_names(table.columns))
     _require_fields(path, table.columns)
-    key_field = "cell_id" if _filled(table, "cell_id") else "clone_id"
+    by_clone = not _filled(table, "cell_id")
+    key_field = "clone_id" if by_clone else "cell_id"
     rows, problems = _usable_rows(table, key_field)
-    cells: dict[tuple[str, ...], list[_Row]] = {}
-    for row in rows:
-        cells.setdefault(row.cell, []).append(row)
+    cells, merged = group_cells(rows)
     antibodies: list[AntibodyRecord] = []
-    for cell, members in cells.items():
-        fault = _fault_of(members)
-        if fault:
-            name = "/".join(cell)
-            problems += [
-                Problem(row.line, key_field, f"{fault} in {key_field} {name!r}") for row in members
-            ]
-        else:
-            antibodies.append(_antibody(cell, members))
+    for found in cells:
+        members, lesser = with_most_umis(found) if most_umis else (found, [])
+        if fault := pair_fault(members):
+            problems += [_left_out(row, found, fault, key_field, most_umis) for row in found]
+            continue
+        problems += lesser
+        antibodies.append(_antibody(members, (PAIRED_BY_CLONE,) if by_clone else ()))
     problems.sort(key=lambda problem: problem.row or 0)
     if not antibodies:
         raise TableError(path, problems, "No heavy chain has its light chain.")
     antibodies.sort(key=lambda antibody: antibody.line)
-    return AirrPairs(tuple(antibodies), tuple(problems), table.height)
+    notes = _notes(path, by_clone, merged)
+    return AirrPairs(tuple(antibodies), tuple(problems), table.height, merged, notes)
+
+
+def _standard_names(columns: Sequence[str]) -> dict[str, str]:
+    """AIRR's name of each column; a name that the table has already is not given twice."""
+    lower = {name: name.strip().lower() for name in columns}
+    taken = set(lower.values())
+    is_contig_table = "contig_id" in taken
+    names: dict[str, str] = {}
+    for name, spelt in lower.items():
+        other = _OTHER_NAMES.get(spelt, spelt) if is_contig_table or spelt == "barcode" else spelt
+        names[name] = spelt if other != spelt and other in taken else other
+    return names if len(set(names.values())) == len(names) else {name: name for name in columns}
+
+
+def _notes(path: Path, by_clone: bool, merged: int) -> tuple[str, ...]:
+    notes = []
+    if by_clone:
+        notes.append(
+            f"{path}: no row names a cell, so chains were paired by clone_id (flag "
+            f"{PAIRED_BY_CLONE}); in bulk data heavy and light clones are numbered apart, and "
+            "such pairs mean nothing"
+        )
+    if merged:
+        notes.append(
+            f"{path}: {counted(merged, 'row')} with a rearrangement that their cell has already "
+            "(such as IGHM and IGHD of one V(D)J) merged with it"
+        )
+    return tuple(notes)
+
+
+def _left_out(
+    row: CellChain, members: Sequence[CellChain], fault: str, key_field: str, most_umis: bool
+) -> Problem:
+    mend = ""
+    if len(members) > 2 and not most_umis:
+        mend = "Take the chains with the most UMIs (--most-umis)"
+        if any(member.umis is None for member in members):
+            mend = "Keep one chain of each kind"
+    reason = f"{fault} in {key_field} {'/'.join(filter(None, row.cell))!r}"
+    return Problem(row.line, key_field, reason, mend)
 
 
 def _require_fields(path: Path, columns: Sequence[str]) -> None:
@@ -105,63 +165,84 @@ def _require_fields(path: Path, columns: Sequence[str]) -> None:
         if not set(names) & set(columns)
     ]
     if problems:
-        raise TableError(path, problems, "This is not an AIRR rearrangement table of paired cells.")
+        raise TableError(
+            path, problems,
+            "This is not a table of rearrangements of paired cells: it must follow AIRR, or be a "
+            "contig table of Cell Ranger 5 or later.",
+        )  # fmt: skip
+
+
+def _text(record: dict[str, str | None], field: str) -> str:
+    text = (record.get(field) or "").strip()
+    return "" if text.lower() in _UNKNOWN else text
 
 
 def _filled(table: pl.DataFrame, name: str) -> bool:
-    return name in table.columns and table[name].is_not_null().any()
+    if name not in table.columns:
+        return False
+    return (
+        not table[name].str.strip_chars().str.to_lowercase().is_in(_UNKNOWN).fill_null(True).all()
+    )
 
 
-def _usable_rows(table: pl.DataFrame, key_field: str) -> tuple[list[_Row], list[Problem]]:
-    rows: list[_Row] = []
+def _usable_rows(table: pl.DataFrame, key_field: str) -> tuple[list[CellChain], list[Problem]]:
+    rows: list[CellChain] = []
     problems: list[Problem] = []
-    samples = [name for name in _SAMPLE_FIELDS if name in table.columns]
+    samples = [name for name in table.columns if tells_samples_apart(name)]
     for record in table.iter_rows(named=True):
         line = int(record[ROW])
-        productive = (record.get("productive") or "").strip().lower()
-        gene = (record.get("locus") or record.get("v_call") or "").strip().upper()[:3]
-        key = (record.get(key_field) or "").strip()
-        sequence = _sequence(record)
-        if productive in _FALSE:
-            problems.append(Problem(line, "productive", "the rearrangement is not productive"))
-        elif productive and productive not in _TRUE:
-            reason = f"{record['productive']!r} is neither T nor F"
-            problems.append(Problem(line, "productive", reason))
-        elif gene not in _LOCI:
-            reason = f"{gene or 'nothing'} is not a locus of immunoglobulins (IGH, IGK, IGL)"
-            problems.append(Problem(line, "locus", reason))
-        elif not sequence:
-            problems.append(Problem(line, "sequence_alignment_aa", "no amino-acid sequence"))
-        elif not key:
-            problems.append(Problem(line, key_field, "the row names no cell, so it has no partner"))
-        else:
-            cell = (*(record[name] or "" for name in samples), key)
-            rows.append(_Row(line, cell, _LOCI[gene], sequence))
+        if fault := _row_fault(record, line, key_field):
+            problems.append(fault)
+            continue
+        cell = (*(_text(record, name) for name in samples), _text(record, key_field))
+        rows.append(CellChain(line, cell, _LOCI[_gene(record)], _sequence(record), _umis(record)))
     return rows, problems
 
 
+def _row_fault(record: dict[str, str | None], line: int, key_field: str) -> Problem | None:
+    """Why a row cannot be in any pair; None for a productive chain of a cell."""
+    productive = (record.get("productive") or "").strip().lower()
+    if productive in _FALSE:
+        return Problem(line, "productive", "the rearrangement is not productive")
+    if productive in _UNKNOWN:
+        return Problem(line, "productive", "nothing says that the rearrangement is productive")
+    if productive and productive not in _TRUE:
+        return Problem(line, "productive", f"{record['productive']!r} is neither T nor F")
+    for field, reason in _MARKS.items():
+        if _text(record, field).lower() in _FALSE:
+            return Problem(line, field, reason)
+    if _gene(record) not in _LOCI:
+        gene = _gene(record) or "nothing"
+        reason = f"{gene} is not a locus of immunoglobulins (IGH, IGK, IGL)"
+        return Problem(line, "locus", reason)
+    if not _sequence(record):
+        return Problem(line, "sequence_alignment_aa", "no amino-acid sequence")
+    if not _text(record, key_field):
+        return Problem(line, key_field, "the row names no cell, so it has no partner")
+    return None
+
+
+def _gene(record: dict[str, str | None]) -> str:
+    return (_text(record, "locus") or _text(record, "v_call")).upper()[:3]
+
+
+def _umis(record: dict[str, str | None]) -> int | None:
+    for field in _COUNTS:
+        text = _text(record, field).removesuffix(".0")
+        if text.isdecimal():
+            return int(text)
+    return None
+
+
 def _sequence(record: dict[str, str | None]) -> str:
-    aligned = record.get("sequence_alignment_aa")
-    regions = [record.get(name) for name in _REGIONS]
-    joined = "".join(part for part in regions if part) if all(regions) else None
-    text = aligned or joined or record.get("sequence_aa") or ""
+    regions = [_text(record, name) for name in _REGIONS]
+    joined = "".join(regions) if all(regions) else ""
+    text = _text(record, "sequence_alignment_aa") or joined or _text(record, "sequence_aa")
     return "".join(text.split()).replace(".", "").replace("-", "")
 
 
-def _fault_of(members: Sequence[_Row]) -> str:
-    """Why the chains of one cell are no pair; empty when they are one heavy and one light."""
-    heavies = sum(row.locus == "heavy" for row in members)
-    lights = len(members) - heavies
-    if heavies == lights == 1:
-        return ""
-    if heavies > 1 or lights > 1:
-        return f"{heavies} heavy and {lights} light chains"
-    return "a heavy chain without a light chain" if heavies else "a light chain without a heavy"
-
-
-def _antibody(cell: tuple[str, ...], members: Sequence[_Row]) -> AntibodyRecord:
+def _antibody(members: Sequence[CellChain], flags: tuple[str, ...]) -> AntibodyRecord:
     chains = {row.locus: row for row in members}
-    name = "/".join(part for part in cell if part)
-    return AntibodyRecord(
-        chains["heavy"].line, name, chains["heavy"].sequence, chains["light"].sequence
-    )
+    heavy, light = chains["heavy"], chains["light"]
+    name = "/".join(part for part in heavy.cell if part)
+    return AntibodyRecord(heavy.line, name, heavy.sequence, light.sequence, flags=flags)

@@ -20,8 +20,11 @@ OWN_DATA: Final = "own-data"
 
 PAIRS_SCHEMA: Final[dict[str, pl.DataType]] = {
     name: RAW_SCHEMA[name]
-    for name in (ROW, "antibody_name", "antigen_name", "heavy", "light", "scfv", "antigen")
-}
+    for name in (
+        ROW, "antibody_name", "antigen_name", "heavy", "light", "scfv", "antigen", "structure_id",
+        "flags",
+    )
+}  # fmt: skip
 """Columns of a table of pairs to predict: as in a raw table, without measurements."""
 
 ZERO_CELSIUS_KELVIN: Final = 273.15
@@ -89,7 +92,12 @@ def pairs_table(path: Path, mapping: ColumnMapping | None = None) -> pl.DataFram
     mapping = mapping or ColumnMapping()
     table = read_table(path)
     chosen = choose_columns(path, table, mapping, with_values=False)
-    columns = {ROW: pl.col(ROW), **pair_columns(chosen, mapping)}
+    columns = {
+        ROW: pl.col(ROW),
+        **pair_columns(chosen, mapping),
+        "structure_id": _text(chosen, "structure_id", mapping.constants.structure_id),
+        "flags": pl.lit([], dtype=pl.List(pl.String)),
+    }
     return table.select(columns[name].alias(name).cast(t) for name, t in PAIRS_SCHEMA.items())
 
 

@@ -139,6 +139,8 @@ def complexes_table(complexes: Iterable[Complex]) -> pl.DataFrame:
             found.light.sequence if found.light else None,
             found.heavy.sequence if found.is_scfv else None,
             [chain.sequence for chain in found.antigen],
+            found.structure_id,
+            list(found.flags),
         )
         for found in complexes
     ]

@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Final, Literal
 
 from abag.data.formats.content import read_text, text_lines
+from abag.data.formats.fasta_names import (
+    Chain,
+    ChainName,
+    chain_label,
+    entry_code,
+    looks_heavy,
+    readings,
+)
 from abag.errors import Problem, TableError
 
-Chain = Literal["heavy", "light", "scfv"]
 PairBy = Literal["auto", "id", "order"]
 
-_HEAVY: Final = r"heavy(?:[ _-]?chain)?|vhh|vh|hc|h|nanobody"
-_LIGHT: Final = r"light(?:[ _-]?chain)?|kappa|lambda|vl|vk|lc|l|k"
-_LABELLED: Final = re.compile(
-    rf"(?P<id>\S.*?)[|_\-. ](?:(?P<heavy>{_HEAVY})|(?P<light>{_LIGHT})|(?P<scfv>scfv))",
-    re.IGNORECASE,
-)
 _JOINERS: Final = re.compile(r"[/:|]")
 _ILLEGAL: Final = re.compile(r"[^A-Za-z*.\-/:|]")
 
@@ -47,6 +48,9 @@ class AntibodyRecord:
     heavy: str | None = None
     light: str | None = None
     scfv: str | None = None
+    antigen: tuple[str, ...] = ()
+    """Chains of its antigen, where the same file holds them."""
+    flags: tuple[str, ...] = ()
 
 
 def read_fasta(path: Path) -> list[FastaRecord]:
@@ -105,10 +109,11 @@ def read_antibodies(
 ) -> list[AntibodyRecord]:
     """Read antibodies from one FASTA file, or heavy and light chains from two.
 
-    In one file a chain is named by the end of its id or by the next word (``>ab1_H``,
-    ``>ab1|light``, ``>ab1 heavy``, ``>ab1|scFv``, ``>nb3|VHH``); a record without such a name
-    holds ``VH:VL`` (or ``VH/VL``), or one chain that is taken for a heavy chain (a VHH; an scFv is
-    told by numbering it later).
+    In one file a chain is named by its header (see :mod:`abag.data.formats.fasta_names`); a
+    record without such a name holds ``VH:VL`` (or ``VH/VL``), or one chain that is taken for a
+    heavy chain (a VHH; an scFv is told by numbering it later). ``>antigen`` beside ``>H`` and
+    ``>L`` is their antigen, and so are the chains without a variable domain of a PDB entry
+    (``>1N8Z_3|Chain C|...``).
 
     Two files are paired by id where their ids are the same (without ``_H``, ``|light`` and so
     on), else by order; ``pair_by`` insists on one of the two.
@@ -127,64 +132,164 @@ def read_antibodies(
     return _by_order(path, heavies, light, lights)
 
 
-def chain_label(header: str) -> tuple[str, Chain | None]:
-    """The antibody's name in a header, and which chain the header says it is."""
-    words = header.split()
-    pieces = words[0].split("|")
-    # `id|heavy|Homo sapiens`: the chain may stand in the second field.
-    tries = [words[0], "|".join(pieces[:2]), " ".join(words[:2]), " ".join(words[:3])]
-    for text in tries:
-        match = _LABELLED.fullmatch(text)
-        if match:
-            chain: Chain = "heavy" if match["heavy"] else "light" if match["light"] else "scfv"
-            return match["id"].strip(), chain
-    return words[0], None
-
-
 def _named(record: FastaRecord, expected: Chain) -> tuple[str, FastaRecord]:
-    name, chain = chain_label(record.header)
-    return (name if chain == expected else record.id), record
+    fitting = [one for one in readings(record.header) if one.chain == expected and one.name]
+    return (fitting[0].name if fitting else record.id), record
 
 
 def _from_one_file(path: Path, records: Sequence[FastaRecord]) -> list[AntibodyRecord]:
-    found: dict[str, AntibodyRecord] = {}
     problems: list[Problem] = []
-    for record in records:
-        name, chain = chain_label(record.header)
-        new = _chains(record, name, chain, problems)
-        old = found.get(name)
+    entries, others = _entries(records, problems)
+    found: dict[str, AntibodyRecord] = {one.name: one for one in entries}
+    for record, reading in zip(others, _chosen_readings(others), strict=True):
+        new = _chains(record, reading, problems)
+        old = found.get(new.name)
         if old is None:
-            found[name] = new
+            found[new.name] = new
         elif fault := _clash(old, new):
-            reason = f"{name!r} has {fault} already (line {old.line})"
+            reason = f"{new.name!r} has {fault} already (line {old.line})"
             problems.append(Problem(record.line, None, reason, "Give each antibody its own id"))
         else:
-            found[name] = replace(old, heavy=old.heavy or new.heavy, light=old.light or new.light)
+            found[new.name] = replace(
+                old,
+                heavy=old.heavy or new.heavy,
+                light=old.light or new.light,
+                scfv=old.scfv or new.scfv,
+                antigen=old.antigen or new.antigen,
+            )
+    antibodies = _with_shared_antigen(found)
     problems += [
         Problem(a.line, None, f"the light chain of {a.name!r} has no heavy chain")
-        for a in found.values()
+        for a in antibodies
         if a.light and not a.heavy
     ]
     if problems:
         mend = "The ids of a pair must be the same but for the chain: >ab1_H and >ab1_L."
         raise TableError(path, sorted(problems, key=lambda p: p.row or 0), mend)
-    return list(found.values())
+    bare = path.name.partition(".")[0]
+    named = [replace(one, name=one.name or bare) for one in antibodies]
+    return sorted(named, key=lambda one: one.line)
 
 
-def _chains(
-    record: FastaRecord, name: str, chain: Chain | None, problems: list[Problem]
-) -> AntibodyRecord:
+def _with_shared_antigen(found: dict[str, AntibodyRecord]) -> list[AntibodyRecord]:
+    """A record that says antigen alone (``>antigen``) goes with every antibody without its own."""
+    bare = found.get("")
+    if bare is None or not bare.antigen or bare.heavy or bare.light or bare.scfv:
+        return list(found.values())
+    others = [one for name, one in found.items() if name]
+    return [replace(one, antigen=one.antigen or bare.antigen) for one in others] or [bare]
+
+
+def _entries(
+    records: Sequence[FastaRecord], problems: list[Problem]
+) -> tuple[list[AntibodyRecord], list[FastaRecord]]:
+    """Antibodies of whole PDB entries with the entry's other chains as antigen; the other records.
+
+    Which chain is which, the variable domains tell: a header of the PDB often does not.
+    """
+    by_code: dict[str, list[FastaRecord]] = {}
+    for record in records:
+        if code := entry_code(record.header):
+            by_code.setdefault(code, []).append(record)
+    antibodies: list[AntibodyRecord] = []
+    taken: set[int] = set()
+    for code, members in by_code.items():
+        labels = {chain_label(record.header)[1] for record in members}
+        if len(members) == 1 or labels == {"heavy", "light"}:
+            continue
+        antibody = _entry(code, members, problems)
+        if antibody is not None:
+            antibodies.append(antibody)
+            taken |= {record.line for record in members}
+    return antibodies, [record for record in records if record.line not in taken]
+
+
+def _entry(
+    code: str, members: Sequence[FastaRecord], problems: list[Problem]
+) -> AntibodyRecord | None:
+    from abag.data.numbering import number_chains
+
+    domains = number_chains(record.sequence for record in members)
+    kinds = [[domain.kind.is_light for domain in domains[record.sequence]] for record in members]
+    heavy = [one for one, found in zip(members, kinds, strict=True) if not all(found)]
+    light = [one for one, found in zip(members, kinds, strict=True) if found and all(found)]
+    if not heavy:
+        return None
+    if len(heavy) > 1 or len(light) > 1:
+        reason = f"{len(heavy)} heavy and {len(light)} light chains in the entry {code}"
+        mend = "Give the structure itself (PDB or mmCIF), or name each pair: >ab1_H and >ab1_L"
+        problems.append(Problem(members[0].line, None, reason, mend))
+    others = tuple(one.sequence for one, found in zip(members, kinds, strict=True) if not found)
+    return AntibodyRecord(
+        members[0].line, code, heavy[0].sequence, light[0].sequence if light else None,
+        antigen=others, flags=("antigen_is_rest_of_entry",) if others else (),
+    )  # fmt: skip
+
+
+def _chosen_readings(records: Sequence[FastaRecord]) -> list[ChainName]:
+    """The reading of each header: a sure one, else one that another record bears out."""
+    possible = [readings(record.header) for record in records]
+    partners: dict[str, dict[Chain | None, bool]] = {}
+    for record, several in zip(records, possible, strict=True):
+        for one in several:
+            known = partners.setdefault(one.name, {})
+            known[one.chain] = known.get(one.chain, True) and looks_heavy(record.sequence)
+    # In a file that labels its pairs by letters, or every record, a lone H is a label as well.
+    by_letter = any({"heavy", "light"} <= set(known) for known in partners.values()) or all(
+        any(one.chain == "heavy" and one.name for one in several) for several in possible
+    )
+    return [
+        _choose(record, several, partners, by_letter)
+        for record, several in zip(records, possible, strict=True)
+    ]
+
+
+def _choose(
+    record: FastaRecord,
+    several: Sequence[ChainName],
+    partners: dict[str, dict[Chain | None, bool]],
+    by_letter: bool,
+) -> ChainName:
+    """``partners`` says of each name which chains it has, and whether all of these look heavy."""
+    plain = ChainName(record.id, None)
+    if record.header.strip().lower() == "a" and "heavy" in partners.get("", ()):
+        return ChainName("", "antigen")
+    for one in several:
+        there = partners[one.name]
+        if one.sure or (one.chain == "antigen" and (not one.name or "heavy" in there)):
+            return one
+        if {"heavy", "light"} <= set(there):
+            # Two VHHs may be called nb-H and nb-L.
+            return plain if there["heavy"] and there["light"] else one
+        if one.chain == "light" and one.name and not looks_heavy(record.sequence):
+            return one
+        if one.chain == "heavy" and one.name and by_letter:
+            return one
+    return plain
+
+
+def _chains(record: FastaRecord, reading: ChainName, problems: list[Problem]) -> AntibodyRecord:
+    name, chain = reading.name, reading.chain
     parts = [part for part in _JOINERS.split(record.sequence) if part]
+    if chain == "antigen":
+        return AntibodyRecord(record.line, name, antigen=tuple(parts))
     if len(parts) > 2 or (len(parts) == 2 and chain is not None):
         wanted = "one chain" if chain else "VH:VL"
         reason = f"{len(parts)} chains in record {record.header!r}, where {wanted} is wanted"
         problems.append(Problem(record.line, None, reason))
     if len(parts) == 2 and chain is None:
         return AntibodyRecord(record.line, name, heavy=parts[0], light=parts[1])
-    return AntibodyRecord(record.line, name, **{chain or "heavy": record.sequence})
+    chains = {chain or "heavy": record.sequence}
+    return AntibodyRecord(
+        record.line, name, chains.get("heavy"), chains.get("light"), chains.get("scfv")
+    )
 
 
 def _clash(old: AntibodyRecord, new: AntibodyRecord) -> str:
+    if old.antigen and new.antigen:
+        return "an antigen"
+    if new.antigen or (old.antigen and not (old.heavy or old.light or old.scfv)):
+        return ""
     if old.scfv or new.scfv:
         return "an scFv" if old.scfv else "a chain"
     if old.heavy and new.heavy:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -21,6 +22,9 @@ from abag.errors import Problem, TableError
 
 Antigens = Mapping[str, tuple[str, ...]]
 
+_OF_BOTH: Final = ("structure_id", "flags")
+"""What labels and sequences may both say."""
+
 
 def pairs_of(
     path: Path, antibodies: Sequence[AntibodyRecord], antigens: Antigens | None = None
@@ -28,8 +32,8 @@ def pairs_of(
     """The table of pairs (:data:`PAIRS_SCHEMA`) of antibodies that were read from ``path``.
 
     One antigen goes with every antibody; of several each antibody takes that of its own name.
-    Without antigens the column is empty lists. Raises :class:`TableError` for antibodies that have
-    none among several.
+    Without antigens each has those that stood beside it in its file, if any. Raises
+    :class:`TableError` for antibodies that have none among several.
     """
     problems = []
     rows = []
@@ -38,10 +42,10 @@ def pairs_of(
         if antigens and name is None:
             reason = f"none of the {len(antigens)} antigens has the name {antibody.name!r}"
             problems.append(Problem(antibody.line, None, reason))
-        chains = list(antigens[name]) if antigens and name is not None else []
+        given = antigens[name] if antigens and name is not None else antibody.antigen
         rows.append(
             (antibody.line, antibody.name, name, antibody.heavy, antibody.light, antibody.scfv,
-             chains)
+             list(given), None, list(antibody.flags))
         )  # fmt: skip
     if problems:
         mend = "Give one antigen for all, one by each antibody's id, or antigen names in the labels"
@@ -112,7 +116,9 @@ def labelled(
             pl.Series("antigen", several, pl.List(pl.String)),
         )
     columns = measurement_columns(labels, table, chosen, mapping)
-    columns |= {name: pl.col(f"_{name}") for name in PAIRS_SCHEMA if name != ROW}
+    columns |= {name: pl.col(f"_{name}") for name in PAIRS_SCHEMA if name not in (ROW, *_OF_BOTH)}
+    columns["structure_id"] = pl.coalesce(columns["structure_id"], "_structure_id")
+    columns["flags"] = pl.concat_list(columns["flags"], "_flags")
     if from_labels:
         given = pair_columns(chosen, mapping)
         columns |= {name: given[name] for name in ("antigen", "antigen_name")}

@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from abag.data.formats.airr import is_airr, read_airr
+from abag.data.formats.choices import Choices
 from abag.data.formats.columns import pairs_table, raw_table_from_user
 from abag.data.formats.complexes import complexes_table, read_complexes
 from abag.data.formats.fasta import read_antibodies, read_antigens
@@ -23,6 +24,7 @@ from abag.errors import FileFormatError, OptionError, Problem
 from abag.files import require_file
 from abag.progress import track
 
+_NO_CHOICE = Choices()
 _HEAD_BYTES = 20_000
 _STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 
@@ -42,6 +44,8 @@ class UserPairs:
 
     frame: pl.DataFrame
     problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was done that the user may not expect, for standard error."""
 
 
 def file_kind(path: Path) -> FileKind:
@@ -52,8 +56,10 @@ def file_kind(path: Path) -> FileKind:
     if is_structure(head):
         return FileKind.STRUCTURE
     header = head.splitlines()[0].decode("utf-8", "replace") if head else ""
-    columns = [name.strip(' "') for name in header.split("\t")]
-    return FileKind.AIRR if is_airr(columns) else FileKind.TABLE
+    for delimiter in ("\t", ",", ";"):
+        if is_airr([name.strip(' "') for name in header.split(delimiter)]):
+            return FileKind.AIRR
+    return FileKind.TABLE
 
 
 def _head(path: Path) -> bytes:
@@ -77,6 +83,7 @@ def read_pairs(
     mapping: Sequence[str] = (),
     light: Path | None = None,
     antigen: Path | None = None,
+    choices: Choices = _NO_CHOICE,
 ) -> UserPairs:
     """Pairs to predict from a table, FASTA, AIRR table, structure or folder of structures.
 
@@ -85,6 +92,7 @@ def read_pairs(
         mapping: For tables, ``heavy=VH`` and the like (see :func:`mapping_from_texts`).
         light: For FASTA, a second file with the light chains.
         antigen: For FASTA and AIRR, a FASTA file of the antigen(s).
+        choices: What the user decides where a file leaves a choice.
 
     Raises:
         AbagError: The file's faults, each with its place and mend; see the reader of its kind.
@@ -103,8 +111,8 @@ def read_pairs(
     antigens = read_antigens(antigen) if antigen else None
     if kind is FileKind.AIRR:
         _refuse_options("an AIRR table", light=light)
-        found = read_airr(path)
-        return UserPairs(pairs_of(path, found.antibodies, antigens), found.problems)
+        found = read_airr(path, most_umis=choices.most_umis)
+        return UserPairs(pairs_of(path, found.antibodies, antigens), found.problems, found.notes)
     return UserPairs(pairs_of(path, read_antibodies(path, light), antigens))
 
 
@@ -118,6 +126,7 @@ def read_measurements(
     light: Path | None = None,
     antigen: Path | None = None,
     ignore_unlabelled: bool = False,
+    choices: Choices = _NO_CHOICE,
 ) -> RawTable:
     """Raw rows of a user's measurements, from a table or from sequences with a table of labels.
 
@@ -132,6 +141,7 @@ def read_measurements(
         light: For FASTA, a second file with the light chains.
         antigen: For FASTA and AIRR, a FASTA file of the antigen(s).
         ignore_unlabelled: Leave out sequences without a label instead of refusing them.
+        choices: What the user decides where a file leaves a choice.
 
     Raises:
         AbagError: The file's faults, each with its place and mend; see the reader of its kind.
@@ -153,9 +163,10 @@ def read_measurements(
         pairs = _structures(path)
         return labelled(pairs, labels, chosen, ignore_unlabelled=ignore_unlabelled)
     antigens = read_antigens(antigen) if antigen else None
-    antibodies = (
-        read_airr(path).antibodies if kind is FileKind.AIRR else read_antibodies(path, light)
-    )
+    if kind is FileKind.AIRR:
+        antibodies = list(read_airr(path, most_umis=choices.most_umis).antibodies)
+    else:
+        antibodies = read_antibodies(path, light)
     whole = antigens if antigens and len(antigens) == 1 else None
     pairs = pairs_of(path, antibodies, whole)
     return labelled(pairs, labels, chosen, antigens=antigens, ignore_unlabelled=ignore_unlabelled)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from abag.data.formats import FileKind, file_kind, read_airr, read_pairs
+from abag.data.formats.cells import tells_samples_apart
 from abag.errors import TableError
 
 FIELDS = ("sequence_id", "cell_id", "clone_id", "locus", "v_call", "productive",
@@ -102,3 +103,97 @@ def test_locus_and_cell_tell_a_rearrangement_table_without_v_call(tmp_path: Path
     path = tsv(tmp_path, ("s1", "c1", "IGH", "EVQLV"), ("s2", "c1", "IGK", "DIQMT"), fields=fields)
     assert file_kind(path) is FileKind.AIRR
     assert [(a.heavy, a.light) for a in read_airr(path).antibodies] == [("EVQLV", "DIQMT")]
+
+
+CELL = ("sequence_id", "cell_id", "locus", "productive", "sequence_alignment_aa")
+
+
+@pytest.mark.parametrize(
+    "column",
+    ["sample_id", "library_id", "rearrangement_set_id", "donor", "SampleID", "orig.ident",
+     "patient_ID", "mouse", "libraryName", "data_processing_id", "Batch"],
+)  # fmt: skip
+def test_a_barcode_of_two_samples_is_no_pair_whatever_the_sample_is_called(
+    tmp_path: Path, column: str
+) -> None:
+    rows = [
+        ("a", "AAAC-1", "IGH", "T", "EVQLV", "one"), ("b", "AAAC-1", "IGK", "T", "DIQMT", "two"),
+        ("c", "TTTG-1", "IGH", "T", "QVQLV", "one"), ("d", "TTTG-1", "IGK", "T", "EIVLT", "one"),
+    ]  # fmt: skip
+    found = read_airr(tsv(tmp_path, *rows, fields=(*CELL, column)))
+    assert [(a.heavy, a.light) for a in found.antibodies] == [("QVQLV", "EIVLT")]
+    assert [problem.row for problem in found.problems] == [2, 3]
+
+
+@pytest.mark.parametrize("column", ["v_call", "rearrangement_id", "c_call", "umi_count", "chain"])
+def test_what_tells_contigs_apart_parts_no_cell(column: str) -> None:
+    assert not tells_samples_apart(column)
+
+
+def test_transcripts_of_one_rearrangement_are_one_chain(tmp_path: Path) -> None:
+    fields = (*CELL, "c_call", "umi_count")
+    rows = [
+        ("m", "c", "IGH", "T", "EVQLVESGG", "IGHM", "20"),
+        ("d", "c", "IGH", "T", "EVQLVESGG", "IGHD", "8"),
+        ("k", "c", "IGK", "T", "DIQMTQS", "IGKC", "50"),
+        ("p", "c", "IGK", "T", "IQMTQ", "IGKC", "2"),
+    ]
+    found = read_airr(tsv(tmp_path, *rows, fields=fields))
+    assert [(a.heavy, a.light) for a in found.antibodies] == [("EVQLVESGG", "DIQMTQS")]
+    assert (found.merged, found.problems) == (2, ())
+    assert found.rows_in == 2 * len(found.antibodies) + found.merged
+    assert "2 rows" in found.notes[0]
+
+
+def test_the_chain_with_the_most_umis_is_taken_on_request_only(tmp_path: Path) -> None:
+    fields = (*CELL, "umi_count")
+    rows = [
+        ("h", "c", "IGH", "T", "EVQLV", "9"), ("k", "c", "IGK", "T", "DIQMT", "5"),
+        ("l", "c", "IGL", "T", "QSVLT", "12"), ("h2", "e", "IGH", "T", "QVQLQ", "1"),
+        ("k2", "e", "IGK", "T", "EIVLT", "4"), ("l2", "e", "IGL", "T", "SYELT", "4"),
+    ]  # fmt: skip
+    path = tsv(tmp_path, *rows, fields=fields)
+    with pytest.raises(TableError, match="--most-umis"):
+        read_airr(path)
+    found = read_airr(path, most_umis=True)
+    assert [(a.heavy, a.light) for a in found.antibodies] == [("EVQLV", "QSVLT")]
+    reasons = {problem.row: problem.reason for problem in found.problems}
+    assert reasons[3] == "another light chain of the cell has more UMIs (12, here 5)"
+    assert "1 heavy and 2 light chains" in reasons[6]  # 4 and 4 UMIs: a tie decides nothing
+
+
+def test_pairs_by_clone_are_told_and_flagged(tmp_path: Path) -> None:
+    fields = ("sequence_id", "clone_id", "locus", "sequence_aa")
+    path = tsv(tmp_path, ("a", "1", "IGH", "EVQLV"), ("b", "1", "IGK", "DIQMT"), fields=fields)
+    found = read_airr(path)
+    assert "paired by clone_id" in found.notes[0]
+    assert read_pairs(path).frame["flags"].to_list() == [["paired_by_clone"]]
+
+
+def test_contig_tables_of_cell_ranger_are_read(tmp_path: Path) -> None:
+    regions = ("fwr1", "cdr1", "fwr2", "cdr2", "fwr3", "cdr3", "fwr4")
+    header = ("barcode", "is_cell", "contig_id", "high_confidence", "chain", "v_gene", "productive")
+    header += (*(f for name in regions for f in (name, f"{name}_nt")), "umis")
+
+    def contig(cell: str, is_cell: str, chain: str, letters: str, productive: str = "true") -> str:
+        cells = (cell, is_cell, f"{cell}_{chain}", "true", chain, f"{chain}V1", productive)
+        return ",".join((*cells, *(x for one in letters for x in (one, "GCA")), "3"))
+
+    path = tmp_path / "all_contig_annotations.csv"
+    rows = [
+        contig("A-1", "true", "IGH", "ACDEFGH"), contig("A-1", "true", "IGK", "KLMNPQR"),
+        contig("B-1", "false", "IGH", "ACDEFGH"), contig("A-1", "true", "IGL", "STVWYAC", "None"),
+        contig("A-1", "true", "Multi", "STVWYAC"),
+    ]  # fmt: skip
+    path.write_text("\n".join((",".join(header), *rows)) + "\n")
+    assert file_kind(path) is FileKind.AIRR
+    found = read_airr(path)
+    assert [(a.name, a.heavy, a.light) for a in found.antibodies] == [("A-1", "ACDEFGH", "KLMNPQR")]
+    assert [problem.row for problem in found.problems] == [4, 5, 6]
+
+
+def test_a_cell_called_nan_is_no_cell(tmp_path: Path) -> None:
+    rows = [("a", "nan", "IGH", "T", "EVQLV"), ("b", "nan", "IGK", "T", "DIQMT"),
+            ("c", "x", "IGH", "T", "QVQLV"), ("d", "x", "IGK", "T", "EIVLT")]  # fmt: skip
+    found = read_airr(tsv(tmp_path, *rows, fields=CELL))
+    assert [a.name for a in found.antibodies] == ["x"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from abag.data.formats import labelled, pairs_of, read_antibodies, read_antigens, read_fasta
-from abag.data.formats.fasta import chain_label
+from abag.data.formats.fasta_names import chain_label
 from abag.data.formats.mapping import mapping_from_texts
 from abag.errors import TableError
 
@@ -166,3 +166,62 @@ def test_labels_without_any_antigen_are_refused(tmp_path: Path) -> None:
         labelled(pairs, labels)
     accepted = labelled(pairs, labels, mapping_from_texts(["antigen_unknown:=true"]))
     assert accepted.frame["antigen"].to_list() == [[]]
+
+
+VHH = "QVQLQESGGGLVQAGGSLRLSCAASGSDFSSSTMGWYRQAPGKQREFVAISSEGSTSYAGSVKGRFTISRDNAKNTVYLQMNSLEP"
+VHH += "EDTAVYYCNVVDRWYDYWGQGTQVTVSS"
+
+
+@pytest.mark.parametrize(
+    ("heavy", "light", "name"),
+    [
+        ("H", "L", "ab"), ("heavy", "light", "ab"), ("VH", "VL", "ab"), ("H:t", "L:t", "t"),
+        ("VH_t", "VL_t", "t"), ("Heavy chain t", "Light chain t", "t"), ("t:H", "t:L", "t"),
+        ("t (heavy)", "t (light)", "t"), ("H|t|human", "L|t|human", "t"), ("t/VH", "t/VL", "t"),
+        ("t_H|Homo sapiens", "t_L|Homo sapiens", "t"), ("t heavy chain x", "t light chain x", "t"),
+    ],
+)  # fmt: skip
+def test_a_pair_is_found_wherever_the_chain_stands_in_its_header(
+    tmp_path: Path, heavy: str, light: str, name: str
+) -> None:
+    path = written(tmp_path, f">{light}\n{L}\n>{heavy}\n{H}\n")
+    assert chains(path) == [(1, name, H, L, None)]
+
+
+@pytest.mark.parametrize("names", [("nb-A", "nb-H", "scan_K"), ("nb-H", "nb-L"), ("H-1", "L-2"),
+                                   ("K", "H_2")])  # fmt: skip
+def test_a_letter_at_the_end_of_a_lone_nanobodys_name_is_no_label(
+    tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    path = written(tmp_path, "".join(f">{name}\n{VHH}{'S' * i}\n" for i, name in enumerate(names)))
+    found = read_antibodies(path)
+    assert [a.name for a in found] == list(names)
+    assert all(a.heavy and not a.light for a in found)
+
+
+def test_an_antigen_beside_its_pair_goes_with_it(tmp_path: Path) -> None:
+    for label in ("antigen", "A", "Ag"):
+        (found,) = read_antibodies(written(tmp_path, f">H\n{H}\n>L\n{L}\n>{label}\nMKTAY:GGG\n"))
+        assert (found.heavy, found.light, found.antigen) == (H, L, ("MKTAY", "GGG"))
+    path = written(tmp_path, f">a_H\n{H}\n>a_L\n{L}\n>b|VHH\n{VHH}\n>antigen\nMKTAY\n")
+    assert [a.antigen for a in read_antibodies(path)] == [("MKTAY",)] * 2
+    assert pairs_of(path, read_antibodies(path))["antigen"].to_list() == [["MKTAY"]] * 2
+
+
+KAPPA = "DIQMTQSPSSLSASVGDRVTITCRASQDVNTAVAWYQQKPGKAPKLLIYSASFLYSGVPSRFSGSRSGTDFTLTISSLQPED"
+KAPPA += "FATYYCQQHYTTPPTFGQGTKVEIK"
+TARGET = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
+
+
+@pytest.mark.parametrize("header", ["9XYZ_{}|Chain {}[auth Q]|Some Fab|Homo sapiens (9606)",
+                                    "9XYZ:{1}|PDBID|CHAIN|SEQUENCE", "9xyz_{1}"])  # fmt: skip
+def test_chains_of_a_pdb_entry_are_told_by_their_domains(tmp_path: Path, header: str) -> None:
+    text = "".join(
+        f">{header.format(i, letter)}\n{sequence}\n"
+        for i, (letter, sequence) in enumerate((("A", KAPPA), ("B", VHH), ("C", TARGET)), start=1)
+    )
+    (found,) = read_antibodies(written(tmp_path, text))
+    assert (found.name, found.heavy, found.light) == ("9xyz", VHH, KAPPA)
+    assert (found.antigen, found.flags) == ((TARGET,), ("antigen_is_rest_of_entry",))
+    with pytest.raises(TableError, match="2 heavy and 1 light chains in the entry 9xyz"):
+        read_antibodies(written(tmp_path, text + f">9XYZ_4|Chain D|x|y\n{VHH}A\n"))

@@ -1,0 +1,62 @@
+"""What a user decides where a file leaves a choice: chains of a structure, chains of a cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+from abag.errors import OptionError
+
+_ROLES: Final = {"heavy": "heavy", "h": "heavy", "vhh": "heavy", "scfv": "heavy", "light": "light",
+                 "l": "light", "antigen": "antigen", "ag": "antigen"}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNames:
+    """Names of the chains of one complex in a structure; an antigen may have none or several."""
+
+    heavy: str
+    light: str | None = None
+    antigen: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``heavy=H,light=L,antigen=A,B`` (a VHH or scFv is the heavy chain).
+
+        Raises:
+            OptionError: another text, a chain named for two roles, or no heavy chain.
+        """
+        named: dict[str, list[str]] = {}
+        role = ""
+        for piece in text.replace(";", ",").split(","):
+            key, sign, value = piece.rpartition("=")
+            if sign:
+                role = _ROLES.get(key.strip().lower(), "")
+            if not role or not value.strip():
+                raise _not_chains(text)
+            named.setdefault(role, []).append(value.strip())
+        several = [role for role in ("heavy", "light") if len(named.get(role, ())) > 1]
+        everyone = [name for names in named.values() for name in names]
+        if several or len(set(everyone)) < len(everyone) or "heavy" not in named:
+            raise _not_chains(text)
+        light = named.get("light")
+        return cls(named["heavy"][0], light[0] if light else None, tuple(named.get("antigen", ())))
+
+
+def _not_chains(text: str) -> OptionError:
+    return OptionError(
+        f"--chains {text!r}: write one heavy chain (or VHH, or scFv), at most one light chain and "
+        "the antigen's chains, each chain once, as in --chains heavy=H,light=L,antigen=A,B"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The user's decisions on how a file of antibodies is read."""
+
+    chains: ChainNames | None = None
+    """For structures: which chain is which."""
+    most_umis: bool = False
+    """For cells with several heavy or light chains: take the one with the most UMIs."""
+    arm: int | None = None
+    """For constructs with several variable domains of a kind: the number of the domain, from 1."""

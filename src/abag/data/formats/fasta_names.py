@@ -1,0 +1,82 @@
+"""What the header of a FASTA record says: the antibody's name, and which chain the record is.
+
+A chain stands behind the name (``>ab1_H``, ``>ab1|light``, ``>ab1 heavy chain``, ``>ab1:VH``,
+``>ab1 (L)``), before it (``>H:ab1``, ``>VH_ab1``), or alone (``>H``). A single letter, and a label
+before the name, may as well be a part of the name: such a reading is not sure, and counts where
+another record bears it out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Chain = Literal["heavy", "light", "scfv", "antigen"]
+
+_CHAIN: Final = (
+    r"(?:(?P<heavy>heavy(?:[ _-]?chain)?|vhh|vh|hc|h|nanobody)"
+    r"|(?P<light>light(?:[ _-]?chain)?|kappa|lambda|vl|vk|lc|l|k)"
+    r"|(?P<scfv>scfv)|(?P<antigen>antigen|ag))"
+)
+_BEHIND: Final = re.compile(rf"(?P<id>\S.*?)[|_\-.:/ (\[]+(?P<label>{_CHAIN})[)\]]?", re.IGNORECASE)
+_BEFORE: Final = re.compile(
+    rf"[(\[]?(?P<label>{_CHAIN})[)\]]?[|_\-.:/ ]+(?P<id>[^\s|]+)", re.IGNORECASE
+)
+_ALONE: Final = re.compile(rf"(?P<label>{_CHAIN})", re.IGNORECASE)
+_ENTRY: Final = re.compile(
+    r"(?P<code>[0-9][A-Za-z0-9]{3}|pdb_[A-Za-z0-9]{8})"
+    r"(?:_\d+\|Chains? .*|:[A-Za-z0-9]+\|PDBID\|.*|[_:.][A-Za-z0-9](?:\|.*)?)"
+)
+_UNSURE: Final = ("h", "l", "k", "ag")
+_HEAVY_J: Final = re.compile(r"W[GSAR].G[A-Z]{2}V[TIAS]V[SA]")
+
+
+@dataclass(frozen=True, slots=True)
+class ChainName:
+    """One reading of a header: the antibody's name (empty for a bare label) and its chain."""
+
+    name: str
+    chain: Chain | None
+    sure: bool = True
+
+
+def readings(header: str) -> list[ChainName]:
+    """Every reading of a header that names a chain, the most telling first."""
+    words = header.split()
+    pieces = words[0].split("|")
+    # `id|heavy|Homo sapiens`: the chain may stand in the first or second field.
+    tries = [words[0], pieces[0], "|".join(pieces[:2]), " ".join(words[:2]), " ".join(words[:3])]
+    behind = [match for text in tries if (match := _BEHIND.fullmatch(text))]
+    found = [_reading(match, sure=match["label"].lower() not in _UNSURE) for match in behind]
+    if alone := _ALONE.fullmatch(header.strip()):
+        return [ChainName("", _chain(alone), sure=False)]
+    if before := _BEFORE.match(header.strip()):
+        found.append(_reading(before, sure=False))
+    return list(dict.fromkeys(found))
+
+
+def _reading(match: re.Match[str], sure: bool) -> ChainName:
+    return ChainName(match["id"].strip(), _chain(match), sure)
+
+
+def _chain(match: re.Match[str]) -> Chain:
+    chains: tuple[Chain, ...] = ("heavy", "light", "scfv", "antigen")
+    return next(chain for chain in chains if match[chain])
+
+
+def chain_label(header: str) -> tuple[str, Chain | None]:
+    """The antibody's name in a header and its chain, as one record by itself tells them."""
+    found = [one for one in readings(header) if one.name]
+    return (found[0].name, found[0].chain) if found else (header.split()[0], None)
+
+
+def entry_code(header: str) -> str | None:
+    """The code of a PDB entry whose chains are the file's records: ``1N8Z_2|Chain B|...``."""
+    match = _ENTRY.match(header)
+    return match["code"].lower() if match and match.end() == len(header) else None
+
+
+def looks_heavy(sequence: str) -> bool:
+    """Whether a chain has the J segment of a heavy chain or VHH (``WGQGTLVTVSS``)."""
+    return _HEAVY_J.search(sequence.upper()) is not None
