@@ -11,8 +11,8 @@ from abag.apps.cli import build_app
 
 SURFACE: dict[str, str] = {
     # command -> options, in any order; arguments without a name in capitals
-    "predict": "--model --heavy --light --antigen --table --out --map --keep-going --level "
-    "--abstain --json",
+    "predict": "--model --heavy --light --antigen --table --out --map --chains --most-umis "
+    "--keep-going --level --abstain --json",
     "explain": "--heavy --light --antigen --structure --model --substitutes --out --json",
     "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --calibrate "
     "--calibration-folds --overwrite --json",

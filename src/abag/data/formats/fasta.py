@@ -207,7 +207,7 @@ def _entries(
 def _entry(
     code: str, members: Sequence[FastaRecord], problems: list[Problem]
 ) -> AntibodyRecord | None:
-    from abag.data.numbering import number_chains
+    from abag.antibody.numbering import number_chains
 
     domains = number_chains(record.sequence for record in members)
     kinds = [[domain.kind.is_light for domain in domains[record.sequence]] for record in members]
