@@ -83,7 +83,7 @@ class Kernel:
         """The kernel before its hyper-parameters are chosen, and what they are chosen by."""
         shifts = Shifts.of(letters, positions.reference)
         found = additive_terms(positions, choice.terms, knowledge)
-        terms = [CentredTerm.of(term, letters) for term in found]
+        terms = [CentredTerm.of(term, letters, positions) for term in found]
         features = [term.features(letters[rows]) for term in terms]
         objective = Objective(
             shifts.dense(letters[rows]),

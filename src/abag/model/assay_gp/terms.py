@@ -51,6 +51,13 @@ class Term:
         found = np.tensordot(at[:, varied], self.place[varied], axes=([1], [0]))
         return np.asarray(found.transpose(0, 2, 1).reshape(rows, -1))
 
+    def reach(self, inside: NDArray[np.bool_]) -> Reals:
+        """Variance of each feature over single substitutions of the positions inside (P,)."""
+        letter, place = self.letter[inside, :20], self.place[inside]
+        square = place.T**2 @ (letter**2).sum(axis=1) / (19.0 * len(place))
+        mean = place.T @ letter.sum(axis=1) / (19.0 * len(place))
+        return np.asarray((square - mean**2).reshape(-1).clip(0.0))
+
     def effects(self, direction: Reals) -> Reals:
         """Product of phi's summands with ``direction`` (q v,), for each mutation; shape (P, 22)."""
         along = self.place @ direction.reshape(self.place.shape[1], -1)
@@ -59,10 +66,13 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class CentredTerm:
-    """A term whose features were centred and scaled on the training rows.
+    """A term centred on the training rows and scaled by what mutations can do.
 
-    Kernel: (phi(x) - mean) . (phi(x') - mean) / spread^2 / scale, whose mean diagonal over the
-    training rows is 1.
+    Kernel: (phi(x) - mean) . (phi(x') - mean) / spread^2 / scale. ``spread`` and ``scale`` are
+    those of single substitutions anywhere in the variable domains, times the mean number of
+    mutations of the training rows, never what those rows happened to vary: a feature that stood
+    still in training has no effect beforehand, and a new variant that changes it moves by as much
+    as any other (BoTorch issue 2185 tells what happens otherwise).
     """
 
     term: Term
@@ -71,18 +81,18 @@ class CentredTerm:
     scale: float
 
     @classmethod
-    def of(cls, term: Term, letters: Codes) -> Self:
-        """Centre and scale on training letters of shape (rows, P)."""
-        found = term.features(letters)
-        mean = found.mean(axis=0)
-        spread = np.ones(len(mean))
+    def of(cls, term: Term, letters: Codes, positions: Positions) -> Self:
+        """Centre on training letters of shape (rows, P); scale by all single substitutions."""
+        mutations = float((letters != positions.reference).sum(axis=1).mean())
+        inside = positions.imgt > 0
+        if not inside.any():
+            inside[:] = True
+        reach = term.reach(inside)
+        spread, scale = np.ones(len(reach)), float(reach.sum())
         if term.standardise:
-            # A feature that no training row changes has no scale: a new variant may well change it.
-            varied = found.std(axis=0)
-            spread = np.where(varied > 1e-9, varied + 1e-6, 1.0)
-        scaled = (found - mean) / spread
-        scale = float((scaled**2).sum() / len(letters))
-        return cls(term, mean, spread, max(scale, 1e-9))
+            spread = np.sqrt(np.where(reach > 1e-9, reach, 1.0))
+            scale = float((reach > 1e-9).sum())
+        return cls(term, term.features(letters).mean(axis=0), spread, max(scale, 1e-9) * max(mutations, 1.0))
 
     def features(self, letters: Codes) -> Reals:
         """Features whose inner products are the kernel, shape (rows, features)."""
