@@ -181,7 +181,11 @@ def _score(
     joined = {model: np.concatenate(parts) if parts else true for model, parts in pred.items()}
     covered = float(np.concatenate(inside).mean()) if inside else None
     rows = np.concatenate(tested) if tested else None  # a row may be tested in several folds
-    scores = [figures_of(model, true, joined[model], covered, seed, rows) for model in MODELS]
+    single = all(len(test) == 1 for test in tested)
+    scores = [
+        figures_of(model, true, found, covered, seed, rows, joined["mean"] if single else None)
+        for model, found in joined.items()
+    ]
     named = None if rows is None else names_of(table[rows.tolist()])
     return Skill(name, question, len(true), tuple(scores), true, joined, named)
 
@@ -199,16 +203,20 @@ def figures_of(
     covered: float | None,
     seed: int,
     variants: Rows | None = None,
+    means: Reals | None = None,
 ) -> ModelSkill:
     """Figures of one model's held-out predictions; ``covered`` is kept for `assay-gp` alone.
 
-    ``variants`` names the variant of each prediction, where some come several times.
+    ``variants`` names the variant of each prediction, where some come several times. ``means`` are
+    the means of the rows that each was trained on, where rows are left out one by one: without a
+    high value the mean is lower, so that a model which knows nothing would rank in reverse.
     """
     if model == "mean":  # its folds differ only by the rows that are held out: no order at all
         value, interval = None, None
     else:
-        value = spearman(true, pred)
-        interval = spearman_interval(true, pred, seed, variants=variants)
+        ranked = pred if means is None else pred - means
+        value = spearman(true, ranked)
+        interval = spearman_interval(true, ranked, seed, variants=variants)
     rmse = float(np.sqrt(np.mean((true - pred) ** 2))) if len(true) else None
     return ModelSkill(model, value, interval, rmse, covered if model == "assay-gp" else None)
 

@@ -61,7 +61,8 @@ def _reasons(skills: Sequence[Skill]) -> list[str]:
     reasons = []
     own, ridge = skills[0].of("assay-gp"), skills[0].of("one-hot-ridge")
     if own.spearman is not None and ridge.spearman is not None:
-        if own.spearman < ridge.spearman - 0.02:
+        known = ridge.interval is not None and ridge.interval[0] > 0
+        if known and own.spearman < ridge.spearman - 0.02:
             reasons.append(
                 f"A one-hot ridge ranks better here ({ridge.spearman:.2f}): fit that one "
                 "(`abag fit --model one-hot-ridge`)."

@@ -32,7 +32,6 @@ from abag.model.assay_gp.rows import (
     bounds_of,
     censored_rows,
     chains_of,
-    forward,
     in_order,
     lengths,
     relative_noise,
@@ -135,6 +134,8 @@ class Predictions:
     """Posterior mean on the scale of normal scores."""
     deviation: Reals
     """Posterior deviation on that scale, without noise."""
+    limited: NDArray[np.bool_]
+    """Rows of which the median or a bound stands at a limit of the model's predictions."""
 
 
 class AssayGP(Baseline[AssayGPSettings]):
@@ -148,6 +149,7 @@ class AssayGP(Baseline[AssayGPSettings]):
     _mixture: Mixture
     _warp: Warp
     _widening: float
+    _last: tuple[Codes, Reals, Reals] | None = None
 
     def fit(self, table: pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
         """Learn from exact and censored rows of one assay.
@@ -167,6 +169,7 @@ class AssayGP(Baseline[AssayGPSettings]):
             keep = min(censored.height, most - rows.frame.height)
             censored = censored.sample(keep, seed=self.settings.seed)
         used = in_order(pl.concat([rows.frame, censored]), self.target)
+        self._last = None
         self._learn_rows(used)
         known = {**(origin or {}), **encoder_origin(self.settings.embedding)}
         self._fitted = (TrainingDomain.of(used), rows.summary(known))
@@ -207,10 +210,9 @@ class AssayGP(Baseline[AssayGPSettings]):
             )
         raw = bounds_of(used, self.target)
         exact = raw.exact
-        self._warp = (
-            Warp.of(raw.lower[exact]) if self.settings.warp else Warp.plain(raw.lower[exact])
-        )
-        bounds = Bounds(forward(self._warp, raw.lower), forward(self._warp, raw.upper))
+        make = Warp.of if self.settings.warp else Warp.plain
+        self._warp = make(raw.lower[exact], self.target)
+        bounds = Bounds(self._warp.forward(raw.lower), self._warp.forward(raw.upper))
         target = np.where(np.isfinite(bounds.lower), bounds.lower, bounds.upper)
         noise = relative_noise(used)
         self._solve(positions, letters, target, noise, bounds)
@@ -245,7 +247,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         """Take what was fitted elsewhere; ``away`` are this antigen's leave-one-out errors."""
         self._mixture, self._warp, self._widening = mixture, warp, widening_of(away)
         self._fitted = (TrainingDomain.of(used), summary)
-        self._model_id = None
+        self._model_id = self._last = None
 
     def knowledge(self, positions: Positions) -> Knowledge | None:
         """What global model and encoder say of the positions; None where no term asks for it.
@@ -273,14 +275,20 @@ class AssayGP(Baseline[AssayGPSettings]):
         from scipy.special import ndtri
 
         self._require_predictable(table)
-        letters = self._letters(table)
-        mean, variance = self._mixture.moments(letters)
+        mean, variance = self._moments(self._letters(table))
         whole = np.sqrt(variance + self._mixture.noise) * self._widening
         reach = float(ndtri(0.5 + level / 2)) * whole
-        back = self._warp.back
+        back, limited = self._warp.back, self._warp.limited
         return Predictions(
-            back(mean), back(mean - reach), back(mean + reach), mean, np.sqrt(variance)
-        )
+            back(mean), back(mean - reach), back(mean + reach), mean, np.sqrt(variance),
+            limited(mean - reach) | limited(mean + reach),
+        )  # fmt: skip
+
+    def _moments(self, letters: Codes) -> tuple[Reals, Reals]:
+        """Mean and variance of rows; those of the last rows are kept, for their flags."""
+        if self._last is None or not np.array_equal(self._last[0], letters):
+            self._last = (letters, *self._mixture.moments(letters))
+        return self._last[1:]
 
     def joint(self, table: pl.DataFrame) -> JointScores:
         """Joint posterior of the rows on the scale of normal scores, without noise.
@@ -309,14 +317,21 @@ class AssayGP(Baseline[AssayGPSettings]):
         return pair_refusals(zip(heavy, light, strict=True), positions.heavy, positions.light)
 
     def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
-        """Flag rows that change a position which no training row changed."""
+        """Flag rows that change a position which no training row changed, or reach a limit."""
         self._require_fitted()
         letters = self._letters(table)
         kernel = self._mixture.kernel
         still = np.ones(kernel.positions.count, dtype=np.bool_)
         still[kernel.shifts.active] = False
         changed = letters[:, still] != kernel.positions.reference[still]
-        return {"position_not_varied_in_training": np.asarray(changed.any(axis=1))}
+        good = np.array([reason is None for reason in self.refusals(table)], dtype=np.bool_)
+        limited = np.zeros(table.height, dtype=np.bool_)
+        if good.any():
+            limited[good] = self.distribution(table.filter(pl.Series(good))).limited
+        return {
+            "position_not_varied_in_training": np.asarray(changed.any(axis=1)),
+            "interval_at_limit_of_model": limited,
+        }
 
     def _require_predictable(self, table: pl.DataFrame) -> None:
         refused = [(i, reason) for i, reason in enumerate(self.refusals(table)) if reason]
@@ -340,12 +355,11 @@ class AssayGP(Baseline[AssayGPSettings]):
     def _arrays(self) -> Arrays:
         return {
             **self._mixture.arrays(),
-            "warp.scores": self._warp.scores,
-            "warp.values": self._warp.values,
+            **self._warp.arrays(),
             "widening": np.array([self._widening]),
         }
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._mixture = Mixture.from_arrays(arrays, self.settings.kernels)
-        self._warp = Warp(arrays["warp.scores"], arrays["warp.values"])
+        self._warp = Warp.from_arrays(arrays)
         self._widening = float(arrays["widening"][0])

@@ -9,7 +9,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.censoring import Bounds
-from abag.model.assay_gp.warping import Warp
 from abag.model.training_set import BOUNDS
 
 Reals = NDArray[np.float64]
@@ -54,12 +53,6 @@ def bounds_of(table: pl.DataFrame, target: str) -> Bounds:
         )
         found.append(np.where(np.isfinite(value), value, given))
     return Bounds(found[0], found[1])
-
-
-def forward(warp: Warp, values: Reals) -> Reals:
-    """Normal scores of values; infinite ones stay."""
-    found = warp.forward(np.where(np.isfinite(values), values, 0.0))
-    return np.where(np.isfinite(values), found, values)
 
 
 def relative_noise(table: pl.DataFrame) -> Reals:

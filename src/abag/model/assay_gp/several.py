@@ -18,7 +18,6 @@ from abag.model.assay_gp.rows import (
     bounds_of,
     censored_rows,
     chains_of,
-    forward,
     in_order,
     relative_noise,
 )
@@ -144,7 +143,7 @@ def _parts(table: pl.DataFrame, settings: AssayGPSettings) -> list[_Part]:
         used = in_order(kept, settings.target)
         raw = bounds_of(used, settings.target)
         values = raw.lower[raw.exact]
-        warp = Warp.of(values) if settings.warp else Warp.plain(values)
-        bounds = Bounds(forward(warp, raw.lower), forward(warp, raw.upper))
+        warp = (Warp.of if settings.warp else Warp.plain)(values, settings.target)
+        bounds = Bounds(warp.forward(raw.lower), warp.forward(raw.upper))
         found.append(_Part(name, used, given, warp, bounds))
     return found

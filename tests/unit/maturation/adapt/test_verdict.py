@@ -11,10 +11,11 @@ def skill(
     interval: tuple[float, float] | None,
     ridge: float = 0.1,
     covered: float = 0.9,
+    ridge_interval: tuple[float, float] = (0.0, 0.2),
 ) -> Skill:
     models = (
         ModelSkill("assay-gp", value, interval, 1.0, covered),
-        ModelSkill("one-hot-ridge", ridge, (0.0, 0.2), 1.0, None),
+        ModelSkill("one-hot-ridge", ridge, ridge_interval, 1.0, None),
         ModelSkill("mean", None, None, 1.0, None),
     )
     return Skill(name, "?", 40, models, np.zeros(0), {})
@@ -36,8 +37,16 @@ def test_the_lower_end_of_the_interval_decides(
 
 
 def test_a_better_ridge_is_named() -> None:
-    found = judge([skill("random", 0.5, (0.4, 0.6), ridge=0.7)], 40)
+    found = judge([skill("random", 0.5, (0.4, 0.6), ridge=0.7, ridge_interval=(0.6, 0.8))], 40)
     assert "one-hot ridge ranks better here (0.70)" in found.reasons[0]
+
+
+@pytest.mark.parametrize(("ridge", "ends"), [(-0.29, (-0.7, 0.3)), (0.2, (-0.1, 0.5))])
+def test_a_ridge_that_ranks_no_better_than_chance_is_not_advised(
+    ridge: float, ends: tuple[float, float]
+) -> None:
+    found = judge([skill("random", -0.83, (-0.99, -0.4), ridge=ridge, ridge_interval=ends)], 12)
+    assert not any("fit that one" in reason for reason in found.reasons)
 
 
 def test_failure_on_new_positions_is_named() -> None:

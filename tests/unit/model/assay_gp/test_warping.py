@@ -40,4 +40,33 @@ def test_the_way_back_is_the_inverse_inside_and_outside_the_training_range() -> 
 
 def test_two_distinct_targets_suffice() -> None:
     warp = Warp.of(np.array([1.0, 2.0, 2.0]))
-    assert warp.back(warp.forward(np.array([1.5, 4.0]))) == pytest.approx([1.5, 4.0])
+    assert warp.back(warp.forward(np.array([1.5, 2.5]))) == pytest.approx([1.5, 2.5])
+
+
+def test_predictions_end_one_range_beyond_what_was_measured() -> None:
+    warp = Warp.of(np.array([-2.0, -1.0, 0.5, 1.0, 2.0]))
+    far = np.array([-1e9, 0.0, 1e9])
+    assert warp.back(far)[[0, 2]].tolist() == [-6.0, 6.0]
+    assert warp.limited(far).tolist() == [True, False, True]
+
+
+def test_a_pkd_stays_within_physics_and_three_beyond_alike_ones() -> None:
+    wide = Warp.of(np.array([1.0, 5.0, 9.0, 14.0]), "pkd")
+    assert (wide.lowest, wide.highest) == (0.0, 16.0)
+    alike = Warp.of(np.array([7.9, 8.0, 8.1]), "pkd")
+    assert (alike.lowest, alike.highest) == pytest.approx((4.9, 11.1))
+
+
+def test_an_outlier_does_not_set_the_slope_beyond_it() -> None:
+    """Twenty values within one unit and one far above: a score more is no such step again."""
+    target = np.append(np.linspace(7.0, 8.0, 20), 12.0)
+    warp = Warp.of(target)
+    step = warp.back(warp.scores[-1:] + 0.5)[0] - 12.0
+    assert step <= 1.01 * target.std()
+
+
+def test_a_bound_far_below_a_floor_has_a_score_near_the_floor() -> None:
+    """Values that differ in the sixth digit make a steep curve, which must not go on."""
+    warp = Warp.of(np.array([6.0, 6.000001, 6.000002, 7.0, 8.0]))
+    assert warp.forward(np.array([2.0]))[0] >= warp.scores[0] - 3.0
+    assert warp.forward(np.array([-np.inf]))[0] == -np.inf
