@@ -81,10 +81,17 @@ def _reasons(skills: Sequence[Skill]) -> list[str]:
             )
     reasons += _narrow(skills[1:])
     covered = own.coverage_90
-    if covered is not None and not 0.8 <= covered <= 0.98:
+    if covered is not None and not 0.8 <= covered <= 0.98 and _odd(covered, skills[0].rows):
         word = "too narrow" if covered < 0.8 else "too wide"
         reasons.append(f"Its 90 % intervals hold {covered:.0%} of held-out values: {word}.")
     return reasons
+
+
+def _odd(covered: float, rows: int) -> bool:
+    """Whether 90 % intervals that hold would seldom hold this share of so many values."""
+    from scipy.stats import binomtest
+
+    return bool(binomtest(round(covered * rows), rows, 0.9).pvalue < 0.05)
 
 
 def _narrow(skills: Sequence[Skill]) -> list[str]:

@@ -92,7 +92,12 @@ class CentredTerm:
         if term.standardise:
             spread = np.sqrt(np.where(reach > 1e-9, reach, 1.0))
             scale = float((reach > 1e-9).sum())
-        return cls(term, term.features(letters).mean(axis=0), spread, max(scale, 1e-9) * max(mutations, 1.0))
+        return cls(
+            term,
+            term.features(letters).mean(axis=0),
+            spread,
+            max(scale, 1e-9) * max(mutations, 1.0),
+        )
 
     def features(self, letters: Codes) -> Reals:
         """Features whose inner products are the kernel, shape (rows, features)."""

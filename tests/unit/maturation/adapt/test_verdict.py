@@ -67,3 +67,10 @@ def test_intervals_that_fail_on_more_changes_are_named() -> None:
     assert judge(skills, 40).reasons[-1] == (
         "With more changes its 90 % intervals hold only 52%: too narrow."
     )
+
+
+@pytest.mark.parametrize(("rows", "told"), [(13, False), (60, True)])
+def test_a_dozen_values_inside_do_not_make_intervals_too_wide(rows: int, told: bool) -> None:
+    given = skill("random", 0.6, (0.5, 0.7), covered=1.0)
+    found = judge([Skill("random", "?", rows, given.models, np.zeros(0), {})], rows)
+    assert any("too wide" in reason for reason in found.reasons) is told
