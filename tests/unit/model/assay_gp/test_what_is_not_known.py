@@ -1,4 +1,4 @@
-"""What no training row says must not be made up: directions that never varied stay near the prior."""
+"""What no training row says is not made up: directions that never varied stay near the prior."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Mutated:
             {
                 "heavy": [self.heavy(one) for one in self.changes],
                 "light": [LIGHT] * len(self.changes),
-                **{name: pkd for name in ("pkd", "pkd_lower", "pkd_upper", "rank_score")},
+                **dict.fromkeys(("pkd", "pkd_lower", "pkd_upper", "rank_score"), pkd),
             }
         )
 
