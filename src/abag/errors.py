@@ -64,6 +64,10 @@ class UnavailableError(AbagError, RuntimeError):
     """A feature that needs something this installation lacks; the message names the mend."""
 
 
+class BusyError(UnavailableError):
+    """A folder or file that another process is writing."""
+
+
 def counted(count: int, singular: str, plural: str | None = None) -> str:
     """A number with its noun: ``1 row``, ``2 rows``, ``3 complexes`` (with that ``plural``)."""
     return f"{count:,} {singular if count == 1 else plural or f'{singular}s'}"

@@ -17,7 +17,7 @@ import polars as pl
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import OptionError
-from abag.files import make_folder, write_json, write_text
+from abag.files import make_folder, write_csv, write_json
 from abag.inference.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
 from abag.inference.predictor import Predictor
@@ -118,7 +118,7 @@ def write_explanation(found: Explanation, folder: Path) -> dict[str, str]:
 
     make_folder(folder)
     paths = {name: folder / name for name in _FILES}
-    write_text(paths["importance.csv"], found.positions.write_csv())
+    write_csv(paths["importance.csv"], found.positions)
     draw(found, paths["importance.png"])
     write_json(paths["explanation.json"], found.as_json())
     return {name: str(path) for name, path in paths.items()}

@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from abag.errors import OptionError
-from abag.files import replacing, write_parquet
+from abag.files import replacing, write_csv, write_parquet
 
 COLUMNS: Final[dict[str, pl.DataType]] = {
     "row": pl.Int64(),
@@ -77,8 +77,7 @@ def write_predictions(path: Path, predictions: pl.DataFrame) -> None:
     if path.suffix.lower() == ".parquet":
         write_parquet(path, predictions)
         return
-    with replacing(path) as temporary:
-        _as_csv(predictions).write_csv(temporary)
+    write_csv(path, _as_csv(predictions))
 
 
 @contextmanager

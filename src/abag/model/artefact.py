@@ -1,17 +1,17 @@
 """The saved form of a model: a folder with ``model.json`` and ``weights.safetensors``.
 
-``model.json`` holds the SHA-256 of the weights and of its own content, so that a file that was
-changed, or taken from another model, is refused and never half believed. Nothing is pickled.
-The same model gives the same bytes.
+Every description in such a folder is *stamped*: it names its format, its version, the abag that
+wrote it, and the SHA-256 of its own content; ``model.json`` holds that of the weights, too. A file
+that was changed, or taken from another model, is refused and never half believed. Nothing is
+pickled. The same model gives the same bytes. :func:`saving` is the one writer of such folders.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,13 +20,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.errors import AbagError, MissingFileError, ModelError
-from abag.files import read_json, require_folder, require_folder_name, write_json
-from abag.version import VERSION
+from abag.files import (
+    digest_of_json,
+    read_json,
+    require_folder,
+    require_own,
+    swapping,
+    write_json,
+)
+from abag.version import VERSION, is_newer
 
 FORMAT: Final = "abag-model"
 FORMAT_VERSION: Final = 1
 MANIFEST: Final = "model.json"
 WEIGHTS: Final = "weights.safetensors"
+SERVED: Final = "served.json"
+CALIBRATION_ARRAYS: Final = "uncertainty.safetensors"
+CARD: Final = "card.md"
+FILES: Final = frozenset({MANIFEST, WEIGHTS, SERVED, CALIBRATION_ARRAYS, CARD})
+"""What a saved model may consist of, with its calibration and its card."""
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -39,80 +51,56 @@ class Artefact:
     settings: dict[str, Any]
     training: dict[str, Any]
     arrays: Arrays
+    saved_id: str = ""
+    """Of one that was read."""
 
     @property
     def model_id(self) -> str:
         """Name and 12 digits of the digest of the manifest: equal content, equal id."""
-        return _model_id(self.name, _digest(self._content(_weights_bytes(self.arrays))))
+        return self.saved_id or str(self._manifest(packed(self.arrays))["model_id"])
 
     def write(self, folder: Path, overwrite: bool = False) -> None:
         """Write into a new folder, in one step.
 
         Raises:
-            ModelError: the folder is there and ``overwrite`` is false, or it holds no model.
+            ModelError: the folder is there and ``overwrite`` is false, or it holds other files.
         """
-        require_free(folder, overwrite)
-        weights = _weights_bytes(self.arrays)
-        content = self._content(weights)
-        digest = _digest(content)
-        manifest = {**content, "digest": digest, "model_id": _model_id(self.name, digest)}
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            (temporary / WEIGHTS).write_bytes(weights)
-            write_json(temporary / MANIFEST, manifest)
-            temporary.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            temporary.rename(folder)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with saving(folder, overwrite) as place:
+            weights = packed(self.arrays)
+            (place / WEIGHTS).write_bytes(weights)
+            write_json(place / MANIFEST, self._manifest(weights))
 
-    def _content(self, weights: bytes) -> dict[str, Any]:
-        content = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "abag_version": VERSION,
+    def _manifest(self, weights: bytes) -> dict[str, Any]:
+        manifest = stamped(FORMAT, FORMAT_VERSION, {
             "name": self.name,
             "settings": self.settings,
             "training": self.training,
             "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        }
-        return dict(json.loads(json.dumps(content)))
+        })  # fmt: skip
+        return {**manifest, "model_id": _model_id(manifest)}
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read and check ``model.json``; raises ModelError when it is foreign, newer or changed."""
-    require_folder(folder)
-    path = folder / MANIFEST
-    try:
-        manifest = read_json(path)
-    except MissingFileError:
-        raise ModelError(
-            f"{folder} is not a saved model (it has no {MANIFEST}); make one with `abag fit`"
-        ) from None
-    except AbagError as error:
-        raise ModelError(f"the saved model is damaged: {error}") from None
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise ModelError(f"{path} is not the description of an abag model")
-    version = manifest.get("format_version")
-    if version != FORMAT_VERSION:
-        raise ModelError(
-            f"{path} has format version {version}; this abag {VERSION} reads "
-            f"{FORMAT_VERSION}: fit the model again, or install the abag that made it "
-            f"({manifest.get('abag_version')})"
-        )
-    content = {k: v for k, v in manifest.items() if k not in ("digest", "model_id")}
-    if _digest(content) != manifest.get("digest"):
-        raise ModelError(f"{path} was changed after it was saved; fit the model again")
-    return manifest
+@contextmanager
+def saving(folder: Path, overwrite: bool = False) -> Iterator[Path]:
+    """Yield a new folder to save a model in; it takes the place of ``folder`` when it is whole.
+
+    Inside the block of another :func:`saving` the folder given is that one, to be added to.
+
+    Raises:
+        ModelError: ``folder`` is taken.
+    """
+    require_free(folder, overwrite)
+    with swapping(folder) as place:
+        yield place
+
+
+def require_free(folder: Path, overwrite: bool = False) -> None:
+    """Raise ModelError unless a model can be written to ``folder``."""
+    require_own(folder, FILES, "a saved model", overwrite=overwrite, error=ModelError)
 
 
 def read(folder: Path) -> Artefact:
     """Read a saved model and check both files; raises ModelError on a changed or foreign one."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
     manifest = read_manifest(folder)
     path = folder / WEIGHTS
     if not path.is_file():
@@ -123,37 +111,93 @@ def read(folder: Path) -> Artefact:
             f"{path} is not the file that was saved with this model (its checksum differs); "
             "copy or fit the model again"
         )
+    arrays = unpacked_arrays(weights, path)
+    name, settings, training = (manifest[key] for key in ("name", "settings", "training"))
+    return Artefact(name, settings, training, arrays, manifest["model_id"])
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read and check ``model.json``; raises ModelError when it is foreign, newer or changed."""
+    require_folder(folder)
+    path = folder / MANIFEST
+    if not path.exists():
+        raise ModelError(
+            f"{folder} is not a saved model (it has no {MANIFEST}); make one with `abag fit`"
+        )
+    manifest = read_stamped(path, FORMAT, FORMAT_VERSION, apart=("model_id",))
+    whole = all(isinstance(manifest.get(key), dict) for key in ("settings", "training"))
+    if not whole or manifest.get("model_id") != _model_id(manifest):
+        raise ModelError(f"{path} was changed after it was saved; fit the model again")
+    return manifest
+
+
+def stamped(form: str, version: int, content: Mapping[str, Any]) -> dict[str, Any]:
+    """A description as plain JSON values, with its format, its abag and its own digest."""
+    head = {"format": form, "format_version": version, "abag_version": VERSION}
+    plain = dict(json.loads(json.dumps({**head, **content})))
+    return {**plain, "digest": digest_of_json(plain)}
+
+
+def read_stamped(
+    path: Path, form: str, version: int, apart: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Read and check what :func:`stamped` made; ``apart`` names keys that were added to it.
+
+    Raises:
+        ModelError: it is missing, damaged, foreign, of a newer abag, or changed.
+    """
     try:
-        arrays = load(weights)
-    except SafetensorError as error:
-        raise ModelError(f"{path} is not a safetensors file: {error}") from None
-    return Artefact(manifest["name"], manifest["settings"], manifest["training"], arrays)
+        found = read_json(path)
+    except MissingFileError:
+        raise ModelError(f"{path} is missing; the model is incomplete, copy it again") from None
+    except AbagError as error:
+        raise ModelError(f"the saved model is damaged: {error}") from None
+    if not isinstance(found, dict) or found.get("format") != form:
+        raise ModelError(f"{path} is not the description of an abag model")
+    maker = found.get("abag_version")
+    if found.get("format_version") != version:
+        raise ModelError(
+            f"{path} has format version {found.get('format_version')}; this abag {VERSION} reads "
+            f"{version}: fit the model again, or install the abag that made it ({maker})"
+        )
+    if is_newer(maker):
+        raise ModelError(
+            f"{path} was made by abag {maker}, and this is abag {VERSION}; install that abag, or "
+            "fit the model again"
+        )
+    content = {key: value for key, value in found.items() if key not in ("digest", *apart)}
+    if digest_of_json(content) != found.get("digest"):
+        raise ModelError(f"{path} was changed after it was saved; copy or fit the model again")
+    return found
 
 
-def require_free(folder: Path, overwrite: bool = False) -> None:
-    """Raise ModelError unless a model can be written to ``folder``."""
-    require_folder_name(folder)
-    if not folder.exists():
-        return
-    if not any(folder.iterdir()):
-        return
-    if not overwrite:
-        raise ModelError(f"{folder} exists; name a new folder, or add --overwrite")
-    foreign = {path.name for path in folder.iterdir()} - {MANIFEST, WEIGHTS}
-    if foreign or not (folder / MANIFEST).is_file():
-        raise ModelError(f"{folder} holds other files than a saved model; it is left as it is")
-
-
-def _weights_bytes(arrays: Arrays) -> bytes:
+def packed(arrays: Arrays) -> bytes:
+    """Arrays as the bytes of a safetensors file; equal arrays give equal bytes."""
     from safetensors.numpy import save
 
     return save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
 
 
-def _digest(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+def unpacked_arrays(content: bytes, path: Path) -> Arrays:
+    """The inverse of :func:`packed`; ``path`` is for messages.
+
+    Raises:
+        ModelError: it is no safetensors file, or holds numbers that are not finite.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} is not a safetensors file: {error}") from None
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            raise ModelError(
+                f"{path} holds numbers that are none (NaN) in {name!r}; fit the model again"
+            )
+    return arrays
 
 
-def _model_id(name: str, digest: str) -> str:
-    return f"{name}-{digest[:12]}"
+def _model_id(manifest: Mapping[str, Any]) -> str:
+    return f"{manifest.get('name')}-{str(manifest.get('digest'))[:12]}"

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.schema import require_columns
-from abag.errors import ModelError
+from abag.errors import ModelError, OptionError
 from abag.model import artefact
 from abag.model.domain import TrainingDomain
 from abag.model.settings import Settings, parse_settings
@@ -108,7 +108,16 @@ class Baseline(ABC, Generic[S]):
         saved = artefact.read(folder)
         if saved.name != cls.name:
             raise ModelError(f"{folder} holds a model {saved.name!r}, not {cls.name!r}")
-        model = cls(**saved.settings)
+        try:
+            model = cls(**saved.settings)
+        except OptionError as error:
+            raise ModelError(
+                f"{folder} has settings that this abag does not take: {error}"
+            ) from None
+        if missing := sorted(set(type(model.settings).model_fields) - set(saved.settings)):
+            raise ModelError(
+                f"{folder} lacks the settings {', '.join(missing)} of {cls.name}; fit it again"
+            )
         try:
             model._fitted = (
                 TrainingDomain.from_arrays(saved.arrays),
@@ -117,6 +126,8 @@ class Baseline(ABC, Generic[S]):
             model._restore(saved.arrays)
         except KeyError as error:
             raise ModelError(f"{folder} lacks the array {error} of {cls.name}") from None
+        except (ValueError, TypeError, IndexError) as error:
+            raise ModelError(f"{folder} is no whole {cls.name} of this abag ({error})") from None
         model._model_id = saved.model_id
         return model
 

@@ -36,12 +36,11 @@ from abag.encoders.adapters.lora import (
 )
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.errors import EncoderError, FileFormatError, ModelError
-from abag.files import read_json, read_tensors, write_json
+from abag.files import read_json, read_tensors, write_json, write_tensors
 from abag.model.network.config import Pooling
 from abag.model.network.inputs import PairBatch, PairFeatures, Pool
 from abag.model.network.network import AffinityNetwork
 from abag.model.network.regions import region_codes
-from abag.training.engine.checkpoint import digest_of, write_tensors
 from abag.training.engine.losses import Targets, compute_loss
 from abag.training.engine.plan import Plan, Rows
 from abag.training.engine.rows import TrainingTable
@@ -200,20 +199,20 @@ class Stage:
         return {name: t.detach().cpu().contiguous() for name, t in every.items()}
 
     def _save(self, losses: Sequence[float]) -> None:
-        tensors = self._tensors()
-        metadata = {"digest": digest_of(tensors), "losses": json.dumps(list(losses))}
-        write_tensors(self.folder / STATE, tensors, metadata)
+        metadata = {"losses": json.dumps(list(losses))}
+        write_tensors(self.folder / STATE, self._tensors(), metadata)
 
     def _restored(self) -> list[float]:
         """Go back to the last saved epoch; returns the losses of the epochs done."""
         path = self.folder / STATE
         if not path.exists():
             return []
-        found, metadata = read_tensors(path)
-        if digest_of(found) != metadata.get("digest"):
+        try:
+            found, metadata = read_tensors(path, sealed=True)
+        except FileFormatError as error:
             raise FileFormatError(
-                f"{path} is damaged; delete it to start the first stage again with --resume"
-            )
+                f"{error}; delete it to start the first stage again with --resume"
+            ) from None
         try:
             with torch.no_grad():
                 for side, tensors in zip(SIDES, self.adapters, strict=True):
@@ -236,7 +235,7 @@ class Stage:
             side: save_lora(encoder, self.folder / side)
             for side, encoder in zip(SIDES, self.encoders, strict=True)
         }
-        write_json(self.folder / STAGE, {"digests": digests, "losses": list(losses)})
+        write_json(self.folder / STAGE, {"digests": digests, "losses": list(losses)}, seal=True)
         (self.folder / STATE).unlink(missing_ok=True)
         for encoder in self.encoders:
             freeze_adapter(encoder)

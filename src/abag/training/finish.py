@@ -18,11 +18,11 @@ from abag.evaluation.held_out import Candidate
 from abag.evaluation.reporting.outputs import evaluation_content
 from abag.evaluation.reporting.report import EvaluationSection, render_report
 from abag.evaluation.scores.scoring import Estimate
-from abag.files import replacing, write_json, write_text
+from abag.files import write_csv, write_json, write_tensors, write_text
 from abag.model.network.model import NetworkModel
 from abag.model.network.network import AffinityNetwork
 from abag.model.protocol import AffinityModel
-from abag.training.engine.checkpoint import WEIGHTS, TrainingState, digest_of, write_tensors
+from abag.training.engine.checkpoint import WEIGHTS, TrainingState
 from abag.training.engine.data import TrainingData
 from abag.training.engine.plan import Rows
 from abag.training.engine.validation import PHYSICAL, figures_of, predict
@@ -85,7 +85,7 @@ def write_artefacts(
     }
     if options.test:
         content |= _test(run, setup, data, network, options)
-    write_json(run / "metrics.json", content)
+    write_json(run / "metrics.json", content, seal=True)
     return cast(dict[str, Any], content["test"])
 
 
@@ -93,7 +93,6 @@ def write_weights(run: Path, setup: Setup, network: AffinityNetwork, epoch: int)
     """Write ``checkpoint.safetensors``: the kept weights of the trained parts, and their recipe."""
     tensors = {name: t.detach().cpu().contiguous() for name, t in network.state_dict().items()}
     metadata = {
-        "digest": digest_of(tensors),
         "recipe": setup.recipe.model_dump_json(),
         "epoch": str(epoch),
         "encoders": setup.identity["encoders"],
@@ -250,8 +249,7 @@ def write_predictions(run: Path, setup: Setup, pkd: Array) -> None:
             "true_upper": upper,
         }
     )
-    with replacing(run / "test_predictions.csv") as temporary:
-        frame.write_csv(temporary)
+    write_csv(run / "test_predictions.csv", frame)
 
 
 def served_model(setup: Setup, network: AffinityNetwork) -> NetworkModel:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag.files import replacing, write_json
+from abag.files import replacing, write_csv, write_json
 from abag.training.engine.checkpoint import Progress
 from abag.training.monitors import Monitor
 
@@ -25,8 +25,7 @@ def write_history(run: Path, history: Sequence[dict[str, Any]]) -> None:
     """Write ``training_history.csv``; an undefined figure is an empty cell."""
     schema = {name: pl.Int64() if name == "epoch" else pl.Float64() for name in COLUMNS}
     rows = [{name: row.get(name) for name in COLUMNS} for row in history]
-    with replacing(run / "training_history.csv") as temporary:
-        pl.DataFrame(rows, schema=schema).write_csv(temporary)
+    write_csv(run / "training_history.csv", pl.DataFrame(rows, schema=schema))
 
 
 def summary_of(progress: Progress, monitor: Monitor) -> dict[str, Any]:

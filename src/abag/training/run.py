@@ -20,11 +20,10 @@ import torch
 from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.protocol import Encoder
 from abag.errors import AbagError, FileFormatError, MissingFileError
-from abag.files import write_json
+from abag.files import locked
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import AffinityNetwork, make_network
 from abag.training.engine.checkpoint import (
-    LAST,
     TrainingState,
     copied,
     load_state,
@@ -40,15 +39,14 @@ from abag.training.history import write_history, write_summary
 from abag.training.monitors import Monitor
 from abag.training.recipe import Recipe
 from abag.training.setup import (
-    RUN,
     Options,
     Setup,
     Sources,
-    alone,
     begin,
     read_run,
     read_setup,
-    run_content,
+    require_new_run,
+    write_run,
 )
 from abag.training.trackers import open_trackers
 
@@ -106,9 +104,11 @@ def train(
     try:
         setup = read_setup(recipe, sources, device, encoders)
         if world.is_first:
-            begin(out, setup)
+            require_new_run(out)
         world.wait()
-        with _whole(out), alone(out) if world.is_first else nullcontext():
+        with _whole(out), locked(out, "trained") if world.is_first else nullcontext():
+            if world.is_first:
+                begin(out, setup, options.trackers)
             return _carry_out(out, setup, options, world)
     finally:
         world.leave()
@@ -132,15 +132,17 @@ def resume(
     """
     options = options or Options()
     recipe, sources, content = read_run(run)
+    followed = tuple(dict.fromkeys([*content.get("trackers", ()), *options.trackers]))
+    options = replace(options, trackers=followed)
     sources = replace(sources, table=table or sources.table, split=split or sources.split)
     device = _device(options.device)
     world = World.join(device)
     try:
         setup = read_setup(recipe, sources, device, encoders)
         require_identity(run, content.get("identity", {}), setup.identity)
-        with _whole(run), alone(run) if world.is_first else nullcontext():
-            for left in run.glob(f".{LAST}.*") if world.is_first else ():
-                left.unlink(missing_ok=True)
+        with _whole(run), locked(run, "trained") if world.is_first else nullcontext():
+            if world.is_first and list(followed) != content.get("trackers"):
+                write_run(run, setup, followed, "training")
             return _carry_out(run, setup, options, world)
     finally:
         world.leave()
@@ -228,7 +230,7 @@ def _finish(
     test = write_artefacts(run, setup, data, network, state, options)
     for tracker in trackers:
         tracker.finish({key: value["value"] for key, value in test.items()}, summary)
-    write_json(run / RUN, {**run_content(setup), "status": summary["status"], "finished": True})
+    write_run(run, setup, options.trackers, summary["status"], finished=True)
     return _outcome(run, setup, state, test, finished=True)
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -24,11 +22,6 @@ from abag.version import VERSION
 
 if TYPE_CHECKING:
     import torch
-
-try:
-    import fcntl
-except ImportError:  # Windows, where nobody stops a second process
-    fcntl = None  # type: ignore[assignment]
 
 RECIPE: Final = "recipe.json"
 RUN: Final = "run.json"
@@ -148,12 +141,12 @@ def recipe_digest(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(recipe.as_json(), sort_keys=True).encode()).hexdigest()
 
 
-def begin(out: Path, setup: Setup) -> None:
-    """Make the folder of a new run and record what it starts from.
+def require_new_run(out: Path) -> None:
+    """Make the folder of a new run.
 
     Raises:
-        OptionError: the folder holds a run or other files.
-        FileFormatError: it cannot be made or written.
+        OptionError: it holds a run or other files.
+        FileFormatError: it cannot be made.
     """
     if (out / RUN).exists():
         raise OptionError(f"{out} holds a run already; use --resume {out} or another folder")
@@ -161,36 +154,24 @@ def begin(out: Path, setup: Setup) -> None:
     others = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
     if [name for name in others if name != RECIPE]:
         raise OptionError(f"{out} holds other files ({', '.join(others[:3])}); name a new folder")
-    write_json(out / RECIPE, setup.recipe.as_json())
-    write_json(out / RUN, {**run_content(setup), "status": "training"})
 
 
-@contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Hold a run for this process; the lock is the kernel's, so it ends with its process.
+def begin(out: Path, setup: Setup, trackers: Sequence[str]) -> None:
+    """Record what a new run starts from, in a folder that is held.
 
     Raises:
-        OptionError: another process trains this run.
+        OptionError: another process began a run there meanwhile.
+        FileFormatError: it cannot be written.
     """
-    if fcntl is None:
-        yield
-        return
-    with (run / ".lock").open("a+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise OptionError(
-                f"{run} is being trained by process {lock.read().strip() or 'another'}; wait for "
-                "it, or name another folder"
-            ) from None
-        except OSError:  # a file system without locks
-            yield
-            return
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
+    require_new_run(out)
+    write_json(out / RECIPE, setup.recipe.as_json(), seal=True)
+    write_run(out, setup, trackers, "training")
+
+
+def write_run(out: Path, setup: Setup, trackers: Sequence[str], status: str, **more: Any) -> None:
+    """Write ``run.json``: what a run started from, who follows it, and how it stands."""
+    content = {**run_content(setup), "trackers": list(trackers), "status": status, **more}
+    write_json(out / RUN, content, seal=True)
 
 
 def run_content(setup: Setup) -> dict[str, Any]:

@@ -19,7 +19,14 @@ import polars as pl
 
 from abag.encoders.protocol import Encoder
 from abag.errors import AbagError, FileFormatError, OptionError, UnavailableError
-from abag.files import make_folder, read_json, replacing, sha256_of, write_json, write_text
+from abag.files import (
+    make_folder,
+    read_json,
+    sha256_of,
+    write_csv,
+    write_json,
+    write_text,
+)
 from abag.progress import task
 from abag.training.engine.validation import HIGHER_IS_BETTER
 from abag.training.recipe import Recipe, parse_recipe
@@ -291,8 +298,7 @@ def _write(out: Path, study: Study, recipe: Recipe, ranges: Sequence[Range]) -> 
         }
         for trial in trials
     ]
-    with replacing(out / "trials.csv") as temporary:
-        pl.DataFrame(rows, infer_schema_length=None).write_csv(temporary)
+    write_csv(out / "trials.csv", pl.DataFrame(rows, infer_schema_length=None))
     done = _finished(study)
     best = study.best_trial if done else None
     settings = dict(best.params) if best is not None else {}

@@ -8,22 +8,27 @@ chains. A file that was changed, added or taken away is refused.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from abag.errors import ModelError, OptionError
-from abag.files import read_json, require_folder, sha256_of, write_json, write_text
-from abag.model.artefact import MANIFEST, require_free
+from abag.files import LOCK, require_folder, sha256_of, write_json, write_text
+from abag.model.artefact import (
+    CALIBRATION_ARRAYS,
+    CARD,
+    SERVED,
+    Arrays,
+    packed,
+    read_stamped,
+    require_free,
+    saving,
+    stamped,
+    unpacked_arrays,
+)
 from abag.model.fitting import FittedModel, TrainingRows, select_rows
 from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model, load_model
@@ -31,14 +36,11 @@ from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
 from abag.uncertainty.card import card
 from abag.uncertainty.domain import DomainIndex
 from abag.uncertainty.out_of_fold import out_of_fold
-from abag.version import VERSION
 
 FORMAT: Final = "abag-served-model"
 FORMAT_VERSION: Final = 1
-SERVED: Final = "served.json"
-ARRAYS: Final = "uncertainty.safetensors"
-CARD: Final = "card.md"
-"""For people; it may be rewritten without changing a prediction, and is not in the checksums."""
+_APART: Final = frozenset({SERVED, CARD, LOCK})
+"""Not in the checksums; the card is for people and may be rewritten."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,8 @@ class ServedModel:
                 f"{folder} holds the model {model.model_id}, but the calibration of "
                 f"{manifest['model_id']}; calibrate again with `abag fit --calibrate`"
             )
-        from safetensors.numpy import load
-
-        arrays = load((folder / ARRAYS).read_bytes())
+        path = folder / CALIBRATION_ARRAYS
+        arrays = unpacked_arrays(path.read_bytes(), path)
         calibration = Calibration.from_saved(manifest["figures"], arrays)
         return cls(model, calibration, DomainIndex.from_arrays(arrays), manifest["protocol"])
 
@@ -93,25 +94,12 @@ class ServedModel:
         """
         if self.calibration is None or self.domain is None:
             raise ModelError("this model has no calibration; save the model itself")
-        require_replaceable(folder, overwrite)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            made = place / "model"
-            self.model.save(made)
-            arrays: dict[str, NDArray[Any]] = {
-                **self.calibration.arrays(),
-                **self.domain.arrays(),
-            }
-            (made / ARRAYS).write_bytes(_packed(arrays))
-            write_json(made / SERVED, self._manifest(made))
-            write_text(made / CARD, self._card())
-            made.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            made.rename(folder)
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+        with saving(folder, overwrite) as place:
+            self.model.save(place)
+            arrays: Arrays = {**self.calibration.arrays(), **self.domain.arrays()}
+            (place / CALIBRATION_ARRAYS).write_bytes(packed(arrays))
+            write_json(place / SERVED, self._manifest(place))
+            write_text(place / CARD, self._card())
 
     def _card(self) -> str:
         figures = self.calibration.figures if self.calibration else {}
@@ -119,17 +107,12 @@ class ServedModel:
 
     def _manifest(self, made: Path) -> dict[str, Any]:
         figures = self.calibration.as_json() if self.calibration else {}
-        content = {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "abag_version": VERSION,
+        return stamped(FORMAT, FORMAT_VERSION, {
             "model_id": self.model.model_id,
             "figures": figures,
             "protocol": dict(self.protocol or {}),
             "files": _checksums(made),
-        }
-        content = dict(json.loads(json.dumps(content)))
-        return {**content, "digest": _digest(content)}
+        })  # fmt: skip
 
 
 def fit_served(
@@ -161,7 +144,7 @@ def fit_served(
     model = create_model(name, values)
     if model.target != "pkd":
         raise OptionError("--calibrate is for models of pkd; a rank score has no absolute error")
-    require_replaceable(out, overwrite)
+    require_free(out, overwrite)
     table, origin = select_rows(rows)
     served = calibrated(name, table, values, origin, folds=folds, seed=seed)
     served.save(out, overwrite)
@@ -202,27 +185,8 @@ def _sources(table: pl.DataFrame) -> list[list[Any]]:
     return [list(row) for row in counted.iter_rows()]
 
 
-def require_replaceable(folder: Path, overwrite: bool) -> None:
-    """Raise ModelError unless a served model can be written to ``folder``."""
-    if overwrite and (folder / SERVED).is_file() and (folder / MANIFEST).is_file():
-        known = {*_read_json(folder).get("files", {}), SERVED, CARD}
-        foreign = {path.name for path in folder.iterdir()} - known
-        if not foreign:
-            return
-        raise ModelError(f"{folder} holds other files than a saved model; it is left as it is")
-    require_free(folder, overwrite)
-
-
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    manifest = _read_json(folder)
-    if manifest.get("format") != FORMAT or manifest.get("format_version") != FORMAT_VERSION:
-        raise ModelError(
-            f"{folder / SERVED} is not a calibration that this abag {VERSION} reads; make it again "
-            "with `abag fit --calibrate`"
-        )
-    content = {key: value for key, value in manifest.items() if key != "digest"}
-    if _digest(content) != manifest.get("digest"):
-        raise ModelError(f"{folder / SERVED} was changed after it was saved; copy or fit it again")
+    manifest = read_stamped(folder / SERVED, FORMAT, FORMAT_VERSION)
     found = _checksums(folder)
     for name in sorted(set(found) | set(manifest["files"])):
         if found.get(name) != manifest["files"].get(name):
@@ -234,25 +198,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _read_json(folder: Path) -> dict[str, Any]:
-    content = read_json(folder / SERVED)
-    if not isinstance(content, dict):
-        raise ModelError(f"{folder / SERVED} is not the description of a calibration")
-    return content
-
-
 def _checksums(folder: Path) -> dict[str, str]:
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     names = {path: path.relative_to(folder).as_posix() for path in files}
-    return {name: sha256_of(path) for path, name in names.items() if name not in {SERVED, CARD}}
-
-
-def _packed(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    from safetensors.numpy import save
-
-    return save({name: np.ascontiguousarray(array) for name, array in sorted(arrays.items())})
-
-
-def _digest(content: Mapping[str, Any]) -> str:
-    text = json.dumps(content, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return {name: sha256_of(path) for path, name in names.items() if name not in _APART}

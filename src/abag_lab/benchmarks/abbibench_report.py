@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from abag.files import replacing, write_json, write_text
+from abag.files import replacing, write_csv, write_json, write_text
 from abag_lab.benchmarks.abbibench_result import BASELINES, INVERTED, OURS, AbBiBenchmark
 from abag_lab.benchmarks.abbibench_scores import Figure
 
@@ -28,7 +28,7 @@ def write_report(done: AbBiBenchmark, out: Path) -> None:
         table = one.variants.with_columns(
             pl.Series("log-likelihood", one.scores[OURS], dtype=pl.Float64)
         )
-        write_text(out / "scores" / SCORES.format(one.name), table.write_csv())
+        write_csv(out / "scores" / SCORES.format(one.name), table)
     write_json(out / "abbibench.json", done.as_json())
     write_text(out / "abbibench.md", page(done))
     _picture(done, out / "abbibench.png")

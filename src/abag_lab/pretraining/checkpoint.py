@@ -16,12 +16,12 @@ import torch
 from torch import Tensor
 
 from abag.errors import FileFormatError, MissingFileError
-from abag.files import keep_previous, read_tensors, replacing
+from abag.files import read_tensors, write_tensors
 from abag.training.engine.optimiser_state import optimiser_tensors, restore_optimiser
 
 LAST: Final = "checkpoint.safetensors"
 PREVIOUS: Final = "checkpoint.previous.safetensors"
-FORMAT: Final = 1
+FORMAT: Final = 2
 
 
 @dataclass
@@ -51,8 +51,6 @@ def save(
     identity: str,
 ) -> None:
     """Write the state; ``identity`` ties it to the config and the corpus of the run."""
-    from safetensors.torch import save_file
-
     tensors: dict[str, Tensor] = {f"model.{n}": p.detach() for n, p in model.named_parameters()}
     tensors |= optimiser_tensors(model, optimiser)
     metadata = {
@@ -60,10 +58,7 @@ def save(
         "identity": identity,
         "progress": json.dumps(vars(progress)),
     }
-    with replacing(run / LAST) as temporary:
-        save_file({k: v.contiguous() for k, v in tensors.items()}, temporary, metadata)
-        if (run / LAST).is_file():
-            keep_previous(run / LAST, run / PREVIOUS)
+    write_tensors(run / LAST, tensors, metadata, keep=run / PREVIOUS)
 
 
 def load(
@@ -80,7 +75,9 @@ def load(
         if not (run / name).is_file():
             continue
         try:
-            tensors, metadata = read_tensors(run / name)
+            tensors, metadata = read_tensors(run / name, sealed=True)
+            if metadata.get("format") != str(FORMAT):
+                raise FileFormatError(f"{run / name} is no checkpoint of this abag")
         except FileFormatError as error:
             faults.append(str(error))
             continue

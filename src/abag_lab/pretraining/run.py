@@ -18,10 +18,13 @@ import polars as pl
 
 from abag.errors import FileFormatError, MissingFileError, OptionError
 from abag.files import (
+    LOCK,
+    locked,
     make_folder,
     read_json,
     read_parquet,
     require_folder,
+    write_csv,
     write_json,
     write_parquet,
 )
@@ -53,18 +56,20 @@ def pretrain(
         MissingFileError: ``sources`` holds none of the corpus sources.
     """
     new = _require_free(run)
-    try:
-        table, manifest = build_corpus(
-            sources, held_out_share=config.held_out_share, seed=config.seed
-        )
-    except BaseException:
-        if new:
-            run.rmdir()
-        raise
-    write_parquet(run / "corpus.parquet", table)
-    write_json(run / "corpus.json", manifest)
-    write_json(run / "config.json", config.model_dump())
-    return _train(run, config, table, manifest, None, seconds)
+    with locked(run, "trained"):
+        try:
+            table, manifest = build_corpus(
+                sources, held_out_share=config.held_out_share, seed=config.seed
+            )
+        except BaseException:
+            if new:
+                (run / LOCK).unlink(missing_ok=True)
+                run.rmdir()
+            raise
+        write_parquet(run / "corpus.parquet", table)
+        write_json(run / "corpus.json", manifest, seal=True)
+        write_json(run / "config.json", config.model_dump(), seal=True)
+        return _train(run, config, table, manifest, None, seconds)
 
 
 def resume(
@@ -84,7 +89,8 @@ def resume(
             f"{', '.join(sorted(CHANGEABLE))}. Start a new run"
         )
     table, manifest = _corpus_of(run)
-    return _train(run, config, table, manifest, changed, seconds)
+    with locked(run, "trained"):
+        return _train(run, config, table, manifest, changed, seconds)
 
 
 def _require_free(run: Path) -> bool:
@@ -159,7 +165,7 @@ def _train(
         )
     if changed:
         progress.changes.append({"step": progress.step, **changed})
-        write_json(run / "config.json", config.model_dump())
+        write_json(run / "config.json", config.model_dump(), seal=True)
     held_out = table.filter("held_out")
     sample = held_out.sample(
         min(config.evaluate_molecules, held_out.height), seed=config.seed, shuffle=True
@@ -186,15 +192,12 @@ def _outcome(run: Path, progress: Progress, finished: bool) -> Outcome:
 
 def write_curve(run: Path, curve: Sequence[dict[str, float]]) -> None:
     """Write ``loss_curve.csv``."""
-    from abag.files import replacing
-
     names = ["step", "epoch", "tokens", "seconds", "learning_rate", "gradient_norm", "loss"]
     frame = pl.DataFrame(
         [{name: row.get(name) for name in (*names, "held_out_loss")} for row in curve],
         schema=dict.fromkeys((*names, "held_out_loss"), pl.Float64()),
     ).with_columns(pl.col("step", "epoch", "tokens").cast(pl.Int64))
-    with replacing(run / "loss_curve.csv") as temporary:
-        frame.write_csv(temporary)
+    write_csv(run / "loss_curve.csv", frame)
 
 
 def finish(run: Path, hardware: str | None = None) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from abag.errors import OptionError
-from abag.files import replacing, require_folder_name, write_json, write_text
+from abag.files import replacing, require_folder_name, write_csv, write_json, write_text
 from abag.maturation.assay.file import AssayFile, read_assay
 from abag.maturation.propose.acquisition import Policy
 from abag.progress import track
@@ -75,7 +75,7 @@ def run_simulation(
     arms = strategies(policy)
     replays = simulate(landscapes, out, arms, plan, seeds)
     done = Simulation(Summary(tuple(replays), plan, arms), out)
-    write_text(out / "curves.csv", done.summary.curves().write_csv())
+    write_csv(out / "curves.csv", done.summary.curves())
     write_json(out / "simulation.json", done.as_json())
     write_text(out / "table.md", table_text(done.summary))
     with replacing(out / "curves.png") as path:

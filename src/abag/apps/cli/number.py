@@ -46,10 +46,9 @@ def number(
         records = [(f"sequence {i}", text) for i, text in enumerate(sequence or [], start=1)]
     table = number_records(records)
     if out is not None:
-        from abag.files import replacing
+        from abag.files import write_csv
 
-        with replacing(out) as temporary:
-            table.write_csv(temporary)
+        write_csv(out, table)
     content = {"domains": table.to_dicts(), "out": None if out is None else str(out)}
     emit(content, _text(table, len(records), out), json)
 

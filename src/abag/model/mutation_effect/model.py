@@ -165,12 +165,15 @@ class MutationEffect:
                 f"{folder} has other features than this version of abag; take the folder of this "
                 "version, or the version that wrote it"
             )
-        return cls(
-            np.asarray(stored.arrays["weights"], dtype=np.float64),
-            Repertoire.from_arrays(stored.arrays),
-            Scale(**stored.settings["scale"]),
-            stored.training,
-        )
+        try:
+            return cls(
+                np.asarray(stored.arrays["weights"], dtype=np.float64),
+                Repertoire.from_arrays(stored.arrays),
+                Scale(**stored.settings["scale"]),
+                stored.training,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"{folder} is no whole model {NAME!r} ({error})") from None
 
 
 def _require_domain(chain: ParentChain | None, name: str, variants: Sequence[str]) -> None:

@@ -1,0 +1,64 @@
+"""Files: nothing half-written, nothing read that is not what was written, nothing without bounds.
+
+`docs/promises.md` lists what is promised and how it is tested.
+"""
+
+from abag.files.locks import LOCK, hold
+from abag.files.pipes import is_pipe, opened
+from abag.files.places import (
+    make_folder,
+    require_file,
+    require_folder,
+    require_folder_name,
+    require_other,
+    require_own,
+)
+from abag.files.reading import (
+    digest_of_json,
+    parse_json,
+    read_bytes,
+    read_json,
+    sha256_of,
+    unpacked,
+)
+from abag.files.recovery import is_temporary, locked
+from abag.files.scratch import scratch_folder
+from abag.files.tables import csv_text, neutral, read_parquet, restored, write_csv, write_parquet
+from abag.files.tensors import digest_of, read_tensors, write_tensors
+from abag.files.writing import keep_previous, replacing, swapping, write_json, write_text
+
+__all__ = [
+    "LOCK",
+    "csv_text",
+    "digest_of",
+    "digest_of_json",
+    "hold",
+    "is_pipe",
+    "is_temporary",
+    "keep_previous",
+    "locked",
+    "make_folder",
+    "neutral",
+    "opened",
+    "parse_json",
+    "read_bytes",
+    "read_json",
+    "read_parquet",
+    "read_tensors",
+    "replacing",
+    "require_file",
+    "require_folder",
+    "require_folder_name",
+    "require_other",
+    "require_own",
+    "restored",
+    "scratch_folder",
+    "sha256_of",
+    "swapping",
+    "unpacked",
+    "write_csv",
+    "write_json",
+    "write_parquet",
+    "write_tensors",
+    "write_text",
+]

@@ -1,0 +1,149 @@
+"""Reading within bounds: bytes, gzip and JSON, with checksums of what was read."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from abag.errors import FileFormatError
+from abag.files.pipes import opened
+from abag.files.places import require_file
+
+UNPACKED_BYTES: Final = 128 * 2**20
+"""A gzip file may always unpack to this much."""
+UNPACKED_RATIO: Final = 40
+"""Beyond, it may hold this many times its own size: text of chains packs about 5 to 30 times."""
+SEAL: Final = "content_sha256"
+"""Key of a JSON file that holds the digest of all others."""
+
+_GZIP: Final = b"\x1f\x8b"
+_CHUNK: Final = 2**20
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a plain or gzip file; a truncated or overlarge gzip is named as such."""
+    require_file(path)
+    with opened(path) as stream:
+        if stream.read(2) != _GZIP:
+            stream.seek(0)
+            return stream.read()
+        stream.seek(0)
+        with unpacked(path, stream) as plain:
+            return plain.read()
+
+
+def unpacked(path: Path, stream: BinaryIO) -> BinaryIO:
+    """The content of a gzip stream, unpacked as it is read.
+
+    Reading raises :class:`FileFormatError` where the file is damaged, cut short, or unpacks to
+    more than :data:`UNPACKED_BYTES` and :data:`UNPACKED_RATIO` times its size.
+    """
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    return io.BufferedReader(_Unpacking(path, stream, max(UNPACKED_BYTES, UNPACKED_RATIO * size)))
+
+
+class _Unpacking(io.RawIOBase):
+    """Unpacks one or several gzip members; never holds more than a chunk."""
+
+    def __init__(self, path: Path, packed: BinaryIO, most: int) -> None:
+        self._path, self._packed, self._most = path, packed, most
+        self._member = zlib.decompressobj(wbits=31)
+        self._waiting, self._given = b"", 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._some(len(buffer))
+        self._given += len(content)
+        if self._given > self._most:
+            raise FileFormatError(
+                f"{self._path} unpacks to more than {self._most // 2**20} MB; unpack it with "
+                "gunzip first where that is right"
+            )
+        buffer[: len(content)] = content
+        return len(content)
+
+    def _some(self, most: int) -> bytes:
+        try:
+            while True:
+                if self._member.eof:
+                    self._waiting = self._member.unused_data
+                    # Members may follow each other, and zeros may fill a file up.
+                    self._waiting = self._waiting.lstrip(b"\x00") or self._packed.read(_CHUNK)
+                    self._waiting = self._waiting.lstrip(b"\x00")
+                    if not self._waiting:
+                        return b""
+                    self._member = zlib.decompressobj(wbits=31)
+                elif not self._waiting:
+                    self._waiting = self._packed.read(_CHUNK)
+                    if not self._waiting:
+                        raise EOFError("it ends before its end mark")
+                found = self._member.decompress(self._waiting, most)
+                self._waiting = self._member.unconsumed_tail
+                if found:
+                    return found
+        except (EOFError, zlib.error) as error:
+            raise FileFormatError(
+                f"{self._path} is a damaged or truncated gzip file ({error}); copy it again"
+            ) from None
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; one that was sealed (see :func:`sealed`) must be what was written.
+
+    Raises:
+        MissingFileError: there is none.
+        FileFormatError: it is not JSON, or was changed.
+    """
+    content = parse_json(read_bytes(path), path)
+    if isinstance(content, dict) and SEAL in content:
+        seal = content.pop(SEAL)
+        if seal != digest_of_json(content):
+            raise FileFormatError(
+                f"{path} was changed or damaged after it was written (its digest differs); restore "
+                "it from a copy"
+            )
+    return content
+
+
+def parse_json(text: str | bytes, what: Path | str) -> Any:
+    """Parse JSON, naming ``what`` it is in; NaN and infinite numbers are not JSON.
+
+    Raises:
+        FileFormatError: the text is not JSON, or nested too deeply.
+    """
+    try:
+        text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
+        return json.loads(text, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise FileFormatError(f"{what} is not a JSON file of abag: nested too deeply") from None
+    except ValueError as error:
+        raise FileFormatError(f"{what} is not a JSON file: {error}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """``content`` with the digest of it all, which :func:`read_json` checks and takes away."""
+    return {**content, SEAL: digest_of_json(content)}
+
+
+def digest_of_json(content: Any) -> str:
+    """SHA-256 of plain values, whatever the order of their keys."""
+    text = json.dumps(content, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, hexadecimal."""
+    with opened(path) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,105 @@
+"""What a killed process leaves beside its output, and how the next one clears it up.
+
+A file or folder ``NAME`` is made under ``.NAME.abag-XXXXXXXX`` beside it, locked by its writer as
+long as it lives. A folder that is replaced waits as ``.NAME.abag-old`` until the new one stands.
+What nobody holds any more is put back (an old folder without a new one) or removed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from abag.files.locks import HAS_LOCKS, LOCK, hold, is_at, take
+
+_MARK: Final = ".abag-"
+_LEFT: Final = re.compile(r"[A-Za-z0-9_]{8}(\.[^.]*)?")
+
+
+def temporary_prefix(path: Path) -> str:
+    """First letters of the names under which ``path`` is made."""
+    return f".{path.name}{_MARK}"
+
+
+def old_name(path: Path) -> Path:
+    """Where a folder waits while it is replaced."""
+    return path.with_name(f".{path.name}{_MARK}old")
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether this is the name of something that is being made."""
+    head, mark, tail = path.name.partition(_MARK)
+    return head.startswith(".") and bool(mark) and _LEFT.fullmatch(tail) is not None
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Hold a file or folder; False where a living process holds it, or where it is gone."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        yield False
+        return
+    try:
+        try:
+            mine = (take(handle) or not HAS_LOCKS) and is_at(handle, path)
+        except BlockingIOError:
+            mine = False
+        yield mine
+    finally:
+        os.close(handle)
+
+
+def recover(folder: Path) -> None:
+    """Put a folder back whose replacement was cut short between two renames."""
+    if not folder.name or folder.exists():
+        return
+    old = old_name(folder)
+    if not old.is_dir():
+        return
+    with held(old) as dead:
+        if dead and not folder.exists():
+            with suppress(OSError):
+                old.rename(folder)
+
+
+def sweep(path: Path) -> None:
+    """Remove what dead processes left while they made ``path``."""
+    with suppress(OSError):
+        prefix = temporary_prefix(path)
+        for left in path.parent.iterdir():
+            old = left == old_name(path) and path.exists()
+            if left.name.startswith(prefix) and (old or is_temporary(left)):
+                _remove_dead(left)
+
+
+@contextmanager
+def locked(folder: Path, doing: str = "written") -> Iterator[None]:
+    """Hold a folder, which must be there, for this process, and clear up what dead ones left.
+
+    A file system without locks lets every process in.
+
+    Raises:
+        BusyError: another process holds it.
+        FileFormatError: the folder cannot be written.
+    """
+    with hold(folder / LOCK, folder, doing):
+        for left in list(folder.glob(f".*{_MARK}*")):
+            if is_temporary(left):
+                _remove_dead(left)
+        yield
+
+
+def _remove_dead(left: Path) -> None:
+    with held(left) as dead:
+        if not dead:
+            return
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            left.unlink(missing_ok=True)

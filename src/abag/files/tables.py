@@ -1,0 +1,203 @@
+"""Tables on disk: Parquet with a digest of all that it holds, CSV that a spreadsheet may open."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from abag.errors import FileFormatError
+from abag.files.pipes import opened
+from abag.files.places import require_file
+from abag.files.writing import replacing
+
+if TYPE_CHECKING:
+    import polars as pl
+
+DIGEST: Final = "abag.digest"
+"""Key of a Parquet file's metadata that holds the digest of its values."""
+GROUP_ROWS: Final = 2**20
+"""Rows of a row group; each has a digest of its own."""
+MOST_COLUMNS: Final = 16_384
+"""As many as a sheet of Excel or LibreOffice has."""
+MOST_CELLS: Final = 200_000_000
+"""Cells of a Parquet file, which a few bytes can say."""
+
+_FORMULA: Final = r"^'*[=+\-@\uff1d\uff0b\uff0d\uff20]."
+_SUSPECT: Final = rf"(?s){_FORMULA}|[\x00-\x1f\x7f-\x9f]|\\x[0-9a-f]{{2}}"
+
+
+def write_parquet(path: Path, table: pl.DataFrame, metadata: dict[str, str] | None = None) -> None:
+    """Write Parquet through Arrow (zstd), so that the same table gives the same bytes.
+
+    The file's metadata get a digest of names, types and values, which :func:`read_parquet` checks.
+    """
+    import pyarrow.parquet
+
+    groups = [table.slice(at, GROUP_ROWS) for at in range(0, max(table.height, 1), GROUP_ROWS)]
+    arrow = as_arrow(table)
+    kept = sealed_metadata(groups, metadata or {})
+    with replacing(path) as temporary:
+        pyarrow.parquet.write_table(
+            arrow.replace_schema_metadata(kept), temporary, compression="zstd", version="2.6",
+            row_group_size=GROUP_ROWS,
+        )  # fmt: skip
+
+
+def as_arrow(table: pl.DataFrame) -> Any:
+    """The Arrow table that is written."""
+    import polars as pl
+
+    return table.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def read_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Read a Parquet file and its key-value metadata.
+
+    Raises:
+        FileFormatError: it is damaged, too large, or was changed since :func:`write_parquet`.
+    """
+    require_file(path)
+    with opened(path) as stream:
+        return parquet_of(stream, path)
+
+
+def parquet_of(stream: BinaryIO, path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
+    """What :func:`read_parquet` gives, of an open file; ``path`` is for messages."""
+    import polars as pl
+    import pyarrow
+    from pyarrow import parquet
+
+    faults = (
+        pyarrow.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError,
+        ValueError, TypeError, KeyError, OverflowError, MemoryError,
+    )  # fmt: skip
+    try:
+        file = parquet.ParquetFile(stream)
+        facts = file.metadata
+        _require_bounds(path, facts.num_rows, facts.num_columns)
+        sizes = [facts.row_group(number).num_rows for number in range(facts.num_row_groups)]
+        table = _plain_table(file.read())
+        metadata = {
+            key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
+            for key, value in (facts.metadata or {}).items()
+            if key != b"ARROW:schema"
+        }
+    except FileFormatError:
+        raise
+    except faults as error:
+        reason = str(error).strip().partition("\n")[0][:200]
+        raise FileFormatError(
+            f"{path} is not a readable Parquet file; make it again, or copy it again ({reason})"
+        ) from None
+    digest = metadata.pop(DIGEST, None)
+    if digest is not None and digest != sealed_metadata(_parts(table, sizes), metadata)[DIGEST]:
+        raise FileFormatError(
+            f"{path} was changed or damaged after abag wrote it (its digest differs); restore it "
+            "from a copy, or make it again"
+        )
+    return table, metadata
+
+
+def _require_bounds(path: Path, rows: int, columns: int) -> None:
+    if columns > MOST_COLUMNS or rows * columns > MOST_CELLS:
+        raise FileFormatError(
+            f"{path} says that it holds {rows:,} rows of {columns:,} columns; abag reads "
+            f"{MOST_COLUMNS:,} columns and {MOST_CELLS:,} cells at most"
+        )
+
+
+def _plain_table(arrow: Any) -> pl.DataFrame:
+    """As polars, after checks of what polars takes for granted."""
+    import polars as pl
+    import pyarrow
+
+    fields = [pyarrow.field(field.name, field.type, field.nullable) for field in arrow.schema]
+    arrow.validate(full=True)
+    return pl.DataFrame(pl.from_arrow(pyarrow.table(arrow.columns, pyarrow.schema(fields))))
+
+
+def _parts(table: pl.DataFrame, sizes: Sequence[int]) -> list[pl.DataFrame]:
+    parts, at = [], 0
+    for size in sizes or [0]:
+        parts.append(table.slice(at, size))
+        at += size
+    return parts
+
+
+def sealed_metadata(groups: Sequence[pl.DataFrame], metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of a file of these groups of rows, with the digest of rows and metadata."""
+    names = [[name, str(dtype)] for name, dtype in groups[0].schema.items()]
+    digests = [digest_of_rows(group) for group in groups if group.height]
+    text = json.dumps([names, digests, dict(metadata)], sort_keys=True)
+    return {**metadata, DIGEST: hashlib.sha256(text.encode()).hexdigest()}
+
+
+def digest_of_rows(rows: pl.DataFrame) -> str:
+    """SHA-256 of all values of some rows, whatever they are held in."""
+    digest = hashlib.sha256()
+    for column in rows.get_columns():
+        _add(digest, column)
+    return digest.hexdigest()
+
+
+def _add(digest: Any, column: pl.Series) -> None:
+    import polars as pl
+
+    digest.update(f"{column.name} {column.dtype} {len(column)}\n".encode())
+    digest.update(column.is_null().to_numpy().tobytes())
+    if isinstance(column.dtype, pl.List):
+        digest.update(column.list.len().fill_null(0).cast(pl.UInt32).to_numpy().tobytes())
+        _add(digest, column.filter(column.list.len() > 0).explode().rename("item"))
+    elif column.dtype.is_numeric() and not column.dtype.is_decimal():
+        digest.update(column.fill_null(0).to_numpy().tobytes())
+    else:
+        texts = column.cast(pl.String).fill_null("")
+        digest.update(texts.str.len_bytes().cast(pl.UInt32).to_numpy().tobytes())
+        digest.update("".join(texts).encode("utf-8", "surrogatepass"))
+
+
+def write_csv(path: Path, table: pl.DataFrame, *, float_precision: int | None = None) -> None:
+    """Write CSV whose text no spreadsheet runs and no terminal obeys; see :func:`neutral`."""
+    with replacing(path) as temporary:
+        neutral_table(table).write_csv(temporary, float_precision=float_precision)
+
+
+def csv_text(table: pl.DataFrame) -> str:
+    """The text of :func:`write_csv`."""
+    return neutral_table(table).write_csv()
+
+
+def neutral_table(table: pl.DataFrame) -> pl.DataFrame:
+    """The table with every text made :func:`neutral`."""
+    import polars as pl
+
+    return table.with_columns(_neutral_column(table[name]) for name, dtype in table.schema.items()
+                              if dtype == pl.String)  # fmt: skip
+
+
+def _neutral_column(column: pl.Series) -> pl.Series:
+    suspects = column.filter(column.str.contains(_SUSPECT)).unique()
+    return column.replace({text: neutral(text) for text in suspects}) if len(suspects) else column
+
+
+def neutral(text: str) -> str:
+    r"""A cell's text that a spreadsheet shows and does not run (the rule of OWASP).
+
+    A text of two signs or more that begins with ``=``, ``+``, ``-`` or ``@`` (or the wide forms of
+    these) gets an apostrophe before it; control characters become ``\x1b`` and the like. Nothing
+    is lost: :func:`restored` is the inverse.
+    """
+    text = re.sub(r"\\(x[0-9a-f]{2})", r"\\x5c\1", text)
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    return f"'{text}" if re.match(_FORMULA, text, re.DOTALL) else text
+
+
+def restored(text: str) -> str:
+    """The text that :func:`neutral` was given."""
+    if text.startswith("'") and re.match(_FORMULA, text, re.DOTALL):
+        text = text[1:]
+    return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), text)

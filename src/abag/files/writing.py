@@ -1,0 +1,192 @@
+"""Writing so that nothing is ever half-written: files and whole folders, renamed when done."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+from abag.errors import BusyError, FileFormatError
+from abag.files.locks import LOCK, take
+from abag.files.places import make_folder
+from abag.files.reading import sealed
+from abag.files.recovery import held, is_temporary, old_name, sweep, temporary_prefix
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success flush it and rename it to ``path``.
+
+    On any exception the temporary file is removed and an earlier ``path`` is left as it was. What
+    a killed process left of an earlier try is removed. Inside the block of another ``replacing``
+    or :func:`swapping` the path is written as it is: it is renamed by that one.
+    """
+    if any(is_temporary(place) for place in (path, *path.parents)):
+        yield path
+        return
+    make_folder(path.parent)
+    if path.is_dir():
+        raise FileFormatError(f"{path} is a folder; name a file to write")
+    sweep(path)
+    suffix = path.suffix if "." not in path.suffix[1:] else ""
+    try:
+        handle, name = tempfile.mkstemp(
+            dir=path.parent, prefix=temporary_prefix(path), suffix=suffix
+        )
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be written: {error.strerror}") from None
+    temporary = Path(name)
+    try:
+        take(handle)
+        yield temporary
+        _flush(temporary)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+        _flush_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+        os.close(handle)
+
+
+@contextmanager
+def swapping(folder: Path) -> Iterator[Path]:
+    """Yield a new folder; when the block ends well, it takes the place of ``folder``.
+
+    An earlier folder stands until the new one is whole, and is put back by whoever asks for it
+    next where a kill falls between the two renames (see :mod:`abag.files.recovery`). A folder that
+    cannot be renamed, such as a mounted disk, gets its files one by one. Inside the block of
+    another ``swapping`` the folder that this one made is given as it is.
+
+    Raises:
+        BusyError: another process replaces the same folder, or made it meanwhile.
+        FileFormatError: it cannot be written.
+    """
+    if any(is_temporary(place) for place in (folder, *folder.parents)):
+        folder.mkdir(exist_ok=True)
+        yield folder
+        return
+    folder = folder.resolve() if folder.is_symlink() else folder
+    make_folder(folder.parent)
+    sweep(folder)
+    replaced = folder.is_dir() and any(folder.iterdir())
+    new = _made_beside(folder)
+    handle = os.open(new, os.O_RDONLY)
+    try:
+        take(handle)
+        yield new
+        for place in new.rglob("*"):
+            if place.is_file():
+                _flush(place)
+        new.chmod(0o755)
+        if new.parent == folder:
+            _move_in(new, folder)
+        else:
+            _exchange(new, folder, replaced)
+    except OSError as error:
+        if isinstance(error, BusyError | FileFormatError):
+            raise
+        raise FileFormatError(
+            f"{folder} cannot be written: {error.strerror or error}; what it held is whole"
+        ) from None
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+        os.close(handle)
+
+
+def _made_beside(folder: Path) -> Path:
+    prefix = temporary_prefix(folder)
+    try:
+        beside = folder if folder.is_mount() else folder.parent
+        return Path(tempfile.mkdtemp(dir=beside, prefix=prefix))
+    except OSError as error:
+        if folder.is_dir() and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            with suppress(OSError):
+                return Path(tempfile.mkdtemp(dir=folder, prefix=prefix))
+        raise FileFormatError(f"{folder} cannot be written: {error.strerror}") from None
+
+
+def _exchange(new: Path, folder: Path, replaced: bool) -> None:
+    """Rename ``new`` to ``folder``; an earlier one that is replaced is held and set aside."""
+    old = old_name(folder)
+    try:
+        with held(folder) if replaced else nullcontext(True) as mine:
+            if not mine:
+                raise BusyError(f"{folder} is being replaced by another process; wait for it")
+            if replaced:
+                folder.rename(old)
+            new.rename(folder)
+            _flush_folder(folder.parent)
+    except OSError as error:
+        if isinstance(error, BusyError):
+            raise
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
+            raise BusyError(
+                f"{folder} was made by another process meanwhile; name another folder, or add "
+                "--overwrite"
+            ) from None
+        if error.errno not in (errno.EBUSY, errno.EXDEV):
+            raise
+        _move_in(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _move_in(new: Path, folder: Path) -> None:
+    """Put the files of ``new`` into ``folder`` one by one, in place of those that it holds."""
+    kept = {path.name for path in new.iterdir()} | {new.name, LOCK}
+    for place in sorted(new.iterdir()):
+        target = folder / place.name
+        if target.is_dir() and not target.is_symlink():
+            shutil.rmtree(target)
+        place.rename(target)
+    for place in folder.iterdir():
+        if place.name not in kept:
+            shutil.rmtree(place) if place.is_dir() else place.unlink()
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    """Have the renames themselves on disk; some file systems cannot, and need not."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text in one step."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, content: Any, *, seal: bool = False) -> None:
+    """Write JSON with sorted keys, so that the same content gives the same bytes.
+
+    ``seal`` adds the digest that :func:`abag.files.reading.read_json` checks; what abag reads back
+    is sealed.
+    """
+    content = sealed(content) if seal else content
+    write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")
+
+
+def keep_previous(last: Path, previous: Path) -> None:
+    """Give a file that is about to be replaced its second name; one is whole at every moment."""
+    spare = previous.with_name(f".{previous.name}.new")
+    spare.unlink(missing_ok=True)
+    try:
+        os.link(last, spare)
+    except OSError:  # a file system without hard links
+        last.replace(previous)
+        return
+    spare.replace(previous)
