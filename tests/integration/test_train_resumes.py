@@ -18,13 +18,13 @@ pytest.importorskip("torch")
 import torch
 
 from abag.data.build import load_table
-from abag.errors import FileFormatError, OptionError
-from abag.files import read_tensors
+from abag.errors import BusyError, FileFormatError, OptionError
+from abag.files import locked, read_tensors
 from abag.model.artefact import read_manifest
 from abag.model.network.model import NetworkModel
 from abag.training.engine.checkpoint import LAST, PREVIOUS
 from abag.training.run import resume, train
-from abag.training.setup import Sources, alone
+from abag.training.setup import Sources
 from synthetic_runs import (
     QUIET,
     encoders,
@@ -126,7 +126,7 @@ def test_a_state_holds_everything_that_a_run_needs(whole: Path) -> None:
     assert moments == {"exp_avg", "exp_avg_sq", "step"}
     weights, said = read_tensors(whole / "checkpoint.safetensors")
     assert {f"best.{name}" for name in weights} == {n for n in tensors if n.startswith("best.")}
-    assert set(said) == {"digest", "recipe", "epoch", "encoders", "table_sha256", "split_digest",
+    assert set(said) == {"recipe", "epoch", "encoders", "table_sha256", "split_digest",
                          "part"}  # fmt: skip
     assert {"progress", "monitor", "plateau", "identity", "digest"} <= set(metadata)
 
@@ -196,7 +196,8 @@ def test_two_processes_do_not_train_one_run(tmp_path: Path, sources: Sources) ->
     run = tmp_path / "run"
     train(tiny_recipe(), sources, run, with_time(0), encoders())
     before = (run / LAST).read_bytes()
-    with alone(run), pytest.raises(OptionError, match=f"trained by process {os.getpid()}"):
+    mine = f"trained by process {os.getpid()}"
+    with locked(run, "trained"), pytest.raises(BusyError, match=mine):
         resume(run, QUIET, encoders=encoders())
     assert (run / LAST).read_bytes() == before
     assert resume(run, with_time(0), encoders=encoders()).steps == 2

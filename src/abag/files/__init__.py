@@ -23,7 +23,15 @@ from abag.files.reading import (
 )
 from abag.files.recovery import is_temporary, locked
 from abag.files.scratch import scratch_folder
-from abag.files.tables import csv_text, neutral, read_parquet, restored, write_csv, write_parquet
+from abag.files.tables import (
+    csv_text,
+    neutral,
+    neutral_table,
+    read_parquet,
+    restored,
+    write_csv,
+    write_parquet,
+)
 from abag.files.tensors import digest_of, read_tensors, write_tensors
 from abag.files.writing import keep_previous, replacing, swapping, write_json, write_text
 
@@ -39,6 +47,7 @@ __all__ = [
     "locked",
     "make_folder",
     "neutral",
+    "neutral_table",
     "opened",
     "parse_json",
     "read_bytes",

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
 
-from abag.errors import BusyError, FileFormatError, UnavailableError
+from abag.errors import BusyError, UnavailableError
 
 try:
     import fcntl
@@ -27,15 +27,9 @@ def hold(path: Path, what: Path, doing: str, *, needed: bool = False) -> Iterato
     Raises:
         BusyError: another process holds it.
         UnavailableError: the system has no locks, and one is ``needed``.
-        FileFormatError: the lock file cannot be written.
+        OSError: the lock file cannot be written.
     """
-    try:
-        lock = path.open("a+", encoding="ascii")
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise FileFormatError(f"{path} cannot be written: {error.strerror}") from None
-    with lock:
+    with path.open("a+", encoding="ascii") as lock:
         try:
             taken = take(lock.fileno())
         except BlockingIOError:

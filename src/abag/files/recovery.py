@@ -86,7 +86,7 @@ def locked(folder: Path, doing: str = "written") -> Iterator[None]:
 
     Raises:
         BusyError: another process holds it.
-        FileFormatError: the folder cannot be written.
+        OSError: the folder cannot be written.
     """
     with hold(folder / LOCK, folder, doing):
         for left in list(folder.glob(f".*{_MARK}*")):

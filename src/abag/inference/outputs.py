@@ -10,7 +10,7 @@ from typing import Any, Final
 import polars as pl
 
 from abag.errors import OptionError
-from abag.files import replacing, write_csv, write_parquet
+from abag.files import neutral_table, replacing, write_parquet
 
 COLUMNS: Final[dict[str, pl.DataType]] = {
     "row": pl.Int64(),
@@ -77,7 +77,8 @@ def write_predictions(path: Path, predictions: pl.DataFrame) -> None:
     if path.suffix.lower() == ".parquet":
         write_parquet(path, predictions)
         return
-    write_csv(path, _as_csv(predictions))
+    with replacing(path) as temporary:
+        _as_csv(predictions).write_csv(temporary)
 
 
 @contextmanager
@@ -98,7 +99,7 @@ def appending(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
 
 
 def _as_csv(predictions: pl.DataFrame) -> pl.DataFrame:
-    return predictions.with_columns(pl.col("flags").list.join(";"))
+    return neutral_table(predictions.with_columns(pl.col("flags").list.join(";")))
 
 
 def _as_arrow(predictions: pl.DataFrame) -> Any:

@@ -156,7 +156,7 @@ def test_a_failed_write_leaves_the_last_checkpoint_whole(
         raise OSError("No space left on device")
 
     monkeypatch.setattr("safetensors.torch.save_file", full)
-    with pytest.raises(FileFormatError, match="No space.*whole"):
+    with pytest.raises(FileFormatError, match=r"No space.*whole"):
         run.train(seconds=0)
     assert (tmp_path / checkpoint.LAST).read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == [checkpoint.LAST]
