@@ -24,6 +24,7 @@ from abag.antibody.alphabet import (
     foreign_letters,
     looks_like_nucleotides,
 )
+from abag.antibody.foreign import foreign_domain
 from abag.antibody.numbering import NumberedDomain, number_chains
 
 MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90
@@ -201,7 +202,9 @@ class AntibodyCleaner:
         heavies = [part for part in parts if part[0] in ("heavy", "vhh")]
         lights = [part for part in parts if part[0] in ("kappa", "lambda")]
         if not heavies:
-            return AntibodyChains(None, None, problem="no heavy variable domain in the chain")
+            what = foreign_domain(chain.sequence)
+            problem = f"the chain is {what}" if what else "no heavy variable domain in the chain"
+            return AntibodyChains(None, None, problem=problem)
         if len(heavies) > 1 or len(lights) > 1:
             return AntibodyChains(
                 None,
@@ -223,9 +226,10 @@ class AntibodyCleaner:
                 continue
             parts = self._parts(chain.sequence)
             if not parts:
-                return AntibodyChains(
-                    None, None, problem=f"no antibody variable domain in the {role} chain"
-                )
+                what = foreign_domain(chain.sequence)
+                problem = f"no antibody variable domain in the {role} chain"
+                problem = f"the {role} chain is {what}" if what else problem
+                return AntibodyChains(None, None, problem=problem)
             part = _part_for(role, parts)
             kind = "heavy" if part[0] in ("heavy", "vhh") else "light"
             if kind in found:

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.formats.choices import ChainNames
 from abag.data.formats.complexes import Complex, read_complexes, residue_distances
 
 Reals = NDArray[np.float64]
@@ -29,9 +30,12 @@ class ContactMap:
     near: float = CONTACT_ANGSTROM
 
     @classmethod
-    def read(cls, path: Path) -> Self:
-        """The first complex of a PDB or mmCIF file; raises FileFormatError without one."""
-        return cls(read_complexes(path)[0])
+    def read(cls, path: Path, chains: ChainNames | None = None) -> Self:
+        """The first complex of a PDB or mmCIF file, or that of the named chains.
+
+        Raises FileFormatError without one.
+        """
+        return cls(read_complexes(path, chains)[0])
 
     @property
     def heavy(self) -> str:

@@ -14,7 +14,7 @@ from abag.errors import Problem, SchemaError, TableError
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
     from abag.data.formats.choices import Choices
-    from abag.data.formats.reading import UserPairs
+    from abag.data.formats.pairing import UserPairs
 
 ROW: Final = "source_row"
 _TEXTS: Final = ("antibody_name", "antigen_name", "heavy", "light", "scfv")

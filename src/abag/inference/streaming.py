@@ -19,7 +19,7 @@ from abag.errors import AbagError, FileFormatError, Problem, TableError
 from abag.files import read_bytes
 
 if TYPE_CHECKING:
-    from abag.data.formats.reading import UserPairs
+    from abag.data.formats.pairing import UserPairs
 
 STREAM_BYTES: Final = 16_000_000
 """Tables of more bytes than this are read in pieces."""

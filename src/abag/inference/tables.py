@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from abag.data.formats.choices import Choices
-    from abag.data.formats.reading import UserPairs
+    from abag.data.formats.pairing import UserPairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ the kind of a file by its content.
 """
 
 from abag.data.formats.airr import AirrPairs, read_airr
+from abag.data.formats.choices import ChainNames, Choices
 from abag.data.formats.columns import PAIRS_SCHEMA, pairs_table, raw_table_from_user
 from abag.data.formats.complexes import Complex, Contact, complexes_table, read_complexes
 from abag.data.formats.fasta import (
@@ -16,8 +17,8 @@ from abag.data.formats.fasta import (
     read_fasta,
 )
 from abag.data.formats.mapping import ColumnMapping, Constants, mapping_from_texts
-from abag.data.formats.pairing import labelled, pairs_of
-from abag.data.formats.reading import FileKind, UserPairs, file_kind, read_measurements, read_pairs
+from abag.data.formats.pairing import UserPairs, labelled, pairs_of
+from abag.data.formats.reading import FileKind, file_kind, read_measurements, read_pairs
 from abag.data.formats.structures import Structure, StructureChain, read_structure
 from abag.data.formats.tables import read_table
 
@@ -25,6 +26,8 @@ __all__ = [
     "PAIRS_SCHEMA",
     "AirrPairs",
     "AntibodyRecord",
+    "ChainNames",
+    "Choices",
     "ColumnMapping",
     "Complex",
     "Constants",

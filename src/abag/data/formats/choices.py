@@ -42,6 +42,18 @@ class ChainNames:
         light = named.get("light")
         return cls(named["heavy"][0], light[0] if light else None, tuple(named.get("antigen", ())))
 
+    @classmethod
+    def of_row(cls, heavy: str, light: str, antigen: str) -> Self | None:
+        """Names in the cells of a table, the antigen's parted by ``|``; None without a heavy.
+
+        An scFv is named as both chains, at times in lower case as the light one.
+        """
+        if not heavy:
+            return None
+        others = tuple(name.strip() for name in antigen.split("|") if name.strip())
+        is_scfv = light.lower() == heavy.lower()
+        return cls(heavy, None if is_scfv or not light else light, others)
+
 
 def _not_chains(text: str) -> OptionError:
     return OptionError(

@@ -16,11 +16,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.antibody.foreign import foreign_domain
 from abag.antibody.numbering import NumberedDomain
 from abag.antibody.numbering.protocol import IMGT_REGIONS
+from abag.data.formats.choices import ChainNames
 from abag.data.formats.columns import PAIRS_SCHEMA
 from abag.data.formats.structures import Structure, StructureChain, read_structure
-from abag.errors import FileFormatError, OptionError
+from abag.errors import FileFormatError
 
 CONTACT_ANGSTROM: Final = 4.5
 """Residues with heavy atoms closer than this are in contact."""
@@ -29,6 +31,8 @@ ANTIGEN_ANGSTROM: Final = 5.0
 """A protein chain with an atom this close to the CDRs is antigen."""
 
 _CDRS: Final = ("CDR1", "CDR2", "CDR3")
+_FEWEST_CONTACTS: Final = 12
+"""Pairs of residues within 5 Å from which two antibodies bind each other and do not just touch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ class Complex:
         """Structure and chains, such as ``1abc_HL_A``."""
         antibody = self.heavy.name + (self.light.name if self.light else "")
         stem = self.structure_id or self.path.name.partition(".")[0]
-        return f"{stem}_{antibody}_{''.join(chain.name for chain in self.antigen)}"
+        antigen = "".join(chain.name for chain in self.antigen)
+        return f"{stem}_{antibody}_{antigen}".rstrip("_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,50 +86,64 @@ class _Fv:
 
 
 def read_complexes(
-    path: Path,
-    *,
-    heavy: str | None = None,
-    light: str | None = None,
-    antigen: str | None = None,
+    path: Path, chains: ChainNames | None = None, *, antigen_needed: bool = True
 ) -> tuple[Complex, ...]:
     """Read the antibody-antigen complexes of a PDB or mmCIF file, plain or gzip.
 
     Args:
         path: The structure.
-        heavy: Name of the heavy chain (or VHH, or scFv); then there is one complex.
-        light: Name of its light chain.
-        antigen: Names of the antigen's chains, parted by commas.
+        chains: Names of the chains of one complex; without an antigen's the chains near the CDRs.
+        antigen_needed: Whether an antibody without an antigen is refused, or read alone.
 
     Raises:
-        OptionError: ``light`` or ``antigen`` is given without ``heavy``.
         FileFormatError: A chain is not there, or no antibody or no antigen was found.
     """
-    if heavy is None and (light or antigen):
-        raise OptionError("give the heavy chain too where the light chain or antigen is given")
     structure = read_structure(path)
     domains = _domains(structure.chains)
-    if heavy is not None:
-        fvs = [_given_fv(structure, domains, heavy, light)]
+    if chains is not None:
+        fvs = [_given_fv(structure, domains, chains)]
     else:
         fvs = list(_found_fvs(structure.chains, domains))
         if not fvs:
-            names = ", ".join(chain.name for chain in structure.chains)
-            raise FileFormatError(
-                f"{path} has no chain with a heavy variable domain (its chains are {names}); "
-                "name the heavy chain, light chain and antigen"
-            )
-    named = [structure.chain(name.strip()) for name in antigen.split(",")] if antigen else None
+            raise FileFormatError(_no_antibody(structure))
+    named = [structure.chain(name) for name in chains.antigen] if chains else []
     pairs = [(fv, named or _antigens(structure, fv, fvs, domains)) for fv in fvs]
-    bound = [(fv, chains) for fv, chains in pairs if chains]
-    if not bound:
+    if not any(found for _, found in pairs):
+        pairs = [(fv, _other_antibody(fv, fvs)) for fv in fvs]
+    bound = [(fv, found) for fv, found in pairs if found]
+    if not bound and antigen_needed:
         raise FileFormatError(
             f"{path} has no protein chain within {ANTIGEN_ANGSTROM:g} Å of the CDRs; name the "
-            "heavy chain, light chain and antigen"
+            f"chains, such as --chains {_example(fvs[0])},antigen=NAME "
+            f"(its chains are {_names(structure)})"
         )
-    unbound = len(pairs) - len(bound)
+    unbound = len(pairs) - len(bound) if bound else 0
     return tuple(
-        _complex(structure, number, fv, chains, unbound)
-        for number, (fv, chains) in enumerate(bound, start=1)
+        _complex(structure, number, fv, found, unbound, domains)
+        for number, (fv, found) in enumerate(bound or pairs, start=1)
+    )
+
+
+def _names(structure: Structure) -> str:
+    return ", ".join(chain.name for chain in structure.chains)
+
+
+def _example(fv: _Fv) -> str:
+    light = f",light={fv.light.name}" if fv.light else ""
+    return f"heavy={fv.heavy.name}{light}"
+
+
+def _no_antibody(structure: Structure) -> str:
+    told = [
+        f"chain {chain.name} is {what}"
+        for chain in structure.chains
+        if (what := foreign_domain(chain.sequence))
+    ]
+    if told:
+        return f"{structure.path} has no antibody that abag reads: {'; '.join(told)}"
+    return (
+        f"{structure.path} has no chain with a heavy variable domain (its chains are "
+        f"{_names(structure)}); name the chains, such as --chains heavy=H,light=L,antigen=A"
     )
 
 
@@ -204,12 +223,10 @@ def _fv(
 
 
 def _given_fv(
-    structure: Structure,
-    domains: dict[str, tuple[NumberedDomain, ...]],
-    heavy: str,
-    light: str | None,
+    structure: Structure, domains: dict[str, tuple[NumberedDomain, ...]], names: ChainNames
 ) -> _Fv:
-    return _fv(structure.chain(heavy), structure.chain(light) if light else None, domains)
+    light = structure.chain(names.light) if names.light else None
+    return _fv(structure.chain(names.heavy), light, domains)
 
 
 def _found_fvs(
@@ -263,6 +280,26 @@ def _antigens(
     return plain or (near if len(fvs) == 1 else [])
 
 
+def _other_antibody(fv: _Fv, fvs: Sequence[_Fv]) -> list[StructureChain]:
+    """Chains of another antibody that this one's CDRs bind (an idiotype and its antibody).
+
+    Copies of the same antibody that touch in a crystal are no complex.
+    """
+    for other in fvs:
+        if other is fv or other.heavy.sequence == fv.heavy.sequence:
+            continue
+        theirs = [chain for chain in (other.heavy, other.light) if chain is not None]
+        touching = sum(
+            len(residue_distances(_only(mine, fv.paratope[mine.name]), chain, ANTIGEN_ANGSTROM))
+            for mine in (fv.heavy, fv.light)
+            if mine is not None
+            for chain in theirs
+        )
+        if touching >= _FEWEST_CONTACTS:
+            return [chain for chain in theirs if _is_near(fv, chain)]
+    return []
+
+
 def _is_near(fv: _Fv, other: StructureChain) -> bool:
     return any(
         bool(residue_distances(_only(chain, fv.paratope[chain.name]), other, ANTIGEN_ANGSTROM))
@@ -291,6 +328,7 @@ def _complex(
     fv: _Fv,
     antigen: Sequence[StructureChain],
     unbound: int,
+    domains: dict[str, tuple[NumberedDomain, ...]],
 ) -> Complex:
     antibody = [chain for chain in (fv.heavy, fv.light) if chain is not None]
     contacts = tuple(
@@ -304,7 +342,9 @@ def _complex(
         "sequence_from_resolved_residues": any(not chain.from_seqres for chain in everyone),
         "missing_residues": any(chain.missing for chain in everyone)
         or any(chain.breaks for chain in everyone if not chain.from_seqres),
-        "no_contacts": not contacts,
+        "no_contacts": bool(antigen) and not contacts,
+        "antigen_is_an_antibody": bool(antigen) and all(domains[chain.name] for chain in antigen),
+        "models_joined": structure.models_joined > 1,
         "other_copies_without_antigen": unbound > 0,
     }
     flags = tuple(flag for flag, is_raised in raised.items() if is_raised)

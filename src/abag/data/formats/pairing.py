@@ -7,6 +7,7 @@ prediction wants, and, with a table of labels by name, raw rows of measurements.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -15,7 +16,7 @@ import polars as pl
 from abag.data.formats.columns import PAIRS_SCHEMA, measurement_columns, pair_columns
 from abag.data.formats.fasta import AntibodyRecord
 from abag.data.formats.mapping import ColumnMapping
-from abag.data.formats.selection import choose_columns
+from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW, read_table
 from abag.data.raw import RawTable, raw_table
 from abag.errors import Problem, TableError
@@ -24,6 +25,16 @@ Antigens = Mapping[str, tuple[str, ...]]
 
 _OF_BOTH: Final = ("structure_id", "flags")
 """What labels and sequences may both say."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserPairs:
+    """Pairs to predict, and a problem for each row of the file that is in none of them."""
+
+    frame: pl.DataFrame
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was done that the user may not expect, for standard error."""
 
 
 def pairs_of(
@@ -115,14 +126,34 @@ def labelled(
             pl.Series("antigen_name", targets, pl.String),
             pl.Series("antigen", several, pl.List(pl.String)),
         )
+    return joined_rows(labels, table, chains, chosen, mapping, antigen_from_labels=from_labels)
+
+
+def joined_rows(
+    labels: Path,
+    table: pl.DataFrame,
+    chains: pl.DataFrame,
+    chosen: Chosen,
+    mapping: ColumnMapping,
+    *,
+    antigen_from_labels: bool = False,
+    problems: Sequence[str | None] = (),
+) -> RawTable:
+    """Raw rows of a table of labels, with the chains of ``chains``, row by row.
+
+    ``problems`` says of each row, where it is given, what is wrong with its chains.
+    """
     columns = measurement_columns(labels, table, chosen, mapping)
     columns |= {name: pl.col(f"_{name}") for name in PAIRS_SCHEMA if name not in (ROW, *_OF_BOTH)}
     columns["structure_id"] = pl.coalesce(columns["structure_id"], "_structure_id")
     columns["flags"] = pl.concat_list(columns["flags"], "_flags")
-    if from_labels:
+    if antigen_from_labels:
         given = pair_columns(chosen, mapping)
         columns |= {name: given[name] for name in ("antigen", "antigen_name")}
     joined = table.hstack(chains.drop(ROW).rename(lambda name: f"_{name}"))
+    if problems:
+        joined = joined.with_columns(pl.Series("_problem", problems, pl.String))
+        columns["problem"] = pl.col("_problem")
     return RawTable(labels.name, raw_table(labels.name, joined, **columns).frame, table)
 
 

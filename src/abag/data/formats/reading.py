@@ -5,28 +5,25 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-
-import polars as pl
 
 from abag.data.formats.airr import is_airr, read_airr
 from abag.data.formats.choices import Choices
 from abag.data.formats.columns import pairs_table, raw_table_from_user
-from abag.data.formats.complexes import complexes_table, read_complexes
 from abag.data.formats.fasta import read_antibodies, read_antigens
 from abag.data.formats.mapping import mapping_from_texts
-from abag.data.formats.pairing import labelled, pairs_of
+from abag.data.formats.pairing import UserPairs, labelled, pairs_of
+from abag.data.formats.sabdab import is_summary, read_summary
+from abag.data.formats.structure_files import first_complexes, read_structures
 from abag.data.formats.structures import is_structure
+from abag.data.formats.tables import read_table
 from abag.data.raw import RawTable
-from abag.errors import FileFormatError, OptionError, Problem
+from abag.errors import FileFormatError, OptionError
 from abag.files import require_file
-from abag.progress import track
 
 _NO_CHOICE = Choices()
 _HEAD_BYTES = 20_000
-_STRUCTURE_SUFFIXES = (".pdb", ".ent", ".cif", ".mmcif")
 
 
 class FileKind(StrEnum):
@@ -36,16 +33,6 @@ class FileKind(StrEnum):
     FASTA = "FASTA"
     AIRR = "AIRR rearrangements"
     STRUCTURE = "structure"
-
-
-@dataclass(frozen=True, slots=True)
-class UserPairs:
-    """Pairs to predict, and a problem for each row of the file that is in none of them."""
-
-    frame: pl.DataFrame
-    problems: tuple[Problem, ...] = ()
-    notes: tuple[str, ...] = ()
-    """What was done that the user may not expect, for standard error."""
 
 
 def file_kind(path: Path) -> FileKind:
@@ -99,7 +86,7 @@ def read_pairs(
     """
     if path.is_dir():
         _refuse_options("a folder of structures", mapping=mapping, light=light, antigen=antigen)
-        return UserPairs(_structures(path))
+        return read_structures(path, choices.chains)
     kind = file_kind(path)
     if kind is FileKind.TABLE:
         _refuse_options("a table", light=light, antigen=antigen)
@@ -107,7 +94,7 @@ def read_pairs(
     _refuse_options(f"a file of {kind}", mapping=mapping)
     if kind is FileKind.STRUCTURE:
         _refuse_options("a structure", light=light, antigen=antigen)
-        return UserPairs(complexes_table(read_complexes(path)))
+        return read_structures(path, choices.chains)
     antigens = read_antigens(antigen) if antigen else None
     if kind is FileKind.AIRR:
         _refuse_options("an AIRR table", light=light)
@@ -160,7 +147,9 @@ def read_measurements(
         )
     if kind is FileKind.STRUCTURE:
         _refuse_options("structures", light=light, antigen=antigen)
-        pairs = _structures(path)
+        if is_summary(read_table(labels).columns):
+            return read_summary(path, labels, chosen)
+        pairs = first_complexes(path, choices.chains)
         return labelled(pairs, labels, chosen, ignore_unlabelled=ignore_unlabelled)
     antigens = read_antigens(antigen) if antigen else None
     if kind is FileKind.AIRR:
@@ -177,25 +166,3 @@ def _refuse_options(what: str, **given: object) -> None:
     if extra:
         asked = " or ".join(extra)
         raise OptionError(f"{what} takes no {asked}; leave it out")
-
-
-def _structures(path: Path) -> pl.DataFrame:
-    """The first complex of each structure, named like its file without suffixes."""
-    if path.is_dir():
-        files = [f for f in sorted(path.iterdir()) if _suffix(f) in _STRUCTURE_SUFFIXES]
-        if not files:
-            raise FileFormatError(f"{path} is a folder without PDB or mmCIF files")
-    else:
-        files = [path]
-    tables = []
-    for number, file in enumerate(track(files, "reading structures"), start=1):
-        name = file.name.removesuffix(".gz").removesuffix(_suffix(file))
-        first = complexes_table(read_complexes(file)[:1])
-        tables.append(
-            first.with_columns(antibody_name=pl.lit(name), source_row=pl.lit(number, pl.Int64))
-        )
-    return pl.concat(tables)
-
-
-def _suffix(path: Path) -> str:
-    return Path(path.name.removesuffix(".gz")).suffix.lower()

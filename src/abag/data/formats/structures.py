@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.data.formats.models import CAPS, in_todays_columns, join_models
 from abag.errors import FileFormatError
 from abag.files import read_bytes
 
@@ -49,6 +51,8 @@ class Structure:
     path: Path
     structure_id: str | None
     chains: tuple[StructureChain, ...]
+    models_joined: int = 1
+    """Models of the file that stand in ``chains``: those of one assembly, else the first alone."""
 
     def chain(self, name: str) -> StructureChain:
         """The chain of that (author's) name; raises :class:`FileFormatError` without one."""
@@ -78,7 +82,9 @@ def read_structure(path: Path) -> Structure:
 
     A chain's letters are those of SEQRES (mmCIF: of the entity) where the file has them and they
     agree with the atoms, else of the residues with atoms. Modified residues get the letter of
-    their parent, unknown ones X. Raises :class:`FileFormatError` where there is no such chain.
+    their parent, unknown ones X; caps of a chain's ends (ACE, NH2) are no residues. Models of one
+    assembly are joined, of an ensemble the first is read. Raises :class:`FileFormatError` where
+    there is no such chain, or where an atom or its place cannot be read.
     """
     import gemmi
 
@@ -86,21 +92,36 @@ def read_structure(path: Path) -> Structure:
     if not is_structure(content):
         raise FileFormatError(f"{path} is neither a PDB nor an mmCIF file")
     try:
-        structure = gemmi.read_structure_string(content)
+        structure = gemmi.read_structure_string(in_todays_columns(content))
+        if len(structure) == 0:
+            raise FileFormatError(f"{path} holds no atoms")
+        joined = join_models(structure)
+        structure.setup_entities()
+        structure.assign_label_seq_id()
+        structure.remove_alternative_conformations()
+        read = [_chain(path, structure, chain) for chain in structure[0]]
+    except UnicodeDecodeError:
+        raise FileFormatError(f"{path}{_undecodable_line(content)}; write the file again") from None
     except (RuntimeError, ValueError) as error:
+        if isinstance(error, FileFormatError):
+            raise
         raise FileFormatError(
             f"{path} cannot be read as PDB or mmCIF: {error}. Fetch the file again"
         ) from None
-    if len(structure) == 0:
-        raise FileFormatError(f"{path} holds no atoms")
-    structure.setup_entities()
-    structure.assign_label_seq_id()
-    structure.remove_alternative_conformations()
-    read = [_chain(structure, chain) for chain in structure[0]]
     chains = tuple(chain for chain in read if chain is not None)
     if not chains:
         raise FileFormatError(f"{path} holds no protein chain of {_MIN_RESIDUES} residues or more")
-    return Structure(path, _structure_id(structure, path), chains)
+    return Structure(path, _structure_id(structure, path), chains, joined)
+
+
+def _undecodable_line(content: bytes) -> str:
+    for number, line in enumerate(content.splitlines(), start=1):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            if line[:6].rstrip() in (b"ATOM", b"HETATM", b"SEQRES") or b"data_" in content[:2_000]:
+                return f", line {number}, holds bytes that are no text"
+    return " holds bytes that are no text"
 
 
 def _structure_id(structure: Any, path: Path) -> str | None:
@@ -111,7 +132,7 @@ def _structure_id(structure: Any, path: Path) -> str | None:
     return codes[0] if codes else None
 
 
-def _chain(structure: Any, chain: Any) -> StructureChain | None:
+def _chain(path: Path, structure: Any, chain: Any) -> StructureChain | None:
     import gemmi
 
     polymer = chain.get_polymer()
@@ -120,21 +141,27 @@ def _chain(structure: Any, chain: Any) -> StructureChain | None:
         gemmi.PolymerType.PeptideD,
     ):
         return None
-    residues = list(polymer)
+    residues = [residue for residue in polymer if residue.name not in CAPS]
     entity = structure.get_entity_of(polymer)
     names = [name.split(",")[0] for name in entity.full_sequence] if entity else []
     places = [residue.label_seq for residue in residues]
+    _require_places(path, chain, residues, names)
     agrees = bool(names) and all(
         place is not None and names[place - 1] == residue.name
         for place, residue in zip(places, residues, strict=True)
     )
     if agrees:
-        indices = [place - 1 for place in places]
+        kept = [place for place, name in enumerate(names, start=1) if name not in CAPS]
+        new_place = {place: index for index, place in enumerate(kept)}
+        indices = [new_place[place] for place in places]
+        names = [names[place - 1] for place in kept]
     else:
         names = [residue.name for residue in residues]
         indices = list(range(len(residues)))
+    if len(names) < _MIN_RESIDUES:
+        return None
     atoms = [
-        (*atom.pos.tolist(), index)
+        (*_place_of(path, chain, residue, atom), index)
         for index, residue in zip(indices, residues, strict=True)
         for atom in residue
         if not atom.is_hydrogen()
@@ -149,6 +176,27 @@ def _chain(structure: Any, chain: Any) -> StructureChain | None:
         atom_positions=table[:, :3],
         atom_residues=table[:, 3].astype(np.int64),
     )
+
+
+def _require_places(path: Path, chain: Any, residues: Sequence[Any], names: Sequence[str]) -> None:
+    for residue in residues:
+        place = residue.label_seq
+        if names and place is not None and not 1 <= place <= len(names):
+            raise FileFormatError(
+                f"{path} contradicts itself: residue {residue.name} {residue.seqid} of chain "
+                f"{chain.name} stands at place {place} of a sequence of {len(names)} residues; "
+                "fetch the file again"
+            )
+
+
+def _place_of(path: Path, chain: Any, residue: Any, atom: Any) -> tuple[float, float, float]:
+    x, y, z = atom.pos.tolist()
+    if not all(map(math.isfinite, (x, y, z))):
+        raise FileFormatError(
+            f"{path}: atom {atom.name} of residue {residue.name} {residue.seqid} in chain "
+            f"{chain.name} has a coordinate that is no number; correct it, or fetch the file again"
+        )
+    return x, y, z
 
 
 def _letter(residue_name: str) -> str:

@@ -9,7 +9,15 @@ from pathlib import Path
 import gemmi
 import pytest
 
-from abag.data.formats import complexes_table, read_complexes, read_structure
+from abag.data.canonical import canonicalise
+from abag.data.formats import (
+    ChainNames,
+    complexes_table,
+    read_complexes,
+    read_measurements,
+    read_pairs,
+    read_structure,
+)
 from abag.errors import FileFormatError, OptionError
 
 # Variable domains of trastuzumab (public: INN list 78, DrugBank DB00072).
@@ -141,10 +149,10 @@ def test_a_light_chain_that_touches_nothing_is_nobodys(tmp_path: Path) -> None:
 def test_a_neighbouring_antibody_is_no_antigen_where_there_is_one(tmp_path: Path) -> None:
     # L of a second antibody passes the CDRs of the first, which has its own antigen.
     chains = {**FAB, "V": (VL, -4.0, 0.0, 0)}
-    (found,) = read_complexes(as_pdb(tmp_path, grid(chains)), heavy="H", light="L")
+    (found,) = read_complexes(as_pdb(tmp_path, grid(chains)), ChainNames("H", "L"))
     assert [chain.name for chain in found.antigen] == ["A"]
     alone = {name: placed for name, placed in chains.items() if name != "A"}
-    (found,) = read_complexes(as_pdb(tmp_path, grid(alone)), heavy="H", light="L")
+    (found,) = read_complexes(as_pdb(tmp_path, grid(alone)), ChainNames("H", "L"))
     assert [chain.name for chain in found.antigen] == ["V"]
 
 
@@ -162,7 +170,9 @@ def test_a_chain_far_from_the_cdrs_is_no_antigen(tmp_path: Path) -> None:
     chains = {**FAB, "B": ("MKTAYIAKQ", 0.0, -4.0, 0)}
     (found,) = read_complexes(as_pdb(tmp_path, grid(chains)))
     assert [chain.name for chain in found.antigen] == ["A"]
-    (named,) = read_complexes(as_pdb(tmp_path, grid(chains)), heavy="H", light="L", antigen="A, B")
+    (named,) = read_complexes(
+        as_pdb(tmp_path, grid(chains)), ChainNames.parse("heavy=H,light=L,antigen=A, B")
+    )
     assert [chain.name for chain in named.antigen] == ["A", "B"]
 
 
@@ -209,9 +219,9 @@ def test_the_code_comes_from_the_entry_or_from_the_name(tmp_path: Path) -> None:
 def test_what_is_no_complex_is_refused_with_the_mend(tmp_path: Path) -> None:
     path = as_pdb(tmp_path, grid(FAB))
     with pytest.raises(FileFormatError, match=r"no protein chain 'Z'; it has L, H, A"):
-        read_complexes(path, heavy="Z")
-    with pytest.raises(OptionError, match="give the heavy chain too"):
-        read_complexes(path, antigen="A")
+        read_complexes(path, ChainNames("Z"))
+    with pytest.raises(OptionError, match="write one heavy chain"):
+        ChainNames.parse("antigen=A")
     alone = as_pdb(tmp_path, grid({"A": FAB["A"]}))
     with pytest.raises(FileFormatError, match="no chain with a heavy variable domain"):
         read_complexes(alone)
@@ -234,3 +244,156 @@ def test_what_is_no_structure_is_refused(tmp_path: Path, text: str, said: str) -
     path.write_text(text)
     with pytest.raises(FileFormatError, match=said):
         read_structure(path)
+
+
+def edited(path: Path, old: bytes, new: bytes) -> Path:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+    return path
+
+
+def test_caps_are_no_residues_and_formyl_methionine_is_methionine(tmp_path: Path) -> None:
+    structure = grid(FAB, {"A": TARGET})
+    chain = structure[0]["A"]
+    chain[0].name = "FME"
+    for place, name in ((0, "ACE"), (len(TARGET) + 1, "NH2")):
+        cap = gemmi.Residue()
+        cap.name, cap.seqid = name, gemmi.SeqId(place, " ")
+        atom = gemmi.Atom()
+        atom.name, atom.element = "C", gemmi.Element("C")
+        atom.pos = gemmi.Position(0.0, RISE * (H3 + place - 1), 4.0)
+        cap.add_atom(atom)
+        chain.add_residue(cap, -1 if place else 0)
+    for with_caps in (False, True):
+        names = [gemmi.expand_one_letter(letter, gemmi.ResidueKind.AA) for letter in TARGET]
+        names[0] = "FME"
+        structure.setup_entities()
+        entity = structure.get_entity_of(structure[0]["A"].get_polymer())
+        entity.full_sequence = ["ACE", *names, "NH2"] if with_caps else []
+        read = read_structure(as_pdb(tmp_path, structure)).chain("A")
+        assert (read.sequence, read.missing) == (TARGET, ())
+
+
+def test_models_of_one_assembly_are_joined_and_an_ensemble_is_not(tmp_path: Path) -> None:
+    whole = grid(FAB)
+    parted = grid({name: FAB[name] for name in "LH"})
+    parted.add_model(grid({"A": FAB["A"]})[0], -1)
+    parted[1].num = 2
+    (found,) = read_complexes(as_pdb(tmp_path, parted))
+    assert [chain.name for chain in found.antigen] == ["A"]
+    assert "models_joined" in found.flags
+    copies = grid(FAB)
+    moved = {name: (letters, x + 100.0, z, first) for name, (letters, x, z, first) in FAB.items()}
+    copies.add_model(grid(moved)[0], -1)
+    copies[1].num = 2
+    assert [c.name for c in read_complexes(as_pdb(tmp_path, copies))] == [
+        "9xyz_HL_A", "9xyz_H-2L-2_A-2",
+    ]  # fmt: skip
+    whole.add_model(grid({n: (s, x + 1.0, z, f) for n, (s, x, z, f) in FAB.items()})[0], -1)
+    whole[1].num = 2
+    (ensemble,) = read_complexes(as_pdb(tmp_path, whole))
+    assert "models_joined" not in ensemble.flags
+
+
+def test_old_columns_with_a_code_and_a_line_number_are_read(tmp_path: Path) -> None:
+    path = as_pdb(tmp_path, grid(FAB))
+    lines = path.read_text().splitlines()
+    old = [
+        f"{line[:72]:<72}1VFB{number:4d}" if line.startswith(("ATOM", "TER")) else line
+        for number, line in enumerate(lines, start=78)
+    ]
+    path.write_text("\n".join(old) + "\n")
+    (found,) = read_complexes(path)
+    assert (found.heavy.sequence, found.antigen[0].sequence) == (VH, TARGET)
+
+
+def test_damage_is_told_by_its_place(tmp_path: Path) -> None:
+    path = as_pdb(tmp_path, grid({"A": FAB["A"]}))
+    first = path.read_bytes().split(b"\nATOM")[1]
+    place = first[26:50]
+    with pytest.raises(FileFormatError, match="atom CA of residue MET 1 in chain A"):
+        read_structure(edited(path, place, b"     nan" + place[8:]))
+    path = as_pdb(tmp_path, grid({"A": FAB["A"]}))
+    with pytest.raises(FileFormatError, match=r"line \d+, holds bytes that are no text"):
+        read_structure(edited(path, b"MET A", b"\xffE\xe4 A"))
+    path = as_cif(tmp_path, grid(FAB, {"A": TARGET}))
+    cif = gzip.decompress(path.read_bytes()).decode()
+    short = tmp_path / "short.cif"
+    block = gemmi.cif.read_string(cif)
+    loop = block[0].find(["_entity_poly_seq.entity_id", "_entity_poly_seq.num"])
+    loop[len(loop) - 1][1] = "90"
+    for row in block[0].find(["_atom_site.label_asym_id", "_atom_site.label_seq_id"]):
+        if row[1] == "20":
+            row[1] = "90"
+    short.write_text(block.as_string())
+    with pytest.raises(FileFormatError, match="contradicts itself"):
+        read_structure(short)
+
+
+def test_an_fv_alone_is_read_where_no_antigen_is_needed(tmp_path: Path) -> None:
+    path = as_pdb(tmp_path, grid({name: FAB[name] for name in "LH"}))
+    pairs = read_pairs(path)
+    assert pairs.frame.select("antibody_name", "antigen").row(0) == ("9xyz_HL", [])
+    assert "--antigen" in pairs.notes[0]
+
+
+def test_flags_and_the_code_of_a_structure_reach_the_table(tmp_path: Path) -> None:
+    gapped = grid(FAB, gaps={"H": range(H3, H3 + 6)})
+    row = read_pairs(as_pdb(tmp_path, gapped)).frame.row(0, named=True)
+    assert row["structure_id"] == "9xyz"
+    assert row["flags"] == ["sequence_from_resolved_residues", "missing_residues"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("heavy=H,light=L,antigen=A,B", ("H", "L", ("A", "B"))),
+        ("VHH=K; antigen=A", ("K", None, ("A",))),
+        ("h=A,l=B", ("A", "B", ())),
+        ("heavy=H-2,antigen=AAA", ("H-2", None, ("AAA",))),
+    ],
+)
+def test_chain_names_of_an_option(text: str, names: tuple[object, ...]) -> None:
+    got = ChainNames.parse(text)
+    assert (got.heavy, got.light, got.antigen) == names
+
+
+@pytest.mark.parametrize("text", ["H,L", "light=L", "heavy=H,H2", "heavy=H,light=H", "chain=A", ""])
+def test_chain_names_that_name_no_antibody_are_refused(text: str) -> None:
+    with pytest.raises(OptionError, match="heavy=H,light=L,antigen=A,B"):
+        ChainNames.parse(text)
+
+
+SUMMARY = (
+    "pdb\tHchain\tLchain\tmodel\tantigen_chain\tantigen_name\taffinity\tdelta_g"
+    "\taffinity_method\ttemperature\tpmid"
+)
+
+
+def test_a_summary_of_sabdab_and_its_folder_are_one_step(tmp_path: Path) -> None:
+    folder = tmp_path / "pdbs"
+    folder.mkdir()
+    as_pdb(folder, grid(FAB, name="1xyz"), "1xyz.pdb")
+    as_pdb(folder, grid({"H": FAB["H"], "A": FAB["A"]}, name="3xyz"), "3xyz.pdb")
+    summary = tmp_path / "summary.tsv"
+    rows = [
+        "1xyz\tH\tL\t0\tA\ttarget\t5.0E-09\t-11.3\tSPR\t25\t1",
+        "3xyz\tH\tNA\t0\tA | D\ttarget\t1.2E-10\t-13.5\tOther\t25\t2",
+        "1xyz\tH\tL\t0\tA\ttarget\tNone\tNone\tNone\tNone\t3",
+        "4xyz\tH\tL\t0\tA\ttarget\t1e-9\t-12\tSPR\t25\t4",
+        "1xyz\tQ\tL\t0\tA\ttarget\t1e-9\t-12\tSPR\t25\t5",
+    ]
+    summary.write_text("\n".join((SUMMARY, *rows)) + "\n")
+    raw = read_measurements(folder, labels=summary)
+    made = canonicalise(raw, "user", "own-data")
+    kept = made.table.select("structure_id", "heavy", "pkd", "temperature_kelvin", "reference")
+    assert [tuple(round(x, 3) if isinstance(x, float) else x for x in r) for r in kept.rows()] == [
+        ("1xyz", VH, 8.301, 298.15, "1"), ("3xyz", VH, 9.921, 298.15, "2"),
+    ]  # fmt: skip
+    assert "antigen_chain_left_out" in made.table["flags"][1]
+    aside = made.quarantine.select("source_row", "reasons").rows()
+    reasons = {row: "; ".join(several) for row, several in aside}
+    assert set(reasons) == {4, 5, 6}
+    assert "the folder has no structure '4xyz'" in reasons[5]
+    assert "no protein chain 'Q'" in reasons[6]
