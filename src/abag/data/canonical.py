@@ -7,7 +7,6 @@ reasons, its line number and the original row.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -17,21 +16,9 @@ import polars as pl
 from abag.data.chains import AntibodyCleaner, clean_pairs
 from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA
+from abag.data.values import Bounds, convert
 from abag.errors import UnitError
-from abag.units import (
-    PKD_MAX,
-    PKD_MIN,
-    STANDARD_TEMPERATURE_KELVIN,
-    Dimension,
-    Quantity,
-    Relation,
-    Unit,
-    check_unit,
-    is_decreasing,
-    parse_unit,
-    parse_value,
-    to_log10_scale,
-)
+from abag.units import Quantity
 
 QUARANTINE_SCHEMA: Final[dict[str, pl.DataType]] = {
     "source": pl.String(),
@@ -65,99 +52,6 @@ class Canonical:
             raise AssertionError(f"{self.rows_in} rows in, {kept} kept, {aside} quarantined")
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """A converted value on the scale where higher is tighter; None means unbounded."""
-
-    unit: str
-    relation: Relation
-    lower: float | None
-    upper: float | None
-
-
-def convert(
-    value: str | None,
-    quantity: str | None,
-    unit: str | None,
-    relation: str | None = None,
-    temperature_kelvin: float | None = None,
-    molar_mass_g_per_mol: float | None = None,
-) -> Bounds:
-    """Read one written value; raise :class:`UnitError` that says what is wrong with it.
-
-    The result is pKd (or pIC50, delta pKd) for physical units and a score otherwise. ``relation``
-    wins over one written in the value unless they contradict each other.
-    """
-    kind = _quantity(quantity)
-    if value is None or not value.strip():
-        raise UnitError("no value")
-    written = parse_value(value)
-    if written.unit_text and unit and parse_unit(written.unit_text) != parse_unit(unit):
-        raise UnitError(f"the value says {written.unit_text!r} but the unit is {unit!r}")
-    known = parse_unit(written.unit_text or unit)
-    check_unit(kind, known)
-    stands = _relation(relation, written.relation)
-    number = _on_tight_scale(written.number, known, kind, temperature_kelvin, molar_mass_g_per_mol)
-    if kind.is_absolute and not PKD_MIN <= number <= PKD_MAX:
-        raise UnitError(
-            f"{value} {known.name} is pKd {number:.2f}, outside {PKD_MIN:g} to {PKD_MAX:g}; "
-            "check the unit"
-        )
-    tight = stands.mirrored if is_decreasing(known) else stands
-    lower = None if tight is Relation.LESS else number
-    upper = None if tight is Relation.GREATER else number
-    return Bounds(known.name, stands, lower, upper)
-
-
-def _quantity(text: str | None) -> Quantity:
-    try:
-        return Quantity(text or "")
-    except ValueError:
-        names = ", ".join(q.value for q in Quantity)
-        raise UnitError(f"unknown quantity {text!r}; known are {names}") from None
-
-
-def _relation(given: str | None, written: Relation) -> Relation:
-    if given is None or not given.strip():
-        return written
-    try:
-        relation = Relation(given.strip())
-    except ValueError:
-        raise UnitError(f"unknown relation {given!r}; known are = < > ~") from None
-    if written is not Relation.EQUAL and relation is not written:
-        raise UnitError(f"the value says {written.value!r} but the relation is {given!r}")
-    return relation
-
-
-def _on_tight_scale(
-    number: float, unit: Unit, kind: Quantity, temperature: float | None, mass: float | None
-) -> float:
-    """The number on a scale where higher is tighter."""
-    match unit.dimension:
-        case Dimension.SCORE_HIGH_TIGHT:
-            return number
-        case Dimension.SCORE_LOW_TIGHT:
-            return -number
-        case Dimension.LABEL:
-            if number not in (0.0, 1.0):
-                raise UnitError(f"a binary label is 0 or 1, not {number:g}")
-            return number
-        case Dimension.MASS_PER_VOLUME if mass is None and not kind.is_absolute:
-            # Without a molar mass the order inside an assay of like molecules still stands.
-            if number <= 0:
-                raise UnitError(f"a value in {unit.name} must be positive, not {number:g}")
-            return -math.log10(number)
-        case _:
-            return to_log10_scale(
-                number,
-                unit,
-                temperature_kelvin=STANDARD_TEMPERATURE_KELVIN
-                if temperature is None
-                else temperature,
-                molar_mass_g_per_mol=mass,
-            )
-
-
 def canonicalise(
     raw: RawTable,
     source: str,
@@ -186,8 +80,9 @@ def canonicalise(
 
 
 def _converted_values(frame: pl.DataFrame) -> pl.DataFrame:
-    """Convert each distinct (value, quantity, unit, relation, temperature, mass) once."""
-    keys = ["value", "quantity", "unit", "relation", "temperature_kelvin", "molar_mass_g_per_mol"]
+    """Convert each distinct combination of a value and what is said of it once."""
+    keys = ["value", "quantity", "unit", "relation", "temperature_kelvin", "molar_mass_g_per_mol",
+            "highest_molar"]  # fmt: skip
     distinct = frame.select(keys).unique(maintain_order=True)
     rows: list[tuple[str | None, str | None, float | None, float | None, str | None]] = []
     for key in distinct.iter_rows():

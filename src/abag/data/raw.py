@@ -34,6 +34,7 @@ RAW_SCHEMA: Final[dict[str, pl.DataType]] = {
     "method": pl.String(),
     "temperature_kelvin": pl.Float64(),
     "molar_mass_g_per_mol": pl.Float64(),
+    "highest_molar": pl.Float64(),
     "structure_id": pl.String(),
     "mutations": pl.String(),
     "reference": pl.String(),
@@ -47,8 +48,9 @@ RAW_SCHEMA: Final[dict[str, pl.DataType]] = {
 parted by numbering; rows fill either it or ``heavy``. ``value`` is the text of the file; a
 relation may stand in it (``>10``) or in ``relation``. ``quantity`` and ``unit`` are texts of
 :mod:`abag.units`. ``heavy`` and ``light`` may be swapped in the source: the canonical step
-finds out. ``problem`` is a fault that only the adapter can know, such as chains that do not carry
-the stated mutation: a row with one is quarantined under that reason.
+finds out. ``highest_molar`` is the highest concentration tested, in mol/L, at which a value that
+says that nothing bound is a bound. ``problem`` is a fault that only the adapter can know, such as
+chains that do not carry the stated mutation: a row with one is quarantined under that reason.
 """
 
 

@@ -9,14 +9,13 @@ The working quantity is pKd = -log10(KD / 1 mol/L); higher is tighter. Relations
 R = 8.314462618 J/(mol K) (CODATA 2018, exact); 1 kcal = 4184 J (thermochemical). At 298.15 K
 R T ln 10 = 1.36425 kcal/mol.
 
-A unit that is missing or not in the table below is refused with :class:`UnitError`; nothing is
-guessed. This module knows no tables and imports nothing heavy.
+This module knows no texts (:mod:`abag.units.notation` reads them), no tables, and imports nothing
+heavy.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -79,7 +78,9 @@ class Dimension(StrEnum):
     MASS_PER_VOLUME = "mass concentration"
     ENERGY = "energy per mole"
     LOG10_MOLAR = "log10 of a concentration"
-    NEG_LOG10_MOLAR = "-log10 of a molar concentration"
+    NEG_LOG10_MOLAR = "-log10 of a concentration"
+    ON_RATE = "rate of association"
+    OFF_RATE = "rate of dissociation"
     SCORE_HIGH_TIGHT = "score, higher is tighter"
     SCORE_LOW_TIGHT = "score, lower is tighter"
     LABEL = "binary label"
@@ -89,8 +90,8 @@ class Dimension(StrEnum):
 class Unit:
     """A unit: its canonical name, its dimension and its size in the dimension's base unit.
 
-    The base units are mol/L, L/mol, g/L and J/mol; for log10 scales ``scale`` is the size in
-    mol/L of the concentration whose logarithm is written down.
+    The base units are mol/L, L/mol, g/L, J/mol, L/(mol s) and 1/s; for log10 scales ``scale`` is
+    the size in mol/L of the concentration whose logarithm is written down.
     """
 
     name: str
@@ -104,12 +105,18 @@ def _units() -> dict[str, Unit]:
     table = [Unit(name, Dimension.MOLAR, size) for name, size in molar.items()]
     table += [Unit(f"log10 {name}", Dimension.LOG10_MOLAR, size) for name, size in molar.items()]
     table += [Unit(f"1/{name}", Dimension.PER_MOLAR, 1.0 / size) for name, size in molar.items()]
+    table += [
+        Unit("pKd" if name == "M" else f"-log10 {name}", Dimension.NEG_LOG10_MOLAR, size)
+        for name, size in molar.items()
+    ]
     table += [Unit(name, Dimension.MASS_PER_VOLUME, size) for name, size in mass.items()]
     table += [
         Unit("kcal/mol", Dimension.ENERGY, JOULES_PER_KCAL),
         Unit("kJ/mol", Dimension.ENERGY, 1e3),
         Unit("J/mol", Dimension.ENERGY, 1.0),
-        Unit("pKd", Dimension.NEG_LOG10_MOLAR),
+        Unit("1/(M s)", Dimension.ON_RATE),
+        Unit("1/s", Dimension.OFF_RATE),
+        Unit("1/min", Dimension.OFF_RATE, 1.0 / 60.0),
         Unit("score", Dimension.SCORE_HIGH_TIGHT),
         Unit("score (lower is tighter)", Dimension.SCORE_LOW_TIGHT),
         Unit("label", Dimension.LABEL),
@@ -119,92 +126,6 @@ def _units() -> dict[str, Unit]:
 
 UNITS: Final[dict[str, Unit]] = _units()
 """Every unit by its canonical name."""
-
-_SPELLINGS: Final[dict[str, str]] = {
-    "mol/l": "M", "molar": "M", "mol l-1": "M", "mol*l-1": "M", "mmol/l": "mM", "umol/l": "uM",
-    "nmol/l": "nM", "pmol/l": "pM", "fmol/l": "fM", "nanomolar": "nM", "picomolar": "pM",
-    "micromolar": "uM", "millimolar": "mM", "femtomolar": "fM",
-    "m-1": "1/M", "m^-1": "1/M", "/m": "1/M", "l/mol": "1/M", "nm-1": "1/nM", "nm^-1": "1/nM",
-    "kcal mol-1": "kcal/mol", "kcal*mol-1": "kcal/mol", "kcal/mole": "kcal/mol",
-    "kj mol-1": "kJ/mol", "kj*mol-1": "kJ/mol", "kj/mole": "kJ/mol",
-    "microgram/ml": "ug/mL", "mcg/ml": "ug/mL", "mg/l": "ug/mL", "ug/l": "ng/mL",
-    "ng/l": "pg/mL",
-    "-log10 m": "pKd", "-log10(m)": "pKd", "-log10 kd": "pKd", "-log10(kd)": "pKd",
-    "-log10(kd/m)": "pKd", "-log m": "pKd", "pkd": "pKd", "p kd": "pKd", "neglog10 m": "pKd",
-    "enrichment": "score", "log enrichment": "score", "log10 enrichment": "score",
-    "log2 enrichment": "score", "loss": "score (lower is tighter)", "binary": "label",
-}  # fmt: skip
-
-_LETTER_CASE_MATTERS: Final = frozenset({"mm", "m"})
-"""Lower-cased spellings that could be another unit: mM or MM, M or m."""
-
-
-def parse_unit(text: str | None) -> Unit:
-    """Find the unit that ``text`` names.
-
-    Molar prefixes are read with their case (``mM`` is 1e-3, ``MM`` is nothing); the Greek and the
-    micro sign both stand for u. Raises :class:`UnitError` for a missing or unknown unit.
-    """
-    if text is None or not text.strip():
-        raise UnitError(
-            f"the unit is missing; name one, for example {_examples()} (a unit is never guessed)"
-        )
-    asked = " ".join(text.strip().replace("μ", "u").replace("µ", "u").split())
-    asked = asked.removeprefix("[").removesuffix("]").strip()
-    if asked in UNITS:
-        return UNITS[asked]
-    log = re.fullmatch(r"log10?\s*[( ]\s*(?:KD\s*[/,]?\s*)?(\w+)\s*\)?", asked)
-    if log and f"log10 {log[1]}" in UNITS:
-        return UNITS[f"log10 {log[1]}"]
-    lowered = asked.lower()
-    if lowered in _SPELLINGS:
-        return UNITS[_SPELLINGS[lowered]]
-    by_case = {name.lower(): unit for name, unit in UNITS.items()}
-    if lowered in by_case and lowered not in _LETTER_CASE_MATTERS:
-        return by_case[lowered]
-    raise UnitError(f"unknown unit {text!r}; known units are, for example, {_examples()}")
-
-
-def _examples() -> str:
-    return "M, mM, uM, nM, pM, fM, log10 nM, pKd, kcal/mol, kJ/mol, ug/mL"
-
-
-@dataclass(frozen=True, slots=True)
-class WrittenValue:
-    """A value as people write it: ``< 0.1 nM``, ``>10``, ``~5e-9``."""
-
-    relation: Relation
-    number: float
-    unit_text: str | None
-
-
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
-_POWER = re.compile(rf"({_NUMBER})\s*[x*×]\s*10\s*\^?\s*([-+−]?\d+)")
-_WRITTEN = re.compile(rf"\s*(<=|>=|≤|≥|<|>|~|≈|=)?\s*({_NUMBER})\s*(.*?)\s*", re.DOTALL)
-_RELATIONS: Final = {
-    None: Relation.EQUAL, "=": Relation.EQUAL, "<": Relation.LESS, "<=": Relation.LESS,
-    "≤": Relation.LESS, ">": Relation.GREATER, ">=": Relation.GREATER, "≥": Relation.GREATER,
-    "~": Relation.ABOUT, "≈": Relation.ABOUT,
-}  # fmt: skip
-
-
-def parse_value(text: str) -> WrittenValue:
-    """Read a number with an optional relation before it and an optional unit behind it.
-
-    Decimal commas and thousands separators are refused because they cannot be told apart.
-    """
-    cleaned = _POWER.sub(lambda m: f"{m[1]}e{m[2].replace('−', '-')}", text.replace("−", "-"))
-    match = _WRITTEN.fullmatch(cleaned)
-    if match is None:
-        raise UnitError(f"{text!r} is not a number, optionally with <, >, ~ before it")
-    relation, number, rest = match.groups()
-    if rest.startswith(","):
-        raise UnitError(f"{text!r} holds a comma: write a decimal point and no thousands separator")
-    value = float(number)
-    if not math.isfinite(value):
-        raise UnitError(f"{text!r} is not a finite number")
-    return WrittenValue(_RELATIONS[relation], value, rest or None)
-
 
 def energy_per_pkd_j_per_mol(temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN) -> float:
     """R T ln 10 in J/mol: the free energy of one unit of pKd."""
@@ -269,11 +190,31 @@ def to_log10_scale(
         case Dimension.LOG10_MOLAR:
             return -value - math.log10(unit.scale)
         case Dimension.NEG_LOG10_MOLAR:
-            return value
+            return value - math.log10(unit.scale)
         case Dimension.ENERGY:
             return -value * unit.scale / energy_per_pkd_j_per_mol(temperature_kelvin)
         case _:
             raise UnitError(f"{unit.name!r} is not a physical scale: it only orders one assay")
+
+
+def from_concentration(
+    molar: float, unit: Unit, *, temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN
+) -> float:
+    """A dissociation constant in mol/L written in another unit: :func:`to_log10_scale` undone."""
+    tight = pkd_from_kd_molar(molar)
+    match unit.dimension:
+        case Dimension.MOLAR:
+            return molar / unit.scale
+        case Dimension.PER_MOLAR:
+            return 1.0 / (molar * unit.scale)
+        case Dimension.LOG10_MOLAR:
+            return -tight - math.log10(unit.scale)
+        case Dimension.NEG_LOG10_MOLAR:
+            return tight + math.log10(unit.scale)
+        case Dimension.ENERGY:
+            return -tight * energy_per_pkd_j_per_mol(temperature_kelvin) / unit.scale
+        case _:
+            raise UnitError(f"a concentration in mol/L cannot be written in {unit.name!r}")
 
 
 def is_decreasing(unit: Unit) -> bool:

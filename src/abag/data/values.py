@@ -1,0 +1,167 @@
+"""One written value, with what is said of it, as bounds on the scale where higher is tighter."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+from abag.errors import UnitError
+from abag.units import (
+    PKD_MAX,
+    PKD_MIN,
+    STANDARD_TEMPERATURE_KELVIN,
+    Dimension,
+    Quantity,
+    Relation,
+    Unit,
+    check_unit,
+    from_concentration,
+    is_decreasing,
+    is_missing,
+    no_binding,
+    not_detected,
+    parse_relation,
+    parse_unit,
+    parse_value,
+    to_log10_scale,
+)
+
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "+", "binder", "binding", "positive", "pos"})
+_FALSE: Final = frozenset(
+    {"false", "f", "no", "n", "non-binder", "nonbinder", "non binder", "no binding", "negative",
+     "neg", "nb"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A converted value on the scale where higher is tighter; None means unbounded."""
+
+    unit: str
+    relation: Relation
+    lower: float | None
+    upper: float | None
+
+
+def convert(
+    value: str | None,
+    quantity: str | None,
+    unit: str | None,
+    relation: str | None = None,
+    temperature_kelvin: float | None = None,
+    molar_mass_g_per_mol: float | None = None,
+    highest_molar: float | None = None,
+) -> Bounds:
+    """Read one written value; raise :class:`UnitError` that says what is wrong with it.
+
+    The result is pKd (or pIC50, delta pKd) for physical units and a score otherwise. ``relation``
+    wins over one written in the value unless they contradict each other. A cell that says that
+    nothing bound (``NB``) is a bound at ``highest_molar``, the highest concentration tested.
+    """
+    kind = _quantity(quantity)
+    if value is not None and kind is Quantity.BINARY:
+        value = _label(value)
+    elif value is not None and (no_binding(value) or not_detected(value)):
+        return _unbound(value, kind, unit, temperature_kelvin, highest_molar)
+    if value is None or is_missing(value):
+        raise UnitError("no value")
+    written = parse_value(value)
+    if written.unit_text and unit and parse_unit(written.unit_text) != parse_unit(unit):
+        raise UnitError(f"the value says {written.unit_text!r} but the unit is {unit!r}")
+    known = parse_unit(written.unit_text or unit)
+    check_unit(kind, known)
+    stands = _relation(relation, written.relation)
+    number = _on_tight_scale(written.number, known, kind, temperature_kelvin, molar_mass_g_per_mol)
+    if kind.is_absolute and not PKD_MIN <= number <= PKD_MAX:
+        raise UnitError(
+            f"{value} {known.name} is pKd {number:.2f}, outside {PKD_MIN:g} to {PKD_MAX:g}; "
+            "check the unit"
+        )
+    return _bounds(number, known, stands)
+
+
+def _bounds(number: float, unit: Unit, stands: Relation) -> Bounds:
+    tight = stands.mirrored if is_decreasing(unit) else stands
+    lower = None if tight is Relation.LESS else number
+    upper = None if tight is Relation.GREATER else number
+    return Bounds(unit.name, stands, lower, upper)
+
+
+def _unbound(
+    value: str,
+    kind: Quantity,
+    unit: str | None,
+    temperature: float | None,
+    highest_molar: float | None,
+) -> Bounds:
+    """A bound at the highest concentration tested for a cell that says that nothing bound."""
+    if highest_molar is None:
+        doubt = (
+            f"{value!r} means not detected or not determined: leave the cell empty if it was not "
+            "measured"
+            if not_detected(value)
+            else f"{value!r} is no number"
+        )
+        raise UnitError(
+            f"{doubt}; a cell without binding becomes a bound where the highest concentration "
+            "tested is named (--map highest_concentration:=\"10 uM\", or =COLUMN)"
+        )
+    known = parse_unit(unit or "M")
+    check_unit(kind, known)
+    temperature = STANDARD_TEMPERATURE_KELVIN if temperature is None else temperature
+    written = from_concentration(highest_molar, known, temperature_kelvin=temperature)
+    number = to_log10_scale(written, known, temperature_kelvin=temperature)
+    return _bounds(number, known, Relation.GREATER if is_decreasing(known) else Relation.LESS)
+
+
+def _label(value: str) -> str:
+    """A binary label as 0 or 1, however it is written."""
+    word = value.strip().lower()
+    return "1" if word in _TRUE else "0" if word in _FALSE else value
+
+
+def _quantity(text: str | None) -> Quantity:
+    try:
+        return Quantity(text or "")
+    except ValueError:
+        names = ", ".join(q.value for q in Quantity)
+        raise UnitError(f"unknown quantity {text!r}; known are {names}") from None
+
+
+def _relation(given: str | None, written: Relation) -> Relation:
+    relation = parse_relation(given)
+    if relation is None:
+        return written
+    if written is not Relation.EQUAL and relation is not written:
+        raise UnitError(f"the value says {written.value!r} but the relation is {given!r}")
+    return relation
+
+
+def _on_tight_scale(
+    number: float, unit: Unit, kind: Quantity, temperature: float | None, mass: float | None
+) -> float:
+    """The number on a scale where higher is tighter."""
+    match unit.dimension:
+        case Dimension.SCORE_HIGH_TIGHT:
+            return number
+        case Dimension.SCORE_LOW_TIGHT:
+            return -number
+        case Dimension.LABEL:
+            if number not in (0.0, 1.0):
+                raise UnitError(f"a binary label is 0 or 1, not {number:g}")
+            return number
+        case Dimension.MASS_PER_VOLUME if mass is None and not kind.is_absolute:
+            # Without a molar mass the order inside an assay of like molecules still stands.
+            if number <= 0:
+                raise UnitError(f"a value in {unit.name} must be positive, not {number:g}")
+            return -math.log10(number)
+        case _:
+            return to_log10_scale(
+                number,
+                unit,
+                temperature_kelvin=STANDARD_TEMPERATURE_KELVIN
+                if temperature is None
+                else temperature,
+                molar_mass_g_per_mol=mass,
+            )

@@ -1,0 +1,36 @@
+"""How people write that there is nothing: one list for every door through which cells come in."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+MISSING_MARKERS: Final = frozenset({
+    "", "na", "n/a", "n.a.", "n.a", "n a", "#n/a", "#na", "<na>", "n/a n/a",
+    "nan", "-nan", "+nan", "<nan>", "#nan", "1.#qnan", "1.#ind", "-1.#ind", "nat", "pd.na",
+    "none", "null", "<null>", "(null)", "[null]", "nil", "\\n", "\\",
+    "nd", "n.d.", "n.d", "n/d", "nr", "n.r.", "n/r", "not determined", "not available",
+    "not applicable", "not reported", "not measured", "not tested", "not known", "not given",
+    "no data", "unknown", "unk", "missing", "tbd", "t.b.d.", "tba", "to be determined",
+    "(blank)", "(none)", "(missing)", "(unknown)", "[]", "{}",
+})  # fmt: skip
+"""Cells that hold nothing, in lower case; a cell of dashes, dots or question marks is one, too.
+
+``nd`` may also mean "not detected": see :func:`abag.units.written.no_binding` for a value.
+"""
+
+_MARKS: Final = r"[-–—−‐_.·?/\s]*"
+_QUOTED: Final = r"[\"'`]"
+
+
+def is_missing(text: str | None) -> bool:
+    """Whether a cell holds nothing: empty, ``NA``, ``nan``, ``N/A``, ``-``, ``n.d.`` and such."""
+    if text is None:
+        return True
+    bare = " ".join(re.sub(_QUOTED, "", text).replace("\u200b", "").replace("\ufeff", "").split())
+    return bare.lower() in MISSING_MARKERS or re.fullmatch(_MARKS, bare) is not None
+
+
+def present(text: str | None) -> str | None:
+    """The text without white space around it; None where it says that there is nothing."""
+    return None if text is None or is_missing(text) else text.strip()

@@ -1,0 +1,164 @@
+"""Values as people write them: a relation, a number, an error, a unit; or that nothing bound.
+
+A text that could mean two numbers is refused: a comma may part thousands or decimals, ``5x105`` may
+have lost its raised figures. What is refused is never read in part.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from abag.errors import UnitError
+from abag.units.missing import is_missing
+from abag.units.naming import plain
+from abag.units.scales import Relation
+
+ZERO_CELSIUS_KELVIN: Final = 273.15
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenValue:
+    """A value as people write it: ``< 0.1 nM``, ``>10``, ``~5e-9``, ``2 x 10^-9 M``."""
+
+    relation: Relation
+    number: float
+    unit_text: str | None
+
+
+_RELATIONS: Final = {
+    "": Relation.EQUAL, "=": Relation.EQUAL, "==": Relation.EQUAL, "eq": Relation.EQUAL,
+    **dict.fromkeys(("<", "<=", "=<", "≤", "≦", "⩽", "≲", "<<", "≪", "lt", "less than", "below",
+                     "at most", "up to"), Relation.LESS),
+    **dict.fromkeys((">", ">=", "=>", "≥", "≧", "⩾", "≳", ">>", "≫", "gt", "greater than",
+                     "more than", "above", "at least", "over"), Relation.GREATER),
+    **dict.fromkeys(("~", "≈", "≃", "≅", "∼", "~=", "≒", "ca", "ca.", "c.", "circa", "about",
+                     "approx", "approx.", "approximately"), Relation.ABOUT),
+}  # fmt: skip
+_RELATION: Final = "|".join(
+    re.escape(sign) + (r"(?![a-z])" if sign[-1].isalpha() else "")
+    for sign in sorted(filter(None, _RELATIONS), key=len, reverse=True)
+)
+_DECIMAL: Final = r"(?:\d+(?:\.\d*)?|\.\d+)"
+_NUMBER: Final = rf"[-+]?{_DECIMAL}(?:[eE][-+]?\d+)?"
+_TIMES: Final = r"\s*[xX*×·⋅]\s*"
+_POWER: Final = r"10\s*(?:\^|\*\*)\s*\(?\s*[-+]?\s*\d+\s*\)?|10\s*[-+]\s*\d+"
+_WRITTEN: Final = re.compile(
+    rf"(?P<relation>{_RELATION})?\s*"
+    r"(?:(?P<power>10\s*(?:\^|\*\*)\s*\(?\s*[-+]?\s*\d+\s*\)?)"
+    rf"|(?P<number>{_NUMBER})(?:{_TIMES}(?P<times>{_POWER}|{_NUMBER}))?)"
+    r"\s*(?P<rest>.*)",
+    re.DOTALL | re.IGNORECASE,
+)
+_ERROR: Final = re.compile(
+    rf"\(?\s*(?:±|\+\s*/\s*-|\+-)\s*{_NUMBER}\s*%?\s*\)?|\(\s*n\s*=\s*\d+\s*\)|,?\s*n\s*=\s*\d+$"
+)
+_TEN: Final = re.compile(r"10+(?:\.0*)?|1(?:\.0*)?[eE][-+]?\d+")
+
+
+def parse_value(text: str) -> WrittenValue:
+    """Read a number with an optional relation before it and an optional unit behind it.
+
+    Products with a power of ten are numbers (``3x1000``, ``2 x 10^-9``, ``2×10⁻⁹``); an error
+    behind the number (``5 ± 0.2 nM``) is left out. Decimal commas and thousands separators are
+    refused because they cannot be told apart. Raises :class:`UnitError`.
+    """
+    match = _WRITTEN.fullmatch(_spelt(text))
+    if match is None:
+        raise UnitError(f"{text!r} is not a number, optionally with <, >, ~ before it")
+    rest = _ERROR.sub(" ", match["rest"]).strip()
+    half = rest[: len(rest) // 2].strip()
+    rest = half if rest == f"{half} {half}" else rest
+    if rest.startswith((",", "'", "’")) or re.match(r"\d", rest):
+        raise UnitError(
+            f"{text!r} holds a comma or a space between its figures: write a decimal point and no "
+            "thousands separator, or say that a comma is the decimal sign (--map decimal:=comma)"
+        )
+    value = _power(match["power"]) if match["power"] else float(match["number"])
+    if match["times"]:
+        value *= _factor(match["times"], text)
+    if not math.isfinite(value):
+        raise UnitError(f"{text!r} is not a finite number")
+    relation = _RELATIONS[(match["relation"] or "").lower()]
+    return WrittenValue(relation, value, " ".join(rest.split()) or None)
+
+
+def _spelt(text: str) -> str:
+    """Plain characters; a leading apostrophe, by which Excel marks text, is no part of a value."""
+    return plain(html.unescape(text)).removeprefix("'").removesuffix("'").strip()
+
+
+def _power(text: str) -> float:
+    exponent = int(re.sub(r"[^-+\d]", "", re.sub(r"^10\s*(?:\^|\*\*)?", "", text)))
+    return float(f"1e{exponent}")
+
+
+def _factor(text: str, whole: str) -> float:
+    """What a number is multiplied by: a power of ten, else it may be a lost raised figure."""
+    if _TEN.fullmatch(text):
+        return float(text)
+    if re.fullmatch(_POWER, text):
+        return _power(text)
+    raise UnitError(
+        f"{whole!r} may have lost raised figures ({text} for a power of ten?): write it as 5e-9"
+    )
+
+
+def parse_relation(text: str | None) -> Relation | None:
+    """Read a cell of a column of relations (``>=``, ``≈``, ``'<'``); None where it is empty.
+
+    Raises :class:`UnitError` for a text that is none.
+    """
+    if text is None or is_missing(text) and "~" not in text:
+        return None
+    spelt = _spelt(text).strip("\"'").strip().lower()
+    if spelt not in _RELATIONS:
+        raise UnitError(f"unknown relation {text!r}; known are = < <= > >= ~")
+    return _RELATIONS[spelt]
+
+
+_NO_BINDING: Final = re.compile(
+    r"n\.?b\.?|no[ -]?bind(?:ing|er)?(?: (?:detected|observed|seen|measured))?|non[ -]?bind(?:ing|er)s?"
+    r"|(?:does|did|do) not bind|doesn't bind|didn't bind|not bind(?:ing)?|nbd?|no kd"
+    r"|no (?:detectable|measurable|observable|observed|significant|specific|apparent) "
+    r"(?:binding|interaction|affinity|signal|response)"
+    r"|no (?:interaction|affinity|response|signal)(?: (?:detected|observed))?"
+    r"|(?:none|not) (?:detected|detectable|observed)|undetect(?:able|ed)|inactive"
+    r"|n\.?d\.?b\.?|below (?:the )?(?:detection(?: limit)?|lod|limit of detection)|<\s*lod"
+    r"|(?:>=?|≥|above|over)\s*(?:the )?(?:top|max(?:imum)?|highest|cmax)"
+    r"(?:[ .]*(?:conc(?:entration)?\.?|tested|dose|used))*|>"
+)
+_NOT_DETECTED: Final = frozenset({"nd", "n.d.", "n.d", "n/d"})
+
+
+def no_binding(text: str) -> bool:
+    """Whether a cell says that no binding was seen: ``NB``, ``no binding``, ``>top``."""
+    return _NO_BINDING.fullmatch(_spelt(text).lower().strip("()[]*. ") or "?") is not None
+
+
+def not_detected(text: str) -> bool:
+    """Whether a cell says ``n.d.``, which means not detected or not determined."""
+    return _spelt(text).lower() in _NOT_DETECTED
+
+
+_TEMPERATURE: Final = re.compile(
+    rf"~?\s*({_NUMBER})\s*(?:(K|kelvin)|((?:°|º|o|deg(?:rees?)?\.?)?\s*(?:C|celsius)|℃|°|º))?",
+    re.IGNORECASE,
+)
+
+
+def temperature_kelvin(text: str, *, celsius: bool | None) -> float | None:
+    """A cell of a column of temperatures in kelvin; ``37 °C`` and ``298 K`` say their own unit.
+
+    ``celsius`` is the unit of a bare number; None where nobody says it. Returns None for what is
+    no temperature from 200 to 400 K.
+    """
+    match = _TEMPERATURE.fullmatch(_spelt(text).replace("º", "°").replace("˚", "°"))
+    if match is None or (celsius is None and not (match[2] or match[3])):
+        return None
+    in_celsius = bool(match[3]) or (bool(celsius) and not match[2])
+    kelvin = float(match[1]) + (ZERO_CELSIUS_KELVIN if in_celsius else 0.0)
+    return kelvin if 200.0 <= kelvin <= 400.0 else None
