@@ -26,6 +26,8 @@ from abag.antibody.alphabet import (
 )
 from abag.antibody.foreign import foreign_domain
 from abag.antibody.numbering import NumberedDomain, number_chains
+from abag.data.words import LONGEST_NAME, may_be_a_name, not_residues, without_end_groups
+from abag.units import is_missing
 
 MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90
 """A variable domain has about 105 to 130 residues; below 90 a strand or a CDR is missing."""
@@ -64,12 +66,21 @@ class AntibodyChains:
 
 def spell(text: str | None, what: str, longest: int) -> Chain:
     """Mend the spelling of a chain, or say why it cannot be read as one."""
-    if text and len(text) <= longest and _IS_PLAIN(text) and not looks_like_nucleotides(text):
+    if (
+        text
+        and LONGEST_NAME < len(text) <= longest
+        and _IS_PLAIN(text)
+        and not looks_like_nucleotides(text)
+    ):
         return Chain(text)
-    if text is None or not text.strip():
+    if text is None or is_missing(text):
         return Chain("", problem=f"{what} is empty")
-    flags: list[str] = []
-    sequence = text.strip()
+    sequence, has_groups = without_end_groups(text.strip())
+    if strange := not_residues(sequence):
+        return Chain(sequence, problem=f"{what} {strange}")
+    flags = ["end_groups_removed"] if has_groups else []
+    if may_be_a_name(sequence):
+        flags.append("could_be_a_name")
     if sequence != sequence.upper():
         sequence = sequence.upper()
         flags.append("lower_case_mended")
@@ -143,7 +154,7 @@ class AntibodyCleaner:
             text: spell(text, "antibody chain", MAX_ANTIBODY_RESIDUES)
             for triple in antibodies
             for text in triple
-            if text is not None and text.strip()
+            if text is not None and not is_missing(text)
         }
         self._number_new(chain.sequence for chain in spelled.values() if not chain.problem)
         return {
@@ -328,8 +339,11 @@ def _antigen_lookup(texts: pl.Series) -> pl.DataFrame:
     """Clean each distinct antigen (its chains joined by ``|``); no chain at all is a flag."""
     rows: list[tuple[str, list[str], list[str], str | None]] = []
     for text in texts.unique(maintain_order=True):
-        chains = [clean_antigen(part) for part in text.split("|") if part.strip()]
+        parts = [part for part in text.split("|") if part.strip()]
+        chains = [clean_antigen(part) for part in parts if not is_missing(part)]
         flags = list(dict.fromkeys(flag for chain in chains for flag in chain.flags))
+        if 0 < len(chains) < len(parts):
+            flags.append("antigen_chain_missing")
         problem = next((chain.problem for chain in chains if chain.problem), None)
         sequences = [chain.sequence for chain in chains]
         rows.append((text, sequences, flags if chains else ["antigen_unknown"], problem))

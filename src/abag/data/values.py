@@ -105,7 +105,7 @@ def _unbound(
         )
         raise UnitError(
             f"{doubt}; a cell without binding becomes a bound where the highest concentration "
-            "tested is named (--map highest_concentration:=\"10 uM\", or =COLUMN)"
+            'tested is named (--map highest_concentration:="10 uM", or =COLUMN)'
         )
     known = parse_unit(unit or "M")
     check_unit(kind, known)

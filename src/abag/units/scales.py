@@ -127,6 +127,7 @@ def _units() -> dict[str, Unit]:
 UNITS: Final[dict[str, Unit]] = _units()
 """Every unit by its canonical name."""
 
+
 def energy_per_pkd_j_per_mol(temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN) -> float:
     """R T ln 10 in J/mol: the free energy of one unit of pKd."""
     if not 200.0 <= temperature_kelvin <= 400.0:

@@ -112,7 +112,7 @@ def parse_relation(text: str | None) -> Relation | None:
 
     Raises :class:`UnitError` for a text that is none.
     """
-    if text is None or is_missing(text) and "~" not in text:
+    if text is None or (is_missing(text) and "~" not in text):
         return None
     spelt = _spelt(text).strip("\"'").strip().lower()
     if spelt not in _RELATIONS:
@@ -121,7 +121,8 @@ def parse_relation(text: str | None) -> Relation | None:
 
 
 _NO_BINDING: Final = re.compile(
-    r"n\.?b\.?|no[ -]?bind(?:ing|er)?(?: (?:detected|observed|seen|measured))?|non[ -]?bind(?:ing|er)s?"
+    r"n\.?b\.?|no[ -]?bind(?:ing|er)?(?: (?:detected|observed|seen|measured))?"
+    r"|non[ -]?bind(?:ing|er)s?"
     r"|(?:does|did|do) not bind|doesn't bind|didn't bind|not bind(?:ing)?|nbd?|no kd"
     r"|no (?:detectable|measurable|observable|observed|significant|specific|apparent) "
     r"(?:binding|interaction|affinity|signal|response)"

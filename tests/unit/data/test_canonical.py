@@ -114,8 +114,10 @@ def test_a_loss_score_is_turned_so_that_higher_is_tighter():
         ({"unit": None}, "the unit is missing"),
         ({"unit": "nanomoles"}, "unknown unit 'nanomoles'"),
         ({"value": "-3"}, "must be a positive finite number"),
-        ({"value": "nan"}, "not a number"),
-        ({"value": "N.B."}, "not a number"),
+        ({"value": "nan"}, "no value"),
+        ({"value": "weak"}, "not a number"),
+        ({"value": "N.B."}, "--map highest_concentration:="),
+        ({"value": "n.d."}, "not detected or not determined"),
         ({"value": None}, "no value"),
         ({"value": "1,5"}, "comma"),
         ({"value": "5 uM"}, "the value says 'uM' but the unit is 'nM'"),
@@ -144,4 +146,4 @@ def test_relation_survives_conversion():
 
 def test_a_written_relation_may_not_be_nonsense():
     with pytest.raises(UnitError, match="unknown relation"):
-        convert("2", "KD", "nM", relation="about")
+        convert("2", "KD", "nM", relation="perhaps")
