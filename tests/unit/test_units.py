@@ -13,11 +13,14 @@ from abag.units import (
     check_unit,
     delta_g_kcal_per_mol_from_pkd,
     energy_per_pkd_j_per_mol,
+    from_concentration,
+    is_missing,
     kd_molar_from_pkd,
     parse_unit,
     parse_value,
     pkd_from_delta_g,
     pkd_from_kd_molar,
+    temperature_kelvin,
     to_log10_scale,
 )
 
@@ -65,7 +68,25 @@ def test_a_warmer_measurement_of_the_same_energy_means_weaker_binding():
     assert pkd_from_delta_g(-12.0, 310.15) < pkd_from_delta_g(-12.0, 298.15)
 
 
-@pytest.mark.parametrize("text", [None, "", "  ", "nMM", "nmol", "Kd", "uMolar?", "m", "mm"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "  ",
+        "nMM",
+        "nmol",
+        "Kd",
+        "uMolar?",
+        "m",
+        "mm",
+        "100 nM",
+        "RU",
+        "nM/s",
+        "mol/mL",
+        "%",
+    ],
+)
 def test_a_missing_or_unknown_unit_is_refused_and_never_guessed(text: str | None):
     with pytest.raises(UnitError, match="unit"):
         parse_unit(text)
@@ -81,7 +102,10 @@ def test_milli_and_mega_are_not_confused():
     ("text", "name"),
     [("[nM]", "nM"), ("nmol/L", "nM"), ("log10(nM)", "log10 nM"), ("log10(KD/M)", "log10 M"),
      ("-log10(KD)", "pKd"), ("pkd", "pKd"), ("kcal mol-1", "kcal/mol"), ("M^-1", "1/M"),
-     ("mg/L", "ug/mL"), ("NM", "nM"), ("KCAL/MOL", "kcal/mol")],
+     ("mg/L", "ug/mL"), ("NM", "nM"), ("KCAL/MOL", "kcal/mol"), ("nmol·L⁻¹", "nM"),
+     ("mol dm-3", "M"), ("10^-9 M", "nM"), ("x10-9 M", "nM"), ("-log10 nM", "-log10 nM"),
+     ("M-1s-1", "1/(M s)"), ("1/Ms", "1/(M s)"), ("M⁻¹ s⁻¹", "1/(M s)"), ("s⁻¹", "1/s"),
+     ("L mol-1 s-1", "1/(M s)")],
 )  # fmt: skip
 def test_usual_spellings_are_read(text: str, name: str):
     assert parse_unit(text).name == name
@@ -91,7 +115,11 @@ def test_usual_spellings_are_read(text: str, name: str):
     ("text", "relation", "number", "unit"),
     [("< 0.1 nM", "<", 0.1, "nM"), (">1e-5", ">", 1e-5, None), ("≥10", ">", 10.0, None),
      ("~5.2E-9 M", "~", 5.2e-9, "M"), ("3.4 x 10^-9 M", "=", 3.4e-9, "M"),
-     ("−8.5", "=", -8.5, None), (".5", "=", 0.5, None), ("2×10−8", "=", 2e-8, None)],
+     ("−8.5", "=", -8.5, None), (".5", "=", 0.5, None), ("2×10−8", "=", 2e-8, None),
+     ("3x1000", "=", 3000.0, None), ("< 2x1000", "<", 2000.0, None), ("5*1000", "=", 5000.0, None),
+     ("2×10⁻⁹ M", "=", 2e-9, "M"), ("10^-9", "=", 1e-9, None), ("1.2 ± 0.3 nM", "=", 1.2, "nM"),
+     ("1.2 nM ± 0.3 nM", "=", 1.2, "nM"), ("&lt;1", "<", 1.0, None), ("<= 5 nM", "<", 5.0, "nM"),
+     ("ca. 5 nM", "~", 5.0, "nM"), ("'5", "=", 5.0, None), ("2 x 10 -9", "=", 2e-9, None)],
 )  # fmt: skip
 def test_values_as_people_write_them(text: str, relation: str, number: float, unit: str | None):
     read = parse_value(text)
@@ -99,7 +127,9 @@ def test_values_as_people_write_them(text: str, relation: str, number: float, un
     assert read.number == pytest.approx(number, rel=1e-12)
 
 
-@pytest.mark.parametrize("text", ["N.B.", "nan", "inf", "", "1,5", "1,000", "--3", "1e999"])
+@pytest.mark.parametrize(
+    "text", ["N.B.", "nan", "inf", "", "1,5", "1,000", "--3", "1e999", "2x109", "5x105", "1 200"]
+)
 def test_what_is_no_number_is_refused(text: str):
     with pytest.raises(UnitError):
         parse_value(text)
@@ -109,6 +139,34 @@ def test_what_is_no_number_is_refused(text: str):
 def test_a_dissociation_constant_is_positive_and_finite(value: float):
     with pytest.raises(UnitError, match="positive"):
         to_log10_scale(value, parse_unit("nM"))
+
+
+@pytest.mark.parametrize("cell", ["NA", "nan", "N/A", "-", "–", "n.d.", "", "#N/A", "?", "None"])
+def test_one_list_says_what_is_missing(cell: str):
+    assert is_missing(cell)
+
+
+@pytest.mark.parametrize("cell", ["NAN1", "HER2", "0", "Nanobody", "EVQL", "NDE", "no"])
+def test_what_holds_something_is_not_missing(cell: str):
+    assert not is_missing(cell)
+
+
+def test_a_concentration_is_written_in_every_unit_and_read_back():
+    for unit in ("nM", "1/uM", "log10 pM", "pKd", "-log10 nM", "kcal/mol"):
+        written = from_concentration(1e-5, parse_unit(unit))
+        assert to_log10_scale(written, parse_unit(unit)) == pytest.approx(5.0, abs=1e-9)
+
+
+def test_a_rate_is_no_affinity():
+    with pytest.raises(UnitError, match="rate of association"):
+        check_unit(Quantity.KA, parse_unit("M-1s-1"))
+
+
+def test_a_temperature_says_its_own_unit():
+    assert temperature_kelvin("37 °C", celsius=False) == pytest.approx(310.15)
+    assert temperature_kelvin("298 K", celsius=True) == 298.0
+    assert temperature_kelvin("25", celsius=None) is None
+    assert temperature_kelvin("25", celsius=False) is None
 
 
 def test_micrograms_need_a_molar_mass():

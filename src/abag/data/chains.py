@@ -91,16 +91,8 @@ def spell(text: str | None, what: str, longest: int) -> Chain:
     if sequence.endswith("*"):
         sequence = sequence.rstrip("*")
         flags.append("stop_codon_trimmed")
-    if "*" in sequence:
-        place = sequence.index("*") + 1
-        return Chain(sequence, problem=f"{what} has a stop codon at residue {place}")
-    if foreign := foreign_letters(sequence):
-        place, letter = foreign[0]
-        return Chain(
-            sequence, problem=f"{what} has {letter!r} at residue {place}, which is no amino acid"
-        )
-    if looks_like_nucleotides(sequence):
-        return Chain(sequence, problem=f"{what} looks like nucleotides; translate it first")
+    if strange := _no_residues(sequence):
+        return Chain(sequence, problem=f"{what} {strange}")
     if not set(RARE_RESIDUES).isdisjoint(sequence):
         as_unknown = str.maketrans(RARE_RESIDUES, UNKNOWN_RESIDUE * len(RARE_RESIDUES))
         sequence = sequence.translate(as_unknown)
@@ -119,6 +111,18 @@ def spell(text: str | None, what: str, longest: int) -> Chain:
             "give the domain that is bound",
         )
     return Chain(sequence, tuple(flags))
+
+
+def _no_residues(sequence: str) -> str | None:
+    """Why capital letters cannot be a chain; None where they can."""
+    if "*" in sequence:
+        return f"has a stop codon at residue {sequence.index('*') + 1}"
+    if foreign := foreign_letters(sequence):
+        place, letter = foreign[0]
+        return f"has {letter!r} at residue {place}, which is no amino acid"
+    if looks_like_nucleotides(sequence):
+        return "looks like nucleotides; translate it first"
+    return None
 
 
 def clean_antigen(text: str | None) -> Chain:

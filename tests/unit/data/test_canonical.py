@@ -147,3 +147,20 @@ def test_relation_survives_conversion():
 def test_a_written_relation_may_not_be_nonsense():
     with pytest.raises(UnitError, match="unknown relation"):
         convert("2", "KD", "nM", relation="perhaps")
+
+
+@pytest.mark.parametrize("cell", ["NB", "N.B.", "no binding", ">top", "n.d.", "non-binder"])
+@pytest.mark.parametrize("unit", ["nM", "pKd", "log10 M"])
+def test_no_binding_is_a_bound_at_the_highest_concentration_tested(cell: str, unit: str):
+    bounds = convert(cell, "KD", unit, highest_molar=1e-5)
+    assert (bounds.lower, bounds.upper) == (None, pytest.approx(5.0))
+
+
+def test_labels_are_read_as_people_write_them():
+    assert convert("True", "binary", "label").lower == 1.0
+    assert convert("no", "binary", "label").lower == 0.0
+
+
+@pytest.mark.parametrize(("written", "stands"), [(">=", ">"), ("≤", "<"), ("≈", "~"), ("'>'", ">")])
+def test_a_column_of_relations_is_read_as_a_cell_is(written: str, stands: str):
+    assert convert("50", "KD", "nM", relation=written).relation is Relation(stands)
