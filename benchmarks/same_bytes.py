@@ -357,7 +357,7 @@ def digest(path: Path, folder: Path) -> str:
         content = "\n".join(map(",".join, kept)).encode()
     if path.suffix == ".safetensors":  # a training state writes its durations into the header
         end = 8 + int.from_bytes(content[:8], "little")
-        header = content[8:end].decode().replace('\\"', '"')
+        header = json.dumps(json.loads(content[8:end]), sort_keys=True).replace('\\"', '"')
         content = plain(header, folder).encode() + content[end:]
     with contextlib.suppress(UnicodeDecodeError):
         content = plain(content.decode(), folder).encode()
