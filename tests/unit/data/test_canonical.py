@@ -89,6 +89,33 @@ def test_an_ic50_orders_its_assay_but_is_no_pkd():
     assert kept(quantity="IC50", value="10", unit="ug/mL")["rank_score"] == pytest.approx(-1.0)
 
 
+@pytest.mark.parametrize(
+    ("kelvin", "pkd"),
+    [
+        (278.15, 12 / (0.0019872 * 278.15 * math.log(10))),
+        (310.15, 12 / (0.0019872 * 310.15 * math.log(10))),
+        (None, 12 / (0.0019872 * 298.15 * math.log(10))),
+    ],
+)
+def test_an_energy_becomes_a_pkd_at_the_temperature_of_its_row(kelvin: float | None, pkd: float):
+    """pKd = -dG / (R T ln 10): 9.43 at 5 degrees and 8.46 at 37; at 25 where no row says it."""
+    row = kept(quantity="dG", value="-12", unit="kcal/mol", temperature_kelvin=kelvin)
+    assert row["pkd"] == pytest.approx(pkd, abs=1e-4)
+    assert row["temperature_kelvin"] == kelvin
+
+
+def test_one_energy_at_two_temperatures_is_two_pkds():
+    cold, warm = (
+        raw(quantity="dG", value="-12", unit="kcal/mol", temperature_kelvin=kelvin).frame
+        for kelvin in (278.15, 310.15)
+    )
+    both = RawTable("t.csv", pl.concat([cold, warm]), pl.DataFrame({"what": ["a", "b"]}))
+    assert canonicalise(both, "user", "own-data").table["pkd"].to_list() == [
+        pytest.approx(9.428, abs=1e-3),
+        pytest.approx(8.455, abs=1e-3),
+    ]
+
+
 def test_a_mutation_that_costs_energy_ranks_lower():
     worse = kept(quantity="ddG", value="2.0", unit="kcal/mol")
     better = kept(quantity="ddG", value="-0.5", unit="kcal/mol")

@@ -130,6 +130,17 @@ def test_bounds_become_the_tightest_interval_they_allow() -> None:
     assert "replicate_conflict" not in found["flags"]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_several_bounds_the_tightest_of_each_side_stands(turned: bool) -> None:
+    below = [row(i, None, lower=end, upper=None) for i, end in enumerate((3.0, 4.5, 4.0), 2)]
+    above = [row(i, None, lower=None, upper=end) for i, end in enumerate((7.0, 5.5, 6.0), 5)]
+    rows = [*below, *above]
+    found = merged_row(*(reversed(rows) if turned else rows))
+    assert (found["pkd_lower"], found["pkd_upper"]) == (4.5, 5.5)
+    assert (found["rank_lower"], found["rank_upper"]) == (4.5, 5.5)
+    assert found["pkd"] is None
+
+
 def test_bounds_that_contradict_each_other_are_flagged_and_the_first_is_kept() -> None:
     found = merged_row(row(2, None, lower=None, upper=5.0), row(3, None, lower=7.0, upper=None))
     assert (found["pkd_lower"], found["pkd_upper"]) == (None, 5.0)

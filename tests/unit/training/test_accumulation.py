@@ -158,3 +158,23 @@ def test_query_and_key_of_one_pooled_row_stay_as_they_are(tmp_path):
     moved = {n for n, t in trainer.network.state_dict().items() if not torch.equal(t, before[n])}
     still = before.keys() - moved
     assert still == {n for n in before if ".query." in n or ".key." in n or ".score." in n}
+
+
+@pytest.mark.parametrize("together", [1, 2])
+def test_dropout_is_drawn_anew_for_each_step_and_each_batch_of_it(together: int, tmp_path):
+    """Of what came before it depends on nothing: a step that is done again draws the same."""
+    recipe = tiny_recipe("network.fusion.dropout=0.5", "network.head.dropout=0.5", *POOLED,
+                         name="v2.7")  # fmt: skip
+    trainer = trainer_of(recipe, tmp_path)
+    trainer.network.train()
+    batch = trainer.data.rows.train[:8]
+
+    def drawn(step: int, place: int) -> torch.Tensor:
+        trainer.state.progress.step = step
+        group = [(place + number, batch) for number in range(together)]
+        return trainer.outputs_of(group)[0].pkd.detach()
+
+    first = drawn(0, 0)
+    assert not torch.equal(first, drawn(1, 0))
+    assert not torch.equal(first, drawn(0, 1))
+    assert torch.equal(first, drawn(0, 0))

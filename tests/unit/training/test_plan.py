@@ -101,3 +101,14 @@ def test_processes_share_a_step_without_overlap():
     plan.require_world(2)
     with pytest.raises(OptionError, match=r"batch\.accumulate=12 with batch\.size=2"):
         plan.require_world(3)
+
+
+def test_the_rows_of_an_assay_come_in_turn_so_that_every_one_is_seen():
+    assays = np.array([0] * 300 + [1] * 20 + [2] * 12)
+    plan = plan_of("assay-balanced", len(assays), size=16, assays=assays)
+    for epoch in range(3):
+        drawn = Counter(row - 1000 for row in flat(plan, epoch))
+        for assay in range(3):
+            counts = [drawn[row] for row in np.flatnonzero(assays == assay)]
+            assert max(counts) - min(counts) <= 1
+            assert sum(counts) > 100

@@ -123,6 +123,44 @@ def test_a_known_antibody_never_narrows_the_interval_on_a_new_antigen() -> None:
     assert known >= unknown == pytest.approx(1.9)
 
 
+def test_coverage_is_measured_on_rows_that_did_not_calibrate_it() -> None:
+    """One fold errs by up to 0.4 and the other by 3: an interval of the first misses all of it."""
+    errors = [0.02 * i for i in range(1, 21)] + [3.0] * 20
+    values = [8.0 + error for error in errors]
+    found = Calibration.of(
+        rows(
+            fold=["fold-0"] * 20 + ["fold-1"] * 20, prediction=[8.0] * 40,
+            lower=values, upper=values,
+        )
+    ).figures[Verdict.IN_DOMAIN]  # fmt: skip
+    assert found.coverage == 0.5
+    # 20 intervals of +- 3 from the fold of large errors, 20 of +- 0.38 from the other.
+    assert found.width == pytest.approx(3.0 + 0.38)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "half"),
+    [
+        ("new antigen", 2.0),  # 10 of 11 antigens err by 2
+        ("neither known", 2.0),
+        ("in-domain", 0.1),  # 90 of 100 rows err by 0.1
+        ("new antibody", 0.1),
+    ],
+)
+def test_antigens_share_the_mass_where_they_are_new_and_rows_where_they_are_known(
+    verdict: str, half: float
+) -> None:
+    """One antigen with 90 rows of small errors, ten with one row of a large error each."""
+    values = [8.1] * 90 + [10.0] * 10
+    calibration = Calibration.of(
+        rows(
+            verdict=[verdict] * 100, cluster=["large"] * 90 + [f"c{i}" for i in range(10)],
+            prediction=[8.0] * 100, lower=values, upper=values,
+        )
+    )  # fmt: skip
+    assert calibration.quantiles(0.8)[Verdict(verdict)] == pytest.approx(half)
+
+
 def test_too_few_rows_give_no_end() -> None:
     calibration = Calibration.of(rows(prediction=[8.0] * 3, lower=[8.5] * 3, upper=[8.5] * 3))
     half = calibration.half_widths(twins(1), np.ones(1), 0.9)

@@ -110,6 +110,60 @@ def test_censored_rows_teach_that_their_variants_are_weak() -> None:
     assert with_them.predict(test)[shows].mean() < without.predict(test)[shows].mean() - 0.5
 
 
+def bounded(table: pl.DataFrame, above: dict[int, float]) -> pl.DataFrame:
+    """The table with some rows that only say "at most so much": from row to bound."""
+    bound = pl.Series([above.get(row) for row in range(table.height)], dtype=pl.Float64)
+    return table.with_columns(
+        pkd=pl.when(bound.is_null()).then("pkd"),
+        pkd_lower=pl.when(bound.is_null()).then("pkd_lower"),
+        pkd_upper=pl.when(bound.is_null()).then("pkd_upper").otherwise(bound),
+    )
+
+
+def test_a_bound_never_counts_as_a_value() -> None:
+    """Weak variants of which the file says only that their pKd is below 9."""
+    table = assay_table(60)
+    weak = [int(row) for row in np.flatnonzero(table["pkd"].to_numpy() < 7.5)[:8]]
+    loose = bounded(table, dict.fromkeys(weak, 9.0))
+    exact = loose.filter(pl.col("pkd").is_not_null())
+    model, without = plain(warp=False).fit(loose), plain(warp=False).fit(exact)
+    found, new = model.distribution(table[weak]), without.predict(table[weak])
+    assert np.mean(found.median - new) < 0.25 * np.mean(9.0 - new)
+    # Nor does a bound make a variant as certain as a measurement.
+    measured = model.distribution(exact)
+    assert found.deviation.mean() > 1.2 * measured.deviation.mean()
+
+
+def test_imputation_goes_on_until_it_has_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a bound says of one row changes what is expected of the others, and so on."""
+    table = assay_table(60)
+    weak = [int(row) for row in np.flatnonzero(table["pkd"].to_numpy() < 7.5)[:8]]
+    loose = bounded(table, dict.fromkeys(weak, 9.0))
+    made = plain(warp=False).fit(loose).predict(table[weak])
+    monkeypatch.setattr("abag.model.assay_gp.model.IMPUTATIONS", 40)
+    settled = plain(warp=False).fit(loose).predict(table[weak])
+    assert made == pytest.approx(settled, abs=0.05)
+
+
+def test_an_interval_holds_the_noise_and_is_widened_as_left_out_errors_ask() -> None:
+    rng = np.random.default_rng(5)
+    table = assay_table(80)
+    noisy = table["pkd"] + pl.Series(rng.normal(0.0, 1.0, 80))
+    model = plain(warp=False).fit(table.with_columns(pkd=noisy, pkd_lower=noisy, pkd_upper=noisy))
+    asked = assay_table(200, seed=6)
+    found = model.distribution(asked, 0.9)
+    half = (found.upper - found.lower) / 2
+    assert (half > 1.6448 * 0.8).all()  # no interval of a measurement is narrower than its noise
+    # A new measurement, with a noise of its own, lies inside about as often as is said.
+    again = asked["pkd"].to_numpy() + rng.normal(0.0, 1.0, 200)
+    assert np.mean((found.lower <= again) & (again <= found.upper)) == pytest.approx(0.9, abs=0.06)
+    before = model._widening
+    model._widening = 2.0 * before
+    wider = model.distribution(asked, 0.9)
+    assert (wider.upper - wider.lower) / 2 == pytest.approx(2.0 * half)
+    assert wider.median.tolist() == found.median.tolist()
+
+
 def test_replicates_count_for_more() -> None:
     """Two measurements of one variant disagree: the merged one of many replicates wins."""
     table = assay_table(40)

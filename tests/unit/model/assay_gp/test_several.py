@@ -127,3 +127,22 @@ def test_an_antigen_whose_rows_teach_nothing_is_named() -> None:
 def test_two_antigens_of_one_name_are_told_apart() -> None:
     same = two_antigens().with_columns(antigen_name=pl.lit("x"))
     assert list(by_antigen(same)) == ["x", "x (2)"]
+
+
+def test_a_bound_never_counts_as_a_value_of_any_antigen() -> None:
+    """Variants of which the file says only that their pKd is below 10 stay weak on both."""
+    table = two_antigens(40)
+    weak = (pl.int_range(pl.len()) % 3 == 0) & (pl.col("pkd") < 8.0)
+    loose = table.with_columns(
+        pkd=pl.when(~weak).then("pkd"),
+        pkd_lower=pl.when(~weak).then("pkd_lower"),
+        pkd_upper=pl.when(weak).then(10.0).otherwise("pkd_upper"),
+    )
+    found = fit_antigens(loose, settings(warp=False)).models
+    for name, model in found.items():
+        asked = table.filter(weak & (pl.col("antigen_name") == name))
+        said = model.distribution(asked)
+        exact = loose.filter(pl.col("pkd").is_not_null() & (pl.col("antigen_name") == name))
+        assert asked.height > 3
+        assert said.median.mean() < 8.0
+        assert said.deviation.mean() > 1.2 * model.distribution(exact).deviation.mean()
