@@ -185,3 +185,23 @@ def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
         raise OptionError(f"{numbering} numbering has no place for a loop of this chain; use imgt")
     behind = len(chain.sequence) - domain.end
     return ("",) * domain.start + found + ("",) * behind
+
+
+def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) -> str:
+    """Mutations named by the positions of a scheme, ``H:Y100aF;L:S30T``.
+
+    Empty where the scheme has no place for a loop of the antibody, or a residue stands outside
+    the variable domain.
+    """
+    named = []
+    for one in mutations:
+        try:
+            label = position_labels(antibody.chains[one.chain], numbering)[one.place - 1]
+        except OptionError:
+            return ""
+        if not label:
+            return ""
+        number, letter = label.rstrip("ABCDEFGHIJ"), label.lstrip("0123456789")
+        shown = number + (letter.lower() if numbering != "imgt" else letter)
+        named.append(f"{one.chain}:{one.wild_type}{shown}{one.mutant}")
+    return ";".join(named)

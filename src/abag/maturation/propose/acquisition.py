@@ -13,9 +13,9 @@ Any posterior will do: means, a covariance, the variance of a measurement.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,29 @@ DIVERSITIES: Final[tuple[str, ...]] = get_args(Diversity)
 _DRAWS: Final = 512
 """Draws of the joint posterior behind the shares of ``top-set``."""
 _JITTER: Final = 1e-9
+
+
+class Rules(Protocol):
+    """What a batch as a whole must keep."""
+
+    def open(self, chosen: Sequence[int]) -> NDArray[np.bool_]:
+        """Candidates that may be chosen next, shape (m,)."""
+
+    def take(self, row: int) -> None:
+        """Count a choice."""
+
+
+class _Once:
+    """The only rule that always holds: each candidate once."""
+
+    def __init__(self, count: int) -> None:
+        self._free = np.ones(count, dtype=np.bool_)
+
+    def open(self, chosen: Sequence[int]) -> NDArray[np.bool_]:  # noqa: ARG002
+        return self._free
+
+    def take(self, row: int) -> None:
+        self._free[row] = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +83,21 @@ class Belief:
     def deviation(self) -> Reals:
         """Posterior deviation of each candidate, shape (m,)."""
         return np.asarray(np.sqrt(np.diag(self.covariance).clip(0.0)))
+
+    def given(self, rows: Rows) -> Belief:
+        """The belief of the other candidates once ``rows`` are measured, each at its mean.
+
+        Means stay, deviations shrink around what is being measured.
+        """
+        if not len(rows):
+            return self
+        from scipy.linalg import solve
+
+        kept = np.setdiff1d(np.arange(len(self.mean)), rows)
+        inner = self.covariance[np.ix_(rows, rows)] + (self.noise + _JITTER) * np.eye(len(rows))
+        across = self.covariance[np.ix_(rows, kept)]
+        left = self.covariance[np.ix_(kept, kept)] - across.T @ solve(inner, across, assume_a="pos")
+        return Belief(self.mean[kept], (left + left.T) / 2, self.noise, self.best)
 
     def draws(self, count: int, rng: np.random.Generator) -> Reals:
         """Joint draws of all candidates, shape (count, m)."""
@@ -92,17 +130,20 @@ class Policy:
         if not (np.isfinite(self.beta) and self.beta >= 0):
             raise OptionError(f"beta is {self.beta:g}; give a number from 0, such as 1")
 
-    def choose(self, belief: Belief, count: int, seed: int = 0) -> Batch:
-        """Choose ``count`` candidates, or all where there are fewer."""
-        count = min(count, len(belief.mean))
+    def choose(
+        self, belief: Belief, count: int, seed: int = 0, rules: Rules | None = None
+    ) -> Batch:
+        """Choose ``count`` candidates, or as many as there are and the rules allow."""
+        rules = rules or _Once(len(belief.mean))
         rng = np.random.default_rng(seed)
         if self.acquisition == "thompson":
-            return thompson(belief, count, rng)
+            return thompson(belief, count, rng, rules)
         if self.acquisition == "top-set":
-            return _highest(top_set(belief.draws(_DRAWS, rng), count), count, belief.mean)
+            shares = top_set(belief.draws(_DRAWS, rng), count)
+            return _highest(shares, count, belief.mean, rules)
         if self.acquisition == "greedy":
-            return _highest(belief.mean, count, belief.mean)
-        return _one_by_one(belief, count, self)
+            return _highest(belief.mean, count, belief.mean, rules)
+        return _one_by_one(belief, count, self, rules)
 
 
 def expected_improvement(mean: Reals, deviation: Reals, best: float) -> Reals:
@@ -131,17 +172,30 @@ def top_set(draws: Reals, size: int) -> Reals:
     return np.bincount(best.ravel(), minlength=count) / len(draws)
 
 
-def thompson(belief: Belief, count: int, rng: np.random.Generator) -> Batch:
+def thompson(
+    belief: Belief, count: int, rng: np.random.Generator, rules: Rules | None = None
+) -> Batch:
     """The best candidate of each of ``count`` joint draws, each candidate once."""
-    draws = belief.draws(count, rng)
+    rules = rules or _Once(len(belief.mean))
     rows: list[int] = []
-    values = []
-    for draw in draws:
-        free = draw.copy()
-        free[rows] = -np.inf
-        rows.append(int(free.argmax()))
-        values.append(float(free[rows[-1]]))
+    values: list[float] = []
+    for draw in belief.draws(count, rng):
+        row = _best_open(draw, rules, rows)
+        if row is None:
+            break
+        rows.append(row)
+        values.append(float(draw[row]))
     return Batch(np.array(rows, dtype=np.int64), np.array(values))
+
+
+def _best_open(values: Reals, rules: Rules, chosen: Sequence[int]) -> int | None:
+    """The largest value that the rules allow, which is then taken; None where they allow none."""
+    free = rules.open(chosen)
+    if not free.any():
+        return None
+    row = int(np.where(free, values, -np.inf).argmax())
+    rules.take(row)
+    return row
 
 
 def _root(covariance: Reals) -> Reals:
@@ -154,13 +208,18 @@ def _root(covariance: Reals) -> Reals:
         return np.asarray(vectors * np.sqrt(values.clip(0.0)))
 
 
-def _highest(values: Reals, count: int, mean: Reals) -> Batch:
+def _highest(values: Reals, count: int, mean: Reals, rules: Rules) -> Batch:
     """The largest values; equal ones by the mean, then in the order of the candidates."""
-    order = np.lexsort((np.arange(len(values)), -mean, -values))[:count]
-    return Batch(order.astype(np.int64), values[order])
+    order = np.lexsort((np.arange(len(values)), -mean, -values))
+    place = np.empty(len(values))
+    place[order] = -np.arange(len(values), dtype=np.float64)
+    rows: list[int] = []
+    while len(rows) < count and (row := _best_open(place, rules, rows)) is not None:
+        rows.append(row)
+    return Batch(np.array(rows, dtype=np.int64), values[rows])
 
 
-def _one_by_one(belief: Belief, count: int, policy: Policy) -> Batch:
+def _one_by_one(belief: Belief, count: int, policy: Policy, rules: Rules) -> Batch:
     """Choose the largest value, change the belief or the values by it, and again."""
     variance = np.diag(belief.covariance).copy()
     columns = np.zeros((0, len(variance)))
@@ -170,9 +229,9 @@ def _one_by_one(belief: Belief, count: int, policy: Policy) -> Batch:
     values = []
     for _ in range(count):
         value = _value(belief.mean, np.sqrt(variance.clip(0.0)), best, policy)
-        scored = _penalised(value, kept)
-        scored[rows] = -np.inf
-        row = int(scored.argmax())
+        row = _best_open(_penalised(value, kept), rules, rows)
+        if row is None:
+            break
         rows.append(row)
         values.append(float(value[row]))
         if policy.diversity == "believer":

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import polars as pl
 
+from abag.antibody.antibody import Antibody
+from abag.antibody.mutations import parse_mutations
 from abag.errors import OptionError
 from abag.files import require_folder_name, write_json, write_text
-from abag.maturation.propose.proposals import Proposals
-from abag.version import VERSION
+from abag.maturation.antibody.mutants import named_in
+from abag.maturation.propose.proposals import Proposal, Proposals
 
 ROWS: Final = "ABCDEFGH"
 COLUMNS: Final = 12
@@ -42,53 +40,88 @@ class Well:
         return cls(plate + 1, f"{ROWS[row]}{column + 1}")
 
 
-def plate_table(proposals: Proposals, prefix: str = "P", controls: int = 0) -> pl.DataFrame:
-    """One row a well: chosen variants in the order of choice, then the parent as a control.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How many wells each variant gets, and how many the parent."""
+
+    controls: int = 0
+    """Wells of the parent on every plate, at its end: by them plates are compared."""
+    replicates: int = 1
+    """Wells of each variant."""
+
+    def __post_init__(self) -> None:
+        """Raise OptionError for numbers out of range."""
+        if not 0 <= self.controls < WELLS:
+            raise OptionError(f"--controls is {self.controls}; give a number from 0 to {WELLS - 1}")
+        if not 1 <= self.replicates <= WELLS:
+            raise OptionError(f"--replicates is {self.replicates}; give a number from 1")
+
+    def wells(self, variants: int) -> list[tuple[Well, int]]:
+        """Wells row by row, with the number of the variant in each; -1 is the parent."""
+        items = list(range(variants)) * self.replicates
+        room = WELLS - self.controls
+        found = []
+        for plate in range(-(-len(items) // room)):
+            here = items[plate * room : (plate + 1) * room] + [-1] * self.controls
+            found += [(Well.of(plate * WELLS + at), one) for at, one in enumerate(here)]
+        return found
+
+
+def plate_table(
+    proposals: Proposals, prefix: str = "P", layout: Layout | None = None
+) -> pl.DataFrame:
+    """One row a well: chosen variants in the order of choice, again for each replicate, controls.
 
     Args:
         proposals: What was chosen.
         prefix: First letters of the names; with plate and well they are unique (``P1-A1``).
-        controls: Wells of the parent at the end.
+        layout: Controls and replicates.
     """
-    if controls < 0:
-        raise OptionError(f"--controls is {controls}; give a number from 0")
-    rows: list[dict[str, Any]] = []
-    for one in proposals.chosen:
-        rows.append(
-            {
-                "mutations": one.mutations, "mutation_count": one.mutation_count,
-                "heavy": one.heavy, "light": one.light, "predicted": _short(one.predicted),
-                "lower_90": _short(one.lower_90), "upper_90": _short(one.upper_90),
-                "chance_to_improve": _short(one.chance_to_improve),
-                "acquisition": _short(one.acquisition), "origin": one.origin,
-                "reason": one.reason, "liabilities": "; ".join(one.liabilities),
-                "naturalness": None if one.naturalness is None else _short(one.naturalness),
-            }
-        )  # fmt: skip
+    antibody = Antibody.of(*proposals.parent)
+    variants = [_variant_row(one, antibody) for one in proposals.chosen]
     heavy, light = proposals.parent
     parent = {
-        "mutations": "", "mutation_count": 0, "heavy": heavy, "light": light,
-        "predicted": _short(proposals.parent_predicted), "origin": "control",
-        "reason": "The parent, so that plates can be compared.", "liabilities": "",
+        "kind": "control", "mutations": "", "kabat": "", "imgt": "", "mutation_count": 0,
+        "heavy": heavy, "light": light, "predicted": _short(proposals.parent_predicted),
+        "origin": "control", "reason": "The parent, so that plates can be compared.",
+        "liabilities": "",
     }  # fmt: skip
-    rows += [parent] * controls
-    wells = [Well.of(number) for number in range(len(rows))]
-    return pl.DataFrame(
-        [
-            {"plate": well.plate, "well": well.name, "name": f"{prefix}{well.plate}-{well.name}"}
-            | row
-            for well, row in zip(wells, rows, strict=True)
-        ],
-        schema=_SCHEMA,
-    )
+    rows: list[dict[str, Any]] = []
+    seen: set[int] = set()
+    for well, number in (layout or Layout()).wells(len(variants)):
+        row = dict(parent if number < 0 else variants[number])
+        if number in seen and number >= 0:
+            row["kind"] = "replicate"
+        seen.add(number)
+        name = f"{prefix}{well.plate}-{well.name}"
+        rows.append({"plate": well.plate, "well": well.name, "name": name, **row})
+    return pl.DataFrame(rows, schema=_SCHEMA)
+
+
+def _variant_row(one: Proposal, antibody: Antibody) -> dict[str, Any]:
+    heavy, light = antibody.heavy.sequence, antibody.light
+    changes = parse_mutations(one.mutations, heavy, None if light is None else light.sequence)
+    return {
+        "kind": "variant", "mutations": one.mutations, "kabat": named_in(changes, antibody, "kabat"),
+        "imgt": named_in(changes, antibody, "imgt"), "mutation_count": one.mutation_count,
+        "heavy": one.heavy, "light": one.light, "predicted": _short(one.predicted),
+        "lower_90": _short(one.lower_90), "upper_90": _short(one.upper_90),
+        "chance_to_improve": _short(one.chance_to_improve),
+        "acquisition": _short(one.acquisition), "origin": one.origin, "reason": one.reason,
+        "liabilities": "; ".join(one.liabilities),
+        "naturalness": None if one.naturalness is None else _short(one.naturalness),
+        "humanness": _short(one.humanness), "germline_distance": one.germline_distance,
+    }  # fmt: skip
 
 
 _SCHEMA: Final = {
-    "plate": pl.Int64(), "well": pl.String(), "name": pl.String(), "mutations": pl.String(),
+    "plate": pl.Int64(), "well": pl.String(), "name": pl.String(), "kind": pl.String(),
+    "mutations": pl.String(), "kabat": pl.String(), "imgt": pl.String(),
     "mutation_count": pl.Int64(), "heavy": pl.String(), "light": pl.String(),
     "predicted": pl.Float64(), "lower_90": pl.Float64(), "upper_90": pl.Float64(),
     "chance_to_improve": pl.Float64(), "acquisition": pl.Float64(), "origin": pl.String(),
     "reason": pl.String(), "liabilities": pl.String(), "naturalness": pl.Float64(),
+    "humanness": pl.Float64(), "germline_distance": pl.Int64(),
 }  # fmt: skip
 
 
@@ -104,15 +137,24 @@ def fasta_of(table: pl.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_plate(proposals: Proposals, folder: Path, prefix: str = "P", controls: int = 0) -> Path:
-    """Write CSV, FASTA, JSON and the page into a folder; returns the path of the CSV."""
+def write_plate(
+    proposals: Proposals, folder: Path, prefix: str = "P", layout: Layout | None = None
+) -> pl.DataFrame:
+    """Write CSV, FASTA, JSON and the page into a folder; returns the wells."""
     require_folder_name(folder)
-    table = plate_table(proposals, prefix, controls)
+    table = plate_table(proposals, prefix, layout)
+    write_wells(proposals, table, folder)
+    return table
+
+
+def write_wells(proposals: Proposals, table: pl.DataFrame, folder: Path) -> None:
+    """Write the files of a plate whose wells are laid out."""
+    from abag.maturation.propose.plate_page import plate_page
+
     write_text(folder / FASTA_NAME, fasta_of(table))
     write_json(folder / JSON_NAME, proposals.as_json())
     write_text(folder / PAGE_NAME, plate_page(proposals, table))
     write_text(folder / CSV_NAME, table.write_csv())
-    return folder / CSV_NAME
 
 
 def require_free_plate(folder: Path, overwrite: bool = False) -> None:
@@ -120,91 +162,6 @@ def require_free_plate(folder: Path, overwrite: bool = False) -> None:
     require_folder_name(folder)
     if (folder / CSV_NAME).exists() and not overwrite:
         raise OptionError(f"{folder} holds a plate; name a new folder, or add --overwrite")
-
-
-def plate_page(proposals: Proposals, table: pl.DataFrame) -> str:
-    """One self-contained page: the plates by predicted value, and the list with reasons."""
-    style = (files("abag") / "resources" / "report" / "style.css").read_text(encoding="utf-8")
-    values = table["predicted"].to_numpy()
-    spread = max(float(np.ptp(values)), 1e-9)
-    table = table.with_columns(shade=pl.Series((values - values.min()) / spread))
-    plates = "".join(
-        f"<h3>Plate {number}</h3>{_grid(part)}"
-        for (number,), part in table.partition_by(
-            "plate", as_dict=True, maintain_order=True
-        ).items()
-    )
-    notes = "".join(f"<p>{html.escape(note)}.</p>" for note in proposals.notes)
-    lede = (
-        f"{len(proposals.chosen)} variants of {proposals.candidates:,} candidates; the parent is "
-        f"predicted at {proposals.parent_predicted:.2f} {proposals.unit}."
-    )
-    head = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>The next plate</title>\n<style>\n{style}\n{_STYLE}</style>\n</head>\n"
-    )
-    return (
-        f'{head}<body>\n<header><h1>The next plate</h1><p class="lede">{html.escape(lede)}</p>'
-        f'<p class="made">abag {VERSION}</p></header>\n<main><section>{notes}{plates}'
-        f"<h3>Why each</h3>{_listing(table)}</section></main>\n<footer><p>Darker wells have higher "
-        "predictions. Intervals are those of a new measurement; a liability is a warning from "
-        "sequence alone.</p></footer>\n</body>\n</html>\n"
-    )
-
-
-_STYLE: Final = (
-    "table.plate { min-width: 0; table-layout: fixed; }\n"
-    "table.plate th, table.plate td { text-align: center; font-size: .8rem; padding: .3rem 0; }\n"
-    "table.why th, table.why td { text-align: left; vertical-align: top; }\n"
-    "table.why td:nth-child(5) { min-width: 22rem; }\n"
-)
-
-
-def _grid(part: pl.DataFrame) -> str:
-    """One plate as a table; the shade of a well is its prediction between lowest and highest."""
-    told = part.select("well", "predicted", "shade", "mutations")
-    cells = {well: (value, shade, name) for well, value, shade, name in told.iter_rows()}
-    head = "".join(f'<th scope="col">{column}</th>' for column in range(1, COLUMNS + 1))
-    body = []
-    for row in ROWS:
-        line = [f'<th scope="row">{row}</th>']
-        for column in range(1, COLUMNS + 1):
-            found = cells.get(f"{row}{column}")
-            line.append(_cell(*found) if found else "<td></td>")
-        body.append(f"<tr>{''.join(line)}</tr>")
-    return (
-        f'<div class="scroll" tabindex="0"><table class="plate"><thead><tr><th></th>{head}</tr>'
-        f"</thead><tbody>{''.join(body)}</tbody></table></div>"
-    )
-
-
-def _cell(value: float, shade: float, name: str) -> str:
-    percent = round(8 + 52 * shade)
-    return (
-        f'<td title="{html.escape(name or "parent")}" style="background:color-mix(in srgb, '
-        f'var(--accent) {percent}%, transparent)">{value:.2f}</td>'
-    )
-
-
-def _listing(table: pl.DataFrame) -> str:
-    header = ("name", "mutations", "predicted", "90 % interval", "reason", "liabilities")
-    head = "".join(f'<th scope="col">{name}</th>' for name in header)
-    body = []
-    for row in table.iter_rows(named=True):
-        low, high = row["lower_90"], row["upper_90"]
-        ends = "–" if low is None else f"{low:.2f} to {high:.2f}"
-        cells: Sequence[str] = (
-            row["mutations"] or "parent", f"{row['predicted']:.2f}", ends, row["reason"],
-            row["liabilities"],
-        )  # fmt: skip
-        texts = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
-        body.append(f'<tr><th scope="row">{row["name"]}</th>{texts}</tr>')
-    return (
-        f'<div class="scroll" tabindex="0"><table class="why"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
 
 
 def _short(value: float) -> float:

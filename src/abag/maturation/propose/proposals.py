@@ -8,74 +8,33 @@ chosen by :mod:`abag.maturation.propose.acquisition`. Nothing that was measured 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.antibody import Antibody, Chains
-from abag.antibody.mutations import SEQUENTIAL
-from abag.errors import ModelError, OptionError, counted, require_seed
-from abag.maturation.antibody.liabilities import Liability, Severity, new_liabilities, worst
-from abag.maturation.propose.acquisition import Batch, Belief, Policy
+from abag.errors import OptionError, counted
+from abag.maturation.antibody.humanness import Humanness
+from abag.maturation.antibody.liabilities import Liability, new_liabilities, worst
+from abag.maturation.propose.acquisition import Batch, Belief
 from abag.maturation.propose.candidates import CandidateSet, find_candidates
 from abag.maturation.propose.design_space import DesignSpace, Genotype, size_of
+from abag.maturation.propose.expectation import Expectation, expectations
+from abag.maturation.propose.quota import Quota
 from abag.maturation.propose.reasons import Known, reason_for
-from abag.model.assay_gp.model import AssayGP, Predictions
+from abag.maturation.propose.request import LIABILITY_RULES, Request
+from abag.maturation.propose.scorer import Scorer, belief_of
+from abag.model.assay_gp.model import AssayGP
 
 Reals = NDArray[np.float64]
 
 SHORTLIST: Final = 1_000
-MOST_PROPOSALS: Final = 960
-"""Ten plates; the joint posterior of a shortlist bears no more."""
-LIABILITY_RULES: Final[dict[str, tuple[Severity, ...]]] = {
-    "avoid": (Severity.HIGH,),
-    "strict": (Severity.HIGH, Severity.MEDIUM),
-    "flag": (),
-}
-"""Which new liabilities keep a candidate off the plate; the others are named beside it."""
+"""Candidates whose joint posterior is asked for."""
+SINGLES: Final = 100
+"""Single mutants that the shortlist holds at least, where the plate keeps wells for them."""
 _MOST_BY_DEFAULT: Final = 8
-_REACH: Final = 1.0
-"""Deviations added to the mean when candidates are ranked for the shortlist."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What to propose.
-
-    ``most`` is the mutation budget; None takes the most that any measured variant has, between 2
-    and 8.
-    """
-
-    count: int = 96
-    most: int | None = None
-    cdrs: tuple[str, ...] = ()
-    positions: tuple[str, ...] = ()
-    freeze: tuple[str, ...] = ()
-    letters: str = ""
-    numbering: str = SEQUENTIAL
-    untried: bool = False
-    """Free positions, too, that no measured variant changes (where none are asked for)."""
-    most_untried: int | None = 1
-    """Most substitutions of a variant that no measured variant has; None for no limit."""
-    liabilities: str = "avoid"
-    least_natural: float | None = None
-    """Candidates less natural than this are left out (None: none is)."""
-    policy: Policy = field(default_factory=Policy)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Raise OptionError for numbers out of range and unknown rules."""
-        require_seed(self.seed)
-        if not 1 <= self.count <= MOST_PROPOSALS:
-            raise OptionError(f"--n is {self.count}; give 1 to {MOST_PROPOSALS}")
-        if self.liabilities not in LIABILITY_RULES:
-            raise OptionError(
-                f"--liabilities {self.liabilities!r} is not known; give "
-                f"{', '.join(LIABILITY_RULES)}"
-            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +55,28 @@ class Proposal:
     reason: str
     liabilities: tuple[str, ...]
     naturalness: float | None
+    humanness: float
+    """Change of ln(share among human antibodies), summed over positions."""
+    germline_distance: int
+    """Residues that differ from the nearest V gene."""
+    chance_over_best: float
+    """Probability that a measurement exceeds the largest value measured so far, noise included."""
+    chance_over_parent: float
+    """The same for the parent's value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the laboratory has done so far, besides the model's training rows."""
+
+    measured: Sequence[Chains] = ()
+    """Variants that were measured."""
+    pending: Sequence[Chains] = ()
+    """Variants that are in the laboratory: not proposed again, and believed at their means."""
+    failed: Sequence[Chains] = ()
+    """Variants that gave no measurement (no expression, say): not proposed again."""
+    kept: Sequence[Chains] = ()
+    """Of the pending ones, those on the plate that is being refilled: its rules count them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +93,8 @@ class Proposals:
     notes: tuple[str, ...]
     request: Request
     model_id: str
+    expected: Expectation
+    """What the plate is expected to give, beside plates chosen otherwise."""
 
     @property
     def unit(self) -> str:
@@ -130,6 +113,7 @@ class Proposals:
             "candidates": self.candidates,
             "left_out": self.left_out,
             "notes": list(self.notes),
+            "expected": self.expected.as_json(),
             "proposals": [asdict(one) for one in self.chosen],
         }
 
@@ -138,7 +122,7 @@ def propose(
     model: AssayGP,
     parent: Chains | None = None,
     request: Request | None = None,
-    measured: Sequence[Chains] = (),
+    standing: Standing | None = None,
 ) -> Proposals:
     """Choose the next variants to measure.
 
@@ -147,16 +131,16 @@ def propose(
         parent: Heavy and light chain that mutations are counted from; the commonest residues of
             the training rows where it is None.
         request: What to propose.
-        measured: Variants that were measured besides the model's training rows.
+        standing: What was measured, is pending or failed besides the model's training rows.
 
     Raises:
         ModelError: the model cannot read variants of this parent.
         OptionError: a range that the parent does not have, or nothing left to propose.
         SequenceError: the parent has no antibody variable domain.
     """
-    request = request or Request()
+    request, standing = request or Request(), standing or Standing()
     heavy, light = parent or model.reference_chains()
-    known = list(dict.fromkeys([*model.training_chains(), *measured]))
+    known = list(dict.fromkeys([*model.training_chains(), *standing.measured]))
     numbered = Antibody.of(heavy, light)
     notes: list[str] = []
     genotypes = _genotypes(numbered, known, notes)
@@ -167,25 +151,63 @@ def propose(
         most_untried=request.most_untried,
     )  # fmt: skip
     notes += _of_space(space, request)
-    scorer = _Scorer(model, space)
+    scorer = Scorer(model, space)
     scorer.require_readable()
-    found = find_candidates(space, genotypes, scorer.optimism, request.seed)
-    short, left_out = _shortlisted(found, space, request, known)
-    if len(short) < request.count:
-        notes.append(f"only {counted(len(short), 'variant')} may be proposed under these rules")
-    belief = _belief(model, scorer, short, known)
-    batch = request.policy.choose(belief, request.count, request.seed)
-    shown = model.distribution(scorer.table(short))
-    natural = naturalness_of(space, [short[row] for row in batch.rows.tolist()])
-    if natural is None:
-        notes.append("naturalness is left out: it needs torch (pip install 'abag[network]')")
+    waiting = _genotypes(numbered, list(standing.pending), [])
+    gone = [*waiting, *_genotypes(numbered, list(standing.failed), [])]
+    found = find_candidates(space, [*genotypes, *gone], scorer.optimism, request.seed)
+    short, left_out = _shortlisted(found, space, request, [*known, *standing.pending])
+    belief = belief_of(model, scorer, short, known, waiting)
+    kept = _genotypes(numbered, list(standing.kept), [])
+    batch = _chosen(belief, short, request, Quota.of(short, request, kept), notes)
     parent_value = float(model.predict(scorer.table([frozenset()]))[0])
-    told = _Told(batch, belief, shown, short, natural, Known.of(genotypes), parent_value)
-    chosen = _described(told, space, found)
+    shown = [short[row] for row in batch.rows.tolist()]
+    told = _Told(
+        batch, belief, short, naturalness_of(space, shown), Known.of(genotypes), parent_value,
+        expectations(model, space, shown, known, request.seed),
+    )  # fmt: skip
+    if told.natural is None:
+        notes.append("naturalness is left out: it needs torch (pip install 'abag[network]')")
+    chosen = _described(told, scorer, space, found)
     return Proposals(
         (heavy, light), parent_value, model.target, tuple(chosen), len(found.origins), left_out,
-        tuple(notes), request, model.model_id,
+        tuple(notes), request, model.model_id, told.expected,
     )  # fmt: skip
+
+
+def _chosen(
+    belief: Belief, short: Sequence[Genotype], request: Request, quota: Quota, notes: list[str]
+) -> Batch:
+    """The batch: first the wells for single mutants, then the rest, under the plate's rules."""
+    singles = np.array([i for i, one in enumerate(short) if size_of(one) == 1], dtype=np.int64)
+    first = min(request.singles, len(singles))
+    rows: list[int] = []
+    values: list[float] = []
+    if first:
+        alone = Belief(
+            belief.mean[singles], belief.covariance[np.ix_(singles, singles)], belief.noise,
+            belief.best,
+        )  # fmt: skip
+        picked = request.policy.choose(alone, first, request.seed)
+        rows, values = singles[picked.rows].tolist(), picked.values.tolist()
+        for row in rows:
+            quota.take(row)
+    if request.singles > first:
+        notes.append(f"only {counted(first, 'single mutant')} may be proposed under these rules")
+    left = np.setdiff1d(np.arange(len(short)), rows)
+    others = belief.given(np.array(rows, dtype=np.int64))
+    batch = request.policy.choose(
+        others, request.count - len(rows), request.seed, quota.among(left)
+    )
+    rows += left[batch.rows].tolist()
+    if quota.raised:
+        notes.append(
+            f"a mutation may be in {quota.most} variants, {quota.raised} more than --most-repeats "
+            "says: too few others were left"
+        )
+    if len(rows) < request.count:
+        notes.append(f"only {counted(len(rows), 'variant')} may be proposed under these rules")
+    return Batch(np.array(rows, dtype=np.int64), np.array([*values, *batch.values]))
 
 
 def _of_space(space: DesignSpace, request: Request) -> list[str]:
@@ -203,48 +225,6 @@ def _of_space(space: DesignSpace, request: Request) -> list[str]:
             "none is made up"
         )
     return notes
-
-
-class _Scorer:
-    """What the model says of genotypes."""
-
-    def __init__(self, model: AssayGP, space: DesignSpace) -> None:
-        self._model, self._space = model, space
-
-    def table(self, variants: Sequence[Genotype]) -> pl.DataFrame:
-        """Chains of variants, as the model reads them."""
-        return _table([self._space.chains(one) for one in variants])
-
-    def require_readable(self) -> None:
-        """Raise ModelError where the model cannot read the parent's length."""
-        reason = self._model.refusals(self.table([frozenset()]))[0]
-        if reason:
-            raise ModelError(
-                f"the model cannot predict variants of this parent: {reason}. Give the parent "
-                "whose variants were measured, cut as they were"
-            )
-
-    def optimism(self, variants: Sequence[Genotype]) -> Reals:
-        """Posterior mean plus one deviation, on the scale of normal scores.
-
-        Minus infinity for a variant whose length the model cannot read.
-        """
-        table = self.table(variants)
-        found = np.full(table.height, -np.inf)
-        good = np.ones(table.height, dtype=np.bool_)
-        if self._space.indels:
-            good = np.array([reason is None for reason in self._model.refusals(table)])
-        if good.any():
-            shown = self._model.distribution(table.filter(pl.Series(good)))
-            found[good] = shown.mean_score + _REACH * shown.deviation
-        return found
-
-
-def _table(chains: Sequence[Chains]) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"heavy": [one[0] for one in chains], "light": [one[1] for one in chains]},
-        schema={"heavy": pl.String(), "light": pl.String()},
-    )
 
 
 def _genotypes(parent: Antibody, known: Sequence[Chains], notes: list[str]) -> list[Genotype]:
@@ -281,6 +261,8 @@ def _shortlisted(
 ) -> tuple[list[Genotype], int]:
     """The best candidates that keep the rules, and how many before them did not."""
     ranked = _distinct(found, space, known)
+    singles = [one for one in ranked if size_of(one) == 1][: SINGLES if request.singles else 0]
+    ranked = list(dict.fromkeys([*singles, *ranked]))
     least = request.least_natural
     natural = None if least is None else naturalness_of(space, ranked, needed=True)
     refused = LIABILITY_RULES[request.liabilities]
@@ -340,52 +322,50 @@ def naturalness_of(
     return np.asarray(Naturalness().of_variants(heavy, light, chains))
 
 
-def _belief(
-    model: AssayGP, scorer: _Scorer, short: Sequence[Genotype], known: Sequence[Chains]
-) -> Belief:
-    joint = model.joint(scorer.table(short))
-    readable = _table(known)
-    readable = readable.filter(pl.Series([r is None for r in model.refusals(readable)]))
-    best = float(model.distribution(readable).mean_score.max())
-    return Belief(joint.mean, joint.covariance, joint.noise, best)
-
-
 @dataclass(frozen=True, slots=True)
 class _Told:
     """What is told of the chosen candidates: rows of the shortlist, and what is known of it."""
 
     batch: Batch
     belief: Belief
-    shown: Predictions
     short: Sequence[Genotype]
     natural: Reals | None
     """Of the chosen, in the order of choice."""
     known: Known
     parent_value: float
+    expected: Expectation
 
 
-def _described(told: _Told, space: DesignSpace, found: CandidateSet) -> list[Proposal]:
+def _described(
+    told: _Told, scorer: Scorer, space: DesignSpace, found: CandidateSet
+) -> list[Proposal]:
     from scipy.special import ndtr
 
-    belief, shown, count = told.belief, told.shown, len(told.batch.rows)
+    belief, count = told.belief, len(told.batch.rows)
     chance = ndtr((belief.mean - belief.best) / np.maximum(belief.deviation, 1e-9))
     highest = set(np.argsort(-belief.mean, kind="stable")[:count].tolist())
+    chosen = [told.short[row] for row in told.batch.rows.tolist()]
+    shown = scorer.shown(chosen)
+    chains = [space.chains(one) for one in chosen]
+    human = Humanness.of(*space.chains(frozenset()))
+    humanness, distance = human.of_variants(chains), human.germline_distance(chains)
     described = []
     for order, row in enumerate(told.batch.rows.tolist()):
-        one = told.short[row]
-        heavy, light = space.chains(one)
-        origin, predicted = found.origins[one], float(shown.median[row])
+        one, (heavy, light) = chosen[order], chains[order]
+        origin, predicted = found.origins[one], float(shown.median[order])
         reason = reason_for(
             origin, space.mutations(one), told.known, predicted - told.parent_value,
             float(chance[row]), row in highest,
         )  # fmt: skip
         described.append(
             Proposal(
-                space.name(one), size_of(one), heavy, light, predicted, float(shown.lower[row]),
-                float(shown.upper[row]), float(chance[row]), float(told.batch.values[order]),
+                space.name(one), size_of(one), heavy, light, predicted, float(shown.lower[order]),
+                float(shown.upper[order]), float(chance[row]), float(told.batch.values[order]),
                 origin, reason,
                 tuple(str(liability) for liability in added_liabilities(space, one)),
                 None if told.natural is None else float(told.natural[order]),
+                float(humanness[order]), int(distance[order]),
+                float(told.expected.over_best[order]), float(told.expected.over_parent[order]),
             )
         )  # fmt: skip
     return described

@@ -298,6 +298,21 @@ class AssayGP(Baseline[AssayGPSettings]):
         self._require_predictable(table)
         return joint_scores(self._mixture, self._letters(table), self._widening)
 
+    def scores_of(self, values: Reals) -> Reals:
+        """Normal scores of values in the target's unit, the scale of :meth:`joint`."""
+        self._require_fitted()
+        return self._warp.forward(values)
+
+    def values_of(self, scores: Reals) -> Reals:
+        """Values in the target's unit of normal scores; the inverse of :meth:`scores_of`."""
+        self._require_fitted()
+        return self._warp.back(scores)
+
+    def best_measured(self) -> float:
+        """Largest exact value among the training rows, in the target's unit."""
+        self._require_fitted()
+        return float(self._warp.values[-1])
+
     def training_chains(self) -> list[tuple[str, str | None]]:
         """Heavy and light chain of each training row, as far as they are aligned."""
         self._require_fitted()

@@ -17,7 +17,8 @@ from abag.maturation.antibody.liabilities import Severity, worst
 from abag.maturation.propose import candidates, proposals
 from abag.maturation.propose.acquisition import ACQUISITIONS, Policy
 from abag.maturation.propose.plate import Well, fasta_of, plate_table, write_plate
-from abag.maturation.propose.proposals import Proposals, Request, propose
+from abag.maturation.propose.proposals import Proposals, propose
+from abag.maturation.propose.request import Request
 from abag.maturation.propose.reasons import Known, reason_for
 from abag.model.assay_gp.model import AssayGP
 from synthetic_pairs import HEAVY, LIGHT, assay_table
