@@ -12,6 +12,7 @@ from abag.errors import OptionError
 
 if TYPE_CHECKING:
     from abag.maturation.adapt.adaptation import Adaptation
+    from abag.maturation.assay.file import AssayFile
 
 
 def adapt(
@@ -21,6 +22,7 @@ def adapt(
     report: Path | None = None,
     campaign: Path | None = None,
     allow_unproposed: Annotated[bool, Parameter(negative=())] = False,
+    failed: Annotated[list[str] | None, Parameter(negative=())] = None,
     map: Annotated[list[str], Parameter(negative=())] | None = None,  # noqa: A002
     unit: str | None = None,
     quantity: str | None = None,
@@ -46,6 +48,7 @@ def adapt(
         campaign: Campaign folder instead of --out: a new one starts with this file, and one whose
             plate was proposed takes the file as its results.
         allow_unproposed: For --campaign: take variants, too, that were not proposed.
+        failed: For --campaign: names of wells that gave no measurement and will give none.
         map: `column=header`, for example `heavy=VH`; repeat for several (default: usual names).
         unit: Unit of the value column where neither its header nor a unit column says it.
         quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
@@ -71,14 +74,10 @@ def adapt(
             raise OptionError(
                 "--campaign has its own places and model; leave out --out, --report and --embedding"
             )
-        from abag.maturation.propose.campaign import take_results
-
-        opened, done = take_results(
-            campaign, assay_file, told=told, allow_unproposed=allow_unproposed, seed=seed
-        )
-        stands = f"round {opened.latest.number} of {campaign} has its results"
-        emit({**done.as_json(), "campaign": opened.as_json()}, f"{_text(done)}\n{stands}", json)
+        _into_campaign(campaign, assay_file, told, allow_unproposed, failed or [], seed, json)
         return
+    if failed:
+        raise OptionError("--failed names wells of a campaign's plate; give --campaign")
     if out is None:
         raise OptionError("--out is missing: name a new folder for the model")
     all_done = adapt_file(
@@ -90,6 +89,35 @@ def adapt(
         return
     shown = {"antigens": [one.as_json() for one in all_done]}
     emit(shown, "\n\n".join([_text(one) for one in all_done]), json)
+
+
+def _into_campaign(
+    folder: Path,
+    path: Path,
+    told: AssayFile,
+    allow_unproposed: bool,
+    failed: list[str],
+    seed: int,
+    json: bool,
+) -> None:
+    from abag.maturation.propose.intake import take_results
+    from abag.maturation.propose.scorecard import score
+
+    names = [one for text in failed for one in text.split(",") if one]
+    opened, done = take_results(
+        folder, path, told=told, allow_unproposed=allow_unproposed, failed=names, seed=seed
+    )
+    card = score(opened)
+    lines = [_text(done), f"round {opened.measured.number} of {folder} has its results"]
+    if card.plates:
+        from abag.maturation.propose.scorecard_page import judgement
+
+        lines.append(
+            f"scorecard: {card.inside} of {card.exact} measurements in their 90 % interval "
+            f"({judgement(card)[0].lower()}): {folder / 'scorecard.html'}"
+        )
+    shown = {**done.as_json(), "campaign": opened.as_json(), "scorecard": card.as_json()}
+    emit(shown, "\n".join(lines), json)
 
 
 def _text(done: Adaptation) -> str:

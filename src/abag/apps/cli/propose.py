@@ -12,7 +12,9 @@ from abag.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from abag.antibody.antibody import Chains
-    from abag.maturation.propose.proposals import Proposals, Request
+    from abag.maturation.propose.plate import Layout
+    from abag.maturation.propose.proposals import Proposals
+    from abag.maturation.propose.request import Request
 
 _SHOWN = 10
 
@@ -40,7 +42,14 @@ def propose(
     acquisition: str = "ei",
     diversity: str = "believer",
     beta: float = 1.0,
+    most_repeats: float = 0.5,
+    singles: int = 0,
+    budget: float | None = None,
+    cost_variant: float = 0.0,
+    cost_mutation: float = 0.0,
     controls: int = 0,
+    replicates: int = 1,
+    exclude: Annotated[list[str] | None, Parameter(negative=())] = None,
     seed: int = 0,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -71,30 +80,48 @@ def propose(
         acquisition: ei, ucb, top-set, thompson or greedy.
         diversity: For ucb and ei: believer, penalty or none.
         beta: For ucb: deviations added to the mean.
-        controls: Wells that hold the parent, after the variants.
+        most_repeats: Largest share of the variants that one mutation may be in; 1 for no limit.
+        singles: Variants that are kept for single mutants, to learn effects one by one.
+        budget: What the variants may cost together, in the currency of the prices.
+        cost_variant: Price of a variant.
+        cost_mutation: Price of each of its mutations.
+        controls: Wells of every plate that hold the parent, at its end.
+        replicates: Wells of each variant.
+        exclude: For an open plate of a campaign: names of wells whose variants are not wanted;
+            others take their places and the rest stays.
         seed: Seed of search and draws.
         overwrite: Replace a plate that is in the folder, or a round without results.
         json: Print one JSON object.
     """
     from abag.maturation.propose.acquisition import Policy
-    from abag.maturation.propose.proposals import Request
+    from abag.maturation.propose.plate import Layout
+    from abag.maturation.propose.request import Purse, Request
 
     request = Request(
         n, max_mutations, tuple(cdrs or ()), tuple(positions or ()), tuple(freeze or ()), letters,
         numbering, untried, max_untried, liabilities, least_natural,
         Policy(acquisition, diversity, beta), seed,  # type: ignore[arg-type]
+        most_repeats, singles, Purse(budget, cost_variant, cost_mutation),
     )  # fmt: skip
+    layout = Layout(controls, replicates)
     if campaign is not None:
         _require_alone(model=model, out=out, heavy=heavy, light=light, parent=parent)
-        from abag.maturation.propose.campaign import propose_round
+        from abag.maturation.propose.rounds import propose_round
 
-        opened, found = propose_round(campaign, request, controls=controls, overwrite=overwrite)
+        names = [one for text in exclude or [] for one in text.split(",") if one]
+        opened, found = propose_round(
+            campaign, request, layout=layout, exclude=names, overwrite=overwrite
+        )
         folder = opened.latest.folder
+        sealed = str(opened.latest.state["seal_sha256"])
     else:
+        if exclude:
+            raise OptionError("--exclude exchanges wells of a campaign's plate; give --campaign")
         folder = _required(out, "--out", "name a folder for the plate")
         chains = _parent(heavy, light, parent, name)
-        found = _from_model(model, folder, chains, request, controls, overwrite)
-    emit({"folder": str(folder), **found.as_json()}, _text(found, folder), json)
+        found, sealed = _from_model(model, folder, chains, request, layout, overwrite), ""
+    shown = {"folder": str(folder), "seal_sha256": sealed or None, **found.as_json()}
+    emit(shown, _text(found, folder, sealed), json)
 
 
 def _from_model(
@@ -102,7 +129,7 @@ def _from_model(
     out: Path,
     parent: Chains | None,
     request: Request,
-    controls: int,
+    layout: Layout,
     overwrite: bool,
 ) -> Proposals:
     from abag.maturation.propose.plate import require_free_plate, write_plate
@@ -118,7 +145,7 @@ def _from_model(
             "fit one with `abag adapt ASSAY.csv --out MODEL`"
         )
     found = choose(loaded, parent, request)
-    write_plate(found, out, controls=controls)
+    write_plate(found, out, layout=layout)
     return found
 
 
@@ -146,7 +173,8 @@ def _require_alone(**given: Any) -> None:
             raise OptionError(f"--campaign has its own model and parent; leave out --{name}")
 
 
-def _text(found: Proposals, folder: Path) -> str:
+def _text(found: Proposals, folder: Path, sealed: str) -> str:
+    expected = found.expected.plates
     lines = [
         f"{len(found.chosen)} variants chosen of {found.candidates:,} candidates "
         f"({found.left_out:,} left out); the parent is predicted at "
@@ -160,5 +188,12 @@ def _text(found: Proposals, folder: Path) -> str:
         )
     if len(found.chosen) > _SHOWN:
         lines.append(f"... and {len(found.chosen) - _SHOWN} more")
-    lines += ["", *(f"note: {note}" for note in found.notes)]
-    return "\n".join([*lines, f"plate: {folder / 'proposed.csv'}"])
+    told = {"proposed": "this plate", "random": "random variants", "singles": "random singles"}
+    lines += [
+        "", f"expected to measure better than the best so far ({found.expected.best_so_far:.2f}): "
+        + ", ".join(f"{told[name]} {one.over_best.mean:.1f}" for name, one in expected.items()),
+        *(f"note: {note}" for note in found.notes), f"plate: {folder / 'proposed.csv'}",
+    ]  # fmt: skip
+    if sealed:
+        lines.append(f"seal: {sealed} (keep this line; it proves what was foretold)")
+    return "\n".join(lines)

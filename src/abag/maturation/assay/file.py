@@ -58,7 +58,8 @@ class AssayFile:
     where neither header nor column says them; ``assay`` chooses one of several; ``parent_heavy``
     and ``parent_light`` are the chains that mutations change, whose places are counted by
     ``numbering``; ``quarantine`` sets rows with problems aside instead of refusing the file;
-    ``names`` are the chains of antibodies that rows may name instead of giving their own.
+    ``names`` are the chains of antibodies that rows may name instead of giving their own;
+    ``leave_out`` are lines of the file that hold no measurement.
     """
 
     mapping: Sequence[str] = ()
@@ -70,6 +71,7 @@ class AssayFile:
     numbering: str = SEQUENTIAL
     quarantine: bool = False
     names: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    leave_out: frozenset[int] = frozenset()
 
 
 def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
@@ -182,6 +184,8 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
         return raw, Completed(raw.original, None, ())
     mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
     table = read_table(path)
+    if told.leave_out:
+        table = table.filter(~pl.col(ROW).is_in(list(told.leave_out)))
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
     names = chosen.one("mutations")
     table = _with_named_chains(path, table, chosen, told.names)

@@ -30,7 +30,7 @@ _TRIES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
+class Foretold:
     """A mean and a central 90 % range over draws."""
 
     mean: float
@@ -38,7 +38,7 @@ class Spread:
     upper: float
 
     @classmethod
-    def of(cls, draws: Reals) -> Spread:
+    def of(cls, draws: Reals) -> Foretold:
         """Of one number a draw."""
         lower, upper = np.quantile(draws, [0.05, 0.95])
         return cls(float(draws.mean()), float(lower), float(upper))
@@ -53,13 +53,13 @@ class PlateExpectation:
     """What one plate would give."""
 
     variants: int
-    over_best: Spread
+    over_best: Foretold
     """Measurements above the largest value measured so far."""
-    over_parent: Spread
+    over_parent: Foretold
     """Measurements above the parent's value."""
-    best: Spread
+    best: Foretold
     """The largest measurement, in the target's unit."""
-    spearman: Spread | None
+    spearman: Foretold | None
     """Of predictions and measurements; None for fewer than three variants."""
 
     def as_json(self) -> dict[str, Any]:
@@ -134,8 +134,8 @@ def expectations(
         if name == "proposed":
             over = above.mean(axis=1)
         found[name] = PlateExpectation(
-            table.height, Spread.of(above[0].sum(axis=1)), Spread.of(above[1].sum(axis=1)),
-            Spread.of(model.values_of(draws.max(axis=1))), _spearman(draws, mean),
+            table.height, Foretold.of(above[0].sum(axis=1)), Foretold.of(above[1].sum(axis=1)),
+            Foretold.of(model.values_of(draws.max(axis=1))), _spearman(draws, mean),
         )  # fmt: skip
     return Expectation(best, parent, found, over[0], over[1])
 
@@ -150,7 +150,7 @@ def _measurements(
     return belief.draws(DRAWS, rng) + noise, joint.mean
 
 
-def _spearman(draws: Reals, mean: Reals) -> Spread | None:
+def _spearman(draws: Reals, mean: Reals) -> Foretold | None:
     """Rank correlation of each draw with the means."""
     if draws.shape[1] < 3 or np.ptp(mean) == 0:
         return None
@@ -158,7 +158,7 @@ def _spearman(draws: Reals, mean: Reals) -> Spread | None:
     own = mean.argsort().argsort().astype(np.float64)
     order -= order.mean(axis=1, keepdims=True)
     own -= own.mean()
-    return Spread.of(order @ own / np.sqrt((order**2).sum(axis=1) * (own @ own)))
+    return Foretold.of(order @ own / np.sqrt((order**2).sum(axis=1) * (own @ own)))
 
 
 def _random(

@@ -102,12 +102,14 @@ def _variant_row(one: Proposal, antibody: Antibody) -> dict[str, Any]:
     heavy, light = antibody.heavy.sequence, antibody.light
     changes = parse_mutations(one.mutations, heavy, None if light is None else light.sequence)
     return {
-        "kind": "variant", "mutations": one.mutations, "kabat": named_in(changes, antibody, "kabat"),
+        "kind": "variant", "mutations": one.mutations,
+        "kabat": named_in(changes, antibody, "kabat"),
         "imgt": named_in(changes, antibody, "imgt"), "mutation_count": one.mutation_count,
         "heavy": one.heavy, "light": one.light, "predicted": _short(one.predicted),
         "lower_90": _short(one.lower_90), "upper_90": _short(one.upper_90),
         "chance_to_improve": _short(one.chance_to_improve),
-        "acquisition": _short(one.acquisition), "origin": one.origin, "reason": one.reason,
+        "acquisition": None if one.acquisition is None else _short(one.acquisition),
+        "origin": one.origin, "reason": one.reason,
         "liabilities": "; ".join(one.liabilities),
         "naturalness": None if one.naturalness is None else _short(one.naturalness),
         "humanness": _short(one.humanness), "germline_distance": one.germline_distance,

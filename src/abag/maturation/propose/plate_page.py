@@ -87,7 +87,7 @@ def _listing(table: pl.DataFrame) -> str:
     for row in table.iter_rows(named=True):
         low, high = row["lower_90"], row["upper_90"]
         ends = "–" if low is None else f"{low:.2f} to {high:.2f}"
-        cells: Sequence[str] = (
+        cells = (
             row["mutations"] or "parent", f"{row['predicted']:.2f}", ends, row["reason"],
             row["liabilities"],
         )  # fmt: skip

@@ -23,7 +23,7 @@ from abag.maturation.propose.candidates import CandidateSet, find_candidates
 from abag.maturation.propose.design_space import DesignSpace, Genotype, size_of
 from abag.maturation.propose.expectation import Expectation, expectations
 from abag.maturation.propose.quota import Quota
-from abag.maturation.propose.reasons import Known, reason_for
+from abag.maturation.propose.reasons import KEPT, Known, reason_for
 from abag.maturation.propose.request import LIABILITY_RULES, Request
 from abag.maturation.propose.scorer import Scorer, belief_of
 from abag.model.assay_gp.model import AssayGP
@@ -50,7 +50,8 @@ class Proposal:
     upper_90: float
     chance_to_improve: float
     """Posterior probability of a true value above the best of the measured variants."""
-    acquisition: float
+    acquisition: float | None
+    """Value at the choice; None for a variant that a refilled plate keeps."""
     origin: str
     reason: str
     liabilities: tuple[str, ...]
@@ -75,8 +76,8 @@ class Standing:
     """Variants that are in the laboratory: not proposed again, and believed at their means."""
     failed: Sequence[Chains] = ()
     """Variants that gave no measurement (no expression, say): not proposed again."""
-    kept: Sequence[Chains] = ()
-    """Of the pending ones, those on the plate that is being refilled: its rules count them."""
+    plate: Sequence[Chains | None] = ()
+    """The plate that is being refilled, with None where a variant is to be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,17 +154,20 @@ def propose(
     notes += _of_space(space, request)
     scorer = Scorer(model, space)
     scorer.require_readable()
-    waiting = _genotypes(numbered, list(standing.pending), [])
+    own = _genotypes(numbered, [one for one in standing.plate if one], [])
+    waiting = [*_genotypes(numbered, list(standing.pending), []), *own]
     gone = [*waiting, *_genotypes(numbered, list(standing.failed), [])]
     found = find_candidates(space, [*genotypes, *gone], scorer.optimism, request.seed)
     short, left_out = _shortlisted(found, space, request, [*known, *standing.pending])
     belief = belief_of(model, scorer, short, known, waiting)
-    kept = _genotypes(numbered, list(standing.kept), [])
-    batch = _chosen(belief, short, request, Quota.of(short, request, kept), notes)
+    batch = _chosen(belief, short, request, Quota.of(short, request, own), len(own), notes)
+    picks = _placed(batch, short, standing.plate, own)
     parent_value = float(model.predict(scorer.table([frozenset()]))[0])
-    shown = [short[row] for row in batch.rows.tolist()]
+    shown = [one for one, _ in picks]
+    top = np.argsort(-belief.mean, kind="stable")[: request.count].tolist()
     told = _Told(
-        batch, belief, short, naturalness_of(space, shown), Known.of(genotypes), parent_value,
+        picks, belief.best, frozenset(short[row] for row in top), naturalness_of(space, shown),
+        Known.of(genotypes), parent_value,
         expectations(model, space, shown, known, request.seed),
     )  # fmt: skip
     if told.natural is None:
@@ -175,12 +179,40 @@ def propose(
     )  # fmt: skip
 
 
+def _placed(
+    batch: Batch,
+    short: Sequence[Genotype],
+    plate: Sequence[Chains | None],
+    own: Sequence[Genotype],
+) -> list[tuple[Genotype, float | None]]:
+    """The plate's variants with their acquisition values; None for those that it keeps."""
+    new = [(short[row], value) for row, value in zip(batch.rows.tolist(), batch.values.tolist(),
+           strict=True)]  # fmt: skip
+    if not plate:
+        return [(one, value) for one, value in new]
+    fresh, kept = iter(new), iter(own)
+    found: list[tuple[Genotype, float | None]] = []
+    for one in plate:
+        pick = next(fresh, None) if one is None else (next(kept), None)
+        found += [] if pick is None else [pick]
+    return found
+
+
 def _chosen(
-    belief: Belief, short: Sequence[Genotype], request: Request, quota: Quota, notes: list[str]
+    belief: Belief,
+    short: Sequence[Genotype],
+    request: Request,
+    quota: Quota,
+    kept: int,
+    notes: list[str],
 ) -> Batch:
-    """The batch: first the wells for single mutants, then the rest, under the plate's rules."""
+    """The batch: first the wells for single mutants, then the rest, under the plate's rules.
+
+    ``kept`` variants stand on the plate already.
+    """
+    wanted = request.count - kept
     singles = np.array([i for i, one in enumerate(short) if size_of(one) == 1], dtype=np.int64)
-    first = min(request.singles, len(singles))
+    first = min(request.singles if not kept else 0, len(singles))
     rows: list[int] = []
     values: list[float] = []
     if first:
@@ -192,20 +224,18 @@ def _chosen(
         rows, values = singles[picked.rows].tolist(), picked.values.tolist()
         for row in rows:
             quota.take(row)
-    if request.singles > first:
+    if not kept and request.singles > first:
         notes.append(f"only {counted(first, 'single mutant')} may be proposed under these rules")
     left = np.setdiff1d(np.arange(len(short)), rows)
     others = belief.given(np.array(rows, dtype=np.int64))
-    batch = request.policy.choose(
-        others, request.count - len(rows), request.seed, quota.among(left)
-    )
+    batch = request.policy.choose(others, wanted - len(rows), request.seed, quota.among(left))
     rows += left[batch.rows].tolist()
     if quota.raised:
         notes.append(
             f"a mutation may be in {quota.most} variants, {quota.raised} more than --most-repeats "
             "says: too few others were left"
         )
-    if len(rows) < request.count:
+    if len(rows) < wanted:
         notes.append(f"only {counted(len(rows), 'variant')} may be proposed under these rules")
     return Batch(np.array(rows, dtype=np.int64), np.array([*values, *batch.values]))
 
@@ -324,13 +354,14 @@ def naturalness_of(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What is told of the chosen candidates: rows of the shortlist, and what is known of it."""
+    """What is told of the chosen candidates, in the order of the plate."""
 
-    batch: Batch
-    belief: Belief
-    short: Sequence[Genotype]
+    picks: Sequence[tuple[Genotype, float | None]]
+    best: float
+    """Largest posterior mean among the measured variants, on the scale of scores."""
+    highest: frozenset[Genotype]
+    """Candidates with the highest means, as many as the plate holds."""
     natural: Reals | None
-    """Of the chosen, in the order of choice."""
     known: Known
     parent_value: float
     expected: Expectation
@@ -341,27 +372,24 @@ def _described(
 ) -> list[Proposal]:
     from scipy.special import ndtr
 
-    belief, count = told.belief, len(told.batch.rows)
-    chance = ndtr((belief.mean - belief.best) / np.maximum(belief.deviation, 1e-9))
-    highest = set(np.argsort(-belief.mean, kind="stable")[:count].tolist())
-    chosen = [told.short[row] for row in told.batch.rows.tolist()]
+    chosen = [one for one, _ in told.picks]
     shown = scorer.shown(chosen)
+    chance = ndtr((shown.mean_score - told.best) / np.maximum(shown.deviation, 1e-9))
     chains = [space.chains(one) for one in chosen]
     human = Humanness.of(*space.chains(frozenset()))
     humanness, distance = human.of_variants(chains), human.germline_distance(chains)
     described = []
-    for order, row in enumerate(told.batch.rows.tolist()):
-        one, (heavy, light) = chosen[order], chains[order]
-        origin, predicted = found.origins[one], float(shown.median[order])
+    for order, (one, acquisition) in enumerate(told.picks):
+        heavy, light = chains[order]
+        origin, predicted = found.origins.get(one, KEPT), float(shown.median[order])
         reason = reason_for(
             origin, space.mutations(one), told.known, predicted - told.parent_value,
-            float(chance[row]), row in highest,
+            float(chance[order]), one in told.highest,
         )  # fmt: skip
         described.append(
             Proposal(
                 space.name(one), size_of(one), heavy, light, predicted, float(shown.lower[order]),
-                float(shown.upper[order]), float(chance[row]), float(told.batch.values[order]),
-                origin, reason,
+                float(shown.upper[order]), float(chance[order]), acquisition, origin, reason,
                 tuple(str(liability) for liability in added_liabilities(space, one)),
                 None if told.natural is None else float(told.natural[order]),
                 float(humanness[order]), int(distance[order]),

@@ -87,7 +87,7 @@ class Quota:
         if least >= self.most:
             self.raised += least + 1 - self.most
             self.most = least + 1
-        return free & (fullest < self.most)
+        return np.asarray(free & (fullest < self.most))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,10 @@ from abag.errors import counted
 from abag.maturation.propose.candidates import COMBINATION, ENUMERATION, RECOMBINATION, SCAN, SEARCH
 from abag.maturation.propose.design_space import Genotype, Place, Substitution, parts
 
+KEPT: Final = "kept"
+"""Origin of a variant that stood on the plate before it was refilled."""
 _ORIGIN: Final[Mapping[str, str]] = {
+    KEPT: "Kept when the plate was refilled",
     SCAN: "Single change",
     COMBINATION: "Combines single changes that the model ranks high",
     RECOMBINATION: "Crosses variants that were measured",

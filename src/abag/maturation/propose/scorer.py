@@ -1,4 +1,4 @@
-"""What the model of an assay believes of candidates, given what was measured and what is pending."""
+"""What the model of an assay believes of candidates, given what is measured and pending."""
 
 from __future__ import annotations
 
@@ -61,6 +61,7 @@ class Scorer:
 
 
 def table_of(chains: Sequence[Chains]) -> pl.DataFrame:
+    """Chains as a table that a model reads."""
     return pl.DataFrame(
         {"heavy": [one[0] for one in chains], "light": [one[1] for one in chains]},
         schema={"heavy": pl.String(), "light": pl.String()},

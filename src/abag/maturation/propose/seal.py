@@ -61,7 +61,7 @@ class Seal:
     @property
     def variants(self) -> dict[Chains, SealedWell]:
         """The proposed variants, each once."""
-        return {one.chains: one for one in reversed(self.wells) if one.kind == "variant"}
+        return {one.chains: one for one in self.wells if one.kind == "variant"}
 
     @property
     def names(self) -> dict[str, Chains]:

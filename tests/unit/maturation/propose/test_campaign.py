@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -11,13 +12,16 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.errors import CampaignError, TableError
+from abag.errors import CampaignError, OptionError, TableError
 from abag.maturation.adapt import adaptation as adapt
 from abag.maturation.adapt import skill
 from abag.maturation.assay.file import AssayFile
 from abag.maturation.propose import candidates, proposals
-from abag.maturation.propose.campaign import open_campaign, propose_round, take_results
-from abag.maturation.propose.proposals import Request
+from abag.maturation.propose.campaign import open_campaign
+from abag.maturation.propose.intake import take_results
+from abag.maturation.propose.plate import Layout
+from abag.maturation.propose.request import Request
+from abag.maturation.propose.rounds import propose_round
 from synthetic_pairs import HEAVY, LIGHT, assay_table, hydrophobicity_rule
 
 REQUEST = Request(count=6, most=2, cdrs=("H3",))
@@ -133,7 +137,7 @@ def test_a_round_is_open_until_its_results_are_in(folder: Path, tmp_path: Path) 
 
 
 def test_repeats_and_the_parent_belong_to_every_round(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST, controls=1)
+    propose_round(folder, REQUEST, layout=Layout(controls=1))
     proposed = pl.read_csv(folder / "round-01" / "proposed.csv").select("heavy", "light")
     rows = pl.concat([proposed, assay_table(2).select("heavy", "light")])
     campaign, _ = take_results(folder, write_results(tmp_path / "r.csv", rows), told=TOLD)
@@ -143,7 +147,7 @@ def test_repeats_and_the_parent_belong_to_every_round(folder: Path, tmp_path: Pa
 def test_results_may_give_mutations_alone_or_names_of_the_plate(
     folder: Path, tmp_path: Path
 ) -> None:
-    propose_round(folder, REQUEST, controls=1)
+    propose_round(folder, REQUEST, layout=Layout(controls=1))
     proposed = pl.read_csv(folder / "round-01" / "proposed.csv")
     values = proposed.with_columns(pl.Series("KD", np.linspace(1.0, 9.0, proposed.height)))
     for number, columns in enumerate((("mutations",), ("name",), ("name", "mutations"))):
@@ -241,3 +245,144 @@ def test_a_folder_of_other_things_is_no_campaign(tmp_path: Path) -> None:
     with pytest.raises(CampaignError, match="is no campaign"):
         take_results(tmp_path, start, told=START)
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def proposed(folder: Path, number: int = 1) -> pl.DataFrame:
+    """Wells of a round."""
+    return pl.read_csv(folder / f"round-{number:02d}" / "proposed.csv")
+
+
+def test_a_plate_is_sealed_before_it_is_measured(folder: Path) -> None:
+    campaign, plate = propose_round(folder, REQUEST)
+    seal = folder / "round-01" / "seal.json"
+    digest = hashlib.sha256(seal.read_bytes()).hexdigest()
+    assert campaign.latest.state["seal_sha256"] == digest
+    wells = json.loads(seal.read_text())["wells"]
+    assert [one["predicted"] for one in wells] == [one.predicted for one in plate.chosen]
+    assert all(one["lower_90"] < one["upper_90"] and one["reason"] for one in wells)
+
+
+def test_a_seal_that_was_changed_afterwards_is_refused(folder: Path, tmp_path: Path) -> None:
+    propose_round(folder, REQUEST)
+    seal = folder / "round-01" / "seal.json"
+    content = json.loads(seal.read_text())
+    content["wells"][0]["predicted"] += 0.5
+    seal.write_text(json.dumps(content))
+    results = write_results(tmp_path / "r.csv", proposed(folder))
+    with pytest.raises(CampaignError, match="is not what was sealed"):
+        take_results(folder, results, told=TOLD)
+
+
+def test_the_seal_is_read_and_not_the_table_that_people_edit(folder: Path, tmp_path: Path) -> None:
+    propose_round(folder, REQUEST)
+    table = proposed(folder)
+    (folder / "round-01" / "proposed.csv").write_text("name,heavy\nR1-P1-A1,ACDEF\n")
+    results = tmp_path / "r.csv"
+    table.select("name", KD=pl.lit(3.0)).write_csv(results)
+    campaign, _ = take_results(folder, results, told=TOLD)
+    assert campaign.latest.measured()["heavy"].to_list() == table["heavy"].to_list()
+
+
+def test_the_scorecard_compares_what_was_foretold_with_what_came(
+    folder: Path, tmp_path: Path
+) -> None:
+    _, plate = propose_round(folder, REQUEST)
+    told = {one.heavy: one for one in plate.chosen}
+    results = write_results(tmp_path / "r.csv", proposed(folder))
+    take_results(folder, results, told=TOLD)
+    card = json.loads((folder / "scorecard.json").read_text())
+    (first,) = card["rounds"]
+    measured = {one["name"]: one["measured"] for one in first["variants"]}
+    wells = {row["name"]: row["heavy"] for row in proposed(folder).iter_rows(named=True)}
+    inside = sum(
+        told[wells[name]].lower_90 <= value <= told[wells[name]].upper_90
+        for name, value in measured.items()
+    )
+    assert first["inside_90"] == inside == card["inside_90"]
+    best = plate.expected.best_so_far
+    assert first["over_best"]["seen"] == sum(value > best for value in measured.values())
+    assert first["over_best"]["expected"] == pytest.approx(
+        sum(one.chance_over_best for one in plate.chosen)
+    )
+    assert set(first["other_plates"]) == {"random", "singles"}
+    page = (folder / "scorecard.html").read_text()
+    assert f"{inside} of 6 measurements lie in their 90 % interval" in page
+    assert first["seal_sha256"] in page
+
+
+def test_a_file_may_hold_some_of_the_plate_and_the_rest_may_come_late(
+    folder: Path, tmp_path: Path
+) -> None:
+    propose_round(folder, REQUEST)
+    table = proposed(folder)
+    campaign, done = take_results(folder, write_results(tmp_path / "a.csv", table[:4]), told=TOLD)
+    assert campaign.latest.status == "measured"
+    assert campaign.latest.state["pending"] == table["name"].to_list()[4:]
+    assert any("2 variants of the plate pending" in note for note in done.notes)
+    _, second = propose_round(folder, REQUEST)
+    assert not {one.heavy for one in second.chosen} & set(table["heavy"])
+    late = write_results(tmp_path / "b.csv", table[4:])
+    campaign, done = take_results(folder, late, told=TOLD)
+    assert [one.status for one in campaign.rounds] == ["measured", "measured", "proposed"]
+    assert campaign.rounds[1].state["pending"] == []
+    assert done.model.training.rows_used == 26
+    card = json.loads((folder / "scorecard.json").read_text())
+    assert card["rounds"][0]["measured"] == 6
+    last = write_results(tmp_path / "c.csv", proposed(folder, 2))
+    campaign, done = take_results(folder, last, told=TOLD)
+    assert done.model.training.rows_used == 32
+    assert [one.status for one in campaign.rounds] == ["measured"] * 3
+
+
+def test_wells_may_fail_or_be_empty(folder: Path, tmp_path: Path) -> None:
+    propose_round(folder, REQUEST)
+    names = proposed(folder)["name"].to_list()
+    path = tmp_path / "r.csv"
+    values = ["3", "5", "8", "failed", "", "12"]
+    path.write_text("name,KD\n" + "".join(f"{n},{v}\n" for n, v in zip(names, values,
+                    strict=True)))  # fmt: skip
+    campaign, _ = take_results(folder, path, told=TOLD, failed=[names[5]])
+    state = campaign.latest.state
+    assert state["failed"] == [names[3], names[5]]
+    assert state["pending"] == [names[4]]
+    assert state["rows"] == 3
+    again = {one.heavy for one in propose_round(folder, REQUEST)[1].chosen}
+    assert not again & set(proposed(folder)["heavy"])
+    with pytest.raises(CampaignError, match="--failed R9-P1-A1: no plate"):
+        take_results(folder, path, told=TOLD, failed=["R9-P1-A1"])
+
+
+def test_a_plate_that_reads_higher_is_put_on_the_scale_of_the_first(
+    folder: Path, tmp_path: Path
+) -> None:
+    propose_round(folder, REQUEST)
+    table = pl.concat([proposed(folder).select("heavy", "light"), assay_table(8)[["heavy",
+                       "light"]]])  # fmt: skip
+    results = write_results(tmp_path / "r.csv", table)
+    shifted = pl.read_csv(results).with_columns(pl.col("KD") / 10**0.8)
+    shifted.with_columns(batch=pl.lit("tuesday")).write_csv(results)
+    campaign, done = take_results(folder, results, told=TOLD)
+    first, second = campaign.latest.state["batches"]
+    assert first["offset"] == 0.0
+    assert second["batch"] == "R1-tuesday"
+    assert second["offset"] == pytest.approx(0.8, abs=0.1)
+    assert any("batch R1-tuesday reads +0." in note for note in done.notes)
+    raw = campaign.latest.measured()["pkd"].to_numpy()
+    taught = campaign.training().filter(pl.col("record_id").str.starts_with("round-01"))["pkd"]
+    assert (raw - taught.to_numpy()) == pytest.approx(second["offset"])
+
+
+def test_wells_that_are_not_wanted_are_exchanged(folder: Path) -> None:
+    propose_round(folder, REQUEST)
+    before = proposed(folder)
+    old = open_campaign(folder).latest.state["seal_sha256"]
+    campaign, _ = propose_round(folder, REQUEST, exclude=["R1-P1-A2", "A5"])
+    after = proposed(folder)
+    assert after["name"].to_list() == before["name"].to_list()
+    same = [a == b for a, b in zip(before["heavy"], after["heavy"], strict=True)]
+    assert same == [True, False, True, True, False, True]
+    assert not set(after["heavy"].to_list()[1::3]) & set(before["heavy"])
+    assert campaign.latest.state["replaced_seals"] == [old]
+    assert campaign.latest.state["seal_sha256"] != old
+    with pytest.raises(OptionError, match="--exclude Z9: no variant of the open plate"):
+        propose_round(folder, REQUEST, exclude=["Z9"])

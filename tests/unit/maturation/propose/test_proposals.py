@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +18,14 @@ from abag.errors import ModelError, OptionError
 from abag.maturation.antibody.liabilities import Severity, worst
 from abag.maturation.propose import candidates, proposals
 from abag.maturation.propose.acquisition import ACQUISITIONS, Policy
-from abag.maturation.propose.plate import Well, fasta_of, plate_table, write_plate
-from abag.maturation.propose.proposals import Proposals, propose
-from abag.maturation.propose.request import Request
+from abag.maturation.propose.plate import Layout, Well, fasta_of, plate_table, write_plate
+from abag.maturation.propose.proposals import Proposals, Standing, propose
 from abag.maturation.propose.reasons import Known, reason_for
+from abag.maturation.propose.request import Purse, Request
 from abag.model.assay_gp.model import AssayGP
 from synthetic_pairs import HEAVY, LIGHT, assay_table
 
+GREEDY = Policy("greedy", "none")
 REQUEST = Request(count=12, most=3, cdrs=("H1", "H2", "H3"))
 
 
@@ -47,6 +50,11 @@ def quick() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def plate(model: AssayGP) -> Proposals:
     return propose(model, (HEAVY, LIGHT), REQUEST)
+
+
+def most_common_mutation(plate: Proposals) -> int:
+    """Variants of a plate that have its commonest mutation."""
+    return Counter(x for one in plate.chosen for x in one.mutations.split(";")).most_common(1)[0][1]
 
 
 def test_a_plate_holds_new_variants_within_the_budget(plate: Proposals, model: AssayGP) -> None:
@@ -123,7 +131,7 @@ def test_a_space_smaller_than_the_plate_is_said(model: AssayGP) -> None:
 
 def test_what_was_measured_since_is_not_proposed_again(plate: Proposals, model: AssayGP) -> None:
     done = [(one.heavy, one.light) for one in plate.chosen]
-    again = propose(model, (HEAVY, LIGHT), REQUEST, measured=done)
+    again = propose(model, (HEAVY, LIGHT), REQUEST, Standing(measured=done))
     assert not {one.heavy for one in again.chosen} & {heavy for heavy, _ in done}
 
 
@@ -150,7 +158,9 @@ def test_a_measured_deletion_that_helps_is_combined_with_other_changes() -> None
     table = pl.concat([assay_table(20), shorter]).with_columns(
         record_id=pl.int_range(28).cast(pl.String)
     )
-    found = propose(AssayGP(target="pkd").fit(table), (HEAVY, LIGHT), Request(8, 4))
+    found = propose(
+        AssayGP(target="pkd").fit(table), (HEAVY, LIGHT), Request(8, 4, most_repeats=1.0)
+    )
     assert any("1 measured insertion or deletion may be combined" in note for note in found.notes)
     without = [one for one in found.chosen if "H:A106-" in one.mutations]
     assert len(without) > 4
@@ -192,8 +202,8 @@ def test_wells_go_row_by_row(number: int, plate_number: int, name: str) -> None:
 
 
 def test_a_plate_is_written_for_the_laboratory(plate: Proposals, tmp_path: Path) -> None:
-    path = write_plate(plate, tmp_path / "plate", controls=2)
-    table = pl.read_csv(path)
+    write_plate(plate, tmp_path / "plate", layout=Layout(controls=2))
+    table = pl.read_csv(tmp_path / "plate" / "proposed.csv")
     assert table["well"].to_list() == [*(f"A{i}" for i in range(1, 13)), "B1", "B2"]
     assert table["name"].n_unique() == 14
     assert table["origin"].to_list()[-2:] == ["control", "control"]
@@ -207,7 +217,77 @@ def test_a_plate_is_written_for_the_laboratory(plate: Proposals, tmp_path: Path)
     assert plate.chosen[0].mutations in page
     assert "http" not in page
     with pytest.raises(OptionError, match="--controls is -1"):
-        plate_table(plate, controls=-1)
+        Layout(controls=-1)
+
+
+def test_no_mutation_fills_the_plate(model: AssayGP) -> None:
+    full, capped = (
+        propose(model, (HEAVY, LIGHT), replace(REQUEST, most_repeats=share, policy=GREEDY))
+        for share in (1.0, 0.25)
+    )
+    assert most_common_mutation(full) > 3
+    assert most_common_mutation(capped) == 3
+    assert len(capped.chosen) == 12
+
+
+def test_a_limit_on_repeats_gives_way_before_the_plate_stays_empty(model: AssayGP) -> None:
+    narrow = Request(6, 1, positions=("H:30",), letters="AD", most_repeats=0.1)
+    found = propose(model, (HEAVY, LIGHT), narrow)
+    assert len(found.chosen) == len({one.mutations for one in found.chosen}) <= 2
+    few = Request(6, 2, positions=("H:28", "H:30"), letters="AD", most_repeats=0.2)
+    assert len(propose(model, (HEAVY, LIGHT), few).chosen) == 6
+    assert any("--most-repeats" in note for note in propose(model, (HEAVY, LIGHT), few).notes)
+
+
+def test_wells_may_be_kept_for_single_mutants(model: AssayGP) -> None:
+    found = propose(model, (HEAVY, LIGHT), replace(REQUEST, singles=4))
+    assert [one.mutation_count for one in found.chosen][:4] == [1, 1, 1, 1]
+    assert len({one.mutations for one in found.chosen}) == 12
+
+
+def test_a_budget_buys_what_it_can(model: AssayGP) -> None:
+    found = propose(model, (HEAVY, LIGHT), replace(REQUEST, purse=Purse(100.0, 10.0, 5.0)))
+    spent = sum(10 + 5 * one.mutation_count for one in found.chosen)
+    assert 80 < spent <= 100
+    assert any("may be proposed" in note for note in found.notes)
+    with pytest.raises(OptionError, match="--budget together with --cost-variant"):
+        Purse(100.0)
+
+
+def test_what_is_in_the_laboratory_is_not_asked_again(plate: Proposals, model: AssayGP) -> None:
+    chains = [(one.heavy, one.light) for one in plate.chosen]
+    standing = Standing(pending=chains[:6], failed=chains[6:])
+    again = propose(model, (HEAVY, LIGHT), REQUEST, standing)
+    assert not {(one.heavy, one.light) for one in again.chosen} & set(chains)
+
+
+def test_replicates_stand_on_the_plate_and_controls_on_every_one(plate: Proposals) -> None:
+    table = plate_table(plate, layout=Layout(controls=3, replicates=10))
+    assert table["plate"].max() == 2
+    assert table.filter(kind="control").group_by("plate").len().sort("plate")["len"].to_list() == [
+        3, 3,
+    ]  # fmt: skip
+    assert table.filter(kind="variant").height == 12
+    assert table.filter(kind="replicate").height == 108
+    assert table["name"].n_unique() == table.height
+
+
+def test_mutations_are_named_by_kabat_and_imgt_too(plate: Proposals) -> None:
+    for row in plate_table(plate).iter_rows(named=True):
+        for scheme in ("kabat", "imgt"):
+            names = row[scheme]
+            assert parse_mutations(names, HEAVY, LIGHT, scheme) == parse_mutations(
+                row["mutations"], HEAVY, LIGHT
+            )
+
+
+def test_what_a_plate_is_expected_to_give_adds_up(plate: Proposals) -> None:
+    expected = plate.expected.plates
+    assert set(expected) == {"proposed", "random", "singles"}
+    total = sum(one.chance_over_best for one in plate.chosen)
+    assert expected["proposed"].over_best.mean == pytest.approx(total)
+    assert expected["proposed"].over_best.mean > expected["random"].over_best.mean
+    assert expected["proposed"].best.lower < expected["proposed"].best.upper
 
 
 def test_a_reason_tells_what_was_measured_before() -> None:

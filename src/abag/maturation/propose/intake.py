@@ -1,0 +1,277 @@
+"""Results come in: a campaign starts with them, a round closes, late ones are added.
+
+A file of results may hold some of a plate only: the others are pending. A cell that is empty says
+that a well is not measured yet, a word such as ``failed`` that it never will be. Results of an
+earlier plate that come late are added to the last round that has results, and everything that was
+learnt from them is learnt anew. Results of variants that were not proposed are refused unless that
+is asked for.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from abag.antibody.antibody import Chains
+from abag.errors import CampaignError, counted
+from abag.files import require_folder_name, sha256_of, write_json, write_parquet
+from abag.maturation.adapt.adaptation import Adaptation, adapt
+from abag.maturation.assay.file import AssayFile, check_assay, read_rows
+from abag.maturation.propose.batches import BatchOffset, batch_offsets
+from abag.maturation.propose.campaign import (
+    BATCH,
+    CAMPAIGN,
+    DONE,
+    FORMAT,
+    FORMAT_VERSION,
+    MEASURED,
+    MODEL,
+    PROPOSED,
+    REPORT,
+    STATE,
+    TRAINING,
+    Campaign,
+    Round,
+    open_campaign,
+    pairs_of,
+    round_name,
+)
+from abag.maturation.propose.results import Results
+from abag.maturation.propose.scorecard import write_scorecard
+from abag.model.assay_gp.model import AssayGP
+from abag.version import VERSION
+
+_SHOWN: Final = 5
+
+
+def take_results(
+    folder: Path,
+    path: Path,
+    *,
+    told: AssayFile | None = None,
+    allow_unproposed: bool = False,
+    failed: Sequence[str] = (),
+    seed: int = 0,
+) -> tuple[Campaign, Adaptation]:
+    """Start a campaign with a file of measured variants, or add results to it.
+
+    Args:
+        folder: The campaign; a new or empty folder starts one.
+        path: Measured variants, as ``abag adapt`` reads them.
+        told: What the user says of the file.
+        allow_unproposed: Take results of variants that no round proposed, too.
+        failed: Names of wells that gave no measurement and will give none.
+        seed: Seed of folds and draws.
+
+    Raises:
+        CampaignError: no round is open, or results of variants that were not proposed.
+        TableError, ModelError: the rows cannot be read, or cannot teach a model.
+    """
+    told = told or AssayFile()
+    require_folder_name(folder)
+    if _is_new(folder):
+        return _start(folder, path, told, seed)
+    campaign = open_campaign(folder)
+    results = Results.read(path, told, campaign, failed)
+    rows, _ = read_rows(path, results.told)
+    rows = _fitted_in(campaign, rows, path)
+    number = _round_of(campaign, pairs_of(rows) | results.failed, allow_unproposed)
+    if not allow_unproposed:
+        _require_proposed(campaign, rows, path)
+    gone = [
+        well.name
+        for each in campaign.rounds if each.seal
+        for chains, well in each.seal.variants.items() if chains in results.failed
+    ]  # fmt: skip
+    done = _close(campaign, results.with_batches(rows, number), number, path, gone, seed)
+    opened = open_campaign(folder)
+    write_scorecard(opened)
+    return opened, done
+
+
+def _round_of(campaign: Campaign, variants: set[Chains], allow_unproposed: bool) -> int:
+    """The round that results belong to: the open one, or for late ones the last with results."""
+    latest, late = campaign.latest, campaign.pending()
+    if latest.status == PROPOSED:
+        here = set() if latest.seal is None else set(latest.seal.variants)
+        return latest.number if variants & here or not variants & late else latest.number - 1
+    if variants & late:
+        return latest.number
+    if not allow_unproposed:
+        raise CampaignError(
+            f"round {latest.number} of {campaign.folder} has its results, and no other is "
+            "proposed; choose the next plate with `abag propose --campaign`, or add these rows as "
+            "a round of their own with --allow-unproposed"
+        )
+    return latest.number + 1
+
+
+def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campaign, Adaptation]:
+    rows, _ = read_rows(path, told)
+    if not rows.is_empty() and rows["antigen"].n_unique() > 1:
+        raise CampaignError(
+            f"{path} has {rows['antigen'].n_unique()} antigens, and a campaign is about one: start "
+            "a campaign for each with its rows (`abag adapt FILE --out MODELS` learns them "
+            "together)"
+        )
+    checked = check_assay(rows, str(path))
+    place = folder / round_name(0)
+    if place.exists():
+        shutil.rmtree(place)  # of a start that was cut short
+    antigen = tuple(rows["antigen"][0])
+    first = Campaign(folder, ("", None), rows["assay"][0], checked.target, antigen, ())
+    done = _close(first, Results.plain(path, told).with_batches(rows, 0), 0, path, (), seed)
+    heavy, light = _parent(rows, done.model)
+    write_json(
+        folder / CAMPAIGN,
+        {"format": FORMAT, "format_version": FORMAT_VERSION, "abag_version": VERSION,
+         "parent": {"heavy": heavy, "light": light}, "assay": first.assay,
+         "target": first.target, "antigen": list(first.antigen)},
+    )  # fmt: skip
+    return open_campaign(folder), done
+
+
+def _is_new(folder: Path) -> bool:
+    """Whether a campaign may start here: nothing is there but a start that was cut short."""
+    return not folder.exists() or {path.name for path in folder.iterdir()} <= {round_name(0)}
+
+
+def _close(
+    campaign: Campaign,
+    rows: pl.DataFrame,
+    number: int,
+    path: Path,
+    failed: Sequence[str],
+    seed: int,
+) -> Adaptation:
+    """Write the results of a round, the model of all rows so far, and then its state."""
+    before = next((one for one in campaign.rounds if one.number == number), None)
+    state = {} if before is None else before.state
+    here = Round(
+        number, campaign.folder / round_name(number),
+        {**state, "status": DONE, "intakes": (0 if before is None else before.intakes) + 1},
+    )  # fmt: skip
+    prefix = pl.lit(f"round-{number:02d}.{here.intakes}:")
+    rows = rows.with_columns(record_id=pl.concat_str(prefix, "record_id"))
+    everything = pl.concat([*(one.measured() for one in campaign.done), rows])
+    check_assay(everything.drop(BATCH), str(path))
+    together, offsets = _together(everything, campaign.target)
+    write_parquet(here.place(MEASURED), rows)
+    write_parquet(here.place(TRAINING), together)
+    shutil.rmtree(here.place(MODEL), ignore_errors=True)  # of a try that was cut short
+    done = adapt(here.place(TRAINING), here.place(MODEL), report=here.place(REPORT), seed=seed)
+    gone = sorted({*state.get("failed", ()), *failed})
+    known = pairs_of(together)
+    sealed = {} if here.seal is None else here.seal.variants
+    names = {} if here.seal is None else here.seal.names
+    waiting = set(sealed) - known - {names[one] for one in gone if one in names}
+    new: dict[str, Any] = {
+        "rows": (state.get("rows") or 0) + rows.height, "rows_so_far": together.height,
+        "variants_so_far": together.select("heavy", "light").n_unique(),
+        "best_so_far": _best(together, campaign.target), "model_id": done.model.model_id,
+        "verdict": done.verdict.grade.name.lower(),
+        "results_sha256": [*_listed(state.get("results_sha256")), sha256_of(path)],
+        "failed": gone, "pending": sorted(sealed[one].name for one in waiting),
+        "batches": [one.as_json() for one in offsets], "abag_version": VERSION,
+    }  # fmt: skip
+    write_json(here.folder / STATE, {**here.state, **new})
+    return replace(done, notes=(*done.notes, *_told_of(offsets, waiting, gone)))
+
+
+def _listed(found: Any) -> list[str]:
+    return [found] if isinstance(found, str) else list(found or ())
+
+
+def _together(rows: pl.DataFrame, target: str) -> tuple[pl.DataFrame, list[BatchOffset]]:
+    """All rows with the offset of their batch taken off, and the offsets."""
+    exact = rows.filter(pl.col(target).is_not_null())
+    offsets = batch_offsets(
+        list(exact.select("heavy", "light").iter_rows()), exact[BATCH].to_list(),
+        exact[target].to_numpy(),
+    )  # fmt: skip
+    shift = pl.col(BATCH).replace_strict(
+        [one.batch for one in offsets], [one.offset for one in offsets], default=0.0,
+        return_dtype=pl.Float64,
+    )  # fmt: skip
+    stem = "rank" if target == "rank_score" else "pkd"
+    moved = [pl.col(name) - shift for name in (target, f"{stem}_lower", f"{stem}_upper")]
+    return rows.with_columns(moved).drop(BATCH), offsets
+
+
+def _told_of(
+    offsets: Sequence[BatchOffset], waiting: set[Chains], failed: Sequence[str]
+) -> list[str]:
+    notes = []
+    for one in offsets:
+        if abs(one.offset) > 2 * one.standard_error > 0:
+            notes.append(
+                f"batch {one.batch} reads {one.offset:+.2f} ± {one.standard_error:.2f} against the "
+                f"first, by {counted(one.shared, 'shared variant')}; taken off"
+            )
+    if waiting:
+        notes.append(f"{counted(len(waiting), 'variant')} of the plate pending; add them when "
+                     "they come, the next plate does not ask for them again")  # fmt: skip
+    if failed:
+        notes.append(f"{counted(len(failed), 'well')} failed: {', '.join(failed[:_SHOWN])}"
+                     f"{', ...' if len(failed) > _SHOWN else ''}")  # fmt: skip
+    return notes
+
+
+def _best(table: pl.DataFrame, target: str) -> float | None:
+    found = table[target].max()
+    return None if found is None else float(str(found))
+
+
+def _parent(rows: pl.DataFrame, model: AssayGP) -> Chains:
+    """The row without mutations; else the commonest residues."""
+    named = rows.filter(pl.col("mutations") == "")
+    if named.height:
+        return named["heavy"][0], named["light"][0]
+    return model.reference_chains()
+
+
+def _fitted_in(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """Rows under the campaign's assay and antigen.
+
+    Raises CampaignError for another antigen or another quantity.
+    """
+    given = rows.filter(pl.col("antigen").list.len() > 0)["antigen"].to_list()
+    other = [chains for chains in given if tuple(chains) != campaign.antigen]
+    if other:
+        raise CampaignError(
+            f"{path} has results on another antigen ({'/'.join(other[0])[:40]}) than the campaign"
+        )
+    before = campaign.training()["quantity"]
+    strange = sorted(set(rows["quantity"]) - set(before))
+    if strange:
+        raise CampaignError(
+            f"{path} has values of {', '.join(strange)}, and the campaign is about {before[0]}: "
+            "they have no common scale. Start another campaign with them"
+        )
+    antigen = pl.lit(list(campaign.antigen), dtype=pl.List(pl.String()))
+    return rows.with_columns(assay=pl.lit(campaign.assay), antigen=antigen)
+
+
+def _require_proposed(campaign: Campaign, rows: pl.DataFrame, path: Path) -> None:
+    """Raise CampaignError for rows that are neither proposed, nor measured before, nor parent."""
+    allowed = {campaign.parent} | campaign.known()
+    allowed |= {one for each in campaign.rounds if each.seal for one in each.seal.variants}
+    strange = [
+        (row, mutations or name or "")
+        for heavy, light, row, mutations, name in rows.select(
+            "heavy", "light", "source_row", "mutations", "antibody_name"
+        ).iter_rows()
+        if (heavy, light or None) not in allowed
+    ]
+    if strange:
+        shown = ", ".join(f"row {row} {name}".strip() for row, name in strange[:_SHOWN])
+        raise CampaignError(
+            f"{path} has {counted(len(strange), 'variant')} that round {campaign.latest.number} "
+            f"did not propose ({shown}{', ...' if len(strange) > _SHOWN else ''}); take them with "
+            "--allow-unproposed, or add the file to the campaign that it belongs to"
+        )

@@ -1,0 +1,144 @@
+"""A file of results as a campaign sees it: which wells have a value, are empty, or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final, Self
+
+import polars as pl
+
+from abag.antibody.antibody import Chains
+from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_table
+from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.tables import ROW
+from abag.errors import CampaignError, Problem, TableError
+from abag.maturation.assay.file import AssayFile
+from abag.maturation.propose.campaign import BATCH, PROPOSED, Campaign
+
+FAILED_WORDS: Final = frozenset(
+    {"failed", "fail", "no expression", "not expressed", "not expressing", "not produced",
+     "no clone", "lost", "aggregated"}
+)  # fmt: skip
+"""Cells of values that say that a well will never have one; case does not matter."""
+PENDING_WORDS: Final = frozenset({"", "pending", "na", "n/a", "nan", "none", "-", "not measured"})
+_BATCH_COLUMNS: Final = ("batch", "run", "plate")
+"""Headers that say where a row was measured, the first that is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What the user said of the file, completed by the campaign, and what its rows are beside."""
+
+    told: AssayFile
+    failed: frozenset[Chains]
+    batches: dict[int, str]
+    """Batch by line of the file, where it has such a column."""
+    intake: int
+    """1 for the first file of a round, 2 for the second."""
+
+    @classmethod
+    def plain(cls, path: Path, told: AssayFile) -> Self:
+        """The file that starts a campaign."""
+        table = _table(path)
+        return cls(told, frozenset(), {} if table is None else _batches(table), 1)
+
+    @classmethod
+    def read(
+        cls, path: Path, told: AssayFile, campaign: Campaign, failed: Sequence[str] = ()
+    ) -> Self:
+        """A file of results: what it leaves out is completed (antigen, parent, chains of names).
+
+        Raises:
+            TableError: headers with problems.
+            CampaignError: a failed well that is on no plate, or a file without any value.
+        """
+        names = campaign.names()
+        strange = [one for one in failed if one not in names]
+        if strange:
+            raise CampaignError(f"--failed {strange[0]}: no plate of {campaign.folder} has it")
+        gone = {names[one] for one in failed}
+        intake = campaign.latest.intakes + 1 if campaign.latest.status == PROPOSED else (
+            campaign.measured.intakes + 1
+        )  # fmt: skip
+        table = _table(path)
+        if table is None:
+            return cls(told, frozenset(gone), {}, intake)
+        mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
+        chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
+        value = choose_columns(path, table, mapping, with_chains=False).one("value")
+        empty, lost = _without_value(table, value)
+        gone |= {_chains_of(path, row, chosen, campaign) for row in lost.iter_rows(named=True)}
+        told_failed = _named(table, chosen.one("antibody_name"), failed)
+        left_out = {line for part in (empty, lost, told_failed) for line in part[ROW].to_list()}
+        if len(left_out) == table.height:
+            raise CampaignError(f"{path} has no value yet: all its rows are empty or failed")
+        told = replace(told, leave_out=frozenset(left_out))
+        if chosen.one("heavy") is None and chosen.one("scfv") is None:
+            told = replace(told, names=names)
+            if told.parent_heavy is None:
+                heavy, light = campaign.parent
+                told = replace(told, parent_heavy=heavy, parent_light=light)
+        if not (chosen.one("antigen") or mapping.constants.antigen or mapping.antigen_unknown):
+            known = [f"antigen:={one}" for one in campaign.antigen] or ["antigen_unknown:=true"]
+            told = replace(told, mapping=[*told.mapping, *known])
+        return cls(told, frozenset(gone), _batches(table), intake)
+
+    def with_batches(self, rows: pl.DataFrame, number: int) -> pl.DataFrame:
+        """Canonical rows with the batch of each: the file's, the plate of its name, the file."""
+        again = f" ({self.intake})" if self.intake > 1 else ""
+        found = []
+        for line, name in rows.select("source_row", "antibody_name").iter_rows():
+            prefix = f"R{number}-P"
+            plate = name.split("-")[1] if name and name.startswith(prefix) else ""
+            told = self.batches.get(line, plate)
+            found.append(f"R{number}{f'-{told}' if told else ''}{again}")
+        return rows.with_columns(pl.Series(BATCH, found, pl.String))
+
+
+def _table(path: Path) -> pl.DataFrame | None:
+    if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
+        return None
+    return None if path.suffix == ".parquet" else read_table(path)
+
+
+def _batches(table: pl.DataFrame) -> dict[int, str]:
+    by_case = {name.lower().strip(): name for name in table.columns}
+    column = next((by_case[name] for name in _BATCH_COLUMNS if name in by_case), None)
+    if column is None:
+        return {}
+    letter = "P" if column.lower().strip() == "plate" else ""
+    cells = zip(table[ROW], table[column], strict=True)
+    return {line: f"{letter}{str(cell).strip()}" for line, cell in cells if cell is not None}
+
+
+def _without_value(table: pl.DataFrame, column: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows whose cell is empty so far, and rows whose cell says that the well failed."""
+    if column is None:
+        return table.clear(), table.clear()
+    cells = pl.col(column).cast(pl.String).fill_null("").str.strip_chars().str.to_lowercase()
+    return table.filter(cells.is_in(PENDING_WORDS)), table.filter(cells.is_in(FAILED_WORDS))
+
+
+def _named(table: pl.DataFrame, column: str | None, names: Sequence[str]) -> pl.DataFrame:
+    if column is None:
+        return table.clear()
+    return table.filter(pl.col(column).cast(pl.String).str.strip_chars().is_in(list(names)))
+
+
+def _chains_of(path: Path, row: dict[str, object], chosen: Chosen, campaign: Campaign) -> Chains:
+    """The sealed variant that a failed row means: by its name, its chains or its mutations."""
+    texts = {field: str(row[column]).strip() for field in ("antibody_name", "heavy", "light",
+             "mutations") if (column := chosen.one(field)) and row[column] is not None}  # fmt: skip
+    names = campaign.names()
+    if texts.get("antibody_name") in names:
+        return names[texts["antibody_name"]]
+    for one in campaign.rounds:
+        for chains, well in ({} if one.seal is None else one.seal.variants).items():
+            same = chains == (texts.get("heavy"), texts.get("light"))
+            if same or well.mutations == texts.get("mutations"):
+                return chains
+    line = row[ROW]
+    problem = Problem(line if isinstance(line, int) else None, None, "failed, and on no plate")
+    raise TableError(path, [problem], "Name the well as the plate does, or leave the row out.")

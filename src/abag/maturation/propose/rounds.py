@@ -1,0 +1,117 @@
+"""The next round of a campaign: a plate is chosen, laid out and sealed; wells may be refilled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from abag.antibody.antibody import Chains
+from abag.errors import CampaignError, OptionError
+from abag.files import write_json
+from abag.maturation.adapt.verdict import Grade
+from abag.maturation.propose.campaign import (
+    MODEL,
+    PROPOSED,
+    STATE,
+    Campaign,
+    Round,
+    open_campaign,
+    round_name,
+)
+from abag.maturation.propose.plate import Layout, write_plate
+from abag.maturation.propose.proposals import Proposals, Standing, propose
+from abag.maturation.propose.request import Request
+from abag.maturation.propose.seal import write_seal
+from abag.model.assay_gp.model import AssayGP
+from abag.version import VERSION
+
+_UNPROVED: Final = (
+    "the model ranked held-out variants no better than chance so far: this plate is for learning"
+)
+
+
+def propose_round(
+    folder: Path,
+    request: Request,
+    *,
+    layout: Layout | None = None,
+    exclude: Sequence[str] = (),
+    overwrite: bool = False,
+) -> tuple[Campaign, Proposals]:
+    """Choose the next plate of a campaign, seal it, and write it as a new round.
+
+    Args:
+        folder: The campaign.
+        request: What to propose.
+        layout: Controls and replicates.
+        exclude: Names of wells of the open plate whose variants are not wanted: others take their
+            places, the rest of the plate stays, and the plate is sealed anew.
+        overwrite: Replace an open plate as a whole.
+
+    Raises:
+        CampaignError: the last proposal has no results yet and neither ``overwrite`` nor
+            ``exclude`` is given, or names that are not on the open plate.
+    """
+    campaign = open_campaign(folder)
+    latest = campaign.latest
+    if latest.status == PROPOSED and not overwrite and not exclude:
+        raise CampaignError(
+            f"round {latest.number} of {folder} is proposed and has no results; add them with "
+            "`abag adapt RESULTS.csv --campaign`, exchange some wells with --exclude, or choose "
+            "it again with --overwrite"
+        )
+    plate, unwanted = _kept(latest, exclude) if exclude else ([], set())
+    if exclude:
+        request = replace(request, count=len(plate))
+    standing = Standing(
+        sorted(campaign.known(), key=str), sorted(campaign.pending(), key=str),
+        sorted(campaign.failed() | unwanted, key=str), plate,
+    )  # fmt: skip
+    model = AssayGP.load(campaign.measured.place(MODEL))
+    found = propose(model, campaign.parent, request, standing)
+    if campaign.measured.state.get("verdict") == Grade.CHANCE.name.lower():
+        found = replace(found, notes=(_UNPROVED, *found.notes))
+    if standing.pending:
+        note = f"{len(standing.pending)} wells of earlier plates are pending; none is asked again"
+        found = replace(found, notes=(*found.notes, note))
+    _write_round(campaign, found, layout or Layout())
+    return open_campaign(folder), found
+
+
+def _write_round(campaign: Campaign, found: Proposals, layout: Layout) -> None:
+    number = campaign.measured.number + 1
+    place = campaign.folder / round_name(number)
+    replaced = []
+    if campaign.latest.status == PROPOSED:
+        state = campaign.latest.state
+        replaced = [*state.get("replaced_seals", ()), state.get("seal_sha256", "")]
+    # Without its state a round does not count, so that an old plate is never half replaced.
+    (place / STATE).unlink(missing_ok=True)
+    table = write_plate(found, place, prefix=f"R{number}-P", layout=layout)
+    before = campaign.measured.state.get("seal_sha256", "")
+    digest = write_seal(place, found, table, before)
+    write_json(
+        place / STATE,
+        {"status": PROPOSED, "proposed": len(found.chosen), "model_id": found.model_id,
+         "seal_sha256": digest, "replaced_seals": replaced, "abag_version": VERSION},
+    )  # fmt: skip
+
+
+def _kept(latest: Round, exclude: Sequence[str]) -> tuple[list[Chains | None], set[Chains]]:
+    """The open plate with empty places for what is not wanted, and what that is."""
+    if latest.status != PROPOSED or latest.seal is None:
+        raise CampaignError(
+            f"--exclude exchanges wells of an open plate, and round {latest.number} has its results"
+        )
+    names = latest.seal.names
+    wanted = list(latest.seal.variants)
+    strange = [one for one in exclude if names.get(one) not in wanted]
+    if strange:
+        raise OptionError(
+            f"--exclude {strange[0]}: no variant of the open plate has this name; "
+            f"its names go from {latest.seal.wells[0].name} to {latest.seal.wells[-1].name}"
+        )
+    unwanted = {names[one] for one in exclude}
+    return [None if one in unwanted else one for one in wanted], unwanted

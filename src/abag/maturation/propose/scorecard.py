@@ -1,0 +1,259 @@
+"""What plates foretold, and what came: one judgement a round, and all of them together.
+
+Everything that is judged was sealed before it was measured (:mod:`.seal`). A plate is judged by
+the rank correlation of its predictions, by how many measurements its 90 % intervals hold, and by
+hits: measurements above the best value of before, and above the parent. What was expected of the
+plate stands beside it, with what random variants and random single mutants were expected to give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.antibody.antibody import Chains
+from abag.files import write_json, write_text
+from abag.maturation.adapt.ranking import spearman
+from abag.maturation.propose.campaign import Campaign, Round
+from abag.maturation.propose.seal import Seal, SealedWell
+
+Reals = NDArray[np.float64]
+
+SCORECARD: Final = "scorecard.json"
+PAGE: Final = "scorecard.html"
+LEVEL: Final = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A count that was seen, and what was expected of it: mean and central 90 % range."""
+
+    seen: int
+    expected: float
+    lower: float
+    upper: float
+
+    @property
+    def kept(self) -> bool:
+        """Whether the count lies in the range that was foretold."""
+        return self.lower <= self.seen <= self.upper
+
+
+@dataclass(frozen=True, slots=True)
+class PlateScore:
+    """One plate: n of its variants are measured, in the order of the seal."""
+
+    round: int
+    seal_sha256: str
+    proposed: int
+    failed: int
+    pending: int
+    names: tuple[str, ...]
+    predicted: Reals
+    """Shape (n,), as are the next three."""
+    lower: Reals
+    upper: Reals
+    measured: Reals
+    exact: NDArray[np.bool_]
+    """Shape (n,): False for a bound, which stands in for its value."""
+    spearman: float | None
+    spearman_expected: tuple[float, float, float] | None
+    """Mean and 90 % range over joint draws of the sealed posterior."""
+    over_best: Tally
+    over_parent: Tally
+    best: float | None
+    """Largest measurement of the plate."""
+    best_expected: tuple[float, float, float]
+    best_before: float
+    others: dict[str, dict[str, Any]]
+    """Expected hits and best value of as many random variants, and random single mutants."""
+
+    @property
+    def inside(self) -> int:
+        """Exact measurements that their 90 % interval holds."""
+        held = (self.lower <= self.measured) & (self.measured <= self.upper)
+        return int(held[self.exact].sum())
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, the variants by name."""
+        exact = int(self.exact.sum())
+        return {
+            "round": self.round,
+            "seal_sha256": self.seal_sha256,
+            "proposed": self.proposed,
+            "measured": len(self.names),
+            "failed": self.failed,
+            "pending": self.pending,
+            "spearman": self.spearman,
+            "spearman_expected": _ranged(self.spearman_expected),
+            "coverage_90": self.inside / exact if exact else None,
+            "inside_90": self.inside,
+            "exact": exact,
+            "mean_error": float((self.measured - self.predicted)[self.exact].mean())
+            if exact
+            else None,
+            "over_best": asdict(self.over_best),
+            "over_parent": asdict(self.over_parent),
+            "best": self.best,
+            "best_expected": _ranged(self.best_expected),
+            "best_before": self.best_before,
+            "other_plates": self.others,
+            "variants": [
+                {"name": name, "predicted": p, "lower_90": low, "upper_90": high, "measured": m,
+                 "exact": exact_one}
+                for name, p, low, high, m, exact_one in zip(
+                    self.names, self.predicted.tolist(), self.lower.tolist(), self.upper.tolist(),
+                    self.measured.tolist(), self.exact.tolist(), strict=True,
+                )
+            ],
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Scorecard:
+    """All plates that have results."""
+
+    plates: tuple[PlateScore, ...]
+    unit: str
+
+    @property
+    def inside(self) -> int:
+        """Exact measurements of all plates that their interval holds."""
+        return sum(one.inside for one in self.plates)
+
+    @property
+    def exact(self) -> int:
+        """Exact measurements of all plates."""
+        return sum(int(one.exact.sum()) for one in self.plates)
+
+    @property
+    def coverage(self) -> tuple[float, float, float] | None:
+        """Share inside its 90 % interval, with a 95 % interval (Wilson); None without any."""
+        return wilson(self.inside, self.exact) if self.exact else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        covered = self.coverage
+        return {
+            "unit": self.unit,
+            "level": LEVEL,
+            "coverage_90": None
+            if covered is None
+            else {"share": covered[0], "lower_95": covered[1], "upper_95": covered[2]},
+            "inside_90": self.inside,
+            "exact": self.exact,
+            "over_best": sum(one.over_best.seen for one in self.plates),
+            "over_best_expected": sum(one.over_best.expected for one in self.plates),
+            "over_parent": sum(one.over_parent.seen for one in self.plates),
+            "over_parent_expected": sum(one.over_parent.expected for one in self.plates),
+            "rounds": [one.as_json() for one in self.plates],
+        }
+
+
+def wilson(inside: int, of: int) -> tuple[float, float, float]:
+    """A share and its 95 % interval (Wilson, J Am Stat Assoc 22:209, 1927)."""
+    z = 1.959964
+    share = inside / of
+    middle = (share + z**2 / (2 * of)) / (1 + z**2 / of)
+    reach = z / (1 + z**2 / of) * np.sqrt(share * (1 - share) / of + z**2 / (4 * of**2))
+    return share, float(middle - reach), float(middle + reach)
+
+
+def score(campaign: Campaign) -> Scorecard:
+    """Judge all sealed plates of a campaign by the results so far.
+
+    Raises CampaignError where a seal is not what was sealed.
+    """
+    values = _values(campaign)
+    plates = [
+        found
+        for one in campaign.done
+        if one.seal is not None and (found := _plate(one, one.seal, values)) is not None
+    ]
+    return Scorecard(tuple(plates), "pKd" if campaign.target == "pkd" else "rank score")
+
+
+def write_scorecard(campaign: Campaign) -> Scorecard:
+    """Judge all plates and write ``scorecard.json`` and ``scorecard.html`` into the campaign."""
+    from abag.maturation.propose.scorecard_page import scorecard_page
+
+    found = score(campaign)
+    if found.plates:
+        write_json(campaign.folder / SCORECARD, found.as_json())
+        write_text(campaign.folder / PAGE, scorecard_page(found, campaign.folder.name))
+    return found
+
+
+def _values(campaign: Campaign) -> dict[Chains, tuple[float, bool]]:
+    """Measured value of each variant, and whether it is exact: the median, or a bound."""
+    target = campaign.target
+    stem = "rank" if target == "rank_score" else "pkd"
+    rows = campaign.training().group_by("heavy", "light", maintain_order=True).agg(
+        pl.col(target).median(), pl.col(f"{stem}_upper").min(), pl.col(f"{stem}_lower").max()
+    )  # fmt: skip
+    found: dict[Chains, tuple[float, bool]] = {}
+    for heavy, light, value, upper, lower in rows.iter_rows():
+        known = next((one for one in (value, upper, lower) if one is not None), None)
+        if known is not None:
+            found[heavy, light or None] = float(known), value is not None
+    return found
+
+
+def _plate(one: Round, seal: Seal, values: dict[Chains, tuple[float, bool]]) -> PlateScore | None:
+    wells = [(well, *values[chains]) for chains, well in seal.variants.items() if chains in values]
+    if not wells:
+        return None
+    measured = np.array([value for _, value, _ in wells])
+    exact = np.array([known for *_, known in wells], dtype=np.bool_)
+    predicted = np.array([well.predicted for well, *_ in wells])
+    proposed = seal.plates["proposed"]
+    share = len(wells) / len(seal.variants)
+    told = [well for well, *_ in wells]
+    ranks = proposed["spearman"]
+    return PlateScore(
+        one.number, seal.sha256, len(seal.variants), len(one.failed),
+        len(seal.variants) - len(wells) - len(one.failed),
+        tuple(well.name for well in told), predicted,
+        np.array([_number(well.lower_90) for well in told]),
+        np.array([_number(well.upper_90) for well in told]), measured, exact,
+        spearman(measured, predicted), None if ranks is None else _triple(ranks),
+        _tally(told, "over_best", measured > seal.best_so_far, proposed, share),
+        _tally(told, "over_parent", measured > seal.parent, proposed, share),
+        float(measured.max()), _triple(proposed["best"]), seal.best_so_far,
+        {
+            name: {"over_best": plate["over_best"]["mean"] * len(wells) / plate["variants"],
+                   "over_parent": plate["over_parent"]["mean"] * len(wells) / plate["variants"],
+                   "best": plate["best"]}
+            for name, plate in seal.plates.items() if name != "proposed"
+        },
+    )  # fmt: skip
+
+
+def _tally(
+    wells: Sequence[SealedWell],
+    what: str,
+    hits: NDArray[np.bool_],
+    proposed: dict[str, Any],
+    share: float,
+) -> Tally:
+    """Hits beside what was foretold of the wells that are measured."""
+    expected = sum(_number(getattr(well, what)) for well in wells)
+    lower, upper = proposed[what]["lower_90"] * share, proposed[what]["upper_90"] * share
+    return Tally(int(hits.sum()), expected, float(np.floor(lower)), float(np.ceil(upper)))
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _triple(told: dict[str, float]) -> tuple[float, float, float]:
+    return told["mean"], told["lower_90"], told["upper_90"]
+
+
+def _ranged(told: tuple[float, float, float] | None) -> dict[str, float] | None:
+    return None if told is None else dict(zip(("mean", "lower_90", "upper_90"), told, strict=True))
