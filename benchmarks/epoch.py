@@ -31,11 +31,11 @@ import torch
 
 from abag import progress
 from abag.antibody.alphabet import AMINO_ACIDS
+from abag.data.labels import Labels
 from abag.data.schema import SCHEMA
 from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.protocol import Encoded, Encoder, Molecule, Role
-from abag.evaluation.scores.labels import Labels
 from abag.model.network.inputs import PairBatch, PairFeatures, Pool
 from abag.model.network.network import make_network
 from abag.training.engine.data import TrainingData

@@ -189,7 +189,7 @@ def test_a_fold_that_is_held_out_is_tested_and_nothing_else(tmp_path: Path) -> N
     assert "no validation part" in told["notes"][0]
     # What `abag evaluate` asks of a saved model: that it has not seen the part it is tested on.
     origin = read_manifest(tmp_path / "run" / "model")["training"]["origin"]
-    assert (origin["part"], origin["split_digest"]) == ("all but fold-1", split.digest)
+    assert (origin["held_out"], origin["split_digest"]) == ("fold-1", split.digest)
 
 
 def test_two_processes_do_not_train_one_run(tmp_path: Path, sources: Sources) -> None:

@@ -4,9 +4,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from abag.data.labels import Labels
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.intervals import ClusterBootstrap
-from abag.evaluation.scores.labels import Labels
 from abag.evaluation.scores.metrics import (
     BUDGETS,
     REGRESSION,

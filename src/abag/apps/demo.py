@@ -86,7 +86,7 @@ def _merged(built: Build, out: Path, say: Say) -> Path:
         say(f"  found: {fault.message}")
     merged = merge_replicates(rows)
     path = out / f"{built.table.stem}.merged.parquet"
-    write_parquet(path, merged.table)
+    write_parquet(path, merged.table.frame)
     left = counted(merged.summary.rows_out, "distinct measurement")
     say(f"Merged replicates and copies: {left}.")
     return path

@@ -16,7 +16,8 @@ import polars as pl
 
 from abag.data.canonical import Canonical, canonicalise
 from abag.data.raw import RawTable
-from abag.data.schema import SCHEMA_VERSION, require_canonical
+from abag.data.schema import SCHEMA_VERSION
+from abag.data.tables import Measurements
 from abag.errors import OptionError, Problem, SchemaError, TableError
 from abag.files import (
     read_parquet,
@@ -93,7 +94,7 @@ def import_table(
     return write_build(made, out, (summary,), checksums, {})
 
 
-def load_table(path: Path) -> pl.DataFrame:
+def load_table(path: Path) -> Measurements:
     """Read a canonical table, refusing anything else and a table without rows."""
     require_file(path)
     if path.suffix != ".parquet":
@@ -101,10 +102,10 @@ def load_table(path: Path) -> pl.DataFrame:
             f"{path} is not a canonical table (.parquet); make one with `abag data import {path}`"
         )
     table, _ = read_parquet(path)
-    require_canonical(table, str(path))
-    if table.is_empty():
+    found = Measurements.canonical(table, str(path))
+    if not len(found):
         raise SchemaError(f"{path} has no rows; build or import a table with some")
-    return table
+    return found
 
 
 def require_parquet_name(out: Path) -> None:
@@ -156,7 +157,7 @@ def write_build(
     options: dict[str, str],
 ) -> Build:
     """Write table, quarantine and manifest together, or none of them."""
-    require_canonical(made.table)
+    Measurements.canonical(made.table)
     aside = out.with_suffix(".quarantine.parquet")
     manifest = out.with_suffix(".manifest.json")
     header = {"abag.schema_version": str(SCHEMA_VERSION)}

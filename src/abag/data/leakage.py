@@ -17,11 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.label_copying import Copying, copied_labels, labels_of, spearman_of_copies
-from abag.data.schema import antibody_key, antigen_key, require_columns
+from abag.data.schema import antigen_key
 from abag.data.similarity import ANTIGEN_THRESHOLD, CDR_THRESHOLD, CdrSet, cdr_sets
 from abag.data.similarity.neighbours import Neighbours, nearest_rows
 from abag.data.splits import Split, Strategy
 from abag.data.splits.positions import mutated_positions
+from abag.data.tables import Measurements
 from abag.errors import require_seed
 from abag.progress import task
 
@@ -146,7 +147,7 @@ class Audit:
 
 
 def audit(
-    table: pl.DataFrame,
+    table: Measurements | pl.DataFrame,
     split: Split,
     *,
     seed: int = 0,
@@ -167,8 +168,8 @@ def audit(
         SplitError: the split was made for another table.
     """
     require_seed(seed)
+    table = Measurements.of(table).require("structure_id", "reference", "assay")
     split.require(table)
-    require_columns(table, ["structure_id", "reference", "assay"])
     sets = cdr_sets(table) if cdrs is None else cdrs
     keyed = _with_keys(table, sets)
     thresholds = _thresholds(split)
@@ -190,11 +191,11 @@ def audit(
     return _conclude(split, thresholds, parts, found, copies)
 
 
-def _with_keys(table: pl.DataFrame, sets: Mapping[str, CdrSet]) -> pl.DataFrame:
+def _with_keys(table: Measurements, sets: Mapping[str, CdrSet]) -> pl.DataFrame:
     """The table with the keys that exact copies are found by; missing values stay null."""
-    antibody = table.select(antibody_key()).to_series()
+    antibody = table.antibody_keys
     h3 = pl.Series([sets[key].heavy[2] or None for key in antibody], dtype=pl.String)
-    keyed = table.with_columns(
+    keyed = table.frame.with_columns(
         antibody.alias("same_antibody"),
         h3.alias("same_cdr_h3"),
         pl.when(pl.col("antigen").list.len() > 0).then(antigen_key()).alias("same_antigen"),

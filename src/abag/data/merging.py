@@ -29,7 +29,8 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.schema import SCHEMA, antibody_key, antigen_key, require_canonical
+from abag.data.schema import SCHEMA, antibody_key, antigen_key
+from abag.data.tables import Measurements
 from abag.units import Quantity
 
 CONFLICT_FLAG: Final = "replicate_conflict"
@@ -69,32 +70,32 @@ class MergeSummary:
 class Merged:
     """A table with one row a measurement, and what was done."""
 
-    table: pl.DataFrame
+    table: Measurements
     summary: MergeSummary
 
 
-def merge_replicates(table: pl.DataFrame, *, across_assays: bool = False) -> Merged:
+def merge_replicates(table: Measurements | pl.DataFrame, *, across_assays: bool = False) -> Merged:
     """Merge the rows of one measurement as the module's text says.
 
     A merged row stands where the earliest of its rows stood. Its content does not depend on the
     order of the rows, and a second merge changes nothing. Raises :class:`SchemaError` when the
     table is not canonical.
     """
-    require_canonical(table)
-    ready = table.with_row_index("_place").with_columns(_key_columns(across_assays))
+    table = Measurements.canonical(table)
+    ready = table.frame.with_row_index("_place").with_columns(_key_columns(across_assays))
     repeated = pl.len().over(_KEYS) > 1
     together = ready.filter(repeated).sort(_ORDER)
     alone = ready.filter(~repeated)
     if together.is_empty():
         nothing = MergeSummary(table.height, table.height, 0, 0, 0, 0, 0.0)
-        return Merged(table.select(list(SCHEMA)), nothing)
+        return Merged(Measurements(table.select(*SCHEMA)), nothing)
     distinct = together.filter(_counts())
     merged = _merged_rows(together, distinct)
     columns = ["_place", *SCHEMA]
     result = pl.concat([alone.select(columns), merged.select(columns)]).sort("_place")
     copies = together.height - distinct.height
     return Merged(
-        table=result.drop("_place"),
+        table=Measurements(result.drop("_place")),
         summary=MergeSummary(
             rows_in=table.height,
             rows_out=result.height,

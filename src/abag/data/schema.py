@@ -121,13 +121,6 @@ def require_columns(table: pl.DataFrame, names: list[str], what: str = "the tabl
         raise SchemaError(f"{what} has columns of another type: {'; '.join(wrong)}")
 
 
-def require_canonical(table: pl.DataFrame, what: str = "the table") -> None:
-    """Raise :class:`SchemaError` unless ``table`` has every canonical column and type."""
-    require_columns(table, list(SCHEMA), what)
-    if table.height and table["record_id"].n_unique() != table.height:
-        raise SchemaError(f"{what} has record_id values that occur more than once")
-
-
 def antigen_key() -> pl.Expr:
     """Expression: the antigen chains joined by ``/`` (empty text where there is none)."""
     return pl.col("antigen").list.join("/")

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.schema import antigen_key
+from abag.data.labels import TARGET_COLUMNS
+from abag.data.tables import Measurements
 from abag.errors import ModelError
-from abag.evaluation.scores.labels import TARGET_COLUMNS, Labels
 from abag.evaluation.scores.metrics import SPEARMAN, Measure, Score
 from abag.model.protocol import AffinityModel
 
@@ -44,8 +44,8 @@ class Control:
 
 def permuted_labels(
     build: ModelFactory,
-    train: pl.DataFrame,
-    test: pl.DataFrame,
+    train: Measurements,
+    test: Measurements,
     *,
     measure: Measure = SPEARMAN,
     repeats: int = 3,
@@ -53,22 +53,22 @@ def permuted_labels(
 ) -> Control:
     """Fit on training labels in random order (value and bounds move together), test as usual."""
     model = build()
-    labels = Labels.from_table(test, model.target)
+    labels = test.labels(model.target)
     actual = measure.score(labels, model.fit(train).predict(test))
     names = list(TARGET_COLUMNS[model.target])
     generator = np.random.default_rng(seed)
     scores = []
     for _ in range(repeats):
         order = generator.permutation(train.height)
-        shuffled = train.with_columns(train.select(names)[order].get_columns())
+        shuffled = Measurements(train.frame.with_columns(train.select(*names)[order].get_columns()))
         scores.append(measure.score(labels, build().fit(shuffled).predict(test)))
     return _control("permuted labels", measure, actual, tuple(scores), "with permuted labels")
 
 
 def shuffled_antigen(
     build: ModelFactory,
-    train: pl.DataFrame,
-    test: pl.DataFrame,
+    train: Measurements,
+    test: Measurements,
     *,
     measure: Measure = SPEARMAN,
     repeats: int = 3,
@@ -80,7 +80,7 @@ def shuffled_antigen(
     together. Raises ModelError when the test rows hold fewer than two distinct antigens.
     """
     model = build().fit(train)
-    labels = Labels.from_table(test, model.target)
+    labels = test.labels(model.target)
     actual = measure.score(labels, model.predict(test))
     generator = np.random.default_rng(seed)
     scores = tuple(
@@ -90,8 +90,8 @@ def shuffled_antigen(
     return _control("shuffled antigen", measure, actual, scores, "with other antigens")
 
 
-def _with_other_antigens(test: pl.DataFrame, generator: np.random.Generator) -> pl.DataFrame:
-    keyed = test.with_columns(antigen_key().alias("_key"))
+def _with_other_antigens(test: Measurements, generator: np.random.Generator) -> Measurements:
+    keyed = test.frame.with_columns(test.antigen_keys.alias("_key"))
     distinct = keyed.select("_key", "antigen").unique("_key", maintain_order=True)
     if distinct.height < 2:
         raise ModelError(
@@ -101,7 +101,7 @@ def _with_other_antigens(test: pl.DataFrame, generator: np.random.Generator) -> 
     replaced: NDArray[np.intp] = np.empty(distinct.height, dtype=np.intp)
     replaced[order] = np.roll(order, 1)  # a cyclic shift maps none to itself
     other = distinct.with_columns(distinct["antigen"][replaced].alias("_other"))
-    return (
+    return Measurements(
         keyed.join(other.select("_key", "_other"), on="_key", how="left", maintain_order="left")
         .with_columns(pl.col("_other").alias("antigen"))
         .drop("_key", "_other")

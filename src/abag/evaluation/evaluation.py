@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from abag.data.schema import antibody_key, require_columns
+from abag.data.labels import Labels
+from abag.data.tables import Measurements
 from abag.errors import OptionError, SplitError, counted
 from abag.evaluation.held_out import Candidate, HeldOut, Split, predict_held_out
 from abag.evaluation.scores.grouping import (
@@ -20,7 +21,6 @@ from abag.evaluation.scores.grouping import (
     complex_groups,
 )
 from abag.evaluation.scores.intervals import FEWEST_CLUSTERS, ClusterBootstrap
-from abag.evaluation.scores.labels import Labels
 from abag.evaluation.scores.metrics import TIGHT_PKD
 from abag.evaluation.scores.risk_coverage import RiskCoverage, risk_coverage
 from abag.evaluation.scores.scoring import ModelScores, Setting, add_differences, score_model
@@ -113,7 +113,7 @@ class Evaluation:
 
 def evaluate(
     candidates: Sequence[Candidate],
-    table: pl.DataFrame,
+    table: Measurements | pl.DataFrame,
     split: Split,
     *,
     name: str = "held-out rows",
@@ -145,7 +145,7 @@ def evaluate(
         SplitError: there are no labelled test rows.
         ModelError: a model cannot be fitted or predicts something else.
     """
-    require_columns(table, COLUMNS, "the table to evaluate on")
+    table = Measurements.of(table).require(*COLUMNS)
     if not candidates:
         raise OptionError("name at least one model to evaluate")
     held, labels, counts = _labelled(
@@ -177,9 +177,9 @@ def evaluate(
     )
 
 
-def _labelled(held: HeldOut, table: pl.DataFrame, target: str) -> tuple[HeldOut, Labels, RowCounts]:
+def _labelled(held: HeldOut, table: Measurements, target: str) -> tuple[HeldOut, Labels, RowCounts]:
     """Drop held-out rows that have no label, and count."""
-    labels = Labels.from_table(held.table, target)
+    labels = held.table.labels(target)
     known = labels.known
     if not known.any():
         raise SplitError(f"none of the {held.table.height} test rows has a {target} or a bound")
@@ -202,7 +202,7 @@ def _labelled(held: HeldOut, table: pl.DataFrame, target: str) -> tuple[HeldOut,
 
 
 def _keys_of(
-    tested: pl.DataFrame, table: pl.DataFrame, keys: Sequence[str | None] | None
+    tested: Measurements, table: Measurements, keys: Sequence[str | None] | None
 ) -> list[str | None] | None:
     if keys is None:
         return None
@@ -213,13 +213,13 @@ def _keys_of(
 
 
 def _resampling(
-    table: pl.DataFrame, antigens: Groups, resamples: int, seed: int
+    table: Measurements, antigens: Groups, resamples: int, seed: int
 ) -> tuple[ClusterBootstrap, Resampling]:
     """Resample antigens; antibodies where there are too few antigens to resample."""
     unit, clusters, note = "antigen", antigens.codes, None
     if len(antigens.names) < FEWEST_CLUSTERS:
         unit = "antibody"
-        clusters = Groups.of("antibody", table.select(key=antibody_key())["key"].to_list()).codes
+        clusters = Groups.of("antibody", table.antibody_keys.to_list()).codes
         note = (
             f"only {counted(len(antigens.names), 'antigen group')}: antibodies were resampled, "
             "so intervals hold for these antigens and say nothing about others"

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import polars as pl
 from pydantic import BaseModel
 
 from abag.data.build import load_table
 from abag.data.leakage import Audit, audit
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split
+from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.held_out import Candidate
@@ -42,7 +42,7 @@ class OnePart:
         """Digest of the whole split."""
         return self.split.digest
 
-    def fold_tables(self, table: pl.DataFrame) -> Any:
+    def fold_tables(self, table: Measurements) -> Any:
         """The one part, with the rows that may train for it."""
         return (fold for fold in self.split.fold_tables(table) if fold[0] == self.part)
 
@@ -119,7 +119,7 @@ def evaluate_files(
     return EvaluationRun(evaluation, write_evaluation([section], out, heading))
 
 
-def antigen_keys(table: pl.DataFrame, split: Split | None = None) -> list[str]:
+def antigen_keys(table: Measurements, split: Split | None = None) -> list[str]:
     """Antigen cluster of each row; those of the split where it was made by antigen clusters."""
     if split is not None and split.strategy == "antigen-cluster":
         group = dict(split.assignment.select("record_id", "group").iter_rows())
@@ -184,18 +184,18 @@ def saved_candidate(folder: Path, split: Split) -> tuple[Candidate, str]:
     """
     manifest = read_manifest(folder)
     origin: Mapping[str, str] = manifest.get("training", {}).get("origin", {})
-    digest, part = origin.get("split_digest"), origin.get("part", "")
+    digest = origin.get("split_digest")
     if digest != split.digest:
         made = f"with split {digest[:12]}" if digest else "without a split"
         raise SplitError(
             f"{folder} was fitted {made}, not with this one ({split.digest[:12]}): it may have "
             "seen the test rows. Fit it with `abag fit --split` on this split"
         )
-    tested = part.removeprefix("all but ") if part.startswith("all but ") else "test"
-    if (tested == "test" and part != "train") or tested not in split.test_parts:
+    tested = split.tested_part(origin)
+    if tested is None:
         raise SplitError(
-            f"{folder} was fitted on the part {part!r} of this split, which leaves no part to test "
-            "it on; fit it with --holdout"
+            f"{folder} was fitted on the part {origin.get('part')!r} of this split, which leaves "
+            "no part to test it on; fit it with --holdout"
         )
     name = f"{folder.name} (saved)" if folder.name in MODELS else folder.name
     model = load_model(folder)

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.controls import ModelFactory
 from abag.evaluation.scores.risk_coverage import fold_familiarity, joined
@@ -28,7 +29,7 @@ class Split(Protocol):
     def digest(self) -> str:
         """SHA-256 of the split: which row is in which part."""
 
-    def fold_tables(self, table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    def fold_tables(self, table: Measurements) -> Iterator[tuple[str, Measurements, Measurements]]:
         """Name, training rows and test rows of each fold."""
 
 
@@ -55,7 +56,7 @@ class Candidate:
 class HeldOut:
     """Test rows of all folds below each other, and what each candidate says about them."""
 
-    table: pl.DataFrame
+    table: Measurements
     folds: tuple[str, ...]
     """Fold of each row."""
     train_rows: Mapping[str, int]
@@ -69,7 +70,7 @@ class HeldOut:
 
 
 def predict_held_out(
-    candidates: Sequence[Candidate], table: pl.DataFrame, split: Split, target: str = "pkd"
+    candidates: Sequence[Candidate], table: Measurements, split: Split, target: str = "pkd"
 ) -> HeldOut:
     """Fit each candidate on the training rows of each fold and predict its test rows.
 
@@ -81,12 +82,13 @@ def predict_held_out(
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names):
         raise OptionError(f"two models share a name: {', '.join(sorted(names))}")
-    folds = [fold for fold in split.fold_tables(table) if fold[2].height]
+    folds = [fold for fold in split.fold_tables(table) if len(fold[2])]
     if not folds:
         raise SplitError("the split has no test rows in this table; nothing can be evaluated")
-    tested = pl.concat([test for _, _, test in folds])
-    if tested["record_id"].n_unique() != tested.height:
+    rows = pl.concat([test.frame for _, _, test in folds])
+    if rows["record_id"].n_unique() != rows.height:
         raise SplitError("the split tests a row in more than one fold; each row counts once")
+    tested = Measurements(rows)
     parts: dict[str, list[Array]] = {name: [] for name in names}
     scales: dict[str, list[Array]] = {name: [] for name in names}
     known = []
@@ -110,7 +112,7 @@ def predict_held_out(
 
 
 def _predict(
-    candidate: Candidate, train: pl.DataFrame, test: pl.DataFrame, target: str
+    candidate: Candidate, train: Measurements, test: Measurements, target: str
 ) -> tuple[Array, Array]:
     """Predictions, and the model's own standard deviations or ones."""
     model = candidate.build() if candidate.build is not None else candidate.fitted
@@ -122,7 +124,7 @@ def _predict(
         )
     if candidate.build is not None:
         model = model.fit(train)
-    values, scale = predict_with_scale(model, test)
+    values, scale = predict_with_scale(model, test.frame)
     predicted = np.asarray(values, dtype=np.float64)
     if predicted.shape != (test.height,) or not np.isfinite(predicted).all():
         raise ModelError(

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.schema import require_columns
+from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, OptionError
 from abag.model import artefact
 from abag.model.domain import TrainingDomain
@@ -63,7 +63,7 @@ class Baseline(ABC, Generic[S]):
             self._model_id = self._artefact().model_id
         return self._model_id
 
-    def fit(self, table: pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
+    def fit(self, table: Pairs | pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
         """Learn from the rows whose target is exact; censored rows are counted and left out.
 
         ``origin`` (checksums of table and split) is kept in the training summary.
@@ -72,30 +72,26 @@ class Baseline(ABC, Generic[S]):
             SchemaError: a column is missing.
             ModelError: no row has an exact target, or the rows do not suit the model.
         """
-        rows = TrainingSet.of(table, self.target, ("heavy", "light", "antigen"))
+        rows = TrainingSet.of(table, self.target)
         rows = self._choose(rows)
         self._learn(rows)
         self._fitted = (TrainingDomain.of(rows.frame), rows.summary(dict(origin or {})))
         self._model_id = None
         return self
 
-    def predict(self, table: pl.DataFrame) -> NDArray[np.float64]:
+    def predict(self, table: Pairs | pl.DataFrame) -> NDArray[np.float64]:
         """Predicted target of each row, shape (rows,), finite, in the table's order."""
-        self._require_fitted()
-        require_columns(table, list(self.inputs), "the table to predict")
-        if table.is_empty():
-            return np.zeros(0)
-        return self._values(table)
+        asked = self._asked(table)
+        return np.zeros(0) if asked.is_empty() else self._values(asked)
 
-    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+    def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None; most models refuse nothing."""
         self._require_fitted()
         return [None] * table.height
 
-    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Warnings of this kind of model: name of the flag, and the rows that it concerns."""
-        self._require_fitted()
-        require_columns(table, list(self.inputs), "the table to predict")
+        self._asked(table)
         return {}
 
     def save(self, folder: Path, overwrite: bool = False) -> None:
@@ -140,6 +136,11 @@ class Baseline(ABC, Generic[S]):
         if self._fitted is None:
             raise ModelError(f"this {self.name} model is not fitted; call fit() or load() first")
         return self._fitted
+
+    def _asked(self, table: Pairs | pl.DataFrame) -> pl.DataFrame:
+        """The rows that a fitted model is asked about; a user's bare frame is checked here."""
+        self._require_fitted()
+        return asked_rows(table, self.inputs)
 
     def _choose(self, rows: TrainingSet) -> TrainingSet:
         """Rows to learn from: all, unless a model must draw a sample."""

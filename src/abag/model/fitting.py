@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from abag.data.build import load_table
+from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError
 from abag.files import sha256_of
 from abag.model.artefact import require_free
@@ -83,7 +84,7 @@ def fit_model(
     )
 
 
-def select_rows(rows: TrainingRows) -> tuple[pl.DataFrame, dict[str, str]]:
+def select_rows(rows: TrainingRows) -> tuple[Measurements, dict[str, str]]:
     """The training rows, and where they came from: checksums, part and assay."""
     if rows.split is None and (rows.part or rows.holdout):
         raise OptionError("--part and --holdout name parts of a split; name it with --split")
@@ -93,22 +94,25 @@ def select_rows(rows: TrainingRows) -> tuple[pl.DataFrame, dict[str, str]]:
         from abag.data.splits import Split
 
         split = Split.load(rows.split)
-        table, part = _of_split(table, split, rows)
-        origin |= {"split_digest": split.digest, "split_strategy": split.strategy, "part": part}
+        table, seen = _of_split(table, split, rows)
+        origin |= seen
     if rows.assay is not None:
         table = _of_assay(table, rows.assay)
         origin["assay"] = rows.assay
     return table, origin
 
 
-def _of_split(table: pl.DataFrame, split: Split, rows: TrainingRows) -> tuple[pl.DataFrame, str]:
+def _of_split(
+    table: Measurements, split: Split, rows: TrainingRows
+) -> tuple[Measurements, dict[str, str]]:
     if rows.part and rows.holdout:
         raise OptionError("give either --part (train on it) or --holdout (train on the rest)")
     if rows.part:
         if rows.part not in split.parts():
             known = ", ".join(split.parts())
             raise OptionError(f"--part {rows.part}: the split has the parts {known}")
-        return split.part_table(table, rows.part), rows.part
+        facts = {"split_digest": split.digest, "split_strategy": split.strategy}
+        return split.part_table(table, rows.part), facts | {"part": rows.part}
     if rows.holdout is None and split.is_folds:
         raise OptionError(
             f"this split has folds ({', '.join(split.test_parts)}): name the one that is not to "
@@ -116,11 +120,10 @@ def _of_split(table: pl.DataFrame, split: Split, rows: TrainingRows) -> tuple[pl
         )
     holdout = rows.holdout or "test"
     split.require(table)
-    kept = pl.col("record_id").is_in(list(split.training_ids(holdout)))
-    return table.filter(kept), f"all but {holdout}" if split.is_folds else "train"
+    return table.of_records(split.training_ids(holdout)), split.trained_without(holdout)
 
 
-def _of_assay(table: pl.DataFrame, assay: str) -> pl.DataFrame:
+def _of_assay(table: Measurements, assay: str) -> Measurements:
     chosen = table.filter(pl.col("assay") == assay)
     if chosen.is_empty():
         known = sorted(table["assay"].unique().to_list())

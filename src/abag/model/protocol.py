@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Pairs
 from abag.model.domain import TrainingDomain
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSummary
@@ -18,8 +19,8 @@ from abag.model.training_set import TrainingSummary
 class AffinityModel(Protocol):
     """Every model, from the mean of the labels to the shipped network, behind one interface.
 
-    ``fit`` and ``predict`` take canonical tables (:mod:`abag.data.schema`); ``predict`` may be
-    given only the columns named in ``inputs``. ``target`` is ``"pkd"`` (absolute) or
+    ``fit`` and ``predict`` take tables of :mod:`abag.data.tables`; a user's bare frame is checked
+    there, once. ``target`` is ``"pkd"`` (absolute) or
     ``"rank_score"`` (order inside one assay).
     """
 
@@ -47,19 +48,19 @@ class AffinityModel(Protocol):
     def training(self) -> TrainingSummary:
         """How many rows the model was fitted on, and which."""
 
-    def fit(self, table: pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
+    def fit(self, table: Pairs | pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
         """Learn from the rows whose target is exact; raises ModelError if there are none.
 
         ``origin`` (checksums of table and split) is kept in the training summary.
         """
 
-    def predict(self, table: pl.DataFrame) -> NDArray[np.float64]:
+    def predict(self, table: Pairs | pl.DataFrame) -> NDArray[np.float64]:
         """One value a row, finite, in the table's order; same row, same value in any batch."""
 
-    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+    def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""
 
-    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Warnings of this kind of model: name of the flag, and the rows that it concerns."""
 
     def save(self, folder: Path, overwrite: bool = False) -> None:
@@ -78,7 +79,7 @@ class KnowsNearest(Protocol):
     """A model that can say how near a pair is to the nearest pair it was fitted on."""
 
     def predict_with_similarity(
-        self, table: pl.DataFrame
+        self, table: Pairs | pl.DataFrame
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predictions, and the similarity to the nearest training row, 0 to 1, of each row."""
 
@@ -102,7 +103,7 @@ class FullAnswer(NamedTuple):
 class KnowsInFull(Protocol):
     """A model that gives all its answers to a row for the price of one."""
 
-    def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
+    def predict_in_full(self, table: Pairs | pl.DataFrame) -> FullAnswer:
         """Values, standard deviations and similarities of each row."""
 
 
@@ -111,6 +112,6 @@ class KnowsInterval(Protocol):
     """A model with intervals of its own, such as a Gaussian process of one assay."""
 
     def interval(
-        self, table: pl.DataFrame, level: float
+        self, table: Pairs | pl.DataFrame, level: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Ends of the central interval of a new measurement of each row, in the target's unit."""

@@ -14,11 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.schema import require_columns
-from abag.errors import ModelError
-
-BOUNDS = {"pkd": ("pkd_lower", "pkd_upper"), "rank_score": ("rank_lower", "rank_upper")}
-"""The columns that hold the bounds of each target."""
+from abag.data.labels import TARGET_COLUMNS
+from abag.data.tables import Pairs
+from abag.errors import ModelError, SchemaError
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +63,19 @@ class TrainingSet:
     rows_censored: int
 
     @classmethod
-    def of(cls, table: pl.DataFrame, target: str, inputs: tuple[str, ...]) -> Self:
+    def of(cls, table: Pairs | pl.DataFrame, target: str) -> Self:
         """Choose the rows with an exact target.
 
         Raises:
             SchemaError: columns are missing.
             ModelError: no row, or only one target that is finite, remains.
         """
-        require_columns(table, [target, *inputs], "the training table")
+        pairs = Pairs.of(table, "the training table")
+        table = pairs.frame
+        if target not in table.columns:
+            raise SchemaError(f"the training table lacks the column {target}")
         exact = table.filter(pl.col(target).is_not_null() & pl.col(target).is_finite())
-        lower, upper = BOUNDS[target]
+        _, lower, upper = TARGET_COLUMNS[target]
         bounds = [pl.col(name).is_not_null() for name in (lower, upper) if name in table.columns]
         bounded = pl.any_horizontal(bounds) if bounds else pl.lit(False)
         censored = table.filter(pl.col(target).is_null() & bounded).height

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Measurements, Pairs
 from abag.errors import ModelError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.from_files import BASELINES, antigen_keys, audit_png, named_candidate
@@ -154,11 +155,10 @@ class _TestPart:
         """Of the whole split."""
         return self.setup.split.digest
 
-    def fold_tables(self, table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    def fold_tables(self, table: Measurements) -> Iterator[tuple[str, Measurements, Measurements]]:
         """The one part."""
         rows, ids = self.setup.rows, self.setup.split.training_ids(self.setup.rows.part)
-        train = table.filter(pl.col("record_id").is_in(list(ids)))
-        yield rows.part, train, table[rows.test.tolist()]
+        yield rows.part, table.of_records(ids), table.take(rows.test)
 
 
 class _Predicted:
@@ -169,7 +169,7 @@ class _Predicted:
     def __init__(self, pkd: Mapping[str, float]) -> None:
         self._pkd = pkd
 
-    def predict(self, table: pl.DataFrame) -> Array:
+    def predict(self, table: Pairs | pl.DataFrame) -> Array:
         """Predictions of known rows."""
         return np.array([self._pkd[record] for record in table["record_id"]])
 
@@ -257,16 +257,14 @@ def served_model(setup: Setup, network: AffinityNetwork) -> NetworkModel:
     rows = setup.rows
     origin = {
         "table_sha256": setup.identity["table_sha256"],
-        "split_digest": setup.split.digest,
-        "split_strategy": setup.split.strategy,
-        "part": f"all but {rows.part}" if setup.split.is_folds else "train",
+        **setup.split.trained_without(rows.part),
     }
     return NetworkModel.from_trained(
         network,
         recipe=setup.recipe.as_json(),
         antibody_encoder=setup.antibody_encoder,
         antigen_encoder=setup.antigen_encoder,
-        table=rows.table[rows.train.tolist()],
+        table=rows.table.take(rows.train).frame,
         origin=origin,
     )
 
@@ -281,7 +279,7 @@ def served_difference(
     """
     chosen = rows[:SERVED_ROWS]
     trained, _ = predict(network, data, chosen, setup.recipe, setup.device)
-    served = model.predict(setup.rows.table[chosen.tolist()])
+    served = model.predict(setup.rows.table.take(chosen))
     difference = float(np.abs(trained - served).max())
     if not difference <= SERVED_TOLERANCE:
         raise ModelError(

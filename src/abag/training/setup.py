@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import polars as pl
-
 from abag.data.build import load_table
 from abag.data.splits import Split
+from abag.data.tables import Measurements
 from abag.encoders.protocol import Encoder
 from abag.errors import FileFormatError, MissingFileError, OptionError
 from abag.files import make_folder, read_json, require_folder, sha256_of, write_json
@@ -82,7 +81,7 @@ class Setup:
 
     recipe: Recipe
     sources: Sources
-    table: pl.DataFrame
+    table: Measurements
     """The whole table."""
     split: Split
     rows: TrainingTable

@@ -116,8 +116,8 @@ def out_of_fold(
             for fold, train, test in split.fold_tables(rows):
                 bar.describe(f"calibration, {name} {fold}")
                 test = test.filter(pl.col("record_id").is_in(chosen))
-                if test.height and train["pkd"].count():
-                    part = _predict_fold(build().fit(train), train, test, labels)
+                if len(test) and train["pkd"].count():
+                    part = _predict_fold(build().fit(train), train.frame, test.frame, labels)
                     parts.append(
                         part.with_columns(scheme=pl.lit(name), fold=pl.lit(fold)).select(*COLUMNS)
                     )

@@ -146,7 +146,7 @@ def fit_served(
         raise OptionError("--calibrate is for models of pkd; a rank score has no absolute error")
     require_free(out, overwrite)
     table, origin = select_rows(rows)
-    served = calibrated(name, table, values, origin, folds=folds, seed=seed)
+    served = calibrated(name, table.frame, values, origin, folds=folds, seed=seed)
     served.save(out, overwrite)
     fitted = served.model
     hyper = fitted.settings.model_dump(mode="json")

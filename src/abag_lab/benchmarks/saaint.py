@@ -18,6 +18,7 @@ from abag.data.merging import merge_replicates
 from abag.data.similarity import antigen_clusters, cdr_sets
 from abag.data.splits import make_split
 from abag.data.splits.assignment import part_targets
+from abag.data.tables import Measurements
 from abag.errors import OptionError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.from_files import BASELINES, audit_png, named_candidate
@@ -72,7 +73,7 @@ class SaaintBenchmark:
         }
 
 
-def saaint_table(sources: Path, rows: str = "deduplicated") -> pl.DataFrame:
+def saaint_table(sources: Path, rows: str = "deduplicated") -> Measurements:
     """Canonical SAAINT-DB rows with a pKd and an antigen.
 
     ``deduplicated`` merges the rows of one (heavy, light, antigen) triple: symmetry copies count
@@ -83,7 +84,8 @@ def saaint_table(sources: Path, rows: str = "deduplicated") -> pl.DataFrame:
     (source,) = choose_sources(sources, [SOURCE])
     table = read_source(source, sources)[0].table
     table = table.filter(pl.col("pkd").is_not_null() & (pl.col("antigen").list.len() > 0))
-    return merge_replicates(table).table if rows == "deduplicated" else table
+    found = Measurements.canonical(table)
+    return merge_replicates(found).table if rows == "deduplicated" else found
 
 
 def benchmark_saaint(
@@ -117,7 +119,7 @@ def benchmark_saaint(
     ]
     part_targets(folds, folds)
     table = saaint_table(sources, rows)
-    write_parquet(out / "table.parquet", table)
+    write_parquet(out / "table.parquet", table.frame)
     antigens = antigen_clusters(table["antigen"].to_list())
     keys = [antigens["/".join(chains)] for chains in table["antigen"]]
     cdrs = cdr_sets(table)

@@ -10,7 +10,8 @@ import pytest
 
 from abag.data.canonical import canonicalise, convert
 from abag.data.raw import RAW_SCHEMA, RawTable
-from abag.data.schema import SCHEMA, require_canonical
+from abag.data.schema import SCHEMA
+from abag.data.tables import Measurements
 from abag.errors import UnitError
 from abag.units import Relation
 
@@ -47,7 +48,7 @@ def raw(**columns: object) -> RawTable:
 def kept(**columns: object) -> dict[str, object]:
     made = canonicalise(raw(**columns), "user", "own-data")
     assert made.quarantine.height == 0, made.quarantine["reasons"].to_list()
-    require_canonical(made.table)
+    Measurements.canonical(made.table)
     assert made.table.columns == list(SCHEMA)
     return made.table.row(0, named=True)
 

@@ -51,7 +51,7 @@ def table_of(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 def merged_row(*rows: dict[str, Any]) -> dict[str, Any]:
-    result = merge_replicates(table_of(*rows)).table
+    result = merge_replicates(table_of(*rows)).table.frame
     assert result.height == 1
     return result.row(0, named=True)
 
@@ -78,7 +78,7 @@ def test_symmetry_copies_count_once_and_do_not_shrink_the_spread() -> None:
     made = merge_replicates(
         table_of(row(2, 8.0, **copy), row(3, 8.0, **copy), row(4, 8.0, **copy), row(5, 8.6))
     )
-    found = made.table.row(0, named=True)
+    found = made.table.frame.row(0, named=True)
     assert found["pkd"] == pytest.approx(8.3)
     assert found["replicates"] == 2
     assert found["spread"] == pytest.approx(0.6 / math.sqrt(2))
@@ -217,8 +217,8 @@ def test_a_merged_row_stands_where_the_first_of_its_rows_stood() -> None:
 
 def test_a_table_without_repeats_comes_back_as_it_is() -> None:
     table = table_of(row(2), row(3, heavy="Q"))
-    assert_frame_equal(merge_replicates(table).table, table)
-    assert_frame_equal(merge_replicates(table.head(0)).table, table.head(0))
+    assert_frame_equal(merge_replicates(table).table.frame, table)
+    assert_frame_equal(merge_replicates(table.head(0)).table.frame, table.head(0))
 
 
 def test_a_table_that_is_not_canonical_is_refused() -> None:
@@ -255,7 +255,7 @@ def tables(draw: st.DrawFn) -> pl.DataFrame:
 def test_merging_twice_is_merging_once(table: pl.DataFrame, across: bool) -> None:
     once = merge_replicates(table, across_assays=across)
     twice = merge_replicates(once.table, across_assays=across)
-    assert_frame_equal(twice.table, once.table)
+    assert_frame_equal(twice.table.frame, once.table.frame)
     assert twice.summary.rows_out == twice.summary.rows_in
 
 
@@ -266,7 +266,7 @@ def test_merging_does_not_depend_on_the_order_of_rows(
     shuffled = table.sample(fraction=1.0, shuffle=True, seed=seed)
     a = merge_replicates(table, across_assays=across)
     b = merge_replicates(shuffled, across_assays=across)
-    assert_frame_equal(a.table.sort("record_id"), b.table.sort("record_id"))
+    assert_frame_equal(a.table.frame.sort("record_id"), b.table.frame.sort("record_id"))
     assert a.summary == b.summary
 
 
@@ -286,7 +286,7 @@ def test_a_merged_pkd_lies_between_its_least_and_greatest_label(table: pl.DataFr
     span = table.group_by(keys).agg(
         pl.col("pkd").min().alias("least"), pl.col("pkd").max().alias("most")
     )
-    joined = merge_replicates(table).table.join(span, on=keys, nulls_equal=True)
+    joined = merge_replicates(table).table.frame.join(span, on=keys, nulls_equal=True)
     inside = joined.filter(pl.col("pkd").is_not_null())
     assert inside.select(pl.col("pkd").is_between("least", "most").all()).item()
     assert inside.height == span["least"].count()

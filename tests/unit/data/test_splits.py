@@ -15,7 +15,7 @@ from abag.data.splits.positions import (
     parse_positions,
     position_blocks,
 )
-from abag.errors import FileFormatError, SplitError
+from abag.errors import FileFormatError, SchemaError, SplitError
 from abag.files import read_parquet, write_parquet
 
 ANTIBODIES = {f"H{i}/": f"ab-{i // 2}" for i in range(12)}
@@ -259,7 +259,7 @@ def test_a_split_refuses_another_table_and_names_the_difference():
 
 def test_record_ids_must_be_unique():
     table = pairs((0, 0), (1, 1)).with_columns(record_id=pl.lit("r"))
-    with pytest.raises(SplitError, match="more than once"):
+    with pytest.raises(SchemaError, match="more than once"):
         split(table, "random", folds=2)
 
 

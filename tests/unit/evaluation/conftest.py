@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from abag.data.schema import SCHEMA, empty_table
+from abag.data.tables import Measurements
 
 
 def canonical(rows):
@@ -22,7 +23,7 @@ def canonical(rows):
         {name: {**plain, "record_id": f"r{place}", **row}.get(name) for name in SCHEMA}
         for place, row in enumerate(rows)
     ]
-    return pl.DataFrame(filled, schema=SCHEMA) if filled else empty_table()
+    return Measurements(pl.DataFrame(filled, schema=SCHEMA) if filled else empty_table())
 
 
 def made_up(rows=120, antigens=8, censored=0, seed=0):
@@ -77,7 +78,7 @@ class CountsE(Mean):
     """Knows half of the rule that made the table."""
 
     def fit(self, table, origin=None):
-        known = table.drop_nulls("pkd")
+        known = table.frame.drop_nulls("pkd")
         count = np.array([heavy.count("E") for heavy in known["heavy"]], dtype=float)
         self.slope, self.base = np.polyfit(count, known["pkd"].to_numpy(), 1)
         return self
@@ -90,7 +91,7 @@ class ReadsAntigen(Mean):
     """Knows the mean of each antigen that it has seen."""
 
     def fit(self, table, origin=None):
-        keyed = table.with_columns(pl.col("antigen").list.join("/").alias("key"))
+        keyed = table.frame.with_columns(pl.col("antigen").list.join("/").alias("key"))
         self.means = dict(keyed.group_by("key").agg(pl.col("pkd").mean()).iter_rows())
         self.mean = table["pkd"].mean()
         return self

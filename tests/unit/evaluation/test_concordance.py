@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from abag.data.labels import Labels
 from abag.evaluation.scores.concordance import Concordance, bound_violations
-from abag.evaluation.scores.labels import Labels
 from abag.evaluation.scores.metrics import concordance
 
 NAN, INF = np.nan, np.inf

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from abag.data.labels import Labels
 from abag.evaluation.scores.grouping import (
     Groups,
     antigen_groups,
@@ -9,7 +10,6 @@ from abag.evaluation.scores.grouping import (
     score_groups,
 )
 from abag.evaluation.scores.intervals import ClusterBootstrap
-from abag.evaluation.scores.labels import Labels
 
 
 @pytest.fixture

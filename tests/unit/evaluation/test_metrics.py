@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 from sklearn import metrics as reference
 
+from abag.data.labels import Labels
 from abag.evaluation.scores import kernels
-from abag.evaluation.scores.labels import Labels
 from abag.evaluation.scores.metrics import (
     Budget,
     budget_measures,

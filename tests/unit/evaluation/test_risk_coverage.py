@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from abag.data.splits import make_split
+from abag.data.tables import Measurements
 from abag.evaluation.evaluation import evaluate
 from abag.evaluation.held_out import Candidate
 from abag.evaluation.reporting.outputs import evaluation_content
@@ -69,10 +70,11 @@ def test_censored_rows_take_no_part_and_few_rows_give_no_curve() -> None:
 
 
 def test_a_very_large_fold_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = families_table(30)
-    assert fold_familiarity(table[:20], table[20:], "pkd") is not None
+    table = Measurements.of(families_table(30))
+    train, test = table.take(np.arange(20)), table.take(np.arange(20, 30))
+    assert fold_familiarity(train, test, "pkd") is not None
     monkeypatch.setattr("abag.evaluation.scores.risk_coverage.MOST_COMPARISONS", 10)
-    assert fold_familiarity(table[:20], table[20:], "pkd") is None
+    assert fold_familiarity(train, test, "pkd") is None
 
 
 def test_metrics_and_report_hold_the_curve() -> None:

@@ -18,7 +18,7 @@ def test_censored_rows_are_counted_and_left_out() -> None:
             "pkd_upper": [7.0, 5.0, None, 9.0],
         }
     )
-    rows = TrainingSet.of(table, "pkd", CHAINS)
+    rows = TrainingSet.of(table, "pkd")
     summary = rows.summary()
     assert rows.target.tolist() == [7.0, 9.0]
     assert (summary.rows, summary.rows_exact, summary.rows_censored) == (4, 2, 1)
@@ -29,24 +29,24 @@ def test_censored_rows_are_counted_and_left_out() -> None:
 def test_without_exact_rows_the_other_target_is_proposed() -> None:
     table = canonical({"pkd": [None, None], "rank_score": [0.1, 0.2]})
     with pytest.raises(ModelError, match="--set target=rank_score"):
-        TrainingSet.of(table, "pkd", CHAINS)
+        TrainingSet.of(table, "pkd")
 
 
 def test_a_missing_column_is_named() -> None:
     with pytest.raises(SchemaError, match="antigen"):
-        TrainingSet.of(complexes_table(5).drop("antigen"), "pkd", CHAINS)
+        TrainingSet.of(complexes_table(5).drop("antigen"), "pkd")
 
 
 def test_the_digest_ignores_order_and_sees_values() -> None:
     table = complexes_table(10)
-    digest = TrainingSet.of(table, "pkd", CHAINS).summary().digest
-    assert TrainingSet.of(table.reverse(), "pkd", CHAINS).summary().digest == digest
+    digest = TrainingSet.of(table, "pkd").summary().digest
+    assert TrainingSet.of(table.reverse(), "pkd").summary().digest == digest
     moved = table.with_columns(pl.col("pkd") + 1e-9)
-    assert TrainingSet.of(moved, "pkd", CHAINS).summary().digest != digest
+    assert TrainingSet.of(moved, "pkd").summary().digest != digest
 
 
 def test_a_sample_is_the_same_for_a_seed_and_keeps_the_order() -> None:
-    rows = TrainingSet.of(complexes_table(50), "pkd", CHAINS)
+    rows = TrainingSet.of(complexes_table(50), "pkd")
     one, again, other = rows.sample(10, 3), rows.sample(10, 3), rows.sample(10, 4)
     assert one.frame["record_id"].to_list() == again.frame["record_id"].to_list()
     assert one.frame["record_id"].to_list() != other.frame["record_id"].to_list()

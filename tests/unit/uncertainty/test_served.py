@@ -50,7 +50,7 @@ def test_the_served_prediction_is_the_evaluated_one(tmp_path: Path) -> None:
     for fold in split.test_parts:
         rows = TrainingRows(tmp_path / "t.parquet", tmp_path / "s.parquet", holdout=fold)
         fit_served("kmer-ridge", rows, tmp_path / fold, folds=2)
-        test = split.part_table(TABLE, fold).sample(fraction=1, shuffle=True, seed=1)
+        test = split.part_table(TABLE, fold).frame.sample(fraction=1, shuffle=True, seed=1)
         served = Predictor.load(tmp_path / fold).predict_table(test)
         assert served["pkd"].to_list() == [evaluated[record] for record in test["record_id"]]
 

@@ -115,7 +115,7 @@ def merge(
     require_parquet_name(out)
     require_other(out, [table])
     merged = merge_replicates(load_table(table), across_assays=across_assays)
-    write_parquet(out, merged.table)
+    write_parquet(out, merged.table.frame)
     did = merged.summary
     text = (
         f"rows in {did.rows_in} = rows out {did.rows_out} + replicates merged {did.replicates} + "

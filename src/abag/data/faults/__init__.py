@@ -24,7 +24,7 @@ from abag.data.faults.ranges import impossible_ranges
 from abag.data.faults.repeats import replicate_conflicts, symmetry_copies
 from abag.data.faults.signs import inverted_against_others, inverted_landscapes
 from abag.data.faults.spikes import label_spikes
-from abag.data.schema import require_canonical
+from abag.data.tables import Measurements
 from abag.errors import UnitError
 from abag.progress import task
 from abag.units import Quantity, Unit, parse_unit
@@ -69,7 +69,9 @@ def check_values(
     return _sorted(_column_faults(labels_of_values(values, kind, known, groups)))
 
 
-def find_faults(table: pl.DataFrame, others: pl.DataFrame | None = None) -> list[Fault]:
+def find_faults(
+    table: Measurements | pl.DataFrame, others: Measurements | pl.DataFrame | None = None
+) -> list[Fault]:
     """Faults of every assay of a canonical table, gravest first.
 
     Args:
@@ -81,9 +83,9 @@ def find_faults(table: pl.DataFrame, others: pl.DataFrame | None = None) -> list
     Raises:
         SchemaError: One of the tables is not canonical.
     """
-    require_canonical(table)
+    table = Measurements.canonical(table).frame
     if others is not None:
-        require_canonical(others, "the table to compare with")
+        others = Measurements.canonical(others, "the table to compare with").frame
     if table.is_empty():
         return []
     mine = measured(table)

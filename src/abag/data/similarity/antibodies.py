@@ -17,8 +17,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.numbering.protocol import NumberedDomain
-from abag.data.schema import antibody_key, require_columns
+from abag.data.schema import antibody_key
 from abag.data.similarity.linkage import cluster_names, linked_components
+from abag.data.tables import Pairs
 from abag.errors import SplitError
 
 CDR_THRESHOLD: Final = 0.8
@@ -46,13 +47,12 @@ class CdrSet:
         return "|".join((*self.heavy, *(self.light or ())))
 
 
-def cdr_sets(table: pl.DataFrame, number: NumberChains | None = None) -> dict[str, CdrSet]:
+def cdr_sets(table: Pairs | pl.DataFrame, number: NumberChains | None = None) -> dict[str, CdrSet]:
     """CDRs of every distinct antibody of a canonical table, by its ``antibody_key``.
 
     A chain in which no variable domain is found stands in whole for its CDR3: it then is close
     to itself and its point mutants only.
     """
-    require_columns(table, ["heavy", "light"])
     if number is None:
         from abag.antibody.numbering import number_chains
 

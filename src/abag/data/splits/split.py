@@ -12,7 +12,8 @@ from typing import Any, Final, Self
 
 import polars as pl
 
-from abag.data.schema import antibody_key, antigen_key, require_columns
+from abag.data.schema import antibody_key, antigen_key
+from abag.data.tables import Measurements
 from abag.errors import FileFormatError, SplitError, counted
 from abag.files import read_parquet, require_file, write_parquet
 
@@ -104,6 +105,16 @@ class Split:
             trains = ~pl.col("part").is_in([part, UNUSED])
         return self._rows(trains & ~pl.col("barred").list.contains(part))
 
+    def trained_without(self, part: str) -> dict[str, str]:
+        """What a model trained for ``part`` says of its origin; :meth:`tested_part` reads it."""
+        facts = {"split_digest": self.digest, "split_strategy": self.strategy}
+        return facts | ({"held_out": part} if self.is_folds else {"part": TRAIN})
+
+    def tested_part(self, origin: Mapping[str, str]) -> str | None:
+        """The part that a model of this origin has not seen, None where it may have seen all."""
+        part = origin.get("held_out") or (TEST if origin.get("part") == TRAIN else None)
+        return part if part in self.test_parts else None
+
     def left_out(self, part: str) -> int:
         """Number of rows that neither train for nor are tested in ``part``."""
         used = len(self.test_ids(part)) + len(self.training_ids(part))
@@ -112,21 +123,26 @@ class Split:
         )  # fmt: skip
         return self.assignment.height - used - others
 
-    def part_table(self, table: pl.DataFrame, part: str) -> pl.DataFrame:
+    def part_table(self, table: Measurements | pl.DataFrame, part: str) -> Measurements:
         """Rows of ``table`` in one part, in the table's order."""
-        self.require(table)
-        return _pick(table, self._rows(pl.col("part") == part))
+        rows = Measurements.of(table)
+        self.require(rows)
+        return rows.of_records(self._rows(pl.col("part") == part))
 
-    def fold_tables(self, table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame, pl.DataFrame]]:
+    def fold_tables(
+        self, table: Measurements | pl.DataFrame
+    ) -> Iterator[tuple[str, Measurements, Measurements]]:
         """Yield ``(part, training rows, test rows)``: every fold, or ``test`` alone."""
-        self.require(table)
+        rows = Measurements.of(table)
+        self.require(rows)
         for part in self.test_parts:
             if part != VALIDATION:
-                yield part, _pick(table, self.training_ids(part)), _pick(table, self.test_ids(part))
+                train, test = self.training_ids(part), self.test_ids(part)
+                yield part, rows.of_records(train), rows.of_records(test)
 
-    def require(self, table: pl.DataFrame) -> None:
+    def require(self, table: Measurements | pl.DataFrame) -> None:
         """Raise :class:`SplitError`, naming the rows, unless this split was made for ``table``."""
-        found = row_contents(table)
+        found = row_contents(Measurements.of(table))
         if table_digest(found) == self.table_digest:
             return
         mine = self.assignment.select("record_id", "content")
@@ -202,12 +218,9 @@ class Split:
         return split
 
 
-def row_contents(table: pl.DataFrame) -> pl.DataFrame:
+def row_contents(table: Measurements) -> pl.DataFrame:
     """``record_id`` and a hash of heavy, light and antigen chains of each row."""
-    require_columns(table, ["record_id", "heavy", "light", "antigen"])
     text = table.select("record_id", text=pl.concat_str(antibody_key(), pl.lit(">"), antigen_key()))
-    if text["record_id"].n_unique() != text.height:
-        raise SplitError("record_id values occur more than once: build the table again")
     hashes = {t: hashlib.sha256(t.encode()).hexdigest()[:16] for t in set(text["text"])}
     content = pl.Series("content", [hashes[t] for t in text["text"]], dtype=pl.String)
     return text.select("record_id").with_columns(content)
@@ -225,10 +238,6 @@ def _digest_of(rows: pl.DataFrame) -> str:
     ]
     lines = rows.select(pl.concat_str(joined, separator="\t")).to_series()
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _pick(table: pl.DataFrame, record_ids: set[str]) -> pl.DataFrame:
-    return table.filter(pl.col("record_id").is_in(list(record_ids)))
 
 
 def _reason(record_ids: pl.Series, verb: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from abag.data.schema import antibody_key, antigen_key, require_columns
 from abag.data.similarity import (
     ANTIGEN_THRESHOLD,
     CDR_THRESHOLD,
@@ -21,6 +20,7 @@ from abag.data.similarity import (
 from abag.data.splits.assignment import assign_groups, majority_parts, part_targets
 from abag.data.splits.positions import mutated_positions, position_blocks
 from abag.data.splits.split import TRAIN, UNUSED, VALIDATION, Split, row_contents
+from abag.data.tables import Measurements
 from abag.errors import SplitError, counted, require_seed
 
 
@@ -48,7 +48,7 @@ _BY_ANTIGEN = (Strategy.ANTIGEN_CLUSTER, Strategy.BOTH_COLD)
 
 
 def make_split(
-    table: pl.DataFrame,
+    table: Measurements | pl.DataFrame,
     strategy: Strategy | str,
     *,
     folds: int | None = None,
@@ -81,7 +81,8 @@ def make_split(
     except ValueError:
         known = ", ".join(Strategy)
         raise SplitError(f"no strategy {strategy!r}; the strategies are {known}") from None
-    if not table.height:
+    table = Measurements.of(table)
+    if not len(table):
         raise SplitError("the table has no rows; there is nothing to split")
     require_seed(seed)
     base = row_contents(table)
@@ -89,7 +90,7 @@ def make_split(
     parameters: dict[str, Any] = (
         {"folds": len(targets)} if fractions is None else {"fractions": list(fractions)}
     )
-    keys = table.select(antibody=antibody_key(), antigen=antigen_key())
+    keys = pl.DataFrame({"antibody": table.antibody_keys, "antigen": table.antigen_keys})
     if chosen in _BY_ANTIBODY:
         parameters["antibody_threshold"] = antibody_threshold
         labels = antibody_labels or antibody_clusters(cdr_sets(table), antibody_threshold)
@@ -116,7 +117,7 @@ def make_split(
     return split
 
 
-def _structure_note(table: pl.DataFrame, strategy: Strategy) -> tuple[str, ...]:
+def _structure_note(table: Measurements, strategy: Strategy) -> tuple[str, ...]:
     if strategy is not Strategy.COMPLEX or not (without := table["structure_id"].null_count()):
         return ()
     return (
@@ -135,18 +136,18 @@ def _relabel(keys: pl.Series, labels: Mapping[str, str]) -> pl.Series:
     return pl.Series([labels[key] for key in keys], dtype=pl.String)
 
 
-def _groups(table: pl.DataFrame, keys: pl.DataFrame, strategy: Strategy) -> pl.Series:
+def _groups(table: Measurements, keys: pl.DataFrame, strategy: Strategy) -> pl.Series:
     """What each row must stay together with."""
     if strategy is Strategy.ANTIBODY_CLUSTER:
         return keys["antibody"]
     if strategy is Strategy.ANTIGEN_CLUSTER:
         return keys["antigen"]
     if strategy is Strategy.COMPLEX:
-        require_columns(table, ["structure_id"])
+        table.require("structure_id")
         triple = "pair " + row_contents(table)["content"]
         return table.select(pl.coalesce(pl.col("structure_id"), triple)).to_series()
     name = "assay" if strategy is Strategy.ASSAY else "record_id"
-    require_columns(table, [name])
+    table.require(name)
     return table[name]
 
 
@@ -185,19 +186,19 @@ def _both_cold(
 
 
 def _position_block(
-    table: pl.DataFrame, targets: Mapping[str, float], seed: int, folds: bool
+    table: Measurements, targets: Mapping[str, float], seed: int, folds: bool
 ) -> pl.DataFrame:
     """Rows mutated in one block alone are tested there; rows without mutations train.
 
     A row mutated in several blocks is unused with fractions; with folds it trains for the folds
     whose block it does not touch.
     """
-    require_columns(table, ["assay"])
+    table.require("assay")
     names = list(targets)
     groups = [""] * table.height
     parts = [TRAIN] * table.height
     barred: list[list[str]] = [[] for _ in range(table.height)]
-    rows = table.with_row_index("at")
+    rows = table.frame.with_row_index("at")
     for assay in sorted(set(table["assay"])):
         variants = rows.filter(pl.col("assay") == assay).sort("record_id")
         positions = mutated_positions(variants)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.data.labels import Labels
 from abag.evaluation.reporting.drawing import (
     ACCENT,
     FAINT,
@@ -24,7 +25,6 @@ from abag.evaluation.reporting.drawing import (
 )
 from abag.evaluation.scores.grouping import LevelScores
 from abag.evaluation.scores.intervals import Interval
-from abag.evaluation.scores.labels import Labels
 from abag.evaluation.scores.metrics import BandScore
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from abag.data.labels import TARGET_COLUMNS
 from abag.evaluation.evaluation import Evaluation
 from abag.evaluation.reporting.report import EvaluationSection, render_report
-from abag.evaluation.scores.labels import TARGET_COLUMNS
 from abag.files import replacing, write_json, write_text
 
 FORMAT: Final = 1

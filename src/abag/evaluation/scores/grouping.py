@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.schema import antigen_key
+from abag.data.labels import Labels
+from abag.data.tables import Measurements
 from abag.evaluation.scores.intervals import ClusterBootstrap, Interval, group_interval
-from abag.evaluation.scores.labels import Labels
 from abag.evaluation.scores.metrics import MAE, PEARSON, RMSE, SPEARMAN, Measure, Score, concordance
 
 Array = NDArray[np.float64]
@@ -70,12 +69,12 @@ class Groups:
         return found
 
 
-def antigen_groups(table: pl.DataFrame, keys: Sequence[str | None] | None = None) -> Groups:
+def antigen_groups(table: Measurements, keys: Sequence[str | None] | None = None) -> Groups:
     """Groups by antigen: by the given keys (antigen clusters, say), else by equal chains.
 
     Rows without antigen chains are grouped by assay, where the antigen is one.
     """
-    chains = table.select(antigen_key())["antigen"].to_list()
+    chains = table.antigen_keys.to_list()
     if keys is None:
         keys = [
             _short(chain) if chain else f"antigen not given ({assay})"
@@ -84,7 +83,7 @@ def antigen_groups(table: pl.DataFrame, keys: Sequence[str | None] | None = None
     return Groups.of("antigen", keys, _told_apart(_names(keys, table)))
 
 
-def _names(keys: Sequence[str | None], table: pl.DataFrame) -> dict[str, str]:
+def _names(keys: Sequence[str | None], table: Measurements) -> dict[str, str]:
     """What a reader calls each group: its commonest antigen name, else one of its structures."""
     written: dict[str, Counter[str]] = {}
     structures: dict[str, str] = {}
@@ -100,12 +99,12 @@ def _names(keys: Sequence[str | None], table: pl.DataFrame) -> dict[str, str]:
     return names | common
 
 
-def complex_groups(table: pl.DataFrame) -> Groups:
+def complex_groups(table: Measurements) -> Groups:
     """Groups by structure; rows without one are in no group."""
     return Groups.of("complex", table["structure_id"].to_list())
 
 
-def assay_groups(table: pl.DataFrame) -> Groups:
+def assay_groups(table: Measurements) -> Groups:
     """Groups by assay."""
     return Groups.of("assay", table["assay"].to_list())
 

@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.data.labels import Labels
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.concordance import Concordance
-from abag.evaluation.scores.labels import Labels
 
 Array = NDArray[np.float64]
 Rows = NDArray[np.bool_]

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.schema import antibody_key
+from abag.data.tables import Measurements
 from abag.uncertainty.domain import DomainIndex, Familiarity, Verdict
 
 Array = NDArray[np.float64]
@@ -56,13 +56,13 @@ class RiskCoverage:
     verdicts: tuple[VerdictError, ...]
 
 
-def fold_familiarity(train: pl.DataFrame, test: pl.DataFrame, target: str) -> Familiarity | None:
+def fold_familiarity(train: Measurements, test: Measurements, target: str) -> Familiarity | None:
     """How near the training rows of a fold come to its test rows; None in very large folds."""
     known = train.filter(pl.col(target).is_not_null())
-    antibodies = known.select(antibody_key()).n_unique() * test.select(antibody_key()).n_unique()
-    if antibodies > MOST_COMPARISONS or known.is_empty():
+    antibodies = known.antibody_keys.n_unique() * test.antibody_keys.n_unique()
+    if antibodies > MOST_COMPARISONS or not len(known):
         return None
-    return DomainIndex.of(known).familiarity(test)
+    return DomainIndex.of(known.frame).familiarity(test.frame)
 
 
 def joined(parts: Sequence[Familiarity | None]) -> Familiarity | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.data.labels import Labels
 from abag.evaluation.scores.checks import CollapseCheck, collapse_check
 from abag.evaluation.scores.concordance import BoundViolations, Concordance, bound_violations
 from abag.evaluation.scores.grouping import (
@@ -19,7 +20,6 @@ from abag.evaluation.scores.grouping import (
     score_groups,
 )
 from abag.evaluation.scores.intervals import ClusterBootstrap, Interval
-from abag.evaluation.scores.labels import Labels
 from abag.evaluation.scores.metrics import (
     BUDGETS,
     PEARSON,

@@ -10,13 +10,13 @@ from typing import Final
 import numpy as np
 
 from abag import __version__
+from abag.data.labels import Labels
 from abag.evaluation.reporting import figures
 from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, empty, figure, svg
 from abag.evaluation.reporting.figures import Mark
 from abag.evaluation.reporting.report import Picture
 from abag.evaluation.reporting.wording import number
 from abag.evaluation.scores.intervals import Interval
-from abag.evaluation.scores.labels import Labels
 from abag.maturation.adapt.skill import CurvePoint, ModelSkill, Skill
 from abag.maturation.adapt.verdict import Grade, Verdict
 

@@ -140,7 +140,8 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
             "learns from differences between variants"
         )
     merged = merge_replicates(table)
-    rows, exact = merged.table, merged.table.filter(pl.col(target).is_not_null())
+    rows = merged.table.frame
+    exact = rows.filter(pl.col(target).is_not_null())
     if exact[target].n_unique() == 1:
         raise ModelError(
             f"{where}: all {counted(exact.height, 'value')} are equal ({exact[target][0]:g}); "
@@ -161,7 +162,7 @@ def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
     if path.suffix == ".parquet" and path.is_file():
         names = pl.read_parquet_schema(path)
         if set(SCHEMA) <= set(names):
-            return load_table(path), []
+            return load_table(path).frame, []
     raw, completed = _raw(path, told)
     cleaner = AntibodyCleaner()
     made = canonicalise(raw, "user", "own-data", cleaner)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abag.data.schema import require_columns
+from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, counted
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.assay_gp.censoring import Bounds, truncated
@@ -151,7 +152,7 @@ class AssayGP(Baseline[AssayGPSettings]):
     _widening: float
     _last: tuple[Codes, Reals, Reals] | None = None
 
-    def fit(self, table: pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
+    def fit(self, table: Pairs | pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
         """Learn from exact and censored rows of one assay.
 
         Raises:
@@ -159,7 +160,8 @@ class AssayGP(Baseline[AssayGPSettings]):
             ModelError: several assays or antigens, too few exact rows, equal values, or rows
                 that all have the same chains.
         """
-        rows = TrainingSet.of(table, self.target, ("heavy", "light", "antigen"))
+        rows = TrainingSet.of(table, self.target)
+        table = table.frame if isinstance(table, Pairs) else table
         self.require_one_assay(rows.frame)
         censored = censored_rows(table, self.target) if rows.rows_censored else table.clear()
         most = self.settings.max_rows
@@ -324,17 +326,17 @@ class AssayGP(Baseline[AssayGPSettings]):
         positions = self._mixture.kernel.positions
         return positions.chains(positions.reference[None])[0]
 
-    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+    def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""
         self._require_fitted()
-        heavy, light = chains_of(table)
+        heavy, light = chains_of(asked_rows(table, self.inputs))
         positions = self._mixture.kernel.positions
         return pair_refusals(zip(heavy, light, strict=True), positions.heavy, positions.light)
 
-    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Flag rows that change a position which no training row changed, or reach a limit."""
         self._require_fitted()
-        letters = self._letters(table)
+        letters = self._letters(asked_rows(table, self.inputs))
         kernel = self._mixture.kernel
         still = np.ones(kernel.positions.count, dtype=np.bool_)
         still[kernel.shifts.active] = False

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.labels import TARGET_COLUMNS
 from abag.model.assay_gp.censoring import Bounds
-from abag.model.training_set import BOUNDS
 
 Reals = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ def in_order(table: pl.DataFrame, target: str) -> pl.DataFrame:
 
 def censored_rows(table: pl.DataFrame, target: str) -> pl.DataFrame:
     """Rows that have a bound alone."""
-    lower, upper = BOUNDS[target]
+    _, lower, upper = TARGET_COLUMNS[target]
     bounded = [pl.col(name).is_not_null() for name in (lower, upper) if name in table.columns]
     return table.filter(pl.col(target).is_null() & pl.any_horizontal(bounded))
 
@@ -45,7 +45,7 @@ def bounds_of(table: pl.DataFrame, target: str) -> Bounds:
     """Bounds of the targets, equal where exact, infinite where open."""
     value = table[target].to_numpy()
     found = []
-    for name, open_end in zip(BOUNDS[target], (-np.inf, np.inf), strict=True):
+    for name, open_end in zip(TARGET_COLUMNS[target][1:], (-np.inf, np.inf), strict=True):
         given = (
             table[name].fill_null(open_end).to_numpy()
             if name in table.columns

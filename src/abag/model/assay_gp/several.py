@@ -131,7 +131,7 @@ def _parts(table: pl.DataFrame, settings: AssayGPSettings) -> list[_Part]:
     most = max(5, settings.exact_rows // len(groups))
     found = []
     for name, group in groups.items():
-        given = TrainingSet.of(group, settings.target, ("heavy", "light", "antigen"))
+        given = TrainingSet.of(group, settings.target)
         try:
             AssayGP(settings).require_one_assay(given.frame)
         except ModelError as error:

@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.schema import require_columns
+from abag.data.tables import Pairs
 from abag.errors import ModelError
 from abag.model.baseline import Arrays, Baseline
 from abag.model.pair_similarity import Cosines, PairSimilarity
@@ -101,10 +101,9 @@ class KmerRidge(Baseline[KmerRidgeSettings]):
         terms = np.multiply(kernel, self._weights, order="C")
         return np.asarray(terms.sum(axis=1) + self._mean)
 
-    def predict_with_similarity(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
+    def predict_with_similarity(self, table: Pairs | pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
-        self._require_fitted()
-        require_columns(table, list(self.inputs), "the table to predict")
+        table = self._asked(table)
         if table.is_empty():
             return np.zeros(0), np.zeros(0)
         of_training = self._self_kernel(self._pairs.light.present, self._pairs.antigen.present)

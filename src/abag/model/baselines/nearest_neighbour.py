@@ -16,7 +16,6 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.schema import require_columns
 from abag.model.baseline import Arrays, Baseline
 from abag.model.pair_similarity import Cosines, PairSimilarity
 from abag.model.settings import Settings
@@ -60,8 +59,7 @@ class NearestNeighbour(Baseline[NearestNeighbourSettings]):
         self, table: pl.DataFrame
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Predictions, and similarity to the nearest training pair, each of shape (rows,)."""
-        self._require_fitted()
-        require_columns(table, list(self.inputs), "the table to predict")
+        table = self._asked(table)
         if table.is_empty():
             return np.zeros(0), np.zeros(0)
         both = self._pairs.in_chunks(table, self._vote)

@@ -16,8 +16,8 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.schema import require_columns
-from abag.errors import ModelError, counted
+from abag.data.tables import Pairs, asked_rows
+from abag.errors import ModelError, SchemaError, counted
 from abag.model.alignment import AlignBy, Alignment, Letters, pair_refusals
 from abag.model.baseline import Arrays, Baseline
 from abag.model.settings import Settings
@@ -61,7 +61,8 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
         return self._ridge
 
     def _choose(self, rows: TrainingSet) -> TrainingSet:
-        require_columns(rows.frame, ["assay"], "the training table")
+        if "assay" not in rows.frame.columns:
+            raise SchemaError("the training table lacks the column assay")
         assays = rows.frame["assay"].unique().sort().to_list()
         if len(assays) > 1:
             shown = ", ".join(map(str, assays[:8])) + (", ..." if len(assays) > 8 else "")
@@ -110,16 +111,16 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
             if len({len(chain) for chain in chains}) > 1:
                 raise ModelError(f"{role} chains differ in length; fit with `--set align=imgt`")
 
-    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+    def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""
         self._require_fitted()
-        heavy, light = _chains(table)
+        heavy, light = _chains(asked_rows(table, self.inputs))
         return pair_refusals(zip(heavy, light, strict=True), self._heavy, self._light)
 
-    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Flag rows with a residue that training did not show at its variable position."""
         self._require_fitted()
-        letters = self._letters(table)
+        letters = self._letters(asked_rows(table, self.inputs))
         known = self._one_hot(letters).sum(axis=1)
         return {"residue_not_seen_in_training": np.asarray(known < letters.shape[1])}
 

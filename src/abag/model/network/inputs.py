@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from abag.data.schema import require_columns
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.encoders.service import Embeddings, embed
 from abag.encoders.storage.quantise import Storage
@@ -277,7 +276,6 @@ def _distinct(molecules: Tensor) -> tuple[Tensor, Tensor | None]:
 
 
 def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Tensor]:
-    require_columns(table, ["heavy", "light", "antigen"], "the table of pairs")
     missing = table.filter(pl.col("heavy").fill_null("") == "").height
     if missing:
         raise ModelError(f"{counted(missing, 'row')} of {table.height} have no heavy chain")

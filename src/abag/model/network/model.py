@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from abag.data.schema import require_columns
+from abag.data.tables import Pairs, asked_rows
 from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.errors import ModelError, SequenceError
@@ -119,7 +119,7 @@ class NetworkModel:
             records, encoders, (network.antibody_width, network.antigen_width), strict=True
         ):
             replace(record, width=width).require(encoder)
-        rows = TrainingSet.of(table, "pkd", cls.inputs)
+        rows = TrainingSet.of(table, "pkd")
         # Bounds and the values of other assays teach a network, too: every row given was used.
         summary = replace(rows.summary(dict(origin or {})), rows_used=table.height)
         model = cls(_settings_of(recipe))
@@ -167,7 +167,7 @@ class NetworkModel:
 
     def fit(
         self,
-        table: pl.DataFrame,  # noqa: ARG002
+        table: Pairs | pl.DataFrame,  # noqa: ARG002
         origin: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> Self:
         """Refuse: a network needs validation rows and a recipe; raises ModelError that says so."""
@@ -176,11 +176,11 @@ class NetworkModel:
             "--out RUN`, which makes a saved model in RUN/model; `abag fit` fits the baselines"
         )
 
-    def predict(self, table: pl.DataFrame) -> Reals:
+    def predict(self, table: Pairs | pl.DataFrame) -> Reals:
         """Predicted pKd of each row, shape (rows,), fp32 arithmetic, the same in any batch."""
         return self.predictions(table).pkd
 
-    def predictions(self, table: pl.DataFrame) -> NetworkPredictions:
+    def predictions(self, table: Pairs | pl.DataFrame) -> NetworkPredictions:
         """Everything that the network says of each row.
 
         Raises:
@@ -188,8 +188,7 @@ class NetworkModel:
             ModelError: the model is not trained, or a row lacks a chain (see :meth:`refusals`).
             EncoderError, SequenceError: an encoder cannot read a molecule.
         """
-        trained = self._require_trained()
-        require_columns(table, list(self.inputs), "the table to predict")
+        trained, table = self._require_trained(), asked_rows(table, self.inputs)
         head = trained.network.config.head
         found = np.zeros((3, table.height))
         for start in range(0, table.height, _CHUNK):
@@ -206,16 +205,17 @@ class NetworkModel:
             np.exp(log_variance / 2) if head.variance else None,
         )
 
-    def refusals(self, table: pl.DataFrame) -> list[str | None]:
+    def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why the network cannot predict it, or None."""
         self._require_trained()
-        require_columns(table, list(self.inputs), "the table to predict")
-        return [_refusal(*row) for row in table.select(self.inputs).iter_rows()]
+        return [
+            _refusal(*row) for row in asked_rows(table, self.inputs).select(self.inputs).iter_rows()
+        ]
 
-    def row_flags(self, table: pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
+    def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """``read_in_windows``: a molecule is longer than its encoder reads at once."""
         antibody, antigen = (encoder.facts for encoder in self.encoders)
-        require_columns(table, list(self.inputs), "the table to predict")
+        table = asked_rows(table, self.inputs)
         heavy, light = (pl.col(c).str.len_bytes().fill_null(0) for c in ("heavy", "light"))
         read = heavy + light if antibody.paired else pl.max_horizontal(heavy, light)
         longest = pl.col("antigen").list.eval(pl.element().str.len_bytes()).list.max().fill_null(0)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abag.antibody.germlines import Germlines
-from abag.data.schema import require_columns
+from abag.data.tables import Pairs
 from abag.model.baseline import Arrays, Baseline
 from abag.model.pairs.features import antibody_features
 from abag.model.pairs.forest import Forest
@@ -160,12 +160,12 @@ class GlobalModel(Baseline[GlobalSettings]):
         value = forest + known * own.recall_share * (recall.value - forest)
         return value, _spread_columns(known, recall, trees_sd), recall
 
-    def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
+    def predict_distribution(self, table: Pairs | pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions and their standard deviations (in the target's unit), each (rows,)."""
         answer = self.predict_in_full(table)
         return answer.value, answer.spread
 
-    def predict_with_similarity(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
+    def predict_with_similarity(self, table: Pairs | pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
         answer = self.predict_in_full(table)
         return answer.value, answer.pair
@@ -173,10 +173,9 @@ class GlobalModel(Baseline[GlobalSettings]):
     def _values(self, table: pl.DataFrame) -> Reals:
         return self.predict_in_full(table).value
 
-    def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
+    def predict_in_full(self, table: Pairs | pl.DataFrame) -> FullAnswer:
         """Predictions, standard deviations, and how near the training pairs come."""
-        self._require_fitted()
-        require_columns(table, list(self.inputs), "the table to predict")
+        table = self._asked(table)
         if table.is_empty():
             return FullAnswer(*np.zeros((5, 0)))
         features = antibody_features(table, self._germlines)

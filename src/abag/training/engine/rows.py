@@ -15,9 +15,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.labels import Labels
 from abag.data.splits.split import VALIDATION, Split
+from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError, SplitError, counted
-from abag.evaluation.scores.labels import Labels
 from abag.evaluation.scores.metrics import classes
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class TrainingTable:
     ``labels`` (rows) are pKd where ``assay`` is 0, else the assay's rank score.
     """
 
-    table: pl.DataFrame
+    table: Measurements
     labels: Labels
     assay: NDArray[np.int64]
     assays: tuple[str, ...]
@@ -70,7 +71,7 @@ class TrainingTable:
 
 
 def training_rows(
-    table: pl.DataFrame, split: Split, holdout: str | None, recipe: Recipe
+    table: Measurements | pl.DataFrame, split: Split, holdout: str | None, recipe: Recipe
 ) -> TrainingTable:
     """Choose the rows of a run.
 
@@ -80,6 +81,7 @@ def training_rows(
         ModelError: no number to learn from, one class only for a classifier, an assay without
             numbers.
     """
+    table = Measurements.of(table)
     split.require(table)
     part = test_part(split, holdout)
     table, notes = _usable(table, recipe)
@@ -124,7 +126,7 @@ def test_part(split: Split, holdout: str | None) -> str:
     return part
 
 
-def _usable(table: pl.DataFrame, recipe: Recipe) -> tuple[pl.DataFrame, list[str]]:
+def _usable(table: Measurements, recipe: Recipe) -> tuple[Measurements, list[str]]:
     """Rows with an antigen and something to learn."""
     known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
     if recipe.rows == "all":
@@ -142,14 +144,14 @@ def _usable(table: pl.DataFrame, recipe: Recipe) -> tuple[pl.DataFrame, list[str
 
 
 def _targets(
-    table: pl.DataFrame, recipe: Recipe
+    table: Measurements, recipe: Recipe
 ) -> tuple[Labels, NDArray[np.int64], tuple[str, ...]]:
     """Labels of each row on its own scale, and the code of that scale."""
-    labels = Labels.from_table(table, "pkd")
+    labels = table.labels("pkd")
     assay = np.zeros(table.height, dtype=np.int64)
     if recipe.rows == "absolute" or table.is_empty():
         return labels, assay, ()
-    ranks, own = Labels.from_table(table, "rank_score"), ~labels.known
+    ranks, own = table.labels("rank_score"), ~labels.known
     names = table["assay"].to_list()
     assays = tuple(sorted({names[row] for row in np.flatnonzero(own)}))
     code = {name: place + 1 for place, name in enumerate(assays)}
@@ -160,7 +162,7 @@ def _targets(
 
 
 def _parts(
-    table: pl.DataFrame, split: Split, part: str, seed: int
+    table: Measurements, split: Split, part: str, seed: int
 ) -> tuple[dict[str, set[str]], list[str]]:
     """Record ids of train, val and test."""
     train, test = split.training_ids(part), split.test_ids(part)
@@ -209,7 +211,7 @@ def carve(groups: Mapping[str, str], seed: int, strategy: str = "the split") -> 
     return chosen
 
 
-def _labelled(table: pl.DataFrame, ids: set[str], labels: Labels, name: str, part: str) -> Rows:
+def _labelled(table: Measurements, ids: set[str], labels: Labels, name: str, part: str) -> Rows:
     rows = np.flatnonzero(table["record_id"].is_in(list(ids)).to_numpy() & labels.known)
     if not len(rows):
         words = {"train": "training", "val": "validation", "test": "test"}[name]
@@ -221,7 +223,7 @@ def _labelled(table: pl.DataFrame, ids: set[str], labels: Labels, name: str, par
 
 
 def _require_numbers(
-    table: pl.DataFrame, exact: NDArray[np.bool_], labels: Labels, train: Rows
+    table: Measurements, exact: NDArray[np.bool_], labels: Labels, train: Rows
 ) -> None:
     if exact[train].any():
         return
