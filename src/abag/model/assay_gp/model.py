@@ -336,15 +336,16 @@ class AssayGP(Baseline[AssayGPSettings]):
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Flag rows that change a position which no training row changed, or reach a limit."""
         self._require_fitted()
-        letters = self._letters(asked_rows(table, self.inputs))
+        rows = asked_rows(table, self.inputs)
+        letters = self._letters(rows)
         kernel = self._mixture.kernel
         still = np.ones(kernel.positions.count, dtype=np.bool_)
         still[kernel.shifts.active] = False
         changed = letters[:, still] != kernel.positions.reference[still]
-        good = np.array([reason is None for reason in self.refusals(table)], dtype=np.bool_)
-        limited = np.zeros(table.height, dtype=np.bool_)
+        good = np.array([reason is None for reason in self.refusals(rows)], dtype=np.bool_)
+        limited = np.zeros(rows.height, dtype=np.bool_)
         if good.any():
-            limited[good] = self.distribution(table.filter(pl.Series(good))).limited
+            limited[good] = self.distribution(rows.filter(pl.Series(good))).limited
         return {
             "position_not_varied_in_training": np.asarray(changed.any(axis=1)),
             "interval_at_limit_of_model": limited,
