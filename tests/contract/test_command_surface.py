@@ -33,7 +33,8 @@ SURFACE: dict[str, str] = {
     "--rounds --batch --top --most --seeds --first-seed --acquisition --diversity --beta --json",
     "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "
     "--cdrs --positions --freeze --untried --max-untried --letters --numbering --liabilities "
-    "--least-natural --acquisition --diversity --beta --controls --seed --overwrite --json",
+    "--least-natural --acquisition --diversity --beta --most-repeats --singles --budget "
+    "--cost-variant --cost-mutation --controls --replicates --exclude --seed --overwrite --json",
     "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
     "--numbering --exclude-cysteine --naturalness --level --json",
     "train": "TABLE --recipe --split --out --resume --holdout --encoder --antibody-encoder "

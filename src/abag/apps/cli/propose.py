@@ -12,9 +12,9 @@ from abag.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from abag.antibody.antibody import Chains
-    from abag.maturation.propose.plate import Layout
     from abag.maturation.propose.proposals import Proposals
     from abag.maturation.propose.request import Request
+    from abag.maturation.propose.wells import Layout
 
 _SHOWN = 10
 
@@ -94,8 +94,8 @@ def propose(
         json: Print one JSON object.
     """
     from abag.maturation.propose.acquisition import Policy
-    from abag.maturation.propose.plate import Layout
     from abag.maturation.propose.request import Purse, Request
+    from abag.maturation.propose.wells import Layout
 
     request = Request(
         n, max_mutations, tuple(cdrs or ()), tuple(positions or ()), tuple(freeze or ()), letters,

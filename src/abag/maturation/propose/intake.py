@@ -42,7 +42,7 @@ from abag.maturation.propose.campaign import (
     round_name,
 )
 from abag.maturation.propose.results import Results
-from abag.maturation.propose.scorecard import write_scorecard
+from abag.maturation.propose.scorecard_page import write_scorecard
 from abag.model.assay_gp.model import AssayGP
 from abag.version import VERSION
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,58 +12,15 @@ from abag.antibody.mutations import parse_mutations
 from abag.errors import OptionError
 from abag.files import require_folder_name, write_json, write_text
 from abag.maturation.antibody.mutants import named_in
+from abag.maturation.propose.plate_page import plate_page
 from abag.maturation.propose.proposals import Proposal, Proposals
+from abag.maturation.propose.wells import Layout
 
-ROWS: Final = "ABCDEFGH"
-COLUMNS: Final = 12
-WELLS: Final = len(ROWS) * COLUMNS
 CSV_NAME: Final = "proposed.csv"
 FASTA_NAME: Final = "proposed.fasta"
 JSON_NAME: Final = "proposed.json"
 PAGE_NAME: Final = "plate.html"
 _DIGITS: Final = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Well:
-    """A place on a plate, from plate 1 and well A1, row by row."""
-
-    plate: int
-    name: str
-
-    @classmethod
-    def of(cls, number: int) -> Well:
-        """The well of the n-th variant, counted from 0."""
-        plate, place = divmod(number, WELLS)
-        row, column = divmod(place, COLUMNS)
-        return cls(plate + 1, f"{ROWS[row]}{column + 1}")
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How many wells each variant gets, and how many the parent."""
-
-    controls: int = 0
-    """Wells of the parent on every plate, at its end: by them plates are compared."""
-    replicates: int = 1
-    """Wells of each variant."""
-
-    def __post_init__(self) -> None:
-        """Raise OptionError for numbers out of range."""
-        if not 0 <= self.controls < WELLS:
-            raise OptionError(f"--controls is {self.controls}; give a number from 0 to {WELLS - 1}")
-        if not 1 <= self.replicates <= WELLS:
-            raise OptionError(f"--replicates is {self.replicates}; give a number from 1")
-
-    def wells(self, variants: int) -> list[tuple[Well, int]]:
-        """Wells row by row, with the number of the variant in each; -1 is the parent."""
-        items = list(range(variants)) * self.replicates
-        room = WELLS - self.controls
-        found = []
-        for plate in range(-(-len(items) // room)):
-            here = items[plate * room : (plate + 1) * room] + [-1] * self.controls
-            found += [(Well.of(plate * WELLS + at), one) for at, one in enumerate(here)]
-        return found
 
 
 def plate_table(
@@ -151,8 +107,6 @@ def write_plate(
 
 def write_wells(proposals: Proposals, table: pl.DataFrame, folder: Path) -> None:
     """Write the files of a plate whose wells are laid out."""
-    from abag.maturation.propose.plate_page import plate_page
-
     write_text(folder / FASTA_NAME, fasta_of(table))
     write_json(folder / JSON_NAME, proposals.as_json())
     write_text(folder / PAGE_NAME, plate_page(proposals, table))

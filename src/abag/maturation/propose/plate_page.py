@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from abag.maturation.propose.plate import COLUMNS, ROWS
 from abag.maturation.propose.proposals import Proposals
+from abag.maturation.propose.wells import COLUMNS, ROWS
 from abag.version import VERSION
 
 

@@ -20,10 +20,11 @@ from abag.maturation.propose.campaign import (
     open_campaign,
     round_name,
 )
-from abag.maturation.propose.plate import Layout, write_plate
+from abag.maturation.propose.plate import write_plate
 from abag.maturation.propose.proposals import Proposals, Standing, propose
 from abag.maturation.propose.request import Request
 from abag.maturation.propose.seal import write_seal
+from abag.maturation.propose.wells import Layout
 from abag.model.assay_gp.model import AssayGP
 from abag.version import VERSION
 

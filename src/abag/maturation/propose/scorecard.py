@@ -17,15 +17,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.antibody import Chains
-from abag.files import write_json, write_text
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.propose.campaign import Campaign, Round
 from abag.maturation.propose.seal import Seal, SealedWell
 
 Reals = NDArray[np.float64]
 
-SCORECARD: Final = "scorecard.json"
-PAGE: Final = "scorecard.html"
 LEVEL: Final = 0.9
 
 
@@ -176,17 +173,6 @@ def score(campaign: Campaign) -> Scorecard:
         if one.seal is not None and (found := _plate(one, one.seal, values)) is not None
     ]
     return Scorecard(tuple(plates), "pKd" if campaign.target == "pkd" else "rank score")
-
-
-def write_scorecard(campaign: Campaign) -> Scorecard:
-    """Judge all plates and write ``scorecard.json`` and ``scorecard.html`` into the campaign."""
-    from abag.maturation.propose.scorecard_page import scorecard_page
-
-    found = score(campaign)
-    if found.plates:
-        write_json(campaign.folder / SCORECARD, found.as_json())
-        write_text(campaign.folder / PAGE, scorecard_page(found, campaign.folder.name))
-    return found
 
 
 def _values(campaign: Campaign) -> dict[Chains, tuple[float, bool]]:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from abag.errors import counted
 from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, SECOND, figure, svg
 from abag.evaluation.reporting.report import Picture
 from abag.evaluation.reporting.wording import number
+from abag.files import write_json, write_text
 from abag.maturation.adapt.report import JudgedPage, TextTable
-from abag.maturation.propose.scorecard import PlateScore, Scorecard, Tally
+from abag.maturation.propose.campaign import Campaign
+from abag.maturation.propose.scorecard import PlateScore, Scorecard, Tally, score
 
+SCORECARD: Final = "scorecard.json"
+PAGE: Final = "scorecard.html"
 _KEPT, _NARROW, _WIDE = (
     "The intervals kept their word",
     "The intervals were too narrow",
     "The intervals were wider than they need be",
 )
+
+
+def write_scorecard(campaign: Campaign) -> Scorecard:
+    """Judge all plates and write ``scorecard.json`` and ``scorecard.html`` into the campaign."""
+    found = score(campaign)
+    if found.plates:
+        write_json(campaign.folder / SCORECARD, found.as_json())
+        write_text(campaign.folder / PAGE, scorecard_page(found, campaign.folder.name))
+    return found
 
 
 def scorecard_page(found: Scorecard, name: str) -> str:

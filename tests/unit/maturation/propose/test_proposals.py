@@ -18,10 +18,11 @@ from abag.errors import ModelError, OptionError
 from abag.maturation.antibody.liabilities import Severity, worst
 from abag.maturation.propose import candidates, proposals
 from abag.maturation.propose.acquisition import ACQUISITIONS, Policy
-from abag.maturation.propose.plate import Layout, Well, fasta_of, plate_table, write_plate
+from abag.maturation.propose.plate import fasta_of, plate_table, write_plate
 from abag.maturation.propose.proposals import Proposals, Standing, propose
 from abag.maturation.propose.reasons import Known, reason_for
 from abag.maturation.propose.request import Purse, Request
+from abag.maturation.propose.wells import Layout, Well
 from abag.model.assay_gp.model import AssayGP
 from synthetic_pairs import HEAVY, LIGHT, assay_table
 
