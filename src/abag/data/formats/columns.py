@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from abag.data.formats.cell_texts import Notes, each, kelvins, molars, numbers, texts, with_point
 from abag.data.formats.mapping import ColumnMapping
+from abag.data.formats.redundant import (
+    COLUMNS_DIFFER,
+    FROM_RATES,
+    RATES_DIFFER,
+    RateColumns,
+    compare,
+    kd_texts,
+    minus_log10,
+    pkds,
+)
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.tables import ROW, read_table
+from abag.data.formats.value_headers import read_value_header, split_unit
+from abag.data.identifiers import own_name, reference, structure_id
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
+from abag.units import is_missing
 
 USER: Final = "user"
 """Value of the column ``source`` for a user's own rows."""
@@ -30,10 +45,6 @@ PAIRS_SCHEMA: Final[dict[str, pl.DataType]] = {
 ZERO_CELSIUS_KELVIN: Final = 273.15
 CHAIN_JOINERS: Final = r"\s*[|/:]\s*"
 """What may stand between the chains of one antigen."""
-
-_MISSING_TEXTS: Final = (
-    "", "-", "?", "na", "n/a", "n.a.", "nd", "n.d.", "nan", "none", "null", "unknown",
-)  # fmt: skip
 
 
 def raw_table_from_user(path: Path, mapping: ColumnMapping | None = None) -> RawTable:
@@ -62,26 +73,123 @@ def measurement_columns(
 ) -> dict[str, pl.Expr | str | None]:
     """Expressions over ``table`` for the raw columns of the measurement, without the chains."""
     constants = mapping.constants
-    temperature, cold = _number(chosen.one("temperature_kelvin"), constants.temperature_kelvin)
-    if "temperature_celsius" in chosen.columns or constants.temperature_celsius is not None:
-        celsius, cold = _number(chosen.one("temperature_celsius"), constants.temperature_celsius)
-        temperature = celsius + ZERO_CELSIUS_KELVIN
-    mass, massless = _number(chosen.one("molar_mass_g_per_mol"), constants.molar_mass_g_per_mol)
+    notes = Notes(table.height)
+    values = _values(table, chosen, mapping, notes)
+    named = {
+        "structure_id": _read(table, chosen, "structure_id", constants.structure_id,
+                              structure_id, notes),
+        "reference": _read(table, chosen, "reference", constants.reference, reference, notes),
+    }  # fmt: skip
+    temperature = _temperature(table, chosen, mapping, notes)
+    mass = _mass(table, chosen, mapping, notes)
+    highest = _highest(table, chosen, mapping, notes)
+    for field in ("antibody_name", "antigen_name"):
+        _read(table, chosen, field, None, own_name, notes)
+    _check_second_writings(table, chosen, values, notes)
     return {
         "quantity": _quantity(table, chosen),
-        "value": pl.col(chosen.columns["value"][0]),
+        "value": pl.lit(values),
         "unit": chosen.unit or _text(chosen, "unit", None),
         "relation": _text(chosen, "relation", None),
         "assay": _text(chosen, "assay", constants.assay or stem(path)),
         "method": _text(chosen, "method", constants.method),
         "temperature_kelvin": temperature,
         "molar_mass_g_per_mol": mass,
-        "structure_id": _text(chosen, "structure_id", constants.structure_id).str.to_lowercase(),
+        "highest_molar": highest,
+        **named,
         "mutations": _text(chosen, "mutations", None),
-        "reference": _text(chosen, "reference", constants.reference),
         "licence": _text(chosen, "licence", None).fill_null(constants.licence or OWN_DATA),
-        "flags": _flags(temperature_unreadable=cold, molar_mass_unreadable=massless),
+        "flags": notes.flags,
+        "problem": notes.problem,
     }
+
+
+def _values(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: Notes) -> pl.Series:
+    """The cells of the values; KD of the rates where no column has it."""
+    name = chosen.one("value")
+    if name is not None:
+        return with_point(table[name], mapping.constants.decimal, notes)
+    assert chosen.rates is not None  # choose_columns refuses a table with neither
+    kds = chosen.rates.kd_molar(_points(table, chosen.rates, mapping, notes))
+    notes.flag([None if kd is None else FROM_RATES for kd in kds])
+    return kd_texts(kds)
+
+
+def _points(
+    table: pl.DataFrame, rates: RateColumns, mapping: ColumnMapping, notes: Notes
+) -> pl.DataFrame:
+    decimal = mapping.constants.decimal
+    return table.with_columns(
+        with_point(table[name], decimal, notes).alias(name) for name in (rates.kon, rates.koff)
+    )
+
+
+def _check_second_writings(
+    table: pl.DataFrame, chosen: Chosen, values: pl.Series, notes: Notes
+) -> None:
+    """Compare the values with the rates and with columns that write them on another scale."""
+    name = chosen.one("value")
+    if name is None or not (chosen.rates or chosen.checks) or chosen.quantity is None:
+        return
+    mine = pkds(values, chosen.quantity, chosen.unit or _column(table, chosen.one("unit")))
+    if chosen.rates and chosen.quantity == "KD":
+        other = minus_log10(chosen.rates.kd_molar(table))
+        names = (name, f"{chosen.rates.koff} / {chosen.rates.kon}")
+        compare(mine, other, names, RATES_DIFFER, notes)
+    for column in chosen.checks:
+        header = read_value_header(column)
+        if header is not None and header.quantity is not None:
+            other = pkds(table[column], header.quantity.value, header.unit)
+            compare(mine, other, (name, column), COLUMNS_DIFFER, notes)
+
+
+def _column(table: pl.DataFrame, name: str | None) -> pl.Series | None:
+    return None if name is None else table[name]
+
+
+def _read(
+    table: pl.DataFrame,
+    chosen: Chosen,
+    field: str,
+    constant: str | None,
+    read: Callable[[str | None], tuple[str | None, str | None]],
+    notes: Notes,
+) -> pl.Expr:
+    name = chosen.one(field)
+    if name is None:
+        return pl.lit(read(constant)[0], dtype=pl.String)
+    return texts(table[name], read, notes)
+
+
+def _temperature(
+    table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: Notes
+) -> pl.Expr:
+    constants, decimal = mapping.constants, mapping.constants.decimal
+    for field, celsius in (("temperature_celsius", True), ("temperature_kelvin", False)):
+        name, constant = chosen.one(field), getattr(constants, field)
+        if name is not None:
+            column = with_point(table[name], decimal, notes)
+            return kelvins(column, celsius=celsius, notes=notes)
+        if constant is not None:
+            kelvin = constant + (ZERO_CELSIUS_KELVIN if celsius else 0.0)
+            return pl.lit(kelvin, dtype=pl.Float64)
+    return pl.lit(None, dtype=pl.Float64)
+
+
+def _mass(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: Notes) -> pl.Expr:
+    name = chosen.one("molar_mass_g_per_mol")
+    if name is None:
+        return pl.lit(mapping.constants.molar_mass_g_per_mol, dtype=pl.Float64)
+    column = with_point(table[name], mapping.constants.decimal, notes)
+    return numbers(column, "molar_mass_unreadable", notes)
+
+
+def _highest(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: Notes) -> pl.Expr:
+    name = chosen.one("highest_concentration")
+    if name is None:
+        return pl.lit(mapping.constants.highest_molar, dtype=pl.Float64)
+    column = with_point(table[name], mapping.constants.decimal, notes)
+    return molars(column, split_unit(name)[1], notes)
 
 
 def pairs_table(path: Path, mapping: ColumnMapping | None = None) -> pl.DataFrame:
@@ -109,7 +217,7 @@ def stem(path: Path) -> str:
 
 def split_chains(column: pl.Expr) -> pl.Expr:
     """Expression: a text of chains joined by ``|``, ``/`` or ``:`` as a list; null is no chain."""
-    parts = column.str.replace_all(CHAIN_JOINERS, "|").str.split("|")
+    parts = without_markers(column).str.replace_all(CHAIN_JOINERS, "|").str.split("|")
     kept = parts.list.eval(
         pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")
     )
@@ -132,8 +240,19 @@ def pair_columns(chosen: Chosen, mapping: ColumnMapping) -> dict[str, pl.Expr]:
 
 
 def _text(chosen: Chosen, field: str, constant: str | None) -> pl.Expr:
+    """A column of texts; a cell that holds nothing (``NA``, ``-``) is null."""
     name = chosen.one(field)
-    return pl.lit(constant, dtype=pl.String) if name is None else pl.col(name)
+    return pl.lit(constant, dtype=pl.String) if name is None else without_markers(pl.col(name))
+
+
+def without_markers(column: pl.Expr) -> pl.Expr:
+    """Expression: the texts of a column, null where a cell holds nothing."""
+    return pl.when(
+        column.map_batches(
+            lambda cells: pl.Series(each(cells, is_missing), dtype=pl.Boolean),
+            return_dtype=pl.Boolean(),
+        )
+    ).then(None).otherwise(column)  # fmt: skip
 
 
 def _quantity(table: pl.DataFrame, chosen: Chosen) -> pl.Expr:
@@ -143,18 +262,3 @@ def _quantity(table: pl.DataFrame, chosen: Chosen) -> pl.Expr:
     cells = table[name].drop_nulls().unique(maintain_order=True).to_list()
     # A quantity that is not known keeps its text, so that the canonical step can quote it.
     return pl.col(name).replace({cell: quantity_name(cell) or cell for cell in cells})
-
-
-def _number(name: str | None, constant: float | None) -> tuple[pl.Expr, pl.Expr]:
-    """A column of numbers, and whether a cell holds a text that is none."""
-    if name is None:
-        return pl.lit(constant, dtype=pl.Float64), pl.lit(False)
-    text = pl.col(name).str.strip_chars()
-    text = pl.when(text.str.to_lowercase().is_in(_MISSING_TEXTS)).then(None).otherwise(text)
-    number = text.cast(pl.Float64, strict=False)
-    return number, text.is_not_null() & number.is_null()
-
-
-def _flags(**raised: pl.Expr) -> pl.Expr:
-    texts = [pl.when(condition).then(pl.lit(flag)) for flag, condition in raised.items()]
-    return pl.concat_list(texts).list.drop_nulls()

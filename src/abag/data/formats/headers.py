@@ -1,18 +1,29 @@
-"""What a column's name says: which column it is, which quantity it holds and in which unit.
+"""Which column is what, by its name and by its cells.
 
-Names are compared without case, spaces and punctuation. A unit is read only where it is written
-(``KD (nM)``, ``KD[nM]``, ``KD / nM``, ``kd_nm``, ``pKd``); it is never supposed.
+Names are compared without case, spaces and punctuation. What the name of a column of values says is
+read by :mod:`abag.data.formats.value_headers`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from abag.errors import Problem, UnitError
-from abag.units import Dimension, Quantity, parse_unit
+import polars as pl
+
+from abag.data.formats.tables import ROW
+from abag.data.formats.value_headers import (
+    ValueHeader,
+    name_key,
+    read_rate_header,
+    read_value_header,
+    split_unit,
+)
+from abag.data.words import reads_as_chain
+from abag.errors import Problem
+from abag.units import is_missing, temperature_kelvin
 
 USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "heavy": (
@@ -32,16 +43,21 @@ USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "antigen": (
         "antigen", "antigens", "ag", "agseq", "agsequence", "antigensequence", "antigenseq",
         "antigenchain", "antigenchains", "antigenaa", "targetsequence", "targetseq",
+        "antigensequenceaa", "agaa", "epitopesequence", "peptidesequence", "peptide",
     ),
     "quantity": ("quantity", "affinitytype", "measurementtype", "valuetype", "endpoint"),
-    "unit": ("unit", "units", "rawunit", "valueunit", "kdunit", "affinityunit", "unitkd"),
-    "relation": ("relation", "operator", "qualifier", "inequality", "kdrelation"),
+    "unit": ("unit", "units", "rawunit", "valueunit", "kdunit", "affinityunit", "unitkd",
+             "standardunits", "unitofmeasure"),
+    "relation": ("relation", "operator", "qualifier", "inequality", "kdrelation",
+                 "standardrelation", "measurementinequality", "affinityrelation", "censor",
+                 "censoring"),
     "assay": ("assay", "assayid", "assayname", "experiment", "dataset"),
     "antibody_name": (
         "antibodyname", "antibodyid", "antibody", "abname", "abid", "ab", "mab", "clonename",
-        "clone", "name", "id", "sequenceid",
+        "clone", "cloneid", "name", "id", "sequenceid", "sample", "sampleid", "samplename",
+        "mabname", "mabid", "antibodyidentifier", "therapeutic", "molecule", "moleculename",
     ),
-    "antigen_name": ("antigenname", "antigenid", "agname", "targetname", "target"),
+    "antigen_name": ("antigenname", "antigenid", "agname", "agid", "targetname", "target"),
     "mutations": ("mutations", "mutation", "mutants"),
     "temperature_kelvin": (
         "temperaturekelvin", "temperaturek", "tempk", "tempkelvin", "tk", "affinitytempk",
@@ -54,141 +70,52 @@ USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
         "mwgmol", "molarmassda",
     ),
     "method": ("method", "technique", "assaymethod", "affinitymethod", "assaytype"),
-    "structure_id": ("structureid", "pdbid", "pdb", "pdbcode"),
+    "structure_id": ("structureid", "pdbid", "pdb", "pdbcode", "pdbaccession", "pdbentry",
+                     "complexpdb", "pdbfile"),
     "reference": ("reference", "doi", "pmid", "pubmedid", "pubmed", "citation"),
     "licence": ("licence", "license"),
 }  # fmt: skip
 """The names by which a raw column is found without being mapped, most telling first."""
+
+_CHAINS: Final = ("heavy", "light", "scfv", "antigen")
+_LOOKED_AT: Final = 200
+"""Distinct cells of a column that are looked at to tell what it holds."""
+
+_HIGHEST: Final = frozenset(
+    {"highestconcentration", "highestconcentrationtested", "highestconc", "highestconctested",
+     "topconcentration", "topconc", "maxconcentration", "maxconc", "maximumconcentration",
+     "maxtestedconcentration", "maxconcentrationtested", "maxconctested"}
+)  # fmt: skip
 
 _ONE_ONLY: Final = frozenset(
     {"heavy", "light", "scfv", "quantity", "unit", "temperature_kelvin", "temperature_celsius"}
 )
 """Columns for which two likely names are refused; for the others the first name wins."""
 
-_VALUE_NAMES: Final[dict[str, Quantity | None]] = {
-    **dict.fromkeys(
-        ("kd", "kdvalue", "kdapp", "appkd", "apparentkd", "affinitykd", "kdaffinity", "meankd",
-         "kdmean", "dissociationconstant", "equilibriumdissociationconstant"), Quantity.KD,
-    ),
-    **dict.fromkeys(("ka", "kavalue", "associationconstant"), Quantity.KA),
-    **dict.fromkeys(
-        ("dg", "deltag", "dgbind", "deltagbind", "bindingfreeenergy", "freeenergy"),
-        Quantity.DELTA_G,
-    ),
-    **dict.fromkeys(("ddg", "deltadeltag", "ddgbind"), Quantity.DELTA_DELTA_G),
-    **dict.fromkeys(("ic50", "ic50value"), Quantity.IC50),
-    **dict.fromkeys(("ec50", "ec50value"), Quantity.EC50),
-    **dict.fromkeys(("enrichment", "enrichmentscore"), Quantity.ENRICHMENT),
-    **dict.fromkeys(("binary", "binder", "isbinder", "binds"), Quantity.BINARY),
-    **dict.fromkeys(("affinity", "bindingaffinity", "value", "rawvalue"), None),
-}  # fmt: skip
-_P_SCALES: Final = {"pkd": Quantity.KD, "pic50": Quantity.IC50, "pec50": Quantity.EC50}
-_LOG = re.compile(
-    r"(-|−|neg[_ ]?)?\s*log_?(?:10)?[\s_(]*(kd|ic50|ec50)\)?[\s_/,(\[]*([a-zμµ]*)\s*[)\]]*",
-    re.IGNORECASE,
-)
-_BRACKETS = re.compile(r"(.*?)\s*[(\[]\s*([^()\[\]]*?)\s*[)\]]\s*")
-_RATE = re.compile(r"/\s*m?\s*(s|sec|min)\b|\b(s|sec|min)\s*\^?\s*[-−]\s*1", re.IGNORECASE)
-_AFFINITY_SCALES: Final = (
-    Dimension.MOLAR,
-    Dimension.LOG10_MOLAR,
-    Dimension.NEG_LOG10_MOLAR,
-)
 
+@dataclass
+class Detected:
+    """What was found by names and contents; ``why`` says of each column what it was taken for."""
 
-@dataclass(frozen=True, slots=True)
-class ValueHeader:
-    """What the name of a column of values says; None where it says nothing."""
-
-    quantity: Quantity | None
-    unit: str | None
-
-
-def name_key(name: str) -> str:
-    """The name in lower case without anything but letters and digits, Greek letters spelt out."""
-    spelt = name.lower().replace("δ", "delta").replace("∆", "delta")
-    spelt = spelt.replace("μ", "u").replace("µ", "u")
-    return re.sub(r"[^a-z0-9]", "", spelt)
-
-
-def bracketed_text(name: str) -> tuple[str, str | None]:
-    """Part a column's name from what stands in brackets at its end, whatever that is."""
-    match = _BRACKETS.fullmatch(name)
-    return (match[1].strip(), match[2] or None) if match else (name, None)
-
-
-def split_unit(name: str) -> tuple[str, str | None]:
-    """Part a column's name into what it names and the unit at its end, if one is there."""
-    bracketed = _BRACKETS.fullmatch(name)
-    if bracketed:
-        return bracketed[1], bracketed[2] or None
-    for pattern in (r"(.+?)\s*[/,]\s*(.+)", r"(.+)[_ ](\w+?[_ ]\w+)", r"(.+)[_ ](\w+)"):
-        match = re.fullmatch(pattern, name.strip())
-        if match:
-            for text in (match[2], re.sub(r"[_ ]", "/", match[2])):
-                if _is_unit(text):
-                    return match[1], text
-    return name, None
-
-
-def read_value_header(name: str) -> ValueHeader | None:
-    """Quantity and unit in the name of a column of values; None if it names none.
-
-    A rate (``kd (1/s)``, ``ka (1/Ms)``) is not an affinity and gives None.
-    """
-    log = _LOG.fullmatch(name.strip())
-    if log:
-        return _log_header(bool(log[1]), log[2], log[3])
-    if _RATE.search(name):
-        return None
-    base, unit = split_unit(name)
-    key = name_key(base)
-    if key in _P_SCALES:
-        return ValueHeader(_P_SCALES[key], "pKd")
-    if key not in _VALUE_NAMES:
-        # A small m may mean molar, milli or metre: the value is known, its unit is not.
-        key = name_key(re.sub(r"[_ ]mm?$", "", name))
-        if key not in _VALUE_NAMES:
-            return None
-    quantity = _VALUE_NAMES[key]
-    if unit is not None and not _is_unit(unit):
-        unit = None
-    if quantity is Quantity.BINARY:
-        unit = "label"
-    if quantity is None and unit and "affinity" in key:
-        quantity = Quantity.KD if parse_unit(unit).dimension in _AFFINITY_SCALES else None
-    return ValueHeader(quantity, unit)
-
-
-def _log_header(negative: bool, quantity: str, unit: str) -> ValueHeader:
-    known = {q.value.lower(): q for q in Quantity}[quantity.lower()]
-    if negative:
-        return ValueHeader(known, "pKd" if unit in ("", "M") else None)
-    try:
-        return ValueHeader(known, f"log10 {parse_unit(unit).name}")
-    except UnitError:
-        return ValueHeader(known, None)
-
-
-def _is_unit(text: str) -> bool:
-    try:
-        parse_unit(text)
-    except UnitError:
-        return False
-    return True
+    columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    why: dict[str, str] = field(default_factory=dict)
+    checks: tuple[str, ...] = ()
+    """Columns that say the same as the column of values, on another scale."""
+    rates: dict[str, str] = field(default_factory=dict)
+    """Columns of ``kon`` and ``koff``."""
 
 
 def detect_columns(
-    names: Sequence[str], taken: Collection[str], given: Collection[str], with_values: bool
-) -> tuple[dict[str, tuple[str, ...]], list[Problem]]:
-    """Find the raw columns that are not ``given`` among the names that are not ``taken``.
+    table: pl.DataFrame, taken: Collection[str], given: Collection[str], with_values: bool
+) -> Detected:
+    """Find the raw columns that are not ``given`` among the columns that are not ``taken``.
 
-    Returns the names of each raw column found (several for ``antigen`` alone), and a problem for
-    each that could be one column or another.
+    Names are believed where the cells agree: of two columns that could be chains, the one that
+    holds chains is one, and a column of names beside a column of antigen sequences names them.
     """
-    free = {name: name_key(name) for name in names if name not in taken}
-    found: dict[str, tuple[str, ...]] = {}
-    problems: list[Problem] = []
+    free = {name: name_key(name) for name in table.columns if name not in taken and name != ROW}
+    made = Detected()
     for column, usual in USUAL_NAMES.items():
         matches = sorted(
             (n for n, key in free.items() if _matches(column, key)),
@@ -196,13 +123,54 @@ def detect_columns(
         )
         if column in given or not matches:
             continue
+        if column in _CHAINS and len(matches) > 1:
+            matches = _with_chains(table, column, matches, made)
         if column in _ONE_ONLY and len(matches) > 1:
-            problems.append(_ambiguous(column, matches))
-        found[column] = tuple(matches) if column == "antigen" else (matches[0],)
+            made.problems.append(_ambiguous(column, matches))
+        made.columns[column] = tuple(matches) if column == "antigen" else (matches[0],)
+    _antigens_by_content(table, made, given)
     if with_values:
-        problems += _detect_value(free, found, given)
-        problems += _bare_temperature(free, {*found, *given})
-    return found, problems
+        detect_values(free, made, given)
+        _bare_temperature(table, free, made, {*made.columns, *given})
+    _concentration(free, made, given)
+    return made
+
+
+def _with_chains(table: pl.DataFrame, column: str, matches: list[str], made: Detected) -> list[str]:
+    """Those of several columns that hold chains; all of them where none does."""
+    holding = [name for name in matches if holds_chains(table[name])]
+    if not holding:
+        return matches
+    for name in matches:
+        if name not in holding and not _is_empty(table[name]):
+            if column == "antigen" and "antigen_name" not in made.columns:
+                made.columns["antigen_name"] = (name,)
+                made.why[name] = f"antigen_name: it holds names, and {holding[0]!r} the sequences"
+            else:
+                made.why[name] = f"not used: it holds no chains, and {holding[0]!r} does"
+        elif column == "antigen" and name not in holding:
+            holding.append(name)
+    return [name for name in matches if name in holding]
+
+
+def _antigens_by_content(table: pl.DataFrame, made: Detected, given: Collection[str]) -> None:
+    """A column ``target`` that holds sequences is the antigen where no other column is."""
+    named = made.columns.get("antigen_name")
+    if named is None or "antigen" in made.columns or "antigen" in given:
+        return
+    if holds_chains(table[named[0]], at_least=20):
+        made.columns["antigen"] = made.columns.pop("antigen_name")
+        made.why[named[0]] = "antigen: it holds sequences"
+
+
+def holds_chains(column: pl.Series, at_least: int = 10) -> bool:
+    """Whether any of the first cells reads as a chain of so many letters."""
+    cells = column.drop_nulls().unique(maintain_order=True).head(_LOOKED_AT)
+    return any(len(c) >= at_least and reads_as_chain(c) for c in cells if not is_missing(c))
+
+
+def _is_empty(column: pl.Series) -> bool:
+    return all(is_missing(cell) for cell in column.drop_nulls().unique().head(_LOOKED_AT))
 
 
 def _stem(column: str, key: str) -> str:
@@ -213,33 +181,73 @@ def _matches(column: str, key: str) -> bool:
     return _stem(column, key) in USUAL_NAMES[column]
 
 
-def _detect_value(
-    free: dict[str, str], found: dict[str, tuple[str, ...]], given: Collection[str]
-) -> list[Problem]:
+def detect_values(free: dict[str, str], made: Detected, given: Collection[str]) -> None:
+    """Find the column of values, those that repeat it on another scale, and the rates."""
+    others = {name for names in made.columns.values() for name in names}
+    headers = {n: h for n in free if n not in others and (h := read_value_header(n)) is not None}
+    for name in free:
+        rate = read_rate_header(name)
+        if rate is not None and name not in others and name not in headers:
+            made.rates.setdefault(rate.which, name)
+            made.why[name] = f"{rate.which}: a rate constant, never an affinity"
     if "value" in given:
-        return []
-    others = {name for names in found.values() for name in names}
-    values = [n for n in free if n not in others and read_value_header(n) is not None]
-    canonical = [n for n in values if free[n] == "rawvalue"]
-    values = canonical or values
-    if values:
-        found["value"] = (values[0],)
-    return [_ambiguous("value", values)] if len(values) > 1 else []
+        return
+    bare = [name for name, header in headers.items() if header.maybe_rate]
+    if len(headers) > len(bare) or (len(bare) > 1 and {"ka", "kd"} <= {n.lower() for n in bare}):
+        # Instruments write ka, kd and KD side by side: small letters without a unit are rates.
+        for name in bare:
+            if name.islower() or name[:2] in ("ka", "kd"):
+                del headers[name]
+                made.rates.setdefault("kon" if free[name].startswith("ka") else "koff", name)
+                made.why[name] = "not used: a small kd or ka without a unit may be a rate"
+    canonical = [n for n in headers if free[n] == "rawvalue"]
+    values = canonical or list(headers)
+    if not values:
+        return
+    first = headers[values[0]]
+    if all(_same_measurement(first, headers[name]) for name in values[1:]):
+        made.columns["value"], made.checks = (values[0],), tuple(values[1:])
+        for name in made.checks:
+            made.why[name] = f"a second writing of {values[0]!r}: each row is checked against it"
+        return
+    made.columns["value"] = (values[0],)
+    made.problems.append(_ambiguous("value", values))
 
 
-def _bare_temperature(free: dict[str, str], found: Collection[str]) -> list[Problem]:
+def _same_measurement(one: ValueHeader, other: ValueHeader) -> bool:
+    """Whether two columns write the same measurement on two scales, as KD (nM) and pKd do."""
+    return (
+        one.remarks == other.remarks
+        and all(h.quantity is not None and h.quantity.is_absolute for h in (one, other))
+        and all(h.unit is not None and h.unread is None for h in (one, other))
+    )
+
+
+def _bare_temperature(
+    table: pl.DataFrame, free: dict[str, str], made: Detected, found: Collection[str]
+) -> None:
     if "temperature_kelvin" in found or "temperature_celsius" in found:
-        return []
-    return [
-        Problem(
-            1,
-            name,
-            "the unit of the temperature is not named",
-            f"Map temperature_kelvin={name} or temperature_celsius={name}, or ignore={name}",
-        )
-        for name, key in free.items()
-        if key in ("temperature", "temp")
-    ]
+        return
+    for name in (n for n, key in free.items() if key in ("temperature", "temp")):
+        cells = [c for c in table[name].drop_nulls().unique() if not is_missing(c)]
+        if all(temperature_kelvin(cell, celsius=None) is not None for cell in cells):
+            made.columns["temperature_kelvin"] = (name,)
+            made.why[name] = "temperature: every cell names its unit"
+            continue
+        reason = "the unit of the temperature is not named"
+        mend = f"Map temperature_kelvin={name} or temperature_celsius={name}, or ignore={name}"
+        made.problems.append(Problem(1, name, reason, mend))
+
+
+def _concentration(free: dict[str, str], made: Detected, given: Collection[str]) -> None:
+    """The column of the highest concentration tested, whose name may carry its unit."""
+    if "highest_concentration" in given:
+        return
+    for name in free:
+        key = name_key(split_unit(name)[0])
+        if key in _HIGHEST:
+            made.columns["highest_concentration"] = (name,)
+            return
 
 
 def _ambiguous(column: str, matches: Sequence[str]) -> Problem:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from abag.errors import OptionError
+from abag.data.formats.cell_texts import molar
+from abag.errors import OptionError, UnitError
 
 
 class Constants(BaseModel):
@@ -26,12 +27,37 @@ class Constants(BaseModel):
         default=None, description="Temperature, degrees Celsius."
     )
     molar_mass_g_per_mol: float | None = Field(default=None, description="For units such as ug/mL.")
+    highest_concentration: str | None = Field(
+        default=None,
+        description="Highest concentration tested, with its unit, for cells without binding.",
+    )
+    decimal: Literal["point", "comma"] | None = Field(
+        default=None, description="Decimal sign of the numbers: point (the default) or comma."
+    )
+    encoding: str | None = Field(
+        default=None, description="Encoding of the text, for example cp1252; by default UTF-8."
+    )
+    sheet: str | None = Field(default=None, description="Sheet of an Excel workbook.")
     method: str | None = Field(default=None, description="SPR, BLI, ITC and so on.")
     structure_id: str | None = Field(default=None, description="PDB code of the complex.")
     reference: str | None = Field(default=None, description="DOI or PubMed id.")
     licence: str | None = Field(
         default=None, description="Licence of the rows; by default own-data."
     )
+
+    @field_validator("highest_concentration")
+    @classmethod
+    def _is_concentration(cls, text: str | None) -> str | None:
+        try:
+            molar(text, None)
+        except UnitError as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    @property
+    def highest_molar(self) -> float | None:
+        """The highest concentration tested, in mol/L."""
+        return molar(self.highest_concentration, None)
 
 
 class ColumnMapping(BaseModel):
@@ -56,6 +82,9 @@ class ColumnMapping(BaseModel):
         default=None, description="Temperature, degrees Celsius."
     )
     molar_mass_g_per_mol: str | None = Field(default=None, description="Molar mass, g/mol.")
+    highest_concentration: str | None = Field(
+        default=None, description="Highest concentration tested, with its unit."
+    )
     method: str | None = Field(default=None, description="SPR, BLI, ITC and so on.")
     structure_id: str | None = Field(default=None, description="PDB code of the complex.")
     reference: str | None = Field(default=None, description="DOI or PubMed id.")

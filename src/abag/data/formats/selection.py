@@ -6,7 +6,7 @@ at once. Faults of single rows are left to the canonical step, which keeps accou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,16 +14,27 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.formats.headers import (
-    ValueHeader,
-    bracketed_text,
-    detect_columns,
-    read_value_header,
-)
+from abag.data.formats.headers import detect_columns, holds_chains
 from abag.data.formats.mapping import COLUMN_FIELDS, ColumnMapping, Constants
+from abag.data.formats.redundant import RateColumns
 from abag.data.formats.tables import ROW
+from abag.data.formats.value_headers import (
+    ValueHeader,
+    read_rate_header,
+    read_value_header,
+    split_unit,
+)
+from abag.data.words import FEWEST_RESIDUES
 from abag.errors import Problem, TableError, UnitError
-from abag.units import Quantity, check_unit, parse_unit, parse_value
+from abag.units import (
+    Dimension,
+    Quantity,
+    check_unit,
+    is_missing,
+    is_unit,
+    parse_unit,
+    parse_value,
+)
 
 _EXAMPLE_UNITS: Final[dict[str, str]] = {
     Quantity.KA: "1/M",
@@ -40,6 +51,12 @@ class Chosen:
     columns: dict[str, tuple[str, ...]]
     quantity: str | None
     unit: str | None
+    rates: RateColumns | None = None
+    """Both rate constants, where the table has them with their units."""
+    checks: tuple[str, ...] = ()
+    """Columns that write the values on another scale."""
+    why: Mapping[str, str] | None = None
+    """Of columns that are not taken by their name alone: what they are taken for, and why."""
 
     def one(self, field: str) -> str | None:
         """The user's column of a raw column, if there is one."""
@@ -70,18 +87,31 @@ def choose_columns(
     taken = {name for several in given.values() for name in several} | set(mapping.ignore)
     # A column of units is looked for even where --unit is given: the two must not disagree.
     settled = {*given, *fixed} - ({"unit", "quantity"} - set(given))
-    found, unclear = detect_columns(names, taken, settled, with_values)
-    columns = {**found, **given}
-    quantity, unit = None, None
+    found = detect_columns(table, taken, settled, with_values)
+    columns = {**found.columns, **given}
+    quantity, unit, rates = None, None, None
     if not problems:
-        problems += unclear
+        problems += found.problems
         problems += _chain_problems(table, columns, mapping) if with_chains else []
         if with_values:
-            quantity, unit, faults = _measured(table, columns, mapping.constants)
+            rates = _rates(found.rates)
+            quantity, unit, faults = _measured(
+                table, columns, mapping.constants, rates, found.rates
+            )
             problems += faults
     if problems:
         raise TableError(path, problems)
-    return Chosen(columns, quantity, unit)
+    return Chosen(columns, quantity, unit, rates, found.checks, found.why)
+
+
+def _rates(columns: Mapping[str, str]) -> RateColumns | None:
+    """Both rate constants with their units; None where a column or a unit is not there."""
+    if not {"kon", "koff"} <= set(columns):
+        return None
+    units = {which: split_unit(name)[1] for which, name in columns.items()}
+    if not (units["kon"] and units["koff"]):
+        return None
+    return RateColumns(columns["kon"], columns["koff"], units["kon"], units["koff"])
 
 
 def _missing_columns(names: Sequence[str], asked: dict[str, tuple[str, ...]]) -> list[Problem]:
@@ -118,30 +148,43 @@ def _chain_problems(
             reason = _not_sequences(table[name], required=field in ("heavy", "antigen"))
             if reason and not (field == "heavy" and "scfv" in columns):
                 mend = f"Map another column: --map {field}=COLUMN"
+                if field == "antigen":
+                    mend = (
+                        f"If it holds names, say so (--map antigen_name={name}) and give the "
+                        "sequences: --map antigen=COLUMN, or --map antigen:=SEQUENCE for all"
+                    )
                 problems.append(Problem(1, name, f"taken for {field}, but {reason}", mend))
     return problems
 
 
 def _not_sequences(column: pl.Series, *, required: bool) -> str:
-    cells = column.drop_nulls()
-    if cells.is_empty():
+    cells = [cell for cell in column.drop_nulls() if not is_missing(cell)]
+    if not cells:
         return "it is empty in every row" if required else ""
-    if cells.str.contains(r"^[A-Za-z*.\-/|:\s]{10,}$").any():
+    if holds_chains(column, at_least=FEWEST_RESIDUES):
         return ""
     return f"no cell looks like a sequence (the first is {cells[0][:40]!r})"
 
 
 def _measured(
-    table: pl.DataFrame, columns: dict[str, tuple[str, ...]], constants: Constants
+    table: pl.DataFrame,
+    columns: dict[str, tuple[str, ...]],
+    constants: Constants,
+    rates: RateColumns | None,
+    rate_columns: Mapping[str, str],
 ) -> tuple[str | None, str | None, list[Problem]]:
     """Quantity and unit that hold for every row (None where a column gives them), and faults."""
     if "value" not in columns:
-        mend = "Map it: --map value=COLUMN, with --unit and --quantity where its name has neither"
-        return None, None, [Problem(1, None, "no column of measured values was found", mend)]
+        if rates is not None and constants.quantity in (None, "KD") and constants.unit is None:
+            return Quantity.KD.value, "M", []
+        return None, None, [_no_values(rate_columns)]
     name = columns["value"][0]
+    if (rate := read_rate_header(name)) is not None:
+        reason = f"it is a rate constant ({rate.which}), which is no affinity"
+        return None, None, [Problem(1, name, reason, "Map the column of KD: --map value=COLUMN")]
     header = read_value_header(name) or ValueHeader(None, None)
     cells = {
-        field: table[columns[field][0]].drop_nulls().unique(maintain_order=True).to_list()
+        field: _texts(table[columns[field][0]])
         for field in ("quantity", "unit")
         if field in columns
     }
@@ -154,6 +197,22 @@ def _measured(
         except UnitError as error:
             problems.append(Problem(1, name, str(error), "Correct --quantity or --unit"))
     return quantity, unit, problems
+
+
+def _texts(column: pl.Series) -> list[str]:
+    """Distinct cells that hold something."""
+    return [c for c in column.drop_nulls().unique(maintain_order=True) if not is_missing(c)]
+
+
+def _no_values(rates: Mapping[str, str]) -> Problem:
+    reason = "no column of measured values was found"
+    if rates:
+        listed = ", ".join(map(repr, rates.values()))
+        reason += f" ({listed}: rate constants, which are no affinities"
+        both = len(rates) == 2
+        reason += "; KD is made of both where their headers name their units)" if both else ")"
+    mend = "Map it: --map value=COLUMN, with --unit and --quantity where its name has neither"
+    return Problem(1, None, reason, mend)
 
 
 def quantity_name(text: str) -> str | None:
@@ -203,6 +262,9 @@ def _unit(
         return None
     if chosen and header.unit and not _same_unit(chosen, header.unit):
         problems.append(_contradiction(name, "header", header.unit, option))
+    if header.unread is not None and not _settles(chosen, header):
+        problems.append(_unread(name, header, quantity))
+        return None
     whole = chosen or header.unit
     if cells is not None:
         other = [cell for cell in cells if whole and not _same_unit(whole, cell)]
@@ -211,16 +273,36 @@ def _unit(
         return whole
     if not whole and not _units_in_cells(values):
         example = _EXAMPLE_UNITS.get(quantity or "", "nM")
-        base, unknown = bracketed_text(name)
         mend = (
-            f"Say it: --unit {example}, a header such as '{base} ({example})', or a column of "
-            "units (--map unit=COLUMN); a unit is never guessed"
+            f"Say it: --unit {example}, a header such as '{split_unit(name)[0]} ({example})', or a "
+            "column of units (--map unit=COLUMN); a unit is never guessed"
         )
-        reason = "the unit of the values is not named"
-        if unknown:
-            reason = f"{unknown!r} in the header is no known unit"
-        problems.append(Problem(1, name, reason, mend))
+        problems.append(Problem(1, name, "the unit of the values is not named", mend))
     return whole
+
+
+def _settles(chosen: str | None, header: ValueHeader) -> bool:
+    """Whether the unit that is asked for makes clear what stands in the header's brackets."""
+    if header.unread is None or chosen is None:
+        return not header.unread_is_a_unit
+    if is_unit(header.unread):
+        # pKd (nM): -log10 of nM, or a p-scale with a unit that is none of its own.
+        unit, written = parse_unit(chosen), parse_unit(header.unread)
+        of_it = (Dimension.NEG_LOG10_MOLAR, written.scale)
+        return (unit.dimension, unit.scale) == of_it or chosen == "pKd"
+    return not header.unread_is_a_unit
+
+
+def _unread(name: str, header: ValueHeader, quantity: str | None) -> Problem:
+    text = header.unread or ""
+    if is_unit(text):
+        reason = f"the header contradicts itself: a p-scale is -log10 of mol/L, not of {text}"
+        mend = f"Say which: --unit pKd, or --unit '-log10 {text}' if the logarithm was taken of it"
+        return Problem(1, name, reason, mend)
+    example = _EXAMPLE_UNITS.get(quantity or "", "nM")
+    reason = f"{text!r} in the header is no known unit"
+    mend = f"Name the unit in the header, such as '{split_unit(name)[0]} ({example})'"
+    return Problem(1, name, reason, mend)
 
 
 def _contradiction(name: str, where: str, there: str, here: str | None) -> Problem:

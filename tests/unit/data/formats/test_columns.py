@@ -55,7 +55,7 @@ def refused(path: Path, *texts: str, **options: str) -> str:
         ("log10(KD/nM)", "KD", "log10 nM"),
         ("ΔG (kcal/mol)", "dG", "kcal/mol"),
         ("ddG_kJ_mol", "ddG", "kJ/mol"),
-        ("IC50 (µg/mL)", "IC50", "µg/mL"),
+        ("IC50 (µg/mL)", "IC50", "ug/mL"),
         ("KA (M-1)", "KA", "M-1"),
         ("binder", "binary", "label"),
         ("KD", "KD", None),
@@ -150,11 +150,11 @@ def test_all_faults_of_the_mapping_come_at_once(tmp_path: Path) -> None:
 
 
 def test_two_columns_that_could_be_one_are_refused(tmp_path: Path) -> None:
-    path = table(tmp_path, "VH,heavy,antigen,KD (nM),pKd", f"{H},{H},{AG},5,8.3")
+    path = table(tmp_path, "VH,heavy,antigen,IC50 (nM),pKd", f"{H},{H},{AG},5,8.3")
     said = refused(path)
     assert "the columns 'heavy', 'VH' could each be heavy" in said
     assert "could each be value" in said
-    row = only(path, "heavy=VH", "ignore=heavy", "value=pKd", "ignore=KD (nM)")
+    row = only(path, "heavy=VH", "ignore=heavy", "value=pKd", "ignore=IC50 (nM)")
     assert (row["value"], row["unit"]) == ("8.3", "pKd")
 
 

@@ -1,0 +1,139 @@
+"""Cells of one column read one by one: each distinct text once, with a flag or a problem a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final, TypeVar
+
+import polars as pl
+
+from abag.errors import UnitError
+from abag.units import Dimension, is_missing, parse_unit, parse_value, plain, temperature_kelvin
+
+Read = TypeVar("Read")
+DECIMAL_COMMA: Final = "comma"
+
+
+class Notes:
+    """Flags and problems of each row of a table, gathered while its columns are read."""
+
+    def __init__(self, rows: int) -> None:
+        self._flags: list[list[str]] = [[] for _ in range(rows)]
+        self._problems: list[list[str]] = [[] for _ in range(rows)]
+
+    def flag(self, flags: Iterable[str | None]) -> None:
+        """Add a flag to each row that has one."""
+        for row, flag in zip(self._flags, flags, strict=True):
+            if flag is not None and flag not in row:
+                row.append(flag)
+
+    def refuse(self, problems: Iterable[str | None]) -> None:
+        """Add a problem to each row that has one."""
+        for row, problem in zip(self._problems, problems, strict=True):
+            if problem is not None:
+                row.append(problem)
+
+    @property
+    def flags(self) -> pl.Expr:
+        """The flags as a raw column."""
+        return pl.lit(pl.Series(self._flags, dtype=pl.List(pl.String)))
+
+    @property
+    def problem(self) -> pl.Expr:
+        """The problems as a raw column; null where there is none."""
+        texts = ["; ".join(row) or None for row in self._problems]
+        return pl.lit(pl.Series(texts, dtype=pl.String))
+
+
+def each(column: pl.Series, read: Callable[[str | None], Read]) -> list[Read]:
+    """What ``read`` makes of every cell; each distinct text is read once."""
+    known = {cell: read(cell) for cell in column.unique(maintain_order=True)}
+    return [known[cell] for cell in column]
+
+
+def with_point(column: pl.Series, decimal: str | None, notes: Notes) -> pl.Series:
+    """Numbers with a decimal comma (where that is declared) written with a point.
+
+    A cell that has a point as well could be read in two ways, and is refused.
+    """
+    if decimal != DECIMAL_COMMA:
+        return column
+
+    def problem(cell: str | None) -> str | None:
+        if cell is None or "." not in cell or is_missing(cell):
+            return None
+        return (
+            f"{cell!r} has a point although the decimal sign is said to be a comma: it may part "
+            "thousands"
+        )
+
+    notes.refuse(each(column, problem))
+    return column.str.replace_all(",", ".", literal=True)
+
+
+def texts(
+    column: pl.Series, read: Callable[[str | None], tuple[str | None, str | None]], notes: Notes
+) -> pl.Expr:
+    """A column of names or ids, each in one spelling; what was restored is flagged."""
+    found = each(column, read)
+    notes.flag(flag for _, flag in found)
+    return pl.lit(pl.Series([text for text, _ in found], dtype=pl.String))
+
+
+def kelvins(column: pl.Series, *, celsius: bool, notes: Notes) -> pl.Expr:
+    """Temperatures in kelvin; what is none becomes null with a flag."""
+
+    def read(cell: str | None) -> tuple[float | None, str | None]:
+        if cell is None or is_missing(cell):
+            return None, None
+        kelvin = temperature_kelvin(cell, celsius=celsius)
+        return kelvin, None if kelvin is not None else "temperature_unreadable"
+
+    found = each(column, read)
+    notes.flag(flag for _, flag in found)
+    return pl.lit(pl.Series([kelvin for kelvin, _ in found], dtype=pl.Float64))
+
+
+def numbers(column: pl.Series, flag: str, notes: Notes) -> pl.Expr:
+    """Plain numbers; what is none becomes null with ``flag``."""
+
+    def read(cell: str | None) -> tuple[float | None, str | None]:
+        if cell is None or is_missing(cell):
+            return None, None
+        try:
+            written = parse_value(cell)
+        except UnitError:
+            return None, flag
+        return (None, flag) if written.unit_text else (written.number, None)
+
+    found = each(column, read)
+    notes.flag(mark for _, mark in found)
+    return pl.lit(pl.Series([number for number, _ in found], dtype=pl.Float64))
+
+
+def molar(cell: str | None, unit: str | None) -> float | None:
+    """A concentration in mol/L; None for an empty cell.
+
+    Raises :class:`UnitError` for what is no positive concentration.
+    """
+    if cell is None or is_missing(cell):
+        return None
+    written = parse_value(cell)
+    known = parse_unit(written.unit_text or unit)
+    if known.dimension is not Dimension.MOLAR or not written.number > 0:
+        raise UnitError(f"{plain(cell)!r} is no concentration such as 10 uM")
+    return written.number * known.scale
+
+
+def molars(column: pl.Series, unit: str | None, notes: Notes) -> pl.Expr:
+    """The highest concentration tested of each row, in mol/L."""
+
+    def read(cell: str | None) -> tuple[float | None, str | None]:
+        try:
+            return molar(cell, unit), None
+        except UnitError as error:
+            return None, f"highest concentration: {error}"
+
+    found = each(column, read)
+    notes.refuse(problem for _, problem in found)
+    return pl.lit(pl.Series([value for value, _ in found], dtype=pl.Float64))

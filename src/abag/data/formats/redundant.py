@@ -1,0 +1,109 @@
+"""Columns of one row that say the same: KD from its rates, and values written on two scales.
+
+KD = koff / kon. Where a row has both, or KD beside pKd, they are compared: a difference of more
+than 0.3 pKd (twofold; rounding and steady-state fits stay below) is flagged, one of 0.9 or more
+(eightfold, as a wrong unit makes) refuses the row.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from abag.data.formats.cell_texts import Notes, each
+from abag.data.values import convert
+from abag.errors import UnitError
+from abag.units import Dimension, Relation, is_missing, parse_unit, parse_value
+
+FLAGGED_PKD: Final = 0.3
+REFUSED_PKD: Final = 0.9
+RATES_DIFFER: Final = "kd_differs_from_rates"
+COLUMNS_DIFFER: Final = "value_columns_differ"
+FROM_RATES: Final = "kd_from_rates"
+
+
+@dataclass(frozen=True, slots=True)
+class RateColumns:
+    """The columns of both rate constants, each with its unit."""
+
+    kon: str
+    koff: str
+    kon_unit: str
+    koff_unit: str
+
+    def kd_molar(self, table: pl.DataFrame) -> list[float | None]:
+        """Dissociation constant in mol/L of each row; None where a rate is no exact number."""
+        on = _rate(table[self.kon], self.kon_unit, Dimension.ON_RATE)
+        off = _rate(table[self.koff], self.koff_unit, Dimension.OFF_RATE)
+        return [
+            k_off / k_on if k_on and k_off else None for k_on, k_off in zip(on, off, strict=True)
+        ]
+
+
+def _rate(column: pl.Series, unit: str, dimension: Dimension) -> list[float | None]:
+    def read(cell: str | None) -> float | None:
+        if cell is None or is_missing(cell):
+            return None
+        try:
+            written = parse_value(cell)
+            known = parse_unit(written.unit_text or unit)
+        except UnitError:
+            return None
+        exact = written.relation is Relation.EQUAL and known.dimension is dimension
+        return written.number * known.scale if exact and written.number > 0 else None
+
+    return each(column, read)
+
+
+def kd_texts(kds: list[float | None]) -> pl.Series:
+    """KD as cells of a column in mol/L."""
+    return pl.Series([None if kd is None else f"{kd:.6g}" for kd in kds], dtype=pl.String)
+
+
+def compare(
+    pkd: list[float | None], other: list[float | None], names: tuple[str, str], flag: str,
+    notes: Notes,
+) -> None:  # fmt: skip
+    """Flag or refuse the rows whose two pKd differ; None is not compared."""
+    flags: list[str | None] = []
+    problems: list[str | None] = []
+    for one, two in zip(pkd, other, strict=True):
+        gap = abs(one - two) if one is not None and two is not None else 0.0
+        flags.append(flag if gap > FLAGGED_PKD else None)
+        said = f"{names[0]} is pKd {one:.2f}, but {names[1]} is pKd {two:.2f}" if gap else None
+        problems.append(said if gap >= REFUSED_PKD else None)
+    notes.flag(flags)
+    notes.refuse(problems)
+
+
+def pkds(
+    column: pl.Series,
+    quantity: str | pl.Series | None,
+    unit: str | pl.Series | None,
+) -> list[float | None]:
+    """PKd of each exact cell; None for bounds and for what cannot be read."""
+    known: dict[tuple[str | None, str | None, str | None], float | None] = {}
+    found: list[float | None] = []
+    quantities = quantity if isinstance(quantity, pl.Series) else [quantity] * len(column)
+    units = unit if isinstance(unit, pl.Series) else [unit] * len(column)
+    for key in zip(column, quantities, units, strict=True):
+        if key not in known:
+            known[key] = _pkd(*key)
+        found.append(known[key])
+    return found
+
+
+def _pkd(cell: str | None, quantity: str | None, unit: str | None) -> float | None:
+    try:
+        bounds = convert(cell, quantity, unit)
+    except UnitError:
+        return None
+    return bounds.lower if bounds.lower == bounds.upper else None
+
+
+def minus_log10(kds: list[float | None]) -> list[float | None]:
+    """PKd of dissociation constants in mol/L."""
+    return [None if kd is None else -math.log10(kd) for kd in kds]

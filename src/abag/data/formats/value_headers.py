@@ -1,0 +1,281 @@
+"""What the name of a column of numbers says: an affinity with its unit, or a rate constant.
+
+``KD (nM)``, ``KD[nM]``, ``KD / nM``, ``kd_nm``, ``KD..nM.`` (as R writes it), ``mean KD, nM`` and
+``pKd`` are read; a unit is never supposed. What stands in brackets and is neither a unit nor a
+known remark is kept as ``unread``, so that it can be named and not dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
+
+from abag.errors import UnitError
+from abag.units import Dimension, Quantity, Unit, is_rate, is_unit, parse_unit, plain
+
+_VALUE_NAMES: Final[Mapping[str, Quantity | None]] = MappingProxyType({
+    **dict.fromkeys(
+        ("kd", "affinitykd", "kdaffinity", "dissociationconstant", "affinityconstantkd",
+         "equilibriumdissociationconstant", "equilibriumdissociationconstantkd",
+         "dissociationconstantkd", "kdm", "equilibriumconstantkd"), Quantity.KD,
+    ),
+    **dict.fromkeys(("ka", "associationconstant", "equilibriumassociationconstant"), Quantity.KA),
+    **dict.fromkeys(
+        ("dg", "deltag", "dgbind", "deltagbind", "bindingfreeenergy", "freeenergy",
+         "freeenergyofbinding", "bindingenergy"), Quantity.DELTA_G,
+    ),
+    **dict.fromkeys(("ddg", "deltadeltag", "ddgbind", "deltadeltagbind"), Quantity.DELTA_DELTA_G),
+    "ic50": Quantity.IC50,
+    "ec50": Quantity.EC50,
+    **dict.fromkeys(("enrichment", "enrichmentscore"), Quantity.ENRICHMENT),
+    **dict.fromkeys(("binary", "binder", "isbinder", "binds"), Quantity.BINARY),
+    **dict.fromkeys(("affinity", "bindingaffinity", "value", "rawvalue"), None),
+})  # fmt: skip
+_P_SCALES: Final = {"pkd": Quantity.KD, "pic50": Quantity.IC50, "pec50": Quantity.EC50}
+_RATE_NAMES: Final = {
+    **dict.fromkeys(("kon", "onrate", "kass", "kassoc", "associationrate",
+                     "associationrateconstant", "kaon"), "kon"),
+    **dict.fromkeys(("koff", "offrate", "kdis", "kdiss", "kdissoc", "dissociationrate",
+                     "dissociationrateconstant", "kdoff"), "koff"),
+}  # fmt: skip
+
+_REMARKS: Final = frozenset({
+    "mean", "median", "avg", "average", "geomean", "geometric", "value", "values", "app",
+    "apparent", "measured", "spr", "bli", "itc", "kinexa", "octet", "biacore", "carterra", "lsa",
+    "mst", "elisa", "facs", "flow", "titration", "fit", "fitted", "global", "local", "steady",
+    "state", "equilibrium", "kinetic", "kinetics", "monovalent", "bivalent", "1:1", "final",
+    "overall", "raw", "experimental", "exp", "reported", "published", "of", "the", "in", "by",
+    "from",
+})  # fmt: skip
+"""Words around a quantity that do not change what it is."""
+
+_SPREADS: Final = frozenset({
+    "sd", "std", "stdev", "se", "sem", "stderr", "error", "err", "errors", "dev", "cv", "ci",
+    "ci95", "95%", "lower", "upper", "low", "high", "lo", "hi", "min", "max", "variance", "var",
+    "n", "count", "rank", "fold", "foldchange", "ratio", "relative", "rel", "predicted", "pred",
+    "loq", "lod",
+})  # fmt: skip
+_UNDER: Final = re.compile(
+    r"\d+(\.\d+)?\s*°?\s*[CK]|n\s*=\s*\d+|pH\s*=?\s*\d+(\.\d+)?|\d+ ?(replicates|repeats)", re.I
+)
+_LOG: Final = re.compile(
+    r"(-|neg(?:ative)?[_ ]?)?\s*log_?(?:10)?[\s_(]*(kd|ic50|ec50)\)?[\s_/,(\[]*([a-z]*)\s*[)\]]*",
+    re.IGNORECASE,
+)
+_GLUED: Final = re.compile(r"(p?kd|ic50|ec50)([a-z]?M|nm|pm|um)", re.IGNORECASE)
+_LOOKS_LIKE_UNIT: Final = re.compile(
+    r"mol|[munpfaµ]?M\b|\b[munp]?g\b|/|\^|-1|%|k?cal|kJ|\blog|molar|\bs\b|\bsec", re.IGNORECASE
+)
+_AFFINITY_SCALES: Final = (Dimension.MOLAR, Dimension.LOG10_MOLAR, Dimension.NEG_LOG10_MOLAR)
+
+
+@dataclass(frozen=True, slots=True)
+class ValueHeader:
+    """What the name of a column of values says; None where it says nothing."""
+
+    quantity: Quantity | None
+    unit: str | None
+    unread: str | None = None
+    """Text in brackets that is no unit of this quantity and no known remark."""
+    remarks: frozenset[str] = field(default_factory=frozenset)
+    """Words beside the quantity (``mean``, ``spr``); two columns differ in kind where these do."""
+    maybe_rate: bool = False
+    """A small ``kd`` or ``ka`` without a unit, which is how instruments name rates, too."""
+
+    @property
+    def unread_is_a_unit(self) -> bool:
+        """Whether the text in brackets seems to be meant as a unit."""
+        return self.unread is not None and bool(_LOOKS_LIKE_UNIT.search(self.unread))
+
+
+@dataclass(frozen=True, slots=True)
+class RateHeader:
+    """A column of rate constants: which (``kon`` or ``koff``), and its unit where it is named."""
+
+    which: str
+    unit: str | None
+
+
+def name_key(name: str) -> str:
+    """The name in lower case without anything but letters and digits, Greek letters spelt out."""
+    spelt = plain(name).lower().replace("δ", "delta").replace("∆", "delta").replace("µ", "u")
+    return re.sub(r"[^a-z0-9]", "", spelt)
+
+
+def read_value_header(name: str) -> ValueHeader | None:
+    """Quantity and unit in the name of a column of values; None if it names none.
+
+    A rate (``kd (1/s)``, ``ka (1/Ms)``) is not an affinity and gives None.
+    """
+    text = plain(name)
+    log = _LOG.fullmatch(text)
+    if log:
+        return _log_header(bool(log[1]), log[2], log[3])
+    parts = _Parts.of(text)
+    if any(is_rate(parse_unit(unit)) for unit in parts.units):
+        return None
+    if parts.words & _SPREADS:
+        return None
+    found = _quantity(parts)
+    if found is None:
+        return None
+    key, quantity = found
+    unit = parts.units[0] if parts.units else None
+    unread = next(iter([*parts.units[1:], *parts.unread]), None)
+    if key in _P_SCALES:
+        return _p_header(_P_SCALES[key], unit, unread, parts)
+    if quantity is Quantity.BINARY:
+        unit = "label"
+    if quantity is None and "affinity" in key and unit:
+        quantity = Quantity.KD if parse_unit(unit).dimension in _AFFINITY_SCALES else None
+    return ValueHeader(
+        quantity, unit, unread, parts.words & _REMARKS,
+        maybe_rate=unit is None and parts.base in ("kd", "ka"),
+    )  # fmt: skip
+
+
+def read_rate_header(name: str) -> RateHeader | None:
+    """Which rate constant a column holds, by its name or by its unit; None if none."""
+    parts = _Parts.of(plain(name))
+    if parts.words & _SPREADS:
+        return None
+    units = [parse_unit(unit) for unit in parts.units]
+    rates = [unit for unit in units if is_rate(unit)]
+    key = name_key(parts.base)
+    which = _RATE_NAMES.get(key) or _RATE_NAMES.get(name_key(name))
+    if which is None and rates and key in ("ka", "kd", "k"):
+        which = "kon" if rates[0].dimension is Dimension.ON_RATE else "koff"
+    if which is None:
+        return None
+    wanted = Dimension.ON_RATE if which == "kon" else Dimension.OFF_RATE
+    fitting = [unit for unit in rates if unit.dimension is wanted]
+    return RateHeader(which, fitting[0].name if fitting else None)
+
+
+def split_unit(name: str) -> tuple[str, str | None]:
+    """Part a column's name into what it names and the unit at its end, if one is there."""
+    parts = _Parts.of(plain(name))
+    return parts.base, parts.units[0] if parts.units else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A header taken apart."""
+
+    base: str
+    """What is left without brackets and the unit at the end."""
+    units: tuple[str, ...]
+    unread: tuple[str, ...]
+    words: frozenset[str]
+    """Every word of base and brackets, in lower case."""
+
+    @classmethod
+    def of(cls, text: str) -> _Parts:
+        base, groups = _brackets(text)
+        base, tail = _unit_at_end(base)
+        units = [tail] if tail else []
+        unread: list[str] = []
+        words = set(_words(base))
+        for group in groups:
+            for piece in [group] if is_unit(group) else _pieces(group):
+                if is_unit(piece):
+                    units.append(piece)
+                elif set(_words(piece)) <= _REMARKS | _SPREADS or _UNDER.fullmatch(piece):
+                    words |= set(_words(piece))
+                elif name_key(piece) not in _VALUE_NAMES:
+                    unread.append(piece)
+        first: dict[Unit, str] = {}
+        for unit in units:
+            first.setdefault(parse_unit(unit), unit)
+        return cls(base.strip(" ,;:/_.-"), tuple(first.values()), tuple(unread), frozenset(words))
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s_\-.,;/]+", text.lower()) if word]
+
+
+def _pieces(group: str) -> Iterator[str]:
+    for piece in re.split(r"\s*[,;]\s*", group):
+        if piece:
+            yield piece.strip()
+
+
+def _brackets(text: str) -> tuple[str, list[str]]:
+    """The text without what stands in brackets, and the outermost brackets' contents."""
+    depth, start = 0, 0
+    outside, groups = "", []
+    for place, letter in enumerate(text):
+        if letter in "([{":
+            if depth == 0:
+                start = place + 1
+                outside += " "
+            depth += 1
+        elif letter in ")]}" and depth:
+            depth -= 1
+            if depth == 0:
+                groups.append(text[start:place].strip())
+        elif depth == 0:
+            outside += letter
+    if depth:
+        return text, []
+    return " ".join(outside.split()), [group for group in groups if group]
+
+
+def _unit_at_end(base: str) -> tuple[str, str | None]:
+    """``KD / nM``, ``KD_nM``, ``KD..nM.``, ``ddG kJ_mol``, ``KDnM``: the name and its unit."""
+    trimmed = base.rstrip(" ._")
+    for separator in re.finditer(r"\s+in\s+|[\s_.,:;/]+", trimmed):
+        head, tail = trimmed[: separator.start()], trimmed[separator.end() :]
+        if not head.strip():
+            continue
+        for text in (tail, re.sub(r"[_. ]+", "/", tail), re.sub(r"[_. ]+", " ", tail)):
+            if is_unit(text) and not _names_a_quantity(text):
+                return head, text
+    glued = _GLUED.fullmatch(trimmed)
+    return (glued[1], glued[2]) if glued and is_unit(glued[2]) else (base, None)
+
+
+def _names_a_quantity(text: str) -> bool:
+    return name_key(text) in {**_VALUE_NAMES, **_P_SCALES}
+
+
+def _quantity(parts: _Parts) -> tuple[str, Quantity | None] | None:
+    """The key and quantity that the words of a header name."""
+    kept = "".join(word for word in _words(parts.base) if word not in _REMARKS)
+    for key in (name_key(parts.base), name_key(kept), name_key(kept.replace("binding", ""))):
+        for tried in (key, key.removesuffix("value"), re.sub(r"(app|mean)$|^(app|mean)", "", key)):
+            if tried in _P_SCALES:
+                return tried, _P_SCALES[tried]
+            if tried in _VALUE_NAMES:
+                return tried, _VALUE_NAMES[tried]
+    # A small m may mean molar, milli or metre: the value is known, its unit is not.
+    bare = re.sub(r"[_ ]mm?$", "", parts.base, flags=re.IGNORECASE)
+    key = name_key(bare)
+    return (key, _VALUE_NAMES[key]) if key in _VALUE_NAMES else None
+
+
+def _p_header(
+    quantity: Quantity, unit: str | None, unread: str | None, parts: _Parts
+) -> ValueHeader:
+    """A p-scale is -log10 of mol/L; with another unit it contradicts itself, and is asked for."""
+    if unit is not None:
+        named = parse_unit(unit)
+        if named.dimension is Dimension.NEG_LOG10_MOLAR:
+            return ValueHeader(quantity, named.name, unread, parts.words & _REMARKS)
+        if (named.dimension, named.scale) != (Dimension.MOLAR, 1.0):
+            return ValueHeader(quantity, None, unit, parts.words & _REMARKS)
+    return ValueHeader(quantity, "pKd", unread, parts.words & _REMARKS)
+
+
+def _log_header(negative: bool, quantity: str, unit: str) -> ValueHeader:
+    known = {q.value.lower(): q for q in Quantity}[quantity.lower()]
+    sign = "-log10" if negative else "log10"
+    if negative and not unit:
+        return ValueHeader(known, "pKd")
+    try:
+        return ValueHeader(known, parse_unit(f"{sign} {parse_unit(unit).name}").name)
+    except UnitError:
+        return ValueHeader(known, None, unit or None)

@@ -1,0 +1,79 @@
+"""Names of structures and papers as people and spreadsheets write them, made into one spelling.
+
+One structure has one name: ``1N8Z_AB_C``, ``1n8z`` and ``1N8Z:A`` are 1n8z. What a spreadsheet made
+of a code (``6.00E+62`` of 6E62, ``1-Mar`` of 1MAR) is turned back with a flag where only one code
+can have been there, else left out with a flag.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from abag.units import is_missing, plain
+
+RESTORED: Final = "structure_id_restored"
+UNREADABLE: Final = "structure_id_unreadable"
+REFERENCE_UNREADABLE: Final = "reference_unreadable"
+NAME_IN_SCIENTIFIC_NOTATION: Final = "name_in_scientific_notation"
+
+_CODE: Final = re.compile(
+    r"(?:pdb(?:[\s:_-]*id)?[\s:_-]*)?(?:pdb_0000)?([0-9][a-z0-9]{3})"
+    r"(?:(?:\.(?:pdb|cif|ent|mmcif)\d?(?:\.gz)?)|[_:.\-\s|,;/(\[].*)?",
+    re.IGNORECASE,
+)
+_SCIENTIFIC: Final = re.compile(r"(\d)(?:\.(\d*))?E\+?(\d+)", re.IGNORECASE)
+_DATE: Final = re.compile(r"(\d)-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", re.IGNORECASE)
+_NUMBER: Final = re.compile(r"\d{5,}(?:\.0*)?")
+_PUBMED: Final = re.compile(r"(?:pmid|pubmed)?[\s:#]*(\d{5,9})(?:\.0*)?", re.IGNORECASE)
+_DOI: Final = re.compile(r"(?:https?://)?(?:dx\.)?(?:doi(?:\.org/|:)\s*)?(10\.\d{4,9}/\S+)", re.I)
+
+
+def structure_id(text: str | None) -> tuple[str | None, str | None]:
+    """The lower-case code of a structure, and a flag where it was restored or cannot be read.
+
+    A text that is no PDB code (a name of one's own) stays, in lower case.
+    """
+    if text is None or is_missing(text):
+        return None, None
+    spelt = plain(text).strip("'\"")
+    number = _SCIENTIFIC.fullmatch(spelt)
+    if number and ("+" in spelt or "." in spelt):
+        return _from_number(number)
+    if _DATE.fullmatch(spelt):
+        return spelt.replace("-", "").lower(), RESTORED
+    if _NUMBER.fullmatch(spelt):
+        return None, UNREADABLE
+    code = _CODE.fullmatch(spelt)
+    others = re.findall(r"(?<![a-z0-9])[0-9][a-z][a-z0-9]{2}(?![a-z0-9])", spelt.lower())
+    if code and len(set(others) | {code[1].lower()}) > 1 and re.search(r"[;,|/ ]", spelt):
+        return None, UNREADABLE
+    return (code[1] if code else spelt).lower(), None
+
+
+def _from_number(number: re.Match[str]) -> tuple[str | None, str | None]:
+    """``6.00E+62`` is 6E62 alone; ``1.00E+10`` may have been 1E10 or 10E9."""
+    exponent = int(number[3])
+    if set(number[2] or "") - {"0"} or not 11 <= exponent <= 99:
+        return None, UNREADABLE
+    return f"{number[1]}e{exponent}", RESTORED
+
+
+def reference(text: str | None) -> tuple[str | None, str | None]:
+    """A PubMed id or DOI in one spelling (``PMID 12345678.0`` is 12345678); other texts stay."""
+    if text is None or is_missing(text):
+        return None, None
+    spelt = plain(text)
+    if _SCIENTIFIC.fullmatch(spelt):
+        return None, REFERENCE_UNREADABLE
+    found = _PUBMED.fullmatch(spelt)
+    doi = _DOI.fullmatch(spelt)
+    return (found[1] if found else doi[1].lower().rstrip(".") if doi else spelt), None
+
+
+def own_name(text: str | None) -> tuple[str | None, str | None]:
+    """A name of an antibody or antigen; a flag where a spreadsheet made a number of it (2E8)."""
+    if text is None or is_missing(text):
+        return None, None
+    eaten = re.fullmatch(r"\d(\.\d+)?E\+\d+", text.strip())
+    return text.strip(), NAME_IN_SCIENTIFIC_NOTATION if eaten else None
