@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from abag.antibody.alphabet import ChainKind
-from abag.antibody.numbering import IMGT_REGIONS, number_chains
+from abag.antibody.numbering import IMGT_REGIONS, first_domain
 from abag.errors import SequenceError
 
 Chains = tuple[str, str | None]
@@ -41,13 +41,12 @@ class NumberedChain:
         Raises:
             SequenceError: there is no antibody variable domain in the chain.
         """
-        domains = number_chains([sequence])[sequence]
-        if not domains:
+        domain = first_domain(sequence)
+        if domain is None:
             raise SequenceError(
                 f"no antibody variable domain in the chain {sequence[:20]}... "
                 f"({len(sequence)} residues), so it has no IMGT positions"
             )
-        domain = domains[0]
         before, behind = domain.start, len(sequence) - domain.end
         positions = ("",) * before + domain.positions + ("",) * behind
         return cls(sequence, positions, tuple(map(_region, positions)), domain.kind)

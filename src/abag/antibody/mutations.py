@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import Final
 
 from abag.antibody.alphabet import AMINO_ACIDS, UNKNOWN_RESIDUE
-from abag.antibody.numbering import number_chains
+from abag.antibody.numbering import first_domain
 from abag.antibody.numbering.schemes import SCHEMES, scheme_positions
 from abag.errors import MutationError
 
@@ -288,10 +288,10 @@ def _places(residues: str, scheme: str) -> dict[str, int]:
     """Place from 1 of each position of the first variable domain, or of each residue."""
     if scheme == SEQUENTIAL:
         return {str(place): place for place in range(1, len(residues) + 1)}
-    domains = number_chains([residues])[residues]
-    if not domains:
+    domain = first_domain(residues)
+    if domain is None:
         return {}
-    domain, positions = domains[0], scheme_positions(domains[0], scheme) or ()
+    positions = scheme_positions(domain, scheme) or ()
     return {position: domain.start + i for i, position in enumerate(positions, start=1)}
 
 

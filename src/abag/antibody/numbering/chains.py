@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from abag.antibody.numbering.domains import (
@@ -63,9 +64,17 @@ def number_chains(
     return {sequence: answers[chain] for sequence, chain in read.items()}
 
 
+@lru_cache(maxsize=4_096)
+def first_domain(chain: str) -> NumberedDomain | None:
+    """The first variable domain of one chain, or None; asked for once for each distinct chain."""
+    domains = number_chains([chain])[chain] if chain else ()
+    return domains[0] if domains else None
+
+
 def clear_cache() -> None:
     """Forget every numbered chain (for measurements)."""
     _cache.clear()
+    first_domain.cache_clear()
 
 
 def _number(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDomain, ...]]:

@@ -10,7 +10,7 @@ from typing import Final
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.antibody import Antibody, NumberedChain
 from abag.antibody.mutations import NUMBERINGS, SEQUENTIAL, Mutation
-from abag.antibody.numbering import number_chains
+from abag.antibody.numbering import first_domain
 from abag.antibody.numbering.schemes import scheme_positions
 from abag.errors import OptionError
 
@@ -179,9 +179,9 @@ def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
         return tuple(str(place) for place in range(1, len(chain.sequence) + 1))
     if numbering == "imgt":
         return chain.positions
-    domain = number_chains([chain.sequence])[chain.sequence][0]
-    found = scheme_positions(domain, numbering)
-    if found is None:
+    domain = first_domain(chain.sequence)
+    found = scheme_positions(domain, numbering) if domain is not None else None
+    if domain is None or found is None:
         raise OptionError(f"{numbering} numbering has no place for a loop of this chain; use imgt")
     behind = len(chain.sequence) - domain.end
     return ("",) * domain.start + found + ("",) * behind

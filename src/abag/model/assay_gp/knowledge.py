@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN
+from abag.antibody.numbering import first_domain
 from abag.model.assay_gp.encoded import Encoded
 from abag.model.assay_gp.positions import REGIONS, Positions
 from abag.model.mutation_effect import MutationEffect
 from abag.model.mutation_effect.features import substitution_features
-from abag.model.mutation_effect.parent import ParentChain, first_domain
+from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.scales import contact_share
 
 Reals = NDArray[np.float64]

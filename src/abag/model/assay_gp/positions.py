@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN, code_of_byte
-from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, number_chains
+from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, first_domain, number_chains
 from abag.model.alignment import AlignBy, Alignment, Letters, imgt_code
 from abag.model.assay_gp.substitution import Codes
 
@@ -151,26 +151,19 @@ def _commonest(letters: Codes) -> Codes:
 
 def _placed(alignment: Alignment, chains: Sequence[str], offset: float) -> _Placed:
     if alignment.length < 0:
-        domain = _first_domain([chain for chain in chains if chain][:1])
+        domain = first_domain(next((chain for chain in chains if chain), ""))
         numbers, insertions = np.divmod(alignment.positions, 1000)
         return _regions(numbers, insertions, offset, domain)
     length = alignment.length
     numbers = np.zeros(length, dtype=np.int64)
     insertions = np.zeros(length, dtype=np.int64)
     commonest = max(sorted(set(chains)), key=list(chains).count) if length else ""
-    domain = _first_domain([commonest] if commonest else [])
+    domain = first_domain(commonest)
     if domain is not None:
         coded = np.array([imgt_code(position) for position in domain.positions], dtype=np.int64)
         stretch = slice(domain.start, domain.start + len(coded))
         numbers[stretch], insertions[stretch] = np.divmod(coded, 1000)
     return _regions(numbers, insertions, offset, domain)
-
-
-def _first_domain(chains: list[str]) -> NumberedDomain | None:
-    for domains in number_chains(chains).values():
-        if domains:
-            return domains[0]
-    return None
 
 
 def _regions(

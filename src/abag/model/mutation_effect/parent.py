@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import ChainKind
-from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, number_chains
+from abag.antibody.numbering import IMGT_REGIONS, first_domain
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Codes, Reals, codes
 
 KINDS: Final[Mapping[ChainKind, str]] = {
@@ -89,14 +89,6 @@ def imgt_number(position: str) -> int:
     return int(re.match(r"\d+", position)[0])  # type: ignore[index]
 
 
-def first_domain(sequence: str) -> NumberedDomain | None:
-    """The first variable domain of a chain, if there is one."""
-    if not sequence:
-        return None
-    domains = number_chains([sequence])[sequence]
-    return domains[0] if domains else None
-
-
 def columns_of(residues: Codes, imgt: Codes, inserted: NDArray[np.bool_]) -> Codes:
     """Residue codes by IMGT column, shape (129,); 20 where the chain has none, and at [0]."""
     found = np.full(IMGT_COLUMNS + 1, NO_RESIDUE, dtype=np.int64)
@@ -143,7 +135,6 @@ __all__ = [
     "ParentChain",
     "Reals",
     "columns_of",
-    "first_domain",
     "genes",
     "nearest_gene",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.antibody.numbering import number_chains
+from abag.antibody.numbering import first_domain, number_chains
 from abag.errors import ModelError
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.scales import NO_RESIDUE, Codes, Reals, codes
@@ -87,10 +87,9 @@ def _by_position(chain: str, parent: ParentChain) -> tuple[NDArray[np.uint8], ND
 
 def _labelled(chain: str) -> dict[str, tuple[int, str]]:
     """IMGT position -> index in the chain and residue."""
-    domains = number_chains([chain])[chain]
-    if not domains:
+    domain = first_domain(chain)
+    if domain is None:
         return {}
-    domain = domains[0]
     return {
         position: (domain.start + i, residue)
         for i, (position, residue) in enumerate(zip(domain.positions, domain.sequence, strict=True))
