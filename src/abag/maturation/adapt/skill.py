@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.splits.positions import mutated_positions
+from abag.data.tables import Pairs
 from abag.errors import ModelError
 from abag.maturation.adapt.ranking import spearman, spearman_interval
 from abag.model.assay_gp.model import FEWEST_ROWS, AssayGP, Embedding
@@ -161,6 +162,7 @@ def _score(
     seed: int,
     embedding: Embedding,
 ) -> Skill:
+    pairs = Pairs.of(table)
     kept: list[Reals] = []
     tested: list[Rows] = []
     pred: dict[str, list[Reals]] = {model: [] for model in MODELS}
@@ -168,7 +170,7 @@ def _score(
     for train, test in track(folds, f"cross-validation by {name}"):
         try:
             values, within = _predict_fold(
-                table[train.tolist()], table[test.tolist()], target, seed, embedding
+                pairs.take(train), pairs.take(test), target, seed, embedding
             )
         except ModelError:
             continue  # a fold whose training rows are all equal teaches nothing
@@ -222,7 +224,7 @@ def figures_of(
 
 
 def _predict_fold(
-    train: pl.DataFrame, test: pl.DataFrame, target: str, seed: int, embedding: Embedding
+    train: Pairs, test: Pairs, target: str, seed: int, embedding: Embedding
 ) -> tuple[dict[str, Reals], NDArray[np.bool_]]:
     values: dict[str, Reals] = {}
     within = np.zeros(test.height, dtype=np.bool_)
@@ -236,7 +238,7 @@ def _predict_fold(
             continue
         values[name][good] = model.predict(rows)
         if isinstance(model, AssayGP):
-            true, shown = rows[target].to_numpy(), model.distribution(rows, 0.9)
+            true, shown = rows[target].to_numpy(), model.distribution(rows.frame, 0.9)
             within[good] = (shown.lower <= true) & (true <= shown.upper)
     return values, within
 
@@ -250,13 +252,13 @@ def learning_curve(
     embedding: Embedding = "none",
 ) -> list[CurvePoint]:
     """Spearman on a held-out fifth after training on more and more rows."""
-    rows = exact.height
+    pairs, rows = Pairs.of(exact), exact.height
     held = max(_FEWEST_TEST, rows // 5)
     sizes = [size for size in CURVE if FEWEST_ROWS <= size < rows - held] + [rows - held]
     found: dict[tuple[str, int], list[float]] = {}
     for size, repeat in track(list(_pairs(sizes, repeats)), "learning curve"):
         order = np.random.default_rng([seed, repeat]).permutation(rows)
-        train, test = exact[order[:size].tolist()], exact[order[-held:].tolist()]
+        train, test = pairs.take(order[:size]), pairs.take(order[-held:])
         try:
             values, _ = _predict_fold(train, test, target, seed, embedding)
         except ModelError:

@@ -18,9 +18,8 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.schema import require_columns
 from abag.data.tables import Pairs, asked_rows
-from abag.errors import ModelError, counted
+from abag.errors import ModelError, SchemaError, counted
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.assay_gp.censoring import Bounds, truncated
 from abag.model.assay_gp.encoded import ENCODED, Encoded, encoder_origin
@@ -180,7 +179,8 @@ class AssayGP(Baseline[AssayGPSettings]):
 
     def require_one_assay(self, frame: pl.DataFrame) -> None:
         """Raise ModelError for exact rows that cannot teach a model of one antigen."""
-        require_columns(frame, ["assay"], "the training table")
+        if "assay" not in frame.columns:
+            raise SchemaError("the training table lacks the column assay")
         for column, what in (("assay", "assays"), ("antigen", "antigens")):
             found = frame[column].n_unique()
             if found > 1:
@@ -329,7 +329,10 @@ class AssayGP(Baseline[AssayGPSettings]):
     def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""
         self._require_fitted()
-        heavy, light = chains_of(asked_rows(table, self.inputs))
+        return self._refused(asked_rows(table, self.inputs))
+
+    def _refused(self, rows: pl.DataFrame) -> list[str | None]:
+        heavy, light = chains_of(rows)
         positions = self._mixture.kernel.positions
         return pair_refusals(zip(heavy, light, strict=True), positions.heavy, positions.light)
 
@@ -342,7 +345,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         still = np.ones(kernel.positions.count, dtype=np.bool_)
         still[kernel.shifts.active] = False
         changed = letters[:, still] != kernel.positions.reference[still]
-        good = np.array([reason is None for reason in self.refusals(rows)], dtype=np.bool_)
+        good = np.array([reason is None for reason in self._refused(rows)], dtype=np.bool_)
         limited = np.zeros(rows.height, dtype=np.bool_)
         if good.any():
             limited[good] = self.distribution(rows.filter(pl.Series(good))).limited
@@ -352,7 +355,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         }
 
     def _require_predictable(self, table: pl.DataFrame) -> None:
-        refused = [(i, reason) for i, reason in enumerate(self.refusals(table)) if reason]
+        refused = [(i, reason) for i, reason in enumerate(self._refused(table)) if reason]
         if refused:
             place, reason = refused[0]
             name = table["record_id"][place] if "record_id" in table.columns else place

@@ -114,7 +114,10 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
     def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""
         self._require_fitted()
-        heavy, light = _chains(asked_rows(table, self.inputs))
+        return self._refused(asked_rows(table, self.inputs))
+
+    def _refused(self, rows: pl.DataFrame) -> list[str | None]:
+        heavy, light = _chains(rows)
         return pair_refusals(zip(heavy, light, strict=True), self._heavy, self._light)
 
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
@@ -125,7 +128,7 @@ class OneHotRidge(Baseline[OneHotRidgeSettings]):
         return {"residue_not_seen_in_training": np.asarray(known < letters.shape[1])}
 
     def _values(self, table: pl.DataFrame) -> Reals:
-        refused = [(i, reason) for i, reason in enumerate(self.refusals(table)) if reason]
+        refused = [(i, reason) for i, reason in enumerate(self._refused(table)) if reason]
         if refused:
             place, reason = refused[0]
             name = table["record_id"][place] if "record_id" in table.columns else place
