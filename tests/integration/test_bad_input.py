@@ -57,7 +57,7 @@ TEXTS: dict[str, str | bytes] = {
     "duplicate.csv": GOOD.replace("light", "heavy"),
     "ragged.csv": f"{GOOD}{HEAVY},{LIGHT}\n",
     "quotation.csv": f'{HEADER}\n"{ROW}\n{ROW}\n',
-    "truncated.csv.gz": gzip.compress(GOOD.encode())[:60],
+    "truncated.csv.gz": gzip.compress(GOOD.encode(), mtime=0)[:60],
     "sheet.xlsx": b"PK\x03\x04" + JUNK,
     "junk.parquet": JUNK,
     "stop.csv": pair(heavy=STOPPED),
@@ -390,7 +390,7 @@ SOUND = [
     # unusual, but to be read
     ("bom.csv", b"\xef\xbb\xbf" + GOOD.encode(), None),
     ("tabs.csv", GOOD.replace(",", "\t").encode(), None),
-    ("packed.csv.gz", gzip.compress(GOOD.encode()), None),
+    ("packed.csv.gz", gzip.compress(GOOD.encode(), mtime=0), None),
     ("old_mac.csv", GOOD.replace("\n", "\r").encode(), None),
     ("lower.csv", GOOD.replace(HEAVY, HEAVY.lower()).encode(), "lower_case_mended"),
     ("swapped.csv", f"{HEADER}\n{LIGHT},{HEAVY},{ANTIGEN},5\n".encode(), "chains_swapped"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -130,4 +131,7 @@ def test_the_default_ranges_suit_every_recipe() -> None:
         for text in module.DEFAULTS:
             one = Range.parse(text)
             for value in one.choices or (one.low, one.high):
-                with_values(load_recipe(name), {one.key: value})
+                found: Any = with_values(load_recipe(name), {one.key: value}).as_json()
+                for part in one.key.split("."):
+                    found = found[int(part) if isinstance(found, list) else part]
+                assert found == value

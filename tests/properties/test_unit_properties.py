@@ -79,11 +79,18 @@ def test_a_written_value_is_read_back(relation: Relation, number: float, unit: s
     assert (read.relation, read.number, read.unit_text) == (relation, number, unit)
 
 
-@given(st.text(max_size=12))
-def test_any_text_is_a_value_or_a_unit_error(text: str):
-    for parse in (parse_value, parse_unit):
-        with suppress(UnitError):
-            parse(text)
+@given(st.text(max_size=12) | st.text("<>~ .0123456789eEunpmMKkcaljolDgd/%()-", max_size=10))
+def test_any_text_is_a_finite_value_or_a_unit_error(text: str):
+    with suppress(UnitError):
+        assert math.isfinite(parse_value(text).number)
+
+
+@given(st.text(max_size=12) | st.text("unpmMKkcaljolDgd/ log10()-", max_size=10))
+def test_any_text_is_a_unit_with_a_size_or_a_unit_error(text: str):
+    with suppress(UnitError):
+        unit = parse_unit(text)
+        assert math.isfinite(unit.scale)
+        assert unit.scale > 0
 
 
 @given(st.sampled_from(list(Relation)))

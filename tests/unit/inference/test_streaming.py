@@ -29,7 +29,7 @@ def as_csv(folder: Path) -> Path:
 
 def as_gzip(folder: Path) -> Path:
     content = "\n\n" + user_table().write_csv()
-    (folder / "pairs.csv.gz").write_bytes(gzip.compress(content.encode()))
+    (folder / "pairs.csv.gz").write_bytes(gzip.compress(content.encode(), mtime=0))
     return folder / "pairs.csv.gz"
 
 
@@ -101,7 +101,7 @@ def test_faulty_rows_of_a_stream_keep_their_place(model: Path, tmp_path: Path) -
     [
         (b"heavy,target\nEVQ,MKT\n", TableError),
         (b"heavy,antigen\n" + b"EVQ,MKT,extra\n" * 20, TableError),
-        (gzip.compress(b"heavy,antigen\n" + b"EVQ,MKT\n" * 5000)[:60], FileFormatError),
+        (gzip.compress(b"heavy,antigen\n" + b"EVQ,MKT\n" * 5000, mtime=0)[:60], FileFormatError),
         (b"PAR1" + b"x" * 100, FileFormatError),
     ],
 )
