@@ -7,13 +7,26 @@ to mend it. The command line turns any of them into exit status 2.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    r"""A text that no terminal obeys: controls but line break and tab become ``\x1b`` and so on."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 class AbagError(Exception):
     """Base of all errors that are about the user's input, not about a defect of abag."""
+
+    def __str__(self) -> str:
+        """The message, :func:`printable` whatever the user's file put into it."""
+        return printable(super().__str__())
 
 
 class UnitError(AbagError, ValueError):

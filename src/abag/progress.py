@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def _progress() -> Progress:
         TextColumn("left"),
         TimeRemainingColumn(),
         console=Console(file=sys.stderr),
-        disable=_silent or not sys.stderr.isatty(),
+        disable=_silent or not _is_terminal(),
     )
 
 
@@ -79,8 +79,17 @@ def _bars() -> Iterator[Progress]:
 
 def _tell(description: str) -> None:
     """One plain line in place of a bar where standard error is a log."""
-    if not _silent and not _hidden and not sys.stderr.isatty():
-        sys.stderr.write(f"{description}\n")
+    if not _silent and not _hidden and not _is_terminal():
+        with suppress(OSError, ValueError, AttributeError):  # closed, full or missing: work goes on
+            sys.stderr.write(f"{description}\n")
+
+
+def _is_terminal() -> bool:
+    """Whether standard error is a terminal; it may be closed or missing."""
+    try:
+        return sys.stderr.isatty()
+    except (ValueError, AttributeError):
+        return False
 
 
 def track(items: Iterable[Item], description: str, total: int | None = None) -> Iterator[Item]:

@@ -12,14 +12,16 @@ from abag.apps.cli import build_app
 SURFACE: dict[str, str] = {
     # command -> options, in any order; arguments without a name in capitals
     "predict": "--model --heavy --light --antigen --table --out --map --chains --most-umis "
-    "--keep-going --level --abstain --json",
-    "explain": "--heavy --light --antigen --structure --model --substitutes --out --json",
+    "--keep-going --level --abstain --resume --json",
+    "explain": "--heavy --light --antigen --structure --model --substitutes --out --overwrite "
+    "--json",
     "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --calibrate "
     "--calibration-folds --overwrite --json",
-    "evaluate": "TABLE --split --model --out --target --seed --bootstrap --audit --title --json",
+    "evaluate": "TABLE --split --model --out --target --seed --bootstrap --audit --title "
+    "--overwrite --json",
     "split": "TABLE --strategy --out --folds --train --val --test --seed --threshold "
     "--antibody-threshold --antigen-threshold --json",
-    "audit": "TABLE --split --out --seed --fail-on-leak --json",
+    "audit": "TABLE --split --out --seed --fail-on-leak --overwrite --json",
     "number": "FASTA --sequence --out --json",
     "benchmark saaint": "--sources --out --model --rows --folds --seed --bootstrap --json",
     "data sources": "--json",
@@ -36,11 +38,11 @@ SURFACE: dict[str, str] = {
     "--least-natural --acquisition --diversity --beta --most-repeats --singles --budget "
     "--cost-variant --cost-mutation --controls --replicates --exclude --seed --overwrite --json",
     "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
-    "--numbering --exclude-cysteine --naturalness --level --json",
+    "--numbering --exclude-cysteine --naturalness --level --overwrite --json",
     "train": "TABLE --recipe --split --out --resume --holdout --encoder --antibody-encoder "
     "--antigen-encoder --antibody-folder --antigen-folder --store --set --device --stop-after "
     "--save-every --tensorboard --wandb --mlflow --audit --json",
-    "compare": "RUNS --out --json",
+    "compare": "RUNS --out --overwrite --json",
     "tune": "TABLE --recipe --split --out --trials --search --holdout --encoder "
     "--antibody-encoder --antigen-encoder --store --set --device --json",
 }

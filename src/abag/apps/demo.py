@@ -96,7 +96,7 @@ def _small_evaluation(table: Path, out: Path, say: Say) -> tuple[Path, str]:
     say("Cross-validating with antigens disjoint.")
     split = out / "split.parquet"
     make_split(load_table(table), "antigen-cluster", folds=5).save(split)
-    run = evaluate_files(table, split, [MODEL], out / "evaluation", resamples=200)
+    run = evaluate_files(table, split, [MODEL], out / "evaluation", resamples=200, overwrite=True)
     return (
         run.files.report,
         f"With antigen clusters disjoint. {summarise(run.evaluation).headline}.",

@@ -80,7 +80,7 @@ def import_table(
     no name for a table or one of the files.
     """
     require_parquet_name(out)
-    require_other(out, files)
+    require_other(_places(out), files)
     made = canonicalise(raw, "user", "own-data")
     if made.quarantine.height and not (quarantine and made.table.height):
         problems = [
@@ -149,6 +149,11 @@ def summarise_source(name: str, licence: str, made: Canonical, kept: pl.DataFram
     )
 
 
+def _places(out: Path) -> tuple[Path, Path, Path]:
+    """The table, its quarantine and its manifest."""
+    return out, out.with_suffix(".quarantine.parquet"), out.with_suffix(".manifest.json")
+
+
 def write_build(
     made: Canonical,
     out: Path,
@@ -158,8 +163,7 @@ def write_build(
 ) -> Build:
     """Write table, quarantine and manifest together, or none of them."""
     Measurements.canonical(made.table)
-    aside = out.with_suffix(".quarantine.parquet")
-    manifest = out.with_suffix(".manifest.json")
+    _, aside, manifest = _places(out)
     header = {"abag.schema_version": str(SCHEMA_VERSION)}
     # All three are written before the first takes its place: they belong together.
     with ExitStack() as stack:
@@ -178,5 +182,6 @@ def write_build(
                 "files_written": {out.name: sha256_of(table), aside.name: sha256_of(rest)},
                 "sources": [asdict(summary) for summary in summaries],
             },
+            seal=True,
         )
     return Build(out, aside, manifest, summaries)

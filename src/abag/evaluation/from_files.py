@@ -19,10 +19,14 @@ from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.held_out import Candidate
 from abag.evaluation.held_out import Split as SplitLike
-from abag.evaluation.reporting.outputs import EvaluationFiles, write_evaluation
+from abag.evaluation.reporting.outputs import (
+    EvaluationFiles,
+    require_free_evaluation,
+    write_evaluation,
+)
 from abag.evaluation.reporting.report import EvaluationSection
 from abag.evaluation.scores.intervals import require_resamples
-from abag.files import require_folder_name, sha256_of
+from abag.files import sha256_of
 from abag.model.artefact import read_manifest
 from abag.model.registry import MODELS, create_model, load_model
 
@@ -66,6 +70,7 @@ def evaluate_files(
     resamples: int = 1000,
     with_audit: bool = True,
     title: str | None = None,
+    overwrite: bool = False,
 ) -> EvaluationRun:
     """Evaluate models and write ``metrics.json``, ``test_predictions.csv`` and ``report.html``.
 
@@ -80,16 +85,17 @@ def evaluate_files(
         resamples: Bootstrap resamples.
         with_audit: Audit the split, too.
         title: Heading of the report.
+        overwrite: Replace an evaluation in ``out``.
 
     Raises:
-        OptionError: a model is neither known nor a folder.
+        OptionError: a model is neither known nor a folder, or ``out`` is taken.
         SplitError: the split belongs to another table, or a saved model to another split.
         ModelError: a saved model is damaged.
     """
     if not models:
         raise OptionError(f"name a model with --model: {', '.join(MODELS)}, or a model's folder")
     require_resamples(resamples)
-    require_folder_name(out)
+    require_free_evaluation(out, overwrite)
     rows, parts = load_table(table), Split.load(split)
     parts.require(rows)
     candidates, tested = _candidates(models, parts, target, seed)
@@ -116,7 +122,7 @@ def evaluate_files(
         },
     )
     heading = title or f"{evaluation.subject.name} on {table.stem}, split: {parts.strategy}"
-    return EvaluationRun(evaluation, write_evaluation([section], out, heading))
+    return EvaluationRun(evaluation, write_evaluation([section], out, heading, overwrite=overwrite))
 
 
 def antigen_keys(table: Measurements, split: Split | None = None) -> list[str]:

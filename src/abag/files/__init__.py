@@ -33,7 +33,14 @@ from abag.files.tables import (
     write_parquet,
 )
 from abag.files.tensors import digest_of, read_tensors, write_tensors
-from abag.files.writing import keep_previous, replacing, swapping, write_json, write_text
+from abag.files.writing import (
+    keep_previous,
+    new_result,
+    replacing,
+    swapping,
+    write_json,
+    write_text,
+)
 
 __all__ = [
     "LOCK",
@@ -48,6 +55,7 @@ __all__ = [
     "make_folder",
     "neutral",
     "neutral_table",
+    "new_result",
     "opened",
     "parse_json",
     "read_bytes",

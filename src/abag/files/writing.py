@@ -7,14 +7,14 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-from abag.errors import BusyError, FileFormatError
+from abag.errors import AbagError, BusyError, FileFormatError, OptionError
 from abag.files.locks import LOCK, take
-from abag.files.places import make_folder
+from abag.files.places import make_folder, require_own
 from abag.files.reading import sealed
 from abag.files.recovery import held, is_temporary, old_name, sweep, temporary_prefix
 
@@ -63,6 +63,8 @@ def swapping(folder: Path) -> Iterator[Path]:
     cannot be renamed, such as a mounted disk, gets its files one by one. Inside the block of
     another ``swapping`` the folder that this one made is given as it is.
 
+    A folder that people stand in (the working directory) is not renamed under them.
+
     Raises:
         BusyError: another process replaces the same folder, or made it meanwhile.
         FileFormatError: it cannot be written.
@@ -71,7 +73,7 @@ def swapping(folder: Path) -> Iterator[Path]:
         folder.mkdir(exist_ok=True)
         yield folder
         return
-    folder = folder.resolve() if folder.is_symlink() else folder
+    folder = folder.resolve()
     make_folder(folder.parent)
     sweep(folder)
     replaced = folder.is_dir() and any(folder.iterdir())
@@ -99,10 +101,31 @@ def swapping(folder: Path) -> Iterator[Path]:
         os.close(handle)
 
 
+@contextmanager
+def new_result(
+    folder: Path,
+    names: Collection[str],
+    what: str,
+    *,
+    overwrite: bool,
+    error: type[AbagError] = OptionError,
+) -> Iterator[Path]:
+    """:func:`swapping` for a result that consists of files of these names.
+
+    Raises:
+        OptionError, or another ``error``: see :func:`abag.files.places.require_own`.
+    """
+    require_own(folder, names, what, overwrite=overwrite, error=error)
+    with swapping(folder) as place:
+        yield place
+
+
 def _made_beside(folder: Path) -> Path:
     prefix = temporary_prefix(folder)
     try:
-        beside = folder if folder.is_mount() else folder.parent
+        here = Path.cwd()
+        stays = folder.is_mount() or folder == here or folder in here.parents
+        beside = folder if stays else folder.parent
         return Path(tempfile.mkdtemp(dir=beside, prefix=prefix))
     except OSError as error:
         if folder.is_dir() and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):

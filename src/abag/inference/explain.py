@@ -17,7 +17,7 @@ import polars as pl
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import OptionError
-from abag.files import make_folder, write_csv, write_json
+from abag.files import new_result, write_csv, write_json
 from abag.inference.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
 from abag.inference.predictor import Predictor
@@ -112,19 +112,24 @@ def _with_contacts(
     )
 
 
-def write_explanation(found: Explanation, folder: Path) -> dict[str, str]:
-    """Write ``importance.csv``, ``importance.png`` and ``explanation.json``; paths by name."""
+def write_explanation(
+    found: Explanation, folder: Path, *, overwrite: bool = False
+) -> dict[str, str]:
+    """Write ``importance.csv``, ``importance.png`` and ``explanation.json``; paths by name.
+
+    Raises:
+        OptionError: ``folder`` holds other files, or an explanation to be kept.
+    """
     from abag.inference.explain_picture import draw
 
-    make_folder(folder)
-    paths = {name: folder / name for name in _FILES}
-    write_csv(paths["importance.csv"], found.positions)
-    draw(found, paths["importance.png"])
-    write_json(paths["explanation.json"], found.as_json())
-    return {name: str(path) for name, path in paths.items()}
+    with new_result(folder, EXPLANATION_FILES, "an explanation", overwrite=overwrite) as place:
+        write_csv(place / "importance.csv", found.positions)
+        draw(found, place / "importance.png")
+        write_json(place / "explanation.json", found.as_json())
+    return {name: str(folder / name) for name in EXPLANATION_FILES}
 
 
-_FILES: Final = ("importance.csv", "importance.png", "explanation.json")
+EXPLANATION_FILES: Final = ("importance.csv", "importance.png", "explanation.json")
 
 
 def _mutants(pair: pl.DataFrame, letters: str) -> tuple[pl.DataFrame, pl.DataFrame]:

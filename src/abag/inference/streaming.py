@@ -6,9 +6,7 @@ named in messages as every table is; only its line numbers are moved.
 
 from __future__ import annotations
 
-import gzip
 import io
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,14 +14,18 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from abag.errors import AbagError, FileFormatError, Problem, TableError
-from abag.files import read_bytes
+from abag.files import scratch_folder, unpacked
 
 if TYPE_CHECKING:
     from abag.data.formats.pairing import UserPairs
 
-STREAM_BYTES: Final = 16_000_000
+STREAM_BYTES: Final = 2_000_000
 """Tables of more bytes than this are read in pieces."""
-PIECE_ROWS: Final = 4_000
+KEPT_BYTES: Final = 16_000_000
+"""Of tables of more bytes the predictions are not held in memory."""
+PIECE_ROWS: Final = 2_000
+PIECE_BYTES: Final = 64_000_000
+"""A piece ends here at the latest; it is one record only where a quotation mark is not closed."""
 MOST_PROBLEMS: Final = 10_000
 """Reading stops after so many faulty rows."""
 
@@ -47,8 +49,8 @@ def pieces_of(path: Path, rows: int = PIECE_ROWS) -> Iterator[Iterator[Piece]]:
 
     A piece's file is there until the next one is asked for.
     """
-    with tempfile.TemporaryDirectory(prefix="abag-") as folder:
-        place = Path(folder) / path.name
+    with scratch_folder() as folder:
+        place = folder / path.name
         with path.open("rb") as stream:
             parquet = stream.read(4) == _PARQUET_MARK
         yield _parquet_pieces(path, place, rows) if parquet else _text_pieces(path, place, rows)
@@ -59,19 +61,15 @@ def _text_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
         raw.seek(0)
-        stream: IO[bytes] = gzip.open(raw) if packed else raw  # type: ignore[assignment]  # noqa: SIM115
-        try:
-            header, line = _header(stream)
-            first = line
-            while record_lines := _records(stream, rows):
-                body = b"".join(record_lines)
-                if body.strip():
-                    place.write_bytes(header + body)
-                    yield Piece(place, line - first, raw.tell() / size)
-                line += len(record_lines)
-        except (EOFError, gzip.BadGzipFile):
-            read_bytes(path)  # names a damaged gzip file as such
-            raise
+        stream: IO[bytes] = unpacked(path, raw) if packed else raw
+        header, line = _header(stream)
+        first = line
+        while record_lines := _records(stream, rows):
+            body = b"".join(record_lines)
+            if body.strip():
+                place.write_bytes(header + body)
+                yield Piece(place, line - first, min(raw.tell() / size, 1.0))
+            line += len(record_lines)
 
 
 def _header(stream: IO[bytes]) -> tuple[bytes, int]:
@@ -85,9 +83,10 @@ def _header(stream: IO[bytes]) -> tuple[bytes, int]:
 def _records(stream: IO[bytes], count: int) -> list[bytes]:
     """Physical lines of at least ``count`` records; no quoted cell is cut through."""
     lines: list[bytes] = []
-    quotes = 0
-    for line in stream:
+    quotes = size = 0
+    while size < PIECE_BYTES and (line := stream.readline(PIECE_BYTES)):
         lines.append(line)
+        size += len(line)
         quotes += line.count(b'"')
         if len(lines) >= count and quotes % 2 == 0:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from abag.errors import Problem, TableError
-from abag.files import require_file, require_other
+from abag.errors import FileFormatError, Problem, TableError
+from abag.files import require_file, require_other, sha256_of
 from abag.inference.inputs import read_pairs
 from abag.inference.outputs import COLUMNS, appending, require_writable, write_predictions
+from abag.inference.partial import PartialResult, partial_result
 from abag.inference.predictor import Predictor
-from abag.inference.streaming import MOST_PROBLEMS, STREAM_BYTES, pieces_of, read_piece
+from abag.inference.streaming import (
+    KEPT_BYTES,
+    MOST_PROBLEMS,
+    PIECE_ROWS,
+    STREAM_BYTES,
+    Piece,
+    pieces_of,
+    read_piece,
+)
 from abag.progress import hidden, task
 from abag.uncertainty.calibration import DEFAULT_LEVEL
+from abag.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,17 +85,20 @@ def predict_file(
     level: float = DEFAULT_LEVEL,
     abstain: bool = False,
     choices: Choices | None = None,
+    resume: bool = False,
 ) -> PredictedFile:
     """Predict each pair of ``table`` (CSV, TSV, Parquet, FASTA, AIRR, PDB, mmCIF) into ``out``.
 
     ``mapping`` holds texts such as ``heavy=VH``, ``antigen`` the chains for pairs that name none,
     ``choices`` what the user decides where a file leaves a choice,
     no ``model`` is the one that abag ships, ``out`` ends in .csv or .parquet. Nothing is written
-    when a row cannot be predicted, unless ``keep_going``. A table of more than 16 MB is read,
-    predicted and written in pieces.
+    when a row cannot be predicted, unless ``keep_going``. A table of more than 2 MB is read and
+    predicted in pieces, which wait in ``OUT.partial``: the same call goes on from there where it
+    was stopped, and ends with the same bytes. ``resume`` insists on that.
 
     Raises:
-        OptionError: ``out`` has another ending, or ``mapping`` names what is not known.
+        OptionError: ``out`` has another ending, ``mapping`` names what is not known, or there is
+            nothing of this table, model and options to ``resume``.
         ModelError: the model cannot be loaded.
         TableError: faults of the table, all at once.
     """
@@ -102,8 +116,15 @@ def predict_file(
         )
 
     if out is not None and _is_large_table(table):
-        rows, problems = _stream(table, out, read, predict)
-        return PredictedFile(pl.DataFrame(schema=COLUMNS), predictor.model_id, out, rows, problems)
+        options = {
+            "--map": list(mapping), "--antigen": list(antigen), "--keep-going": keep_going,
+            "--level": level, "--abstain": abstain, "--chains and --most-umis": repr(choices),
+            "rows of a piece": PIECE_ROWS,
+        }  # fmt: skip
+        origin = _made_from(model, predictor, table, **options)
+        with partial_result(out, origin, resume=resume) as done:
+            rows, problems, kept = _stream(table, out, read, predict, done)
+        return PredictedFile(kept, predictor.model_id, out, rows, problems)
     pairs = read(table)
     predictions = predict(pairs)
     if out is not None:
@@ -131,35 +152,69 @@ def _stream(
     out: Path,
     read: Callable[[Path], UserPairs],
     predict: Callable[[UserPairs], pl.DataFrame],
-) -> tuple[int, int]:
-    """Numbers of rows, and of rows without a prediction."""
-    from abag.antibody.numbering import clear_cache
-
-    rows = problems = 0
+    done: PartialResult,
+) -> tuple[int, int, pl.DataFrame]:
+    """Numbers of rows and of rows without a prediction, and the predictions of a middling table."""
+    pieces = rows = problems = 0
     faults: list[Problem] = []
-    with (
-        appending(out) as append,
-        pieces_of(table) as pieces,
-        task("predicting, % of the file", 100.0) as bar,
-    ):
-        done = 0.0
-        for piece in pieces:
-            with hidden():
-                try:
-                    predictions = predict(read_piece(piece, table, read))
-                except TableError as error:
-                    faults += error.problems
-                    if len(faults) >= MOST_PROBLEMS or any(p.row in (None, 1) for p in faults):
-                        break
-                    continue
-            if not faults:
-                append(predictions)
+    with pieces_of(table) as parts, task("predicting, % of the file", 100.0) as bar:
+        behind = 0.0
+        for piece in parts:
+            try:
+                predictions = _predicted(piece, pieces, table, read, predict, done)
+            except TableError as error:
+                faults += error.problems
+                if len(faults) >= MOST_PROBLEMS or any(p.row in (None, 1) for p in faults):
+                    break
+                continue
+            pieces += 1
             rows += predictions.height
             problems += predictions.height - predictions["problem"].null_count()
-            bar.advance(100.0 * (piece.done - done))
-            done = piece.done
-            # Numbered chains are remembered; in a stream that would be the whole file.
-            clear_cache()
-        if faults:
-            raise TableError(table, faults)
-    return rows, problems
+            bar.advance(100.0 * (piece.done - behind))
+            behind = piece.done
+    if faults:
+        shutil.rmtree(done.folder)
+        raise TableError(table, faults)
+    kept = []
+    with appending(out) as append:
+        for number in range(pieces):
+            part = done.piece(number)
+            if part is None:
+                raise FileFormatError(
+                    f"{done.folder} was changed while it was written; predict again"
+                )
+            append(part)
+            kept += [part] if table.stat().st_size <= KEPT_BYTES else []
+    return rows, problems, pl.concat(kept) if kept else pl.DataFrame(schema=COLUMNS)
+
+
+def _predicted(
+    piece: Piece,
+    number: int,
+    table: Path,
+    read: Callable[[Path], UserPairs],
+    predict: Callable[[UserPairs], pl.DataFrame],
+    done: PartialResult,
+) -> pl.DataFrame:
+    """The predictions of a piece, computed unless they are on disk."""
+    from abag.antibody.numbering import clear_cache
+
+    found = done.piece(number)
+    if found is None:
+        with hidden():
+            found = predict(read_piece(piece, table, read))
+        done.keep(number, found)
+        # Numbered chains are remembered; in a stream that would be the whole file.
+        clear_cache()
+    return found
+
+
+def _made_from(model: Path | None, predictor: Predictor, table: Path, **options: Any) -> Any:
+    """What a prediction depends on, as plain values."""
+    files = sorted(path for path in model.iterdir() if path.is_file()) if model else []
+    return {
+        "table": sha256_of(table),
+        "model": {"id": predictor.model_id, **{one.name: sha256_of(one) for one in files}},
+        "options": options,
+        "abag version": VERSION,
+    }

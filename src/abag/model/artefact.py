@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from abag.errors import AbagError, MissingFileError, ModelError
 from abag.files import (
     digest_of_json,
+    new_result,
     read_json,
     require_folder,
     require_own,
-    swapping,
     write_json,
 )
 from abag.version import VERSION, is_newer
@@ -89,8 +89,8 @@ def saving(folder: Path, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         ModelError: ``folder`` is taken.
     """
-    require_free(folder, overwrite)
-    with swapping(folder) as place:
+    what = "a saved model"
+    with new_result(folder, FILES, what, overwrite=overwrite, error=ModelError) as place:
         yield place
 
 

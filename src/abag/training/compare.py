@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from abag.errors import FileFormatError, MissingFileError, OptionError, SplitError
-from abag.files import make_folder, read_json, replacing, require_folder, write_json, write_text
+from abag.files import (
+    new_result,
+    read_json,
+    replacing,
+    require_folder,
+    require_own,
+    write_json,
+    write_text,
+)
 
 
 @dataclass(frozen=True)
@@ -61,14 +69,19 @@ class Column:
     plain: Callable[[ComparedRun], Any]
 
 
-def compare_runs(runs: Sequence[Path], out: Path) -> Comparison:
+COMPARISON_FILES: Final = ("compare.json", "compare.md", "compare.html", "compare.png")
+
+
+def compare_runs(runs: Sequence[Path], out: Path, *, overwrite: bool = False) -> Comparison:
     """Compare finished runs; writes ``compare.md``, ``.html``, ``.png`` and ``.json`` to ``out``.
 
     Raises:
         MissingFileError, FileFormatError: a folder is no finished run.
         SplitError: the runs were tested on different rows.
-        OptionError: fewer than two runs, or one twice.
+        OptionError: fewer than two runs, or one twice, or ``out`` holds other files, or an
+            earlier comparison without ``overwrite``.
     """
+    require_own(out, COMPARISON_FILES, "a comparison", overwrite=overwrite)
     if len(runs) < 2:
         raise OptionError("name two runs or more to compare")
     if len({run.resolve() for run in runs}) < len(runs):
@@ -76,11 +89,11 @@ def compare_runs(runs: Sequence[Path], out: Path) -> Comparison:
     found = [read_compared(run) for run in runs]
     _require_one_split(found)
     comparison = Comparison(tuple(_with_names(found)), out)
-    make_folder(out)
-    write_json(out / "compare.json", comparison.as_json())
-    write_text(out / "compare.md", markdown(comparison))
-    write_text(out / "compare.html", page(comparison))
-    draw(comparison, out / "compare.png")
+    with new_result(out, COMPARISON_FILES, "a comparison", overwrite=overwrite) as place:
+        write_json(place / "compare.json", comparison.as_json())
+        write_text(place / "compare.md", markdown(comparison))
+        write_text(place / "compare.html", page(comparison))
+        draw(comparison, place / "compare.png")
     return comparison
 
 

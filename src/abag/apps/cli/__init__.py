@@ -1,18 +1,20 @@
 """The ``abag`` command. Each command lives in a file of its own and is imported when called."""
 
+# Nothing is imported here that takes time: Ctrl-C is caught from the first moment of main() on.
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from cyclopts import App, CycloptsError
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-from abag.apps.cli.contributed import add_contributed
-from abag.errors import AbagError
-from abag.version import VERSION
+    from cyclopts import App
 
 USER_ERROR = 2
+STOPPED = 130
 
 COMMANDS: dict[str, str] = {
     # name on the command line -> import path and one line of help
@@ -60,6 +62,11 @@ HELP: dict[str, str] = {
 
 def build_app() -> App:
     """The command tree; no command module is imported until it is called."""
+    from cyclopts import App
+
+    from abag.apps.cli.contributed import add_contributed
+    from abag.version import VERSION
+
     app = App(
         name="abag",
         version=VERSION,
@@ -75,27 +82,61 @@ def build_app() -> App:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line; the user's mistakes end with exit status 2 and one message."""
-    app = build_app()
     try:
-        app(
-            list(sys.argv[1:] if arguments is None else arguments),
-            exit_on_error=False,
-            print_error=False,
-        )
-    except AbagError as error:
-        print(f"abag: error: {error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
-    except CycloptsError as error:
-        print(f"abag: error: {error} (--help lists what there is)", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        _open_streams()
+        message = _run(list(sys.argv[1:] if arguments is None else arguments))
     except BrokenPipeError:
         # Whoever read the output has gone; nothing more may be written to it, at exit neither.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would cut the clearing up
+        _say("abag: stopped")
+        sys.exit(STOPPED)
+    if message:
+        _say(f"abag: error: {message}")
+        sys.exit(USER_ERROR)
+
+
+def _run(arguments: list[str]) -> str:
+    """Run a command; returns what the user did wrong."""
+    from cyclopts import CycloptsError
+
+    from abag.errors import AbagError, printable
+
+    try:
+        build_app()(arguments, exit_on_error=False, print_error=False)
+    except AbagError as error:
+        return str(error)
+    except CycloptsError as error:
+        return printable(f"{error} (--help lists what there is)")
+    except BrokenPipeError:
+        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(f"abag: error: {where}{error.strerror or error}", file=sys.stderr)
-        sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        print("abag: stopped", file=sys.stderr)
-        sys.exit(130)
+        return printable(f"{where}{error.strerror or error}")
+    except MemoryError:
+        return "there is not enough memory for this; give a smaller file, or part it"
+    return ""
+
+
+def _open_streams() -> None:
+    """Give a process whose standard streams are closed new ones that lead nowhere.
+
+    Otherwise the next file that is opened becomes standard error, and messages land in it.
+    """
+    handle = os.open(os.devnull, os.O_RDWR)
+    while handle <= 2:
+        handle = os.open(os.devnull, os.O_RDWR)
+    os.close(handle)
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except (OSError, ValueError):  # nobody can be told
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115

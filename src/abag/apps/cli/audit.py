@@ -13,9 +13,10 @@ from abag.data.build import load_table
 from abag.data.leakage import Audit
 from abag.data.leakage import audit as run_audit
 from abag.data.splits import Split
-from abag.files import replacing, require_folder_name, write_json
+from abag.files import new_result, require_own, write_json
 
 LEAKY = 1
+AUDIT_FILES = ("audit.json", "audit.png")
 
 
 def audit(
@@ -25,6 +26,7 @@ def audit(
     out: Path | None = None,
     seed: int = 0,
     fail_on_leak: Annotated[bool, Parameter(negative=())] = False,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Measure what leaks across a split, and say whether to believe its figures.
@@ -36,20 +38,20 @@ def audit(
         seed: for the sample of a large table and the shuffled labels.
         fail_on_leak: end with exit status 1 when the split shares what its strategy promised to
             part, or when neither antibodies nor antigens of the test rows are new.
+        overwrite: replace an audit that is in the folder.
         json: print one JSON object.
     """
     if out is not None:
-        require_folder_name(out)
+        require_own(out, AUDIT_FILES, "an audit", overwrite=overwrite)
     found = run_audit(load_table(table), Split.load(split), seed=seed)
     written: list[str] = []
     if out is not None:
         from abag.evaluation.reporting.audit_figure import save_audit_figure
 
-        files = (out / "audit.json", out / "audit.png")
-        with replacing(files[0]) as figures, replacing(files[1]) as picture:
-            write_json(figures, found.as_json())
-            save_audit_figure(found, picture)
-        written = [str(path) for path in files]
+        with new_result(out, AUDIT_FILES, "an audit", overwrite=overwrite) as place:
+            write_json(place / AUDIT_FILES[0], found.as_json())
+            save_audit_figure(found, place / AUDIT_FILES[1])
+        written = [str(out / name) for name in AUDIT_FILES]
     emit(
         {**found.as_json(), "files": written},
         _text(found, written),

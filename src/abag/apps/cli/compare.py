@@ -13,6 +13,7 @@ from abag.apps.cli.output import emit
 def compare(
     *runs: Path,
     out: Path,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Compare finished runs of `abag train` that were tested on the same rows.
@@ -20,9 +21,10 @@ def compare(
     Args:
         runs: Folders of two runs or more.
         out: Folder for compare.md, compare.html, compare.png and compare.json.
+        overwrite: Replace a comparison that is in the folder.
         json: Print one JSON object.
     """
     from abag.training.compare import compare_runs, markdown
 
-    done = compare_runs(runs, out)
+    done = compare_runs(runs, out, overwrite=overwrite)
     emit(done.as_json(), f"{markdown(done)}\npage: {out / 'compare.html'}", json)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli.output import emit, tell
 
 
 def embed(
@@ -105,7 +104,7 @@ def _notes() -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *place: object) -> None:
             if issubclass(category, AntibodyAsAntigenWarning):
-                print(f"abag: note: {message}", file=sys.stderr)
+                tell(f"abag: note: {message}")
             else:
                 plain(message, category, *place)  # type: ignore[arg-type]
 

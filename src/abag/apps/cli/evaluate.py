@@ -25,6 +25,7 @@ def evaluate(
     bootstrap: int = 1000,
     audit: bool = True,
     title: str | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Score models on held-out rows: metrics.json, test_predictions.csv, report.html.
@@ -40,6 +41,7 @@ def evaluate(
         bootstrap: Number of bootstrap resamples.
         audit: Audit the split for leaks and show the audit in the report.
         title: Heading of the report.
+        overwrite: Replace an evaluation that is in the folder.
         json: Print one JSON object.
     """
     from abag.evaluation.from_files import evaluate_files
@@ -54,6 +56,7 @@ def evaluate(
         resamples=bootstrap,
         with_audit=audit,
         title=title,
+        overwrite=overwrite,
     )
     emit(_content(run), _text(run), json)
 

@@ -20,6 +20,7 @@ def explain(
     model: Path | None = None,
     substitutes: str = "ACDEFGHIKLMNPQRSTVWY",
     out: Path | None = None,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Show which positions of the antibody carry a prediction, by mutating each of them.
@@ -33,11 +34,16 @@ def explain(
         model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
         substitutes: Residues that each position is replaced by.
         out: Folder for importance.csv, importance.png and explanation.json.
+        overwrite: Replace an explanation that is in the folder.
         json: Print one JSON object.
     """
+    from abag.files import require_own
     from abag.inference import load
+    from abag.inference.explain import EXPLANATION_FILES, explain_structure, write_explanation
     from abag.inference.explain import explain as explain_pair
-    from abag.inference.explain import explain_structure, write_explanation
+
+    if out is not None:
+        require_own(out, EXPLANATION_FILES, "an explanation", overwrite=overwrite)
 
     if structure is not None:
         if heavy is not None or light is not None or antigen:
@@ -51,7 +57,7 @@ def explain(
                 "one), or the --structure of a complex"
             )
         found = explain_pair(load(model), heavy, light, antigen, substitutes=substitutes)
-    files = write_explanation(found, out) if out is not None else {}
+    files = write_explanation(found, out, overwrite=overwrite) if out is not None else {}
     content = found.as_json()
     if out is not None:
         content = {**content, "files": files}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli.output import emit, tell
 from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
@@ -31,6 +30,7 @@ def predict(
     keep_going: Annotated[bool, Parameter(negative=())] = False,
     level: float = 0.9,
     abstain: Annotated[bool, Parameter(negative=())] = False,
+    resume: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Predict pKd for one antibody-antigen pair or for a table of pairs.
@@ -49,6 +49,8 @@ def predict(
         keep_going: Write rows that cannot be predicted without a value and with their reason.
         level: Share of the intervals that are to hold the measured value.
         abstain: Refuse pairs whose verdict is another than in-domain.
+        resume: Go on with a long table from OUT.partial, which must be of the same table, model
+            and options. Without it the same call goes on, too, and another one starts anew.
         json: Print one JSON object.
     """
     if table is not None:
@@ -69,12 +71,15 @@ def predict(
             level=level,
             abstain=abstain,
             choices=Choices(ChainNames.parse(chains) if chains else None, most_umis),
+            resume=resume,
         )
         _tell_left_out(done)
         emit(done.as_json(), _file_text(done), json)
         return
-    if out or map_ or keep_going or chains or most_umis:
-        raise OptionError("--out, --map, --chains, --most-umis and --keep-going belong to --table")
+    if out or map_ or keep_going or chains or most_umis or resume:
+        raise OptionError(
+            "--out, --map, --chains, --most-umis, --keep-going and --resume belong to --table"
+        )
     targets = [chain for chain in antigen or [] if chain.strip()]
     if not heavy or not heavy.strip():
         raise _missing("--heavy")
@@ -98,11 +103,11 @@ def _missing(option: str) -> OptionError:
 
 def _tell_left_out(done: PredictedFile) -> None:
     for note in done.notes:
-        print(f"note: {note}", file=sys.stderr)
+        tell(f"note: {note}")
     for problem in done.left_out[:_SHOWN]:
-        print(f"left out: {problem}", file=sys.stderr)
+        tell(f"left out: {problem}")
     if len(done.left_out) > _SHOWN:
-        print(f"left out: {len(done.left_out) - _SHOWN} more", file=sys.stderr)
+        tell(f"left out: {len(done.left_out) - _SHOWN} more")
 
 
 def _file_text(done: PredictedFile) -> str:

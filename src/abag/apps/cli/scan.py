@@ -32,6 +32,7 @@ def scan(
     exclude_cysteine: Annotated[bool, Parameter(negative=())] = False,
     naturalness: Annotated[bool, Parameter(negative=())] = False,
     level: float = 0.9,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Predict every single mutant of an antibody: table, FASTA, heat map and interactive page.
@@ -53,6 +54,7 @@ def scan(
         exclude_cysteine: Leave out mutants that add or lose a cysteine.
         naturalness: Also score mutants under the built-in encoder (needs the extra network).
         level: Coverage of the intervals.
+        overwrite: Replace a scan that is in the folder.
         json: Print one JSON object.
     """
     from abag.maturation.antibody.parent import parent_of_model, read_parent
@@ -75,6 +77,7 @@ def scan(
         without_cysteine=exclude_cysteine,
         naturalness=naturalness,
         level=level,
+        overwrite=overwrite,
     )
     emit(done.as_json(), _text(done), json)
 

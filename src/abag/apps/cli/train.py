@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli.output import emit, tell
 from abag.errors import OptionError
 
 if TYPE_CHECKING:
@@ -132,7 +131,7 @@ def require_torch() -> None:
 
 
 def _note(text: str) -> None:
-    print(f"abag: {text}", file=sys.stderr, flush=True)
+    tell(f"abag: {text}")
 
 
 def _text(done: TrainedRun) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli.output import emit, tell
 
 
 def tune(
@@ -73,4 +72,4 @@ def tune(
 
 
 def _note(text: str) -> None:
-    print(f"abag: {text}", file=sys.stderr, flush=True)
+    tell(f"abag: {text}")

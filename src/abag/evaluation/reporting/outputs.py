@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -16,9 +15,11 @@ import polars as pl
 from abag.data.labels import TARGET_COLUMNS
 from abag.evaluation.evaluation import Evaluation
 from abag.evaluation.reporting.report import EvaluationSection, render_report
-from abag.files import replacing, write_json, write_text
+from abag.files import new_result, require_own, write_csv, write_json, write_text
 
 FORMAT: Final = 1
+NAMES: Final = ("metrics.json", "test_predictions.csv", "report.html")
+_WHAT: Final = "an evaluation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +32,25 @@ class EvaluationFiles:
 
 
 def write_evaluation(
-    sections: Sequence[EvaluationSection], folder: Path, title: str
+    sections: Sequence[EvaluationSection], folder: Path, title: str, *, overwrite: bool = False
 ) -> EvaluationFiles:
-    """Write the three files of one or several evaluations; they appear whole, all together."""
-    files = EvaluationFiles(
-        folder / "metrics.json", folder / "test_predictions.csv", folder / "report.html"
-    )
+    """Write the three files of one or several evaluations; they appear whole, all together.
+
+    Raises:
+        OptionError: see :func:`require_free_evaluation`.
+    """
     page = render_report(sections, title)
-    evaluations = [section.evaluation for section in sections]
-    with ExitStack() as stack:
-        metrics, predictions, report = (
-            stack.enter_context(replacing(path))
-            for path in (files.metrics, files.predictions, files.report)
-        )
-        write_json(metrics, metrics_content(sections))
-        predictions_table(evaluations).write_csv(predictions)
-        write_text(report, page)
-    return files
+    predictions = predictions_table([section.evaluation for section in sections])
+    with new_result(folder, NAMES, _WHAT, overwrite=overwrite) as place:
+        write_json(place / NAMES[0], metrics_content(sections), seal=True)
+        write_csv(place / NAMES[1], predictions)
+        write_text(place / NAMES[2], page)
+    return EvaluationFiles(*(folder / name for name in NAMES))
+
+
+def require_free_evaluation(folder: Path, overwrite: bool) -> None:
+    """Raise OptionError where ``folder`` holds other files, or an evaluation to be kept."""
+    require_own(folder, NAMES, _WHAT, overwrite=overwrite)
 
 
 def metrics_content(sections: Sequence[EvaluationSection]) -> dict[str, Any]:

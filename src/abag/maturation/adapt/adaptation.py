@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from abag.errors import counted, require_seed
-from abag.files import require_folder_name, sha256_of, write_json, write_text
+from abag.files import new_result, require_own, sha256_of, write_csv, write_json, write_text
 from abag.maturation.adapt.skill import (
     MOST_ROWS,
     CurvePoint,
@@ -23,6 +23,8 @@ from abag.maturation.adapt.verdict import Verdict, judge
 from abag.maturation.assay.file import Assay, AssayFile, read_assay
 from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, Embedding
+
+REPORT_FILES: Final = ("report.html", "adaptation.json", "held_out.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def adapt(
     require_seed(seed)
     require_free(out, overwrite)
     where = report or out.with_name(f"{out.name}-report")
-    require_folder_name(where)
+    require_free_report(where, out, overwrite)
     return adapt_assay(path, read_assay(path, told), out, where, seed, overwrite, embedding)
 
 
@@ -120,7 +122,6 @@ def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) 
     """Write the model, and its report into ``where``; ``path`` is the user's file."""
     from abag.maturation.adapt.report import render_adaptation
 
-    done.model.save(done.folder, overwrite)
     counts = done.model.training
     lede = (
         f"Fitted on {counted(counts.rows_used, 'row')} "
@@ -131,9 +132,22 @@ def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) 
         f"Model of {path.stem}", lede, done.verdict, done.skills, done.curve, done.notes,
         done.assay.unit,
     )  # fmt: skip
-    write_text(where / "report.html", page)
-    write_json(where / "adaptation.json", done.as_json())
-    write_text(where / "held_out.csv", _held_out(done.skills).write_csv())
+    stale = overwrite or not done.folder.exists()
+    with new_result(where, REPORT_FILES, "a report", overwrite=stale) as new:
+        write_text(new / "report.html", page)
+        write_json(new / "adaptation.json", done.as_json())
+        write_csv(new / "held_out.csv", _held_out(done.skills))
+    # The model comes last: where it is, its report is.
+    done.model.save(done.folder, overwrite)
+
+
+def require_free_report(where: Path, out: Path, overwrite: bool) -> None:
+    """Raise OptionError unless the report of a model in ``out`` may be written to ``where``.
+
+    One without its model is of a call that was cut short, and may be replaced.
+    """
+    stale = overwrite or not out.exists()
+    require_own(where, REPORT_FILES, "a report", overwrite=stale)
 
 
 def _held_out(skills: Sequence[Skill]) -> pl.DataFrame:

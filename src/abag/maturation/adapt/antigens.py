@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 
 from abag.errors import ModelError, require_seed
 from abag.files import require_folder_name, sha256_of
-from abag.maturation.adapt.adaptation import Adaptation, adapt_assay, save_adaptation
+from abag.maturation.adapt.adaptation import (
+    Adaptation,
+    adapt_assay,
+    require_free_report,
+    save_adaptation,
+)
 from abag.maturation.adapt.skill import (
     MODELS,
     Skill,
@@ -58,6 +63,7 @@ def adapt_file(
     if len(assays) > 1:
         return adapt_antigens(path, out, where, assays, seed, overwrite, embedding)
     require_free(out, overwrite)
+    require_free_report(where, out, overwrite)
     (assay,) = assays.values()
     return [adapt_assay(path, assay, out, where, seed, overwrite, embedding)]
 
@@ -88,6 +94,7 @@ def adapt_antigens(
     names = folder_names(list(assays))
     for name in names.values():
         require_free(out / name, overwrite)
+        require_free_report(where / name, out / name, overwrite)
     targets = {one.target for one in assays.values()}
     target = "pkd" if targets == {"pkd"} else "rank_score"
     settings = AssayGPSettings(target=target, seed=seed, embedding=embedding)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from abag.antibody.antibody import Chains
 from abag.antibody.mutations import SEQUENTIAL
 from abag.errors import OptionError
-from abag.files import make_folder, replacing, require_folder_name, write_json, write_text
+from abag.files import new_result, require_own, write_csv, write_json, write_text
 from abag.maturation.antibody.liabilities import find_liabilities
 from abag.maturation.antibody.mutants import choose_sites, mutant_chains, single_mutants
 from abag.maturation.antibody.parent import Parent
 from abag.maturation.scan.effects import Effects, model_effects, zero_shot_effects
 from abag.maturation.scan.heatmap import draw_heatmap
 from abag.maturation.scan.page import render_scan
-from abag.maturation.scan.result import Scan, scan_table
+from abag.maturation.scan.result import FILES, Scan, scan_table
 
 if TYPE_CHECKING:
     from abag.maturation.antibody.naturalness import Naturalness
+
+_WHAT: Final = "a scan"
 
 
 def scan(
@@ -36,6 +38,7 @@ def scan(
     without_cysteine: bool = False,
     naturalness: bool = False,
     level: float = 0.9,
+    overwrite: bool = False,
 ) -> Scan:
     """Predict every single mutant of the chosen residues, and write all files of a scan.
 
@@ -50,14 +53,15 @@ def scan(
         without_cysteine: leave out mutants that add or lose a cysteine.
         naturalness: score each mutant under the built-in encoder, too (needs torch).
         level: coverage of the intervals.
+        overwrite: replace a scan in ``out``.
 
     Raises:
-        OptionError: residues that are not there.
+        OptionError: residues that are not there, or ``out`` is taken.
         ModelError: the model cannot be loaded, or cannot predict this antibody.
         UnavailableError: ``naturalness`` without torch.
     """
     require_level(level)
-    require_folder_name(out)
+    require_own(out, FILES, _WHAT, overwrite=overwrite)
     sites = choose_sites(
         parent.antibody, cdrs=cdrs, positions=positions, chains=chains, numbering=numbering
     )
@@ -71,7 +75,7 @@ def scan(
     table = scan_table(parent, sites, mutations, mutants, effects, natural)
     found = find_liabilities(parent.antibody)
     done = Scan(parent, sites, table, effects, level, found, out)
-    write_scan(done)
+    write_scan(done, overwrite)
     return done
 
 
@@ -97,15 +101,14 @@ def _scorer() -> Naturalness:
     return Naturalness()
 
 
-def write_scan(done: Scan) -> None:
-    """Write every file of a scan into its folder."""
-    make_folder(done.folder)
-    with replacing(done.folder / "scan.csv") as temporary:
-        done.table.write_csv(temporary, float_precision=4)
-    write_text(done.folder / "scan.fasta", fasta_of(done.table))
-    draw_heatmap(done, done.folder / "heatmap.png")
-    write_text(done.folder / "scan.html", render_scan(done))
-    write_json(done.folder / "summary.json", done.as_json())
+def write_scan(done: Scan, overwrite: bool = False) -> None:
+    """Write every file of a scan; they appear whole, all together."""
+    with new_result(done.folder, FILES, _WHAT, overwrite=overwrite) as place:
+        write_csv(place / "scan.csv", done.table, float_precision=4)
+        write_text(place / "scan.fasta", fasta_of(done.table))
+        draw_heatmap(done, place / "heatmap.png")
+        write_text(place / "scan.html", render_scan(done))
+        write_json(place / "summary.json", done.as_json())
 
 
 def fasta_of(table: pl.DataFrame) -> str:
