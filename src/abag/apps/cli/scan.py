@@ -93,6 +93,8 @@ def _text(done: Scan) -> str:
         )
     else:
         told += "none is predicted better than the parent, the least harmful come first"
+    if summary["measured"]:
+        told += f"; {summary['measured']:,} measured already are left out of the list"
     lines = [told, ""]
     for row in summary["best"][:_SHOWN]:
         ends = ""

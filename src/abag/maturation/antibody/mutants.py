@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from abag.antibody.alphabet import AMINO_ACIDS
@@ -187,6 +188,11 @@ def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
     return ("",) * domain.start + found + ("",) * behind
 
 
+@lru_cache(maxsize=64)
+def _labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
+    return position_labels(chain, numbering)
+
+
 def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) -> str:
     """Mutations named by the positions of a scheme, ``H:Y100aF;L:S30T``.
 
@@ -196,7 +202,7 @@ def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) 
     named = []
     for one in mutations:
         try:
-            label = position_labels(antibody.chains[one.chain], numbering)[one.place - 1]
+            label = _labels(antibody.chains[one.chain], numbering)[one.place - 1]
         except OptionError:
             return ""
         if not label:
