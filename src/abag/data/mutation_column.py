@@ -7,13 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from abag.antibody.mutations import (
-    NUMBERINGS,
-    SEQUENTIAL,
-    Mutation,
-    fitting_numberings,
-    parse_mutations,
-)
+from abag.antibody.mutations import Mutation, fitting_numberings, parse_mutations
+from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.errors import MutationError, Problem, TableError, counted
 
 _MOST_TRIED: Final = 2_000

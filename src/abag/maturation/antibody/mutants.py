@@ -10,7 +10,8 @@ from typing import Final
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.antibody import Antibody, NumberedChain
-from abag.antibody.mutations import NUMBERINGS, SEQUENTIAL, Mutation
+from abag.antibody.mutations import Mutation
+from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.antibody.numbering import first_domain
 from abag.antibody.numbering.schemes import scheme_positions
 from abag.errors import OptionError
