@@ -74,7 +74,7 @@ def propose(
         max_untried: Most substitutions of a variant that no measured variant has.
         letters: Residues that may be put in (default: all but cysteine), or `measured` for the
             substitutions of measured variants alone.
-        numbering: How positions are counted: sequential, imgt, kabat, chothia or martin.
+        numbering: How positions are counted: sequential, imgt, kabat, chothia, martin or aho.
         liabilities: avoid new severe ones, strict (moderate ones too), or flag them only.
         least_natural: Leave out variants less natural than this under the built-in encoder.
         acquisition: ucb, ei, top-set, thompson or greedy.
