@@ -7,16 +7,27 @@ from typing import TYPE_CHECKING
 from abag.version import VERSION
 
 if TYPE_CHECKING:
+    from abag.data.own_tables import OwnTable, read_table
     from abag.inference import load, predict
     from abag.inference.predictor import Prediction, Predictor
 
 __version__ = VERSION
 
-__all__ = ["Prediction", "Predictor", "__version__", "load", "predict"]
+__all__ = [
+    "OwnTable",
+    "Prediction",
+    "Predictor",
+    "__version__",
+    "load",
+    "predict",
+    "read_table",
+]
 
 _PUBLIC = {
     "load": "abag.inference",
     "predict": "abag.inference",
+    "read_table": "abag.data.own_tables",
+    "OwnTable": "abag.data.own_tables",
     "Prediction": "abag.inference.predictor",
     "Predictor": "abag.inference.predictor",
 }

@@ -141,7 +141,7 @@ VALUES: dict[str, tuple[str, ...]] = {
     "unit_column_typo.csv": ("row 3", "unknown unit 'nMM'", "--quarantine"),
     "negative.csv": ("row 3", "must be a positive", "-5"),
     "zero.csv": ("row 3", "must be a positive"),
-    "nan.csv": ("row 3", "'NaN' is not a number"),
+    "nan.csv": ("row 3", "no value ('NaN')"),
     "infinite.csv": ("row 3", "'inf' is not a number"),
     "no_cell.csv": ("row 3", "no value"),
     "decimal_comma.csv": ("row 3", "'1,5' holds a comma", "decimal point"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,8 @@ class Build:
     quarantine: Path
     manifest: Path
     summaries: tuple[SourceSummary, ...]
+    notes: tuple[str, ...] = ()
+    """What was left out around the rows of a user's file, and how doubtful columns were taken."""
 
     def as_json(self) -> dict[str, Any]:
         """For ``--json`` and for the manifest."""
@@ -66,6 +68,7 @@ class Build:
             "quarantine": str(self.quarantine),
             "manifest": str(self.manifest),
             "sources": [asdict(summary) for summary in self.summaries],
+            "notes": list(self.notes),
         }
 
 
@@ -91,7 +94,8 @@ def import_table(
         raise TableError(files[0], problems, mend if made.table.height else "No row can be used.")
     summary = summarise_source("user", "own-data", made, made.table)
     checksums = {path.name: sha256_of(path) for path in files if path.is_file()}
-    return write_build(made, out, (summary,), checksums, {})
+    built = write_build(made, out, (summary,), checksums, {})
+    return replace(built, notes=raw.notes)
 
 
 def load_table(path: Path) -> Measurements:

@@ -61,6 +61,8 @@ class RawTable:
     file: str
     frame: pl.DataFrame
     original: pl.DataFrame
+    notes: tuple[str, ...] = ()
+    """What was left out around the rows, and columns that were not taken by their name alone."""
 
     def __post_init__(self) -> None:
         if self.frame.height != self.original.height:

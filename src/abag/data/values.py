@@ -65,7 +65,7 @@ def convert(
     elif value is not None and (no_binding(value) or not_detected(value)):
         return _unbound(value, kind, unit, temperature_kelvin, highest_molar)
     if value is None or is_missing(value):
-        raise UnitError("no value")
+        raise UnitError("no value" if not (value or "").strip() else f"no value ({value!r})")
     written = parse_value(value)
     if written.unit_text and unit and parse_unit(written.unit_text) != parse_unit(unit):
         raise UnitError(f"the value says {written.unit_text!r} but the unit is {unit!r}")

@@ -14,6 +14,7 @@ from abag.errors import Problem, SchemaError, TableError
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
     from abag.data.formats.choices import Choices
+    from abag.data.formats.frames import Tabular
     from abag.data.formats.pairing import UserPairs
 
 ROW: Final = "source_row"
@@ -69,20 +70,21 @@ def one_pair(heavy: str, light: str | None, antigen: str | Sequence[str]) -> pl.
     )
 
 
-def normalised(frame: pl.DataFrame) -> pl.DataFrame:
+def normalised(table: Tabular) -> pl.DataFrame:
     """Give a table of pairs every column that cleaning reads.
 
-    Needs ``heavy`` (or ``scfv``) and ``antigen`` (a list of chains, or one text); rows are
-    numbered from 1 where ``source_row`` is absent.
+    Takes a polars (lazy, too) or pandas frame, an Arrow table or a list of dictionaries. Needs
+    ``heavy`` (or ``scfv``) and ``antigen`` (a list of chains, or one text), by these or by any
+    usual names (``VH``, ``Light chain``); rows are numbered from 1 where ``source_row`` is absent.
 
     Raises:
-        SchemaError: a needed column is missing.
+        SchemaError: it is no table, or a needed column is missing.
     """
+    from abag.data.formats.frames import polars_frame
+
+    frame = polars_frame(table)
     if "antigen" not in frame.columns or not {"heavy", "scfv"} & set(frame.columns):
-        raise SchemaError(
-            "a table of pairs needs the columns 'heavy' (or 'scfv') and 'antigen', and may have "
-            f"'light'; it has {', '.join(frame.columns) or 'none'}"
-        )
+        return normalised(_by_usual_names(frame))
     if ROW not in frame.columns:
         frame = frame.with_row_index(ROW, offset=1)
     antigen = pl.col("antigen")
@@ -98,6 +100,27 @@ def normalised(frame: pl.DataFrame) -> pl.DataFrame:
         *texts,
         antigen.cast(_CHAINS),
         flags.alias("flags"),
+    )
+
+
+def _by_usual_names(frame: pl.DataFrame) -> pl.DataFrame:
+    """Pairs of a table in memory, its columns found as those of a file are."""
+    from abag.data.formats.columns import pairs_of_table
+    from abag.data.formats.frames import as_text
+    from abag.data.formats.mapping import ColumnMapping
+    from abag.data.formats.selection import consider_columns
+
+    if frame.width and frame.height:
+        table = as_text(frame)
+        chosen, problems = consider_columns(table, ColumnMapping(), with_values=False)
+        if not problems:
+            return pairs_of_table(table, chosen, ColumnMapping())
+        said = f" ({'; '.join(map(str, problems))})"
+    else:
+        said = ""
+    raise SchemaError(
+        "a table of pairs needs the columns 'heavy' (or 'scfv') and 'antigen', and may have "
+        f"'light'; it has {', '.join(frame.columns) or 'none'}{said}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from abag.data.formats.excel import write_workbook
 from abag.errors import OptionError
 from abag.files import neutral_table, replacing, write_parquet
 
@@ -46,7 +47,7 @@ the identities behind it, and the error that was measured for pairs of that verd
 says why a row has no prediction.
 """
 
-_SUFFIXES: Final = (".csv", ".parquet")
+_SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
 _PREFIXES: Final = (("fM", 1e-15), ("pM", 1e-12), ("nM", 1e-9), ("uM", 1e-6), ("mM", 1e-3))
 
 
@@ -64,21 +65,26 @@ def _number(digits: float, unit: str) -> str:
 
 
 def require_writable(path: Path) -> None:
-    """Raise :class:`OptionError` unless the name ends in .csv or .parquet."""
+    """Raise :class:`OptionError` unless the name ends in .csv, .xlsx or .parquet."""
     if path.suffix.lower() not in _SUFFIXES:
-        raise OptionError(f"--out {path}: write predictions to a name ending in .csv or .parquet")
+        raise OptionError(
+            f"--out {path}: write predictions to a name ending in .csv, .xlsx or .parquet"
+        )
     if path.is_dir():
         raise OptionError(f"--out {path} is a folder; name a file to write")
 
 
 def write_predictions(path: Path, predictions: pl.DataFrame) -> None:
-    """Write CSV (flags joined by ``;``) or Parquet, as the name ends, in one step."""
+    """Write CSV or Excel (flags joined by ``;``) or Parquet, as the name ends, in one step."""
     require_writable(path)
     if path.suffix.lower() == ".parquet":
         write_parquet(path, predictions)
         return
     with replacing(path) as temporary:
-        _as_csv(predictions).write_csv(temporary)
+        if path.suffix.lower() == ".xlsx":
+            write_workbook(temporary, _as_csv(predictions))
+        else:
+            _as_csv(predictions).write_csv(temporary)
 
 
 @contextmanager
@@ -92,6 +98,10 @@ def appending(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
             schema = _as_arrow(pl.DataFrame(schema=COLUMNS)).schema
             with parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
                 yield lambda frame: writer.write_table(_as_arrow(frame))
+        elif path.suffix.lower() == ".xlsx":
+            parts: list[pl.DataFrame] = [pl.DataFrame(schema=COLUMNS)]
+            yield parts.append
+            write_workbook(temporary, _as_csv(pl.concat(parts)))
         else:
             with temporary.open("wb") as stream:
                 pl.DataFrame(schema=COLUMNS).pipe(_as_csv).write_csv(stream)

@@ -33,6 +33,7 @@ from abag.units import kd_molar_from_pkd
 
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
+    from abag.data.formats.frames import Tabular
     from abag.progress import Task
 
 Reals = NDArray[np.float64]
@@ -122,13 +123,16 @@ class Predictor:
 
     def predict_table(
         self,
-        pairs: pl.DataFrame,
+        pairs: Tabular,
         *,
         keep_going: bool = False,
         abstain: bool = False,
         path: Path | str = "the table",
     ) -> pl.DataFrame:
         """Predict each row of a table with ``heavy``, ``antigen`` and optionally ``light``.
+
+        ``pairs`` is a polars (lazy, too) or pandas frame, an Arrow table or a list of dictionaries,
+        with these or any usual names of columns (``VH``, ``Light chain``).
 
         Returns :data:`abag.inference.outputs.COLUMNS`, one row a row, in the same order. With
         ``keep_going`` a row that cannot be predicted has no value and its reason in ``problem``;

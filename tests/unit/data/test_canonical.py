@@ -142,7 +142,7 @@ def test_a_loss_score_is_turned_so_that_higher_is_tighter():
         ({"unit": None}, "the unit is missing"),
         ({"unit": "nanomoles"}, "unknown unit 'nanomoles'"),
         ({"value": "-3"}, "must be a positive finite number"),
-        ({"value": "nan"}, "no value"),
+        ({"value": "nan"}, "no value ('nan')"),
         ({"value": "weak"}, "not a number"),
         ({"value": "N.B."}, "--map highest_concentration:="),
         ({"value": "n.d."}, "not detected or not determined"),

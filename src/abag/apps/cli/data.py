@@ -21,7 +21,7 @@ app = App(name="data", help="Build, import, check and merge tables of measuremen
 def import_(
     file: Path,
     *,
-    out: Path,
+    out: Path | None = None,
     map: Annotated[list[str], Parameter(negative=())] | None = None,  # noqa: A002
     unit: str | None = None,
     quantity: str | None = None,
@@ -30,9 +30,10 @@ def import_(
     antigen: Path | None = None,
     ignore_unlabelled: Annotated[bool, Parameter(negative=())] = False,
     quarantine: Annotated[bool, Parameter(negative=())] = False,
+    explain: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """Make a canonical table of your own file: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
+    """Make a canonical table of your own file: CSV, TSV, Excel, Parquet, FASTA, AIRR, PDB, mmCIF.
 
     Args:
         file: Your file, plain or gzip.
@@ -45,11 +46,21 @@ def import_(
         antigen: For FASTA and AIRR: a FASTA file of the antigen or antigens.
         ignore_unlabelled: Leave out sequences without a label instead of refusing them.
         quarantine: Set rows with problems aside, with their reasons, instead of refusing the file.
+        explain: Say what each column of a table is taken for, and why; write nothing.
         json: Print one JSON object.
     """
     from abag.data.build import import_table
     from abag.data.formats import read_measurements
+    from abag.errors import OptionError
 
+    if explain:
+        from abag.data.own_tables import explain_file
+
+        explained = explain_file(file, map or [], unit=unit, quantity=quantity)
+        emit(explained.as_json(), explained.as_text(), json)
+        return
+    if out is None:
+        raise OptionError("name the table to write (--out TABLE.parquet), or only --explain")
     raw = read_measurements(
         file,
         mapping=map or [],
@@ -147,6 +158,7 @@ def summary_text(made: Build) -> str:
     if len(made.summaries) == 1 and (flags := made.summaries[0].flags):
         listed = ", ".join(f"{flag} {rows}" for flag, rows in flags.items())
         lines.append(f"rows with flags: {listed}")
+    lines += [f"note: {note}" for note in made.notes]
     lines.append(f"table {made.table}, quarantine {made.quarantine}, manifest {made.manifest}")
     return "\n".join(lines)
 

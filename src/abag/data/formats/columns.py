@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +22,7 @@ from abag.data.formats.redundant import (
     pkds,
 )
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
-from abag.data.formats.tables import ROW, read_table
+from abag.data.formats.tables import ROW, read_noted, read_table
 from abag.data.formats.value_headers import read_value_header, split_unit
 from abag.data.identifiers import own_name, reference, structure_id
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
@@ -58,14 +59,19 @@ def raw_table_from_user(path: Path, mapping: ColumnMapping | None = None) -> Raw
         MissingFileError, FileFormatError, TableError: See :func:`read_table`; TableError also for
             columns that are missing or unclear and for a unit or quantity that nobody names.
     """
-    return raw_table_of(path, read_table(path), mapping or ColumnMapping())
+    told = mapping or ColumnMapping()
+    table, notes = read_noted(path, **told.constants.reading)
+    raw = raw_table_of(path, table, told)
+    return replace(raw, notes=(*notes, *raw.notes))
 
 
 def raw_table_of(path: Path, table: pl.DataFrame, mapping: ColumnMapping) -> RawTable:
     """Raw rows of a table that :func:`read_table` has read from ``path``."""
     chosen = choose_columns(path, table, mapping)
     columns = measurement_columns(path, table, chosen, mapping)
-    return raw_table(path.name, table, **columns, **pair_columns(chosen, mapping))
+    raw = raw_table(path.name, table, **columns, **pair_columns(chosen, mapping))
+    said = tuple(f"column {name!r} {why}" for name, why in (chosen.why or {}).items())
+    return replace(raw, notes=said)
 
 
 def measurement_columns(
@@ -198,13 +204,22 @@ def pairs_table(path: Path, mapping: ColumnMapping | None = None) -> pl.DataFram
     Raises the same errors as :func:`raw_table_from_user`, except those about values.
     """
     mapping = mapping or ColumnMapping()
-    table = read_table(path)
+    table = read_table(path, **mapping.constants.reading)
     chosen = choose_columns(path, table, mapping, with_values=False)
+    return pairs_of_table(table, chosen, mapping)
+
+
+def pairs_of_table(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping) -> pl.DataFrame:
+    """Pairs of a table whose columns are chosen: :data:`PAIRS_SCHEMA`."""
+    notes = Notes(table.height)
+    named = _read(
+        table, chosen, "structure_id", mapping.constants.structure_id, structure_id, notes
+    )
     columns = {
         ROW: pl.col(ROW),
         **pair_columns(chosen, mapping),
-        "structure_id": _text(chosen, "structure_id", mapping.constants.structure_id),
-        "flags": pl.lit([], dtype=pl.List(pl.String)),
+        "structure_id": named,
+        "flags": notes.flags,
     }
     return table.select(columns[name].alias(name).cast(t) for name, t in PAIRS_SCHEMA.items())
 

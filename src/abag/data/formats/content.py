@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from abag.errors import FileFormatError, Problem, TableError
+from abag.errors import FileFormatError, OptionError, Problem, TableError
 from abag.files import read_bytes
 
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
@@ -24,12 +24,12 @@ _WIDE_MARKS: Final = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_UTF8_MEND: Final = "Save the file again as UTF-8"
+_UTF8_MEND: Final = "Save the file again as UTF-8, or name its encoding (--map encoding:=cp1252)"
 PARQUET_MARK: Final = b"PAR1"
 
 
-def decode(path: Path, content: bytes) -> str:
-    """UTF-8 text of ``content``, without a byte order mark.
+def decode(path: Path, content: bytes, encoding: str | None = None) -> str:
+    """UTF-8 text of ``content`` (or in the encoding that is named), without a byte order mark.
 
     Raises :class:`FileFormatError` for another kind of file or nothing at all, and
     :class:`TableError` with every line that holds a NUL or bytes which are not UTF-8.
@@ -39,6 +39,8 @@ def decode(path: Path, content: bytes) -> str:
             raise FileFormatError(f"{path} is {what}")
     if content.startswith(PARQUET_MARK):
         raise FileFormatError(f"{path} is a Parquet file; a text file is wanted here")
+    if encoding is not None:
+        return _decode_as(path, content, encoding)
     for mark, encoding in _WIDE_MARKS.items():
         if content.startswith(mark):
             raise FileFormatError(f"{path} is encoded in {encoding}. {_UTF8_MEND}")
@@ -50,6 +52,16 @@ def decode(path: Path, content: bytes) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError:
         raise TableError(path, list(_undecodable(content)), f"{_UTF8_MEND}.") from None
+
+
+def _decode_as(path: Path, content: bytes, encoding: str) -> str:
+    """The text in the encoding that a user names; what does not fit is refused."""
+    try:
+        return content.decode(encoding).removeprefix("\ufeff")
+    except LookupError:
+        raise OptionError(f"unknown encoding {encoding!r}; cp1252 is that of Windows") from None
+    except UnicodeError as error:
+        raise FileFormatError(f"{path} is not in the encoding {encoding} ({error})") from None
 
 
 def read_text(path: Path) -> str:

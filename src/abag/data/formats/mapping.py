@@ -55,6 +55,11 @@ class Constants(BaseModel):
         return text
 
     @property
+    def reading(self) -> dict[str, str | None]:
+        """The options of :func:`abag.data.formats.read_table`."""
+        return {"encoding": self.encoding, "sheet": self.sheet}
+
+    @property
     def highest_molar(self) -> float | None:
         """The highest concentration tested, in mol/L."""
         return molar(self.highest_concentration, None)

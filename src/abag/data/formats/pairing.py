@@ -93,7 +93,7 @@ def labelled(
             ``antigen_unknown``), and the faults of :func:`raw_table_from_user`.
     """
     mapping = mapping or ColumnMapping()
-    table = read_table(labels)
+    table = read_table(labels, **mapping.constants.reading)
     chosen = choose_columns(labels, table, mapping, with_chains=False)
     name_column = chosen.one("antibody_name")
     if name_column is None:

@@ -76,6 +76,22 @@ def choose_columns(
     ``with_values`` and ``with_chains`` say whether measured values and sequences are wanted of it.
     Raises :class:`TableError` with every fault of the header at once.
     """
+    chosen, problems = consider_columns(
+        table, mapping, with_values=with_values, with_chains=with_chains
+    )
+    if problems:
+        raise TableError(path, problems)
+    return chosen
+
+
+def consider_columns(
+    table: pl.DataFrame,
+    mapping: ColumnMapping,
+    *,
+    with_values: bool = True,
+    with_chains: bool = True,
+) -> tuple[Chosen, list[Problem]]:
+    """As :func:`choose_columns`, with the faults beside the choice as far as it can be made."""
     names = [name for name in table.columns if name != ROW]
     given = mapping.columns()
     problems = _missing_columns(names, {**given, "ignore": mapping.ignore})
@@ -99,9 +115,7 @@ def choose_columns(
                 table, columns, mapping.constants, rates, found.rates
             )
             problems += faults
-    if problems:
-        raise TableError(path, problems)
-    return Chosen(columns, quantity, unit, rates, found.checks, found.why)
+    return Chosen(columns, quantity, unit, rates, found.checks, found.why), problems
 
 
 def _rates(columns: Mapping[str, str]) -> RateColumns | None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
 from abag.data.formats.content import PARQUET_MARK, decode, text_lines
-from abag.errors import FileFormatError, Problem, TableError, counted
+from abag.data.formats.excel import WORKBOOK_MARK, read_workbook
+from abag.data.formats.headline import Sheet, sheet_of
+from abag.errors import FileFormatError, OptionError, Problem, TableError, counted
 from abag.files import read_bytes
 
 ROW: Final = "source_row"
@@ -25,41 +27,83 @@ MAX_CELL_CHARACTERS: Final = 100_000
 """A longer cell is taken for a fault (most often a quotation mark that is never closed)."""
 
 _SNIFFED_CHARACTERS: Final = 200_000
+_SEP_LINE: Final = re.compile(r"\s*\"?sep=([^\s\"]|\t)\"?[;,\t]*[ ]*(?:\r\n|\r|\n)", re.IGNORECASE)
+"""The line by which Excel names the delimiter of a CSV file."""
 
 
-def read_table(path: Path) -> pl.DataFrame:
-    """Read CSV, TSV or Parquet, plain or gzip, every column as text.
+def read_table(
+    path: Path, *, encoding: str | None = None, sheet: str | None = None
+) -> pl.DataFrame:
+    """Read CSV, TSV, Parquet (plain or gzip) or an Excel sheet, every column as text.
 
     The first column, ``source_row`` (Int64), is the physical line on which the record starts; the
-    header is line 1. In Parquet, which has no lines, the first row is 2. An empty cell is null. A
-    list in Parquet becomes its items joined by ``/``.
+    header is line 1 where nothing stands before it. In Parquet, which has no lines, the first row
+    is 2. An empty cell is null. A list in Parquet becomes its items joined by ``/``.
+
+    Args:
+        path: The file.
+        encoding: Encoding of a text that is not UTF-8 (a name that Python knows).
+        sheet: Sheet of a workbook that has several.
 
     Raises:
         MissingFileError: There is no such file.
-        FileFormatError: The file as a whole is not a table (a folder, empty, Excel, UTF-16,
-            truncated gzip, no delimiter in the header).
+        FileFormatError: The file as a whole is not a table (a folder, empty, an old Excel file,
+            UTF-16 that nobody named, truncated gzip, no delimiter in the header).
         TableError: All faults of the header and of the rows' shapes at once.
     """
+    return read_noted(path, encoding=encoding, sheet=sheet)[0]
+
+
+def read_noted(
+    path: Path, *, encoding: str | None = None, sheet: str | None = None
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """As :func:`read_table`, with notes of what around the table was left out."""
     content = read_bytes(path)
     if content.startswith(PARQUET_MARK):
-        return _parquet(path, content)
-    return parse_table(path, decode(path, content))
+        return _parquet(path, content), ()
+    if content.startswith(WORKBOOK_MARK):
+        records, problems = read_workbook(path, content, sheet)
+        if not records:
+            raise FileFormatError(f"{path} is empty")
+        found = sheet_of(records)
+        kept = [p for p in problems if p.row is None or p.row >= found.header_line]
+        return _frame(path, found, kept, ","), found.notes
+    if sheet is not None:
+        raise OptionError(f"{path} is no Excel workbook and has no sheets; leave the sheet out")
+    return _parse(path, decode(path, content, encoding))
 
 
 def parse_table(path: Path, text: str) -> pl.DataFrame:
     """The table in a text; ``path`` is for messages and for a preference of its suffix."""
-    delimiter = find_delimiter(path, text)
-    read = _read_records(text, delimiter)
-    header, rows = read.header, read.rows
-    problems = _header_problems(header) + _ragged(header, rows, read.lines, delimiter)
-    problems += read.problems
+    return _parse(path, text)[0]
+
+
+def _parse(path: Path, text: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    named = _SEP_LINE.match(text)
+    delimiter = named[1] if named else find_delimiter(path, text)
+    records, problems = _read_records(text, delimiter)
+    if named:
+        records = records[1:]
+    if not records:
+        raise FileFormatError(f"{path} has no header")
+    found = sheet_of(records)
+    return _frame(path, found, problems, delimiter), found.notes
+
+
+def _frame(path: Path, sheet: Sheet, problems: list[Problem], delimiter: str) -> pl.DataFrame:
+    header, rows = sheet.header, sheet.rows
+    problems = [
+        *_header_problems(header, sheet.header_line),
+        *_ragged(header, rows, sheet.lines, delimiter),
+        *problems,
+    ]
     if problems:
         raise TableError(path, problems)
     if not rows:
         raise FileFormatError(f"{path} has a header but no rows")
     columns = zip(*rows, strict=True)
     frame = pl.DataFrame(
-        [pl.Series(ROW, read.lines, pl.Int64)]
+        [pl.Series(ROW, sheet.lines, pl.Int64)]
         + [
             pl.Series(GIVEN_ROW if name == ROW else name, cells, pl.String)
             for name, cells in zip(header, columns, strict=True)
@@ -67,14 +111,6 @@ def parse_table(path: Path, text: str) -> pl.DataFrame:
     )
     _refuse_huge_cells(path, frame)
     return frame.with_columns(pl.col(pl.String).replace("", None))
-
-
-@dataclass(frozen=True, slots=True)
-class _Records:
-    header: list[str]
-    rows: list[list[str]]
-    lines: list[int]
-    problems: list[Problem]
 
 
 class _QuotingError(Exception):
@@ -106,20 +142,15 @@ def _quoting_reason(error: str) -> str:
     return f"quotation marks cannot be read ({error})"
 
 
-def _read_records(text: str, delimiter: str) -> _Records:
-    rows: list[list[str]] = []
-    lines: list[int] = []
+def _read_records(text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], list[Problem]]:
+    found: list[tuple[int, list[str]]] = []
     problems: list[Problem] = []
-    records = _records(text, delimiter)
-    _, header = next(records)
     try:
-        for line, record in records:
-            rows.append(record)
-            lines.append(line)
+        found.extend(_records(text, delimiter))
     except _QuotingError as error:
         mend = 'Close each quoted cell, and write a " inside it as ""; reading stopped here'
         problems.append(Problem(error.line, None, str(error), mend))
-    return _Records([name.strip() for name in header], rows, lines, problems)
+    return found, problems
 
 
 def find_delimiter(path: Path, text: str) -> str:
@@ -132,6 +163,10 @@ def find_delimiter(path: Path, text: str) -> str:
     widths = {delimiter: _widths(text, delimiter) for delimiter in order}
     splitting = [d for d in order if widths[d] and widths[d][0] > 1]
     if not splitting:
+        # Lines of an instrument may stand before the header.
+        later = [d for d in order if len(set(widths[d][-3:])) == 1 and widths[d][-1] > 2]
+        if later:
+            return max(later, key=lambda d: widths[d][-1])
         first = next(line for line in text_lines(text) if line.strip()).strip()
         if not any(widths.values()):
             raise TableError(path, [Problem(1, None, f"quotation marks cannot be read: {first!r}")])
@@ -154,14 +189,14 @@ def _widths(text: str, delimiter: str) -> list[int]:
     return found[:-1] if len(head) < len(text) and len(found) > 1 else found
 
 
-def _header_problems(header: Sequence[str]) -> list[Problem]:
+def _header_problems(header: Sequence[str], line: int = 1) -> list[Problem]:
     problems = []
     empty = [place for place, name in enumerate(header, start=1) if not name]
     if empty:
         places = ", ".join(map(str, empty))
         problems.append(
             Problem(
-                1,
+                line,
                 None,
                 f"no name above column number {places} of {len(header)}",
                 "Name it, or leave it out (pandas: to_csv(..., index=False))",
@@ -171,9 +206,11 @@ def _header_problems(header: Sequence[str]) -> list[Problem]:
         places = ", ".join(str(i) for i, other in enumerate(header, start=1) if other == name)
         if name and header.count(name) > 1:
             reason = f"columns number {places} have the same name"
-            problems.append(Problem(1, name, reason, "Rename or remove all but one"))
+            problems.append(Problem(line, name, reason, "Rename or remove all but one"))
     if ROW in header and GIVEN_ROW in header:
-        problems.append(Problem(1, ROW, f"{ROW} is added by abag", "Remove or rename the column"))
+        problems.append(
+            Problem(line, ROW, f"{ROW} is added by abag", "Remove or rename the column")
+        )
     return problems
 
 
@@ -199,7 +236,7 @@ def _other_delimiter(row: Sequence[str], delimiter: str) -> str:
     return ""
 
 
-def _refuse_huge_cells(path: Path, frame: pl.DataFrame) -> None:
+def _refuse_huge_cells(path: Path | str, frame: pl.DataFrame) -> None:
     problems = []
     for name in frame.columns[1:]:
         size = frame[name].str.len_chars()
@@ -220,6 +257,11 @@ def _parquet(path: Path, content: bytes) -> pl.DataFrame:
         ) from None
     if frame.height == 0:
         raise FileFormatError(f"{path} has columns but no rows")
+    return text_frame(path, frame, first_row=2)
+
+
+def text_frame(path: Path | str, frame: pl.DataFrame, *, first_row: int) -> pl.DataFrame:
+    """A typed table with every column as text and its rows numbered from ``first_row``."""
     if GIVEN_ROW not in frame.columns and ROW in frame.columns:
         frame = frame.rename({ROW: GIVEN_ROW})
     problems = _header_problems([name.strip() for name in frame.columns])
@@ -232,7 +274,7 @@ def _parquet(path: Path, content: bytes) -> pl.DataFrame:
             problems.append(Problem(1, name, reason, "Remove the column or store it as text"))
     if problems:
         raise TableError(path, problems)
-    rows = pl.Series(ROW, range(2, frame.height + 2), pl.Int64)
+    rows = pl.Series(ROW, range(first_row, frame.height + first_row), pl.Int64)
     made = pl.DataFrame([rows, *texts])
     _refuse_huge_cells(path, made)
     return made.with_columns(pl.col(pl.String).replace("", None))

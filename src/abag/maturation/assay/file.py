@@ -184,7 +184,7 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
         )
         return raw, Completed(raw.original, None, ())
     mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
-    table = read_table(path)
+    table = read_table(path, **mapping.constants.reading)
     if told.leave_out:
         table = table.filter(~pl.col(ROW).is_in(list(told.leave_out)))
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)

@@ -1,0 +1,152 @@
+"""Excel workbooks (.xlsx): the values of one sheet as text, and tables written as a sheet.
+
+Only values are read. A formula, a date in a column of other things (Excel makes dates of names
+such as SEPT7), a merged cell, an error and a percentage are refused by their cell: what is shown
+there is not what is stored.
+"""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from abag.errors import FileFormatError, Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+    from openpyxl.cell import Cell
+    from openpyxl.worksheet.worksheet import Worksheet
+
+WORKBOOK_MARK: Final = b"PK\x03\x04"
+_NO_WORKBOOK: Final = "is an Excel (.xlsx), Numbers or zip file that cannot be read"
+_MEND: Final = "In Excel: copy, paste special, values; or save the sheet as CSV UTF-8"
+_MOST_NAMED: Final = 50
+
+
+def read_workbook(
+    path: Path, content: bytes, sheet: str | None
+) -> tuple[list[tuple[int, list[str]]], list[Problem]]:
+    """Records of a sheet with their row numbers, and a problem for each cell that is no value.
+
+    Raises:
+        FileFormatError: no workbook, no such sheet, several sheets of which none is named.
+    """
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(content))
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError) as error:
+        raise FileFormatError(
+            f"{path} {_NO_WORKBOOK} ({error}); save the sheet as CSV UTF-8"
+        ) from None
+    chosen = _choose(path, book, sheet)
+    dates = _columns_of_dates(chosen)
+    problems: list[Problem] = []
+    records = []
+    for number, row in enumerate(chosen.iter_rows(), start=chosen.min_row):
+        cells = [_text(cell, dates, problems) for cell in row]
+        if any(cells):
+            records.append((number, cells))
+    for merged in chosen.merged_cells.ranges:
+        reason = f"the cells {merged.coord} are merged"
+        problems.append(Problem(merged.min_row, None, reason, "Unmerge them and fill each cell"))
+    return records, problems[:_MOST_NAMED]
+
+
+def _choose(path: Path, book: Any, sheet: str | None) -> Worksheet:
+    sheets = {one.title: one for one in book.worksheets if one.sheet_state == "visible"}
+    listed = ", ".join(map(repr, sheets))
+    if sheet is not None:
+        if sheet not in sheets:
+            raise FileFormatError(f"{path} has no sheet {sheet!r}; it has {listed}")
+        return sheets[sheet]
+    filled = [one for one in sheets.values() if one.max_row > 1]
+    if len(filled) != 1:
+        raise FileFormatError(
+            f"{path} has {len(filled)} sheets with rows; say which: --map sheet:=NAME ({listed})"
+        )
+    return filled[0]
+
+
+def _columns_of_dates(sheet: Worksheet) -> set[int]:
+    """Columns in which every cell but the header and titles is a date: they are read as dates."""
+    found = set()
+    for column in sheet.iter_cols():
+        filled = [cell for cell in column if cell.value is not None]
+        dates = sum(cell.is_date for cell in filled)
+        if dates and all(cell.is_date for cell in filled[-dates:]) and dates >= len(filled) - 1:
+            found.add(column[0].column)
+    return found
+
+
+def _text(cell: Cell, dates: set[int], problems: list[Problem]) -> str:
+    value = cell.value
+    if value is None:
+        return ""
+    reason = None
+    if cell.data_type == "f":
+        reason = f"cell {cell.coordinate} holds a formula ({str(value)[:40]})"
+    elif cell.data_type == "e" and value != "#N/A":
+        reason = f"cell {cell.coordinate} holds the error {value}"
+    elif cell.is_date and isinstance(value, datetime.date | datetime.time | datetime.datetime):
+        if cell.column in dates:
+            return value.isoformat()
+        reason = f"cell {cell.coordinate} holds a date ({value}); was it a name or a number?"
+    elif isinstance(value, int | float) and "%" in re.sub(r'"[^"]*"', "", cell.number_format):
+        reason = f"cell {cell.coordinate} is shown as a percentage"
+    if reason is not None:
+        problems.append(Problem(cell.row, None, reason, _MEND))
+        return str(value)
+    return str(value) if not isinstance(value, float) else repr(value)
+
+
+def write_workbook(path: Path, table: pl.DataFrame) -> None:
+    """Write a table as the one sheet of a workbook; texts stay texts, whatever they look like.
+
+    Lists are joined by ``;``. The same table gives the same bytes: the dates inside are fixed.
+    """
+    import openpyxl
+    from openpyxl.cell import WriteOnlyCell
+
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet("abag")
+
+    def cells(values: tuple[Any, ...]) -> Iterator[Any]:
+        for value in values:
+            plain = ";".join(map(str, value)) if isinstance(value, list) else value
+            if isinstance(plain, str):
+                cell = WriteOnlyCell(sheet, value=plain)
+                cell.data_type = "s"  # never a formula or a number
+                cell.number_format = "@"
+                yield cell
+            else:
+                yield plain
+
+    sheet.append(list(cells(tuple(table.columns))))
+    for row in table.iter_rows():
+        sheet.append(list(cells(row)))
+    fixed = datetime.datetime(2000, 1, 1)
+    book.properties.created = book.properties.modified = fixed
+    buffer = io.BytesIO()
+    book.save(buffer)
+    path.write_bytes(_without_times(buffer.getvalue()))
+
+
+def _without_times(content: bytes) -> bytes:
+    """The archive with one date for all its files, so that the same table gives the same bytes."""
+    made = io.BytesIO()
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as old,
+        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            data = old.read(name)
+            if name == "docProps/core.xml":
+                data = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2000-01-01T00:00:00Z", data)
+            new.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), data)
+    return made.getvalue()

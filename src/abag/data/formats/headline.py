@@ -1,0 +1,102 @@
+"""Where the header of a sheet stands, and what around it is no row of the table.
+
+Instruments and spreadsheets write lines of their own before the header (a title, a date), records
+of commas alone, empty columns at the right, and a nameless column of row numbers. They are left
+out, with a note of what was; a row of the table never is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+_LOOKED_AT: Final = 40
+_LONGEST_NAME: Final = 60
+_NUMBER: Final = re.compile(r"[<>~=≤≥]?\s*[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*%?")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Records with the line on which each starts; the first is the header."""
+
+    header: list[str]
+    header_line: int
+    rows: list[list[str]]
+    lines: list[int]
+    notes: tuple[str, ...] = ()
+
+
+def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
+    """Find the header among records that are not blank, and take off what belongs to no row."""
+    place = _header_place(records)
+    notes = []
+    if place:
+        lines = [str(line) for line, _ in records[:place]]
+        shown = lines[0] if place == 1 else f"{lines[0]} to {lines[-1]}"
+        notes.append(f"line {shown} before the header left out")
+    line, header = records[place]
+    body = [record for record in records[place + 1 :] if any(cell.strip() for cell in record[1])]
+    width = _width(header, [cells for _, cells in body])
+    header = [name.strip() for name in header[:width]]
+    rows = [_cut(cells, width) for _, cells in body]
+    lines_of_rows = [number for number, _ in body]
+    if header and not header[0] and _counts(rows):
+        header, rows = header[1:], [cells[1:] for cells in rows]
+        notes.append("the first column, row numbers without a name, left out")
+    return Sheet(header, line, rows, lines_of_rows, tuple(notes))
+
+
+def _header_place(records: Sequence[tuple[int, list[str]]]) -> int:
+    """The first record that could be a header, if all before it are sparse; else the first."""
+    widest = max((_filled(cells) for _, cells in records[:_LOOKED_AT]), default=0)
+    for place, (_, cells) in enumerate(records[:_LOOKED_AT]):
+        filled = _filled(cells)
+        if _could_be_header(cells) and filled >= max(2, widest):
+            return place
+        if filled > max(2, widest // 2) or not cells[0].strip():
+            break
+    return 0
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(bool(cell.strip()) for cell in cells)
+
+
+def _could_be_header(cells: Sequence[str]) -> bool:
+    names = [cell.strip() for cell in cells]
+    while names and not names[-1]:
+        names.pop()
+    return (
+        len(names) > 1
+        and all(names)
+        and len(set(names)) == len(names)
+        and all(len(name) <= _LONGEST_NAME and not _NUMBER.fullmatch(name) for name in names)
+    )
+
+
+def _width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The header's columns without those at its right that are empty in every record."""
+    width = len(header)
+    while width and not header[width - 1].strip():
+        if any(len(cells) >= width and cells[width - 1].strip() for cells in rows):
+            return len(header)
+        width -= 1
+    return width
+
+
+def _cut(cells: list[str], width: int) -> list[str]:
+    """A record without empty fields beyond the header's columns."""
+    end = len(cells)
+    while end > width and not cells[end - 1].strip():
+        end -= 1
+    return cells[:end]
+
+
+def _counts(rows: Sequence[Sequence[str]]) -> bool:
+    """Whether the first column numbers the rows from 0 or 1."""
+    first = [cells[0].strip() if cells else "" for cells in rows]
+    return bool(first) and any(
+        first == [str(number) for number in range(start, start + len(first))] for start in (0, 1)
+    )

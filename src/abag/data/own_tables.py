@@ -1,0 +1,87 @@
+"""``abag.read_table``: what the commands read of a user's measurements, in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from abag.data.canonical import canonicalise
+from abag.data.formats.columns import raw_table_of
+from abag.data.formats.explaining import Explanation, explain_table
+from abag.data.formats.frames import Tabular, as_text
+from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
+from abag.data.formats.reading import read_measurements
+from abag.data.formats.tables import read_noted
+from abag.data.raw import RawTable
+from abag.errors import Problem, TableError
+
+
+@dataclass(frozen=True, slots=True)
+class OwnTable:
+    """A user's measurements as the commands read them: rows in = ``rows`` + ``set_aside``."""
+
+    rows: pl.DataFrame
+    """Canonical rows (see docs/data-contract.md)."""
+    set_aside: pl.DataFrame
+    """Rows that could not be read, each with its line and all its reasons."""
+    notes: tuple[str, ...]
+
+
+def read_table(
+    table: Path | str | Tabular,
+    *,
+    mapping: Sequence[str] = (),
+    unit: str | None = None,
+    quantity: str | None = None,
+    set_aside: bool = False,
+) -> OwnTable:
+    """Read measurements from a file or from a table in memory, as ``abag data import`` does.
+
+    Args:
+        table: A file (CSV, TSV, Excel, Parquet), a polars (lazy, too) or pandas frame, or a list
+            of dictionaries.
+        mapping: ``heavy=VH`` (a column) and ``assay:=run7`` (a value for every row).
+        unit: Unit of the values, where neither their header nor a column says it.
+        quantity: Quantity of the values, likewise.
+        set_aside: Set rows with problems aside instead of refusing the table.
+
+    Raises:
+        TableError: faults of the header, or of rows unless ``set_aside``; all at once.
+        AbagError: the file cannot be read.
+    """
+    raw = _raw(table, mapping, unit, quantity)
+    made = canonicalise(raw, "user", "own-data")
+    if made.quarantine.height and not set_aside:
+        rows = made.quarantine.select("source_row", "reasons").iter_rows()
+        problems = [Problem(row, None, "; ".join(reasons)) for row, reasons in rows]
+        raise TableError(raw.file, problems, "Correct these rows, or give set_aside=True.")
+    return OwnTable(made.table, made.quarantine, raw.notes)
+
+
+def _raw(
+    table: Path | str | Tabular, mapping: Sequence[str], unit: str | None, quantity: str | None
+) -> RawTable:
+    if isinstance(table, str | Path):
+        return read_measurements(Path(table), mapping=mapping, unit=unit, quantity=quantity)
+    told = mapping_from_texts(mapping, unit=unit, quantity=quantity)
+    return raw_table_of(Path("the table"), as_text(table), told)
+
+
+def explain_file(
+    path: Path,
+    mapping: Sequence[str] = (),
+    *,
+    unit: str | None = None,
+    quantity: str | None = None,
+) -> Explanation:
+    """What each column of a file of measurements is taken for, and why; nothing is written.
+
+    Raises:
+        AbagError: the file is no table.
+    """
+    told: ColumnMapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
+    table, notes = read_noted(path, **told.constants.reading)
+    return explain_table(table, told, notes)
