@@ -36,11 +36,11 @@ from abag.data.schema import SCHEMA
 from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.protocol import Encoded, Encoder, Molecule, Role
-from abag.model.network.inputs import PairBatch, PairFeatures, Pool
+from abag.model.network.inputs import MoleculeRows, PairBatch, PairFeatures
 from abag.model.network.network import make_network
 from abag.training.engine.data import TrainingData
 from abag.training.engine.loop import Trainer
-from abag.training.engine.plan import Plan, Rows
+from abag.training.engine.plan import BatchPlan, Rows
 from abag.training.engine.rows import TrainingTable
 from abag.training.recipe import Recipe, load_recipe
 from abag.training.run import first_state, on_device
@@ -187,12 +187,12 @@ class EveryPair(TrainingData):
         lengths = torch.stack([side.lengths for side in sides], dim=1).numpy()
         return PairFeatures(*sides, regions, own, own, lengths).batch(range(len(rows))).to(device)
 
-    def _pool(self, molecules: list[Molecule], mean: bool) -> Pool:
+    def _pool(self, molecules: list[Molecule], mean: bool) -> MoleculeRows:
         found = [one.rows for one in self.encoder.encode(molecules)]
         if mean:
             found = [one.mean(axis=0, keepdims=True) for one in found]
         lengths = np.array([len(one) for one in found], dtype=np.int64)
-        return Pool.of(lengths, found[0].shape[1], lambda place: found[place])
+        return MoleculeRows.of(lengths, found[0].shape[1], lambda place: found[place])
 
 
 def trainer_of(
@@ -206,7 +206,7 @@ def trainer_of(
         every[:64], "test", 8.0, (),
     )  # fmt: skip
     lengths = features.lengths.sum(axis=1)
-    plan = Plan.of(rows, lengths, recipe.sampler, recipe.batch, recipe.seed)
+    plan = BatchPlan.of(rows, lengths, recipe.sampler, recipe.batch, recipe.seed)
     width = encoder.facts.width
     network = make_network(recipe.network, width, width, seed=0).to(device)
     network.centre(8.0)

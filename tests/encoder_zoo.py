@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from abag.encoders.adapters.adapter import TransformerEncoder
-from abag.encoders.adapters.catalogue import ENTRIES, Entry, entry_named
+from abag.encoders.adapters.catalogue import ENTRIES, CatalogueEntry, entry_named
 
 WIDTH = 16
 LIMIT = 64
@@ -195,7 +195,7 @@ class Case:
     """Tokens of the antibody ``EVQ`` + ``DIU``, row by row (`` / `` between rows)."""
     antigens: bool = True
 
-    def entry(self) -> Entry:
+    def entry(self) -> CatalogueEntry:
         if self.id.startswith("hf:"):
             return replace(entry_named(self.id), max_residues=LIMIT)
         return replace(ENTRIES[self.id], width=WIDTH, max_residues=LIMIT)

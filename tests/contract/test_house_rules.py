@@ -17,51 +17,33 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "polars", "pyhmmer", "numpy", "pydantic")
 
 
-LONG_FUNCTIONS = {
+LONG_FUNCTIONS: dict[str, int] = {
     "abag/apps/cli/adapt.py:adapt": 74,
-    "abag/apps/cli/embed.py:embed": 78,
     "abag/apps/cli/predict.py:predict": 70,
     "abag/apps/cli/propose.py:propose": 103,
     "abag/apps/cli/scan.py:scan": 61,
-    "abag/apps/cli/train.py:train": 88,
-    "abag/data/splits/strategies.py:make_split": 68,
-    "abag/encoders/adapters/opening.py:open_encoder": 61,
-    "abag/evaluation/evaluation.py:evaluate": 64,
-    "abag/evaluation/from_files.py:evaluate_files": 62,
+    "abag/data/splits/strategies.py:make_split": 61,
     "abag/maturation/propose/design_space.py:of": 73,
     "abag_lab/cli/simulate.py:simulate": 63,
 }
 """Functions of more than 60 lines, and their lines. The list may only become shorter."""
 
-NAMES_TWICE = {
-    "Batch": 2,
+NAMES_TWICE: dict[str, int] = {
     "Bounds": 2,
-    "Column": 2,
     "Complex": 2,
     "Encoded": 2,
-    "Entry": 2,
-    "HeldOut": 2,
     "Labels": 2,
     "Landscape": 2,
     "Parent": 2,
-    "Plan": 2,
-    "Pool": 2,
-    "Profile": 2,
-    "Progress": 2,
     "Severity": 2,
     "Site": 2,
-    "Source": 2,
-    "Split": 2,
     "Strategy": 2,
-    "Summary": 2,
-    "Trainer": 2,
     "Verdict": 2,
-    "_Part": 3,
     "_Parts": 2,
 }
 """Names of more than one class. The list may only become shorter."""
 
-WIDE_PACKAGES = {
+WIDE_PACKAGES: dict[str, int] = {
     "abag/apps/cli": 20,
     "abag/data": 15,
     "abag/data/formats": 21,

@@ -22,7 +22,7 @@ MAX_PADDING: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class MoleculeBatch:
     """What goes through an encoder at once."""
 
     places: tuple[int, ...]
@@ -56,7 +56,7 @@ def distinct(items: Sequence[Item]) -> tuple[list[Item], NDArray[np.int64]]:
 
 def plan_batches(
     lengths: Sequence[int], budget: int, *, max_padding: float = MAX_PADDING
-) -> list[Batch]:
+) -> list[MoleculeBatch]:
     """Divide molecules among batches.
 
     Args:
@@ -74,7 +74,7 @@ def plan_batches(
         raise OptionError(f"a budget of {budget} residues holds no molecule; give 1 or more")
     if not 0.0 <= max_padding <= 1.0:
         raise OptionError(f"the share of padding is {max_padding}; give a number from 0 to 1")
-    batches: list[Batch] = []
+    batches: list[MoleculeBatch] = []
     open_: list[int] = []
     for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
         if open_:
@@ -89,5 +89,5 @@ def plan_batches(
     return batches
 
 
-def _closed(places: Sequence[int], lengths: Sequence[int]) -> Batch:
-    return Batch(tuple(places), lengths[places[0]], sum(lengths[i] for i in places))
+def _closed(places: Sequence[int], lengths: Sequence[int]) -> MoleculeBatch:
+    return MoleculeBatch(tuple(places), lengths[places[0]], sum(lengths[i] for i in places))

@@ -12,7 +12,7 @@ import polars as pl
 from abag.data.labels import Labels
 from abag.data.tables import Measurements
 from abag.errors import OptionError, SplitError, counted
-from abag.evaluation.held_out import Candidate, HeldOut, Split, predict_held_out
+from abag.evaluation.held_out import Candidate, HeldOut, SplitLike, predict_held_out
 from abag.evaluation.scores.grouping import (
     FEWEST_ROWS,
     Groups,
@@ -23,7 +23,13 @@ from abag.evaluation.scores.grouping import (
 from abag.evaluation.scores.intervals import FEWEST_CLUSTERS, ClusterBootstrap
 from abag.evaluation.scores.metrics import TIGHT_PKD
 from abag.evaluation.scores.risk_coverage import RiskCoverage, risk_coverage
-from abag.evaluation.scores.scoring import ModelScores, Setting, add_differences, score_model
+from abag.evaluation.scores.scoring import (
+    ModelScores,
+    Scored,
+    Setting,
+    add_differences,
+    score_model,
+)
 from abag.progress import task
 from abag.version import VERSION
 
@@ -114,7 +120,7 @@ class Evaluation:
 def evaluate(
     candidates: Sequence[Candidate],
     table: Measurements | pl.DataFrame,
-    split: Split,
+    split: SplitLike,
     *,
     name: str = "held-out rows",
     target: str = "pkd",
@@ -154,19 +160,12 @@ def evaluate(
     antigens = antigen_groups(held.table, _keys_of(held.table, table, antigen_keys))
     bootstrap, resampling = _resampling(held.table, antigens, resamples, seed)
     setting = _setting(held, labels, antigens, bootstrap, target, minimum)
-    scored = []
-    with task("scoring", total=len(candidates)) as bar:
-        for candidate in candidates:
-            bar.describe(f"scoring {candidate.name}")
-            pred = held.predictions[candidate.name]
-            scored.append(score_model(candidate.name, candidate.baseline, pred, setting))
-            bar.advance()
     return Evaluation(
         name=name,
         target=target,
         rows=counts,
         resampling=resampling,
-        models=add_differences(scored, setting),
+        models=add_differences(_scored(candidates, held, setting), setting),
         candidates=tuple(candidates),
         held_out=held,
         labels=labels,
@@ -175,6 +174,18 @@ def evaluate(
         split={**(split_facts or {}), "digest": split.digest},
         audit=audit,
     )
+
+
+def _scored(candidates: Sequence[Candidate], held: HeldOut, setting: Setting) -> list[Scored]:
+    """Scores of each candidate, in their order."""
+    scored = []
+    with task("scoring", total=len(candidates)) as bar:
+        for candidate in candidates:
+            bar.describe(f"scoring {candidate.name}")
+            pred = held.predictions[candidate.name]
+            scored.append(score_model(candidate.name, candidate.baseline, pred, setting))
+            bar.advance()
+    return scored
 
 
 def _labelled(held: HeldOut, table: Measurements, target: str) -> tuple[HeldOut, Labels, RowCounts]:

@@ -17,8 +17,7 @@ from abag.data.splits import Split
 from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.evaluation import Evaluation, evaluate
-from abag.evaluation.held_out import Candidate
-from abag.evaluation.held_out import Split as SplitLike
+from abag.evaluation.held_out import Candidate, SplitLike
 from abag.evaluation.reporting.outputs import (
     EvaluationFiles,
     require_free_evaluation,
@@ -112,15 +111,11 @@ def evaluate_files(
         resamples=resamples,
         seed=seed,
     )
-    section = EvaluationSection(
-        evaluation,
-        audit_picture=None if audited is None else audit_png(audited),
-        provenance={
-            "table file": table.name,
-            "table SHA-256": sha256_of(table),
-            "split file": split.name,
-        },
-    )
+    files = {
+        "table file": table.name, "table SHA-256": sha256_of(table), "split file": split.name
+    }  # fmt: skip
+    picture = None if audited is None else audit_png(audited)
+    section = EvaluationSection(evaluation, audit_picture=picture, provenance=files)
     heading = title or f"{evaluation.subject.name} on {table.stem}, split: {parts.strategy}"
     return EvaluationRun(evaluation, write_evaluation([section], out, heading, overwrite=overwrite))
 

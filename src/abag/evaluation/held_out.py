@@ -22,7 +22,7 @@ from abag.uncertainty.out_of_fold import predict_with_scale
 Array = NDArray[np.float64]
 
 
-class Split(Protocol):
+class SplitLike(Protocol):
     """What evaluation needs of a split (:mod:`abag.data.splits`)."""
 
     @property
@@ -70,7 +70,7 @@ class HeldOut:
 
 
 def predict_held_out(
-    candidates: Sequence[Candidate], table: Measurements, split: Split, target: str = "pkd"
+    candidates: Sequence[Candidate], table: Measurements, split: SplitLike, target: str = "pkd"
 ) -> HeldOut:
     """Fit each candidate on the training rows of each fold and predict its test rows.
 

@@ -38,11 +38,11 @@ from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.errors import EncoderError, FileFormatError, ModelError
 from abag.files import read_json, read_tensors, write_json, write_tensors
 from abag.model.network.config import Pooling
-from abag.model.network.inputs import PairBatch, PairFeatures, Pool
+from abag.model.network.inputs import MoleculeRows, PairBatch, PairFeatures
 from abag.model.network.network import AffinityNetwork
 from abag.model.network.regions import region_codes
 from abag.training.engine.losses import Targets, compute_loss
-from abag.training.engine.plan import Plan, Rows
+from abag.training.engine.plan import BatchPlan, Rows
 from abag.training.engine.rows import TrainingTable
 from abag.training.engine.world import World
 from abag.training.recipe import AdaptationConfig, BatchConfig, Recipe, SamplerConfig
@@ -119,7 +119,7 @@ class Stage:
         losses = self._restored()
         length = np.zeros(self.rows.table.height, dtype=np.int64)
         batch = BatchConfig(size=config.batch)
-        plan = Plan.of(self.rows, length, SamplerConfig(kind="shuffle"), batch, seed)
+        plan = BatchPlan.of(self.rows, length, SamplerConfig(kind="shuffle"), batch, seed)
         steps = plan.steps_per_epoch
         with display.task("adapting encoders", config.epochs * steps) as bar:
             bar.advance(len(losses) * steps)
@@ -305,7 +305,9 @@ def _distinct(
     return list(index), torch.tensor(places)
 
 
-def embedded(parts: Sequence[tuple[Molecule, ...]], encoder: Adaptable, pooling: Pooling) -> Pool:
+def embedded(
+    parts: Sequence[tuple[Molecule, ...]], encoder: Adaptable, pooling: Pooling
+) -> MoleculeRows:
     """A pool whose rows lead back to the encoder's adapter; one entry for each tuple."""
     flat = [molecule for of_one in parts for molecule in of_one]
     rows, mask = encoder.embed(flat)
@@ -316,7 +318,7 @@ def embedded(parts: Sequence[tuple[Molecule, ...]], encoder: Adaptable, pooling:
         lengths = [1] * len(parts)
     counts = torch.tensor(lengths, device=kept.device)
     starts = 1 + counts.cumsum(0) - counts
-    return Pool(nn.functional.pad(kept, (0, 0, 1, 0)), starts, counts)
+    return MoleculeRows(nn.functional.pad(kept, (0, 0, 1, 0)), starts, counts)
 
 
 def targets_of(rows: TrainingTable, chosen: Rows) -> Targets:

@@ -60,7 +60,7 @@ class Comparison:
 
 
 @dataclass(frozen=True)
-class Column:
+class RunColumn:
     """One column of the table."""
 
     key: str
@@ -134,7 +134,7 @@ def _with_names(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     ]
 
 
-def _score(key: str, title: str, digits: int = 2) -> Column:
+def _score(key: str, title: str, digits: int = 2) -> RunColumn:
     def text(run: ComparedRun) -> str:
         found = run.test(key)
         if found["value"] is None:
@@ -147,10 +147,10 @@ def _score(key: str, title: str, digits: int = 2) -> Column:
         found = run.test(key)
         return {"value": found["value"], "interval": found.get("interval")}
 
-    return Column(key, title, text, plain)
+    return RunColumn(key, title, text, plain)
 
 
-def _value(key: str, title: str, part: str, shown: Callable[[Any], str]) -> Column:
+def _value(key: str, title: str, part: str, shown: Callable[[Any], str]) -> RunColumn:
     def plain(run: ComparedRun) -> Any:
         return run.metrics[part].get(key)
 
@@ -158,7 +158,7 @@ def _value(key: str, title: str, part: str, shown: Callable[[Any], str]) -> Colu
         value = plain(run)
         return "undefined" if value is None else shown(value)
 
-    return Column(key, title, text, plain)
+    return RunColumn(key, title, text, plain)
 
 
 def _distinct(run: ComparedRun) -> str:
@@ -171,15 +171,15 @@ def _encoders(run: ComparedRun) -> str:
 
 
 COLUMNS: Final = (
-    Column("encoders", "encoders", _encoders, _encoders),
+    RunColumn("encoders", "encoders", _encoders, _encoders),
     _score("spearman", "Spearman"),
     _score("pearson", "Pearson"),
     _score("rmse", "RMSE (pKd)"),
     _score("recall", "recall at 9"),
     _value("recall_sd", "sd of recall over epochs", "training", lambda v: f"{v:.3f}"),
     _value("largest_recall_jump", "largest jump of it", "training", lambda v: f"{v:.3f}"),
-    Column("distinct", "distinct predictions", _distinct, _distinct),
-    Column(
+    RunColumn("distinct", "distinct predictions", _distinct, _distinct),
+    RunColumn(
         "share_out_of_range",
         "out of [4, 14]",
         lambda run: f"{100 * run.test('share_out_of_range')['value']:.1f} %",

@@ -31,7 +31,7 @@ from abag.training.engine.checkpoint import (
 )
 from abag.training.engine.data import TrainingData
 from abag.training.engine.loop import Trainer, make_optimiser
-from abag.training.engine.plan import Plan
+from abag.training.engine.plan import BatchPlan
 from abag.training.engine.schedule import Plateau
 from abag.training.engine.validation import HIGHER_IS_BETTER
 from abag.training.engine.world import World
@@ -251,7 +251,7 @@ def make_data(setup: Setup, world: World | None = None) -> TrainingData:
     if setup.sources.store is not None and not world.is_first:
         features = embedded()
     recipe, lengths = setup.recipe, features.lengths.sum(axis=1)
-    plan = Plan.of(setup.rows, lengths, recipe.sampler, recipe.batch, recipe.seed)
+    plan = BatchPlan.of(setup.rows, lengths, recipe.sampler, recipe.batch, recipe.seed)
     return TrainingData(recipe, setup.rows, on_device(features, setup.device), plan)
 
 

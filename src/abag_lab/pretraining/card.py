@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from abag.files import write_text
 from abag.version import VERSION
-from abag_lab.pretraining.checkpoint import Progress
+from abag_lab.pretraining.checkpoint import PretrainingProgress
 from abag_lab.pretraining.config import PretrainConfig
 
 LEFT_OUT: Final = {
@@ -48,7 +48,7 @@ def hardware_in_words() -> str:
 def make_card(
     config: PretrainConfig,
     manifest: dict[str, Any],
-    progress: Progress,
+    progress: PretrainingProgress,
     parameters: int,
     revision: str,
     perplexity: dict[str, Any],

@@ -25,7 +25,7 @@ FORMAT: Final = 2
 
 
 @dataclass
-class Progress:
+class PretrainingProgress:
     """Where a run is."""
 
     step: int = 0
@@ -47,7 +47,7 @@ def save(
     run: Path,
     model: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
-    progress: Progress,
+    progress: PretrainingProgress,
     identity: str,
 ) -> None:
     """Write the state; ``identity`` ties it to the config and the corpus of the run."""
@@ -63,7 +63,7 @@ def save(
 
 def load(
     run: Path, model: torch.nn.Module, optimiser: torch.optim.Optimizer, identity: str
-) -> tuple[Progress, str]:
+) -> tuple[PretrainingProgress, str]:
     """Restore the last whole checkpoint; returns where it was and the name of its file.
 
     Raises:
@@ -86,7 +86,7 @@ def load(
                 f"{run / name} was made with another config or corpus; start a new run"
             )
         _restore(tensors, model, optimiser, run / name)
-        return Progress(**json.loads(metadata["progress"])), name
+        return PretrainingProgress(**json.loads(metadata["progress"])), name
     if faults:
         raise FileFormatError("; ".join(faults) + ". Copy one of them again, or start a new run")
     raise MissingFileError(f"{run} has no checkpoint to resume from")

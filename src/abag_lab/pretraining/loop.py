@@ -21,7 +21,7 @@ from torch.nn import functional
 from abag import progress as display
 from abag.encoders.adapters.builtin_model import BuiltinModel, Shape, padded
 from abag.errors import ModelError
-from abag_lab.pretraining.checkpoint import Progress, save
+from abag_lab.pretraining.checkpoint import PretrainingProgress, save
 from abag_lab.pretraining.config import PretrainConfig
 from abag_lab.pretraining.views import Item, Masked, View, epoch_batches, step_masks
 
@@ -82,7 +82,7 @@ def masked_loss(model: BuiltinModel, batch: Sequence[Masked], device: torch.devi
 
 
 @dataclass
-class Trainer:
+class PretrainingTrainer:
     """A run in memory; :meth:`train` goes on from ``progress`` to the end or to a time limit."""
 
     config: PretrainConfig
@@ -90,10 +90,10 @@ class Trainer:
     held_out: Sequence[Masked]
     model: BuiltinModel
     optimiser: torch.optim.AdamW
-    progress: Progress
+    progress: PretrainingProgress
     run: Path
     identity: str
-    on_checkpoint: Callable[[Progress], None]
+    on_checkpoint: Callable[[PretrainingProgress], None]
 
     def train(self, seconds: float | None = None) -> bool:
         """Train; returns whether all steps are done. A checkpoint is written at the end too."""

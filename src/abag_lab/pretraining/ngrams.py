@@ -95,14 +95,14 @@ def _interpolated(counts: Probabilities, lower: Probabilities) -> Probabilities:
 
 
 @dataclass(frozen=True)
-class Profile:
+class PositionFrequencies:
     """Residue frequencies at each IMGT position of one chain type."""
 
     rows: dict[int, Probabilities]
     fallback: Probabilities
 
     @classmethod
-    def fit(cls, chains: Sequence[str], positions: Sequence[Sequence[int]]) -> Profile:
+    def fit(cls, chains: Sequence[str], positions: Sequence[Sequence[int]]) -> PositionFrequencies:
         """Count aligned chains; one pseudo-count a position, spread as the letters are."""
         fallback = unigram(chains)
         counts: dict[int, Probabilities] = {}

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from abag.encoders.adapters.builtin_model import ANTIGEN, HEAVY, LIGHT, BuiltinModel
 from abag_lab.pretraining.config import PretrainConfig
 from abag_lab.pretraining.corpus import region_of
-from abag_lab.pretraining.ngrams import HIDDEN, Profile, Trigram, symbols, unigram
+from abag_lab.pretraining.ngrams import HIDDEN, PositionFrequencies, Trigram, symbols, unigram
 from abag_lab.pretraining.views import Masked, View, hide, items_of, view_tokens
 
 _EVALUATION: Final = 3
@@ -27,7 +27,7 @@ NAMES: Final = {HEAVY: "heavy", LIGHT: "light", ANTIGEN: "antigen"}
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOut:
+class MaskedMolecule:
     """A held-out molecule with hidden residues, and where each of them stands."""
 
     masked: Masked
@@ -40,7 +40,7 @@ class HeldOut:
     """Its IMGT position code; 0 in antigens."""
 
 
-def held_out_masks(table: pl.DataFrame, config: PretrainConfig) -> list[HeldOut]:
+def held_out_masks(table: pl.DataFrame, config: PretrainConfig) -> list[MaskedMolecule]:
     """Hide residues of each molecule; antigens are cut to their first ``crop_residues``."""
     result = []
     for item, row in zip(items_of(table), table.iter_rows(named=True), strict=True):
@@ -57,7 +57,7 @@ def held_out_masks(table: pl.DataFrame, config: PretrainConfig) -> list[HeldOut]
         if not antigen:
             codes[:] = list(row["heavy_positions"]) + list(row["light_positions"] or ())
         at = np.searchsorted(np.array(tokens.residues), masked.places)
-        result.append(HeldOut(masked, chains, owner[at], inside[at], codes[at]))
+        result.append(MaskedMolecule(masked, chains, owner[at], inside[at], codes[at]))
     return result
 
 
@@ -95,12 +95,12 @@ def measure(model: BuiltinModel, table: pl.DataFrame, config: PretrainConfig) ->
     return result
 
 
-def _fresh(test: HeldOut, known: set[str]) -> NDArray[np.bool_]:
+def _fresh(test: MaskedMolecule, known: set[str]) -> NDArray[np.bool_]:
     fresh = np.array([kind != LIGHT or chain not in known for kind, chain in test.chains])
     return np.asarray(fresh[test.chain_of])
 
 
-def _regions(test: HeldOut) -> NDArray[np.str_]:
+def _regions(test: MaskedMolecule) -> NDArray[np.str_]:
     return np.array([region_of(int(code)) if code else "" for code in test.codes], dtype="U4")
 
 
@@ -119,7 +119,7 @@ def _groups(kinds: NDArray[np.intp], regions: NDArray[np.str_]) -> dict[str, NDA
 
 
 def _network(
-    model: BuiltinModel, tests: Sequence[HeldOut]
+    model: BuiltinModel, tests: Sequence[MaskedMolecule]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Losses and hits of the network, in fp32, in the order of the tests."""
     import torch
@@ -151,14 +151,16 @@ def _network(
 
 
 def _without_network(
-    train: pl.DataFrame, tests: Sequence[HeldOut]
+    train: pl.DataFrame, tests: Sequence[MaskedMolecule]
 ) -> dict[str, NDArray[np.float64]]:
     """Losses of letter frequencies, trigrams and profiles, one of each a chain type."""
     chains = {kind: train[name].drop_nulls().to_list() for kind, name in NAMES.items()}
     letters = {kind: unigram(chains[kind]) for kind in NAMES}
     trigrams = {kind: Trigram.fit(chains[kind]) for kind in NAMES}
     profiles = {
-        kind: Profile.fit(chains[kind], train[f"{NAMES[kind]}_positions"].drop_nulls().to_list())
+        kind: PositionFrequencies.fit(
+            chains[kind], train[f"{NAMES[kind]}_positions"].drop_nulls().to_list()
+        )
         for kind in (HEAVY, LIGHT)
     }
     losses: dict[str, list[NDArray[np.float64]]] = {"unigram": [], "trigram": [], "profile": []}

@@ -28,7 +28,7 @@ from abag.files import (
     write_json,
     write_parquet,
 )
-from abag_lab.pretraining.checkpoint import LAST, Progress, load
+from abag_lab.pretraining.checkpoint import LAST, PretrainingProgress, load
 from abag_lab.pretraining.config import CHANGEABLE, PretrainConfig, parse_config
 from abag_lab.pretraining.corpus import SCHEMA, build_corpus, corpus_digest
 
@@ -149,14 +149,19 @@ def _train(
     changed: dict[str, Any] | None,
     seconds: float | None,
 ) -> Outcome:
-    from abag_lab.pretraining.loop import Trainer, device_and_precision, make_model, make_optimiser
+    from abag_lab.pretraining.loop import (
+        PretrainingTrainer,
+        device_and_precision,
+        make_model,
+        make_optimiser,
+    )
     from abag_lab.pretraining.perplexity import held_out_masks
     from abag_lab.pretraining.views import items_of
 
     identity = _identity(config, manifest)
     model = make_model(config).to(device_and_precision(config)[0])
     optimiser = make_optimiser(model, config)
-    progress = Progress()
+    progress = PretrainingProgress()
     if changed is not None and (run / LAST).is_file():
         progress, _ = load(run, model, optimiser, identity)
     if config.steps < progress.step:
@@ -170,7 +175,7 @@ def _train(
     sample = held_out.sample(
         min(config.evaluate_molecules, held_out.height), seed=config.seed, shuffle=True
     )
-    trainer = Trainer(
+    trainer = PretrainingTrainer(
         config=config,
         items=items_of(table.filter(~pl.col("held_out"))),
         held_out=[one.masked for one in held_out_masks(sample, config)],
@@ -185,7 +190,7 @@ def _train(
     return finish(run) if finished else _outcome(run, progress, finished=False)
 
 
-def _outcome(run: Path, progress: Progress, finished: bool) -> Outcome:
+def _outcome(run: Path, progress: PretrainingProgress, finished: bool) -> Outcome:
     loss = progress.curve[-1]["loss"] if progress.curve else None
     return Outcome(run, finished, progress.step, loss)
 

@@ -13,10 +13,10 @@ torch = pytest.importorskip("torch")
 from abag.encoders.adapters.builtin_model import HEAVY, LIGHT, tokens_of  # noqa: E402
 from abag.errors import FileFormatError, MissingFileError, ModelError  # noqa: E402
 from abag_lab.pretraining import checkpoint  # noqa: E402
-from abag_lab.pretraining.checkpoint import Progress  # noqa: E402
+from abag_lab.pretraining.checkpoint import PretrainingProgress  # noqa: E402
 from abag_lab.pretraining.config import PretrainConfig  # noqa: E402
 from abag_lab.pretraining.loop import (  # noqa: E402
-    Trainer,
+    PretrainingTrainer,
     by_budget,
     learning_rate,
     make_model,
@@ -32,13 +32,13 @@ CONFIG = PretrainConfig(
 CPU = torch.device("cpu")
 
 
-def trainer(run: Path, config: PretrainConfig = CONFIG) -> Trainer:
+def trainer(run: Path, config: PretrainConfig = CONFIG) -> PretrainingTrainer:
     items = [
         Item(f"id{i}", ((HEAVY, "A" * 20), (LIGHT, "C" * 10)), (False,) * 30) for i in range(8)
     ]
     model = make_model(config)
-    return Trainer(
-        config, items, [], model, make_optimiser(model, config), Progress(), run, "same",
+    return PretrainingTrainer(
+        config, items, [], model, make_optimiser(model, config), PretrainingProgress(), run, "same",
         lambda progress: None,
     )  # fmt: skip
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from abag_lab.pretraining.ngrams import BOUNDARY, HIDDEN, Profile, Trigram, symbols, unigram
+from abag_lab.pretraining.ngrams import (
+    BOUNDARY,
+    HIDDEN,
+    PositionFrequencies,
+    Trigram,
+    symbols,
+    unigram,
+)
 
 A, C, D = 0, 1, 2
 
@@ -58,7 +65,7 @@ def test_a_window_is_scored_as_the_product_of_its_three_trigrams() -> None:
 
 
 def test_a_profile_counts_each_position_by_itself() -> None:
-    profile = Profile.fit(["AC", "AD"], [[32, 64], [32, 64]])
+    profile = PositionFrequencies.fit(["AC", "AD"], [[32, 64], [32, 64]])
     rows = profile.probabilities([32, 64, 96])
     letters = unigram(["AC", "AD"])
     assert rows[0, A] == pytest.approx((2 + letters[A]) / 3)

@@ -16,7 +16,7 @@ from abag.model.network.network import make_network
 from abag.training.engine.accumulation import shares, usable_rows
 from abag.training.engine.data import TrainingData
 from abag.training.engine.loop import Trainer
-from abag.training.engine.plan import Plan
+from abag.training.engine.plan import BatchPlan
 from abag.training.engine.rows import training_rows
 from abag.training.recipe import Recipe
 from abag.training.run import first_state
@@ -45,7 +45,9 @@ def trainer_of(recipe: Recipe, tmp_path) -> Trainer:
     rows = training_rows(table, split, None, recipe)
     encoder = HashEncoder()
     features = PairFeatures.of(rows.table, encoder, encoder, recipe.network, progress=False)
-    plan = Plan.of(rows, features.lengths.sum(axis=1), recipe.sampler, recipe.batch, recipe.seed)
+    plan = BatchPlan.of(
+        rows, features.lengths.sum(axis=1), recipe.sampler, recipe.batch, recipe.seed
+    )
     network = make_network(recipe.network, 6, 6, seed=1)
     network.centre(8.0)
     return Trainer(

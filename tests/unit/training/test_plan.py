@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from abag.errors import OptionError
-from abag.training.engine.plan import RUN, Plan
+from abag.training.engine.plan import RUN, BatchPlan
 from abag.training.recipe import BatchConfig, SamplerConfig
 
 KINDS = ["shuffle", "length-buckets", "pkd-bins", "assay-balanced"]
 
 
-def plan_of(kind: str, rows: int = 53, size: int = 8, accumulate: int = 1, **other: Any) -> Plan:
+def plan_of(
+    kind: str, rows: int = 53, size: int = 8, accumulate: int = 1, **other: Any
+) -> BatchPlan:
     rng = np.random.default_rng(1)
     values = {
         "residues": rng.integers(100, 900, rows),
@@ -24,10 +26,10 @@ def plan_of(kind: str, rows: int = 53, size: int = 8, accumulate: int = 1, **oth
         **other,
     }
     sampler, batch = SamplerConfig(kind=kind), BatchConfig(size=size, accumulate=accumulate)
-    return Plan(sampler, batch, 7, np.arange(rows) + 1000, **values)
+    return BatchPlan(sampler, batch, 7, np.arange(rows) + 1000, **values)
 
 
-def flat(plan: Plan, epoch: int) -> list[int]:
+def flat(plan: BatchPlan, epoch: int) -> list[int]:
     return [int(row) for step in plan.epoch(epoch) for batch in step for row in batch]
 
 
@@ -63,7 +65,7 @@ def test_a_place_is_an_epoch_and_a_step_in_it():
 
 
 def test_length_buckets_put_rows_of_like_length_together():
-    def spread(plan: Plan) -> float:
+    def spread(plan: BatchPlan) -> float:
         lengths = plan.residues
         batches = [batch - 1000 for step in plan.epoch(0) for batch in step]
         return float(np.mean([np.ptp(lengths[batch]) for batch in batches]))
@@ -96,7 +98,7 @@ def test_small_assays_come_as_often_as_large_ones_and_in_runs():
 def test_processes_share_a_step_without_overlap():
     plan = plan_of("shuffle", accumulate=4)
     (step, *_) = plan.epoch(0)
-    shares = [Plan.share_of(step, rank, 2) for rank in range(2)]
+    shares = [BatchPlan.share_of(step, rank, 2) for rank in range(2)]
     assert [[place for place, _ in share] for share in shares] == [[0, 2], [1, 3]]
     plan.require_world(2)
     with pytest.raises(OptionError, match=r"batch\.accumulate=12 with batch\.size=2"):

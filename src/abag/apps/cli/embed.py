@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit, tell
+
+if TYPE_CHECKING:
+    from abag.encoders.molecules import EmbeddedFile
+    from abag.encoders.protocol import Encoder
 
 
 def embed(
@@ -53,36 +57,47 @@ def embed(
         compile: compile the network first; pays for large files.
         json: print one JSON object.
     """
-    from abag.encoders.adapters.opening import open_encoder
-    from abag.encoders.devices import compile_network, on_devices
+    from abag.encoders.devices import on_devices
     from abag.encoders.molecules import embed_file
-    from abag.encoders.protocol import Encoder, LongChain, Role
-    from abag.errors import counted
+    from abag.encoders.protocol import Role
 
-    def opened(name: str) -> Encoder:
-        one = open_encoder(
-            encoder,
-            folder=folder,
-            device=name,
-            precision=precision,
-            local_files_only=local_files_only,
-            adapter=adapter,
-            long=LongChain(long),
-        )
-        if compile:
-            compile_network(one)
-        return one
-
+    chosen = {
+        "folder": folder, "precision": precision, "local_files_only": local_files_only,
+        "adapter": adapter,
+    }  # fmt: skip
     with _notes():
         done = embed_file(
             table,
-            lambda: on_devices(opened, device or ["auto"]),
+            lambda: on_devices(_opener(encoder, long, compile, chosen), device or ["auto"]),
             store,
             mapping=map or (),
             storage=storage,
             roles=[Role(name) for name in role] if role else None,
             budget=budget,
         )
+    emit({**asdict(done), "room": str(done.room), "encoder": encoder}, _text(done, encoder), json)
+
+
+def _opener(
+    encoder: str, long: str, compiled: bool, chosen: Mapping[str, Any]
+) -> Callable[[str], Encoder]:
+    """What opens the encoder on a device."""
+    from abag.encoders.adapters.opening import open_encoder
+    from abag.encoders.devices import compile_network
+    from abag.encoders.protocol import LongChain
+
+    def opened(device: str) -> Encoder:
+        one = open_encoder(encoder, device=device, long=LongChain(long), **chosen)
+        if compiled:
+            compile_network(one)
+        return one
+
+    return opened
+
+
+def _text(done: EmbeddedFile, encoder: str) -> str:
+    from abag.errors import counted
+
     text = (
         f"{done.rows} rows, {done.molecules} molecules: {done.encoded} distinct ones encoded, "
         f"{done.found} found in {done.room}"
@@ -91,7 +106,7 @@ def embed(
         text += f"\n{counted(done.without_antigen, 'row')} without an antigen sequence"
     if done.windowed:
         text += f"\n{done.windowed} molecules are longer than {encoder} reads; joined from windows"
-    emit({**asdict(done), "room": str(done.room), "encoder": encoder}, text, json)
+    return text
 
 
 @contextmanager

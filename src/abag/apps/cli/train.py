@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,21 +17,48 @@ if TYPE_CHECKING:
     from abag.training.run import TrainedRun
 
 
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """What a run is started with; a resumed one keeps it."""
+
+    recipe: str | None = None
+    """v2.5, v2.6, v2.7, v2.8, default, or a .toml file."""
+    holdout: str | None = None
+    """Test part of a split with folds, such as fold-3."""
+    encoder: str | None = None
+    """Encoder of both sides in place of the recipe's, such as builtin."""
+    antibody_encoder: str | None = None
+    """Encoder of the antibody in place of the recipe's."""
+    antigen_encoder: str | None = None
+    """Encoder of the antigen in place of the recipe's."""
+    antibody_folder: Path | None = None
+    """Where the antibody encoder's files lie, instead of the hub."""
+    antigen_folder: Path | None = None
+    """Where the antigen encoder's files lie, instead of the hub."""
+    store: Path | None = None
+    """Folder of embeddings, filled and read; without it they are made anew."""
+    set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None
+    """A setting of the recipe, as optimiser.lr=5e-4; repeat it for several."""
+
+    @property
+    def given(self) -> list[str]:
+        """The options that were given."""
+        names = [field.name for field in fields(self) if getattr(self, field.name)]
+        return [f"--{name.strip('_').replace('_', '-')}" for name in names]
+
+    def chosen(self) -> Recipe:
+        """The recipe with its settings and encoders; it must have been given."""
+        sides = (self.antibody_encoder or self.encoder, self.antigen_encoder or self.encoder)
+        return chosen_recipe(self.recipe or "", self.set_ or [], *sides)
+
+
 def train(
     table: Path | None = None,
     *,
-    recipe: str | None = None,
     split: Path | None = None,
     out: Path | None = None,
     resume: Path | None = None,
-    holdout: str | None = None,
-    encoder: str | None = None,
-    antibody_encoder: str | None = None,
-    antigen_encoder: str | None = None,
-    antibody_folder: Path | None = None,
-    antigen_folder: Path | None = None,
-    store: Path | None = None,
-    set_: Annotated[list[str] | None, Parameter(name="--set", negative=())] = None,
+    start: Annotated[NewRun, Parameter(name="*")] = NewRun(),
     device: str = "auto",
     stop_after: float | None = None,
     save_every: int | None = None,
@@ -47,18 +75,10 @@ def train(
 
     Args:
         table: Canonical table (.parquet); with --resume, where it lies now if it was moved.
-        recipe: v2.5, v2.6, v2.7, v2.8, default, or a .toml file.
         split: Split of this table from `abag split`; with --resume, where it lies now.
         out: New folder for the run.
         resume: Folder of a run to go on with.
-        holdout: Test part of a split with folds, such as fold-3.
-        encoder: Encoder of both sides in place of the recipe's, such as builtin.
-        antibody_encoder: Encoder of the antibody in place of the recipe's.
-        antigen_encoder: Encoder of the antigen in place of the recipe's.
-        antibody_folder: Where the antibody encoder's files lie, instead of the hub.
-        antigen_folder: Where the antigen encoder's files lie, instead of the hub.
-        store: Folder of embeddings, filled and read; without it they are made anew.
-        set_: A setting of the recipe, as optimiser.lr=5e-4; repeat it for several.
+        start: What the run is started with.
         device: auto, cpu, cuda or cuda:1.
         stop_after: Seconds of training after which to stop with a saved state.
         save_every: Steps between saved states; by default about a minute lies between them.
@@ -68,42 +88,42 @@ def train(
         audit: Audit the split for the report.
         json: Print one JSON object.
     """
-    if (out is None) == (resume is None):
-        raise OptionError("give --out for a new run or --resume for an old one, one of the two")
     for name, value in (("--stop-after", stop_after), ("--save-every", save_every)):
         if value is not None and not value > 0:
             raise OptionError(f"{name} is {value}; give more than 0")
-    chosen = {"tensorboard": tensorboard, "wandb": wandb, "mlflow": mlflow}
-    fresh: dict[str, Any] = {
-        "--recipe": recipe, "--holdout": holdout, "--encoder": encoder, "--store": store,
-        "--antibody-encoder": antibody_encoder, "--antigen-encoder": antigen_encoder,
-        "--antibody-folder": antibody_folder, "--antigen-folder": antigen_folder, "--set": set_,
-    }  # fmt: skip
-    if resume is not None and (given := [name for name, value in fresh.items() if value]):
-        raise OptionError(f"{', '.join(given)}: a resumed run keeps what it was started with")
-    if out is not None:
-        needed = {"TABLE": table, "--recipe": recipe, "--split": split}
-        if missing := [name for name, value in needed.items() if value is None]:
-            raise OptionError(f"a new run needs {', '.join(missing)}")
+    require_inputs(table, split, out, resume, start)
     require_torch()
     from abag.training import run as runs
     from abag.training.setup import Options, Sources
     from abag.training.trackers import require_trackers
 
+    chosen = {"tensorboard": tensorboard, "wandb": wandb, "mlflow": mlflow}
     trackers = tuple(name for name, wanted in chosen.items() if wanted)
     require_trackers(trackers)
-    options = Options(
-        device=device, seconds=stop_after, save_steps=save_every, trackers=trackers,
-        audit=audit, tell=_note,
-    )  # fmt: skip
+    options = Options(device, stop_after, save_every, trackers=trackers, audit=audit, tell=_note)
     if resume is not None:
         done = runs.resume(resume, options, table=table, split=split)
-    elif table is not None and split is not None and out is not None and recipe is not None:
-        sources = Sources(table, split, holdout, store, antibody_folder, antigen_folder)
-        sides = (antibody_encoder or encoder, antigen_encoder or encoder)
-        done = runs.train(chosen_recipe(recipe, set_ or [], *sides), sources, out, options)
+    elif table is not None and split is not None and out is not None:
+        folders = (start.antibody_folder, start.antigen_folder)
+        sources = Sources(table, split, start.holdout, start.store, *folders)
+        done = runs.train(start.chosen(), sources, out, options)
     if os.environ.get("RANK", "0") == "0":
         emit(done.as_json(), _text(done), json)
+
+
+def require_inputs(
+    table: Path | None, split: Path | None, out: Path | None, resume: Path | None, start: NewRun
+) -> None:
+    """Raise OptionError unless what is given makes a new run, or lets an old one go on."""
+    if (out is None) == (resume is None):
+        raise OptionError("give --out for a new run or --resume for an old one, one of the two")
+    if resume is not None and start.given:
+        named = ", ".join(start.given)
+        raise OptionError(f"{named}: a resumed run keeps what it was started with")
+    if out is not None:
+        needed = {"TABLE": table, "--recipe": start.recipe, "--split": split}
+        if missing := [name for name, value in needed.items() if value is None]:
+            raise OptionError(f"a new run needs {', '.join(missing)}")
 
 
 def chosen_recipe(

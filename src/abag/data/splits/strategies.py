@@ -76,11 +76,7 @@ def make_split(
     Raises:
         SplitError: unknown strategy, an empty table, or a part that would have no rows.
     """
-    try:
-        chosen = Strategy(strategy)
-    except ValueError:
-        known = ", ".join(Strategy)
-        raise SplitError(f"no strategy {strategy!r}; the strategies are {known}") from None
+    chosen = _strategy(strategy)
     table = Measurements.of(table)
     if not len(table):
         raise SplitError("the table has no rows; there is nothing to split")
@@ -106,15 +102,20 @@ def make_split(
     elif chosen is Strategy.POSITION_BLOCK:
         rows = _position_block(table, targets, seed, folds=fractions is None)
     else:
-        groups = _groups(table, keys, chosen)
-        sizes = dict(groups.to_frame("group").group_by("group").len().iter_rows())
-        parts = assign_groups(sizes, targets, seed, GROUP_NAMES[chosen])
-        rows = _frame(groups.to_list(), [parts[group] for group in groups])
+        rows = _whole_groups(_groups(table, keys, chosen), targets, seed, GROUP_NAMES[chosen])
     assignment = pl.concat([base, rows], how="horizontal")
     notes = (*_notes(rows, targets, chosen), *_structure_note(table, chosen))
     split = Split(chosen.value, parameters, seed, assignment, notes)
     _require_rows(split, targets)
     return split
+
+
+def _strategy(name: str) -> Strategy:
+    try:
+        return Strategy(name)
+    except ValueError:
+        known = ", ".join(Strategy)
+        raise SplitError(f"no strategy {name!r}; the strategies are {known}") from None
 
 
 def _structure_note(table: Measurements, strategy: Strategy) -> tuple[str, ...]:
@@ -158,6 +159,15 @@ def _frame(
         {"group": groups, "part": parts, "barred": barred or [[] for _ in parts]},
         schema={"group": pl.String(), "part": pl.String(), "barred": pl.List(pl.String())},
     )
+
+
+def _whole_groups(
+    groups: pl.Series, targets: Mapping[str, float], seed: int, what: str
+) -> pl.DataFrame:
+    """Each group, whole, in one part."""
+    sizes = dict(groups.to_frame("group").group_by("group").len().iter_rows())
+    parts = assign_groups(sizes, targets, seed, what)
+    return _frame(groups.to_list(), [parts[group] for group in groups])
 
 
 def _both_cold(

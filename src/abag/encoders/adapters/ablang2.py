@@ -22,7 +22,7 @@ from abag.encoders.adapters.adapter import (
     chosen_device,
     chosen_precision,
 )
-from abag.encoders.adapters.catalogue import Entry
+from abag.encoders.adapters.catalogue import CatalogueEntry
 from abag.encoders.adapters.conversion import WEIGHTS
 from abag.encoders.adapters.revisions import folder_digest, require_safetensors
 from abag.encoders.input_rules import rule_named
@@ -75,7 +75,7 @@ class AbLang2Vocabulary:
 
 
 def open_ablang2(
-    entry: Entry,
+    entry: CatalogueEntry,
     *,
     folder: Path | None = None,
     device: str = "auto",

@@ -46,7 +46,7 @@ Precision = Literal["fp32", "bf16"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Window:
     """Tokens that are read together, and which of their residue rows are kept."""
 
     tokens: Tokens
@@ -203,12 +203,12 @@ class BuiltinEncoder:
         places = torch.arange(rows.shape[1], device=rows.device)
         return rows, places[None, :] < torch.tensor(lengths, device=rows.device)[:, None]
 
-    def _parts(self, molecule: Molecule) -> list[_Part]:
+    def _parts(self, molecule: Molecule) -> list[_Window]:
         """What is read of a molecule; the kept rows, joined in order, are its residues."""
         model = _import_model()
         limit = self._facts.max_residues
         if molecule.residues <= limit:
-            return [_Part(model.molecule_tokens(molecule), slice(None))]
+            return [_Window(model.molecule_tokens(molecule), slice(None))]
         if self._long_chain is LongChain.REFUSE:
             raise SequenceError(
                 f"an {molecule.role.value} of {molecule.residues} residues is longer than the "
@@ -216,7 +216,7 @@ class BuiltinEncoder:
                 "or allow windows"
             )
         return [
-            _Part(
+            _Window(
                 model.tokens_of([(kind, chain[window.start : window.stop])]),
                 slice(window.first - window.start, window.last - window.start),
             )
@@ -224,7 +224,7 @@ class BuiltinEncoder:
             for window in windows(len(chain), limit)
         ]
 
-    def _hidden(self, parts: Sequence[Sequence[_Part]]) -> Tensor:
+    def _hidden(self, parts: Sequence[Sequence[_Window]]) -> Tensor:
         """Rows ``[residues of all molecules, width]``; chain-type tokens are left out."""
         import torch
 

@@ -25,7 +25,7 @@ SEE_MODEL_PAGE: Final = "see the model's page"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CatalogueEntry:
     """One model."""
 
     id: str
@@ -65,28 +65,30 @@ class Entry:
         )
 
 
-def _esm2(id_: str, name: str, width: int, revision: str) -> Entry:
+def _esm2(id_: str, name: str, width: int, revision: str) -> CatalogueEntry:
     # Trained on crops of 1,022 residues (Lin et al., Science 2023).
     repository = f"facebook/{name}"
-    return Entry(
+    return CatalogueEntry(
         id_, repository, "huggingface", "plain", width, 1022, licence="MIT", revision=revision
     )
 
 
-def _esmc(id_: str, name: str, width: int, revision: str) -> Entry:
-    return Entry(id_, f"biohub/{name}", "huggingface", "plain", width, 2046, revision=revision)
+def _esmc(id_: str, name: str, width: int, revision: str) -> CatalogueEntry:
+    return CatalogueEntry(
+        id_, f"biohub/{name}", "huggingface", "plain", width, 2046, revision=revision
+    )
 
 
-def _immunoglobulin(id_: str, name: str, rule: str, revision: str | None = None) -> Entry:
+def _immunoglobulin(id_: str, name: str, rule: str, revision: str | None = None) -> CatalogueEntry:
     # Trained on variable domains, some 110 to 250 residues; positions go on beyond that. The limit
     # is ours: it leaves room for a Fab, whose constant domains the model has not seen.
     repository = f"Exscientia/{name}"
-    return Entry(
+    return CatalogueEntry(
         id_, repository, "huggingface", rule, 1024, 512, roles=ANTIBODY_ONLY, revision=revision
     )
 
 
-ENTRIES: Final[dict[str, Entry]] = {
+ENTRIES: Final[dict[str, CatalogueEntry]] = {
     entry.id: entry
     for entry in (
         _esm2("esm2-8m", "esm2_t6_8M_UR50D", 320, "c731040fcd8d73dceaa04b0a8e6329b345b0f5df"),
@@ -108,7 +110,7 @@ ENTRIES: Final[dict[str, Entry]] = {
             "53ed1be4a09fd30ef3f21ba0c8aae778ccdfff74",
         ),
         # Relative positions, no hard limit; the limit is ours, for memory.
-        Entry(
+        CatalogueEntry(
             "prott5",
             "Rostlab/prot_t5_xl_half_uniref50-enc",
             "huggingface",
@@ -124,7 +126,9 @@ ENTRIES: Final[dict[str, Entry]] = {
         _esmc("esmc-300m", "ESMC-300M", 960, "a59b831785f907e96e6a246b1d142bfb76df31ee"),
         _esmc("esmc-600m", "ESMC-600M", 1152, "a7e82012c83126b9eedb055fea9fa84b6c02f094"),
         # Rotary positions, no hard limit; trained on variable domains. The limit is ours.
-        Entry("ablang2", "", "ablang2", "ablang2", 480, 512, roles=ANTIBODY_ONLY, extra=None),
+        CatalogueEntry(
+            "ablang2", "", "ablang2", "ablang2", 480, 512, roles=ANTIBODY_ONLY, extra=None
+        ),
     )
 }
 """Every entry by its id, in the order in which lists show them."""
@@ -133,14 +137,14 @@ HUB: Final = "hf:"
 """``hf:owner/name`` or ``hf:folder`` is any Hugging Face encoder."""
 
 
-def entry_named(id_: str) -> Entry:
+def entry_named(id_: str) -> CatalogueEntry:
     """The entry of an id, or one made for ``hf:repository``.
 
     Raises:
         EncoderError: for an unknown id; the message lists the known ones.
     """
     if id_.startswith(HUB) and len(id_) > len(HUB):
-        return Entry(id_, id_.removeprefix(HUB), "huggingface", "detect", 0, 0)
+        return CatalogueEntry(id_, id_.removeprefix(HUB), "huggingface", "detect", 0, 0)
     if id_ not in ENTRIES:
         near = difflib.get_close_matches(id_, ["builtin", *ENTRIES], n=1, cutoff=0.7)
         raise EncoderError(
@@ -151,6 +155,6 @@ def entry_named(id_: str) -> Entry:
     return ENTRIES[id_]
 
 
-def with_rule(entry: Entry, rule: str) -> Entry:
+def with_rule(entry: CatalogueEntry, rule: str) -> CatalogueEntry:
     """The entry with another input rule; the id then says so, since embeddings differ."""
     return replace(entry, id=f"{entry.id}#{rule}", rule=rule)

@@ -23,7 +23,7 @@ from abag.encoders.adapters.adapter import (
     chosen_device,
     chosen_precision,
 )
-from abag.encoders.adapters.catalogue import Entry
+from abag.encoders.adapters.catalogue import CatalogueEntry
 from abag.encoders.adapters.revisions import locate
 from abag.encoders.guard import MAX_UNKNOWN
 from abag.encoders.input_rules import CHAIN, InputRule, rule_named
@@ -41,7 +41,7 @@ _UNSTATED_LIMIT: Final = 1022
 
 
 def open_hugging_face(
-    entry: Entry,
+    entry: CatalogueEntry,
     *,
     folder: Path | None = None,
     device: str = "auto",
@@ -230,7 +230,7 @@ def last_hidden_state(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
     return cast(Tensor, states)
 
 
-def fitting_width(entry: Entry, network: Any) -> int:
+def fitting_width(entry: CatalogueEntry, network: Any) -> int:
     """Width of a loaded network, refused where the catalogue says another.
 
     Raises:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abag.encoders.adapters.catalogue import ENTRIES, entry_named, with_rule
+from abag.encoders.adapters.catalogue import ENTRIES, CatalogueEntry, entry_named, with_rule
 from abag.encoders.protocol import Encoder, EncoderFacts, LongChain
 from abag.errors import EncoderError, UnavailableError
 
@@ -71,13 +71,7 @@ def open_encoder(
         builtin = _open_builtin(folder, device, precision, long)
         _adapt(builtin, adapter)
         return builtin
-    entry = entry_named(id_)
-    if (rule or max_residues) and entry.rule != "detect":
-        raise EncoderError(f"the input rule and the limit of {id_} are known and cannot be changed")
-    if rule:
-        entry = with_rule(entry, rule)
-    if max_residues:
-        entry = replace(entry, id=f"{entry.id}#{max_residues}", max_residues=max_residues)
+    entry = _entry(id_, rule, max_residues)
     _require_torch()
     encoder: TransformerEncoder
     if entry.loader == "ablang2":
@@ -97,6 +91,18 @@ def open_encoder(
         )
     _adapt(encoder, adapter)
     return encoder
+
+
+def _entry(id_: str, rule: str | None, max_residues: int | None) -> CatalogueEntry:
+    """What is known of an encoder of the catalogue or a hub, with what the caller adds."""
+    entry = entry_named(id_)
+    if (rule or max_residues) and entry.rule != "detect":
+        raise EncoderError(f"the input rule and the limit of {id_} are known and cannot be changed")
+    if rule:
+        entry = with_rule(entry, rule)
+    if max_residues:
+        entry = replace(entry, id=f"{entry.id}#{max_residues}", max_residues=max_residues)
+    return entry
 
 
 def _adapt(encoder: Adaptable, adapter: Path | None) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from abag.encoders.adapters.catalogue import HUB, Entry
+from abag.encoders.adapters.catalogue import HUB, CatalogueEntry
 from abag.errors import EncoderError, UnavailableError
 from abag.files import read_json, require_folder, sha256_of, write_json
 from abag.progress import track
@@ -29,7 +29,7 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class EncoderFiles:
     """Where an encoder lies on this machine."""
 
     weights: Path
@@ -37,7 +37,7 @@ class Source:
     revision: str
 
 
-def locate(entry: Entry, *, folder: Path | None, local_files_only: bool) -> Source:
+def locate(entry: CatalogueEntry, *, folder: Path | None, local_files_only: bool) -> EncoderFiles:
     """Folders of an encoder's files: the one given, or the hub's cache after fetching.
 
     Raises:
@@ -50,17 +50,17 @@ def locate(entry: Entry, *, folder: Path | None, local_files_only: bool) -> Sour
     if folder is not None:
         require_folder(folder)
         require_safetensors(entry.id, folder)
-        return Source(folder, folder, folder_digest(folder))
+        return EncoderFiles(folder, folder, folder_digest(folder))
     weights, revision = fetched(
         entry.id, entry.repository, entry.revision, local_files_only=local_files_only
     )
     require_safetensors(entry.id, weights)
     if not entry.tokenizer:
-        return Source(weights, weights, revision)
+        return EncoderFiles(weights, weights, revision)
     tokenizer, of_tokenizer = fetched(
         entry.id, entry.tokenizer, None, local_files_only=local_files_only, weights=False
     )
-    return Source(weights, tokenizer, f"{revision}.{of_tokenizer[:12]}")
+    return EncoderFiles(weights, tokenizer, f"{revision}.{of_tokenizer[:12]}")
 
 
 def fetched(

@@ -43,7 +43,7 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ShardEntry:
     """Where a record lies in its shard."""
 
     offset: int
@@ -119,7 +119,7 @@ class Shard:
     """A shard file: its entries, and its records as views of a memory map."""
 
     def __init__(
-        self, path: Path, entries: dict[str, Entry], about: dict[str, Any], stored_bytes: int
+        self, path: Path, entries: dict[str, ShardEntry], about: dict[str, Any], stored_bytes: int
     ) -> None:
         self.path = path
         self.entries = entries
@@ -191,17 +191,17 @@ class Shard:
         return self._map
 
 
-def _entries(header: dict[str, Any], about: dict[str, Any], start: int) -> dict[str, Entry]:
+def _entries(header: dict[str, Any], about: dict[str, Any], start: int) -> dict[str, ShardEntry]:
     """Check every tensor of a header against the store's width and format."""
     storage, width = Storage(about["storage"]), int(about["width"])
-    entries: dict[str, Entry] = {}
+    entries: dict[str, ShardEntry] = {}
     for key, (crc, windowed) in about["records"].items():
         residues = header[key]["shape"][0]
         offset = _checked(key, header[key], SAFETENSORS_NAMES[storage], (residues, width), storage)
         scale = None
         if storage is Storage.INT8:
             scale = start + _checked(key, header[key + SCALE], "F32", (residues,), Storage.FP32)
-        entries[key] = Entry(start + offset, residues, int(crc), bool(windowed), scale)
+        entries[key] = ShardEntry(start + offset, residues, int(crc), bool(windowed), scale)
     expected = len(entries) * (2 if storage is Storage.INT8 else 1)
     if len(header) != expected:
         raise ValueError(f"{len(header)} tensors, {expected} in its list of records")

@@ -12,7 +12,14 @@ from abag.evaluation.evaluation import Evaluation
 from abag.evaluation.reporting import figures, tables
 from abag.evaluation.reporting.figures import Mark
 from abag.evaluation.reporting.risk_figure import draw_risk_coverage, risk_in_words
-from abag.evaluation.reporting.wording import Summary, Trust, compare, plural, summarise, unit_of
+from abag.evaluation.reporting.wording import (
+    ReportSummary,
+    Trust,
+    compare,
+    plural,
+    summarise,
+    unit_of,
+)
 from abag.evaluation.scores.scoring import ModelScores
 
 _TONE: Final = {Trust.SOUND: "sound", Trust.CARE: "care", Trust.NOT: "not"}
@@ -41,13 +48,13 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _Section:
     """What the template shows of one section."""
 
     anchor: str
     name: str
     note: str
-    summary: Summary
+    summary: ReportSummary
     tone: str
     pictures: tuple[Picture, ...]
     audit: tuple[tuple[str, str], ...] | None
@@ -105,7 +112,7 @@ def _resource(name: str) -> str:
     return (files("abag") / "resources" / "report" / name).read_text(encoding="utf-8")
 
 
-def _part(place: int, section: EvaluationSection) -> _Part:
+def _part(place: int, section: EvaluationSection) -> _Section:
     evaluation = section.evaluation
     summary = summarise(evaluation)
     shown = (
@@ -120,7 +127,7 @@ def _part(place: int, section: EvaluationSection) -> _Part:
         tables.groups_table(evaluation),
         tables.provenance_table(evaluation, section.provenance),
     )
-    return _Part(
+    return _Section(
         anchor=f"split-{place + 1}",
         name=evaluation.name,
         note=section.note,

@@ -30,7 +30,7 @@ class Trust(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ReportSummary:
     """The first screen of a report."""
 
     trust: Trust
@@ -72,12 +72,12 @@ def unit_of(evaluation: Evaluation) -> str:
     return "pKd" if evaluation.target == "pkd" else "rank score"
 
 
-def summarise(evaluation: Evaluation) -> Summary:
+def summarise(evaluation: Evaluation) -> ReportSummary:
     """Question, answers and trust for one evaluation."""
     model = evaluation.subject
     reasons = _reasons(evaluation, model)
     trust = Trust.NOT if any(bad for bad, _ in reasons) else Trust.CARE if reasons else Trust.SOUND
-    return Summary(
+    return ReportSummary(
         trust=trust,
         headline=_headline(evaluation, model),
         question=_question(evaluation, model),

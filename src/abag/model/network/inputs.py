@@ -89,7 +89,7 @@ class PairParts:
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class MoleculeRows:
     """Rows of many molecules, one after the other."""
 
     rows: Tensor
@@ -130,8 +130,8 @@ class Pool:
 class PairFeatures:
     """The embeddings of a table's pairs, ready to be gathered into batches."""
 
-    antibodies: Pool
-    antigens: Pool
+    antibodies: MoleculeRows
+    antigens: MoleculeRows
     regions: Tensor
     """Int64 [rows of the antibodies' pool]."""
     antibody_of: Tensor
@@ -307,7 +307,7 @@ def _pool(
     pooling: Pooling,
     store: EmbeddingStore | Path | None,
     progress: bool,
-) -> Pool:
+) -> MoleculeRows:
     """A pool with one entry for each list of molecules, whose rows follow each other."""
     room = _room(store, encoder)
     flat = [molecule for of_one in parts for molecule in of_one]
@@ -320,10 +320,10 @@ def _pool(
     width = encoder.facts.width
     if pooling == "mean":
         ones = np.ones(len(parts), dtype=np.int64)
-        return Pool.of(ones, width, lambda place: _mean(joined(place)))
+        return MoleculeRows.of(ones, width, lambda place: _mean(joined(place)))
     lengths = np.array([sum(m.residues for m in of_one) for of_one in parts], dtype=np.int64)
     stored_bf16 = room is not None and room.storage is Storage.BF16
-    return Pool.of(lengths, width, joined, torch.bfloat16 if stored_bf16 else torch.float32)
+    return MoleculeRows.of(lengths, width, joined, torch.bfloat16 if stored_bf16 else torch.float32)
 
 
 def _joined(rows: Embeddings, places: range) -> NDArray[np.float32]:

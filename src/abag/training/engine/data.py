@@ -14,7 +14,7 @@ from torch import Tensor
 from abag.model.network.inputs import AT_ONCE, PairBatch, PairFeatures, PairParts
 from abag.training.engine.accumulation import usable_rows
 from abag.training.engine.losses import Targets
-from abag.training.engine.plan import Plan, Rows
+from abag.training.engine.plan import BatchPlan, Rows
 from abag.training.engine.rows import TrainingTable
 from abag.training.recipe import Recipe
 
@@ -26,7 +26,7 @@ class TrainingData:
     recipe: Recipe
     rows: TrainingTable
     features: PairFeatures
-    plan: Plan
+    plan: BatchPlan
 
     @cached_property
     def usable(self) -> NDArray[np.bool_]:

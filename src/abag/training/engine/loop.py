@@ -29,7 +29,7 @@ from abag.training.engine.accumulation import shares, weighed_loss
 from abag.training.engine.checkpoint import TrainingState, copied, save_state
 from abag.training.engine.data import TrainingData
 from abag.training.engine.normalisation import following
-from abag.training.engine.plan import Plan, Rows, Step
+from abag.training.engine.plan import BatchPlan, Rows, Step
 from abag.training.engine.schedule import learning_rate
 from abag.training.engine.validation import figures_of, gains, predict
 from abag.training.engine.world import World
@@ -92,7 +92,7 @@ class Trainer:
         self.network.train()
         weights = shares(self.data.usable, step)
         losses = torch.zeros(len(step), device=self.device)
-        share = Plan.share_of(step, self.world.rank, self.world.size)
+        share = BatchPlan.share_of(step, self.world.rank, self.world.size)
         with following(self.network, self.world, len(step)):
             for batches in self.data.joined(share):
                 found = [

@@ -2,7 +2,7 @@
 
 So the only state of the loader is (epoch, step in the epoch), and a run that was stopped anywhere
 goes on with the batch that it would have seen. A step is ``accumulate`` batches; of those, process
-r of w computes batches r, r + w, ... (:meth:`Plan.share_of`).
+r of w computes batches r, r + w, ... (:meth:`BatchPlan.share_of`).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RUN: Final = 8
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """The order of every epoch. ``rows`` index the table; the other arrays belong to ``rows``."""
 
     sampler: SamplerConfig
