@@ -69,6 +69,8 @@ def options(command: App) -> dict[str, str]:
     for argument in command.assemble_argument_collection(parse_docstring=True):
         positional = argument.field_info.is_positional
         names = [name for name in argument.names if name.startswith("--")]
+        if not names and not positional:
+            continue  # a group of options, which follow one by one
         name = argument.field_info.name.upper() if positional else names[0]
         found[name] = argument.parameter.help or ""
     return found
