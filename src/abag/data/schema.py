@@ -11,9 +11,10 @@ from typing import Final
 
 import polars as pl
 
-from abag.errors import SchemaError
+from abag.errors import SchemaError, counted
 
 SCHEMA_VERSION: Final = 1
+_TOLERANCE: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,3 +130,25 @@ def antigen_key() -> pl.Expr:
 def antibody_key() -> pl.Expr:
     """Expression: heavy and light chain joined by ``/``."""
     return pl.concat_str([pl.col("heavy"), pl.col("light").fill_null("")], separator="/")
+
+
+def require_values_in_bounds(table: pl.DataFrame, what: str = "the table") -> None:
+    """Raise :class:`SchemaError`, naming rows, for a value that contradicts its own bounds."""
+    for value, lower, upper in (
+        ("pkd", "pkd_lower", "pkd_upper"),
+        ("rank_score", "rank_lower", "rank_upper"),
+    ):
+        inside = (
+            pl.col(value).is_finite()
+            & (pl.col(lower) <= pl.col(value) + _TOLERANCE).fill_null(True)
+            & (pl.col(value) <= pl.col(upper) + _TOLERANCE).fill_null(True)
+        )
+        ordered = (pl.col(lower) <= pl.col(upper) + _TOLERANCE).fill_null(True)
+        wrong = table.filter(~(inside.fill_null(True) & ordered))["record_id"]
+        if len(wrong):
+            shown = ", ".join(wrong.head(3).to_list())
+            raise SchemaError(
+                f"{what} has a {value} outside of its own bounds in {counted(len(wrong), 'row')} "
+                f"such as {shown}: it was changed or damaged. Make it again with `abag data "
+                "build` or `abag data import`"
+            )

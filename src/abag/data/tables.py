@@ -15,7 +15,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.labels import Labels
-from abag.data.schema import SCHEMA, antibody_key, antigen_key, require_columns
+from abag.data.schema import (
+    SCHEMA,
+    antibody_key,
+    antigen_key,
+    require_columns,
+    require_values_in_bounds,
+)
 from abag.errors import SchemaError
 
 Rows = NDArray[np.integer[Any]] | NDArray[np.bool_]
@@ -130,9 +136,14 @@ class Measurements(Pairs):
 
     @classmethod
     def canonical(cls, table: pl.DataFrame | Pairs, what: str = "the table") -> Self:
-        """Check that every column of the canonical table is there; raises SchemaError."""
+        """Check that every column of the canonical table is there, and every value in its bounds.
+
+        Raises:
+            SchemaError: see :meth:`of`; a value is not finite or lies outside its own bounds.
+        """
         found = cls.of(table, what)
         require_columns(found.frame, list(SCHEMA), what)
+        require_values_in_bounds(found.frame, what)
         return found
 
     def require(self, *columns: str) -> Self:

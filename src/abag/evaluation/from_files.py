@@ -95,8 +95,8 @@ def evaluate_files(
         raise OptionError(f"name a model with --model: {', '.join(MODELS)}, or a model's folder")
     require_resamples(resamples)
     require_free_evaluation(out, overwrite)
-    rows, parts = load_table(table), Split.load(split)
-    parts.require(rows)
+    rows = load_table(table)
+    parts = Split.load_for(split, rows)
     candidates, tested = _candidates(models, parts, target, seed)
     audited = audit(rows, parts, seed=seed) if with_audit else None
     evaluation = evaluate(

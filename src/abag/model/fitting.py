@@ -93,7 +93,7 @@ def select_rows(rows: TrainingRows) -> tuple[Measurements, dict[str, str]]:
     if rows.split is not None:
         from abag.data.splits import Split
 
-        split = Split.load(rows.split)
+        split = Split.load_for(rows.split, table)
         table, seen = _of_split(table, split, rows)
         origin |= seen
     if rows.assay is not None:

@@ -105,7 +105,8 @@ def read_setup(
         SchemaError, SplitError, ModelError, OptionError: see :func:`training_rows`.
         EncoderError, UnavailableError: an encoder cannot be opened.
     """
-    table, split = load_table(sources.table), Split.load(sources.split)
+    table = load_table(sources.table)
+    split = Split.load_for(sources.split, table)
     rows = training_rows(table, split, sources.holdout, recipe)
     antibody, antigen = encoders or open_encoders(recipe, sources, str(device))
     identity = {

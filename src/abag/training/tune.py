@@ -15,13 +15,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import polars as pl
 
 from abag.encoders.protocol import Encoder
 from abag.errors import AbagError, FileFormatError, OptionError, UnavailableError
 from abag.files import (
+    locked,
     make_folder,
     read_json,
+    require_own,
     sha256_of,
     write_csv,
     write_json,
@@ -146,7 +149,24 @@ def tune(
         raise OptionError(f"--trials is {trials}; give 1 or more")
     ranges = [Range.parse(text) for text in search or DEFAULTS]
     _require_sense(recipe, ranges)
-    study = _study(out, recipe, sources, ranges)
+    content = _searched(recipe, sources, ranges)
+    _require_folder(out, content)
+    make_folder(out)
+    with locked(out, "searched"):
+        study = _study(out, content, recipe)
+        return _search(study, recipe, sources, out, trials, ranges, options, encoders)
+
+
+def _search(
+    study: Study,
+    recipe: Recipe,
+    sources: Sources,
+    out: Path,
+    trials: int,
+    ranges: Sequence[Range],
+    options: Options | None,
+    encoders: Encoders | None,
+) -> TunedStudy:
     sources = replace(sources, store=sources.store or out / "store")
     quiet = replace(options or Options(), test=False, audit=False, report=False, trackers=())
     search_on = _Search(recipe, sources, out, ranges, quiet, encoders)
@@ -172,17 +192,12 @@ class _Search:
 
     def next_trial(self, study: Study) -> None:
         """Carry out a trial, or the one that a kill left behind."""
-        from optuna.trial import TrialState
+        from optuna.trial import Trial, TrialState
 
         left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        if left:
-            number, drawn = left[0].number, dict(left[0].params)
-            drawn = drawn if len(drawn) == len(self.ranges) else {}
-        if not left or not drawn:
-            if left:
-                study.tell(left[0].number, state=TrialState.FAIL)
-            trial = study.ask()
-            number, drawn = trial.number, {r.key: r.draw(trial) for r in self.ranges}
+        trial = Trial(study, left[0]._trial_id) if left else study.ask()
+        number = trial.number
+        drawn = {one.key: self._drawn(study, trial, place) for place, one in enumerate(self.ranges)}
         try:
             value = self._run(number, drawn).best
         except AbagError as error:
@@ -193,6 +208,19 @@ class _Search:
             return
         failed = value is None
         study.tell(number, None if failed else value, TrialState.FAIL if failed else None)
+
+    def _drawn(self, study: Study, trial: Trial, place: int) -> Any:
+        """A value for a trial: the one that it has, or one that a stop could not change.
+
+        What the sampler draws depends on the seed, the trial's number, the place of the key and
+        the results of earlier trials, and on nothing that a process remembers.
+        """
+        from optuna.samplers import TPESampler
+
+        entropy = [self.recipe.seed, trial.number, place]
+        seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
+        study.sampler = TPESampler(seed=seed)
+        return self.ranges[place].draw(trial)
 
     def _run(self, number: int, drawn: Mapping[str, Any]) -> TrainedRun:
         run = self.out / "trials" / f"{number:04d}"
@@ -237,13 +265,8 @@ def _require_sense(recipe: Recipe, ranges: Sequence[Range]) -> None:
             with_values(recipe, {one.key: value})
 
 
-def _study(out: Path, recipe: Recipe, sources: Sources, ranges: Sequence[Range]) -> Study:
-    """A new study in ``out``, or the one that it holds."""
-    try:
-        import optuna
-    except ImportError:
-        raise UnavailableError('the search needs Optuna: pip install "abag[training]"') from None
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+def _searched(recipe: Recipe, sources: Sources, ranges: Sequence[Range]) -> dict[str, Any]:
+    """What ``study.json`` holds: plain values."""
     content = {
         "recipe": recipe.as_json(),
         "table_sha256": sha256_of(sources.table),
@@ -251,19 +274,34 @@ def _study(out: Path, recipe: Recipe, sources: Sources, ranges: Sequence[Range])
         "holdout": sources.holdout,
         "search": [asdict(one) for one in ranges],
     }
-    content = json.loads(json.dumps(content))
+    return dict(json.loads(json.dumps(content)))
+
+
+def _require_folder(out: Path, content: Mapping[str, Any]) -> None:
+    """Raise OptionError unless ``out`` is free, or holds this very search."""
     path = out / "study.json"
-    if path.exists():
-        found = read_json(path)
-        if differing := [key for key in content if found.get(key) != content[key]]:
-            raise OptionError(
-                f"{out} holds a search of another {', '.join(differing)}; name another folder"
-            )
-    else:
-        make_folder(out)
-        if any(out.iterdir()):
-            raise OptionError(f"{out} holds other files; name a new folder")
-        write_json(path, content)
+    if not path.exists():
+        require_own(out, (), "a search", overwrite=False)
+        return
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise FileFormatError(f"{path} describes no search; name another folder")
+    if differing := [key for key in content if found.get(key) != content[key]]:
+        raise OptionError(
+            f"{out} holds a search of another {', '.join(differing)}; name another folder"
+        )
+
+
+def _study(out: Path, content: Mapping[str, Any], recipe: Recipe) -> Study:
+    """A new study in ``out``, or the one that it holds."""
+    try:
+        import optuna
+    except ImportError:
+        raise UnavailableError('the search needs Optuna: pip install "abag[training]"') from None
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    _require_folder(out, content)
+    if not (out / "study.json").exists():
+        write_json(out / "study.json", content, seal=True)
     higher = HIGHER_IS_BETTER[recipe.stopping.metric]
     try:
         study = optuna.create_study(
@@ -272,9 +310,6 @@ def _study(out: Path, recipe: Recipe, sources: Sources, ranges: Sequence[Range])
             direction="maximize" if higher else "minimize",
             load_if_exists=True,
         )
-        # A search that goes on must not draw again what it drew at its start.
-        seed = recipe.seed + len(study.get_trials(deepcopy=False))
-        study.sampler = optuna.samplers.TPESampler(seed=seed)
     except Exception as error:  # Optuna hands on whatever its database raises
         raise FileFormatError(f"{out / 'study.db'} is no readable study ({error})") from None
     return study

@@ -43,7 +43,8 @@ def audit(
     """
     if out is not None:
         require_own(out, AUDIT_FILES, "an audit", overwrite=overwrite)
-    found = run_audit(load_table(table), Split.load(split), seed=seed)
+    rows = load_table(table)
+    found = run_audit(rows, Split.load_for(split, rows), seed=seed)
     written: list[str] = []
     if out is not None:
         from abag.evaluation.reporting.audit_figure import save_audit_figure

@@ -15,7 +15,7 @@ import polars as pl
 from abag.data.schema import antibody_key, antigen_key
 from abag.data.tables import Measurements
 from abag.errors import FileFormatError, SplitError, counted
-from abag.files import read_parquet, require_file, write_parquet
+from abag.files import parse_json, read_parquet, require_file, write_parquet
 
 TRAIN: Final = "train"
 VALIDATION: Final = "val"
@@ -39,6 +39,13 @@ tested) or ``unused``, and ``barred`` names further test parts for which it must
 """
 
 
+LABEL_COLUMNS: Final = (
+    "quantity", "raw_value", "raw_unit", "relation", "pkd", "pkd_lower", "pkd_upper", "rank_score",
+    "rank_lower", "rank_upper", "assay",
+)  # fmt: skip
+"""Columns of a table that say what was measured; :attr:`Split.labels` hashes them."""
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """The parts of one table. Make one with :func:`abag.data.splits.make_split`."""
@@ -50,6 +57,9 @@ class Split:
     notes: tuple[str, ...] = ()
     path: Path | None = None
     """File that it was read from, for messages."""
+    labels: pl.DataFrame | None = None
+    """``record_id`` and :func:`row_labels` of the table that it was made for; None in files of
+    earlier versions, which have none."""
     table_digest: str = field(init=False)
     digest: str = field(init=False)
 
@@ -159,6 +169,21 @@ class Split:
             + ". Give the table that the split was made from, or make a new split with `abag split`"
         )
 
+    def require_labels(self, table: Measurements) -> None:
+        """As :meth:`require`, and the measured values must be those that the split was made for."""
+        self.require(table)
+        if self.labels is None:
+            return
+        both = self.labels.join(row_labels(table), on="record_id", suffix="_found")
+        changed = both.filter(pl.col("labels") != pl.col("labels_found"))["record_id"]
+        if not changed.is_empty():
+            raise SplitError(
+                f"{self.path or 'this split'} was made for another table: the table here "
+                f"{_reason(changed, 'has other measured values in')}. Give the table that the "
+                "split was made from; where the new values are meant, make a new split with "
+                "`abag split`"
+            )
+
     def _require_part(self, part: str) -> None:
         if part not in self.test_parts:
             known = ", ".join(self.test_parts)
@@ -189,7 +214,22 @@ class Split:
             "notes": list(self.notes),
             "digest": self.digest,
         }
-        write_parquet(path, self.assignment, {_METADATA: json.dumps(head, sort_keys=True)})
+        rows = self.assignment
+        if self.labels is not None:
+            rows = rows.join(self.labels, on="record_id", how="left", maintain_order="left")
+        write_parquet(path, rows, {_METADATA: json.dumps(head, sort_keys=True)})
+
+    @classmethod
+    def load_for(cls, path: Path, table: Measurements) -> Self:
+        """Read a split and check that it is of ``table``, its chains and its measured values.
+
+        Raises:
+            MissingFileError, FileFormatError, SplitError: see :meth:`load` and
+                :meth:`require_labels`.
+        """
+        split = cls.load(path)
+        split.require_labels(table)
+        return split
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -200,20 +240,26 @@ class Split:
         rows, metadata = read_parquet(path)
         if _METADATA not in metadata:
             raise FileFormatError(f"{path} is not a split; make one with `abag split`")
-        head = json.loads(metadata[_METADATA])
-        if head.get("format") != FORMAT:
+        head = parse_json(metadata[_METADATA], path)
+        if not isinstance(head, dict) or head.get("format") != FORMAT:
             raise SplitError(
-                f"{path} has split format {head.get('format')}, this abag reads {FORMAT}; "
+                f"{path} has another split format than {FORMAT}, which this abag reads; "
                 "make the split again with `abag split`"
             )
+        labels = rows.select("record_id", "labels") if "labels" in rows.columns else None
+        rows = rows.drop("labels", strict=False)
         if dict(rows.schema) != ASSIGNMENT_SCHEMA:
             raise SplitError(f"{path} does not hold the columns {', '.join(ASSIGNMENT_SCHEMA)}")
-        facts = (head["strategy"], head["parameters"], head["seed"])
-        split = cls(*facts, rows, tuple(head["notes"]), path)
-        if split.digest != head["digest"]:
+        try:
+            facts = (head["strategy"], head["parameters"], head["seed"])
+            split = cls(*facts, rows, tuple(head["notes"]), path, labels)
+            told = str(head["digest"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SplitError(f"{path} is damaged ({error}); make the split again") from None
+        if split.digest != told:
             raise SplitError(
                 f"{path} was changed after it was made: its content has digest "
-                f"{split.digest[:12]}, not {head['digest'][:12]}; make the split again"
+                f"{split.digest[:12]}, not {told[:12]}; make the split again"
             )
         return split
 
@@ -224,6 +270,16 @@ def row_contents(table: Measurements) -> pl.DataFrame:
     hashes = {t: hashlib.sha256(t.encode()).hexdigest()[:16] for t in set(text["text"])}
     content = pl.Series("content", [hashes[t] for t in text["text"]], dtype=pl.String)
     return text.select("record_id").with_columns(content)
+
+
+def row_labels(table: Measurements) -> pl.DataFrame:
+    """``record_id`` and a hash of all measured values of each row, bounds and assay included."""
+    measured = table.select(*(name for name in LABEL_COLUMNS if name in table.frame.columns))
+    hashes = [
+        hashlib.sha256(json.dumps(row).encode()).hexdigest()[:16] for row in measured.iter_rows()
+    ]
+    labels = pl.Series("labels", hashes, dtype=pl.String)
+    return table.select("record_id").with_columns(labels)
 
 
 def table_digest(contents: pl.DataFrame) -> str:

@@ -19,7 +19,14 @@ from abag.data.similarity import (
 )
 from abag.data.splits.assignment import assign_groups, majority_parts, part_targets
 from abag.data.splits.positions import mutated_positions, position_blocks
-from abag.data.splits.split import TRAIN, UNUSED, VALIDATION, Split, row_contents
+from abag.data.splits.split import (
+    TRAIN,
+    UNUSED,
+    VALIDATION,
+    Split,
+    row_contents,
+    row_labels,
+)
 from abag.data.tables import Measurements
 from abag.errors import SplitError, counted, require_seed
 
@@ -105,7 +112,8 @@ def make_split(
         rows = _whole_groups(_groups(table, keys, chosen), targets, seed, GROUP_NAMES[chosen])
     assignment = pl.concat([base, rows], how="horizontal")
     notes = (*_notes(rows, targets, chosen), *_structure_note(table, chosen))
-    split = Split(chosen.value, parameters, seed, assignment, notes)
+    measured = row_labels(table)
+    split = Split(chosen.value, parameters, seed, assignment, notes, labels=measured)
     _require_rows(split, targets)
     return split
 

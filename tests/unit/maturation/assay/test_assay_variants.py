@@ -199,5 +199,5 @@ def test_rows_that_teach_nothing_are_refused_with_mutations_too(
 
 
 def test_an_unknown_numbering_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AbagError, match="unknown numbering 'wolfguy'"):
-        read_assay(tmp_path / "a.csv", AssayFile(numbering="wolfguy"))
+    with pytest.raises(AbagError, match="unknown numbering 'aho'"):
+        read_assay(tmp_path / "a.csv", AssayFile(numbering="aho"))
