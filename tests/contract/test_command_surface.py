@@ -11,7 +11,7 @@ from abag.apps.cli import build_app
 
 SURFACE: dict[str, str] = {
     # command -> options, in any order; arguments without a name in capitals
-    "predict": "--model --heavy --light --antigen --table --out --map --chains --most-umis "
+    "predict": "--model --heavy --light --antigen --table --out --map --chains --arm --most-umis "
     "--keep-going --level --abstain --resume --json",
     "explain": "--heavy --light --antigen --structure --model --substitutes --out --overwrite "
     "--json",

@@ -24,13 +24,11 @@ from abag.antibody.alphabet import (
     foreign_letters,
     looks_like_nucleotides,
 )
-from abag.antibody.foreign import foreign_domain
 from abag.antibody.numbering import NumberedDomain, number_chains
+from abag.antibody.soundness import faults_of
+from abag.data.constructs import AntibodyChains, FoundDomain, Part, one_antibody, refused
 from abag.data.words import LONGEST_NAME, may_be_a_name, not_residues, without_end_groups
 from abag.units import is_missing
-
-MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90
-"""A variable domain has about 105 to 130 residues; below 90 a strand or a CDR is missing."""
 
 MAX_UNKNOWN_SHARE: Final = 0.10
 """Chains with more unknown residues than this are refused."""
@@ -50,16 +48,6 @@ class Chain:
     """One chain after spelling is mended: letters, flags, and a reason if it must be refused."""
 
     sequence: str
-    flags: tuple[str, ...] = ()
-    problem: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AntibodyChains:
-    """An antibody as the canonical table wants it."""
-
-    heavy: str | None
-    light: str | None
     flags: tuple[str, ...] = ()
     problem: str | None = None
 
@@ -148,7 +136,8 @@ class AntibodyCleaner:
 
     number: NumberChains = number_chains
     by_proxy: bool = True
-    _proxies: dict[ProxyKey, tuple[tuple[str, int, int], ...]] = field(default_factory=dict)
+    _proxies: dict[ProxyKey, tuple[Part, ...]] = field(default_factory=dict)
+    _faults: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     def clean(
         self, antibodies: Sequence[tuple[str | None, str | None, str | None]]
@@ -160,21 +149,47 @@ class AntibodyCleaner:
             for text in triple
             if text is not None and not is_missing(text)
         }
-        self._number_new(chain.sequence for chain in spelled.values() if not chain.problem)
+        pieces = [
+            piece
+            for chain in spelled.values()
+            if not chain.problem
+            for _, piece in self._pieces(chain.sequence)
+        ]
+        self._number_new(pieces)
+        self._judge_new(pieces)
         return {
             triple: self._one(*(spelled.get(text) if text else None for text in triple))
             for triple in antibodies
         }
 
-    def _number_new(self, sequences: Iterable[str]) -> None:
+    def _number_new(self, pieces: Iterable[str]) -> None:
         asked: dict[ProxyKey, str] = {}
-        for sequence in (piece for chain in sequences for _, piece in self._pieces(chain)):
+        for sequence in pieces:
             key = self._proxy_key(sequence)
             if key not in self._proxies:
                 asked.setdefault(key, sequence)
         found = self.number(list(asked.values()))
         for key, sequence in asked.items():
-            self._proxies[key] = tuple((d.kind.value, d.start, d.end) for d in found[sequence])
+            self._proxies[key] = tuple(Part.of(domain) for domain in found[sequence])
+
+    def _judge_new(self, pieces: Iterable[str]) -> None:
+        """Look for faults in the domains of chains that differ from their proxy where it counts."""
+        doubtful = [
+            piece
+            for piece in dict.fromkeys(pieces)
+            if piece not in self._faults
+            and not all(
+                part.anchors is not None and part.anchors.hold(piece[part.start : part.end])
+                for part in self._proxies[self._proxy_key(piece)]
+            )
+        ]
+        found = self.number(doubtful)
+        for piece in doubtful:
+            parts = self._proxies[self._proxy_key(piece)]
+            own = found[piece]
+            same = len(own) == len(parts)
+            unlike = tuple(("unlike_a_variable_domain",) for _ in parts)
+            self._faults[piece] = tuple(map(faults_of, own)) if same else unlike
 
     def _proxy_key(self, sequence: str) -> ProxyKey:
         """What chains must share to share domain ends; the whole chain where they may not."""
@@ -190,105 +205,41 @@ class AntibodyCleaner:
             return [(0, sequence)]
         return [(0, sequence[: linker.start()]), (linker.end(), sequence[linker.end() :])]
 
-    def _parts(self, sequence: str) -> tuple[tuple[str, int, int], ...]:
-        """Kind, start and end of each variable domain of a chain."""
-        return tuple(
-            (kind, offset + start, offset + end)
-            for offset, piece in self._pieces(sequence)
-            for kind, start, end in self._proxies[self._proxy_key(piece)]
-        )
+    def _found(self, role: str, chain: Chain | None) -> list[FoundDomain]:
+        """The variable domains of a chain."""
+        if chain is None:
+            return []
+        return [
+            FoundDomain(
+                role, part.is_heavy, chain.sequence[offset + part.start : offset + part.end],
+                offset + part.start, len(chain.sequence) - offset - part.end, faults,
+            )
+            for offset, piece in self._pieces(chain.sequence)
+            for part, faults in self._parts(piece)
+        ]  # fmt: skip
+
+    def _parts(self, piece: str) -> list[tuple[Part, tuple[str, ...]]]:
+        parts = self._proxies[self._proxy_key(piece)]
+        return list(zip(parts, self._faults.get(piece, ((),) * len(parts)), strict=True))
 
     def _one(self, heavy: Chain | None, light: Chain | None, scfv: Chain | None) -> AntibodyChains:
         chains = [chain for chain in (scfv, heavy, light) if chain is not None]
         if not chains:
-            return AntibodyChains(None, None, problem="no antibody chain")
+            return refused("no antibody chain")
         for chain in chains:
             if chain.problem:
-                return AntibodyChains(None, None, problem=chain.problem)
+                return refused(chain.problem)
         flags = dict.fromkeys(flag for chain in chains for flag in chain.flags)
         if scfv is not None:
-            return self._single_chain(scfv, flags)
-        if heavy is not None and light is None and len(self._parts(heavy.sequence)) > 1:
-            return self._single_chain(heavy, flags)
-        return self._two_chains(heavy, light, flags)
-
-    def _single_chain(self, chain: Chain, flags: dict[str, None]) -> AntibodyChains:
-        parts = self._parts(chain.sequence)
-        heavies = [part for part in parts if part[0] in ("heavy", "vhh")]
-        lights = [part for part in parts if part[0] in ("kappa", "lambda")]
-        if not heavies:
-            what = foreign_domain(chain.sequence)
-            problem = f"the chain is {what}" if what else "no heavy variable domain in the chain"
-            return AntibodyChains(None, None, problem=problem)
-        if len(heavies) > 1 or len(lights) > 1:
-            return AntibodyChains(
-                None,
-                None,
-                problem=f"{len(heavies)} heavy and {len(lights)} light variable domains in one "
-                "chain; give one antibody a row",
-            )
-        flags["single_chain_parted"] = None
-        heavy = _cut(chain.sequence, heavies[0])
-        light = _cut(chain.sequence, lights[0]) if lights else None
-        return _checked(heavy, light, flags)
-
-    def _two_chains(
-        self, heavy: Chain | None, light: Chain | None, flags: dict[str, None]
-    ) -> AntibodyChains:
-        found: dict[str, str] = {}
-        for role, chain in (("heavy", heavy), ("light", light)):
-            if chain is None:
-                continue
-            parts = self._parts(chain.sequence)
-            if not parts:
-                what = foreign_domain(chain.sequence)
-                problem = f"no antibody variable domain in the {role} chain"
-                problem = f"the {role} chain is {what}" if what else problem
-                return AntibodyChains(None, None, problem=problem)
-            part = _part_for(role, parts)
-            kind = "heavy" if part[0] in ("heavy", "vhh") else "light"
-            if kind in found:
-                return AntibodyChains(None, None, problem=f"both chains are {kind} chains")
-            if kind != role:
-                flags["chains_swapped"] = None
-            found[kind] = _cut(chain.sequence, part)
-            _note_trims(chain.sequence, part, flags)
-        if "heavy" not in found:
-            return AntibodyChains(None, None, problem="no heavy chain, only a light chain")
-        return _checked(found["heavy"], found.get("light"), flags)
-
-
-def _part_for(role: str, parts: tuple[tuple[str, int, int], ...]) -> tuple[str, int, int]:
-    """The domain that fits the column the chain stood in, else the first."""
-    wanted = ("heavy", "vhh") if role == "heavy" else ("kappa", "lambda")
-    return next((part for part in parts if part[0] in wanted), parts[0])
-
-
-def _cut(sequence: str, part: tuple[str, int, int]) -> str:
-    return sequence[part[1] : part[2]]
-
-
-def _note_trims(sequence: str, part: tuple[str, int, int], flags: dict[str, None]) -> None:
-    _, start, end = part
-    if start > 0:
-        flags["leader_trimmed"] = None
-    tail = len(sequence) - end
-    if tail >= 60:
-        flags["constant_domain_trimmed"] = None
-    elif tail > 0:
-        flags["tail_trimmed"] = None
-
-
-def _checked(heavy: str, light: str | None, flags: dict[str, None]) -> AntibodyChains:
-    for role, sequence in (("heavy", heavy), ("light", light)):
-        if sequence is not None and len(sequence) < MIN_VARIABLE_DOMAIN_RESIDUES:
-            return AntibodyChains(
-                None,
-                None,
-                problem=f"the {role} variable domain has {len(sequence)} residues; a whole one "
-                f"has {MIN_VARIABLE_DOMAIN_RESIDUES} or more",
-            )
-    return AntibodyChains(heavy, light, tuple(flags))
+            return one_antibody({"single": (scfv.sequence, self._found("single", scfv))}, flags)
+        given = {
+            role: (chain.sequence, self._found(role, chain))
+            for role, chain in (("heavy", heavy), ("light", light))
+            if chain is not None
+        }
+        if list(given) == ["heavy"] and len(given["heavy"][1]) > 1:
+            given = {"single": given["heavy"]}
+        return one_antibody(given, flags)
 
 
 def clean_pairs(frame: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.DataFrame:

@@ -50,7 +50,12 @@ def read_pairs(
 
     if antigen and not path.is_dir() and file_kind(path) is FileKind.TABLE:
         mapping = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
-    pairs = read(path, mapping=mapping, choices=choices or Choices())
+    choices = choices or Choices()
+    pairs = read(path, mapping=mapping, choices=choices)
+    if choices.arm is not None:
+        from abag.data.arms import choose_arm
+
+        pairs = replace(pairs, frame=choose_arm(pairs.frame, choices.arm, path))
     if not antigen:
         return pairs
     given = pl.lit(list(antigen), dtype=_CHAINS)

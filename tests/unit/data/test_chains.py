@@ -5,7 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from abag.data.arms import choose_arm
 from abag.data.chains import AntibodyCleaner, clean_antigen, clean_pairs, flag_lists
+from abag.errors import OptionError, TableError
 
 HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAED"
@@ -166,3 +168,95 @@ def test_lists_of_flags_keep_their_order_and_empty_ones() -> None:
     assert column.dtype == pl.List(pl.String)
     assert column.to_list() == [["b", "a"], [], ["b", "a"], ["a"]]
     assert flag_lists([]).to_list() == []
+
+
+LONG_LINKER = "GGGGSGGGGSGGGGSGGGGS"
+OTHER_HEAVY = (
+    "EVQLVESGGGLVQPGRSLRLSCAASGFTFDDYAMHWVRQAPGKGLEWVSAITWNSGHIDYADSVEGRFTISRDNAKNSLYLQMNSLRAED"
+    "TAVYYCAKVSYLSTASSLDYWGQGTLVTVSS"
+)
+OTHER_LIGHT = (
+    "DIQMTQSPSSLSASVGDRVTITCRASQGIRNYLAWYQQKPGKAPKLLIYAASTLQSGVPSRFSGSGSGTDFTLTISSLQPEDVATYYCQR"
+    "YNRAPYTFGQGTKVEIK"
+)
+
+
+@pytest.mark.parametrize(
+    ("heavy", "light", "counts"),
+    [
+        (HEAVY + CH1 + LONG_LINKER + HEAVY + CH1, LIGHT, "2 heavy and 1 light"),
+        (
+            HEAVY + "ASTKGP" + OTHER_HEAVY + CH1,
+            LIGHT + "TVAAP" + OTHER_LIGHT,
+            "2 heavy and 2 light",
+        ),
+        (HEAVY + CH1 + LINKER + OTHER_HEAVY + LINKER + OTHER_LIGHT, LIGHT, "2 heavy and 2 light"),
+        (VHH + LINKER + HEAVY + CH1, LIGHT, "2 heavy and 1 light"),
+        (HEAVY + LINKER + OTHER_LIGHT, LIGHT, "1 heavy and 2 light"),
+        (HEAVY, LIGHT + LONG_LINKER + OTHER_LIGHT, "1 heavy and 2 light"),
+        (VHH + LINKER + VHH[:-1] + "T", None, "2 heavy and 0 light"),
+    ],
+)
+def test_no_domain_of_a_construct_is_dropped_in_silence(
+    heavy: str, light: str | None, counts: str
+) -> None:
+    problem = clean(heavy, light).problem
+    assert problem is not None
+    assert counts in problem
+    assert "--arm" in problem
+
+
+def test_a_light_domain_given_twice_is_one() -> None:
+    got = clean(HEAVY + LINKER + LIGHT, LIGHT)
+    assert (got.heavy, got.light, got.problem) == (HEAVY, LIGHT, None)
+
+
+@pytest.mark.parametrize(
+    ("heavy", "light", "arms"),
+    [
+        (HEAVY + "ASTKGP" + OTHER_HEAVY + CH1, LIGHT + "TVAAP" + OTHER_LIGHT,
+         [(HEAVY, LIGHT), (OTHER_HEAVY, OTHER_LIGHT)]),
+        (HEAVY + CH1 + LINKER + OTHER_HEAVY + LINKER + OTHER_LIGHT, LIGHT,
+         [(HEAVY, LIGHT), (OTHER_HEAVY, OTHER_LIGHT)]),
+        (HEAVY + CH1 + LONG_LINKER + OTHER_HEAVY + CH1, LIGHT,
+         [(HEAVY, LIGHT), (OTHER_HEAVY, LIGHT)]),
+        (VHH + LINKER + HEAVY + CH1, LIGHT, [(VHH, None), (HEAVY, LIGHT)]),
+    ],
+)  # fmt: skip
+def test_an_arm_can_be_chosen(heavy: str, light: str, arms: list[tuple[str, str | None]]) -> None:
+    row = {"source_row": 2, "heavy": heavy, "light": light, "scfv": None, "flags": []}
+    schema = {"scfv": pl.String, "flags": pl.List(pl.String)}
+    frame = pl.DataFrame([row], schema_overrides=schema)
+    for number, (wanted_heavy, wanted_light) in enumerate(arms, start=1):
+        got = choose_arm(frame, number, "a.csv").row(0, named=True)
+        assert got["heavy"].startswith(wanted_heavy[:110])
+        assert (got["light"] or "")[:95] == (wanted_light or "")[:95]
+        assert got["flags"] == [f"arm_{number}_chosen"]
+    with pytest.raises(TableError, match="there are 2"):
+        choose_arm(frame, 3, "a.csv")
+    with pytest.raises(OptionError, match="counted from 1"):
+        choose_arm(frame, 0, "a.csv")
+
+
+DAMAGED = {
+    "without_trp41": HEAVY[:33] + "RSPGSPPRRGWRLPG" + HEAVY[48:],
+    "without_cys104": HEAVY.replace("YYCSR", "YYSSR"),
+    "without_cys23": HEAVY.replace("LSCAA", "LSSAA"),
+    "without_j_segment": HEAVY[:96] + "SAGEETASMLWTTGARELWSPSP",
+    "cdr3_empty": HEAVY[:96] + HEAVY[109:],
+}
+
+
+@pytest.mark.parametrize("fault", DAMAGED)
+def test_a_damaged_domain_is_flagged_alone_and_among_sound_siblings(fault: str) -> None:
+    damaged = DAMAGED[fault]
+    siblings = [(HEAVY[:98] + a + HEAVY[99:], LIGHT, None) for a in "ADEFG"]
+    alone = clean(damaged, LIGHT)
+    cleaner = AntibodyCleaner()
+    cleaner.clean(siblings)
+    among = cleaner.clean([(damaged, LIGHT, None)])[damaged, LIGHT, None]
+    assert f"heavy_{fault}" in alone.flags
+    assert set(alone.flags) == set(among.flags)
+    assert not any(
+        "heavy" in flag for one in cleaner.clean(siblings).values() for flag in one.flags
+    )

@@ -26,6 +26,7 @@ def predict(
     out: Path | None = None,
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
     chains: str | None = None,
+    arm: int | None = None,
     most_umis: Annotated[bool, Parameter(negative=())] = False,
     keep_going: Annotated[bool, Parameter(negative=())] = False,
     level: float = 0.9,
@@ -45,6 +46,7 @@ def predict(
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
         chains: For a structure: which chain is which, as heavy=H,light=L,antigen=A,B.
+        arm: For constructs with several variable domains: which arm, counted along the heavy chain.
         most_umis: For cells with several heavy or light chains: take the one with the most UMIs.
         keep_going: Write rows that cannot be predicted without a value and with their reason.
         level: Share of the intervals that are to hold the measured value.
@@ -70,7 +72,7 @@ def predict(
             keep_going=keep_going,
             level=level,
             abstain=abstain,
-            choices=Choices(ChainNames.parse(chains) if chains else None, most_umis),
+            choices=Choices(ChainNames.parse(chains) if chains else None, most_umis, arm),
             resume=resume,
         )
         _tell_left_out(done)

@@ -1,0 +1,54 @@
+"""Is a variable domain whole? Conserved residues, loops and the J segment of a numbered domain.
+
+Cys23, Trp41, Cys104 and the motif Gly119-X-Gly121 of the J segment stand in nearly every variable
+domain (Lefranc et al., Dev Comp Immunol 2003). Where one is missing, a stretch may be out of frame,
+cut off or mutated: the chain can be read, and a number for it is worth less.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from abag.antibody.numbering import NumberedDomain
+
+_CONSERVED: Final = {"23": ("C", "without_cys23"), "41": ("W", "without_trp41"),
+                     "104": ("C", "without_cys104")}  # fmt: skip
+_J_GLYCINES: Final = ("119", "121")
+_FEWEST_IN_FRAMEWORK: Final = {"FR2": 15, "FR3": 34}
+"""Residues of the shortest germline framework, less two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """Where the conserved residues of a domain stand, counted from its first residue."""
+
+    residues: tuple[tuple[int, str], ...]
+
+    @classmethod
+    def of(cls, domain: NumberedDomain) -> Anchors | None:
+        """The anchors of a sound domain; None for one with a fault."""
+        if faults_of(domain):
+            return None
+        wanted = {**{p: letter for p, (letter, _) in _CONSERVED.items()},
+                  **dict.fromkeys(_J_GLYCINES, "G")}  # fmt: skip
+        places = enumerate(domain.positions)
+        return cls(tuple((i, wanted[position]) for i, position in places if position in wanted))
+
+    def hold(self, sequence: str) -> bool:
+        """Whether a sibling of the domain has the same residues at the same places."""
+        return all(sequence[place : place + 1] == letter for place, letter in self.residues)
+
+
+def faults_of(domain: NumberedDomain) -> tuple[str, ...]:
+    """What is missing in a domain, in words that become flags (``without_trp41``)."""
+    at = dict(zip(domain.positions, domain.sequence, strict=True))
+    found = [fault for place, (letter, fault) in _CONSERVED.items() if at.get(place) != letter]
+    if any(at.get(place) != "G" for place in _J_GLYCINES):
+        found.append("without_j_segment")
+    found += [
+        f"{loop.lower()}_empty" for loop in ("CDR1", "CDR2", "CDR3") if not domain.region(loop)
+    ]
+    if any(len(domain.region(name)) < least for name, least in _FEWEST_IN_FRAMEWORK.items()):
+        found.append("framework_incomplete")
+    return tuple(found)
