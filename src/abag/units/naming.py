@@ -194,6 +194,8 @@ def _factors(text: str) -> list[tuple[_Symbol, int]] | None:
     """``M-1 s-1`` as symbols with powers; None where a part of it is no symbol."""
     found: list[tuple[_Symbol, int]] = []
     place = 0
+    if text.endswith(("*", ".")) or text.startswith("*"):
+        return None
     while place < len(text):
         if text[place] in " *·.⋅":
             place += 1

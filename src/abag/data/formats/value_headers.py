@@ -61,6 +61,7 @@ _SPREADS: Final = frozenset({
 _UNDER: Final = re.compile(
     r"\d+(\.\d+)?\s*°?\s*[CK]|n\s*=\s*\d+|pH\s*=?\s*\d+(\.\d+)?|\d+ ?(replicates|repeats)", re.I
 )
+_UNDER_ONE: Final = re.compile(r"/\s*\(([^()]*)\)")
 _LOG: Final = re.compile(
     r"(-|neg(?:ative)?[_ ]?)?\s*log_?(?:10)?[\s_(]*(kd|ic50|ec50)\)?[\s_/,(\[]*([a-z]*)\s*[)\]]*",
     re.IGNORECASE,
@@ -174,7 +175,7 @@ class _Parts:
 
     @classmethod
     def of(cls, text: str) -> _Parts:
-        base, groups = _brackets(text)
+        base, groups = _brackets(_UNDER_ONE.sub(_without_brackets, text))
         base, tail = _unit_at_end(base)
         units = [tail] if tail else []
         unread: list[str] = []
@@ -191,6 +192,11 @@ class _Parts:
         for unit in units:
             first.setdefault(parse_unit(unit), unit)
         return cls(base.strip(" ,;:/_.-"), tuple(first.values()), tuple(unread), frozenset(words))
+
+
+def _without_brackets(match: re.Match[str]) -> str:
+    """``1/(M s)`` as ``1/M/s``: these brackets belong to the unit."""
+    return "/" + "/".join(re.split(r"[\s*·.⋅]+", match[1].strip()))
 
 
 def _words(text: str) -> list[str]:

@@ -24,7 +24,9 @@ from abag.antibody.mutations import (
 )
 from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError, read_mutation_column
+from abag.data.words import not_residues
 from abag.errors import MutationError, Problem, TableError, counted
+from abag.units import is_missing
 
 _SHOWN: Final = 5
 _MOST_NAMED: Final = 10
@@ -51,6 +53,9 @@ class Parent:
             return None
         if not heavy:
             raise MutationError("a parent needs its heavy chain: give --parent-heavy as well")
+        for chain in (heavy, light):
+            if chain and (why := not_residues(chain)):
+                raise MutationError(f"the parent's chain {why}")
         return cls(_spelt(heavy), _spelt(light) if light else None)
 
 
@@ -95,6 +100,8 @@ def complete_variants(
         TableError: no parent, two parents, a mutation that does not fit, mixed numberings, or
             chains that do not carry the mutations of their row.
     """
+    if not quarantine:
+        _refuse_words(path, table, columns)
     texts, lines, chains = _read_columns(table, columns)
     found = parent or _parent_row(path, texts, chains, lines)
     notes = []
@@ -160,9 +167,26 @@ def _spelt(text: str) -> str:
 
 
 def _cells(table: pl.DataFrame, column: str | None) -> list[str | None]:
+    """Chains in capital letters; what is none stays as written, for the canonical step to name."""
     if column is None:
         return [None] * table.height
-    return [_spelt(cell) if cell else None for cell in table[column].to_list()]
+    return [
+        None if is_missing(cell) else cell if not_residues(cell) else _spelt(cell)
+        for cell in table[column].to_list()
+    ]
+
+
+def _refuse_words(path: Path, table: pl.DataFrame, columns: VariantColumns) -> None:
+    """Refuse chains with words or marks of missing values in them, before they are changed."""
+    problems = [
+        Problem(line, column, f"the chain {why}")
+        for column in (columns.heavy, columns.light)
+        if column is not None
+        for line, cell in zip(table[ROW], table[column], strict=True)
+        if not is_missing(cell) and (why := not_residues(cell))
+    ]
+    if problems:
+        raise TableError(path, problems)
 
 
 def _parent_row(

@@ -201,3 +201,11 @@ def test_rows_that_teach_nothing_are_refused_with_mutations_too(
 def test_an_unknown_numbering_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AbagError, match="unknown numbering 'aho'"):
         read_assay(tmp_path / "a.csv", AssayFile(numbering="aho"))
+
+
+def test_a_mark_of_a_missing_value_inside_the_parent_is_refused(tmp_path: Path) -> None:
+    broken = f"{HEAVY[:40]}nan{HEAVY[40:]}"
+    path = tmp_path / "mine.csv"
+    path.write_text(f"mutations,KD (nM),heavy\nWT,3,{broken}\nY33F,1,\nT32S,2,\n")
+    with pytest.raises(TableError, match="row 2, column 'heavy': the chain has 'nan'"):
+        read_assay(path, AssayFile(mapping=["antigen_unknown:=true"]))
