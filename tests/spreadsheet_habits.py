@@ -172,8 +172,8 @@ def _thousands(rng: random.Random) -> Habit:
     text = f"{number:,}".replace(",", mark)
     decimal = f"{rng.randint(0, 99)},{rng.randint(1, 99)}"
     if rng.random() < 0.5:
-        return Habit("value", text, ("=", number * 1e-9), "nM")
-    return Habit("value", decimal, ("=", float(decimal.replace(",", ".")) * 1e-9), "nM")
+        return Habit("thousands", text, ("=", number * 1e-9), "nM")
+    return Habit("thousands", decimal, ("=", float(decimal.replace(",", ".")) * 1e-9), "nM")
 
 
 def _odd_value(rng: random.Random) -> Habit:

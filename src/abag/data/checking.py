@@ -10,7 +10,7 @@ from abag.data.build import load_table
 from abag.data.faults import Fault, check_values, find_faults
 from abag.data.formats import read_table
 from abag.errors import OptionError, Problem, TableError
-from abag.units import Quantity, parse_unit
+from abag.units import Quantity, parse_unit, present
 
 
 def check_file(
@@ -52,7 +52,7 @@ def _numbers(path: Path, column: str) -> pl.Series:
     if column not in table.columns:
         known = ", ".join(name for name in table.columns if name != "source_row")
         raise TableError(path, [Problem(1, column, f"no such column; the file has {known}")])
-    texts = table[column].str.strip_chars()
+    texts = pl.Series(column, [present(cell) for cell in table[column]], pl.String)
     numbers = texts.cast(pl.Float64, strict=False)
     finite = numbers.is_finite().fill_null(False)
     wrong = table.filter(~finite & texts.is_not_null() & (texts != ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pytest
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
+from abag.data.checking import check_file
 from abag.data.faults import Fault, FaultKind, Severity, check_values, find_faults
 from abag.data.schema import SCHEMA
-from abag.errors import SchemaError, UnitError
+from abag.errors import SchemaError, TableError, UnitError
 
 PARENT = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTA"
@@ -434,3 +436,52 @@ def test_faults_do_not_depend_on_names() -> None:
     assert [(f.kind, f.rows, f.evidence) for f in plain] == [
         (f.kind, f.rows, f.evidence) for f in named
     ]
+
+
+def alanine_scan(
+    rng: np.random.Generator, sites: int = 20
+) -> tuple[list[str], NDArray[np.float64]]:
+    """The parent of pKd 9 and its alanine scan: most changes cost binding, none gains much."""
+    places = rng.choice(np.flatnonzero([letter != "A" for letter in PARENT]), sites, replace=False)
+    heavies = [PARENT, *(f"{PARENT[:p]}A{PARENT[p + 1 :]}" for p in places)]
+    return heavies, np.concatenate([[9.0], 8.9 - rng.exponential(0.8, sites)])
+
+
+def as_written(pkds: NDArray[np.float64], written: NDArray[np.float64]) -> dict[str, Any]:
+    return {"raw_value": [repr(float(x)) for x in written], "raw_unit": "nM"}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pkd_under_a_header_of_nanomolar_is_found_and_a_true_scan_is_not(seed: int) -> None:
+    heavies, pkds = alanine_scan(np.random.default_rng(seed))
+    true = table_of(pkds, heavies, **as_written(pkds, 10 ** (9 - pkds)))
+    assert find_faults(true) == []
+    taken = 9.0 - np.log10(pkds)  # pKd 8.5 read as 8.5 nM
+    kinds = {f.kind for f in find_faults(table_of(taken, heavies, **as_written(taken, pkds)))}
+    assert kinds == {FaultKind.INVERTED_SIGN, FaultKind.LOG_OF_LOG}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_log10_of_nanomolar_is_found_in_narrow_and_weak_tables(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    logs = rng.normal(3.2, 0.35, 40).clip(2.0, 4.5)
+    kinds = {f.kind for f in check_values(logs, "KD", "nM")}
+    assert kinds == {FaultKind.LOG_OF_LOG}
+    assert check_values(10**logs, "KD", "nM") == []
+
+
+def test_a_floor_in_a_library_is_a_spike_and_no_mixture_of_units() -> None:
+    heavies, pkds = scan(3, rows=600)
+    floored = pkds.copy()
+    floored[::12] = 5.0
+    kinds = {f.kind for f in find_faults(table_of(floored, heavies))}
+    assert FaultKind.MIXED_UNITS not in kinds
+    assert FaultKind.LABEL_SPIKE in kinds
+
+
+def test_missing_cells_of_a_checked_column_are_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(",KD (nM)\n" + "".join(f"{i},{x}\n" for i, x in enumerate(["NA", "1", "-"])))
+    with pytest.raises(TableError):
+        check_file(path, column="KD", unit="nM")
+    assert check_file(path, column="KD (nM)", unit="nM") == []

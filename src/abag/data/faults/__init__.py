@@ -16,13 +16,19 @@ from numpy.typing import ArrayLike
 
 from abag.data.faults.fault import Fault, FaultKind, Severity
 from abag.data.faults.labels import Labels, labels_of_table, labels_of_values
-from abag.data.faults.landscape import Landscape, landscape
+from abag.data.faults.landscape import FEWEST_VARIANTS, Landscape, landscape
 from abag.data.faults.log_of_log import logs_of_logs, logs_of_logs_against_others
+from abag.data.faults.logs_as_values import logarithms_as_values
 from abag.data.faults.mixed_units import follows_substitutions, mixed_units, shifted_residuals
 from abag.data.faults.pairs import measured, shared_labels
 from abag.data.faults.ranges import impossible_ranges
 from abag.data.faults.repeats import replicate_conflicts, symmetry_copies
-from abag.data.faults.signs import inverted_against_others, inverted_landscapes
+from abag.data.faults.signs import (
+    FEWEST_OF_SCAN,
+    inverted_against_others,
+    inverted_landscapes,
+    inverted_scans,
+)
 from abag.data.faults.spikes import label_spikes
 from abag.data.tables import Measurements
 from abag.errors import UnitError
@@ -33,7 +39,7 @@ COLUMN_DETECTORS: Final[dict[FaultKind, Callable[[Labels], list[Fault]]]] = {
     FaultKind.LABEL_SPIKE: label_spikes,
     FaultKind.IMPOSSIBLE_RANGE: impossible_ranges,
     FaultKind.MIXED_UNITS: mixed_units,
-    FaultKind.LOG_OF_LOG: logs_of_logs,
+    FaultKind.LOG_OF_LOG: lambda labels: logs_of_logs(labels) or logarithms_as_values(labels),
 }
 """Detectors that need the labels of one assay only."""
 
@@ -97,10 +103,14 @@ def find_faults(
         faults = _column_faults(labels_of_table(table))
         bar.advance()
         scans = _landscapes(reference)
+        large = [scan for scan in scans if len(scan.values) >= FEWEST_VARIANTS]
         bar.advance()
-        faults = _mixed_units_of_libraries(faults, [s for s in scans if s.assay in judged])
+        faults = _mixed_units_of_libraries(faults, [s for s in large if s.assay in judged])
         bar.advance()
-        faults += _faults_between(reference, scans, judged)
+        between = _faults_between(reference, large, judged)
+        known = {fault.assay for fault in between if fault.kind is FaultKind.INVERTED_SIGN}
+        own = [scan for scan in scans if scan.assay in judged - known]
+        faults += [*between, *inverted_scans(own)]
         bar.advance()
         faults += symmetry_copies(table)
         faults += replicate_conflicts(table, others)
@@ -152,7 +162,7 @@ def _landscapes(rows: pl.DataFrame) -> list[Landscape]:
     rows = rows.filter(mostly)
     found = []
     for (assay, quantity, _, _), group in rows.group_by(antigen, maintain_order=True):
-        scan = landscape(str(assay), Quantity(str(quantity)), group)
+        scan = landscape(str(assay), Quantity(str(quantity)), group, fewest=FEWEST_OF_SCAN)
         if scan is not None:
             found.append(scan)
     return found

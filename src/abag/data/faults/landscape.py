@@ -43,18 +43,20 @@ class Landscape:
     """Character codes of ``parent``, shape (length,)."""
 
 
-def landscape(assay: str, quantity: Quantity, rows: pl.DataFrame) -> Landscape | None:
+def landscape(
+    assay: str, quantity: Quantity, rows: pl.DataFrame, fewest: int = FEWEST_VARIANTS
+) -> Landscape | None:
     """The library that an assay is, or None where it is no library of one parent.
 
-    ``rows`` needs ``antibody``, ``value`` and ``record_id``. A library has 20 or more variants,
-    60 % of them of one length, and a median variant within 10 % of the consensus.
+    ``rows`` needs ``antibody``, ``value`` and ``record_id``. A library has ``fewest`` or more
+    variants, 60 % of them of one length, and a median variant within 10 % of the consensus.
     """
     rows = rows.with_columns(pl.col("antibody").str.len_chars().alias("length"))
-    if rows.height < FEWEST_VARIANTS:
+    if rows.height < fewest:
         return None
     modal = rows["length"].mode().min()
     same = rows.filter(pl.col("length") == modal)
-    if same.height < max(FEWEST_VARIANTS, MODAL_LENGTH_SHARE * rows.height):
+    if same.height < max(fewest, MODAL_LENGTH_SHARE * rows.height):
         return None
     text = "".join(same["antibody"].to_list()).encode("ascii", "replace")
     letters = np.frombuffer(text, dtype=np.uint8).reshape(same.height, -1)

@@ -162,6 +162,7 @@ def shifted_residuals(library: Landscape) -> list[Fault]:
     if peaks is None:
         return []
     chosen = np.abs(residuals - peaks.second) <= peaks.width
+    chosen &= _in_few_rows(library.values[rows])  # a floor is a spike, and reported as one
     if chosen.mean() < PEAK_SHARE or _follows(chosen, library.severity[rows], peaks):
         return []
     return [
@@ -175,6 +176,12 @@ def shifted_residuals(library: Landscape) -> list[Fault]:
             {"sign_shifted_residuals": 1, "distance": peaks.distance, "spread": spread},
         )
     ]
+
+
+def _in_few_rows(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Rows whose number fewer than four rows share."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray(counts[inverse] < 4, np.bool_)
 
 
 def follows_substitutions(fault: Fault, library: Landscape) -> bool:

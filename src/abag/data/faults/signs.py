@@ -1,6 +1,6 @@
 """Inverted signs: assays in which a larger label means weaker binding.
 
-Three independent signs:
+Four independent signs:
 
 * against another assay of the same molecules: Spearman of -0.5 or less, p below 1e-3, eight
   molecules or more (:func:`inverted_against_others`). Two assays that contradict each other do
@@ -12,7 +12,10 @@ Three independent signs:
 * against the parent: 90 % or more of the variants tighter than the parent, in a library with
   three or more residues a position whose drastic changes read tighter (Spearman -0.15 or less).
   Libraries between a germline antibody and its mature form have two residues a position and are
-  not judged, for their variants are tighter indeed.
+  not judged, for their variants are tighter indeed;
+* in a scan of single substitutions, hardly one weaker than the parent, which chance gives in less
+  than 1 of 1,000 such scans (:func:`inverted_scans`): an error where the new residue is alanine or
+  glycine, else a warning, for variants may have been chosen because they bind tighter.
 """
 
 from __future__ import annotations
@@ -26,6 +29,14 @@ import numpy as np
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
 from abag.data.faults.landscape import Landscape, spearman
 from abag.data.faults.pairs import SharedLabels
+from abag.units import Quantity
+
+FEWEST_OF_SCAN: Final = 11
+"""Ten substitutions and their parent: fewer cannot pass one in a thousand."""
+SINGLES_SHARE: Final = 0.8
+WEAKER_SHARE: Final = 0.05
+P_SCAN: Final = 1e-3
+SMALL_SHARE: Final = 0.7
 
 SHARED: Final = 8
 CORRELATION: Final = 0.5
@@ -96,6 +107,45 @@ def inverted_landscapes(
     return faults
 
 
+def inverted_scans(landscapes: Sequence[Landscape]) -> list[Fault]:
+    """Scans of single substitutions in which the parent reads weakest."""
+    faults = []
+    for scan in landscapes:
+        single = scan.changes == 1
+        count = int(single.sum())
+        if (
+            scan.quantity is Quantity.BINARY
+            or scan.parent_value is None
+            or count < max(FEWEST_OF_SCAN - 1, SINGLES_SHARE * (scan.changes > 0).sum())
+        ):
+            continue
+        weaker = int((scan.values[single] < scan.parent_value).sum())
+        if weaker > WEAKER_SHARE * count or _chance(weaker, count) >= P_SCAN:
+            continue
+        letters, changed = scan.letters[single], scan.letters[single] != scan.consensus
+        to_small = float(np.isin(letters[changed], np.frombuffer(b"AG", np.uint8)).mean())
+        severity = Severity.ERROR if to_small >= SMALL_SHARE else Severity.WARNING
+        doubt = "" if severity is Severity.ERROR else " (unless these were chosen as tighter)"
+        faults.append(
+            _fault(
+                scan.assay,
+                scan.ids.tolist(),
+                f"{count - weaker} of {count} single substitutions read as tight as the parent or "
+                f"tighter, as hardly one does{doubt}; the numbers may be -log10 KD or an energy",
+                {"sign_scan": 1, "singles": count, "weaker": weaker, "to_alanine": to_small},
+                severity,
+            )
+        )
+    return faults
+
+
+def _chance(weaker: int, count: int) -> float:
+    """Probability of so few weaker ones if a substitution weakened binding every other time."""
+    from scipy import stats
+
+    return float(stats.binom.cdf(weaker, count, 0.5))
+
+
 def severity_correlation(scan: Landscape) -> tuple[float, float]:
     """Spearman of label and BLOSUM62 score of the changes, and its p value."""
     changed = scan.changes > 0
@@ -150,12 +200,16 @@ def _correlation(pair: SharedLabels) -> float | None:
 
 
 def _fault(
-    assay: str, ids: list[str], reason: str, evidence: dict[str, float | int | str]
+    assay: str,
+    ids: list[str],
+    reason: str,
+    evidence: dict[str, float | int | str],
+    severity: Severity = Severity.ERROR,
 ) -> Fault:
     return Fault(
         kind=FaultKind.INVERTED_SIGN,
         assay=assay,
-        severity=Severity.ERROR,
+        severity=severity,
         rows=len(ids),
         share=1.0,
         message=(
