@@ -31,6 +31,7 @@ COMMANDS: dict[str, str] = {
     "store": "abag.apps.cli.store:app",
     "adapt": "abag.apps.cli.adapt:adapt",
     "scan": "abag.apps.cli.scan:scan",
+    "serve": "abag.apps.cli.serve:serve",
     "propose": "abag.apps.cli.propose:propose",
     "recipes": "abag.apps.cli.recipes:recipes",
     "train": "abag.apps.cli.train:train",
@@ -56,6 +57,7 @@ HELP: dict[str, str] = {
     "tune": "Search the settings of a recipe, by the validation part alone; resumable.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
     "propose": "Choose the variants to measure next: a plate with a reason for each.",
+    "serve": "Serve the page and the REST interface to browsers and programs.",
     "scan": "Predict every single mutant of an antibody: table, heat map, interactive page.",
 }
 

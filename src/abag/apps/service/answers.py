@@ -1,0 +1,105 @@
+"""Short questions, answered at once by the functions that command line and Python call."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from abag.files import read_json
+
+if TYPE_CHECKING:
+    from abag.inference.predictor import Predictor
+
+_HEAVY = (
+    "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAY"
+    "LQMNSLRAEDTAVYYCSRWGGDGFYAMDYWGQGTLVTVSS"
+)
+_LIGHT = (
+    "DIQMTQSPSSLSASVGDRVTITCRASQDVNTAVAWYQQKPGKAPKLLIYSASFLYSGVPSRFSGSRSGTDFTLTISSLQP"
+    "EDFATYYCQQHYTTPPTFGQGTKVEIK"
+)
+_ANTIGEN = (
+    "TQVCTGTDMKLRLPASPETHLDMLRHLYQGCQVVQGNLELTYLPTNASLSFLQDIQEVQGYVLIAHNQVRQVPLQRLRIV"
+    "RGTQLFEDNYALAVLD"
+)
+
+Chain = Annotated[str, Field(max_length=100_000)]
+
+
+class PairRequest(BaseModel):
+    """One antibody and its antigen."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}]},
+    )
+
+    heavy: Chain = Field(description="Heavy chain, VHH or whole scFv, one-letter code.")
+    light: Chain | None = Field(None, description="Light chain, where there is one.")
+    antigen: list[Chain] = Field(default_factory=list, max_length=20, description="Its chains.")
+    level: float = Field(0.9, gt=0, lt=1, description="Share that intervals are to hold.")
+    model: str | None = Field(None, max_length=100, description="An own model, by its name.")
+
+
+class NumberRequest(BaseModel):
+    """Chains to be numbered."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"examples": [{"sequence": [_HEAVY]}]}
+    )
+
+    sequence: list[Chain] = Field(min_length=1, max_length=200)
+
+
+class Asker:
+    """Holds loaded models; every method may run in several threads at once."""
+
+    def predictor(self, folder: Path | None, level: float) -> Predictor:
+        """A loaded model; of an own one, the one that lies there now."""
+        changed = 0.0 if folder is None else (folder / "model.json").stat().st_mtime
+        return _loaded(folder, level, changed)
+
+    def predict(self, asked: PairRequest, folder: Path | None) -> dict[str, Any]:
+        """One pair."""
+        predictor = self.predictor(folder, asked.level)
+        targets = [chain for chain in asked.antigen if chain.strip()]
+        return predictor.predict_pair(asked.heavy, asked.light, targets).as_json()
+
+    def number(self, asked: NumberRequest) -> dict[str, Any]:
+        """Chains with IMGT numbers."""
+        from abag.antibody.numbering.table import number_records
+
+        named = [(f"sequence {i}", text) for i, text in enumerate(asked.sequence, start=1)]
+        return {"domains": number_records(named).to_dicts(), "out": None}
+
+    def health(self) -> str:
+        """Predict one pair; gives the model's id."""
+        asked = PairRequest(heavy=_HEAVY, light=_LIGHT, antigen=[_ANTIGEN], model=None, level=0.9)
+        return str(self.predict(asked, None)["model_id"])
+
+    def examples(self) -> list[dict[str, Any]]:
+        """The package's own table of well-known antibodies."""
+        import polars as pl
+
+        with as_file(files("abag") / "resources" / "examples" / "well_known.csv") as path:
+            return pl.read_csv(path, infer_schema=False).to_dicts()
+
+    def card(self, folder: Path) -> dict[str, Any]:
+        """What an own model is."""
+        facts = read_json(folder / "model.json")
+        return {"name": folder.name} | {
+            key: facts[key] for key in ("model_id", "name", "training") if key != "name"
+        }
+
+
+@lru_cache(maxsize=8)
+def _loaded(folder: Path | None, level: float, changed: float) -> Predictor:
+    from abag.inference import load
+
+    del changed  # part of the key: a model that was replaced is loaded anew
+    return load(folder, level=level)

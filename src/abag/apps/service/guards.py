@@ -1,0 +1,147 @@
+"""What every request passes before anything reads it: key, rate, size, and the headers after.
+
+Written as bare ASGI, so that a body is counted while it arrives and never held.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from abag.apps.service.keys import LOCAL_USER, Keys
+from abag.apps.service.problems import problem
+from abag.apps.service.settings import ServiceSettings
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+AsgiApp = Callable[[Message, Receive, Send], Awaitable[None]]
+
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self'; font-src 'self'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+HEADERS: Final = [
+    (b"content-security-policy", _POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+]
+_OPEN: Final = ("/", "/health", "/openapi.json")
+_WINDOW_SECONDS: Final = 60.0
+_MOST_CLIENTS: Final = 10_000
+_LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]", "testserver")
+
+
+class BodyTooLargeError(Exception):
+    """A body over the limit."""
+
+
+class Guard:
+    """Asks for the key, counts requests and bytes, adds the headers."""
+
+    def __init__(self, app: AsgiApp, settings: ServiceSettings, keys: Keys) -> None:
+        self._app, self._settings, self._keys = app, settings, keys
+        self._asked: dict[str, deque[float]] = defaultdict(deque)
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Let a request through, or answer it with what is wrong."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        user = self._user(scope)
+        if self._settings.is_local and _host(scope) not in _LOCAL_NAMES:
+            # A page of another site whose name was made to lead here (DNS rebinding).
+            refused_host = problem(421, "not this host", "ask it as localhost or 127.0.0.1")
+            await refused_host(scope, receive, _with_headers(send))
+            return
+        is_open = scope["path"] in _OPEN or scope["path"].startswith("/page/")
+        refused = None
+        if user is None and not is_open:
+            refused = problem(401, "no valid key", "send the header `Authorization: Bearer KEY`")
+        elif not self._may_ask(user or str((scope.get("client") or ("?",))[0])):
+            refused = problem(429, "too many requests", "wait a little and ask again")
+        elif _declared(scope) > self._settings.upload_bytes:
+            refused = problem(413, "too large", self._limit())
+        if refused is not None:
+            await refused(scope, receive, _with_headers(send))
+            return
+        scope.setdefault("state", {})["user"] = user
+        await self._within(scope, receive, _with_headers(send))
+
+    async def _within(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Run the application; a body that grows over the limit ends the request."""
+        seen, started = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._settings.upload_bytes:
+                raise BodyTooLargeError
+            return message
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, counted, noted)
+        except BodyTooLargeError:
+            if not started:
+                await problem(413, "too large", self._limit())(scope, receive, send)
+
+    def _limit(self) -> str:
+        return f"a request holds at most {self._settings.upload_megabytes:g} megabytes"
+
+    def _user(self, scope: Message) -> str | None:
+        if not len(self._keys):
+            return LOCAL_USER
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                kind, _, key = value.decode("latin-1").partition(" ")
+                return self._keys.user_of(key.strip()) if kind.lower() == "bearer" else None
+        return None
+
+    def _may_ask(self, who: str) -> bool:
+        now = time.monotonic()
+        if len(self._asked) > _MOST_CLIENTS:
+            self._asked.clear()
+        asked = self._asked[who]
+        while asked and asked[0] < now - _WINDOW_SECONDS:
+            asked.popleft()
+        if len(asked) >= self._settings.requests_a_minute:
+            return False
+        asked.append(now)
+        return True
+
+
+def _host(scope: Message) -> str:
+    for name, value in scope["headers"]:
+        if name == b"host":
+            text: str = value.decode("latin-1")
+            return text if text.endswith("]") else text.rpartition(":")[0] or text
+    return ""
+
+
+def _declared(scope: Message) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else 0
+    return 0
+
+
+def _with_headers(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", []), *HEADERS]
+        await send(message)
+
+    return wrapped

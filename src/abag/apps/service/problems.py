@@ -1,0 +1,89 @@
+"""Errors as RFC 9457 problem details: what is wrong, where, and how to mend it; never internals."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from abag.errors import AbagError, TableError
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Fault(BaseModel):
+    """One fault of one place."""
+
+    row: int | None = Field(None, description="Line of the file; the header is line 1.")
+    column: str | None = Field(None, description="Column of the file, or field of the request.")
+    reason: str
+    mend: str = ""
+
+
+class ProblemDetails(BaseModel):
+    """Body of every answer that is an error (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    problems: list[Fault] = Field(default_factory=list)
+
+
+def problem(
+    status: int, title: str, detail: str, faults: list[Fault] | None = None
+) -> JSONResponse:
+    """An answer that says what is wrong."""
+    content = ProblemDetails(title=title, status=status, detail=detail, problems=faults or [])
+    headers = {"Retry-After": "10"} if status in (429, 503) else None
+    return JSONResponse(content.model_dump(), status, headers, MEDIA_TYPE)
+
+
+def of_error(error: AbagError) -> JSONResponse:
+    """The user's mistake, with the rows that it is in."""
+    faults = [
+        Fault(row=one.row, column=one.column, reason=one.reason, mend=one.mend)
+        for one in (error.problems[:200] if isinstance(error, TableError) else ())
+    ]
+    return problem(422, type(error).__name__, str(error), faults)
+
+
+def answer_errors(app: FastAPI) -> None:
+    """Give every error of the service the one form."""
+
+    @app.exception_handler(AbagError)
+    async def _abag(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, AbagError)
+        return of_error(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _request(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        faults = [_fault(one) for one in error.errors()]
+        detail = "; ".join(f"{one.column}: {one.reason}" for one in faults[:5])
+        return problem(422, "the request is not as it should be", detail, faults)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return problem(error.status_code, _TITLES.get(error.status_code, "error"), error.detail)
+
+    @app.exception_handler(Exception)
+    async def _other(_: Request, error: Exception) -> JSONResponse:
+        del error  # the log has it; the answer must not
+        return problem(500, "a fault of the service", "the operator finds it in the log")
+
+
+_TITLES: Final = {
+    401: "no valid key", 404: "not found", 405: "method not allowed", 409: "conflict",
+    413: "too large", 415: "not this kind of content", 429: "too many requests",
+}  # fmt: skip
+
+
+def _fault(error: dict[str, Any]) -> Fault:
+    place = ".".join(str(part) for part in error["loc"] if part != "body")
+    return Fault(column=place or "body", reason=str(error["msg"]))

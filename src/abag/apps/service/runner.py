@@ -1,0 +1,167 @@
+"""Runs queued jobs, each as a process of its own, and keeps what it prints."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from abag.apps.service.jobs import Job, JobState, JobStore
+from abag.apps.service.places import Places
+from abag.apps.service.settings import ServiceSettings
+from abag.apps.service.tasks import TASKS
+from abag.errors import AbagError, FileFormatError, MissingFileError
+from abag.files import make_folder, read_json
+from abag.progress import PROGRESS_FILE
+
+RESULT: Final = "result.json"
+PROGRESS: Final = "progress.json"
+_LOG: Final = "log.txt"
+_PROMPT_SECONDS: Final = 5.0
+_LOG_TAIL: Final = 4_000
+
+
+class Runner:
+    """Threads that take jobs one after the other until they are told to stop."""
+
+    def __init__(self, store: JobStore, settings: ServiceSettings) -> None:
+        self._store, self._settings = store, settings
+        self._wake, self._stop = threading.Event(), threading.Event()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._threads = [
+            threading.Thread(target=self._work, name=f"job-{i}", daemon=True)
+            for i in range(settings.jobs_at_once)
+        ]
+
+    def start(self) -> None:
+        """Put back what a killed service left, then work."""
+        for job in self._store.running():
+            _end_process(job.pid)
+            self._store.requeue(job.id)
+        for thread in self._threads:
+            thread.start()
+
+    def wake(self) -> None:
+        """There is a new job."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End the running processes; their jobs go back into the queue."""
+        self._stop.set()
+        self._wake.set()
+        for name, process in list(self._processes.items()):
+            _end(process)
+            self._store.requeue(name)
+        for thread in self._threads:
+            thread.join(timeout=_PROMPT_SECONDS)
+
+    def cancel(self, job: Job) -> None:
+        """End a job at once; its files are gone when it had begun."""
+        self._store.end(job.id, JobState.CANCELLED)
+        if process := self._processes.get(job.id):
+            _end(process)
+
+    def _work(self) -> None:
+        while not self._stop.is_set():
+            job = self._store.take()
+            if job is None:
+                self._expire()
+                self._wake.wait(timeout=1.0)
+                self._wake.clear()
+                continue
+            self._run(job)
+
+    def _run(self, job: Job) -> None:
+        places = Places(self._settings.data, job.user)
+        try:
+            folder = places.job(job.id)
+            places.remove_job(job.id)  # a job that was killed begins anew
+            make_folder(folder)
+            arguments = TASKS[job.kind].model_validate(job.request).command(places, folder)
+        except AbagError as error:
+            self._store.end(job.id, JobState.FAILED, str(error))
+            return
+        state, message = self._call(job, folder, arguments)
+        if not self._stop.is_set():
+            self._store.end(job.id, state, _without_paths(message, self._settings.data))
+
+    def _call(self, job: Job, folder: Path, arguments: Sequence[str]) -> tuple[JobState, str]:
+        out, log = folder / f".{RESULT}", folder / _LOG
+        with out.open("wb") as stdout, log.open("wb") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "abag", *arguments, "--json"],
+                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=folder,
+                env={**os.environ, PROGRESS_FILE: str(folder / PROGRESS)}, start_new_session=True,
+            )  # fmt: skip
+            self._processes[job.id] = process
+            self._store.note_process(job.id, process.pid)
+            try:
+                code = process.wait(timeout=60.0 * self._settings.job_minutes)
+            except subprocess.TimeoutExpired:
+                _end(process)
+                limit = f"it ran longer than {self._settings.job_minutes:g} minutes"
+                return JobState.FAILED, f"{limit}; make it smaller, or ask the operator for more"
+            finally:
+                self._processes.pop(job.id, None)
+        if code == 0:
+            out.replace(folder / RESULT)
+            return JobState.DONE, ""
+        said = log.read_text("utf-8", "replace")[-_LOG_TAIL:]
+        at = said.rfind("abag: error: ")
+        return JobState.FAILED, said[at + 13 :].strip() if at >= 0 else (
+            "the command ended without an answer; the operator finds it in the job's log"
+        )
+
+    def _expire(self) -> None:
+        before = time.time() - 86_400.0 * self._settings.keep_days
+        for job in self._store.expired(before):
+            Places(self._settings.data, job.user).remove_job(job.id)
+            self._store.forget(job.id)
+
+
+def progress_of(folder: Path) -> dict[str, Any] | None:
+    """What a job last said of how far it is; None where it has said nothing."""
+    with suppress(MissingFileError, FileFormatError, OSError):
+        found = read_json(folder / PROGRESS)
+        return found if isinstance(found, dict) else None
+    return None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        process.wait(timeout=_PROMPT_SECONDS)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _end_process(pid: int | None) -> None:
+    """End what a killed service left running, if the number still belongs to a command of ours."""
+    if pid is None:
+        return
+    with suppress(OSError):
+        if b"abag" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.killpg(pid, signal.SIGKILL)
+
+
+def _without_paths(message: str, data: Path) -> str:
+    """A message that names the user's own file, and nothing of where the service keeps it."""
+    for root in {str(data), str(data.resolve())}:
+        parts = message.split(root)
+        message = parts[0] + "".join(_after(part) for part in parts[1:])
+    return message
+
+
+def _after(part: str) -> str:
+    path, blank, rest = part.partition(": ") if ": " in part else part.partition(" ")
+    return path.rsplit("/", 1)[-1] + blank + rest

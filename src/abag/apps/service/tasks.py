@@ -1,0 +1,222 @@
+"""What may be asked as a job: one request model a kind, and the command that answers it.
+
+A job runs the same command line that a person would type, in a process of its own. So it gives the
+same answer to the byte, can be stopped at any moment, and takes nothing down with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from abag.apps.service.places import Places
+
+Chain = Annotated[str, Field(max_length=100_000)]
+Short = Annotated[str, Field(max_length=200)]
+
+
+class Task(BaseModel):
+    """One kind of job; a subclass gives its fields and its command."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """Arguments of ``abag``; outputs go into ``folder``."""
+        raise TypeError(f"{type(self).__name__} has no command for {places.root} and {folder}")
+
+
+class _OfAssay(Task):
+    """How a table of measurements is to be read."""
+
+    file: Short = Field(description="Id of the uploaded table.")
+    map: list[Short] = Field(default_factory=list, description="Texts such as heavy=VH.")
+    unit: Short | None = Field(None, description="Unit of the values where no header says it.")
+    quantity: Short | None = Field(None, description="KD, IC50, ... where no header says it.")
+    parent_heavy: Chain | None = Field(None, description="Chain that the mutations change.")
+    parent_light: Chain | None = Field(None, description="Its light chain.")
+    quarantine: bool = Field(False, description="Set faulty rows aside instead of refusing.")
+    seed: int = Field(0, ge=0)
+
+    def _reading(self) -> list[str]:
+        values = {
+            "--unit": self.unit, "--quantity": self.quantity,
+            "--parent-heavy": self.parent_heavy, "--parent-light": self.parent_light,
+        }  # fmt: skip
+        return [
+            *_repeated("--map", self.map),
+            *_given(values),
+            *(["--quarantine"] if self.quarantine else []),
+            *("--seed", str(self.seed)),
+        ]
+
+
+class PredictTable(Task):
+    """Predict every pair of an uploaded table."""
+
+    file: Short = Field(description="Id of the uploaded table.")
+    model: Short | None = Field(None, description="Name of an own model; without it the shipped.")
+    antigen: list[Chain] = Field(default_factory=list, description="Antigen of every pair.")
+    map: list[Short] = Field(default_factory=list, description="Texts such as heavy=VH.")
+    level: float = Field(0.9, gt=0, lt=1)
+    keep_going: bool = Field(True, description="Rows that cannot be predicted keep their reason.")
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """``abag predict --table``."""
+        return [
+            *("predict", "--table", str(places.uploaded(self.file))),
+            *("--out", str(folder / "predictions.csv"), "--level", str(self.level)),
+            *_model(places, self.model),
+            *_repeated("--antigen", self.antigen),
+            *_repeated("--map", self.map),
+            *(["--keep-going"] if self.keep_going else []),
+        ]
+
+
+class ScanMutants(Task):
+    """Predict every single mutant of an antibody."""
+
+    heavy: Chain | None = Field(None, description="Parent; without it the one a model remembers.")
+    light: Chain | None = None
+    antigen: list[Chain] = Field(default_factory=list)
+    model: Short | None = None
+    name: Short | None = None
+    cdrs: list[Short] = Field(default_factory=list, description="Such as H3, L1.")
+    level: float = Field(0.9, gt=0, lt=1)
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """``abag scan``."""
+        values = {"--heavy": self.heavy, "--light": self.light, "--name": self.name}
+        return [
+            *("scan", "--out", str(folder / "scan"), "--level", str(self.level)),
+            *_given(values),
+            *_repeated("--antigen", self.antigen),
+            *_model(places, self.model),
+            *_repeated("--cdrs", self.cdrs),
+        ]
+
+
+class ExplainPair(Task):
+    """Say what carries a prediction."""
+
+    heavy: Chain
+    light: Chain | None = None
+    antigen: list[Chain] = Field(min_length=1)
+    model: Short | None = None
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """``abag explain``."""
+        return [
+            *("explain", "--out", str(folder / "explanation"), "--heavy", self.heavy),
+            *_given({"--light": self.light}),
+            *_repeated("--antigen", self.antigen),
+            *_model(places, self.model),
+        ]
+
+
+class AdaptModel(_OfAssay):
+    """Learn a model of an assay."""
+
+    name: Short = Field(description="Name of the new model.")
+    overwrite: bool = False
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """``abag adapt --out``."""
+        out = places.named("model", self.name)
+        return [
+            *("adapt", str(places.uploaded(self.file)), "--out", str(out)),
+            *("--report", str(folder / "report")),
+            *self._reading(),
+            *(["--overwrite"] if self.overwrite else []),
+        ]
+
+
+class ProposePlate(Task):
+    """Choose a plate by a model, outside of any campaign."""
+
+    model: Short
+    wells: int = Field(96, ge=1, le=1536)
+    max_mutations: int | None = Field(None, ge=1, le=20)
+    cdrs: list[Short] = Field(default_factory=list)
+    seed: int = Field(0, ge=0)
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """``abag propose --model``."""
+        return [
+            *("propose", "--model", str(places.existing("model", self.model))),
+            *("--out", str(folder / "plate"), "--n", str(self.wells), "--seed", str(self.seed)),
+            *_given({"--max-mutations": _text(self.max_mutations)}),
+            *_repeated("--cdrs", self.cdrs),
+        ]
+
+
+class CampaignResults(_OfAssay):
+    """Start a campaign with a table, or give a campaign the results of its plate."""
+
+    campaign: Short
+    allow_unproposed: bool = False
+    failed: list[Short] = Field(default_factory=list, description="Wells without a measurement.")
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """``abag adapt --campaign``."""
+        del folder  # a campaign keeps its own files
+        return [
+            *("adapt", str(places.uploaded(self.file))),
+            *("--campaign", str(places.named("campaign", self.campaign))),
+            *self._reading(),
+            *(["--allow-unproposed"] if self.allow_unproposed else []),
+            *_repeated("--failed", self.failed),
+        ]
+
+
+class CampaignPlate(Task):
+    """Choose the next plate of a campaign."""
+
+    campaign: Short
+    wells: int = Field(96, ge=1, le=1536)
+    max_mutations: int | None = Field(None, ge=1, le=20)
+    seed: int = Field(0, ge=0)
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """``abag propose --campaign``."""
+        del folder
+        return [
+            *("propose", "--campaign", str(places.existing("campaign", self.campaign))),
+            *("--n", str(self.wells), "--seed", str(self.seed)),
+            *_given({"--max-mutations": _text(self.max_mutations)}),
+        ]
+
+
+TASKS: Final[dict[str, type[Task]]] = {
+    "predict-table": PredictTable,
+    "scan": ScanMutants,
+    "explain": ExplainPair,
+    "adapt": AdaptModel,
+    "propose": ProposePlate,
+    "campaign-results": CampaignResults,
+    "campaign-plate": CampaignPlate,
+}
+"""Kind of job -> what it is asked with. A new kind is a class and a line here."""
+
+TaskKind = Literal[
+    "predict-table", "scan", "explain", "adapt", "propose", "campaign-results", "campaign-plate"
+]
+
+
+def _given(values: dict[str, str | None]) -> list[str]:
+    # One text, so that a value which begins with a hyphen is no option.
+    return [f"{option}={value}" for option, value in values.items() if value]
+
+
+def _repeated(option: str, values: Sequence[str]) -> list[str]:
+    return [f"{option}={value}" for value in values]
+
+
+def _model(places: Places, name: str | None) -> list[str]:
+    return [] if name is None else ["--model", str(places.existing("model", name))]
+
+
+def _text(value: int | None) -> str | None:
+    return None if value is None else str(value)
