@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from abag.files import read_json
 
 if TYPE_CHECKING:
-    from abag.inference.predictor import Predictor
+    from abag.inference.predictor import Prediction, Predictor
 
 _HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAY"
@@ -64,11 +64,11 @@ class Asker:
         changed = 0.0 if folder is None else (folder / "model.json").stat().st_mtime
         return _loaded(folder, level, changed)
 
-    def predict(self, asked: PairRequest, folder: Path | None) -> dict[str, Any]:
+    def predict(self, asked: PairRequest, folder: Path | None) -> Prediction:
         """One pair."""
         predictor = self.predictor(folder, asked.level)
         targets = [chain for chain in asked.antigen if chain.strip()]
-        return predictor.predict_pair(asked.heavy, asked.light, targets).as_json()
+        return predictor.predict_pair(asked.heavy, asked.light, targets)
 
     def number(self, asked: NumberRequest) -> dict[str, Any]:
         """Chains with IMGT numbers."""
@@ -80,7 +80,7 @@ class Asker:
     def health(self) -> str:
         """Predict one pair; gives the model's id."""
         asked = PairRequest(heavy=_HEAVY, light=_LIGHT, antigen=[_ANTIGEN], model=None, level=0.9)
-        return str(self.predict(asked, None)["model_id"])
+        return self.predict(asked, None).model_id
 
     def examples(self) -> list[dict[str, Any]]:
         """The package's own table of well-known antibodies."""

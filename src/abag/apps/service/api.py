@@ -135,10 +135,13 @@ def _add_questions(app: FastAPI, service: Service) -> None:
         return await in_thread(service.asker.examples)
 
     @app.post("/v1/predict", tags=["questions"])
-    async def predict(asked: PairRequest, user: User) -> Response:
-        """Predict one pair; the answer is that of `abag predict --json`."""
+    async def predict(asked: PairRequest, user: User, request: Request) -> Response:
+        """Predict one pair: what `abag predict` prints with `--json`; as text without it."""
         folder = service.places(user).existing("model", asked.model) if asked.model else None
-        return exact_json(await in_thread(partial(service.asker.predict, asked, folder)))
+        found = await in_thread(partial(service.asker.predict, asked, folder))
+        if request.headers.get("accept") == "text/plain":
+            return Response(found.in_words(), media_type="text/plain")
+        return exact_json(found.as_json())
 
     @app.post("/v1/number", tags=["questions"])
     async def number(asked: NumberRequest) -> Response:
