@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from abag.errors import AbagError, TableError
+from abag.errors import AbagError, MissingFileError, TableError
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -49,7 +49,8 @@ def of_error(error: AbagError) -> JSONResponse:
         Fault(row=one.row, column=one.column, reason=one.reason, mend=one.mend)
         for one in (error.problems[:200] if isinstance(error, TableError) else ())
     ]
-    return problem(422, type(error).__name__, str(error), faults)
+    status = 404 if isinstance(error, MissingFileError) else 422
+    return problem(status, type(error).__name__, str(error), faults)
 
 
 def answer_errors(app: FastAPI) -> None:

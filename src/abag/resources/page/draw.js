@@ -12,7 +12,7 @@ export function shape(tag, attributes = {}, ...children) {
 const LANDMARKS = [[3, "1 mM"], [6, "1 µM"], [9, "1 nM"], [12, "1 pM"]];
 
 export function interval(pkd, lower, upper) {
-  const x = (value) => 30 + (Math.min(Math.max(value, 2), 14) - 2) * 45;
+  const x = (value) => 20 + (Math.min(Math.max(value, 2), 14) - 2) * 30;
   const parts = [shape("line", { x1: x(2), x2: x(14), y1: 40, y2: 40, stroke: "currentColor", "stroke-opacity": .4 })];
   for (const [value, name] of LANDMARKS) {
     parts.push(shape("line", { x1: x(value), x2: x(value), y1: 34, y2: 46, stroke: "currentColor" }));
@@ -24,7 +24,7 @@ export function interval(pkd, lower, upper) {
   parts.push(shape("circle", { cx: x(pkd), cy: 40, r: 7, fill: "#1f5fa8", stroke: "#fff", "stroke-width": 2 }));
   parts.push(shape("text", { x: x(pkd), y: 22, "text-anchor": "middle", "font-size": 14, "font-weight": 700 }, `pKd ${pkd.toFixed(1)}`));
   const told = lower === null ? "" : `, interval ${lower.toFixed(1)} to ${upper.toFixed(1)}`;
-  return shape("svg", { viewBox: "0 0 600 72", role: "img", "aria-label": `pKd ${pkd.toFixed(1)}${told}; from weak on the left to tight on the right` }, ...parts);
+  return shape("svg", { viewBox: "0 0 400 72", class: "scale", role: "img", "aria-label": `pKd ${pkd.toFixed(1)}${told}; from weak on the left to tight on the right` }, ...parts);
 }
 
 const LETTERS = "AVILMCFWYGPSTNQHKRDE";

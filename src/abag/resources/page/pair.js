@@ -4,8 +4,6 @@ import { interval } from "/page/draw.js";
 import { field, make, submits } from "/page/parts.js";
 import { getJson, send } from "/page/service.js";
 
-const FLAGS = (flags) => flags.length ? `Note: ${flags.map((flag) => flag.replaceAll("_", " ")).join(", ")}.` : "";
-
 export function chainField(label, hint) {
   const area = make("textarea", { spellcheck: false, autocomplete: "off" });
   const seen = make("div", { ariaLive: "polite" });
@@ -80,7 +78,5 @@ function answerCard(found, words) {
   if (found.pkd === null) card.append(make("p", { className: "big" }, `Rank score ${found.rank_score.toFixed(2)}`));
   else card.append(make("p", { className: "big" }, `KD ${found.kd}`), interval(found.pkd, found.pkd_lower, found.pkd_upper));
   card.append(make("p", { className: "words" }, words.split("\n")[0]), make("p", { className: "words" }, lines.join("\n")));
-  const note = FLAGS(found.flags);
-  if (note) card.append(make("p", { className: "hint" }, note));
   return card;
 }
