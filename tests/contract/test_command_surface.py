@@ -39,6 +39,8 @@ SURFACE: dict[str, str] = {
     "--cost-variant --cost-mutation --controls --replicates --exclude --seed --overwrite --json",
     "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
     "--numbering --exclude-cysteine --naturalness --level --overwrite --json",
+    "serve": "--data --host --port --jobs-at-once --most-waiting --job-minutes --keep-days "
+    "--upload-megabytes --store-megabytes --requests-a-minute --new-key --json",
     "train": "TABLE --recipe --split --out --resume --holdout --encoder --antibody-encoder "
     "--antigen-encoder --antibody-folder --antigen-folder --store --set --device --stop-after "
     "--save-every --tensorboard --wandb --mlflow --audit --json",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -242,15 +243,17 @@ def split_chains(column: pl.Expr) -> pl.Expr:
 def pair_columns(chosen: Chosen, mapping: ColumnMapping) -> dict[str, pl.Expr]:
     """Expressions over the user's table for names and chains."""
     antigen = chosen.columns.get("antigen", ())
-    constant = pl.lit("|".join(mapping.constants.antigen), dtype=pl.String)
-    texts = [pl.col(name) for name in antigen] or [constant]
+    given = re.split(CHAIN_JOINERS, "|".join(mapping.constants.antigen))
+    # One list for all rows: an expression over a literal would be one row long.
+    constant = pl.lit([part.strip() for part in given if part.strip()], dtype=pl.List(pl.String))
+    lists = [split_chains(pl.col(name)) for name in antigen]
     return {
         "antibody_name": _text(chosen, "antibody_name", None),
         "antigen_name": _text(chosen, "antigen_name", mapping.constants.antigen_name),
         "heavy": _text(chosen, "heavy", None),
         "light": _text(chosen, "light", None),
         "scfv": _text(chosen, "scfv", None),
-        "antigen": pl.concat_list([split_chains(text) for text in texts]),
+        "antigen": pl.concat_list(lists) if lists else constant,
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from abag.data.formats import read_table
+from abag.data.formats import read_measurements, read_table
 from abag.errors import FileFormatError, MissingFileError, TableError
 
 
@@ -147,3 +147,14 @@ def test_a_parquet_column_without_text_is_named(tmp_path: Path) -> None:
     pl.DataFrame({"a": ["x"], "blob": [b"\xff\xfe"]}).write_parquet(path)
     with pytest.raises(TableError, match="column 'blob'"):
         read_table(path)
+
+
+def test_an_antigen_for_all_rows_or_none_stands_in_every_row(tmp_path: Path):
+    path = tmp_path / "a.csv"
+    path.write_text("heavy,light,pKd\n" + "EVQLVESGGG,DIQMTQSPSS,8.1\n" * 3)
+    for mapping, chains in (
+        (["antigen:=MKTAYIAK|QRQISFVK"], ["MKTAYIAK", "QRQISFVK"]),
+        (["antigen_unknown:=true"], []),
+    ):
+        read = read_measurements(path, mapping=mapping)
+        assert read.frame["antigen"].to_list() == [chains] * 3
