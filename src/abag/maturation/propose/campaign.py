@@ -16,16 +16,26 @@ count once the state names them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import polars as pl
 
 from abag.antibody.antibody import Chains
 from abag.errors import CampaignError, FileFormatError
-from abag.files import read_json, require_folder
+from abag.files import (
+    LOCK,
+    locked,
+    make_folder,
+    read_json,
+    read_parquet,
+    require_folder,
+    sha256_of,
+    write_json,
+)
 from abag.maturation.propose.seal import Seal, open_seal
 from abag.version import VERSION
 
@@ -68,6 +78,22 @@ class Round:
         name = what if number < 2 else f"{what}-{number}"
         return self.folder / (f"{name}.parquet" if what in (MEASURED, TRAINING) else name)
 
+    def table(self, what: str, intake: int | None = None) -> pl.DataFrame:
+        """Rows that were written for this round.
+
+        Raises:
+            FileFormatError: the file is damaged, changed, or of another round.
+        """
+        path = self.place(what, intake)
+        rows, _ = read_parquet(path)
+        wanted = self.state.get("files", {}).get(path.name)
+        if wanted is not None and wanted != sha256_of(path):
+            raise FileFormatError(
+                f"{path} is not the file that was written for this round (its checksum differs); "
+                "restore it from a copy"
+            )
+        return rows
+
     @cached_property
     def seal(self) -> Seal | None:
         """What was foretold; None for rounds that were not proposed.
@@ -87,11 +113,15 @@ class Round:
         """Rows of all its intakes, as they were measured, with their batch."""
         found = []
         for intake in range(1, self.intakes + 1):
-            rows = pl.read_parquet(self.place(MEASURED, intake))
+            rows = self.table(MEASURED, intake)
             if BATCH not in rows.columns:  # of an earlier abag
                 rows = rows.with_columns(pl.lit(self.folder.name).alias(BATCH))
             found.append(rows)
         return pl.concat(found)
+
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -122,7 +152,7 @@ class Campaign:
 
     def training(self) -> pl.DataFrame:
         """All rows so far, offsets of batches taken off."""
-        return pl.read_parquet(self.measured.place(TRAINING))
+        return self.measured.table(TRAINING)
 
     def known(self) -> set[Chains]:
         """Variants that were measured."""
@@ -193,10 +223,43 @@ def _rounds(folder: Path) -> list[Round]:
         if not (place / STATE).is_file():
             break  # cut short before it was finished
         state = read_json(place / STATE)
-        if not isinstance(state, dict) or state.get("status") not in (PROPOSED, DONE):
+        whole = isinstance(state, dict) and state.get("status") in (PROPOSED, DONE)
+        if not whole or state.get("round", number) != number:
             raise CampaignError(f"{place / STATE} is damaged; restore it from a copy")
         found.append(Round(number, place, state))
     return found
+
+
+def write_state(here: Round, state: dict[str, Any]) -> None:
+    """Close a round: its sealed state, with the checksums of the tables that it stands on."""
+    files = {
+        path.name: sha256_of(path)
+        for intake in range(1, here.intakes + 1)
+        for path in (here.place(MEASURED, intake), here.place(TRAINING, intake))
+    }
+    content = {**state, "round": here.number, "files": files}
+    write_json(here.folder / STATE, content, seal=True)
+
+
+def one_at_a_time(
+    change: Callable[Concatenate[Path, Given], Result],
+) -> Callable[Concatenate[Path, Given], Result]:
+    """A change of a campaign that holds its folder, so that a second one is refused meanwhile."""
+
+    @wraps(change)
+    def held(folder: Path, /, *given: Given.args, **named: Given.kwargs) -> Result:
+        is_new = not folder.exists()
+        make_folder(folder)
+        try:
+            with locked(folder, "changed"):
+                return change(folder, *given, **named)
+        finally:
+            if {path.name for path in folder.iterdir()} == {LOCK}:
+                (folder / LOCK).unlink()
+                if is_new:
+                    folder.rmdir()
+
+    return held
 
 
 def round_name(number: int) -> str:

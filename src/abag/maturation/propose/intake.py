@@ -19,7 +19,7 @@ import polars as pl
 
 from abag.antibody.antibody import Chains
 from abag.errors import CampaignError, counted
-from abag.files import require_folder_name, sha256_of, write_json, write_parquet
+from abag.files import LOCK, require_folder_name, sha256_of, write_json, write_parquet
 from abag.maturation.adapt.adaptation import Adaptation, adapt
 from abag.maturation.assay.file import AssayFile, check_assay, read_rows
 from abag.maturation.propose.batches import BatchOffset, batch_offsets
@@ -33,13 +33,14 @@ from abag.maturation.propose.campaign import (
     MODEL,
     PROPOSED,
     REPORT,
-    STATE,
     TRAINING,
     Campaign,
     Round,
+    one_at_a_time,
     open_campaign,
     pairs_of,
     round_name,
+    write_state,
 )
 from abag.maturation.propose.results import Results
 from abag.maturation.propose.scorecard_page import write_scorecard
@@ -49,6 +50,7 @@ from abag.version import VERSION
 _SHOWN: Final = 5
 
 
+@one_at_a_time
 def take_results(
     folder: Path,
     path: Path,
@@ -132,13 +134,14 @@ def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campai
         {"format": FORMAT, "format_version": FORMAT_VERSION, "abag_version": VERSION,
          "parent": {"heavy": heavy, "light": light}, "assay": first.assay,
          "target": first.target, "antigen": list(first.antigen)},
+        seal=True,
     )  # fmt: skip
     return open_campaign(folder), done
 
 
 def _is_new(folder: Path) -> bool:
     """Whether a campaign may start here: nothing is there but a start that was cut short."""
-    return not folder.exists() or {path.name for path in folder.iterdir()} <= {round_name(0)}
+    return not folder.exists() or {path.name for path in folder.iterdir()} <= {round_name(0), LOCK}
 
 
 def _close(
@@ -179,7 +182,7 @@ def _close(
         "failed": gone, "pending": sorted(sealed[one].name for one in waiting),
         "batches": [one.as_json() for one in offsets], "abag_version": VERSION,
     }  # fmt: skip
-    write_json(here.folder / STATE, {**here.state, **new})
+    write_state(here, {**here.state, **new})
     return replace(done, notes=(*done.notes, *_told_of(offsets, waiting, gone)))
 
 

@@ -9,7 +9,6 @@ from typing import Final
 
 from abag.antibody.antibody import Chains
 from abag.errors import CampaignError, OptionError
-from abag.files import write_json
 from abag.maturation.adapt.verdict import Grade
 from abag.maturation.propose.campaign import (
     MODEL,
@@ -17,8 +16,10 @@ from abag.maturation.propose.campaign import (
     STATE,
     Campaign,
     Round,
+    one_at_a_time,
     open_campaign,
     round_name,
+    write_state,
 )
 from abag.maturation.propose.plate import write_plate
 from abag.maturation.propose.proposals import Proposals, Standing, propose
@@ -33,6 +34,7 @@ _UNPROVED: Final = (
 )
 
 
+@one_at_a_time
 def propose_round(
     folder: Path,
     request: Request,
@@ -71,6 +73,11 @@ def propose_round(
         sorted(campaign.failed() | unwanted, key=str), plate,
     )  # fmt: skip
     model = AssayGP.load(campaign.measured.place(MODEL))
+    if model.model_id != campaign.measured.state.get("model_id"):
+        raise CampaignError(
+            f"{campaign.measured.place(MODEL)} is not the model of this round "
+            f"({campaign.measured.state.get('model_id')}); restore it from a copy"
+        )
     found = propose(model, campaign.parent, request, standing)
     if campaign.measured.state.get("verdict") == Grade.CHANCE.name.lower():
         found = replace(found, notes=(_UNPROVED, *found.notes))
@@ -93,8 +100,8 @@ def _write_round(campaign: Campaign, found: Proposals, layout: Layout) -> None:
     table = write_plate(found, place, prefix=f"R{number}-P", layout=layout)
     before = campaign.measured.state.get("seal_sha256", "")
     digest = write_seal(place, found, table, before)
-    write_json(
-        place / STATE,
+    write_state(
+        Round(number, place, {"status": PROPOSED}),
         {"status": PROPOSED, "proposed": len(found.chosen), "model_id": found.model_id,
          "seal_sha256": digest, "replaced_seals": replaced, "abag_version": VERSION},
     )  # fmt: skip

@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.errors import CampaignError, OptionError, TableError
+from abag.errors import AbagError, BusyError, CampaignError, OptionError, TableError
+from abag.files import locked, read_json, write_json
 from abag.maturation.adapt import adaptation as adapt
 from abag.maturation.adapt import skill
 from abag.maturation.assay.file import AssayFile
@@ -106,7 +107,7 @@ def test_the_loop_closes(folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("verdict", "told"), [("chance", True), ("weak", False)])
 def test_a_plate_of_a_model_without_skill_says_so(folder: Path, verdict: str, told: bool) -> None:
     state = folder / "round-00" / "state.json"
-    state.write_text(json.dumps({**json.loads(state.read_text()), "verdict": verdict}))
+    write_json(state, {**read_json(state), "verdict": verdict}, seal=True)
     _, plate = propose_round(folder, REQUEST)
     assert any("no better than chance" in note for note in plate.notes) is told
     page = (folder / "round-01" / "plate.html").read_text()
@@ -386,3 +387,44 @@ def test_wells_that_are_not_wanted_are_exchanged(folder: Path) -> None:
     assert campaign.latest.state["seal_sha256"] != old
     with pytest.raises(OptionError, match="--exclude Z9: no variant of the open plate"):
         propose_round(folder, REQUEST, exclude=["Z9"])
+
+
+def test_a_campaign_that_another_process_changes_is_refused_and_left_as_it_is(
+    folder: Path, tmp_path: Path
+) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*.json")}
+    more = write_results(tmp_path / "more.csv", assay_table(4, seed=9))
+    with locked(folder, "changed"):
+        with pytest.raises(BusyError, match="being changed by process"):
+            propose_round(folder, REQUEST)
+        with pytest.raises(BusyError, match="wait for it"):
+            take_results(folder, more, told=TOLD, allow_unproposed=True)
+    assert {path: path.read_bytes() for path in folder.rglob("*.json")} == before
+
+
+@pytest.mark.parametrize(
+    "name", ["campaign.json", "round-00/state.json", "round-00/training.parquet"]
+)
+def test_a_changed_letter_of_a_campaign_is_refused(folder: Path, name: str) -> None:
+    path = folder / name
+    content = path.read_bytes()
+    place = content.rindex(b"EVQL") if b"EVQL" in content else len(content) // 2
+    path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+    with pytest.raises(AbagError, match=path.name):
+        propose_round(folder, REQUEST)
+
+
+def test_files_of_another_round_or_campaign_are_refused(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    take_results(other, write_results(tmp_path / "s.csv", assay_table(20, seed=3)), told=START)
+    kept = (folder / "round-00" / "training.parquet").read_bytes()
+    (folder / "round-00" / "training.parquet").write_bytes(
+        (other / "round-00" / "training.parquet").read_bytes()
+    )
+    with pytest.raises(AbagError, match="not the file that was written for this round"):
+        propose_round(folder, REQUEST)
+    (folder / "round-00" / "training.parquet").write_bytes(kept)
+    shutil.rmtree(folder / "round-00" / "model")
+    shutil.copytree(other / "round-00" / "model", folder / "round-00" / "model")
+    with pytest.raises(CampaignError, match="not the model of this round"):
+        propose_round(folder, REQUEST)

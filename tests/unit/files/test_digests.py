@@ -1,0 +1,132 @@
+"""What is read back is what was written, or it is refused by name."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from abag.errors import AbagError, FileFormatError
+from abag.files import (
+    csv_text,
+    neutral,
+    read_json,
+    read_parquet,
+    restored,
+    write_csv,
+    write_json,
+    write_parquet,
+)
+
+TABLE = pl.DataFrame(
+    {
+        "name": ["a", None, "=1+1", "é"],
+        "pkd": [7.5, None, float("nan"), -0.0],
+        "flags": [["x", "y"], [], None, [""]],
+        "count": [1, 2, None, -3],
+        "kept": [True, None, False, True],
+    }
+)
+
+
+def damaged(content: bytes, rng: random.Random) -> bytes:
+    """A flipped bit, or a file that was cut short."""
+    place = rng.randrange(len(content))
+    if rng.random() < 0.2:
+        return content[:place]
+    flipped = bytearray(content)
+    flipped[place] ^= 1 << rng.randrange(8)
+    return bytes(flipped)
+
+
+def test_a_table_comes_back_with_its_metadata(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    write_parquet(path, TABLE, {"key": "value"})
+    found, said = read_parquet(path)
+    assert found.equals(TABLE, null_equal=True)
+    assert (found.schema, said) == (TABLE.schema, {"key": "value"})
+    again = tmp_path / "again.parquet"
+    write_parquet(again, TABLE, {"key": "value"})
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_no_damaged_table_is_taken_with_other_values(tmp_path: Path) -> None:
+    path, rng = tmp_path / "t.parquet", random.Random(0)
+    write_parquet(path, TABLE, {"key": "value"})
+    whole, refused = path.read_bytes(), 0
+    for _ in range(400):
+        path.write_bytes(damaged(whole, rng))
+        try:
+            found, said = read_parquet(path)
+        except AbagError:
+            refused += 1
+            continue
+        assert found.equals(TABLE, null_equal=True)
+        assert said.get("key", "value") == "value" or "abag.digest" not in said
+    assert refused > 100
+
+
+def test_a_changed_value_under_the_old_digest_is_refused(tmp_path: Path) -> None:
+    import pyarrow.parquet
+
+    path = tmp_path / "t.parquet"
+    write_parquet(path, TABLE)
+    arrow = pyarrow.parquet.read_table(path)
+    place = arrow.column_names.index("pkd")
+    other = arrow.set_column(place, "pkd", pyarrow.array([10.5, None, 1.0, 0.0]))
+    pyarrow.parquet.write_table(other.replace_schema_metadata(arrow.schema.metadata), path)
+    with pytest.raises(FileFormatError, match="its digest differs"):
+        read_parquet(path)
+
+
+def test_a_table_of_another_program_is_read_as_it_is(tmp_path: Path) -> None:
+    TABLE.write_parquet(tmp_path / "t.parquet")
+    assert read_parquet(tmp_path / "t.parquet")[0].equals(TABLE, null_equal=True)
+
+
+def test_sealed_json_is_refused_when_changed_and_read_without_its_seal(tmp_path: Path) -> None:
+    path = tmp_path / "state.json"
+    write_json(path, {"step": 3, "best": 0.5}, seal=True)
+    assert read_json(path) == {"step": 3, "best": 0.5}
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "step": 4}))
+    with pytest.raises(FileFormatError, match="changed or damaged"):
+        read_json(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 100_000, "NaN", "1" * 5000, "\udcff"])
+def test_json_that_breaks_readers_is_refused_by_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(FileFormatError, match=r"x\.json is not a JSON file"):
+        read_json(path)
+
+
+@given(st.text(max_size=20))
+def test_a_neutral_cell_is_not_run_and_loses_nothing(text: str) -> None:
+    cell = neutral(text)
+    assert restored(cell) == text
+    assert len(cell) < 2 or cell[0] not in "=+-@＝＋－＠"
+    assert not any(ord(letter) < 32 or 127 <= ord(letter) < 160 for letter in cell)
+
+
+@given(st.text("'=+-@\\x1b07 \t\n\x1b", max_size=12))
+def test_texts_that_look_like_neutral_ones_come_back_too(text: str) -> None:
+    assert restored(neutral(text)) == text
+
+
+def test_a_spreadsheet_is_given_nothing_to_run(tmp_path: Path) -> None:
+    cells = ["=cmd|' /C calc'!A0", "@SUM(1)", "-1+1", "=", "plain", "\x1b[31mred", None]
+    table = pl.DataFrame({"name": cells, "number": [-1.5] * len(cells)})
+    write_csv(tmp_path / "t.csv", table)
+    found = pl.read_csv(tmp_path / "t.csv")
+    assert found["name"].to_list() == [
+        "'=cmd|' /C calc'!A0", "'@SUM(1)", "'-1+1", "=", "plain", r"\x1b[31mred", None,
+    ]  # fmt: skip
+    assert found["number"].to_list() == [-1.5] * len(cells)
+    assert csv_text(table) == (tmp_path / "t.csv").read_text()
