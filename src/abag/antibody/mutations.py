@@ -8,38 +8,26 @@ chain, which is the one form that everything else knows.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Final
 
-from abag.antibody.alphabet import AMINO_ACIDS, UNKNOWN_RESIDUE
+from abag.antibody.notation import (
+    NUMBERINGS,
+    SEQUENTIAL,
+    Piece,
+    Reading,
+    means_parent,
+    read_pieces,
+    require_numbering,
+)
 from abag.antibody.numbering import first_domain
-from abag.antibody.numbering.schemes import SCHEMES, scheme_positions
+from abag.antibody.numbering.schemes import scheme_positions
 from abag.errors import MutationError
 
-SEQUENTIAL: Final = "sequential"
-NUMBERINGS: Final = (SEQUENTIAL, *SCHEMES)
-"""How the places of a file's mutations may be counted."""
-
 _ROLE: Final = {"H": "heavy", "L": "light"}
-_CHAINS: Final = {
-    **dict.fromkeys(("H", "VH", "HC", "HEAVY"), "H"),
-    **dict.fromkeys(("L", "VL", "LC", "LIGHT", "K", "VK"), "L"),
-}
-_PARENT: Final = frozenset({"", "wt", "wildtype", "wild type", "wild-type", "parent", "parental"})
-_SEPARATORS: Final = re.compile(r"[;,+/|\s]+|(?<=\d[A-Za-z-]):(?=[A-Za-z])")
-_WRITTEN: Final = re.compile(r"(?:([A-Za-z]+)[:._])?([A-Za-z]*)(\d+)([A-Za-z*-]+)")
-_INSERTION_LETTER: Final = re.compile(r"[a-z](?![a-z]+$)")
-"""``aF`` of ``H:Y100aF``: Kabat's position 100a, and no residues put in behind the hundredth."""
-_THREE: Final = {
-    "Ala": "A", "Cys": "C", "Asp": "D", "Glu": "E", "Phe": "F", "Gly": "G", "His": "H", "Ile": "I",
-    "Lys": "K", "Leu": "L", "Met": "M", "Asn": "N", "Pro": "P", "Gln": "Q", "Arg": "R", "Ser": "S",
-    "Thr": "T", "Val": "V", "Trp": "W", "Tyr": "Y",
-}  # fmt: skip
-_LONG: Final = re.compile("|".join(_THREE))
-_ALLOWED: Final = AMINO_ACIDS + UNKNOWN_RESIDUE
+_Chains = tuple[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -70,27 +58,33 @@ def parse_mutations(
     """Read a text such as ``H:A33G``, ``H:A33G+L:S30T`` or ``HA33G; LS30T`` against its parent.
 
     Args:
-        text: mutations parted by ``;``, ``,``, ``+``, ``/``, ``|``, ``:`` or spaces; empty text,
-            ``WT`` or ``parent`` means none. A mutation without a chain is one of the heavy chain.
-            Three-letter residues (``Ala33Gly``) and ``del`` are read.
+        text: mutations in the grammar of :mod:`abag.antibody.notation`, parted by ``;``, ``,``,
+            ``+``, ``/``, ``|``, ``&``, ``:``, ``_`` or spaces; empty text, ``WT`` or ``parent``
+            means none. A mutation without a chain is one of the heavy chain; behind one that
+            names the light chain it may mean either, and must fit the light chain alone.
         parent_heavy: heavy chain of the parent.
         parent_light: its light chain, if it has one.
         scheme: how places are counted: ``sequential`` (from 1 along the chain as given), ``imgt``,
-            ``kabat``, ``chothia`` or ``martin``.
+            ``kabat``, ``chothia``, ``martin`` or ``aho``; ``(Kabat)`` behind a mutation wins.
 
     Returns:
         The mutations, sorted by chain and place; a residue that stays itself is left out.
 
     Raises:
-        MutationError: a text that names no mutation, a place outside the chain, or a reference
-            residue that is not the parent's; it says what stands there and which numbering fits.
+        MutationError: a text that names no mutation, a place outside the chain, a reference
+            residue that is not the parent's (it says what stands there and which numbering
+            fits), or two readings that both fit.
     """
     require_numbering(scheme)
-    if is_parent_text(text):
+    if means_parent(text):
         return ()
+    parent = (parent_heavy, parent_light)
     found: dict[tuple[str, int], Mutation] = {}
-    for piece in filter(None, _SEPARATORS.split(text.strip())):
-        one = _read(piece, parent_heavy, parent_light, scheme)
+    last = "H"
+    for piece in read_pieces(text, scheme):
+        one = _fitted(piece, parent, last)
+        if any(reading.chain for reading in piece.readings):
+            last = one.chain
         other = found.get((one.chain, one.place))
         if other is not None and other != one:
             raise MutationError(
@@ -101,15 +95,57 @@ def parse_mutations(
     return tuple(sorted(one for one in found.values() if one.wild_type != one.mutant))
 
 
-def is_parent_text(text: str) -> bool:
-    """Whether a text of mutations means the unchanged parent."""
-    return text.strip().lower().replace("_", " ") in _PARENT
+def _fitted(piece: Piece, parent: _Chains, last: str) -> Mutation:
+    """The one reading of a piece that fits the parent; ``last`` is the chain named before it."""
+    readings = [
+        replace(reading, chain=chain)
+        for reading in piece.readings
+        for chain in ([reading.chain] if reading.chain else dict.fromkeys((last, "H")))
+    ]
+    fitting: dict[Mutation, Reading] = {}
+    for reading in readings:
+        place = _place(reading, parent)
+        if place is not None:
+            chain = reading.chain or "H"
+            imgt = _imgt_labels(parent[chain == "L"] or "")[place - 1]
+            one = Mutation(chain, place, reading.wild_type, reading.mutant, imgt)
+            fitting.setdefault(one, reading)
+    unnamed = all(reading.chain is None for reading in piece.readings)
+    if len(fitting) > 1:
+        raise MutationError(_asked(piece.text, fitting))
+    if not fitting:
+        raise MutationError(_misfit(piece.text, readings[0], parent))
+    (found,) = fitting
+    if unnamed and found.chain != last:
+        raise MutationError(
+            f"{piece.text}: the light chain was named before it, and {found} fits the heavy chain "
+            "alone; name the chain of every mutation, as in L:S50A,H:Y33F"
+        )
+    return found
 
 
-def require_numbering(scheme: str) -> None:
-    """Raise :class:`MutationError` for a numbering that is not known."""
-    if scheme not in NUMBERINGS:
-        raise MutationError(f"unknown numbering {scheme!r}; known are {', '.join(NUMBERINGS)}")
+def _place(reading: Reading, parent: _Chains) -> int | None:
+    """Where a reading fits its chain, from 1; None where it does not."""
+    residues = parent[reading.chain == "L"]
+    if not residues:
+        return None
+    place = _places(residues, reading.scheme).get(reading.position)
+    return place if place and residues[place - 1] == reading.wild_type else None
+
+
+def _asked(text: str, fitting: Mapping[Mutation, Reading]) -> str:
+    told = []
+    for one, reading in fitting.items():
+        count = "" if reading.scheme == SEQUENTIAL else f" ({reading.scheme} {reading.position})"
+        told.append(f"{one}{count}")
+    if len({one.chain for one in fitting}) > 1:
+        mend = "name the chain of every mutation, as in H:A33G"
+    else:
+        scheme = next(r.scheme for r in fitting.values() if r.scheme != SEQUENTIAL)
+        mend = (
+            f"name the numbering (--numbering {scheme}), or put residues in behind the one before"
+        )
+    return f"{text} has two readings that fit, {' and '.join(told)}; {mend}"
 
 
 def apply_mutations(
@@ -187,68 +223,26 @@ def _changes(parent: str, variant: str) -> list[tuple[int, str]]:
             before += letter
         else:
             now[edit.src_pos - 1] += letter
+    # Residues put in stand behind one that stays, so that Y100AF can only be Kabat's 100A.
+    for place in range(len(now) - 1, 0, -1):
+        if len(now[place]) > 1 and now[place][0] != parent[place]:
+            now[place - 1] += now[place][:-1]
+            now[place] = now[place][-1]
     now[0] = before + now[0]
     pairs = zip(parent, now, strict=True)
     return [(place, new) for place, (old, new) in enumerate(pairs, 1) if old != new]
 
 
-def _read(piece: str, heavy: str, light: str | None, scheme: str) -> Mutation:
-    match = _WRITTEN.fullmatch(_LONG.sub(lambda m: _THREE[m[0]], piece))
-    if match is None:
-        raise MutationError(
-            f"{piece!r} names no mutation; write chain, the parent's residue, place and new "
-            "residue, for example H:A33G"
-        )
-    chain, wild_type = _chain_and_residue(piece, match[1], match[2])
-    insertion, mutant = "", match[4]
-    lettered = _INSERTION_LETTER.match(mutant) is not None
-    if (scheme != SEQUENTIAL or lettered) and len(mutant) > 1 and mutant != "del":
-        insertion, mutant = mutant[0].upper(), mutant[1:]
-    mutant = "-" if mutant == "del" else mutant.upper()
-    for letter in wild_type + mutant.replace("-", "", int(mutant == "-")):
-        if letter not in _ALLOWED:
-            hint = " (a stop codon is no variant that binds)" if letter == "*" else ""
-            raise MutationError(f"{piece!r}: {letter!r} is no amino acid{hint}")
-    residues = heavy if chain == "H" else light
-    if not residues:
-        raise MutationError(f"{piece!r} changes the light chain, and the parent has none")
-    position = f"{int(match[3])}{insertion}"
-    place = _places(residues, scheme).get(position)
-    if place is None or residues[place - 1] != wild_type:
-        told = _misfit(piece, chain, wild_type, position, place, (heavy, light), scheme)
-        raise MutationError(told)
-    return Mutation(chain, place, wild_type, mutant, _imgt_labels(residues)[place - 1])
-
-
-def _chain_and_residue(piece: str, named: str | None, letters: str) -> tuple[str, str]:
-    """Chain letter and the parent's residue of ``H:A33G``, ``HA33G``, ``A33G``."""
-    letters = letters.upper()
-    if named is None and len(letters) > 1:
-        named, letters = letters[:-1], letters[-1]
-    chain = _CHAINS.get((named or "H").upper())
-    if chain is None:
-        raise MutationError(f"{piece!r}: unknown chain {named!r}; write H or L, as in H:A33G")
-    if len(letters) != 1:
-        raise MutationError(
-            f"{piece!r} does not name the parent's residue; write it, as in H:A33G, so that the "
-            "place can be checked"
-        )
-    return chain, letters
-
-
-def _misfit(
-    piece: str,
-    chain: str,
-    wild_type: str,
-    position: str,
-    place: int | None,
-    parent: tuple[str, str | None],
-    scheme: str,
-) -> str:
+def _misfit(piece: str, reading: Reading, parent: _Chains) -> str:
     """What stands at the place instead, and where the mutation would fit."""
+    chain, wild_type, position = reading.chain or "H", reading.wild_type, reading.position
+    scheme = reading.scheme
     residues = parent[chain == "L"] or ""
+    if not residues:
+        return f"{piece!r} changes the {_ROLE[chain]} chain, and the parent has none"
     count = "" if scheme == SEQUENTIAL else f" ({scheme} numbering)"
     role = _ROLE[chain]
+    place = _places(residues, scheme).get(position)
     if place is None:
         told = f"{piece}: the {role} chain has no residue {position}{count}"
         told += f", it has {len(residues)} residues" if scheme == SEQUENTIAL else ""

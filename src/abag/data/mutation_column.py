@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from abag.antibody.mutations import (
-    NUMBERINGS,
-    SEQUENTIAL,
-    Mutation,
-    fitting_numberings,
-    parse_mutations,
-)
+from abag.antibody.mutations import Mutation, fitting_numberings, parse_mutations
+from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.errors import MutationError, Problem, TableError, counted
 
 _MOST_TRIED: Final = 2_000
@@ -21,6 +17,10 @@ _MOST_TRIED: Final = 2_000
 
 _CORRECT: Final = "Correct these rows, or leave them out."
 _SET_ASIDE: Final = "Correct these rows, leave them out, or set them aside (--quarantine)."
+
+_MOST_SHIFT: Final = 40
+_FEWEST_SHIFTED: Final = 4
+_PLACE: Final = re.compile(r"(?<=[A-Za-z])\d+(?=[A-Za-z(*-])")
 
 _NEARLY_ALL: Final = 0.9
 """Share of rows in one numbering from which the rest are single mistakes."""
@@ -92,16 +92,44 @@ def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str | 
     tried = texts[:_MOST_TRIED]
     fitting = {text: set(fitting_numberings(text, heavy, light)) for text in tried}
     readable = {text: found for text, found in fitting.items() if found}
-    if not readable:
-        return "No numbering fits: is this the parent that the mutations were counted on?"
     shared = set(NUMBERINGS).intersection(*fitting.values())
     if shared:
         one = next(name for name in NUMBERINGS if name in shared)
         return f"Every row fits {one} numbering: give --numbering {one}."
+    shift = _shift(tried, heavy, light)
+    if shift == 1:
+        return "Every row fits if its places are counted from 0: add 1 to each of them."
+    if shift:
+        told = f"{abs(shift)} {'less' if shift > 0 else 'more'} than here"
+        return f"Every row fits if its places are {told}; count them along the chain as given."
+    if not readable:
+        return "No numbering fits: is this the parent that the mutations were counted on?"
     most = set(NUMBERINGS).intersection(*readable.values())
     if most:
         return None
     return _mixed(readable)
+
+
+def _shift(texts: Sequence[str], heavy: str, light: str | None) -> int:
+    """What must be added to the place of every mutation so that all fit; 0 where nothing does.
+
+    A leader, a tag or a count from 0 shifts all of them alike. Few residues may fit by chance.
+    """
+    places = {match[0] for text in texts for match in _PLACE.finditer(text)}
+    if len(places) < _FEWEST_SHIFTED:
+        return 0
+    for shift in sorted(range(-_MOST_SHIFT, _MOST_SHIFT + 1), key=lambda by: (by != 1, abs(by))):
+        if shift and all(_fits(_moved(text, shift), heavy, light) for text in texts):
+            return shift
+    return 0
+
+
+def _moved(text: str, shift: int) -> str:
+    return _PLACE.sub(lambda match: str(max(int(match[0]) + shift, 0)), text)
+
+
+def _fits(text: str, heavy: str, light: str | None) -> bool:
+    return not isinstance(_parsed(text, heavy, light, SEQUENTIAL), MutationError)
 
 
 def _mixed(readable: dict[str, set[str]]) -> str:

@@ -31,9 +31,10 @@ def simulate(
     most: int = 5_000,
     seeds: int = 5,
     first_seed: int = 0,
-    acquisition: str = "ei",
-    diversity: str = "believer",
+    acquisition: str = "ucb",
+    diversity: str = "none",
     beta: float = 1.0,
+    natural_start: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Replay campaigns where every variant was measured: ours, one-hot ridge, greedy and chance.
@@ -58,6 +59,7 @@ def simulate(
         acquisition: ei, ucb, top-set, thompson or greedy, for both models.
         diversity: For ucb and ei: believer, penalty or none.
         beta: For ucb: deviations added to the mean.
+        natural_start: Also replay ours from the most natural variants (needs the extra network).
         json: Print one JSON object.
     """
     from abag.maturation.assay.file import AssayFile
@@ -75,7 +77,9 @@ def simulate(
     told = AssayFile(map or [], unit, quantity, assay)
     found = landscapes_of(assay_file, told, sources, names)
     numbers = range(first_seed, first_seed + seeds)
-    done = run_simulation(found, out, plan=plan, policy=policy, seeds=numbers)
+    done = run_simulation(
+        found, out, plan=plan, policy=policy, seeds=numbers, natural=natural_start
+    )
     emit(done.as_json(), _text(done), json)
 
 

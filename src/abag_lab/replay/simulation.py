@@ -35,6 +35,8 @@ class Strategy:
     name: str
     model: str | None
     policy: Policy = field(default_factory=Policy)
+    natural: bool = False
+    """Whether it starts from the most natural variants, and not from random ones."""
 
     def __post_init__(self) -> None:
         """Raise OptionError for an unknown model."""
@@ -53,8 +55,12 @@ RIDGE: Final = "one-hot-ridge"
 CHANCE: Final = "random"
 
 
-def strategies(policy: Policy) -> tuple[Strategy, ...]:
-    """Ours with a policy, against one-hot ridge with the same, both greedy, and chance."""
+def strategies(policy: Policy, natural: bool = False) -> tuple[Strategy, ...]:
+    """Ours with a policy, against one-hot ridge with the same, both greedy, and chance.
+
+    ``natural`` adds ours with a start of the most natural variants, as FolDE warms up (arXiv
+    2510.24053).
+    """
     greedy = Policy("greedy", "none")
     return (
         Strategy(OURS, OURS, policy),
@@ -62,6 +68,7 @@ def strategies(policy: Policy) -> tuple[Strategy, ...]:
         Strategy(RIDGE, RIDGE, policy),
         Strategy(f"{RIDGE} greedy", RIDGE, greedy),
         Strategy(CHANCE, None, greedy),
+        *([Strategy(f"{OURS} natural start", OURS, policy, True)] if natural else []),
     )
 
 
@@ -109,6 +116,8 @@ class Replay:
     """Variants that count as best, ties of the last included."""
     measured: tuple[int, ...]
     hits: tuple[int, ...]
+    tenths: tuple[int, ...]
+    """Measured variants among the best tenth of the pool: FolDE's measure."""
     best: tuple[float, ...]
     best_possible: float
     blind_rounds: int
@@ -133,7 +142,10 @@ def draw_pool(landscape: Landscape, plan: Plan, seed: int) -> Pool:
 def replay(pool: Pool, strategy: Strategy, plan: Plan, seed: int) -> Replay:
     """Run one campaign; the same seed starts every strategy from the same variants."""
     require_seed(seed)
-    measured = np.random.default_rng([seed, 2]).choice(pool.size, plan.start, replace=False)
+    if strategy.natural:
+        measured = pool.natural(plan.start)
+    else:
+        measured = np.random.default_rng([seed, 2]).choice(pool.size, plan.start, replace=False)
     history = [measured]
     blind = 0
     for number in range(plan.rounds):
@@ -148,6 +160,7 @@ def replay(pool: Pool, strategy: Strategy, plan: Plan, seed: int) -> Replay:
         pool.name, strategy.name, seed, pool.size, int(pool.top.sum()),
         tuple(len(rows) for rows in history),
         tuple(int(pool.top[rows].sum()) for rows in history),
+        tuple(int(pool.tenth[rows].sum()) for rows in history),
         tuple(float(pool.values[rows].max()) for rows in history),
         float(pool.values.max()), blind,
     )  # fmt: skip
@@ -216,7 +229,7 @@ def _kept(path: Path, key: Mapping[str, Any]) -> Replay | None:
         if content["key"] != key:
             return None
         fields = content["replay"]
-        for name in ("measured", "hits", "best"):
+        for name in ("measured", "hits", "tenths", "best"):
             fields[name] = tuple(fields[name])
         return Replay(**fields)
     except (AbagError, KeyError, TypeError):

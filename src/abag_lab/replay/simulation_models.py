@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import LETTERS
+from abag.data.splits.positions import consensus
 from abag.errors import ModelError
 from abag.maturation.propose.acquisition import Belief
 from abag.model.assay_gp.model import AssayGP
@@ -41,13 +42,15 @@ class Pool:
     """A measured landscape that stands for a laboratory: each variant once.
 
     ``table`` has chains and ``rank_score``; ``one_hot`` is a sparse matrix (n, columns) of the
-    positions at which the pool varies; ``top`` (n,) marks the best variants.
+    positions at which the pool varies; ``top`` (n,) marks the best variants, ``tenth`` (n,) the
+    best tenth.
     """
 
     name: str
     table: pl.DataFrame
     values: Reals
     top: NDArray[np.bool_]
+    tenth: NDArray[np.bool_]
     one_hot: Any
     align: str
     prior: MutationEffect | None = None
@@ -70,22 +73,43 @@ class Pool:
             pl.col("rank_score").mean(), pl.col("antigen", "assay").first()
         )
         values = merged["rank_score"].to_numpy()
-        count = max(1, round(share * len(values)))
-        threshold = np.partition(values, -count)[-count]
         heavy, light = merged["heavy"].to_list(), merged["light"].fill_null("").to_list()
         equal = len({len(chain) for chain in heavy}) == len({len(chain) for chain in light}) == 1
         align = "place" if equal else "imgt"
         letters = Positions.of(heavy, light, "place" if equal else "imgt").letters(heavy, light)
-        return cls(name, merged, values, values >= threshold, _one_hot(letters), align, prior)
+        return cls(
+            name, merged, values, _best(values, share), _best(values, 0.1), _one_hot(letters),
+            align, prior,
+        )  # fmt: skip
 
     @property
     def size(self) -> int:
         """Number of variants."""
         return len(self.values)
 
+    def natural(self, count: int) -> Rows:
+        """The most natural variants under the built-in encoder, each against the commonest chains.
+
+        Raises UnavailableError without torch.
+        """
+        from abag.maturation.antibody.naturalness import Naturalness
+
+        heavy = consensus(self.table["heavy"].to_list())
+        lights = [one for one in self.table["light"].to_list() if one]
+        light = consensus(lights) if lights else None
+        chains = list(self.table.select("heavy", "light").iter_rows())
+        scores = Naturalness().of_variants(heavy, light, chains)
+        return np.sort(np.argsort(-np.asarray(scores), kind="stable")[:count])
+
     def free(self, measured: Rows) -> Rows:
         """Variants that were not measured."""
         return np.setdiff1d(np.arange(self.size), measured)
+
+
+def _best(values: Reals, share: float) -> NDArray[np.bool_]:
+    """Whether each value is among the largest, ties of the last included."""
+    count = max(1, round(share * len(values)))
+    return np.asarray(values >= np.partition(values, -count)[-count])
 
 
 def _one_hot(letters: NDArray[np.uint8]) -> Any:

@@ -19,7 +19,7 @@ from abag_lab.replay.landscapes import LANDSCAPES, Landscape, read_landscapes, w
 from abag_lab.replay.simulation import OURS, RIDGE, Plan, Replay, simulate, strategies
 from abag_lab.replay.simulation_summary import Summary, curve_of, table_text
 
-_COLOURS: Final = ("#0b6e4f", "#8fc9ae", "#c1440e", "#e8b09a", "#7d7d7d")
+_COLOURS: Final = ("#0b6e4f", "#8fc9ae", "#c1440e", "#e8b09a", "#7d7d7d", "#4a2a7b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +66,16 @@ def run_simulation(
     plan: Plan,
     policy: Policy,
     seeds: Sequence[int],
+    natural: bool = False,
 ) -> Simulation:
     """Replay all campaigns and write curves.csv, simulation.json, table.md and curves.png.
+
+    ``natural`` adds a campaign that starts from the most natural variants (needs torch).
 
     Finished replays in ``out`` are not run again, so that an interrupted run goes on.
     """
     require_folder_name(out)
-    arms = strategies(policy)
+    arms = strategies(policy, natural)
     replays = simulate(landscapes, out, arms, plan, seeds)
     done = Simulation(Summary(tuple(replays), plan, arms), out)
     write_csv(out / "curves.csv", done.summary.curves())

@@ -68,6 +68,18 @@ class Summary:
         """Mean over landscapes of the mean over seeds."""
         return float(np.mean([self.share(name, strategy, step).mean for name in self.landscapes]))
 
+    def chance_of_top(self, strategy: str, step: int = -1) -> float:
+        """Share of campaigns with one of the best 1 % or more by a step (FolDE)."""
+        return float(np.mean([one.hits[step] > 0 for one in self.of(None, strategy)]))
+
+    def tenths(self, strategy: str, step: int = -1) -> float:
+        """Mean share of proposed variants among the best tenth of the pool by a step (FolDE)."""
+        found = [
+            (one.tenths[step] - one.tenths[0]) / max(1, one.measured[step] - one.measured[0])
+            for one in self.of(None, strategy)
+        ]
+        return float(np.mean(found))
+
     def gain(self, landscape: str, strategy: str, other: str) -> Average:
         """Share found by one strategy less that of another, seed by seed, at the end."""
         pairs = {one.seed: one for one in self.of(landscape, other)}
@@ -94,7 +106,8 @@ class Summary:
             [
                 {"landscape": one.landscape, "strategy": one.strategy, "seed": one.seed,
                  "round": step, "measured": measured, "pool": one.pool, "top": one.top,
-                 "hits": hits, "share_of_top": hits / one.top, "best": best,
+                 "hits": hits, "share_of_top": hits / one.top,
+                 "in_best_tenth": one.tenths[step], "best": best,
                  "best_possible": one.best_possible}
                 for one in self.replays
                 for step, (measured, hits, best) in enumerate(
@@ -124,6 +137,13 @@ class Summary:
                 strategy: [self.mean_share(strategy, step) for step in steps]
                 for strategy in self.names
             },
+            "chance_of_one_of_the_top": {
+                strategy: [self.chance_of_top(strategy, step) for step in steps]
+                for strategy in self.names
+            },
+            "share_of_proposed_in_best_tenth": {
+                strategy: [self.tenths(strategy, step) for step in steps] for strategy in self.names
+            },
             "against": {
                 other: {
                     "landscapes_more_equal_fewer": list(self.wins(OURS, other)),
@@ -147,7 +167,13 @@ def table_text(summary: Summary) -> str:
         lines.append(f"| {name} | {pools} | {_range([one.top for one in some])} | "
                      f"{' | '.join(cells)} |")  # fmt: skip
     means = [f"**{summary.mean_share(strategy):.3f}**" for strategy in summary.names]
-    return "\n".join([*lines, f"| **mean** | | | {' | '.join(means)} |"]) + "\n"
+    chance = [f"{summary.chance_of_top(strategy):.2f}" for strategy in summary.names]
+    tenths = [f"{summary.tenths(strategy):.2f}" for strategy in summary.names]
+    return "\n".join(
+        [*lines, f"| **mean** | | | {' | '.join(means)} |",
+         f"| one of the best or more, share of campaigns | | | {' | '.join(chance)} |",
+         f"| proposed variants in the best tenth | | | {' | '.join(tenths)} |"]
+    ) + "\n"  # fmt: skip
 
 
 def _cell(found: Average) -> str:

@@ -179,3 +179,84 @@ def test_one_wrong_row_among_many_is_a_mistake_and_no_other_scheme() -> None:
     with pytest.raises(TableError, match="Nearly all rows fit sequential") as told:
         read_mutation_column([*texts, "H:W95A"], HEAVY, LIGHT)
     assert len(told.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["YH33F", "Y33(H)F", "p.Tyr33Phe", "p.(Tyr33Phe)", "VH-Y33F", "HC-Y33F", "VH:Y33F", "VH Y33F",
+     "αHER2-VH_Y33F", "anti-HER2-HC_Y33F", "Heavy chain: Y33F", "heavy_Y33F", "TYR33PHE",
+     "H:Y38F (IMGT)", "Y33F (Kabat)", "Y33F [Chothia]", "Y33→F", "y33f",
+     "H_Y33F", "Y33->F", "Y40F (AHo)"],
+)  # fmt: skip
+def test_every_notation_of_one_mutation_is_read(text: str) -> None:
+    assert [str(one) for one in parse_mutations(text, HEAVY, LIGHT)] == ["H:Y33F"]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("YH33F,SL50A", ["H:Y33F", "L:S50A"]),
+        ("D98W (Kabat), Y33F", ["H:Y33F", "H:D102W"]),
+        ("VH: Y33F, D102E; VL: S50A", ["H:Y33F", "H:D102E", "L:S50A"]),
+        ("VL: S50A, H91Y", ["L:S50A", "L:H91Y"]),
+        ("Y33F_D102E", ["H:Y33F", "H:D102E"]),
+        ("Y33F-D102E", ["H:Y33F", "H:D102E"]),
+        ("Y33F and D102E", ["H:Y33F", "H:D102E"]),
+        ("Y33F & L:S50A", ["H:Y33F", "L:S50A"]),
+        ("delG100, W99F", ["H:W99F", "H:G100-"]),
+        ("p.Gly100del", ["H:G100-"]),
+        ("αHER2-VH_Y33F/αHER2-VL_S50A", ["H:Y33F", "L:S50A"]),
+    ],
+)
+def test_lists_of_mutations_are_parted(text: str, names: list[str]) -> None:
+    assert [str(one) for one in parse_mutations(text, HEAVY, LIGHT)] == names
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["WT", "wild-type", "WT (parent)", "WT antibody", "parental", "Parent mAb", "native", "p.="],
+)
+def test_the_parent_is_known_by_all_its_names(text: str) -> None:
+    assert parse_mutations(text, HEAVY, LIGHT) == ()
+
+
+WITH_TYR_AT_100 = HEAVY[:99] + "Y" + HEAVY[100:]
+
+
+@pytest.mark.parametrize(
+    ("text", "heavy", "words"),
+    [
+        ("Y100AF", WITH_TYR_AT_100, "H:Y100AF and H:Y105F .kabat 100A.*--numbering kabat"),
+        ("Y33F;Y100AF", WITH_TYR_AT_100, "two readings"),
+        ("L:S50A|Q3E", HEAVY, "L:Q3E and H:Q3E; name the chain"),
+        ("L:S50A,Y33F", HEAVY, "H:Y33F fits the heavy chain alone; name the chain"),
+        ("nan", HEAVY, "names no mutation"),
+        ("improved", HEAVY, "names no mutation"),
+        ("YA33F", HEAVY, "unknown chain 'Y'"),
+    ],
+)
+def test_two_readings_that_fit_are_asked_for(text: str, heavy: str, words: str) -> None:
+    with pytest.raises(MutationError, match=words):
+        parse_mutations(text, heavy, LIGHT)
+
+
+def test_kabat_named_settles_what_was_asked() -> None:
+    for text, scheme in (("Y100AF", "kabat"), ("Y100AF (Kabat)", "sequential")):
+        (one,) = parse_mutations(text, WITH_TYR_AT_100, LIGHT, scheme)
+        assert str(one) == "H:Y105F"
+    # SKEMPI's chain behind the residue and a chain before it: both may fit.
+    heavy = HEAVY[:32] + "L" + HEAVY[33:]
+    light = LIGHT[:32] + "H" + LIGHT[33:]
+    with pytest.raises(MutationError, match="H:L33F and L:H33F"):
+        parse_mutations("HL33F", heavy, light)
+    assert str(parse_mutations("HL33F", heavy, LIGHT)[0]) == "H:L33F"
+
+
+def test_places_counted_from_0_are_told() -> None:
+    places = (32, 54, 98, 101, 57)
+    texts = [f"H:{HEAVY[i]}{i}{'A' if HEAVY[i] != 'A' else 'G'}" for i in places]
+    with pytest.raises(TableError, match="counted from 0: add 1"):
+        read_mutation_column(texts, HEAVY, LIGHT)
+    texts = [f"H:{HEAVY[i]}{i + 20}{'A' if HEAVY[i] != 'A' else 'G'}" for i in places]
+    with pytest.raises(TableError, match="19 more than here"):
+        read_mutation_column(texts, HEAVY, LIGHT)

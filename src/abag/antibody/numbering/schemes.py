@@ -1,4 +1,4 @@
-"""Positions of a numbered domain in the other schemes that papers use: Kabat, Chothia, Martin.
+"""Positions of a numbered domain in the other schemes that papers use: Kabat, Chothia, Martin, AHo.
 
 The schemes are defined by where they put the gaps and insertions of each loop, so they follow from
 an alignment to the IMGT columns; ANARCI has the rules (Dunbar and Deane, Bioinformatics 2016).
@@ -14,7 +14,7 @@ from abag.antibody.numbering.profiles import COLUMNS
 from abag.antibody.numbering.protocol import NumberedDomain
 from abag.antibody.numbering.states import DELETE, INSERT, MATCH
 
-SCHEMES: Final = ("imgt", "kabat", "chothia", "martin")
+SCHEMES: Final = ("imgt", "kabat", "chothia", "martin", "aho")
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TYPES: Final = {ChainKind.KAPPA: "K", ChainKind.LAMBDA: "L"}
 

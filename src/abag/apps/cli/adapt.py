@@ -55,7 +55,7 @@ def adapt(
         assay: The assay to use of a table that holds several.
         parent_heavy: Heavy chain that the mutations of the file change (default: its row WT).
         parent_light: Light chain of that parent.
-        numbering: How mutations are counted: sequential, imgt, kabat, chothia or martin.
+        numbering: How mutations are counted: sequential, imgt, kabat, chothia, martin or aho.
         quarantine: Set rows with problems aside, with a note, instead of refusing the file.
         embedding: `builtin` lets the built-in encoder's view of the parent join in (needs torch to
             fit, not to predict); for --out.

@@ -39,8 +39,8 @@ def propose(
     numbering: str = "sequential",
     liabilities: str = "avoid",
     least_natural: float | None = None,
-    acquisition: str = "ei",
-    diversity: str = "believer",
+    acquisition: str = "ucb",
+    diversity: str = "none",
     beta: float = 1.0,
     most_repeats: float = 0.5,
     singles: int = 0,
@@ -74,11 +74,11 @@ def propose(
         max_untried: Most substitutions of a variant that no measured variant has.
         letters: Residues that may be put in (default: all but cysteine), or `measured` for the
             substitutions of measured variants alone.
-        numbering: How positions are counted: sequential, imgt, kabat, chothia or martin.
+        numbering: How positions are counted: sequential, imgt, kabat, chothia, martin or aho.
         liabilities: avoid new severe ones, strict (moderate ones too), or flag them only.
         least_natural: Leave out variants less natural than this under the built-in encoder.
-        acquisition: ei, ucb, top-set, thompson or greedy.
-        diversity: For ucb and ei: believer, penalty or none.
+        acquisition: ucb, ei, top-set, thompson or greedy.
+        diversity: For ucb and ei: none, believer or penalty.
         beta: For ucb: deviations added to the mean.
         most_repeats: Largest share of the variants that one mutation may be in; 1 for no limit.
         singles: Variants that are kept for single mutants, to learn effects one by one.

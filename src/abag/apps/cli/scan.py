@@ -50,7 +50,7 @@ def scan(
         cdrs: Change these IMGT CDRs alone: H3,L1 (default: all residues).
         positions: Change these places: H:100-110,L:50; with --cdrs, both.
         chains: Change this chain alone: H or L.
-        numbering: How --positions counts: sequential, imgt, kabat, chothia or martin.
+        numbering: How --positions counts: sequential, imgt, kabat, chothia, martin or aho.
         exclude_cysteine: Leave out mutants that add or lose a cysteine.
         naturalness: Also score mutants under the built-in encoder (needs the extra network).
         level: Coverage of the intervals.
@@ -93,6 +93,8 @@ def _text(done: Scan) -> str:
         )
     else:
         told += "none is predicted better than the parent, the least harmful come first"
+    if summary["measured"]:
+        told += f"; {summary['measured']:,} measured already are left out of the list"
     lines = [told, ""]
     for row in summary["best"][:_SHOWN]:
         ends = ""

@@ -7,7 +7,7 @@ variants take milliseconds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Self
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from abag.antibody.antibody import Chains
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.mutation_effect.parent import ParentChain
-from abag.model.mutation_effect.repertoire import Repertoire
+from abag.model.mutation_effect.repertoire import LETTERS
 from abag.model.mutation_effect.scales import NO_RESIDUE, codes
 
 Reals = NDArray[np.float64]
@@ -29,12 +29,14 @@ class Humanness:
     """Human repertoire and germline of one parent, ready for its variants."""
 
     parent: Chains
-    repertoire: Repertoire
+    shares: Mapping[str, Reals]
+    """ln(share of each residue) by kind of chain, each of shape (IMGT columns, 20)."""
 
     @classmethod
     def of(cls, heavy: str, light: str | None = None) -> Self:
         """Of a parent; a chain without a variable domain adds nothing to either figure."""
-        return cls((heavy, light or None), load_mutation_effect().repertoire)
+        repertoire = load_mutation_effect().repertoire
+        return cls((heavy, light or None), {k: repertoire.log_shares(k) for k in (*LETTERS, "")})
 
     def of_variants(self, variants: Sequence[Chains]) -> Reals:
         """Sum of ln(share among human antibodies) less that of the parent, shape (variants,).
@@ -57,7 +59,7 @@ class Humanness:
         total = 0.0
         for laid, residues in self._laid(chains):
             inside = (laid.imgt > 0) & ~laid.inserted & (residues < NO_RESIDUE)
-            shares = self.repertoire.log_shares(laid.kind)
+            shares = self.shares[laid.kind]
             total += float(shares[laid.imgt[inside], residues[inside]].sum())
         return total
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.antibody import Antibody, NumberedChain
-from abag.antibody.mutations import NUMBERINGS, SEQUENTIAL, Mutation
+from abag.antibody.mutations import Mutation
+from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.antibody.numbering import first_domain
 from abag.antibody.numbering.schemes import scheme_positions
 from abag.errors import OptionError
@@ -187,6 +189,11 @@ def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
     return ("",) * domain.start + found + ("",) * behind
 
 
+@lru_cache(maxsize=64)
+def _labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
+    return position_labels(chain, numbering)
+
+
 def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) -> str:
     """Mutations named by the positions of a scheme, ``H:Y100aF;L:S30T``.
 
@@ -196,7 +203,7 @@ def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) 
     named = []
     for one in mutations:
         try:
-            label = position_labels(antibody.chains[one.chain], numbering)[one.place - 1]
+            label = _labels(antibody.chains[one.chain], numbering)[one.place - 1]
         except OptionError:
             return ""
         if not label:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.antibody.mutations import SEQUENTIAL, require_numbering
+from abag.antibody.notation import SEQUENTIAL, require_numbering
 from abag.data.build import load_table
 from abag.data.canonical import Canonical, canonicalise
 from abag.data.chains import AntibodyCleaner

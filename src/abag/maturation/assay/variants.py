@@ -15,13 +15,12 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from abag.antibody.mutations import (
-    SEQUENTIAL,
     Mutation,
     apply_mutations,
-    is_parent_text,
     name_of,
     parse_mutations,
 )
+from abag.antibody.notation import SEQUENTIAL, means_parent
 from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError, read_mutation_column
 from abag.data.words import not_residues
@@ -194,7 +193,7 @@ def _parent_row(
 ) -> Parent | None:
     """The row that is named as the parent; an empty cell counts where no row says WT."""
     for candidates in (
-        [i for i, text in enumerate(texts) if text is not None and is_parent_text(text)],
+        [i for i, text in enumerate(texts) if text is not None and means_parent(text)],
         [i for i, text in enumerate(texts) if text is None],
     ):
         with_chains = [i for i in candidates if chains[i][0]]

@@ -8,7 +8,8 @@ from typing import Final, TypeAlias
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.antibody import Antibody
-from abag.antibody.mutations import SEQUENTIAL, Mutation, find_mutations, join_names
+from abag.antibody.mutations import Mutation, find_mutations, join_names
+from abag.antibody.notation import SEQUENTIAL
 from abag.errors import OptionError
 from abag.maturation.antibody.mutants import choose_sites
 

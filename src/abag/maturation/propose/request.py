@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from abag.antibody.mutations import SEQUENTIAL
+from abag.antibody.notation import SEQUENTIAL
 from abag.errors import OptionError, require_seed
 from abag.maturation.antibody.liabilities import Severity
 from abag.maturation.propose.acquisition import Policy

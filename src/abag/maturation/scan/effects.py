@@ -32,6 +32,14 @@ class GivesIntervals(Protocol):
         """Median and bounds of each row."""
 
 
+@runtime_checkable
+class RemembersVariants(Protocol):
+    """A model that knows the variants it has learnt from."""
+
+    def training_chains(self) -> list[Chains]:
+        """Heavy and light chain of each training row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Effects:
     """Differences of mutants from their parent; more is tighter, or better in the assay's order.
@@ -55,6 +63,8 @@ class Effects:
     kept: tuple[int, ...]
     """Indices of the mutants that the model can predict, among all that were asked for."""
     notes: tuple[str, ...] = ()
+    measured: frozenset[Chains] = frozenset()
+    """Variants that the model has learnt from: there is nothing left to foretell of them."""
 
 
 def model_effects(
@@ -99,6 +109,7 @@ def model_effects(
         model.model_id,
         kept,
         (*_left_out(reasons), *_notes(model, table[:1], raised, len(kept), known)),
+        frozenset(model.training_chains() if isinstance(model, RemembersVariants) else ()),
     )
 
 

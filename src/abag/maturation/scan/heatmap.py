@@ -48,6 +48,8 @@ class Grid:
     """(20, sites): whether the mutant adds a liability of high or medium severity."""
     unseen: NDArray[np.bool_]
     """(sites,): whether no training row of the model changed this position."""
+    measured: NDArray[np.bool_]
+    """(20, sites): whether the mutant was measured already."""
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -68,13 +70,17 @@ def grid_of(done: Scan) -> Grid:
     delta = np.full((len(LETTERS), len(done.sites)), np.nan)
     severe = np.zeros(delta.shape, dtype=np.bool_)
     unseen = np.zeros(len(done.sites), dtype=np.bool_)
-    rows = done.table.select("chain", "place", "mutant", "delta", "severity", "flags").iter_rows()
-    for chain, place, mutant, value, severity, flags in rows:
+    measured = np.zeros(delta.shape, dtype=np.bool_)
+    columns = ("chain", "place", "mutant", "delta", "severity", "flags", "measured")
+    for chain, place, mutant, value, severity, flags, known in done.table.select(
+        columns
+    ).iter_rows():
         at = LETTERS.index(mutant), column[chain, place]
         delta[at] = value
         severe[at] = severity in ("high", "medium")
         unseen[at[1]] |= UNSEEN in flags
-    return Grid(done.sites, delta, severe, unseen)
+        measured[at] = known
+    return Grid(done.sites, delta, severe, unseen, measured)
 
 
 def draw_heatmap(done: Scan, path: Path) -> None:
@@ -124,6 +130,7 @@ def _head(drawn: Any, done: Scan, grid: Grid, image: Any) -> None:
         "Each side of the scale has its own end. Dot: the parent's residue. "
         "Corner: adds a liability.\nBlank: left out. Last row: mean of the position."
     )
+    told += " Ring: measured already." if grid.measured.any() else ""
     told += " Pale: no training row changed this position." if grid.unseen.any() else ""
     drawn.text(0.25 / wide, 1 - 0.47 / high, told, fontsize=8, color=_FAINT, va="top",
                linespacing=1.4)  # fmt: skip
@@ -159,6 +166,9 @@ def _draw_line(axes: Axes, grid: Grid, line: list[int], widest: int, colours: An
     own = [(x + 0.5, LETTERS.index(s.residue) + 0.5) for x, s in enumerate(sites)
            if s.residue in LETTERS]  # fmt: skip
     axes.plot([x for x, _ in own], [y for _, y in own], ".", color=_FAINT, markersize=4)
+    rows, places = np.nonzero(grid.measured[:, line])
+    axes.plot(places + 0.5, rows + 0.5, "o", markerfacecolor="none", markeredgecolor=_INK,
+              markeredgewidth=0.8, markersize=4)  # fmt: skip
     corners = [[(x + 0.6, y), (x + 1, y), (x + 1, y + 0.4)]
                for y, x in np.argwhere(grid.severe[:, line]).tolist()]  # fmt: skip
     axes.add_collection(PolyCollection(corners, facecolors=_INK, linewidths=0))

@@ -33,7 +33,8 @@ def render_scan(done: Scan) -> str:
         unseen=any(UNSEEN in flags for flags in done.table["flags"].unique()),
         left_out=done.table.height < 19 * len(done.sites),
         parent_liabilities=[str(one) for one in done.parent_liabilities],
-        best=done.table.head(_ROWS).to_dicts(),
+        best=done.unmeasured.head(_ROWS).to_dicts(),
+        measured=bool(done.table["measured"].any()),
         unit=done.effects.unit,
         level=_percent(done.level),
         intervals=done.effects.lower is not None,
@@ -82,13 +83,15 @@ def _data(done: Scan) -> str:
     texts: dict[str, int] = {"": 0}
     mutants = []
     columns = ["chain", "place", "mutant", "delta", "delta_lower", "delta_upper", "naturalness",
-               "severity", "liabilities", "flags"]  # fmt: skip
+               "humanness", "severity", "liabilities", "flags", "kabat",
+               "measured"]  # fmt: skip
     for row in done.table.select(columns).iter_rows():
-        chain, at, letter, *numbers, severity, liabilities, flags = row
+        chain, at, letter, *numbers, severity, liabilities, flags, kabat, known = row
         mutants.append(
             [
                 place[chain, at], LETTERS.index(letter), *map(_short, numbers), severity[:1],
-                texts.setdefault(liabilities, len(texts)), int(UNSEEN in flags),
+                texts.setdefault(liabilities, len(texts)), int(UNSEEN in flags), kabat[2:],
+                int(known),
             ]
         )  # fmt: skip
     content = {

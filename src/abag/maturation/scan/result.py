@@ -11,13 +11,14 @@ import polars as pl
 
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.antibody import Chains
+from abag.maturation.antibody.humanness import Humanness
 from abag.maturation.antibody.liabilities import (
     Liability,
     find_liabilities,
     new_liabilities,
     worst,
 )
-from abag.maturation.antibody.mutants import Site
+from abag.maturation.antibody.mutants import Site, named_in
 from abag.maturation.antibody.parent import Parent
 from abag.maturation.scan.effects import Effects, Reals
 
@@ -55,10 +56,15 @@ class Scan:
             return (*found, _VHH_NOTE)
         return found
 
+    @property
+    def unmeasured(self) -> pl.DataFrame:
+        """Mutants that nobody measured yet: what there is to propose, best first."""
+        return self.table.filter(~pl.col("measured"))
+
     def as_json(self) -> dict[str, Any]:
         """Summary: counts, the best mutants, where the files lie."""
-        columns = ["rank", "mutation", "imgt", "region", "delta", "delta_lower", "delta_upper",
-                   "liabilities"]  # fmt: skip
+        columns = ["rank", "mutation", "imgt", "kabat", "region", "delta", "delta_lower",
+                   "delta_upper", "liabilities"]  # fmt: skip
         table = self.table
         return {
             "antibody": self.parent.name,
@@ -73,7 +79,8 @@ class Scan:
             "better_without_new_liability": int(
                 ((table["delta"] > 0) & (table["liabilities"] == "")).sum()
             ),
-            "best": table.select(columns).head(SHOWN).to_dicts(),
+            "measured": int(table["measured"].sum()),
+            "best": self.unmeasured.select(columns).head(SHOWN).to_dicts(),
             "notes": list(self.notes),
             "files": {name: str(self.folder / name) for name in FILES},
         }
@@ -88,6 +95,7 @@ def scan_table(
     natural: Reals | None = None,
 ) -> pl.DataFrame:
     """One row a mutant, best first; equal effects in the order of the chain."""
+    human = Humanness.of(*parent.chains)
     region = {(site.chain, site.place): site.region for site in sites}
     antibody, known = parent.antibody, find_liabilities(parent.antibody)
     added = [new_liabilities(antibody, antibody.variant(*one), known) for one in mutants]
@@ -107,6 +115,12 @@ def scan_table(
         "value": _optional(None if effects.parent_value is None else delta + effects.parent_value),
         "fold_tighter": _optional(10.0**delta if effects.unit == "pKd" else None),
         "naturalness": _optional(natural),
+        "humanness": _optional(human.of_variants(mutants)),
+        "germline_distance": pl.Series(human.germline_distance(mutants), dtype=pl.Int64),
+        "kabat": pl.Series(
+            [named_in([one], antibody, "kabat") for one in mutations], dtype=pl.String
+        ),
+        "measured": pl.Series([one in effects.measured for one in mutants], dtype=pl.Boolean),
         "liabilities": pl.Series(["; ".join(map(str, found)) for found in added], dtype=pl.String),
         "severity": pl.Series([str(s) if s else "" for s in severities], dtype=pl.String),
         "flags": pl.Series(["; ".join(flags) for flags in effects.flags], dtype=pl.String),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from abag.antibody.antibody import Chains
-from abag.antibody.mutations import SEQUENTIAL
+from abag.antibody.notation import SEQUENTIAL
 from abag.errors import OptionError
 from abag.files import new_result, require_own, write_csv, write_json, write_text
 from abag.maturation.antibody.liabilities import find_liabilities

@@ -3,8 +3,8 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const at = (id) => document.getElementById(id);
   const LETTERS = data.letters, LEFT = 24, TOP = 22, LABELS = 44, GAP = 12;
-  const mutants = data.mutants.map(([site, letter, delta, lower, upper, natural, severity, text, unseen], i) =>
-    ({ i, site, letter, delta, lower, upper, natural, severity, text: data.texts[text], unseen,
+  const mutants = data.mutants.map(([site, letter, delta, lower, upper, natural, human, severity, text, unseen, kabat, measured], i) =>
+    ({ i, site, letter, delta, lower, upper, natural, human, severity, text: data.texts[text], unseen, kabat, measured,
        width: lower === null ? null : upper - lower }));
   const names = mutants.map((m) => `${data.sites[m.site][0]}:${data.sites[m.site][2]}${data.sites[m.site][1]}${LETTERS[m.letter]}`);
   const byCell = new Map(mutants.map((m) => [m.site * 20 + m.letter, m]));
@@ -34,6 +34,7 @@
     delta: { value: (m) => m.delta, ends: data.ends, stops: data.colours, words: ["worse", "better"] },
     lower: { value: (m) => m.lower, ends: data.ends.map((x) => 2 * x), stops: data.colours, words: ["worse", "better"] },
     width: { value: (m) => m.width, ends: [quantile(known("width"), 0.02), quantile(known("width"), 0.98)], stops: DOUBT, words: ["sure", "unsure"] },
+    human: { value: (m) => m.human, ends: [-6, 6], stops: data.colours, words: ["unlike human", "like human"] },
     natural: { value: (m) => m.natural, ends: [-8, 8], stops: data.colours, words: ["unusual", "usual"] },
   };
   const mode = () => modes[at("colour").value];
@@ -85,6 +86,8 @@
           svg += `<rect class="${classes}" data-m="${m.i}" x="${x + 0.5}" y="${top + 0.5}" width="${size - 1}" height="${size - 1}" fill="${colour(m)}"/>`;
           if (m.severity === "h" || m.severity === "m")
             svg += `<path d="M${x + size * 0.55} ${top + 0.5}H${x + size - 0.5}V${top + size * 0.45}Z" fill="#1c2430" pointer-events="none"${kept(m) ? "" : ' class="out"'}/>`;
+          if (m.measured)
+            svg += `<circle cx="${x + size / 2}" cy="${top + size / 2}" r="${size * 0.26}" fill="none" stroke="#1c2430" stroke-width="1.4" pointer-events="none"${kept(m) ? "" : ' class="out"'}/>`;
           places.set(m.i, [x, top, size]);
         }
       }
@@ -150,6 +153,8 @@
       text += `, ${fold.toFixed(fold < 10 ? 1 : 0)} times ${m.delta < 0 ? "weaker" : "tighter"}`;
     }
     if (m.natural !== null) text += `<br>naturalness ${signed(m.natural, 1)}`;
+    text += `<br>humanness ${signed(m.human, 1)}${m.kabat ? `, Kabat ${plain(m.kabat)}` : ""}`;
+    if (m.measured) text += "<br><b>measured already</b>";
     text += m.text ? `<br>adds: ${plain(m.text)}` : "<br>adds no liability";
     if (m.unseen) text += "<br>no training row changed this position";
     return text;
@@ -178,7 +183,7 @@
   }
   function table() {
     const { value } = mode(), up = at("colour").value === "width" ? -1 : 1;
-    const rows = mutants.filter((m) => kept(m) && value(m) !== null).sort((a, b) => up * (value(b) - value(a)) || a.i - b.i);
+    const rows = mutants.filter((m) => kept(m) && !m.measured && value(m) !== null).sort((a, b) => up * (value(b) - value(a)) || a.i - b.i);
     const natural = known("natural").length > 0;
     at("besttitle").textContent = rows.length ? `${Math.min(rows.length, 25)} of ${rows.length.toLocaleString("en")} mutants, by ${at("colour").selectedOptions[0].text}` : "No mutant is left";
     at("best").tBodies[0].innerHTML = rows.slice(0, 25).map((m) => {

@@ -69,7 +69,7 @@ def test_chains_narrow_what_was_chosen(trastuzumab: Antibody):
         ({"positions": ["H:110-100"]}, "turn them round"),
         ({"positions": ["H:118-125"]}, "no position 125 in sequential numbering; it goes from 1"),
         ({"positions": ["H:10"], "numbering": "imgt"}, "no position 10 in imgt numbering"),
-        ({"positions": ["H:10"], "numbering": "aho"}, "--numbering aho is not known"),
+        ({"positions": ["H:10"], "numbering": "wolfguy"}, "--numbering wolfguy is not known"),
         ({"chains": ["K"]}, "no such chain"),
         ({"cdrs": ["H3"], "chains": ["L"]}, "no residue is left to change"),
     ],

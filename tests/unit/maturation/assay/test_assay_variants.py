@@ -199,8 +199,8 @@ def test_rows_that_teach_nothing_are_refused_with_mutations_too(
 
 
 def test_an_unknown_numbering_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AbagError, match="unknown numbering 'aho'"):
-        read_assay(tmp_path / "a.csv", AssayFile(numbering="aho"))
+    with pytest.raises(AbagError, match="unknown numbering 'wolfguy'"):
+        read_assay(tmp_path / "a.csv", AssayFile(numbering="wolfguy"))
 
 
 def test_a_mark_of_a_missing_value_inside_the_parent_is_refused(tmp_path: Path) -> None:

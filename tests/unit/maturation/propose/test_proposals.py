@@ -217,6 +217,11 @@ def test_a_plate_is_written_for_the_laboratory(plate: Proposals, tmp_path: Path)
     page = (tmp_path / "plate" / "plate.html").read_text()
     assert plate.chosen[0].mutations in page
     assert "http" not in page
+    for one in plate.chosen:
+        well = page[page.index(f'title="{one.mutations}"') :].split("</td>")[0]
+        assert one.mutations.split(";")[0] in well.split("<b>")[1]
+    assert 'data-well="A1"' in page
+    assert "max-width: 760px" in page
     with pytest.raises(OptionError, match="--controls is -1"):
         Layout(controls=-1)
 
@@ -235,7 +240,7 @@ def test_a_limit_on_repeats_gives_way_before_the_plate_stays_empty(model: AssayG
     narrow = Request(6, 1, positions=("H:30",), letters="AD", most_repeats=0.1)
     found = propose(model, (HEAVY, LIGHT), narrow)
     assert len(found.chosen) == len({one.mutations for one in found.chosen}) <= 2
-    few = Request(6, 2, positions=("H:28", "H:30"), letters="AD", most_repeats=0.2)
+    few = Request(6, 2, positions=("H:28", "H:30"), letters="AD", most_repeats=0.1)
     assert len(propose(model, (HEAVY, LIGHT), few).chosen) == 6
     assert any("--most-repeats" in note for note in propose(model, (HEAVY, LIGHT), few).notes)
 

@@ -14,6 +14,7 @@ import pytest
 from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.data.formats import read_fasta
 from abag.errors import ModelError, OptionError, SequenceError, UnavailableError
+from abag.maturation.antibody.humanness import Humanness
 from abag.maturation.antibody.mutants import choose_sites, mutant_chains, single_mutants
 from abag.maturation.antibody.parent import Parent, parent_of_model, read_parent
 from abag.maturation.scan.effects import model_effects, zero_shot_effects
@@ -271,3 +272,39 @@ def test_a_model_of_an_assay_remembers_its_parent(model: Path, tmp_path: Path):
 def test_a_level_outside_its_range_is_refused(parent: Parent, model: Path, tmp_path: Path):
     with pytest.raises(OptionError, match="between 0 and 1"):
         scan(parent, tmp_path, model=model, level=90)
+
+
+def test_measured_mutants_are_marked_and_are_no_proposal(parent: Parent, tmp_path: Path):
+    singles = [("H:30", "A"), ("H:54", "W"), ("H:99", "D")]
+    heavy, light = parent.chains
+    chains = [
+        heavy[: place - 1] + letter + heavy[place:]
+        for place, letter in ((int(where[2:]), letter) for where, letter in singles)
+    ]
+    table = assay_table(20)
+    rows = table[:3].with_columns(
+        heavy=pl.Series(chains), light=pl.lit(light), record_id=pl.Series(["a", "b", "c"]),
+        pkd=pl.Series([12.0, 11.0, 10.5]), pkd_lower=pl.Series([12.0, 11.0, 10.5]),
+        pkd_upper=pl.Series([12.0, 11.0, 10.5]),
+    )  # fmt: skip
+    AssayGP(target="pkd").fit(pl.concat([table, rows])).save(tmp_path / "model")
+    done = scan(parent, tmp_path / "scan", model=tmp_path / "model",
+                positions=["H:30", "H:54", "H:99"])  # fmt: skip
+    known = done.table.filter("measured")
+    assert set(known["heavy"]) == {one for one in chains if one != heavy}
+    best = {row["mutation"] for row in done.as_json()["best"]}
+    assert not best & set(known["mutation"])
+    assert done.as_json()["measured"] == known.height > 0
+    assert grid_of(done).measured.sum() == known.height
+    assert "measured already" in (tmp_path / "scan" / "scan.html").read_text()
+
+
+def test_humanness_and_germline_distance_are_those_of_the_chains(done: Scan):
+    table = done.table
+    own = Humanness.of(*done.parent.chains)
+    distance = int(own.germline_distance([done.parent.chains])[0])
+    assert set((table["germline_distance"] - distance).unique()) <= {-1, 0, 1}
+    back = table.filter(pl.col("germline_distance") < distance)
+    assert back["humanness"].mean() > table["humanness"].mean()
+    row = table.row(0, named=True)
+    assert own.of_variants([(row["heavy"], row["light"])])[0] == pytest.approx(row["humanness"])

@@ -1,0 +1,203 @@
+"""The grammar of mutations as people write them: a text is parted, each piece read in every way.
+
+Known are ``H:A33G``, ``HA33G``, ``VH-A33G``, ``HER2-VH_A33G``, SKEMPI's ``AH33G`` (the chain behind
+the residue) and ``A33(H)G``, HGVS's ``p.Ala33Gly``, ``A33del``, ``delA33``, ``A33AGS`` (G and S put
+in behind A33), Kabat's ``Y100aF`` and ``Y100AF``, and a numbering behind a mutation,
+``D98W (Kabat)``. Whether a reading fits is for the parent to say (:mod:`abag.antibody.mutations`).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from abag.antibody.alphabet import AMINO_ACIDS, UNKNOWN_RESIDUE
+from abag.antibody.numbering.schemes import SCHEMES
+from abag.errors import MutationError
+
+SEQUENTIAL: Final = "sequential"
+NUMBERINGS: Final = (SEQUENTIAL, *SCHEMES)
+"""How the places of mutations may be counted."""
+
+_LABELS: Final = {
+    **dict.fromkeys(("H", "VH", "HC", "HEAVY", "VHH"), "H"),
+    **dict.fromkeys(("L", "VL", "LC", "LIGHT", "K", "VK"), "L"),
+}
+_LABEL: Final = "|".join(sorted(_LABELS, key=len, reverse=True))
+_PARENT: Final = re.compile(
+    r"(?:(?:wt|wild[ _-]?type|parent(?:al)?|native|unmutated|unmodified|no mutations?|p\.=)"
+    r"[ _-]*(?:(?:antibody|mab|fab|scfv|vhh|sequence|control|parent|wt)|\(.*\))?)?",
+    re.IGNORECASE,
+)
+_THREE: Final = {
+    "Ala": "A", "Cys": "C", "Asp": "D", "Glu": "E", "Phe": "F", "Gly": "G", "His": "H", "Ile": "I",
+    "Lys": "K", "Leu": "L", "Met": "M", "Asn": "N", "Pro": "P", "Gln": "Q", "Arg": "R", "Ser": "S",
+    "Thr": "T", "Val": "V", "Trp": "W", "Tyr": "Y", "Ter": "*",
+}  # fmt: skip
+_LONG: Final = re.compile("|".join(_THREE))
+_BIG: Final = "|".join(_THREE).upper()
+_ALL_BIG: Final = re.compile(rf"(.*?)({_BIG})(\d+[A-Za-z]?)({_BIG})")
+_SCHEME: Final = re.compile(
+    rf"\s*[(\[]\s*({'|'.join(SCHEMES)})(?: numbering)?\s*[)\]]", re.IGNORECASE
+)
+_HEADING: Final = re.compile(
+    rf"\b({_LABEL})(?:[ _-]?chain)?(?::\s+|\s+)(?=[A-Za-z(][\w.]*\d)", re.IGNORECASE
+)
+_SEPARATOR: Final = re.compile(r"(?:[;,+/|&\s]|(?<=\s)and(?=\s))+", re.IGNORECASE)
+_JOINER: Final = re.compile(r"[-_:.]")
+_PIECE: Final = re.compile(
+    rf"(?:(?:\S*?[-_.])?(?P<chain>{_LABEL})[-_:.])?(?:p\.)?\(?"
+    r"(?P<letters>[A-Za-z]*)(?P<number>\d+)(?:\((?P<behind>[A-Za-z]+)\))?(?:->|→|>)?"
+    r"(?P<rest>[A-Za-z*-]+)\)?",
+    re.IGNORECASE,
+)
+_DELETED: Final = re.compile(r"(.*?)(?:del|Δ)([A-Za-z]\d+)", re.IGNORECASE)
+_STRANGER: Final = re.compile(r"(?P<name>\S+?)[-_:.][A-Za-z]?\d+[A-Za-z*-]+")
+_ALLOWED: Final = frozenset(AMINO_ACIDS + UNKNOWN_RESIDUE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a piece of text: a change of a residue at a position of a numbering."""
+
+    chain: str | None
+    """``H`` or ``L``; None where the piece names none."""
+    wild_type: str
+    position: str
+    """``33``, or ``100A`` in a scheme."""
+    mutant: str
+    """One letter; ``-`` for a deletion; several where residues are put in behind the first."""
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The text of one mutation and its readings, the usual one first."""
+
+    text: str
+    readings: tuple[Reading, ...]
+
+
+def means_parent(text: str) -> bool:
+    """Whether a text of mutations means the unchanged parent: empty, ``WT``, ``wild-type``."""
+    return _PARENT.fullmatch(text.strip()) is not None
+
+
+def require_numbering(scheme: str) -> None:
+    """Raise :class:`MutationError` for a numbering that is not known."""
+    if scheme not in NUMBERINGS:
+        raise MutationError(f"unknown numbering {scheme!r}; known are {', '.join(NUMBERINGS)}")
+
+
+def read_pieces(text: str, scheme: str = SEQUENTIAL) -> list[Piece]:
+    """Part a text into its mutations and read each; ``scheme`` counts where a piece names none.
+
+    Raises:
+        MutationError: a piece that names no mutation, or a letter that is no amino acid.
+    """
+    joined = _SCHEME.sub(lambda match: f"({match[1].lower()})", text.strip())
+    joined = _HEADING.sub(r"\1:", joined)
+    pieces = [piece for piece in _SEPARATOR.split(joined) if piece]
+    return [one for piece in pieces for one in _read(piece, scheme)]
+
+
+def _read(piece: str, scheme: str) -> list[Piece]:
+    if match := _match(piece):
+        return [_piece(piece, match, scheme)]
+    for place in _JOINER.finditer(piece):
+        first, rest = piece[: place.start()], piece[place.end() :]
+        if (match := _match(first)) and (others := _try(rest, scheme)):
+            return [_piece(first, match, scheme), *others]
+    if stranger := _STRANGER.fullmatch(_plain(piece)):
+        raise MutationError(
+            f"{piece!r}: unknown chain {stranger['name']!r}; write H or L, as in H:A33G"
+        )
+    raise MutationError(
+        f"{piece!r} names no mutation; write chain, the parent's residue, place and new "
+        "residue, for example H:A33G"
+    )
+
+
+def _try(text: str, scheme: str) -> list[Piece]:
+    try:
+        return _read(text, scheme)
+    except MutationError:
+        return []
+
+
+def _plain(piece: str) -> str:
+    """A piece with one-letter residues, and without a numbering behind it."""
+    bare = re.sub(rf"\(({'|'.join(SCHEMES)})\)", "", piece)
+    bare = _LONG.sub(lambda match: _THREE[match[0]], bare)
+    if big := _ALL_BIG.fullmatch(bare):
+        bare = f"{big[1]}{_THREE[big[2].title()]}{big[3]}{_THREE[big[4].title()]}"
+    if gone := _DELETED.fullmatch(bare):
+        bare = f"{gone[1]}{gone[2]}del"
+    return bare
+
+
+def _match(piece: str) -> re.Match[str] | None:
+    return _PIECE.fullmatch(_plain(piece))
+
+
+def _piece(text: str, match: re.Match[str], scheme: str) -> Piece:
+    named = re.search(rf"\(({'|'.join(SCHEMES)})\)", text)
+    count = named[1] if named else scheme
+    chains = _chains(text, match)
+    residues = _mutants(match["number"], match["rest"], count)
+    found = [
+        Reading(chain, wild_type, position, mutant, kept)
+        for chain, wild_type in chains
+        for position, mutant, kept in residues
+    ]
+    for one in found:
+        _require_letters(text, one)
+    return Piece(text, tuple(dict.fromkeys(found)))
+
+
+def _chains(text: str, match: re.Match[str]) -> list[tuple[str | None, str]]:
+    """Chain and residue of the parent in ``H:A``, ``HA``, ``AH`` and ``A``, in every reading."""
+    letters = match["letters"].upper()
+    given = match["chain"] or match["behind"]
+    if given is not None and given.upper() not in _LABELS:
+        raise MutationError(f"{text!r}: unknown chain {given!r}; write H or L, as in H:A33G")
+    if not letters:
+        raise MutationError(
+            f"{text!r} does not name the parent's residue; write it, as in H:A33G, so that the "
+            "place can be checked"
+        )
+    if len(letters) == 1:
+        return [(_LABELS[given.upper()] if given else None, letters)]
+    found: list[tuple[str | None, str]] = []
+    if given is None and letters[:-1] in _LABELS:
+        found.append((_LABELS[letters[:-1]], letters[-1]))
+    if given is None and len(letters) == 2 and letters[-1] in "HL":
+        found.append((letters[-1], letters[0]))
+    if not found:
+        raise MutationError(f"{text!r}: unknown chain {letters[:-1]!r}; write H or L, as in H:A33G")
+    return found
+
+
+def _mutants(number: str, rest: str, scheme: str) -> list[tuple[str, str, str]]:
+    """Position, new residues and numbering behind a piece's number, in every reading."""
+    place = str(int(number))
+    if rest.lower() in ("del", "-"):
+        return [(place, "-", scheme)]
+    lettered = len(rest) > 1 and rest[0].isalpha()
+    inserted = (place + rest[0].upper(), rest[1:].upper(), scheme)
+    if lettered and rest[0].islower() and not rest[1:].islower():
+        return [inserted]  # Kabat's 100a
+    if scheme != SEQUENTIAL:
+        return [inserted] if lettered else [(place, rest.upper(), scheme)]
+    whole = (place, rest.upper(), scheme)
+    if not (lettered and len(rest) == 2):
+        return [whole]
+    return [whole, *((*inserted[:2], other) for other in SCHEMES)]
+
+
+def _require_letters(text: str, one: Reading) -> None:
+    for letter in one.wild_type + one.mutant.replace("-", "", int(one.mutant == "-")):
+        if letter not in _ALLOWED:
+            hint = " (a stop codon is no variant that binds)" if letter == "*" else ""
+            raise MutationError(f"{text!r}: {letter!r} is no amino acid{hint}")
