@@ -25,7 +25,7 @@ from scipy.stats import rankdata
 from abag.data.build import load_table
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
-from abag.model.pairs.model import GlobalModel
+from abag_lab.old_global.model import GlobalModel
 from abag.progress import task
 from abag.uncertainty.calibration import NEW_ANTIGENS
 from abag.uncertainty.conformal import ScoreDistribution

@@ -41,11 +41,11 @@ def trust_columns(
         return {}
     familiarity = domain.familiarity(pairs)
     verdicts = familiarity.verdicts
-    half = calibration.half_widths(familiarity, scale, level)
+    reaches = calibration.reaches(familiarity, scale, level)
     figures = [calibration.figures.get(verdict) for verdict in verdicts]
     return {
-        "pkd_lower": _finite(predicted - half),
-        "pkd_upper": _finite(predicted + half),
+        "pkd_lower": _finite(predicted - reaches.below),
+        "pkd_upper": _finite(predicted + reaches.above),
         "domain": [verdict.value for verdict in verdicts],
         "antibody_identity": familiarity.antibody.tolist(),
         "antigen_identity": familiarity.antigen.tolist(),

@@ -97,6 +97,13 @@ class FullAnswer(NamedTuple):
     """Similarity to the nearest training antibody, 0 to 1."""
     antigen: NDArray[np.float64]
     """Similarity to the nearest training antigen, 0 to 1."""
+    level: NDArray[np.float64] | None = None
+    """The part of the value that measured relatives give, for models that tell it apart."""
+    effect: NDArray[np.float64] | None = None
+    """The part that the changes from the relative give: value = level + effect."""
+    evidence: NDArray[np.float64] | None = None
+    """How like the binders of this antigen the antibody is, in standard deviations of antibodies
+    that were measured on other antigens; NaN where it cannot be told."""
 
 
 @runtime_checkable

@@ -20,7 +20,7 @@ MODELS: Final[dict[str, str]] = {
     "kmer-ridge": "abag.model.baselines.kmer_ridge:KmerRidge",
     "one-hot-ridge": "abag.model.baselines.one_hot_ridge:OneHotRidge",
     "assay-gp": "abag.model.assay_gp.model:AssayGP",
-    "global": "abag.model.pairs.model:GlobalModel",
+    "pairs": "abag.model.pairs.model:PairModel",
     "network": "abag.model.network.model:NetworkModel",
 }
 

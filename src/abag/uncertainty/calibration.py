@@ -2,51 +2,57 @@
 
 What is guaranteed, and for whom:
 
-* ``new antigen`` and ``neither known``: rows of one antigen cluster share its mass, so an interval
-  covers a pair with an antigen drawn as the training table's antigen clusters were, averaged over
-  such antigens. Not for each antigen, and not for each row of a large cluster.
-* ``in-domain`` and ``new antibody``: each row counts once; an interval covers a pair drawn as the
-  training table's rows of that verdict were, large clusters of antigens included as they are.
+* ``known antibody, other antigen`` and ``neither known``: rows of one antigen cluster share its
+  mass, so an interval covers a pair with an antigen drawn as the training table's antigen clusters
+  were, averaged over such antigens. Not for each antigen, and not for each row of a large cluster.
+* ``variant of a measured pair`` and ``known antigen, new antibody``: half of the mass is that of
+  natural pairs, each row once; the other half that of designed variants, each family once: a pair
+  that is asked for may as well be a design, and these lie lower.
 * The scores come from models of the folds and not from the one that is served (cross-conformal
   prediction, Vovk, Ann Math Artif Intell 74:9, 2015): coverage is about, not at least, the level.
 * The rows are pairs that were measured, nearly all of them binders: an interval holds for a pair
-  that binds, and nothing here tells whether one does.
+  that binds. What there is to say on whether one does is said apart.
 * A censored row counts with the least error its bound allows, and not at all where the prediction
   lies on the allowed side. Its interval is then compatible with the bound, no more is known.
+
+Each end of an interval has its own quantile, because designed variants are predicted too high more
+often than too low.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from abag.errors import ModelError, OptionError
-from abag.uncertainty.conformal import ScoreDistribution, compatibility_scores
-from abag.uncertainty.coverage import GroupFigures, cross_fold_half_widths, group_figures
+from abag.uncertainty.conformal import ScoreDistribution, signed_scores
+from abag.uncertainty.coverage import GroupFigures, Reaches, cross_fold_reaches, group_figures
 from abag.uncertainty.domain import Familiarity, Verdict
 from abag.uncertainty.nearness import Nearness, fit_nearness
 
 Reals = NDArray[np.float64]
 
 DEFAULT_LEVEL: Final = 0.9
+Distributions: TypeAlias = Mapping[Verdict, ScoreDistribution]
 NEW_ANTIGENS: Final = (Verdict.NEW_ANTIGEN, Verdict.NEITHER)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Error distributions and measured errors by verdict.
+    """Error distributions below and above a prediction, and measured errors, by verdict.
 
     A verdict without rows of its own takes the intervals of ``neither known``, the widest, where
     there are any; a measured error is never borrowed.
     """
 
-    distributions: Mapping[Verdict, ScoreDistribution]
+    below: Distributions
+    above: Distributions
     nearness: Nearness
     figures: Mapping[Verdict, GroupFigures]
 
@@ -65,22 +71,20 @@ class Calibration:
                 "two complexes; fit without --calibrate"
             )
         require_level(level)
-        half = cross_fold_half_widths(rows, lambda others, test: _half_widths(others, test, level))
+        reaches = cross_fold_reaches(rows, lambda others, test: _reaches_of(others, test, level))
         nearness = fit_nearness(rows)
-        figures = group_figures(rows, half, level)
-        return cls(score_distributions(rows, nearness), nearness, figures)
+        figures = group_figures(rows, reaches, level)
+        return cls(*score_distributions(rows, nearness), nearness, figures)
 
-    def half_widths(self, known: Familiarity, scale: Reals, level: float) -> Reals:
-        """Half of the width of each interval, in pKd, shape (n,); infinite where unknown.
+    def reaches(self, known: Familiarity, scale: Reals, level: float) -> Reaches:
+        """How far each interval reaches below and above its prediction, in pKd, each (n,).
 
-        ``scale`` is that of the model (:func:`abag.uncertainty.out_of_fold.predict_with_scale`).
+        Infinite where unknown. ``scale`` is that of the model
+        (:func:`abag.uncertainty.out_of_fold.predict_with_scale`).
         """
         require_level(level)
-        return _widths(self.distributions, self.nearness, known, scale, level)
-
-    def quantiles(self, level: float) -> dict[Verdict, float]:
-        """Largest score inside the interval of each verdict; infinite with too few rows."""
-        return _quantiles(self.distributions, level)
+        ends = (self.below, self.above)
+        return Reaches(*(_reach(one, self.nearness, known, scale, level) for one in ends))
 
     def as_json(self) -> dict[str, Any]:
         """Measured figures by verdict."""
@@ -89,39 +93,51 @@ class Calibration:
     def arrays(self) -> dict[str, Reals]:
         """The distributions as arrays to be saved."""
         arrays = {"nearness": np.array([*astuple(self.nearness)])}
-        for verdict, one in self.distributions.items():
-            arrays[f"scores.{verdict.value}"] = one.scores
-            arrays[f"shares.{verdict.value}"] = one.shares
+        for side, distributions in (("below", self.below), ("above", self.above)):
+            for verdict, one in distributions.items():
+                arrays[f"scores.{side}.{verdict.name}"] = one.scores
+                arrays[f"shares.{side}.{verdict.name}"] = one.shares
         return arrays
 
     @classmethod
     def from_saved(cls, figures: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of :meth:`as_json` and :meth:`arrays`."""
-        return cls(
+        below, above = (
             {
                 verdict: ScoreDistribution(
-                    arrays[f"scores.{verdict.value}"], arrays[f"shares.{verdict.value}"]
+                    arrays[f"scores.{side}.{verdict.name}"], arrays[f"shares.{side}.{verdict.name}"]
                 )
                 for verdict in Verdict
-                if f"scores.{verdict.value}" in arrays
-            },
+                if f"scores.{side}.{verdict.name}" in arrays
+            }
+            for side in ("below", "above")
+        )
+        return cls(
+            below,
+            above,
             Nearness(*arrays["nearness"].tolist()),
             {Verdict(name): GroupFigures(**content) for name, content in figures.items()},
         )
 
 
-def score_distributions(rows: pl.DataFrame, nearness: Nearness) -> dict[Verdict, ScoreDistribution]:
-    """Distribution of the scores of each verdict that has rows which can tell."""
+def score_distributions(
+    rows: pl.DataFrame, nearness: Nearness
+) -> tuple[Distributions, Distributions]:
+    """Distributions below and above of each verdict that has rows which can tell."""
     predicted, lower, upper = (rows[name].to_numpy() for name in ("prediction", "lower", "upper"))
-    scores = compatibility_scores(predicted, _scale(rows, nearness), lower, upper)
-    scored = rows.with_columns(score=pl.Series(scores)).filter(pl.col("score").is_not_nan())
-    found = {}
-    for verdict in Verdict:
-        group = scored.filter(pl.col("verdict") == verdict.value)
-        unit = "cluster" if verdict in NEW_ANTIGENS else "record_id"
-        if group.height:
-            found[verdict] = ScoreDistribution.of(group["score"].to_numpy(), group[unit].to_list())
-    return found
+    scores = signed_scores(predicted, _scale(rows, nearness), lower, upper)
+    sides = []
+    for side in scores:
+        scored = rows.with_columns(score=pl.Series(side)).filter(pl.col("score").is_not_nan())
+        found = {}
+        for verdict in Verdict:
+            group = scored.filter(pl.col("verdict") == verdict.value)
+            if group.height:
+                strata = None if verdict in NEW_ANTIGENS else group["kind"].to_list()
+                unit = group["cluster" if verdict in NEW_ANTIGENS else "unit"].to_list()
+                found[verdict] = ScoreDistribution.of(group["score"].to_numpy(), unit, strata)
+        sides.append(found)
+    return sides[0], sides[1]
 
 
 def _scale(rows: pl.DataFrame, nearness: Nearness) -> Reals:
@@ -129,46 +145,58 @@ def _scale(rows: pl.DataFrame, nearness: Nearness) -> Reals:
     return np.asarray(rows["scale"].to_numpy() * nearness.scale(*near), dtype=np.float64)
 
 
-def _half_widths(others: pl.DataFrame, test: pl.DataFrame, level: float) -> Reals:
-    """Half widths of test rows, calibrated on others."""
+def _reaches_of(others: pl.DataFrame, test: pl.DataFrame, level: float) -> Reaches:
+    """Reaches of the intervals of test rows, calibrated on others."""
     nearness = fit_nearness(others)
-    known = Familiarity(
-        *(test[name].to_numpy() for name in ("antibody_identity", "antigen_identity"))
-    )
-    distributions = score_distributions(others, nearness)
-    return _widths(distributions, nearness, known, test["scale"].to_numpy(), level)
+    near = [test[name].to_numpy() for name in ("antibody_identity", "antigen_identity")]
+    verdicts = [Verdict(name) for name in test["verdict"]]
+    scale = test["scale"].to_numpy()
+    ends = score_distributions(others, nearness)
+    return Reaches(*(_widths(one, nearness, verdicts, near, scale, level) for one in ends))
 
 
-def _widths(
-    distributions: Mapping[Verdict, ScoreDistribution],
+def _reach(
+    distributions: Distributions,
     nearness: Nearness,
     known: Familiarity,
     scale: Reals,
     level: float,
 ) -> Reals:
-    """Half widths; a verdict with too few rows has the usual one of ``neither known``.
+    near = [known.antibody, known.antigen]
+    return _widths(distributions, nearness, known.verdicts, near, scale, level)
+
+
+def _widths(
+    distributions: Distributions,
+    nearness: Nearness,
+    verdicts: Sequence[Verdict],
+    near: Sequence[Reals],
+    scale: Reals,
+    level: float,
+) -> Reals:
+    """Reach of one end; a verdict with too few rows has the usual one of ``neither known``.
 
     What is learnt of nearness among other verdicts must not make that one narrower. Nor is an
-    interval of ``new antigen`` ever narrower than it: its few rows are antibodies that were seen
-    to bind a second antigen, and to know an antibody says nothing of an antigen at random.
+    interval of an antibody known elsewhere ever narrower than it: its few rows are antibodies that
+    were seen to bind a second antigen, and to know one says nothing of an antigen at random.
     """
-    own = _quantiles(distributions, level)
-    near = nearness.scale(known.antibody, known.antigen)
+    own = _quantiles(distributions, (1.0 + level) / 2.0)
+    relative = nearness.scale(near[0], near[1])
     far = own[Verdict.NEITHER] * nearness.far
     least = {verdict: far if verdict is Verdict.NEW_ANTIGEN else 0.0 for verdict in Verdict}
     by_row = [
         far if math.isinf(own[verdict]) else max(own[verdict] * one, least[verdict])
-        for verdict, one in zip(known.verdicts, near.tolist(), strict=True)
+        for verdict, one in zip(verdicts, relative.tolist(), strict=True)
     ]
     return np.asarray(np.array(by_row, dtype=np.float64) * scale, dtype=np.float64)
 
 
-def _quantiles(
-    distributions: Mapping[Verdict, ScoreDistribution], level: float
-) -> dict[Verdict, float]:
-    """Quantile of each verdict; infinite where its rows do not reach the level."""
+def _quantiles(distributions: Distributions, level: float) -> dict[Verdict, float]:
+    """Quantile of each verdict, not below 0; infinite where its rows do not reach the level."""
     return {
-        verdict: distributions[verdict].quantile(level) if verdict in distributions else math.inf
+        verdict: max(distributions[verdict].quantile(level), 0.0)
+        if verdict in distributions
+        else math.inf
         for verdict in Verdict
     }
 

@@ -1,17 +1,18 @@
-"""Conformal calibration: how large an error, in units of its scale, must an interval allow for.
+"""Conformal calibration: how far below and above a prediction must an interval reach?
 
-Scores of rows that the model had not seen are ranked; the interval takes the score below which
-the wanted share lies, with a unit of mass at infinity for the pair to come (the finite-sample
-correction). Rows of one cluster share its mass, so that a new *cluster*, not a new row of the
-largest cluster, is what the interval is made for (two-layer sampling: Dunn, Wasserman and Ramdas,
-J Am Stat Assoc 118:2491, 2023; Lee, Barber and Willett, arXiv 2306.06342).
+Scores of rows that the model had not seen are ranked, those of predictions that are too high apart
+from those too low; each end of the interval takes the score below which its share lies, with a
+unit of mass at infinity for the pair to come (the finite-sample correction). Rows of one unit share
+its mass, so that a new *cluster*, not a new row of the largest cluster, is what the interval is
+made for (two-layer sampling: Dunn, Wasserman and Ramdas, J Am Stat Assoc 118:2491, 2023; Lee,
+Barber and Willett, arXiv 2306.06342). Strata of units have the same mass each, however many units.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,16 +22,29 @@ Reals = NDArray[np.float64]
 _ROUNDING: Final = 1e-12
 
 
-def compatibility_scores(prediction: Reals, scale: Reals, lower: Reals, upper: Reals) -> Reals:
-    """Least error that each measurement allows, in units of the scale, shape (n,).
+class Scores(NamedTuple):
+    """How far each measurement lies below and above its prediction, in units of its scale, (n,).
 
-    ``lower`` and ``upper`` bound the measured value: equal where it is exact, infinite on the open
-    side of a bound. A censored row on whose allowed side the prediction lies cannot tell how large
-    the error is; its score is NaN and it takes no part.
+    Negative on the other side. NaN where a bound cannot tell.
     """
-    error = np.maximum(np.maximum(lower - prediction, prediction - upper), 0.0)
-    silent = (lower < upper) & (error == 0.0)
-    return np.where(silent, np.nan, error / scale)
+
+    below: Reals
+    above: Reals
+
+
+def signed_scores(prediction: Reals, scale: Reals, lower: Reals, upper: Reals) -> Scores:
+    """Scores of measurements that lie between ``lower`` and ``upper``, equal where exact.
+
+    A censored row on whose allowed side the prediction lies cannot tell how large the error is,
+    and its score is NaN; else it counts with the least error that its bound allows.
+    """
+    exact = lower == upper
+    below, above = (prediction - upper) / scale, (lower - prediction) / scale
+    outside_low, outside_high = prediction > upper, prediction < lower
+    return Scores(
+        np.where(exact | outside_low, below, np.where(outside_high, -above, np.nan)),
+        np.where(exact | outside_high, above, np.where(outside_low, -below, np.nan)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +55,23 @@ class ScoreDistribution:
     shares: Reals
 
     @classmethod
-    def of(cls, scores: Reals, clusters: Sequence[str]) -> Self:
-        """Weigh K clusters equally, and the rows of a cluster equally among themselves.
+    def of(cls, scores: Reals, units: Sequence[str], strata: Sequence[str] | None = None) -> Self:
+        """Weigh strata equally, K units of one equally, and the rows of a unit equally.
 
-        With a cluster for each row this is the ordinary split-conformal quantile.
+        With one stratum and a unit for each row this is the ordinary split-conformal quantile.
         """
         if not len(scores):
             return cls(np.zeros(0), np.zeros(0))
-        _, place, sizes = np.unique(
-            np.array(clusters, dtype=np.str_), return_inverse=True, return_counts=True
-        )
-        shares = 1.0 / ((len(sizes) + 1.0) * sizes[place])
+        layer = np.array(strata if strata is not None else [""] * len(scores), dtype=np.str_)
+        unit = np.array(units, dtype=np.str_)
+        shares = np.zeros(len(scores))
+        names = np.unique(layer)
+        for name in names:
+            inside = layer == name
+            _, place, sizes = np.unique(unit[inside], return_inverse=True, return_counts=True)
+            shares[inside] = 1.0 / (len(names) * (len(sizes) + 1.0) * sizes[place])
         order = np.argsort(scores, kind="stable")
-        return cls(scores[order], np.asarray(shares[order], dtype=np.float64))
+        return cls(scores[order], shares[order])
 
     def quantile(self, level: float) -> float:
         """Least score with ``level`` of the mass at or below it; infinite where there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,17 @@ from numpy.typing import NDArray
 from abag.uncertainty.domain import Verdict
 
 Reals = NDArray[np.float64]
+
+
+class Reaches(NamedTuple):
+    """How far intervals reach below and above their predictions, pKd, each (n,)."""
+
+    below: Reals
+    above: Reals
+
+    def take(self, rows: NDArray[np.bool_]) -> Reaches:
+        """The chosen rows, by mask."""
+        return Reaches(self.below[rows], self.above[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +37,8 @@ class GroupFigures:
     """Antigen clusters among them."""
     rmse: float | None
     """Root mean squared error of the exact rows, pKd."""
+    bias: float | None
+    """Mean of predicted minus measured of the exact rows, pKd."""
     rmse_of_mean: float | None
     """The same for predicting the mean of the training rows: without skill the two are equal."""
     within_one: float | None
@@ -53,20 +67,21 @@ class GroupFigures:
         )
 
 
-def cross_fold_half_widths(
-    rows: pl.DataFrame, calibrate: Callable[[pl.DataFrame, pl.DataFrame], Reals]
-) -> Reals:
-    """Half widths for each row, calibrated on the rows of all other folds; shape (n,).
+def cross_fold_reaches(
+    rows: pl.DataFrame, calibrate: Callable[[pl.DataFrame, pl.DataFrame], Reaches]
+) -> Reaches:
+    """Reaches of each row's interval, calibrated on the rows of all other folds; each (n,).
 
-    ``calibrate`` gives the half widths of its second table from the rows of its first. The folds'
-    models were fitted on each other's rows, so this is a check of the quantiles and not a nested
+    ``calibrate`` gives those of its second table from the rows of its first. The folds' models
+    were fitted on each other's rows, so this is a check of the quantiles and not a nested
     experiment.
     """
-    half = np.full(rows.height, np.inf)
+    found = Reaches(np.full(rows.height, np.inf), np.full(rows.height, np.inf))
     for inside in _folds(rows):
         others, test = rows.filter(pl.Series(~inside)), rows.filter(pl.Series(inside))
-        half[inside] = calibrate(others, test)
-    return half
+        for whole, part in zip(found, calibrate(others, test), strict=True):
+            whole[inside] = part
+    return found
 
 
 def _folds(rows: pl.DataFrame) -> Iterator[NDArray[np.bool_]]:
@@ -75,15 +90,17 @@ def _folds(rows: pl.DataFrame) -> Iterator[NDArray[np.bool_]]:
         yield names == name
 
 
-def figures_of(rows: pl.DataFrame, half: Reals, level: float) -> GroupFigures:
-    """Figures of rows (of one verdict) with intervals of half width ``half``."""
+def figures_of(rows: pl.DataFrame, reaches: Reaches, level: float) -> GroupFigures:
+    """Figures of rows (of one verdict) with intervals that reach so far."""
     lower, upper = rows["lower"].to_numpy(), rows["upper"].to_numpy()
     predicted, mean = rows["prediction"].to_numpy(), rows["train_mean"].to_numpy()
     exact = lower == upper
-    error = np.abs(predicted - lower)[exact]
-    inside = error <= half[exact]
-    excluded = (lower > predicted + half) | (upper < predicted - half)
-    bounded = np.isfinite(half).all() and rows.height > 0
+    error = (predicted - lower)[exact]
+    low, high = predicted - reaches.below, predicted + reaches.above
+    inside = (low <= lower)[exact] & (lower <= high)[exact]
+    excluded = (lower > high) | (upper < low)
+    width = high - low
+    bounded = np.isfinite(width).all() and rows.height > 0
     by_cluster = pl.DataFrame({"c": rows["cluster"].to_numpy()[exact], "inside": inside})
     means = by_cluster.group_by("c", maintain_order=True).agg(pl.col("inside").mean())["inside"]
     known = len(error) > 0
@@ -92,22 +109,26 @@ def figures_of(rows: pl.DataFrame, half: Reals, level: float) -> GroupFigures:
         rows_exact=int(exact.sum()),
         clusters=rows["cluster"].n_unique(),
         rmse=float(np.sqrt(np.mean(error**2))) if known else None,
+        bias=float(error.mean()) if known else None,
         rmse_of_mean=float(np.sqrt(np.mean((mean - lower)[exact] ** 2))) if known else None,
-        within_one=float(np.mean(error <= 1.0)) if known else None,
+        within_one=float(np.mean(np.abs(error) <= 1.0)) if known else None,
         level=level,
         coverage=float(inside.mean()) if known else None,
         coverage_of_clusters=float(means.to_numpy().mean()) if known else None,
         censored_compatible=int((~exact & ~excluded).sum()),
         censored_uncovered=int((~exact & excluded).sum()),
-        width=float(2.0 * half.mean()) if bounded else None,
+        width=float(width.mean()) if bounded else None,
     )
 
 
-def group_figures(rows: pl.DataFrame, half: Reals, level: float) -> dict[Verdict, GroupFigures]:
+def group_figures(
+    rows: pl.DataFrame, reaches: Reaches, level: float
+) -> dict[Verdict, GroupFigures]:
     """Figures of each verdict that has rows."""
     found = {}
     for verdict in Verdict:
         inside = (rows["verdict"] == verdict.value).to_numpy()
         if inside.any():
-            found[verdict] = figures_of(rows.filter(pl.Series(inside)), half[inside], level)
+            group = rows.filter(pl.Series(inside))
+            found[verdict] = figures_of(group, reaches.take(inside), level)
     return found

@@ -1,14 +1,16 @@
-"""Predictions of training rows by models that were not fitted on them, in two schemes.
+"""Predictions of training rows by models that were not fitted on them, in four schemes.
 
 ``complex`` keeps the rows of one structure together: its test rows meet antigens and antibody
 families that the model knows, and give the errors for those. ``antigen-cluster`` keeps similar
-antigens together: its test rows give the errors for antigens that are new. Which of the four
-groups a row stands for is judged against the rows that its own model was fitted on.
+antigens together: its test rows give the errors for antigens that are new. ``variants`` holds out
+the variants of whole families and leaves their parents, ``families`` holds out the parents, too:
+the errors of designed variants with and without a measured parent. Which verdict a row stands for
+is judged against the rows that its own model was fitted on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -19,6 +21,9 @@ from abag.data.schema import antigen_key, require_columns
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split, make_split
 from abag.errors import ModelError, SplitError
+from abag.model.pairs.families import Families
+from abag.model.pairs.measured import MeasuredPairs
+from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel
 from abag.progress import task
 from abag.uncertainty.domain import DomainIndex, Verdict
@@ -27,10 +32,14 @@ Reals = NDArray[np.float64]
 ModelFactory: TypeAlias = Callable[[], AffinityModel]
 
 SCHEMES: Final[dict[str, tuple[Verdict, ...]]] = {
-    "complex": (Verdict.IN_DOMAIN, Verdict.NEW_ANTIBODY),
+    "complex": (Verdict.VARIANT, Verdict.NEW_ANTIBODY),
     "antigen-cluster": (Verdict.NEW_ANTIGEN, Verdict.NEITHER),
+    "variants": (Verdict.VARIANT,),
+    "families": (Verdict.NEW_ANTIBODY, Verdict.NEITHER),
 }
-"""Strategy of the folds -> the verdicts whose error is taken from it."""
+"""Scheme of the folds -> the verdicts whose error is taken from it."""
+
+FAMILY_FOLDS: Final = 5
 
 MAX_TESTED: Final = 4_000
 """Test rows of a scheme; of more, a seeded sample is drawn."""
@@ -40,6 +49,8 @@ COLUMNS: Final[dict[str, Any]] = {
     "scheme": pl.String(),
     "fold": pl.String(),
     "cluster": pl.String(),
+    "kind": pl.String(),
+    "unit": pl.String(),
     "verdict": pl.String(),
     "antibody_identity": pl.Float64(),
     "antigen_identity": pl.Float64(),
@@ -49,8 +60,10 @@ COLUMNS: Final[dict[str, Any]] = {
     "lower": pl.Float64(),
     "upper": pl.Float64(),
 }
-"""Columns of the out-of-fold rows. ``cluster`` is the antigen cluster, ``scale`` the model's own
-standard deviation (1 where it gives none), ``lower`` and ``upper`` bound the measured pKd."""
+"""Columns of the out-of-fold rows. ``cluster`` is the antigen cluster, ``kind`` natural or
+designed, ``unit`` what has one share of the mass: a natural row or a designed family, ``scale``
+the model's own standard deviation (1 where it gives none), ``lower`` and ``upper`` bound the
+measured pKd."""
 
 
 @runtime_checkable
@@ -94,7 +107,7 @@ def labelled_rows(table: pl.DataFrame) -> pl.DataFrame:
 def out_of_fold(
     build: ModelFactory, table: pl.DataFrame, *, folds: int = 10, seed: int = 0
 ) -> pl.DataFrame:
-    """Predict the rows of ``table`` under both schemes; columns are :data:`COLUMNS`.
+    """Predict the rows of ``table`` under all schemes; columns are :data:`COLUMNS`.
 
     A scheme for which the table has fewer than two groups is left out. Of each scheme only the
     rows of its verdicts are kept.
@@ -102,32 +115,78 @@ def out_of_fold(
     Args:
         build: makes an unfitted model of pKd.
         table: canonical rows; the model is fitted on those of the other folds.
-        folds: folds of each scheme, fewer where there are fewer groups.
+        folds: folds of the first two schemes, fewer where there are fewer groups.
         seed: of splits and samples.
     """
     rows = labelled_rows(table)
-    labels = antigen_clusters(rows["antigen"].to_list()) if rows.height else {}
-    splits = {name: _split(rows, name, folds, seed, labels) for name in SCHEMES}
-    made = {name: split for name, split in splits.items() if split is not None}
+    if rows.is_empty():
+        return pl.DataFrame(schema=COLUMNS)
+    labels = antigen_clusters(rows["antigen"].to_list())
+    rows = _with_kind(rows).with_columns(
+        cluster=antigen_key().replace_strict(labels, return_dtype=pl.String)
+    )
     parts = [pl.DataFrame(schema=COLUMNS)]
-    with task("fitting for calibration", sum(len(s.test_parts) for s in made.values())) as bar:
-        for name, split in made.items():
-            chosen = _sample(rows, seed)
-            for fold, train, test in split.fold_tables(rows):
-                bar.describe(f"calibration, {name} {fold}")
-                test = test.filter(pl.col("record_id").is_in(chosen))
-                if len(test) and train["pkd"].count():
-                    part = _predict_fold(build().fit(train), train.frame, test.frame, labels)
-                    parts.append(
-                        part.with_columns(scheme=pl.lit(name), fold=pl.lit(fold)).select(*COLUMNS)
-                    )
-                bar.advance()
-    every = pl.concat(parts)
+    plan = [*_natural_folds(rows, folds, seed, labels), *_family_folds(rows)]
+    with task("fitting for calibration", len(plan)) as bar:
+        for scheme, fold, train, test in plan:
+            bar.describe(f"calibration, {scheme} {fold}")
+            if test.height and train["pkd"].count():
+                part = _predict_fold(build().fit(train), train, test)
+                parts.append(part.with_columns(scheme=pl.lit(scheme), fold=pl.lit(fold)))
+            bar.advance()
+    every = pl.concat([part.select(*COLUMNS) for part in parts])
     of_scheme = [
         (pl.col("scheme") == name) & pl.col("verdict").is_in([v.value for v in verdicts])
         for name, verdicts in SCHEMES.items()
     ]
     return every.filter(pl.any_horizontal(of_scheme))
+
+
+Fold: TypeAlias = tuple[str, str, pl.DataFrame, pl.DataFrame]
+"""Scheme, name of the fold, training rows, test rows."""
+
+
+def _with_kind(rows: pl.DataFrame) -> pl.DataFrame:
+    """Family of each row, whether it is the parent in it, and whether the family is designed."""
+    measured = MeasuredPairs.of(rows)
+    families = Families.of(measured)
+    pair = measured.numbers_of(rows)
+    family = families.family[pair]
+    designed = families.designed[pair]
+    names = [f"family {one}" for one in family.tolist()]
+    return rows.with_columns(
+        pl.Series("kind", np.where(designed, "designed", "natural").tolist(), pl.String),
+        pl.Series("family", names, pl.String),
+        pl.Series("is_parent", ~families.variants[pair]),
+        unit=pl.when(pl.Series(designed)).then(pl.Series(names)).otherwise("record_id"),
+    )
+
+
+def _natural_folds(
+    rows: pl.DataFrame, folds: int, seed: int, labels: Mapping[str, str]
+) -> Iterator[Fold]:
+    chosen = _sample(rows, seed)
+    for name in ("complex", "antigen-cluster"):
+        split = _split(rows, name, folds, seed, labels)
+        if split is None:
+            continue
+        # Variants of one family stand in many complexes of a table: they have their own schemes.
+        wanted = pl.col("record_id").is_in(chosen)
+        if name == "complex":
+            wanted &= pl.col("kind") == "natural"
+        for fold, train, test in split.fold_tables(rows):
+            yield name, fold, train, test.filter(wanted)
+
+
+def _family_folds(rows: pl.DataFrame) -> Iterator[Fold]:
+    designed = rows.filter(pl.col("kind") == "designed")
+    names = designed["family"].unique(maintain_order=True).to_list()
+    for place in range(min(FAMILY_FOLDS, len(names))):
+        inside = pl.col("family").is_in(names[place::FAMILY_FOLDS])
+        variants = inside & ~pl.col("is_parent")
+        fold = f"fold-{place + 1}"
+        yield "variants", fold, rows.filter(~variants), rows.filter(variants)
+        yield "families", fold, rows.filter(~inside), rows.filter(inside)
 
 
 def _split(
@@ -150,21 +209,27 @@ def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
     return ids.to_list()
 
 
-def _predict_fold(
-    model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame, labels: Mapping[str, str]
-) -> pl.DataFrame:
-    familiarity = DomainIndex.of(train.filter(pl.col("pkd").is_not_null())).familiarity(test)
+def _predict_fold(model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
+    exact = train.filter(pl.col("pkd").is_not_null())
+    familiarity = domain_of(model, exact).familiarity(test)
     predicted, scale = predict_with_scale(model, test)
     return test.select(
         "record_id",
+        "cluster",
+        "kind",
+        "unit",
         lower=pl.coalesce("pkd", "pkd_lower", pl.lit(-np.inf)),
         upper=pl.coalesce("pkd", "pkd_upper", pl.lit(np.inf)),
-        cluster=antigen_key().replace_strict(labels, return_dtype=pl.String),
     ).with_columns(
         pl.Series("verdict", [v.value for v in familiarity.verdicts], pl.String),
         pl.Series("antibody_identity", familiarity.antibody),
         pl.Series("antigen_identity", familiarity.antigen),
         pl.Series("prediction", predicted),
         pl.Series("scale", scale),
-        train_mean=pl.lit(train["pkd"].mean(), dtype=pl.Float64),
+        train_mean=pl.lit(exact["pkd"].mean(), dtype=pl.Float64),
     )
+
+
+def domain_of(model: AffinityModel, table: pl.DataFrame) -> DomainIndex:
+    """The measured pairs behind a model: its own where it keeps them, else those of ``table``."""
+    return DomainIndex(model.measured if isinstance(model, PairModel) else MeasuredPairs.of(table))

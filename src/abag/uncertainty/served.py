@@ -30,12 +30,13 @@ from abag.model.artefact import (
     unpacked_arrays,
 )
 from abag.model.fitting import FittedModel, TrainingRows, select_rows
+from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model, load_model
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
 from abag.uncertainty.card import card
 from abag.uncertainty.domain import DomainIndex
-from abag.uncertainty.out_of_fold import out_of_fold
+from abag.uncertainty.out_of_fold import domain_of, out_of_fold
 
 FORMAT: Final = "abag-served-model"
 FORMAT_VERSION: Final = 1
@@ -74,7 +75,12 @@ class ServedModel:
         path = folder / CALIBRATION_ARRAYS
         arrays = unpacked_arrays(path.read_bytes(), path)
         calibration = Calibration.from_saved(manifest["figures"], arrays)
-        return cls(model, calibration, DomainIndex.from_arrays(arrays), manifest["protocol"])
+        index = (
+            DomainIndex(model.measured)
+            if isinstance(model, PairModel)
+            else DomainIndex.from_arrays(arrays)
+        )
+        return cls(model, calibration, index, manifest["protocol"])
 
     def as_json(self) -> dict[str, Any]:
         """How the calibration was made, and the measured figures by verdict."""
@@ -96,7 +102,9 @@ class ServedModel:
             raise ModelError("this model has no calibration; save the model itself")
         with saving(folder, overwrite) as place:
             self.model.save(place)
-            arrays: Arrays = {**self.calibration.arrays(), **self.domain.arrays()}
+            arrays: Arrays = {**self.calibration.arrays()}
+            if not isinstance(self.model, PairModel):
+                arrays = {**arrays, **self.domain.arrays()}
             (place / CALIBRATION_ARRAYS).write_bytes(packed(arrays))
             write_json(place / SERVED, self._manifest(place))
             write_text(place / CARD, self._card())
@@ -173,7 +181,7 @@ def calibrated(
         "level": DEFAULT_LEVEL,
         "sources": _sources(table),
     }
-    index = DomainIndex.of(table.filter(pl.col("pkd").is_not_null()))
+    index = domain_of(model, table.filter(pl.col("pkd").is_not_null()))
     return ServedModel(model, calibration, index, protocol)
 
 

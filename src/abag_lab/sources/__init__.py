@@ -15,6 +15,7 @@ from abag_lab.sources import (
     deepaai,
     deepinteraware,
     deepnano,
+    igdesign_open,
     phillips_cr9114_cr6261,
     ranibizumab_cdrh3,
     saaint_db,
@@ -22,6 +23,7 @@ from abag_lab.sources import (
     skempi_v2,
     titeseq_4420,
     trastuzumab_her2_dms,
+    variant_tables,
 )
 
 _MODULES = (
@@ -34,6 +36,7 @@ _MODULES = (
     deepaai,
     deepinteraware,
     deepnano,
+    igdesign_open,
     phillips_cr9114_cr6261,
     ranibizumab_cdrh3,
     saaint_db,
@@ -43,7 +46,10 @@ _MODULES = (
     trastuzumab_her2_dms,
 )
 
-SOURCES: Final[dict[str, Source]] = {module.SOURCE.name: module.SOURCE for module in _MODULES}
+SOURCES: Final[dict[str, Source]] = {
+    source.name: source
+    for source in (*(module.SOURCE for module in _MODULES), *variant_tables.SOURCES)
+}
 """Every adapter by the name of its source."""
 
 __all__ = ["SOURCES", "RawTable", "Source"]

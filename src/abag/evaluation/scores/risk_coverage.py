@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.tables import Measurements
+from abag.model.pairs.measured import Nearest
 from abag.uncertainty.domain import DomainIndex, Familiarity, Verdict
 
 Array = NDArray[np.float64]
@@ -70,10 +71,7 @@ def joined(parts: Sequence[Familiarity | None]) -> Familiarity | None:
     present = [part for part in parts if part is not None]
     if not present or len(present) < len(parts):
         return None
-    return Familiarity(
-        np.concatenate([part.antibody for part in present]),
-        np.concatenate([part.antigen for part in present]),
-    )
+    return Familiarity(Nearest.joined([part.near for part in present]))
 
 
 def risk_coverage(

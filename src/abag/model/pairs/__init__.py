@@ -1,1 +1,1 @@
-"""The global model: absolute pKd of any antibody-antigen pair."""
+"""The model behind ``abag predict``: level of measured relatives plus the effect of changes."""

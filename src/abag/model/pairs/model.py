@@ -1,15 +1,20 @@
-"""The global model: absolute pKd of an antibody-antigen pair, known antigens or new ones.
+"""The model of pairs: the level of measured relatives, and the effect of the changes from them.
 
-Two parts, joined by how well the antigen is known. A kernel ridge on k-mers remembers antibodies
-and antigens; it is right about what it has seen and knows nothing of a new antigen. A forest on
-germline distance, loops and composition of the antibody remembers less and says a little about any
-antibody; it is not told the antigen, because traits of antigens did not carry over to new ones.
-With a the k-mer cosine to the nearest training antigen and
+    pKd(x, g) = level(p, g) + effect(p -> x)
+    level(p, g) = f(p) + known(g) * share * (h(p, g) - f(p)) + e(root -> p)
+    effect(p -> x) = e(root -> x) - e(root -> p)
 
-    known = clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1)
+x is the antibody and g the antigen. p is the measured relative with the fewest changes, on g or
+nearly g (:mod:`abag.model.pairs.measured`), and x itself where there is none; root is the parent
+of p's family. f is a kernel ridge on the antibody alone, h one on antibody and antigen
+(:mod:`abag.model.pairs.kernel`), both fitted to pKd minus e, so that a library of weak variants
+says of its parent what its parent's own measurement says. With a the k-mer cosine to the nearest
+measured antigen, known = clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1): nothing is
+made of an antigen that no measured one resembles. e is the effect of the changes
+(:mod:`abag.model.pairs.effects`): what the model of mutation effects says, its size fitted to
+measured pairs and their relatives.
 
-the prediction is forest + known * recall_share * (recall - forest). The spread is fitted to
-the errors that the model makes on antigen families and antibodies that are left out.
+The spread is sqrt(v_level + v_effect); the calibration scales it for each verdict.
 """
 
 from __future__ import annotations
@@ -23,142 +28,89 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.antibody.germlines import Germlines
+from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.data.tables import Pairs
 from abag.model.baseline import Arrays, Baseline
-from abag.model.pairs.features import antibody_features
-from abag.model.pairs.forest import Forest
-from abag.model.pairs.grouping import antibodies, antigen_families, folds_of
-from abag.model.pairs.kernel import PairKernel, Remembered
+from abag.model.pairs.binding import BindingEvidence
+from abag.model.pairs.effects import ChangeEffects, Raw, raw_effects
+from abag.model.pairs.families import Families, antigen_groups
+from abag.model.pairs.kernel import LevelKernel, Recalled
+from abag.model.pairs.measured import NONE, MeasuredPairs, Nearest
 from abag.model.protocol import FullAnswer
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
 
 Reals = NDArray[np.float64]
-
+Places = NDArray[np.int64]
 
 _LEAST_VARIANCE: Final = 0.04
 """An assay repeated in one laboratory is off by 0.2 pKd or more."""
+_EFFECT_SHARE: Final = 0.5
+"""Deviation of an effect in those that the model of mutation effects gives: these were set on
+complexes of many sources, and are twice as wide as the errors of designed variants."""
 
 
-class GlobalSettings(Settings):
-    """Settings of both parts and of how they are joined."""
+class PairSettings(Settings):
+    """Settings of the level and of how its parts are joined."""
 
-    ridge: float = Field(0.1, gt=0.0, description="Ridge of the k-mer kernel.")
-    trees: int = Field(300, ge=1, description="Trees of the forest.")
-    leaf: int = Field(3, ge=1, description="Fewest pairs of a leaf.")
-    feature_share: float = Field(0.1, gt=0.0, le=1.0, description="Features tried at a split.")
-    family_power: float = Field(
-        0.5, ge=0.0, le=1.0, description="A pair of a family of n antigens weighs n^-power."
+    ridge: float = Field(0.1, gt=0.0, description="Ridge of antibody and antigen together.")
+    antibody_ridge: float = Field(0.3, gt=0.0, description="Ridge of the antibody alone.")
+    cluster_power: float = Field(
+        0.5, ge=0.0, le=1.0, description="A pair of an antigen cluster of n pairs weighs n^-power."
     )
     cosine_new: float = Field(0.5, ge=0.0, le=1.0, description="Antigens up to it are new.")
     cosine_known: float = Field(0.9, ge=0.0, le=1.0, description="Antigens from it are known.")
-    recall_share: float = Field(
-        0.5, ge=0.0, le=1.0, description="Share of the kernel where the antigen is known."
-    )
-    folds: int = Field(3, ge=2, description="Folds on which the spread is measured.")
+    share: float = Field(0.85, ge=0.0, le=1.0, description="Share of h where the antigen is known.")
     max_rows: int = Field(6_000, ge=1, description="More training rows are sampled to this many.")
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    """Distinct training pairs: mean target, copies, weight in the forest, features."""
-
-    frame: pl.DataFrame
-    target: Reals
-    copies: Reals
-    weights: Reals
-    features: Reals
-
-    def take(self, rows: NDArray[np.bool_]) -> _Pairs:
-        return _Pairs(
-            self.frame.filter(pl.Series(rows)),
-            self.target[rows],
-            self.copies[rows],
-            self.weights[rows],
-            self.features[rows],
-        )
+class _State:
+    measured: MeasuredPairs
+    kernel: LevelKernel
+    sizes: ChangeEffects
+    root: Places
+    """Number of the root's pair, for each measured pair."""
+    potential: Reals
+    """e(root -> pair) of each measured pair, pKd."""
+    binding: BindingEvidence
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Both parts, fitted."""
+class PairModel(Baseline[PairSettings]):
+    """Predicts pKd of a pair from measured relatives and the changes from them."""
 
-    kernel: PairKernel
-    forest: Forest
+    name = "pairs"
+    settings_type = PairSettings
+    _state: _State
 
-
-class GlobalModel(Baseline[GlobalSettings]):
-    """Predicts pKd, and how far off it may be."""
-
-    name = "global"
-    settings_type = GlobalSettings
-    _germlines: Germlines
-    _parts: _Parts
-    _spread: Reals
-    """Variance for each column of :func:`_spread_columns`."""
+    @property
+    def measured(self) -> MeasuredPairs:
+        """The pairs that the model was fitted on."""
+        self._require_fitted()
+        return self._state.measured
 
     def _choose(self, rows: TrainingSet) -> TrainingSet:
         return rows.sample(self.settings.max_rows, self.settings.seed)
 
     def _learn(self, rows: TrainingSet) -> None:
-        self._germlines = Germlines.of_anarci()
-        frame, target, copies = _distinct_pairs(rows)
-        families = antigen_families(frame["antigen"].to_list(), self.settings.cosine_new)
-        sizes = np.bincount(families)[families].astype(np.float64)
-        weights = sizes**-self.settings.family_power
-        features = antibody_features(frame, self._germlines)
-        pairs = _Pairs(frame, target, copies, weights, features)
-        self._spread = self._measured_spread(pairs, families)
-        self._parts = self._fit(pairs, self.settings.trees)
-
-    def _fit(self, pairs: _Pairs, trees: int) -> _Parts:
         own = self.settings
-        kernel = PairKernel.fit(pairs.frame, pairs.target, own.ridge / pairs.copies)
-        forest = Forest.grow(
-            pairs.features,
-            pairs.target,
-            pairs.weights,
-            trees=trees,
-            leaf=own.leaf,
-            share=own.feature_share,
-            seed=own.seed,
-        )
-        return _Parts(kernel, forest)
+        measured = MeasuredPairs.of(rows.frame, self.target)
+        target, frame = measured.pairs.pkd, measured.frame()
+        families = Families.of(measured)
+        sizes, potential = _effects(measured, families, target)
+        groups = antigen_groups(measured)
+        cluster = groups[measured.pairs.antigen]
+        weights = np.bincount(cluster)[cluster].astype(np.float64) ** -own.cluster_power
+        weights /= weights.mean()
+        noise = np.stack([np.full(len(target), own.ridge), own.antibody_ridge / weights])
+        shares = np.stack([np.ones(len(target)), weights])
+        shares /= shares.sum(axis=1, keepdims=True)
+        kernel = LevelKernel.fit(frame, target - potential, noise, shares)
+        binding = BindingEvidence.fit(kernel, frame, cluster, groups, noise[1])
+        self._state = _State(measured, kernel, sizes, families.parent, potential, binding)
 
-    def _measured_spread(self, pairs: _Pairs, families: NDArray[np.int64]) -> Reals:
-        """Fit squared errors on left-out antigen families, and on left-out antibodies."""
-        from scipy.optimize import nnls
-
-        # Fewer trees: the error of a forest hardly depends on them, the time does.
-        trees = max(self.settings.trees // 5, 1)
-        columns, squares = [], []
-        for groups in (families, antibodies(pairs.frame)):
-            fold = folds_of(groups, self.settings.folds, self.settings.seed)
-            for left_out in np.unique(fold):
-                test = fold == left_out
-                if test.all():
-                    continue
-                parts, asked = self._fit(pairs.take(~test), trees), pairs.take(test)
-                value, column, _ = self._joined(parts, asked.frame, asked.features)
-                columns.append(column)
-                squares.append((value - asked.target) ** 2)
-        if not columns:
-            return np.full(4, max(float(pairs.target.var()), 1e-6))
-        spread, _ = nnls(np.concatenate(columns), np.concatenate(squares))
-        return np.asarray(spread)
-
-    def _joined(
-        self, parts: _Parts, frame: pl.DataFrame, features: Reals
-    ) -> tuple[Reals, Reals, Remembered]:
-        """Prediction, columns of its variance, and what the kernel remembers."""
-        own = self.settings
-        recall = parts.kernel.recall(frame)
-        forest, trees_sd = parts.forest.predict(features)
-        width = max(own.cosine_known - own.cosine_new, 1e-9)
-        known = ((recall.antigen - own.cosine_new) / width).clip(0.0, 1.0)
-        value = forest + known * own.recall_share * (recall.value - forest)
-        return value, _spread_columns(known, recall, trees_sd), recall
+    def _values(self, table: pl.DataFrame) -> Reals:
+        return self.predict_in_full(table).value
 
     def predict_distribution(self, table: Pairs | pl.DataFrame) -> tuple[Reals, Reals]:
         """Predictions and their standard deviations (in the target's unit), each (rows,)."""
@@ -170,47 +122,145 @@ class GlobalModel(Baseline[GlobalSettings]):
         answer = self.predict_in_full(table)
         return answer.value, answer.pair
 
-    def _values(self, table: pl.DataFrame) -> Reals:
-        return self.predict_in_full(table).value
-
-    def predict_in_full(self, table: Pairs | pl.DataFrame) -> FullAnswer:
-        """Predictions, standard deviations, and how near the training pairs come."""
-        table = self._asked(table)
+    def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
+        """Predictions, their parts and spread, relatives, and evidence that the pairs bind."""
+        self._require_fitted()
+        require_columns(table, list(self.inputs), "the table to predict")
         if table.is_empty():
             return FullAnswer(*np.zeros((5, 0)))
-        features = antibody_features(table, self._germlines)
-        value, columns, near = self._joined(self._parts, table, features)
-        variance = np.multiply(columns, self._spread).sum(axis=1)
-        spread = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
-        return FullAnswer(value, spread, near.pair, near.antibody, near.antigen)
+        own = self._state
+        near = own.measured.nearest(table)
+        raw, effect = self._effect(table, near)
+        asked = np.where(near.relative == NONE, near.site, NONE)
+        asked = np.where(near.antigen >= ANTIGEN_THRESHOLD, asked, NONE)
+        recalled = own.kernel.recall(self._on_relatives(table, near), own.binding.columns(asked))
+        level, known = self._level(recalled)
+        level = level + np.where(near.relative != NONE, own.potential[near.relative], 0.0)
+        variance = np.maximum(_level_variance(recalled, known, near), _LEAST_VARIANCE)
+        spread = np.sqrt(variance + (_EFFECT_SHARE * raw.spread) ** 2)
+        return FullAnswer(
+            value=level + effect,
+            spread=spread,
+            pair=recalled.pair,
+            antibody=recalled.antibody,
+            antigen=recalled.antigen,
+            level=level,
+            effect=effect,
+            evidence=own.binding.scores(recalled.chosen, asked),
+        )
+
+    def _level(self, recalled: Recalled) -> tuple[Reals, Reals]:
+        """F + known * share * (h - f), and known."""
+        own = self.settings
+        width = max(own.cosine_known - own.cosine_new, 1e-9)
+        known = ((recalled.antigen - own.cosine_new) / width).clip(0.0, 1.0)
+        joined = known * own.share * (recalled.of_pair - recalled.of_antibody)
+        return recalled.of_antibody + joined, known
+
+    def _on_relatives(self, table: pl.DataFrame, near: Nearest) -> pl.DataFrame:
+        """The table with the antibody of its relative in each row that has one."""
+        measured, heavy, light = self._state.measured, *table.select("heavy", "light")
+        chains = (heavy.to_list(), light.to_list())
+        for row in np.flatnonzero(near.relative != NONE).tolist():
+            own = measured.antibodies[measured.pairs.antibody[near.relative[row]]]
+            chains[0][row], chains[1][row] = own[0], own[1] or None
+        return pl.DataFrame(
+            {"heavy": chains[0], "light": chains[1], "antigen": table["antigen"]},
+            schema_overrides={"heavy": pl.String, "light": pl.String},
+        )
+
+    def _effect(self, table: pl.DataFrame, near: Nearest) -> tuple[Raw, Reals]:
+        """The raw effect of the root's changes, and the effect of those from the relative."""
+        own = self._state
+        is_variant = (near.relative != NONE) & (near.changes > 0)
+        root = np.where(is_variant, own.root[near.relative], NONE)
+        parents, which = _antibodies_of(own.measured, root)
+        raw = raw_effects(parents, which, table)
+        in_cdrs = _cdr_changes(own.measured, parents, which, table)
+        effect = own.sizes.of(raw, in_cdrs) - own.potential[near.relative]
+        return raw, np.where(is_variant, effect, 0.0)
+
+    def effects_on(
+        self, parent: tuple[str, str], table: pl.DataFrame
+    ) -> tuple[Reals, Reals, Places, Places]:
+        """Effect of the changes of each row from a given parent, pKd, whoever measured it.
+
+        Returns effect, its standard deviation, numbers of changes and of those in CDRs, each
+        (rows,).
+
+        Raises:
+            ModelError: a chain cannot be laid on the parent's.
+        """
+        own = self._state
+        layout = own.measured.layout
+        chains = table.select("heavy", pl.col("light").fill_null("")).rows()
+        frame, cdr = (one[:, 0] for one in layout.changes(layout.lay(chains), layout.lay([parent])))
+        raw = raw_effects([parent], np.zeros(table.height, dtype=np.int64), table)
+        return own.sizes.of(raw, cdr), _EFFECT_SHARE * raw.spread, frame + cdr, cdr
 
     def _arrays(self) -> Arrays:
+        own = self._state
         return {
-            **self._parts.kernel.arrays(),
-            **self._parts.forest.arrays("forest"),
-            **self._germlines.arrays(),
-            "spread": self._spread,
+            **own.measured.arrays(),
+            **own.kernel.arrays(),
+            **own.binding.arrays(),
+            "effects.sizes": np.array([own.sizes.slope, own.sizes.toll]),
+            "effects.root": own.root,
+            "effects.potential": own.potential,
         }
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._parts = _Parts(PairKernel.from_arrays(arrays), Forest.from_arrays("forest", arrays))
-        self._germlines = Germlines.from_arrays(arrays)
-        self._spread = arrays["spread"]
+        self._state = _State(
+            MeasuredPairs.from_arrays(arrays),
+            LevelKernel.from_arrays(arrays),
+            ChangeEffects(*arrays["effects.sizes"].tolist()),
+            arrays["effects.root"],
+            arrays["effects.potential"],
+            BindingEvidence.from_arrays(arrays),
+        )
 
 
-def _spread_columns(known: Reals, recall: Remembered, trees_sd: Reals) -> Reals:
-    """New antigen; known antigen and how far the nearest pair is; spread of the trees."""
-    far = known * (1.0 - recall.pair)
-    return np.stack([1.0 - known, known, far, trees_sd**2], axis=1)
-
-
-def _distinct_pairs(rows: TrainingSet) -> tuple[pl.DataFrame, Reals, Reals]:
-    """Distinct pairs in order of appearance, mean target and number of copies of each."""
-    merged = (
-        rows.frame.select("heavy", pl.col("light").fill_null(""), pl.col("antigen"))
-        .with_columns(key=pl.col("antigen").list.join("/").fill_null(""), target=rows.target)
-        .group_by("heavy", "light", "key", maintain_order=True)
-        .agg(pl.col("antigen").first(), pl.col("target").mean(), pl.len().alias("copies"))
+def _effects(
+    measured: MeasuredPairs, families: Families, target: Reals
+) -> tuple[ChangeEffects, Reals]:
+    """Sizes of effects, fitted to the variants among the pairs, and e(root -> pair) of each."""
+    root = np.where(families.variants, families.parent, NONE)
+    parents, which = _antibodies_of(measured, root)
+    raw = raw_effects(parents, which, measured.frame())
+    # Smaller families are siblings from nature: neither of two is the parent of the other.
+    rows = families.variants & families.designed & (families.changes > 0)
+    sizes = ChangeEffects.fit(
+        (target - target[families.parent])[rows],
+        Raw(raw.delta[rows], raw.spread[rows]),
+        families.cdr_changes[rows],
+        families.family[rows],
     )
-    frame = merged.select("heavy", pl.col("light").replace("", None), pl.col("antigen"))
-    return frame, merged["target"].to_numpy(), merged["copies"].to_numpy().astype(np.float64)
+    return sizes, np.where(families.variants, sizes.of(raw, families.cdr_changes), 0.0)
+
+
+def _antibodies_of(measured: MeasuredPairs, pairs: Places) -> tuple[list[tuple[str, str]], Places]:
+    """Distinct antibodies of pairs, and the number of each row's among them; -1 stays -1."""
+    own = np.where(pairs == NONE, NONE, measured.pairs.antibody[pairs])
+    known = np.unique(own[own != NONE])
+    which = np.where(own == NONE, NONE, np.searchsorted(known, own))
+    return [measured.antibodies[place] for place in known.tolist()], which
+
+
+def _cdr_changes(
+    measured: MeasuredPairs, parents: list[tuple[str, str]], which: Places, table: pl.DataFrame
+) -> Places:
+    """Changes in CDRs of each row from its parent; 0 without one."""
+    found = np.zeros(table.height, dtype=np.int64)
+    layout = measured.layout
+    for place, parent in enumerate(parents):
+        rows = np.flatnonzero(which == place)
+        chains = table[rows].select("heavy", pl.col("light").fill_null("")).rows()
+        found[rows] = layout.changes(layout.lay(chains), layout.lay([parent]))[1][:, 0]
+    return found
+
+
+def _level_variance(recalled: Recalled, known: Reals, near: Nearest) -> Reals:
+    """Variance of the level by what is known: an antigen, a pair like it, or the pair itself."""
+    apart = 1.3 * (1.0 - known) + known * (0.5 + 0.7 * (1.0 - recalled.pair))
+    measured = 0.15 + 2.0 * (1.0 - near.relative_antigen)
+    return np.asarray(np.where(near.relative != NONE, measured, apart))

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import AMINO_ACIDS, GAP, ChainKind, residue_codes
 from abag.antibody.germlines import V_POSITIONS, Germlines
 from abag.antibody.numbering.protocol import IMGT_REGIONS
-from abag.model.pairs.frames import LOOPS, Frame, Frames, find_frames
-from abag.model.pairs.residues import (
+from abag_lab.old_global.frames import LOOPS, Frame, Frames, find_frames
+from abag_lab.old_global.residues import (
     PROPERTIES,
     charge_of,
     count_residues,

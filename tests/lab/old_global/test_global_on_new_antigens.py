@@ -6,7 +6,7 @@ import pytest
 
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
-from abag.model.pairs.model import GlobalModel
+from abag_lab.old_global.model import GlobalModel
 from abag_lab.benchmarks.saaint import saaint_table
 from synthetic_pairs import complexes_table
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesRegressor
 
-from abag.model.pairs.forest import Forest
+from abag_lab.old_global.forest import Forest
 
 
 def sample(rows: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 
 from abag.antibody.germlines import Germlines
-from abag.model.pairs.features import ABSENT, antibody_features, feature_names
+from abag_lab.old_global.features import ABSENT, antibody_features, feature_names
 from synthetic_pairs import HEAVY, LIGHT
 
 GERMLINES = Germlines.of_anarci()

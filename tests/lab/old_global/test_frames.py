@@ -2,7 +2,7 @@ import numpy as np
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.numbering.chains import clear_cache
-from abag.model.pairs.frames import Frame, find_frames
+from abag_lab.old_global.frames import Frame, find_frames
 from synthetic_pairs import HEAVY, LIGHT
 
 

@@ -1,0 +1,111 @@
+"""The effect of changes from a relative, and how far it may be off.
+
+The model of mutation effects (:mod:`abag.model.mutation_effect`) gives d, the ΔpKd of the changes,
+and its deviation s. Here its size is fitted to measured pairs and their relatives: with c the
+number of changes in CDRs
+
+    effect = a d - b (1 - exp(-c / 6)),   a, b >= 0,
+
+because what was designed and measured lies below its parent even where each change looks harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from abag.model.mutation_effect import ParentAntibody
+    from abag.model.pairs.layout import Antibody
+
+Reals = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+FEW_CHANGES: Final = 6.0
+"""The toll of being changed at all levels off over so many changes in CDRs."""
+_GUESS: Final = (1.0, 0.5)
+"""a and b before any pair was seen."""
+_GUESS_WEIGHT: Final = (5.0, 1.0)
+"""How firmly they are held, in rows of one pKd: the model of mutation effects was fitted to more
+assays than a table of pairs holds."""
+_ROBUST: Final = 1.5
+"""Residuals of more than so many pKd count linearly, not squared (Huber)."""
+
+
+class Raw(NamedTuple):
+    """What the model of mutation effects says of n rows, each (n,): ΔpKd and its deviation."""
+
+    delta: Reals
+    spread: Reals
+
+
+def raw_effects(parents: Sequence[Antibody], which: Places, variants: pl.DataFrame) -> Raw:
+    """ΔpKd of each row of ``variants`` (heavy, light) against ``parents[which[i]]``.
+
+    A row whose ``which`` is -1, and a row that cannot be laid on its parent, has no effect.
+    """
+    delta, spread = np.zeros(variants.height), np.zeros(variants.height)
+    for place in np.unique(which[which >= 0]).tolist():
+        rows = np.flatnonzero(which == place)
+        found = _effects_on(parents[place], variants[rows])
+        delta[rows], spread[rows] = found
+    return Raw(delta, spread)
+
+
+def _effects_on(parent: Antibody, variants: pl.DataFrame) -> Raw:
+    from abag.model.mutation_effect import load_mutation_effect
+
+    found = load_mutation_effect().predict(_parent(*parent), variants)
+    return Raw(found.delta_pkd, found.spread)
+
+
+@lru_cache(maxsize=2_048)
+def _parent(heavy: str, light: str) -> ParentAntibody:
+    from abag.model.mutation_effect import ParentAntibody
+
+    return ParentAntibody.of(heavy, light or None)
+
+
+@dataclass(frozen=True)
+class ChangeEffects:
+    """Sizes of effects: ``slope`` is a and ``toll`` is b of the equation above, in pKd."""
+
+    slope: float = _GUESS[0]
+    toll: float = _GUESS[1]
+
+    @classmethod
+    def fit(cls, difference: Reals, raw: Raw, cdr_changes: Places, families: Places) -> Self:
+        """Fit to measured differences from relatives; every family has the same say.
+
+        Args:
+            difference: pKd minus that of the relative, shape (n,).
+            raw: what the model of mutation effects says of the same rows.
+            cdr_changes: changes in CDRs, shape (n,).
+            families: number of the family of each row, shape (n,).
+        """
+        design = np.stack([raw.delta, -_toll(cdr_changes)], axis=1)
+        sizes = np.bincount(families)[families] if len(families) else np.zeros(0)
+        weights = 1.0 / np.maximum(sizes, 1.0) ** 0.5
+        ridge = np.diag(_GUESS_WEIGHT)
+        found = np.array(_GUESS)
+        for _ in range(20):
+            error = difference - design @ found
+            robust = weights * np.minimum(1.0, _ROBUST / np.maximum(np.abs(error), 1e-9))
+            normal = design.T @ (design * robust[:, None]) + ridge
+            right = design.T @ (difference * robust) + ridge @ np.array(_GUESS)
+            found = np.maximum(np.linalg.solve(normal, right), 0.0)
+        return cls(float(found[0]), float(found[1]))
+
+    def of(self, raw: Raw, cdr_changes: Places) -> Reals:
+        """Effect of each row, pKd; 0 for a row without a change."""
+        return np.asarray(self.slope * raw.delta - self.toll * _toll(cdr_changes))
+
+
+def _toll(cdr_changes: Places) -> Reals:
+    return np.asarray(1.0 - np.exp(-cdr_changes / FEW_CHANGES))

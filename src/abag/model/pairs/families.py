@@ -1,0 +1,90 @@
+"""Families of the measured pairs: a parent and its variants on one antigen, and weights of rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
+from abag.model.pairs.measured import MeasuredPairs
+
+DESIGNED: Final = 5
+"""A family of so many variants is a parent and what was designed from it."""
+
+Reals = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Families:
+    """For each of n measured pairs its family, the parent in it, and what changed from there.
+
+    The parent of a family is the pair from which the others differ by the fewest changes in all:
+    variants differ from their parent less than from one another. A pair alone is its own parent.
+    """
+
+    family: Places
+    parent: Places
+    """Number of the parent's pair."""
+    changes: Places
+    cdr_changes: Places
+
+    @classmethod
+    def of(cls, measured: MeasuredPairs) -> Self:
+        """Link all pairs that are relatives of each other; what is linked is a family."""
+        from scipy.sparse import coo_matrix
+        from scipy.sparse.csgraph import connected_components
+
+        first, second, changes = measured.links()
+        count = len(measured.pairs.pkd)
+        graph = coo_matrix((np.ones(len(first)), (first, second)), (count, count))
+        family = connected_components(graph, directed=False)[1].astype(np.int64)
+        total = np.bincount(first, changes, count) if len(first) else np.zeros(count)
+        parent = _parents(family, total / np.maximum(np.bincount(first, minlength=count), 1))
+        return cls(family, parent, *_changes(measured, parent))
+
+    @property
+    def designed(self) -> NDArray[np.bool_]:
+        """Which pairs belong to a family of a parent and its designed variants, shape (n,)."""
+        changed = np.bincount(self.family[self.changes > 0], minlength=int(self.family.max()) + 1)
+        return np.asarray(changed[self.family] >= DESIGNED)
+
+    @property
+    def variants(self) -> NDArray[np.bool_]:
+        """Which pairs are variants of another pair, shape (n,)."""
+        return np.asarray(self.parent != np.arange(len(self.parent)))
+
+
+def _parents(family: Places, distance: Reals) -> Places:
+    """The pair with the least mean distance to its relatives, ties to the first."""
+    order = np.lexsort((np.arange(len(family)), distance))
+    first: dict[int, int] = {}
+    for row in order.tolist():
+        first.setdefault(int(family[row]), row)
+    return np.array([first[int(one)] for one in family], dtype=np.int64)
+
+
+def _changes(measured: MeasuredPairs, parent: Places) -> tuple[Places, Places]:
+    laid, own = measured.laid, measured.pairs.antibody
+    frame, cdr = np.zeros((2, len(parent)), dtype=np.int64)
+    for place in np.unique(parent).tolist():
+        rows = np.flatnonzero(parent == place)
+        one, other = (laid.take(own[at]) for at in (rows, np.array([place])))
+        f, c = measured.layout.changes(one, other)
+        frame[rows], cdr[rows] = f[:, 0], c[:, 0]
+    return frame + cdr, cdr
+
+
+def antigen_groups(measured: MeasuredPairs) -> Places:
+    """Number of the cluster of each measured antigen (single linkage, as the splits link them)."""
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    if not measured.antigens:
+        return np.zeros(0, dtype=np.int64)
+    near = np.array([measured.identities_of(chains) for chains in measured.antigens])
+    linked = csr_matrix(near >= ANTIGEN_THRESHOLD)
+    return np.asarray(connected_components(linked, directed=False)[1], dtype=np.int64)

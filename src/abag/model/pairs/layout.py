@@ -1,0 +1,157 @@
+"""Antibodies laid on one another by IMGT position, to count what differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.antibody.alphabet import GAP, UNKNOWN, residue_codes
+from abag.antibody.numbering import IMGT_REGIONS, number_chains
+from abag.antibody.numbering.protocol import NumberedDomain, position_number
+
+Codes = NDArray[np.uint8]
+Antibody = tuple[str, str]
+"""Heavy chain, and light chain or an empty text."""
+
+_ENDS: Final = (3, 126)
+"""IMGT positions up to the first and from the second are often not resolved, or not cloned: that
+a chain lacks them is no change."""
+
+
+@dataclass(frozen=True)
+class Laid:
+    """n antibodies on the columns of a layout.
+
+    ``codes`` (n, columns) are residue codes; ``extra`` (n, 2) counts residues at positions that
+    the layout has not, in frameworks and in CDRs; ``found`` (n,) tells whether every chain that is
+    there has a variable domain; ``has_light`` (n,) whether there is a light chain.
+    """
+
+    codes: Codes
+    extra: NDArray[np.int64]
+    found: NDArray[np.bool_]
+    has_light: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[np.int64]) -> Laid:
+        """The chosen antibodies, by number."""
+        return Laid(self.codes[rows], self.extra[rows], self.found[rows], self.has_light[rows])
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Columns: ``H`` or ``L`` and an IMGT position, such as ``H111A``, in sorted order."""
+
+    labels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, antibodies: Sequence[Antibody]) -> Self:
+        """All positions that any of the antibodies has."""
+        found = {
+            f"{role}{position}"
+            for role, domain in _domains(antibodies).values()
+            for position in domain.positions
+        }
+        return cls(tuple(sorted(found)))
+
+    @cached_property
+    def in_cdr(self) -> NDArray[np.bool_]:
+        """Which columns are positions of CDRs, shape (columns,)."""
+        return np.array([_in_cdr(label[1:]) for label in self.labels], dtype=np.bool_)
+
+    @cached_property
+    def at_end(self) -> NDArray[np.bool_]:
+        """Which columns lie at an end of a domain, where a gap is no change."""
+        numbers = [position_number(label[1:]) for label in self.labels]
+        return np.array([n <= _ENDS[0] or n >= _ENDS[1] for n in numbers], dtype=np.bool_)
+
+    def lay(self, antibodies: Sequence[Antibody]) -> Laid:
+        """Codes of each antibody; what is not in the layout is counted as extra."""
+        domains = _domains(antibodies)
+        count = len(antibodies)
+        codes = np.full((count, len(self.labels)), GAP, dtype=np.uint8)
+        extra = np.zeros((count, 2), dtype=np.int64)
+        found = np.ones(count, dtype=np.bool_)
+        for row, (heavy, light) in enumerate(antibodies):
+            for role, chain in (("H", heavy), ("L", light)):
+                if not chain:
+                    continue
+                known = domains.get((role, chain))
+                if known is None:
+                    found[row] = False
+                    continue
+                columns, kept, more = _places(self.labels, role, known[1].positions)
+                codes[row, columns] = residue_codes(known[1].sequence)[kept]
+                extra[row] += more
+        has_light = np.array([bool(light) for _, light in antibodies], dtype=np.bool_)
+        return Laid(codes, extra, found, has_light)
+
+    def changes(self, one: Laid, other: Laid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Numbers of changed positions in frameworks and in CDRs, each (rows, others).
+
+        A residue for a residue, one too many or one too few are one change each; X is none.
+        """
+        mine, theirs = one.codes[:, None, :], other.codes[None, :, :]
+        differ = (mine != theirs) & (mine != UNKNOWN) & (theirs != UNKNOWN)
+        differ &= ~(((mine == GAP) | (theirs == GAP)) & self.at_end)
+        cdr = differ[:, :, self.in_cdr].sum(axis=2) + one.extra[:, 1][:, None]
+        frame = differ[:, :, ~self.in_cdr].sum(axis=2) + one.extra[:, 0][:, None]
+        return np.asarray(frame, dtype=np.int64), np.asarray(cdr, dtype=np.int64)
+
+    def arrays(self, laid: Laid) -> dict[str, NDArray[Any]]:
+        """The layout and antibodies on it, to be saved."""
+        text = "\n".join(self.labels).encode()
+        return {
+            "laid.labels": np.frombuffer(text, dtype=np.uint8),
+            "laid.codes": laid.codes,
+            "laid.flags": np.stack([laid.found, laid.has_light], axis=1).astype(np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> tuple[Self, Laid]:
+        """The inverse of :meth:`arrays`."""
+        text = arrays["laid.labels"].tobytes().decode()
+        flags = arrays["laid.flags"].astype(np.bool_)
+        codes = arrays["laid.codes"]
+        laid = Laid(codes, np.zeros((len(codes), 2), dtype=np.int64), flags[:, 0], flags[:, 1])
+        return cls(tuple(text.split("\n")) if text else ()), laid
+
+
+@lru_cache(maxsize=4_096)
+def _places(
+    labels: tuple[str, ...], role: str, positions: tuple[str, ...]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
+    """Columns of positions, which of them have one, and how many have none by framework and CDR."""
+    column = {label: place for place, label in enumerate(labels)}
+    at = [column.get(f"{role}{position}", -1) for position in positions]
+    kept = np.array([i for i, place in enumerate(at) if place >= 0], dtype=np.intp)
+    columns = np.array([place for place in at if place >= 0], dtype=np.intp)
+    lost = [_in_cdr(p) for p, place in zip(positions, at, strict=True) if place < 0]
+    return columns, kept, np.array([len(lost) - sum(lost), sum(lost)], dtype=np.int64)
+
+
+def _in_cdr(position: str) -> bool:
+    number = position_number(position)
+    return any(IMGT_REGIONS[name][0] <= number <= IMGT_REGIONS[name][1] for name in _CDRS)
+
+
+_CDRS: Final = ("CDR1", "CDR2", "CDR3")
+
+
+def _domains(
+    antibodies: Iterable[Antibody],
+) -> dict[tuple[str, str], tuple[str, NumberedDomain]]:
+    """The first domain of the right kind of each chain that has one, by role and chain."""
+    asked = [(role, chain) for pair in antibodies for role, chain in zip("HL", pair, strict=True)]
+    numbered = number_chains(dict.fromkeys(chain for _, chain in asked if chain))
+    found = {}
+    for role, chain in dict.fromkeys(asked):
+        own = (d for d in numbered.get(chain, ()) if d.kind.is_light == (role == "L"))
+        domain = next(own, None)
+        if domain is not None:
+            found[role, chain] = (role, domain)
+    return found

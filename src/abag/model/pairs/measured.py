@@ -1,0 +1,352 @@
+"""What was measured: antibodies, antigens, which of them together, and how near a pair comes.
+
+A measured pair is a *relative* of a pair when its antigen is the same or nearly so (identity of
+0.8 or more) and the antibodies are one antibody and its variant: CDR identity of 0.8 or more, or
+hardly a change outside of the CDRs. Of several relatives that with the fewest changes counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple, Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.antibody.alphabet import GAP
+from abag.data.schema import antibody_key, antigen_key
+from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
+from abag.data.similarity.antigens import antigen_identities
+from abag.model.pairs.layout import Antibody, Laid, Layout
+
+Reals = NDArray[np.float64]
+Places = NDArray[np.int64]
+
+SAME_ANTIGEN: Final = 0.8
+"""From this identity an antigen counts as the one that was measured. Under it, many antibodies
+tell an orthologue from their own antigen."""
+FRAMEWORK_CHANGES: Final = 4
+"""Designed variants change CDRs and leave the frameworks; antibodies of one germline that arose
+apart differ by more (of 152 natural pairs with over ten changes 2 did not)."""
+MOST_CHANGES: Final = 45
+"""Of more changes nothing says that they make a variant."""
+NONE: Final = -1
+
+_ROUNDING: Final = 1e-6
+"""Identities are single precision; equal fractions must not fall under a threshold."""
+_CACHED: Final = 20_000
+_CELLS: Final = 40_000_000
+
+
+class Nearest(NamedTuple):
+    """How near the measured pairs come to each of n rows; every array has shape (n,)."""
+
+    antibody: Reals
+    """Largest CDR identity to a measured antibody, 0 to 1."""
+    antigen: Reals
+    """Largest identity to a measured antigen, 0 to 1."""
+    kin: Places
+    """Number of that antibody; -1 where nothing was measured."""
+    site: Places
+    """Number of that antigen; -1 where nothing was measured."""
+    relative: Places
+    """Number of the measured pair of which the row is a variant; -1 without one."""
+    relative_antigen: Reals
+    """Identity of its antigen to the row's; 0 without one."""
+    changes: Places
+    """Residues that differ from the relative; 0 without one."""
+    cdr_changes: Places
+    """Those of them that stand in CDRs."""
+
+    def take(self, rows: NDArray[np.bool_]) -> Nearest:
+        """The chosen rows, by mask."""
+        return Nearest(*(one[rows] for one in self))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Nearest]) -> Nearest:
+        """The rows of several tables below each other."""
+        return cls(*(np.concatenate(one) for one in zip(*parts, strict=True)))
+
+
+class _Pairs(NamedTuple):
+    antibody: Places
+    antigen: Places
+    pkd: Reals
+
+
+class MeasuredPairs:
+    """Distinct antibodies and antigens of the training rows, and the pairs that were measured."""
+
+    def __init__(
+        self,
+        antibodies: Sequence[Antibody],
+        cdrs: Sequence[CdrSet],
+        antigens: Sequence[tuple[str, ...]],
+        names: Sequence[str],
+        pairs: _Pairs,
+        layout: tuple[Layout, Laid] | None = None,
+    ) -> None:
+        self.antibodies = tuple(antibodies)
+        self.cdrs = tuple(cdrs)
+        self.antigens = tuple(antigens)
+        self.names = tuple(names)
+        """What each antigen is called; an empty text where the rows do not say."""
+        self.pairs = pairs
+        if layout is None:
+            made = Layout.of(self.antibodies)
+            layout = made, made.lay(self.antibodies)
+        self.layout, self.laid = layout
+        self._table = CdrTable(self.cdrs)
+        self._antigens: dict[str, Reals] = {}
+        self._last: tuple[pl.DataFrame, Nearest] | None = None
+
+    @classmethod
+    def of(cls, table: pl.DataFrame, target: str = "pkd") -> Self:
+        """Index the rows of a canonical table whose target is exact; equal pairs are one."""
+        named = "antigen_name" if "antigen_name" in table.columns else None
+        rows = table.select(
+            "heavy",
+            pl.col("light").fill_null(""),
+            "antigen",
+            value=pl.col(target) if target in table.columns else pl.lit(None, pl.Float64),
+            name=pl.col(named).fill_null("") if named else pl.lit(""),
+            key=antigen_key().fill_null(""),
+            antibody=antibody_key(),
+        )
+        pairs = rows.group_by("antibody", "key", maintain_order=True).agg(
+            pl.col("heavy", "light", "antigen", "name").first(), pl.col("value").mean()
+        )
+        sets = cdr_sets(table)
+        antibodies = pairs.unique("antibody", maintain_order=True)
+        antigens = pairs.group_by("key", maintain_order=True).agg(
+            pl.col("antigen").first(), pl.col("name").max()
+        )
+        place = {key: i for i, key in enumerate(antibodies["antibody"])}
+        site = {key: i for i, key in enumerate(antigens["key"])}
+        return cls(
+            list(zip(antibodies["heavy"], antibodies["light"], strict=True)),
+            [sets[key] for key in antibodies["antibody"]],
+            [tuple(chains or ()) for chains in antigens["antigen"].to_list()],
+            antigens["name"].to_list(),
+            _Pairs(
+                np.array([place[key] for key in pairs["antibody"]], dtype=np.int64),
+                np.array([site[key] for key in pairs["key"]], dtype=np.int64),
+                pairs["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
+            ),
+        )
+
+    def nearest(self, table: pl.DataFrame) -> Nearest:
+        """Compare each row of ``table`` (heavy, light, antigen) with all that was measured."""
+        # The same table is asked for by the model and by its calibration.
+        if self._last is not None and self._last[0] is table:
+            return self._last[1]
+        asked = table.select("heavy", "light", antibody=antibody_key(), key=_key())
+        distinct = asked.unique("antibody", maintain_order=True)
+        place = {key: i for i, key in enumerate(distinct["antibody"])}
+        row = np.array([place[key] for key in asked["antibody"]], dtype=np.int64)
+        identity, kin = self._nearest_antibodies(distinct)
+        own = self._identities(asked["key"])
+        best = {key: int(one.argmax()) if len(one) else NONE for key, one in own.items()}
+        site = np.array([best[key] for key in asked["key"]], dtype=np.int64)
+        antigen = [
+            own[key][at] if at != NONE else 0.0
+            for key, at in zip(asked["key"], site.tolist(), strict=True)
+        ]
+        found = Nearest(
+            identity[row],
+            np.array(antigen, dtype=np.float64),
+            kin[row],
+            site,
+            *self._relatives(distinct, row, asked["key"], own),
+        )
+        self._last = table, found
+        return found
+
+    def links(self) -> tuple[Places, Places, Places]:
+        """Measured pairs that are relatives of each other: two numbers, and how many changes."""
+        first, second, changes = [], [], []
+        own = np.array([self.identities_of(chains) for chains in self.antigens])
+        for site in range(len(self.antigens)):
+            mine = np.flatnonzero(self.pairs.antigen == site)
+            known = np.flatnonzero(own[site][self.pairs.antigen] >= SAME_ANTIGEN - _ROUNDING)
+            one, other = (self.laid.take(self.pairs.antibody[rows]) for rows in (mine, known))
+            like, frame, cdr = self._alike(one, other)
+            row, column = np.nonzero(like)
+            first.append(mine[row])
+            second.append(known[column])
+            changes.append((frame + cdr)[row, column])
+        nothing = [np.zeros(0, dtype=np.int64)]
+        return tuple(np.concatenate(nothing + one) for one in (first, second, changes))  # type: ignore[return-value]
+
+    def frame(self) -> pl.DataFrame:
+        """The measured pairs as a table: ``heavy``, ``light``, ``antigen``."""
+        heavy, light = zip(*self.antibodies, strict=True) if self.antibodies else ((), ())
+        return pl.DataFrame(
+            {
+                "heavy": [heavy[i] for i in self.pairs.antibody],
+                "light": [light[i] or None for i in self.pairs.antibody],
+                "antigen": [list(self.antigens[i]) for i in self.pairs.antigen],
+            },
+            schema={"heavy": pl.String, "light": pl.String, "antigen": pl.List(pl.String)},
+        )
+
+    def numbers_of(self, table: pl.DataFrame) -> Places:
+        """Number of each row's pair; the rows are those that were indexed."""
+        antibody = {f"{heavy}/{light}": i for i, (heavy, light) in enumerate(self.antibodies)}
+        antigen = {"/".join(chains): i for i, chains in enumerate(self.antigens)}
+        number = {
+            pair: i
+            for i, pair in enumerate(
+                zip(self.pairs.antibody.tolist(), self.pairs.antigen.tolist(), strict=True)
+            )
+        }
+        asked = table.select(antibody_key().alias("antibody"), _key().alias("key")).rows()
+        return np.array([number[antibody[a], antigen[k]] for a, k in asked], dtype=np.int64)
+
+    def antigens_of(self, antibody: int) -> list[int]:
+        """Numbers of the antigens on which an antibody, or a variant of it, was measured."""
+        if antibody == NONE:
+            return []
+        one = np.array([antibody], dtype=np.intp)
+        every = np.arange(len(self.antibodies), dtype=np.intp)
+        like = self._table.identities(self._table, one, every)[0] >= CDR_THRESHOLD - _ROUNDING
+        return sorted(set(self.pairs.antigen[like[self.pairs.antibody]].tolist()))
+
+    def identities_of(self, antigen: Sequence[str]) -> Reals:
+        """Identity of an antigen to each measured one, shape (antigens,)."""
+        key = "/".join(antigen)
+        return self._identities(pl.Series([key]))[key]
+
+    def _nearest_antibodies(self, distinct: pl.DataFrame) -> tuple[Reals, Places]:
+        sets = cdr_sets(distinct)
+        identity = np.zeros(distinct.height)
+        kin = np.full(distinct.height, NONE, dtype=np.int64)
+        if not self.antibodies:
+            return identity, kin
+        asked = CdrTable([sets[key] for key in distinct["antibody"]])
+        every = np.arange(len(self.antibodies), dtype=np.intp)
+        step = max(1, 2_000_000 // len(every))
+        for start in range(0, distinct.height, step):
+            rows = np.arange(start, min(start + step, distinct.height), dtype=np.intp)
+            found = asked.identities(self._table, rows, every)
+            kin[rows] = found.argmax(axis=1)
+            identity[rows] = found.max(axis=1)
+        return identity, kin
+
+    def _identities(self, keys: pl.Series) -> dict[str, Reals]:
+        """Identity to each measured antigen, by key; remembered, and forgotten before too many."""
+        asked = keys.unique(maintain_order=True).to_list()
+        new = [key for key in asked if key not in self._antigens]
+        if new:
+            found = antigen_identities([key.split("/") for key in new], self.antigens)
+            if len(self._antigens) + len(new) > max(_CACHED // max(len(self.antigens), 1), 64):
+                kept = {key: self._antigens[key] for key in asked if key in self._antigens}
+                self._antigens = kept
+            self._antigens |= dict(zip(new, found, strict=True))
+        return {key: self._antigens[key] for key in asked}
+
+    def _relatives(
+        self,
+        distinct: pl.DataFrame,
+        row: Places,
+        keys: pl.Series,
+        identity: Mapping[str, Reals],
+    ) -> tuple[Places, Reals, Places, Places]:
+        count = len(row)
+        relative = np.full(count, NONE, dtype=np.int64)
+        near, changes, in_cdrs = (np.zeros(count), *np.zeros((2, count), dtype=np.int64))
+        names = keys.to_list()
+        groups: dict[str, list[int]] = {}
+        for i, key in enumerate(names):
+            groups.setdefault(key, []).append(i)
+        for key, members in groups.items():
+            known = np.flatnonzero(identity[key][self.pairs.antigen] >= SAME_ANTIGEN - _ROUNDING)
+            if not len(known):
+                continue
+            step = max(1, _CELLS // (len(known) * max(len(self.layout.labels), 1)))
+            for start in range(0, len(members), step):
+                part = np.array(members[start : start + step])
+                chains = distinct[row[part]].select("heavy", pl.col("light").fill_null(""))
+                found = self._best(chains.rows(), known, identity[key])
+                relative[part], near[part], changes[part], in_cdrs[part] = found
+        return relative, near, changes, in_cdrs
+
+    def _best(
+        self, antibodies: Sequence[Antibody], known: Places, identity: Reals
+    ) -> tuple[Places, Reals, Places, Places]:
+        """Of the pairs ``known`` the relative with the fewest changes for each antibody."""
+        whose, place = np.unique(self.pairs.antibody[known], return_inverse=True)
+        like, frame, cdr = self._alike(self.layout.lay(antibodies), self.laid.take(whose))
+        total = (frame + cdr)[:, place].astype(np.float64)
+        same = identity[self.pairs.antigen[known]]
+        # Another strain or a homologue counts as much as a few changes of the antibody.
+        cost = np.where(like[:, place], total + 20.0 * (1.0 - same), np.inf)
+        best = cost.argmin(axis=1)
+        rows = np.arange(len(best))
+        is_there = np.isfinite(cost[rows, best])
+        at = place[best]
+        return (
+            np.where(is_there, known[best], NONE),
+            np.where(is_there, same[best], 0.0),
+            np.where(is_there, (frame + cdr)[rows, at], 0),
+            np.where(is_there, cdr[rows, at], 0),
+        )
+
+    def _alike(self, one: Laid, other: Laid) -> tuple[NDArray[np.bool_], Places, Places]:
+        """Whether antibodies are variants of each other, and changes in frameworks and in CDRs."""
+        frame, cdr = self.layout.changes(one, other)
+        lengths = (one.codes[:, self.layout.in_cdr] != GAP).sum(axis=1) + one.extra[:, 1]
+        like = cdr <= (1.0 - CDR_THRESHOLD) * lengths[:, None] + _ROUNDING
+        like |= frame <= FRAMEWORK_CHANGES
+        like &= (frame + cdr <= MOST_CHANGES) & one.found[:, None] & other.found
+        like &= one.has_light[:, None] == other.has_light
+        return like, frame, cdr
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Arrays to be saved: chains, CDRs, antigens and names as text, one molecule a line."""
+        cdrs = ["|".join((*s.heavy, *(s.light or ("-",)))) for s in self.cdrs]
+        return {
+            "measured.antibodies": _as_bytes(f"{h}|{vl}" for h, vl in self.antibodies),
+            "measured.cdrs": _as_bytes(cdrs),
+            "measured.antigens": _as_bytes("/".join(chains) for chains in self.antigens),
+            "measured.names": _as_bytes(name.replace("\n", " ") for name in self.names),
+            "measured.pairs": np.stack([self.pairs.antibody, self.pairs.antigen], axis=1),
+            "measured.pkd": self.pairs.pkd,
+            **self.layout.arrays(self.laid),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The inverse of :meth:`arrays`."""
+        chains = [line.split("|") for line in _lines(arrays["measured.antibodies"])]
+        pairs = arrays["measured.pairs"].astype(np.int64).reshape(-1, 2)
+        count = int(pairs[:, 1].max(initial=-1)) + 1
+        return cls(
+            [(parts[0], parts[1]) for parts in chains],
+            [_cdr_set(line) for line in _lines(arrays["measured.cdrs"])],
+            [tuple(line.split("/")) for line in _lines(arrays["measured.antigens"], count)],
+            _lines(arrays["measured.names"], count),
+            _Pairs(pairs[:, 0], pairs[:, 1], arrays["measured.pkd"]),
+            Layout.from_arrays(arrays),
+        )
+
+
+def _key() -> pl.Expr:
+    return antigen_key().fill_null("")
+
+
+def _cdr_set(line: str) -> CdrSet:
+    parts = line.split("|")
+    heavy: Loops = (parts[0], parts[1], parts[2])
+    return CdrSet(heavy, None if parts[3] == "-" else (parts[3], parts[4], parts[5]))
+
+
+def _as_bytes(lines: Any) -> NDArray[np.uint8]:
+    return np.frombuffer("\n".join(lines).encode(), dtype=np.uint8)
+
+
+def _lines(content: NDArray[Any], count: int = 0) -> list[str]:
+    """Lines of saved text; one empty line and none look alike, and ``count`` tells them apart."""
+    text = content.astype(np.uint8).tobytes().decode()
+    return text.split("\n") if text or count == 1 else [""] * count

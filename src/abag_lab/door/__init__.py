@@ -1,0 +1,1 @@
+"""The model behind ``abag predict``: its rows, its sealed part, its figures."""

@@ -1,0 +1,1 @@
+"""The first model behind ``abag predict``, kept to compare with: kernel ridge and trees."""

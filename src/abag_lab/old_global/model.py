@@ -1,0 +1,217 @@
+"""The global model: absolute pKd of an antibody-antigen pair, known antigens or new ones.
+
+Two parts, joined by how well the antigen is known. A kernel ridge on k-mers remembers antibodies
+and antigens; it is right about what it has seen and knows nothing of a new antigen. A forest on
+germline distance, loops and composition of the antibody remembers less and says a little about any
+antibody; it is not told the antigen, because traits of antigens did not carry over to new ones.
+With a the k-mer cosine to the nearest training antigen and
+
+    known = clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1)
+
+the prediction is forest + known * recall_share * (recall - forest). The spread is fitted to
+the errors that the model makes on antigen families and antibodies that are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from pydantic import Field
+
+from abag.antibody.germlines import Germlines
+from abag.data.schema import require_columns
+from abag.model.baseline import Arrays, Baseline
+from abag.model.protocol import FullAnswer
+from abag.model.settings import Settings
+from abag.model.training_set import TrainingSet
+from abag_lab.old_global.features import antibody_features
+from abag_lab.old_global.forest import Forest
+from abag_lab.old_global.grouping import antibodies, antigen_families, folds_of
+from abag_lab.old_global.kernel import PairKernel, Remembered
+
+Reals = NDArray[np.float64]
+
+
+_LEAST_VARIANCE: Final = 0.04
+"""An assay repeated in one laboratory is off by 0.2 pKd or more."""
+
+
+class GlobalSettings(Settings):
+    """Settings of both parts and of how they are joined."""
+
+    ridge: float = Field(0.1, gt=0.0, description="Ridge of the k-mer kernel.")
+    trees: int = Field(300, ge=1, description="Trees of the forest.")
+    leaf: int = Field(3, ge=1, description="Fewest pairs of a leaf.")
+    feature_share: float = Field(0.1, gt=0.0, le=1.0, description="Features tried at a split.")
+    family_power: float = Field(
+        0.5, ge=0.0, le=1.0, description="A pair of a family of n antigens weighs n^-power."
+    )
+    cosine_new: float = Field(0.5, ge=0.0, le=1.0, description="Antigens up to it are new.")
+    cosine_known: float = Field(0.9, ge=0.0, le=1.0, description="Antigens from it are known.")
+    recall_share: float = Field(
+        0.5, ge=0.0, le=1.0, description="Share of the kernel where the antigen is known."
+    )
+    folds: int = Field(3, ge=2, description="Folds on which the spread is measured.")
+    max_rows: int = Field(6_000, ge=1, description="More training rows are sampled to this many.")
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Distinct training pairs: mean target, copies, weight in the forest, features."""
+
+    frame: pl.DataFrame
+    target: Reals
+    copies: Reals
+    weights: Reals
+    features: Reals
+
+    def take(self, rows: NDArray[np.bool_]) -> _Pairs:
+        return _Pairs(
+            self.frame.filter(pl.Series(rows)),
+            self.target[rows],
+            self.copies[rows],
+            self.weights[rows],
+            self.features[rows],
+        )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Both parts, fitted."""
+
+    kernel: PairKernel
+    forest: Forest
+
+
+class GlobalModel(Baseline[GlobalSettings]):
+    """Predicts pKd, and how far off it may be."""
+
+    name = "global"
+    settings_type = GlobalSettings
+    _germlines: Germlines
+    _parts: _Parts
+    _spread: Reals
+    """Variance for each column of :func:`_spread_columns`."""
+
+    def _choose(self, rows: TrainingSet) -> TrainingSet:
+        return rows.sample(self.settings.max_rows, self.settings.seed)
+
+    def _learn(self, rows: TrainingSet) -> None:
+        self._germlines = Germlines.of_anarci()
+        frame, target, copies = _distinct_pairs(rows)
+        families = antigen_families(frame["antigen"].to_list(), self.settings.cosine_new)
+        sizes = np.bincount(families)[families].astype(np.float64)
+        weights = sizes**-self.settings.family_power
+        features = antibody_features(frame, self._germlines)
+        pairs = _Pairs(frame, target, copies, weights, features)
+        self._spread = self._measured_spread(pairs, families)
+        self._parts = self._fit(pairs, self.settings.trees)
+
+    def _fit(self, pairs: _Pairs, trees: int) -> _Parts:
+        own = self.settings
+        kernel = PairKernel.fit(pairs.frame, pairs.target, own.ridge / pairs.copies)
+        forest = Forest.grow(
+            pairs.features,
+            pairs.target,
+            pairs.weights,
+            trees=trees,
+            leaf=own.leaf,
+            share=own.feature_share,
+            seed=own.seed,
+        )
+        return _Parts(kernel, forest)
+
+    def _measured_spread(self, pairs: _Pairs, families: NDArray[np.int64]) -> Reals:
+        """Fit squared errors on left-out antigen families, and on left-out antibodies."""
+        from scipy.optimize import nnls
+
+        # Fewer trees: the error of a forest hardly depends on them, the time does.
+        trees = max(self.settings.trees // 5, 1)
+        columns, squares = [], []
+        for groups in (families, antibodies(pairs.frame)):
+            fold = folds_of(groups, self.settings.folds, self.settings.seed)
+            for left_out in np.unique(fold):
+                test = fold == left_out
+                if test.all():
+                    continue
+                parts, asked = self._fit(pairs.take(~test), trees), pairs.take(test)
+                value, column, _ = self._joined(parts, asked.frame, asked.features)
+                columns.append(column)
+                squares.append((value - asked.target) ** 2)
+        if not columns:
+            return np.full(4, max(float(pairs.target.var()), 1e-6))
+        spread, _ = nnls(np.concatenate(columns), np.concatenate(squares))
+        return np.asarray(spread)
+
+    def _joined(
+        self, parts: _Parts, frame: pl.DataFrame, features: Reals
+    ) -> tuple[Reals, Reals, Remembered]:
+        """Prediction, columns of its variance, and what the kernel remembers."""
+        own = self.settings
+        recall = parts.kernel.recall(frame)
+        forest, trees_sd = parts.forest.predict(features)
+        width = max(own.cosine_known - own.cosine_new, 1e-9)
+        known = ((recall.antigen - own.cosine_new) / width).clip(0.0, 1.0)
+        value = forest + known * own.recall_share * (recall.value - forest)
+        return value, _spread_columns(known, recall, trees_sd), recall
+
+    def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
+        """Predictions and their standard deviations (in the target's unit), each (rows,)."""
+        answer = self.predict_in_full(table)
+        return answer.value, answer.spread
+
+    def predict_with_similarity(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
+        """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
+        answer = self.predict_in_full(table)
+        return answer.value, answer.pair
+
+    def _values(self, table: pl.DataFrame) -> Reals:
+        return self.predict_in_full(table).value
+
+    def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
+        """Predictions, standard deviations, and how near the training pairs come."""
+        self._require_fitted()
+        require_columns(table, list(self.inputs), "the table to predict")
+        if table.is_empty():
+            return FullAnswer(*np.zeros((5, 0)))
+        features = antibody_features(table, self._germlines)
+        value, columns, near = self._joined(self._parts, table, features)
+        variance = np.multiply(columns, self._spread).sum(axis=1)
+        spread = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
+        return FullAnswer(value, spread, near.pair, near.antibody, near.antigen)
+
+    def _arrays(self) -> Arrays:
+        return {
+            **self._parts.kernel.arrays(),
+            **self._parts.forest.arrays("forest"),
+            **self._germlines.arrays(),
+            "spread": self._spread,
+        }
+
+    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
+        self._parts = _Parts(PairKernel.from_arrays(arrays), Forest.from_arrays("forest", arrays))
+        self._germlines = Germlines.from_arrays(arrays)
+        self._spread = arrays["spread"]
+
+
+def _spread_columns(known: Reals, recall: Remembered, trees_sd: Reals) -> Reals:
+    """New antigen; known antigen and how far the nearest pair is; spread of the trees."""
+    far = known * (1.0 - recall.pair)
+    return np.stack([1.0 - known, known, far, trees_sd**2], axis=1)
+
+
+def _distinct_pairs(rows: TrainingSet) -> tuple[pl.DataFrame, Reals, Reals]:
+    """Distinct pairs in order of appearance, mean target and number of copies of each."""
+    merged = (
+        rows.frame.select("heavy", pl.col("light").fill_null(""), pl.col("antigen"))
+        .with_columns(key=pl.col("antigen").list.join("/").fill_null(""), target=rows.target)
+        .group_by("heavy", "light", "key", maintain_order=True)
+        .agg(pl.col("antigen").first(), pl.col("target").mean(), pl.len().alias("copies"))
+    )
+    frame = merged.select("heavy", pl.col("light").replace("", None), pl.col("antigen"))
+    return frame, merged["target"].to_numpy(), merged["copies"].to_numpy().astype(np.float64)
