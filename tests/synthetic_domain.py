@@ -6,6 +6,10 @@ import numpy as np
 import polars as pl
 
 from abag.antibody.alphabet import AMINO_ACIDS
+from abag.data.similarity.antibodies import CDR_THRESHOLD
+from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
+from abag.model.pairs.measured import NONE, Nearest
+from abag.uncertainty.domain import Familiarity
 from synthetic_antibodies import made_up_antibodies
 from synthetic_pairs import canonical, random_chain
 
@@ -47,3 +51,12 @@ def families_table(
             "pkd": values.tolist(), "pkd_lower": values.tolist(), "pkd_upper": values.tolist(),
         }
     )  # fmt: skip
+
+
+def knows(antibody: list[float], antigen: list[float]) -> Familiarity:
+    """Rows at these identities; where both sides are known they were measured together."""
+    ab, ag = np.array(antibody), np.array(antigen)
+    both = (ab >= CDR_THRESHOLD) & (ag >= ANTIGEN_THRESHOLD)
+    place = np.zeros(len(ab), dtype=np.int64)
+    relative = np.where(both, 0, NONE)
+    return Familiarity(Nearest(ab, ag, place, place, relative, ag * both, place, place))

@@ -32,6 +32,15 @@ COLUMNS: Final[dict[str, pl.DataType]] = {
     "group_rmse": pl.Float64(),
     "group_within_one": pl.Float64(),
     "group_rows": pl.Int64(),
+    "binding": pl.String(),
+    "binding_score": pl.Float64(),
+    "level_pkd": pl.Float64(),
+    "delta_pkd": pl.Float64(),
+    "changes": pl.Int64(),
+    "cdr_changes": pl.Int64(),
+    "relative_pkd": pl.Float64(),
+    "relative_antigen": pl.String(),
+    "known_antigens": pl.String(),
     "model_id": pl.String(),
     "flags": pl.List(pl.String()),
     "problem": pl.String(),
@@ -43,8 +52,11 @@ that column and leaves ``pkd``, ``kd_molar`` and ``kd`` empty. ``nearest_similar
 there for models that compare with their training pairs, ``antibody_similarity`` and
 ``antigen_similarity`` for those that compare either side, too. From ``pkd_lower`` to
 ``group_rows`` a model needs a calibration: the interval, the verdict on what the model knows with
-the identities behind it, and the error that was measured for pairs of that verdict. ``problem``
-says why a row has no prediction.
+the identities behind it, and the error that was measured for pairs of that verdict. ``binding``
+says what evidence there is that the pair binds at all (``none``: the pKd is that of a pair that
+does) and ``binding_score`` (0 to 1) orders it. pkd = ``level_pkd`` + ``delta_pkd``: the level of
+the nearest measured relative and the effect of ``changes`` from it; ``known_antigens`` are those
+that the antibody, or one like it, is known to bind. ``problem`` says why a row has no prediction.
 """
 
 _SUFFIXES: Final = (".csv", ".xlsx", ".parquet")

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-_BINDING: Final = "whether they bind at all it cannot tell"
+from abag.errors import counted
+
+_DOUBTFUL: Final = 0.9
+"""Score of a variant under which its binding may be lost."""
 _KNOWLEDGE: Final = {
-    "in-domain": "the model knows this antigen or one like it, and antibodies like this one; "
-    f"{_BINDING}",
-    "new antibody": "the model knows this antigen or one like it, not antibodies like this one; "
-    f"{_BINDING}",
-    "new antigen": "the model knows antibodies like this one, not this antigen or one like it; "
-    f"{_BINDING}",
-    "neither known": "the model knows neither this antigen nor this antibody, nor ones like them; "
-    f"{_BINDING}",
+    "variant of a measured pair": "this antibody, or one from which it differs little, was "
+    "measured on this antigen",
+    "known antigen, new antibody": "this antigen or one like it was measured, with other "
+    "antibodies than this one",
+    "known antibody, other antigen": "this antibody or one like it was measured, on another "
+    "antigen",
+    "neither known": "neither this antigen nor this antibody was measured, nor ones like them",
 }
-"""Verdict -> what it means. An antibody and an antigen that are known apart need not bind."""
+"""Verdict -> what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class Prediction:
     level: float | None = None
     """Share of such intervals that hold the measured value (see docs/uncertainty.md)."""
     domain: str | None = None
-    """``in-domain``, ``new antibody``, ``new antigen`` or ``neither known``."""
+    """The verdict, by what was measured together: :class:`abag.uncertainty.domain.Verdict`."""
     antibody_identity: float | None = None
     """CDR identity to the nearest training antibody, 0 to 1."""
     antigen_identity: float | None = None
@@ -58,6 +60,25 @@ class Prediction:
     antigen_similarity: float | None = None
     """K-mer cosine to the nearest training antigen, 0 to 1."""
 
+    binding: str | None = None
+    """What evidence there is that the pair binds at all; ``none``: pKd is of a pair that does."""
+    binding_score: float | None = None
+    """0 to 1, more evidence is higher; None where nothing can be said."""
+    level_pkd: float | None = None
+    """Level of the nearest measured relative, pKd; the whole prediction where there is none."""
+    delta_pkd: float | None = None
+    """Effect of the changes from it; pkd = level_pkd + delta_pkd."""
+    changes: int | None = None
+    """Residues that differ from the relative; None without one."""
+    cdr_changes: int | None = None
+    """Those of them in CDRs."""
+    relative_pkd: float | None = None
+    """Measured pKd of the relative."""
+    relative_antigen: str | None = None
+    """Antigen on which it was measured."""
+    known_antigens: str | None = None
+    """Antigens that the antibody, or one like it, is known to bind."""
+
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {**asdict(self), "flags": list(self.flags)}
@@ -66,7 +87,9 @@ class Prediction:
         """The prediction for people, a few lines."""
         lines = [self._value()]
         if self.domain is not None:
-            lines += [_KNOWLEDGE[self.domain], self._nearest(), self._measured()]
+            lines += [f"{self.domain}: {_KNOWLEDGE[self.domain]}", *self._parts()]
+            lines += [self._evidence()] if self.binding is not None else []
+            lines += [self._nearest(), self._measured()]
         if self.nearest_similarity is not None:
             line = f"nearest training pair: similarity {self.nearest_similarity:.2f} of 1"
             if self.antibody_similarity is not None and self.antigen_similarity is not None:
@@ -83,7 +106,37 @@ class Prediction:
     def _value(self) -> str:
         if self.pkd is None:
             return f"rank score {self.rank_score:.3f} (order inside its assay, not a pKd)"
-        return f"pKd {self.pkd:.2f}{self._interval()}   KD {self.kd}"
+        condition = "   IF IT BINDS" if self.binding == "none" else ""
+        return f"pKd {self.pkd:.2f}{self._interval()}   KD {self.kd}{condition}"
+
+    def _parts(self) -> list[str]:
+        """Level and effect of the changes, where there is a relative."""
+        if self.changes is None or self.relative_pkd is None:
+            return []
+        where = f"measured on {self.relative_antigen}: pKd {self.relative_pkd:.2f}"
+        if not self.changes:
+            return [where]
+        return [
+            f"nearest relative {where}; {counted(self.changes, 'change')} from it, "
+            f"{self.cdr_changes} in CDRs",
+            f"level of the relative {self.level_pkd:.2f}, effect of the changes "
+            f"{self.delta_pkd:+.2f}",
+        ]
+
+    def _evidence(self) -> str:
+        if self.binding == "measured":
+            return "evidence that it binds: measured"
+        if self.binding == "a relative was measured":
+            doubt = "" if (self.binding_score or 0.0) >= _DOUBTFUL else "; it may be lost"
+            return f"evidence that it binds: its relative does{doubt}"
+        if self.known_antigens is not None:
+            return (
+                f"nothing says that it binds: it is known to bind {self.known_antigens}, and an "
+                "antibody does not bind a foreign antigen"
+            )
+        if self.binding == "none":
+            return "nothing says that it binds: the number holds if it does"
+        return "evidence that it binds: it resembles antibodies that bind this antigen (weak)"
 
     def _interval(self) -> str:
         if self.level is None:

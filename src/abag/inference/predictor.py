@@ -13,6 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.errors import ModelError, SequenceError
+from abag.inference.evidence import EVIDENCE_COLUMNS, evidence_columns
 from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_problems
 from abag.inference.outputs import COLUMNS, format_kd
 from abag.inference.prediction import Prediction
@@ -20,13 +21,14 @@ from abag.inference.trust import TRUST_COLUMNS, trust_columns
 from abag.model.protocol import (
     AffinityModel,
     FullAnswer,
+    KnowsEffects,
     KnowsInFull,
     KnowsInterval,
     KnowsNearest,
 )
 from abag.progress import task
 from abag.uncertainty.calibration import DEFAULT_LEVEL, require_level
-from abag.uncertainty.domain import Verdict
+from abag.uncertainty.domain import Familiarity, Verdict
 from abag.uncertainty.out_of_fold import KnowsSpread, predict_with_scale, require_scale
 from abag.uncertainty.served import ServedModel
 from abag.units import kd_molar_from_pkd
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from abag.progress import Task
 
 Reals = NDArray[np.float64]
+Chains = tuple[str, str | None]
+"""Heavy chain, and light chain where there is one."""
 
 __all__ = ["SHIPPED_MODEL", "Prediction", "Predictor"]
 
@@ -108,7 +112,7 @@ class Predictor:
         Raises:
             SequenceError: a chain cannot be read as what it should be.
             ModelError: the model cannot predict this pair, or with ``abstain`` its verdict is
-                another than ``in-domain``.
+                another than ``variant of a measured pair``.
         """
         frame = self._judged(one_pair(heavy, light, antigen))
         if reason := frame["problem"][0]:
@@ -128,6 +132,7 @@ class Predictor:
         keep_going: bool = False,
         abstain: bool = False,
         path: Path | str = "the table",
+        parent: Chains | None = None,
     ) -> pl.DataFrame:
         """Predict each row of a table with ``heavy``, ``antigen`` and optionally ``light``.
 
@@ -136,17 +141,21 @@ class Predictor:
 
         Returns :data:`abag.inference.outputs.COLUMNS`, one row a row, in the same order. With
         ``keep_going`` a row that cannot be predicted has no value and its reason in ``problem``;
-        with ``abstain`` so has a row whose verdict is another than ``in-domain``.
+        with ``abstain`` so has a row that is no variant of a measured pair.
+
+        With ``parent`` (cleaned chains) every row is a variant of it, whether it was measured or
+        not: level of the parent, which has its verdict, plus the effect of the changes from it.
 
         Raises:
             SchemaError: a needed column is missing.
             TableError: rows cannot be predicted (all named, unless ``keep_going``).
-            ModelError: ``abstain``, and the model has no calibration.
+            ModelError: ``abstain``, and the model has no calibration; or with ``parent`` a model
+                that knows no effects of changes.
         """
         frame = self._judged(normalised(pairs))
         if not keep_going:
             refuse_problems(frame, path)
-        return self._filled(frame, abstain)
+        return self._filled(frame, abstain, parent)
 
     def _judged(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """Cleaned pairs; those that the model itself refuses have a ``problem``, too."""
@@ -161,14 +170,16 @@ class Predictor:
         joined = frame.join(refused, on="place", how="left", maintain_order="left")
         return joined.with_columns(problem=pl.coalesce("problem", "refusal")).drop("refusal")
 
-    def _filled(self, frame: pl.DataFrame, abstain: bool = False) -> pl.DataFrame:
+    def _filled(
+        self, frame: pl.DataFrame, abstain: bool = False, parent: Chains | None = None
+    ) -> pl.DataFrame:
         """Predictions for the rows without a problem, beside the rows with one."""
         good = frame.filter(pl.col("problem").is_null())
-        steps = [self._step(good[:0])]
+        steps = [self._step(good[:0], parent)]
         with _progress(good.height) as bar:
             for start in range(0, good.height, _STEP_ROWS):
                 step = good[start : start + _STEP_ROWS]
-                steps.append(self._step(step))
+                steps.append(self._step(step, parent))
                 if bar is not None:
                     bar.advance(step.height)
         filled = pl.concat(steps)
@@ -185,15 +196,20 @@ class Predictor:
             pl.coalesce("problem", "abstained").alias("problem"),
         ).select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
 
-    def _step(self, good: pl.DataFrame) -> pl.DataFrame:
+    def _step(self, good: pl.DataFrame, parent: Chains | None = None) -> pl.DataFrame:
         """Values of some rows by their ``place``, and an empty column ``abstained``."""
-        values, scale, near = self._predict(good)
-        known = values.tolist()
+        familiarity = self.domain.familiarity(good) if self.domain else None
+        answer = self._predict(good)
+        if parent is not None and good.height:
+            answer, familiarity = self._from_parent(good, parent)
+        known = answer.value.tolist()
         nothing: list[None] = [None] * len(known)
         absolute = self.model.target == "pkd"
         kd_molar = [kd_molar_from_pkd(value) for value in known] if absolute else nothing
-        trust = trust_columns(self.calibration, self.domain, self.level, good, values, scale)
+        trust = trust_columns(self.calibration, familiarity, self.level, answer)
         trust = trust or dict.fromkeys(TRUST_COLUMNS, nothing)
+        evidence = evidence_columns(self.domain, familiarity, answer)
+        evidence = evidence or dict.fromkeys(EVIDENCE_COLUMNS, nothing)
         own = self._own_intervals()
         if own is not None and good.height:
             lower, upper = own.interval(good, self.level)
@@ -205,8 +221,9 @@ class Predictor:
                 "kd_molar": kd_molar,
                 "kd": [format_kd(kd) if kd is not None else None for kd in kd_molar],
                 "rank_score": nothing if absolute else known,
-                **{name: near.get(name, nothing) for name in _NEAR},
+                **_near_columns(answer),
                 **trust,
+                **evidence,
                 "more_flags": self._flags(good),
                 "abstained": nothing,
             },
@@ -231,8 +248,8 @@ class Predictor:
                 "this model has no calibration and cannot tell what it knows; make one with "
                 "`abag fit --calibrate`, or leave --abstain out"
             )
-        outside = pl.col("domain") != Verdict.IN_DOMAIN.value
-        kept = {"domain", "antibody_identity", "antigen_identity"}
+        outside = pl.col("domain") != Verdict.VARIANT.value
+        kept = {"domain", "antibody_identity", "antigen_identity", "known_antigens"}
         emptied = [name for name in _VALUES if name not in kept]
         return filled.with_columns(
             *(pl.when(~outside).then(pl.col(name)).alias(name) for name in emptied),
@@ -241,17 +258,44 @@ class Predictor:
             .alias("abstained"),
         )
 
-    def _predict(self, good: pl.DataFrame) -> tuple[Reals, Reals, dict[str, Reals]]:
-        """Values, scales of their errors, and what the model knows of :data:`_NEAR`."""
+    def _predict(self, good: pl.DataFrame) -> FullAnswer:
+        """All that the model says of some rows; NaN for similarities that it does not know."""
         if isinstance(self.model, KnowsInFull) and good.height:
-            answer: FullAnswer = self.model.predict_in_full(good)
-            scale = require_scale(self.model, answer.spread)
-            near = (answer.pair, answer.antibody, answer.antigen)
-            return answer.value, scale, dict(zip(_NEAR, near, strict=True))
+            answer = self.model.predict_in_full(good)
+            require_scale(self.model, answer.spread)
+            return answer
+        unknown = np.full(good.height, np.nan)
         if isinstance(self.model, KnowsNearest) and not isinstance(self.model, KnowsSpread):
             values, pair = self.model.predict_with_similarity(good)
-            return values, np.ones(len(values)), {_NEAR[0]: pair}
-        return *predict_with_scale(self.model, good), {}
+            return FullAnswer(values, np.ones(len(values)), pair, unknown, unknown)
+        return FullAnswer(*predict_with_scale(self.model, good), unknown, unknown, unknown)
+
+    def _from_parent(
+        self, good: pl.DataFrame, parent: Chains
+    ) -> tuple[FullAnswer, Familiarity | None]:
+        """Level of a given parent on each row's antigen, and the effect of the row's changes."""
+        if not isinstance(self.model, KnowsEffects):
+            raise ModelError(
+                f"the model {self.model.model_id} knows no effects of changes; leave --parent out, "
+                "or leave --model out for the model that abag ships"
+            )
+        on_parent = good.with_columns(
+            heavy=pl.lit(parent[0], pl.String), light=pl.lit(parent[1], pl.String)
+        )
+        base = self._predict(on_parent)
+        effect, deviation, changes, in_cdrs = self.model.effects_on(
+            (parent[0], parent[1] or ""), good
+        )
+        answer = base._replace(
+            value=base.value + effect,
+            spread=np.sqrt(base.spread**2 + deviation**2),
+            level=base.value,
+            effect=effect,
+        )
+        if self.domain is None:
+            return answer, None
+        near = self.domain.familiarity(on_parent).near
+        return answer, Familiarity(near._replace(changes=changes, cdr_changes=in_cdrs))
 
     def _flags(self, good: pl.DataFrame) -> pl.Series:
         from abag.data.chains import flag_lists
@@ -266,8 +310,15 @@ class Predictor:
         return flag_lists([tuple(compress(raised, rows)) for rows in masks])
 
 
+def _near_columns(answer: FullAnswer) -> dict[str, list[float | None]]:
+    near = zip(_NEAR, (answer.pair, answer.antibody, answer.antigen), strict=True)
+    return {
+        name: [None if np.isnan(one) else one for one in values.tolist()] for name, values in near
+    }
+
+
 _NEAR: Final = ("nearest_similarity", "antibody_similarity", "antigen_similarity")
-_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", *_NEAR, *TRUST_COLUMNS)
+_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", *_NEAR, *TRUST_COLUMNS, *EVIDENCE_COLUMNS)
 _FIELDS: Final = (*_VALUES, "model_id", "flags")
 
 

@@ -6,11 +6,11 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from abag.errors import FileFormatError, Problem, TableError
+from abag.errors import FileFormatError, OptionError, Problem, TableError
 from abag.files import require_file, require_other, sha256_of
 from abag.inference.inputs import read_pairs
 from abag.inference.outputs import COLUMNS, appending, require_writable, write_predictions
@@ -25,8 +25,10 @@ from abag.inference.streaming import (
     pieces_of,
     read_piece,
 )
+from abag.inference.variants import LIBRARY, GivenParent, library_parent, read_variants
 from abag.progress import hidden, task
 from abag.uncertainty.calibration import DEFAULT_LEVEL
+from abag.uncertainty.domain import Verdict
 from abag.version import VERSION
 
 if TYPE_CHECKING:
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
     from abag.data.formats.choices import Choices
     from abag.data.formats.pairing import UserPairs
+
+
+VARIANT: Final = Verdict.VARIANT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ def predict_file(
     abstain: bool = False,
     choices: Choices | None = None,
     resume: bool = False,
+    parent: GivenParent | str | None = None,
+    numbering: str | None = None,
 ) -> PredictedFile:
     """Predict each pair of ``table`` (CSV, TSV, Parquet, FASTA, AIRR, PDB, mmCIF) into ``out``.
 
@@ -95,6 +102,9 @@ def predict_file(
     when a row cannot be predicted, unless ``keep_going``. A table of more than 2 MB is read and
     predicted in pieces, which wait in ``OUT.partial``: the same call goes on from there where it
     was stopped, and ends with the same bytes. ``resume`` insists on that.
+
+    With ``parent`` the rows are its variants (:func:`abag.inference.variants.read_variants`);
+    :data:`~abag.inference.variants.LIBRARY` takes the commonest residues of the table for it.
 
     Raises:
         OptionError: ``out`` has another ending, ``mapping`` names what is not known, or there is
@@ -106,6 +116,10 @@ def predict_file(
         require_writable(out)
         require_other(out, [table])
     predictor = Predictor.load(model, level=level)
+    if isinstance(parent, GivenParent):
+        return _predict_variants(
+            predictor, table, out, mapping, parent, numbering, keep_going, abstain
+        )
 
     def read(path: Path) -> UserPairs:
         return read_pairs(path, mapping, antigen, choices)
@@ -126,14 +140,74 @@ def predict_file(
             rows, problems, kept = _stream(table, out, read, predict, done)
         return PredictedFile(kept, predictor.model_id, out, rows, problems)
     pairs = read(table)
-    predictions = predict(pairs)
+    predictions, notes = _predicted(predictor, pairs, table, keep_going, abstain, parent)
     if out is not None:
         write_predictions(out, predictions)
     problems = predictions.height - predictions["problem"].null_count()
     return PredictedFile(
         predictions, predictor.model_id, out, predictions.height, problems, pairs.problems,
-        pairs.notes,
+        (*pairs.notes, *notes),
     )  # fmt: skip
+
+
+def _predicted(
+    predictor: Predictor,
+    pairs: UserPairs,
+    table: Path,
+    keep_going: bool,
+    abstain: bool,
+    parent: str | None,
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Predictions of a small table, and whether it is plainly a library of one antibody."""
+    found = library_parent(pairs.frame) if parent or pairs.frame["scfv"].null_count() else None
+    given = found if parent == LIBRARY else None
+    if parent == LIBRARY and found is None:
+        raise OptionError(
+            f"{table} is not plainly a library of one antibody: eight variants or more, nearly all "
+            "of one length; give the parent, --parent FILE or --parent-heavy"
+        )
+    predictions = predictor.predict_table(
+        pairs.frame, keep_going=keep_going, abstain=abstain, path=table, parent=given
+    )
+    if found is None:
+        return predictions, ()
+    if given is not None:
+        return predictions, ("the parent is made of the commonest residues of the table",)
+    lone = (predictions["domain"] != VARIANT).sum()
+    advice = (
+        f"; {lone} rows have no measured relative: their order inside the library is worth more "
+        "with --parent FILE, or --parent library"
+        if lone
+        else ""
+    )
+    return predictions, (f"the table is a library of one antibody{advice}",)
+
+
+def _predict_variants(
+    predictor: Predictor,
+    table: Path,
+    out: Path | None,
+    mapping: Sequence[str],
+    parent: GivenParent,
+    numbering: str | None,
+    keep_going: bool,
+    abstain: bool,
+) -> PredictedFile:
+    pairs = read_variants(table, parent, mapping, numbering)
+    predictions = predictor.predict_table(
+        pairs.frame,
+        keep_going=keep_going,
+        abstain=abstain,
+        path=table,
+        parent=(parent.heavy, parent.light),
+    )
+    if out is not None:
+        write_predictions(out, predictions)
+    problems = predictions.height - predictions["problem"].null_count()
+    notes = (*pairs.notes, f"every row is predicted as a variant of {parent.name}")
+    return PredictedFile(
+        predictions, predictor.model_id, out, predictions.height, problems, (), notes
+    )
 
 
 def _is_large_table(path: Path) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from abag.model.protocol import FullAnswer
 from abag.uncertainty.calibration import Calibration
-from abag.uncertainty.domain import DomainIndex
+from abag.uncertainty.domain import Familiarity
 
 Reals = NDArray[np.float64]
 
@@ -26,32 +26,26 @@ TRUST_COLUMNS: Final = (
 
 
 def trust_columns(
-    calibration: Calibration | None,
-    domain: DomainIndex | None,
-    level: float,
-    pairs: pl.DataFrame,
-    predicted: Reals,
-    scale: Reals,
+    calibration: Calibration | None, known: Familiarity | None, level: float, answer: FullAnswer
 ) -> dict[str, list[Any]]:
-    """Columns :data:`TRUST_COLUMNS` for cleaned pairs; empty for a model without calibration.
+    """Columns :data:`TRUST_COLUMNS` of answered pairs; empty for a model without calibration.
 
     The ends of an interval are None where too few rows were held out to give one.
     """
-    if calibration is None or domain is None:
+    if calibration is None or known is None:
         return {}
-    familiarity = domain.familiarity(pairs)
-    verdicts = familiarity.verdicts
-    reaches = calibration.reaches(familiarity, scale, level)
+    verdicts = known.verdicts
+    reaches = calibration.reaches(known, answer.spread, level)
     figures = [calibration.figures.get(verdict) for verdict in verdicts]
     return {
-        "pkd_lower": _finite(predicted - reaches.below),
-        "pkd_upper": _finite(predicted + reaches.above),
+        "pkd_lower": _finite(answer.value - reaches.below),
+        "pkd_upper": _finite(answer.value + reaches.above),
         "domain": [verdict.value for verdict in verdicts],
-        "antibody_identity": familiarity.antibody.tolist(),
-        "antigen_identity": familiarity.antigen.tolist(),
-        "group_rmse": [known and known.rmse for known in figures],
-        "group_within_one": [known and known.within_one for known in figures],
-        "group_rows": [known and known.rows for known in figures],
+        "antibody_identity": known.antibody.tolist(),
+        "antigen_identity": known.antigen.tolist(),
+        "group_rmse": [one and one.rmse for one in figures],
+        "group_within_one": [one and one.within_one for one in figures],
+        "group_rows": [one and one.rows for one in figures],
     }
 
 

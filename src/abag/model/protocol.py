@@ -122,3 +122,13 @@ class KnowsInterval(Protocol):
         self, table: Pairs | pl.DataFrame, level: float
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Ends of the central interval of a new measurement of each row, in the target's unit."""
+
+
+@runtime_checkable
+class KnowsEffects(Protocol):
+    """A model that says what the changes from a given antibody do, whoever measured it."""
+
+    def effects_on(
+        self, parent: tuple[str, str], table: pl.DataFrame
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+        """Effect on the target, its standard deviation, changes, and changes in CDRs, (rows,)."""

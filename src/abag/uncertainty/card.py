@@ -10,13 +10,13 @@ from abag.uncertainty.coverage import GroupFigures
 from abag.uncertainty.domain import Verdict
 
 _GUARANTEE: Final = """\
-Intervals for `new antigen` and `neither known` count each antigen cluster once: they hold for an
-antigen drawn as the antigens of the training table were, averaged over such antigens, and not for
-every single one. Those for `in-domain` and `new antibody` count each row once. The errors are
-those of models fitted on the other folds, so coverage is about, and not at least, the level. The
-rows are pairs that were measured, nearly all of them binders: pKd and interval hold for a pair that
-binds, and whether it does is not told. A pair that differs from the training table in other ways
-(another assay, another kind of molecule) is not covered by any of this."""
+Intervals for `known antibody, other antigen` and `neither known` count each antigen cluster once:
+they hold for an antigen drawn as the antigens of the training table were, averaged over such
+antigens, and not for every single one. In the two other verdicts natural pairs and families of
+designed variants weigh half each. The errors are those of models fitted on the other folds, so
+coverage is about, and not at least, the level. The rows are pairs that were measured, nearly all of
+them binders: pKd and interval hold for a pair that binds. A pair that differs from the training
+table in other ways (another assay, another kind of molecule) is not covered by any of this."""
 
 
 def card(
@@ -44,18 +44,16 @@ def card(
         "",
         "## Errors on rows held out",
         "",
-        f"{protocol.get('folds')} folds of each scheme, seed {protocol.get('seed')}; `in-domain` "
-        "and `new antibody` from folds that keep complexes together, `new antigen` and `neither "
-        "known` from folds that keep antigen clusters together. Each interval was calibrated on "
-        "the other folds.",
+        f"{protocol.get('folds')} folds of complexes and of antigen clusters, seed "
+        f"{protocol.get('seed')}; families of designed variants held out without and with their "
+        "parents in five folds. Each interval was calibrated on the other folds.",
         "",
         *_table(figures),
         "",
         *_censored(figures),
         _GUARANTEE,
         "",
-        "The folder holds the CDRs and antigen chains of the training rows as text, to tell what "
-        "is known.",
+        "The folder holds the chains of the training rows, to tell what is known.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -63,14 +61,15 @@ def card(
 def _table(figures: Mapping[Verdict, GroupFigures]) -> list[str]:
     level = next((f"{100 * one.level:g} %" for one in figures.values()), "90 %")
     rows = [
-        "| verdict | rows | antigen clusters | RMSE | RMSE of the mean | within 1 pKd | "
+        "| verdict | rows | antigen clusters | RMSE | RMSE of the mean | bias | within 1 pKd | "
         f"{level} intervals cover | the same by cluster | mean width |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for verdict, one in figures.items():
         numbers = [
             _number(one.rmse, ".2f"),
             _number(one.rmse_of_mean, ".2f"),
+            _number(one.bias, "+.2f"),
             _number(one.within_one, ".0%"),
             _number(one.coverage, ".1%"),
             _number(one.coverage_of_clusters, ".1%"),

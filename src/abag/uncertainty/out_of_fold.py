@@ -22,7 +22,7 @@ from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split, make_split
 from abag.errors import ModelError, SplitError
 from abag.model.pairs.families import Families
-from abag.model.pairs.measured import MeasuredPairs
+from abag.model.pairs.measured import MeasuredPairs, identities_of_folds
 from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel
 from abag.progress import task
@@ -122,9 +122,19 @@ def out_of_fold(
     if rows.is_empty():
         return pl.DataFrame(schema=COLUMNS)
     labels = antigen_clusters(rows["antigen"].to_list())
-    rows = _with_kind(rows).with_columns(
-        cluster=antigen_key().replace_strict(labels, return_dtype=pl.String)
-    )
+    rows = rows.with_columns(cluster=antigen_key().replace_strict(labels, return_dtype=pl.String))
+    with identities_of_folds([tuple(chains) for chains in rows["antigen"].to_list()]):
+        every = _every_fold(build, _with_kind(rows), folds, seed, labels)
+    of_scheme = [
+        (pl.col("scheme") == name) & pl.col("verdict").is_in([v.value for v in verdicts])
+        for name, verdicts in SCHEMES.items()
+    ]
+    return every.filter(pl.any_horizontal(of_scheme))
+
+
+def _every_fold(
+    build: ModelFactory, rows: pl.DataFrame, folds: int, seed: int, labels: Mapping[str, str]
+) -> pl.DataFrame:
     parts = [pl.DataFrame(schema=COLUMNS)]
     plan = [*_natural_folds(rows, folds, seed, labels), *_family_folds(rows)]
     with task("fitting for calibration", len(plan)) as bar:
@@ -134,12 +144,7 @@ def out_of_fold(
                 part = _predict_fold(build().fit(train), train, test)
                 parts.append(part.with_columns(scheme=pl.lit(scheme), fold=pl.lit(fold)))
             bar.advance()
-    every = pl.concat([part.select(*COLUMNS) for part in parts])
-    of_scheme = [
-        (pl.col("scheme") == name) & pl.col("verdict").is_in([v.value for v in verdicts])
-        for name, verdicts in SCHEMES.items()
-    ]
-    return every.filter(pl.any_horizontal(of_scheme))
+    return pl.concat([part.select(*COLUMNS) for part in parts])
 
 
 Fold: TypeAlias = tuple[str, str, pl.DataFrame, pl.DataFrame]
@@ -175,7 +180,7 @@ def _natural_folds(
         if name == "complex":
             wanted &= pl.col("kind") == "natural"
         for fold, train, test in split.fold_tables(rows):
-            yield name, fold, train, test.filter(wanted)
+            yield name, fold, train.frame, test.frame.filter(wanted)
 
 
 def _family_folds(rows: pl.DataFrame) -> Iterator[Fold]:

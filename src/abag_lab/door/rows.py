@@ -17,6 +17,7 @@ import polars as pl
 from abag.data.merging import merge_replicates
 from abag.data.schema import SHIPPABLE_LICENCES, antigen_key
 from abag.data.similarity import antigen_clusters
+from abag_lab.door.wellknown import with_names
 from abag_lab.sources.build import choose_sources, read_source
 
 NATURAL: Final = ("saaint_db",)
@@ -44,6 +45,7 @@ def door_rows(sources: Path, seed: int = 0) -> pl.DataFrame:
     rows = pl.concat([natural, complexes, _thinned(variants, seed)])
     known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
     rows = merge_replicates(rows.filter(known & (pl.col("antigen").list.len() > 0))).table
+    rows = with_names(rows)
     return with_seal(rows, [_read(sources, n, False)["antigen"] for n in _ALSO_CLUSTERED])
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.kmers import count_kmers
+from abag.model.registry import load_model
 from abag_lab.old_global.grouping import antigen_families, folds_of
 from abag_lab.old_global.kernel import PairKernel
 from abag_lab.old_global.model import GlobalModel
-from abag.model.registry import load_model
 from synthetic_pairs import complexes_table
 
 TABLE = complexes_table(90)

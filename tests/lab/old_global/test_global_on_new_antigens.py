@@ -6,8 +6,8 @@ import pytest
 
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
-from abag_lab.old_global.model import GlobalModel
 from abag_lab.benchmarks.saaint import saaint_table
+from abag_lab.old_global.model import GlobalModel
 from synthetic_pairs import complexes_table
 
 

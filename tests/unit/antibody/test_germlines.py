@@ -1,9 +1,9 @@
 import numpy as np
+from abag.model.pairs.frames import find_frames
+from abag.model.pairs.residues import residue_codes
 
 from abag.antibody.germlines import GAP, V_POSITIONS, Germlines
 from abag.antibody.numbering.chains import number_chains
-from abag.model.pairs.frames import find_frames
-from abag.model.pairs.residues import residue_codes
 from synthetic_pairs import HEAVY, LIGHT
 
 GERMLINES = Germlines.of_anarci()

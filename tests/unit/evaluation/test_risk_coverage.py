@@ -11,21 +11,16 @@ from abag.evaluation.reporting.risk_figure import risk_in_words
 from abag.evaluation.scores.risk_coverage import fold_familiarity, risk_coverage
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.baselines.mean import Mean
-from abag.uncertainty.domain import Familiarity
-from synthetic_domain import families_table
+from synthetic_domain import families_table, knows
 
 ALL = np.ones(20, dtype=np.bool_)
-
-
-def knows(antibody: list[float], antigen: list[float]) -> Familiarity:
-    return Familiarity(np.array(antibody), np.array(antigen))
 
 
 def test_rows_of_which_neither_side_is_known_are_given_up_first() -> None:
     error = np.array([0.1] * 5 + [1.0] * 5 + [2.0] * 5 + [3.0] * 5)
     known = knows(
         [0.9] * 5 + [0.5] * 5 + [0.9] * 5 + [0.5] * 5, [0.9] * 10 + [0.1] * 10
-    )  # in-domain, new antibody, new antigen, neither known
+    )  # a variant, known antigen, known antibody, neither known
     curve = risk_coverage(error, ALL, known, np.ones(20))
     assert curve is not None
     by_coverage = dict(zip(np.round(curve.coverage, 2), curve.rmse, strict=True))

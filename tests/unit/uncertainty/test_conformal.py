@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from abag.uncertainty.conformal import ScoreDistribution, compatibility_scores
+from abag.uncertainty.conformal import ScoreDistribution, signed_scores
 
 
 def distribution(scores: list[float], clusters: list[str] | None = None) -> ScoreDistribution:
@@ -57,16 +57,23 @@ def test_intervals_cover_new_clusters_as_often_as_they_say() -> None:
     assert 0.75 <= np.mean(covered) <= 0.88
 
 
+def test_strata_have_equal_mass_however_many_rows() -> None:
+    found = ScoreDistribution.of(np.arange(4.0), ["a", "b", "c", "d"], ["x", "x", "x", "y"])
+    assert found.shares.tolist() == pytest.approx([1 / 8, 1 / 8, 1 / 8, 1 / 4])
+
+
 def test_a_bound_counts_with_the_least_error_that_it_allows() -> None:
     predicted = np.array([8.0, 8.0, 4.0, 8.0, 6.0])
     lower = np.array([7.0, -np.inf, -np.inf, 9.0, 5.0])
     upper = np.array([7.0, 6.0, 6.0, np.inf, 7.0])
     scale = np.array([1.0, 2.0, 1.0, 0.5, 1.0])
-    found = compatibility_scores(predicted, scale, lower, upper)
-    assert found[[0, 1, 3]].tolist() == [1.0, 1.0, 2.0]
-    assert np.isnan(found[[2, 4]]).all()
+    below, above = signed_scores(predicted, scale, lower, upper)
+    assert below[[0, 1, 3]].tolist() == [1.0, 1.0, -2.0]
+    assert above[[0, 1, 3]].tolist() == [-1.0, -1.0, 2.0]
+    assert np.isnan(below[[2, 4]]).all()
+    assert np.isnan(above[[2, 4]]).all()
 
 
 def test_an_exact_hit_has_score_zero_and_counts() -> None:
     one = np.array([5.0])
-    assert compatibility_scores(one, one, one, one).tolist() == [0.0]
+    assert [side.tolist() for side in signed_scores(one, one, one, one)] == [[0.0], [0.0]]

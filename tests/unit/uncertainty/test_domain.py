@@ -21,14 +21,15 @@ def pair(heavy: str, light: str | None, antigen: list[str]) -> pl.DataFrame:
     )
 
 
-def test_the_four_verdicts() -> None:
+def test_a_pair_is_known_when_it_was_measured_together() -> None:
     index = DomainIndex.of(TABLE)
     row = TABLE.row(0, named=True)
-    near = substituted(RNG, row["antigen"][0], 20)
+    near, homologue = (substituted(RNG, row["antigen"][0], n) for n in (5, 28))
     far = random_chain(RNG, 80)
     cases = [
-        (row["heavy"], row["light"], [near], Verdict.IN_DOMAIN),
-        (*STRANGE, [near], Verdict.NEW_ANTIBODY),
+        (row["heavy"], row["light"], [near], Verdict.VARIANT),
+        (row["heavy"], row["light"], [homologue], Verdict.NEW_ANTIGEN),
+        (*STRANGE, [homologue], Verdict.NEW_ANTIBODY),
         (row["heavy"], row["light"], [far], Verdict.NEW_ANTIGEN),
         (*STRANGE, [far], Verdict.NEITHER),
     ]
@@ -48,7 +49,7 @@ def test_one_known_chain_of_a_complex_makes_the_antigen_known() -> None:
     index = DomainIndex.of(TABLE)
     row = TABLE.row(3, named=True)
     asked = pair(row["heavy"], row["light"], [random_chain(RNG, 70), row["antigen"][0]])
-    assert index.familiarity(asked).verdicts == [Verdict.IN_DOMAIN]
+    assert index.familiarity(asked).verdicts == [Verdict.VARIANT]
 
 
 def test_a_domain_of_a_known_chain_is_known() -> None:
@@ -85,8 +86,22 @@ def test_an_index_is_saved_and_read() -> None:
     )
     index = DomainIndex.of(table)
     back = DomainIndex.from_arrays(index.arrays())
-    assert back.antibodies == index.antibodies
-    assert back.antigens == index.antigens
+    assert back.measured.antibodies == index.measured.antibodies
+    assert back.measured.antigens == index.measured.antigens
+    for one, other in zip(back.familiarity(table).near, index.familiarity(table).near, strict=True):
+        assert np.array_equal(one, other)
+
+
+def test_an_antibody_measured_on_one_antigen_is_not_known_on_another_that_others_bind() -> None:
+    """Trastuzumab on lysozyme: both were measured, never together."""
+    (h1, l1), (h2, l2) = made_up_antibodies(2, seed=3)
+    one, other = random_chain(RNG, 80), random_chain(RNG, 80)
+    index = DomainIndex.of(pl.concat([pair(h1, l1, [one]), pair(h2, l2, [other])]))
+    assert index.familiarity(pair(h1, l1, [one])).verdicts == [Verdict.VARIANT]
+    crossed = index.familiarity(pair(h1, l1, [other]))
+    assert crossed.verdicts == [Verdict.NEW_ANTIGEN]
+    kin = int(crossed.near.kin[0])
+    assert [index.measured.antigens[i] for i in index.measured.antigens_of(kin)] == [(one,)]
 
 
 def test_an_empty_table_knows_nothing() -> None:

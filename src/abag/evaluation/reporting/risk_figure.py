@@ -46,7 +46,8 @@ def risk_in_words(curve: RiskCoverage, unit: str) -> str:
         "about how wrong it is."
     )
     return (
-        f"Rows are given up in the order: neither known, new antigen, new antibody, in-domain; "
+        "Rows are given up in the order: neither side known, antibody known elsewhere, antigen "
+        "known, variants; "
         f"within each, the least sure first. {verdict} Mean RMSE over the curve "
         f"{curve.area:.2f} {unit} (rows given up at random {curve.area_of_chance:.2f}, the best "
         f"possible order {curve.area_of_oracle:.2f}). {'; '.join(parts)}."

@@ -85,6 +85,5 @@ def antigen_groups(measured: MeasuredPairs) -> Places:
 
     if not measured.antigens:
         return np.zeros(0, dtype=np.int64)
-    near = np.array([measured.identities_of(chains) for chains in measured.antigens])
-    linked = csr_matrix(near >= ANTIGEN_THRESHOLD)
+    linked = csr_matrix(measured.between_antigens >= ANTIGEN_THRESHOLD)
     return np.asarray(connected_components(linked, directed=False)[1], dtype=np.int64)

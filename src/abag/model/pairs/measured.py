@@ -7,8 +7,10 @@ hardly a change outside of the CDRs. Of several relatives that with the fewest c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple, Self
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -66,7 +68,8 @@ class Nearest(NamedTuple):
     @classmethod
     def joined(cls, parts: Sequence[Nearest]) -> Nearest:
         """The rows of several tables below each other."""
-        return cls(*(np.concatenate(one) for one in zip(*parts, strict=True)))
+        joined: list[Any] = [np.concatenate(one) for one in zip(*parts, strict=True)]
+        return cls(*joined)
 
 
 class _Pairs(NamedTuple):
@@ -104,13 +107,16 @@ class MeasuredPairs:
     @classmethod
     def of(cls, table: pl.DataFrame, target: str = "pkd") -> Self:
         """Index the rows of a canonical table whose target is exact; equal pairs are one."""
-        named = "antigen_name" if "antigen_name" in table.columns else None
+        names = [pl.col("antigen_name")] if "antigen_name" in table.columns else []
+        if "structure_id" in table.columns:
+            code = pl.col("structure_id").str.to_uppercase()
+            names.append(pl.format("the antigen of PDB {}", code))
         rows = table.select(
             "heavy",
             pl.col("light").fill_null(""),
             "antigen",
             value=pl.col(target) if target in table.columns else pl.lit(None, pl.Float64),
-            name=pl.col(named).fill_null("") if named else pl.lit(""),
+            name=pl.coalesce(*names, pl.lit("")),
             key=antigen_key().fill_null(""),
             antibody=antibody_key(),
         )
@@ -163,10 +169,15 @@ class MeasuredPairs:
         self._last = table, found
         return found
 
+    @cached_property
+    def between_antigens(self) -> Reals:
+        """Identity of each measured antigen to each, shape (antigens, antigens)."""
+        return _identities_between(self.antigens, self.antigens)
+
     def links(self) -> tuple[Places, Places, Places]:
         """Measured pairs that are relatives of each other: two numbers, and how many changes."""
         first, second, changes = [], [], []
-        own = np.array([self.identities_of(chains) for chains in self.antigens])
+        own = self.between_antigens
         for site in range(len(self.antigens)):
             mine = np.flatnonzero(self.pairs.antigen == site)
             known = np.flatnonzero(own[site][self.pairs.antigen] >= SAME_ANTIGEN - _ROUNDING)
@@ -239,7 +250,7 @@ class MeasuredPairs:
         asked = keys.unique(maintain_order=True).to_list()
         new = [key for key in asked if key not in self._antigens]
         if new:
-            found = antigen_identities([key.split("/") for key in new], self.antigens)
+            found = _identities_between([tuple(key.split("/")) for key in new], self.antigens)
             if len(self._antigens) + len(new) > max(_CACHED // max(len(self.antigens), 1), 64):
                 kept = {key: self._antigens[key] for key in asked if key in self._antigens}
                 self._antigens = kept
@@ -330,6 +341,31 @@ class MeasuredPairs:
             _Pairs(pairs[:, 0], pairs[:, 1], arrays["measured.pkd"]),
             Layout.from_arrays(arrays),
         )
+
+
+Antigen: TypeAlias = tuple[str, ...]
+_store: list[tuple[dict[Antigen, int], Reals]] = []
+
+
+@contextmanager
+def identities_of_folds(antigens: Sequence[Antigen]) -> Iterator[None]:
+    """Compare antigens once, and let every index of some of them take its part."""
+    distinct = sorted(set(antigens))
+    _store[:] = [
+        ({one: i for i, one in enumerate(distinct)}, antigen_identities(distinct, distinct))
+    ]
+    try:
+        yield
+    finally:
+        _store.clear()
+
+
+def _identities_between(rows: Sequence[Antigen], columns: Sequence[Antigen]) -> Reals:
+    if _store:
+        place, square = _store[0]
+        if place.keys() >= {*rows, *columns}:
+            return square[np.ix_([place[one] for one in rows], [place[one] for one in columns])]
+    return antigen_identities(rows, columns)
 
 
 def _key() -> pl.Expr:

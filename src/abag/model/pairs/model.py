@@ -122,10 +122,9 @@ class PairModel(Baseline[PairSettings]):
         answer = self.predict_in_full(table)
         return answer.value, answer.pair
 
-    def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
+    def predict_in_full(self, table: Pairs | pl.DataFrame) -> FullAnswer:
         """Predictions, their parts and spread, relatives, and evidence that the pairs bind."""
-        self._require_fitted()
-        require_columns(table, list(self.inputs), "the table to predict")
+        table = self._asked(table)
         if table.is_empty():
             return FullAnswer(*np.zeros((5, 0)))
         own = self._state
@@ -262,5 +261,5 @@ def _cdr_changes(
 def _level_variance(recalled: Recalled, known: Reals, near: Nearest) -> Reals:
     """Variance of the level by what is known: an antigen, a pair like it, or the pair itself."""
     apart = 1.3 * (1.0 - known) + known * (0.5 + 0.7 * (1.0 - recalled.pair))
-    measured = 0.15 + 2.0 * (1.0 - near.relative_antigen)
+    measured = 0.65 + 2.0 * (1.0 - near.relative_antigen)
     return np.asarray(np.where(near.relative != NONE, measured, apart))
