@@ -11,8 +11,9 @@ from abag.apps.cli import build_app
 
 SURFACE: dict[str, str] = {
     # command -> options, in any order; arguments without a name in capitals
-    "predict": "--model --heavy --light --antigen --table --out --map --chains --arm --most-umis "
-    "--keep-going --level --abstain --resume --json",
+    "predict": "--model --heavy --light --antigen --table --out --map --parent --parent-heavy "
+    "--parent-light --numbering --chains --arm --most-umis --keep-going --level --abstain "
+    "--resume --json",
     "explain": "--heavy --light --antigen --structure --model --substitutes --out --overwrite "
     "--json",
     "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --calibrate "
@@ -24,6 +25,7 @@ SURFACE: dict[str, str] = {
     "audit": "TABLE --split --out --seed --fail-on-leak --overwrite --json",
     "number": "FASTA --sequence --out --json",
     "benchmark saaint": "--sources --out --model --rows --folds --seed --bootstrap --json",
+    "benchmark door": "--sources --out --opened --folds --seed --json",
     "data sources": "--json",
     "data build": "--sources --out --only --licence --json",
     "data import": "FILE --out --map --unit --quantity --labels --light --antigen "

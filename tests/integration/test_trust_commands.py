@@ -49,7 +49,7 @@ def test_fitting_tells_what_was_measured(model: Path, capsys: pytest.CaptureFixt
     assert run(*asked, "--out", model.parent / "again", "--overwrite", "--json") == 0
     content = printed(capsys)
     assert content["calibration_protocol"]["folds"] == 2
-    assert content["calibration"]["in-domain"]["rows"] > 0
+    assert content["calibration"]["variant of a measured pair"]["rows"] > 0
 
 
 def test_a_pair_is_told_with_interval_and_verdict(
@@ -63,13 +63,13 @@ def test_a_pair_is_told_with_interval_and_verdict(
     content = printed(capsys)
     assert content["level"] == 0.5
     assert content["pkd_lower"] < content["pkd"] < content["pkd_upper"]
-    assert content["domain"] == "in-domain"
+    assert content["domain"] == "variant of a measured pair"
 
 
 def test_abstaining_ends_with_the_reason(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     far = (*PAIR[:5], FAR)
     assert run("predict", "--model", model, *far, "--abstain") == 2
-    assert "abstained: new antigen" in capsys.readouterr().err
+    assert "abstained: known antibody, other antigen" in capsys.readouterr().err
     assert run("predict", "--model", model, *PAIR, "--abstain") == 0
 
 
@@ -82,7 +82,10 @@ def test_a_table_has_the_columns_of_trust(
     assert run(*asked, "--out", tmp_path / "p.csv", "--abstain", "--json") == 0
     assert printed(capsys)["problems"] == 1
     found = pl.read_csv(tmp_path / "p.csv")
-    assert found["domain"].to_list() == ["in-domain", "new antigen"]
+    assert found["domain"].to_list() == [
+        "variant of a measured pair",
+        "known antibody, other antigen",
+    ]
     assert found["pkd"].is_null().to_list() == [False, True]
     assert "outside what the model knows" in found["problem"][1]
     assert found["group_rows"][0] > 0

@@ -19,7 +19,7 @@ OF_ONE_ASSAY = ("one-hot-ridge", "assay-gp")
 FITTED: dict[str, AffinityModel] = {}
 LEARNERS = [name for name in MODELS if name != "network"]
 """Models that learn by ``fit``; networks are trained by recipes, and have tests of their own."""
-GROWN = ("global",)
+GROWN = ("pairs",)
 """Trees whose splits are drawn at random: rounding may turn a split, so that predictions move by a
 little where other models stay as they are."""
 

@@ -9,6 +9,9 @@ from abag.errors import counted
 
 _DOUBTFUL: Final = 0.9
 """Score of a variant under which its binding may be lost."""
+_MANY: Final = 6
+"""Changes in CDRs from which it may be lost whatever the predicted pKd: of designs with so many
+about half bound no more (docs/predict.md)."""
 _KNOWLEDGE: Final = {
     "variant of a measured pair": "this antibody, or one from which it differs little, was "
     "measured on this antigen",
@@ -127,7 +130,8 @@ class Prediction:
         if self.binding == "measured":
             return "evidence that it binds: measured"
         if self.binding == "a relative was measured":
-            doubt = "" if (self.binding_score or 0.0) >= _DOUBTFUL else "; it may be lost"
+            lost = (self.binding_score or 0.0) < _DOUBTFUL or (self.cdr_changes or 0) >= _MANY
+            doubt = "; with these changes it may be lost" if lost else ""
             return f"evidence that it binds: its relative does{doubt}"
         if self.known_antigens is not None:
             return (

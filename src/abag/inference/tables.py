@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
     from abag.data.formats.choices import Choices
     from abag.data.formats.pairing import UserPairs
-
-
-VARIANT: Final = Verdict.VARIANT.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +127,8 @@ def predict_file(
         )
 
     if out is not None and _is_large_table(table):
+        if parent == LIBRARY:
+            raise OptionError("--parent library is for tables of less than 2 MB; name the parent")
         options = {
             "--map": list(mapping), "--antigen": list(antigen), "--keep-going": keep_going,
             "--level": level, "--abstain": abstain, "--chains and --most-umis": repr(choices),
@@ -140,7 +139,20 @@ def predict_file(
             rows, problems, kept = _stream(table, out, read, predict, done)
         return PredictedFile(kept, predictor.model_id, out, rows, problems)
     pairs = read(table)
-    predictions, notes = _predicted(predictor, pairs, table, keep_going, abstain, parent)
+    consensus, advice = _library(table, pairs.frame, parent)
+    predictions = predictor.predict_table(
+        pairs.frame, keep_going=keep_going, abstain=abstain, path=table, parent=consensus
+    )
+    return _written(predictor, predictions, out, pairs, _notes(predictions, advice))
+
+
+def _written(
+    predictor: Predictor,
+    predictions: pl.DataFrame,
+    out: Path | None,
+    pairs: UserPairs,
+    notes: tuple[str, ...],
+) -> PredictedFile:
     if out is not None:
         write_predictions(out, predictions)
     problems = predictions.height - predictions["problem"].null_count()
@@ -150,37 +162,29 @@ def predict_file(
     )  # fmt: skip
 
 
-def _predicted(
-    predictor: Predictor,
-    pairs: UserPairs,
-    table: Path,
-    keep_going: bool,
-    abstain: bool,
-    parent: str | None,
-) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """Predictions of a small table, and whether it is plainly a library of one antibody."""
-    found = library_parent(pairs.frame) if parent or pairs.frame["scfv"].null_count() else None
-    given = found if parent == LIBRARY else None
-    if parent == LIBRARY and found is None:
+def _library(
+    table: Path, pairs: pl.DataFrame, parent: str | None
+) -> tuple[tuple[str, str | None] | None, str | None]:
+    """The parent to take from the table itself, where it is asked for, and what is seen of it."""
+    found = library_parent(pairs)
+    if parent != LIBRARY:
+        return None, None if found is None else "the table is a library of one antibody"
+    if found is None:
         raise OptionError(
             f"{table} is not plainly a library of one antibody: eight variants or more, nearly all "
             "of one length; give the parent, --parent FILE or --parent-heavy"
         )
-    predictions = predictor.predict_table(
-        pairs.frame, keep_going=keep_going, abstain=abstain, path=table, parent=given
+    return found, "the parent is made of the commonest residues of the table"
+
+
+def _notes(predictions: pl.DataFrame, seen: str | None) -> tuple[str, ...]:
+    lone = int((predictions["domain"] != Verdict.VARIANT.value).sum())
+    if seen is None or not lone:
+        return () if seen is None else (seen,)
+    return (
+        f"{seen}; {lone} of its rows have no measured relative: their order inside the library is "
+        "worth more with --parent FILE, or --parent library",
     )
-    if found is None:
-        return predictions, ()
-    if given is not None:
-        return predictions, ("the parent is made of the commonest residues of the table",)
-    lone = (predictions["domain"] != VARIANT).sum()
-    advice = (
-        f"; {lone} rows have no measured relative: their order inside the library is worth more "
-        "with --parent FILE, or --parent library"
-        if lone
-        else ""
-    )
-    return predictions, (f"the table is a library of one antibody{advice}",)
 
 
 def _predict_variants(
@@ -201,13 +205,8 @@ def _predict_variants(
         path=table,
         parent=(parent.heavy, parent.light),
     )
-    if out is not None:
-        write_predictions(out, predictions)
-    problems = predictions.height - predictions["problem"].null_count()
-    notes = (*pairs.notes, f"every row is predicted as a variant of {parent.name}")
-    return PredictedFile(
-        predictions, predictor.model_id, out, predictions.height, problems, (), notes
-    )
+    notes = (f"every row is predicted as a variant of {parent.name}",)
+    return _written(predictor, predictions, out, pairs, notes)
 
 
 def _is_large_table(path: Path) -> bool:

@@ -116,6 +116,8 @@ def library_parent(pairs: pl.DataFrame) -> tuple[str, str | None] | None:
     ``pairs`` are cleaned rows. Plain means: eight antibodies or more, four of five with chains of
     the same length, and each close to the commonest residues.
     """
+    if pairs["heavy"].null_count():
+        return None
     antibodies = pairs.select("heavy", pl.col("light").fill_null("")).unique(maintain_order=True)
     if antibodies.height < _FEWEST:
         return None

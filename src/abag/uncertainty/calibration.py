@@ -24,7 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -40,19 +40,28 @@ Reals = NDArray[np.float64]
 
 DEFAULT_LEVEL: Final = 0.9
 Distributions: TypeAlias = Mapping[Verdict, ScoreDistribution]
+SIDES: Final = ("below", "above", "either")
 NEW_ANTIGENS: Final = (Verdict.NEW_ANTIGEN, Verdict.NEITHER)
+
+
+class Ends(NamedTuple):
+    """Distributions of the scores on each side of a prediction, by verdict."""
+
+    below: Distributions
+    above: Distributions
+    either: Distributions
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Error distributions below and above a prediction, and measured errors, by verdict.
+    """Error distributions below, above and on either side of a prediction, and measured errors.
 
-    A verdict without rows of its own takes the intervals of ``neither known``, the widest, where
-    there are any; a measured error is never borrowed.
+    Where a verdict has too few rows for the share of one end, both ends reach as far as errors on
+    either side. A verdict without rows of its own takes the intervals of ``neither known``, the
+    widest, where there are any; a measured error is never borrowed.
     """
 
-    below: Distributions
-    above: Distributions
+    ends: Ends
     nearness: Nearness
     figures: Mapping[Verdict, GroupFigures]
 
@@ -74,7 +83,7 @@ class Calibration:
         reaches = cross_fold_reaches(rows, lambda others, test: _reaches_of(others, test, level))
         nearness = fit_nearness(rows)
         figures = group_figures(rows, reaches, level)
-        return cls(*score_distributions(rows, nearness), nearness, figures)
+        return cls(score_distributions(rows, nearness), nearness, figures)
 
     def reaches(self, known: Familiarity, scale: Reals, level: float) -> Reaches:
         """How far each interval reaches below and above its prediction, in pKd, each (n,).
@@ -83,8 +92,8 @@ class Calibration:
         (:func:`abag.uncertainty.out_of_fold.predict_with_scale`).
         """
         require_level(level)
-        ends = (self.below, self.above)
-        return Reaches(*(_reach(one, self.nearness, known, scale, level) for one in ends))
+        near = (known.antibody, known.antigen)
+        return _reaches(self.ends, self.nearness, known.verdicts, near, scale, level)
 
     def as_json(self) -> dict[str, Any]:
         """Measured figures by verdict."""
@@ -93,7 +102,7 @@ class Calibration:
     def arrays(self) -> dict[str, Reals]:
         """The distributions as arrays to be saved."""
         arrays = {"nearness": np.array([*astuple(self.nearness)])}
-        for side, distributions in (("below", self.below), ("above", self.above)):
+        for side, distributions in zip(SIDES, self.ends, strict=True):
             for verdict, one in distributions.items():
                 arrays[f"scores.{side}.{verdict.name}"] = one.scores
                 arrays[f"shares.{side}.{verdict.name}"] = one.shares
@@ -102,32 +111,29 @@ class Calibration:
     @classmethod
     def from_saved(cls, figures: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of :meth:`as_json` and :meth:`arrays`."""
-        below, above = (
-            {
-                verdict: ScoreDistribution(
-                    arrays[f"scores.{side}.{verdict.name}"], arrays[f"shares.{side}.{verdict.name}"]
-                )
-                for verdict in Verdict
-                if f"scores.{side}.{verdict.name}" in arrays
-            }
-            for side in ("below", "above")
+        ends = Ends(
+            *(
+                {
+                    verdict: ScoreDistribution(arrays[scores], arrays[f"shares.{name}"])
+                    for verdict in Verdict
+                    if (scores := f"scores.{(name := f'{side}.{verdict.name}')}") in arrays
+                }
+                for side in SIDES
+            )
         )
         return cls(
-            below,
-            above,
+            ends,
             Nearness(*arrays["nearness"].tolist()),
             {Verdict(name): GroupFigures(**content) for name, content in figures.items()},
         )
 
 
-def score_distributions(
-    rows: pl.DataFrame, nearness: Nearness
-) -> tuple[Distributions, Distributions]:
-    """Distributions below and above of each verdict that has rows which can tell."""
+def score_distributions(rows: pl.DataFrame, nearness: Nearness) -> Ends:
+    """Distributions of each verdict that has rows which can tell."""
     predicted, lower, upper = (rows[name].to_numpy() for name in ("prediction", "lower", "upper"))
     scores = signed_scores(predicted, _scale(rows, nearness), lower, upper)
     sides = []
-    for side in scores:
+    for side in (scores.below, scores.above, scores.either):
         scored = rows.with_columns(score=pl.Series(side)).filter(pl.col("score").is_not_nan())
         found = {}
         for verdict in Verdict:
@@ -137,7 +143,7 @@ def score_distributions(
                 unit = group["cluster" if verdict in NEW_ANTIGENS else "unit"].to_list()
                 found[verdict] = ScoreDistribution.of(group["score"].to_numpy(), unit, strata)
         sides.append(found)
-    return sides[0], sides[1]
+    return Ends(*sides)
 
 
 def _scale(rows: pl.DataFrame, nearness: Nearness) -> Reals:
@@ -152,53 +158,43 @@ def _reaches_of(others: pl.DataFrame, test: pl.DataFrame, level: float) -> Reach
     verdicts = [Verdict(name) for name in test["verdict"]]
     scale = test["scale"].to_numpy()
     ends = score_distributions(others, nearness)
-    return Reaches(*(_widths(one, nearness, verdicts, near, scale, level) for one in ends))
+    return _reaches(ends, nearness, verdicts, near, scale, level)
 
 
-def _reach(
-    distributions: Distributions,
-    nearness: Nearness,
-    known: Familiarity,
-    scale: Reals,
-    level: float,
-) -> Reals:
-    near = [known.antibody, known.antigen]
-    return _widths(distributions, nearness, known.verdicts, near, scale, level)
-
-
-def _widths(
-    distributions: Distributions,
+def _reaches(
+    ends: Ends,
     nearness: Nearness,
     verdicts: Sequence[Verdict],
     near: Sequence[Reals],
     scale: Reals,
     level: float,
-) -> Reals:
-    """Reach of one end; a verdict with too few rows has the usual one of ``neither known``.
+) -> Reaches:
+    """Reaches below and above; a verdict with too few rows has the usual ones of ``neither known``.
 
-    What is learnt of nearness among other verdicts must not make that one narrower. Nor is an
-    interval of an antibody known elsewhere ever narrower than it: its few rows are antibodies that
-    were seen to bind a second antigen, and to know one says nothing of an antigen at random.
+    What is learnt of nearness among other verdicts must not make those narrower. Nor is an
+    interval of an antibody known elsewhere ever narrower than them: its few rows are antibodies
+    that were seen to bind a second antigen, and to know one says nothing of an antigen at random.
     """
-    own = _quantiles(distributions, (1.0 + level) / 2.0)
     relative = nearness.scale(near[0], near[1])
-    far = own[Verdict.NEITHER] * nearness.far
-    least = {verdict: far if verdict is Verdict.NEW_ANTIGEN else 0.0 for verdict in Verdict}
-    by_row = [
-        far if math.isinf(own[verdict]) else max(own[verdict] * one, least[verdict])
-        for verdict, one in zip(verdicts, relative.tolist(), strict=True)
-    ]
-    return np.asarray(np.array(by_row, dtype=np.float64) * scale, dtype=np.float64)
+    found = []
+    for side in (ends.below, ends.above):
+        own = {verdict: _quantile(side, ends.either, verdict, level) for verdict in Verdict}
+        far = own[Verdict.NEITHER] * nearness.far
+        least = {verdict: far if verdict is Verdict.NEW_ANTIGEN else 0.0 for verdict in Verdict}
+        by_row = [
+            far if math.isinf(own[verdict]) else max(own[verdict] * one, least[verdict])
+            for verdict, one in zip(verdicts, relative.tolist(), strict=True)
+        ]
+        found.append(np.array(by_row, dtype=np.float64) * scale)
+    return Reaches(*found)
 
 
-def _quantiles(distributions: Distributions, level: float) -> dict[Verdict, float]:
-    """Quantile of each verdict, not below 0; infinite where its rows do not reach the level."""
-    return {
-        verdict: max(distributions[verdict].quantile(level), 0.0)
-        if verdict in distributions
-        else math.inf
-        for verdict in Verdict
-    }
+def _quantile(side: Distributions, either: Distributions, verdict: Verdict, level: float) -> float:
+    """Quantile of one end, not below 0; of either side where the rows are too few for one end."""
+    if verdict not in side or verdict not in either:
+        return math.inf
+    own = side[verdict].quantile((1.0 + level) / 2.0)
+    return max(either[verdict].quantile(level) if math.isinf(own) else own, 0.0)
 
 
 def require_level(level: float) -> None:

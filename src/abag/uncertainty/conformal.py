@@ -31,6 +31,11 @@ class Scores(NamedTuple):
     below: Reals
     above: Reals
 
+    @property
+    def either(self) -> Reals:
+        """The larger of both: how far off at all. NaN where a bound cannot tell."""
+        return np.fmax(self.below, self.above)
+
 
 def signed_scores(prediction: Reals, scale: Reals, lower: Reals, upper: Reals) -> Scores:
     """Scores of measurements that lie between ``lower`` and ``upper``, equal where exact.
@@ -56,7 +61,7 @@ class ScoreDistribution:
 
     @classmethod
     def of(cls, scores: Reals, units: Sequence[str], strata: Sequence[str] | None = None) -> Self:
-        """Weigh strata equally, K units of one equally, and the rows of a unit equally.
+        """Weigh strata equally, the units of one equally, and the rows of a unit equally.
 
         With one stratum and a unit for each row this is the ordinary split-conformal quantile.
         """
@@ -66,10 +71,14 @@ class ScoreDistribution:
         unit = np.array(units, dtype=np.str_)
         shares = np.zeros(len(scores))
         names = np.unique(layer)
+        count = 0
         for name in names:
             inside = layer == name
             _, place, sizes = np.unique(unit[inside], return_inverse=True, return_counts=True)
-            shares[inside] = 1.0 / (len(names) * (len(sizes) + 1.0) * sizes[place])
+            shares[inside] = 1.0 / (len(names) * len(sizes) * sizes[place])
+            count += len(sizes)
+        # One unit of the mass of all lies at infinity: the pair to come.
+        shares *= count / (count + 1.0)
         order = np.argsort(scores, kind="stable")
         return cls(scores[order], shares[order])
 

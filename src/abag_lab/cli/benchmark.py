@@ -12,6 +12,7 @@ from abag.apps.cli.output import emit
 if TYPE_CHECKING:
     from abag_lab.benchmarks.abbibench_result import AbBiBenchmark
     from abag_lab.benchmarks.saaint import SaaintBenchmark
+    from abag_lab.door.benchmark import DoorFigures
     from abag_lab.replay.fewshot_scores import FewShotBenchmark
 
 app = App(name="benchmark", help="Make the published comparison tables again, one command each.")
@@ -34,7 +35,7 @@ def saaint(
     Args:
         sources: Folder that holds the folder `saaint_db` (also read from ABAG_DATA_SOURCES).
         out: Folder for the report, the metrics, the predictions, the table and the splits.
-        model: Models to compare; repeat the option (default: global and kmer-ridge). Baselines
+        model: Models to compare; repeat the option (default: pairs and kmer-ridge). Baselines
             are beside.
         rows: `deduplicated` (one row a heavy-light-antigen triple) or `published` (every row).
         folds: Folds of each split.
@@ -72,6 +73,47 @@ def saaint_text(done: SaaintBenchmark) -> str:
         lines.append(f"{name:<20}" + "".join(cells))
     lines += ["", *compare(done.evaluations, done.evaluations[0].subject.name)]
     return "\n".join([*lines, "", f"report: {done.files.report}"])
+
+
+@app.command
+def door(
+    *,
+    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
+    out: Path,
+    opened: Annotated[bool, Parameter(negative=())] = False,
+    folds: int = 5,
+    seed: int = 0,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """The model behind `abag predict`: open and sealed figures, by verdict and inside sets.
+
+    Args:
+        sources: Folder that holds one folder a source (also read from ABAG_DATA_SOURCES).
+        out: Folder for the figures, the held-out rows and the log of openings.
+        opened: Also measure on the sealed part: once for each model that is to ship.
+        folds: Folds of complexes and of antigen clusters.
+        seed: Seed of samples and splits.
+        json: Print one JSON object.
+    """
+    from abag_lab.door.benchmark import benchmark_door
+
+    done = benchmark_door(sources, out, opened=opened, folds=folds, seed=seed)
+    emit(done.as_json(), door_text(done), json)
+
+
+def door_text(done: DoorFigures) -> str:
+    """Tables of scores, verdicts and orders."""
+    lines = [f"seal {done.seal[:16]}", "", "model, part: rows, Pearson, RMSE, bias (pKd)"]
+    lines += [
+        f"  {one.model}, {one.part}: {one.rows}, {one.pearson:.3f}, {one.rmse:.2f}, {one.bias:+.2f}"
+        for one in done.scores
+    ]
+    for part, found in done.verdicts.items():
+        lines += ["", f"{part}, by verdict:"]
+        lines += [f"  {verdict}: {one.in_words()}" for verdict, one in found.items()]
+    lines += ["", f"mean Spearman inside {done.sets} sets of designed variants:"]
+    lines += [f"  {name}: {value:.2f}" for name, value in done.order.items()]
+    return "\n".join(lines)
 
 
 @app.command

@@ -15,7 +15,6 @@ from abag_lab.sources import (
     deepaai,
     deepinteraware,
     deepnano,
-    igdesign_open,
     phillips_cr9114_cr6261,
     ranibizumab_cdrh3,
     saaint_db,
@@ -23,8 +22,8 @@ from abag_lab.sources import (
     skempi_v2,
     titeseq_4420,
     trastuzumab_her2_dms,
-    variant_tables,
 )
+from abag_lab.sources.designed import igdesign_open, variant_tables
 
 _MODULES = (
     abbibench,

@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from abag.errors import FileFormatError, OptionError
-from abag.inference.contacts import agreement, auroc
-from abag.inference.explain import explain, explain_structure, write_explanation
-from abag.inference.explanation import SCHEMA
+from abag.inference.explaining.contacts import agreement, auroc
+from abag.inference.explaining.explain import explain, explain_structure, write_explanation
+from abag.inference.explaining.explanation import SCHEMA
 from abag.inference.predictor import Predictor
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.baselines.mean import Mean

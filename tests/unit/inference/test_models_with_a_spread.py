@@ -12,7 +12,7 @@ from synthetic_domain import families_table
 TABLE = families_table(60)
 WITH_SPREAD = [
     name
-    for name in ("global",)
+    for name in ("pairs",)
     if name in MODELS and hasattr(model_class(name), "predict_distribution")
 ]
 

@@ -34,7 +34,7 @@ def test_the_shipped_model_needs_no_folder_and_no_network(shipped: Predictor) ->
 def test_the_antigen_of_half_the_training_rows_is_known(shipped: Predictor) -> None:
     heavy, light = made_up_antibodies(1, seed=5)[0]
     one = shipped.predict_pair(heavy, light, RBD)
-    assert one.domain == "new antibody"
+    assert one.domain == "known antigen, new antibody"
     assert one.antigen_identity == pytest.approx(1.0)
 
 
@@ -55,9 +55,9 @@ def width(one: Prediction) -> float:
 def test_the_shipped_intervals_cover_what_they_promise(shipped: Predictor) -> None:
     assert shipped.calibration is not None
     figures = {verdict.value: one for verdict, one in shipped.calibration.figures.items()}
-    assert 0.88 <= (figures["in-domain"].coverage or 0.0) <= 0.92
-    for name in ("new antigen", "neither known"):
-        assert (figures[name].coverage or 0.0) >= 0.85
+    for one in figures.values():
+        assert 0.85 <= (one.coverage or 0.0) <= 0.99
+    for name in ("known antibody, other antigen", "neither known"):
         assert (figures[name].coverage_of_clusters or 0.0) >= 0.85
 
 
@@ -75,12 +75,12 @@ PLAIN = Prediction(8.1, 7.9e-9, "7.9 nM", None, None, "m-1", ())
 def test_words_of_a_prediction_with_an_interval() -> None:
     one = Prediction(
         8.1, 7.9e-9, "7.9 nM", None, None, "m-1", ("light_missing", "antigen_not_in_training"),
-        6.6, 9.6, 0.9, "new antibody", 0.62, 0.98, 1.05, 0.7, 1621,
+        6.6, 9.6, 0.9, "known antigen, new antibody", 0.62, 0.98, 1.05, 0.7, 1621,
     )  # fmt: skip
     assert one.in_words().splitlines() == [
         "pKd 8.10 (90 % 6.6 to 9.6)   KD 7.9 nM",
-        "the model knows this antigen or one like it, not antibodies like this one; "
-        "whether they bind at all it cannot tell",
+        "known antigen, new antibody: this antigen or one like it was measured, with other "
+        "antibodies than this one",
         "nearest training antibody: CDR identity 62%, this exact sequence",
         "nearest training antigen: identity 98%, not this exact sequence",
         "error on 1,621 held-out pairs of this kind: RMSE 1.05 pKd, 70% within 1 pKd",
@@ -91,7 +91,7 @@ def test_words_of_a_prediction_with_an_interval() -> None:
 
 def test_words_say_why_there_is_no_interval() -> None:
     assert "not calibrated" in PLAIN.in_words()
-    one = Prediction(8.1, 7.9e-9, "7.9 nM", None, None, "m", (), None, None, 0.9, "new antigen")
+    one = Prediction(8.1, 7.9e-9, "7.9 nM", None, None, "m", (), None, None, 0.9, "neither known")
     assert "too few such pairs were measured" in one.in_words()
     assert "the error on such pairs is not known" in one.in_words()
 

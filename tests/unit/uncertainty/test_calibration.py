@@ -131,7 +131,7 @@ def test_a_borrowed_interval_is_not_narrowed_by_nearness() -> None:
     borrowed = calibration.reaches(known_antibody, np.ones(1), 0.8).above[0]
     usual = calibration.reaches(far, np.ones(1), 0.8).above[0]
     assert borrowed == usual
-    own = calibration.above[Verdict.NEITHER].quantile(0.9)
+    own = calibration.ends.above[Verdict.NEITHER].quantile(0.9)
     assert borrowed == pytest.approx(own * calibration.nearness.far)
 
 
@@ -188,7 +188,7 @@ def test_antigens_share_the_mass_where_they_are_new_and_rows_where_they_are_know
             prediction=[8.0] * 100, lower=values, upper=values,
         )
     )  # fmt: skip
-    assert calibration.above[verdict].quantile(0.8) == pytest.approx(reach)
+    assert calibration.ends.above[verdict].quantile(0.8) == pytest.approx(reach)
 
 
 def test_too_few_rows_give_no_end() -> None:

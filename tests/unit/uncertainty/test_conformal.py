@@ -59,7 +59,8 @@ def test_intervals_cover_new_clusters_as_often_as_they_say() -> None:
 
 def test_strata_have_equal_mass_however_many_rows() -> None:
     found = ScoreDistribution.of(np.arange(4.0), ["a", "b", "c", "d"], ["x", "x", "x", "y"])
-    assert found.shares.tolist() == pytest.approx([1 / 8, 1 / 8, 1 / 8, 1 / 4])
+    assert found.shares.tolist() == pytest.approx([2 / 15, 2 / 15, 2 / 15, 2 / 5])
+    assert found.shares.sum() == pytest.approx(4 / 5)
 
 
 def test_a_bound_counts_with_the_least_error_that_it_allows() -> None:

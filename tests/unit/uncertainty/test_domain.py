@@ -94,7 +94,7 @@ def test_an_index_is_saved_and_read() -> None:
 
 def test_an_antibody_measured_on_one_antigen_is_not_known_on_another_that_others_bind() -> None:
     """Trastuzumab on lysozyme: both were measured, never together."""
-    (h1, l1), (h2, l2) = made_up_antibodies(2, seed=3)
+    (h1, l1), (h2, l2) = TABLE.select("heavy", "light").row(0), STRANGE
     one, other = random_chain(RNG, 80), random_chain(RNG, 80)
     index = DomainIndex.of(pl.concat([pair(h1, l1, [one]), pair(h2, l2, [other])]))
     assert index.familiarity(pair(h1, l1, [one])).verdicts == [Verdict.VARIANT]

@@ -37,7 +37,7 @@ def test_the_folder_serves_with_and_without_its_calibration(folder: Path) -> Non
     served = ServedModel.load(folder)
     assert served.calibration is not None
     assert load_model(folder).model_id == served.model.model_id
-    assert "| in-domain |" in (folder / "card.md").read_text()
+    assert "| variant of a measured pair |" in (folder / "card.md").read_text()
 
 
 def test_the_served_prediction_is_the_evaluated_one(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_changed_file_is_refused(copy: Path, name: str) -> None:
 
 def test_changed_figures_are_refused(copy: Path) -> None:
     content = json.loads((copy / SERVED).read_text())
-    content["figures"]["in-domain"]["rmse"] = 0.1
+    content["figures"]["variant of a measured pair"]["rmse"] = 0.1
     (copy / SERVED).write_text(json.dumps(content))
     with pytest.raises(ModelError, match="was changed after it was saved"):
         ServedModel.load(copy)
@@ -131,12 +131,12 @@ def test_a_model_alone_has_no_interval(tmp_path: Path) -> None:
 def test_predictions_carry_interval_verdict_and_measured_error(folder: Path) -> None:
     predictor = Predictor.load(folder)
     found = predictor.predict_table(TABLE)
-    assert set(found["domain"]) == {"in-domain"}
-    figures = ServedModel.load(folder).calibration.as_json()["in-domain"]  # type: ignore[union-attr]
+    assert set(found["domain"]) == {"variant of a measured pair"}
+    figures = ServedModel.load(folder).calibration.as_json()["variant of a measured pair"]  # type: ignore[union-attr]
     assert found["group_rmse"].unique().to_list() == [figures["rmse"]]
     assert found["group_rows"].unique().to_list() == [figures["rows"]]
     inside = found.select(
-        (pl.col("pkd_lower") < pl.col("pkd")) & (pl.col("pkd") < pl.col("pkd_upper"))
+        (pl.col("pkd_lower") <= pl.col("pkd")) & (pl.col("pkd") <= pl.col("pkd_upper"))
     )
     assert inside.to_series().all()
 
@@ -154,10 +154,13 @@ def test_abstaining_refuses_what_the_model_does_not_know(folder: Path) -> None:
     predictor = Predictor.load(folder)
     row = TABLE.row(0, named=True)
     far = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ" * 2
-    with pytest.raises(ModelError, match="abstained: new antigen"):
+    with pytest.raises(ModelError, match="abstained: known antibody, other antigen"):
         predictor.predict_pair(row["heavy"], row["light"], far, abstain=True)
     pairs = pl.concat([TABLE[:1], TABLE[:1].with_columns(antigen=pl.lit([far]))])
     found = predictor.predict_table(pairs, abstain=True)
     assert found["pkd"].is_null().to_list() == [False, True]
     assert found["pkd_lower"].is_null().to_list() == [False, True]
-    assert found["domain"].to_list() == ["in-domain", "new antigen"]
+    assert found["domain"].to_list() == [
+        "variant of a measured pair",
+        "known antibody, other antigen",
+    ]

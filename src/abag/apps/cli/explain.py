@@ -39,8 +39,12 @@ def explain(
     """
     from abag.files import require_own
     from abag.inference import load
-    from abag.inference.explain import EXPLANATION_FILES, explain_structure, write_explanation
-    from abag.inference.explain import explain as explain_pair
+    from abag.inference.explaining.explain import (
+        EXPLANATION_FILES,
+        explain_structure,
+        write_explanation,
+    )
+    from abag.inference.explaining.explain import explain as explain_pair
 
     if out is not None:
         require_own(out, EXPLANATION_FILES, "an explanation", overwrite=overwrite)

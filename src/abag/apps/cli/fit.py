@@ -34,7 +34,7 @@ def fit(
 
     Args:
         table: Canonical table (.parquet) from `abag data build` or `abag data import`.
-        model: global, mean, antigen-mean, nearest-neighbour, kmer-ridge, one-hot-ridge, assay-gp or
+        model: pairs, mean, antigen-mean, nearest-neighbour, kmer-ridge, one-hot-ridge, assay-gp or
             network.
         out: New folder for the model.
         split: Split of this table from `abag split`; without one, every row is trained on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -17,6 +18,36 @@ if TYPE_CHECKING:
 _SHOWN: Final = 20
 
 
+@dataclass(frozen=True)
+class VariantsOf:
+    """The antibody of which the rows of a table are variants."""
+
+    parent: str | None = None
+    """With --table: file of the antibody of which the rows are variants (table, FASTA, AIRR or
+    structure), or `library` for the commonest residues of the table. The rows give whole chains,
+    mutations in any notation that `abag adapt` reads, or CDRs alone in columns HCDR1 to LCDR3."""
+    parent_heavy: str | None = None
+    """Heavy chain of that antibody instead of a file."""
+    parent_light: str | None = None
+    """Its light chain."""
+    numbering: str | None = None
+    """How places of mutations are counted: sequential (from 1), imgt, kabat, chothia or martin; of
+    CDRs: imgt, kabat or chothia, found by itself where it can be."""
+
+    def chosen(self, antigen: list[str]) -> GivenParent | str | None:
+        """The parent, its chains read; None where none is named."""
+        from abag.inference.variants import LIBRARY, given_parent
+
+        if self.parent is None and self.parent_heavy is None:
+            if self.parent_light is not None:
+                raise OptionError("a parent needs its heavy chain: give --parent-heavy as well")
+            return None
+        if self.parent == LIBRARY and self.parent_heavy is None:
+            return LIBRARY
+        path = None if self.parent is None else Path(self.parent)
+        return given_parent(self.parent_heavy, self.parent_light, path, antigen)
+
+
 def predict(
     *,
     model: Path | None = None,
@@ -26,10 +57,7 @@ def predict(
     table: Path | None = None,
     out: Path | None = None,
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
-    parent: str | None = None,
-    parent_heavy: str | None = None,
-    parent_light: str | None = None,
-    numbering: str | None = None,
+    of: Annotated[VariantsOf, Parameter(name="*")] = VariantsOf(),
     chains: str | None = None,
     arm: int | None = None,
     most_umis: Annotated[bool, Parameter(negative=())] = False,
@@ -50,14 +78,7 @@ def predict(
         table: File of pairs instead of one pair: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
-        parent: With --table: file of the antibody of which the rows are variants (table, FASTA,
-            AIRR or structure), or `library` for the commonest residues of the table. The rows give
-            whole chains, mutations in any notation that `abag adapt` reads, or CDRs alone in
-            columns HCDR1 to LCDR3.
-        parent_heavy: Heavy chain of that antibody instead of a file.
-        parent_light: Its light chain.
-        numbering: How places of mutations are counted: sequential (from 1), imgt, kabat, chothia
-            or martin; of CDRs: imgt, kabat or chothia, found by itself where it can be.
+        of: Options for variants of one antibody.
         chains: For a structure: which chain is which, as heavy=H,light=L,antigen=A,B.
         arm: For constructs with several variable domains: which arm, counted along the heavy chain.
         most_umis: For cells with several heavy or light chains: take the one with the most UMIs.
@@ -87,8 +108,8 @@ def predict(
             abstain=abstain,
             choices=Choices(ChainNames.parse(chains) if chains else None, most_umis, arm),
             resume=resume,
-            parent=_parent(parent, parent_heavy, parent_light, antigen or []),
-            numbering=numbering,
+            parent=of.chosen(antigen or []),
+            numbering=of.numbering,
         )
         _tell_left_out(done)
         emit(done.as_json(), _file_text(done), json)
@@ -97,7 +118,7 @@ def predict(
         raise OptionError(
             "--out, --map, --chains, --most-umis, --keep-going and --resume belong to --table"
         )
-    if parent or parent_heavy or parent_light or numbering:
+    if of != VariantsOf():
         raise OptionError("--parent, --parent-heavy and --numbering belong to --table")
     targets = [chain for chain in antigen or [] if chain.strip()]
     if not heavy or not heavy.strip():
@@ -111,20 +132,6 @@ def predict(
         raise _missing("--antigen")
     prediction = predictor.predict_pair(heavy, light, targets, abstain=abstain)
     emit(prediction.as_json(), prediction.in_words(), json)
-
-
-def _parent(
-    parent: str | None, heavy: str | None, light: str | None, antigen: list[str]
-) -> GivenParent | str | None:
-    from abag.inference.variants import LIBRARY, given_parent
-
-    if parent is None and heavy is None:
-        if light is not None:
-            raise OptionError("a parent needs its heavy chain: give --parent-heavy as well")
-        return None
-    if parent == LIBRARY and heavy is None:
-        return LIBRARY
-    return given_parent(heavy, light, None if parent is None else Path(parent), antigen)
 
 
 def _missing(option: str) -> OptionError:

@@ -69,13 +69,13 @@ def _parents(family: Places, distance: Reals) -> Places:
 
 def _changes(measured: MeasuredPairs, parent: Places) -> tuple[Places, Places]:
     laid, own = measured.laid, measured.pairs.antibody
-    frame, cdr = np.zeros((2, len(parent)), dtype=np.int64)
+    total, cdr = np.zeros((2, len(parent)), dtype=np.int64)
     for place in np.unique(parent).tolist():
         rows = np.flatnonzero(parent == place)
         one, other = (laid.take(own[at]) for at in (rows, np.array([place])))
-        f, c = measured.layout.changes(one, other)
-        frame[rows], cdr[rows] = f[:, 0], c[:, 0]
-    return frame + cdr, cdr
+        found = measured.layout.changes(one, other)
+        total[rows], cdr[rows] = found.total[:, 0], found.cdr[:, 0]
+    return total, cdr
 
 
 def antigen_groups(measured: MeasuredPairs) -> Places:

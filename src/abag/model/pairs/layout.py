@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,12 +24,12 @@ a chain lacks them is no change."""
 
 
 @dataclass(frozen=True)
-class Laid:
+class LaidAntibodies:
     """n antibodies on the columns of a layout.
 
-    ``codes`` (n, columns) are residue codes; ``extra`` (n, 2) counts residues at positions that
-    the layout has not, in frameworks and in CDRs; ``found`` (n,) tells whether every chain that is
-    there has a variable domain; ``has_light`` (n,) whether there is a light chain.
+    ``codes`` (n, columns) are residue codes; ``extra`` (n, 3) counts residues at positions that
+    the layout has not, in frameworks, heavy CDRs and light CDRs; ``found`` (n,) tells whether every
+    chain that is there has a variable domain; ``has_light`` (n,) whether there is a light chain.
     """
 
     codes: Codes
@@ -37,13 +37,33 @@ class Laid:
     found: NDArray[np.bool_]
     has_light: NDArray[np.bool_]
 
-    def take(self, rows: NDArray[np.int64]) -> Laid:
+    def take(self, rows: NDArray[np.int64]) -> LaidAntibodies:
         """The chosen antibodies, by number."""
-        return Laid(self.codes[rows], self.extra[rows], self.found[rows], self.has_light[rows])
+        return LaidAntibodies(
+            self.codes[rows], self.extra[rows], self.found[rows], self.has_light[rows]
+        )
+
+
+class Changes(NamedTuple):
+    """Numbers of changes between antibodies, each (rows, others)."""
+
+    framework: NDArray[np.int64]
+    heavy_cdr: NDArray[np.int64]
+    light_cdr: NDArray[np.int64]
+
+    @property
+    def cdr(self) -> NDArray[np.int64]:
+        """In the CDRs of both chains."""
+        return np.asarray(self.heavy_cdr + self.light_cdr)
+
+    @property
+    def total(self) -> NDArray[np.int64]:
+        """In both variable domains."""
+        return np.asarray(self.framework + self.cdr)
 
 
 @dataclass(frozen=True)
-class Layout:
+class ImgtLayout:
     """Columns: ``H`` or ``L`` and an IMGT position, such as ``H111A``, in sorted order."""
 
     labels: tuple[str, ...]
@@ -69,12 +89,12 @@ class Layout:
         numbers = [position_number(label[1:]) for label in self.labels]
         return np.array([n <= _ENDS[0] or n >= _ENDS[1] for n in numbers], dtype=np.bool_)
 
-    def lay(self, antibodies: Sequence[Antibody]) -> Laid:
+    def lay(self, antibodies: Sequence[Antibody]) -> LaidAntibodies:
         """Codes of each antibody; what is not in the layout is counted as extra."""
         domains = _domains(antibodies)
         count = len(antibodies)
         codes = np.full((count, len(self.labels)), GAP, dtype=np.uint8)
-        extra = np.zeros((count, 2), dtype=np.int64)
+        extra = np.zeros((count, 3), dtype=np.int64)
         found = np.ones(count, dtype=np.bool_)
         for row, (heavy, light) in enumerate(antibodies):
             for role, chain in (("H", heavy), ("L", light)):
@@ -88,21 +108,29 @@ class Layout:
                 codes[row, columns] = residue_codes(known[1].sequence)[kept]
                 extra[row] += more
         has_light = np.array([bool(light) for _, light in antibodies], dtype=np.bool_)
-        return Laid(codes, extra, found, has_light)
+        return LaidAntibodies(codes, extra, found, has_light)
 
-    def changes(self, one: Laid, other: Laid) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Numbers of changed positions in frameworks and in CDRs, each (rows, others).
+    @cached_property
+    def is_light(self) -> NDArray[np.bool_]:
+        """Which columns are positions of light chains, shape (columns,)."""
+        return np.array([label[0] == "L" for label in self.labels], dtype=np.bool_)
+
+    def changes(self, one: LaidAntibodies, other: LaidAntibodies) -> Changes:
+        """Numbers of changed positions, each (rows, others).
 
         A residue for a residue, one too many or one too few are one change each; X is none.
         """
         mine, theirs = one.codes[:, None, :], other.codes[None, :, :]
         differ = (mine != theirs) & (mine != UNKNOWN) & (theirs != UNKNOWN)
         differ &= ~(((mine == GAP) | (theirs == GAP)) & self.at_end)
-        cdr = differ[:, :, self.in_cdr].sum(axis=2) + one.extra[:, 1][:, None]
-        frame = differ[:, :, ~self.in_cdr].sum(axis=2) + one.extra[:, 0][:, None]
-        return np.asarray(frame, dtype=np.int64), np.asarray(cdr, dtype=np.int64)
+        parts = (~self.in_cdr, self.in_cdr & ~self.is_light, self.in_cdr & self.is_light)
+        counts = [
+            np.asarray(differ[:, :, part].sum(axis=2) + one.extra[:, place][:, None])
+            for place, part in enumerate(parts)
+        ]
+        return Changes(*counts)
 
-    def arrays(self, laid: Laid) -> dict[str, NDArray[Any]]:
+    def arrays(self, laid: LaidAntibodies) -> dict[str, NDArray[Any]]:
         """The layout and antibodies on it, to be saved."""
         text = "\n".join(self.labels).encode()
         return {
@@ -112,12 +140,14 @@ class Layout:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> tuple[Self, Laid]:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> tuple[Self, LaidAntibodies]:
         """The inverse of :meth:`arrays`."""
         text = arrays["laid.labels"].tobytes().decode()
         flags = arrays["laid.flags"].astype(np.bool_)
         codes = arrays["laid.codes"]
-        laid = Laid(codes, np.zeros((len(codes), 2), dtype=np.int64), flags[:, 0], flags[:, 1])
+        laid = LaidAntibodies(
+            codes, np.zeros((len(codes), 3), dtype=np.int64), flags[:, 0], flags[:, 1]
+        )
         return cls(tuple(text.split("\n")) if text else ()), laid
 
 
@@ -125,13 +155,15 @@ class Layout:
 def _places(
     labels: tuple[str, ...], role: str, positions: tuple[str, ...]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
-    """Columns of positions, which of them have one, and how many have none by framework and CDR."""
+    """Columns of positions, which of them have one, and how many have none (as ``extra``)."""
     column = {label: place for place, label in enumerate(labels)}
     at = [column.get(f"{role}{position}", -1) for position in positions]
     kept = np.array([i for i, place in enumerate(at) if place >= 0], dtype=np.intp)
     columns = np.array([place for place in at if place >= 0], dtype=np.intp)
     lost = [_in_cdr(p) for p, place in zip(positions, at, strict=True) if place < 0]
-    return columns, kept, np.array([len(lost) - sum(lost), sum(lost)], dtype=np.int64)
+    cdr = sum(lost)
+    counts = [len(lost) - cdr, 0, cdr] if role == "L" else [len(lost) - cdr, cdr, 0]
+    return columns, kept, np.array(counts, dtype=np.int64)
 
 
 def _in_cdr(position: str) -> bool:

@@ -2,7 +2,8 @@
 
 A measured pair is a *relative* of a pair when its antigen is the same or nearly so (identity of
 0.8 or more) and the antibodies are one antibody and its variant: CDR identity of 0.8 or more, or
-hardly a change outside of the CDRs. Of several relatives that with the fewest changes counts.
+hardly a change outside of the CDRs of one chain. Of several relatives that with the fewest changes
+counts.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from abag.antibody.alphabet import GAP
 from abag.data.schema import antibody_key, antigen_key
 from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
 from abag.data.similarity.antigens import antigen_identities
-from abag.model.pairs.layout import Antibody, Laid, Layout
+from abag.model.pairs.layout import Antibody, Changes, ImgtLayout, LaidAntibodies
 
 Reals = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -31,6 +32,10 @@ tell an orthologue from their own antigen."""
 FRAMEWORK_CHANGES: Final = 4
 """Designed variants change CDRs and leave the frameworks; antibodies of one germline that arose
 apart differ by more (of 152 natural pairs with over ten changes 2 did not)."""
+LOOP_SHARE: Final = 0.5
+"""Of the residues of all CDRs: more that is new is another antibody on the same frameworks."""
+OTHER_CHAIN_CHANGES: Final = 1
+"""Designs redraw the CDRs of one chain; antibodies of one germline pair differ in both CDR3s."""
 MOST_CHANGES: Final = 45
 """Of more changes nothing says that they make a variant."""
 NONE: Final = -1
@@ -63,7 +68,8 @@ class Nearest(NamedTuple):
 
     def take(self, rows: NDArray[np.bool_]) -> Nearest:
         """The chosen rows, by mask."""
-        return Nearest(*(one[rows] for one in self))
+        chosen: list[Any] = [one[rows] for one in self]
+        return Nearest(*chosen)
 
     @classmethod
     def joined(cls, parts: Sequence[Nearest]) -> Nearest:
@@ -72,7 +78,7 @@ class Nearest(NamedTuple):
         return cls(*joined)
 
 
-class _Pairs(NamedTuple):
+class _MeasuredTable(NamedTuple):
     antibody: Places
     antigen: Places
     pkd: Reals
@@ -87,8 +93,8 @@ class MeasuredPairs:
         cdrs: Sequence[CdrSet],
         antigens: Sequence[tuple[str, ...]],
         names: Sequence[str],
-        pairs: _Pairs,
-        layout: tuple[Layout, Laid] | None = None,
+        pairs: _MeasuredTable,
+        layout: tuple[ImgtLayout, LaidAntibodies] | None = None,
     ) -> None:
         self.antibodies = tuple(antibodies)
         self.cdrs = tuple(cdrs)
@@ -97,7 +103,7 @@ class MeasuredPairs:
         """What each antigen is called; an empty text where the rows do not say."""
         self.pairs = pairs
         if layout is None:
-            made = Layout.of(self.antibodies)
+            made = ImgtLayout.of(self.antibodies)
             layout = made, made.lay(self.antibodies)
         self.layout, self.laid = layout
         self._table = CdrTable(self.cdrs)
@@ -135,7 +141,7 @@ class MeasuredPairs:
             [sets[key] for key in antibodies["antibody"]],
             [tuple(chains or ()) for chains in antigens["antigen"].to_list()],
             antigens["name"].to_list(),
-            _Pairs(
+            _MeasuredTable(
                 np.array([place[key] for key in pairs["antibody"]], dtype=np.int64),
                 np.array([site[key] for key in pairs["key"]], dtype=np.int64),
                 pairs["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
@@ -182,11 +188,11 @@ class MeasuredPairs:
             mine = np.flatnonzero(self.pairs.antigen == site)
             known = np.flatnonzero(own[site][self.pairs.antigen] >= SAME_ANTIGEN - _ROUNDING)
             one, other = (self.laid.take(self.pairs.antibody[rows]) for rows in (mine, known))
-            like, frame, cdr = self._alike(one, other)
+            like, found = self._alike(one, other)
             row, column = np.nonzero(like)
             first.append(mine[row])
             second.append(known[column])
-            changes.append((frame + cdr)[row, column])
+            changes.append(found.total[row, column])
         nothing = [np.zeros(0, dtype=np.int64)]
         return tuple(np.concatenate(nothing + one) for one in (first, second, changes))  # type: ignore[return-value]
 
@@ -288,8 +294,8 @@ class MeasuredPairs:
     ) -> tuple[Places, Reals, Places, Places]:
         """Of the pairs ``known`` the relative with the fewest changes for each antibody."""
         whose, place = np.unique(self.pairs.antibody[known], return_inverse=True)
-        like, frame, cdr = self._alike(self.layout.lay(antibodies), self.laid.take(whose))
-        total = (frame + cdr)[:, place].astype(np.float64)
+        like, found = self._alike(self.layout.lay(antibodies), self.laid.take(whose))
+        total = found.total[:, place].astype(np.float64)
         same = identity[self.pairs.antigen[known]]
         # Another strain or a homologue counts as much as a few changes of the antibody.
         cost = np.where(like[:, place], total + 20.0 * (1.0 - same), np.inf)
@@ -300,19 +306,25 @@ class MeasuredPairs:
         return (
             np.where(is_there, known[best], NONE),
             np.where(is_there, same[best], 0.0),
-            np.where(is_there, (frame + cdr)[rows, at], 0),
-            np.where(is_there, cdr[rows, at], 0),
+            np.where(is_there, found.total[rows, at], 0),
+            np.where(is_there, found.cdr[rows, at], 0),
         )
 
-    def _alike(self, one: Laid, other: Laid) -> tuple[NDArray[np.bool_], Places, Places]:
-        """Whether antibodies are variants of each other, and changes in frameworks and in CDRs."""
-        frame, cdr = self.layout.changes(one, other)
-        lengths = (one.codes[:, self.layout.in_cdr] != GAP).sum(axis=1) + one.extra[:, 1]
-        like = cdr <= (1.0 - CDR_THRESHOLD) * lengths[:, None] + _ROUNDING
-        like |= frame <= FRAMEWORK_CHANGES
-        like &= (frame + cdr <= MOST_CHANGES) & one.found[:, None] & other.found
+    def _alike(
+        self, one: LaidAntibodies, other: LaidAntibodies
+    ) -> tuple[NDArray[np.bool_], Changes]:
+        """Whether antibodies are variants of each other, and the changes between them."""
+        found = self.layout.changes(one, other)
+        lengths = (one.codes[:, self.layout.in_cdr] != GAP).sum(axis=1) + one.extra[:, 1:].sum(
+            axis=1
+        )
+        like = found.cdr <= (1.0 - CDR_THRESHOLD) * lengths[:, None] + _ROUNDING
+        of_one_chain = np.minimum(found.heavy_cdr, found.light_cdr) <= OTHER_CHAIN_CHANGES
+        redesigned = found.cdr <= LOOP_SHARE * lengths[:, None]
+        like |= (found.framework <= FRAMEWORK_CHANGES) & of_one_chain & redesigned
+        like &= (found.total <= MOST_CHANGES) & one.found[:, None] & other.found
         like &= one.has_light[:, None] == other.has_light
-        return like, frame, cdr
+        return like, found
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved: chains, CDRs, antigens and names as text, one molecule a line."""
@@ -338,8 +350,8 @@ class MeasuredPairs:
             [_cdr_set(line) for line in _lines(arrays["measured.cdrs"])],
             [tuple(line.split("/")) for line in _lines(arrays["measured.antigens"], count)],
             _lines(arrays["measured.names"], count),
-            _Pairs(pairs[:, 0], pairs[:, 1], arrays["measured.pkd"]),
-            Layout.from_arrays(arrays),
+            _MeasuredTable(pairs[:, 0], pairs[:, 1], arrays["measured.pkd"]),
+            ImgtLayout.from_arrays(arrays),
         )
 
 

@@ -193,9 +193,10 @@ class PairModel(Baseline[PairSettings]):
         own = self._state
         layout = own.measured.layout
         chains = table.select("heavy", pl.col("light").fill_null("")).rows()
-        frame, cdr = (one[:, 0] for one in layout.changes(layout.lay(chains), layout.lay([parent])))
+        found = layout.changes(layout.lay(chains), layout.lay([parent]))
+        total, cdr = found.total[:, 0], found.cdr[:, 0]
         raw = raw_effects([parent], np.zeros(table.height, dtype=np.int64), table)
-        return own.sizes.of(raw, cdr), _EFFECT_SHARE * raw.spread, frame + cdr, cdr
+        return own.sizes.of(raw, cdr), _EFFECT_SHARE * raw.spread, total, cdr
 
     def _arrays(self) -> Arrays:
         own = self._state
@@ -254,7 +255,7 @@ def _cdr_changes(
     for place, parent in enumerate(parents):
         rows = np.flatnonzero(which == place)
         chains = table[rows].select("heavy", pl.col("light").fill_null("")).rows()
-        found[rows] = layout.changes(layout.lay(chains), layout.lay([parent]))[1][:, 0]
+        found[rows] = layout.changes(layout.lay(chains), layout.lay([parent])).cdr[:, 0]
     return found
 
 

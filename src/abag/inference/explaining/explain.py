@@ -3,7 +3,7 @@
 Every residue of the variable domains is replaced, one at a time, and the model asked again. The
 importance of a position is the mean absolute change over its substitutes. It says what the
 *model* uses. Whether that is where the antibody touches the antigen is another question, which
-only a structure answers (:mod:`abag.inference.contacts`).
+only a structure answers (:mod:`abag.inference.explaining.contacts`).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import polars as pl
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import OptionError
 from abag.files import new_result, write_csv, write_json
-from abag.inference.explanation import SCHEMA, Explanation
+from abag.inference.explaining.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
 from abag.inference.predictor import Predictor
 from abag.progress import track
 
 if TYPE_CHECKING:
-    from abag.inference.contacts import ContactMap
+    from abag.inference.explaining.contacts import ContactMap
 
 _STEP: Final = 2_000
 
@@ -83,7 +83,7 @@ def explain_structure(
     Raises FileFormatError where the file holds no antibody with an antigen, else as
     :func:`explain`.
     """
-    from abag.inference.contacts import ContactMap, agreement
+    from abag.inference.explaining.contacts import ContactMap, agreement
 
     contacts = ContactMap.read(path)
     found = explain(
@@ -120,7 +120,7 @@ def write_explanation(
     Raises:
         OptionError: ``folder`` holds other files, or an explanation to be kept.
     """
-    from abag.inference.explain_picture import draw
+    from abag.inference.explaining.picture import draw
 
     with new_result(folder, EXPLANATION_FILES, "an explanation", overwrite=overwrite) as place:
         write_csv(place / "importance.csv", found.positions)

@@ -11,7 +11,7 @@ from abag.errors import counted
 from abag.inference.prediction import Prediction
 
 if TYPE_CHECKING:
-    from abag.inference.contacts import Agreement
+    from abag.inference.explaining.contacts import Agreement
 
 SCHEMA: Final[dict[str, Any]] = {
     "chain": pl.String(),

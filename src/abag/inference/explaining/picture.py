@@ -8,7 +8,7 @@ from typing import Any, Final
 import polars as pl
 
 from abag.files import replacing
-from abag.inference.explanation import Explanation
+from abag.inference.explaining.explanation import Explanation
 
 _BAR, _CDR_BAR, _SHADE, _CONTACT = "#8a94a6", "#c2571a", "#fbeee4", "#1f5f8b"
 _LABELLED: Final = 8

@@ -1,0 +1,1 @@
+"""Which positions of an antibody carry a prediction, and whether they touch the antigen."""

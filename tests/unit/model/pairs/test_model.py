@@ -1,0 +1,103 @@
+"""pKd = level of the measured relatives + effect of the changes from them."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from abag.errors import ModelError
+from abag.model.pairs.effects import ChangeEffects, Raw
+from abag.model.pairs.model import PairModel
+from abag.model.registry import load_model
+from synthetic_domain import families_table
+from synthetic_pairs import HEAVY, LIGHT, random_chain
+from synthetic_variants import H3, changed, table, variants
+
+RNG = np.random.default_rng(5)
+ANTIGEN = random_chain(RNG, 120)
+FAMILIES = families_table(60).select("heavy", "light", "antigen", "pkd")
+
+
+@pytest.fixture(scope="module")
+def model() -> PairModel:
+    """Sixty natural pairs, and a parent with ten variants that lie one pKd below it."""
+    rows = [(heavy, LIGHT, ANTIGEN, 8.0) for heavy in variants(10)]
+    own = table([(HEAVY, LIGHT, ANTIGEN, 9.0), *rows])
+    return PairModel().fit(pl.concat([FAMILIES, own]))
+
+
+def test_a_measured_pair_is_given_back_nearly_as_it_was_measured(model: PairModel) -> None:
+    found = model.predict_in_full(table([(HEAVY, LIGHT, ANTIGEN, 0.0)]))
+    assert found.value[0] == pytest.approx(9.0, abs=0.5)
+    assert found.effect is not None
+    assert found.effect.tolist() == [0.0]
+
+
+def test_a_prediction_is_its_level_plus_its_effect(model: PairModel) -> None:
+    asked = pl.concat([FAMILIES, table([(changed(HEAVY, H3 + 3, "P"), LIGHT, ANTIGEN, 0.0)])])
+    found = model.predict_in_full(asked)
+    assert found.level is not None
+    assert found.effect is not None
+    assert np.array_equal(found.value, found.level + found.effect)
+    assert found.effect[-1] < 0.0
+
+
+def test_more_of_a_loop_lost_costs_more(model: PairModel) -> None:
+    bare = [HEAVY[:H3] + "A" * n + HEAVY[H3 + n :] for n in (0, 1, 3, 6, 9)]
+    found = model.predict(table([(heavy, LIGHT, ANTIGEN, 0.0) for heavy in bare]))
+    assert np.all(np.diff(found) <= 0.0)
+    assert found[-1] < found[0] - 0.5
+
+
+def test_weak_variants_do_not_pull_down_their_parent(model: PairModel) -> None:
+    """Ten variants at 8 and the parent at 9: the mean would be 8.1."""
+    assert model.predict(table([(HEAVY, LIGHT, ANTIGEN, 0.0)]))[0] > 8.5
+
+
+def test_of_a_new_antigen_only_the_antibody_counts(model: PairModel) -> None:
+    antigens = [random_chain(np.random.default_rng(i), 100 + 40 * i) for i in range(1, 4)]
+    found = model.predict(table([(HEAVY, LIGHT, antigen, 0.0) for antigen in antigens]))
+    assert np.ptp(found) < 0.2
+
+
+def test_a_given_parent_that_nobody_measured_is_a_level_and_its_changes_an_effect(
+    model: PairModel,
+) -> None:
+    asked = table([(heavy, LIGHT, ANTIGEN, 0.0) for heavy in (HEAVY, variants(1)[0])])
+    effect, spread, changes, in_cdrs = model.effects_on((HEAVY, LIGHT), asked)
+    assert (effect[0], spread[0], changes[0], in_cdrs[0]) == (0.0, 0.0, 0, 0)
+    assert effect[1] < 0.0 < spread[1]
+    assert (changes[1], in_cdrs[1]) == (1, 1)
+
+
+def test_a_row_is_predicted_alike_in_any_batch(model: PairModel) -> None:
+    whole = model.predict_in_full(FAMILIES)
+    alone = model.predict_in_full(FAMILIES[7:8])
+    assert whole.value[7] == alone.value[0]
+    assert whole.spread[7] == alone.spread[0]
+
+
+def test_the_saved_model_predicts_the_same_bytes(model: PairModel, tmp_path: Path) -> None:
+    model.save(tmp_path / "m")
+    again = load_model(tmp_path / "m")
+    assert np.array_equal(again.predict(FAMILIES), model.predict(FAMILIES))
+    again.save(tmp_path / "n")
+    for path in (tmp_path / "m").iterdir():
+        assert path.read_bytes() == (tmp_path / "n" / path.name).read_bytes()
+
+
+def test_chains_that_cannot_be_laid_on_the_parent_are_refused(model: PairModel) -> None:
+    with pytest.raises(ModelError):
+        model.effects_on((HEAVY, ""), table([(HEAVY, LIGHT, ANTIGEN, 0.0)]))
+
+
+def test_a_size_is_learnt_from_families_of_which_each_has_the_same_say() -> None:
+    """Predicted -0.5, measured -1: the slope goes from its first guess of 1 towards 2."""
+    rng = np.random.default_rng(0)
+    delta = -rng.uniform(0.2, 0.8, 200)
+    raw = Raw(delta, np.ones(200))
+    none = np.zeros(200, dtype=np.int64)
+    found = ChangeEffects.fit(2.0 * delta, raw, none, np.repeat(np.arange(10), 20))
+    assert 1.6 < found.slope <= 2.05
+    assert found.of(Raw(np.zeros(1), np.ones(1)), none[:1]).tolist() == [0.0]
