@@ -100,23 +100,18 @@ def predict_file(
     predicted in pieces, which wait in ``OUT.partial``: the same call goes on from there where it
     was stopped, and ends with the same bytes. ``resume`` insists on that.
 
-    With ``parent`` the rows are its variants (:func:`abag.inference.variants.read_variants`);
-    :data:`~abag.inference.variants.LIBRARY` takes the commonest residues of the table for it.
+    With ``parent`` the rows are its variants (:mod:`abag.inference.variants`).
 
     Raises:
-        OptionError: ``out`` has another ending, ``mapping`` names what is not known, or there is
-            nothing of this table, model and options to ``resume``.
+        OptionError: a bad ``out`` or ``mapping``, or nothing of this call to ``resume``.
         ModelError: the model cannot be loaded.
         TableError: faults of the table, all at once.
     """
-    if out is not None:
-        require_writable(out)
-        require_other(out, [table])
+    _require_out(out, table)
     predictor = Predictor.load(model, level=level)
     if isinstance(parent, GivenParent):
-        return _predict_variants(
-            predictor, table, out, mapping, parent, numbering, keep_going, abstain
-        )
+        pairs = read_variants(table, parent, mapping, numbering)
+        return _predict_variants(predictor, table, out, pairs, parent, keep_going, abstain)
 
     def read(path: Path) -> UserPairs:
         return read_pairs(path, mapping, antigen, choices)
@@ -127,23 +122,45 @@ def predict_file(
         )
 
     if out is not None and _is_large_table(table):
-        if parent == LIBRARY:
-            raise OptionError("--parent library is for tables of less than 2 MB; name the parent")
+        _refuse_library(parent)
         options = {
             "--map": list(mapping), "--antigen": list(antigen), "--keep-going": keep_going,
             "--level": level, "--abstain": abstain, "--chains and --most-umis": repr(choices),
             "rows of a piece": PIECE_ROWS,
         }  # fmt: skip
         origin = _made_from(model, predictor, table, **options)
-        with partial_result(out, origin, resume=resume) as done:
-            rows, problems, kept = _stream(table, out, read, predict, done)
-        return PredictedFile(kept, predictor.model_id, out, rows, problems)
+        return _streamed(predictor, table, out, read, predict, origin, resume)
     pairs = read(table)
     consensus, advice = _library(table, pairs.frame, parent)
     predictions = predictor.predict_table(
         pairs.frame, keep_going=keep_going, abstain=abstain, path=table, parent=consensus
     )
     return _written(predictor, predictions, out, pairs, _notes(predictions, advice))
+
+
+def _refuse_library(parent: str | None) -> None:
+    if parent == LIBRARY:
+        raise OptionError("--parent library is for tables of less than 2 MB; name the parent")
+
+
+def _require_out(out: Path | None, table: Path) -> None:
+    if out is not None:
+        require_writable(out)
+        require_other(out, [table])
+
+
+def _streamed(
+    predictor: Predictor,
+    table: Path,
+    out: Path,
+    read: Callable[[Path], UserPairs],
+    predict: Callable[[UserPairs], pl.DataFrame],
+    origin: Any,
+    resume: bool,
+) -> PredictedFile:
+    with partial_result(out, origin, resume=resume) as done:
+        rows, problems, kept = _stream(table, out, read, predict, done)
+    return PredictedFile(kept, predictor.model_id, out, rows, problems)
 
 
 def _written(
@@ -191,13 +208,11 @@ def _predict_variants(
     predictor: Predictor,
     table: Path,
     out: Path | None,
-    mapping: Sequence[str],
+    pairs: UserPairs,
     parent: GivenParent,
-    numbering: str | None,
     keep_going: bool,
     abstain: bool,
 ) -> PredictedFile:
-    pairs = read_variants(table, parent, mapping, numbering)
     predictions = predictor.predict_table(
         pairs.frame,
         keep_going=keep_going,

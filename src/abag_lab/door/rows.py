@@ -44,7 +44,7 @@ def door_rows(sources: Path, seed: int = 0) -> pl.DataFrame:
     variants = pl.concat([_read(sources, name) for name in VARIANTS if (sources / name).is_dir()])
     rows = pl.concat([natural, complexes, _thinned(variants, seed)])
     known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
-    rows = merge_replicates(rows.filter(known & (pl.col("antigen").list.len() > 0))).table
+    rows = merge_replicates(rows.filter(known & (pl.col("antigen").list.len() > 0))).table.frame
     rows = with_names(rows)
     return with_seal(rows, [_read(sources, n, False)["antigen"] for n in _ALSO_CLUSTERED])
 

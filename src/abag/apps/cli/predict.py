@@ -120,7 +120,19 @@ def predict(
         )
     if of != VariantsOf():
         raise OptionError("--parent, --parent-heavy and --numbering belong to --table")
-    targets = [chain for chain in antigen or [] if chain.strip()]
+    _one_pair(model, heavy, light, antigen or [], level, abstain, json)
+
+
+def _one_pair(
+    model: Path | None,
+    heavy: str | None,
+    light: str | None,
+    antigen: list[str],
+    level: float,
+    abstain: bool,
+    json: bool,
+) -> None:
+    targets = [chain for chain in antigen if chain.strip()]
     if not heavy or not heavy.strip():
         raise _missing("--heavy")
     if not targets and model is None:
