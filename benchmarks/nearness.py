@@ -25,11 +25,11 @@ from scipy.stats import rankdata
 from abag.data.build import load_table
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
-from abag_lab.old_global.model import GlobalModel
 from abag.progress import task
 from abag.uncertainty.calibration import NEW_ANTIGENS
 from abag.uncertainty.conformal import ScoreDistribution
 from abag.uncertainty.domain import DomainIndex, Verdict
+from abag_lab.old_global.model import GlobalModel
 
 Reals = NDArray[np.float64]
 SCHEMES = ("random", "complex", "antigen-cluster")
