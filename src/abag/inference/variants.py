@@ -10,7 +10,8 @@ from typing import Final
 import polars as pl
 
 from abag.antibody.grafting import DEFINITIONS, fitting_definition, graft, loop_name
-from abag.antibody.mutations import NUMBERINGS, SEQUENTIAL, apply_mutations
+from abag.antibody.mutations import apply_mutations
+from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.data.formats.columns import PAIRS_SCHEMA, pair_columns
 from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
 from abag.data.formats.pairing import UserPairs
