@@ -10,6 +10,8 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
+from starlette.exceptions import HTTPException
+
 from abag.apps.service.keys import LOCAL_USER, Keys
 from abag.apps.service.problems import problem
 from abag.apps.service.settings import ServiceSettings
@@ -36,11 +38,11 @@ HEADERS: Final = [
 _OPEN: Final = ("/", "/health", "/openapi.json")
 _WINDOW_SECONDS: Final = 60.0
 _MOST_CLIENTS: Final = 10_000
-_LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]", "testserver")
+_LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
-class BodyTooLargeError(Exception):
-    """A body over the limit."""
+class BodyTooLargeError(HTTPException):
+    """A body over the limit, seen while it arrives."""
 
 
 class Guard:
@@ -84,7 +86,7 @@ class Guard:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._settings.upload_bytes:
-                raise BodyTooLargeError
+                raise BodyTooLargeError(413, self._limit())
             return message
 
         async def noted(message: Message) -> None:

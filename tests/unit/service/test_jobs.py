@@ -1,0 +1,132 @@
+"""Long work: queued, followed, cancelled, taken up again, and seen by its owner alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+from abag.apps.service.api import files_of
+from abag.apps.service.jobs import JobState, JobStore
+from abag.apps.service.runner import _without_paths
+from abag.apps.service.tasks import TASKS
+from abag.errors import OptionError
+
+TABLE = f"name,heavy,light,antigen\n=1+1,{_HEAVY},{_LIGHT},{_ANTIGEN}\n".encode()
+
+
+def test_a_table_is_predicted_as_a_job_and_its_file_is_harmless(service):
+    ticket = service.upload("pairs.csv", TABLE)
+    asked = service.post("/v1/jobs/predict-table", {"file": ticket})
+    assert asked.status_code == 202
+    job = service.finished(asked.json()["id"])
+    assert (job["state"], job["message"]) == ("done", "")
+    assert job["files"] == ["predictions.csv", "result.json"]
+    result = service.get(f"/v1/jobs/{job['id']}/result").json()
+    assert result["predicted"] == 1
+    answer = service.get(f"/v1/jobs/{job['id']}/files/predictions.csv")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert not any(line.startswith("=") for line in answer.text.splitlines())
+
+
+def test_a_faulty_table_says_where_and_nothing_of_the_machine(service, settings):
+    ticket = service.upload("pairs.csv", TABLE + TABLE.splitlines()[1].replace(b"EVQ", b"E4Q"))
+    asked = service.post("/v1/jobs/predict-table", {"file": ticket, "keep_going": False}).json()
+    job = service.finished(asked["id"])
+    assert job["state"] == "failed"
+    assert "row 3" in job["message"]
+    assert job["message"].startswith("pairs.csv")
+    assert str(settings.data) not in job["message"]
+
+
+def test_nobody_sees_the_jobs_files_and_models_of_another(two_users):
+    anna, bert, _ = two_users
+    ticket = anna.upload("pairs.csv", TABLE)
+    job = anna.post("/v1/jobs/predict-table", {"file": ticket}).json()["id"]
+    assert bert.get("/v1/jobs").json() == []
+    for path in (f"/v1/jobs/{job}", f"/v1/jobs/{job}/result", f"/v1/jobs/{job}/files/log.txt"):
+        assert bert.get(path).status_code == 404
+    assert bert.post(f"/v1/jobs/{job}/cancel").status_code == 404
+    assert bert.post("/v1/jobs/predict-table", {"file": ticket}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["../../keys.json", "..", "a/b", "/etc/passwd", "", ".x", "a\x00b"]
+)
+def test_a_path_in_a_name_leads_nowhere(service, name):
+    for kind, field in (("predict-table", "file"), ("campaign-plate", "campaign")):
+        assert service.post(f"/v1/jobs/{kind}", {field: name}).status_code in (404, 422)
+    assert service.get("/v1/jobs/x/files/..%2F..%2Fjobs.sqlite").status_code == 404
+
+
+def test_a_value_that_begins_with_a_hyphen_is_no_option(service):
+    ticket = service.upload("pairs.csv", TABLE)
+    asked = {"file": ticket, "map": ["--out=/somewhere"]}
+    job = service.finished(service.post("/v1/jobs/predict-table", asked).json()["id"])
+    assert job["state"] == "failed"
+    assert "unknown column '--out'" in job["message"]
+
+
+def test_a_job_is_cancelled_while_it_waits_and_while_it_runs(service):
+    asked = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}
+    running = service.post("/v1/jobs/scan", asked).json()["id"]
+    waiting = service.post("/v1/jobs/scan", asked).json()["id"]
+    assert service.post(f"/v1/jobs/{waiting}/cancel").json()["state"] == "cancelled"
+    while service.get(f"/v1/jobs/{running}").json()["state"] == "queued":
+        time.sleep(0.05)
+    assert service.post(f"/v1/jobs/{running}/cancel").json()["state"] == "cancelled"
+    assert service.post(f"/v1/jobs/{running}/cancel").status_code == 409
+
+
+def test_what_a_killed_service_left_running_is_done_by_the_next(tmp_path: Path):
+    store = JobStore(tmp_path / "jobs.sqlite")
+    job = store.add("local", "scan", {}, 10)
+    assert store.take() is not None
+    store.close()  # killed: the row still says "running"
+    again = JobStore(tmp_path / "jobs.sqlite")
+    (left,) = again.running()
+    again.requeue(left.id)
+    taken = again.take()
+    assert taken is not None
+    assert taken.id == job.id
+
+
+def test_a_job_that_is_over_stays_as_it_ended(tmp_path: Path):
+    store = JobStore(tmp_path / "jobs.sqlite")
+    job = store.add("local", "scan", {}, 10)
+    store.end(job.id, JobState.CANCELLED)
+    store.end(job.id, JobState.DONE)
+    found = store.of_user(job.id, "local")
+    assert found is not None
+    assert found.state is JobState.CANCELLED
+
+
+def test_one_user_cannot_queue_without_end(tmp_path: Path):
+    store = JobStore(tmp_path / "jobs.sqlite")
+    for _ in range(3):
+        store.add("anna", "scan", {}, most_waiting=3)
+    with pytest.raises(OptionError, match="3 jobs wait already"):
+        store.add("anna", "scan", {}, most_waiting=3)
+    store.add("bert", "scan", {}, most_waiting=3)
+
+
+def test_hidden_files_and_those_of_the_service_are_not_listed(tmp_path: Path):
+    for name in ("scan/scan.csv", ".result.json", "log.txt", "progress.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert files_of(tmp_path) == ["scan/scan.csv"]
+
+
+def test_a_message_keeps_the_users_file_and_loses_the_machines_folders(tmp_path: Path):
+    said = (
+        f"{tmp_path}/users/anna/uploads/12/a b.csv: 1 problem\n  row 2: in {tmp_path}/x/y.csv now"
+    )
+    assert _without_paths(said, tmp_path) == "a b.csv: 1 problem\n  row 2: in y.csv now"
+
+
+def test_every_kind_of_job_says_what_it_is():
+    for task in TASKS.values():
+        assert task.__doc__
+        assert task.command.__doc__
