@@ -18,7 +18,7 @@ import polars as pl
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.chains import clean_antigen
 from abag.data.formats.headers import detect_columns
-from abag.data.formats.value_headers import read_rate_header, read_value_header
+from abag.data.formats.numbers.value_headers import read_rate_header, read_value_header
 from abag.data.identifiers import own_name, reference, structure_id
 from abag.data.values import convert
 from abag.errors import UnitError

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from abag.version import VERSION
 
 if TYPE_CHECKING:
-    from abag.data.own_tables import OwnTable, read_table
+    from abag.data.formats.own_tables import OwnTable, read_table
     from abag.inference import load, predict
     from abag.inference.predictor import Prediction, Predictor
 
@@ -26,8 +26,8 @@ __all__ = [
 _PUBLIC = {
     "load": "abag.inference",
     "predict": "abag.inference",
-    "read_table": "abag.data.own_tables",
-    "OwnTable": "abag.data.own_tables",
+    "read_table": "abag.data.formats.own_tables",
+    "OwnTable": "abag.data.formats.own_tables",
     "Prediction": "abag.inference.predictor",
     "Predictor": "abag.inference.predictor",
 }

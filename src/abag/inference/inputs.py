@@ -14,8 +14,8 @@ from abag.errors import Problem, SchemaError, TableError
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
     from abag.data.formats.choices import Choices
-    from abag.data.formats.frames import Tabular
     from abag.data.formats.pairing import UserPairs
+    from abag.data.formats.sheets.frames import Tabular
 
 ROW: Final = "source_row"
 _TEXTS: Final = ("antibody_name", "antigen_name", "heavy", "light", "scfv")
@@ -85,7 +85,7 @@ def normalised(table: Tabular) -> pl.DataFrame:
     Raises:
         SchemaError: it is no table, or a needed column is missing.
     """
-    from abag.data.formats.frames import polars_frame
+    from abag.data.formats.sheets.frames import polars_frame
 
     frame = polars_frame(table)
     if "antigen" not in frame.columns or not {"heavy", "scfv"} & set(frame.columns):
@@ -111,9 +111,9 @@ def normalised(table: Tabular) -> pl.DataFrame:
 def _by_usual_names(frame: pl.DataFrame) -> pl.DataFrame:
     """Pairs of a table in memory, its columns found as those of a file are."""
     from abag.data.formats.columns import pairs_of_table
-    from abag.data.formats.frames import as_text
     from abag.data.formats.mapping import ColumnMapping
     from abag.data.formats.selection import consider_columns
+    from abag.data.formats.sheets.frames import as_text
 
     if frame.width and frame.height:
         table = as_text(frame)

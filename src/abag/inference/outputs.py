@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag.data.formats.excel import write_workbook
+from abag.data.formats.sheets.excel import write_workbook
 from abag.errors import OptionError
 from abag.files import neutral_table, replacing, write_parquet
 

@@ -35,7 +35,7 @@ from abag.units import kd_molar_from_pkd
 
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
-    from abag.data.formats.frames import Tabular
+    from abag.data.formats.sheets.frames import Tabular
     from abag.progress import Task
 
 Reals = NDArray[np.float64]

@@ -19,7 +19,8 @@ MISSING_MARKERS: Final = frozenset({
 ``nd`` may also mean "not detected": see :func:`abag.units.written.no_binding` for a value.
 """
 
-_MARKS: Final = r"[-–—−‐_.·?/\s]*"
+MARKS: Final = r"[-–—−‐_.·?/\s]*"
+"""A pattern of cells of dashes, dots and question marks alone."""
 _QUOTED: Final = r"[\"'`]"
 
 
@@ -28,7 +29,7 @@ def is_missing(text: str | None) -> bool:
     if text is None:
         return True
     bare = " ".join(re.sub(_QUOTED, "", text).replace("\u200b", "").replace("\ufeff", "").split())
-    return bare.lower() in MISSING_MARKERS or re.fullmatch(_MARKS, bare) is not None
+    return bare.lower() in MISSING_MARKERS or re.fullmatch(MARKS, bare) is not None
 
 
 def present(text: str | None) -> str | None:

@@ -54,7 +54,7 @@ def import_(
     from abag.errors import OptionError
 
     if explain:
-        from abag.data.own_tables import explain_file
+        from abag.data.formats.own_tables import explain_file
 
         explained = explain_file(file, map or [], unit=unit, quantity=quantity)
         emit(explained.as_json(), explained.as_text(), json)

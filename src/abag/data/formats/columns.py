@@ -10,9 +10,10 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.formats.cell_texts import Notes, each, kelvins, molars, numbers, texts, with_point
+from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
-from abag.data.formats.redundant import (
+from abag.data.formats.numbers.cell_texts import Notes, kelvins, molars, numbers, texts, with_point
+from abag.data.formats.numbers.redundant import (
     COLUMNS_DIFFER,
     FROM_RATES,
     RATES_DIFFER,
@@ -22,12 +23,12 @@ from abag.data.formats.redundant import (
     minus_log10,
     pkds,
 )
+from abag.data.formats.numbers.value_headers import read_value_header, split_unit
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.tables import ROW, read_noted, read_table
-from abag.data.formats.value_headers import read_value_header, split_unit
 from abag.data.identifiers import own_name, reference, structure_id
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
-from abag.units import is_missing
+from abag.units.missing import MARKS, MISSING_MARKERS
 
 USER: Final = "user"
 """Value of the column ``source`` for a user's own rows."""
@@ -68,11 +69,12 @@ def raw_table_from_user(path: Path, mapping: ColumnMapping | None = None) -> Raw
 
 def raw_table_of(path: Path, table: pl.DataFrame, mapping: ColumnMapping) -> RawTable:
     """Raw rows of a table that :func:`read_table` has read from ``path``."""
+    table, mapping, known = recognise(table, mapping)
     chosen = choose_columns(path, table, mapping)
     columns = measurement_columns(path, table, chosen, mapping)
     raw = raw_table(path.name, table, **columns, **pair_columns(chosen, mapping))
     said = tuple(f"column {name!r} {why}" for name, why in (chosen.why or {}).items())
-    return replace(raw, notes=said)
+    return replace(raw, notes=(*known, *said))
 
 
 def measurement_columns(
@@ -205,7 +207,7 @@ def pairs_table(path: Path, mapping: ColumnMapping | None = None) -> pl.DataFram
     Raises the same errors as :func:`raw_table_from_user`, except those about values.
     """
     mapping = mapping or ColumnMapping()
-    table = read_table(path, **mapping.constants.reading)
+    table, mapping, _ = recognise(read_table(path, **mapping.constants.reading), mapping)
     chosen = choose_columns(path, table, mapping, with_values=False)
     return pairs_of_table(table, chosen, mapping)
 
@@ -265,12 +267,10 @@ def _text(chosen: Chosen, field: str, constant: str | None) -> pl.Expr:
 
 def without_markers(column: pl.Expr) -> pl.Expr:
     """Expression: the texts of a column, null where a cell holds nothing."""
-    return pl.when(
-        column.map_batches(
-            lambda cells: pl.Series(each(cells, is_missing), dtype=pl.Boolean),
-            return_dtype=pl.Boolean(),
-        )
-    ).then(None).otherwise(column)  # fmt: skip
+    bare = column.str.replace_all(r"[\"'`\x{200b}\x{feff}]", "").str.replace_all(r"\s+", " ")
+    bare = bare.str.strip_chars().str.to_lowercase()
+    nothing = bare.is_in(sorted(MISSING_MARKERS)) | bare.str.contains(f"^{MARKS}$")
+    return pl.when(nothing).then(None).otherwise(column)
 
 
 def _quantity(table: pl.DataFrame, chosen: Chosen) -> pl.Expr:

@@ -9,9 +9,9 @@ from typing import Any, Final
 import polars as pl
 
 from abag.data.formats.mapping import ColumnMapping
+from abag.data.formats.numbers.value_headers import read_value_header
 from abag.data.formats.selection import Chosen, consider_columns
 from abag.data.formats.tables import ROW
-from abag.data.formats.value_headers import read_value_header
 from abag.errors import Problem
 
 UNUSED: Final = "-"
@@ -30,7 +30,7 @@ class ColumnUse:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class TableReading:
     """How a table would be read: each column, what was left out around it, and every fault."""
 
     columns: tuple[ColumnUse, ...]
@@ -65,7 +65,7 @@ def explain_table(
     notes: Sequence[str] = (),
     *,
     with_values: bool = True,
-) -> Explanation:
+) -> TableReading:
     """What the columns of a table from ``read_table`` are taken for; faults do not stop it."""
     chosen, problems = consider_columns(table, mapping, with_values=with_values)
     given = {name for names in mapping.columns().values() for name in names}
@@ -78,7 +78,7 @@ def explain_table(
         cells = table[name].drop_nulls()
         first = "" if cells.is_empty() else cells[0][:_SHOWN]
         uses.append(ColumnUse(name, taken, why, first))
-    return Explanation(tuple(uses), tuple(notes), tuple(problems))
+    return TableReading(tuple(uses), tuple(notes), tuple(problems))
 
 
 def _use(

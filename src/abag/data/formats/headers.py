@@ -1,7 +1,7 @@
 """Which column is what, by its name and by its cells.
 
 Names are compared without case, spaces and punctuation. What the name of a column of values says is
-read by :mod:`abag.data.formats.value_headers`.
+read by :mod:`abag.data.formats.numbers.value_headers`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.formats.tables import ROW
-from abag.data.formats.value_headers import (
+from abag.antibody.words import reads_as_chain
+from abag.data.formats.numbers.value_headers import (
     ValueHeader,
     name_key,
     read_rate_header,
     read_value_header,
     split_unit,
 )
-from abag.data.words import reads_as_chain
+from abag.data.formats.tables import ROW
 from abag.errors import Problem
 from abag.units import is_missing, temperature_kelvin
 

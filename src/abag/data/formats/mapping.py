@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from abag.data.formats.cell_texts import molar
+from abag.data.formats.numbers.cell_texts import molar
 from abag.errors import OptionError, UnitError
 
 

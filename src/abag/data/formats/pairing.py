@@ -7,7 +7,7 @@ prediction wants, and, with a table of labels by name, raw rows of measurements.
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +15,7 @@ import polars as pl
 
 from abag.data.formats.columns import PAIRS_SCHEMA, measurement_columns, pair_columns
 from abag.data.formats.fasta import AntibodyRecord
+from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW, read_table
@@ -93,7 +94,7 @@ def labelled(
             ``antigen_unknown``), and the faults of :func:`raw_table_from_user`.
     """
     mapping = mapping or ColumnMapping()
-    table = read_table(labels, **mapping.constants.reading)
+    table, mapping, known = recognise(read_table(labels, **mapping.constants.reading), mapping)
     chosen = choose_columns(labels, table, mapping, with_chains=False)
     name_column = chosen.one("antibody_name")
     if name_column is None:
@@ -126,7 +127,8 @@ def labelled(
             pl.Series("antigen_name", targets, pl.String),
             pl.Series("antigen", several, pl.List(pl.String)),
         )
-    return joined_rows(labels, table, chains, chosen, mapping, antigen_from_labels=from_labels)
+    made = joined_rows(labels, table, chains, chosen, mapping, antigen_from_labels=from_labels)
+    return replace(made, notes=known)
 
 
 def joined_rows(
@@ -153,7 +155,8 @@ def joined_rows(
     joined = table.hstack(chains.drop(ROW).rename(lambda name: f"_{name}"))
     if problems:
         joined = joined.with_columns(pl.Series("_problem", problems, pl.String))
-        columns["problem"] = pl.col("_problem")
+        both = pl.concat_list(columns["problem"], "_problem").list.drop_nulls()
+        columns["problem"] = pl.when(both.list.len() > 0).then(both.list.join("; "))
     return RawTable(labels.name, raw_table(labels.name, joined, **columns).frame, table)
 
 

@@ -14,17 +14,17 @@ from typing import Final
 
 import polars as pl
 
+from abag.antibody.words import FEWEST_RESIDUES
 from abag.data.formats.headers import detect_columns, holds_chains
 from abag.data.formats.mapping import COLUMN_FIELDS, ColumnMapping, Constants
-from abag.data.formats.redundant import RateColumns
-from abag.data.formats.tables import ROW
-from abag.data.formats.value_headers import (
+from abag.data.formats.numbers.redundant import RateColumns
+from abag.data.formats.numbers.value_headers import (
     ValueHeader,
     read_rate_header,
     read_value_header,
     split_unit,
 )
-from abag.data.words import FEWEST_RESIDUES
+from abag.data.formats.tables import ROW
 from abag.errors import Problem, TableError, UnitError
 from abag.units import (
     Dimension,

@@ -13,8 +13,8 @@ from typing import Final
 import polars as pl
 
 from abag.data.formats.content import PARQUET_MARK, decode, text_lines
-from abag.data.formats.excel import WORKBOOK_MARK, read_workbook
-from abag.data.formats.headline import Sheet, sheet_of
+from abag.data.formats.sheets.excel import WORKBOOK_MARK, read_workbook
+from abag.data.formats.sheets.headline import Sheet, sheet_of
 from abag.errors import FileFormatError, OptionError, Problem, TableError, counted
 from abag.files import read_bytes
 
@@ -164,7 +164,8 @@ def find_delimiter(path: Path, text: str) -> str:
     splitting = [d for d in order if widths[d] and widths[d][0] > 1]
     if not splitting:
         # Lines of an instrument may stand before the header.
-        later = [d for d in order if len(set(widths[d][-3:])) == 1 and widths[d][-1] > 2]
+        later = [d for d in order if widths[d] and widths[d].count(widths[d][-1]) > 1]
+        later = [d for d in later if widths[d][-1] > 2]
         if later:
             return max(later, key=lambda d: widths[d][-1])
         first = next(line for line in text_lines(text) if line.strip()).strip()

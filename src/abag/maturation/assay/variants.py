@@ -21,9 +21,9 @@ from abag.antibody.mutations import (
     parse_mutations,
 )
 from abag.antibody.notation import SEQUENTIAL, means_parent
+from abag.antibody.words import not_residues
 from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError, read_mutation_column
-from abag.data.words import not_residues
 from abag.errors import MutationError, Problem, TableError, counted
 from abag.units import is_missing
 

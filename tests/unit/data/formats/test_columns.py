@@ -185,6 +185,12 @@ def test_celsius_becomes_kelvin_and_a_bare_temperature_is_refused(tmp_path: Path
     assert frame["flags"].to_list() == [[], ["temperature_unreadable"], []]
 
 
+def test_one_antigen_is_given_for_many_rows(tmp_path: Path) -> None:
+    path = table(tmp_path, "heavy,pKd", f"{H},3", f"{H},4", f"{H},5")
+    frame = raw_table_from_user(path, mapping_from_texts([f"antigen:={AG}|{L}"])).frame
+    assert frame["antigen"].to_list() == [[AG, L]] * 3
+
+
 def test_constants_fill_every_row(tmp_path: Path) -> None:
     path = table(tmp_path, "heavy,value", f"{H},3")
     constants = Constants(

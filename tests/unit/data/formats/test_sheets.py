@@ -11,9 +11,9 @@ import pytest
 
 import abag
 from abag.data.formats import read_table
-from abag.data.formats.excel import write_workbook
+from abag.data.formats.own_tables import explain_file
+from abag.data.formats.sheets.excel import write_workbook
 from abag.data.formats.tables import read_noted
-from abag.data.own_tables import explain_file
 from abag.errors import AbagError, FileFormatError, SchemaError, TableError
 from abag.inference.inputs import normalised
 

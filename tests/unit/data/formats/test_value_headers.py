@@ -8,7 +8,7 @@ import pytest
 
 from abag.data.canonical import canonicalise
 from abag.data.formats import mapping_from_texts, raw_table_from_user
-from abag.data.formats.value_headers import read_rate_header, read_value_header
+from abag.data.formats.numbers.value_headers import read_rate_header, read_value_header
 from abag.errors import TableError
 
 HEAVY = (

@@ -37,6 +37,13 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
         shown = lines[0] if place == 1 else f"{lines[0]} to {lines[-1]}"
         notes.append(f"line {shown} before the header left out")
     line, header = records[place]
+    if _is_group_line(header) and place + 1 < len(records):
+        # IEDB: a line of groups, then the fields of each.
+        place += 1
+        line, fields = records[place]
+        header = [
+            f"{group.strip()} - {name.strip()}" for group, name in zip(header, fields, strict=False)
+        ]
     body = [record for record in records[place + 1 :] if any(cell.strip() for cell in record[1])]
     width = _width(header, [cells for _, cells in body])
     header = [name.strip() for name in header[:width]]
@@ -58,6 +65,12 @@ def _header_place(records: Sequence[tuple[int, list[str]]]) -> int:
         if filled > max(2, widest // 2) or not cells[0].strip():
             break
     return 0
+
+
+def _is_group_line(cells: Sequence[str]) -> bool:
+    """Whether a record is the first of IEDB's two header lines: names of groups, each repeated."""
+    names = [cell.strip() for cell in cells]
+    return {"Epitope", "Assay"} <= set(names) and len(set(names)) < len(names) and all(names)
 
 
 def _filled(cells: Sequence[str]) -> int:

@@ -10,10 +10,11 @@ import polars as pl
 
 from abag.data.canonical import canonicalise
 from abag.data.formats.columns import raw_table_of
-from abag.data.formats.explaining import Explanation, explain_table
-from abag.data.formats.frames import Tabular, as_text
+from abag.data.formats.explaining import TableReading, explain_table
+from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
 from abag.data.formats.reading import read_measurements
+from abag.data.formats.sheets.frames import Tabular, as_text
 from abag.data.formats.tables import read_noted
 from abag.data.raw import RawTable
 from abag.errors import Problem, TableError
@@ -76,7 +77,7 @@ def explain_file(
     *,
     unit: str | None = None,
     quantity: str | None = None,
-) -> Explanation:
+) -> TableReading:
     """What each column of a file of measurements is taken for, and why; nothing is written.
 
     Raises:
@@ -84,4 +85,5 @@ def explain_file(
     """
     told: ColumnMapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
     table, notes = read_noted(path, **told.constants.reading)
-    return explain_table(table, told, notes)
+    table, told, known = recognise(table, told)
+    return explain_table(table, told, (*notes, *known))

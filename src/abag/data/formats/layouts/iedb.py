@@ -1,0 +1,43 @@
+"""IEDB: exports of B cell assays and receptors, whose header has two lines (group, then field)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from abag.data.formats.layouts.layout import KnownLayout
+
+QUANTITY: Final = "Quantity of Assay - Response measured"
+
+
+def _quantities(table: pl.DataFrame) -> pl.DataFrame:
+    """``dissociation constant KD`` as KD; what is not known keeps its text and is refused."""
+    text = pl.col("Assay - Response measured")
+    named = pl.lit(None, dtype=pl.String)
+    for word, quantity in (("KD", "KD"), ("KA", "KA"), ("IC50", "IC50"), ("EC50", "EC50")):
+        named = pl.when(text.str.contains(rf"\b{word}\b")).then(pl.lit(quantity)).otherwise(named)
+    return table.with_columns(pl.coalesce(named, text).alias(QUANTITY))
+
+
+IEDB: Final = KnownLayout(
+    name="IEDB",
+    needs=frozenset({"assay - response measured", "assay - quantitative measurement"}),
+    columns={
+        "value": "Assay - Quantitative measurement",
+        "relation": "Assay - Measurement Inequality",
+        "unit": "Assay - Units",
+        "quantity": QUANTITY,
+        "method": "Assay - Method",
+        "temperature_celsius": "Assay - Temperature",
+        "antigen": "Epitope - Name",
+        "antigen_name": "Epitope - Source Molecule",
+        "heavy": "Chain 1 - Protein Sequence",
+        "light": "Chain 2 - Protein Sequence",
+        "antibody_name": "Assay Antibody - Name",
+        "reference": "Reference - PMID",
+        "structure_id": "Assay - PDB ID",
+    },
+    prepare=_quantities,
+    note="the epitope's residues are the antigen, chain 1 is the heavy chain",
+)
