@@ -18,9 +18,8 @@ import polars as pl
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.chains import clean_antigen
 from abag.data.formats.headers import detect_columns
+from abag.data.formats.numbers.identifiers import own_name, reference, structure_id
 from abag.data.formats.numbers.value_headers import read_rate_header, read_value_header
-from abag.data.identifiers import own_name, reference, structure_id
-from abag.data.values import convert
 from abag.errors import UnitError
 from abag.units import (
     Quantity,
@@ -30,6 +29,7 @@ from abag.units import (
     parse_unit,
     temperature_kelvin,
 )
+from abag.units.bounds import convert
 
 MOLAR = {"M": 1.0, "mM": 1e-3, "uM": 1e-6, "nM": 1e-9, "pM": 1e-12, "fM": 1e-15}
 RAISED = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")

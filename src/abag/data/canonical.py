@@ -16,9 +16,9 @@ import polars as pl
 from abag.data.chains import AntibodyCleaner, clean_pairs
 from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA
-from abag.data.values import Bounds, convert
 from abag.errors import UnitError
 from abag.units import Quantity
+from abag.units.bounds import Bounds, convert
 
 QUARANTINE_SCHEMA: Final[dict[str, pl.DataType]] = {
     "source": pl.String(),

@@ -13,6 +13,7 @@ import polars as pl
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.numbers.cell_texts import Notes, kelvins, molars, numbers, texts, with_point
+from abag.data.formats.numbers.identifiers import own_name, reference, structure_id
 from abag.data.formats.numbers.redundant import (
     COLUMNS_DIFFER,
     FROM_RATES,
@@ -26,7 +27,6 @@ from abag.data.formats.numbers.redundant import (
 from abag.data.formats.numbers.value_headers import read_value_header, split_unit
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.tables import ROW, read_noted, read_table
-from abag.data.identifiers import own_name, reference, structure_id
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
 from abag.units.missing import MARKS, MISSING_MARKERS
 

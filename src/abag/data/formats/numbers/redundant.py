@@ -14,9 +14,9 @@ from typing import Final
 import polars as pl
 
 from abag.data.formats.numbers.cell_texts import Notes, each
-from abag.data.values import convert
 from abag.errors import UnitError
 from abag.units import Dimension, Relation, is_missing, parse_unit, parse_value
+from abag.units.bounds import convert
 
 FLAGGED_PKD: Final = 0.3
 REFUSED_PKD: Final = 0.9

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from abag.data.identifiers import own_name, reference, structure_id
+from abag.data.formats.numbers.identifiers import own_name, reference, structure_id
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from abag.errors import UnitError
-from abag.units import (
+from abag.units.missing import is_missing
+from abag.units.naming import parse_unit
+from abag.units.scales import (
     PKD_MAX,
     PKD_MIN,
     STANDARD_TEMPERATURE_KELVIN,
@@ -18,14 +20,9 @@ from abag.units import (
     check_unit,
     from_concentration,
     is_decreasing,
-    is_missing,
-    no_binding,
-    not_detected,
-    parse_relation,
-    parse_unit,
-    parse_value,
     to_log10_scale,
 )
+from abag.units.written import no_binding, not_detected, parse_relation, parse_value
 
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "+", "binder", "binding", "positive", "pos"})
 _FALSE: Final = frozenset(
