@@ -1,7 +1,7 @@
 """Binding quantities, their units, and how people write both.
 
 ``scales`` has quantities, units and exact conversions; ``naming`` reads a unit, ``written`` a
-value, ``missing`` tells that a cell holds nothing, ``bounds`` makes a pKd or its bounds of all that.
+value; ``missing`` tells that a cell holds nothing; ``bounds`` makes bounds of both.
 """
 
 from abag.units.missing import MISSING_MARKERS, is_missing, present
