@@ -3,8 +3,8 @@
 The rows and the peers' scores are AbBiBench's own files; the labels are read as what they are
 (:mod:`abag_lab.sources.abbibench`), so that an assay whose sign was wrong counts the right way for
 every model. Ours is learnt anew for each assay without its cluster: every training assay linked to
-it by an antibody family or an antigen cluster, directly or through others, is left out, and what is
-chosen by cross-validation is chosen without it.
+it by an antibody family or an antigen cluster, directly or through others, is left out, and so is
+what is remembered of its family.
 """
 
 from __future__ import annotations
@@ -23,14 +23,22 @@ from abag.evaluation.scores.intervals import require_resamples
 from abag.files import require_folder_name
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.mutation_effect.features import FEATURES
-from abag.progress import track
+from abag.progress import task, track
 from abag_lab.benchmarks.abbibench_report import write_report
 from abag_lab.benchmarks.abbibench_result import INVERTED, OURS, AbBiBenchmark, AssayResult
 from abag_lab.benchmarks.abbibench_scores import correlate
-from abag_lab.mutation_effect.assays import VariantAssay, library, read_assays
-from abag_lab.mutation_effect.complexes import complex_clusters
+from abag_lab.mutation_effect.assay import VariantAssay
+from abag_lab.mutation_effect.assays import library, read_assays
+from abag_lab.mutation_effect.complexes import complex_clusters, families_and_antigens
 from abag_lab.mutation_effect.design import Design, design
-from abag_lab.mutation_effect.fitting import NormalEquations, choose
+from abag_lab.mutation_effect.fitting import (
+    POWER,
+    Family,
+    families_of,
+    learn_weights,
+    outside,
+)
+from abag_lab.mutation_effect.sealed import parts
 from abag_lab.sources.build import choose_sources, read_source
 from abag_lab.sources.partners import read_complex
 
@@ -66,14 +74,17 @@ def benchmark_abbibench(
     if unknown or not assays:
         raise OptionError(f"unknown assay {(unknown or [''])[0]!r}; known are {', '.join(ASSAYS)}")
     repertoire = load_mutation_effect().repertoire
-    training = read_assays(sources)
-    designs = [design(one, repertoire) for one in training]
+    training, _ = parts(read_assays(sources))
+    with task("reading the training assays", 1):
+        families = families_of(
+            [design(one, repertoire) for one in training], families_and_antigens(training)[0]
+        )
     table = read_source(choose_sources(sources, ["abbibench"])[0], sources)[0].table
     results = []
     for name in track(assays, "AbBiBench"):
         assay, rows = read_assay(sources, name, table)
         scored = design(assay, repertoire)
-        results.append(_score(assay, rows, scored, training, designs, sources))
+        results.append(_score(assay, rows, scored, training, families, sources))
     correlations = correlate(
         {one.name: (one.truth, one.scores) for one in results}, INVERTED, seed, resamples
     )
@@ -105,25 +116,21 @@ def _score(
     rows: pl.DataFrame,
     scored: Design,
     training: Sequence[VariantAssay],
-    designs: Sequence[Design],
+    families: Sequence[Family],
     sources: Path,
 ) -> AssayResult:
     name = assay.name.rpartition("/")[2]
     others = [one for one in training if one.name != assay.name]
     clusters = complex_clusters([*others, assay])
-    kept = [
-        one
-        for one in designs
-        if one.name != assay.name and clusters[one.name] != clusters[assay.name]
-    ]
-    left_out = sorted({one.name for one in designs} - {one.name for one in kept})
-    choice, _ = choose(kept, clusters)
-    weights = NormalEquations(kept).weights([one.name for one in kept], choice.penalty)
+    kept = outside(families, clusters, clusters[assay.name])
+    used = {one.name for family in kept for one in family.designs}
+    changes = scored.changes
+    sums = changes.total(changes.features)
     ours = {
-        OURS: scored.combined(weights, choice.power),
-        "fewer mutations": -scored.mutations.astype(np.float64),
-        "BLOSUM62": scored.features[:, list(FEATURES).index("severity")],
-        "repertoire": scored.features[:, list(FEATURES).index("repertoire_loss")],
+        OURS: scored.total(learn_weights(kept), POWER),
+        "fewer mutations": -changes.mutations.astype(np.float64),
+        "BLOSUM62": sums[:, list(FEATURES).index("severity")],
+        "repertoire": sums[:, list(FEATURES).index("repertoire_loss")],
     }
     published, peers = read_peers(sources / "abbibench", name, rows)
     return AssayResult(
@@ -131,9 +138,8 @@ def _score(
         published,
         assay.delta,
         {**ours, **peers},
-        tuple(left_out),
-        sum(len(one.delta) for one in kept),
-        choice,
+        tuple(sorted({one.name for one in training} - used)),
+        sum(len(family.target) for family in kept),
     )
 
 

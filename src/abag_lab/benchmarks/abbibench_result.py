@@ -12,7 +12,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag_lab.benchmarks.abbibench_scores import Correlations
-from abag_lab.mutation_effect.fitting import Choice
 
 Reals = NDArray[np.float64]
 
@@ -24,7 +23,7 @@ INVERTED: Final = frozenset({"1mhp", "1mlc"})
 
 @dataclass(frozen=True, slots=True)
 class AssayResult:
-    """One assay: what was left out, what was chosen, and every model's scores of its rows."""
+    """One assay: what was left out, and every model's scores of its rows."""
 
     name: str
     variants: pl.DataFrame
@@ -34,7 +33,6 @@ class AssayResult:
     left_out: tuple[str, ...]
     trained_on: int
     """Rows of the training assays that were kept."""
-    choice: Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +51,6 @@ class AbBiBenchmark:
                     "rows": len(one.truth),
                     "left_out": list(one.left_out),
                     "trained_on_rows": one.trained_on,
-                    "penalty": one.choice.penalty,
-                    "power": one.choice.power,
                 }
                 for one in self.results
             },

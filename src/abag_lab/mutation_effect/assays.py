@@ -1,7 +1,9 @@
 """Assays to learn from: measured variants of one parent on one antigen.
 
-Only rows whose licence allows shipping: AB-Bind (by AttABseq), SKEMPI 2.0, the Phillips landscapes,
-AlphaBind's AlphaSeq libraries, and those assays of AbBiBench that are CC BY. The parent of an
+Complexes and libraries stand here, sets of designed, evolved and matured variants in
+:mod:`abag_lab.mutation_effect.designed`. Only rows whose licence allows shipping: AB-Bind (by
+AttABseq), SKEMPI 2.0, the Phillips landscapes, AlphaBind's AlphaSeq libraries, and those
+assays of AbBiBench that are CC BY. The parent of an
 AB-Bind complex is put together from its mutants, and a row is used only if it differs from that
 parent by exactly the substitutions it states; rows with mutations of the antigen are left out.
 """
@@ -10,7 +12,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,8 @@ import numpy as np
 import polars as pl
 
 from abag.data.schema import SHIPPABLE_LICENCES
-from abag.model.mutation_effect.scales import Reals
+from abag_lab.mutation_effect.assay import VariantAssay
+from abag_lab.mutation_effect.designed import read_designed
 from abag_lab.sources.build import choose_sources, read_source
 from abag_lab.sources.partners import read_complex
 
@@ -33,27 +35,8 @@ LIBRARIES: Final[dict[str, tuple[str, str]]] = {
     "alphabind/trastuzumab-cdr": ("alphabind", ""),
 }
 """AbBiBench's 1mhp is not among them: its rows are those of AB-Bind."""
-MOST_ROWS: Final = 2_500
+MOST_ROWS: Final = 1_000
 """Rows drawn from one library."""
-
-
-@dataclass(frozen=True, slots=True)
-class VariantAssay:
-    """Variants of one parent in one assay.
-
-    ``table`` has ``heavy`` and ``light``; ``delta`` (rows,) is the value minus the parent's, in pKd
-    if ``absolute`` and else in a unit of the assay, higher is tighter; a ``censored`` row stands at
-    its bound.
-    """
-
-    name: str
-    parent_heavy: str
-    parent_light: str
-    antigen: tuple[str, ...]
-    table: pl.DataFrame
-    delta: Reals
-    censored: np.ndarray[tuple[int], np.dtype[np.bool_]]
-    absolute: bool
 
 
 def read_assays(sources: Path, seed: int = 0) -> list[VariantAssay]:
@@ -66,7 +49,30 @@ def read_assays(sources: Path, seed: int = 0) -> list[VariantAssay]:
         rows = tables[source].filter(pl.col("assay") == name)
         parent = read_complex(sources / "abbibench", entry).heavy if entry else None
         found.append(library(name, rows, parent, seed))
+    found.append(_clones(sources))
+    found.extend(one for one in read_designed(sources) if one.shippable)
     return found
+
+
+def _clones(sources: Path) -> VariantAssay:
+    """Clones of the anti-TIGIT antibody AAB-PP3115, KD by BLI."""
+    rows = _read(sources, "alphabind").filter(
+        (pl.col("assay") == "alphabind/aab-pp3115 BLI") & pl.col("pkd").is_not_null()
+    )
+    parent = rows.filter(pl.col("mutations") == "")
+    own = (pl.col("heavy") == parent["heavy"][0]) & (pl.col("light") == parent["light"][0])
+    others = rows.filter(~own)
+    return VariantAssay(
+        "bli:alphabind/aab-pp3115 BLI",
+        str(parent["heavy"][0]),
+        str(parent["light"][0]),
+        tuple(rows["antigen"][0]),
+        others.select("heavy", "light"),
+        (others["pkd"] - rows.filter(own)["pkd"].mean()).to_numpy(),
+        np.zeros(others.height, dtype=np.bool_),
+        absolute=True,
+        designed=True,
+    )
 
 
 def _read(sources: Path, name: str) -> pl.DataFrame:

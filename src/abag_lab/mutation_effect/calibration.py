@@ -8,15 +8,14 @@ from typing import Final
 
 import numpy as np
 
-from abag.model.mutation_effect.scale import Scale, error_terms, exposure
+from abag.model.mutation_effect.scale import DEPTH, Scale, error_terms, exposure
 from abag.model.mutation_effect.scales import Codes, Reals
 from abag_lab.mutation_effect.design import Design
 
-DEPTH: Final = 4.0
-"""Where losses level off, pKd."""
 LEVEL: Final = 0.9
 _NORMAL: Final = 1.6448536269514722
-_FEWEST_ROWS: Final = 10
+_SLOPES: Final = (0.05, 20.0)
+_TRUSTED_ROWS: Final = 100.0
 _FLOOR: Final = 0.6
 """The least standard deviation before widening, pKd: of 0.2 to 1.0 the likeliest on left-out
 clusters. Measurement repeats to about 0.3."""
@@ -35,8 +34,8 @@ class BlindAssay:
 
     @property
     def mutants(self) -> Codes:
-        """Rows that differ from the parent."""
-        return np.flatnonzero(self.design.mutations > 0)
+        """Rows that differ from the parent and have a value, not a bound."""
+        return np.flatnonzero((self.design.changes.mutations > 0) & ~self.design.censored)
 
     def errors(self, scale: Scale) -> Reals:
         """Measured minus predicted of the mutants, pKd."""
@@ -45,8 +44,8 @@ class BlindAssay:
 
     def deviations(self, scale: Scale) -> Reals:
         """What the scale says of them."""
-        rows = self.mutants
-        return scale.deviation(exposure(self.design.features[rows]), self.design.mutations[rows])
+        rows, changes = self.mutants, self.design.changes
+        return scale.deviation(exposure(changes)[rows], changes.mutations[rows])
 
 
 def blind_assays(
@@ -57,21 +56,25 @@ def blind_assays(
 ) -> list[BlindAssay]:
     """Assays in pKd with their effects; ``weights`` by cluster, learnt without it."""
     return [
-        BlindAssay(
-            one,
-            clusters[one.name],
-            one.combined(weights[clusters[one.name]], power),
-            power,
-        )
+        assay
         for one in designs
-        if one.absolute and (one.mutations > 0).any()
+        if one.absolute
+        for assay in [
+            BlindAssay(
+                one,
+                clusters[one.name],
+                one.total(weights[clusters[one.name]], power),
+                power,
+            )
+        ]
+        if len(assay.mutants)
     ]
 
 
 def learn_scale(assays: Sequence[BlindAssay]) -> Scale:
     """Slope and errors.
 
-    The slope is the median over assays of the slope through the origin. The variance is fitted to
+    The slope makes measured on predicted ΔpKd have slope 1. The variance is fitted to
     squared errors by non-negative least squares, each assay weighing the same. It is then widened
     so that 90 % of the errors, each cluster and in it each assay weighing the same, lie within
     1.645 deviations when slope and variance are learnt without the cluster.
@@ -89,23 +92,40 @@ def learn_scale(assays: Sequence[BlindAssay]) -> Scale:
 def _narrow_scale(assays: Sequence[BlindAssay]) -> Scale:
     from scipy.optimize import nnls
 
-    slopes = []
-    for one in assays:
-        square = float(one.total @ one.total)
-        if len(one.total) >= _FEWEST_ROWS and square > 0:
-            slopes.append(float(one.total @ one.design.delta) / square)
-    slope = max(float(np.median(slopes)), 0.05)
-    scale = Scale(slope, DEPTH, assays[0].power, 1.0, 0.0, 0.0, 1.0)
+    scale = Scale(_slope(assays), DEPTH, assays[0].power, 1.0, 0.0, 0.0, 1.0)
     terms, squares = [], []
     for one in assays:
-        rows = one.mutants
+        rows, changes = one.mutants, one.design.changes
         share = 1.0 / np.sqrt(len(rows))
-        found = error_terms(exposure(one.design.features[rows]), one.design.mutations[rows])
-        terms.append(found * share)
+        terms.append(error_terms(exposure(changes)[rows]) * share)
         squares.append(one.errors(scale).clip(-_LARGEST, _LARGEST) ** 2 * share)
     parts, _ = nnls(np.concatenate(terms), np.concatenate(squares))
     floor, contact, burial = np.sqrt(np.maximum(parts, [_FLOOR**2, 0.0, 0.0])).tolist()
     return replace(scale, floor=floor, contact=contact, burial=burial)
+
+
+def _slope(assays: Sequence[BlindAssay]) -> float:
+    """Slope at which measured ΔpKd, regressed on predicted through the origin, has slope 1.
+
+    An assay of n rows weighs n / (n + 100): a scan of everything says more of sizes than the
+    twenty variants that somebody had picked.
+    """
+    from scipy.optimize import brentq
+
+    shares = [1.0 / (len(one.mutants) + _TRUSTED_ROWS) for one in assays]
+
+    def excess(logarithm: float) -> float:
+        scale = Scale(float(np.exp(logarithm)), DEPTH, assays[0].power, 1.0, 0.0, 0.0, 1.0)
+        found = 0.0
+        for one, share in zip(assays, shares, strict=True):
+            predicted = scale.level(one.total)[one.mutants]
+            found += share * float(predicted @ one.errors(scale))
+        return found
+
+    low, high = np.log(_SLOPES)
+    if excess(low) <= 0.0:
+        return _SLOPES[0]
+    return float(np.exp(brentq(excess, low, high))) if excess(high) < 0.0 else _SLOPES[1]
 
 
 def left_out_coverage(assays: Sequence[BlindAssay]) -> dict[str, float]:

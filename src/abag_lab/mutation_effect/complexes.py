@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 
 from abag.data.similarity import antibody_clusters, antigen_clusters, cdr_sets
-from abag_lab.mutation_effect.assays import VariantAssay
+from abag_lab.mutation_effect.assay import VariantAssay
 
 ANTIGEN_IDENTITY = 0.3
 """Influenza haemagglutinins of groups 1 and 2 stand together at this identity."""

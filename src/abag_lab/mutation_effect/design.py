@@ -1,104 +1,97 @@
-"""An assay as the fit sees it: its distinct changes, which row has which, and the targets."""
+"""An assay as the fit sees it: its changes, its targets, and which changes share a departure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
+import scipy.sparse
+from numpy.typing import NDArray
 
-from abag.model.mutation_effect.combination import combine
-from abag.model.mutation_effect.features import FEATURES, padded, substitution_features
-from abag.model.mutation_effect.parent import ParentChain
+from abag.model.mutation_effect.changes import Changes, changes_of, tables_of
+from abag.model.mutation_effect.combination import combined
+from abag.model.mutation_effect.features import FEATURES
+from abag.model.mutation_effect.parent import ParentAntibody
 from abag.model.mutation_effect.repertoire import Repertoire
-from abag.model.mutation_effect.scales import Codes, Reals
-from abag.model.mutation_effect.variants import Variants, lay
-from abag_lab.mutation_effect.assays import VariantAssay
+from abag.model.mutation_effect.scale import DEPTH, unlevelled
+from abag.model.mutation_effect.scales import Reals, burial, contact_share
+from abag_lab.mutation_effect.assay import VariantAssay
 
-_REACH: Final = 4.0
-"""Differences are cut to this many pKd (spreads, of an assay without pKd): what lies beyond is a
-bound or a placeholder."""
+REACH: Final = (-4.0, 3.5)
+"""Measured values are cut to this range, pKd: what lies beyond is a bound or a placeholder."""
+_DEEPEST: Final = -3.0
+"""So deep a loss at most is taken back to before it levelled off, pKd."""
+RANK_SPREAD: Final = 0.8
+"""Standard deviation that an assay without pKd is scaled to, pKd."""
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """One assay of n rows, with u distinct changes that occur k times in all.
+    """One assay of n rows with k changes in all.
 
-    ``changes`` (u, F) are features of the changes; ``rows`` (k,) and ``which`` (k,) say in which
-    row each occurs. ``features`` (n, F) are their sums, ``delta`` (n,) the targets, and
-    ``mutations`` (n,) the numbers of changes.
+    ``delta`` (n,) is as measured, in pKd or scaled as if it were; ``target`` (n,) is the effect
+    that levels off to it; a ``censored`` row stands at its bound. ``labels`` (k,) name the position
+    of a change (``heavy 111A``) and ``amplitude`` (k,) is how far a family may depart there.
     """
 
     name: str
-    changes: Reals
-    rows: Codes
-    which: Codes
-    features: Reals
+    parent: ParentAntibody
+    changes: Changes
+    target: Reals
     delta: Reals
-    mutations: Codes
+    censored: NDArray[np.bool_]
+    labels: NDArray[np.str_]
+    amplitude: Reals
     absolute: bool
 
-    @classmethod
-    def of_singles(cls, name: str, features: Reals, delta: Reals, *, absolute: bool) -> Self:
-        """Rows with one change each, of the features (n, F)."""
-        every = np.arange(len(delta), dtype=np.int64)
-        return cls(name, features, every, every, features, delta, np.ones_like(every), absolute)
+    @property
+    def rows(self) -> Reals:
+        """Sums that a weight multiplies, shape (n, F + 6), as losses of equal changes grow."""
+        crowd = self.changes.crowd[:, None]
+        return np.concatenate(
+            [self.changes.total(self.changes.features) * crowd, self.changes.matured], axis=1
+        )
 
     @property
-    def spread(self) -> float:
-        """Standard deviation of the targets."""
-        return max(float(np.std(self.delta)), 0.1)
+    def places(self) -> scipy.sparse.csr_matrix:
+        """Amplitude of each change (k) in each row (n), as losses of equal changes grow."""
+        weight = self.amplitude * self.changes.crowd[self.changes.rows]
+        shape = (self.changes.count, len(weight))
+        return scipy.sparse.csr_matrix((weight, (self.changes.rows, np.arange(len(weight)))), shape)
 
-    def combined(self, weights: Reals, power: float) -> Reals:
-        """Combined effect of the changes of every row, shape (n,)."""
-        effects = (self.changes @ weights)[self.which]
-        lost, gained = (
-            np.bincount(self.rows, one, minlength=len(self.delta)).astype(np.float64)
-            for one in (np.maximum(-effects, 0.0) ** power, np.maximum(effects, 0.0))
-        )
-        return combine(lost, gained, power)
+    def total(self, weights: Reals, power: float) -> Reals:
+        """Combined effect S of every row by weights (F + 6,), without memory of the family."""
+        shared, maturation = np.split(weights, [len(FEATURES)])
+        return combined(self.changes, self.changes.features @ shared, maturation, power)
 
 
 def design(assay: VariantAssay, repertoire: Repertoire) -> Design:
-    """Every change of every row of an assay, with its features."""
-    count = assay.table.height
-    mutations = np.zeros(count, dtype=np.int64)
-    features = np.zeros((count, len(FEATURES)))
-    tables, rows, which, offset = [], [], [], 0
-    for name, sequence in (("heavy", assay.parent_heavy), ("light", assay.parent_light)):
-        if not sequence:
-            continue
-        chain = ParentChain.of(sequence)
-        table = padded(substitution_features(chain, repertoire))
-        laid = lay(assay.table[name].to_list(), chain)
-        features += laid.total(table)
-        mutations += laid.mutations(chain)
-        row, change = _occurrences(laid, chain)
-        rows.append(row)
-        which.append(change + offset)
-        tables.append(table.reshape(-1, len(FEATURES)))
-        offset += len(tables[-1])
-    reach = _REACH if assay.absolute else _REACH * float(np.std(assay.delta))
-    used, index = np.unique(np.concatenate(which), return_inverse=True)
+    """Every change of every row of an assay."""
+    parent = ParentAntibody.of(assay.parent_heavy, assay.parent_light)
+    tables, share = tables_of(parent, repertoire)
+    chains = [assay.table[("heavy", "light")[number]].to_list() for number, _ in tables]
+    changes = changes_of(tables, share, chains)
+    labels = np.full(len(changes.rows), "", dtype="U16")
+    amplitude = np.zeros(len(changes.rows))
+    for number, table in tables:
+        own = changes.chain == number
+        place = changes.place[own]
+        name = ("heavy", "light")[number]
+        labels[own] = np.array([f"{name} {one}" for one in table.chain.labels])[place]
+        imgt = table.chain.imgt[place]
+        light = table.chain.light
+        amplitude[own] = 0.3 + contact_share(light)[imgt] + 0.7 * burial(light)[imgt]
+    scale = 1.0 if assay.absolute else RANK_SPREAD / max(float(np.std(assay.delta)), 1e-6)
+    delta = (assay.delta * scale).clip(*REACH)
     return Design(
         assay.name,
-        np.concatenate(tables)[used],
-        np.concatenate(rows),
-        index,
-        features,
-        assay.delta.clip(-reach, reach),
-        mutations,
+        parent,
+        changes,
+        unlevelled(delta.clip(_DEEPEST), DEPTH),
+        delta,
+        assay.censored,
+        labels,
+        amplitude,
         assay.absolute,
-    )
-
-
-def _occurrences(laid: Variants, chain: ParentChain) -> tuple[Codes, Codes]:
-    """Row and number (place times 22, plus code) of each change of laid chains."""
-    rows, places = np.nonzero(laid.residues != chain.residues)
-    change = places * 22 + laid.residues[rows, places]
-    more_rows, behind = np.nonzero(laid.inserted)
-    times = laid.inserted[more_rows, behind]
-    return (
-        np.concatenate([rows, np.repeat(more_rows, times)]),
-        np.concatenate([change, np.repeat(behind * 22 + 21, times)]),
     )

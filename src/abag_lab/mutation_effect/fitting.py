@@ -1,169 +1,240 @@
-"""Learning the weights: differences inside assays, drawn towards a first guess.
+"""Learning the weights: differences inside assays, with departures of every antibody family.
 
-Rows of an assay are divided by its spread, because enrichments and AlphaSeq values have no common
-scale. An assay of n rows has the weight sqrt(min(n, 400)): a library of thousands counts more than
-a complex of twenty, but not a hundred times more. Each assay has an offset with a prior of its own,
-because the parent's own measurement may be off. A ridge penalty draws the weights to the first
-guess, scaled as a whole to fit, with effects added up; how strongly is chosen by
-leaving out whole clusters of complexes.
+A row's target is
+
+    y = X b + P (u + c) + o + noise,
+
+X the sums of its changes' features, b the weights of all antibodies, u and c the departures of its
+family at a position and of a change there, o the assay's own offset, because the parent's own
+measurement may be off. b, u, c and o are normal, b around a first guess. Without u and c a library
+of one antibody would teach as much as its rows; with them it teaches as much as its positions do.
+A row at a bound counts as its bound or its prediction, whichever is weaker, in turns. The variances
+were set on the open part (docs/models/mutation-effect.md); a family is solved once, and leaving
+families out costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
+import scipy.sparse
+from scipy.linalg import cho_factor, cho_solve
 
-from abag.model.mutation_effect.features import first_guess
+from abag.model.mutation_effect.features import FEATURES, first_guess
+from abag.model.mutation_effect.maturation import MATURED
+from abag.model.mutation_effect.memory import FamilyMemory
 from abag.model.mutation_effect.model import MutationEffect
+from abag.model.mutation_effect.parent import ParentAntibody
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scales import Reals
 from abag_lab.mutation_effect.calibration import blind_assays, learn_scale, left_out_coverage
 from abag_lab.mutation_effect.design import Design
 
-PENALTIES: Final = (30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
-POWERS: Final = (1.5,)
-"""How losses combine. Set by hand between adding up and the worst alone: complexes left out prefer
-4, libraries of many changes 1, and neither by much (docs/experiments-mutations.md)."""
-MOST_WEIGHT: Final = 400
-_OFFSET: Final = 0.3
-"""Prior spread of an assay's offset, in its spread."""
-_TRUSTED_ROWS: Final = 100.0
-"""An assay of so many rows has half the say of an endless one when choices are scored."""
+POWER: Final = 1.5
+"""How losses combine, between adding up (1) and the worst alone."""
+_GUESS_MEAN: Final = 0.175
+_GUESS_SPREAD: Final = 0.25
+"""Prior of the size of the first guess as a whole, pKd."""
+_FEATURE_SPREAD: Final = 0.01
+_MATURATION_SPREAD: Final = 0.6
+_POSITION_SPREAD: Final = 0.15
+_CHANGE_SPREAD: Final = 0.2
+_MEMORY: Final = 2.0
+"""Departures that are remembered are drawn to 0 with so many times these spreads."""
+_NOISE: Final = 0.6
+_OFFSET: Final = 0.4
+_RANK_OFFSET: Final = 1.5
+_TURNS: Final = 3
+_FEWEST_ROWS: Final = 30
+"""A family with fewer rows is not remembered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What is chosen by leaving clusters out: the ridge penalty, and how losses combine."""
+@dataclass(frozen=True)
+class Family:
+    """The assays of one antibody family, solved for everything but the weights.
 
-    penalty: float
-    power: float
-
-
-class NormalEquations:
-    """X'X and X'y of every assay, effects added up, so that leaving some out costs nothing."""
-
-    def __init__(self, designs: Iterable[Design]) -> None:
-        self._parts: dict[str, tuple[Reals, Reals]] = {}
-        for one in designs:
-            n = len(one.delta)
-            # Whitening of a constant offset of variance _OFFSET^2 beside unit noise.
-            share = 1.0 - 1.0 / np.sqrt(1.0 + _OFFSET**2 * n)
-            features = one.features - share * one.features.mean(axis=0)
-            target = one.delta / one.spread
-            target = target - share * target.mean()
-            weight = np.sqrt(min(n, MOST_WEIGHT)) / n
-            self._parts[one.name] = (
-                weight * features.T @ features,
-                weight * features.T @ target,
-            )
-
-    def weights(self, names: Iterable[str], penalty: float) -> Reals:
-        """Weights (F,), in spreads of an assay, learnt from the named assays."""
-        chosen = [self._parts[name] for name in names]
-        normal = np.sum([one for one, _ in chosen], axis=0)
-        right = np.sum([one for _, one in chosen], axis=0)
-        guess = first_guess()
-        towards = normal @ guess
-        guess = guess * max(float(guess @ right) / float(guess @ towards), 1e-3)
-        ridge = penalty * np.eye(len(guess))
-        return np.asarray(guess + np.linalg.solve(normal + ridge, right - normal @ guess))
-
-
-def blind_scores(
-    designs: Sequence[Design],
-    clusters: Mapping[str, str],
-    choice: Choice,
-    equations: NormalEquations | None = None,
-) -> dict[str, float]:
-    """Spearman's correlation in each assay, from weights that never saw its cluster."""
-    equations = equations or NormalEquations(designs)
-    found = {}
-    for one in designs:
-        others = [d.name for d in designs if clusters[d.name] != clusters[one.name]]
-        weights = equations.weights(others, choice.penalty)
-        found[one.name] = _spearman(one.delta, one.combined(weights, choice.power))
-    return found
-
-
-def choose(designs: Sequence[Design], clusters: Mapping[str, str]) -> tuple[Choice, float]:
-    """The most cautious choice that is no worse than the best by more than chance.
-
-    Every choice is scored in each cluster by weights that never saw it. Of those whose mean lies
-    within one standard error of the paired difference from the best one's, the one with the
-    largest penalty is taken (one-standard-error rule), and of several the best of them. Returns it
-    with its mean.
+    ``rows`` (n, F + 6) is X and ``solved`` is the inverse covariance of y - X b, times X.
     """
-    equations = NormalEquations(designs)
-    tried = []
-    for penalty, power in product(PENALTIES, POWERS):
-        choice = Choice(penalty, power)
-        scores = blind_scores(designs, clusters, choice, equations)
-        tried.append((choice, cluster_scores(designs, clusters, scores)))
-    _, best = max(tried, key=lambda one: float(one[1].mean()))
-    near = [
-        (choice.penalty, float(scores.mean()), choice)
-        for choice, scores in tried
-        if (best - scores).mean() <= (best - scores).std() / np.sqrt(len(best))
+
+    name: str
+    designs: tuple[Design, ...]
+    rows: Reals
+    target: Reals
+    censored: Any
+    factor: Any
+    solved: Reals
+
+    @classmethod
+    def of(cls, name: str, designs: Sequence[Design], memory: float = 1.0) -> Self:
+        """Solve the covariance of one family; ``memory`` multiplies the spread of departures."""
+        places = scipy.sparse.block_diag([one.places for one in designs], format="csr")
+        position = _same_group(places, [one.labels for one in designs])
+        change = _same_group(places, [_changes(one) for one in designs])
+        assay = np.repeat(np.arange(len(designs)), [len(one.target) for one in designs])
+        offset = np.array([_OFFSET if one.absolute else _RANK_OFFSET for one in designs]) ** 2
+        covariance = (memory * _POSITION_SPREAD) ** 2 * position
+        covariance += (memory * _CHANGE_SPREAD) ** 2 * change
+        covariance += np.where(assay[:, None] == assay, offset[assay], 0.0)
+        covariance[np.diag_indices_from(covariance)] += _NOISE**2
+        rows = np.concatenate([one.rows for one in designs])
+        factor = cho_factor(covariance, lower=True)
+        return cls(
+            name,
+            tuple(designs),
+            rows,
+            np.concatenate([one.target for one in designs]),
+            np.concatenate([one.censored for one in designs]),
+            factor,
+            cho_solve(factor, rows),
+        )
+
+
+def families_of(designs: Sequence[Design], families: Mapping[str, str]) -> list[Family]:
+    """Every family of the designs, by the family of each assay."""
+    return [
+        Family.of(name, [one for one in designs if families[one.name] == name])
+        for name in sorted({families[one.name] for one in designs})
     ]
-    _, mean, choice = max(near, key=lambda one: one[:2])
-    return choice, mean
 
 
-def cluster_scores(
-    designs: Sequence[Design], clusters: Mapping[str, str], scores: Mapping[str, float]
-) -> Reals:
-    """Mean score of each cluster, an assay of n rows weighing n / (n + 100)."""
-    means = []
-    for cluster in sorted({clusters[one.name] for one in designs}):
-        members = [one for one in designs if clusters[one.name] == cluster]
-        weights = np.array([len(m.delta) / (len(m.delta) + _TRUSTED_ROWS) for m in members])
-        values = np.array([scores[m.name] for m in members])
-        means.append(float(weights @ values / weights.sum()))
-    return np.array(means)
+def learn_weights(families: Sequence[Family]) -> Reals:
+    """Weights b, shape (F + 6,): of features, in pKd, then of maturation."""
+    guess = np.concatenate([first_guess(), np.zeros(len(MATURED))])
+    spread = np.concatenate(
+        [np.full(len(FEATURES), _FEATURE_SPREAD), np.full(len(MATURED), _MATURATION_SPREAD)]
+    )
+    prior = np.diag(spread**2) + _GUESS_SPREAD**2 * np.outer(guess, guess)
+    mean = _GUESS_MEAN * guess
+    normal = np.sum([one.rows.T @ one.solved for one in families], axis=0) + np.linalg.inv(prior)
+    weights = mean
+    targets = [one.target for one in families]
+    for _ in range(_TURNS):
+        right = np.sum(
+            [
+                one.solved.T @ (target - one.rows @ mean)
+                for one, target in zip(families, targets, strict=True)
+            ],
+            axis=0,
+        )
+        weights = mean + np.linalg.solve(normal, right)
+        targets = [_within_bounds(one, weights) for one in families]
+    return np.asarray(weights)
+
+
+def _within_bounds(family: Family, weights: Reals) -> Reals:
+    found = family.rows @ weights
+    return np.where(family.censored, np.minimum(family.target, found), family.target)
+
+
+def remember(family: Family, weights: Reals, slope: float) -> FamilyMemory | None:
+    """The departures of one family from the scaled weights; None of a family of few rows."""
+    if len(family.target) < _FEWEST_ROWS:
+        return None
+    loose = Family.of(family.name, family.designs, _MEMORY)
+    scaled = slope * weights
+    rest = cho_solve(loose.factor, _within_bounds(loose, scaled) - loose.rows @ scaled)
+    largest = max(family.designs, key=lambda one: len(one.target))
+    residues = _residues(largest.parent)
+    labels = tuple(residues)
+    at = {label: i for i, label in enumerate(labels)}
+    values = np.zeros((len(labels), 22))
+    position = np.zeros(len(labels))
+    change: dict[tuple[int, int], float] = {}
+    amplitude = np.zeros(len(labels))
+    start = 0
+    for one in family.designs:
+        along = one.places.T @ rest[start : start + len(one.target)]
+        start += len(one.target)
+        for label, code, part, size in zip(
+            one.labels.tolist(), one.changes.code.tolist(), along, one.amplitude, strict=True
+        ):
+            if label in at:
+                i = at[label]
+                position[i] += part
+                change[i, code] = change.get((i, code), 0.0) + part
+                amplitude[i] = size
+    values += (amplitude * position * (_MEMORY * _POSITION_SPREAD) ** 2)[:, None]
+    for (i, code), part in change.items():
+        values[i, code] += amplitude[i] * part * (_MEMORY * _CHANGE_SPREAD) ** 2
+    codes = np.array(list(residues.values()), dtype=np.int64)
+    values[np.arange(len(codes)), codes] = 0.0
+    served = (values / slope).astype(np.float32).astype(np.float64)
+    return FamilyMemory(family.name, labels, codes, served)
+
+
+def _residues(parent: ParentAntibody) -> dict[str, int]:
+    return {
+        f"{name} {label}": int(code)
+        for name, chain in parent.chains
+        if chain is not None
+        for label, code in zip(chain.labels, chain.residues.tolist(), strict=True)
+        if label
+    }
 
 
 def fit(
     designs: Sequence[Design],
     repertoire: Repertoire,
+    families: Mapping[str, str],
     clusters: Mapping[str, str],
     training: Mapping[str, Any],
 ) -> MutationEffect:
-    """Choose, learn from all assays, and scale by weights without each assay's own cluster.
+    """Learn from all assays, and scale by weights without each assay's own cluster.
 
     Args:
         designs: what to learn from.
         repertoire: counts of natural residues.
-        clusters: assay name -> cluster; a cluster is left out as a whole.
+        families: assay name -> antibody family.
+        clusters: assay name -> cluster of complexes; it is left out as a whole.
         training: what is written into the artefact about the rows.
     """
-    choice, score = choose(designs, clusters)
-    equations = NormalEquations(designs)
-    blind = {
-        cluster: equations.weights(
-            [one.name for one in designs if clusters[one.name] != cluster], choice.penalty
-        )
-        for cluster in sorted({clusters[one.name] for one in designs})
-    }
-    assays = blind_assays(designs, clusters, blind, choice.power)
+    solved = families_of(designs, families)
+    weights = learn_weights(solved)
+    assays = blind_assays(designs, clusters, blind_weights(solved, clusters), POWER)
     facts = {
         **training,
-        "rows": sum(len(one.delta) for one in designs),
+        "rows": sum(len(one.target) for one in designs),
         "assays": {one.name: clusters[one.name] for one in designs},
-        "penalty": choice.penalty,
-        "left_out_spearman": round(score, 4),
         "left_out_coverage_90": left_out_coverage(assays),
     }
-    weights = equations.weights([one.name for one in designs], choice.penalty)
-    return MutationEffect(weights, repertoire, learn_scale(assays), facts)
+    shared, maturation = np.split(weights, [len(FEATURES)])
+    scale = learn_scale(assays)
+    memories = [remember(one, weights, scale.slope) for one in solved]
+    return MutationEffect(
+        shared,
+        maturation,
+        tuple(one for one in memories if one is not None),
+        repertoire,
+        scale,
+        facts,
+    )
 
 
-def _spearman(true: Reals, found: Reals) -> float:
-    from scipy.stats import rankdata
+def blind_weights(families: Sequence[Family], clusters: Mapping[str, str]) -> dict[str, Reals]:
+    """By cluster, the weights that are learnt without it."""
+    return {
+        cluster: learn_weights(outside(families, clusters, cluster))
+        for cluster in sorted({clusters[one.name] for each in families for one in each.designs})
+    }
 
-    if len(true) < 3 or np.ptp(true) == 0 or np.ptp(found) == 0:
-        return 0.0
-    return float(np.corrcoef(rankdata(true), rankdata(found))[0, 1])
+
+def outside(families: Sequence[Family], clusters: Mapping[str, str], cluster: str) -> list[Family]:
+    """The families of which no assay is in a cluster."""
+    return [one for one in families if cluster not in {clusters[part.name] for part in one.designs}]
+
+
+def _changes(one: Design) -> Any:
+    return np.char.add(np.char.add(one.labels, " "), one.changes.code.astype(str))
+
+
+def _same_group(places: scipy.sparse.csr_matrix, keys: Sequence[Any]) -> Reals:
+    """Covariance (n, n) of rows through changes that share a key, of unit spread."""
+    _, index = np.unique(np.concatenate(keys), return_inverse=True)
+    groups = scipy.sparse.csr_matrix(
+        (np.ones(len(index)), (np.arange(len(index)), index)), (len(index), int(index.max()) + 1)
+    )
+    found = places @ groups
+    return np.asarray((found @ found.T).toarray())

@@ -2,7 +2,7 @@
 
 The shipped model has learnt from some of the benchmark's landscapes. Here it is learnt anew for
 each without its cluster: every training assay that is linked to it by an antibody family or an
-antigen cluster, directly or through others, is left out, from the choice of settings, too.
+antigen cluster, directly or through others, is left out.
 """
 
 from __future__ import annotations
@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 
 from abag.data.splits.positions import consensus
 from abag.model.mutation_effect import MutationEffect, load_mutation_effect
+from abag.model.mutation_effect.features import FEATURES
 from abag.progress import task
-from abag_lab.mutation_effect.assays import VariantAssay, read_assays
-from abag_lab.mutation_effect.complexes import complex_clusters
-from abag_lab.mutation_effect.design import Design, design
-from abag_lab.mutation_effect.fitting import NormalEquations, choose
+from abag_lab.mutation_effect.assay import VariantAssay
+from abag_lab.mutation_effect.assays import read_assays
+from abag_lab.mutation_effect.complexes import complex_clusters, families_and_antigens
+from abag_lab.mutation_effect.design import design
+from abag_lab.mutation_effect.fitting import Family, families_of, learn_weights, outside
+from abag_lab.mutation_effect.sealed import parts
 
 Reals = NDArray[np.float64]
 
@@ -33,36 +36,35 @@ class BlindPriors:
 
     shipped: MutationEffect
     assays: tuple[VariantAssay, ...]
-    designs: tuple[Design, ...]
+    families: tuple[Family, ...]
 
     @classmethod
     def of(cls, sources: Path) -> Self:
         """Read the training assays from the folder of published sources."""
         shipped = load_mutation_effect()
         with task("reading the training assays of the global model", 1):
-            assays = tuple(read_assays(sources))
-            designs = tuple(design(one, shipped.repertoire) for one in assays)
-        return cls(shipped, assays, designs)
+            assays = tuple(parts(read_assays(sources))[0])
+            designs = [design(one, shipped.repertoire) for one in assays]
+            families = families_of(designs, families_and_antigens(assays)[0])
+        return cls(shipped, assays, tuple(families))
 
     def without(self, table: pl.DataFrame) -> MutationEffect:
-        """The global model learnt without the cluster of an assay's canonical rows."""
+        """The global model learnt without the cluster of an assay's canonical rows.
+
+        It remembers no family.
+        """
         weights, _ = self.weights_without(table)
-        return replace(self.shipped, weights=weights)
+        shared, maturation = np.split(weights, [len(FEATURES)])
+        return replace(self.shipped, weights=shared, maturation=maturation, memories=())
 
     def weights_without(self, table: pl.DataFrame) -> tuple[Reals, tuple[str, ...]]:
         """Weights, and the names of the training assays that were left out."""
         own = _as_assay(table)
         others = [one for one in self.assays if one.name != own.name]
         clusters = complex_clusters([*others, own])
-        kept = [
-            one
-            for one in self.designs
-            if one.name != own.name and clusters[one.name] != clusters[own.name]
-        ]
-        choice, _ = choose(kept, clusters)
-        names = [one.name for one in kept]
-        weights = NormalEquations(kept).weights(names, choice.penalty)
-        return weights, tuple(one.name for one in self.designs if one.name not in set(names))
+        kept = outside(self.families, clusters, clusters[own.name])
+        used = {one.name for family in kept for one in family.designs}
+        return learn_weights(kept), tuple(one.name for one in self.assays if one.name not in used)
 
 
 def _as_assay(table: pl.DataFrame) -> VariantAssay:

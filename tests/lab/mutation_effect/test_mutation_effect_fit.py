@@ -8,13 +8,21 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.model.mutation_effect import load_mutation_effect
-from abag.model.mutation_effect.features import FEATURES, first_guess
-from abag.model.mutation_effect.repertoire import Repertoire
-from abag_lab.mutation_effect.assays import VariantAssay, _carries, library
+from abag.model.mutation_effect.features import FEATURES
+from abag_lab.mutation_effect.assay import VariantAssay
+from abag_lab.mutation_effect.assays import _carries, library
 from abag_lab.mutation_effect.complexes import complex_clusters
 from abag_lab.mutation_effect.design import Design, design
-from abag_lab.mutation_effect.fitting import Choice, NormalEquations, blind_scores, choose, fit
+from abag_lab.mutation_effect.fitting import (
+    POWER,
+    Family,
+    blind_weights,
+    families_of,
+    learn_weights,
+    remember,
+)
 from abag_lab.sources.variants import TRASTUZUMAB
 
 HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
@@ -30,68 +38,107 @@ TEV = (
 )
 
 
-def planted(name: str, weights: np.ndarray, seed: int, rows: int = 300) -> Design:
+CDR3 = HEAVY.index("WGGDG")
+
+
+def singles(parent: str, seed: int, rows: int = 200) -> list[str]:
+    """Single mutants of a chain, at places drawn by the seed."""
     rng = np.random.default_rng(seed)
-    features = -rng.random((rows, len(FEATURES)))
-    delta = features @ weights + 0.1 * rng.normal(size=rows)
-    return Design.of_singles(name, features, delta, absolute=True)
+    chains = []
+    for _ in range(rows):
+        place = int(rng.integers(len(parent)))
+        chains.append(parent[:place] + str(rng.choice(list(AMINO_ACIDS))) + parent[place + 1 :])
+    return chains
 
 
-def test_a_small_penalty_finds_the_planted_weights_and_a_large_one_keeps_the_first_guess():
-    true = np.linspace(0.1, 1.0, len(FEATURES))
-    equations = NormalEquations([planted(str(i), true, i) for i in range(4)])
-    names = [str(i) for i in range(4)]
-
-    def direction(weights: np.ndarray) -> np.ndarray:
-        return weights / np.linalg.norm(weights)
-
-    near = direction(equations.weights(names, 1e-3))
-    far = direction(equations.weights(names, 1e9))
-    np.testing.assert_allclose(near, direction(true), atol=0.05)
-    np.testing.assert_allclose(far, direction(first_guess()), atol=1e-3)
-
-
-def test_labels_of_a_left_out_cluster_change_nothing_in_its_scores():
-    true = np.ones(len(FEATURES))
-    designs = [planted(str(i), true, i) for i in range(3)]
-    clusters = {"0": "x", "1": "x", "2": "y"}
-    turned = [replace(d, delta=-d.delta) if d.name == "1" else d for d in designs]
-    choice = Choice(100.0, 1.0)
-    before = blind_scores(designs, clusters, choice)
-    after = blind_scores(turned, clusters, choice)
-    assert after["0"] == before["0"]
-    assert after["2"] != before["2"]
-
-
-def test_the_most_cautious_of_equally_good_choices_is_taken():
-    designs = [planted(str(i), first_guess(), i) for i in range(4)]
-    choice, score = choose(designs, {str(i): str(i) for i in range(4)})
-    assert choice.penalty == 10_000.0
-    assert score > 0.9
-
-
-def test_the_slope_of_assays_in_pkd_is_found_again():
-    designs = [planted(str(i), 0.5 * first_guess(), i) for i in range(4)]
-    model = fit(designs, Repertoire({}), {str(i): str(i) for i in range(4)}, {})
-    found = model.weights * model.scale.slope
-    np.testing.assert_allclose(found, 0.5 * first_guess(), rtol=0.15, atol=0.05)
-    assert model.training["rows"] == 1200
-
-
-def test_losses_combine_by_a_power_and_gains_add_up():
-    # Two rows: changes 0 and 1; changes 1, 2 and 2 again. Effects -3, -4 and +1.
-    one = Design(
-        "a",
-        changes=np.array([[-3.0], [-4.0], [1.0]]),
-        rows=np.array([0, 0, 1, 1, 1]),
-        which=np.array([0, 1, 1, 2, 2]),
-        features=np.array([[-7.0], [-2.0]]),
-        delta=np.zeros(2),
-        mutations=np.array([2, 3]),
-        absolute=True,
+def measured(
+    name: str, parent: str, seed: int, size: float = 1.0, departure: float = 0.0
+) -> Design:
+    """An assay whose ΔpKd is ``size`` times the shipped one; W99 of CDR-H3 departs."""
+    light = TRASTUZUMAB.light
+    chains = singles(parent, seed)
+    chains += [parent[:CDR3] + letter + parent[CDR3 + 1 :] for letter in AMINO_ACIDS]
+    table = pl.DataFrame({"heavy": chains, "light": [light] * len(chains)})
+    shared = replace(load_mutation_effect(), memories=())
+    delta = size * shared.delta(parent, light, table)
+    changed = np.array([chain[CDR3] != parent[CDR3] for chain in chains])
+    delta = delta + departure * changed + np.random.default_rng(seed).normal(0, 0.1, len(chains))
+    found = VariantAssay(
+        name, parent, light, (), table, delta, np.zeros(len(chains), np.bool_), absolute=True
     )
-    np.testing.assert_allclose(one.combined(np.ones(1), 1.0), [-7.0, -2.0])
-    np.testing.assert_allclose(one.combined(np.ones(1), 2.0), [-5.0, -2.0])
+    return design(found, shared.repertoire)
+
+
+def sizes(designs: list[Design]) -> float:
+    """Size of the learnt effects."""
+    families = families_of(designs, {one.name: one.name for one in designs})
+    return float(np.abs(learn_weights(families)[: len(FEATURES)]).sum())
+
+
+def test_larger_measured_effects_give_larger_weights():
+    small = sizes([measured("a", HEAVY, 0, 0.5), measured("b", OTHER, 1, 0.5)])
+    large = sizes([measured("a", HEAVY, 0, 2.0), measured("b", OTHER, 1, 2.0)])
+    assert large > 1.8 * small
+
+
+def test_labels_of_a_left_out_cluster_change_nothing_in_its_weights():
+    designs = [measured("a", HEAVY, 0), measured("b", OTHER, 1)]
+    names = {"a": "a", "b": "b"}
+    turned = [replace(designs[0], target=-designs[0].target), designs[1]]
+    before = blind_weights(families_of(designs, names), names)
+    after = blind_weights(families_of(turned, names), names)
+    assert before["a"].tolist() == after["a"].tolist()
+    assert before["b"].tolist() != after["b"].tolist()
+
+
+def test_a_row_at_a_bound_pulls_less_than_the_same_row_measured():
+    one = measured("a", HEAVY, 0)
+    none = np.zeros_like(one.target)
+    alone, bound, exact = (
+        float(np.abs(learn_weights(families)[: len(FEATURES)]).sum())
+        for families in (
+            [Family.of("a", [one])],
+            [
+                Family.of("a", [one]),
+                Family.of("b", [replace(one, target=none, censored=none == 0.0)]),
+            ],
+            [Family.of("a", [one]), Family.of("b", [replace(one, target=none)])],
+        )
+    )
+    assert exact < 0.7 * alone
+    assert bound > 0.8 * alone
+
+
+def test_what_one_family_departs_by_is_remembered_and_hardly_shared():
+    departing = measured("a", HEAVY, 0, departure=-2.0)
+    plain = [measured("a", HEAVY, 0), measured("b", OTHER, 1)]
+    names = {"a": "a", "b": "b"}
+    families = families_of([departing, plain[1]], names)
+    weights = learn_weights(families)
+    shared = learn_weights(families_of(plain, names))
+    assert np.abs(weights - shared).max() < 0.25
+    memory = remember(families[0], weights, 1.0)
+    assert memory is not None
+    assert departing.parent.heavy is not None
+    label = f"heavy {departing.parent.heavy.labels[CDR3]}"
+    at = memory.labels.index(label)
+    assert memory.values[at, AMINO_ACIDS.index("A")] < -1.0
+    elsewhere = np.delete(memory.values, at, axis=0)
+    assert np.abs(elsewhere).max() < 0.7
+
+
+def test_a_family_of_few_rows_is_not_remembered():
+    one = measured("a", HEAVY, 0)
+    few = design(
+        VariantAssay(
+            "few", HEAVY, TRASTUZUMAB.light, (),
+            pl.DataFrame({"heavy": [HEAVY.replace("WGG", "AGG")], "light": [TRASTUZUMAB.light]}),
+            np.array([-2.0]), np.zeros(1, np.bool_), absolute=True,
+        ),
+        load_mutation_effect().repertoire,
+    )  # fmt: skip
+    weights = learn_weights([Family.of("a", [one])])
+    assert remember(Family.of("few", [few]), weights, 1.0) is None
 
 
 def assay(name: str, heavy: str, antigen: str) -> VariantAssay:
@@ -161,7 +208,7 @@ def test_a_library_counts_from_its_parent_and_a_censored_row_stands_at_its_bound
 
 
 def test_what_is_served_is_what_was_fitted_and_scored():
-    model = load_mutation_effect()
+    model = replace(load_mutation_effect(), memories=())
     chains = [HEAVY.replace("WGG", "WAG"), HEAVY.replace("DTYIH", "ATYIS"), HEAVY]
     table = pl.DataFrame(
         {"heavy": chains, "light": [TRASTUZUMAB.light.replace("HYTTP", "HYAAP")] * 3}
@@ -170,10 +217,7 @@ def test_what_is_served_is_what_was_fitted_and_scored():
         "x", HEAVY, TRASTUZUMAB.light, (), table, np.zeros(3), np.zeros(3, bool), True
     )
     scored = design(rows, model.repertoire)
-    assert scored.mutations.tolist() == [3, 4, 2]
-    combined = scored.combined(model.weights, model.scale.power)
+    assert scored.changes.mutations.tolist() == [3, 4, 2]
+    total = scored.total(np.concatenate([model.weights, model.maturation]), POWER)
     served = model.delta(HEAVY, TRASTUZUMAB.light, table)
-    np.testing.assert_allclose(served, model.scale.level(combined), atol=1e-12)
-    np.testing.assert_allclose(
-        scored.combined(model.weights, 1.0), scored.features @ model.weights, atol=1e-12
-    )
+    np.testing.assert_allclose(served, model.scale.level(total), atol=1e-12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from abag.model.mutation_effect.changes import Changes
 from abag.model.mutation_effect.scales import Reals
 
 
@@ -19,3 +20,11 @@ def combine(lost: Reals, gained: Reals, power: float) -> Reals:
         power: at least 1.
     """
     return np.asarray(gained - lost ** (1.0 / power))
+
+
+def combined(changes: Changes, effects: Reals, maturation: Reals, power: float) -> Reals:
+    """S of every row, of the effects (k,) of its changes and the weights (6,) of maturation."""
+    lost = changes.total(np.maximum(-effects, 0.0) ** power)
+    gained = changes.total(np.maximum(effects, 0.0))
+    matured = (changes.matured * maturation).sum(axis=1)
+    return np.asarray(combine(lost, gained, power) + matured)

@@ -1,13 +1,16 @@
 """The mutation-effect model: how much a variant's pKd differs from its parent's, unmeasured.
 
-Each change of a variant has an effect, a weighted sum of the features of
-:mod:`abag.model.mutation_effect.features`. Gains add up and losses combine by a power q to S, and
-losses level off at A:
+Each change i of a variant has an effect, e_i = w . x_i + d_i: a weighted sum of the features of
+:mod:`abag.model.mutation_effect.features`, and what the parent's antibody family, if it was
+measured, adds at that position (:mod:`abag.model.mutation_effect.memory`). Gains add up and losses
+combine by a power q; a row that affinity maturation chose
+(:mod:`abag.model.mutation_effect.maturation`) gains M; and losses level off at A:
 
-    S = sum of gains - (sum of losses^q)^(1/q),
-    s = slope S,  ΔpKd = s for s > 0 and -A (1 - exp(s / A)) for s < 0.
+    S = sum of gains - (sum of losses^q)^(1/q) + M,    M = m n^(-1/3) sum of v . z_i,
+    s = slope S,  ΔpKd = s for s > 0 and -A (1 - exp(s / A)) for s < 0,
 
-The weights were learnt on differences inside assays, the repertoire's part on antibodies alone.
+with n the effective number of changes, each counted by its first guess of a loss. w, v and d were
+learnt together on differences inside assays, the repertoire's part of x on antibodies alone.
 Nothing but numpy and the numbering is needed to serve it.
 """
 
@@ -26,15 +29,19 @@ import polars as pl
 from abag.data.schema import require_columns
 from abag.errors import ModelError
 from abag.model import artefact
-from abag.model.mutation_effect.combination import combine
-from abag.model.mutation_effect.features import FEATURES, padded, substitution_features
+from abag.model.mutation_effect.changes import Changes, changes_of, tables_of
+from abag.model.mutation_effect.combination import combined
+from abag.model.mutation_effect.features import FEATURES
+from abag.model.mutation_effect.maturation import MATURED
+from abag.model.mutation_effect.memory import FamilyMemory, nearest_memory
 from abag.model.mutation_effect.parent import ParentAntibody, ParentChain
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scale import Scale, exposure
 from abag.model.mutation_effect.scales import Reals
-from abag.model.mutation_effect.variants import lay
 
 NAME: Final = "mutation-effect"
+_SLICE: Final = 4_096
+"""Variants laid on their parent at once: memory does not grow with the table."""
 
 
 class VariantEffects(NamedTuple):
@@ -53,10 +60,13 @@ class VariantEffects(NamedTuple):
 class MutationEffect:
     """ΔpKd of variants against their parent, without a measurement of either.
 
-    ``weights`` (features,) in the order of ``FEATURES``.
+    ``weights`` (features,) in the order of ``FEATURES``, ``maturation`` (6,) in that of
+    ``MATURED``; ``memories`` are of the families that were measured.
     """
 
     weights: Reals
+    maturation: Reals
+    memories: tuple[FamilyMemory, ...]
     repertoire: Repertoire
     scale: Scale
     training: Mapping[str, Any]
@@ -111,30 +121,35 @@ class MutationEffect:
             ModelError: the parent has no variable domain, or a chain cannot be laid on it.
         """
         require_columns(variants, ["heavy", "light"], "the table of variants")
-        sums = np.zeros((variants.height, 4))
-        mutations = np.zeros(variants.height, dtype=np.int64)
-        for name, chain in (("heavy", parent.heavy), ("light", parent.light)):
-            chains = variants[name].fill_null("").to_list()
-            _require_domain(chain, name, chains)
-            if chain is None:
-                continue
-            laid = lay(chains, chain)
-            sums += laid.total(self._table(chain))
-            mutations += laid.mutations(chain)
-        delta = self.scale.level(combine(sums[:, 0], sums[:, 1], self.scale.power))
-        return VariantEffects(delta, self.scale.deviation(sums[:, 2:], mutations))
+        for name, chain in parent.chains:
+            _require_domain(chain, name, variants[name].fill_null("").to_list())
+        tables, share = tables_of(parent, self.repertoire)
+        if not tables:
+            raise ModelError("the parent has neither a heavy nor a light chain; give one")
+        memory = nearest_memory(self.memories, parent)
+        effects = {}
+        for number, table in tables:
+            effects[number] = table.features @ self.weights
+            if memory is not None:
+                effects[number] += memory.table(("heavy", "light")[number], table.chain)
+        parts = []
+        for piece in variants.iter_slices(_SLICE):
+            chains = [
+                piece[("heavy", "light")[number]].fill_null("").to_list() for number, _ in tables
+            ]
+            parts.append(self._predict(changes_of(tables, share, chains), effects))
+        if not parts:
+            return VariantEffects(np.zeros(0), np.zeros(0))
+        return VariantEffects(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    def effects(self, sequence: str) -> Reals:
-        """ΔpKd of every single substitution of a chain, shape (P, 20); 0 for its own residues."""
-        chain = ParentChain.of(sequence)
-        return self.scale.level(substitution_features(chain, self.repertoire) @ self.weights)
-
-    def _table(self, chain: ParentChain) -> Reals:
-        """Loss to the power q, gain, and exposures of every change, shape (P, 22, 4)."""
-        features = padded(substitution_features(chain, self.repertoire))
-        effects = (features @ self.weights)[:, :, None]
-        lost, gained = np.maximum(-effects, 0.0) ** self.scale.power, np.maximum(effects, 0.0)
-        return np.concatenate([lost, gained, exposure(features)], axis=2)
+    def _predict(self, changes: Changes, tables: Mapping[int, Reals]) -> tuple[Reals, Reals]:
+        effects = np.zeros(len(changes.rows))
+        for number, table in tables.items():
+            own = changes.chain == number
+            effects[own] = table[changes.place[own], changes.code[own]]
+        total = combined(changes, effects, self.maturation, self.scale.power)
+        deviation = self.scale.deviation(exposure(changes), changes.mutations)
+        return self.scale.level(total), deviation
 
     def save(self, folder: Path, overwrite: bool = False) -> None:
         """Write the model as safetensors and JSON into a new folder."""
@@ -146,8 +161,22 @@ class MutationEffect:
         return self._artefact().model_id
 
     def _artefact(self) -> artefact.Artefact:
-        arrays = {"weights": self.weights, **self.repertoire.arrays()}
-        settings = {"features": list(FEATURES), "scale": asdict(self.scale)}
+        arrays = {
+            "weights": self.weights,
+            "maturation": self.maturation,
+            **self.repertoire.arrays(),
+        }
+        for i, memory in enumerate(self.memories):
+            arrays[f"memory.{i}.residues"] = memory.residues.astype(np.uint8)
+            arrays[f"memory.{i}.values"] = memory.values.astype(np.float32)
+        settings = {
+            "features": list(FEATURES),
+            "matured": list(MATURED),
+            "scale": asdict(self.scale),
+            "memories": [
+                {"name": memory.name, "labels": list(memory.labels)} for memory in self.memories
+            ],
+        }
         return artefact.Artefact(NAME, settings, dict(self.training), arrays)
 
     @classmethod
@@ -160,7 +189,8 @@ class MutationEffect:
         stored = artefact.read(folder)
         if stored.name != NAME:
             raise ModelError(f"{folder} holds the model {stored.name!r}, not {NAME!r}")
-        if stored.settings.get("features") != list(FEATURES):
+        known = {"features": list(FEATURES), "matured": list(MATURED)}
+        if {name: stored.settings.get(name) for name in known} != known:
             raise ModelError(
                 f"{folder} has other features than this version of abag; take the folder of this "
                 "version, or the version that wrote it"
@@ -168,6 +198,16 @@ class MutationEffect:
         try:
             return cls(
                 np.asarray(stored.arrays["weights"], dtype=np.float64),
+                np.asarray(stored.arrays["maturation"], dtype=np.float64),
+                tuple(
+                    FamilyMemory(
+                        one["name"],
+                        tuple(one["labels"]),
+                        stored.arrays[f"memory.{i}.residues"].astype(np.int64),
+                        stored.arrays[f"memory.{i}.values"].astype(np.float64),
+                    )
+                    for i, one in enumerate(stored.settings["memories"])
+                ),
                 Repertoire.from_arrays(stored.arrays),
                 Scale(**stored.settings["scale"]),
                 stored.training,

@@ -30,7 +30,8 @@ class ParentChain:
     ``residues`` (P,) are codes; ``imgt`` (P,) the IMGT number, 0 outside the variable domain;
     ``inserted`` (P,) whether the residue stands at an insertion (``111A``); ``region`` (P,) 0 for
     framework, 1 to 3 for the CDRs, -1 outside; ``germline`` (P,) the residue of the most similar
-    V gene, 20 where there is none. ``kind`` is H, K, L, or empty where no domain was found.
+    V gene, 20 where there is none. ``labels`` are IMGT positions (``111A``), empty outside.
+    ``kind`` is H, K, L, or empty where no domain was found.
     """
 
     sequence: str
@@ -41,11 +42,17 @@ class ParentChain:
     region: Codes
     germline: Codes
     gene: str
+    labels: tuple[str, ...]
 
     @property
     def light(self) -> bool:
         """Whether it is a light chain."""
         return self.kind in ("K", "L")
+
+    @property
+    def in_gene(self) -> NDArray[np.bool_]:
+        """Positions whose residue the V gene gives, shape (P,)."""
+        return (self.imgt > 0) & (self.imgt < _V_COLUMNS) & (self.germline < NO_RESIDUE)
 
     @classmethod
     def of(cls, sequence: str) -> Self:
@@ -54,15 +61,19 @@ class ParentChain:
         count = len(residues)
         imgt = np.zeros(count, dtype=np.int64)
         inserted = np.zeros(count, dtype=np.bool_)
+        labels = [""] * count
         domain = first_domain(sequence)
         if domain is not None:
             stretch = slice(domain.start, domain.start + len(domain.positions))
             imgt[stretch] = [imgt_number(position) for position in domain.positions]
+            labels[stretch] = domain.positions
             inserted[stretch] = [not position.isdigit() for position in domain.positions]
         kind = "" if domain is None else KINDS.get(domain.kind, "")
         gene, columns = nearest_gene(kind, columns_of(residues, imgt, inserted))
         germline = np.where(inserted, NO_RESIDUE, columns[imgt])
-        return cls(sequence, kind, residues, imgt, inserted, regions(imgt), germline, gene)
+        return cls(
+            sequence, kind, residues, imgt, inserted, regions(imgt), germline, gene, tuple(labels)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,11 @@ class ParentAntibody:
         """Number the chains; an empty one is none."""
         chains = [ParentChain.of(chain) if chain else None for chain in (heavy, light)]
         return cls(chains[0], chains[1], tuple(antigen))
+
+    @property
+    def chains(self) -> tuple[tuple[str, ParentChain | None], ...]:
+        """``heavy`` and ``light``, in this order."""
+        return ("heavy", self.heavy), ("light", self.light)
 
 
 def imgt_number(position: str) -> int:

@@ -7,19 +7,29 @@ from typing import Final
 
 import numpy as np
 
+from abag.model.mutation_effect.changes import Changes
 from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.scales import Codes, Reals
 
+DEPTH: Final = 4.0
+"""Where losses level off, pKd."""
 _EXPOSURE: Final = tuple(list(FEATURES).index(name) for name in ("contact", "buried_severity"))
 
 
-def exposure(features: Reals) -> Reals:
-    """What the size of the error depends on, shape (..., 2), of features (..., F).
+def exposure(changes: Changes) -> Reals:
+    """What the size of the error depends on, shape (rows, 2), never less for one change more.
 
-    The share of complexes in which the changed positions touch the antigen, and the severity of
-    changes inside the domain; both are sums over changes, as the features are.
+    Roots of the sums of squares over changes: of the share of complexes in which the position
+    touches the antigen, and of the severity of a change inside the domain.
     """
-    return -features[..., _EXPOSURE]
+    return np.asarray(np.sqrt(changes.total(changes.features[:, _EXPOSURE] ** 2)))
+
+
+def unlevelled(delta: Reals, depth: float) -> Reals:
+    """The effect s whose loss levels off to ``delta`` (above -depth); the inverse of level."""
+    return np.asarray(
+        np.where(delta < 0.0, depth * np.log1p(np.minimum(delta, 0.0) / depth), delta)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +38,9 @@ class Scale:
 
     ``slope`` multiplies the combined effect S of a row, in which losses combine by ``power``
     (:mod:`abag.model.mutation_effect.combination`); ``depth`` is A, in pKd, at which losses level
-    off. The variance of the error of
-    a row with exposures c and b is (floor^2 + (contact^2 c + burial^2 b) / sqrt(n)) widening^2.
-    ``widening`` makes 90 % of the errors in left-out clusters lie within 1.645 deviations.
+    off. The variance of the error of a row with exposures c and b is
+    (floor^2 + contact^2 c + burial^2 b) widening^2. ``widening`` makes 90 % of the errors in
+    left-out clusters lie within 1.645 deviations.
     """
 
     slope: float
@@ -49,12 +59,11 @@ class Scale:
 
     def deviation(self, exposures: Reals, mutations: Codes) -> Reals:
         """Standard deviation of the error, pKd, of exposures (rows, 2); 0 for the parent."""
-        terms = error_terms(exposures, mutations)
-        variance = terms @ np.array([self.floor, self.contact, self.burial]) ** 2
+        parts = np.array([self.floor, self.contact, self.burial]) ** 2
+        variance = (error_terms(exposures) * parts).sum(axis=1)
         return np.asarray(np.where(mutations > 0, self.widening * np.sqrt(variance), 0.0))
 
 
-def error_terms(exposures: Reals, mutations: Codes) -> Reals:
+def error_terms(exposures: Reals) -> Reals:
     """What the parts of the variance are multiplied with, shape (rows, 3)."""
-    crowd = np.sqrt(np.maximum(mutations, 1))[:, None]
-    return np.concatenate([np.ones((len(exposures), 1)), exposures / crowd], axis=1)
+    return np.concatenate([np.ones((len(exposures), 1)), exposures], axis=1)

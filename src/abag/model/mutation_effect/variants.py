@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from abag.antibody.numbering import first_domain, number_chains
 from abag.errors import ModelError
 from abag.model.mutation_effect.parent import ParentChain
-from abag.model.mutation_effect.scales import NO_RESIDUE, Codes, Reals, codes
+from abag.model.mutation_effect.scales import codes
 
 DELETED = 21
 """Code of a position of the parent that the variant has not."""
@@ -27,20 +27,6 @@ class Variants:
 
     residues: NDArray[np.uint8]
     inserted: NDArray[np.uint8]
-
-    def mutations(self, parent: ParentChain) -> Codes:
-        """Changes in the variable domain of each row, shape (rows,); X counts for none."""
-        changed = (self.residues != parent.residues) & (self.residues != NO_RESIDUE)
-        changed &= parent.imgt > 0
-        return np.asarray(changed.sum(axis=1) + self.inserted.sum(axis=1), dtype=np.int64)
-
-    def total(self, table: Reals) -> Reals:
-        """Sum over a row's changes of a table (P, 22, ...), and of [:, 21] for each insertion."""
-        places = np.arange(self.residues.shape[1])
-        found = table[places, self.residues].sum(axis=1)
-        if self.inserted.any():
-            found = found + np.tensordot(self.inserted.astype(np.float64), table[:, DELETED], 1)
-        return np.asarray(found)
 
 
 def lay(chains: Sequence[str], parent: ParentChain) -> Variants:

@@ -1,0 +1,161 @@
+"""Every change of every variant, with what is known of it: what serving and learning read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.model.mutation_effect.features import (
+    FEATURES,
+    first_guess,
+    padded,
+    substitution_features,
+)
+from abag.model.mutation_effect.maturation import (
+    germline_share,
+    matured_share,
+    matured_table,
+    ratio_table,
+)
+from abag.model.mutation_effect.parent import ParentAntibody, ParentChain
+from abag.model.mutation_effect.repertoire import Repertoire
+from abag.model.mutation_effect.scales import NO_RESIDUE, Codes, Reals
+from abag.model.mutation_effect.variants import DELETED, Variants, lay
+
+CROWDING: Final = 1.0 / 3.0
+"""Gains of n equal changes of maturation grow with n^(1 - CROWDING), as losses do by their power
+of 1.5."""
+_LEAST: Final = 0.05
+"""What a change counts at least, where changes are counted by what they lose."""
+_SEVERITY: Final = list(FEATURES).index("severity")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeTable:
+    """What is known of every change of one chain of the parent, before anything is learnt.
+
+    ``features`` (P, 22, F), ``matured`` (P, 22, 6), ``ratios`` (P, 22) and ``weight`` (P, 22), what
+    the change counts among others; columns 20 and 21 are X and the missing residue. What is
+    learnt is applied here and looked up for variants: a row is the same number in any table.
+    """
+
+    chain: ParentChain
+    features: Reals
+    matured: Reals
+    ratios: Reals
+    weight: Reals
+
+    @classmethod
+    def of(cls, chain: ParentChain, repertoire: Repertoire) -> Self:
+        """Of one numbered chain."""
+        features = padded(substitution_features(chain, repertoire))
+        guess = -(features @ first_guess()) / 2.0
+        matured = matured_table(chain, repertoire, guess, -features[:, :, _SEVERITY])
+        weight = np.maximum(guess, 0.0) + _LEAST
+        return cls(chain, features, matured, ratio_table(chain), weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The k changes of n rows.
+
+    ``rows``, ``chain`` (0 heavy, 1 light), ``place`` (index in the parent's chain) and ``code`` (21
+    for a residue too few or too many) are (k,), as ``inserted``; ``features`` (k, F). Of rows:
+    ``matured`` (n, 6) are the sums of features of maturation, times the share of the row.
+    """
+
+    count: int
+    rows: Codes
+    chain: Codes
+    place: Codes
+    code: Codes
+    inserted: NDArray[np.bool_]
+    features: Reals
+    matured: Reals
+    crowd: Reals
+
+    @property
+    def mutations(self) -> Codes:
+        """Changes of each row, shape (n,)."""
+        return np.bincount(self.rows, minlength=self.count)
+
+    def total(self, values: Reals) -> Reals:
+        """Sums over the changes of each row of values (k,) or (k, v)."""
+        if values.ndim == 1:
+            return np.bincount(self.rows, values, minlength=self.count).astype(np.float64)
+        return np.stack([self.total(column) for column in values.T], axis=1)
+
+
+def changes_of(
+    tables: Sequence[tuple[int, ChangeTable]], share: float, chains: Sequence[Sequence[str]]
+) -> Changes:
+    """The changes of variants, whose chains of each table are given in its order.
+
+    Args:
+        tables: number of the chain (0 heavy, 1 light) and what is known of its changes.
+        share: how far the parent is a germline antibody.
+        chains: one list of n chains a table.
+
+    Raises:
+        ModelError: a chain cannot be laid on the parent's.
+    """
+    count = len(chains[0])
+    parts = [
+        _occurrences(lay(texts, table.chain), table.chain)
+        for (_, table), texts in zip(tables, chains, strict=True)
+    ]
+    rows, place, code, inserted = (np.concatenate([part[i] for part in parts]) for i in range(4))
+    which = np.repeat([number for number, _ in tables], [len(part[0]) for part in parts])
+    features, matured, ratios, weight = (
+        np.concatenate(
+            [
+                getattr(table, name)[part[1], part[2]]
+                for (_, table), part in zip(tables, parts, strict=True)
+            ]
+        )
+        for name in ("features", "matured", "ratios", "weight")
+    )
+    bare = Changes(
+        count, rows, which, place, code, inserted.astype(np.bool_), features,
+        np.zeros((count, 0)), np.ones(count),
+    )  # fmt: skip
+    squares = np.maximum(bare.total(weight**2), 1e-9)
+    crowd = np.maximum(bare.total(weight) ** 2 / squares, 1.0) ** -CROWDING
+    found = matured_share(bare.total(ratios), share) * crowd
+    return Changes(
+        count, rows, which, place, code, bare.inserted, features,
+        bare.total(matured) * found[:, None], crowd,
+    )  # fmt: skip
+
+
+def tables_of(
+    parent: ParentAntibody, repertoire: Repertoire
+) -> tuple[list[tuple[int, ChangeTable]], float]:
+    """The tables of the chains that the parent has, and how far it is a germline antibody."""
+    tables = [
+        (number, ChangeTable.of(chain, repertoire))
+        for number, (_, chain) in enumerate(parent.chains)
+        if chain is not None
+    ]
+    return tables, germline_share(parent)
+
+
+def _occurrences(laid: Variants, chain: ParentChain) -> tuple[Codes, Codes, Codes, Codes]:
+    """Row, place, code and whether it is an insertion, of each change of laid chains."""
+    changed = (laid.residues != chain.residues) & (laid.residues != NO_RESIDUE)
+    rows, places = np.nonzero(changed & (chain.imgt > 0))
+    more_rows, behind = np.nonzero(laid.inserted)
+    times = laid.inserted[more_rows, behind]
+    more_rows, behind = np.repeat(more_rows, times), np.repeat(behind, times)
+    return (
+        np.concatenate([rows, more_rows]),
+        np.concatenate([places, behind]),
+        np.concatenate([laid.residues[rows, places], np.full(len(behind), DELETED)]).astype(
+            np.int64
+        ),
+        np.concatenate([np.zeros(len(rows)), np.ones(len(behind))]).astype(np.int64),
+    )

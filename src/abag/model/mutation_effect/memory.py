@@ -1,0 +1,89 @@
+"""What was measured of an antibody family before: effects at its positions, of its residues.
+
+The weights hold for every antibody. A family with measurements of its own departs from them, by a
+value for each position and one for each change, both drawn to 0. They serve variants of the same
+family only: of a parent that shares 80 % of the residues of its CDRs with the family's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from abag.model.mutation_effect.parent import (
+    ParentAntibody,
+    ParentChain,
+    imgt_number,
+    regions,
+)
+from abag.model.mutation_effect.scales import NO_RESIDUE, Codes, Reals
+
+SAME_FAMILY: Final = 0.8
+"""Identity over the IMGT positions of the CDRs that either of two antibodies has."""
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyMemory:
+    """Departures of one family, pKd before :class:`Scale`.
+
+    ``labels`` are its n positions (``heavy 111A``); ``residues`` (n,) are the codes of its parent
+    and ``values`` (n, 22) the departure of each residue there, 0 for the parent's own; column 21
+    is the missing residue.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    residues: Codes
+    values: Reals
+
+    def identity(self, parent: ParentAntibody) -> float:
+        """Share of equal residues over the CDR positions of either, of the parent's chains."""
+        given = {name for name, chain in parent.chains if chain is not None}
+        ours = dict(zip(self.labels, self.residues.tolist(), strict=True))
+        theirs = cdr_residues(parent)
+        mine = {label for label in ours if label.split()[0] in given and in_cdr(label)}
+        union = mine | set(theirs)
+        same = sum(ours.get(label) == code for label, code in theirs.items())
+        return same / len(union) if union else 0.0
+
+    def table(self, name: str, chain: ParentChain) -> Reals:
+        """Departures of every change of a chain, shape (P, 22); 0 where the family says nothing."""
+        found = np.zeros((len(chain.residues), 22))
+        at = {label: i for i, label in enumerate(self.labels)}
+        for place, position in enumerate(chain.labels):
+            i = at.get(f"{name} {position}")
+            own = int(chain.residues[place])
+            if i is None or not position or own >= NO_RESIDUE:
+                continue
+            found[place] = self.values[i] - self.values[i, own]
+        found[:, NO_RESIDUE] = 0.0
+        return found
+
+
+def nearest_memory(
+    memories: tuple[FamilyMemory, ...], parent: ParentAntibody
+) -> FamilyMemory | None:
+    """The family that the parent belongs to, if there is one."""
+    near = [(memory.identity(parent), memory.name, memory) for memory in memories]
+    best = max(near, default=None, key=lambda one: one[:2])
+    return best[2] if best is not None and best[0] >= SAME_FAMILY else None
+
+
+def cdr_residues(parent: ParentAntibody) -> dict[str, int]:
+    """``heavy 111A`` -> code of the residue, of all CDR positions."""
+    return {
+        f"{name} {label}": int(code)
+        for name, chain in parent.chains
+        if chain is not None
+        for label, code, region in zip(
+            chain.labels, chain.residues.tolist(), chain.region.tolist(), strict=True
+        )
+        if region > 0
+    }
+
+
+def in_cdr(label: str) -> bool:
+    """Whether ``heavy 111A`` lies in a CDR."""
+    return bool(regions(np.array([imgt_number(label.split()[1])]))[0] > 0)
