@@ -59,7 +59,7 @@ class BlindPriors:
 
     def weights_without(self, table: pl.DataFrame) -> tuple[Reals, tuple[str, ...]]:
         """Weights, and the names of the training assays that were left out."""
-        own = _as_assay(table)
+        own = as_assay(table)
         others = [one for one in self.assays if one.name != own.name]
         clusters = complex_clusters([*others, own])
         kept = outside(self.families, clusters, clusters[own.name])
@@ -67,7 +67,7 @@ class BlindPriors:
         return learn_weights(kept), tuple(one.name for one in self.assays if one.name not in used)
 
 
-def _as_assay(table: pl.DataFrame) -> VariantAssay:
+def as_assay(table: pl.DataFrame) -> VariantAssay:
     """Parent (the row without mutations, else the commonest residues) and antigen of an assay."""
     wild = table.filter(pl.col("mutations") == "").head(1)
     rows = wild if wild.height else table

@@ -26,9 +26,10 @@ from abag.maturation.adapt.skill import count_folds, position_folds
 from abag.model.assay_gp.knowledge import KNOWLEDGE
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.terms import TERMS, UNLEARNT
+from abag.model.mutation_effect import load_mutation_effect
 from abag.model.registry import create_model
 from abag.progress import track
-from abag_lab.replay.blind_prior import BlindPriors
+from abag_lab.replay.blind_prior import BlindPriors, as_assay
 from abag_lab.replay.fewshot_report import write_report
 from abag_lab.replay.fewshot_scores import FewShotBenchmark, FewShotScore, Journal
 from abag_lab.replay.landscapes import ABBIBENCH, Landscape, read_landscapes
@@ -40,19 +41,22 @@ Reals = NDArray[np.float64]
 
 SIZES: Final = (24, 96, 384)
 LEVEL: Final = 0.9
+PRIOR: Final = "prior alone"
+"""The global model of mutation effects, which sees no training row."""
 MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "assay-gp": ("assay-gp", {}),
     "one-hot-ridge": ("one-hot-ridge", {}),
     "kmer-ridge": ("kmer-ridge", {}),
+    PRIOR: (PRIOR, {}),
 }
 ABLATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "product alone": ("assay-gp", {"linear": False, "terms": "none"}),
-    "linear alone": ("assay-gp", {"product": False, "terms": "none", "cautious": False}),
-    "terms alone": ("assay-gp", {"product": False, "linear": False, "cautious": False}),
+    "linear alone": ("assay-gp", {"product": False, "terms": "none", "additive": False}),
+    "terms alone": ("assay-gp", {"product": False, "linear": False, "additive": False}),
     "no prior mean": ("assay-gp", {"terms": ",".join(UNLEARNT)}),
     "no knowledge": ("assay-gp", {"terms": ",".join(t for t in TERMS if t not in KNOWLEDGE)}),
-    "no additive terms": ("assay-gp", {"terms": "none", "cautious": False}),
-    "no cautious member": ("assay-gp", {"cautious": False}),
+    "no additive terms": ("assay-gp", {"terms": "none", "additive": False}),
+    "no additive member": ("assay-gp", {"additive": False}),
     "no warp": ("assay-gp", {"warp": False}),
     "one power": ("assay-gp", {"site_spread": 0.001}),
     "with embeddings": ("assay-gp", {"embedding": "builtin"}),
@@ -202,6 +206,10 @@ def _scored_model(
     values, covered, seconds = [], [], 0.0
     for train, test in folds:
         started = time.perf_counter()
+        if kind == PRIOR:
+            value = spearman(test["rank_score"].to_numpy(), _expected(landscape, test))
+            values += [] if value is None else [value]
+            continue
         try:
             model = create_model(kind, {"target": "rank_score", "seed": seed, **settings})
             if isinstance(model, AssayGP):
@@ -218,6 +226,14 @@ def _scored_model(
         sum(test.height for _, test in folds), float(np.mean(values)) if values else None,
         float(np.mean(covered)) if covered else None, round(seconds, 3),
     )  # fmt: skip
+
+
+def _expected(landscape: Landscape, test: pl.DataFrame) -> Reals:
+    """What the global model expects of rows against the landscape's parent, before any value."""
+    parent = as_assay(landscape.table)
+    prior = landscape.prior or load_mutation_effect()
+    chains = test.select("heavy", "light")
+    return prior.delta(parent.parent_heavy, parent.parent_light or None, chains)
 
 
 def _scored(model: AffinityModel, test: pl.DataFrame) -> tuple[float | None, float | None]:

@@ -31,6 +31,7 @@ def adapt(
     parent_light: str | None = None,
     numbering: str = "sequential",
     quarantine: Annotated[bool, Parameter(negative=())] = False,
+    keep_strangers: Annotated[bool, Parameter(negative=())] = False,
     embedding: Literal["none", "builtin"] = "none",
     seed: int = 0,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -44,7 +45,8 @@ def adapt(
     Args:
         assay_file: Your variants with values (CSV, TSV, Parquet), or a canonical table (.parquet).
         out: New folder for the model; `abag predict --model` reads it.
-        report: Folder for report.html, adaptation.json and held_out.csv (default: OUT-report).
+        report: Folder for report.html, adaptation.json, held_out.csv and set_aside.csv (default:
+            OUT-report).
         campaign: Campaign folder instead of --out: a new one starts with this file, and one whose
             plate was proposed takes the file as its results.
         allow_unproposed: For --campaign: take variants, too, that were not proposed.
@@ -57,6 +59,8 @@ def adapt(
         parent_light: Light chain of that parent.
         numbering: How mutations are counted: sequential, imgt, kabat, chothia, martin or aho.
         quarantine: Set rows with problems aside, with a note, instead of refusing the file.
+        keep_strangers: Learn from rows far from the parent, too (default: they are set aside, and a
+            second parent's variants get a model of their own).
         embedding: `builtin` lets the built-in encoder's view of the parent join in (needs torch to
             fit, not to predict); for --out.
         seed: Seed of folds, draws and bootstrap.
@@ -67,8 +71,9 @@ def adapt(
     from abag.maturation.assay.file import AssayFile
 
     told = AssayFile(
-        map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine
-    )
+        map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine,
+        keep_strangers=keep_strangers,
+    )  # fmt: skip
     if campaign is not None:
         if out is not None or report is not None or embedding != "none":
             raise OptionError(
@@ -87,7 +92,11 @@ def adapt(
     if len(all_done) == 1:
         emit(all_done[0].as_json(), _text(all_done[0]), json)
         return
-    shown = {"antigens": [one.as_json() for one in all_done]}
+    kept, aside = sum(one.assay.rows for one in all_done), all_done[0].assay.aside.height
+    shown = {
+        "antigens": [one.as_json() for one in all_done],
+        "rows": {"in": kept + aside, "kept": kept, "set_aside": aside},
+    }
     emit(shown, "\n\n".join([_text(one) for one in all_done]), json)
 
 
@@ -131,5 +140,7 @@ def _text(done: Adaptation) -> str:
     for first, *rest in cells:
         shown = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
         lines.append("  ".join([first.ljust(widths[0]), *shown]))
-    lines += ["", *(f"note: {note}" for note in done.notes)]
+    kept, aside = done.assay.rows, done.assay.aside.height
+    counts = f"rows: {kept + aside} in = {kept} kept + {aside} set aside"
+    lines += ["", counts, *(f"note: {note}" for note in done.notes)]
     return "\n".join([*lines, f"model: {done.folder}", f"report: {done.report}"])

@@ -24,7 +24,7 @@ from abag.maturation.assay.file import Assay, AssayFile, read_assay
 from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, Embedding
 
-REPORT_FILES: Final = ("report.html", "adaptation.json", "held_out.csv")
+REPORT_FILES: Final = ("report.html", "adaptation.json", "held_out.csv", "set_aside.csv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,11 @@ class Adaptation:
             "model": str(self.folder),
             "model_id": self.model.model_id,
             "target": self.assay.target,
+            "rows": {
+                "in": self.assay.rows + self.assay.aside.height,
+                "kept": self.assay.rows,
+                "set_aside": self.assay.aside.height,
+            },
             "training": self.model.training.as_json(),
             "verdict": self.verdict.as_json(),
             "skill": {skill.name: skill.as_json() for skill in self.skills},
@@ -70,8 +75,8 @@ def adapt(
     Args:
         path: Canonical table (.parquet), or a user's own CSV, TSV or Parquet file.
         out: New folder for the model.
-        report: Folder for report.html, adaptation.json and held_out.csv; beside the model where
-            it is not given (``MODEL-report``).
+        report: Folder for report.html, adaptation.json, held_out.csv and set_aside.csv; beside the
+            model where it is not given (``MODEL-report``).
         told: What the user says of the file: columns, unit, parent, numbering.
         seed: Seed of folds, draws and bootstrap.
         overwrite: Replace a saved model.
@@ -97,8 +102,12 @@ def adapt_assay(
     seed: int,
     overwrite: bool,
     embedding: Embedding = "none",
+    kin: AssayGP | None = None,
 ) -> Adaptation:
-    """Fit a model to checked rows, measure what it knows, and save it with its report."""
+    """Fit a model to checked rows, measure what it knows, and save it with its report.
+
+    ``kin`` is a model of another parent's variants in the same assay.
+    """
     rows = sampled(given.exact, seed)
     notes = list(given.notes)
     if rows.height < given.exact.height:
@@ -109,6 +118,7 @@ def adapt_assay(
     skills = tuple(measure_skill(rows, given.target, seed, embedding=embedding))
     curve = tuple(learning_curve(rows, given.target, seed, embedding=embedding))
     model = AssayGP(target=given.target, seed=seed, embedding=embedding)
+    model.kin = kin
     model.fit(given.table, {"table_sha256": sha256_of(path)})
     verdict = judge(skills, given.exact.height)
     done = Adaptation(
@@ -137,6 +147,7 @@ def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) 
         write_text(new / "report.html", page)
         write_json(new / "adaptation.json", done.as_json())
         write_csv(new / "held_out.csv", _held_out(done.skills))
+        write_csv(new / "set_aside.csv", done.assay.aside.sort("source_row"))
     # The model comes last: where it is, its report is.
     done.model.save(done.folder, overwrite)
 

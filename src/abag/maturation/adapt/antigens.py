@@ -31,7 +31,7 @@ from abag.maturation.adapt.skill import (
     sampled,
 )
 from abag.maturation.adapt.verdict import judge
-from abag.maturation.assay.file import Assay, AssayFile, read_assays
+from abag.maturation.assay.file import OF_PARENT, Assay, AssayFile, read_assays
 from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings, Embedding
 from abag.model.assay_gp.several import fit_antigens
@@ -55,17 +55,36 @@ def adapt_file(
     overwrite: bool = False,
     embedding: Embedding = "none",
 ) -> list[Adaptation]:
-    """As :func:`abag.maturation.adapt.adaptation.adapt`; several antigens give a model of each."""
+    """As :func:`abag.maturation.adapt.adaptation.adapt`; several give a model of each.
+
+    Antigens are learnt together. Variants of a second parent get a model of their own in
+    ``OUT/parent-2``, whose hyper-parameters start from those of the first.
+    """
     require_seed(seed)
     where = report or out.with_name(f"{out.name}-report")
     require_folder_name(where)
-    assays = read_assays(path, told)
-    if len(assays) > 1:
-        return adapt_antigens(path, out, where, assays, seed, overwrite, embedding)
-    require_free(out, overwrite)
-    require_free_report(where, out, overwrite)
-    (assay,) = assays.values()
-    return [adapt_assay(path, assay, out, where, seed, overwrite, embedding)]
+    done: list[Adaptation] = []
+    for parent, assays in _by_parent(read_assays(path, told)).items():
+        to, at = (out / parent, where / parent) if parent else (out, where)
+        if len(assays) > 1:
+            done += adapt_antigens(path, to, at, assays, seed, overwrite, embedding)
+            continue
+        require_free(to, overwrite)
+        require_free_report(at, to, overwrite)
+        (assay,) = assays.values()
+        kin = done[0].model if done else None
+        done.append(adapt_assay(path, assay, to, at, seed, overwrite, embedding, kin))
+    return done
+
+
+def _by_parent(assays: Mapping[str, Assay]) -> dict[str, dict[str, Assay]]:
+    """Assays of each parent by antigen; the parent's name is empty where there is one alone."""
+    found: dict[str, dict[str, Assay]] = {}
+    for name, assay in assays.items():
+        antigen, split, number = name.rpartition(OF_PARENT)
+        parent = f"{OF_PARENT}{number}".strip() if split else ""
+        found.setdefault(parent, {})[antigen if split else name] = assay
+    return found
 
 
 def adapt_antigens(

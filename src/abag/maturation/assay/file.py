@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
@@ -19,7 +20,9 @@ from abag.data.formats.tables import ROW
 from abag.data.merging import MergeSummary, merge_replicates
 from abag.data.raw import RawTable
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
+from abag.maturation.assay.strangers import Families, part_families
 from abag.maturation.assay.variants import (
+    ASIDE,
     Completed,
     Parent,
     VariantColumns,
@@ -43,6 +46,10 @@ class Assay:
     unit: str
     """What the target's numbers are, for tables and axes."""
     notes: tuple[str, ...]
+    rows: int = 0
+    """Rows kept, before replicates were merged."""
+    aside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ASIDE))
+    """Rows of the file that were set aside, with :data:`ASIDE` columns."""
 
     @property
     def exact(self) -> pl.DataFrame:
@@ -59,7 +66,8 @@ class AssayFile:
     and ``parent_light`` are the chains that mutations change, whose places are counted by
     ``numbering``; ``quarantine`` sets rows with problems aside instead of refusing the file;
     ``names`` are the chains of antibodies that rows may name instead of giving their own;
-    ``leave_out`` are lines of the file that hold no measurement.
+    ``leave_out`` are lines of the file that hold no measurement;
+    ``keep_strangers`` learns from rows far from the parent, too, as variants of it.
     """
 
     mapping: Sequence[str] = ()
@@ -72,6 +80,21 @@ class AssayFile:
     quarantine: bool = False
     names: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     leave_out: frozenset[int] = frozenset()
+    keep_strangers: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRows:
+    """Canonical rows by antigen and parent, and those set aside (:data:`ASIDE`): none is lost."""
+
+    groups: Mapping[str, pl.DataFrame]
+    aside: pl.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def rows_in(self) -> int:
+        """Rows kept and rows set aside."""
+        return sum(rows.height for rows in self.groups.values()) + self.aside.height
 
 
 def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
@@ -85,33 +108,102 @@ def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
         ModelError: one variant only, all values equal, all censored, several assays, antigens or
             quantities.
     """
-    table, notes = read_rows(path, told or AssayFile())
-    checked = check_assay(table, str(path))
-    return replace(checked, notes=(*notes, *checked.notes))
+    found = read_groups(path, told or AssayFile())
+    table = next(iter(found.groups.values()))
+    if len(found.groups) > 1:
+        _require_one(pl.concat(found.groups.values()), str(path))
+        table, found = _first_alone(found)
+    return _checked(table, str(path), found)
 
 
 def read_assays(path: Path, told: AssayFile | None = None) -> dict[str, Assay]:
-    """As :func:`read_assay`, for a file with one antigen or several: the rows of each, by name."""
-    table, notes = read_rows(path, told or AssayFile())
-    if table.is_empty() or table["antigen"].n_unique() == 1:
-        checked = {"": check_assay(table, str(path))}
-    else:
-        for column in ("assay", "quantity"):
-            _require_one_value(table, column, str(path))
-        groups = by_antigen(table)
-        checked = {
-            name: check_assay(rows, f"{path}, antigen {name[:40]}") for name, rows in groups.items()
-        }
-    return {name: replace(one, notes=(*notes, *one.notes)) for name, one in checked.items()}
+    """As :func:`read_assay`, of each antigen and each parent of the file, by name."""
+    found = read_groups(path, told or AssayFile())
+    if len(found.groups) == 1:
+        return {name: _checked(rows, str(path), found) for name, rows in found.groups.items()}
+    together = pl.concat(found.groups.values())
+    for column in ("assay", "quantity"):
+        _require_one_value(together, column, str(path))
+    return {
+        name: _checked(rows, f"{path}, {name[:60]}", found) for name, rows in found.groups.items()
+    }
 
 
 def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
-    """Canonical rows of a file and notes on them, without asking whether they can teach."""
+    """Canonical rows of a file and notes on them, without asking whether they can teach.
+
+    Of a file with several parents, the rows of the one with most.
+    """
+    found = read_groups(path, told)
+    by_antigen_alone = {name.split(OF_PARENT)[0] for name in found.groups}
+    if len(by_antigen_alone) == len(found.groups):
+        return pl.concat(found.groups.values()), list(found.notes)
+    table, found = _first_alone(found)
+    return table, list(found.notes)
+
+
+def read_groups(path: Path, told: AssayFile) -> ReadRows:
+    """Canonical rows of a file by antigen and parent, the parent with most rows first.
+
+    Rows that are far from every parent are set aside, unless they are asked for.
+    """
     require_numbering(told.numbering)
-    table, notes = _canonical(path, told)
+    table, aside, notes = _canonical(path, told)
     if told.assay is not None:
+        other = table.filter(pl.col("assay") != told.assay)
+        aside = pl.concat([aside, _set_apart(other, pl.lit("of another assay"))])
         table = table.filter(pl.col("assay") == told.assay)
-    return table, notes
+    if table.is_empty() or told.keep_strangers:
+        families = Families((table,), table.clear().with_columns(reason=pl.lit("")))
+    else:
+        families = part_families(table)
+    if families.aside.height:
+        aside = pl.concat([aside, _set_apart(families.aside, pl.col("reason"))])
+        notes.append(_of_strangers(families.aside))
+    groups: dict[str, pl.DataFrame] = {}
+    for number, rows in enumerate(families.rows, start=1):
+        parent = f"{OF_PARENT}{number}" if len(families.rows) > 1 else ""
+        parts = by_antigen(rows) if rows.height and rows["antigen"].n_unique() > 1 else {"": rows}
+        groups |= {f"{name}{parent}".strip(): part for name, part in parts.items()}
+    if len(families.rows) > 1:
+        sizes = ", ".join(str(rows.height) for rows in families.rows)
+        notes.append(
+            f"the rows are variants of {len(families.rows)} parents ({sizes} rows): a model of each"
+        )
+    return ReadRows(groups, aside, tuple(notes))
+
+
+OF_PARENT: Final = " parent-"
+"""Before the number of the parent in a group's name, where a file has several."""
+
+
+def _checked(table: pl.DataFrame, where: str, found: ReadRows) -> Assay:
+    checked = check_assay(table, where)
+    return replace(checked, notes=(*found.notes, *checked.notes), aside=found.aside)
+
+
+def _first_alone(found: ReadRows) -> tuple[pl.DataFrame, ReadRows]:
+    """The group with most rows; the others are set aside."""
+    first, *rest = sorted(found.groups.values(), key=lambda rows: -rows.height)
+    apart = [_set_apart(rows, pl.lit("a variant of another parent")) for rows in rest]
+    return first, replace(found, aside=pl.concat([found.aside, *apart]))
+
+
+def _set_apart(table: pl.DataFrame, reason: pl.Expr) -> pl.DataFrame:
+    return table.with_columns(reason=reason).select(
+        pl.col(name).cast(d) for name, d in ASIDE.items()
+    )
+
+
+def _of_strangers(aside: pl.DataFrame) -> str:
+    rows = aside.select("source_row", "antibody_name", "reason").head(3).rows()
+    shown = "; ".join(
+        f"row {row}{f' ({name})' if name else ''}: {reason}" for row, name, reason in rows
+    )
+    return (
+        f"{counted(aside.height, 'row')} far from the parent set aside ({shown}"
+        f"{'; ...' if aside.height > 3 else ''}); --keep-strangers learns from them, too"
+    )
 
 
 def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
@@ -153,24 +245,31 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
             f"{FEWEST_ROWS} are the fewest to learn from"
         )
     unit = "pKd" if target == "pkd" else "rank score"
-    return Assay(rows, target, unit, tuple(_notes(rows, exact, target, merged.summary)))
+    notes = tuple(_notes(rows, exact, target, merged.summary))
+    return Assay(rows, target, unit, notes, table.height)
 
 
-def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
+def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+    """Canonical rows, rows set aside, and notes."""
     from abag.data.schema import SCHEMA
 
     if path.suffix == ".parquet" and path.is_file():
         names = pl.read_parquet_schema(path)
         if set(SCHEMA) <= set(names):
-            return load_table(path).frame, []
+            return load_table(path).frame, pl.DataFrame(schema=ASIDE), []
     raw, completed = _raw(path, told)
     cleaner = AntibodyCleaner()
     made = canonicalise(raw, "user", "own-data", cleaner)
     notes = [*completed.notes, *_set_aside(path, made, told.quarantine)]
+    faulty = made.quarantine.select(
+        "source_row", antibody_name=pl.lit(None), mutations=pl.lit(None),
+        reason=pl.col("reasons").list.join("; "),
+    )  # fmt: skip
+    aside = pl.concat([completed.aside, faulty.cast(dict(ASIDE))])  # type: ignore[arg-type]
     if completed.parent is None:
-        return made.table, notes
+        return made.table, aside, notes
     parent = _cleaned(completed.parent, cleaner)
-    return made.table.with_columns(named_variants(made.table, parent)), notes
+    return made.table.with_columns(named_variants(made.table, parent)), aside, notes
 
 
 def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
@@ -182,7 +281,7 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
         raw = read_measurements(
             path, mapping=list(told.mapping), unit=told.unit, quantity=told.quantity
         )
-        return raw, Completed(raw.original, None, ())
+        return raw, Completed(raw.original, None)
     mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
     table = read_table(path, **mapping.constants.reading)
     if told.leave_out:
@@ -191,9 +290,9 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
     names = chosen.one("mutations")
     table = _with_named_chains(path, table, chosen, told.names)
     if chosen.one("scfv") is not None or (names is None and parent is None):
-        return raw_table_of(path, table, mapping), Completed(table, parent, ())
+        return raw_table_of(path, table, mapping), Completed(table, parent)
     if names is None:
-        return raw_table_of(path, table, mapping), Completed(table, parent, ())
+        return raw_table_of(path, table, mapping), Completed(table, parent)
     columns = VariantColumns(names, chosen.one("heavy"), chosen.one("light"))
     done = complete_variants(
         path, table, columns, parent=parent, numbering=told.numbering, quarantine=told.quarantine

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -29,6 +29,11 @@ from abag.units import is_missing
 
 _SHOWN: Final = 5
 _MOST_NAMED: Final = 10
+_CONTROL: Final = (
+    r"(?i)\b(isotype|control|controls|ctrl|ctl|irrelevant|mock|blank|buffer|negative|neg|nc)\b"
+)
+"""Words by which laboratories name rows that are no variants."""
+_PARENT: Final = r"(?i)\b(wt|wild|wildtype|parent|parental)\b"
 _GIVE_PARENT: Final = (
     "Add a row WT with its chains, or give them: --parent-heavy SEQUENCE --parent-light SEQUENCE."
 )
@@ -58,13 +63,24 @@ class Parent:
         return cls(_spelt(heavy), _spelt(light) if light else None)
 
 
+ASIDE: Final = {
+    "source_row": pl.Int64, "antibody_name": pl.String, "mutations": pl.String,
+    "reason": pl.String,
+}  # fmt: skip
+"""Columns of rows that were set aside."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The table with a chain in every row, its parent if there is one, and what was done."""
+    """The table with a chain in every row, its parent if there is one, and what was done.
+
+    ``aside`` are the rows that were set aside, with :data:`ASIDE` columns.
+    """
 
     table: pl.DataFrame
     parent: Parent | None
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    aside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ASIDE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,33 +115,58 @@ def complete_variants(
         TableError: no parent, two parents, a mutation that does not fit, mixed numberings, or
             chains that do not carry the mutations of their row.
     """
+    table, aside = _without_controls(table, columns)
     if not quarantine:
         _refuse_words(path, table, columns)
     texts, lines, chains = _read_columns(table, columns)
     found = parent or _parent_row(path, texts, chains, lines)
     notes = []
+    if aside.height:
+        shown = ", ".join(map(str, aside["source_row"].head(_MOST_NAMED)))
+        notes.append(f"{counted(aside.height, 'control')} set aside (row {shown})")
     if found is None:
         found = _undone(path, texts, chains, lines, numbering)
         if found is None:
-            return Completed(table, None, ())
+            return Completed(table, None, tuple(notes), aside)
         notes.append("no row is the parent; it was found by undoing the rows' mutations")
     try:
         read = _mutations(path, columns, found, numbering, texts, lines)
     except SingleMistakesError as error:
         if not quarantine:
             raise
-        aside = sorted({problem.row for problem in error.problems if problem.row is not None})
-        shown = ", ".join(map(str, aside[:_MOST_NAMED]))
-        rows = counted(len(aside), "row")
+        faults = {one.row: one.reason for one in error.problems if one.row is not None}
+        shown = ", ".join(map(str, sorted(faults)[:_MOST_NAMED]))
+        rows = counted(len(faults), "row")
         notes.append(f"{rows} with mutations that do not fit set aside (row {shown})")
-        table = table.filter(~pl.col(ROW).is_in(aside))
+        reason = pl.col(ROW).replace_strict(faults, default=None, return_dtype=pl.String)
+        aside = pl.concat([aside, _apart(table, columns, reason)])
+        table = table.filter(~pl.col(ROW).is_in(list(faults)))
         texts, lines, chains = _read_columns(table, columns)
         read = _mutations(path, columns, found, numbering, texts, lines)
     made = _made(path, found, read, texts, chains, lines)
     filled = sum(own[0] is None for own in chains)
     if filled:
         notes.append(f"the chains of {counted(filled, 'row')} were made from their mutations")
-    return Completed(_with_chains(table, columns, made), found, tuple(notes))
+    return Completed(_with_chains(table, columns, made), found, tuple(notes), aside)
+
+
+def _without_controls(
+    table: pl.DataFrame, columns: VariantColumns
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Rows whose cell of mutations names a control, such as ``isotype control``, set aside."""
+    text = pl.col(columns.mutations)
+    control = (text.str.contains(_CONTROL) & ~text.str.contains(_PARENT)).fill_null(False)
+    reason = pl.when(control).then(pl.lit("a control, no variant"))
+    return table.filter(~control), _apart(table, columns, reason)
+
+
+def _apart(table: pl.DataFrame, columns: VariantColumns, reason: pl.Expr) -> pl.DataFrame:
+    """Rows that have a reason to be set aside, with :data:`ASIDE` columns."""
+    found = table.select(
+        pl.col(ROW).alias("source_row"), pl.lit(None).alias("antibody_name"),
+        pl.col(columns.mutations).alias("mutations"), reason.alias("reason"),
+    )  # fmt: skip
+    return found.cast(dict(ASIDE)).filter(pl.col("reason").is_not_null())  # type: ignore[arg-type]
 
 
 def _read_columns(

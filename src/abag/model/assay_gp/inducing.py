@@ -17,7 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.objective import JITTER
-from abag.model.assay_gp.posterior import LEVEL_VARIANCE, Kernel, Posterior, added_effects
+from abag.model.assay_gp.posterior import (
+    LEVEL_VARIANCE,
+    Kernel,
+    Posterior,
+    added_effects,
+    prior_mean,
+)
 from abag.model.assay_gp.substitution import Codes
 
 Reals = NDArray[np.float64]
@@ -108,7 +114,7 @@ class _Cross:
         found += hyper.product * np.exp(-0.5 * hyper.power * apart)
         own = np.asarray(which.multiply(which @ self.own).sum(axis=1)).ravel()
         own += 2.0 * (which @ self.own_base) + self.base
-        own += LEVEL_VARIANCE + hyper.product + hyper.linear * unseen
+        own += LEVEL_VARIANCE + hyper.product + self.kernel.unseen_variance(rows)
         return np.asarray(found), np.asarray(own)
 
     def _which(self, rows: Codes) -> Any:
@@ -145,15 +151,17 @@ class InducedPosterior(Posterior):
         cross = _Cross.of(kernel, rows)
         inner, right = np.eye(len(matrix)), np.zeros(len(matrix))
         lambdas = np.zeros(len(rows))
+        away = target - prior_mean(kernel.terms, rows)
         for part, across, own in cross.chunks(rows):
             half = solve_triangular(factor, across.T, lower=True, check_finite=False)
             lambdas[part] = (own - (half**2).sum(axis=0)).clip(0.0) + noise[part] + JITTER
             inner += (half / lambdas[part]) @ half.T
-            right += half @ (target[part] / lambdas[part])
+            right += half @ (away[part] / lambdas[part])
         lower = cholesky(inner, lower=True, check_finite=False)
         weights = cho_solve((lower, True), right, check_finite=False)
         weights = solve_triangular(factor, weights, lower=True, trans="T", check_finite=False)
-        left_out = _leave_one_out(cross, rows, target, lambdas, factor, lower, weights)
+        mean, spread = _leave_one_out(cross, rows, away, lambdas, factor, lower, weights)
+        left_out = mean + target - away, spread
         effects, constant = added_effects(kernel, weights)
         whitener = _whitener(factor, inner)
         return cls(kernel, weights, effects, constant, np.zeros(0), [], whitener, left_out)

@@ -70,14 +70,29 @@ def prior_covariance(kernel: Kernel, letters: Codes) -> Reals:
     own = np.diag(inner)
     apart = (own[:, None] + own[None, :] - 2.0 * inner).clip(0.0)
     near = hyper.product * np.exp(-0.5 * hyper.power * apart)
-    return np.asarray(near + additive @ additive.T + hyper.linear * still + LEVEL_VARIANCE)
+    fresh = kernel.own_effect * _same_changes(kernel, letters)
+    linear = additive @ additive.T + hyper.linear * still + fresh
+    return np.asarray(near + linear + LEVEL_VARIANCE)
+
+
+def _same_changes(kernel: Kernel, letters: Codes) -> Reals:
+    """What two rows share at positions that stand still in training, (m, m).
+
+    1 for a position that both change to the same letter, a half for one that both change.
+    """
+    reference = kernel.positions.reference
+    places = np.flatnonzero(kernel.still & (letters != reference).any(axis=0))
+    changed = (letters[:, places] != reference[places]).astype(np.float64)
+    shared = changed @ changed.T
+    for place in places.tolist():
+        own = letters[:, place]
+        shared += (own[:, None] == own[None, :]) & (own != reference[place])[:, None]
+    return np.asarray(shared / 2.0)
 
 
 def _unseen_shifts(kernel: Kernel, letters: Codes) -> Reals:
     """Shifts at the positions that stand still in training but change here, (m, positions * 20)."""
-    still = np.ones(kernel.positions.count, dtype=np.bool_)
-    still[kernel.shifts.active] = False
-    still &= (letters != kernel.positions.reference).any(axis=0)
+    still = kernel.still & (letters != kernel.positions.reference).any(axis=0)
     vectors = embedding()
     reference = kernel.positions.reference[still]
     return np.asarray((vectors[letters[:, still]] - vectors[reference]).reshape(len(letters), -1))

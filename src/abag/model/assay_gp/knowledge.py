@@ -28,7 +28,7 @@ Reals = NDArray[np.float64]
 KNOWLEDGE: Final = ("effects", "features")
 CONTACT_WEIGHT: Final = 1.0
 """Prior mean of the log weight of a position that always touches the antigen, over one that never
-does (docs/few-shot.md)."""
+does (docs/measured/few-shot.md)."""
 
 
 @dataclass(frozen=True, slots=True)

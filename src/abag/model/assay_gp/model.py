@@ -1,11 +1,4 @@
-"""The few-shot model of one assay: a Gaussian process on substitution kernels.
-
-It learns from the variants of one antibody on one antigen, 5 to a few thousand, of any quantity:
-targets become normal scores of their ranks (:mod:`abag.model.assay_gp.warping`), the kernel is that
-of :mod:`abag.model.assay_gp.objective`, and intervals are widened or narrowed by the model's own
-leave-one-out errors. Above ``hyper_rows`` rows the hyper-parameters are chosen on a sample; all
-rows are then solved exactly, or above ``exact_rows`` by way of inducing variants.
-"""
+"""The few-shot model of one assay: fit, predict, save. What it is made of: :class:`AssayGP`."""
 
 from __future__ import annotations
 
@@ -26,6 +19,7 @@ from abag.model.assay_gp.encoded import ENCODED, Encoded, encoder_origin
 from abag.model.assay_gp.joint import JointScores, joint_scores
 from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
 from abag.model.assay_gp.mixture import Mixture, Sizes
+from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.rows import (
@@ -35,7 +29,6 @@ from abag.model.assay_gp.rows import (
     in_order,
     lengths,
     relative_noise,
-    widening_of,
 )
 from abag.model.assay_gp.substitution import Codes
 from abag.model.assay_gp.terms import TERMS
@@ -52,9 +45,8 @@ Embedding = Literal["none", "builtin"]
 FEWEST_ROWS: Final = 5
 IMPUTATIONS: Final = 4
 """Rounds of imputation of censored rows."""
-CAUTIOUS_ROWS: Final = 24
-"""Rows up to which the cautious member weighs as much as the other (docs/few-shot.md)."""
-LEAST_WEIGHT: Final = 0.01
+ADDITIVE: Final = ("mutations", "effects")
+"""Terms of the additive member."""
 
 
 class AssayGPSettings(Settings):
@@ -75,9 +67,8 @@ class AssayGPSettings(Settings):
     site_spread: float = Field(
         0.4, gt=0.0, description="Prior spread of the logarithm of position weights."
     )
-    cautious: bool = Field(
-        True,
-        description="While rows are few, average with the product kernel and the prior mean alone.",
+    additive: bool = Field(
+        True, description="Average with a model of additive effects, by leave-one-out likelihood."
     )
     warp: bool = Field(
         True, description="Learn scores of the targets, mostly those of their ranks."
@@ -96,20 +87,9 @@ class AssayGPSettings(Settings):
         """Which kernels take part in each member."""
         terms = (*self.term_names, *(() if self.embedding == "none" else ENCODED))
         rich = KernelChoice(self.product, self.linear, terms, self.site_spread)
-        prior = tuple(name for name in self.term_names if name == "effects")
-        plain = KernelChoice(True, False, prior, self.site_spread)
-        return (rich, plain) if self.cautious and rich != plain else (rich,)
-
-    def shares(self, rows: int) -> Reals:
-        """Share in the mean of each member worth fitting, after learning from ``rows`` rows.
-
-        The cautious member, the last, weighs as much as the other on 24 rows or fewer, then less
-        with the square of their number; where it would weigh less than a hundredth it is left out.
-        """
-        beside = min(1.0, (CAUTIOUS_ROWS / rows) ** 2)
-        if len(self.kernels) == 1 or beside < LEAST_WEIGHT:
-            return np.ones(1)
-        return np.array([1.0, beside]) / (1.0 + beside)
+        own = tuple(name for name in ADDITIVE if name in self.term_names)
+        plain = KernelChoice(False, False, own, self.site_spread)
+        return (rich, plain) if self.additive and own and rich != plain else (rich,)
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -139,16 +119,38 @@ class Predictions:
 
 
 class AssayGP(Baseline[AssayGPSettings]):
-    """Gaussian process on the variants of one assay."""
+    """Gaussian process on the variants of one assay, 5 to some thousand rows of any quantity.
+
+    With x the letters of a variant at P positions, r those of the parent, W_p the shift of the
+    substitution embedding from r_p to x_p, and e(x) what the global model predicts::
+
+        z(y)     = 3/4 normal score of the rank of y + 1/4 standardised y         warping
+        z        = level + b e(x) + f(x) + noise,    b ~ N(0.35, v_e)             terms, posterior
+        f        ~ s N(0, K) + (1 - s) N(0, A)       s: leave-one-out likelihood  mixture
+        K(x, x') = v exp(-g/2 sum_p w_p |W_p - W'_p|^2)    alike at every position
+                 + v_l sum_p w_p W_p . W'_p                alike at one position
+                 + sum_k v_k T_k(x) . T_k(x')              what mutations have in common
+        A(x, x') = v_m sum_p M_p . M'_p                    each mutation for itself
+        median   = back(mean z),  ends = back(mean z +- 1.64 c(x) sd z)           warping, novelty
+
+    T_k are scaled by what single substitutions can do; v, g, w and noise maximise the posterior
+    under priors (:mod:`abag.model.assay_gp.objective`); back() ends one range beyond the measured
+    values and within physics; c(x) is 90 % conformal on rows left out one by one, or in blocks for
+    new positions and more mutations. Censored rows are imputed (Tobit, row by row). Above
+    ``hyper_rows`` rows v, g, w are chosen on a sample, above ``exact_rows`` the rows are solved by
+    way of inducing variants.
+    """
 
     name = "assay-gp"
     inputs = ("heavy", "light")
     settings_type = AssayGPSettings
     global_model: MutationEffect | None = None
     """Model of mutation effects behind the terms of knowledge; the shipped one where None."""
+    kin: AssayGP | None = None
+    """Model of another parent's variants in the same assay: hyper-parameters start from its."""
     _mixture: Mixture
     _warp: Warp
-    _widening: float
+    _widening: Widening
     _last: tuple[Codes, Reals, Reals] | None = None
 
     def fit(self, table: Pairs | pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
@@ -224,30 +226,37 @@ class AssayGP(Baseline[AssayGPSettings]):
     ) -> None:
         chosen = self.settings
         sizes = Sizes(chosen.hyper_rows, chosen.exact_rows, chosen.inducing, chosen.seed)
-        shares = chosen.shares(len(target))
-        kernels, knowledge = chosen.kernels[: len(shares)], self.knowledge(positions)
-        mixture = Mixture.fit(positions, letters, target, noise, kernels, sizes, knowledge, shares)
+        kernels, knowledge = self._kernels(), self.knowledge(positions)
+        mixture = Mixture.fit(positions, letters, target, noise, kernels, sizes, knowledge)
         exact = bounds.exact
         for _ in range(IMPUTATIONS if not exact.all() else 0):
             mean, spread = mixture.left_out(target)
             found, extra = truncated(mean, np.sqrt(spread), bounds)
             target = np.where(exact, target, found)
             mixture = mixture.again(target, noise, np.where(exact, 0.0, extra))
-        self._mixture = mixture
-        mean, spread = mixture.left_out(target)
-        away = np.abs(target - mean)[exact] / np.sqrt(spread[exact])
-        self._widening = widening_of(away)
+        self._mixture = mixture.weighed(target, exact)
+        self._widening = Widening.of(self._mixture, target, exact)
+        for member in self._mixture.members:
+            member.forget()
+
+    def _kernels(self) -> tuple[KernelChoice, ...]:
+        """Kernels of the members, told what the kin's have found."""
+        own = self.settings.kernels
+        if self.kin is None:
+            return own
+        found = [member.kernel.hyper.shared for member in self.kin._mixture.members]
+        return tuple(replace(one, kin=kin) for one, kin in zip(own, found, strict=True))
 
     def adopt(
         self,
         mixture: Mixture,
         warp: Warp,
-        away: Reals,
+        widening: Widening,
         used: pl.DataFrame,
         summary: TrainingSummary,
     ) -> None:
-        """Take what was fitted elsewhere; ``away`` are this antigen's leave-one-out errors."""
-        self._mixture, self._warp, self._widening = mixture, warp, widening_of(away)
+        """Take what was fitted elsewhere; ``widening`` is this antigen's."""
+        self._mixture, self._warp, self._widening = mixture, warp, widening
         self._fitted = (TrainingDomain.of(used), summary)
         self._model_id = self._last = None
 
@@ -277,8 +286,10 @@ class AssayGP(Baseline[AssayGPSettings]):
         from scipy.special import ndtri
 
         self._require_predictable(table)
-        mean, variance = self._moments(self._letters(table))
-        whole = np.sqrt(variance + self._mixture.noise) * self._widening
+        letters = self._letters(table)
+        mean, variance = self._moments(letters)
+        wider = self._widening.of_rows(self._mixture, letters)
+        whole = np.sqrt(variance + self._mixture.noise) * wider
         reach = float(ndtri(0.5 + level / 2)) * whole
         back, limited = self._warp.back, self._warp.limited
         return Predictions(
@@ -298,7 +309,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         Memory grows with the square of the number of rows: 2,000 rows take 32 MB.
         """
         self._require_predictable(table)
-        return joint_scores(self._mixture, self._letters(table), self._widening)
+        return joint_scores(self._mixture, self._letters(table), self._widening.known)
 
     def scores_of(self, values: Reals) -> Reals:
         """Normal scores of values in the target's unit, the scale of :meth:`joint`."""
@@ -342,9 +353,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         rows = asked_rows(table, self.inputs)
         letters = self._letters(rows)
         kernel = self._mixture.kernel
-        still = np.ones(kernel.positions.count, dtype=np.bool_)
-        still[kernel.shifts.active] = False
-        changed = letters[:, still] != kernel.positions.reference[still]
+        changed = letters[:, kernel.still] != kernel.positions.reference[kernel.still]
         good = np.array([reason is None for reason in self._refused(rows)], dtype=np.bool_)
         limited = np.zeros(rows.height, dtype=np.bool_)
         if good.any():
@@ -377,10 +386,10 @@ class AssayGP(Baseline[AssayGPSettings]):
         return {
             **self._mixture.arrays(),
             **self._warp.arrays(),
-            "widening": np.array([self._widening]),
+            **self._widening.arrays(),
         }
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._mixture = Mixture.from_arrays(arrays, self.settings.kernels)
         self._warp = Warp.from_arrays(arrays)
-        self._widening = float(arrays["widening"][0])
+        self._widening = Widening.from_array(arrays["widening"])

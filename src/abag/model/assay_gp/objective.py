@@ -14,7 +14,7 @@ positions share one power unless the data say otherwise.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +29,7 @@ HEAD: Final = 4
 PRIOR_MEAN: Final = (np.log(0.6), -2.5, -0.7, 0.0)
 PRIOR_SPREAD: Final = (1.0, 1.0, 1.0, 1.0)
 TERM_MEAN: Final = -3.3
-TERM_MEANS: Final = {"effects": -2.0}
+TERM_MEANS: Final = {"effects": -2.0, "mutations": -2.5}
 """Terms with another prior mean: the global model's prediction is believed a little sooner."""
 TERM_SPREAD: Final = 1.2
 JITTER: Final = 1e-6
@@ -49,6 +49,8 @@ class KernelChoice:
     linear: bool
     terms: tuple[str, ...]
     site_spread: float
+    kin: tuple[float, ...] = ()
+    """Logarithms that a model of another parent's variants has found, positions left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,16 @@ class Hyper:
             np.exp(theta[HEAD + terms :]),
         )  # fmt: skip
 
+    def with_sites(self, count: int) -> Hyper:
+        """With a weight of 1 for each of ``count`` positions, where none were fitted."""
+        return self if len(self.sites) else replace(self, sites=np.ones(count))
+
+    @property
+    def shared(self) -> tuple[float, ...]:
+        """Logarithms of what another parent's variants have in common with these."""
+        head = (self.product, self.linear, self.noise, self.power)
+        return tuple(np.log([*head, *self.terms]).tolist())
+
 
 class Objective:
     """Minus log posterior of the hyper-parameters, and its gradient.
@@ -122,7 +134,7 @@ class Objective:
         self._sites = shifts.shape[1] // self._width
         self._dense = shifts
         self._sparse: Any = csr_matrix(shifts)
-        self._own = (shifts.reshape(len(shifts), self._sites, -1) ** 2).sum(axis=2)
+        self._own = (shifts.reshape(len(shifts), self._sites, self._width) ** 2).sum(axis=2)
         self._terms = list(terms)
         self._target, self._noise = target, noise
         self.mean = np.concatenate(
@@ -135,6 +147,9 @@ class Objective:
                 np.full(self._sites, choice.site_spread),
             ]
         )
+        if choice.kin:  # half way from what assays have in common to what this one's kin has found
+            own = slice(0, len(choice.kin))
+            self.mean[own] = (self.mean[own] + choice.kin) / 2.0
         for place, taken in enumerate((choice.product, choice.linear)):
             if not taken:
                 self.mean[place], self._spread[place] = _ABSENT, 1e-6
@@ -151,7 +166,7 @@ class Objective:
 
         The last is None without a mask, and where the covariance has no factor.
         """
-        from scipy.linalg import LinAlgError, cho_solve, cholesky
+        from scipy.linalg import LinAlgError, cholesky
 
         count = len(self._target)
         hyper = Hyper.of(theta, len(self._terms))
@@ -168,7 +183,7 @@ class Objective:
             factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
         except LinAlgError:
             return 1e10, np.zeros_like(theta), None
-        inverse = cho_solve((factor, True), np.eye(count), check_finite=False)
+        inverse = inverse_of(factor)
         weights = inverse @ self._target
         value = 0.5 * self._target @ weights + np.log(np.diag(factor)).sum() + 0.5 * away @ away
         slope = 0.5 * (inverse - np.outer(weights, weights))
@@ -180,6 +195,9 @@ class Objective:
     def _product(self, hyper: Hyper) -> tuple[Reals, Reals, Reals]:
         from scipy.sparse import diags
 
+        if not self._sites:
+            nothing = np.zeros((len(self._target), len(self._target)))
+            return nothing, nothing, nothing
         scale = diags(np.repeat(np.sqrt(hyper.sites), self._width))
         scaled = self._sparse @ scale
         inner = np.asarray((scaled @ scaled.T).todense())
@@ -191,16 +209,19 @@ class Objective:
         self, hyper: Hyper, slope: Reals, inner: Reals, distance: Reals, product: Reals
     ) -> Reals:
         """Derivatives to the logarithms; ``slope`` is that to the kernel matrix."""
+        terms = [
+            weight * np.vdot(slope, term)
+            for weight, term in zip(hyper.terms, self._terms, strict=True)
+        ]
+        if not self._sites:
+            head = [0.0, 0.0, hyper.noise * float(np.diag(slope) @ self._noise), 0.0]
+            return np.array([*head, *terms])
         on_product = slope * product
         head = [
             hyper.product * on_product.sum(),
-            hyper.linear * (slope * inner).sum(),
-            hyper.noise * (np.diag(slope) * self._noise).sum(),
-            -0.5 * hyper.power * hyper.product * (on_product * distance).sum(),
-        ]
-        terms = [
-            weight * (slope * term).sum()
-            for weight, term in zip(hyper.terms, self._terms, strict=True)
+            hyper.linear * np.vdot(slope, inner),
+            hyper.noise * float(np.diag(slope) @ self._noise),
+            -0.5 * hyper.power * hyper.product * np.vdot(on_product, distance),
         ]
         # d/dw_p of sum_ab Q_ab |W_p(a) - W_p(b)|^2 = 2 sum_a q_a |W_p(a)|^2 - 2 tr(W_p^T Q W_p)
         apart = 2.0 * on_product.sum(axis=1) @ self._own - 2.0 * self._by_site(on_product)
@@ -213,15 +234,24 @@ class Objective:
         return np.asarray(found.sum(axis=0).reshape(self._sites, self._width).sum(axis=1))
 
 
+def inverse_of(factor: Reals) -> Reals:
+    """Inverse of a matrix from its lower factor, by half of the work of solving for each column."""
+    from scipy.linalg.lapack import dpotri
+
+    found = np.tril(dpotri(factor, lower=1)[0])
+    return np.asarray(found + np.tril(found, -1).T)
+
+
 def _term_means(choice: KernelChoice, count: int) -> Reals:
     """Prior means of the log variances of the terms, in their order (count,)."""
-    named = [TERM_MEANS.get(name, TERM_MEAN) for name in choice.terms]
+    means = TERM_MEANS if choice.product else {**TERM_MEANS, "mutations": PRIOR_MEAN[0]}
+    named = [means.get(name, TERM_MEAN) for name in choice.terms]
     return np.array(named if len(named) == count else [TERM_MEAN] * count)
 
 
 def _centred(sites: Reals | None, count: int) -> Reals:
     """Prior means of log weights less their mean: their common level is the power's."""
-    return np.zeros(count) if sites is None else sites - sites.mean()
+    return np.zeros(count) if sites is None or not count else sites - sites.mean()
 
 
 def fit_hyper(objective: Objective, terms: int, iterations: int = 80) -> tuple[Hyper, float]:

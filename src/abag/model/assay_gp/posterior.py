@@ -17,6 +17,7 @@ from abag.model.assay_gp.objective import (
     Objective,
     Shifts,
     fit_hyper,
+    inverse_of,
 )
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.substitution import Codes, distances, embedding
@@ -26,6 +27,8 @@ Reals = NDArray[np.float64]
 
 LEVEL_VARIANCE: Final = 4.0
 """Prior variance of the common level, in units of the target's variance."""
+SLOPES: Final = {"effects": 0.35}
+"""Prior mean of the slope on a feature; that of measured landscapes (docs/measured/few-shot.md)."""
 _CHUNK_ROWS: Final = 512
 
 
@@ -67,7 +70,7 @@ class Kernel:
         """Choose hyper-parameters on ``rows`` of the training rows, for use with all of them."""
         kernel, objective = cls.draft(positions, letters, target, noise, choice, rows, knowledge)
         hyper, _ = fit_hyper(objective, len(kernel.terms))
-        return replace(kernel, hyper=hyper)
+        return replace(kernel, hyper=hyper.with_sites(len(kernel.shifts.active)))
 
     @classmethod
     def draft(
@@ -82,18 +85,19 @@ class Kernel:
     ) -> tuple[Self, Objective]:
         """The kernel before its hyper-parameters are chosen, and what they are chosen by."""
         shifts = Shifts.of(letters, positions.reference)
-        found = additive_terms(positions, choice.terms, knowledge)
+        found = additive_terms(positions, shifts.active, choice.terms, knowledge)
         terms = [CentredTerm.of(term, letters, positions) for term in found]
         features = [term.features(letters[rows]) for term in terms]
+        by_site = choice.product or choice.linear
         objective = Objective(
-            shifts.dense(letters[rows]),
+            shifts.dense(letters[rows]) if by_site else np.zeros((len(rows), 0)),
             [found @ found.T for found in features],
-            target[rows],
+            target[rows] - prior_mean(terms, letters[rows]),
             noise[rows],
             choice,
-            contact_prior(positions)[shifts.active],
+            contact_prior(positions)[shifts.active] if by_site else np.zeros(0),
         )
-        hyper = Hyper.of(objective.mean, len(terms))
+        hyper = Hyper.of(objective.mean, len(terms)).with_sites(len(shifts.active))
         return cls(positions, shifts, tuple(terms), hyper, letters), objective
 
     def scaled_shifts(self, letters: Codes) -> Reals:
@@ -136,10 +140,28 @@ class Kernel:
 
     def unseen(self, letters: Codes) -> Reals:
         """Distance that positions add which do not vary in training, whose weight is 1; (rows,)."""
-        still = np.ones(self.positions.count, dtype=np.bool_)
-        still[self.shifts.active] = False
-        apart = distances()[letters[:, still], self.positions.reference[still]]
+        apart = distances()[letters[:, self.still], self.positions.reference[self.still]]
         return np.asarray(np.ascontiguousarray(apart).sum(axis=1))
+
+    def unseen_variance(self, letters: Codes) -> Reals:
+        """Prior variance that additive effects at those positions have, (rows,)."""
+        changed = (letters[:, self.still] != self.positions.reference[self.still]).sum(axis=1)
+        return np.asarray(self.hyper.linear * self.unseen(letters) + self.own_effect * changed)
+
+    @property
+    def still(self) -> NDArray[np.bool_]:
+        """Positions that do not vary in training, (P,)."""
+        found = np.ones(self.positions.count, dtype=np.bool_)
+        found[self.shifts.active] = False
+        return found
+
+    @property
+    def own_effect(self) -> float:
+        """Prior variance of the effect that the term ``mutations`` gives one mutation."""
+        for weight, term in zip(self.hyper.terms.tolist(), self.terms, strict=True):
+            if term.term.name == "mutations":
+                return float(2.0 * weight / term.scale)
+        return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +185,8 @@ class Posterior:
         from scipy.linalg import cho_solve
 
         factor = _factorise(kernel, noise)
-        weights = cho_solve((factor, True), target, check_finite=False)
+        away = target - prior_mean(kernel.terms, kernel.training)
+        weights = cho_solve((factor, True), away, check_finite=False)
         effects, constant = added_effects(kernel, weights)
         return cls(kernel, weights, effects, constant, noise, [factor])
 
@@ -194,10 +217,11 @@ class Posterior:
         kernel, found = self.kernel, []
         training = kernel.laid(kernel.training)
         for start in range(0, len(letters), _CHUNK_ROWS):
-            chunk = kernel.laid(letters[start : start + _CHUNK_ROWS])
+            part = letters[start : start + _CHUNK_ROWS]
+            chunk = kernel.laid(part)
             solved = self.whitened(kernel.covariance(training, chunk))
             own = (chunk.additive**2).sum(axis=1) + LEVEL_VARIANCE + kernel.hyper.product
-            own += kernel.hyper.linear * chunk.unseen
+            own += kernel.unseen_variance(part)
             found.append((own - (solved**2).sum(axis=0)).clip(1e-9))
         return np.concatenate(found) if found else np.zeros(0)
 
@@ -215,12 +239,34 @@ class Posterior:
         Rasmussen and Williams 2006, equations 5.12: mean = y - [K^-1 y] / [K^-1]_ii,
         variance = 1 / [K^-1]_ii.
         """
+        precision, weights = self._solved(target)
+        inverse = np.diag(precision)
+        return target - weights / inverse, 1.0 / inverse
+
+    def blocks_left_out(
+        self, target: Reals, blocks: Sequence[NDArray[np.int64]]
+    ) -> list[tuple[Reals, Reals]]:
+        """The same, where all rows of a block are left out together."""
+        precision, weights = self._solved(target)
+        found = []
+        for rows in blocks:
+            covariance = np.linalg.inv(precision[np.ix_(rows, rows)])
+            found.append((target[rows] - covariance @ weights[rows], np.diag(covariance)))
+        return found
+
+    def _solved(self, target: Reals) -> tuple[Reals, Reals]:
+        """K^-1 (kept until :meth:`forget`), and K^-1 (y - prior mean)."""
         from scipy.linalg import cho_solve
 
-        count = len(target)
-        inverse = np.diag(cho_solve((self._cholesky(), True), np.eye(count), check_finite=False))
-        weights = cho_solve((self._cholesky(), True), target, check_finite=False)
-        return target - weights / inverse, 1.0 / inverse
+        factor = (self._cholesky(), True)
+        if len(self._factor) == 1:
+            self._factor.append(inverse_of(self._factor[0]))
+        away = target - prior_mean(self.kernel.terms, self.kernel.training)
+        return self._factor[1], cho_solve(factor, away, check_finite=False)
+
+    def forget(self) -> None:
+        """Let go of what only fitting needs."""
+        del self._factor[1:]
 
     def _cholesky(self) -> Reals:
         if not self._factor:
@@ -253,10 +299,20 @@ def added_effects(kernel: Kernel, weights: Reals) -> tuple[Reals, float]:
     effects[kernel.shifts.active] = np.einsum("plv,pv->pl", kernel.shifts.table, along)
     for weight, term in zip(hyper.terms, kernel.terms, strict=True):
         direction = weight * (term.features(kernel.training).T @ weights)
+        direction += SLOPES.get(term.term.name, 0.0)
         added, offset = term.effects(direction)
         effects += added
         constant += offset
     return effects, constant
+
+
+def prior_mean(terms: Sequence[CentredTerm], letters: Codes) -> Reals:
+    """Prior mean of rows (rows,): what the global model predicts, by its usual slope."""
+    found = np.zeros(len(letters))
+    for term in terms:
+        if slope := SLOPES.get(term.term.name, 0.0):
+            found += slope * term.features(letters)[:, 0]
+    return found
 
 
 def member_arrays(posterior: Posterior, prefix: str) -> dict[str, NDArray[Any]]:

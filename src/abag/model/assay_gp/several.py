@@ -13,6 +13,7 @@ from abag.errors import ModelError
 from abag.model.assay_gp.censoring import Bounds, truncated
 from abag.model.assay_gp.encoded import encoder_origin
 from abag.model.assay_gp.model import IMPUTATIONS, AssayGP, AssayGPSettings
+from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.rows import (
     bounds_of,
@@ -112,14 +113,11 @@ def fit_antigens(
         found, extra = truncated(mean, np.sqrt(spread), bounds)
         target = np.where(exact, target, found)
         mixture = mixture.again(target, noise, np.where(exact, 0.0, extra))
-    mean, spread = mixture.left_out(target)
-    away = np.abs(target - mean) / np.sqrt(spread)
     known = {**(origin or {}), **encoder_origin(settings.embedding)}
     for task, part in enumerate(parts):
-        models[part.name].adopt(
-            mixture.of_task(task), part.warp, away[exact & (tasks == task)], part.used,
-            part.given.summary(known),
-        )  # fmt: skip
+        own = mixture.of_task(task).weighed(target, exact)
+        wide = Widening.of(own, target, exact & (tasks == task))
+        models[part.name].adopt(own, part.warp, wide, part.used, part.given.summary(known))
     shares = {part.name: float(mixture.shares[i]) for i, part in enumerate(parts)}
     return SharedModels(models, shares)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.objective import JITTER
-from abag.model.assay_gp.posterior import Kernel, Posterior, added_effects
+from abag.model.assay_gp.posterior import Kernel, Posterior, added_effects, prior_mean
 
 Reals = NDArray[np.float64]
 Tasks = NDArray[np.int64]
@@ -35,7 +35,8 @@ class SharedPosterior(Posterior):
         from scipy.linalg import cho_solve
 
         factor = _factor(kernel, noise, tasks, between)
-        weights = cho_solve((factor, True), target, check_finite=False)
+        away = target - prior_mean(kernel.terms, kernel.training)
+        weights = cho_solve((factor, True), away, check_finite=False)
         found = []
         for task in range(len(between)):
             shared = weights * between[task, tasks]

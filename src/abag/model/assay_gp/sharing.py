@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.knowledge import Knowledge
-from abag.model.assay_gp.mixture import Mixture, equal_shares
+from abag.model.assay_gp.mixture import Mixture, prior_shares
 from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.posterior import Kernel
@@ -117,7 +117,7 @@ class SharedMixture:
             )  # fmt: skip
             objective = SharedObjective(single, data.tasks[data.hyper_rows], data.count)
             hyper, share = fit_shared_hyper(objective, len(kernel.terms))
-            kernel = replace(kernel, hyper=hyper)
+            kernel = replace(kernel, hyper=hyper.with_sites(len(kernel.shifts.active)))
             noise = hyper.noise * data.noise
             found = SharedPosterior.of_tasks(
                 kernel, data.target, noise, data.tasks, correlation(share)
@@ -141,4 +141,4 @@ class SharedMixture:
     def of_task(self, task: int) -> Mixture:
         """The mixture of one antigen."""
         members = tuple(one[task] for one in self.members)
-        return Mixture(members, equal_shares(len(members)), self.rows)
+        return Mixture(members, prior_shares(len(members)), self.rows)

@@ -22,7 +22,7 @@ from abag.model.assay_gp.substitution import Codes, embedding
 Reals = NDArray[np.float64]
 
 TERMS: Final = (
-    "severity", "descriptors", "sites", "neighbours", "regions", *KNOWLEDGE,
+    "severity", "descriptors", "sites", "neighbours", "regions", *KNOWLEDGE, "mutations",
 )  # fmt: skip
 STANDARDISED: Final = ("severity", "descriptors", *KNOWLEDGE, "likelihood")
 """Terms whose features are scaled one by one."""
@@ -84,9 +84,8 @@ class CentredTerm:
     def of(cls, term: Term, letters: Codes, positions: Positions) -> Self:
         """Centre on training letters of shape (rows, P); scale by all single substitutions."""
         mutations = float((letters != positions.reference).sum(axis=1).mean())
-        inside = positions.imgt > 0
-        if not inside.any():
-            inside[:] = True
+        inside = (positions.imgt > 0) & term.place.any(axis=1)
+        inside = inside if inside.any() else term.place.any(axis=1)
         reach = term.reach(inside)
         spread, scale = np.ones(len(reach)), float(reach.sum())
         if term.standardise:
@@ -111,10 +110,15 @@ class CentredTerm:
 
 
 def additive_terms(
-    positions: Positions, names: Sequence[str], knowledge: Knowledge | None = None
+    positions: Positions,
+    active: NDArray[np.int64],
+    names: Sequence[str],
+    knowledge: Knowledge | None = None,
 ) -> list[Term]:
     """The named terms; ``neighbours`` and ``sites`` share effects between close positions.
 
+    ``mutations`` gives each of the active positions (those that vary in training) effects of its
+    own; what it expects of the others is in :meth:`abag.model.assay_gp.posterior.Kernel.unseen`.
     ``effects`` and ``features`` need the knowledge of the global model, ``context`` and
     ``likelihood`` (:mod:`abag.model.assay_gp.encoded`) that of an encoder.
     """
@@ -124,6 +128,9 @@ def additive_terms(
     changed = np.ones((count, 22, 1))
     changed[np.arange(count), positions.reference] = 0.0
     made = {
+        "mutations": lambda: Term(
+            "mutations", np.eye(count)[:, active], _letters(positions), False
+        ),
         "severity": lambda: Term("severity", one, severity(positions), True),
         "descriptors": lambda: Term("descriptors", one, descriptors(positions), True),
         "sites": lambda: Term("sites", _near(positions), changed, False),
@@ -140,6 +147,15 @@ def additive_terms(
     if missing := [name for name in names if name not in made]:
         raise ValueError(f"the term {missing[0]} needs the global model or an encoder")
     return [made[name]() for name in names]
+
+
+def _letters(positions: Positions) -> Reals:
+    """One-hot letters less those of the reference, shape (P, 22, 22).
+
+    Two changes of one position have the correlation a half: they lose the same residue.
+    """
+    one_hot = np.eye(22)
+    return np.asarray(one_hot[None] - one_hot[positions.reference][:, None, :])
 
 
 def _near(positions: Positions) -> Reals:

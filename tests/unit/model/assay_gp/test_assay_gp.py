@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.model.assay_gp.model import AssayGP, AssayGPSettings
-from abag.model.assay_gp.posterior import Posterior
+from abag.model.assay_gp.mixture import stacked
+from abag.model.assay_gp.model import AssayGP
+from abag.model.assay_gp.posterior import Posterior, prior_mean
 from abag.model.registry import load_model
 from synthetic_pairs import HEAVY, LIGHT, assay_table
 
@@ -33,7 +34,8 @@ def test_the_mean_by_lookup_is_the_mean_by_the_textbook() -> None:
     kernel = posterior.kernel
     new = model._letters(assay_table(12, seed=3))
     across = kernel.matrix(new, kernel.training)
-    assert np.allclose(posterior.mean(new), across @ posterior.weights, atol=1e-9)
+    by_hand = prior_mean(kernel.terms, new) + across @ posterior.weights
+    assert np.allclose(posterior.mean(new), by_hand, atol=1e-9)
 
 
 def test_the_variance_and_the_left_out_means_are_those_of_the_textbook() -> None:
@@ -44,15 +46,16 @@ def test_the_variance_and_the_left_out_means_are_those_of_the_textbook() -> None
     new = model._letters(assay_table(5, seed=3))
     across = kernel.matrix(new, kernel.training)
     solved = np.linalg.solve(covariance, across.T)
-    expected = np.diag(kernel.matrix(new, new)) - (across * solved.T).sum(axis=1)
-    assert np.allclose(posterior.variance(new), expected, atol=1e-8)
-    target = covariance @ posterior.weights
+    variance = np.diag(kernel.matrix(new, new)) - (across * solved.T).sum(axis=1)
+    assert np.allclose(posterior.variance(new), variance, atol=1e-8)
+    prior = prior_mean(kernel.terms, kernel.training)
+    away = covariance @ posterior.weights
+    target = away + prior
     mean, spread = posterior.left_out(target)
     rest = np.arange(25) != 4
     row = kernel.matrix(kernel.training[[4]], kernel.training)[:, rest]
-    assert mean[4] == pytest.approx(
-        (row @ np.linalg.solve(covariance[np.ix_(rest, rest)], target[rest]))[0], abs=1e-6
-    )
+    solved = np.linalg.solve(covariance[np.ix_(rest, rest)], away[rest])
+    assert mean[4] == pytest.approx(prior[4] + (row @ solved)[0], abs=1e-6)
     assert spread[4] > posterior.noise[4]
 
 
@@ -221,32 +224,64 @@ def test_exact_and_censored_rows_are_sampled_in_their_proportion() -> None:
 def test_the_mixture_is_the_mean_of_its_members_by_their_shares() -> None:
     model = plain().fit(assay_table(30))
     letters = model._letters(assay_table(6, seed=3))
-    rich, cautious = model._mixture.members
-    beside = (24 / 30) ** 2
-    expected = (rich.mean(letters) + beside * cautious.mean(letters)) / (1 + beside)
+    rich, additive = model._mixture.members
+    own, beside = model._mixture.shares
+    by_hand = own * rich.mean(letters) + beside * additive.mean(letters)
     mean, variance = model._mixture.moments(letters)
-    assert np.allclose(mean, expected)
-    second = [one.variance(letters) + one.mean(letters) ** 2 for one in (rich, cautious)]
-    assert np.allclose(
-        variance + expected**2, (second[0] + beside * second[1]) / (1 + beside), atol=1e-9
-    )
-    assert [term.term.name for term in cautious.kernel.terms] == ["effects"]
-    one = plain(cautious=False).fit(assay_table(30))
+    assert np.allclose(mean, by_hand)
+    second = [one.variance(letters) + one.mean(letters) ** 2 for one in (rich, additive)]
+    assert np.allclose(variance + by_hand**2, own * second[0] + beside * second[1], atol=1e-9)
+    assert [term.term.name for term in additive.kernel.terms] == ["mutations", "effects"]
+    one = plain(additive=False).fit(assay_table(30))
     assert len(one._mixture.members) == 1
     assert np.allclose(one._mixture.mean(letters), rich.mean(letters))
 
 
-def test_the_share_of_the_cautious_member_falls_with_the_number_of_rows() -> None:
-    settings = AssayGPSettings()
-    assert settings.shares(10).tolist() == settings.shares(24).tolist() == [0.5, 0.5]
-    assert settings.shares(96)[1] == pytest.approx(1 / 17)
-    assert settings.shares(240)[1] == pytest.approx(0.01 / 1.01)
-    assert settings.shares(241).tolist() == [1.0]
-    assert AssayGPSettings(cautious=False).shares(10).tolist() == [1.0]
+def test_the_member_that_predicts_left_out_rows_better_earns_the_larger_share() -> None:
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=200)
+    good, bad = (target + rng.normal(0, s, 200) for s in (0.3, 1.5))
+    shares = stacked(target, [(bad, np.full(200, 2.25)), (good, np.full(200, 0.09))])
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares[1] > 0.9
 
 
-def test_a_model_without_its_cautious_member_comes_back_the_same(tmp_path: Path) -> None:
-    model = plain().fit(assay_table(250))
+def test_four_rows_hardly_move_the_shares() -> None:
+    target = np.array([0.1, -0.2, 0.4, 0.3])
+    poor, good = target + 1.0, target
+    shares = stacked(target, [(poor, np.ones(4)), (good, np.ones(4))])
+    assert shares[1] == pytest.approx(0.25, abs=0.12)
+
+
+def test_rows_left_out_in_a_block_are_predicted_as_if_they_had_not_been_measured() -> None:
+    model = plain().fit(assay_table(25))
+    member = model._mixture.members[0]
+    kernel = member.kernel
+    covariance = kernel.matrix(kernel.training, kernel.training) + np.diag(member.noise + 1e-6)
+    prior = prior_mean(kernel.terms, kernel.training)
+    target = covariance @ member.weights + prior
+    block = np.array([2, 3, 11, 20])
+    rest = np.setdiff1d(np.arange(25), block)
+    solved = np.linalg.solve(covariance[np.ix_(rest, rest)], (target - prior)[rest])
+    ((mean, spread),) = member.blocks_left_out(target, [block])
+    assert np.allclose(mean, prior[block] + covariance[np.ix_(block, rest)] @ solved, atol=1e-6)
+    assert (spread > member.noise[block]).all()
+
+
+def test_intervals_are_wider_where_blocks_of_rows_were_predicted_worse() -> None:
+    """A new place may do anything; one that was measured may not."""
+    table = assay_table(60)
+    model = plain().fit(table)
+    wide = model._widening
+    assert wide.known <= wide.new_position <= 3.0 * wide.known
+    known = assay_table(1, seed=8)
+    new = known.with_columns(heavy=pl.lit(known["heavy"][0][:60] + "W" + known["heavy"][0][61:]))
+    factors = wide.of_rows(model._mixture, model._letters(pl.concat([known, new])))
+    assert factors.tolist() == pytest.approx([wide.known, wide.new_position])
+
+
+def test_a_model_without_its_additive_member_comes_back_the_same(tmp_path: Path) -> None:
+    model = plain(additive=False).fit(assay_table(50))
     assert len(model._mixture.members) == 1
     model.save(tmp_path / "model")
     test = assay_table(20, seed=4)

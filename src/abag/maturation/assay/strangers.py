@@ -1,0 +1,144 @@
+"""Rows that are no variants of the antibody that the others are: a control, or another parent.
+
+A row is far where its residues differ from the parent's in :data:`LEAST` or more places and in
+twice as many as those of any nearer row: a library of many changes has no such gap. Far rows that
+are near each other are variants of another parent; the others are strangers. Where most rows are
+far and not near each other, they are designs, and nothing is parted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.splits.positions import consensus
+
+Counts = NDArray[np.int64]
+Chains = tuple[str, str]
+
+LEAST: Final = 20
+"""Fewest places in which another antibody differs; matured variants of one seldom reach it."""
+FEWEST_VARIANTS: Final = 5
+"""Variants that make a family of their own."""
+_LEADERS: Final = 30
+"""Far rows that are tried as the centre of another family."""
+
+
+@dataclass(frozen=True, slots=True)
+class Families:
+    """The rows of each parent, largest family first, and the rows that belong to none.
+
+    ``aside`` has a column ``reason`` beside the canonical ones.
+    """
+
+    rows: tuple[pl.DataFrame, ...]
+    aside: pl.DataFrame
+
+
+def part_families(table: pl.DataFrame) -> Families:
+    """Part canonical rows of one assay by the antibody that they are variants of."""
+    if table.is_empty():
+        return Families((table,), _aside(table, []))
+    parent = _parent(table)
+    far = _beyond_gap(differences(table, parent))
+    near, rest = table.filter(~pl.Series(far)), table.filter(pl.Series(far))
+    others, lone = _gathered(rest)
+    found = [part for part in (near, *others) if _variants(part) >= FEWEST_VARIANTS]
+    if not far.any() or not found or lone.height > max(part.height for part in found):
+        return Families((table,), _aside(table.clear(), []))
+    found.sort(key=lambda part: -part.height)
+    kept = pl.concat(found)["record_id"].implode()
+    strange = table.filter(~pl.col("record_id").is_in(kept))
+    main = _parent(found[0])
+    return Families(tuple(found), _aside(strange, _reasons(strange, main)))
+
+
+def differences(table: pl.DataFrame, parent: Chains) -> Counts:
+    """Residues of each row's chains that differ from the parent's, (rows,); edits where lengths do.
+
+    A chain that is missing differs in all residues.
+    """
+    heavy, light = (
+        _edits(table[name].fill_null("").to_list(), chain)
+        for name, chain in zip(("heavy", "light"), parent, strict=True)
+    )
+    return heavy + light
+
+
+def _edits(chains: Sequence[str], parent: str) -> Counts:
+    from rapidfuzz.distance import Hamming, Levenshtein
+
+    known = {
+        chain: (Hamming if len(chain) == len(parent) else Levenshtein).distance(chain, parent)
+        for chain in set(chains)
+    }
+    return np.array([known[chain] for chain in chains], dtype=np.int64)
+
+
+def _parent(table: pl.DataFrame) -> Chains:
+    """The row without mutations, the first of the commonest; else the commonest residues."""
+    wild = table.filter(pl.col("mutations") == "").select("heavy", pl.col("light").fill_null(""))
+    if wild.height:
+        heavy, light = wild.group_by(pl.all(), maintain_order=True).len().sort(
+            "len", descending=True, maintain_order=True
+        ).row(0)[:2]  # fmt: skip
+        return str(heavy), str(light)
+    light = table["light"].fill_null("").to_list()
+    paired = [chain for chain in light if chain]
+    return consensus(table["heavy"].to_list()), consensus(
+        paired if 2 * len(paired) > len(light) else []
+    )
+
+
+def _beyond_gap(apart: Counts) -> NDArray[np.bool_]:
+    """Rows behind the first gap of their distances from the parent."""
+    steps = np.unique(apart)
+    for near, far in zip(steps[:-1].tolist(), steps[1:].tolist(), strict=True):
+        if far >= max(LEAST, 2 * near):
+            return np.asarray(apart >= far)
+    return np.full(len(apart), bool(len(steps) and steps[0] >= LEAST))
+
+
+def _gathered(rest: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+    """Families among far rows, and those that belong to none."""
+    found = []
+    while _variants(rest) >= FEWEST_VARIANTS:
+        leaders = rest.unique(["heavy", "light"], maintain_order=True)[:_LEADERS]
+        near = [
+            differences(rest, (heavy, light or "")) < LEAST
+            for heavy, light in leaders.select("heavy", "light").iter_rows()
+        ]
+        own = pl.Series(max(near, key=lambda rows: int(rows.sum())))
+        if _variants(rest.filter(own)) < FEWEST_VARIANTS:
+            break
+        found.append(rest.filter(own))
+        rest = rest.filter(~own)
+    return found, rest
+
+
+def _variants(table: pl.DataFrame) -> int:
+    return table.select("heavy", "light").n_unique()
+
+
+def _reasons(strange: pl.DataFrame, parent: Chains) -> list[str]:
+    found = []
+    for heavy, light in strange.select("heavy", pl.col("light").fill_null("")).iter_rows():
+        parts = [
+            f"no {name} chain, and the parent has one" if not chain
+            else f"{_edits([chain], own)[0]} of {len(own)} residues of the {name} chain"
+            for name, chain, own in zip(("heavy", "light"), (heavy, light), parent, strict=True)
+            if own
+        ]  # fmt: skip
+        if light and not parent[1]:
+            parts.append("a light chain, and the parent has none")
+        found.append("far from the parent: " + ", ".join(parts))
+    return found
+
+
+def _aside(table: pl.DataFrame, reasons: list[str]) -> pl.DataFrame:
+    return table.with_columns(reason=pl.Series(reasons, dtype=pl.String))
