@@ -219,9 +219,9 @@ class Objective:
         on_product = slope * product
         head = [
             hyper.product * on_product.sum(),
-            hyper.linear * np.vdot(slope, inner),
+            hyper.linear * float(np.vdot(slope, inner)),
             hyper.noise * float(np.diag(slope) @ self._noise),
-            -0.5 * hyper.power * hyper.product * np.vdot(on_product, distance),
+            -0.5 * hyper.power * hyper.product * float(np.vdot(on_product, distance)),
         ]
         # d/dw_p of sum_ab Q_ab |W_p(a) - W_p(b)|^2 = 2 sum_a q_a |W_p(a)|^2 - 2 tr(W_p^T Q W_p)
         apart = 2.0 * on_product.sum(axis=1) @ self._own - 2.0 * self._by_site(on_product)

@@ -3,8 +3,10 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 
-from abag.model.assay_gp.objective import JITTER, KernelChoice, Objective, Shifts
+from abag.model.assay_gp.model import AssayGP, AssayGPSettings
+from abag.model.assay_gp.objective import JITTER, KernelChoice, Objective, Shifts, inverse_of
 from abag.model.assay_gp.substitution import distances, embedding
+from synthetic_pairs import assay_table
 
 ALL = KernelChoice(product=True, linear=True, terms=(), site_spread=0.5)
 
@@ -51,3 +53,24 @@ def test_only_positions_that_vary_are_active() -> None:
     shifts = Shifts.of(letters, letters[0])
     assert shifts.active.tolist() == [2]
     assert np.allclose(shifts.dense(letters)[1], embedding()[3] - embedding()[2])
+
+
+def test_a_second_parents_model_starts_half_way_to_what_the_first_has_found() -> None:
+    first = AssayGP().fit(assay_table(60))
+    second = AssayGP()
+    second.kin = first
+    (rich, _) = second._kernels()
+    found = np.array(first._mixture.members[0].kernel.hyper.shared)
+    alone = AssayGPSettings().kernels[0]
+    rows, terms = 6, len(alone.terms)
+    means = [
+        Objective(np.zeros((rows, 0)), [np.eye(rows)] * terms, np.zeros(rows), np.ones(rows), one)
+        for one in (alone, rich)
+    ]
+    assert np.allclose(means[1].mean, (means[0].mean + found) / 2.0)
+
+
+def test_the_inverse_of_a_factor_is_that_of_the_matrix() -> None:
+    rng = np.random.default_rng(0)
+    matrix = np.cov(rng.normal(size=(9, 40)))
+    assert np.allclose(inverse_of(np.linalg.cholesky(matrix)), np.linalg.inv(matrix))
