@@ -113,14 +113,16 @@ def score_landscape(made: MadeLandscape) -> list[MadeScore]:
             found.setdefault(way, []).append(_scored(train, test))
         except ModelError:  # training rows that are all at the floor
             continue
-    return [
-        MadeScore(
-            made.number, made.kind, made.rows, made.noise, way,
-            *np.mean([one[:3] for one in rows], axis=0).tolist(),
-            min(one[3] for one in rows), max(one[4] for one in rows),
+    scores = []
+    for way, rows in found.items():
+        ours, ridge, coverage = np.mean([one[:3] for one in rows], axis=0).tolist()
+        ends = min(one[3] for one in rows), max(one[4] for one in rows)
+        scores.append(
+            MadeScore(
+                made.number, made.kind, made.rows, made.noise, way, ours, ridge, coverage, *ends
+            )
         )
-        for way, rows in found.items() if rows
-    ]  # fmt: skip
+    return scores
 
 
 def summary(scores: list[MadeScore]) -> pl.DataFrame:

@@ -185,7 +185,7 @@ class Mixture:
 def prior_shares(count: int) -> Reals:
     """Share of each of some members before any row has spoken."""
     shares = np.array(PRIOR_SHARES[:count])
-    return shares / shares.sum()
+    return np.asarray(shares / shares.sum())
 
 
 def stacked(target: Reals, left_out: Sequence[tuple[Reals, Reals]]) -> Reals:

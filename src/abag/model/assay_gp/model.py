@@ -28,6 +28,7 @@ from abag.model.assay_gp.rows import (
     chains_of,
     in_order,
     lengths,
+    parent_of,
     relative_noise,
 )
 from abag.model.assay_gp.substitution import Codes
@@ -205,7 +206,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         heavy, light = chains_of(used)
         if self.settings.align == "place" and max(lengths(heavy), lengths(light)) > 1:
             raise ModelError("chains differ in length; fit with `--set align=imgt`")
-        positions = Positions.of(heavy, light, self.settings.align)
+        positions = Positions.of(heavy, light, self.settings.align, parent_of(used))
         letters = positions.letters(heavy, light)
         if not (letters != letters[:1]).any():
             raise ModelError(
@@ -332,7 +333,7 @@ class AssayGP(Baseline[AssayGPSettings]):
         return self._mixture.kernel.positions.chains(self._mixture.rows)
 
     def reference_chains(self) -> tuple[str, str | None]:
-        """The commonest residue of each position: the parent, where most rows are like it."""
+        """The parent, where rows name their mutations; else the commonest residues."""
         self._require_fitted()
         positions = self._mixture.kernel.positions
         return positions.chains(positions.reference[None])[0]

@@ -28,10 +28,11 @@ _CHAIN_GAP: Final = 2_000.0
 class Positions:
     """Every aligned position of heavy and light chain, P in all.
 
-    ``reference`` (P,) is the commonest letter of training; ``place`` (P,) the IMGT number, or
-    the place in the chain outside a domain; ``region`` (P,) 0 to 3 for framework and CDRs of the
-    heavy chain and 4 to 7 for those of the light chain; ``imgt`` (P,) the IMGT column 1 to 128, or
-    0 where there is none; ``kind`` holds the profile letter (H, K, L or empty) of each chain.
+    ``reference`` (P,) is the parent's letter, or the commonest of training where no parent is
+    known; ``place`` (P,) the IMGT number, or the place in the chain outside a domain; ``region``
+    (P,) 0 to 3 for framework and CDRs of the heavy chain and 4 to 7 for those of the light chain;
+    ``imgt`` (P,) the IMGT column 1 to 128, or 0 where there is none; ``kinds`` the profile letter
+    (H, K, L or empty) of each chain.
     """
 
     heavy: Alignment
@@ -43,14 +44,25 @@ class Positions:
     kinds: tuple[str, str]
 
     @classmethod
-    def of(cls, heavy: Sequence[str], light: Sequence[str], by: AlignBy = "auto") -> Self:
-        """Lay the training chains of one assay on common positions."""
+    def of(
+        cls,
+        heavy: Sequence[str],
+        light: Sequence[str],
+        by: AlignBy = "auto",
+        parent: tuple[str, str] | None = None,
+    ) -> Self:
+        """Lay the training chains of one assay on common positions; ``parent`` where known."""
         parts = [_whole(chains, by) for chains in (heavy, light)]
         letters = [
             code_of_byte()[part.letters(chains)]
             for part, chains in zip(parts, (heavy, light), strict=True)
         ]
         references = [_commonest(found) for found in letters]
+        if parent is not None and all(map(_fits, parts, parent)):
+            references = [
+                code_of_byte()[part.letters([chain])[0]]
+                for part, chain in zip(parts, parent, strict=True)
+            ]
         placed = [
             _placed(part, chains, _CHAIN_GAP * order)
             for order, (part, chains) in enumerate(zip(parts, (heavy, light), strict=True))
@@ -141,6 +153,10 @@ def _whole(chains: Sequence[str], by: AlignBy) -> Alignment:
         for position in domains[0].positions
     }
     return Alignment(np.array(sorted(found), dtype=np.int64), -1)
+
+
+def _fits(part: Alignment, chain: str) -> bool:
+    return part.length < 0 or part.length == len(chain)
 
 
 def _commonest(letters: Codes) -> Codes:

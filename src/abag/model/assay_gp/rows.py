@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import Final
 
 import numpy as np
@@ -13,6 +15,9 @@ from abag.model.assay_gp.censoring import Bounds
 
 Reals = NDArray[np.float64]
 
+_VOTERS: Final = 200
+"""Rows that are asked for their parent."""
+_SUBSTITUTION: Final = re.compile(r"([HL]):([A-Z])(\d+)([A-Z])")
 _CALIBRATION: Final = 0.9
 _NORMAL_90: Final = 1.6448536269514722
 _OPTIMISM: Final = 3.0
@@ -22,6 +27,34 @@ _OPTIMISM: Final = 3.0
 def chains_of(table: pl.DataFrame) -> tuple[list[str], list[str]]:
     """Heavy and light chains; an empty text where there is no light chain."""
     return table["heavy"].to_list(), table["light"].fill_null("").to_list()
+
+
+def parent_of(table: pl.DataFrame) -> tuple[str, str] | None:
+    """Heavy and light chain of the parent: what most rows become when their mutations are undone.
+
+    None where no row names substitutions that stand in its chains.
+    """
+    if "mutations" not in table.columns:
+        return None
+    votes: Counter[tuple[str, str]] = Counter()
+    named = table.filter(pl.col("mutations").is_not_null()).head(_VOTERS)
+    for heavy, light, text in named.select("heavy", "light", "mutations").iter_rows():
+        if (found := _undone({"H": list(heavy), "L": list(light or "")}, text)) is not None:
+            votes[found] += 1
+    return votes.most_common(1)[0][0] if votes else None
+
+
+def _undone(chains: dict[str, list[str]], text: str) -> tuple[str, str] | None:
+    for piece in filter(None, text.split(";")):
+        known = _SUBSTITUTION.fullmatch(piece)
+        if known is None:
+            return None
+        old, place, new = known[2], int(known[3]) - 1, known[4]
+        chain = chains[known[1]]
+        if place >= len(chain) or chain[place] != new:
+            return None
+        chain[place] = old
+    return "".join(chains["H"]), "".join(chains["L"])
 
 
 def lengths(chains: list[str]) -> int:

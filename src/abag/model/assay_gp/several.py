@@ -20,6 +20,7 @@ from abag.model.assay_gp.rows import (
     censored_rows,
     chains_of,
     in_order,
+    parent_of,
     relative_noise,
 )
 from abag.model.assay_gp.sharing import SharedMixture, Tasked
@@ -88,8 +89,9 @@ def fit_antigens(
         ModelError: an antigen whose rows cannot teach, or a single antigen.
     """
     parts = _parts(table, settings)
-    heavy, light = chains_of(pl.concat([part.used for part in parts]))
-    positions = Positions.of(heavy, light, settings.align)
+    together = pl.concat([part.used for part in parts])
+    heavy, light = chains_of(together)
+    positions = Positions.of(heavy, light, settings.align, parent_of(together))
     lower = np.concatenate([part.bounds.lower for part in parts])
     upper = np.concatenate([part.bounds.upper for part in parts])
     bounds = Bounds(lower, upper)

@@ -84,8 +84,9 @@ class CentredTerm:
     def of(cls, term: Term, letters: Codes, positions: Positions) -> Self:
         """Centre on training letters of shape (rows, P); scale by all single substitutions."""
         mutations = float((letters != positions.reference).sum(axis=1).mean())
-        inside = (positions.imgt > 0) & term.place.any(axis=1)
-        inside = inside if inside.any() else term.place.any(axis=1)
+        taken = np.asarray(term.place.any(axis=1))
+        inside = taken & (positions.imgt > 0)
+        inside = inside if inside.any() else taken
         reach = term.reach(inside)
         spread, scale = np.ones(len(reach)), float(reach.sum())
         if term.standardise:
