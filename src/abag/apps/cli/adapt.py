@@ -89,6 +89,10 @@ def adapt(
         assay_file, out, report=report, told=told, seed=seed, overwrite=overwrite,
         embedding=embedding,
     )  # fmt: skip
+    _print(all_done, json)
+
+
+def _print(all_done: list[Adaptation], json: bool) -> None:
     if len(all_done) == 1:
         emit(all_done[0].as_json(), _text(all_done[0]), json)
         return

@@ -17,9 +17,10 @@ from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_meas
 from abag.data.formats.columns import raw_table_of
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW
-from abag.data.merging import MergeSummary, merge_replicates
+from abag.data.merging import merge_replicates
 from abag.data.raw import RawTable
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
+from abag.maturation.assay.one_assay import notes_of, require_one, require_one_value
 from abag.maturation.assay.strangers import Families, part_families
 from abag.maturation.assay.variants import (
     ASIDE,
@@ -31,7 +32,6 @@ from abag.maturation.assay.variants import (
 )
 from abag.model.assay_gp.model import FEWEST_ROWS
 from abag.model.assay_gp.several import by_antigen
-from abag.units import Dimension, Quantity, parse_unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
     found = read_groups(path, told or AssayFile())
     table = next(iter(found.groups.values()))
     if len(found.groups) > 1:
-        _require_one(pl.concat(found.groups.values()), str(path))
+        require_one(pl.concat(found.groups.values()), str(path))
         table, found = _first_alone(found)
     return _checked(table, str(path), found)
 
@@ -123,7 +123,7 @@ def read_assays(path: Path, told: AssayFile | None = None) -> dict[str, Assay]:
         return {name: _checked(rows, str(path), found) for name, rows in found.groups.items()}
     together = pl.concat(found.groups.values())
     for column in ("assay", "quantity"):
-        _require_one_value(together, column, str(path))
+        require_one_value(together, column, str(path))
     return {
         name: _checked(rows, f"{path}, {name[:60]}", found) for name, rows in found.groups.items()
     }
@@ -217,7 +217,7 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
     """
     if table.is_empty():
         raise ModelError(f"{where} has no row of this assay; `abag data check` shows what it has")
-    _require_one(table, where)
+    require_one(table, where)
     target = "pkd" if table["pkd"].is_not_null().any() else "rank_score"
     exact = table.filter(pl.col(target).is_not_null())
     if exact.is_empty():
@@ -245,7 +245,7 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
             f"{FEWEST_ROWS} are the fewest to learn from"
         )
     unit = "pKd" if target == "pkd" else "rank score"
-    notes = tuple(_notes(rows, exact, target, merged.summary))
+    notes = tuple(notes_of(rows, exact, target, merged.summary))
     return Assay(rows, target, unit, notes, table.height)
 
 
@@ -349,85 +349,3 @@ def _cleaned(parent: Parent, cleaner: AntibodyCleaner) -> Parent:
     if found.problem or found.heavy is None:
         raise ModelError(f"the parent cannot be read: {found.problem}")
     return Parent(found.heavy, found.light)
-
-
-def _require_one(table: pl.DataFrame, where: str) -> None:
-    for column in _MIXTURES:
-        _require_one_value(table, column, where)
-    _require_one_scale(table, where)
-
-
-_MIXTURES = {"assay": "assays", "quantity": "quantities", "antigen": "antigens"}
-
-
-def _require_one_value(table: pl.DataFrame, column: str, where: str) -> None:
-    found = table[column].unique(maintain_order=True)
-    if len(found) > 1:
-        shown = ", ".join(_shown(value) for value in found.to_list()[:4])
-        mend = "choose one with --assay" if column == "assay" else "split the file, one for each"
-        raise ModelError(
-            f"{where} mixes {len(found)} {_MIXTURES[column]} "
-            f"({shown}{', ...' if len(found) > 4 else ''}); "
-            f"their values have no common scale: {mend}"
-        )
-
-
-def _shown(value: object) -> str:
-    text = "|".join(map(str, value)) if isinstance(value, list) else str(value)
-    return text if len(text) <= 40 else f"{text[:40]}..."
-
-
-def _require_one_scale(table: pl.DataFrame, where: str) -> None:
-    """Refuse units of one quantity that cannot be turned into each other."""
-    if Quantity(table["quantity"][0]).is_absolute:
-        return  # every row has its pKd
-    units = sorted(set(table["raw_unit"].to_list()))
-    scales = {_scale(parse_unit(unit).dimension) for unit in units}
-    if len(scales) > 1:
-        raise ModelError(
-            f"{where} mixes units that have no common scale ({', '.join(units)}); "
-            "write all values in one unit"
-        )
-
-
-def _scale(dimension: Dimension) -> Dimension:
-    """Dimensions that differ by a logarithm alone are one scale."""
-    logarithms = (Dimension.LOG10_MOLAR, Dimension.NEG_LOG10_MOLAR)
-    return Dimension.MOLAR if dimension in logarithms else dimension
-
-
-def _notes(
-    table: pl.DataFrame, exact: pl.DataFrame, target: str, merged: MergeSummary
-) -> list[str]:
-    notes = []
-    censored = table.height - exact.height
-    if censored:
-        notes.append(
-            f"{counted(censored, 'row')} censored: their bounds are used by truncated-normal "
-            "imputation, an approximation"
-        )
-    if (table["mutations"] == "").fill_null(False).sum() == 0:
-        notes.append(
-            "no row is named as the parent; the commonest residue of each position stands for it"
-        )
-    units = sorted(set(table["raw_unit"].to_list()))
-    if len(units) > 1:
-        notes.append(f"values in {', '.join(units)} were converted to one scale")
-    repeats = merged.rows_in - merged.rows_out
-    if repeats:
-        notes.append(
-            f"{counted(repeats, 'row')} that repeat a variant merged: the median of its values, "
-            "with less noise the more there are"
-        )
-    if merged.conflicts:
-        notes.append(
-            f"the replicates of {counted(merged.conflicts, 'variant')} contradict each other "
-            f"(the furthest are {merged.largest_range:.1f} apart); measure them again"
-        )
-    if target == "rank_score":
-        notes.append(
-            "the quantity has no absolute scale: predictions order variants, no more; their rank "
-            f"scores are {exact['quantity'][0]} in {', '.join(units)}, turned so that higher is "
-            "tighter"
-        )
-    return notes

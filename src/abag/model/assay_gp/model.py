@@ -14,7 +14,6 @@ from pydantic import Field
 from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, SchemaError, counted
 from abag.model.alignment import AlignBy, pair_refusals
-from abag.model.assay_gp.censoring import Bounds, truncated
 from abag.model.assay_gp.encoded import ENCODED, Encoded, encoder_origin
 from abag.model.assay_gp.joint import JointScores, joint_scores
 from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
@@ -23,6 +22,7 @@ from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.rows import (
+    Bounds,
     bounds_of,
     censored_rows,
     chains_of,
@@ -30,6 +30,7 @@ from abag.model.assay_gp.rows import (
     lengths,
     parent_of,
     relative_noise,
+    truncated,
 )
 from abag.model.assay_gp.substitution import Codes
 from abag.model.assay_gp.terms import TERMS

@@ -10,18 +10,19 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.errors import ModelError
-from abag.model.assay_gp.censoring import Bounds, truncated
 from abag.model.assay_gp.encoded import encoder_origin
 from abag.model.assay_gp.model import IMPUTATIONS, AssayGP, AssayGPSettings
 from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.rows import (
+    Bounds,
     bounds_of,
     censored_rows,
     chains_of,
     in_order,
     parent_of,
     relative_noise,
+    truncated,
 )
 from abag.model.assay_gp.sharing import SharedMixture, Tasked
 from abag.model.assay_gp.warping import Warp

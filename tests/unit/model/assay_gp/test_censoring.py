@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from abag.model.assay_gp.censoring import Bounds, truncated
+from abag.model.assay_gp.rows import Bounds, truncated
 
 
 def test_half_a_standard_normal_has_the_known_mean_and_variance() -> None:
