@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from abag.version import VERSION
 
 if TYPE_CHECKING:
+    from abag.client import Client
     from abag.data.formats.own_tables import OwnTable, read_table
     from abag.inference import load, predict
     from abag.inference.predictor import Prediction, Predictor
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 __all__ = [
+    "Client",
     "OwnTable",
     "Prediction",
     "Predictor",
@@ -24,6 +26,7 @@ __all__ = [
 ]
 
 _PUBLIC = {
+    "Client": "abag.client",
     "load": "abag.inference",
     "predict": "abag.inference",
     "read_table": "abag.data.formats.own_tables",

@@ -169,6 +169,24 @@ def test_a_table_is_predicted_sorted_and_filtered(page: Any, running: Running, t
     assert page.locator("th[aria-sort=descending]").count() == 1
 
 
+def test_a_program_asks_the_service_with_the_names_of_the_local_functions(
+    running: Running, tmp_path: Path
+):
+    import abag
+    import abag.client
+
+    client = abag.Client(running.address)
+    antigen = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
+    here = abag.predict(heavy=HEAVY, light=LIGHT, antigen=antigen)
+    assert client.predict(HEAVY, LIGHT, antigen) == here
+    table = tmp_path / "pairs.csv"
+    table.write_text(f"heavy,light,antigen\n{HEAVY},{LIGHT},{antigen}\n")
+    assert client.predict_table(table, tmp_path / "out.csv")["predicted"] == 1
+    assert f"{here.pkd}" in (tmp_path / "out.csv").read_text()
+    with pytest.raises(abag.client.ServiceError, match="no amino acid"):
+        client.predict("HELLO WORLD 42", None, antigen)
+
+
 def test_a_scan_that_runs_is_cancelled(page: Any, running: Running):
     page.goto(f"{running.address}#scan")
     page.get_by_label("Heavy chain, VHH or scFv").fill(HEAVY)
