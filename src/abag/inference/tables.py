@@ -231,8 +231,9 @@ def _is_large_table(path: Path) -> bool:
     if path.stat().st_size <= STREAM_BYTES:
         return False
     from abag.data.formats.reading import FileKind, file_kind
+    from abag.data.formats.sheets.headline import starts_with_its_header
 
-    return file_kind(path) is FileKind.TABLE
+    return file_kind(path) is FileKind.TABLE and starts_with_its_header(path)
 
 
 def _stream(

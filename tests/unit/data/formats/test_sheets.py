@@ -13,6 +13,7 @@ import abag
 from abag.data.formats import read_table
 from abag.data.formats.own_tables import explain_file
 from abag.data.formats.sheets.excel import write_workbook
+from abag.data.formats.sheets.headline import starts_with_its_header
 from abag.data.formats.tables import read_noted
 from abag.errors import AbagError, FileFormatError, SchemaError, TableError
 from abag.inference.inputs import normalised
@@ -197,3 +198,10 @@ def test_predictions_are_written_as_a_workbook(tmp_path: Path) -> None:
     with appending(tmp_path / "q.xlsx") as append:
         append(none)
     assert (tmp_path / "p.xlsx").read_bytes() == (tmp_path / "q.xlsx").read_bytes()
+
+
+def test_only_a_file_that_starts_with_its_header_is_read_in_pieces(tmp_path: Path) -> None:
+    assert starts_with_its_header(written(tmp_path, "a,b\n1,2\n"))
+    assert not starts_with_its_header(written(tmp_path, "sep=;\na;b\n1;2\n"))
+    assert not starts_with_its_header(written(tmp_path, "Results of the week\na,b\n1,2\n"))
+    assert not starts_with_its_header(workbook(tmp_path, ["a", "b"], ["x", 1]))

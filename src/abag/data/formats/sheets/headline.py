@@ -10,9 +10,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 _LOOKED_AT: Final = 40
+_HEAD_BYTES: Final = 20_000
 _LONGEST_NAME: Final = 60
 _NUMBER: Final = re.compile(r"[<>~=≤≥]?\s*[-+]?\d[\d.,]*(?:[eE][-+]?\d+)?\s*%?")
 
@@ -53,6 +55,22 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
         header, rows = header[1:], [cells[1:] for cells in rows]
         notes.append("the first column, row numbers without a name, left out")
     return Sheet(header, line, rows, lines_of_rows, tuple(notes))
+
+
+def starts_with_its_header(path: Path) -> bool:
+    """Whether the first line of a file seems to be its header: such a file can be read in pieces.
+
+    A workbook, a line ``sep=;`` and lines of an instrument before the header need the whole file.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if head.startswith((b"\x1f\x8b", b"PAR1")):
+        return True
+    lines = [line for line in head.decode("utf-8", "replace").splitlines() if line.strip()]
+    if head.startswith(b"PK") or not lines or lines[0].strip(' "').lower().startswith("sep="):
+        return False
+    marks = [max(line.count(mark) for mark in ",;\t|") for line in lines[:_LOOKED_AT]]
+    return marks[0] > 0 and marks[0] >= min(marks[1:2] or [0])
 
 
 def _header_place(records: Sequence[tuple[int, list[str]]]) -> int:
