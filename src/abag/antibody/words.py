@@ -18,6 +18,7 @@ from importlib import resources
 from typing import Final
 
 from abag.antibody.alphabet import AMINO_ACIDS
+from abag.units import is_missing
 
 LONGEST_NAME: Final = 45
 """Longer texts are chains, or hold letters and signs that no chain has."""
@@ -115,7 +116,7 @@ def may_be_a_name(text: str) -> bool:
 
 def reads_as_chain(text: str) -> bool:
     """Whether a cell of a column may be a chain (or chains joined by ``|``, ``/`` or ``:``)."""
-    parts = [part for part in re.split(r"[|/:]", text) if part.strip()]
+    parts = [part for part in re.split(r"[|/:]", text) if not is_missing(part)]
     return bool(parts) and all(
         re.fullmatch(r"[A-Za-z*.\-\s]{6,}", bare := without_end_groups(part.strip())[0])
         and not_residues(bare) is None

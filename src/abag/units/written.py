@@ -128,7 +128,7 @@ _NO_BINDING: Final = re.compile(
     r"(?:binding|interaction|affinity|signal|response)"
     r"|no (?:interaction|affinity|response|signal)(?: (?:detected|observed))?"
     r"|(?:none|not) (?:detected|detectable|observed)|undetect(?:able|ed)|inactive"
-    r"|n\.?d\.?b\.?|below (?:the )?(?:detection(?: limit)?|lod|limit of detection)|<\s*lod"
+    r"|n\.?d\.?b\.?|below (?:the )?(?:detection(?: limit)?|lod|limit of detection)|<?\s*(?:lod|loq)"
     r"|(?:>=?|≥|above|over)\s*(?:the )?(?:top|max(?:imum)?|highest|cmax)"
     r"(?:[ .]*(?:conc(?:entration)?\.?|tested|dose|used))*|>"
 )

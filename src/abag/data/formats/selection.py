@@ -159,7 +159,9 @@ def _chain_problems(
         problems.append(Problem(1, None, "no column of antigen sequences was found", mend))
     for field in ("heavy", "light", "scfv", "antigen"):
         for name in columns.get(field, ()):
-            reason = _not_sequences(table[name], required=field in ("heavy", "antigen"))
+            several = len(columns[field]) > 1
+            required = field == "heavy" or (field == "antigen" and not several)
+            reason = _not_sequences(table[name], required=required)
             if reason and not (field == "heavy" and "scfv" in columns):
                 mend = f"Map another column: --map {field}=COLUMN"
                 if field == "antigen":
@@ -299,6 +301,8 @@ def _settles(chosen: str | None, header: ValueHeader) -> bool:
     """Whether the unit that is asked for makes clear what stands in the header's brackets."""
     if header.unread is None or chosen is None:
         return not header.unread_is_a_unit
+    if header.unit is not None:
+        return not is_unit(header.unread) and not header.unread_is_a_unit
     if is_unit(header.unread):
         # pKd (nM): -log10 of nM, or a p-scale with a unit that is none of its own.
         unit, written = parse_unit(chosen), parse_unit(header.unread)
@@ -309,6 +313,9 @@ def _settles(chosen: str | None, header: ValueHeader) -> bool:
 
 def _unread(name: str, header: ValueHeader, quantity: str | None) -> Problem:
     text = header.unread or ""
+    if is_unit(text) and header.unit is not None:
+        reason = f"the header names two units, {header.unit} and {text}"
+        return Problem(1, name, reason, "Keep the one that the values are written in")
     if is_unit(text):
         reason = f"the header contradicts itself: a p-scale is -log10 of mol/L, not of {text}"
         mend = f"Say which: --unit pKd, or --unit '-log10 {text}' if the logarithm was taken of it"

@@ -176,6 +176,13 @@ def test_several_antigen_columns_are_several_chains(tmp_path: Path) -> None:
     assert raw_table_from_user(path).frame["antigen"].to_list() == [[AG, L], [AG]]
 
 
+def test_an_antigen_chain_that_is_not_there_is_no_chain(tmp_path: Path) -> None:
+    path = table(tmp_path, "heavy,antigen1,antigen2,pKd", f"{H},{AG},NA,8", f"{H},{AG}|nan,-,8")
+    assert raw_table_from_user(path).frame["antigen"][0].to_list() == [AG]
+    path = table(tmp_path, "heavy,antigen,pKd", f"{H},{AG}|NA,8")
+    assert only(path)["antigen"] == [AG, "NA"]  # the canonical step leaves it out with a flag
+
+
 def test_celsius_becomes_kelvin_and_a_bare_temperature_is_refused(tmp_path: Path) -> None:
     path = table(tmp_path, "heavy,antigen,pKd,temperature", f"{H},{AG},8,25", f"{H},{AG},8,warm",
                  f"{H},{AG},8,N.A.")  # fmt: skip

@@ -98,6 +98,10 @@ def test_brackets_that_seem_a_unit_are_named_and_never_dropped(tmp_path: Path, n
     assert "in the header is no known unit" in refused(tmp_path, name, "1.2", unit="pM")
 
 
+def test_two_units_in_one_header_are_named(tmp_path: Path) -> None:
+    assert "names two units, nM and M" in refused(tmp_path, "KD (nM) [M]", "1")
+
+
 def test_a_remark_in_brackets_lets_the_unit_option_speak(tmp_path: Path) -> None:
     assert imported(tmp_path, "KD (HER2)", "1", unit="nM").table["pkd"][0] == pytest.approx(9.0)
 
