@@ -59,7 +59,7 @@ def simulate(
         acquisition: ei, ucb, top-set, thompson or greedy, for both models.
         diversity: For ucb and ei: believer, penalty or none.
         beta: For ucb: deviations added to the mean.
-        natural_start: Also replay ours from the most natural variants (needs the extra network).
+        natural_start: Also start ours from the most natural variants (needs the extra network).
         json: Print one JSON object.
     """
     from abag.maturation.assay.file import AssayFile
@@ -67,19 +67,15 @@ def simulate(
     from abag_lab.replay.simulation import Plan
     from abag_lab.replay.simulation_report import landscapes_of, run_simulation
 
-    if out is None:
-        raise OptionError("--out is missing: name a folder for the curves")
-    if seeds < 1 or first_seed < 0:
-        raise OptionError("give at least one seed, and seeds from 0")
+    if out is None or seeds < 1 or first_seed < 0:
+        raise OptionError("--out is missing, or no seed: give a folder, and seeds from 0")
     names = [name for text in landscapes or [] for name in text.split(",") if name]
     policy = Policy(acquisition, diversity, beta)  # type: ignore[arg-type]
-    plan = Plan(start, rounds, batch, most, top)
-    told = AssayFile(map or [], unit, quantity, assay)
-    found = landscapes_of(assay_file, told, sources, names)
-    numbers = range(first_seed, first_seed + seeds)
+    found = landscapes_of(assay_file, AssayFile(map or [], unit, quantity, assay), sources, names)
     done = run_simulation(
-        found, out, plan=plan, policy=policy, seeds=numbers, natural=natural_start
-    )
+        found, out, plan=Plan(start, rounds, batch, most, top), policy=policy,
+        seeds=range(first_seed, first_seed + seeds), natural=natural_start,
+    )  # fmt: skip
     emit(done.as_json(), _text(done), json)
 
 

@@ -15,7 +15,9 @@ PLAN = Plan(rounds=1)
 
 
 def replayed(landscape: str, strategy: str, seed: int, hits: int, top: int = 10) -> Replay:
-    return Replay(landscape, strategy, seed, 1_000, top, (24, 48), (0, hits), (1.0, 2.0), 2.0, 0)
+    return Replay(
+        landscape, strategy, seed, 1_000, top, (24, 48), (0, hits), (1, 13), (1.0, 2.0), 2.0, 0
+    )
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_strategies_are_compared_seed_by_seed(summary: Summary) -> None:
 def test_the_table_tells_shares_and_intervals(summary: Summary) -> None:
     text = table_text(summary)
     assert "| a | 1,000 | 10 | 0.50 ± 1.27 | 0.20 ± 0.00 | 0.30 ± 0.00 |" in text
-    assert text.splitlines()[-1].startswith("| **mean** | | | **0.350** |")
+    assert text.splitlines()[-3].startswith("| **mean** | | | **0.350** |")
 
 
 def test_curves_have_a_row_a_round(summary: Summary, tmp_path: Path) -> None:
@@ -73,3 +75,11 @@ def test_the_legend_of_one_landscape_is_no_wider_than_its_picture() -> None:
     assert legend_columns(3.1, 5) == 2
     assert legend_columns(8.5, 5) == 5
     assert legend_columns(1.0, 5) == 1
+
+
+def test_foldes_measures_stand_beside_ours(summary: Summary) -> None:
+    written = summary.as_json()
+    hits = [one.hits[-1] > 0 for one in summary.of(None, "assay-gp")]
+    assert written["chance_of_one_of_the_top"]["assay-gp"][-1] == sum(hits) / len(hits)
+    assert written["share_of_proposed_in_best_tenth"]["assay-gp"] == [0.0, 0.5]
+    assert "proposed variants in the best tenth" in table_text(summary)

@@ -29,10 +29,11 @@ COMMANDS: dict[str, str] = {
     "demo": "abag.apps.cli.demo:demo",
     "embed": "abag.apps.cli.embed:embed",
     "store": "abag.apps.cli.store:app",
-    "adapt": "abag.apps.cli.adapt:adapt",
-    "scan": "abag.apps.cli.scan:scan",
     "serve": "abag.apps.cli.serve:serve",
-    "propose": "abag.apps.cli.propose:propose",
+    "adapt": "abag.apps.cli.maturation.adapt:adapt",
+    "scan": "abag.apps.cli.maturation.scan:scan",
+    "propose": "abag.apps.cli.maturation.propose:propose",
+    "order": "abag.apps.cli.maturation.order:order",
     "recipes": "abag.apps.cli.recipes:recipes",
     "train": "abag.apps.cli.train:train",
     "compare": "abag.apps.cli.compare:compare",
@@ -58,6 +59,7 @@ HELP: dict[str, str] = {
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
     "propose": "Choose the variants to measure next: a plate with a reason for each.",
     "serve": "Serve the page and the REST interface to browsers and programs.",
+    "order": "What to order and pipette for a plate: DNA, plate map, pick lists, a library.",
     "scan": "Predict every single mutant of an antibody: table, heat map, interactive page.",
 }
 

@@ -16,13 +16,13 @@ from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.data.formats import read_antibodies
 from abag.errors import ModelError, OptionError
 from abag.maturation.antibody.liabilities import Severity, worst
+from abag.maturation.plate.table import fasta_of, plate_table, write_plate
+from abag.maturation.plate.wells import Layout, Well
 from abag.maturation.propose import candidates, proposals
 from abag.maturation.propose.acquisition import ACQUISITIONS, Policy
-from abag.maturation.propose.plate import fasta_of, plate_table, write_plate
 from abag.maturation.propose.proposals import Proposals, Standing, propose
 from abag.maturation.propose.reasons import Known, reason_for
 from abag.maturation.propose.request import Purse, Request
-from abag.maturation.propose.wells import Layout, Well
 from abag.model.assay_gp.model import AssayGP
 from synthetic_pairs import HEAVY, LIGHT, assay_table
 

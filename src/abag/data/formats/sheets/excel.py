@@ -11,7 +11,7 @@ import datetime
 import io
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -105,8 +105,10 @@ def _text(cell: Cell, dates: set[int], problems: list[Problem]) -> str:
     return str(value) if not isinstance(value, float) else repr(value)
 
 
-def write_workbook(path: Path, table: pl.DataFrame) -> None:
-    """Write a table as the one sheet of a workbook; texts stay texts, whatever they look like.
+def write_workbook(path: Path, table: pl.DataFrame | Mapping[str, pl.DataFrame]) -> None:
+    """Write a table as the one sheet of a workbook, or several by the names of their sheets.
+
+    Texts stay texts, whatever they look like.
 
     Lists are joined by ``;``. The same table gives the same bytes: the dates inside are fixed.
     """
@@ -114,9 +116,8 @@ def write_workbook(path: Path, table: pl.DataFrame) -> None:
     from openpyxl.cell import WriteOnlyCell
 
     book = openpyxl.Workbook(write_only=True)
-    sheet = book.create_sheet("abag")
 
-    def cells(values: tuple[Any, ...]) -> Iterator[Any]:
+    def cells(sheet: Any, values: tuple[Any, ...]) -> Iterator[Any]:
         for value in values:
             plain = ";".join(map(str, value)) if isinstance(value, list) else value
             if isinstance(plain, str):
@@ -127,9 +128,11 @@ def write_workbook(path: Path, table: pl.DataFrame) -> None:
             else:
                 yield plain
 
-    sheet.append(list(cells(tuple(table.columns))))
-    for row in table.iter_rows():
-        sheet.append(list(cells(row)))
+    for name, one in (table if isinstance(table, Mapping) else {"abag": table}).items():
+        sheet = book.create_sheet(name)
+        sheet.append(list(cells(sheet, tuple(one.columns))))
+        for row in one.iter_rows():
+            sheet.append(list(cells(sheet, row)))
     fixed = datetime.datetime(2000, 1, 1)
     book.properties.created = book.properties.modified = fixed
     buffer = io.BytesIO()

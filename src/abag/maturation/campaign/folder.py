@@ -36,7 +36,7 @@ from abag.files import (
     sha256_of,
     write_json,
 )
-from abag.maturation.propose.seal import Seal, open_seal
+from abag.maturation.campaign.seal import Seal, open_seal
 from abag.version import VERSION
 
 FORMAT: Final = "abag-campaign"

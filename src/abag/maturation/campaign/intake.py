@@ -22,8 +22,8 @@ from abag.errors import CampaignError, counted
 from abag.files import LOCK, require_folder_name, sha256_of, write_json, write_parquet
 from abag.maturation.adapt.adaptation import Adaptation, adapt
 from abag.maturation.assay.file import AssayFile, check_assay, read_rows
-from abag.maturation.propose.batches import BatchOffset, batch_offsets
-from abag.maturation.propose.campaign import (
+from abag.maturation.campaign.batches import BatchOffset, batch_offsets
+from abag.maturation.campaign.folder import (
     BATCH,
     CAMPAIGN,
     DONE,
@@ -42,8 +42,8 @@ from abag.maturation.propose.campaign import (
     round_name,
     write_state,
 )
-from abag.maturation.propose.results import Results
-from abag.maturation.propose.scorecard_page import write_scorecard
+from abag.maturation.campaign.results import Results
+from abag.maturation.campaign.scorecard_page import write_scorecard
 from abag.model.assay_gp.model import AssayGP
 from abag.version import VERSION
 

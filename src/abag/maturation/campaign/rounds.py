@@ -10,7 +10,7 @@ from typing import Final
 from abag.antibody.antibody import Chains
 from abag.errors import CampaignError, OptionError
 from abag.maturation.adapt.verdict import Grade
-from abag.maturation.propose.campaign import (
+from abag.maturation.campaign.folder import (
     MODEL,
     PROPOSED,
     STATE,
@@ -21,11 +21,11 @@ from abag.maturation.propose.campaign import (
     round_name,
     write_state,
 )
-from abag.maturation.propose.plate import write_plate
+from abag.maturation.campaign.seal import write_seal
+from abag.maturation.plate.table import write_plate
+from abag.maturation.plate.wells import Layout
 from abag.maturation.propose.proposals import Proposals, Standing, propose
 from abag.maturation.propose.request import Request
-from abag.maturation.propose.seal import write_seal
-from abag.maturation.propose.wells import Layout
 from abag.model.assay_gp.model import AssayGP
 from abag.version import VERSION
 

@@ -12,9 +12,9 @@ from abag.antibody.mutations import parse_mutations
 from abag.errors import OptionError
 from abag.files import require_folder_name, write_json, write_text
 from abag.maturation.antibody.mutants import named_in
-from abag.maturation.propose.plate_page import plate_page
+from abag.maturation.plate.page import plate_page
+from abag.maturation.plate.wells import Layout
 from abag.maturation.propose.proposals import Proposal, Proposals
-from abag.maturation.propose.wells import Layout
 
 CSV_NAME: Final = "proposed.csv"
 FASTA_NAME: Final = "proposed.fasta"

@@ -12,8 +12,8 @@ from abag.evaluation.reporting.report import Picture
 from abag.evaluation.reporting.wording import number
 from abag.files import write_json, write_text
 from abag.maturation.adapt.report import JudgedPage, TextTable
-from abag.maturation.propose.campaign import Campaign
-from abag.maturation.propose.scorecard import PlateScore, Scorecard, Tally, score
+from abag.maturation.campaign.folder import Campaign
+from abag.maturation.campaign.scorecard import PlateScore, Scorecard, Tally, score
 
 SCORECARD: Final = "scorecard.json"
 PAGE: Final = "scorecard.html"

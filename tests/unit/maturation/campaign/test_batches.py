@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from abag.maturation.propose.batches import batch_offsets
+from abag.maturation.campaign.batches import batch_offsets
 
 
 def rows(

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from abag.antibody.antibody import Chains
 from abag.maturation.adapt.ranking import spearman
-from abag.maturation.propose.campaign import Campaign, Round
-from abag.maturation.propose.seal import Seal, SealedWell
+from abag.maturation.campaign.folder import Campaign, Round
+from abag.maturation.campaign.seal import Seal, SealedWell
 
 Reals = NDArray[np.float64]
 

@@ -78,7 +78,7 @@ def write_seal(folder: Path, proposals: Proposals, table: pl.DataFrame, previous
     Args:
         folder: The round.
         proposals: What was chosen.
-        table: The wells, from :func:`abag.maturation.propose.plate.plate_table`.
+        table: The wells, from :func:`abag.maturation.plate.table.plate_table`.
         previous: SHA-256 of the seal of the round before; empty for the first.
     """
     told = {(one.heavy, one.light or None): one for one in proposals.chosen}

@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from abag.maturation.plate.wells import COLUMNS, ROWS
 from abag.maturation.propose.proposals import Proposals
-from abag.maturation.propose.wells import COLUMNS, ROWS
 from abag.version import VERSION
 
 

@@ -17,12 +17,12 @@ from abag.files import locked, read_json, write_json
 from abag.maturation.adapt import adaptation as adapt
 from abag.maturation.adapt import skill
 from abag.maturation.assay.file import AssayFile
+from abag.maturation.campaign.folder import open_campaign
+from abag.maturation.campaign.intake import take_results
+from abag.maturation.campaign.rounds import propose_round
+from abag.maturation.plate.wells import Layout
 from abag.maturation.propose import candidates, proposals
-from abag.maturation.propose.campaign import open_campaign
-from abag.maturation.propose.intake import take_results
 from abag.maturation.propose.request import Request
-from abag.maturation.propose.rounds import propose_round
-from abag.maturation.propose.wells import Layout
 from synthetic_pairs import HEAVY, LIGHT, assay_table, hydrophobicity_rule
 
 REQUEST = Request(count=6, most=2, cdrs=("H3",))

@@ -15,7 +15,7 @@ from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW
 from abag.errors import CampaignError, Problem, TableError
 from abag.maturation.assay.file import AssayFile
-from abag.maturation.propose.campaign import BATCH, PROPOSED, Campaign
+from abag.maturation.campaign.folder import BATCH, PROPOSED, Campaign
 
 FAILED_WORDS: Final = frozenset(
     {"failed", "fail", "no expression", "not expressed", "not expressing", "not produced",

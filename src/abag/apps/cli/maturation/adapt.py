@@ -113,8 +113,8 @@ def _into_campaign(
     seed: int,
     json: bool,
 ) -> None:
-    from abag.maturation.propose.intake import take_results
-    from abag.maturation.propose.scorecard import score
+    from abag.maturation.campaign.intake import take_results
+    from abag.maturation.campaign.scorecard import score
 
     names = [one for text in failed for one in text.split(",") if one]
     opened, done = take_results(
@@ -123,7 +123,7 @@ def _into_campaign(
     card = score(opened)
     lines = [_text(done), f"round {opened.measured.number} of {folder} has its results"]
     if card.plates:
-        from abag.maturation.propose.scorecard_page import judgement
+        from abag.maturation.campaign.scorecard_page import judgement
 
         lines.append(
             f"scorecard: {card.inside} of {card.exact} measurements in their 90 % interval "

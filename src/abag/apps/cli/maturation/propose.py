@@ -12,9 +12,9 @@ from abag.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from abag.antibody.antibody import Chains
+    from abag.maturation.plate.wells import Layout
     from abag.maturation.propose.proposals import Proposals
     from abag.maturation.propose.request import Request
-    from abag.maturation.propose.wells import Layout
 
 _SHOWN = 10
 
@@ -93,9 +93,9 @@ def propose(
         overwrite: Replace a plate that is in the folder, or a round without results.
         json: Print one JSON object.
     """
+    from abag.maturation.plate.wells import Layout
     from abag.maturation.propose.acquisition import Policy
     from abag.maturation.propose.request import Purse, Request
-    from abag.maturation.propose.wells import Layout
 
     request = Request(
         n, max_mutations, tuple(cdrs or ()), tuple(positions or ()), tuple(freeze or ()), letters,
@@ -106,7 +106,7 @@ def propose(
     layout = Layout(controls, replicates)
     if campaign is not None:
         _require_alone(model=model, out=out, heavy=heavy, light=light, parent=parent)
-        from abag.maturation.propose.rounds import propose_round
+        from abag.maturation.campaign.rounds import propose_round
 
         names = [one for text in exclude or [] for one in text.split(",") if one]
         opened, found = propose_round(
@@ -132,7 +132,7 @@ def _from_model(
     layout: Layout,
     overwrite: bool,
 ) -> Proposals:
-    from abag.maturation.propose.plate import require_free_plate, write_plate
+    from abag.maturation.plate.table import require_free_plate, write_plate
     from abag.maturation.propose.proposals import propose as choose
     from abag.model.assay_gp.model import AssayGP
     from abag.model.registry import load_model

@@ -1,0 +1,1 @@
+"""Commands of the loop of affinity maturation: adapt, scan, propose, order."""

@@ -1,0 +1,1 @@
+"""A campaign in a folder: plates sealed, results taken in, scorecards."""

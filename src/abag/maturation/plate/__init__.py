@@ -1,0 +1,1 @@
+"""A plate as a laboratory takes it: wells, page, order, pick lists."""

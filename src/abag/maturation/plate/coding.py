@@ -1,0 +1,202 @@
+"""DNA for a plate: codons by how often a host uses them, and degenerate codons for a library.
+
+The parent is coded once; a variant keeps its codons and changes only those of its mutations, so
+that sites and primers stay where they are. Usage tables are those of python-codon-tables (Kazusa).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import Any, Final
+
+from abag.errors import OptionError, SequenceError, UnavailableError
+
+SITES: Final[dict[str, str]] = {
+    "BsaI": "GGTCTC", "BsmBI": "CGTCTC", "BbsI": "GAAGAC", "SapI": "GCTCTTC", "NotI": "GCGGCCGC",
+    "XhoI": "CTCGAG", "NheI": "GCTAGC", "HindIII": "AAGCTT", "EcoRI": "GAATTC", "BamHI": "GGATCC",
+    "NcoI": "CCATGG", "NdeI": "CATATG", "AgeI": "ACCGGT", "KpnI": "GGTACC", "ApaLI": "GTGCAC",
+    "BssHII": "GCGCGC", "SalI": "GTCGAC", "XbaI": "TCTAGA",
+}  # fmt: skip
+"""Restriction enzymes whose sites may be kept out."""
+LONGEST_RUN: Final = 6
+"""More of one base in a row is kept out: synthesis and sequencing slip there."""
+RAREST: Final = 0.1
+"""Codons of which a host uses fewer for their residue are the last choice."""
+AMBIGUITY: Final[dict[str, str]] = {
+    "A": "A", "C": "C", "G": "G", "T": "T", "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT",
+    "M": "AC", "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
+}  # fmt: skip
+"""IUPAC letters of mixed bases."""
+_COMPLEMENT: Final = str.maketrans("ACGT", "TGCA")
+STOP: Final = "*"
+
+
+@cache
+def usage(host: str) -> dict[str, dict[str, float]]:
+    """Share of each codon among those of its residue, by residue.
+
+    Raises:
+        UnavailableError: python-codon-tables is not installed.
+        OptionError: there is no such host.
+    """
+    try:
+        import python_codon_tables as tables
+    except ImportError:
+        raise UnavailableError(
+            "DNA needs the package python-codon-tables: pip install 'abag[order]'"
+        ) from None
+    known = {name.rsplit("_", 1)[0]: name for name in tables.available_codon_tables_names}
+    if host not in known:
+        raise OptionError(f"--host {host} is not known; give one of {', '.join(sorted(known))}")
+    found: dict[str, dict[str, float]] = tables.get_codons_table(known[host])
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Coding:
+    """How proteins are coded: the host, and what no coding strand may hold on either strand."""
+
+    host: str = "h_sapiens"
+    avoid: tuple[str, ...] = ("BsaI", "BsmBI")
+    """Names of enzymes, or sites of their own in A, C, G and T."""
+
+    def __post_init__(self) -> None:
+        """Raise OptionError for an unknown enzyme."""
+        for one in self.avoid:
+            if one not in SITES and (len(one) < 4 or set(one.upper()) - set("ACGT")):
+                raise OptionError(
+                    f"--avoid {one} is no known enzyme and no site in ACGT; known are "
+                    f"{', '.join(sorted(SITES))}"
+                )
+
+    @property
+    def forbidden(self) -> tuple[str, ...]:
+        """Sequences that must not occur: sites, their reverse complements, long runs."""
+        sites = [SITES.get(one, one.upper()) for one in self.avoid]
+        both = [*sites, *(one.translate(_COMPLEMENT)[::-1] for one in sites)]
+        return tuple(dict.fromkeys([*both, *(base * (LONGEST_RUN + 1) for base in "ACGT")]))
+
+    def encode(self, protein: str, like: tuple[str, str] | None = None) -> str:
+        """The DNA of a protein, no start or stop codon added.
+
+        Args:
+            protein: One-letter code.
+            like: Protein and DNA of the parent, whose codons are kept where the residue is.
+
+        Raises:
+            SequenceError: a residue without a codon, or sites that no choice of codons avoids.
+        """
+        kept = _kept(protein, like)
+        choices = [self._choices(residue, own) for residue, own in zip(protein, kept, strict=True)]
+        forbidden = self.forbidden
+        longest = max(map(len, forbidden))
+        dna: list[str] = []
+        tried = [0] * (len(protein) + 1)
+        while len(dna) < len(protein):
+            place = len(dna)
+            if tried[place] == len(choices[place]):
+                tried[place] = 0
+                if not dna:
+                    raise SequenceError(
+                        f"no choice of codons keeps {', '.join(self.avoid)} out of "
+                        f"{protein[:20]}...; avoid fewer sites"
+                    )
+                dna.pop()
+                continue
+            codon = choices[place][tried[place]]
+            tried[place] += 1
+            tail = "".join(dna[-(longest // 3 + 2) :])[-(longest - 1) :] + codon
+            if not any(one in tail for one in forbidden):
+                dna.append(codon)
+        return "".join(dna)
+
+    def _choices(self, residue: str, own: str | None) -> list[str]:
+        """Codons of a residue: the parent's, the commonest of the host, the rare ones last."""
+        table = usage(self.host).get(residue)
+        if table is None or residue == STOP:
+            raise SequenceError(f"there is no codon for {residue!r}; name all residues")
+        ranked = sorted(table, key=lambda codon: (table[codon] < RAREST, -table[codon], codon))
+        return [own, *(one for one in ranked if one != own)] if own else ranked
+
+
+def translate(dna: str) -> str:
+    """The protein of a coding strand; ``*`` is a stop."""
+    return "".join(_residue(dna[i : i + 3]) for i in range(0, len(dna) - 2, 3))
+
+
+def _kept(protein: str, like: tuple[str, str] | None) -> list[str | None]:
+    """The parent's codon of each residue, where it has the same residue there."""
+    if like is None:
+        return [None] * len(protein)
+    parent, dna = like
+    codons = [dna[3 * i : 3 * i + 3] for i in range(len(parent))]
+    if len(parent) == len(protein):
+        return [c if a == b else None for a, b, c in zip(parent, protein, codons, strict=True)]
+    # Another length: what both have at their two ends.
+    shorter = min(len(parent), len(protein))
+    head = next((i for i in range(shorter) if parent[i] != protein[i]), shorter)
+    tail = next(
+        (i for i in range(shorter - head) if parent[-1 - i] != protein[-1 - i]), shorter - head
+    )
+    middle = len(protein) - head - tail
+    return [*codons[:head], *([None] * middle), *codons[len(codons) - tail :]]
+
+
+@cache
+def _genetic_code() -> dict[str, str]:
+    found = usage("h_sapiens")
+    return {codon: residue for residue, codons in found.items() for codon in codons}
+
+
+def _residue(codon: str) -> str:
+    return _genetic_code()[codon]
+
+
+@dataclass(frozen=True, slots=True)
+class Degenerate:
+    """One codon of mixed bases, and the residues it codes beside those that are wanted."""
+
+    codon: str
+    residues: str
+    extra: str
+    stop: bool
+    codons: int
+    """How many codons it stands for: the size of the library at this place."""
+
+    def as_row(self) -> dict[str, Any]:
+        """Plain values of a table."""
+        return {"codon": self.codon, "codes": self.residues, "extra": self.extra,
+                "stop": self.stop, "codons": self.codons}  # fmt: skip
+
+
+def degenerate_codon(wanted: Iterable[str]) -> Degenerate:
+    """The codon of mixed bases that codes all wanted residues and the least beside them.
+
+    No stop is better than a stop, then fewer other residues, then fewer codons.
+    """
+    need = frozenset(wanted)
+    best: tuple[tuple[int, int, int, str], Degenerate] | None = None
+    for text, codes, codons in _mixtures():
+        if not need <= codes:
+            continue
+        extra = codes - need - {STOP}
+        key = (int(STOP in codes), len(extra), codons, text)
+        if best is None or key < best[0]:
+            residues = "".join(sorted(codes - {STOP}))
+            best = key, Degenerate(text, residues, "".join(sorted(extra)), STOP in codes, codons)
+    if best is None:
+        raise SequenceError(f"no codon codes {', '.join(sorted(need))}; name all residues")
+    return best[1]
+
+
+@cache
+def _mixtures() -> Sequence[tuple[str, frozenset[str], int]]:
+    """All 3,375 codons of mixed bases, what each codes, and how many codons it is."""
+    found = []
+    for letters in product(AMBIGUITY, repeat=3):
+        codons = ["".join(one) for one in product(*(AMBIGUITY[letter] for letter in letters))]
+        found.append(("".join(letters), frozenset(map(_residue, codons)), len(codons)))
+    return found

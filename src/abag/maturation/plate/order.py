@@ -1,0 +1,216 @@
+"""What a laboratory orders and pipettes for a plate: DNA, plate maps, pick lists, a library.
+
+order.csv, order.fasta   one row or record a chain: DNA with the codons of a host
+library.csv              a degenerate codon for every place that the plate changes
+plate_map.csv            one row a well; plate.xlsx holds the same, and each plate as it lies
+echo.csv, opentrons.csv, hamilton.csv   from the plate of DNA to the plate of the assay
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from abag.antibody.antibody import Antibody
+from abag.antibody.mutations import Mutation, parse_mutations
+from abag.data.formats.excel import write_workbook
+from abag.errors import CampaignError, FileFormatError, OptionError
+from abag.files import read_json, replacing, require_file, require_folder_name, write_text
+from abag.maturation.antibody.mutants import named_in
+from abag.maturation.plate.coding import Coding, degenerate_codon
+from abag.maturation.plate.table import CSV_NAME, JSON_NAME
+from abag.maturation.plate.wells import COLUMNS, ROWS, Well
+
+HANDLERS: Final = ("echo", "opentrons", "hamilton")
+_ROLES: Final = {"heavy": "H", "light": "L"}
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSheet:
+    """The tables of an order."""
+
+    dna: pl.DataFrame
+    wells: pl.DataFrame
+    library: pl.DataFrame
+    picks: Mapping[str, pl.DataFrame]
+    """Pick list by handler."""
+
+
+def plate_folder(path: Path) -> Path:
+    """The folder of a plate: itself, or the last plate of a campaign."""
+    if (path / CSV_NAME).is_file():
+        return path
+    rounds = sorted(one for one in path.glob("round-*") if (one / CSV_NAME).is_file())
+    if not rounds:
+        raise CampaignError(f"{path} holds no plate; name the folder that `abag propose` wrote")
+    return rounds[-1]
+
+
+def read_wells(folder: Path) -> tuple[pl.DataFrame, Antibody]:
+    """Wells of a plate and its parent, as `abag propose` wrote them.
+
+    Raises FileFormatError where a column was taken out.
+    """
+    require_file(folder / CSV_NAME)
+    wells = pl.read_csv(folder / CSV_NAME, infer_schema=False).with_columns(
+        pl.col("light").fill_null("")
+    )
+    needed = ("plate", "well", "name", "kind", "mutations", "heavy")
+    missing = [name for name in needed if name not in wells.columns]
+    if missing:
+        raise FileFormatError(f"{folder / CSV_NAME} has no column {missing[0]}; propose it again")
+    parent = read_json(folder / JSON_NAME)["parent"]
+    wells = wells.with_columns(pl.col("mutations").fill_null(""), pl.col("plate").cast(pl.Int64))
+    return wells, Antibody.of(parent["heavy"], parent["light"])
+
+
+def order_sheet(
+    wells: pl.DataFrame,
+    parent: Antibody,
+    coding: Coding,
+    *,
+    before: str = "",
+    behind: str = "",
+    volume_nl: float = 500.0,
+) -> OrderSheet:
+    """DNA, library and pick lists of a plate.
+
+    Args:
+        wells: From :func:`read_wells`.
+        parent: The antibody that mutations change.
+        coding: Host and sites.
+        before: DNA before every chain (overhang, start codon), as it is ordered.
+        behind: DNA behind every chain.
+        volume_nl: Volume of a transfer, nanolitres.
+
+    Raises:
+        OptionError: ``before`` or ``behind`` hold other letters than A, C, G and T.
+        SequenceError: chains that cannot be coded.
+    """
+    for option, text in (("--before", before), ("--behind", behind)):
+        if set(text.upper()) - set("ACGT"):
+            raise OptionError(f"{option} holds other letters than A, C, G and T")
+    first = wells.unique(["heavy", "light"], maintain_order=True)
+    sources = {
+        (row["heavy"], row["light"]): Well.of(number)
+        for number, row in enumerate(first.iter_rows(named=True))
+    }
+    dna = _dna(first, parent, coding, before.upper(), behind.upper(), sources)
+    return OrderSheet(
+        dna, wells, _library(first, parent),
+        {name: _picks(name, wells, sources, volume_nl) for name in HANDLERS},
+    )  # fmt: skip
+
+
+def write_order(sheet: OrderSheet, out: Path) -> list[Path]:
+    """Write every file of an order; returns their paths."""
+    require_folder_name(out)
+    tables = {"order.csv": sheet.dna, "library.csv": sheet.library, "plate_map.csv": sheet.wells}
+    tables |= {f"{name}.csv": table for name, table in sheet.picks.items()}
+    for name, table in tables.items():
+        write_text(out / name, table.write_csv())
+    records = (f">{name}\n{dna}\n" for name, dna in sheet.dna.select("name", "dna").iter_rows())
+    write_text(out / "order.fasta", "".join(records))
+    with replacing(out / "plate.xlsx") as temporary:
+        write_workbook(temporary, _sheets(sheet))
+    return [out / name for name in (*tables, "order.fasta", "plate.xlsx")]
+
+
+def _dna(
+    first: pl.DataFrame,
+    parent: Antibody,
+    coding: Coding,
+    before: str,
+    behind: str,
+    sources: Mapping[tuple[str, str], Well],
+) -> pl.DataFrame:
+    """One row a distinct chain of a distinct variant."""
+    like = {letter: (one.sequence, coding.encode(one.sequence)) for letter, one in
+            parent.chains.items()}  # fmt: skip
+    rows = []
+    for row in first.iter_rows(named=True):
+        source = sources[row["heavy"], row["light"]]
+        for role, letter in _ROLES.items():
+            if not row[role]:
+                continue
+            coded = coding.encode(row[role], like.get(letter))
+            own = ";".join(x for x in row["mutations"].split(";") if x.startswith(f"{letter}:"))
+            changes = parse_mutations(own, *_texts(parent))
+            rows.append(
+                {
+                    "name": f"{row['name']}_{letter}", "source_plate": source.plate,
+                    "source_well": source.name, "chain": role, "mutations": own,
+                    "kabat": named_in(changes, parent, "kabat"),
+                    "imgt": named_in(changes, parent, "imgt"), "protein": row[role],
+                    "dna": before + coded + behind, "bases": len(before + coded + behind),
+                }
+            )  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def _texts(parent: Antibody) -> tuple[str, str | None]:
+    return parent.heavy.sequence, None if parent.light is None else parent.light.sequence
+
+
+def _library(first: pl.DataFrame, parent: Antibody) -> pl.DataFrame:
+    """A degenerate codon for every place, with the parent's residue among those it codes."""
+    wanted: dict[Mutation, set[str]] = {}
+    for text in first["mutations"]:
+        for one in parse_mutations(text, *_texts(parent)):
+            if len(one.mutant) == 1 and one.mutant != "-":
+                place = Mutation(one.chain, one.place, one.wild_type, one.wild_type, one.imgt)
+                wanted.setdefault(place, {one.wild_type}).add(one.mutant)
+    rows = []
+    for place, residues in sorted(wanted.items()):
+        shown = Mutation(place.chain, place.place, place.wild_type, "X", place.imgt)
+        rows.append(
+            {"chain": place.chain, "place": place.place, "parent": place.wild_type,
+             "kabat": named_in([shown], parent, "kabat"), "imgt": named_in([shown], parent, "imgt"),
+             "wanted": "".join(sorted(residues)), **degenerate_codon(residues).as_row()}
+        )  # fmt: skip
+    schema = ("chain", "place", "parent", "kabat", "imgt", "wanted", "codon", "codes", "extra",
+              "stop", "codons")  # fmt: skip
+    return pl.DataFrame(rows) if rows else pl.DataFrame(schema=dict.fromkeys(schema, pl.String()))
+
+
+def _picks(
+    handler: str,
+    wells: pl.DataFrame,
+    sources: Mapping[tuple[str, str], Well],
+    volume_nl: float,
+) -> pl.DataFrame:
+    """From the well of each variant's DNA to all its wells in the assay."""
+    rows: list[dict[str, Any]] = []
+    for plate, well, heavy, light in wells.select("plate", "well", "heavy", "light").iter_rows():
+        source = sources[heavy, light]
+        names = f"source-{source.plate}", f"assay-{plate}"
+        if handler == "echo":
+            rows.append({"Source Plate Name": names[0], "Source Well": source.name,
+                         "Destination Plate Name": names[1], "Destination Well": well,
+                         "Transfer Volume": volume_nl})  # fmt: skip
+        elif handler == "opentrons":
+            rows.append({"Source Labware": names[0], "Source Slot": source.plate,
+                         "Source Well": source.name,
+                         "Source Aspiration Height Above Bottom (in mm)": 1,
+                         "Dest Labware": names[1], "Dest Slot": 3 + plate, "Dest Well": well,
+                         "Volume (in ul)": volume_nl / 1_000})  # fmt: skip
+        else:
+            rows.append({"SourceLabware": names[0], "SourcePosition": source.name,
+                         "TargetLabware": names[1], "TargetPosition": well,
+                         "Volume": volume_nl / 1_000})  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def _sheets(sheet: OrderSheet) -> dict[str, pl.DataFrame]:
+    """Each plate as it lies, then the wells, the DNA and the library."""
+    found: dict[str, pl.DataFrame] = {}
+    for (plate,), part in sheet.wells.partition_by("plate", as_dict=True).items():
+        wells = part.select("well", "mutations", "kind").iter_rows()
+        told = {w: "parent" if kind == "control" else m.replace(";", "\n") for w, m, kind in wells}
+        columns = {str(c): [told.get(f"{r}{c}", "") for r in ROWS] for c in range(1, COLUMNS + 1)}
+        found[f"Plate {plate}"] = pl.DataFrame({"row": list(ROWS), **columns})
+    return {**found, "Wells": sheet.wells, "DNA": sheet.dna, "Library": sheet.library}
