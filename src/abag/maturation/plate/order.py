@@ -17,7 +17,7 @@ import polars as pl
 
 from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import Mutation, parse_mutations
-from abag.data.formats.excel import write_workbook
+from abag.data.formats.sheets.excel import write_workbook
 from abag.errors import CampaignError, FileFormatError, OptionError
 from abag.files import read_json, replacing, require_file, require_folder_name, write_text
 from abag.maturation.antibody.mutants import named_in
