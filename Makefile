@@ -29,10 +29,10 @@ types: env
 	$(BIN)/mypy
 
 test: lint types
-	$(BIN)/pytest -n 2 -m "not slow"
+	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-slow: env
-	$(BIN)/pytest -n 2 -m slow
+	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 demo: env
 	$(BIN)/abag demo --out demo-output

@@ -179,6 +179,9 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
 
 
+NAMES = {name_of(path) for path in MODULES}
+
+
 def imported_by(path: Path) -> set[str]:
     nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     found: set[str] = set()
@@ -189,8 +192,7 @@ def imported_by(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             # ``from package import module`` means the module, not the package that leads to it.
             names = {f"{node.module}.{alias.name}" for alias in node.names}
-            modules = names & {name_of(module) for module in MODULES}
-            found |= modules or {str(node.module)}
+            found |= names & NAMES or {str(node.module)}
         nodes += ast.iter_child_nodes(node)
     return found
 
