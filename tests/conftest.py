@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if find_spec("torch") and find_spec("jaxtyping"):
+    import tensor_axes
+
+    tensor_axes.install()
 
 settings.register_profile(
     "abag", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

@@ -22,6 +22,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 import torch
+from jaxtyping import Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -298,7 +299,7 @@ class PairMolecules:
 
 def _distinct(
     items: Sequence[tuple[Molecule, ...]],
-) -> tuple[list[tuple[Molecule, ...]], Tensor]:
+) -> tuple[list[tuple[Molecule, ...]], Int64[Tensor, " rows"]]:
     """Distinct items, and the place of each item among them."""
     index: dict[tuple[Molecule, ...], int] = {}
     places = [index.setdefault(item, len(index)) for item in items]

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
+from jaxtyping import Float, Int64, Shaped
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -147,7 +148,11 @@ def _loaded(network_class: Any, folder: Path) -> Any:
     return network.requires_grad_(False)
 
 
-def _rows(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
+def _rows(
+    network: nn.Module,
+    ids: Int64[Tensor, "molecules tokens"],
+    mask: Shaped[Tensor, "molecules tokens"],
+) -> Float[Tensor, "molecules tokens width"]:
     del mask  # the network finds padding by its id
     representation = cast(Any, network).AbRep(ids)
     return cast(Tensor, representation.last_hidden_states)

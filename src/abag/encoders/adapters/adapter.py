@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -152,8 +153,8 @@ class TransformerEncoder:
             windowed=tuple(any(part.windowed for part in of_molecule) for of_molecule in cut),
         )
 
-    def hidden(self, batch: TokenBatch) -> Tensor:
-        """Rows ``[residues of all molecules, width]`` of a batch, with gradients where wanted."""
+    def hidden(self, batch: TokenBatch) -> Float[Tensor, "all_residues width"]:
+        """Rows of all molecules of a batch, one after the other, with gradients where wanted."""
         device = self.device
         states = self._forward(
             self.network,
@@ -163,8 +164,10 @@ class TransformerEncoder:
         row = torch.from_numpy(batch.row).to(device)
         return states[row, torch.from_numpy(batch.column).to(device)]
 
-    def embed(self, molecules: Sequence[Molecule]) -> tuple[Tensor, Tensor]:
-        """For training: rows ``[molecules, residues, width]`` and mask ``[molecules, residues]``.
+    def embed(
+        self, molecules: Sequence[Molecule]
+    ) -> tuple[Float[Tensor, "molecules residues width"], Bool[Tensor, "molecules residues"]]:
+        """For training: rows, and a mask that is True for a residue.
 
         Padding rows are zero. Gradients flow to whatever of the network is not frozen.
         """

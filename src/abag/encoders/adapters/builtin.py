@@ -34,6 +34,7 @@ from abag.files import read_json, require_file, require_folder, sha256_of
 
 if TYPE_CHECKING:
     import torch
+    from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
     from abag.encoders.adapters.builtin_model import BuiltinModel, Tokens
@@ -189,8 +190,10 @@ class BuiltinEncoder:
             for molecule, of_one, end in zip(molecules, parts, ends, strict=True)
         ]
 
-    def embed(self, molecules: Sequence[Molecule]) -> tuple[Tensor, Tensor]:
-        """For training: rows ``[molecules, residues, width]`` and mask ``[molecules, residues]``.
+    def embed(
+        self, molecules: Sequence[Molecule]
+    ) -> tuple[Float[Tensor, "molecules residues width"], Bool[Tensor, "molecules residues"]]:
+        """For training: rows, and a mask that is True for a residue.
 
         Padding rows are zero. Gradients flow to whatever of the network is not frozen, such as an
         adapter.
@@ -224,8 +227,8 @@ class BuiltinEncoder:
             for window in windows(len(chain), limit)
         ]
 
-    def _hidden(self, parts: Sequence[Sequence[_Window]]) -> Tensor:
-        """Rows ``[residues of all molecules, width]``; chain-type tokens are left out."""
+    def _hidden(self, parts: Sequence[Sequence[_Window]]) -> Float[Tensor, "all_residues width"]:
+        """Rows of all molecules, one after the other; chain-type tokens are left out."""
         import torch
 
         from abag.encoders.adapters.builtin_model import padded

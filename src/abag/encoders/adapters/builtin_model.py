@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 import torch
+from jaxtyping import Bool, Float, Float32, Int64
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
@@ -91,8 +92,10 @@ def molecule_tokens(molecule: Molecule) -> Tokens:
     return tokens_of(list(zip(kinds_of(molecule.role), molecule.chains, strict=False)))
 
 
-def padded(batch: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
-    """Codes and positions ``[batch, longest]``, padded with :data:`PAD` and 0."""
+def padded(
+    batch: Sequence[Tokens],
+) -> tuple[Int64[Tensor, "batch longest"], Int64[Tensor, "batch longest"]]:
+    """Codes and positions, padded with :data:`PAD` and 0."""
     longest = max(len(tokens.codes) for tokens in batch)
     codes = torch.full((len(batch), longest), PAD, dtype=torch.long)
     positions = torch.zeros((len(batch), longest), dtype=torch.long)
@@ -102,16 +105,22 @@ def padded(batch: Sequence[Tokens]) -> tuple[Tensor, Tensor]:
     return codes, positions
 
 
-def rotary_angles(positions: Tensor, head_width: int) -> tuple[Tensor, Tensor]:
-    """Cosine and sine ``[batch, 1, length, head_width / 2]`` of rotary positions, in fp32."""
+def rotary_angles(
+    positions: Int64[Tensor, "batch length"], head_width: int
+) -> tuple[Float32[Tensor, "batch 1 length half"], Float32[Tensor, "batch 1 length half"]]:
+    """Cosine and sine of rotary positions; ``half`` is ``head_width`` / 2."""
     half = head_width // 2
     rates = 10_000.0 ** (-torch.arange(half, device=positions.device, dtype=torch.float32) / half)
     angles = positions[:, None, :, None].float() * rates
     return angles.cos(), angles.sin()
 
 
-def rotate(x: Tensor, cosine: Tensor, sine: Tensor) -> Tensor:
-    """Turn each pair (first half, second half) of ``x`` ``[batch, heads, length, head_width]``."""
+def rotate(
+    x: Float[Tensor, "batch heads length head_width"],
+    cosine: Float[Tensor, "batch 1 length half"],
+    sine: Float[Tensor, "batch 1 length half"],
+) -> Float[Tensor, "batch heads length head_width"]:
+    """Turn each pair (first half, second half) of ``x``."""
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, second * cosine + first * sine], dim=-1)
 
@@ -129,8 +138,14 @@ class Block(nn.Module):
         self.mlp_in = nn.Linear(shape.width, shape.feed_forward)
         self.mlp_out = nn.Linear(shape.feed_forward, shape.width)
 
-    def forward(self, x: Tensor, cosine: Tensor, sine: Tensor, keys: Tensor | None) -> Tensor:
-        """Rows ``[batch, length, width]``; ``keys`` ``[batch, 1, 1, length]`` is False at pads."""
+    def forward(
+        self,
+        x: Float[Tensor, "batch length width"],
+        cosine: Float[Tensor, "batch 1 length half"],
+        sine: Float[Tensor, "batch 1 length half"],
+        keys: Bool[Tensor, "batch 1 1 length"] | None,
+    ) -> Float[Tensor, "batch length width"]:
+        """The block's rows; ``keys`` is False at padding."""
         batch, length, width = x.shape
         mixed = self.query_key_value(self.attention_norm(x))
         mixed = mixed.view(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
@@ -169,8 +184,10 @@ class BuiltinModel(nn.Module):
         with torch.no_grad():
             self.embedding.weight[PAD].zero_()
 
-    def forward(self, codes: Tensor, positions: Tensor) -> Tensor:
-        """Rows ``[batch, length, width]`` of token codes and positions, specials included."""
+    def forward(
+        self, codes: Int64[Tensor, "batch length"], positions: Int64[Tensor, "batch length"]
+    ) -> Float[Tensor, "batch length width"]:
+        """Rows of token codes and positions, specials included."""
         keys = codes != PAD
         mask = None if bool(keys.all()) else keys[:, None, None, :]
         cosine, sine = rotary_angles(positions, self.shape.width // self.shape.heads)
@@ -179,8 +196,8 @@ class BuiltinModel(nn.Module):
             x = block(x, cosine, sine, mask)
         return cast(Tensor, self.norm(x))
 
-    def logits(self, rows: Tensor) -> Tensor:
-        """Logits of the twenty residues ``[..., 20]`` of rows ``[..., width]``."""
+    def logits(self, rows: Float[Tensor, "*axes width"]) -> Float[Tensor, "*axes 20"]:
+        """Logits of the twenty residues at each row."""
         return cast(Tensor, self.residue_logits(rows))
 
     def count(self) -> int:

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 
 import numpy as np
 import torch
+from jaxtyping import Float, Int64, Shaped
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -224,8 +225,12 @@ def _with_attention(
         return _with_attention(config, folder, dtype, "eager")
 
 
-def last_hidden_state(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
-    """Hidden states [rows, tokens, width] of the last layer."""
+def last_hidden_state(
+    network: nn.Module,
+    ids: Int64[Tensor, "molecules tokens"],
+    mask: Shaped[Tensor, "molecules tokens"],
+) -> Float[Tensor, "molecules tokens width"]:
+    """Hidden states of the last layer."""
     states = network(input_ids=ids, attention_mask=mask.long()).last_hidden_state
     return cast(Tensor, states)
 

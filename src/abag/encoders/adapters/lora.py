@@ -20,6 +20,7 @@ from abag.files import read_json, replacing, require_file, require_folder, write
 
 if TYPE_CHECKING:
     import torch
+    from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
     from abag.encoders.protocol import EncoderFacts, EncoderIdentity, Molecule
@@ -69,8 +70,10 @@ class Adaptable(Protocol):
     def device(self) -> torch.device:
         """Where the network is."""
 
-    def embed(self, molecules: Sequence[Molecule]) -> tuple[Tensor, Tensor]:
-        """Rows ``[molecules, residues, width]`` with gradients, and their mask."""
+    def embed(
+        self, molecules: Sequence[Molecule]
+    ) -> tuple[Float[Tensor, "molecules residues width"], Bool[Tensor, "molecules residues"]]:
+        """Rows with gradients, and their mask."""
 
 
 def new_lora(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, cast
 
 import torch
+from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -29,13 +30,13 @@ class CrossAttention(nn.Module):
 
     def forward(
         self,
-        rows: Tensor,
-        others: Tensor,
-        others_mask: Tensor,
-        rows_of: Tensor | None = None,
-        others_of: Tensor | None = None,
-    ) -> Tensor:
-        """What each row [pairs, n, width] reads of others [pairs, m, width] where mask [pairs, m].
+        rows: Float[Tensor, "molecules n width"],
+        others: Float[Tensor, "partners m width"],
+        others_mask: Bool[Tensor, "partners m"],
+        rows_of: Int64[Tensor, " pairs"] | None = None,
+        others_of: Int64[Tensor, " pairs"] | None = None,
+    ) -> Float[Tensor, "pairs n width"]:
+        """What each row reads of the others where their mask is True.
 
         Every pair needs one unmasked key or more. With ``rows_of`` or ``others_of`` [pairs] that
         side holds each distinct molecule once, and they say which one a pair has.
@@ -54,16 +55,22 @@ class CrossAttention(nn.Module):
             seen = attended(query, key, value, mask, dropout)
         return cast(Tensor, self.out(seen.transpose(1, 2).flatten(2)))
 
-    def _split(self, rows: Tensor) -> Tensor:
-        """[pairs, n, width] as [pairs, heads, n, width / heads]."""
+    def _split(
+        self, rows: Float[Tensor, "molecules n width"]
+    ) -> Float[Tensor, "molecules heads n width_of_head"]:
+        """Rows by head."""
         pairs, n, _ = rows.shape
         return rows.view(pairs, n, self.heads, -1).transpose(1, 2)
 
 
 def attended(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, dropout: float
-) -> Tensor:
-    """Attention of [pairs, heads, n, d] over [pairs, heads, m, d] where mask [pairs, m]."""
+    query: Float[Tensor, "pairs heads n d"],
+    key: Float[Tensor, "pairs heads m d"],
+    value: Float[Tensor, "pairs heads m d_value"],
+    mask: Bool[Tensor, "pairs m"] | None,
+    dropout: float,
+) -> Float[Tensor, "pairs heads n d_value"]:
+    """Attention over the keys where their mask is True."""
     if not dropout:
         keys = None if mask is None else mask[:, None, None, :]
         return functional.scaled_dot_product_attention(query, key, value, keys)
@@ -77,8 +84,10 @@ def attended(
     return scores.softmax(dim=3).mul(kept) @ (value * (1 / share))
 
 
-def by_pair(molecules: Tensor, of: Tensor | None) -> Tensor:
-    """Distinct molecules [molecules, ...] as [pairs, ...], ``of`` [pairs] saying which."""
+def by_pair(
+    molecules: Shaped[Tensor, " molecules *rest"], of: Int64[Tensor, " pairs"] | None
+) -> Shaped[Tensor, " pairs *rest"]:
+    """Distinct molecules as one a pair, ``of`` saying which; all of them where it is None."""
     return molecules if of is None else molecules.index_select(0, of)
 
 
@@ -111,13 +120,13 @@ class Direction(nn.Module):
 
     def forward(
         self,
-        rows: Tensor,
-        others: Tensor,
-        others_mask: Tensor,
-        rows_of: Tensor | None = None,
-        others_of: Tensor | None = None,
-    ) -> Tensor:
-        """Rows [pairs, n, width] after reading others [pairs, m, width].
+        rows: Float[Tensor, "molecules n width"],
+        others: Float[Tensor, "partners m width"],
+        others_mask: Bool[Tensor, "partners m"],
+        rows_of: Int64[Tensor, " pairs"] | None = None,
+        others_of: Int64[Tensor, " pairs"] | None = None,
+    ) -> Float[Tensor, "pairs n width"]:
+        """Rows after reading the others.
 
         ``rows_of`` and ``others_of``: see :class:`CrossAttention`.
         """
@@ -154,16 +163,16 @@ class CrossBlock(nn.Module):
 
     def forward(
         self,
-        antibody: Tensor,
-        antibody_mask: Tensor,
-        antigen: Tensor,
-        antigen_mask: Tensor,
-        antibody_of: Tensor | None = None,
-        antigen_of: Tensor | None = None,
-    ) -> tuple[Tensor, Tensor]:
-        """Both sides [pairs, residues, width] after reading each other.
+        antibody: Float[Tensor, "antibodies n width"],
+        antibody_mask: Bool[Tensor, "antibodies n"],
+        antigen: Float[Tensor, "antigens m width"],
+        antigen_mask: Bool[Tensor, "antigens m"],
+        antibody_of: Int64[Tensor, " pairs"] | None = None,
+        antigen_of: Int64[Tensor, " pairs"] | None = None,
+    ) -> tuple[Float[Tensor, "pairs n width"], Float[Tensor, "pairs m width"]]:
+        """Both sides after reading each other.
 
-        ``antibody_of`` and ``antigen_of`` [pairs]: which of the distinct molecules of a side a
+        ``antibody_of`` and ``antigen_of``: which of the distinct molecules of a side a
         pair has; None where they are one for each pair.
         """
         return (
@@ -181,8 +190,10 @@ class ResiduePool(nn.Module):
         nn.init.zeros_(self.score.weight)
         nn.init.zeros_(self.score.bias)
 
-    def forward(self, rows: Tensor, mask: Tensor) -> Tensor:
-        """[pairs, width] of rows [pairs, n, width] where mask [pairs, n]; fp32 weights."""
+    def forward(
+        self, rows: Float[Tensor, "molecules n width"], mask: Bool[Tensor, "molecules n"]
+    ) -> Float[Tensor, "molecules width"]:
+        """One row a molecule, of the rows where the mask is True; fp32 weights."""
         scores = self.score(rows).float().masked_fill(~mask[:, :, None], -torch.inf)
         weights = scores.softmax(dim=1)
         parts = rows.view(*weights.shape, -1)

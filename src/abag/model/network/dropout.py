@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -39,8 +40,8 @@ def drawn_apart(pairs: Sequence[int], seeds: Sequence[int], device: torch.device
         _DRAWS.reset(token)
 
 
-def dropped(rows: Tensor, share: float) -> Tensor:
-    """Dropout of [pairs, ...] in training: zero with chance ``share``, the rest scaled up."""
+def dropped(rows: Float[Tensor, " pairs *rest"], share: float) -> Float[Tensor, " pairs *rest"]:
+    """Dropout in training: zero with chance ``share``, the rest scaled up."""
     draws = _DRAWS.get()
     if not share or not draws:
         return functional.dropout(rows, share)
@@ -50,7 +51,9 @@ def dropped(rows: Tensor, share: float) -> Tensor:
     return rows.mul(kept).mul(1 / (1 - share))
 
 
-def drawn(shape: torch.Size, chance: float, device: torch.device) -> tuple[Tensor, float]:
+def drawn(
+    shape: torch.Size, chance: float, device: torch.device
+) -> tuple[Bool[Tensor, ...], float]:
     """Bool of a shape, true with about that chance, and the chance as it is.
 
     For weights of attention, which are by far the most that is drawn. On a CPU one random number
@@ -72,8 +75,8 @@ class Dropout(nn.Module):
         super().__init__()
         self.share = share
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """[pairs, ...] of [pairs, ...]."""
+    def forward(self, rows: Float[Tensor, " pairs *rest"]) -> Float[Tensor, " pairs *rest"]:
+        """The rows, some of their numbers zero in training."""
         return dropped(rows, self.share) if self.training else rows
 
     def extra_repr(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 import torch
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from abag.model.network.attention import CrossBlock, ResiduePool, by_pair
@@ -35,8 +36,10 @@ class Fusion(nn.Module):
             nn.init.normal_(self.region.weight, std=0.02)
             nn.init.zeros_(self.region.weight[NONE])
 
-    def rows_of(self, batch: PairBatch) -> tuple[Tensor, Tensor]:
-        """Rows [molecules, residues, width] of both sides as the fusion reads them."""
+    def rows_of(
+        self, batch: PairBatch
+    ) -> tuple[Float[Tensor, "antibodies n width_a"], Float[Tensor, "antigens m width_b"]]:
+        """Rows of both sides as the fusion reads them."""
         antibody = self.antibody_in(_readable(batch.antibody))
         if self.region is not None:
             antibody = antibody + self.region(batch.regions)
@@ -59,8 +62,8 @@ class CrossAttentionFusion(Fusion):
         self.antigen_pool = ResiduePool(config.width, config.heads)
         self.width = 2 * config.width
 
-    def forward(self, batch: PairBatch) -> Tensor:
-        """[pairs, 2 width]."""
+    def forward(self, batch: PairBatch) -> Float[Tensor, "pairs two_widths"]:
+        """Both sides, pooled and side by side."""
         sides, of = self.rows_of(batch), (batch.antibody_of, batch.antigen_of)
         masks = batch.antibody_mask, batch.antigen_mask
         for block in self.blocks:
@@ -83,8 +86,8 @@ class ConcatenationFusion(Fusion):
         super().__init__(config, antibody_width, antigen_width, project=False)
         self.width = antibody_width + antigen_width
 
-    def forward(self, batch: PairBatch) -> Tensor:
-        """[pairs, antibody width + antigen width]."""
+    def forward(self, batch: PairBatch) -> Float[Tensor, "pairs both_widths"]:
+        """The mean rows of both sides, side by side."""
         antibody, antigen = self.rows_of(batch)
         sides = (
             by_pair(masked_mean(antibody, batch.antibody_mask), batch.antibody_of),
@@ -104,8 +107,8 @@ class BilinearFusion(Fusion):
         self.drop = Dropout(config.dropout)
         self.width = config.width
 
-    def forward(self, batch: PairBatch) -> Tensor:
-        """[pairs, width]."""
+    def forward(self, batch: PairBatch) -> Float[Tensor, "pairs width"]:
+        """Product of both sides, normalised."""
         antibody, antigen = self.rows_of(batch)
         product = by_pair(
             self.antibody_pool(antibody, batch.antibody_mask), batch.antibody_of
@@ -123,12 +126,14 @@ def make_fusion(config: FusionConfig, antibody_width: int, antigen_width: int) -
     return kinds[config.kind](config, antibody_width, antigen_width)
 
 
-def masked_mean(rows: Tensor, mask: Tensor) -> Tensor:
-    """Mean [pairs, width] of rows [pairs, n, width] where mask [pairs, n]."""
+def masked_mean(
+    rows: Float[Tensor, "molecules n width"], mask: Bool[Tensor, "molecules n"]
+) -> Float[Tensor, "molecules width"]:
+    """Mean of each molecule's rows where the mask is True."""
     weights = mask[:, :, None].to(rows.dtype)
     return (rows * weights).sum(dim=1) / weights.sum(dim=1)
 
 
-def _readable(rows: Tensor) -> Tensor:
+def _readable(rows: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
     """Stored bf16 rows in fp32, except where autocast computes in bf16 anyway."""
     return rows if torch.is_autocast_enabled(rows.device.type) else rows.float()

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import cast
 
 import torch
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from abag.model.network.config import HeadConfig, OutputConfig
@@ -23,8 +24,8 @@ class BatchNorm(nn.BatchNorm1d):
 
     seen: list[Tensor] | None = None
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """[pairs, width] normalised."""
+    def forward(self, rows: Float[Tensor, "pairs width"]) -> Float[Tensor, "pairs width"]:
+        """The rows, normalised."""
         if self.training and rows.shape[0] == 1:
             if self.seen is not None:
                 self.seen.append(self._figures * torch.nan)
@@ -40,8 +41,8 @@ class BatchNorm(nn.BatchNorm1d):
         self.seen.append(torch.stack([mean, variance]))
         return out
 
-    def follow(self, batches: Tensor) -> None:
-        """Move the running figures by those of batches [batches, 2, width], one after the other.
+    def follow(self, batches: Float[Tensor, "batches 2 width"]) -> None:
+        """Move the running figures by the mean and variance of batches, one after the other.
 
         What is not a number comes from a batch of one row, which moves nothing.
         """
@@ -70,8 +71,8 @@ class HiddenLayer(nn.Module):
         self.drop = Dropout(config.dropout)
         self.around = nn.Linear(width_in, width, bias=False) if config.residual else None
 
-    def forward(self, rows: Tensor) -> Tensor:
-        """[pairs, width] of [pairs, width in]."""
+    def forward(self, rows: Float[Tensor, "pairs width_in"]) -> Float[Tensor, "pairs width"]:
+        """The layer's output."""
         hidden = self.drop(nn.functional.gelu(self.norm(self.linear(rows))))
         if self.around is not None:
             hidden = hidden + self.around(rows)
@@ -85,8 +86,8 @@ def hidden_layers(width: int, config: HeadConfig) -> tuple[nn.Sequential, int]:
     return nn.Sequential(*layers), widths[-1]
 
 
-def last_layer(layer: nn.Linear, rows: Tensor) -> Tensor:
-    """[pairs] of rows [pairs, width] through a layer of width 1, in fp32 under any autocast."""
+def last_layer(layer: nn.Linear, rows: Float[Tensor, "pairs width"]) -> Float32[Tensor, " pairs"]:
+    """Rows through a layer of width 1, in fp32 under any autocast."""
     with torch.autocast(rows.device.type, enabled=False):
         return cast(Tensor, layer(rows.float())).squeeze(1)
 
@@ -104,8 +105,8 @@ class OutputRange(nn.Module):
         self.kind = config.range
         self.low, self.high = config.low, config.high
 
-    def forward(self, raw: Tensor) -> Tensor:
-        """Affinities [pairs] in pKd."""
+    def forward(self, raw: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+        """Affinities in pKd."""
         if self.kind == "free":
             return raw
         if self.kind == "clamp":

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import numpy as np
 import polars as pl
 import torch
+from jaxtyping import Bool, Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -38,23 +39,22 @@ AT_ONCE: Final = 4_096
 class PairBatch:
     """Pairs that go through a network at once."""
 
-    antibody: Tensor
-    """Float [antibodies, antibody residues, antibody width]; padding rows are zero."""
-    antibody_mask: Tensor
-    """Bool [antibodies, antibody residues]: True for a residue."""
-    regions: Tensor
-    """Int64 [antibodies, antibody residues]: see :mod:`abag.model.network.regions`; 0 at
-    padding."""
-    antigen: Tensor
-    """Float [antigens, antigen residues, antigen width]; padding rows are zero."""
-    antigen_mask: Tensor
-    """Bool [antigens, antigen residues]."""
-    assay: Tensor
-    """Int64 [pairs]: 0 for the absolute scale of pKd, k > 0 for the scale of assay k."""
-    antibody_of: Tensor | None = None
-    """Int64 [pairs]: antibody of each pair; None where pair i has antibody i."""
-    antigen_of: Tensor | None = None
-    """Int64 [pairs]: antigen of each pair; None where pair i has antigen i."""
+    antibody: Float[Tensor, "antibodies n antibody_width"]
+    """Rows of the antibodies' residues; padding rows are zero."""
+    antibody_mask: Bool[Tensor, "antibodies n"]
+    """True for a residue."""
+    regions: Int64[Tensor, "antibodies n"]
+    """See :mod:`abag.model.network.regions`; 0 at padding."""
+    antigen: Float[Tensor, "antigens m antigen_width"]
+    """Rows of the antigens' residues; padding rows are zero."""
+    antigen_mask: Bool[Tensor, "antigens m"]
+    """True for a residue."""
+    assay: Int64[Tensor, " pairs"]
+    """0 for the absolute scale of pKd, k > 0 for the scale of assay k."""
+    antibody_of: Int64[Tensor, " pairs"] | None = None
+    """Antibody of each pair; None where pair i has antibody i."""
+    antigen_of: Int64[Tensor, " pairs"] | None = None
+    """Antigen of each pair; None where pair i has antigen i."""
 
     def __len__(self) -> int:
         return self.assay.shape[0]
@@ -71,12 +71,12 @@ class PairParts:
     """A batch in parts of like lengths, which are fused one after the other with less padding."""
 
     parts: tuple[PairBatch, ...]
-    places: Tensor
-    """Int64 [pairs]: where each pair stands among the pairs of all parts."""
+    places: Int64[Tensor, " pairs"]
+    """Where each pair stands among the pairs of all parts."""
 
     @property
-    def assay(self) -> Tensor:
-        """Int64 [pairs]: see :class:`PairBatch`."""
+    def assay(self) -> Int64[Tensor, " pairs"]:
+        """See :class:`PairBatch`."""
         return torch.cat([part.assay for part in self.parts])[self.places]
 
     def __len__(self) -> int:
@@ -92,12 +92,12 @@ class PairParts:
 class MoleculeRows:
     """Rows of many molecules, one after the other."""
 
-    rows: Tensor
-    """Float [1 + all residues, width]; row 0 is zero."""
-    starts: Tensor
-    """Int64 [molecules]: first row of each."""
-    lengths: Tensor
-    """Int64 [molecules]: number of rows of each."""
+    rows: Float[Tensor, "one_and_all_residues width"]
+    """Row 0 is zero."""
+    starts: Int64[Tensor, " molecules"]
+    """First row of each."""
+    lengths: Int64[Tensor, " molecules"]
+    """Number of rows of each."""
 
     @classmethod
     def of(
@@ -114,8 +114,10 @@ class MoleculeRows:
             pool[start : start + length] = torch.from_numpy(rows(place))
         return cls(pool, torch.from_numpy(starts), torch.from_numpy(lengths))
 
-    def places(self, molecules: Tensor) -> tuple[Tensor, Tensor]:
-        """Rows [molecules, longest] of the pool (0 at padding), and the mask of real ones."""
+    def places(
+        self, molecules: Int64[Tensor, " molecules"]
+    ) -> tuple[Int64[Tensor, "molecules longest"], Bool[Tensor, "molecules longest"]]:
+        """Rows of the pool (0 at padding), and the mask of real ones."""
         lengths = self.lengths[molecules]
         offsets = torch.arange(int(lengths.max()), device=lengths.device)
         mask = offsets < lengths[:, None]
@@ -132,12 +134,12 @@ class PairFeatures:
 
     antibodies: MoleculeRows
     antigens: MoleculeRows
-    regions: Tensor
-    """Int64 [rows of the antibodies' pool]."""
-    antibody_of: Tensor
-    """Int64 [rows of the table]: molecule in the antibodies' pool."""
-    antigen_of: Tensor
-    """Int64 [rows of the table]: molecule in the antigens' pool."""
+    regions: Int64[Tensor, " rows_of_antibodies"]
+    """Region of each row of the antibodies' pool."""
+    antibody_of: Int64[Tensor, " rows_of_table"]
+    """Molecule in the antibodies' pool."""
+    antigen_of: Int64[Tensor, " rows_of_table"]
+    """Molecule in the antigens' pool."""
     lengths: NDArray[np.int64]
     """[rows of the table, 2]: rows of the antibody and of the antigen, for batches of like
     lengths (1 and 1 where both are pooled)."""
@@ -269,13 +271,15 @@ def like_lengths(lengths: NDArray[np.int64]) -> list[int]:
     return [*ends, len(lengths)]
 
 
-def _distinct(molecules: Tensor) -> tuple[Tensor, Tensor | None]:
+def _distinct(
+    molecules: Int64[Tensor, " pairs"],
+) -> tuple[Int64[Tensor, " distinct"], Int64[Tensor, " pairs"] | None]:
     """Distinct molecules, and which of them each pair has; None where all are distinct."""
     found, of = torch.unique(molecules, return_inverse=True)
     return (molecules, None) if len(found) == len(molecules) else (found, of)
 
 
-def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Tensor]:
+def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Int64[Tensor, " rows"]]:
     missing = table.filter(pl.col("heavy").fill_null("") == "").height
     if missing:
         raise ModelError(f"{counted(missing, 'row')} of {table.height} have no heavy chain")
@@ -287,7 +291,7 @@ def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Tensor]:
     return list(index), torch.tensor(rows, dtype=torch.int64)
 
 
-def _antigens(table: pl.DataFrame) -> tuple[list[Antigen], Tensor]:
+def _antigens(table: pl.DataFrame) -> tuple[list[Antigen], Int64[Tensor, " rows"]]:
     missing = table.filter(pl.col("antigen").list.len().fill_null(0) == 0).height
     if missing:
         raise ModelError(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self, cast
 
 import torch
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -24,21 +25,21 @@ _ONE: Final = 0.5413248546129181
 
 @dataclass(frozen=True, slots=True)
 class NetworkOutput:
-    """What a network says of a batch; everything is fp32 and [pairs]."""
+    """What a network says of each pair of a batch, in fp32."""
 
-    pkd: Tensor
+    pkd: Float[Tensor, " pairs"]
     """Predicted pKd, inside the range."""
-    value: Tensor
+    value: Float[Tensor, " pairs"]
     """Prediction on the row's own scale: ``pkd`` for the absolute one, ``scale * pkd + offset``
     for an assay with a scale of its own."""
-    strong_logit: Tensor | None
+    strong_logit: Float[Tensor, " pairs"] | None
     """Log odds that pKd reaches ``strong_pkd``."""
-    log_variance: Tensor | None
+    log_variance: Float[Tensor, " pairs"] | None
     """Logarithm of the variance of ``value``."""
-    scale: Tensor
+    scale: Float[Tensor, " pairs"]
     """Units of the row's own scale in one pKd; 1 for the absolute one."""
-    comparable: Tensor
-    """Bool: whether ``value`` is on the row's own scale. False for rows of assays where the
+    comparable: Bool[Tensor, " pairs"]
+    """Whether ``value`` is on the row's own scale. False for rows of assays where the
     network has no scale for them: they may be ranked inside their assay, not compared."""
 
     def split(self, pairs: Sequence[int]) -> list[Self]:
@@ -102,8 +103,8 @@ class AffinityNetwork(nn.Module):
             comparable=(batch.assay == 0) | self.scaled,
         )
 
-    def _fused(self, batch: PairBatch | PairParts) -> Tensor:
-        """[pairs, width of the fusion]."""
+    def _fused(self, batch: PairBatch | PairParts) -> Float[Tensor, "pairs width"]:
+        """One vector a pair, of the fusion's width."""
         if isinstance(batch, PairBatch):
             return cast(Tensor, self.fusion(batch))
         return torch.cat([self.fusion(part) for part in batch.parts]).index_select(0, batch.places)
@@ -120,8 +121,10 @@ class AffinityNetwork(nn.Module):
                 self.assay_scale[assay - 1] = raw
                 self.assay_offset[assay - 1] = mean - scale * mean_pkd
 
-    def _scales(self, assay: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-        """Scale (positive) and offset [pairs] of each row's assay."""
+    def _scales(
+        self, assay: Int64[Tensor, " pairs"], like: Float[Tensor, " pairs"]
+    ) -> tuple[Float[Tensor, " pairs"], Float[Tensor, " pairs"]]:
+        """Scale (positive) and offset of each row's assay."""
         if not self.scaled:
             return torch.ones_like(like), torch.zeros_like(like)
         scales = functional.pad(functional.softplus(self.assay_scale.float()), (1, 0), value=1.0)

@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -62,7 +63,7 @@ def weighed_loss(
     output: NetworkOutput,
     targets: Targets,
     strong_pkd: float,
-) -> Tensor:
+) -> Float[Tensor, ""]:
     """A batch's part of the step's loss; ``weights`` (terms) are its row of :func:`shares`."""
     parts = [
         float(weight) * term.weight * term_loss(term, output, targets, strong_pkd)

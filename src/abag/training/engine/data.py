@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from jaxtyping import Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -64,7 +65,7 @@ class TrainingData:
         return Targets(*(tensor[chosen] for tensor in self._targets)).to(device)
 
     @cached_property
-    def _targets(self) -> tuple[Tensor, ...]:
+    def _targets(self) -> tuple[Shaped[Tensor, " rows"], ...]:
         labels, assay = self.rows.labels, torch.from_numpy(self.rows.assay)
         known = (torch.from_numpy(a).float() for a in (labels.value, labels.lower, labels.upper))
         return (*known, assay, assay == 0)

@@ -17,6 +17,7 @@ from typing import Any, Final, NoReturn, cast
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -132,7 +133,9 @@ class Trainer:
             output = self.network(self.data.batch(rows, self.device))
         return cast(NetworkOutput, output).split(sizes)
 
-    def loss_of(self, batch: Rows, weights: NDArray[np.float64], output: NetworkOutput) -> Tensor:
+    def loss_of(
+        self, batch: Rows, weights: NDArray[np.float64], output: NetworkOutput
+    ) -> Float[Tensor, ""]:
         """A batch's part of the loss of its step, with its graph."""
         targets = self.data.targets_of(batch, self.device)
         strong = self.recipe.network.output.strong_pkd

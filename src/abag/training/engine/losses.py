@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final, Self, cast
 
 import torch
+from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 from torch.nn import functional
 
@@ -37,16 +38,16 @@ _RANK_VARIANCE: Final = 1e-3
 class Targets:
     """What is known of the rows of a batch, each on its own scale."""
 
-    value: Tensor
-    """Float [pairs]: the measured value; nan where only a bound is known."""
-    lower: Tensor
-    """Float [pairs]: lower bound; -inf where there is none. Not read where ``value`` is known."""
-    upper: Tensor
-    """Float [pairs]: upper bound; inf where there is none. Not read where ``value`` is known."""
-    assay: Tensor
-    """Int64 [pairs]: rows of different assays are ranked apart, unless they are absolute."""
-    absolute: Tensor
-    """Bool [pairs]: whether the row is on the absolute scale of pKd."""
+    value: Float[Tensor, " pairs"]
+    """The measured value; nan where only a bound is known."""
+    lower: Float[Tensor, " pairs"]
+    """Lower bound; -inf where there is none. Not read where ``value`` is known."""
+    upper: Float[Tensor, " pairs"]
+    """Upper bound; inf where there is none. Not read where ``value`` is known."""
+    assay: Int64[Tensor, " pairs"]
+    """Rows of different assays are ranked apart, unless they are absolute."""
+    absolute: Bool[Tensor, " pairs"]
+    """Whether the row is on the absolute scale of pKd."""
 
     def to(self, device: torch.device | str) -> Self:
         """The same targets on a device."""
@@ -56,13 +57,13 @@ class Targets:
         return type(self)(*moved)
 
     @property
-    def exact(self) -> Tensor:
-        """Bool [pairs]: whether a value is known."""
+    def exact(self) -> Bool[Tensor, " pairs"]:
+        """Whether a value is known."""
         return torch.isfinite(self.value)
 
     @property
-    def bounds(self) -> tuple[Tensor, Tensor]:
-        """Lower and upper bound [pairs]; both are the value where it is known."""
+    def bounds(self) -> tuple[Float[Tensor, " pairs"], Float[Tensor, " pairs"]]:
+        """Lower and upper bound; both are the value where it is known."""
         exact = self.exact
         return (
             torch.where(exact, self.value, self.lower),
@@ -70,14 +71,14 @@ class Targets:
         )
 
     @property
-    def groups(self) -> Tensor:
-        """Int64 [pairs]: rows with the same number may be compared; 0 for absolute ones."""
+    def groups(self) -> Int64[Tensor, " pairs"]:
+        """Rows with the same number may be compared; 0 for absolute ones."""
         return torch.where(self.absolute, 0, self.assay + 1)
 
 
 def compute_loss(
     terms: Sequence[LossTerm], output: NetworkOutput, targets: Targets, strong_pkd: float
-) -> tuple[Tensor, dict[str, float]]:
+) -> tuple[Float[Tensor, ""], dict[str, float]]:
     """The weighted sum of the terms, and each term by its kind without its weight.
 
     Args:
@@ -92,7 +93,9 @@ def compute_loss(
     return total, {term.kind: value for term, value in zip(terms, shown, strict=True)}
 
 
-def term_loss(term: LossTerm, output: NetworkOutput, targets: Targets, strong_pkd: float) -> Tensor:
+def term_loss(
+    term: LossTerm, output: NetworkOutput, targets: Targets, strong_pkd: float
+) -> Float[Tensor, ""]:
     """One term, without its weight."""
     match term:
         case MseLoss():
@@ -113,20 +116,20 @@ def term_loss(term: LossTerm, output: NetworkOutput, targets: Targets, strong_pk
             return tobit(output, targets, term.sigma)
 
 
-def mse(output: NetworkOutput, targets: Targets) -> Tensor:
+def mse(output: NetworkOutput, targets: Targets) -> Float[Tensor, ""]:
     """Mean squared error of exact rows, (value - y)^2."""
     error, rows = _errors(output, targets)
     return _mean(error.square(), rows, output.value)
 
 
-def huber(output: NetworkOutput, targets: Targets, delta: float) -> Tensor:
+def huber(output: NetworkOutput, targets: Targets, delta: float) -> Float[Tensor, ""]:
     """e^2 / 2 up to ``delta``, then delta (|e| - delta / 2) (Huber 1964)."""
     error, rows = _errors(output, targets)
     loss = functional.huber_loss(error, torch.zeros_like(error), reduction="none", delta=delta)
     return _mean(loss, rows, output.value)
 
 
-def focal_mse(output: NetworkOutput, targets: Targets, gamma: float) -> Tensor:
+def focal_mse(output: NetworkOutput, targets: Targets, gamma: float) -> Float[Tensor, ""]:
     """(1 - exp(-e^2))^gamma e^2: the focal loss of Lin et al. 2017 with p = exp(-e^2)."""
     error, rows = _errors(output, targets)
     square = error.square()
@@ -134,7 +137,7 @@ def focal_mse(output: NetworkOutput, targets: Targets, gamma: float) -> Tensor:
     return _mean(weight * square, rows, output.value)
 
 
-def bce(output: NetworkOutput, targets: Targets, strong_pkd: float) -> Tensor:
+def bce(output: NetworkOutput, targets: Targets, strong_pkd: float) -> Float[Tensor, ""]:
     """Cross-entropy of pKd >= ``strong_pkd``, over absolute rows that decide it.
 
     A lower bound at or above it makes a row strong, an upper bound at or below it weak.
@@ -149,7 +152,7 @@ def bce(output: NetworkOutput, targets: Targets, strong_pkd: float) -> Tensor:
     return _mean(loss, (strong | weak) & targets.absolute, logit)
 
 
-def soft_spearman(output: NetworkOutput, targets: Targets, temperature: float) -> Tensor:
+def soft_spearman(output: NetworkOutput, targets: Targets, temperature: float) -> Float[Tensor, ""]:
     """1 - Pearson correlation of soft ranks of predictions and ranks of values, O(n^2).
 
     The soft rank of x_i is 1/2 + sum_j sigmoid((x_i - x_j) / temperature), which goes to the
@@ -177,7 +180,7 @@ def soft_spearman(output: NetworkOutput, targets: Targets, temperature: float) -
     return _mean(1 - correlation, kept & (of_hard > 1e-6), output.value)
 
 
-def ranking(output: NetworkOutput, targets: Targets, margin: float) -> Tensor:
+def ranking(output: NetworkOutput, targets: Targets, margin: float) -> Float[Tensor, ""]:
     """Mean of log(1 + exp(x_j - x_i)) over pairs of a group where i is above j for certain.
 
     For certain: i's lower bound is more than ``margin`` (pKd, times the assay's scale) above j's
@@ -191,7 +194,7 @@ def ranking(output: NetworkOutput, targets: Targets, margin: float) -> Tensor:
     return _mean(loss, pairs, output.value)
 
 
-def gaussian_nll(output: NetworkOutput, targets: Targets) -> Tensor:
+def gaussian_nll(output: NetworkOutput, targets: Targets) -> Float[Tensor, ""]:
     """-log N(y; value, variance) of exact rows (Nix and Weigend 1994)."""
     log_variance = _needed(output.log_variance, "gaussian-nll", "variance")
     error, rows = _errors(output, targets)
@@ -199,7 +202,7 @@ def gaussian_nll(output: NetworkOutput, targets: Targets) -> Tensor:
     return _mean(loss, rows, output.value + log_variance)
 
 
-def tobit(output: NetworkOutput, targets: Targets, sigma: float) -> Tensor:
+def tobit(output: NetworkOutput, targets: Targets, sigma: float) -> Float[Tensor, ""]:
     """Censored Gaussian likelihood (Tobin 1958): density of a value, probability of a bound.
 
     sigma is the predicted one where there is a variance, else ``sigma`` pKd times the assay's
@@ -232,7 +235,9 @@ def tobit(output: NetworkOutput, targets: Targets, sigma: float) -> Tensor:
     return _mean(loss, (has_lower | has_upper) & output.comparable, output.value + spread)
 
 
-def log_interval(below: Tensor, above: Tensor) -> Tensor:
+def log_interval(
+    below: Float[Tensor, " pairs"], above: Float[Tensor, " pairs"]
+) -> Float[Tensor, " pairs"]:
     """log(Phi(above) - Phi(below)) for ``below < above``, also far from zero."""
     # In the right tail both probabilities are nearly 1; the mirrored ones are nearly 0.
     mirrored = below > 0
@@ -243,32 +248,36 @@ def log_interval(below: Tensor, above: Tensor) -> Tensor:
     return cast(Tensor, log_b + (-torch.expm1(log_a - log_b)).clamp_min(tiny).log())
 
 
-def _errors(output: NetworkOutput, targets: Targets) -> tuple[Tensor, Tensor]:
-    """Error [pairs] (0 where unknown) and the rows that have one."""
+def _errors(
+    output: NetworkOutput, targets: Targets
+) -> tuple[Float[Tensor, " pairs"], Bool[Tensor, " pairs"]]:
+    """Error (0 where unknown) and the rows that have one."""
     rows = targets.exact & output.comparable
     known = torch.where(rows, targets.value, output.value.detach())
     return output.value - known, rows
 
 
-def _mean(losses: Tensor, kept: Tensor, graph: Tensor) -> Tensor:
+def _mean(
+    losses: Float[Tensor, "*axes"], kept: Bool[Tensor, "*axes"], graph: Float[Tensor, " pairs"]
+) -> Float[Tensor, ""]:
     """Mean over what is kept; where nothing is, an exact 0 that leads back to ``graph``."""
     count = kept.sum()
     total = torch.where(kept, losses, torch.zeros_like(losses)).sum()
     return total / count.clamp_min(1) + 0.0 * graph.sum()
 
 
-def _same_group(targets: Targets, kept: Tensor) -> Tensor:
-    """Bool [pairs, pairs]: both rows are kept and may be compared."""
+def _same_group(targets: Targets, kept: Bool[Tensor, " pairs"]) -> Bool[Tensor, "pairs pairs"]:
+    """Whether both rows are kept and may be compared."""
     groups = targets.groups
     return (groups[:, None] == groups[None, :]) & kept[:, None] & kept[None, :]
 
 
-def _differences(values: Tensor) -> Tensor:
-    """[n, n]: row minus column."""
+def _differences(values: Float[Tensor, " n"]) -> Float[Tensor, "n n"]:
+    """Row minus column."""
     return values[:, None] - values[None, :]
 
 
-def _needed(part: Tensor | None, loss: str, head: str) -> Tensor:
+def _needed(part: Float[Tensor, " pairs"] | None, loss: str, head: str) -> Float[Tensor, " pairs"]:
     """The head of a loss; recipes are checked for it, so its absence is a defect of the caller."""
     if part is None:
         raise ValueError(f"the loss {loss} needs network.head.{head}=true")

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
+from jaxtyping import Shaped
 from torch import Tensor, distributed
 
 from abag.errors import OptionError
@@ -70,7 +71,7 @@ class World:
         for parameter, part, count in zip(held, parts, found.tolist(), strict=True):
             parameter.grad = part.view_as(parameter).to(parameter.dtype) if count else None
 
-    def sum_of(self, value: Tensor) -> Tensor:
+    def sum_of(self, value: Shaped[Tensor, "*axes"]) -> Shaped[Tensor, "*axes"]:
         """Sum of a tensor over all processes."""
         if self.size > 1:
             distributed.all_reduce(value)

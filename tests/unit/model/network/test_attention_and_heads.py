@@ -209,3 +209,13 @@ def test_a_head_without_hidden_layers_passes_the_pair_through():
     layers, width = hidden_layers(8, HeadConfig(hidden=()))
     assert width == 8
     assert torch.equal(layers(drawn(2, 8)), drawn(2, 8))
+
+
+def test_axes_of_a_signature_are_checked_in_tests() -> None:
+    """Rows and mask of unequal length, numbers of a wrong type, an axis too few."""
+    pool = ResiduePool(8, 2)
+    rows, mask = torch.zeros(3, 5, 8), torch.ones(3, 5, dtype=torch.bool)
+    assert pool(rows, mask).shape == (3, 8)
+    for wrong in ((rows, mask[:, :4]), (rows, mask.float()), (rows[0], mask)):
+        with pytest.raises(TypeError, match=r"(rows|mask)"):
+            pool(*wrong)
