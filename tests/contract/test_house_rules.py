@@ -149,9 +149,12 @@ def asserts(node: ast.AST, functions: dict[str, ast.FunctionDef], seen: set[str]
         if isinstance(part, ast.Assert):
             return True
         if isinstance(part, ast.Call):
-            name = ast.unparse(part.func).rpartition(".")[2]
+            called = ast.unparse(part.func)
+            name = called.rpartition(".")[2]
             if name in {"raises", "warns"} or name.startswith("assert_"):
                 return True
+            if called.startswith("expect(") and name.startswith(("to_", "not_to_")):
+                return True  # what a browser shows
             if name in functions.keys() - seen and asserts(
                 functions[name], functions, seen | {name}
             ):
