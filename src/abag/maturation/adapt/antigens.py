@@ -31,7 +31,7 @@ from abag.maturation.adapt.skill import (
     sampled,
 )
 from abag.maturation.adapt.verdict import judge
-from abag.maturation.assay.file import OF_PARENT, Assay, AssayFile, read_assays
+from abag.maturation.assay.file import Assay, AssayFile, antigen_and_parent, read_assays
 from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings, Embedding
 from abag.model.assay_gp.several import fit_antigens
@@ -81,9 +81,8 @@ def _by_parent(assays: Mapping[str, Assay]) -> dict[str, dict[str, Assay]]:
     """Assays of each parent by antigen; the parent's name is empty where there is one alone."""
     found: dict[str, dict[str, Assay]] = {}
     for name, assay in assays.items():
-        antigen, split, number = name.rpartition(OF_PARENT)
-        parent = f"{OF_PARENT}{number}".strip() if split else ""
-        found.setdefault(parent, {})[antigen if split else name] = assay
+        antigen, parent = antigen_and_parent(name)
+        found.setdefault(parent, {})[antigen] = assay
     return found
 
 

@@ -135,8 +135,7 @@ def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
     Of a file with several parents, the rows of the one with most.
     """
     found = read_groups(path, told)
-    by_antigen_alone = {name.split(OF_PARENT)[0] for name in found.groups}
-    if len(by_antigen_alone) == len(found.groups):
+    if not any(antigen_and_parent(name)[1] for name in found.groups):
         return pl.concat(found.groups.values()), list(found.notes)
     table, found = _first_alone(found)
     return table, list(found.notes)
@@ -162,7 +161,7 @@ def read_groups(path: Path, told: AssayFile) -> ReadRows:
         notes.append(_of_strangers(families.aside))
     groups: dict[str, pl.DataFrame] = {}
     for number, rows in enumerate(families.rows, start=1):
-        parent = f"{OF_PARENT}{number}" if len(families.rows) > 1 else ""
+        parent = f" {_OF_PARENT}{number}" if len(families.rows) > 1 else ""
         parts = by_antigen(rows) if rows.height and rows["antigen"].n_unique() > 1 else {"": rows}
         groups |= {f"{name}{parent}".strip(): part for name, part in parts.items()}
     if len(families.rows) > 1:
@@ -173,8 +172,14 @@ def read_groups(path: Path, told: AssayFile) -> ReadRows:
     return ReadRows(groups, aside, tuple(notes))
 
 
-OF_PARENT: Final = " parent-"
+_OF_PARENT: Final = "parent-"
 """Before the number of the parent in a group's name, where a file has several."""
+
+
+def antigen_and_parent(name: str) -> tuple[str, str]:
+    """What a group's name holds; the parent is empty where the file has one alone."""
+    antigen, split, number = name.rpartition(_OF_PARENT)
+    return (antigen.strip(), f"{split}{number}") if split and number.isdigit() else (name, "")
 
 
 def _checked(table: pl.DataFrame, where: str, found: ReadRows) -> Assay:

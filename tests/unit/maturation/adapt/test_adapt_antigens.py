@@ -7,10 +7,10 @@ import pytest
 
 from abag.errors import ModelError
 from abag.maturation.adapt.antigens import adapt_file, cross_validate, folder_names
-from abag.maturation.assay.file import read_assays
+from abag.maturation.assay.file import AssayFile, read_assays
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.registry import load_model
-from synthetic_pairs import assay_table
+from synthetic_pairs import LIGHT, assay_table
 
 ANTIGENS = {
     "H1": "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ",
@@ -83,3 +83,27 @@ def test_an_antigen_with_too_few_rows_is_named(tmp_path: Path) -> None:
 def test_folders_have_the_antigens_names_or_numbers() -> None:
     names = folder_names(["HA H1/1934", "HA H1|1934", "M" * 60])
     assert list(names.values()) == ["HA-H1-1934", "antigen-2", "antigen-3"]
+
+
+def test_variants_of_a_second_parent_get_a_model_of_their_own(tmp_path: Path) -> None:
+    """A sheet of trastuzumab's variants, six of bevacizumab's (PDB 1bj1), and an odd row."""
+    other = (
+        "EVQLVESGGGLVQPGGSLRLSCAASGYTFTNYGMNWVRQAPGKGLEWVGWINTYTGEPTYAADFKRRFTFSLDTSKSTAYLQMNSLRAEDTAVYYCAK"
+        "YPHYYGSSHWYFDVWGQGTLVTVSS"
+    )
+    mine = assay_table(10).with_columns(mutations=pl.lit(None, pl.String))
+    chains = [*mine["heavy"], *(other[:101] + a + other[102:] for a in "ADEFGK"), other[:60] * 2]
+    values = [*(10 ** (9 - mine["pkd"])).to_list(), *range(1, 7), 5]
+    table = pl.DataFrame({"heavy": chains, "KD (nM)": [float(v) for v in values]})
+    path = tmp_path / "assay.csv"
+    table.with_columns(light=pl.lit(LIGHT), antigen=pl.lit(ANTIGENS["H1"])).write_csv(path)
+    done = adapt_file(path, tmp_path / "m", told=AssayFile(quarantine=True))
+    assert [one.folder.name for one in done] == ["parent-1", "parent-2"]
+    assert [one.assay.rows for one in done] == [10, 6]
+    assert done[1].model.kin is done[0].model
+    for one in done:
+        aside = pl.read_csv(one.report.parent / "set_aside.csv")
+        assert aside["source_row"].to_list() == [18]
+        assert one.as_json()["rows"] == {
+            "in": one.assay.rows + 1, "kept": one.assay.rows, "set_aside": 1,
+        }  # fmt: skip

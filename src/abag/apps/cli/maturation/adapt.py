@@ -72,8 +72,7 @@ def adapt(
 
     told = AssayFile(
         map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine,
-        keep_strangers=keep_strangers,
-    )  # fmt: skip
+        keep_strangers=keep_strangers)  # fmt: skip
     if campaign is not None:
         if out is not None or report is not None or embedding != "none":
             raise OptionError(
