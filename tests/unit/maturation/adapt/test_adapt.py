@@ -90,7 +90,7 @@ def test_values_without_a_unit_are_refused(tmp_path: Path) -> None:
     ("change", "words"),
     [
         ({"heavy": pl.lit(HEAVY)}, "one variant only, measured 20 times"),
-        ({"pkd": pl.lit(8.0)}, "are equal"),
+        (dict.fromkeys(("pkd", "pkd_lower", "pkd_upper"), pl.lit(8.0)), "are equal"),
         (
             {"pkd": pl.lit(None, pl.Float64), "rank_score": pl.lit(None, pl.Float64)},
             "are censored",
