@@ -112,10 +112,8 @@ def make_split(
         rows = _whole_groups(_groups(table, keys, chosen), targets, seed, GROUP_NAMES[chosen])
     assignment = pl.concat([base, rows], how="horizontal")
     notes = (*_notes(rows, targets, chosen), *_structure_note(table, chosen))
-    measured = row_labels(table)
-    split = Split(chosen.value, parameters, seed, assignment, notes, labels=measured)
-    _require_rows(split, targets)
-    return split
+    split = Split(chosen.value, parameters, seed, assignment, notes, labels=row_labels(table))
+    return _with_rows(split, targets)
 
 
 def _strategy(name: str) -> Strategy:
@@ -233,7 +231,8 @@ def _position_block(
     return _frame(groups, parts, barred)
 
 
-def _require_rows(split: Split, targets: Mapping[str, float]) -> None:
+def _with_rows(split: Split, targets: Mapping[str, float]) -> Split:
+    """The split, once every part and the training of every fold has rows."""
     empty = [part for part in targets if not split.parts().get(part)]
     untrained = [part for part in split.test_parts if not split.training_ids(part)]
     if empty or untrained:
@@ -245,6 +244,7 @@ def _require_rows(split: Split, targets: Mapping[str, float]) -> None:
             f"{split.assignment['group'].n_unique()} groups); ask for fewer or larger parts, "
             "change the threshold or choose another strategy"
         )
+    return split
 
 
 def _notes(rows: pl.DataFrame, targets: Mapping[str, float], strategy: Strategy) -> tuple[str, ...]:

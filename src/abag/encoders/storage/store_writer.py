@@ -70,6 +70,8 @@ def _locked(room: Path) -> Iterator[IO[str]]:
             continue  # another writer has just removed the room, in which it wrote nothing
         with lock:
             _lock(lock.fileno(), room)
+            # Another writer may have removed the room between opening and locking: then this lock
+            # is on a file without a name, which nobody else will ever ask for.
             if _is_at(lock.fileno(), room / LOCK_FILE):
                 yield lock
                 return
@@ -149,6 +151,8 @@ class StoreWriter:
                 f"{self.store.identity.id} gave numbers that are not finite; they are not stored"
             )
         key = molecule_key(molecule)
+        # The first rows of a molecule stay: a second writer may have computed them in another
+        # arithmetic order, and readers must not see a stored embedding change.
         if self.store.has(key) or key in self._waiting:
             return False
         self.add_record(Record(key, pack(encoded.rows, self.store.storage), encoded.windowed))
@@ -180,6 +184,7 @@ class StoreWriter:
 
 def next_number(store: Room) -> int:
     """One more than any shard in the room has, readable or not."""
+    # A damaged shard keeps its number too: a new one in its place would look like its repair.
     names = [path.name for path in store.room.glob(f"{PREFIX}*{SUFFIX}")]
     numbers = [int(name.removeprefix(PREFIX)[:6]) for name in names if name[6:12].isdigit()]
     return max(numbers, default=0) + 1

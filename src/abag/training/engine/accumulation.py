@@ -52,6 +52,7 @@ def shares(usable: NDArray[np.bool_], step: Sequence[Rows]) -> NDArray[np.float6
     """Weight of each term in each batch of a step: [batches, terms]; 0 where none can be used."""
     counts = np.stack([usable[:, batch].sum(axis=1) for batch in step]).astype(np.float64)
     total = counts.sum(axis=0)
+    # A term that no row of the step can use weighs 0, not 0 / 0: the others must go on.
     weights = np.zeros_like(counts)
     np.divide(counts, total, out=weights, where=total > 0)
     return weights

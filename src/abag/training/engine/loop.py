@@ -107,8 +107,11 @@ class Trainer:
                     losses[place] = loss.detach()
         self.world.sum_gradients(self.network.parameters())
         losses = self.world.sum_of(losses)
+        # Clip after the sum over processes: each alone would clip its share by another factor, and
+        # the step would depend on how many processes share it.
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip_norm)
         loss_of_step, size = float(losses.sum()), float(norm)
+        # Before any weight moves: a step that is not finite leaves a run that can be resumed.
         if not (math.isfinite(loss_of_step) and math.isfinite(size)):
             self._stop_nonfinite(step, losses.tolist(), size)
         for group in self.state.optimiser.param_groups:
@@ -174,6 +177,8 @@ class Trainer:
         progress, state = self.state.progress, self.state
         epoch = len(progress.history) + 1
         row = self._validate(epoch)
+        # History, monitor and plateau change together and before the next save, so that a state
+        # never holds an epoch that one of them has not seen.
         progress.history.append(row)
         for text in state.monitor.epoch(row):
             if self.warn is not None and self.world.is_first:

@@ -89,6 +89,8 @@ class BatchPlan:
 
     def epoch(self, epoch: int) -> list[Step]:
         """The steps of an epoch (from 0)."""
+        # A generator of its own for each epoch: epoch 7 is the same whether or not the six before
+        # it were drawn in this process.
         rng = np.random.default_rng([self.seed, epoch])
         order = getattr(self, f"_{self.sampler.kind.replace('-', '_')}")(rng)
         count = self.batch.accumulate
