@@ -39,7 +39,8 @@ SURFACE: dict[str, str] = {
     "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "
     "--cdrs --positions --freeze --untried --max-untried --letters --numbering --liabilities "
     "--least-natural --acquisition --diversity --beta --most-repeats --singles --budget "
-    "--cost-variant --cost-mutation --controls --replicates --exclude --seed --overwrite --json",
+    "--cost-variant --cost-mutation --keep --lose --margin --least-human --most-from-germline "
+    "--least-charge --most-charge --controls --replicates --exclude --seed --overwrite --json",
     "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
     "--numbering --exclude-cysteine --naturalness --level --overwrite --json",
     "serve": "--data --host --port --jobs-at-once --most-waiting --job-minutes --keep-days "

@@ -19,6 +19,7 @@ from abag.errors import OptionError, counted
 from abag.maturation.antibody.humanness import Humanness
 from abag.maturation.antibody.liabilities import Liability, new_liabilities, worst
 from abag.maturation.propose.acquisition import Batch, Belief
+from abag.maturation.propose.aims import Judge
 from abag.maturation.propose.candidates import CandidateSet, find_candidates
 from abag.maturation.propose.design_space import DesignSpace, Genotype, size_of
 from abag.maturation.propose.expectation import Expectation, expectations
@@ -64,6 +65,8 @@ class Proposal:
     """Probability that a measurement exceeds the largest value measured so far, noise included."""
     chance_over_parent: float
     """The same for the parent's value."""
+    others: str = ""
+    """Predicted change against the parent under the models of other antigens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,8 @@ def propose(
     waiting = [*_genotypes(numbered, list(standing.pending), []), *own]
     gone = [*waiting, *_genotypes(numbered, list(standing.failed), [])]
     found = find_candidates(space, [*genotypes, *gone], scorer.optimism, request.seed)
-    short, left_out = _shortlisted(found, space, request, [*known, *standing.pending])
+    judge = request.aims.judge(space)
+    short, left_out = _shortlisted(found, space, request, [*known, *standing.pending], judge)
     belief = belief_of(model, scorer, short, known, waiting)
     batch = _chosen(belief, short, request, Quota.of(short, request, own), len(own), notes)
     picks = _placed(batch, short, standing.plate, own)
@@ -168,7 +172,7 @@ def propose(
     told = _Told(
         picks, belief.best, frozenset(short[row] for row in top), naturalness_of(space, shown),
         Known.of(genotypes), parent_value,
-        expectations(model, space, shown, known, request.seed),
+        expectations(model, space, shown, known, request.seed), judge.told(shown),
     )  # fmt: skip
     if told.natural is None:
         notes.append("naturalness is left out: it needs torch (pip install 'abag[network]')")
@@ -287,7 +291,11 @@ def _budget(most: int | None, measured: Sequence[Genotype], notes: list[str]) ->
 
 
 def _shortlisted(
-    found: CandidateSet, space: DesignSpace, request: Request, known: Sequence[Chains]
+    found: CandidateSet,
+    space: DesignSpace,
+    request: Request,
+    known: Sequence[Chains],
+    judge: Judge,
 ) -> tuple[list[Genotype], int]:
     """The best candidates that keep the rules, and how many before them did not."""
     ranked = _distinct(found, space, known)
@@ -296,20 +304,25 @@ def _shortlisted(
     least = request.least_natural
     natural = None if least is None else naturalness_of(space, ranked, needed=True)
     refused = LIABILITY_RULES[request.liabilities]
+    kept = judge.keeps(ranked)
     short: list[Genotype] = []
     left_out = 0
     for place, one in enumerate(ranked):
         if len(short) == max(SHORTLIST, request.count):
             break
         rough = natural is not None and least is not None and natural[place] < least
-        if rough or (refused and worst(added_liabilities(space, one)) in refused):
+        if (
+            rough
+            or not kept[place]
+            or (refused and worst(added_liabilities(space, one)) in refused)
+        ):
             left_out += 1
         else:
             short.append(one)
     if not short:
         raise OptionError(
-            f"all {counted(len(ranked), 'candidate')} were left out for liabilities or "
-            "naturalness; use --liabilities flag, or free other positions"
+            f"all {counted(len(ranked), 'candidate')} were left out for liabilities, "
+            "naturalness or other aims; use --liabilities flag, free other positions, or ask less"
         )
     return short, left_out
 
@@ -365,6 +378,7 @@ class _Told:
     known: Known
     parent_value: float
     expected: Expectation
+    others: Sequence[str]
 
 
 def _described(
@@ -394,6 +408,7 @@ def _described(
                 None if told.natural is None else float(told.natural[order]),
                 float(humanness[order]), int(distance[order]),
                 float(told.expected.over_best[order]), float(told.expected.over_parent[order]),
+                told.others[order],
             )
         )  # fmt: skip
     return described

@@ -10,6 +10,7 @@ from abag.antibody.notation import SEQUENTIAL
 from abag.errors import OptionError, require_seed
 from abag.maturation.antibody.liabilities import Severity
 from abag.maturation.propose.acquisition import Policy
+from abag.maturation.propose.aims import Aims
 
 MOST_PROPOSALS: Final = 960
 """Ten plates; the joint posterior of a shortlist bears no more."""
@@ -74,6 +75,8 @@ class Request:
     singles: int = 0
     """Variants that are kept for single mutants, from which effects are learnt one by one."""
     purse: Purse = field(default_factory=Purse)
+    aims: Aims = field(default_factory=Aims)
+    """What every variant must keep besides."""
 
     def __post_init__(self) -> None:
         """Raise OptionError for numbers out of range and unknown rules."""

@@ -20,6 +20,7 @@ from abag.maturation.plate.table import fasta_of, plate_table, write_plate
 from abag.maturation.plate.wells import Layout, Well
 from abag.maturation.propose import candidates, proposals
 from abag.maturation.propose.acquisition import ACQUISITIONS, Policy
+from abag.maturation.propose.aims import Aims
 from abag.maturation.propose.proposals import Proposals, Standing, propose
 from abag.maturation.propose.reasons import Known, reason_for
 from abag.maturation.propose.request import Purse, Request
@@ -306,3 +307,48 @@ def test_a_reason_tells_what_was_measured_before() -> None:
         "(+0.40 against the parent), 25% chance to beat the best measured. Measured before: "
         f"H:{HEAVY[29]}30A in 2 variants. Never changed before: H:{HEAVY[30]}31."
     )
+
+
+def test_a_bond_is_kept_or_lost_as_it_is_asked_for(model: AssayGP, tmp_path: Path) -> None:
+    other = assay_table(40).with_columns(
+        (18.0 - pl.col(name)).alias(name) for name in ("pkd", "pkd_lower", "pkd_upper")
+    )
+    against = AssayGP(target="pkd").fit(other)
+    against.save(tmp_path / "mouse")
+    free = propose(model, (HEAVY, LIGHT), REQUEST)
+    parent = against.predict(pl.DataFrame({"heavy": [HEAVY], "light": [LIGHT]}))[0]
+
+    def changes(plate: Proposals) -> np.ndarray:
+        table = pl.DataFrame(
+            {"heavy": [x.heavy for x in plate.chosen], "light": [x.light for x in plate.chosen]}
+        )
+        return against.predict(table) - parent
+
+    assert changes(free).min() < -0.4
+    kept = propose(
+        model, (HEAVY, LIGHT), replace(REQUEST, aims=Aims(keep=(str(tmp_path / "mouse"),),
+        margin=0.4)),
+    )  # fmt: skip
+    assert changes(kept).min() >= -0.4
+    lost = propose(
+        model, (HEAVY, LIGHT), replace(REQUEST, aims=Aims(lose=(str(tmp_path / "mouse"),),
+        margin=0.4)),
+    )  # fmt: skip
+    assert changes(lost).max() <= -0.4
+    assert f"mouse {changes(lost)[0]:+.2f}" in lost.chosen[0].others
+
+
+def test_humanness_germline_and_charge_are_rules_where_they_are_asked_for(model: AssayGP) -> None:
+    from abag.maturation.antibody.liabilities import net_charge
+
+    own = net_charge(HEAVY + LIGHT)
+    aims = Aims(least_human=-1.0, least_charge=own - 0.2, most_charge=own + 0.2)
+    found = propose(model, (HEAVY, LIGHT), replace(REQUEST, aims=aims))
+    assert found.chosen
+    assert all(one.humanness >= -1.0 for one in found.chosen)
+    assert all(abs(net_charge(one.heavy + (one.light or "")) - own) < 0.21 for one in found.chosen)
+    nearest = min(one.germline_distance for one in propose(model, (HEAVY, LIGHT), REQUEST).chosen)
+    near = propose(model, (HEAVY, LIGHT), replace(REQUEST, aims=Aims(most_from_germline=nearest)))
+    assert all(one.germline_distance <= nearest for one in near.chosen)
+    with pytest.raises(OptionError, match="--least-charge is above"):
+        Aims(least_charge=2.0, most_charge=1.0)

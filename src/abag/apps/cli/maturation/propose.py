@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +14,53 @@ from abag.errors import ModelError, OptionError
 if TYPE_CHECKING:
     from abag.antibody.antibody import Chains
     from abag.maturation.plate.wells import Layout
+    from abag.maturation.propose.aims import Aims
     from abag.maturation.propose.proposals import Proposals
-    from abag.maturation.propose.request import Request
+    from abag.maturation.propose.request import Purse, Request
 
 _SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """What a plate may cost, and what its variants must keep besides affinity."""
+
+    budget: float | None = None
+    """What the variants may cost together, in the currency of the prices."""
+    cost_variant: float = 0.0
+    """Price of a variant."""
+    cost_mutation: float = 0.0
+    """Price of each of its mutations."""
+    keep: Annotated[list[Path] | None, Parameter(negative=())] = None
+    """Model of another antigen whose bond must not be lost; repeat it for several."""
+    lose: Annotated[list[Path] | None, Parameter(negative=())] = None
+    """Model of an antigen that must not be bound; repeat it for several."""
+    margin: float = 0.5
+    """How far below the parent counts as lost under those models, in their unit."""
+    least_human: float | None = None
+    """Smallest humanness: change of ln(share among human antibodies) against the parent."""
+    most_from_germline: int | None = None
+    """Largest number of residues that differ from the nearest V gene."""
+    least_charge: float | None = None
+    """Smallest net charge of the variable domains at pH 7.4."""
+    most_charge: float | None = None
+    """Largest net charge of the variable domains at pH 7.4."""
+
+    def purse(self) -> Purse:
+        """Budget and prices."""
+        from abag.maturation.propose.request import Purse
+
+        return Purse(self.budget, self.cost_variant, self.cost_mutation)
+
+    def aims(self) -> Aims:
+        """The rules on every variant."""
+        from abag.maturation.propose.aims import Aims
+
+        keep, lose = (tuple(map(str, paths or ())) for paths in (self.keep, self.lose))
+        return Aims(
+            keep, lose, self.margin, self.least_human, self.most_from_germline,
+            self.least_charge, self.most_charge,
+        )  # fmt: skip
 
 
 def propose(
@@ -44,9 +88,7 @@ def propose(
     beta: float = 1.0,
     most_repeats: float = 0.5,
     singles: int = 0,
-    budget: float | None = None,
-    cost_variant: float = 0.0,
-    cost_mutation: float = 0.0,
+    also: Annotated[Besides, Parameter(name="*")] = Besides(),
     controls: int = 0,
     replicates: int = 1,
     exclude: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -82,9 +124,7 @@ def propose(
         beta: For ucb: deviations added to the mean.
         most_repeats: Largest share of the variants that one mutation may be in; 1 for no limit.
         singles: Variants that are kept for single mutants, to learn effects one by one.
-        budget: What the variants may cost together, in the currency of the prices.
-        cost_variant: Price of a variant.
-        cost_mutation: Price of each of its mutations.
+        also: What the plate may cost, and what its variants must keep besides.
         controls: Wells of every plate that hold the parent, at its end.
         replicates: Wells of each variant.
         exclude: For an open plate of a campaign: names of wells whose variants are not wanted;
@@ -95,13 +135,13 @@ def propose(
     """
     from abag.maturation.plate.wells import Layout
     from abag.maturation.propose.acquisition import Policy
-    from abag.maturation.propose.request import Purse, Request
+    from abag.maturation.propose.request import Request
 
     request = Request(
         n, max_mutations, tuple(cdrs or ()), tuple(positions or ()), tuple(freeze or ()), letters,
         numbering, untried, max_untried, liabilities, least_natural,
         Policy(acquisition, diversity, beta), seed,  # type: ignore[arg-type]
-        most_repeats, singles, Purse(budget, cost_variant, cost_mutation),
+        most_repeats, singles, also.purse(), also.aims(),
     )  # fmt: skip
     layout = Layout(controls, replicates)
     if campaign is not None:

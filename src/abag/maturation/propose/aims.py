@@ -1,0 +1,112 @@
+"""More than one aim: what a variant must keep besides a tighter bond to the campaign's antigen.
+
+Rules on what other models of one antibody's assays say (keep the bond to one antigen, lose that to
+another), on humanness, on the distance from the germline and on charge. A candidate that breaks a
+rule is left off the plate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.errors import ModelError, OptionError, counted
+from abag.maturation.antibody.humanness import Humanness
+from abag.maturation.antibody.liabilities import net_charge
+from abag.maturation.propose.design_space import DesignSpace, Genotype
+from abag.maturation.propose.scorer import table_of
+from abag.model.assay_gp.model import AssayGP
+
+Reals = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Aims:
+    """What every variant of a plate must keep; None and empty ask for nothing."""
+
+    keep: tuple[str, ...] = ()
+    """Folders of models of antigens still to be bound: no variant ``margin`` below the parent."""
+    lose: tuple[str, ...] = ()
+    """Folders of models of antigens not to be bound: every variant ``margin`` below the parent."""
+    margin: float = 0.5
+    """In the unit of those models, pKd or rank score."""
+    least_human: float | None = None
+    """Smallest change of ln(share among human antibodies) against the parent."""
+    most_from_germline: int | None = None
+    """Largest number of residues that differ from the nearest V gene."""
+    least_charge: float | None = None
+    """Smallest net charge of the variable domains at pH 7.4."""
+    most_charge: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise OptionError for a range without anything in it."""
+        if self.margin < 0:
+            raise OptionError(f"--margin is {self.margin:g}; give a number from 0")
+        low = -np.inf if self.least_charge is None else self.least_charge
+        if low > (np.inf if self.most_charge is None else self.most_charge):
+            raise OptionError("--least-charge is above --most-charge; turn them round")
+
+    def judge(self, space: DesignSpace) -> Judge:
+        """The rules, ready for variants of a parent; loads the models of other antigens."""
+        return Judge(self, space, tuple(_other(folder) for folder in (*self.keep, *self.lose)))
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """The rules of :class:`Aims` for the variants of one parent."""
+
+    aims: Aims
+    space: DesignSpace
+    models: tuple[tuple[str, AssayGP], ...]
+    """Names and models of the antigens to be kept, then of those to be lost."""
+
+    def keeps(self, variants: Sequence[Genotype]) -> Flags:
+        """Whether each variant keeps all rules, shape (variants,)."""
+        chains = [self.space.chains(one) for one in variants]
+        good = np.ones(len(variants), dtype=np.bool_)
+        aims, parent = self.aims, self.space.chains(frozenset())
+        if aims.least_human is not None:
+            good &= Humanness.of(*parent).of_variants(chains) >= aims.least_human
+        if aims.most_from_germline is not None:
+            distance = Humanness.of(*parent).germline_distance(chains)
+            good &= distance <= aims.most_from_germline
+        if aims.least_charge is not None or aims.most_charge is not None:
+            charge = np.array([net_charge(heavy + (light or "")) for heavy, light in chains])
+            good &= charge >= (-np.inf if aims.least_charge is None else aims.least_charge)
+            good &= charge <= (np.inf if aims.most_charge is None else aims.most_charge)
+        for place, change in enumerate(self.changes(variants)):
+            kept = place < len(aims.keep)
+            good &= change >= -aims.margin if kept else change <= -aims.margin
+        return good
+
+    def changes(self, variants: Sequence[Genotype]) -> list[Reals]:
+        """Predicted change against the parent under each other model, (variants,) each."""
+        table = table_of([self.space.chains(one) for one in (frozenset(), *variants)])
+        found = []
+        for name, model in self.models:
+            refused = [reason for reason in model.refusals(table) if reason]
+            if refused:
+                raise ModelError(
+                    f"the model of {name} cannot predict {counted(len(refused), 'variant')}: "
+                    f"{refused[0]}"
+                )
+            values = model.predict(table)
+            found.append(np.asarray(values[1:] - values[0]))
+        return found
+
+    def told(self, variants: Sequence[Genotype]) -> list[str]:
+        """Those changes as a text a variant, ``mouse -0.12; human +0.30``."""
+        columns = [
+            [f"{name} {value:+.2f}" for value in change]
+            for (name, _), change in zip(self.models, self.changes(variants), strict=True)
+        ]
+        return ["; ".join(parts) for parts in zip(*columns, strict=True)] or [""] * len(variants)
+
+
+def _other(folder: str) -> tuple[str, AssayGP]:
+    return Path(folder).name, AssayGP.load(Path(folder))
