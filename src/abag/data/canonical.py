@@ -14,6 +14,7 @@ from typing import Final
 import polars as pl
 
 from abag.data.chains import AntibodyCleaner, clean_pairs
+from abag.data.formats.variants import Parent, named_variants
 from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA
 from abag.errors import UnitError
@@ -72,11 +73,25 @@ def canonicalise(
     )
     bad = rows.filter(pl.col("reasons").list.len() > 0)
     good = rows.filter(pl.col("reasons").list.len() == 0)
+    table = _canonical_rows(good, raw.file, source, licence)
+    if raw.parent is not None:
+        table = table.with_columns(_named(table, raw.parent, cleaner or AntibodyCleaner()))
     return Canonical(
-        table=_canonical_rows(good, raw.file, source, licence),
+        table=table,
         quarantine=_quarantined_rows(bad, raw, source),
         rows_in=raw.frame.height,
     )
+
+
+def _named(
+    table: pl.DataFrame, parent: tuple[str, str | None], cleaner: AntibodyCleaner
+) -> pl.Series:
+    """Mutations of the rows against their parent's variable domains; null where it has none."""
+    triple = (*parent, None)
+    found = cleaner.clean([triple])[triple]
+    if found.problem or found.heavy is None:
+        return pl.Series("mutations", [None] * table.height, pl.String)
+    return named_variants(table, Parent(found.heavy, found.light))
 
 
 def _converted_values(frame: pl.DataFrame) -> pl.DataFrame:

@@ -63,6 +63,8 @@ class RawTable:
     original: pl.DataFrame
     notes: tuple[str, ...] = ()
     """What was left out around the rows, and columns that were not taken by their name alone."""
+    parent: tuple[str, str | None] | None = None
+    """Heavy and light chain of the antibody that the rows are variants of, where one was found."""
 
     def __post_init__(self) -> None:
         if self.frame.height != self.original.height:

@@ -72,3 +72,7 @@ class Choices:
     """For cells with several heavy or light chains: take the one with the most UMIs."""
     arm: int | None = None
     """For constructs with several variable domains of a kind: the number of the domain, from 1."""
+    parent: tuple[str, str | None] | None = None
+    """For tables that give mutations alone: heavy and light chain of the parent."""
+    numbering: str = "sequential"
+    """How the places of these mutations are counted."""

@@ -10,6 +10,8 @@ from typing import Final
 
 import polars as pl
 
+from abag.antibody.notation import SEQUENTIAL
+from abag.data.formats.headers import names_mutations
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.numbers.cell_texts import Notes, kelvins, molars, numbers, texts, with_point
@@ -27,8 +29,17 @@ from abag.data.formats.numbers.redundant import (
 from abag.data.formats.numbers.value_headers import read_value_header, split_unit
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.tables import ROW, read_noted, read_table
+from abag.data.formats.variants import (
+    Parent,
+    VariantColumns,
+    check_variants,
+    complete_variants,
+)
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
 from abag.units.missing import MARKS, MISSING_MARKERS
+
+UNCHECKED: Final = "mutations_unchecked"
+"""Flag of rows whose text of mutations could not be held against a parent, and was left out."""
 
 USER: Final = "user"
 """Value of the column ``source`` for a user's own rows."""
@@ -50,8 +61,14 @@ CHAIN_JOINERS: Final = r"\s*[|/:]\s*"
 """What may stand between the chains of one antigen."""
 
 
-def raw_table_from_user(path: Path, mapping: ColumnMapping | None = None) -> RawTable:
+def raw_table_from_user(
+    path: Path, mapping: ColumnMapping | None = None, numbering: str = SEQUENTIAL
+) -> RawTable:
     """Read a user's measurements (CSV, TSV or Parquet) as raw rows.
+
+    A column of mutations is held against the chains: rows without chains get them from their
+    parent, rows whose chains say something else have that as their problem, and where no one
+    parent is found the column becomes null with the flag ``mutations_unchecked``.
 
     Every row of the file comes out, bad ones too. A number of a temperature or molar mass that
     cannot be read becomes null with the flag ``temperature_unreadable`` or
@@ -63,8 +80,38 @@ def raw_table_from_user(path: Path, mapping: ColumnMapping | None = None) -> Raw
     """
     told = mapping or ColumnMapping()
     table, notes = read_noted(path, **told.constants.reading)
-    raw = raw_table_of(path, table, told)
-    return replace(raw, notes=(*notes, *raw.notes))
+    variants = _variant_columns(path, table, told)
+    if variants is None:
+        raw = raw_table_of(path, table, told)
+        return replace(raw, notes=(*notes, *raw.notes))
+    checked = check_variants(path, table, variants, numbering)
+    raw = raw_table_of(path, checked.table, told)
+    frame = raw.frame
+    lines = list(checked.faults)
+    faults = pl.col(ROW).replace_strict(lines, list(checked.faults.values()), default=None)
+    if lines:
+        frame = frame.with_columns(problem=pl.coalesce("problem", faults.cast(pl.String)))
+    if checked.unchecked:
+        frame = frame.with_columns(
+            mutations=pl.lit(None, dtype=pl.String),
+            flags=pl.concat_list("flags", pl.lit(UNCHECKED)),
+        )
+    parent = checked.parent and (checked.parent.heavy, checked.parent.light)
+    return replace(
+        raw, frame=frame, notes=(*notes, *checked.notes, *raw.notes), parent=parent or None
+    )
+
+
+def _variant_columns(
+    path: Path, table: pl.DataFrame, mapping: ColumnMapping
+) -> VariantColumns | None:
+    """The columns of a table of variants; None where it names no mutations or holds scFvs."""
+    if not (mapping.mutations or any(map(names_mutations, table.columns))):
+        return None
+    chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
+    if chosen.one("mutations") is None or chosen.one("scfv") is not None:
+        return None
+    return VariantColumns.chosen(chosen)
 
 
 def raw_table_of(path: Path, table: pl.DataFrame, mapping: ColumnMapping) -> RawTable:
@@ -201,13 +248,25 @@ def _highest(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes:
     return molars(column, split_unit(name)[1], notes)
 
 
-def pairs_table(path: Path, mapping: ColumnMapping | None = None) -> pl.DataFrame:
+def pairs_table(
+    path: Path,
+    mapping: ColumnMapping | None = None,
+    parent: tuple[str, str | None] | None = None,
+    numbering: str = SEQUENTIAL,
+) -> pl.DataFrame:
     """Read a user's pairs to predict: :data:`PAIRS_SCHEMA`, one row a row of the file.
+
+    Rows that give mutations and no chains get those of ``parent`` (else of the row ``WT``) with
+    the mutations made.
 
     Raises the same errors as :func:`raw_table_from_user`, except those about values.
     """
     mapping = mapping or ColumnMapping()
     table, mapping, _ = recognise(read_table(path, **mapping.constants.reading), mapping)
+    columns = _variant_columns(path, table, mapping)
+    if columns and (columns.heavy is None or table[columns.heavy].null_count() > 0):
+        known = None if parent is None else Parent(*parent)
+        table = complete_variants(path, table, columns, parent=known, numbering=numbering).table
     chosen = choose_columns(path, table, mapping, with_values=False)
     return pairs_of_table(table, chosen, mapping)
 

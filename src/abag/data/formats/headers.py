@@ -106,6 +106,11 @@ class Detected:
     """Columns of ``kon`` and ``koff``."""
 
 
+def names_mutations(name: str) -> bool:
+    """Whether a column is found as that of mutations."""
+    return name_key(name) in USUAL_NAMES["mutations"]
+
+
 def detect_columns(
     table: pl.DataFrame, taken: Collection[str], given: Collection[str], with_values: bool
 ) -> Detected:

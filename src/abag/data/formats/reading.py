@@ -90,7 +90,8 @@ def read_pairs(
     kind = file_kind(path)
     if kind is FileKind.TABLE:
         _refuse_options("a table", light=light, antigen=antigen)
-        return UserPairs(pairs_table(path, mapping_from_texts(mapping)))
+        told = mapping_from_texts(mapping)
+        return UserPairs(pairs_table(path, told, choices.parent, choices.numbering))
     _refuse_options(f"a file of {kind}", mapping=mapping)
     if kind is FileKind.STRUCTURE:
         _refuse_options("a structure", light=light, antigen=antigen)
@@ -139,7 +140,7 @@ def read_measurements(
     kind = FileKind.STRUCTURE if path.is_dir() else file_kind(path)
     if kind is FileKind.TABLE:
         _refuse_options("a table", labels=labels, light=light, antigen=antigen)
-        return raw_table_from_user(path, chosen)
+        return raw_table_from_user(path, chosen, choices.numbering)
     if labels is None:
         raise FileFormatError(
             f"{path} is {kind} and holds no measurements; give a table of labels by name as "

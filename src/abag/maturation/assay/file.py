@@ -17,12 +17,7 @@ from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_meas
 from abag.data.formats.columns import raw_table_of
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW
-from abag.data.merging import merge_replicates
-from abag.data.raw import RawTable
-from abag.errors import ModelError, OptionError, Problem, TableError, counted
-from abag.maturation.assay.one_assay import notes_of, require_one, require_one_value
-from abag.maturation.assay.strangers import Families, part_families
-from abag.maturation.assay.variants import (
+from abag.data.formats.variants import (
     ASIDE,
     Completed,
     Parent,
@@ -30,6 +25,11 @@ from abag.maturation.assay.variants import (
     complete_variants,
     named_variants,
 )
+from abag.data.merging import merge_replicates
+from abag.data.raw import RawTable
+from abag.errors import ModelError, OptionError, Problem, TableError, counted
+from abag.maturation.assay.one_assay import notes_of, require_one, require_one_value
+from abag.maturation.assay.strangers import Families, part_families
 from abag.model.assay_gp.model import FEWEST_ROWS
 from abag.model.assay_gp.several import by_antigen
 
@@ -100,7 +100,7 @@ class ReadRows:
 def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
     """Read a canonical table (.parquet) or a user's own file, and check that it can teach.
 
-    Rows may give chains, or mutations of a parent (see :mod:`abag.maturation.assay.variants`).
+    Rows may give chains, or mutations of a parent (see :mod:`abag.data.formats.variants`).
 
     Raises:
         TableError: rows or headers with problems, each named with its line.
@@ -288,6 +288,8 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
         )
         return raw, Completed(raw.original, None)
     mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
+    # A model of one assay learns from the antibody; its rows need not say what they were bound to.
+    mapping = mapping.model_copy(update={"antigen_unknown": True})
     table = read_table(path, **mapping.constants.reading)
     if told.leave_out:
         table = table.filter(~pl.col(ROW).is_in(list(told.leave_out)))
@@ -298,7 +300,7 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
         return raw_table_of(path, table, mapping), Completed(table, parent)
     if names is None:
         return raw_table_of(path, table, mapping), Completed(table, parent)
-    columns = VariantColumns(names, chosen.one("heavy"), chosen.one("light"))
+    columns = VariantColumns.chosen(chosen)
     done = complete_variants(
         path, table, columns, parent=parent, numbering=told.numbering, quarantine=told.quarantine
     )

@@ -22,6 +22,7 @@ from abag.antibody.mutations import (
 )
 from abag.antibody.notation import SEQUENTIAL, means_parent
 from abag.antibody.words import not_residues
+from abag.data.formats.selection import Chosen
 from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError, read_mutation_column
 from abag.errors import MutationError, Problem, TableError, counted
@@ -90,6 +91,24 @@ class VariantColumns:
     mutations: str
     heavy: str | None
     light: str | None
+    antigen: tuple[str, ...] = ()
+
+    @classmethod
+    def chosen(cls, chosen: Chosen) -> VariantColumns:
+        """Those of a table whose columns are known; it must have one of mutations."""
+        names = chosen.one("mutations")
+        if names is None:
+            raise ValueError("the table has no column of mutations")
+        antigen = chosen.columns.get("antigen", ())
+        return cls(names, chosen.one("heavy"), chosen.one("light"), antigen)
+
+
+class ContradictionError(TableError):
+    """Chains that do not carry the mutations of their rows."""
+
+
+class SeveralParentsError(TableError):
+    """Rows that are named as the parent and have different chains."""
 
 
 def complete_variants(
@@ -147,7 +166,10 @@ def complete_variants(
     filled = sum(own[0] is None for own in chains)
     if filled:
         notes.append(f"the chains of {counted(filled, 'row')} were made from their mutations")
-    return Completed(_with_chains(table, columns, made), found, tuple(notes), aside)
+    table, alone = _with_antigen(_with_chains(table, columns, made), columns)
+    if alone:
+        notes.append(f"the antigen of {counted(alone, 'row')} is that of the parent's row")
+    return Completed(table, found, tuple(notes), aside)
 
 
 def _without_controls(
@@ -169,11 +191,76 @@ def _apart(table: pl.DataFrame, columns: VariantColumns, reason: pl.Expr) -> pl.
     return found.cast(dict(ASIDE)).filter(pl.col("reason").is_not_null())  # type: ignore[arg-type]
 
 
+def _with_antigen(table: pl.DataFrame, columns: VariantColumns) -> tuple[pl.DataFrame, int]:
+    """Rows without an antigen with that of the parent's row, where no other row names one."""
+    if not columns.antigen or any(name not in table.columns for name in columns.antigen):
+        return table, 0
+    texts = table[columns.mutations].to_list()
+    named = [text is not None and means_parent(text) for text in texts]
+    parents = pl.Series(named, dtype=pl.Boolean)
+    given = pl.any_horizontal(pl.col(name).is_not_null() for name in columns.antigen)
+    of_parent = table.filter(parents & table.select(given).to_series())
+    others = table.filter(~parents).filter(given).height
+    if others or of_parent.select(columns.antigen).n_unique() != 1:
+        return table, 0
+    row = of_parent.row(0, named=True)
+    alone = table.height - of_parent.height
+    return table.with_columns(
+        pl.lit(row[name], dtype=pl.String).alias(name) for name in columns.antigen
+    ), alone
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedVariants:
+    """A table whose column of mutations was held against its chains."""
+
+    table: pl.DataFrame
+    parent: Parent | None
+    faults: dict[int, str]
+    """What is wrong with the mutations of a row, by its line."""
+    unchecked: bool
+    """Whether there are texts that no parent could be found for."""
+    notes: tuple[str, ...] = ()
+
+
+def check_variants(
+    path: Path, table: pl.DataFrame, columns: VariantColumns, numbering: str = SEQUENTIAL
+) -> CheckedVariants:
+    """Complete a table of variants; rows whose mutations and chains disagree are named.
+
+    Raises:
+        TableError: as :func:`complete_variants`, where all rows have the fault in common.
+    """
+    faults: dict[int, str] = {}
+    good = table
+    while True:
+        try:
+            done = complete_variants(path, good, columns, numbering=numbering)
+        except SeveralParentsError:
+            return CheckedVariants(table, None, {}, unchecked=True)
+        except (SingleMistakesError, ContradictionError) as error:
+            faults |= {p.row: p.reason for p in error.problems if p.row is not None}
+            good = table.filter(~pl.col(ROW).is_in(list(faults)))
+            if good.is_empty():
+                raise
+            continue
+        faults |= dict(done.aside.select("source_row", "reason").iter_rows())
+        aside = table.filter(pl.col(ROW).is_in(list(faults)))
+        whole = pl.concat([done.table, aside], how="diagonal").sort(ROW)
+        written = table[columns.mutations].is_not_null().any()
+        alone = bool(written) and done.parent is None
+        return CheckedVariants(whole, done.parent, faults, alone, done.notes)
+
+
 def _read_columns(
     table: pl.DataFrame, columns: VariantColumns
 ) -> tuple[list[str | None], list[int], list[Pair]]:
     chains = zip(_cells(table, columns.heavy), _cells(table, columns.light), strict=True)
-    return table[columns.mutations].to_list(), table[ROW].to_list(), list(chains)
+    texts = [
+        None if text is None or (is_missing(text) and not means_parent(text)) else text
+        for text in table[columns.mutations]
+    ]
+    return texts, table[ROW].to_list(), list(chains)
 
 
 def _mutations(
@@ -245,7 +332,7 @@ def _parent_row(
                 Problem(lines[i], None, "is named as the parent, with other chains than the first")
                 for i in rows[1 : _SHOWN + 1]
             ]
-            raise TableError(
+            raise SeveralParentsError(
                 path,
                 problems,
                 f"There are {len(distinct)} wild types (the first in row {lines[rows[0]]}). Name "
@@ -321,13 +408,22 @@ def _made(
         ]
         if wrong:
             shown = text or "WT"
-            reason = f"the {wrong[0]} chain is not the parent's with {shown}"
+            carried = _carried(parent, own)
+            reason = f"the {wrong[0]} chain is not the parent's with {shown}{carried}"
             problems.append(Problem(line, None, reason))
     if problems:
-        raise TableError(
+        raise ContradictionError(
             path, problems, "Correct the mutations or the chains, or leave one of them out."
         )
     return made
+
+
+def _carried(parent: Parent, own: Pair) -> str:
+    """What the chains of a row carry instead, where that is little."""
+    if own[0] is None or len(own[0]) != len(parent.heavy):
+        return ""
+    name = name_of(parent.heavy, parent.light, own[0], own[1] or parent.light)
+    return f"; it carries {name or 'no mutation'}" if name.count(";") < _SHOWN else ""
 
 
 def _with_chains(
