@@ -13,9 +13,9 @@ SURFACE: dict[str, str] = {
     # command -> options, in any order; arguments without a name in capitals
     "predict": "--model --heavy --light --antigen --table --out --map --parent --parent-heavy "
     "--parent-light --numbering --chains --arm --most-umis --keep-going --level --abstain "
-    "--resume --json",
-    "explain": "--heavy --light --antigen --structure --model --substitutes --out --overwrite "
-    "--json",
+    "--resume --keep-columns --sort --top --json",
+    "explain": "--heavy --light --antigen --structure --chains --model --substitutes --out "
+    "--overwrite --json",
     "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --calibrate "
     "--calibration-folds --overwrite --json",
     "evaluate": "TABLE --split --model --out --target --seed --bootstrap --audit --title "

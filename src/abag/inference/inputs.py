@@ -31,6 +31,8 @@ def read_pairs(
     mapping: Sequence[str] = (),
     antigen: Sequence[str] = (),
     choices: Choices | None = None,
+    *,
+    antigen_unknown: bool = False,
 ) -> UserPairs:
     """Read pairs from a table, FASTA, AIRR rearrangements, a structure or a folder of these.
 
@@ -39,6 +41,7 @@ def read_pairs(
         mapping: For tables, texts such as ``heavy=VH``; usual names are found without.
         antigen: Antigen chains for every pair of a file that names none.
         choices: What the user decides where a file leaves a choice.
+        antigen_unknown: Whether a table may name no antigen at all.
 
     Raises:
         MissingFileError, FileFormatError, TableError: the file cannot be read as pairs.
@@ -48,8 +51,10 @@ def read_pairs(
     from abag.data.formats.reading import FileKind, file_kind
     from abag.data.formats.reading import read_pairs as read
 
-    if antigen and not path.is_dir() and file_kind(path) is FileKind.TABLE:
+    if (antigen or antigen_unknown) and not path.is_dir() and file_kind(path) is FileKind.TABLE:
         mapping = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
+        if antigen_unknown and not any(text.startswith("antigen_unknown") for text in mapping):
+            mapping = [*mapping, "antigen_unknown:=true"]
     choices = choices or Choices()
     pairs = read(path, mapping=mapping, choices=choices)
     if choices.arm is not None:

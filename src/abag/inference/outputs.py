@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +75,47 @@ def format_kd(kd_molar: float) -> str:
 
 def _number(digits: float, unit: str) -> str:
     return f"{digits:.1f} {unit}" if 1.0 <= digits < 10.0 else f"{digits:g} {unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a user wants of the predictions of a table: more columns, an order, the best rows."""
+
+    keep_columns: bool = False
+    sort: str | None = None
+    top: int | None = None
+
+    @property
+    def needs_all(self) -> bool:
+        """Whether the predictions must be there all at once."""
+        return self.keep_columns or self.sort is not None or self.top is not None
+
+    def of(self, predictions: pl.DataFrame, own: pl.DataFrame | None) -> pl.DataFrame:
+        """The predictions as they are wanted; ``own`` are the table's rows with ``source_row``.
+
+        A column of the table that is called like one of the predictions gets ``_given`` behind
+        its name.
+
+        Raises:
+            OptionError: a column to order by that is not there, or fewer than one row.
+        """
+        if self.top is not None and self.top < 1:
+            raise OptionError(f"--top {self.top}: give the number of rows, 1 or more")
+        if self.keep_columns and own is not None:
+            names = {n: f"{n}_given" for n in own.columns if n in predictions.columns}
+            kept = own.rename({**names, "source_row": "row"})
+            predictions = predictions.join(kept, on="row", how="left", maintain_order="left")
+        by = self.sort
+        if by is None and self.top is not None:
+            by = "pkd" if predictions["pkd"].is_not_null().any() else "rank_score"
+        if by is not None:
+            if by not in predictions.columns:
+                listed = ", ".join(predictions.columns)
+                raise OptionError(f"--sort {by}: there is no such column; there are {listed}")
+            predictions = predictions.sort(
+                by, descending=True, nulls_last=True, maintain_order=True
+            )
+        return predictions if self.top is None else predictions.head(self.top)
 
 
 def require_writable(path: Path) -> None:

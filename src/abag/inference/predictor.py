@@ -99,6 +99,12 @@ class Predictor:
         """Whether a pair without an antigen is refused: the model was fitted on antigens."""
         return "antigen" in self.model.inputs and len(self.model.domain.antigens) > 0
 
+    @property
+    def parent_chains(self) -> tuple[str, str | None] | None:
+        """Heavy and light chain whose variants a model of one assay learnt; None for others."""
+        known = getattr(self.model, "reference_chains", None)
+        return known() if known is not None else None
+
     def predict_pair(
         self,
         heavy: str,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import polars as pl
 from abag.errors import FileFormatError, OptionError, Problem, TableError
 from abag.files import require_file, require_other, sha256_of
 from abag.inference.inputs import read_pairs
-from abag.inference.outputs import COLUMNS, appending, require_writable, write_predictions
+from abag.inference.outputs import COLUMNS, Shown, appending, require_writable, write_predictions
 from abag.inference.partial import PartialResult, partial_result
 from abag.inference.predictor import Predictor
 from abag.inference.streaming import (
@@ -90,11 +90,13 @@ def predict_file(
     resume: bool = False,
     parent: GivenParent | str | None = None,
     numbering: str | None = None,
+    shown: Shown | None = None,
 ) -> PredictedFile:
     """Predict each pair of ``table`` (CSV, TSV, Parquet, FASTA, AIRR, PDB, mmCIF) into ``out``.
 
     ``mapping`` holds texts such as ``heavy=VH``, ``antigen`` the chains for pairs that name none,
-    ``choices`` what the user decides where a file leaves a choice,
+    ``choices`` what the user decides where a file leaves a choice, ``shown`` what is wanted of the
+    predictions,
     no ``model`` is the one that abag ships, ``out`` ends in .csv or .parquet. Nothing is written
     when a row cannot be predicted, unless ``keep_going``. A table of more than 2 MB is read and
     predicted in pieces, which wait in ``OUT.partial``: the same call goes on from there where it
@@ -107,21 +109,31 @@ def predict_file(
         ModelError: the model cannot be loaded.
         TableError: faults of the table, all at once.
     """
+    from abag.data.formats.choices import Choices
+
     _require_out(out, table)
     predictor = Predictor.load(model, level=level)
+    shown = shown or Shown()
     if isinstance(parent, GivenParent):
         pairs = read_variants(table, parent, mapping, numbering)
-        return _predict_variants(predictor, table, out, pairs, parent, keep_going, abstain)
+        own = _own_columns(table, mapping) if shown.keep_columns else None
+        return _predict_variants(
+            predictor, table, out, pairs, parent, keep_going, abstain, shown, own
+        )
+    choices = replace(
+        choices or Choices(), parent=predictor.parent_chains, numbering=numbering or "sequential"
+    )
 
     def read(path: Path) -> UserPairs:
-        return read_pairs(path, mapping, antigen, choices)
+        unknown = not predictor.needs_antigen
+        return read_pairs(path, mapping, antigen, choices, antigen_unknown=unknown)
 
     def predict(pairs: UserPairs) -> pl.DataFrame:
         return predictor.predict_table(
             pairs.frame, keep_going=keep_going, abstain=abstain, path=table
         )
 
-    if out is not None and _is_large_table(table):
+    if out is not None and not shown.needs_all and _is_large_table(table):
         _refuse_library(parent)
         options = {
             "--map": list(mapping), "--antigen": list(antigen), "--keep-going": keep_going,
@@ -135,7 +147,9 @@ def predict_file(
     predictions = predictor.predict_table(
         pairs.frame, keep_going=keep_going, abstain=abstain, path=table, parent=consensus
     )
-    return _written(predictor, predictions, out, pairs, _notes(predictions, advice))
+    notes = _notes(predictions, advice)
+    own = _own_columns(table, mapping) if shown.keep_columns else None
+    return _written(predictor, predictions, out, pairs, notes, shown, own)
 
 
 def _refuse_library(parent: str | None) -> None:
@@ -169,14 +183,29 @@ def _written(
     out: Path | None,
     pairs: UserPairs,
     notes: tuple[str, ...],
+    shown: Shown,
+    own: pl.DataFrame | None,
 ) -> PredictedFile:
+    rows = predictions.height
+    problems = rows - predictions["problem"].null_count()
+    predictions = shown.of(predictions, own)
     if out is not None:
         write_predictions(out, predictions)
-    problems = predictions.height - predictions["problem"].null_count()
     return PredictedFile(
-        predictions, predictor.model_id, out, predictions.height, problems, pairs.problems,
+        predictions, predictor.model_id, out, rows, problems, pairs.problems,
         (*pairs.notes, *notes),
     )  # fmt: skip
+
+
+def _own_columns(table: Path, mapping: Sequence[str]) -> pl.DataFrame | None:
+    """The rows of a user's table as they stand; None for files that are no tables."""
+    from abag.data.formats.mapping import mapping_from_texts
+    from abag.data.formats.reading import FileKind, file_kind
+    from abag.data.formats.tables import read_table
+
+    if table.is_dir() or file_kind(table) is not FileKind.TABLE:
+        return None
+    return read_table(table, **mapping_from_texts(mapping).constants.reading)
 
 
 def _library(
@@ -212,6 +241,8 @@ def _predict_variants(
     parent: GivenParent,
     keep_going: bool,
     abstain: bool,
+    shown: Shown,
+    own: pl.DataFrame | None,
 ) -> PredictedFile:
     predictions = predictor.predict_table(
         pairs.frame,
@@ -221,7 +252,7 @@ def _predict_variants(
         parent=(parent.heavy, parent.light),
     )
     notes = (f"every row is predicted as a variant of {parent.name}",)
-    return _written(predictor, predictions, out, pairs, notes)
+    return _written(predictor, predictions, out, pairs, notes, shown, own)
 
 
 def _is_large_table(path: Path) -> bool:

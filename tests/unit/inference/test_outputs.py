@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from abag.errors import OptionError
-from abag.inference.outputs import COLUMNS, format_kd, write_predictions
+from abag.inference.outputs import COLUMNS, Shown, format_kd, write_predictions
 
 FRAME = pl.DataFrame(
     {name: [None] for name in COLUMNS} | {"row": [2], "pkd": [8.5], "flags": [["a", "b"]]},
@@ -41,3 +41,17 @@ def test_another_ending_is_refused_and_nothing_is_written(tmp_path: Path, name: 
     with pytest.raises(OptionError, match=r"\.csv, \.xlsx or \.parquet"):
         write_predictions(tmp_path / name, FRAME)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_best_rows_with_the_tables_own_columns() -> None:
+    made = pl.DataFrame({"row": [2, 3, 4], "pkd": [8.0, None, 9.0], "flags": [[], [], []]})
+    own = pl.DataFrame({"source_row": [2, 3, 4], "note": ["a", "b", "c"], "pkd": ["1", "2", "3"]})
+    best = Shown(keep_columns=True, top=2).of(made, own)
+    assert best.select("row", "pkd", "note", "pkd_given").rows() == [
+        (4, 9.0, "c", "3"), (2, 8.0, "a", "1"),
+    ]  # fmt: skip
+    assert Shown(sort="row").of(made, None)["row"].to_list() == [4, 3, 2]
+    with pytest.raises(OptionError, match="--sort kd: there is no such column"):
+        Shown(sort="kd").of(made, None)
+    with pytest.raises(OptionError, match="--top 0"):
+        Shown(top=0).of(made, None)

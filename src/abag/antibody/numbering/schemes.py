@@ -14,7 +14,8 @@ from abag.antibody.numbering.profiles import COLUMNS
 from abag.antibody.numbering.protocol import NumberedDomain
 from abag.antibody.numbering.states import DELETE, INSERT, MATCH
 
-SCHEMES: Final = ("imgt", "kabat", "chothia", "martin", "aho")
+OTHER_SCHEMES: Final = ("kabat", "chothia", "martin", "aho")
+SCHEMES: Final = ("imgt", *OTHER_SCHEMES)
 _LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TYPES: Final = {ChainKind.KAPPA: "K", ChainKind.LAMBDA: "L"}
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from abag.antibody.alphabet import foreign_letters, looks_like_nucleotides
 from abag.antibody.numbering.chains import number_chains
 from abag.antibody.numbering.protocol import IMGT_REGIONS, NumberedDomain
+from abag.antibody.numbering.schemes import OTHER_SCHEMES, scheme_positions
 from abag.errors import SequenceError
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def number_records(records: Sequence[tuple[str, str]]) -> pl.DataFrame:
         without one gets a row whose other cells are empty. Columns: ``name``, ``length`` of the
         chain, ``domain`` (from 1), ``kind``, ``start`` and ``end`` (first and last residue in
         the chain, counted from 1), ``score`` (bits), ``FR1`` to ``FR4`` (residues of the IMGT
-        regions) and ``numbering`` (``1E 2V ...``: position and residue).
+        regions), ``numbering`` (``1E 2V ...``: IMGT position and residue), the same in ``kabat``,
+        ``chothia``, ``martin`` and ``aho`` (empty where the scheme has no place for the domain),
+        and ``faults``: what a sound domain has and this one lacks (``without_trp41``).
 
     Raises:
         SequenceError: for a letter that belongs to no amino-acid code, or a chain too long.
@@ -60,14 +63,22 @@ def _require_letters(name: str, sequence: str) -> None:
 
 
 def _cells(domain: NumberedDomain) -> dict[str, Any]:
-    pairs = zip(domain.positions, domain.sequence, strict=True)
+    from abag.antibody.soundness import faults_of
+
+    def written(scheme: str) -> str:
+        positions = scheme_positions(domain, scheme)
+        pairs = zip(positions or (), domain.sequence if positions else "", strict=True)
+        return " ".join(f"{position}{residue}" for position, residue in pairs)
+
     return {
         "kind": domain.kind.value,
         "start": domain.start + 1,
         "end": domain.end,
         "score": domain.score,
         **{name: domain.region(name) for name in IMGT_REGIONS},
-        "numbering": " ".join(f"{position}{residue}" for position, residue in pairs),
+        "numbering": written("imgt"),
+        **{scheme: written(scheme) for scheme in OTHER_SCHEMES},
+        "faults": "; ".join(faults_of(domain)),
     }
 
 
@@ -78,4 +89,5 @@ def _schema() -> dict[str, Any]:
         "name": pl.String, "length": pl.Int64, "domain": pl.Int64, "kind": pl.String,
         "start": pl.Int64, "end": pl.Int64, "score": pl.Float64,
         **dict.fromkeys(IMGT_REGIONS, pl.String), "numbering": pl.String,
+        **dict.fromkeys(OTHER_SCHEMES, pl.String), "faults": pl.String,
     }  # fmt: skip

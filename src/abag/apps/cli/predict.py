@@ -65,6 +65,9 @@ def predict(
     level: float = 0.9,
     abstain: Annotated[bool, Parameter(negative=())] = False,
     resume: Annotated[bool, Parameter(negative=())] = False,
+    keep_columns: Annotated[bool, Parameter(negative=())] = False,
+    sort: str | None = None,
+    top: int | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Predict pKd for one antibody-antigen pair or for a table of pairs.
@@ -73,8 +76,9 @@ def predict(
         model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
         heavy: Heavy chain, VHH or whole scFv, one-letter code; constant domains are trimmed.
         light: Light chain; none for VHH and heavy-chain antibodies.
-        antigen: Antigen chain; repeat the option for several chains. With --table, the antigen of
-            every pair of a file that names none. A model of one assay needs none.
+        antigen: Antigen chain, or a FASTA file of it; repeat the option for several chains. With
+            --table, the antigen of every pair of a file that names none. A model of one assay
+            needs none.
         table: File of pairs instead of one pair: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
@@ -87,14 +91,21 @@ def predict(
         abstain: Refuse pairs that are no variant of a measured pair.
         resume: Go on with a long table from OUT.partial, which must be of the same table, model
             and options. Without it the same call goes on, too, and another one starts anew.
+        keep_columns: Write the table's own columns beside the predictions, unchanged.
+        sort: Column of the predictions to order rows by, highest first.
+        top: Write the best rows alone: this many, by --sort or the predicted value.
         json: Print one JSON object.
     """
+    from abag.data.formats.fasta import given_antigen
+
+    targets = given_antigen([chain for chain in antigen or [] if chain.strip()])
     if table is not None:
         if heavy is not None or light is not None:
             raise OptionError("give either --table or --heavy and --light, not both")
         if out is None and not json:
             raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
         from abag.data.formats.choices import ChainNames, Choices
+        from abag.inference.outputs import Shown
         from abag.inference.tables import predict_file
 
         done = predict_file(
@@ -102,14 +113,15 @@ def predict(
             table,
             out,
             map_ or [],
-            antigen=antigen or [],
+            antigen=targets,
             keep_going=keep_going,
             level=level,
             abstain=abstain,
             choices=Choices(ChainNames.parse(chains) if chains else None, most_umis, arm),
             resume=resume,
-            parent=of.chosen(antigen or []),
+            parent=of.chosen(targets),
             numbering=of.numbering,
+            shown=Shown(keep_columns, sort, top),
         )
         _tell_left_out(done)
         emit(done.as_json(), _file_text(done), json)
@@ -120,19 +132,18 @@ def predict(
         )
     if of != VariantsOf():
         raise OptionError("--parent, --parent-heavy and --numbering belong to --table")
-    _one_pair(model, heavy, light, antigen or [], level, abstain, json)
+    _one_pair(model, heavy, light, targets, level, abstain, json)
 
 
 def _one_pair(
     model: Path | None,
     heavy: str | None,
     light: str | None,
-    antigen: list[str],
+    targets: list[str],
     level: float,
     abstain: bool,
     json: bool,
 ) -> None:
-    targets = [chain for chain in antigen if chain.strip()]
     if not heavy or not heavy.strip():
         raise _missing("--heavy")
     if not targets and model is None:

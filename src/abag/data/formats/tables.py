@@ -168,7 +168,9 @@ def find_delimiter(path: Path, text: str) -> str:
         later = [d for d in later if widths[d][-1] > 2]
         if later:
             return max(later, key=lambda d: widths[d][-1])
-        first = next(line for line in text_lines(text) if line.strip()).strip()
+        first = next((line.strip() for line in text_lines(text) if line.strip()), None)
+        if first is None:
+            raise FileFormatError(f"{path} is empty")
         if not any(widths.values()):
             raise TableError(path, [Problem(1, None, f"quotation marks cannot be read: {first!r}")])
         spaces = "; it seems to be parted by spaces" if len(first.split()) > 2 else ""

@@ -24,6 +24,7 @@ from abag.inference.predictor import Predictor
 from abag.progress import track
 
 if TYPE_CHECKING:
+    from abag.data.formats.choices import ChainNames
     from abag.inference.explaining.contacts import ContactMap
 
 _STEP: Final = 2_000
@@ -76,16 +77,21 @@ def explain(
 
 
 def explain_structure(
-    predictor: Predictor, path: Path, *, substitutes: str = AMINO_ACIDS, seed: int = 0
+    predictor: Predictor,
+    path: Path,
+    *,
+    substitutes: str = AMINO_ACIDS,
+    seed: int = 0,
+    chains: ChainNames | None = None,
 ) -> Explanation:
-    """Explain the first complex of a PDB or mmCIF file, and compare with its contacts.
+    """Explain the first (or the named) complex of a structure, and compare with its contacts.
 
     Raises FileFormatError where the file holds no antibody with an antigen, else as
     :func:`explain`.
     """
     from abag.inference.explaining.contacts import ContactMap, agreement
 
-    contacts = ContactMap.read(path)
+    contacts = ContactMap.read(path, chains)
     found = explain(
         predictor, contacts.heavy, contacts.light, contacts.antigen, substitutes=substitutes
     )

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import polars as pl
 
 from abag.antibody.antibody import Antibody, Chains
+from abag.data.formats.choices import Choices
 from abag.errors import OptionError, SequenceError, counted
 
 
@@ -44,6 +45,7 @@ def read_parent(
     path: Path | None = None,
     name: str | None = None,
     antigen: Sequence[str] = (),
+    choices: Choices | None = None,
 ) -> Parent:
     """The parent from its chains, or from a file that holds it (table, FASTA, AIRR, structure).
 
@@ -59,7 +61,11 @@ def read_parent(
         raise OptionError(
             "name the antibody by --heavy (and --light), or by --parent FILE, one of the two"
         )
-    pairs = one_pair(heavy or "", light, list(antigen)) if path is None else _one_of(path, name)
+    pairs = (
+        one_pair(heavy or "", light, list(antigen))
+        if path is None
+        else _one_of(path, name, choices)
+    )
     row = cleaned(pairs).row(0, named=True)
     if row["problem"]:
         raise SequenceError(f"the parent cannot be read: {row['problem']}")
@@ -94,10 +100,10 @@ def parent_of_model(
     return replace(found, notes=(note, *found.notes))
 
 
-def _one_of(path: Path, name: str | None) -> pl.DataFrame:
+def _one_of(path: Path, name: str | None, choices: Choices | None) -> pl.DataFrame:
     from abag.inference.inputs import read_pairs
 
-    pairs = read_pairs(path).frame
+    pairs = read_pairs(path, choices=choices, antigen_unknown=True).frame
     names = pairs["antibody_name"].drop_nulls().unique(maintain_order=True).to_list()
     known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     if name is not None:

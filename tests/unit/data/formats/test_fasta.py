@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from abag.data.formats import labelled, pairs_of, read_antibodies, read_antigens, read_fasta
+from abag.data.formats.fasta import given_antigen
 from abag.data.formats.fasta_names import chain_label
 from abag.data.formats.mapping import mapping_from_texts
-from abag.errors import TableError
+from abag.errors import MissingFileError, OptionError, TableError
 
 H, L = "EVQLVESGG", "DIQMTQSPS"
 
@@ -225,3 +226,14 @@ def test_chains_of_a_pdb_entry_are_told_by_their_domains(tmp_path: Path, header:
     assert (found.antigen, found.flags) == ((TARGET,), ("antigen_is_rest_of_entry",))
     with pytest.raises(TableError, match="2 heavy and 1 light chains in the entry 9xyz"):
         read_antibodies(written(tmp_path, text + f">9XYZ_4|Chain D|x|y\n{VHH}A\n"))
+
+
+def test_an_antigen_may_be_given_as_a_file_of_it(tmp_path: Path) -> None:
+    one = written(tmp_path, ">her2\nMKT/AYI\n", "ag.fasta")
+    assert given_antigen([str(one), "GGGLLL"]) == ["MKT", "AYI", "GGGLLL"]
+    several = written(tmp_path, ">a\nMKT\n>b\nAYI\n", "two.fasta")
+    with pytest.raises(OptionError, match="has 2 antigens"):
+        given_antigen([str(several)])
+    with pytest.raises(MissingFileError, match=r"there is no file .*none\.fasta"):
+        given_antigen([str(tmp_path / "none.fasta")])
+    assert given_antigen(["M" * 3000]) == ["M" * 3000]

@@ -43,13 +43,14 @@ def scan(
         light: Light chain of the parent.
         parent: File that holds the parent instead: table, FASTA, AIRR or structure.
         name: Which antibody of that file; also the name in the outputs.
-        antigen: Antigen chain, for models that read it; repeat the option for several.
+        antigen: Antigen chain or FASTA file, for models that read it; repeat it for several.
         model: Folder of a model of your assay (`abag adapt`) or of another kind (default: the
             shipped model, which predicts without a measurement).
         out: Folder for scan.csv, scan.fasta, heatmap.png, scan.html and summary.json.
         cdrs: Change these IMGT CDRs alone: H3,L1 (default: all residues).
         positions: Change these places: H:100-110,L:50; with --cdrs, both.
-        chains: Change this chain alone: H or L.
+        chains: Change this chain alone: H or L. With a structure as --parent also which chain is
+            which, as heavy=H,light=L.
         numbering: How --positions counts: sequential, imgt, kabat, chothia, martin or aho.
         exclude_cysteine: Leave out mutants that add or lose a cysteine.
         naturalness: Also score mutants under the built-in encoder (needs the extra network).
@@ -57,22 +58,30 @@ def scan(
         overwrite: Replace a scan that is in the folder.
         json: Print one JSON object.
     """
+    from abag.data.formats.choices import ChainNames, Choices
+    from abag.data.formats.fasta import given_antigen
     from abag.maturation.antibody.parent import parent_of_model, read_parent
     from abag.maturation.scan.scanning import scan as scan_all
 
     if out is None:
         raise OptionError("--out is missing: name a folder for the files of the scan")
+    told = [text for text in chains or [] if "=" in text]
+    choices = Choices(ChainNames.parse(",".join(told))) if told else None
+    chains = [text for text in chains or [] if "=" not in text]
+    target = given_antigen(antigen or [])
     if model is not None and parent is None and not heavy and not light:
-        antibody = parent_of_model(model, name=name, antigen=antigen or [])
+        antibody = parent_of_model(model, name=name, antigen=target)
     else:
-        antibody = read_parent(heavy, light, path=parent, name=name, antigen=antigen or [])
+        antibody = read_parent(
+            heavy, light, path=parent, name=name, antigen=target, choices=choices
+        )
     done = scan_all(
         antibody,
         out,
         model=model,
         cdrs=cdrs or [],
         positions=positions or [],
-        chains=chains or [],
+        chains=chains,
         numbering=numbering,
         without_cysteine=exclude_cysteine,
         naturalness=naturalness,
