@@ -9,22 +9,20 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from abag.apps.cli import main
 from abag.inference.predictor import SHIPPED_MODEL
+from abag.uncertainty.served import calibrated
+from abag_lab.door.rows import door_rows
 
 pytestmark = [pytest.mark.sources, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
 def made(sources_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the three commands of docs/models/global.md make."""
-    folder = tmp_path_factory.mktemp("made")
-    built, merged, model = (str(folder / n) for n in ("saaint.parquet", "merged.parquet", "model"))
-    main(["data", "build", "--sources", str(sources_dir), "--only", "saaint_db",
-          "--licence", "permissive", "--out", built])  # fmt: skip
-    main(["data", "merge", built, "--out", merged])
-    main(["fit", merged, "--model", "global", "--calibrate", "--out", model])
-    return Path(model)
+    """The folder that benchmarks/shipped_model.py makes."""
+    folder = tmp_path_factory.mktemp("made") / "model"
+    served = calibrated("pairs", door_rows(sources_dir).drop("cluster", "sealed"), folds=5, seed=0)
+    served.save(folder)
+    return folder
 
 
 @pytest.mark.parametrize("name", ["weights.safetensors", "uncertainty.safetensors"])

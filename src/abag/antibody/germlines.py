@@ -220,3 +220,23 @@ def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
 
 def _as_names(content: NDArray[Any]) -> tuple[str, ...]:
     return tuple(content.astype(np.uint8).tobytes().decode().split("\n"))
+
+
+def germline_distances(chains: Sequence[str]) -> dict[str, float]:
+    """Mismatches of each chain's first variable domain to its nearest V gene of any species.
+
+    A chain without a variable domain has none. Positions 1 to 104, insertions left out.
+    """
+    from abag.antibody.numbering import number_chains
+    from abag.antibody.numbering.protocol import position_number
+
+    numbered = {chain: found[0] for chain, found in number_chains(chains).items() if found}
+    if not numbered:
+        return {}
+    letters = np.full((len(numbered), V_POSITIONS), GAP, dtype=np.int64)
+    for row, domain in zip(letters, numbered.values(), strict=True):
+        for position, code in zip(domain.positions, residue_codes(domain.sequence), strict=True):
+            if position.isdigit() and position_number(position) <= V_POSITIONS:
+                row[position_number(position) - 1] = code
+    near = Germlines.of_anarci().nearest(letters, [domain.kind for domain in numbered.values()])
+    return dict(zip(numbered, near.distance[:, -1].tolist(), strict=True))

@@ -4,6 +4,10 @@
   does not, its figure comes from the evaluation and not from the data.
 * Shuffled antigens: asked about the same antibodies with other antigens, a model that reads the
   antigen must change its predictions; if it scores as before, it ranks antibodies only.
+* Germline distance held fixed: about 40 % of what antibody language models seem to know of affinity
+  is how far an antibody has matured (FLAb2, 2026); a partial correlation takes it away.
+
+`abag evaluate` reports the last two for every model.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from abag.errors import ModelError
 from abag.evaluation.scores.metrics import SPEARMAN, Measure, Score
 from abag.model.protocol import AffinityModel
 
+Reals = NDArray[np.float64]
 ModelFactory = Callable[[], AffinityModel]
 
 
@@ -119,3 +124,72 @@ def _control(
 
 def _shown(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.2f}"
+
+
+@dataclass(frozen=True, slots=True)
+class SkillControls:
+    """Rank correlation of one model on held-out rows, and what is left of it under two controls."""
+
+    spearman: float
+    antigens_shuffled: float | None
+    """The same predictions asked for with other antigens; None where there is one antigen alone.
+    What is left needed no antigen."""
+    germline_held_fixed: float | None
+    """Rank correlation at equal distance from the germline; None without a distance. What is lost
+    was maturation: matured antibodies bind more tightly whatever they bind."""
+
+    def in_words(self) -> str:
+        """One line."""
+        text = f"Spearman {self.spearman:.2f}"
+        if self.antigens_shuffled is not None:
+            text += f"; with other antigens {self.antigens_shuffled:.2f}"
+        if self.germline_held_fixed is not None:
+            text += f"; at equal distance from the germline {self.germline_held_fixed:.2f}"
+        return text
+
+
+def skill_controls(
+    measured: Reals, predicted: Reals, with_other_antigens: Reals | None, distance: Reals
+) -> SkillControls | None:
+    """Both controls of exact rows, each of shape (rows,); None where an order is undefined."""
+    if len(measured) < 3 or np.ptp(measured) == 0 or np.ptp(predicted) == 0:
+        return None
+    truth, own = (_ranks(values) for values in (measured, predicted))
+    shuffled = None
+    if with_other_antigens is not None and np.ptp(with_other_antigens) > 0:
+        shuffled = _correlation(truth, _ranks(with_other_antigens))
+    fixed = None
+    if np.ptp(distance) > 0:
+        given = _ranks(distance)
+        a, b, c = _correlation(truth, own), _correlation(truth, given), _correlation(own, given)
+        left = np.sqrt((1.0 - b**2) * (1.0 - c**2))
+        fixed = float((a - b * c) / left) if left > 0 else None
+    return SkillControls(_correlation(truth, own), shuffled, fixed)
+
+
+def with_other_antigens(test: Measurements, seed: int = 0) -> Measurements | None:
+    """The rows with their antigens exchanged throughout; None with fewer than two antigens."""
+    try:
+        return _with_other_antigens(test, np.random.default_rng(seed))
+    except ModelError:
+        return None
+
+
+def germline_distance(chains: pl.DataFrame) -> Reals:
+    """Mismatches to the nearest human or mouse V genes, both chains together, shape (rows,)."""
+    from abag.antibody.germlines import germline_distances
+
+    heavy, light = (chains[name].fill_null("").to_list() for name in ("heavy", "light"))
+    known = germline_distances(sorted({*heavy, *light} - {""}))
+    return np.array(
+        [known.get(h, 0.0) + known.get(vl, 0.0) for h, vl in zip(heavy, light, strict=True)]
+    )
+
+
+def _ranks(values: Reals) -> Reals:
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2.0)[place])
+
+
+def _correlation(one: Reals, other: Reals) -> float:
+    return float(np.corrcoef(one, other)[0, 1])

@@ -12,6 +12,7 @@ import polars as pl
 from abag.data.labels import Labels
 from abag.data.tables import Measurements
 from abag.errors import OptionError, SplitError, counted
+from abag.evaluation.controls import SkillControls, germline_distance, skill_controls
 from abag.evaluation.held_out import Candidate, HeldOut, SplitLike, predict_held_out
 from abag.evaluation.scores.grouping import (
     FEWEST_ROWS,
@@ -100,6 +101,21 @@ class Evaluation:
             curve = risk_coverage(error, self.labels.exact, held.known, held.scales[name])
             if curve is not None:
                 found[name] = curve
+        return found
+
+    def controls(self) -> dict[str, SkillControls]:
+        """What is left of each model's order with other antigens, and at one germline distance."""
+        held, exact = self.held_out, self.labels.exact
+        if self.target != "pkd" or not exact.any():
+            return {}
+        distance = germline_distance(held.table.frame)[exact]
+        found = {}
+        for name, other in held.exchanged.items():
+            shuffled = None if np.isnan(other).any() else other[exact]
+            own = held.predictions[name][exact]
+            one = skill_controls(self.labels.value[exact], own, shuffled, distance)
+            if one is not None:
+                found[name] = one
         return found
 
     @property
@@ -200,6 +216,7 @@ def _labelled(held: HeldOut, table: Measurements, target: str) -> tuple[HeldOut,
         train_rows=held.train_rows,
         predictions={name: pred[known] for name, pred in held.predictions.items()},
         scales={name: scale[known] for name, scale in held.scales.items()},
+        exchanged={name: other[known] for name, other in held.exchanged.items()},
         known=None if held.known is None else held.known.take(known),
     )
     counts = RowCounts(

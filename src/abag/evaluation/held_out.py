@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError, SplitError
-from abag.evaluation.controls import ModelFactory
+from abag.evaluation.controls import ModelFactory, with_other_antigens
 from abag.evaluation.scores.risk_coverage import fold_familiarity, joined
 from abag.model.protocol import AffinityModel
 from abag.progress import task
@@ -65,6 +65,8 @@ class HeldOut:
     """By the name of the candidate; one value a row."""
     scales: Mapping[str, Array] = field(default_factory=dict)
     """Standard deviation that each candidate gives with each row; ones where it gives none."""
+    exchanged: Mapping[str, Array] = field(default_factory=dict)
+    """What each candidate that is no baseline says with the test antigens exchanged."""
     known: Familiarity | None = None
     """How near the training rows of its fold come to each row, for ``pkd``."""
 
@@ -91,14 +93,20 @@ def predict_held_out(
     tested = Measurements(rows)
     parts: dict[str, list[Array]] = {name: [] for name in names}
     scales: dict[str, list[Array]] = {name: [] for name in names}
+    exchanged: dict[str, list[Array]] = {}
     known = []
     with task("fitting", total=len(folds) * len(candidates)) as bar:
         for fold, train, test in folds:
             for candidate in candidates:
                 bar.describe(f"{candidate.name}, {fold}")
-                predicted, scale = _predict(candidate, train, test, target)
+                model = _fitted(candidate, train, target)
+                predicted, scale = _predict(candidate, model, test)
                 parts[candidate.name].append(predicted)
                 scales[candidate.name].append(scale)
+                if not candidate.baseline:
+                    other = with_other_antigens(test)
+                    values = predicted * np.nan if other is None else model.predict(other.frame)
+                    exchanged.setdefault(candidate.name, []).append(values)
                 bar.advance()
             known.append(fold_familiarity(train, test, target) if target == "pkd" else None)
     return HeldOut(
@@ -107,14 +115,13 @@ def predict_held_out(
         train_rows={name: train.height for name, train, _ in folds},
         predictions={name: np.concatenate(values) for name, values in parts.items()},
         scales={name: np.concatenate(values) for name, values in scales.items()},
+        exchanged={name: np.concatenate(values) for name, values in exchanged.items()},
         known=joined(known),
     )
 
 
-def _predict(
-    candidate: Candidate, train: Measurements, test: Measurements, target: str
-) -> tuple[Array, Array]:
-    """Predictions, and the model's own standard deviations or ones."""
+def _fitted(candidate: Candidate, train: Measurements, target: str) -> AffinityModel:
+    """The candidate's model, fitted on a fold's training rows unless it was before."""
     model = candidate.build() if candidate.build is not None else candidate.fitted
     if model is None:
         raise ValueError(f"{candidate.name} has no model")
@@ -122,8 +129,11 @@ def _predict(
         raise ModelError(
             f"{candidate.name} predicts {model.target}, not {target}; evaluate it with that target"
         )
-    if candidate.build is not None:
-        model = model.fit(train)
+    return model if candidate.build is None else model.fit(train)
+
+
+def _predict(candidate: Candidate, model: AffinityModel, test: Measurements) -> tuple[Array, Array]:
+    """Predictions, and the model's own standard deviations or ones."""
     values, scale = predict_with_scale(model, test.frame)
     predicted = np.asarray(values, dtype=np.float64)
     if predicted.shape != (test.height,) or not np.isfinite(predicted).all():

@@ -10,8 +10,8 @@ from abag.errors import counted
 _DOUBTFUL: Final = 0.9
 """Score of a variant under which its binding may be lost."""
 _MANY: Final = 6
-"""Changes in CDRs from which it may be lost whatever the predicted pKd: of designs with so many
-about half bound no more (docs/predict.md)."""
+"""Changes in CDRs from which it may be lost whatever the predicted pKd: of designs with six to nine
+a quarter bound, of those with more 3 % (docs/predict.md)."""
 _KNOWLEDGE: Final = {
     "variant of a measured pair": "this antibody, or one from which it differs little, was "
     "measured on this antigen",

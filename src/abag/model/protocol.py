@@ -132,3 +132,6 @@ class KnowsEffects(Protocol):
         self, parent: tuple[str, str], table: pl.DataFrame
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
         """Effect on the target, its standard deviation, changes, and changes in CDRs, (rows,)."""
+
+    def importance_of(self, chain: str) -> NDArray[np.float64]:
+        """What binding would lose at each residue of a chain by its contact, (residues,)."""

@@ -173,7 +173,9 @@ def calibrated(
     """A model fitted on all rows of ``table``, calibrated on the same rows out of fold."""
     values = dict(settings or {})
     model = create_model(name, values).fit(table, dict(origin or {}))
-    held_out = out_of_fold(lambda: create_model(name, values), table, folds=folds, seed=seed)
+    # Families that the effects remember would be told their own answers.
+    strangers = {**values, "remember": False} if isinstance(model, PairModel) else values
+    held_out = out_of_fold(lambda: create_model(name, strangers), table, folds=folds, seed=seed)
     calibration = Calibration.of(held_out, DEFAULT_LEVEL)
     protocol = {
         "folds": folds,

@@ -6,7 +6,6 @@ import pytest
 
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.kmers import count_kmers
-from abag.model.registry import load_model
 from abag_lab.old_global.grouping import antigen_families, folds_of
 from abag_lab.old_global.kernel import PairKernel
 from abag_lab.old_global.model import GlobalModel
@@ -64,7 +63,7 @@ def test_a_row_is_predicted_alike_in_any_batch(model: GlobalModel) -> None:
 
 def test_the_saved_model_predicts_the_same_numbers(model: GlobalModel, tmp_path: Path) -> None:
     model.save(tmp_path / "m")
-    again = load_model(tmp_path / "m")
+    again = GlobalModel.load(tmp_path / "m")
     assert isinstance(again, GlobalModel)
     assert again.model_id == model.model_id
     for mine, theirs in zip(

@@ -3,7 +3,13 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.evaluation.controls import permuted_labels, shuffled_antigen
+from abag.evaluation.controls import (
+    germline_distance,
+    permuted_labels,
+    shuffled_antigen,
+    skill_controls,
+)
+from synthetic_pairs import HEAVY, LIGHT
 
 
 @pytest.fixture
@@ -74,3 +80,37 @@ def test_one_antigen_cannot_be_shuffled(fakes):
     one = fakes.table(rows=20, antigens=1)
     with pytest.raises(ModelError, match="needs two distinct antigens, not 1"):
         shuffled_antigen(fakes.mean, one, one)
+
+
+def test_skill_that_needs_no_antigen_stays_when_antigens_are_exchanged() -> None:
+    measured = np.arange(40.0)
+    found = skill_controls(measured, measured, measured, np.zeros(40))
+    assert found is not None
+    assert found.antigens_shuffled == pytest.approx(1.0)
+    assert found.germline_held_fixed is None
+
+
+def test_skill_that_is_germline_distance_alone_goes_when_it_is_held_fixed() -> None:
+    rng = np.random.default_rng(0)
+    distance = rng.normal(size=400)
+    measured = distance + 0.3 * rng.normal(size=400)
+    matured = distance + 0.3 * rng.normal(size=400)
+    informed = measured + 0.3 * rng.normal(size=400)
+    one = skill_controls(measured, matured, None, distance)
+    other = skill_controls(measured, informed, None, distance)
+    assert one is not None
+    assert other is not None
+    assert one.spearman > 0.8
+    assert abs(one.germline_held_fixed or 0.0) < 0.15
+    assert (other.germline_held_fixed or 0.0) > 0.4
+
+
+def test_a_germline_chain_has_a_smaller_distance_than_a_mutated_one() -> None:
+    mutated = HEAVY[:20] + "WWW" + HEAVY[23:]
+    table = pl.DataFrame({"heavy": [HEAVY, mutated], "light": [LIGHT, None]})
+    heavy_alone = pl.DataFrame(
+        {"heavy": [HEAVY, mutated], "light": [None, None]}, schema_overrides={"light": pl.String}
+    )
+    whole, alone = germline_distance(table), germline_distance(heavy_alone)
+    assert alone[1] == alone[0] + 3 or alone[1] == alone[0] + 2
+    assert whole[0] > alone[0]

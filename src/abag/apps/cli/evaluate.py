@@ -111,4 +111,7 @@ def _text(run: EvaluationRun) -> str:
     for name, *cells in rows:
         shown = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
         lines.append("  ".join([name.ljust(widths[0]), *shown]))
+    controls = evaluation.controls()
+    lines += [""] if controls else []
+    lines += [f"controls, {name}: {one.in_words()}" for name, one in controls.items()]
     return "\n".join([*lines, "", f"report: {run.files.report}"])

@@ -68,7 +68,7 @@ def metrics_content(sections: Sequence[EvaluationSection]) -> dict[str, Any]:
 def evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
     """One evaluation as plain JSON."""
     settings = {candidate.name: candidate for candidate in evaluation.candidates}
-    curves = evaluation.risk_coverage()
+    curves, controls = evaluation.risk_coverage(), evaluation.controls()
     content = {
         "name": evaluation.name,
         "target": evaluation.target,
@@ -86,6 +86,7 @@ def evaluation_content(evaluation: Evaluation) -> dict[str, Any]:
                 "model_id": settings[model.name].identity,
                 "fitted_before": settings[model.name].build is None,
                 "risk_coverage": curves.get(model.name),
+                "controls": controls.get(model.name),
             }
             for model in evaluation.models
         },

@@ -1,9 +1,11 @@
 """Which positions of the antibody carry a prediction: in-silico mutation of each of them.
 
-Every residue of the variable domains is replaced, one at a time, and the model asked again. The
-importance of a position is the mean absolute change over its substitutes. It says what the
-*model* uses. Whether that is where the antibody touches the antigen is another question, which
-only a structure answers (:mod:`abag.inference.explaining.contacts`).
+Every residue of the variable domains is replaced, one at a time. A model of effects says what each
+change does, and the importance of a position is the part of it that is a matter of contact with
+the antigen (:func:`abag.model.pairs.effects.contact_importance`); the changes themselves, which
+are of the fold as well, stand beside. Any other model is asked again for each mutant, and the
+importance is the mean absolute change: what the model uses, which need not be the paratope.
+With a structure, contacts tell (:mod:`abag.inference.explaining.contacts`).
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import OptionError
@@ -21,12 +24,14 @@ from abag.files import new_result, write_csv, write_json
 from abag.inference.explaining.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
 from abag.inference.predictor import Predictor
+from abag.model.protocol import KnowsEffects
 from abag.progress import track
 
 if TYPE_CHECKING:
     from abag.data.formats.choices import ChainNames
     from abag.inference.explaining.contacts import ContactMap
 
+Reals = NDArray[np.float64]
 _STEP: Final = 2_000
 
 
@@ -50,11 +55,7 @@ def explain(
     prediction = predictor.predict_pair(heavy, light, antigen)
     pair = cleaned(one_pair(heavy, light, antigen))
     mutants, places = _mutants(pair, letters)
-    steps = [mutants[start : start + _STEP] for start in range(0, mutants.height, _STEP)]
-    values = np.concatenate(
-        [predictor.model.predict(s) for s in track(steps, "replacing residues")]
-    )
-    change = values - predictor.model.predict(pair)[0]
+    change = _changes(predictor, pair, mutants)
     table = places.with_columns(change=pl.Series(change))
     changes = table.group_by("chain", "position", maintain_order=True).agg(
         importance=pl.col("change").abs().mean(),
@@ -67,6 +68,8 @@ def explain(
     positions = _labelled(pair).join(
         changes, on=["chain", "position"], how="left", maintain_order="left"
     )
+    if isinstance(predictor.model, KnowsEffects):
+        positions = _by_contact(predictor.model, positions)
     return Explanation(
         prediction,
         positions.with_columns(
@@ -74,6 +77,32 @@ def explain(
         ).select(pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()),
         letters,
     )
+
+
+def _changes(predictor: Predictor, pair: pl.DataFrame, mutants: pl.DataFrame) -> Reals:
+    """Change of the prediction by each mutant: its effect on this antibody, where a model has one.
+
+    A model of effects is asked for these alone: which measured relative a mutant happens to be
+    nearest to is no property of the residue.
+    """
+    model = predictor.model
+    steps = [mutants[start : start + _STEP] for start in range(0, mutants.height, _STEP)]
+    shown = track(steps, "replacing residues")
+    if isinstance(model, KnowsEffects):
+        parent = (pair["heavy"][0], pair["light"][0] or "")
+        return np.concatenate([model.effects_on(parent, step)[0] for step in shown])
+    values = np.concatenate([model.predict(step) for step in shown])
+    return np.asarray(values - model.predict(pair)[0])
+
+
+def _by_contact(model: KnowsEffects, positions: pl.DataFrame) -> pl.DataFrame:
+    """Importance of contact in the place of the mean change, which is of the fold as well."""
+    chains = {
+        chain: "".join(positions.filter(pl.col("chain") == chain)["residue"])
+        for chain in positions["chain"].unique(maintain_order=True)
+    }
+    importance = np.concatenate([model.importance_of(chain) for chain in chains.values()])
+    return positions.with_columns(importance=pl.Series(importance))
 
 
 def explain_structure(

@@ -68,9 +68,9 @@ class Explanation:
         lines = [
             self.prediction.in_words(),
             "",
-            "mean absolute change when a residue is replaced "
+            "importance of each residue, and what replacing it does "
             f"({counted(len(self.substitutes), 'residue')} tried); "
-            f"{self.share_of_cdrs():.0%} of it in the CDRs:",
+            f"{self.share_of_cdrs():.0%} of the importance in the CDRs:",
         ]
         lines += [
             f"  {row['chain']:<5} {row['residue']}{row['imgt']:<5} {row['region']:<5} "

@@ -12,8 +12,8 @@ because what was designed and measured lies below its parent even where each cha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from abag.model.mutation_effect import ParentAntibody
+    from abag.model.mutation_effect import MutationEffect, ParentAntibody
     from abag.model.pairs.layout import Antibody
 
 Reals = NDArray[np.float64]
@@ -45,24 +45,56 @@ class Raw(NamedTuple):
     spread: Reals
 
 
-def raw_effects(parents: Sequence[Antibody], which: Places, variants: pl.DataFrame) -> Raw:
+def raw_effects(
+    parents: Sequence[Antibody], which: Places, variants: pl.DataFrame, *, remember: bool = True
+) -> Raw:
     """ΔpKd of each row of ``variants`` (heavy, light) against ``parents[which[i]]``.
 
-    A row whose ``which`` is -1, and a row that cannot be laid on its parent, has no effect.
+    A row whose ``which`` is -1 has no effect. Without ``remember`` the families that the model of
+    mutation effects was fitted on are strangers to it.
     """
     delta, spread = np.zeros(variants.height), np.zeros(variants.height)
     for place in np.unique(which[which >= 0]).tolist():
         rows = np.flatnonzero(which == place)
-        found = _effects_on(parents[place], variants[rows])
+        found = _effects_on(parents[place], variants[rows], remember)
         delta[rows], spread[rows] = found
     return Raw(delta, spread)
 
 
-def _effects_on(parent: Antibody, variants: pl.DataFrame) -> Raw:
+def _effects_on(parent: Antibody, variants: pl.DataFrame, remember: bool) -> Raw:
+    found = _effect_model(remember).predict(_parent(*parent), variants)
+    return Raw(found.delta_pkd, found.spread)
+
+
+AT_CONTACT: Final = ("contact_severity", "hot_spot", "lost_volume", "contact")
+"""Features of the model of mutation effects that ask whether a position touches antigens."""
+
+
+def contact_importance(chain: str) -> Reals:
+    """How much binding is lost at each residue by its contact with antigens, pKd, (residues,).
+
+    The mean over the nineteen substitutes of the part of the effect that is a matter of contact; 0
+    outside the variable domain.
+    """
+    from abag.model.mutation_effect.features import FEATURES, substitution_features
+    from abag.model.mutation_effect.parent import ParentChain
+
+    model, parent = _effect_model(False), ParentChain.of(chain)
+    if not parent.kind:
+        return np.zeros(len(chain))
+    chosen = [list(FEATURES).index(name) for name in AT_CONTACT]
+    parts = substitution_features(parent, model.repertoire)[:, :, chosen] @ model.weights[chosen]
+    letters = np.arange(parts.shape[1])
+    others = letters[None, :] != parent.residues[:, None]
+    return np.asarray(np.where(others, np.abs(parts), 0.0).sum(axis=1) / 19.0)
+
+
+@cache
+def _effect_model(remember: bool) -> MutationEffect:
     from abag.model.mutation_effect import load_mutation_effect
 
-    found = load_mutation_effect().predict(_parent(*parent), variants)
-    return Raw(found.delta_pkd, found.spread)
+    model = load_mutation_effect()
+    return model if remember else replace(model, memories=())
 
 
 @lru_cache(maxsize=2_048)

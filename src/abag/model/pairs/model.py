@@ -32,7 +32,7 @@ from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.data.tables import Pairs
 from abag.model.baseline import Arrays, Baseline
 from abag.model.pairs.binding import BindingEvidence
-from abag.model.pairs.effects import ChangeEffects, Raw, raw_effects
+from abag.model.pairs.effects import ChangeEffects, Raw, contact_importance, raw_effects
 from abag.model.pairs.families import Families, antigen_groups
 from abag.model.pairs.kernel import LevelKernel, Recalled
 from abag.model.pairs.measured import NONE, MeasuredPairs, Nearest
@@ -61,6 +61,9 @@ class PairSettings(Settings):
     cosine_new: float = Field(0.5, ge=0.0, le=1.0, description="Antigens up to it are new.")
     cosine_known: float = Field(0.9, ge=0.0, le=1.0, description="Antigens from it are known.")
     share: float = Field(0.85, ge=0.0, le=1.0, description="Share of h where the antigen is known.")
+    remember: bool = Field(
+        True, description="Use what the model of mutation effects knows of measured families."
+    )
     max_rows: int = Field(6_000, ge=1, description="More training rows are sampled to this many.")
 
 
@@ -97,7 +100,7 @@ class PairModel(Baseline[PairSettings]):
         measured = MeasuredPairs.of(rows.frame, self.target)
         target, frame = measured.pairs.pkd, measured.frame()
         families = Families.of(measured)
-        sizes, potential = _effects(measured, families, target)
+        sizes, potential = _effects(measured, families, target, own.remember)
         groups = antigen_groups(measured)
         cluster = groups[measured.pairs.antigen]
         weights = np.bincount(cluster)[cluster].astype(np.float64) ** -own.cluster_power
@@ -174,7 +177,7 @@ class PairModel(Baseline[PairSettings]):
         is_variant = (near.relative != NONE) & (near.changes > 0)
         root = np.where(is_variant, own.root[near.relative], NONE)
         parents, which = _antibodies_of(own.measured, root)
-        raw = raw_effects(parents, which, table)
+        raw = raw_effects(parents, which, table, remember=self.settings.remember)
         in_cdrs = _cdr_changes(own.measured, parents, which, table)
         effect = own.sizes.of(raw, in_cdrs) - own.potential[near.relative]
         return raw, np.where(is_variant, effect, 0.0)
@@ -195,8 +198,14 @@ class PairModel(Baseline[PairSettings]):
         chains = table.select("heavy", pl.col("light").fill_null("")).rows()
         found = layout.changes(layout.lay(chains), layout.lay([parent]))
         total, cdr = found.total[:, 0], found.cdr[:, 0]
-        raw = raw_effects([parent], np.zeros(table.height, dtype=np.int64), table)
+        which = np.zeros(table.height, dtype=np.int64)
+        raw = raw_effects([parent], which, table, remember=self.settings.remember)
         return own.sizes.of(raw, cdr), _EFFECT_SHARE * raw.spread, total, cdr
+
+    def importance_of(self, chain: str) -> Reals:
+        """What binding would lose at each residue of a chain by its contact, pKd, (residues,)."""
+        self._require_fitted()
+        return contact_importance(chain)
 
     def _arrays(self) -> Arrays:
         own = self._state
@@ -221,12 +230,16 @@ class PairModel(Baseline[PairSettings]):
 
 
 def _effects(
-    measured: MeasuredPairs, families: Families, target: Reals
+    measured: MeasuredPairs, families: Families, target: Reals, remember: bool
 ) -> tuple[ChangeEffects, Reals]:
-    """Sizes of effects, fitted to the variants among the pairs, and e(root -> pair) of each."""
+    """Sizes of effects, fitted to the variants among the pairs, and e(root -> pair) of each.
+
+    Sizes are learnt from effects that remember none of the families, because theirs would fit.
+    """
     root = np.where(families.variants, families.parent, NONE)
     parents, which = _antibodies_of(measured, root)
-    raw = raw_effects(parents, which, measured.frame())
+    frame = measured.frame()
+    raw = raw_effects(parents, which, frame, remember=False)
     # Smaller families are siblings from nature: neither of two is the parent of the other.
     rows = families.variants & families.designed & (families.changes > 0)
     sizes = ChangeEffects.fit(
@@ -235,6 +248,8 @@ def _effects(
         families.cdr_changes[rows],
         families.family[rows],
     )
+    if remember:
+        raw = raw_effects(parents, which, frame)
     return sizes, np.where(families.variants, sizes.of(raw, families.cdr_changes), 0.0)
 
 
