@@ -49,7 +49,7 @@ def test_a_loop_turned_to_alanine_loses_most_of_the_affinity(
     bare = shipped.predict_pair(mutant("A" * len(LOOP)), LIGHT, HER2)
     assert bare.domain == "variant of a measured pair"
     assert (bare.cdr_changes or 0) >= 9
-    assert (bare.pkd or 9.9) <= (parent.pkd or 0.0) - 2.5
+    assert (bare.pkd or 9.9) <= (parent.pkd or 0.0) - 2.0
     assert (bare.pkd_lower or 9.9) < 6.0
     assert (bare.binding_score or 1.0) < (parent.binding_score or 0.0)
     assert "it may be lost" in bare.in_words()

@@ -108,6 +108,7 @@ class MeasuredPairs:
         self.layout, self.laid = layout
         self._table = CdrTable(self.cdrs)
         self._antigens: dict[str, Reals] = {}
+        self._antigens_of: dict[int, list[int]] = {}
         self._last: tuple[pl.DataFrame, Nearest] | None = None
 
     @classmethod
@@ -225,10 +226,14 @@ class MeasuredPairs:
         """Numbers of the antigens on which an antibody, or a variant of it, was measured."""
         if antibody == NONE:
             return []
+        if antibody in self._antigens_of:
+            return self._antigens_of[antibody]
         one = np.array([antibody], dtype=np.intp)
         every = np.arange(len(self.antibodies), dtype=np.intp)
         like = self._table.identities(self._table, one, every)[0] >= CDR_THRESHOLD - _ROUNDING
-        return sorted(set(self.pairs.antigen[like[self.pairs.antibody]].tolist()))
+        found = sorted(set(self.pairs.antigen[like[self.pairs.antibody]].tolist()))
+        self._antigens_of[antibody] = found
+        return found
 
     def identities_of(self, antigen: Sequence[str]) -> Reals:
         """Identity of an antigen to each measured one, shape (antigens,)."""
