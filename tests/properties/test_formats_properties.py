@@ -74,6 +74,7 @@ def test_a_written_table_is_read_back_cell_for_cell(
 ) -> None:
     row = st.lists(TEXT, min_size=len(names), max_size=len(names))
     rows = data.draw(st.lists(row, min_size=1, max_size=6))
+    assume(any(cell.strip() for row in rows for cell in row))
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, delimiter=delimiter, lineterminator=end, quoting=csv.QUOTE_ALL)
     starts = []
@@ -83,9 +84,12 @@ def test_a_written_table_is_read_back_cell_for_cell(
     content = stream.getvalue().encode()
     with written(gzip.compress(content) if packed else content) as path:
         table = read_table(path)
+    # A record of empty cells alone is no row.
+    kept = [place for place, row in enumerate(rows) if any(cell.strip() for cell in row)]
     assert table.columns == ["source_row", *names]
-    assert table["source_row"].to_list() == starts[1:]
-    assert [list(r[1:]) for r in table.rows()] == [[c or None for c in row] for row in rows]
+    assert table["source_row"].to_list() == [starts[place + 1] for place in kept]
+    expected = [[cell or None for cell in rows[place]] for place in kept]
+    assert [list(r[1:]) for r in table.rows()] == expected
 
 
 @given(content=st.binary(max_size=400))

@@ -12,7 +12,7 @@ MISSING_MARKERS: Final = frozenset({
     "nd", "n.d.", "n.d", "n/d", "nr", "n.r.", "n/r", "not determined", "not available",
     "not applicable", "not reported", "not measured", "not tested", "not known", "not given",
     "no data", "unknown", "unk", "missing", "tbd", "t.b.d.", "tba", "to be determined",
-    "(blank)", "(none)", "(missing)", "(unknown)", "[]", "{}",
+    "no light chain", "no vl", "no lc", "(blank)", "(none)", "(missing)", "(unknown)", "[]", "{}",
 })  # fmt: skip
 """Cells that hold nothing, in lower case; a cell of dashes, dots or question marks is one, too.
 

@@ -444,7 +444,7 @@ def alanine_scan(
     """The parent of pKd 9 and its alanine scan: most changes cost binding, none gains much."""
     places = rng.choice(np.flatnonzero([letter != "A" for letter in PARENT]), sites, replace=False)
     heavies = [PARENT, *(f"{PARENT[:p]}A{PARENT[p + 1 :]}" for p in places)]
-    return heavies, np.concatenate([[9.0], 8.9 - rng.exponential(0.8, sites)])
+    return heavies, np.concatenate([[9.0], 8.9 - rng.exponential(0.8, sites).clip(None, 4.2)])
 
 
 def as_written(pkds: NDArray[np.float64], written: NDArray[np.float64]) -> dict[str, Any]:

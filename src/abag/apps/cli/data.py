@@ -60,7 +60,9 @@ def import_(
         emit(explained.as_json(), explained.as_text(), json)
         return
     if out is None:
-        raise OptionError("name the table to write (--out TABLE.parquet), or only --explain")
+        raise OptionError(
+            "name the table to write (--out TABLE.parquet), or --explain (see --help)"
+        )
     raw = read_measurements(
         file,
         mapping=map or [],

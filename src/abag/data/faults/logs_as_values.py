@@ -16,6 +16,9 @@ from abag.data.faults.labels import Labels
 
 FEWEST = 8
 LARGEST_FACTOR = 3.0
+LEAST_PKD = 4.0
+LARGEST_FACTOR_OF_LOG = 2.0
+"""Below pKd 4 the numbers can only be log10 of nM; panels of matured antibodies lie there, too."""
 LEAST, MOST = 1.0, 13.0
 MOST_LOG_NM = 8.0
 """log10(KD/nM) of 0.1 M; nothing binds weaker."""
@@ -35,7 +38,8 @@ def logarithms_as_values(labels: Labels) -> list[Fault]:
     ):
         return []
     low, high = (float(q) for q in np.quantile(written, [0.02, 0.98]))
-    if low >= LEAST and high <= MOST and high <= LARGEST_FACTOR * low:
+    factor = LARGEST_FACTOR if low >= LEAST_PKD else LARGEST_FACTOR_OF_LOG
+    if low >= LEAST and high <= MOST and high <= factor * low:
         reason = (
             f"the {len(written)} numbers lie between {low:.3g} and {high:.3g}, within a factor of "
             f"{high / low:.2g}, where -log10 KD and log10 of nM lie; affinities of different "

@@ -41,8 +41,8 @@ SMALL_SHARE: Final = 0.7
 SHARED: Final = 8
 CORRELATION: Final = 0.5
 P_SHARED: Final = 1e-3
-SEVERITY_CORRELATION: Final = -0.2
-P_SEVERITY: Final = 1e-6
+SEVERITY_SIGNS: Final = ((-0.3, 1e-4), (-0.2, 1e-6), (-0.1, 1e-12))
+"""Spearman with the severity of the changes, and its p value, from which a sign is inverted."""
 RESIDUES_PER_POSITION: Final = 4.0
 TIGHTER_SHARE: Final = 0.9
 TIGHTER_BY: Final = 0.05
@@ -61,8 +61,7 @@ def inverted_landscapes(
     for scan in landscapes:
         rho, p = severity_correlation(scan)
         if (
-            rho <= SEVERITY_CORRELATION
-            and p < P_SEVERITY
+            any(rho <= least and p < chance for least, chance in SEVERITY_SIGNS)
             and scan.residues_per_position >= RESIDUES_PER_POSITION
         ):
             faults.append(

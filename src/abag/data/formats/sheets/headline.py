@@ -80,7 +80,7 @@ def _header_place(records: Sequence[tuple[int, list[str]]]) -> int:
         filled = _filled(cells)
         if _could_be_header(cells) and filled >= max(2, widest):
             return place
-        if filled > max(2, widest // 2) or not cells[0].strip():
+        if filled >= widest or filled > max(2, widest // 2) or not cells[0].strip():
             break
     return 0
 
