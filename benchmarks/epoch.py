@@ -35,7 +35,7 @@ from abag.data.labels import Labels
 from abag.data.schema import SCHEMA
 from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.adapters.opening import open_encoder
-from abag.encoders.protocol import Encoded, Encoder, Molecule, Role
+from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule, Role
 from abag.model.network.inputs import MoleculeRows, PairBatch, PairFeatures
 from abag.model.network.network import make_network
 from abag.training.engine.data import TrainingData
@@ -90,12 +90,12 @@ class Remembered:
     """Gives what the encoder gave before, so that all recipes start from one filled cache."""
 
     inner: Encoder
-    memory: dict[Molecule, Encoded] = field(default_factory=dict)
+    memory: dict[Molecule, EncodedMolecule] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.facts, self.identity = self.inner.facts, self.inner.identity
 
-    def encode(self, molecules: list[Molecule]) -> list[Encoded]:
+    def encode(self, molecules: list[Molecule]) -> list[EncodedMolecule]:
         new = [one for one in dict.fromkeys(molecules) if one not in self.memory]
         self.memory.update(zip(new, self.inner.encode(new), strict=True))
         return [self.memory[one] for one in molecules]

@@ -24,7 +24,7 @@ from safetensors import safe_open
 
 from abag import progress
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.encoders.protocol import Encoded, EncoderIdentity, Molecule, Role
+from abag.encoders.protocol import EncodedMolecule, EncoderIdentity, Molecule, Role
 from abag.encoders.storage.store import EmbeddingStore, molecule_key
 from abag.encoders.storage.store_upkeep import verify
 
@@ -64,7 +64,7 @@ def measure(folder: Path, records: int, rounds: int) -> dict:
     began = time.perf_counter()
     with store.writer(flush_seconds=1e9) as writer:
         for molecule in molecules:
-            writer.add(molecule, Encoded(noise[-molecule.residues :]))
+            writer.add(molecule, EncodedMolecule(noise[-molecule.residues :]))
     write = time.perf_counter() - began
     keys = [molecule_key(molecule) for molecule in molecules]
     total = sum(molecule.residues for molecule in molecules) * WIDTH * 2

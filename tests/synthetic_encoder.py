@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.encoders.protocol import Encoded, EncoderFacts, EncoderIdentity, Molecule, Role
+from abag.encoders.protocol import EncodedMolecule, EncoderFacts, EncoderIdentity, Molecule, Role
 
 
 def rows_of(molecule: Molecule, width: int) -> NDArray[np.float32]:
@@ -47,13 +47,15 @@ class HashEncoder:
     def encoded(self) -> list[Molecule]:
         return [molecule for batch in self.asked for molecule in batch]
 
-    def encode(self, molecules: Sequence[Molecule]) -> list[Encoded]:
+    def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         if self.memory is not None:
             padded = len(molecules) * max(m.residues for m in molecules)
             if padded > self.memory:
                 raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
         self.asked.append(tuple(molecules))
-        return [Encoded(rows_of(m, self.width), windowed=m.residues > 300) for m in molecules]
+        return [
+            EncodedMolecule(rows_of(m, self.width), windowed=m.residues > 300) for m in molecules
+        ]
 
 
 def antibody(*chains: str) -> Molecule:

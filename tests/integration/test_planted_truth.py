@@ -66,7 +66,7 @@ def with_other_antigens(rows: Found) -> float:
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    return found(tmp_path_factory.mktemp("short"), SHORT.table(1_500), epochs=8, width=64)
+    return found(tmp_path_factory.mktemp("short"), SHORT.table(900), epochs=8, width=64)
 
 
 def test_one_contact_is_found(short: Found):

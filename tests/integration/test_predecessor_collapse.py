@@ -21,7 +21,7 @@ pytest.importorskip("transformers")
 import torch
 
 from abag.encoders.adapters.adapter import TransformerEncoder, padded
-from abag.encoders.protocol import Encoded, EncoderFacts, EncoderIdentity, Molecule, Role
+from abag.encoders.protocol import EncodedMolecule, EncoderFacts, EncoderIdentity, Molecule, Role
 from abag.errors import EncoderError
 from abag.training.recipe import load_recipe
 from abag.training.run import train
@@ -53,14 +53,14 @@ class Unspaced:
         assert whole is not None
         return whole
 
-    def encode(self, molecules: Sequence[Molecule]) -> list[Encoded]:
+    def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         ids, mask = padded([self.ids(m) for m in molecules], self.inner.vocabulary.pad_id)
         states = self.inner.network(
             input_ids=torch.from_numpy(ids), attention_mask=torch.from_numpy(mask).long()
         ).last_hidden_state
         means = states.mean(dim=1).detach().numpy()
         return [
-            Encoded(np.repeat(mean[None], m.residues, axis=0))
+            EncodedMolecule(np.repeat(mean[None], m.residues, axis=0))
             for m, mean in zip(molecules, means, strict=True)
         ]
 

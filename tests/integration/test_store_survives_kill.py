@@ -24,7 +24,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from synthetic_encoder import HashEncoder, random_molecules, rows_of
-from abag.encoders.protocol import Encoded
+from abag.encoders.protocol import EncodedMolecule
 from abag.encoders.store import EmbeddingStore
 from abag.encoders.store_upkeep import compact
 
@@ -35,7 +35,7 @@ while True:
     with store.writer(shard_bytes=60_000) as writer:
         for molecule in molecules:
             if molecule not in store:
-                writer.add(molecule, Encoded(rows_of(molecule, 64)))
+                writer.add(molecule, EncodedMolecule(rows_of(molecule, 64)))
     compact(store, shard_bytes=1_000_000)
     for shard in store.shards:
         shard.path.unlink()

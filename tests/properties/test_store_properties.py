@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from abag.encoders.batching import plan_batches
-from abag.encoders.protocol import Encoded
+from abag.encoders.protocol import EncodedMolecule
 from abag.encoders.storage.quantise import Storage, pack, unpack
 from abag.encoders.storage.store import EmbeddingStore, molecule_key
 from abag.encoders.storage.store_upkeep import compact, verify
@@ -88,7 +88,7 @@ def test_any_history_keeps_every_record_bit_for_bit(steps, storage, shard_bytes)
                 with store.writer(shard_bytes=shard_bytes) as writer:
                     for i in argument:
                         rows = rows_of(MOLECULES[i], encoder.width)
-                        assert writer.add(MOLECULES[i], Encoded(rows, i % 2 == 0)) == (
+                        assert writer.add(MOLECULES[i], EncodedMolecule(rows, i % 2 == 0)) == (
                             molecule_key(MOLECULES[i]) not in keys(added)
                         )
                         added.add(i)

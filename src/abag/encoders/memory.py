@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from abag.encoders.protocol import Encoded, Encoder, Molecule
+from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule
 from abag.errors import EncoderError, UnavailableError
 
 
@@ -21,7 +21,9 @@ class MemoryLimit:
     padded: int | None = None
 
 
-def encode_within(encoder: Encoder, batch: Sequence[Molecule], limit: MemoryLimit) -> list[Encoded]:
+def encode_within(
+    encoder: Encoder, batch: Sequence[Molecule], limit: MemoryLimit
+) -> list[EncodedMolecule]:
     """Encode a batch, in halves where the memory does not hold it.
 
     Raises:
@@ -60,12 +62,14 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _encode(encoder: Encoder, batch: Sequence[Molecule]) -> list[Encoded]:
+def _encode(encoder: Encoder, batch: Sequence[Molecule]) -> list[EncodedMolecule]:
     with _inference_mode():
         return encoder.encode(batch)
 
 
-def _checked(encoder: Encoder, batch: Sequence[Molecule], results: list[Encoded]) -> list[Encoded]:
+def _checked(
+    encoder: Encoder, batch: Sequence[Molecule], results: list[EncodedMolecule]
+) -> list[EncodedMolecule]:
     name, width = encoder.identity.id, encoder.facts.width
     if len(results) != len(batch):
         raise EncoderError(f"{name} gave {len(results)} embeddings for {len(batch)} molecules")

@@ -93,7 +93,7 @@ class EncoderIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedMolecule:
     """The embedding of one molecule."""
 
     rows: NDArray[np.float32]
@@ -113,5 +113,5 @@ class Encoder(Protocol):
     def identity(self) -> EncoderIdentity:
         """What enters the key of a stored embedding."""
 
-    def encode(self, molecules: Sequence[Molecule]) -> list[Encoded]:
+    def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         """One batch, padded inside; results in the order given, the same in any batch."""

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from abag import progress as bars
 from abag.encoders.batching import distinct, plan_batches
 from abag.encoders.memory import MemoryLimit, encode_within
-from abag.encoders.protocol import Encoded, Encoder, Molecule
+from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule
 from abag.encoders.storage.store import EmbeddingStore
 from abag.encoders.storage.store_layout import molecule_key
 from abag.encoders.storage.store_writer import StoreWriter
@@ -46,7 +46,7 @@ class _Source(Protocol):
 class _Held:
     """Embeddings in memory."""
 
-    by_key: dict[str, Encoded]
+    by_key: dict[str, EncodedMolecule]
 
     def rows(self, key: str) -> NDArray[np.float32]:
         return self.by_key[key].rows
@@ -186,7 +186,7 @@ class _Run:
     budget: int
     progress: bool
 
-    def encode(self, molecules: Sequence[Molecule]) -> Iterator[tuple[Molecule, Encoded]]:
+    def encode(self, molecules: Sequence[Molecule]) -> Iterator[tuple[Molecule, EncodedMolecule]]:
         """Yield every molecule with its rows, in an order that depends on the molecules alone."""
         if not molecules:
             return
@@ -211,7 +211,7 @@ class _Run:
 
     def _batches(
         self, batches: Sequence[list[Molecule]]
-    ) -> Iterator[tuple[list[Molecule], list[Encoded]]]:
+    ) -> Iterator[tuple[list[Molecule], list[EncodedMolecule]]]:
         """Run batches on the encoders, a thread each; give them back in their order.
 
         With one encoder, too, a batch is computed while the one before is packed and written.
@@ -220,14 +220,14 @@ class _Run:
         for encoder in self.encoders:
             free.put((encoder, MemoryLimit()))
 
-        def work(batch: list[Molecule]) -> list[Encoded]:
+        def work(batch: list[Molecule]) -> list[EncodedMolecule]:
             encoder, limit = free.get()
             try:
                 return encode_within(encoder, batch, limit)
             finally:
                 free.put((encoder, limit))
 
-        ahead: deque[tuple[list[Molecule], Future[list[Encoded]]]] = deque()
+        ahead: deque[tuple[list[Molecule], Future[list[EncodedMolecule]]]] = deque()
         pool = ThreadPoolExecutor(len(self.encoders), thread_name_prefix="encode")
         try:
             for batch in batches:

@@ -18,10 +18,10 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from abag.errors import MissingFileError, OptionError
 from abag.files import require_file
-from abag.model.network.config import NetworkConfig, Part
+from abag.model.network.config import ConfigSection, NetworkConfig
 
 
-class _Term(Part):
+class _Term(ConfigSection):
     """What every loss has."""
 
     kind: str = ""
@@ -90,7 +90,7 @@ LossTerm = Annotated[
 ]  # fmt: skip
 
 
-class OptimiserConfig(Part):
+class OptimiserConfig(ConfigSection):
     """AdamW (Loshchilov and Hutter 2019) and what is done to gradients and weights."""
 
     lr: float = Field(5e-4, gt=0, description="Highest learning rate.")
@@ -101,7 +101,7 @@ class OptimiserConfig(Part):
     )
 
 
-class ScheduleConfig(Part):
+class ScheduleConfig(ConfigSection):
     """How the learning rate moves, step by step."""
 
     kind: Literal["cosine", "plateau", "constant"] = Field(
@@ -114,7 +114,7 @@ class ScheduleConfig(Part):
     min_lr: float = Field(0.0, ge=0, description="Lowest learning rate.")
 
 
-class SamplerConfig(Part):
+class SamplerConfig(ConfigSection):
     """In which order rows are shown."""
 
     kind: Literal["shuffle", "length-buckets", "pkd-bins", "assay-balanced"] = Field(
@@ -125,14 +125,14 @@ class SamplerConfig(Part):
     bins: int = Field(5, ge=2, le=50, description="pkd-bins: bins of equal width, drawn equally.")
 
 
-class BatchConfig(Part):
+class BatchConfig(ConfigSection):
     """Rows of a step."""
 
     size: int = Field(32, ge=1, description="Rows that are computed at once.")
     accumulate: int = Field(1, ge=1, description="Batches whose gradients make one step.")
 
 
-class StoppingConfig(Part):
+class StoppingConfig(ConfigSection):
     """When training ends, and which weights are kept."""
 
     epochs: int = Field(50, ge=1, description="Most epochs.")
@@ -142,7 +142,7 @@ class StoppingConfig(Part):
     )
 
 
-class MonitorConfig(Part):
+class MonitorConfig(ConfigSection):
     """When a run is called unstable."""
 
     # A calibrated model whose correlation is r spreads r times as far as the labels: a limit near
@@ -153,7 +153,7 @@ class MonitorConfig(Part):
     recall_sd: float = Field(0.15, gt=0, description="Most sd of recall over the last epochs.")
 
 
-class AdaptationConfig(Part):
+class AdaptationConfig(ConfigSection):
     """First stage: LoRA adapters on both encoders, trained with the network; then cached."""
 
     rank: int = Field(4, ge=1, description="Rank r of the update.")
@@ -164,7 +164,7 @@ class AdaptationConfig(Part):
     batch: int = Field(8, ge=1, description="Pairs of a step of the first stage.")
 
 
-class Recipe(Part):
+class Recipe(ConfigSection):
     """One training run, reproducible from this, the table, the split and the encoders."""
 
     name: str = Field("custom", description="Name of the recipe.")

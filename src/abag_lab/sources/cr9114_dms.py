@@ -22,7 +22,7 @@ import polars as pl
 from abag.data.raw import RawTable, Source, raw_table, read_text_table
 from abag.errors import FileFormatError
 from abag.files import read_bytes
-from abag_lab.sources.partners import Complex, read_complex
+from abag_lab.sources.partners import LibraryPartners, read_complex
 from abag_lab.sources.variants import (
     chain_list,
     flag_if,
@@ -80,7 +80,7 @@ def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
         )
 
 
-def _judged(known: Complex | None, as_published: bool) -> dict[str, pl.Expr]:
+def _judged(known: LibraryPartners | None, as_published: bool) -> dict[str, pl.Expr]:
     if as_published:
         return {"relation": pl.lit("="), "flags": flag_list()}
     at_floor = numbers("minus_log_Kd")[0] <= FLOOR

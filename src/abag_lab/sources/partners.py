@@ -19,7 +19,7 @@ from abag.files import read_json
 
 
 @dataclass(frozen=True, slots=True)
-class Complex:
+class LibraryPartners:
     """What stays the same in all rows of one library."""
 
     heavy: str
@@ -32,7 +32,7 @@ class Complex:
 _HEAVY_KEYS = ("heavy_wt", "heavy_mature_in_AbBiBench", "heavy_mature", "heavy_consensus")
 
 
-def read_complex(folder: Path, name: str) -> Complex:
+def read_complex(folder: Path, name: str) -> LibraryPartners:
     """One entry of ``complexes.json`` in ``folder``, or in ``abbibench`` beside it."""
     places = [folder / "complexes.json", folder.parent / "abbibench" / "complexes.json"]
     path = next((place for place in places if place.is_file()), None)
@@ -47,7 +47,7 @@ def read_complex(folder: Path, name: str) -> Complex:
     if not heavy or not light:
         raise FileFormatError(f"{path}: {name} lacks its parent heavy chain or its light chain")
     bits = entry.get("bit_map_phillips_variant_string")
-    return Complex(
+    return LibraryPartners(
         heavy=_mature(str(heavy).strip(), bits),
         light=str(light).strip(),
         antigen=tuple(str(chain).strip() for chain in entry.get("antigen") or ()),

@@ -25,7 +25,7 @@ import polars as pl
 
 from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
 from abag.errors import FileFormatError
-from abag_lab.sources.partners import Complex, bit_places, read_complex
+from abag_lab.sources.partners import LibraryPartners, bit_places, read_complex
 from abag_lab.sources.variants import (
     chain_list,
     flag_if,
@@ -84,7 +84,7 @@ def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
 def _table(
     path: Path,
     original: pl.DataFrame,
-    known: Complex,
+    known: LibraryPartners,
     names: tuple[str, str, str, str],
     columns: dict[str, pl.Expr],
     as_published: bool,

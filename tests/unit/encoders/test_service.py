@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from abag.encoders.memory import is_out_of_memory
-from abag.encoders.protocol import Encoded
+from abag.encoders.protocol import EncodedMolecule
 from abag.encoders.service import embed
 from abag.encoders.storage.store import EmbeddingStore
 from abag.errors import EncoderError, UnavailableError
@@ -161,7 +161,7 @@ def test_a_store_of_another_encoder_is_refused_by_name(tmp_path):
 def test_rows_that_cannot_be_right_are_refused(rows, message):
     class Wrong(HashEncoder):
         def encode(self, molecules):
-            return [Encoded(rows(m)) for m in molecules]
+            return [EncodedMolecule(rows(m)) for m in molecules]
 
     with pytest.raises(EncoderError, match=message):
         embed([antigen("ACDE")], Wrong(), progress=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from abag.encoders.protocol import Encoded
+from abag.encoders.protocol import EncodedMolecule
 from abag.encoders.storage import store_writer
 from abag.encoders.storage.quantise import Packed, Storage, pack, unpack
 from abag.encoders.storage.shards import write_shard
@@ -27,7 +27,7 @@ def filled(folder, storage="fp32", molecules=MOLECULES, each=4, **encoder) -> Em
     store = EmbeddingStore.for_encoder(folder, HashEncoder(**encoder), storage)
     with store.writer() as writer:
         for i, molecule in enumerate(molecules, start=1):
-            writer.add(molecule, Encoded(rows_of(molecule, WIDTH), windowed=i % 5 == 0))
+            writer.add(molecule, EncodedMolecule(rows_of(molecule, WIDTH), windowed=i % 5 == 0))
             if i % each == 0:
                 writer.flush()
     return store
@@ -89,7 +89,7 @@ def test_rows_of_another_width_are_refused_by_name(tmp_path):
         EmbeddingStore.for_encoder(tmp_path, HashEncoder(width=7), "fp32")
     store = EmbeddingStore.for_encoder(tmp_path, HashEncoder(revision="r2"), "fp32")
     with pytest.raises(EncoderError, match=r"\[4, 7\].*\[4, 6\]"), store.writer() as writer:
-        writer.add(antigen("ACDE"), Encoded(np.zeros((4, 7), np.float32)))
+        writer.add(antigen("ACDE"), EncodedMolecule(np.zeros((4, 7), np.float32)))
 
 
 def test_numbers_that_are_not_finite_are_refused(tmp_path):
@@ -97,15 +97,15 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
     rows = np.zeros((4, WIDTH), np.float32)
     rows[2, 3] = np.nan
     with pytest.raises(EncoderError, match="not finite"), store.writer() as writer:
-        writer.add(antigen("ACDE"), Encoded(rows))
+        writer.add(antigen("ACDE"), EncodedMolecule(rows))
 
 
 def test_a_molecule_is_stored_once(tmp_path):
     store = filled(tmp_path)
     with store.writer() as writer:
-        assert not writer.add(MOLECULES[0], Encoded(rows_of(MOLECULES[0], WIDTH)))
-        assert writer.add(antigen("WYWY"), Encoded(rows_of(antigen("WYWY"), WIDTH)))
-        assert not writer.add(antigen("WYWY"), Encoded(rows_of(antigen("WYWY"), WIDTH)))
+        assert not writer.add(MOLECULES[0], EncodedMolecule(rows_of(MOLECULES[0], WIDTH)))
+        assert writer.add(antigen("WYWY"), EncodedMolecule(rows_of(antigen("WYWY"), WIDTH)))
+        assert not writer.add(antigen("WYWY"), EncodedMolecule(rows_of(antigen("WYWY"), WIDTH)))
     assert info(store)["duplicates"] == 0
 
 
@@ -311,7 +311,7 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path):
         other.wait()
         # Its lock file is still there, with its number in it, and stops nobody.
         with store.writer() as writer:
-            assert writer.add(antigen("WYWY"), Encoded(rows_of(antigen("WYWY"), WIDTH)))
+            assert writer.add(antigen("WYWY"), EncodedMolecule(rows_of(antigen("WYWY"), WIDTH)))
 
 
 def test_what_a_killed_writer_left_is_swept(tmp_path):

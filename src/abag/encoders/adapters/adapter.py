@@ -20,7 +20,13 @@ from torch import Tensor, nn
 from abag.encoders.adapters.windows import Segment, segments
 from abag.encoders.guard import TokenGuard, Vocabulary, assembled, require_roles, template_ids
 from abag.encoders.input_rules import PREPROCESSING, InputRule
-from abag.encoders.protocol import Encoded, EncoderFacts, EncoderIdentity, LongChain, Molecule
+from abag.encoders.protocol import (
+    EncodedMolecule,
+    EncoderFacts,
+    EncoderIdentity,
+    LongChain,
+    Molecule,
+)
 from abag.errors import EncoderError, OptionError, UnavailableError, counted
 
 PRECISIONS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
@@ -178,7 +184,7 @@ class TransformerEncoder:
         mask = torch.arange(rows.shape[1], device=rows.device)[None, :] < lengths[:, None]
         return rows, mask
 
-    def encode(self, molecules: Sequence[Molecule]) -> list[Encoded]:
+    def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         """One batch, padded inside; results in the order given, the same in any batch.
 
         Raises:
@@ -198,7 +204,7 @@ class TransformerEncoder:
             self.network.train(training)
         ends = np.cumsum(batch.lengths)
         return [
-            Encoded(np.ascontiguousarray(flat[end - length : end]), windowed)
+            EncodedMolecule(np.ascontiguousarray(flat[end - length : end]), windowed)
             for end, length, windowed in zip(ends, batch.lengths, batch.windowed, strict=True)
         ]
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from abag.encoders.adapters.windows import windows
 from abag.encoders.protocol import (
-    Encoded,
+    EncodedMolecule,
     EncoderFacts,
     EncoderIdentity,
     LongChain,
@@ -159,7 +159,7 @@ class BuiltinEncoder:
     def network(self, network: nn.Module) -> None:
         self._network = network
 
-    def encode(self, molecules: Sequence[Molecule]) -> list[Encoded]:
+    def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         """One batch, padded inside; results in the order given, the same in any batch.
 
         A molecule longer than ``facts.max_residues`` is read chain by chain, and a chain that is
@@ -184,7 +184,7 @@ class BuiltinEncoder:
             self.network.train(training)
         ends = np.cumsum([molecule.residues for molecule in molecules])
         return [
-            Encoded(
+            EncodedMolecule(
                 np.ascontiguousarray(kept[end - molecule.residues : end]), windowed=len(of_one) > 1
             )
             for molecule, of_one, end in zip(molecules, parts, ends, strict=True)

@@ -11,7 +11,7 @@ from typing import IO, Final
 
 import numpy as np
 
-from abag.encoders.protocol import Encoded, Molecule
+from abag.encoders.protocol import EncodedMolecule, Molecule
 from abag.encoders.storage.quantise import pack
 from abag.encoders.storage.shards import PREFIX, SUFFIX, Record, write_shard
 from abag.encoders.storage.store_layout import LOCK_FILE, ROOM_FILE, Room, molecule_key
@@ -134,7 +134,7 @@ class StoreWriter:
         self._bytes = 0
         self._flushed = time.monotonic()
 
-    def add(self, molecule: Molecule, encoded: Encoded) -> bool:
+    def add(self, molecule: Molecule, encoded: EncodedMolecule) -> bool:
         """Take the embedding of a molecule; False where the store has it already.
 
         Raises:

@@ -11,13 +11,13 @@ FusionKind = Literal["cross-attention", "concatenation", "bilinear"]
 RangeKind = Literal["free", "clamp", "sigmoid"]
 
 
-class Part(BaseModel):
+class ConfigSection(BaseModel):
     """A frozen part of a configuration; unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class EncoderConfig(Part):
+class EncoderConfig(ConfigSection):
     """How one side of the pair becomes rows."""
 
     id: str = Field("builtin", min_length=1, description="Encoder, as `abag embed` names it.")
@@ -28,7 +28,7 @@ class EncoderConfig(Part):
     )
 
 
-class FusionConfig(Part):
+class FusionConfig(ConfigSection):
     """How antibody and antigen rows meet."""
 
     kind: FusionKind = Field("cross-attention", description="What joins the two sides.")
@@ -49,7 +49,7 @@ class FusionConfig(Part):
         return self
 
 
-class HeadConfig(Part):
+class HeadConfig(ConfigSection):
     """What reads numbers off the fused pair."""
 
     hidden: tuple[int, ...] = Field((512, 256, 128), description="Widths of the hidden layers.")
@@ -71,7 +71,7 @@ class HeadConfig(Part):
         return self
 
 
-class OutputConfig(Part):
+class OutputConfig(ConfigSection):
     """The range of a predicted pKd."""
 
     range: RangeKind = Field(
@@ -90,7 +90,7 @@ class OutputConfig(Part):
         return self
 
 
-class NetworkConfig(Part):
+class NetworkConfig(ConfigSection):
     """Encoders, fusion, heads and range: everything that the weights belong to."""
 
     antibody: EncoderConfig = EncoderConfig()
