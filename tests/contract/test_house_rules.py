@@ -18,11 +18,13 @@ HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "polars", "pyhmmer", "numpy"
 
 
 LONG_FUNCTIONS: dict[str, int] = {
+    "abag/apps/cli/explain.py:explain": 69,
     "abag/apps/cli/maturation/adapt.py:adapt": 74,
-    "abag/apps/cli/maturation/propose.py:propose": 103,
-    "abag/apps/cli/maturation/scan.py:scan": 64,
-    "abag/apps/cli/predict.py:predict": 73,
+    "abag/apps/cli/maturation/propose.py:propose": 99,
+    "abag/apps/cli/maturation/scan.py:scan": 73,
+    "abag/apps/cli/predict.py:predict": 85,
     "abag/apps/cli/serve.py:serve": 61,
+    "abag/inference/tables.py:predict_file": 74,
     "abag/maturation/propose/design_space.py:of": 73,
     "abag_lab/cli/simulate.py:simulate": 63,
 }
@@ -49,7 +51,7 @@ NAMES_TWICE: dict[str, int] = {
 WIDE_PACKAGES: dict[str, int] = {
     "abag/apps/cli": 18,
     "abag/data": 15,
-    "abag/data/formats": 20,
+    "abag/data/formats": 21,
     "abag/model/assay_gp": 18,
     "abag_lab/pretraining": 13,
     "abag_lab/sources": 20,
