@@ -54,16 +54,23 @@ class Binding(StrEnum):
 
 
 def evidence_columns(
-    domain: DomainIndex | None, known: Familiarity | None, answer: FullAnswer
+    domain: DomainIndex | None,
+    known: Familiarity | None,
+    answer: FullAnswer,
+    *,
+    from_parent: bool = False,
 ) -> dict[str, list[Any]]:
-    """Columns :data:`EVIDENCE_COLUMNS`; empty for a model that keeps no measured pairs."""
+    """Columns :data:`EVIDENCE_COLUMNS`; empty for a model that keeps no measured pairs.
+
+    With ``from_parent`` the changes are those from a parent that the user gave.
+    """
     if domain is None or known is None:
         return {}
     measured = domain.measured
     near, verdicts = known.near, known.verdicts
     has = near.relative != NONE
     # Changes from a given parent are known even where that was not measured.
-    laid = has | (near.changes > 0)
+    laid = has | from_parent
     pkd = measured.pairs.pkd
     kinds = [
         _kind(v, int(c), z) for v, c, z in zip(verdicts, near.changes, _like(answer), strict=True)

@@ -214,7 +214,9 @@ class Predictor:
         kd_molar = [kd_molar_from_pkd(value) for value in known] if absolute else nothing
         trust = trust_columns(self.calibration, familiarity, self.level, answer)
         trust = trust or dict.fromkeys(TRUST_COLUMNS, nothing)
-        evidence = evidence_columns(self.domain, familiarity, answer)
+        evidence = evidence_columns(
+            self.domain, familiarity, answer, from_parent=parent is not None
+        )
         evidence = evidence or dict.fromkeys(EVIDENCE_COLUMNS, nothing)
         own = self._own_intervals()
         if own is not None and good.height:
