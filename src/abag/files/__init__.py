@@ -24,9 +24,12 @@ from abag.files.reading import (
 from abag.files.recovery import is_temporary, locked
 from abag.files.scratch import scratch_folder
 from abag.files.tables import (
+    MOST_COLUMNS,
+    column_names,
     csv_text,
     neutral,
     neutral_table,
+    parquet_of,
     read_parquet,
     restored,
     write_csv,
@@ -44,6 +47,8 @@ from abag.files.writing import (
 
 __all__ = [
     "LOCK",
+    "MOST_COLUMNS",
+    "column_names",
     "csv_text",
     "digest_of",
     "digest_of_json",
@@ -57,6 +62,7 @@ __all__ = [
     "neutral_table",
     "new_result",
     "opened",
+    "parquet_of",
     "parse_json",
     "read_bytes",
     "read_json",

@@ -21,8 +21,8 @@ DIGEST: Final = "abag.digest"
 """Key of a Parquet file's metadata that holds the digest of its values."""
 GROUP_ROWS: Final = 2**20
 """Rows of a row group; each has a digest of its own."""
-MOST_COLUMNS: Final = 16_384
-"""As many as a sheet of Excel or LibreOffice has."""
+MOST_COLUMNS: Final = 4_096
+"""Every column's name is read as a unit, a quantity and a role; tables have tens of them."""
 MOST_CELLS: Final = 200_000_000
 """Cells of a Parquet file, which a few bytes can say."""
 
@@ -100,6 +100,19 @@ def parquet_of(stream: BinaryIO, path: Path) -> tuple[pl.DataFrame, dict[str, st
             "from a copy, or make it again"
         )
     return table, metadata
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a Parquet file; raises FileFormatError where it has no footer."""
+    import pyarrow
+    from pyarrow import parquet
+
+    require_file(path)
+    try:
+        with opened(path) as stream:
+            return list(parquet.ParquetFile(stream).schema_arrow.names)
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
 
 
 def _require_bounds(path: Path, rows: int, columns: int) -> None:

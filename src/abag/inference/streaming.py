@@ -106,7 +106,7 @@ def _parquet_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
             place.write_bytes(buffer.getvalue())
             yield Piece(place, offset, (offset + batch.num_rows) / total)
             offset += batch.num_rows
-    except (pyarrow.ArrowInvalid, OSError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise FileFormatError(
             f"{path} is not a readable Parquet file; make it again, or copy it again ({error})"
         ) from None

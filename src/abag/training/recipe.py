@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
@@ -214,6 +214,10 @@ def recipe_names() -> tuple[str, ...]:
     return tuple(sorted(names, key=lambda name: (name == "default", name)))
 
 
+MOST_BYTES: Final = 100_000
+"""Of a recipe's file; a shipped one has about 2,000."""
+
+
 def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
     """A shipped recipe by name, or one from a TOML file, with ``key.key=value`` overrides.
 
@@ -222,9 +226,13 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
         MissingFileError: neither a shipped recipe nor a file.
     """
     path = _path_of(name)
+    if path.stat().st_size > MOST_BYTES:
+        raise OptionError(f"{path} is no recipe: it has more than {MOST_BYTES:,} bytes")
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise OptionError(f"{path} is no recipe: it is nested too deeply") from None
+    except ValueError as error:
         raise OptionError(f"{path} is not TOML: {error}") from None
     for setting in settings:
         _override(values, setting)

@@ -15,6 +15,8 @@ from abag.antibody.numbering.profiles import Profile, alphabet, load_profiles
 from abag.antibody.numbering.states import DELETE, INSERT, MATCH
 from abag.antibody.numbering.underflow import flushing_to_zero
 
+MOST_RESIDUES: Final = 2_000
+"""Longer chains are not searched and have no domain; an IgM heavy chain has 590 residues."""
 _CHAINS_A_TASK: Final = 64
 
 
@@ -56,6 +58,10 @@ def align(
     Returns:
         Every hit of every chain that has one, best first.
     """
+    wanted = {
+        profile: [chain for chain in chains if len(chain) <= MOST_RESIDUES]
+        for profile, chains in wanted.items()
+    }
     tasks = [
         (profile, chains[i : i + _CHAINS_A_TASK])
         for profile, chains in wanted.items()

@@ -16,13 +16,14 @@ from abag.data.formats.content import PARQUET_MARK, decode, text_lines
 from abag.data.formats.sheets.excel import WORKBOOK_MARK, read_workbook
 from abag.data.formats.sheets.headline import Sheet, sheet_of
 from abag.errors import FileFormatError, OptionError, Problem, TableError, counted
-from abag.files import read_bytes
+from abag.files import MOST_COLUMNS, parquet_of, read_bytes
 
 ROW: Final = "source_row"
 GIVEN_ROW: Final = "source_row_given"
 """Name that a user's own column ``source_row`` gets, since abag adds one."""
 
 DELIMITERS: Final[dict[str, str]] = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
+_SHOWN_PLACES: Final = 20
 MAX_CELL_CHARACTERS: Final = 100_000
 """A longer cell is taken for a fault (most often a quotation mark that is never closed)."""
 
@@ -161,6 +162,12 @@ def find_delimiter(path: Path, text: str) -> str:
     names = [d for d in DELIMITERS if d != "\t"]
     order = ["\t", *names] if ".tsv" in path.suffixes else [",", "\t", *names[1:]]
     widths = {delimiter: _widths(text, delimiter) for delimiter in order}
+    widest = max((max(found) for found in widths.values() if found), default=0)
+    if widest > MOST_COLUMNS:
+        raise FileFormatError(
+            f"{path} has a line of more than {MOST_COLUMNS:,} columns; "
+            "leave out those that are no measurements"
+        )
     splitting = [d for d in order if widths[d] and widths[d][0] > 1]
     if not splitting:
         # Lines of an instrument may stand before the header.
@@ -196,7 +203,9 @@ def _header_problems(header: Sequence[str], line: int = 1) -> list[Problem]:
     problems = []
     empty = [place for place, name in enumerate(header, start=1) if not name]
     if empty:
-        places = ", ".join(map(str, empty))
+        places = ", ".join(map(str, empty[:_SHOWN_PLACES])) + (
+            ", ..." if empty[_SHOWN_PLACES:] else ""
+        )
         problems.append(
             Problem(
                 line,
@@ -205,10 +214,14 @@ def _header_problems(header: Sequence[str], line: int = 1) -> list[Problem]:
                 "Name it, or leave it out (pandas: to_csv(..., index=False))",
             )
         )
-    for name in dict.fromkeys(header):
-        places = ", ".join(str(i) for i, other in enumerate(header, start=1) if other == name)
-        if name and header.count(name) > 1:
-            reason = f"columns number {places} have the same name"
+    found: dict[str, list[int]] = {}
+    for place, name in enumerate(header, start=1):
+        found.setdefault(name, []).append(place)
+    for name, named in found.items():
+        if name and len(named) > 1:
+            places = ", ".join(map(str, named[:_SHOWN_PLACES]))
+            more = f" and {len(named) - _SHOWN_PLACES:,} more" if len(named) > _SHOWN_PLACES else ""
+            reason = f"columns number {places}{more} have the same name"
             problems.append(Problem(line, name, reason, "Rename or remove all but one"))
     if ROW in header and GIVEN_ROW in header:
         problems.append(
@@ -252,12 +265,7 @@ def _refuse_huge_cells(path: Path | str, frame: pl.DataFrame) -> None:
 
 
 def _parquet(path: Path, content: bytes) -> pl.DataFrame:
-    try:
-        frame = pl.read_parquet(io.BytesIO(content))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        raise FileFormatError(
-            f"{path} is not a readable Parquet file; make it again, or copy it again ({error})"
-        ) from None
+    frame, _ = parquet_of(io.BytesIO(content), path)
     if frame.height == 0:
         raise FileFormatError(f"{path} has columns but no rows")
     return text_frame(path, frame, first_row=2)

@@ -28,7 +28,7 @@ from abag.data.formats.variants import (
 from abag.data.merging import merge_replicates
 from abag.data.raw import RawTable
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
-from abag.files import read_parquet
+from abag.files import column_names
 from abag.maturation.assay.one_assay import notes_of, require_one, require_one_value
 from abag.maturation.assay.strangers import Families, part_families
 from abag.model.assay_gp.model import FEWEST_ROWS
@@ -260,7 +260,7 @@ def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame,
     from abag.data.schema import SCHEMA
 
     made_here = path.suffix == ".parquet" and path.is_file()
-    if made_here and set(SCHEMA) <= set(read_parquet(path)[0].columns):
+    if made_here and set(SCHEMA) <= set(column_names(path)):
         return load_table(path).frame, pl.DataFrame(schema=ASIDE), []
     raw, completed = _raw(path, told)
     cleaner = AntibodyCleaner()
