@@ -29,7 +29,7 @@ SURFACE: dict[str, str] = {
     "data sources": "--json",
     "data build": "--sources --out --only --licence --json",
     "data import": "FILE --out --map --unit --quantity --labels --light --antigen "
-    "--ignore-unlabelled --quarantine --explain --json",
+    "--ignore-unlabelled --chains --most-umis --numbering --quarantine --explain --json",
     "data check": "TABLE --others --column --unit --quantity --json",
     "data merge": "TABLE --out --across-assays --json",
     "demo": "--out --json",
