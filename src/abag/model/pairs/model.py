@@ -135,7 +135,7 @@ class PairModel(Baseline[PairSettings]):
         raw, effect = self._effect(table, near)
         asked = np.where(near.relative == NONE, near.site, NONE)
         asked = np.where(near.antigen >= ANTIGEN_THRESHOLD, asked, NONE)
-        recalled = own.kernel.recall(self._on_relatives(table, near), own.binding.columns(asked))
+        recalled = self._recall(self._on_relatives(table, near), asked)
         level, known = self._level(recalled)
         level = level + np.where(near.relative != NONE, own.potential[near.relative], 0.0)
         variance = np.maximum(_level_variance(recalled, known, near), _LEAST_VARIANCE)
@@ -150,6 +150,20 @@ class PairModel(Baseline[PairSettings]):
             effect=effect,
             evidence=own.binding.scores(recalled.chosen, asked),
         )
+
+    def _recall(self, on_relatives: pl.DataFrame, asked: Places) -> Recalled:
+        """What the kernels say of each row; the rows of a library stand on one relative."""
+        own = self._state
+        keyed = on_relatives.with_columns(
+            light=pl.col("light").fill_null(""),
+            antigen=pl.col("antigen").list.join("/").fill_null(""),
+            asked=pl.Series(asked),
+        ).select("heavy", "light", "antigen", "asked")
+        place: dict[tuple[Any, ...], int] = {}
+        row = [place.setdefault(key, len(place)) for key in keyed.iter_rows()]
+        first = np.unique(np.array(row), return_index=True)[1]
+        found = own.kernel.recall(on_relatives[first.tolist()], own.binding.columns(asked[first]))
+        return Recalled(*(one[row] for one in found))
 
     def _level(self, recalled: Recalled) -> tuple[Reals, Reals]:
         """F + known * share * (h - f), and known."""
