@@ -193,4 +193,4 @@ def test_a_scan_that_runs_is_cancelled(page: Any, running: Running):
     page.get_by_label("Antigen").fill("MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ")
     page.get_by_role("button", name="Scan").click()
     page.get_by_role("button", name="Cancel").click()
-    page.wait_for_selector("text=Cancelled.")
+    assert page.wait_for_selector("text=Cancelled.").is_visible()

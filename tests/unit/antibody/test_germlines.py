@@ -1,19 +1,21 @@
 import numpy as np
-from abag.model.pairs.frames import find_frames
-from abag.model.pairs.residues import residue_codes
 
-from abag.antibody.germlines import GAP, V_POSITIONS, Germlines
-from abag.antibody.numbering.chains import number_chains
+from abag.antibody.alphabet import GAP, residue_codes
+from abag.antibody.germlines import V_POSITIONS, Germlines
+from abag.antibody.numbering import first_domain, number_chains
 from synthetic_pairs import HEAVY, LIGHT
 
 GERMLINES = Germlines.of_anarci()
 
 
 def nearest(chain: str) -> tuple[str, float, int]:
-    (frame,) = find_frames([chain])[chain]
+    domain = first_domain(chain)
+    assert domain is not None
     letters = np.full((1, V_POSITIONS), GAP)
-    letters[0, frame.v_positions] = residue_codes(chain)[frame.v_places]
-    found = GERMLINES.nearest(letters, [frame.kind])
+    for position, code in zip(domain.positions, residue_codes(domain.sequence), strict=True):
+        if position.isdigit() and int(position) <= V_POSITIONS:
+            letters[0, int(position) - 1] = code
+    found = GERMLINES.nearest(letters, [domain.kind])
     family = GERMLINES.family_names[GERMLINES.family[found.gene[0]]]
     return family, float(found.distance[0, -1]), int(found.changed.sum())
 
