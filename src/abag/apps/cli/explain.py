@@ -40,8 +40,8 @@ def explain(
         overwrite: Replace an explanation that is in the folder.
         json: Print one JSON object.
     """
+    from abag.data.formats.antigens import given_antigen
     from abag.data.formats.choices import ChainNames
-    from abag.data.formats.fasta import given_antigen
     from abag.files import require_own
     from abag.inference import load
     from abag.inference.explaining.explain import (

@@ -96,7 +96,7 @@ def predict(
         top: Write the best rows alone: this many, by --sort or the predicted value.
         json: Print one JSON object.
     """
-    from abag.data.formats.fasta import given_antigen
+    from abag.data.formats.antigens import given_antigen
 
     targets = given_antigen([chain for chain in antigen or [] if chain.strip()])
     if table is not None:

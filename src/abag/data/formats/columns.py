@@ -11,6 +11,7 @@ from typing import Final
 import polars as pl
 
 from abag.antibody.notation import SEQUENTIAL
+from abag.data.formats.checked_variants import check_variants
 from abag.data.formats.headers import names_mutations
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
@@ -32,7 +33,6 @@ from abag.data.formats.tables import ROW, read_noted, read_table
 from abag.data.formats.variants import (
     Parent,
     VariantColumns,
-    check_variants,
     complete_variants,
 )
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table

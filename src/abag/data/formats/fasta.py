@@ -17,7 +17,7 @@ from abag.data.formats.fasta_names import (
     looks_heavy,
     readings,
 )
-from abag.errors import OptionError, Problem, TableError
+from abag.errors import Problem, TableError
 
 PairBy = Literal["auto", "id", "order"]
 
@@ -364,39 +364,3 @@ def read_antigens(path: Path) -> dict[str, tuple[str, ...]]:
     if problems:
         raise TableError(path, problems)
     return antigens
-
-
-def given_antigen(texts: Sequence[str]) -> list[str]:
-    """Chains of one antigen that a user gives as letters, or as FASTA files of it.
-
-    Raises:
-        MissingFileError: a text that names a file which is not there.
-        OptionError: a file with several antigens.
-    """
-    chains: list[str] = []
-    for text in texts:
-        path = Path(text)
-        if text.strip().isalpha() and not _is_file(path):
-            chains.append(text)
-            continue
-        if not _is_file(path) and not _NAMES_A_FILE.search(text):
-            chains.append(text)  # refused later, as a chain
-            continue
-        found = read_antigens(path)
-        if len(found) > 1:
-            raise OptionError(
-                f"{path} has {len(found)} antigens ({', '.join(list(found)[:4])}); give a file "
-                "with one, its chains joined by / in one record"
-            )
-        chains += next(iter(found.values()))
-    return chains
-
-
-_NAMES_A_FILE: Final = re.compile(r"\.(?:fa|fasta|faa|txt)(?:\.gz)?$|[\\/]", re.IGNORECASE)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:  # a chain is longer than the name of a file may be
-        return False

@@ -210,48 +210,6 @@ def _with_antigen(table: pl.DataFrame, columns: VariantColumns) -> tuple[pl.Data
     ), alone
 
 
-@dataclass(frozen=True, slots=True)
-class CheckedVariants:
-    """A table whose column of mutations was held against its chains."""
-
-    table: pl.DataFrame
-    parent: Parent | None
-    faults: dict[int, str]
-    """What is wrong with the mutations of a row, by its line."""
-    unchecked: bool
-    """Whether there are texts that no parent could be found for."""
-    notes: tuple[str, ...] = ()
-
-
-def check_variants(
-    path: Path, table: pl.DataFrame, columns: VariantColumns, numbering: str = SEQUENTIAL
-) -> CheckedVariants:
-    """Complete a table of variants; rows whose mutations and chains disagree are named.
-
-    Raises:
-        TableError: as :func:`complete_variants`, where all rows have the fault in common.
-    """
-    faults: dict[int, str] = {}
-    good = table
-    while True:
-        try:
-            done = complete_variants(path, good, columns, numbering=numbering)
-        except SeveralParentsError:
-            return CheckedVariants(table, None, {}, unchecked=True)
-        except (SingleMistakesError, ContradictionError) as error:
-            faults |= {p.row: p.reason for p in error.problems if p.row is not None}
-            good = table.filter(~pl.col(ROW).is_in(list(faults)))
-            if good.is_empty():
-                raise
-            continue
-        faults |= dict(done.aside.select("source_row", "reason").iter_rows())
-        aside = table.filter(pl.col(ROW).is_in(list(faults)))
-        whole = pl.concat([done.table, aside], how="diagonal").sort(ROW)
-        written = table[columns.mutations].is_not_null().any()
-        alone = bool(written) and done.parent is None
-        return CheckedVariants(whole, done.parent, faults, alone, done.notes)
-
-
 def _read_columns(
     table: pl.DataFrame, columns: VariantColumns
 ) -> tuple[list[str | None], list[int], list[Pair]]:

@@ -58,8 +58,8 @@ def scan(
         overwrite: Replace a scan that is in the folder.
         json: Print one JSON object.
     """
+    from abag.data.formats.antigens import given_antigen
     from abag.data.formats.choices import ChainNames, Choices
-    from abag.data.formats.fasta import given_antigen
     from abag.maturation.antibody.parent import parent_of_model, read_parent
     from abag.maturation.scan.scanning import scan as scan_all
 
