@@ -18,6 +18,7 @@ HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "polars", "pyhmmer", "numpy"
 
 
 LONG_FUNCTIONS: dict[str, int] = {
+    "abag/apps/cli/data.py:import_": 67,
     "abag/apps/cli/explain.py:explain": 69,
     "abag/apps/cli/maturation/adapt.py:adapt": 74,
     "abag/apps/cli/maturation/propose.py:propose": 99,
