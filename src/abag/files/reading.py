@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -127,11 +128,18 @@ def parse_json(text: str | bytes, what: Path | str) -> Any:
     """
     try:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
-        return json.loads(text, parse_constant=_refuse_constant)
+        return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
         raise FileFormatError(f"{what} is not a JSON file of abag: nested too deeply") from None
     except ValueError as error:
         raise FileFormatError(f"{what} is not a JSON file: {error}") from None
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no JSON number that fits")
+    return value
 
 
 def _refuse_constant(name: str) -> None:
