@@ -14,7 +14,7 @@ from abag.errors import Problem, SchemaError, TableError
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
     from abag.data.formats.choices import Choices
-    from abag.data.formats.pairing import UserPairs
+    from abag.data.formats.sequences.pairing import UserPairs
     from abag.data.formats.sheets.frames import Tabular
 
 ROW: Final = "source_row"

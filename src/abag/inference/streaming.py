@@ -17,7 +17,7 @@ from abag.errors import AbagError, FileFormatError, Problem, TableError
 from abag.files import scratch_folder, unpacked
 
 if TYPE_CHECKING:
-    from abag.data.formats.pairing import UserPairs
+    from abag.data.formats.sequences.pairing import UserPairs
 
 STREAM_BYTES: Final = 2_000_000
 """Tables of more bytes than this are read in pieces."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from abag.data.formats.choices import Choices
-    from abag.data.formats.pairing import UserPairs
+    from abag.data.formats.sequences.pairing import UserPairs
 
 
 @dataclass(frozen=True, slots=True)

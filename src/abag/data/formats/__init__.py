@@ -5,21 +5,26 @@ pairs; the canonical step cleans the rows. :func:`read_measurements` and :func:`
 the kind of a file by its content.
 """
 
-from abag.data.formats.airr import AirrPairs, read_airr
 from abag.data.formats.choices import ChainNames, Choices
 from abag.data.formats.columns import PAIRS_SCHEMA, pairs_table, raw_table_from_user
-from abag.data.formats.complexes import Complex, Contact, complexes_table, read_complexes
-from abag.data.formats.fasta import (
+from abag.data.formats.coordinates.complexes import (
+    Complex,
+    Contact,
+    complexes_table,
+    read_complexes,
+)
+from abag.data.formats.coordinates.structures import Structure, StructureChain, read_structure
+from abag.data.formats.mapping import ColumnMapping, Constants, mapping_from_texts
+from abag.data.formats.reading import FileKind, file_kind, read_measurements, read_pairs
+from abag.data.formats.sequences.airr import AirrPairs, read_airr
+from abag.data.formats.sequences.fasta import (
     AntibodyRecord,
     FastaRecord,
     read_antibodies,
     read_antigens,
     read_fasta,
 )
-from abag.data.formats.mapping import ColumnMapping, Constants, mapping_from_texts
-from abag.data.formats.pairing import UserPairs, labelled, pairs_of
-from abag.data.formats.reading import FileKind, file_kind, read_measurements, read_pairs
-from abag.data.formats.structures import Structure, StructureChain, read_structure
+from abag.data.formats.sequences.pairing import UserPairs, labelled, pairs_of
 from abag.data.formats.tables import read_table
 
 __all__ = [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from abag.data.formats.fasta import read_antigens
+from abag.data.formats.sequences.fasta import read_antigens
 from abag.errors import OptionError
 
 

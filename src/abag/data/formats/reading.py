@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from abag.data.formats.airr import is_airr, read_airr
 from abag.data.formats.choices import Choices
 from abag.data.formats.columns import pairs_table, raw_table_from_user
-from abag.data.formats.fasta import read_antibodies, read_antigens
+from abag.data.formats.coordinates.sabdab import is_summary, read_summary
+from abag.data.formats.coordinates.structure_files import first_complexes, read_structures
+from abag.data.formats.coordinates.structures import is_structure
 from abag.data.formats.mapping import mapping_from_texts
-from abag.data.formats.pairing import UserPairs, labelled, pairs_of
-from abag.data.formats.sabdab import is_summary, read_summary
-from abag.data.formats.structure_files import first_complexes, read_structures
-from abag.data.formats.structures import is_structure
+from abag.data.formats.sequences.airr import is_airr, read_airr
+from abag.data.formats.sequences.fasta import read_antibodies, read_antigens
+from abag.data.formats.sequences.pairing import UserPairs, labelled, pairs_of
 from abag.data.formats.tables import read_table
 from abag.data.raw import RawTable
 from abag.errors import FileFormatError, OptionError

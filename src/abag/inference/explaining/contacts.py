@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.formats.choices import ChainNames
-from abag.data.formats.complexes import Complex, read_complexes, residue_distances
+from abag.data.formats.coordinates.complexes import Complex, read_complexes, residue_distances
 
 Reals = NDArray[np.float64]
 

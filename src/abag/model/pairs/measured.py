@@ -22,6 +22,7 @@ from abag.data.schema import antibody_key, antigen_key
 from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
 from abag.data.similarity.antigens import antigen_identities
 from abag.model.pairs.layout import Antibody, Changes, ImgtLayout, LaidAntibodies
+from abag.model.pairs.nearest import Nearest
 
 Reals = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -44,38 +45,6 @@ _ROUNDING: Final = 1e-6
 """Identities are single precision; equal fractions must not fall under a threshold."""
 _CACHED: Final = 20_000
 _CELLS: Final = 40_000_000
-
-
-class Nearest(NamedTuple):
-    """How near the measured pairs come to each of n rows; every array has shape (n,)."""
-
-    antibody: Reals
-    """Largest CDR identity to a measured antibody, 0 to 1."""
-    antigen: Reals
-    """Largest identity to a measured antigen, 0 to 1."""
-    kin: Places
-    """Number of that antibody; -1 where nothing was measured."""
-    site: Places
-    """Number of that antigen; -1 where nothing was measured."""
-    relative: Places
-    """Number of the measured pair of which the row is a variant; -1 without one."""
-    relative_antigen: Reals
-    """Identity of its antigen to the row's; 0 without one."""
-    changes: Places
-    """Residues that differ from the relative; 0 without one."""
-    cdr_changes: Places
-    """Those of them that stand in CDRs."""
-
-    def take(self, rows: NDArray[np.bool_]) -> Nearest:
-        """The chosen rows, by mask."""
-        chosen: list[Any] = [one[rows] for one in self]
-        return Nearest(*chosen)
-
-    @classmethod
-    def joined(cls, parts: Sequence[Nearest]) -> Nearest:
-        """The rows of several tables below each other."""
-        joined: list[Any] = [np.concatenate(one) for one in zip(*parts, strict=True)]
-        return cls(*joined)
 
 
 class _MeasuredTable(NamedTuple):

@@ -35,7 +35,8 @@ from abag.model.pairs.binding import BindingEvidence
 from abag.model.pairs.effects import ChangeEffects, Raw, contact_importance, raw_effects
 from abag.model.pairs.families import Families, antigen_groups
 from abag.model.pairs.kernel import LevelKernel, Recalled
-from abag.model.pairs.measured import NONE, MeasuredPairs, Nearest
+from abag.model.pairs.measured import NONE, MeasuredPairs
+from abag.model.pairs.nearest import Nearest
 from abag.model.protocol import FullAnswer
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from abag.data.formats import FileKind, file_kind, read_airr, read_pairs
-from abag.data.formats.cells import tells_samples_apart
+from abag.data.formats.sequences.cells import tells_samples_apart
 from abag.errors import TableError
 
 FIELDS = ("sequence_id", "cell_id", "clone_id", "locus", "v_call", "productive",

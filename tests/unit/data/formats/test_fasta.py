@@ -9,8 +9,8 @@ import pytest
 
 from abag.data.formats import labelled, pairs_of, read_antibodies, read_antigens, read_fasta
 from abag.data.formats.antigens import given_antigen
-from abag.data.formats.fasta_names import chain_label
 from abag.data.formats.mapping import mapping_from_texts
+from abag.data.formats.sequences.fasta_names import chain_label
 from abag.errors import MissingFileError, OptionError, TableError
 
 H, L = "EVQLVESGG", "DIQMTQSPS"

@@ -9,13 +9,13 @@ import polars as pl
 
 from abag.data.formats.choices import ChainNames
 from abag.data.formats.columns import PAIRS_SCHEMA
-from abag.data.formats.complexes import (
+from abag.data.formats.coordinates.complexes import (
     ANTIGEN_ANGSTROM,
     Complex,
     complexes_table,
     read_complexes,
 )
-from abag.data.formats.pairing import UserPairs
+from abag.data.formats.sequences.pairing import UserPairs
 from abag.errors import FileFormatError
 from abag.progress import track
 

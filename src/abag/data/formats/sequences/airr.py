@@ -16,7 +16,7 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.formats.cells import (
+from abag.data.formats.sequences.cells import (
     CellChain,
     Locus,
     group_cells,
@@ -24,7 +24,7 @@ from abag.data.formats.cells import (
     tells_samples_apart,
     with_most_umis,
 )
-from abag.data.formats.fasta import AntibodyRecord
+from abag.data.formats.sequences.fasta import AntibodyRecord
 from abag.data.formats.tables import ROW, read_table
 from abag.errors import Problem, TableError, counted
 

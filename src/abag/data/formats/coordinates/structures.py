@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.formats.models import CAPS, in_todays_columns, join_models
+from abag.data.formats.coordinates.models import CAPS, in_todays_columns, join_models
 from abag.errors import FileFormatError
 from abag.files import read_bytes
 

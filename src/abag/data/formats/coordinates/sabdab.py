@@ -16,12 +16,12 @@ import polars as pl
 
 from abag.data.formats.choices import ChainNames
 from abag.data.formats.columns import PAIRS_SCHEMA
-from abag.data.formats.complexes import complexes_table, read_complexes
+from abag.data.formats.coordinates.complexes import complexes_table, read_complexes
+from abag.data.formats.coordinates.structure_files import structure_files
+from abag.data.formats.coordinates.structures import read_structure
 from abag.data.formats.mapping import ColumnMapping
-from abag.data.formats.pairing import joined_rows
 from abag.data.formats.selection import choose_columns
-from abag.data.formats.structure_files import structure_files
-from abag.data.formats.structures import read_structure
+from abag.data.formats.sequences.pairing import joined_rows
 from abag.data.formats.tables import read_table
 from abag.data.raw import RawTable
 from abag.errors import AbagError

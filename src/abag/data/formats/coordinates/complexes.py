@@ -21,7 +21,7 @@ from abag.antibody.numbering import NumberedDomain
 from abag.antibody.numbering.protocol import IMGT_REGIONS
 from abag.data.formats.choices import ChainNames
 from abag.data.formats.columns import PAIRS_SCHEMA
-from abag.data.formats.structures import Structure, StructureChain, read_structure
+from abag.data.formats.coordinates.structures import Structure, StructureChain, read_structure
 from abag.errors import FileFormatError
 
 CONTACT_ANGSTROM: Final = 4.5

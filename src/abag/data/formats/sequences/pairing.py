@@ -14,10 +14,10 @@ from typing import Final
 import polars as pl
 
 from abag.data.formats.columns import PAIRS_SCHEMA, measurement_columns, pair_columns
-from abag.data.formats.fasta import AntibodyRecord
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.sequences.fasta import AntibodyRecord
 from abag.data.formats.tables import ROW, read_table
 from abag.data.raw import RawTable, raw_table
 from abag.errors import Problem, TableError

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from abag.data.formats.content import read_text, text_lines
-from abag.data.formats.fasta_names import (
+from abag.data.formats.sequences.fasta_names import (
     Chain,
     ChainName,
     chain_label,
@@ -109,9 +109,9 @@ def read_antibodies(
 ) -> list[AntibodyRecord]:
     """Read antibodies from one FASTA file, or heavy and light chains from two.
 
-    In one file a chain is named by its header (see :mod:`abag.data.formats.fasta_names`); a
-    record without such a name holds ``VH:VL`` (or ``VH/VL``), or one chain that is taken for a
-    heavy chain (a VHH; an scFv is told by numbering it later). ``>antigen`` beside ``>H`` and
+    In one file a chain is named by its header (see :mod:`abag.data.formats.sequences.fasta_names`);
+    a record without such a name holds ``VH:VL`` (or ``VH/VL``), or one chain that is taken for
+    a heavy chain (a VHH; an scFv is told by numbering it later). ``>antigen`` beside ``>H`` and
     ``>L`` is their antigen, and so are the chains without a variable domain of a PDB entry
     (``>1N8Z_3|Chain C|...``).
 

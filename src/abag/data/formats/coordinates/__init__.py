@@ -1,0 +1,1 @@
+"""Files of coordinates: PDB and mmCIF, their complexes, assemblies and tables."""

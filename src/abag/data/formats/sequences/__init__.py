@@ -1,0 +1,1 @@
+"""Files of sequences: FASTA, AIRR rearrangements, cells, and chains that belong together."""
