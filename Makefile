@@ -1,6 +1,6 @@
 # make env   creates the environment in .venv
 # make test  lint, types, tests
-# make demo  from real measurements to a report and predictions
+# make demo  predictions, an assay, a scan, a plate and its score
 
 PYTHON ?= python3
 VENV := .venv
@@ -35,6 +35,7 @@ test-slow: env
 	$(BIN)/pytest -n 2 --dist worksteal -m slow
 
 demo: env
+	rm -rf demo-output
 	$(BIN)/abag demo --out demo-output
 
 format: env

@@ -288,7 +288,7 @@ OTHERS: list[tuple[str, tuple[str, ...]]] = [
     ("benchmark saaint --sources {in}/missing --out {out}/b", ("there is no folder",)),
     ("benchmark saaint --sources {in}/src --out {in}/a_file", ("a_file is a file",)),
     ("demo --out {in}/a_file", ("a_file is a file",)),
-    ("demo --out {out}/demo --sources {in}/missing", ("there is no folder",)),
+    ("demo --out {in}", ("is not empty",)),
     ("foo", ("Unknown command", "predict")),
 ]  # fmt: skip
 

@@ -1,7 +1,9 @@
-"""The demonstration: from measurements to a report and predictions.
+"""The demonstration: what an antibody engineer does here, in one go, in about a minute.
 
-It runs on the package's own small table of well-known antibodies: it shows the way, and its figures
-prove nothing.
+Well-known pairs are predicted by the shipped model. Then a campaign: a made-up assay of one of
+these antibodies is learnt, every mutant of its CDR-H3 is scanned, a plate is chosen and sealed,
+made-up results come back, and the plate is scored. The made-up values follow a rule that is written
+down here, so what the model finds can be compared with the truth.
 """
 
 from __future__ import annotations
@@ -12,92 +14,129 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
-from abag.data.build import Build, import_table, load_table
-from abag.data.canonical import canonicalise
-from abag.data.faults import find_faults
-from abag.data.formats import read_measurements
-from abag.data.merging import merge_replicates
-from abag.data.splits import make_split
-from abag.errors import counted
-from abag.evaluation.from_files import evaluate_files
-from abag.evaluation.reporting.wording import summarise
-from abag.files import require_folder_name, write_parquet
-from abag.inference.tables import PredictedFile, predict_file
-from abag.model.fitting import TrainingRows, fit_model
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.residues import HYDROPATHY, VOLUME
+from abag.errors import OptionError
+from abag.files import make_folder, require_folder_name, write_csv
+from abag.inference.tables import predict_file
+from abag.maturation.antibody.parent import parent_of_model
+from abag.maturation.assay.file import AssayFile
+from abag.maturation.propose.intake import take_results
+from abag.maturation.propose.request import Request
+from abag.maturation.propose.rounds import propose_round
+from abag.maturation.propose.scorecard import score
+from abag.maturation.propose.wells import Layout
+from abag.maturation.scan.scanning import scan
 
 Say = Callable[[str], None]
-MODEL: Final = "kmer-ridge"
 WELL_KNOWN: Final = "well_known.csv"
+PARENT: Final = "huMAb4D5-8 (trastuzumab)"
+PLACES: Final = tuple(range(98, 108))
+"""Residues of the heavy chain, from 0, that the made-up assay changes: the heart of CDR-H3."""
+PARENT_PKD: Final = 8.5
+NOISE_PKD: Final = 0.2
+MEASURED: Final = 48
+WELLS: Final = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """Where the outputs of the demonstration lie, and its sentences."""
+    """Where the outputs lie, and what was found."""
 
-    table: Path
-    report: Path
-    model: Path
-    predictions: PredictedFile
-    measured: tuple[float | None, ...]
-    """Measured pKd of each predicted pair."""
-    headline: str
+    out: Path
+    predictions: pl.DataFrame
+    verdict: str
+    better_than_parent: tuple[int, int]
+    """Variants of the plate whose true value is above the parent's, and how many there are."""
+    covered: tuple[int, int]
+    """Results inside their 90 % interval, and how many there are."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {
-            "table": str(self.table),
-            "report": str(self.report),
-            "model": str(self.model),
-            "headline": self.headline,
-            "predictions": self.predictions.predictions.drop("row")
-            .with_columns(measured_pkd=pl.Series(self.measured, dtype=pl.Float64))
-            .to_dicts(),
+            "out": str(self.out),
+            "predictions": self.predictions.drop("row").to_dicts(),
+            "verdict": self.verdict,
+            "better_than_parent": list(self.better_than_parent),
+            "covered": list(self.covered),
         }
 
 
+def true_pkd(heavy: str, parent: str) -> float:
+    """The rule of the made-up assay: each place likes some size and hydropathy of its own."""
+    wanted = np.random.default_rng(4).normal(0.0, 1.0, (len(PLACES), 2))
+    change = 0.0
+    for (size, oil), place in zip(wanted, PLACES, strict=True):
+        new, old = (AMINO_ACIDS.index(chain[place]) for chain in (heavy, parent))
+        change += (
+            size * (VOLUME[new] - VOLUME[old]) / 90.0
+            + oil * (HYDROPATHY[new] - HYDROPATHY[old]) / 6.0
+        )
+    return PARENT_PKD + 0.6 * change - 0.15 * sum(heavy[p] != parent[p] for p in PLACES)
+
+
 def run_demo(out: Path, say: Say) -> Demo:
-    """Run every step into the folder ``out`` and tell each one through ``say``."""
+    """Run every step into the folder ``out`` and tell each one through ``say``.
+
+    Raises:
+        OptionError: ``out`` holds something already.
+    """
     require_folder_name(out)
-    say("Measurements: the package's own table of well-known antibodies. It shows the way.")
+    if out.is_dir() and any(out.iterdir()):
+        raise OptionError(f"{out} is not empty; remove it, or name another folder with --out")
+    make_folder(out)
     with as_file(files("abag") / "resources" / "examples" / WELL_KNOWN) as examples:
-        raw = read_measurements(examples)
-        measured = canonicalise(raw, "user", "own-data").table["pkd"].to_list()
-        built = import_table(raw, [examples], out / "well_known.parquet")
-        table = _merged(built, out, say)
-        report, headline = _small_evaluation(table, out, say)
-        model = out / "model"
-        fitted = fit_model(MODEL, TrainingRows(table), model, overwrite=True)
-        say(f"Fitted {fitted.model_id} on all {counted(fitted.training.rows_used, 'row')}.")
-        predicted = predict_file(model, examples, out / "predictions.csv")
-    return Demo(table, report, model, predicted, tuple(measured), headline)
+        say("1. Well-known pairs, by the model that comes with abag")
+        predicted = predict_file(None, examples, out / "predictions.csv").predictions
+        table = pl.read_csv(examples, infer_schema=False)
+    row = table.filter(pl.col("antibody_name") == PARENT).row(0, named=True)
+    heavy, light = row["heavy"], row["light"]
+    rng = np.random.default_rng(0)
+    say(f"2. A made-up assay: {MEASURED} variants of {PARENT}, noise {NOISE_PKD} pKd")
+    variants = [heavy, *_variants(heavy, rng, MEASURED - 1)]
+    assay = _written(out / "assay.csv", variants, heavy, light, rng)
+    campaign = out / "campaign"
+    told = AssayFile(mapping=["antigen_unknown:=true"])
+    opened, learnt = take_results(campaign, assay, told=told)
+    say(f"   {learnt.verdict.grade}: {learnt.verdict.headline}")
+    model = opened.measured.place("model")
+    say("3. Every single mutant of CDR-H3")
+    scanned = scan(parent_of_model(model), out / "scan", model=model, cdrs=["H3"])
+    best = scanned.table.row(0, named=True)
+    say(f"   best: {best['mutation']}, {best['delta']:+.2f} pKd against the parent")
+    say(f"4. The next plate: {WELLS} variants, sealed before anything is measured")
+    _, found = propose_round(campaign, Request(count=WELLS), layout=Layout())
+    chosen = [one.heavy for one in found.chosen]
+    say("5. Results come back, and the plate is scored")
+    results = _written(out / "results.csv", chosen, heavy, light, rng)
+    opened, _ = take_results(campaign, results, told=told)
+    card = score(opened)
+    above = sum(true_pkd(chain, heavy) > PARENT_PKD for chain in chosen)
+    return Demo(out, predicted, learnt.verdict.headline, (above, WELLS), (card.inside, card.exact))
 
 
-def _merged(built: Build, out: Path, say: Say) -> Path:
-    (summary,) = built.summaries
-    say(
-        f"Canonical table: rows in {summary.rows_in} = kept {summary.kept} + quarantined "
-        f"{summary.quarantined} (each with its reason)."
-    )
-    rows = load_table(built.table)
-    faults = find_faults(rows)
-    for fault in faults[:5]:
-        say(f"  found: {fault.message}")
-    merged = merge_replicates(rows)
-    path = out / f"{built.table.stem}.merged.parquet"
-    write_parquet(path, merged.table.frame)
-    left = counted(merged.summary.rows_out, "distinct measurement")
-    say(f"Merged replicates and copies: {left}.")
+def _variants(heavy: str, rng: np.random.Generator, count: int) -> list[str]:
+    """Distinct variants of one or two mutations."""
+    found: dict[str, None] = {}
+    while len(found) < count:
+        chain = list(heavy)
+        for place in rng.choice(PLACES, rng.integers(1, 3), replace=False):
+            chain[int(place)] = str(rng.choice(list(AMINO_ACIDS.replace("C", ""))))
+        text = "".join(chain)
+        if text != heavy:
+            found[text] = None
+    return list(found)
+
+
+def _written(
+    path: Path, variants: list[str], parent: str, light: str, rng: np.random.Generator
+) -> Path:
+    """A table of made-up measurements, as a laboratory would write it."""
+    values = [round(true_pkd(one, parent) + rng.normal(0.0, NOISE_PKD), 2) for one in variants]
+    names = ["WT" if one == parent else f"v{i:02d}" for i, one in enumerate(variants)]
+    columns = {"name": names, "heavy": variants, "light": [light] * len(variants), "pKd": values}
+    write_csv(path, pl.DataFrame(columns))
     return path
-
-
-def _small_evaluation(table: Path, out: Path, say: Say) -> tuple[Path, str]:
-    say("Cross-validating with antigens disjoint.")
-    split = out / "split.parquet"
-    make_split(load_table(table), "antigen-cluster", folds=5).save(split)
-    run = evaluate_files(table, split, [MODEL], out / "evaluation", resamples=200, overwrite=True)
-    return (
-        run.files.report,
-        f"With antigen clusters disjoint. {summarise(run.evaluation).headline}.",
-    )

@@ -49,7 +49,7 @@ HELP: dict[str, str] = {
     "audit": "Measure what leaks across a split, and say whether to believe its figures.",
     "number": "IMGT numbers, CDRs and chain types of antibody sequences.",
     "data": "Build, import, check and merge tables of measurements.",
-    "demo": "From real measurements to a report and predictions, in one go.",
+    "demo": "Predictions, an assay, a scan, a plate and its score, in one go.",
     "embed": "Residue embeddings of a file's antibodies and antigens into a store.",
     "store": "Look into an embedding store, verify it, merge its shards.",
     "recipes": "The recipes that a network is trained by, explained.",

@@ -1,4 +1,4 @@
-"""``abag demo``: from real measurements to a report and predictions, in one go."""
+"""``abag demo``: predictions, an assay, a scan, a plate and its score, in one go."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def demo(
     out: Path = Path("demo-output"),
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """From real measurements to a report and predictions, in one go.
+    """Predictions, an assay, a scan, a plate and its score, in one go.
 
     Args:
-        out: Folder for everything that is made.
+        out: New folder for everything that is made.
         json: Print one JSON object.
     """
     from abag.apps.demo import run_demo
@@ -35,22 +35,15 @@ def demo(
 
 
 def _text(done: Demo) -> str:
-    own = ", which the model was fitted on: a close match shows no skill"
-    lines = ["", f"Predictions for well-known antibodies{own}", ""]
-    lines.append(f"  {'pair':<44} {'pKd':>6} {'KD':>8} {'measured pKd':>13}  flags")
-    rows = done.predictions.predictions.iter_rows(named=True)
-    for row, measured in zip(rows, done.measured, strict=True):
-        pair = f"{row['antibody_name']} on {row['antigen_name']}"
-        known = "" if measured is None else f"{measured:.2f}"
-        flags = ", ".join(row["flags"])
-        line = f"  {pair:<44} {row['pkd']:6.2f} {row['kd']:>8} {known:>13}  {flags}"
-        lines.append(line.rstrip())
-    lines += [
-        "",
-        done.headline,
-        f"report       {done.report}",
-        f"predictions  {done.predictions.out}",
-        f"model        {done.model}",
-        f"next: abag predict --model {done.model} --heavy ... --light ... --antigen ...",
-    ]
-    return "\n".join(lines)
+    above, wells = done.better_than_parent
+    inside, measured = done.covered
+    return "\n".join(
+        [
+            f"   {above} of {wells} are truly tighter than the parent; "
+            f"{inside} of {measured} results lie in their 90 % interval",
+            "",
+            f"open      {done.out / 'scan' / 'scan.html'}",
+            f"          {done.out / 'campaign' / 'scorecard.html'}",
+            f"then      abag serve --data {done.out / 'served'}   (the same, on a page)",
+        ]
+    )
