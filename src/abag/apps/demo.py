@@ -24,11 +24,11 @@ from abag.files import make_folder, require_folder_name, write_csv
 from abag.inference.tables import predict_file
 from abag.maturation.antibody.parent import parent_of_model
 from abag.maturation.assay.file import AssayFile
-from abag.maturation.propose.intake import take_results
+from abag.maturation.campaign.intake import take_results
+from abag.maturation.campaign.rounds import propose_round
+from abag.maturation.campaign.scorecard import score
+from abag.maturation.plate.wells import Layout
 from abag.maturation.propose.request import Request
-from abag.maturation.propose.rounds import propose_round
-from abag.maturation.propose.scorecard import score
-from abag.maturation.propose.wells import Layout
 from abag.maturation.scan.scanning import scan
 
 Say = Callable[[str], None]
