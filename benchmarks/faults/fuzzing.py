@@ -250,7 +250,8 @@ def fuzz(inputs: int, seed: int = 0, chunk: int = 500) -> dict[str, object]:
     faults: dict[str, int] = {}
     growth, tried, began = 0, 0, time.monotonic()
     counts: Counter[str] = Counter()
-    context = multiprocessing.get_context("fork")
+    # A fork would inherit the locks of polars' threads, and wait for ever.
+    context = multiprocessing.get_context("spawn")
     for first in range(0, inputs, chunk):
         numbers = range(first, min(first + chunk, inputs))
         receiver, sender = context.Pipe(duplex=False)
