@@ -111,7 +111,7 @@ def test_a_chain_that_cannot_be_read_is_said_beside_the_form(page: Any, running:
     page.get_by_label("Heavy chain, VHH or scFv").fill("NOT A CHAIN 42")
     page.get_by_label("Antigen").fill("MKTAYIAKQRQISFVKSHFSRQ")
     page.get_by_role("button", name="Ask").click()
-    page.wait_for_function("document.querySelector('.wrong[role=alert]').textContent.length > 10")
+    page.locator(".wrong[role=alert]", has_text="no amino acid").wait_for()
     assert "no amino acid" in page.locator(".wrong[role=alert]").inner_text()
 
 

@@ -178,7 +178,7 @@ CASES: list[tuple[str, tuple[str, ...]]] = [
     ("pretrain --resume {in}/run --set width=32", ("cannot change width", "Start a new run")),
     ("pretrain --resume {in}/run --config {in}/list.json", ("--set",)),
     ("pretrain --resume {in}/run --finish --minutes 1", ("--finish goes with --resume alone",)),
-    ("pretrain --resume {in}/other_corpus", ("corpus.parquet", "changed", "start a new run")),
+    ("pretrain --resume {in}/other_corpus", ("corpus.json", "changed or damaged", "restore it")),
     ("pretrain --resume {in}/fewer_rows", ("corpus.parquet", "changed", "start a new run")),
     ("pretrain --resume {in}/fewer_rows --finish", ("corpus.parquet", "changed")),
     ("pretrain --resume {in}/no_corpus", ("there is no file", "corpus.parquet")),

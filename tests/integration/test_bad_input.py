@@ -237,7 +237,7 @@ OTHERS: list[tuple[str, tuple[str, ...]]] = [
     (f"{FIT}kmer-ridge --set ridge=nan", ("ridge=nan", "finite")),
     (f"{FIT}mean --assay none", ("'none'", "the rows have one")),
     (f"{FIT}one-hot-ridge", ("the assay 'one' have 6 antigens", "use kmer-ridge")),
-    ("fit {in}/table.parquet --model mean --out {in}/src", ("exists",)),
+    ("fit {in}/table.parquet --model mean --out {in}/src", ("holds other files", "new folder")),
     ("fit {in}/table.parquet --model mean --out {in}/src --overwrite", ("left as it is",)),
     ("fit {in}/table.parquet --model mean --out {in}/a_file/m", ("a_file is a file",)),
     ("fit {in}/censored.parquet --model mean --out {out}/m", ("none of 60", "60 are censored")),

@@ -25,8 +25,8 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from synthetic_encoder import HashEncoder, random_molecules, rows_of
 from abag.encoders.protocol import EncodedMolecule
-from abag.encoders.store import EmbeddingStore
-from abag.encoders.store_upkeep import compact
+from abag.encoders.storage.store import EmbeddingStore
+from abag.encoders.storage.store_upkeep import compact
 
 molecules = random_molecules(400, seed=3, longest=200)
 store = EmbeddingStore.for_encoder(Path(sys.argv[1]), HashEncoder(width=64), "bf16")

@@ -192,7 +192,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(
         raise PermissionError(errno.EACCES, "Permission denied")
 
     # A folder without write permission, also for a user who may write anywhere.
-    monkeypatch.setattr("abag.files.tempfile.mkstemp", closed)
+    monkeypatch.setattr("abag.files.writing.tempfile.mkstemp", closed)
     with pytest.raises(FileFormatError, match=r"recipe\.json cannot be written: Permission denied"):
         train(tiny_recipe(), sources, tmp_path / "run", QUIET, encoders())
 
@@ -205,7 +205,9 @@ def change_recipe(run: Path, sources: Sources) -> None:
 
 def change_label(run: Path, sources: Sources) -> None:
     table = load_table(sources.table)
-    write_parquet(sources.table, table.with_columns(pl.col("pkd") + 0.01))
+    write_parquet(
+        sources.table, table.frame.with_columns(pl.col("pkd", "pkd_lower", "pkd_upper") + 0.01)
+    )
 
 
 def change_split(run: Path, sources: Sources) -> None:
@@ -216,7 +218,7 @@ def change_split(run: Path, sources: Sources) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (change_recipe, r"another recipe \(recipe.json was changed\)"),
+        (change_recipe, r"recipe\.json was changed or damaged after it was written"),
         (change_label, "another data table, or the table has changed since"),
         (change_split, "another split, or the split has changed since"),
     ],

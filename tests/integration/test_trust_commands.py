@@ -58,7 +58,9 @@ def test_a_pair_is_told_with_interval_and_verdict(
     assert run("predict", "--model", model, *PAIR) == 0
     text = capsys.readouterr().out
     assert "(90 % " in text
-    assert "the model knows this antigen or one like it, and antibodies like this one" in text
+    assert (
+        "this antibody, or one from which it differs little, was measured on this antigen" in text
+    )
     assert run("predict", "--model", model, *PAIR, "--level", 0.5, "--json") == 0
     content = printed(capsys)
     assert content["level"] == 0.5

@@ -67,8 +67,10 @@ def simulate(
     from abag_lab.replay.simulation import Plan
     from abag_lab.replay.simulation_report import landscapes_of, run_simulation
 
-    if out is None or seeds < 1 or first_seed < 0:
-        raise OptionError("--out is missing, or no seed: give a folder, and seeds from 0")
+    if out is None:
+        raise OptionError("--out is missing: name a folder for the campaigns")
+    if seeds < 1 or first_seed < 0:
+        raise OptionError("--seeds asks for at least one seed, and --first-seed for one from 0")
     names = [name for text in landscapes or [] for name in text.split(",") if name]
     policy = Policy(acquisition, diversity, beta)  # type: ignore[arg-type]
     found = landscapes_of(assay_file, AssayFile(map or [], unit, quantity, assay), sources, names)

@@ -166,7 +166,7 @@ def test_a_held_folder_is_refused_and_cleared_of_leftovers(tmp_path: Path) -> No
     left.write_text("half")
     with locked(tmp_path, "changed"):
         assert not left.exists()
-        mine = f"being changed by process {os.getpid()}"
+        mine = f"being written by process {os.getpid()}"
         with pytest.raises(BusyError, match=mine), locked(tmp_path):
             pass
     with locked(tmp_path):

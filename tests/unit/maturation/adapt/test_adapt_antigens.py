@@ -76,7 +76,7 @@ def test_held_out_variants_are_held_out_of_every_antigen(tmp_path: Path) -> None
 def test_an_antigen_with_too_few_rows_is_named(tmp_path: Path) -> None:
     path = users_file(tmp_path)
     pl.read_csv(path).head(27).write_csv(path)
-    with pytest.raises(ModelError, match="antigen H3 has 3 variants with a number; 5 are"):
+    with pytest.raises(ModelError, match="H3 has 3 variants with a number; 5 are"):
         adapt_file(path, tmp_path / "m")
 
 
