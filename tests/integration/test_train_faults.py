@@ -219,7 +219,7 @@ def change_split(run: Path, sources: Sources) -> None:
     ("change", "reason"),
     [
         (change_recipe, r"recipe\.json was changed or damaged after it was written"),
-        (change_label, "another data table, or the table has changed since"),
+        (change_label, "the table here has other measured values"),
         (change_split, "another split, or the split has changed since"),
     ],
 )
