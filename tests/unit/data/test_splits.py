@@ -15,6 +15,7 @@ from abag.data.splits.positions import (
     parse_positions,
     position_blocks,
 )
+from abag.data.tables import Measurements
 from abag.errors import FileFormatError, SchemaError, SplitError
 from abag.files import read_parquet, write_parquet
 
@@ -266,3 +267,14 @@ def test_record_ids_must_be_unique():
 def test_every_strategy_has_a_name_on_the_command_line():
     assert {"random", "complex", "antibody-cluster", "antigen-cluster", "both-cold", "assay",
             "position-block"} == set(Strategy)  # fmt: skip
+
+
+def test_measured_values_cannot_change_below_a_split():
+    """Half of all pKd raised by 3 after the split was made: the split is of another table."""
+    table = pairs((0, 0), (1, 1), (2, 2), (3, 3)).with_columns(pkd=pl.lit(8.0))
+    made = split(table, "random", folds=2)
+    made.require_labels(Measurements.of(table))
+    late = pl.col("record_id").is_in(["r002", "r003"])
+    raised = table.with_columns(pkd=pl.when(late).then(pl.col("pkd") + 3.0).otherwise("pkd"))
+    with pytest.raises(SplitError, match="other measured values in 2 rows such as r002, r003"):
+        made.require_labels(Measurements.of(raised))

@@ -7,6 +7,7 @@ import pytest
 
 from abag.errors import AbagError, FileFormatError, TableError
 from abag.inference import streaming, tables
+from abag.inference.predictor import Predictor
 from abag.inference.tables import PredictedFile, predict_file
 from abag.model.baselines.kmer_ridge import KmerRidge
 from synthetic_pairs import HEAVY, complexes_table
@@ -128,3 +129,28 @@ def test_a_piece_never_cuts_a_quoted_cell(tmp_path: Path) -> None:
 def test_no_table_is_large_by_accident(model: Path, tmp_path: Path) -> None:
     done: PredictedFile = predict_file(model, as_csv(tmp_path), tmp_path / "p.csv")
     assert done.predictions.height == done.rows == 50
+
+
+def test_a_stopped_prediction_goes_on_and_ends_with_the_same_bytes(
+    model: Path, tmp_path: Path, in_pieces: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = as_csv(tmp_path)
+    predict_file(model, path, tmp_path / "whole.csv")
+    asked = 0
+
+    def stopped(predictor: Predictor, *arguments: object, **named: object) -> pl.DataFrame:
+        nonlocal asked
+        asked += 1
+        if asked == 3:
+            raise KeyboardInterrupt
+        return own(predictor, *arguments, **named)  # type: ignore[arg-type]
+
+    own = Predictor.predict_table
+    with monkeypatch.context() as patched:
+        patched.setattr(Predictor, "predict_table", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            predict_file(model, path, tmp_path / "out.csv")
+    assert asked == 3
+    assert not (tmp_path / "out.csv").exists()
+    predict_file(model, path, tmp_path / "out.csv", resume=True)
+    assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()

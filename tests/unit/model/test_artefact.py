@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from abag.errors import MissingFileError, ModelError
-from abag.model.artefact import MANIFEST, WEIGHTS
+from abag.model.artefact import MANIFEST, WEIGHTS, Artefact, read
 from abag.model.baselines.antigen_mean import AntigenMean
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.registry import load_model
@@ -110,3 +111,35 @@ def test_the_id_follows_what_was_learnt() -> None:
     assert one.model_id != KmerRidge(ridge=0.2).fit(table).model_id
     assert one.model_id != KmerRidge().fit(table[1:]).model_id
     assert np.isfinite(one.predict(table)).all()
+
+
+def replaced(saved: Path, **changes: object) -> None:
+    """The model written anew with other parts, every checksum made for them."""
+    found = read(saved)
+    made = Artefact(found.name, found.settings, found.training, found.arrays)
+    replace(made, **changes).write(saved, overwrite=True)
+
+
+def test_weights_that_are_no_numbers_are_refused_though_their_checksum_is_right(
+    saved: Path,
+) -> None:
+    arrays = {**read(saved).arrays}
+    name = next(name for name, array in sorted(arrays.items()) if array.dtype.kind == "f")
+    arrays[name] = np.full_like(arrays[name], np.nan)
+    replaced(saved, arrays=arrays)
+    with pytest.raises(ModelError, match=name):
+        load_model(saved)
+
+
+def test_settings_that_are_missing_are_refused(saved: Path) -> None:
+    replaced(saved, settings={})
+    with pytest.raises(ModelError, match="settings"):
+        load_model(saved)
+
+
+def test_a_model_of_a_newer_abag_is_refused(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("abag.model.artefact.VERSION", "99.0.0")
+    replaced(saved)
+    monkeypatch.undo()
+    with pytest.raises(ModelError, match=r"99\.0\.0"):
+        load_model(saved)
