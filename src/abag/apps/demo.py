@@ -1,4 +1,4 @@
-"""The demonstration: what an antibody engineer does here, in one go, in about a minute.
+"""The demonstration: what an antibody engineer does here, in one go, in one to two minutes.
 
 Well-known pairs are predicted by the shipped model. Then a campaign: a made-up assay of one of
 these antibodies is learnt, every mutant of its CDR-H3 is scanned, a plate is chosen and sealed,
