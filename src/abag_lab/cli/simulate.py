@@ -67,18 +67,23 @@ def simulate(
     from abag_lab.replay.simulation import Plan
     from abag_lab.replay.simulation_report import landscapes_of, run_simulation
 
-    if out is None:
-        raise OptionError("--out is missing: name a folder for the campaigns")
-    if seeds < 1 or first_seed < 0:
-        raise OptionError("--seeds asks for at least one seed, and --first-seed for one from 0")
+    folder = _required(out, seeds, first_seed)
     names = [name for text in landscapes or [] for name in text.split(",") if name]
     policy = Policy(acquisition, diversity, beta)  # type: ignore[arg-type]
     found = landscapes_of(assay_file, AssayFile(map or [], unit, quantity, assay), sources, names)
     done = run_simulation(
-        found, out, plan=Plan(start, rounds, batch, most, top), policy=policy,
+        found, folder, plan=Plan(start, rounds, batch, most, top), policy=policy,
         seeds=range(first_seed, first_seed + seeds), natural=natural_start,
     )  # fmt: skip
     emit(done.as_json(), _text(done), json)
+
+
+def _required(out: Path | None, seeds: int, first_seed: int) -> Path:
+    if out is None:
+        raise OptionError("--out is missing: name a folder for the campaigns")
+    if seeds < 1 or first_seed < 0:
+        raise OptionError("--seeds asks for at least one seed, and --first-seed for one from 0")
+    return out
 
 
 def _text(done: Simulation) -> str:
