@@ -6,7 +6,6 @@ bare frame lives only where a file is read or written, or where a user hands one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
@@ -82,10 +81,6 @@ class Pairs:
         if rows.dtype == np.bool_:
             return self.filter(pl.Series(rows))
         return type(self)(self.frame[rows.tolist()])
-
-    def with_values(self, columns: Mapping[str, pl.Series]) -> Self:
-        """The same rows with some columns replaced by others of the same name and type."""
-        return type(self)(self.frame.with_columns(**columns))
 
     @property
     def antibody_keys(self) -> pl.Series:

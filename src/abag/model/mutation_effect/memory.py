@@ -12,10 +12,10 @@ from typing import Final
 
 import numpy as np
 
+from abag.antibody.numbering.protocol import position_number
 from abag.model.mutation_effect.parent import (
     ParentAntibody,
     ParentChain,
-    imgt_number,
     regions,
 )
 from abag.model.mutation_effect.scales import NO_RESIDUE, Codes, Reals
@@ -86,4 +86,4 @@ def cdr_residues(parent: ParentAntibody) -> dict[str, int]:
 
 def in_cdr(label: str) -> bool:
     """Whether ``heavy 111A`` lies in a CDR."""
-    return bool(regions(np.array([imgt_number(label.split()[1])]))[0] > 0)
+    return bool(regions(np.array([position_number(label.split()[1])]))[0] > 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.numbering import IMGT_REGIONS, first_domain
+from abag.antibody.numbering.protocol import position_number
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Codes, Reals, codes
 
 KINDS: Final[Mapping[ChainKind, str]] = {
@@ -65,7 +65,7 @@ class ParentChain:
         domain = first_domain(sequence)
         if domain is not None:
             stretch = slice(domain.start, domain.start + len(domain.positions))
-            imgt[stretch] = [imgt_number(position) for position in domain.positions]
+            imgt[stretch] = [position_number(position) for position in domain.positions]
             labels[stretch] = domain.positions
             inserted[stretch] = [not position.isdigit() for position in domain.positions]
         kind = "" if domain is None else KINDS.get(domain.kind, "")
@@ -98,11 +98,6 @@ class ParentAntibody:
     def chains(self) -> tuple[tuple[str, ParentChain | None], ...]:
         """``heavy`` and ``light``, in this order."""
         return ("heavy", self.heavy), ("light", self.light)
-
-
-def imgt_number(position: str) -> int:
-    """``111`` of ``111A``."""
-    return int(re.match(r"\d+", position)[0])  # type: ignore[index]
 
 
 def columns_of(residues: Codes, imgt: Codes, inserted: NDArray[np.bool_]) -> Codes:

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.numbering import number_chains
-from abag.model.mutation_effect.parent import KINDS, imgt_number
+from abag.antibody.numbering.protocol import position_number
+from abag.model.mutation_effect.parent import KINDS
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Reals, codes
 
 LETTERS: Final = ("H", "K", "L")
@@ -39,7 +40,7 @@ class Repertoire:
                 found = codes(domain.sequence)
                 for position, code in zip(domain.positions, found, strict=True):
                     if position.isdigit() and code < NO_RESIDUE:
-                        table[imgt_number(position), code] += 1.0
+                        table[position_number(position), code] += 1.0
         return cls(counts)
 
     def log_shares(self, kind: str) -> Reals:
