@@ -14,12 +14,12 @@ from typing import Final
 import polars as pl
 
 from abag.data.chains import AntibodyCleaner, clean_pairs
-from abag.data.formats.variants import Parent, named_variants
+from abag.data.formats.variants import ParentChains, named_variants
 from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA
 from abag.errors import UnitError
 from abag.units import Quantity
-from abag.units.bounds import Bounds, convert
+from abag.units.bounds import ConvertedValue, convert
 
 QUARANTINE_SCHEMA: Final[dict[str, pl.DataType]] = {
     "source": pl.String(),
@@ -91,7 +91,7 @@ def _named(
     found = cleaner.clean([triple])[triple]
     if found.problem or found.heavy is None:
         return pl.Series("mutations", [None] * table.height, pl.String)
-    return named_variants(table, Parent(found.heavy, found.light))
+    return named_variants(table, ParentChains(found.heavy, found.light))
 
 
 def _converted_values(frame: pl.DataFrame) -> pl.DataFrame:
@@ -174,8 +174,8 @@ def concatenate(parts: Iterable[Canonical]) -> Canonical:
 
 __all__ = [
     "QUARANTINE_SCHEMA",
-    "Bounds",
     "Canonical",
+    "ConvertedValue",
     "canonicalise",
     "concatenate",
     "convert",

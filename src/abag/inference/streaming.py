@@ -33,7 +33,7 @@ _PARQUET_MARK: Final = b"PAR1"
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TablePart:
     """A part of a table, as a file."""
 
     path: Path
@@ -44,7 +44,7 @@ class Piece:
 
 
 @contextmanager
-def pieces_of(path: Path, rows: int = PIECE_ROWS) -> Iterator[Iterator[Piece]]:
+def pieces_of(path: Path, rows: int = PIECE_ROWS) -> Iterator[Iterator[TablePart]]:
     """The pieces of a table, one after another, under a temporary folder.
 
     A piece's file is there until the next one is asked for.
@@ -56,7 +56,7 @@ def pieces_of(path: Path, rows: int = PIECE_ROWS) -> Iterator[Iterator[Piece]]:
         yield _parquet_pieces(path, place, rows) if parquet else _text_pieces(path, place, rows)
 
 
-def _text_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
+def _text_pieces(path: Path, place: Path, rows: int) -> Iterator[TablePart]:
     size = path.stat().st_size
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
@@ -68,7 +68,7 @@ def _text_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
             body = b"".join(record_lines)
             if body.strip():
                 place.write_bytes(header + body)
-                yield Piece(place, line - first, min(raw.tell() / size, 1.0))
+                yield TablePart(place, line - first, min(raw.tell() / size, 1.0))
             line += len(record_lines)
 
 
@@ -93,7 +93,7 @@ def _records(stream: IO[bytes], count: int) -> list[bytes]:
     return lines
 
 
-def _parquet_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
+def _parquet_pieces(path: Path, place: Path, rows: int) -> Iterator[TablePart]:
     import pyarrow
     from pyarrow import parquet
 
@@ -104,7 +104,7 @@ def _parquet_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
             buffer = io.BytesIO()
             parquet.write_table(pyarrow.Table.from_batches([batch]), buffer)
             place.write_bytes(buffer.getvalue())
-            yield Piece(place, offset, (offset + batch.num_rows) / total)
+            yield TablePart(place, offset, (offset + batch.num_rows) / total)
             offset += batch.num_rows
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise FileFormatError(
@@ -112,7 +112,7 @@ def _parquet_pieces(path: Path, place: Path, rows: int) -> Iterator[Piece]:
         ) from None
 
 
-def read_piece(piece: Piece, path: Path, read: Callable[[Path], UserPairs]) -> UserPairs:
+def read_piece(piece: TablePart, path: Path, read: Callable[[Path], UserPairs]) -> UserPairs:
     """Read one piece of ``path``; line numbers and messages are those of ``path``."""
     import polars as pl
 
@@ -124,7 +124,7 @@ def read_piece(piece: Piece, path: Path, read: Callable[[Path], UserPairs]) -> U
     return replace(pairs, frame=frame)
 
 
-def moved(error: AbagError, piece: Piece, path: Path) -> AbagError:
+def moved(error: AbagError, piece: TablePart, path: Path) -> AbagError:
     """The same error about ``path`` instead of a piece of it."""
     if isinstance(error, TableError):
         return TableError(path, [_moved_problem(p, piece.offset) for p in error.problems])

@@ -21,7 +21,7 @@ from abag.inference.streaming import (
     MOST_PROBLEMS,
     PIECE_ROWS,
     STREAM_BYTES,
-    Piece,
+    TablePart,
     pieces_of,
     read_piece,
 )
@@ -309,7 +309,7 @@ def _stream(
 
 
 def _predicted(
-    piece: Piece,
+    piece: TablePart,
     number: int,
     table: Path,
     read: Callable[[Path], UserPairs],

@@ -32,7 +32,7 @@ _FALSE: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ConvertedValue:
     """A converted value on the scale where higher is tighter; None means unbounded."""
 
     unit: str
@@ -49,7 +49,7 @@ def convert(
     temperature_kelvin: float | None = None,
     molar_mass_g_per_mol: float | None = None,
     highest_molar: float | None = None,
-) -> Bounds:
+) -> ConvertedValue:
     """Read one written value; raise :class:`UnitError` that says what is wrong with it.
 
     The result is pKd (or pIC50, delta pKd) for physical units and a score otherwise. ``relation``
@@ -78,11 +78,11 @@ def convert(
     return _bounds(number, known, stands)
 
 
-def _bounds(number: float, unit: Unit, stands: Relation) -> Bounds:
+def _bounds(number: float, unit: Unit, stands: Relation) -> ConvertedValue:
     tight = stands.mirrored if is_decreasing(unit) else stands
     lower = None if tight is Relation.LESS else number
     upper = None if tight is Relation.GREATER else number
-    return Bounds(unit.name, stands, lower, upper)
+    return ConvertedValue(unit.name, stands, lower, upper)
 
 
 def _unbound(
@@ -91,7 +91,7 @@ def _unbound(
     unit: str | None,
     temperature: float | None,
     highest_molar: float | None,
-) -> Bounds:
+) -> ConvertedValue:
     """A bound at the highest concentration tested for a cell that says that nothing bound."""
     if highest_molar is None:
         doubt = (

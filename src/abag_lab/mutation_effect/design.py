@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from abag.model.mutation_effect.changes import Changes, changes_of, tables_of
+from abag.model.mutation_effect.changes import CodedChanges, changes_of, tables_of
 from abag.model.mutation_effect.combination import combined
 from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.parent import ParentAntibody
@@ -37,7 +37,7 @@ class Design:
 
     name: str
     parent: ParentAntibody
-    changes: Changes
+    changes: CodedChanges
     target: Reals
     delta: Reals
     censored: NDArray[np.bool_]

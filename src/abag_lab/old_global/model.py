@@ -81,7 +81,7 @@ class _Pairs:
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _FittedParts:
     """Both parts, fitted."""
 
     kernel: PairKernel
@@ -94,7 +94,7 @@ class GlobalModel(Baseline[GlobalSettings]):
     name = "global"
     settings_type = GlobalSettings
     _germlines: Germlines
-    _parts: _Parts
+    _parts: _FittedParts
     _spread: Reals
     """Variance for each column of :func:`_spread_columns`."""
 
@@ -112,7 +112,7 @@ class GlobalModel(Baseline[GlobalSettings]):
         self._spread = self._measured_spread(pairs, families)
         self._parts = self._fit(pairs, self.settings.trees)
 
-    def _fit(self, pairs: _Pairs, trees: int) -> _Parts:
+    def _fit(self, pairs: _Pairs, trees: int) -> _FittedParts:
         own = self.settings
         kernel = PairKernel.fit(pairs.frame, pairs.target, own.ridge / pairs.copies)
         forest = Forest.grow(
@@ -124,7 +124,7 @@ class GlobalModel(Baseline[GlobalSettings]):
             share=own.feature_share,
             seed=own.seed,
         )
-        return _Parts(kernel, forest)
+        return _FittedParts(kernel, forest)
 
     def _measured_spread(self, pairs: _Pairs, families: NDArray[np.int64]) -> Reals:
         """Fit squared errors on left-out antigen families, and on left-out antibodies."""
@@ -149,7 +149,7 @@ class GlobalModel(Baseline[GlobalSettings]):
         return np.asarray(spread)
 
     def _joined(
-        self, parts: _Parts, frame: pl.DataFrame, features: Reals
+        self, parts: _FittedParts, frame: pl.DataFrame, features: Reals
     ) -> tuple[Reals, Reals, Remembered]:
         """Prediction, columns of its variance, and what the kernel remembers."""
         own = self.settings
@@ -194,7 +194,9 @@ class GlobalModel(Baseline[GlobalSettings]):
         }
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        self._parts = _Parts(PairKernel.from_arrays(arrays), Forest.from_arrays("forest", arrays))
+        self._parts = _FittedParts(
+            PairKernel.from_arrays(arrays), Forest.from_arrays("forest", arrays)
+        )
         self._germlines = Germlines.from_arrays(arrays)
         self._spread = arrays["spread"]
 

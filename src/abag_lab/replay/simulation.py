@@ -29,7 +29,7 @@ FEWEST_START: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Strategy:
+class PickingStrategy:
     """A way of proposing: a model and a policy, or chance where there is no model."""
 
     name: str
@@ -55,7 +55,7 @@ RIDGE: Final = "one-hot-ridge"
 CHANCE: Final = "random"
 
 
-def strategies(policy: Policy, natural: bool = False) -> tuple[Strategy, ...]:
+def strategies(policy: Policy, natural: bool = False) -> tuple[PickingStrategy, ...]:
     """Ours with a policy, against one-hot ridge with the same, both greedy, and chance.
 
     ``natural`` adds ours with a start of the most natural variants, as FolDE warms up (arXiv
@@ -63,12 +63,12 @@ def strategies(policy: Policy, natural: bool = False) -> tuple[Strategy, ...]:
     """
     greedy = Policy("greedy", "none")
     return (
-        Strategy(OURS, OURS, policy),
-        Strategy(f"{OURS} greedy", OURS, greedy),
-        Strategy(RIDGE, RIDGE, policy),
-        Strategy(f"{RIDGE} greedy", RIDGE, greedy),
-        Strategy(CHANCE, None, greedy),
-        *([Strategy(f"{OURS} natural start", OURS, policy, True)] if natural else []),
+        PickingStrategy(OURS, OURS, policy),
+        PickingStrategy(f"{OURS} greedy", OURS, greedy),
+        PickingStrategy(RIDGE, RIDGE, policy),
+        PickingStrategy(f"{RIDGE} greedy", RIDGE, greedy),
+        PickingStrategy(CHANCE, None, greedy),
+        *([PickingStrategy(f"{OURS} natural start", OURS, policy, True)] if natural else []),
     )
 
 
@@ -139,7 +139,7 @@ def draw_pool(landscape: Landscape, plan: Plan, seed: int) -> Pool:
     return pool
 
 
-def replay(pool: Pool, strategy: Strategy, plan: Plan, seed: int) -> Replay:
+def replay(pool: Pool, strategy: PickingStrategy, plan: Plan, seed: int) -> Replay:
     """Run one campaign; the same seed starts every strategy from the same variants."""
     require_seed(seed)
     if strategy.natural:
@@ -166,7 +166,9 @@ def replay(pool: Pool, strategy: Strategy, plan: Plan, seed: int) -> Replay:
     )  # fmt: skip
 
 
-def _propose(pool: Pool, strategy: Strategy, count: int, measured: Rows, seed: int) -> Rows | None:
+def _propose(
+    pool: Pool, strategy: PickingStrategy, count: int, measured: Rows, seed: int
+) -> Rows | None:
     if strategy.model is None:
         return None
     found = _MODELS[strategy.model](pool, np.sort(measured))
@@ -180,7 +182,7 @@ def _propose(pool: Pool, strategy: Strategy, count: int, measured: Rows, seed: i
 def simulate(
     landscapes: Sequence[Landscape],
     out: Path,
-    arms: Sequence[Strategy],
+    arms: Sequence[PickingStrategy],
     plan: Plan,
     seeds: Sequence[int],
 ) -> list[Replay]:
@@ -212,11 +214,11 @@ def simulate(
     return done
 
 
-def _key(arm: Strategy, plan: Plan, digest: str) -> dict[str, Any]:
+def _key(arm: PickingStrategy, plan: Plan, digest: str) -> dict[str, Any]:
     return {"strategy": asdict(arm), "plan": asdict(plan), "landscape": digest}
 
 
-def _file_name(name: str, arm: Strategy, seed: int) -> str:
+def _file_name(name: str, arm: PickingStrategy, seed: int) -> str:
     return f"{name}_{arm.name}_{seed}.json".replace(" ", "-").replace("/", "-")
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import polars as pl
 
-from abag_lab.replay.simulation import CHANCE, OURS, RIDGE, Plan, Replay, Strategy
+from abag_lab.replay.simulation import CHANCE, OURS, RIDGE, PickingStrategy, Plan, Replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Summary:
 
     replays: tuple[Replay, ...]
     plan: Plan
-    arms: tuple[Strategy, ...]
+    arms: tuple[PickingStrategy, ...]
 
     @property
     def landscapes(self) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from abag.model.mutation_effect import ParentAntibody
-from abag.model.mutation_effect.changes import Changes
+from abag.model.mutation_effect.changes import CodedChanges
 from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.maturation import MATURED
 from abag.model.mutation_effect.scale import DEPTH, Scale
@@ -28,7 +28,7 @@ def planted(
     """Rows with one change each, of these features; a row without a change where they are 0."""
     count = len(delta)
     changed = np.flatnonzero(features.any(axis=1))
-    changes = Changes(
+    changes = CodedChanges(
         count,
         changed,
         np.zeros(len(changed), dtype=np.int64),

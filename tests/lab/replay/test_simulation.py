@@ -13,7 +13,14 @@ from abag.maturation.propose.acquisition import Policy
 from abag.model.baselines.one_hot_ridge import OneHotRidge
 from abag.model.mutation_effect import load_mutation_effect
 from abag_lab.replay.landscapes import Landscape
-from abag_lab.replay.simulation import Plan, Strategy, draw_pool, replay, simulate, strategies
+from abag_lab.replay.simulation import (
+    PickingStrategy,
+    Plan,
+    draw_pool,
+    replay,
+    simulate,
+    strategies,
+)
 from abag_lab.replay.simulation_models import Pool, assay_gp_belief, one_hot_ridge_belief, shortlist
 from synthetic_pairs import assay_table
 
@@ -170,4 +177,4 @@ def test_the_assay_model_starts_from_the_global_model_that_a_landscape_brings() 
 
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(OptionError, match="unknown model 'oracle'"):
-        Strategy("x", "oracle")
+        PickingStrategy("x", "oracle")

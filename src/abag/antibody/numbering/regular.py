@@ -16,7 +16,7 @@ from typing import Final
 
 from abag.antibody.numbering.domains import choose_domains
 from abag.antibody.numbering.profiles import load_profiles
-from abag.antibody.numbering.screen import Site, find_sites
+from abag.antibody.numbering.screen import ThirdFrameworkEnd, find_sites
 from abag.antibody.numbering.search import Hit, align
 from abag.antibody.numbering.states import DELETE, INSERT
 
@@ -89,7 +89,7 @@ def _profiles() -> Mapping[str, int]:
     }
 
 
-def _are_of_sure_type(chosen: Sequence[Hit], sites: Sequence[Site]) -> bool:
+def _are_of_sure_type(chosen: Sequence[Hit], sites: Sequence[ThirdFrameworkEnd]) -> bool:
     """Whether there is one domain of the expected type, beyond doubt, at every site."""
     return len(chosen) == len(sites) and all(
         hit.profile.chain_type == site.chain_type

@@ -24,7 +24,7 @@ _OTHER_LETTER: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Site:
+class ThirdFrameworkEnd:
     """A likely FR3 end."""
 
     cysteine: int
@@ -63,7 +63,7 @@ def _codes() -> NDArray[np.uint8]:
     return codes
 
 
-def find_sites(chains: Sequence[str]) -> list[list[Site]]:
+def find_sites(chains: Sequence[str]) -> list[list[ThirdFrameworkEnd]]:
     """Likely variable domains of each chain, in the order of the chain.
 
     Args:
@@ -81,18 +81,18 @@ def find_sites(chains: Sequence[str]) -> list[list[Site]]:
     for column in range(width):
         bits += table[:, column, :].take(codes[column : column + n_windows], axis=1)
     starts = np.cumsum([0] + [len(chain) + width for chain in chains])
-    found: list[list[Site]] = [[] for _ in chains]
+    found: list[list[ThirdFrameworkEnd]] = [[] for _ in chains]
     for window in np.flatnonzero(bits.max(axis=0) >= _MINIMUM_BITS):
         i = int(np.searchsorted(starts, window, side="right")) - 1
         best = int(bits[:, window].argmax())
         cysteine = int(window - starts[i]) + width - 1
         if cysteine >= len(chains[i]):
             continue
-        _keep(found[i], Site(cysteine, types[best], float(bits[best, window])))
+        _keep(found[i], ThirdFrameworkEnd(cysteine, types[best], float(bits[best, window])))
     return found
 
 
-def _keep(sites: list[Site], site: Site) -> None:
+def _keep(sites: list[ThirdFrameworkEnd], site: ThirdFrameworkEnd) -> None:
     """Add a site, or let the better one of two neighbours stand."""
     if not sites or site.cysteine - sites[-1].cysteine > _SAME_SITE:
         sites.append(site)

@@ -23,7 +23,7 @@ from abag.apps.service.places import Places
 from abag.apps.service.problems import ProblemDetails, answer_errors
 from abag.apps.service.runner import RESULT, Runner, progress_of
 from abag.apps.service.settings import ServiceSettings
-from abag.apps.service.tasks import TASKS, Task
+from abag.apps.service.tasks import TASKS, JobTask
 from abag.errors import OptionError
 from abag.files import make_folder
 from abag.version import VERSION
@@ -223,8 +223,8 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
         return _served(service.places(user).job(found.id), path)
 
 
-def _add_job_kind(app: FastAPI, service: Service, kind: str, model: type[Task]) -> None:
-    async def ask(asked: Task, user: User) -> dict[str, Any]:
+def _add_job_kind(app: FastAPI, service: Service, kind: str, model: type[JobTask]) -> None:
+    async def ask(asked: JobTask, user: User) -> dict[str, Any]:
         def queue() -> Job:
             places = service.places(user)
             # Made once before it is queued: what is missing is said now, not when its turn comes.

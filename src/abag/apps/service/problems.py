@@ -15,7 +15,7 @@ from abag.errors import AbagError, MissingFileError, TableError
 MEDIA_TYPE: Final = "application/problem+json"
 
 
-class Fault(BaseModel):
+class FaultyField(BaseModel):
     """One fault of one place."""
 
     row: int | None = Field(None, description="Line of the file; the header is line 1.")
@@ -31,11 +31,11 @@ class ProblemDetails(BaseModel):
     title: str
     status: int
     detail: str
-    problems: list[Fault] = Field(default_factory=list)
+    problems: list[FaultyField] = Field(default_factory=list)
 
 
 def problem(
-    status: int, title: str, detail: str, faults: list[Fault] | None = None
+    status: int, title: str, detail: str, faults: list[FaultyField] | None = None
 ) -> JSONResponse:
     """An answer that says what is wrong."""
     content = ProblemDetails(title=title, status=status, detail=detail, problems=faults or [])
@@ -46,7 +46,7 @@ def problem(
 def of_error(error: AbagError) -> JSONResponse:
     """The user's mistake, with the rows that it is in."""
     faults = [
-        Fault(row=one.row, column=one.column, reason=one.reason, mend=one.mend)
+        FaultyField(row=one.row, column=one.column, reason=one.reason, mend=one.mend)
         for one in (error.problems[:200] if isinstance(error, TableError) else ())
     ]
     status = 404 if isinstance(error, MissingFileError) else 422
@@ -85,6 +85,6 @@ _TITLES: Final = {
 }  # fmt: skip
 
 
-def _fault(error: dict[str, Any]) -> Fault:
+def _fault(error: dict[str, Any]) -> FaultyField:
     place = ".".join(str(part) for part in error["loc"] if part != "body")
-    return Fault(column=place or "body", reason=str(error["msg"]))
+    return FaultyField(column=place or "body", reason=str(error["msg"]))

@@ -18,7 +18,7 @@ Chain = Annotated[str, Field(max_length=100_000)]
 Short = Annotated[str, Field(max_length=200)]
 
 
-class Task(BaseModel):
+class JobTask(BaseModel):
     """One kind of job; a subclass gives its fields and its command."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,7 +28,7 @@ class Task(BaseModel):
         raise TypeError(f"{type(self).__name__} has no command for {places.root} and {folder}")
 
 
-class _OfAssay(Task):
+class _OfAssay(JobTask):
     """How a table of measurements is to be read."""
 
     file: Short = Field(description="Id of the uploaded table.")
@@ -53,7 +53,7 @@ class _OfAssay(Task):
         ]
 
 
-class PredictTable(Task):
+class PredictTable(JobTask):
     """Predict every pair of an uploaded table."""
 
     file: Short = Field(description="Id of the uploaded table.")
@@ -75,7 +75,7 @@ class PredictTable(Task):
         ]
 
 
-class ScanMutants(Task):
+class ScanMutants(JobTask):
     """Predict every single mutant of an antibody."""
 
     heavy: Chain | None = Field(None, description="Parent; without it the one a model remembers.")
@@ -98,7 +98,7 @@ class ScanMutants(Task):
         ]
 
 
-class ExplainPair(Task):
+class ExplainPair(JobTask):
     """Say what carries a prediction."""
 
     heavy: Chain
@@ -133,7 +133,7 @@ class AdaptModel(_OfAssay):
         ]
 
 
-class ProposePlate(Task):
+class ProposePlate(JobTask):
     """Choose a plate by a model, outside of any campaign."""
 
     model: Short
@@ -171,7 +171,7 @@ class CampaignResults(_OfAssay):
         ]
 
 
-class CampaignPlate(Task):
+class CampaignPlate(JobTask):
     """Choose the next plate of a campaign."""
 
     campaign: Short
@@ -189,7 +189,7 @@ class CampaignPlate(Task):
         ]
 
 
-TASKS: Final[dict[str, type[Task]]] = {
+TASKS: Final[dict[str, type[JobTask]]] = {
     "predict-table": PredictTable,
     "scan": ScanMutants,
     "explain": ExplainPair,

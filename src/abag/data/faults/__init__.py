@@ -15,8 +15,8 @@ import polars as pl
 from numpy.typing import ArrayLike
 
 from abag.data.faults.fault import Fault, FaultKind, Severity
-from abag.data.faults.labels import Labels, labels_of_table, labels_of_values
-from abag.data.faults.landscape import FEWEST_VARIANTS, Landscape, landscape
+from abag.data.faults.labels import AssayLabels, labels_of_table, labels_of_values
+from abag.data.faults.landscape import FEWEST_VARIANTS, VariantSet, landscape
 from abag.data.faults.log_of_log import logs_of_logs, logs_of_logs_against_others
 from abag.data.faults.logs_as_values import logarithms_as_values
 from abag.data.faults.mixed_units import follows_substitutions, mixed_units, shifted_residuals
@@ -35,7 +35,7 @@ from abag.errors import UnitError
 from abag.progress import task
 from abag.units import Quantity, Unit, parse_unit
 
-COLUMN_DETECTORS: Final[dict[FaultKind, Callable[[Labels], list[Fault]]]] = {
+COLUMN_DETECTORS: Final[dict[FaultKind, Callable[[AssayLabels], list[Fault]]]] = {
     FaultKind.LABEL_SPIKE: label_spikes,
     FaultKind.IMPOSSIBLE_RANGE: impossible_ranges,
     FaultKind.MIXED_UNITS: mixed_units,
@@ -57,7 +57,7 @@ def check_values(
     """Faults that plain labels show, without sequences.
 
     Args:
-        values: Labels in ``unit``, shape (n,); NaN is a missing label.
+        values: AssayLabels in ``unit``, shape (n,); NaN is a missing label.
         quantity: What was measured.
         unit: A unit of :mod:`abag.units` that the quantity can be written in.
         groups: The assay of each label where the column holds several; shape (n,).
@@ -118,7 +118,7 @@ def find_faults(
     return _sorted(faults)
 
 
-def _column_faults(columns: Iterable[Labels]) -> list[Fault]:
+def _column_faults(columns: Iterable[AssayLabels]) -> list[Fault]:
     return [
         fault
         for labels in columns
@@ -127,7 +127,7 @@ def _column_faults(columns: Iterable[Labels]) -> list[Fault]:
     ]
 
 
-def _mixed_units_of_libraries(faults: list[Fault], scans: list[Landscape]) -> list[Fault]:
+def _mixed_units_of_libraries(faults: list[Fault], scans: list[VariantSet]) -> list[Fault]:
     """Second peaks of labels judged by the variants' substitutions: biology out, slips in."""
     kept = list(faults)
     for scan in scans:
@@ -140,7 +140,7 @@ def _mixed_units_of_libraries(faults: list[Fault], scans: list[Landscape]) -> li
 
 
 def _faults_between(
-    reference: pl.DataFrame, scans: list[Landscape], judged: set[str]
+    reference: pl.DataFrame, scans: list[VariantSet], judged: set[str]
 ) -> list[Fault]:
     """Signs and logarithms, judged against the parent and against other assays."""
     own = [scan for scan in scans if scan.assay in judged]
@@ -155,7 +155,7 @@ def _faults_between(
     return inverted + logs_of_logs_against_others(shared, judged)
 
 
-def _landscapes(rows: pl.DataFrame) -> list[Landscape]:
+def _landscapes(rows: pl.DataFrame) -> list[VariantSet]:
     """Assays that are, for the most part, variants of one parent on one antigen."""
     antigen = ["assay", "quantity", "antigen", "antigen_name"]
     mostly = pl.len().over(antigen) >= LIBRARY_SHARE * pl.len().over("assay")

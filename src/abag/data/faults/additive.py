@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.faults.landscape import Landscape
+from abag.data.faults.landscape import VariantSet
 
 MAX_ROWS: Final = 3000
 """Larger libraries are thinned evenly: peaks of a tenth of the rows are seen in 3000, too."""
@@ -32,7 +32,7 @@ class Residuals:
     """Rows of the library that the residuals are for."""
 
 
-def additive_residuals(library: Landscape) -> Residuals | None:
+def additive_residuals(library: VariantSet) -> Residuals | None:
     """Label minus the sum of position and substitution effects; None where it cannot be told.
 
     Ridge regression on "position changed" and "position changed to this residue" with a free

@@ -18,7 +18,7 @@ _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class AssayLabels:
     """Exact labels of one assay; all arrays have shape (n,) and the same order."""
 
     assay: str
@@ -46,7 +46,7 @@ class Labels:
         return self.quantity not in (Quantity.ENRICHMENT, Quantity.BINARY)
 
 
-def labels_of_table(table: pl.DataFrame) -> Iterator[Labels]:
+def labels_of_table(table: pl.DataFrame) -> Iterator[AssayLabels]:
     """Labels of every (assay, quantity) of a canonical table, in the order of first appearance."""
     exact = pl.col("rank_score").is_not_null() & pl.col("relation").is_in(["=", "~"])
     view = table.select(
@@ -65,7 +65,7 @@ def labels_of_table(table: pl.DataFrame) -> Iterator[Labels]:
     ).with_columns(pl.col("written").fill_null(pl.col("value")))
     for (assay, quantity), rows in view.group_by(["assay", "quantity"], maintain_order=True):
         kept = rows.filter("exact")
-        yield Labels(
+        yield AssayLabels(
             assay=str(assay),
             quantity=Quantity(str(quantity)),
             values=kept["value"].to_numpy().astype(np.float64),
@@ -78,7 +78,7 @@ def labels_of_table(table: pl.DataFrame) -> Iterator[Labels]:
 
 def labels_of_values(
     values: ArrayLike, quantity: Quantity, unit: Unit, groups: Sequence[str] | None = None
-) -> Iterator[Labels]:
+) -> Iterator[AssayLabels]:
     """Labels of plain numbers in ``unit``, one assay a group; rows are named by their number.
 
     ``values`` has shape (n,); NaN stands for a missing label and is left out. Row numbers start
@@ -99,7 +99,7 @@ def labels_of_values(
         mine = (names == name) & np.isfinite(numbers)
         tight = _tight(numbers[mine], unit)
         usable = np.isfinite(tight)
-        yield Labels(
+        yield AssayLabels(
             assay=str(name),
             quantity=quantity,
             values=tight[usable],

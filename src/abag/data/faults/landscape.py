@@ -19,7 +19,7 @@ MAX_CHANGED_SHARE: Final = 0.10
 
 
 @dataclass(frozen=True, slots=True)
-class Landscape:
+class VariantSet:
     """Variants of one length; arrays have shape (n,)."""
 
     assay: str
@@ -45,7 +45,7 @@ class Landscape:
 
 def landscape(
     assay: str, quantity: Quantity, rows: pl.DataFrame, fewest: int = FEWEST_VARIANTS
-) -> Landscape | None:
+) -> VariantSet | None:
     """The library that an assay is, or None where it is no library of one parent.
 
     ``rows`` needs ``antibody``, ``value`` and ``record_id``. A library has ``fewest`` or more
@@ -71,7 +71,7 @@ def landscape(
     steps = scores[consensus[None, :], letters] - scores[consensus, consensus][None, :]
     values = same["value"].to_numpy().astype(np.float64)
     at_parent = values[changes == 0]
-    return Landscape(
+    return VariantSet(
         assay=assay,
         quantity=quantity,
         values=values,

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
-from abag.data.faults.labels import Labels
+from abag.data.faults.labels import AssayLabels
 from abag.data.faults.pairs import SharedLabels
 
 Floats = NDArray[np.float64]
@@ -74,7 +74,7 @@ def logs_of_logs_against_others(shared: Sequence[SharedLabels], judged: set[str]
     return [faults[assay] for assay in sorted(faults)]
 
 
-def logs_of_logs(labels: Labels) -> list[Fault]:
+def logs_of_logs(labels: AssayLabels) -> list[Fault]:
     """The shape of 9 - log10(log10(KD/nM)) in one column of 100 absolute labels or more.
 
     The middle 98 % lie within 2.6 units, none below 9 - log10(8) = 8.1, the weak edge is sharp

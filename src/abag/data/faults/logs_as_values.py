@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
-from abag.data.faults.labels import Labels
+from abag.data.faults.labels import AssayLabels
 
 FEWEST = 8
 LARGEST_FACTOR = 3.0
@@ -27,7 +27,7 @@ EVEN = 0.6
 CROWDED = -1.0
 
 
-def logarithms_as_values(labels: Labels) -> list[Fault]:
+def logarithms_as_values(labels: AssayLabels) -> list[Fault]:
     """A warning where the numbers of a column of concentrations look like logarithms."""
     written = labels.written
     if (
@@ -57,7 +57,7 @@ def logarithms_as_values(labels: Labels) -> list[Fault]:
     return []
 
 
-def _are_concentrations(labels: Labels) -> bool:
+def _are_concentrations(labels: AssayLabels) -> bool:
     """Whether the values are -log10 of the numbers in nM or smaller units."""
     if (labels.written <= 0).any():
         return False
@@ -71,7 +71,7 @@ def _skewness(values: NDArray[np.float64]) -> float:
     return float((centred**3).mean() / deviation**3) if deviation > 0 else 0.0
 
 
-def _fault(labels: Labels, reason: str, evidence: dict[str, float | int | str]) -> Fault:
+def _fault(labels: AssayLabels, reason: str, evidence: dict[str, float | int | str]) -> Fault:
     return Fault(
         kind=FaultKind.LOG_OF_LOG,
         assay=labels.assay,

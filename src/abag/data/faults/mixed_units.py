@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from abag.data.faults.additive import additive_residuals
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
-from abag.data.faults.labels import Labels
-from abag.data.faults.landscape import Landscape, spearman
+from abag.data.faults.labels import AssayLabels
+from abag.data.faults.landscape import VariantSet, spearman
 from abag.data.faults.ranges import USUAL_MEDIAN_PKD
 from abag.units import Quantity
 
@@ -54,14 +54,14 @@ SLIP_PAIRS: Final = 3
 SLIP_SIGMA: Final = 3.0
 
 
-def mixed_units(labels: Labels) -> list[Fault]:
+def mixed_units(labels: AssayLabels) -> list[Fault]:
     """All signs of mixed units in the labels of one assay."""
     if not labels.is_physical or len(labels.values) < 4:
         return []
     return [*detached_clusters(labels), *shifted_peaks(labels), *exact_slips(labels)]
 
 
-def detached_clusters(labels: Labels) -> list[Fault]:
+def detached_clusters(labels: AssayLabels) -> list[Fault]:
     """Clusters beyond an empty gap whose median is below 3 or above 13 (absolute labels only).
 
     The gap may hold 0.1 % of the labels. A cluster has at least 0.5 % and 10 of the labels, and
@@ -109,7 +109,7 @@ def detached_clusters(labels: Labels) -> list[Fault]:
     return sorted(faults, key=lambda fault: -float(fault.evidence["gap"]))[:1]
 
 
-def shifted_peaks(labels: Labels) -> list[Fault]:
+def shifted_peaks(labels: AssayLabels) -> list[Fault]:
     """A second peak 3, 6 or 9 units (within 0.08) from the first and as narrow as it.
 
     Peaks of a histogram smoothed with a Gaussian of 0.15; the density between the two falls below
@@ -144,7 +144,7 @@ def shifted_peaks(labels: Labels) -> list[Fault]:
     ]
 
 
-def shifted_residuals(library: Landscape) -> list[Fault]:
+def shifted_residuals(library: VariantSet) -> list[Fault]:
     """Variants that lie 3, 6 or 9 units (within 0.2) from what their substitutions do elsewhere.
 
     The residuals of :func:`abag.data.faults.additive.additive_residuals` have a second peak as
@@ -184,7 +184,7 @@ def _in_few_rows(values: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(counts[inverse] < 4, np.bool_)
 
 
-def follows_substitutions(fault: Fault, library: Landscape) -> bool:
+def follows_substitutions(fault: Fault, library: VariantSet) -> bool:
     """Whether the rows of the second peak are those with other substitutions than the first.
 
     Spearman of peak and BLOSUM62 score with p below 1e-3: the second peak is biology (variants
@@ -230,7 +230,7 @@ def _second_peak(values: NDArray[np.float64], smoothing: float, tolerance: float
     return None
 
 
-def exact_slips(labels: Labels) -> list[Fault]:
+def exact_slips(labels: AssayLabels) -> list[Fault]:
     """Rows of one pair of molecules that differ by 3, 6 or 9 units within 0.02.
 
     At least three such pairs of molecules, and more than e + 3 sqrt(e + 1) of them, where e is

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
-from abag.data.faults.labels import Labels
+from abag.data.faults.labels import AssayLabels
 from abag.units import PKD_MAX, PKD_MIN, Quantity
 
 USUAL_PKD: Final = (2.0, 14.0)
@@ -23,7 +23,7 @@ MAX_DELTA_PKD: Final = 10.0
 FEWEST_ROWS: Final = 5
 
 
-def impossible_ranges(labels: Labels) -> list[Fault]:
+def impossible_ranges(labels: AssayLabels) -> list[Fault]:
     """At most one fault: values outside the physical range, or an assay in the wrong place.
 
     Any pKd outside 0 to 16 is a fault; so is an assay of which 5 % lie outside 2 to 14, or whose
@@ -75,7 +75,7 @@ def _is_usual_median(median: float) -> bool:
     return USUAL_MEDIAN_PKD[0] <= median <= USUAL_MEDIAN_PKD[1]
 
 
-def _message(labels: Labels, rows: int, median: float) -> str:
+def _message(labels: AssayLabels, rows: int, median: float) -> str:
     if labels.quantity is Quantity.DELTA_DELTA_G:
         return (
             f"{rows} of {labels.rows} ddG change the affinity more than {10**MAX_DELTA_PKD:.0e}"

@@ -27,7 +27,7 @@ from typing import Final
 import numpy as np
 
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
-from abag.data.faults.landscape import Landscape, spearman
+from abag.data.faults.landscape import VariantSet, spearman
 from abag.data.faults.pairs import SharedLabels
 from abag.units import Quantity
 
@@ -51,7 +51,7 @@ PARENT_RESIDUES: Final = 3.0
 
 
 def inverted_landscapes(
-    landscapes: Sequence[Landscape], parents: Mapping[str, float] | None = None
+    landscapes: Sequence[VariantSet], parents: Mapping[str, float] | None = None
 ) -> list[Fault]:
     """Libraries that contradict what substitutions do; ``parents`` holds known parents' pKd.
 
@@ -106,7 +106,7 @@ def inverted_landscapes(
     return faults
 
 
-def inverted_scans(landscapes: Sequence[Landscape]) -> list[Fault]:
+def inverted_scans(landscapes: Sequence[VariantSet]) -> list[Fault]:
     """Scans of single substitutions in which the parent reads weakest."""
     faults = []
     for scan in landscapes:
@@ -145,14 +145,14 @@ def _chance(weaker: int, count: int) -> float:
     return float(stats.binom.cdf(weaker, count, 0.5))
 
 
-def severity_correlation(scan: Landscape) -> tuple[float, float]:
+def severity_correlation(scan: VariantSet) -> tuple[float, float]:
     """Spearman of label and BLOSUM62 score of the changes, and its p value."""
     changed = scan.changes > 0
     return spearman(scan.values[changed], scan.severity[changed].astype(np.float64))
 
 
 def inverted_against_others(
-    shared: Sequence[SharedLabels], landscapes: Sequence[Landscape], judged: set[str]
+    shared: Sequence[SharedLabels], landscapes: Sequence[VariantSet], judged: set[str]
 ) -> list[Fault]:
     """Assays of ``judged`` that run against other assays and have fewer votes than they."""
     found = {

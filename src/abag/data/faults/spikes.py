@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
-from abag.data.faults.labels import Labels
+from abag.data.faults.labels import AssayLabels
 from abag.units import Quantity
 
 EDGE_SHARE: Final = 0.005
@@ -39,7 +39,7 @@ SLIGHT_SHARE: Final = 0.005
 FEWEST_NUMBERS: Final = 5
 
 
-def label_spikes(labels: Labels) -> list[Fault]:
+def label_spikes(labels: AssayLabels) -> list[Fault]:
     """A fault for each number that is a floor, a ceiling or a placeholder."""
     if labels.quantity is Quantity.BINARY or len(labels.values) < 2 * EDGE_COUNT:
         return []
@@ -57,7 +57,7 @@ def label_spikes(labels: Labels) -> list[Fault]:
 
 
 def _ties(
-    labels: Labels,
+    labels: AssayLabels,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
     """Distinct written numbers, their tight values, pairs with each, and each row's number.
 
@@ -105,7 +105,7 @@ def _severity(share: float) -> Severity:
 
 
 def _fault(
-    labels: Labels,
+    labels: AssayLabels,
     same: NDArray[np.bool_],
     level: float,
     counts: NDArray[np.int64],

@@ -11,7 +11,7 @@ from abag.antibody.notation import SEQUENTIAL
 from abag.data.formats.tables import ROW
 from abag.data.formats.variants import (
     ContradictionError,
-    Parent,
+    ParentChains,
     SeveralParentsError,
     VariantColumns,
     complete_variants,
@@ -24,7 +24,7 @@ class CheckedVariants:
     """A table whose column of mutations was held against its chains."""
 
     table: pl.DataFrame
-    parent: Parent | None
+    parent: ParentChains | None
     faults: dict[int, str]
     """What is wrong with the mutations of a row, by its line."""
     unchecked: bool

@@ -31,7 +31,7 @@ from abag.data.formats.numbers.value_headers import read_value_header, split_uni
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.tables import ROW, read_noted, read_table
 from abag.data.formats.variants import (
-    Parent,
+    ParentChains,
     VariantColumns,
     complete_variants,
 )
@@ -265,7 +265,7 @@ def pairs_table(
     table, mapping, _ = recognise(read_table(path, **mapping.constants.reading), mapping)
     columns = _variant_columns(path, table, mapping)
     if columns and (columns.heavy is None or table[columns.heavy].null_count() > 0):
-        known = None if parent is None else Parent(*parent)
+        known = None if parent is None else ParentChains(*parent)
         table = complete_variants(path, table, columns, parent=known, numbering=numbering).table
     chosen = choose_columns(path, table, mapping, with_values=False)
     return pairs_of_table(table, chosen, mapping)

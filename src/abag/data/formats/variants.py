@@ -45,14 +45,14 @@ Pair: TypeAlias = tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class ParentChains:
     """The antibody that the variants are changes of."""
 
     heavy: str
     light: str | None = None
 
     @classmethod
-    def given(cls, heavy: str | None, light: str | None) -> Parent | None:
+    def given(cls, heavy: str | None, light: str | None) -> ParentChains | None:
         """From the options; None where neither is given."""
         if heavy is None and light is None:
             return None
@@ -79,7 +79,7 @@ class Completed:
     """
 
     table: pl.DataFrame
-    parent: Parent | None
+    parent: ParentChains | None
     notes: tuple[str, ...] = ()
     aside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ASIDE))
 
@@ -116,7 +116,7 @@ def complete_variants(
     table: pl.DataFrame,
     columns: VariantColumns,
     *,
-    parent: Parent | None = None,
+    parent: ParentChains | None = None,
     numbering: str = SEQUENTIAL,
     quarantine: bool = False,
 ) -> Completed:
@@ -224,7 +224,7 @@ def _read_columns(
 def _mutations(
     path: Path,
     columns: VariantColumns,
-    parent: Parent,
+    parent: ParentChains,
     numbering: str,
     texts: Sequence[str | None],
     lines: Sequence[int],
@@ -235,7 +235,7 @@ def _mutations(
     )  # fmt: skip
 
 
-def named_variants(table: pl.DataFrame, parent: Parent) -> pl.Series:
+def named_variants(table: pl.DataFrame, parent: ParentChains) -> pl.Series:
     """Mutations of canonical rows against their parent; null where a row lacks a chain it has."""
     names: dict[Pair, str | None] = {}
     for heavy, light in table.select("heavy", "light").unique(maintain_order=True).iter_rows():
@@ -276,7 +276,7 @@ def _refuse_words(path: Path, table: pl.DataFrame, columns: VariantColumns) -> N
 
 def _parent_row(
     path: Path, texts: Sequence[str | None], chains: Sequence[Pair], lines: Sequence[int]
-) -> Parent | None:
+) -> ParentChains | None:
     """The row that is named as the parent; an empty cell counts where no row says WT."""
     for candidates in (
         [i for i, text in enumerate(texts) if text is not None and means_parent(text)],
@@ -299,7 +299,7 @@ def _parent_row(
             )
         if with_chains and chains[with_chains[0]][0]:
             heavy, light = chains[with_chains[0]]
-            return Parent(str(heavy), light)
+            return ParentChains(str(heavy), light)
     return None
 
 
@@ -309,10 +309,10 @@ def _undone(
     chains: Sequence[Pair],
     lines: Sequence[int],
     numbering: str,
-) -> Parent | None:
+) -> ParentChains | None:
     """The parent that most rows with chains and substitutions lead to; None where none has both."""
     bare = [line for line, own in zip(lines, chains, strict=True) if not own[0]]
-    votes: dict[Parent, int] = {}
+    votes: dict[ParentChains, int] = {}
     if numbering == SEQUENTIAL:
         for text, (heavy, light) in zip(texts, chains, strict=True):
             if text and heavy and (parent := _without(text, heavy, light)):
@@ -325,7 +325,7 @@ def _undone(
     return None
 
 
-def _without(text: str, heavy: str, light: str | None) -> Parent | None:
+def _without(text: str, heavy: str, light: str | None) -> ParentChains | None:
     """A variant with its substitutions undone; None where they do not stand in its chains."""
     turned = ";".join(_turned(piece) for piece in re.split(r"[;,+\s]+", text.strip()))
     try:
@@ -333,7 +333,7 @@ def _without(text: str, heavy: str, light: str | None) -> Parent | None:
         undone = apply_mutations(heavy, light, back)
     except MutationError:
         return None
-    return Parent(undone[0], undone[1])
+    return ParentChains(undone[0], undone[1])
 
 
 def _turned(piece: str) -> str:
@@ -344,7 +344,7 @@ def _turned(piece: str) -> str:
 
 def _made(
     path: Path,
-    parent: Parent,
+    parent: ParentChains,
     read: Sequence[tuple[Mutation, ...]],
     texts: Sequence[str | None],
     chains: Sequence[Pair],
@@ -376,7 +376,7 @@ def _made(
     return made
 
 
-def _carried(parent: Parent, own: Pair) -> str:
+def _carried(parent: ParentChains, own: Pair) -> str:
     """What the chains of a row carry instead, where that is little."""
     if own[0] is None or len(own[0]) != len(parent.heavy):
         return ""

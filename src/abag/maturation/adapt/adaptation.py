@@ -19,7 +19,7 @@ from abag.maturation.adapt.skill import (
     measure_skill,
     sampled,
 )
-from abag.maturation.adapt.verdict import Verdict, judge
+from abag.maturation.adapt.verdict import SkillVerdict, judge
 from abag.maturation.assay.file import Assay, AssayFile, read_assay
 from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, Embedding
@@ -33,7 +33,7 @@ class Adaptation:
 
     model: AssayGP
     assay: Assay
-    verdict: Verdict
+    verdict: SkillVerdict
     skills: tuple[Skill, ...]
     curve: tuple[CurvePoint, ...]
     notes: tuple[str, ...]

@@ -18,7 +18,7 @@ from abag.evaluation.reporting.report import Picture
 from abag.evaluation.reporting.wording import number
 from abag.evaluation.scores.intervals import Interval
 from abag.maturation.adapt.skill import CurvePoint, ModelSkill, Skill
-from abag.maturation.adapt.verdict import Grade, Verdict
+from abag.maturation.adapt.verdict import Grade, SkillVerdict
 
 _TONE: Final = {Grade.GOOD: "sound", Grade.WEAK: "care", Grade.CHANCE: "not"}
 
@@ -70,7 +70,7 @@ class JudgedPage:
 def render_adaptation(
     title: str,
     lede: str,
-    verdict: Verdict,
+    verdict: SkillVerdict,
     skills: Sequence[Skill],
     curve: Sequence[CurvePoint],
     notes: Sequence[str],

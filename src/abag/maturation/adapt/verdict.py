@@ -24,7 +24,7 @@ class Grade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SkillVerdict:
     """The grade, the sentence with the figure, and what else a user must know."""
 
     grade: Grade
@@ -41,7 +41,7 @@ class Verdict:
         }
 
 
-def judge(skills: Sequence[Skill], rows: int) -> Verdict:
+def judge(skills: Sequence[Skill], rows: int) -> SkillVerdict:
     """The verdict of the skill on random rows; the other ways of holding out add caveats."""
     random = skills[0].of("assay-gp")
     value, interval = random.spearman, random.interval
@@ -54,7 +54,7 @@ def judge(skills: Sequence[Skill], rows: int) -> Verdict:
     headline = f"Spearman {shown}{ends} on {skills[0].rows} held-out variants; {rows} measured."
     if not skills[0].rows:
         headline = f"{rows} variants measured: too few to hold any of them out."
-    return Verdict(grade, headline, tuple(_reasons(skills)))
+    return SkillVerdict(grade, headline, tuple(_reasons(skills)))
 
 
 def _reasons(skills: Sequence[Skill]) -> list[str]:

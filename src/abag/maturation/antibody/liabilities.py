@@ -51,7 +51,7 @@ class LiabilityKind(StrEnum):
     LONG_CDR_H3 = "long CDR-H3"
 
 
-class Severity(StrEnum):
+class LiabilitySeverity(StrEnum):
     """How much it should weigh: high is a reason to avoid, low a note."""
 
     HIGH = "high"
@@ -77,7 +77,7 @@ class Liability:
     motif: str
     region: str
     """FR1 to FR4, CDR1 to CDR3, empty outside a domain, ``CDRs`` or ``Fv`` for charges."""
-    severity: Severity
+    severity: LiabilitySeverity
     excess: float = 0.0
     """How far a charge, hydrophobicity or length lies beyond its threshold; 0 for motifs."""
 
@@ -102,25 +102,27 @@ class _Rule:
 
     kind: LiabilityKind
     pattern: re.Pattern[str]
-    in_cdr: Severity
-    elsewhere: Severity | None = None
+    in_cdr: LiabilitySeverity
+    elsewhere: LiabilitySeverity | None = None
 
 
-def _rule(kind: LiabilityKind, motif: str, cdr: Severity, other: Severity | None = None) -> _Rule:
+def _rule(
+    kind: LiabilityKind, motif: str, cdr: LiabilitySeverity, other: LiabilitySeverity | None = None
+) -> _Rule:
     # A lookahead finds motifs that overlap.
     return _Rule(kind, re.compile(f"(?=({motif}))"), cdr, other)
 
 
 _RULES: Final = (
-    _rule(LiabilityKind.GLYCOSYLATION, "N[^P][ST]", Severity.HIGH, Severity.HIGH),
-    _rule(LiabilityKind.DEAMIDATION, "NG", Severity.HIGH, Severity.LOW),
-    _rule(LiabilityKind.DEAMIDATION, "N[HNST]", Severity.MEDIUM),
-    _rule(LiabilityKind.DEAMIDATION, "N[AD]", Severity.LOW),
-    _rule(LiabilityKind.ISOMERISATION, "DG", Severity.HIGH, Severity.LOW),
-    _rule(LiabilityKind.ISOMERISATION, "D[DHST]", Severity.MEDIUM),
-    _rule(LiabilityKind.OXIDATION, "M", Severity.MEDIUM),
-    _rule(LiabilityKind.OXIDATION, "W", Severity.LOW),
-    _rule(LiabilityKind.CLIPPING, "DP", Severity.MEDIUM, Severity.LOW),
+    _rule(LiabilityKind.GLYCOSYLATION, "N[^P][ST]", LiabilitySeverity.HIGH, LiabilitySeverity.HIGH),
+    _rule(LiabilityKind.DEAMIDATION, "NG", LiabilitySeverity.HIGH, LiabilitySeverity.LOW),
+    _rule(LiabilityKind.DEAMIDATION, "N[HNST]", LiabilitySeverity.MEDIUM),
+    _rule(LiabilityKind.DEAMIDATION, "N[AD]", LiabilitySeverity.LOW),
+    _rule(LiabilityKind.ISOMERISATION, "DG", LiabilitySeverity.HIGH, LiabilitySeverity.LOW),
+    _rule(LiabilityKind.ISOMERISATION, "D[DHST]", LiabilitySeverity.MEDIUM),
+    _rule(LiabilityKind.OXIDATION, "M", LiabilitySeverity.MEDIUM),
+    _rule(LiabilityKind.OXIDATION, "W", LiabilitySeverity.LOW),
+    _rule(LiabilityKind.CLIPPING, "DP", LiabilitySeverity.MEDIUM, LiabilitySeverity.LOW),
 )
 
 _CANONICAL: Final = ("23", "104")
@@ -171,7 +173,7 @@ def new_liabilities(
     return tuple(one for one in find_liabilities(variant) if _adds(one, before.get(_key(one))))
 
 
-def worst(found: tuple[Liability, ...]) -> Severity | None:
+def worst(found: tuple[Liability, ...]) -> LiabilitySeverity | None:
     """The highest severity among some liabilities; None where there is none."""
     return max((one.severity for one in found), key=lambda s: s.rank, default=None)
 
@@ -213,7 +215,7 @@ def _of_chain(letter: str, chain: NumberedChain) -> tuple[Liability, ...]:
         found.append(
             Liability(
                 LiabilityKind.LONG_CDR_H3, letter, place + 1, chain.positions[place], loop, "CDR3",
-                Severity.LOW, float(length - MOST_CDR_H3),
+                LiabilitySeverity.LOW, float(length - MOST_CDR_H3),
             )
         )  # fmt: skip
     return tuple(found)
@@ -239,11 +241,11 @@ def _cysteines(letter: str, chain: NumberedChain) -> Iterator[Liability]:
         if canonical and residue != "C":
             yield Liability(
                 LiabilityKind.CYSTEINE, letter, place + 1, imgt, f"{residue} for C",
-                chain.regions[place], Severity.HIGH,
+                chain.regions[place], LiabilitySeverity.HIGH,
             )  # fmt: skip
         elif residue == "C" and not canonical:
             extra.append(place)
-    severity = Severity.HIGH if len(extra) % 2 else Severity.MEDIUM
+    severity = LiabilitySeverity.HIGH if len(extra) % 2 else LiabilitySeverity.MEDIUM
     for place in extra:
         imgt, region = chain.positions[place], chain.regions[place]
         yield Liability(LiabilityKind.CYSTEINE, letter, place + 1, imgt, "C", region, severity)
@@ -262,7 +264,7 @@ def _patches(letter: str, chain: NumberedChain) -> Iterator[Liability]:
         place = chain.regions.index(region) + first
         yield Liability(
             LiabilityKind.HYDROPHOBIC, letter, place + 1, chain.positions[place],
-            residues[first : first + PATCH_RESIDUES], region, Severity.MEDIUM,
+            residues[first : first + PATCH_RESIDUES], region, LiabilitySeverity.MEDIUM,
             max(means) - MOST_HYDROPHOBIC,
         )  # fmt: skip
 
@@ -290,4 +292,6 @@ def _charge(chain: NumberedChain, cdrs_only: bool) -> float:
 
 def _whole(region: str, charge: float, excess: float) -> Liability:
     motif = f"{charge:+.1f} at pH {CHARGE_PH}"
-    return Liability(LiabilityKind.CHARGE, "", None, "", motif, region, Severity.MEDIUM, excess)
+    return Liability(
+        LiabilityKind.CHARGE, "", None, "", motif, region, LiabilitySeverity.MEDIUM, excess
+    )

@@ -20,7 +20,7 @@ from abag.data.formats.tables import ROW
 from abag.data.formats.variants import (
     ASIDE,
     Completed,
-    Parent,
+    ParentChains,
     VariantColumns,
     complete_variants,
     named_variants,
@@ -30,7 +30,7 @@ from abag.data.raw import RawTable
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
 from abag.files import column_names
 from abag.maturation.assay.one_assay import notes_of, require_one, require_one_value
-from abag.maturation.assay.strangers import Families, part_families
+from abag.maturation.assay.strangers import SheetFamilies, part_families
 from abag.model.assay_gp.model import FEWEST_ROWS
 from abag.model.assay_gp.several import by_antigen
 
@@ -154,7 +154,7 @@ def read_groups(path: Path, told: AssayFile) -> ReadRows:
         aside = pl.concat([aside, _set_apart(other, pl.lit("of another assay"))])
         table = table.filter(pl.col("assay") == told.assay)
     if table.is_empty() or told.keep_strangers:
-        families = Families((table,), table.clear().with_columns(reason=pl.lit("")))
+        families = SheetFamilies((table,), table.clear().with_columns(reason=pl.lit("")))
     else:
         families = part_families(table)
     if families.aside.height:
@@ -279,7 +279,7 @@ def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame,
 
 def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
     """Raw rows; of a table that names mutations or whose parent is given, completed by them."""
-    parent = Parent.given(told.parent_heavy, told.parent_light)
+    parent = ParentChains.given(told.parent_heavy, told.parent_light)
     if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
         if parent is not None:
             raise OptionError("a parent can be given for a table of variants only; leave it out")
@@ -349,10 +349,10 @@ def _set_aside(path: Path, made: Canonical, quarantine: bool) -> list[str]:
     return [f"{counted(aside, 'row')} with problems set aside (row {shown})"]
 
 
-def _cleaned(parent: Parent, cleaner: AntibodyCleaner) -> Parent:
+def _cleaned(parent: ParentChains, cleaner: AntibodyCleaner) -> ParentChains:
     """The parent's variable domains, as the rows have them."""
     triple = (parent.heavy, parent.light, None)
     found = cleaner.clean([triple])[triple]
     if found.problem or found.heavy is None:
         raise ModelError(f"the parent cannot be read: {found.problem}")
-    return Parent(found.heavy, found.light)
+    return ParentChains(found.heavy, found.light)

@@ -30,7 +30,7 @@ _LEADERS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Families:
+class SheetFamilies:
     """The rows of each parent, largest family first, and the rows that belong to none.
 
     ``aside`` has a column ``reason`` beside the canonical ones.
@@ -40,22 +40,22 @@ class Families:
     aside: pl.DataFrame
 
 
-def part_families(table: pl.DataFrame) -> Families:
+def part_families(table: pl.DataFrame) -> SheetFamilies:
     """Part canonical rows of one assay by the antibody that they are variants of."""
     if table.is_empty():
-        return Families((table,), _aside(table, []))
+        return SheetFamilies((table,), _aside(table, []))
     parent = _parent(table)
     far = _beyond_gap(differences(table, parent))
     near, rest = table.filter(~pl.Series(far)), table.filter(pl.Series(far))
     others, lone = _gathered(rest)
     found = [part for part in (near, *others) if _variants(part) >= FEWEST_VARIANTS]
     if not far.any() or not found or lone.height > max(part.height for part in found):
-        return Families((table,), _aside(table.clear(), []))
+        return SheetFamilies((table,), _aside(table.clear(), []))
     found.sort(key=lambda part: -part.height)
     kept = pl.concat(found)["record_id"].implode()
     strange = table.filter(~pl.col("record_id").is_in(kept))
     main = _parent(found[0])
-    return Families(tuple(found), _aside(strange, _reasons(strange, main)))
+    return SheetFamilies(tuple(found), _aside(strange, _reasons(strange, main)))
 
 
 def differences(table: pl.DataFrame, parent: Chains) -> Counts:

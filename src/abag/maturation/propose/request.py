@@ -8,15 +8,15 @@ from typing import Final
 
 from abag.antibody.notation import SEQUENTIAL
 from abag.errors import OptionError, require_seed
-from abag.maturation.antibody.liabilities import Severity
+from abag.maturation.antibody.liabilities import LiabilitySeverity
 from abag.maturation.propose.acquisition import Policy
 from abag.maturation.propose.aims import Aims
 
 MOST_PROPOSALS: Final = 960
 """Ten plates; the joint posterior of a shortlist bears no more."""
-LIABILITY_RULES: Final[Mapping[str, tuple[Severity, ...]]] = {
-    "avoid": (Severity.HIGH,),
-    "strict": (Severity.HIGH, Severity.MEDIUM),
+LIABILITY_RULES: Final[Mapping[str, tuple[LiabilitySeverity, ...]]] = {
+    "avoid": (LiabilitySeverity.HIGH,),
+    "strict": (LiabilitySeverity.HIGH, LiabilitySeverity.MEDIUM),
     "flag": (),
 }
 """Which new liabilities keep a candidate off the plate; the others are named beside it."""

@@ -60,7 +60,7 @@ class ChangeTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class CodedChanges:
     """The k changes of n rows.
 
     ``rows``, ``chain`` (0 heavy, 1 light), ``place`` (index in the parent's chain) and ``code`` (21
@@ -92,7 +92,7 @@ class Changes:
 
 def changes_of(
     tables: Sequence[tuple[int, ChangeTable]], share: float, chains: Sequence[Sequence[str]]
-) -> Changes:
+) -> CodedChanges:
     """The changes of variants, whose chains of each table are given in its order.
 
     Args:
@@ -119,14 +119,14 @@ def changes_of(
         )
         for name in ("features", "matured", "ratios", "weight")
     )
-    bare = Changes(
+    bare = CodedChanges(
         count, rows, which, place, code, inserted.astype(np.bool_), features,
         np.zeros((count, 0)), np.ones(count),
     )  # fmt: skip
     squares = np.maximum(bare.total(weight**2), 1e-9)
     crowd = np.maximum(bare.total(weight) ** 2 / squares, 1.0) ** -CROWDING
     found = matured_share(bare.total(ratios), share) * crowd
-    return Changes(
+    return CodedChanges(
         count, rows, which, place, code, bare.inserted, features,
         bare.total(matured) * found[:, None], crowd,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from abag.model.mutation_effect.changes import Changes
+from abag.model.mutation_effect.changes import CodedChanges
 from abag.model.mutation_effect.scales import Reals
 
 
@@ -22,7 +22,7 @@ def combine(lost: Reals, gained: Reals, power: float) -> Reals:
     return np.asarray(gained - lost ** (1.0 / power))
 
 
-def combined(changes: Changes, effects: Reals, maturation: Reals, power: float) -> Reals:
+def combined(changes: CodedChanges, effects: Reals, maturation: Reals, power: float) -> Reals:
     """S of every row, of the effects (k,) of its changes and the weights (6,) of maturation."""
     lost = changes.total(np.maximum(-effects, 0.0) ** power)
     gained = changes.total(np.maximum(effects, 0.0))

@@ -29,7 +29,7 @@ import polars as pl
 from abag.data.schema import require_columns
 from abag.errors import ModelError
 from abag.model import artefact
-from abag.model.mutation_effect.changes import Changes, changes_of, tables_of
+from abag.model.mutation_effect.changes import CodedChanges, changes_of, tables_of
 from abag.model.mutation_effect.combination import combined
 from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.maturation import MATURED
@@ -142,7 +142,7 @@ class MutationEffect:
             return VariantEffects(np.zeros(0), np.zeros(0))
         return VariantEffects(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
-    def _predict(self, changes: Changes, tables: Mapping[int, Reals]) -> tuple[Reals, Reals]:
+    def _predict(self, changes: CodedChanges, tables: Mapping[int, Reals]) -> tuple[Reals, Reals]:
         effects = np.zeros(len(changes.rows))
         for number, table in tables.items():
             own = changes.chain == number

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from abag.model.mutation_effect.changes import Changes
+from abag.model.mutation_effect.changes import CodedChanges
 from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.scales import Codes, Reals
 
@@ -16,7 +16,7 @@ DEPTH: Final = 4.0
 _EXPOSURE: Final = tuple(list(FEATURES).index(name) for name in ("contact", "buried_severity"))
 
 
-def exposure(changes: Changes) -> Reals:
+def exposure(changes: CodedChanges) -> Reals:
     """What the size of the error depends on, shape (rows, 2), never less for one change more.
 
     Roots of the sums of squares over changes: of the share of complexes in which the position

@@ -11,7 +11,7 @@ from abag.errors import SequenceError
 from abag.maturation.antibody.liabilities import (
     Liability,
     LiabilityKind,
-    Severity,
+    LiabilitySeverity,
     find_liabilities,
     net_charge,
     new_liabilities,
@@ -61,7 +61,7 @@ def test_trastuzumab_has_its_published_degradation_sites(trastuzumab: Antibody):
     found = find_liabilities(trastuzumab)
     assert sites(found, LiabilityKind.DEAMIDATION) == [("H", 55, "NG"), ("L", 30, "NT")]
     assert ("H", 102, "DG") in sites(found, LiabilityKind.ISOMERISATION)
-    assert {one.severity for one in found if one.motif in ("NG", "DG")} == {Severity.HIGH}
+    assert {one.severity for one in found if one.motif in ("NG", "DG")} == {LiabilitySeverity.HIGH}
     assert not sites(found, LiabilityKind.GLYCOSYLATION)
     assert not sites(found, LiabilityKind.CYSTEINE)
 
@@ -100,22 +100,24 @@ def test_overlapping_motifs_are_each_found(trastuzumab: Antibody):
 
 def test_one_more_cysteine_is_free_and_two_may_pair(trastuzumab: Antibody):
     free = new_liabilities(trastuzumab, heavy_variant(trastuzumab, (105, "C")))
-    assert [(one.place, one.severity) for one in free if one.motif == "C"] == [(105, Severity.HIGH)]
+    assert [(one.place, one.severity) for one in free if one.motif == "C"] == [
+        (105, LiabilitySeverity.HIGH)
+    ]
     two = new_liabilities(trastuzumab, heavy_variant(trastuzumab, (33, "C"), (105, "C")))
-    assert [one.severity for one in two if one.motif == "C"] == [Severity.MEDIUM] * 2
+    assert [one.severity for one in two if one.motif == "C"] == [LiabilitySeverity.MEDIUM] * 2
 
 
 def test_a_lost_canonical_cysteine_is_named(trastuzumab: Antibody):
     lost = new_liabilities(trastuzumab, heavy_variant(trastuzumab, (22, "S")))
     assert [(one.imgt, one.motif, one.severity) for one in lost] == [
-        ("23", "S for C", Severity.HIGH)
+        ("23", "S for C", LiabilitySeverity.HIGH)
     ]
 
 
 def test_a_milder_motif_at_the_same_site_is_not_new(trastuzumab: Antibody):
     milder = heavy_variant(trastuzumab, (56, "S"))  # NG -> NS at 55
     assert not new_liabilities(trastuzumab, milder)
-    assert worst(new_liabilities(milder, trastuzumab)) is Severity.HIGH
+    assert worst(new_liabilities(milder, trastuzumab)) is LiabilitySeverity.HIGH
 
 
 def test_framework_residues_oxidise_without_a_word(trastuzumab: Antibody):

@@ -15,7 +15,7 @@ import pytest
 from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.data.formats import read_antibodies
 from abag.errors import ModelError, OptionError
-from abag.maturation.antibody.liabilities import Severity, worst
+from abag.maturation.antibody.liabilities import LiabilitySeverity, worst
 from abag.maturation.plate.table import fasta_of, plate_table, write_plate
 from abag.maturation.plate.wells import Layout, Well
 from abag.maturation.propose import candidates, proposals
@@ -102,7 +102,7 @@ def test_severe_liabilities_are_avoided_or_flagged(model: AssayGP) -> None:
     place = f"H:{at + 3}"
     space = DesignSpace.of(parent, 1, positions=[place], letters="ST")
     added = proposals.added_liabilities(space, frozenset({("H", at + 3, "T")}))
-    assert worst(added) is Severity.HIGH
+    assert worst(added) is LiabilitySeverity.HIGH
     with pytest.raises(OptionError, match="all 2 candidates were left out"):
         propose(model, (HEAVY, LIGHT), Request(2, 1, positions=(place,), letters="ST"))
     flagged = propose(
