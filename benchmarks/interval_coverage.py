@@ -19,11 +19,12 @@ import polars as pl
 from abag.data.build import load_table
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
+from abag.model.protocol import sound_answer
 from abag.model.settings import split_assignments
 from abag.uncertainty.calibration import DEFAULT_LEVEL
 from abag.uncertainty.coverage import figures_of
 from abag.uncertainty.domain import Verdict
-from abag.uncertainty.out_of_fold import labelled_rows, predict_with_scale
+from abag.uncertainty.out_of_fold import labelled_rows
 from abag.uncertainty.served import calibrated
 
 OUTER = ("random", "complex", "antigen-cluster")
@@ -45,7 +46,7 @@ def nested(
         served = calibrated(model, train, settings, folds=inner, seed=1)
         assert served.calibration is not None
         assert served.domain is not None
-        predicted, scale = predict_with_scale(served.model, test)
+        predicted, scale = sound_answer(served.model, test)[:2]
         known = served.domain.familiarity(test)
         parts.append(
             test.select(

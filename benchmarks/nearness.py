@@ -114,7 +114,7 @@ def one_fold(
 ) -> pl.DataFrame:
     """The test rows of a fold."""
     model = GlobalModel().fit(train)
-    answer = model.predict_in_full(test)
+    answer = model.answer(test)
     known = DomainIndex.of(train).familiarity(test)
     place = {record: row for row, record in enumerate(table["record_id"])}
     rows = {name: [place[i] for i in part["record_id"]] for name, part in

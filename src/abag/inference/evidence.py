@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.pairs.measured import NONE, MeasuredPairs
-from abag.model.protocol import FullAnswer
+from abag.model.protocol import Answer
 from abag.uncertainty.domain import DomainIndex, Familiarity, Verdict
 
 Reals = NDArray[np.float64]
@@ -56,7 +56,7 @@ class Binding(StrEnum):
 def evidence_columns(
     domain: DomainIndex | None,
     known: Familiarity | None,
-    answer: FullAnswer,
+    answer: Answer,
     *,
     from_parent: bool = False,
 ) -> dict[str, list[Any]]:
@@ -140,7 +140,7 @@ def _logistic(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(min(value, 50.0), -50.0)))
 
 
-def _like(answer: FullAnswer) -> list[float | None]:
+def _like(answer: Answer) -> list[float | None]:
     if answer.evidence is None:
         return [None] * len(answer.value)
     return [None if math.isnan(z) else float(z) for z in answer.evidence]

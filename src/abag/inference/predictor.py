@@ -18,18 +18,10 @@ from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_pro
 from abag.inference.outputs import COLUMNS, format_kd
 from abag.inference.prediction import Prediction
 from abag.inference.trust import TRUST_COLUMNS, trust_columns
-from abag.model.protocol import (
-    AffinityModel,
-    FullAnswer,
-    KnowsEffects,
-    KnowsInFull,
-    KnowsInterval,
-    KnowsNearest,
-)
+from abag.model.protocol import AffinityModel, Answer, sound_answer
 from abag.progress import task
 from abag.uncertainty.calibration import DEFAULT_LEVEL, require_level
 from abag.uncertainty.domain import Familiarity, Verdict
-from abag.uncertainty.out_of_fold import KnowsSpread, predict_with_scale, require_scale
 from abag.uncertainty.served import ServedModel
 from abag.units import kd_molar_from_pkd
 
@@ -102,8 +94,7 @@ class Predictor:
     @property
     def parent_chains(self) -> tuple[str, str | None] | None:
         """Heavy and light chain whose variants a model of one assay learnt; None for others."""
-        known = getattr(self.model, "reference_chains", None)
-        return known() if known is not None else None
+        return self.model.reference_chains()
 
     def predict_pair(
         self,
@@ -126,8 +117,7 @@ class Predictor:
         row = self._filled(frame, abstain).row(0, named=True)
         if row["problem"]:
             raise ModelError(row["problem"])
-        known = self.calibration is not None or self._own_intervals() is not None
-        level = self.level if known else None
+        level = self.level if row["pkd_lower"] is not None else None
         values = {name: row[name] for name in _FIELDS}
         return Prediction(**{**values, "flags": tuple(row["flags"]), "level": level})
 
@@ -205,7 +195,7 @@ class Predictor:
     def _step(self, good: pl.DataFrame, parent: Chains | None = None) -> pl.DataFrame:
         """Values of some rows by their ``place``, and an empty column ``abstained``."""
         familiarity = self.domain.familiarity(good) if self.domain else None
-        answer = self._predict(good)
+        answer = sound_answer(self.model, good)
         if parent is not None and good.height:
             answer, familiarity = self._from_parent(good, parent)
         known = answer.value.tolist()
@@ -218,10 +208,8 @@ class Predictor:
             self.domain, familiarity, answer, from_parent=parent is not None
         )
         evidence = evidence or dict.fromkeys(EVIDENCE_COLUMNS, nothing)
-        own = self._own_intervals()
-        if own is not None and good.height:
-            lower, upper = own.interval(good, self.level)
-            trust |= {"pkd_lower": lower.tolist(), "pkd_upper": upper.tolist()}
+        if good.height and (own := self._own_interval(good)) is not None:
+            trust |= {"pkd_lower": own[0].tolist(), "pkd_upper": own[1].tolist()}
         return pl.DataFrame(
             {
                 "place": good["place"],
@@ -242,12 +230,11 @@ class Predictor:
             },
         )
 
-    def _own_intervals(self) -> KnowsInterval | None:
-        """The model, where it was not calibrated and has intervals of pKd of its own."""
-        model = self.model
-        if self.calibration is not None or model.target != "pkd":
+    def _own_interval(self, good: pl.DataFrame) -> tuple[Reals, Reals] | None:
+        """Ends of intervals of pKd of the model's own, where it was not calibrated."""
+        if self.calibration is not None or self.model.target != "pkd":
             return None
-        return model if isinstance(model, KnowsInterval) else None
+        return self.model.interval(good, self.level)
 
     def _abstained(self, filled: pl.DataFrame) -> pl.DataFrame:
         """Take the values of rows outside the domain away, and say why."""
@@ -266,23 +253,10 @@ class Predictor:
             .alias("abstained"),
         )
 
-    def _predict(self, good: pl.DataFrame) -> FullAnswer:
-        """All that the model says of some rows; NaN for similarities that it does not know."""
-        if isinstance(self.model, KnowsInFull) and good.height:
-            answer = self.model.predict_in_full(good)
-            require_scale(self.model, answer.spread)
-            return answer
-        unknown = np.full(good.height, np.nan)
-        if isinstance(self.model, KnowsNearest) and not isinstance(self.model, KnowsSpread):
-            values, pair = self.model.predict_with_similarity(good)
-            return FullAnswer(values, np.ones(len(values)), pair, unknown, unknown)
-        return FullAnswer(*predict_with_scale(self.model, good), unknown, unknown, unknown)
-
-    def _from_parent(
-        self, good: pl.DataFrame, parent: Chains
-    ) -> tuple[FullAnswer, Familiarity | None]:
+    def _from_parent(self, good: pl.DataFrame, parent: Chains) -> tuple[Answer, Familiarity | None]:
         """Level of a given parent on each row's antigen, and the effect of the row's changes."""
-        if not isinstance(self.model, KnowsEffects):
+        effects = self.model.effects
+        if effects is None:
             raise ModelError(
                 f"the model {self.model.model_id} knows no effects of changes; leave --parent out, "
                 "or leave --model out for the model that abag ships"
@@ -290,10 +264,8 @@ class Predictor:
         on_parent = good.with_columns(
             heavy=pl.lit(parent[0], pl.String), light=pl.lit(parent[1], pl.String)
         )
-        base = self._predict(on_parent)
-        effect, deviation, changes, in_cdrs = self.model.effects_on(
-            (parent[0], parent[1] or ""), good
-        )
+        base = sound_answer(self.model, on_parent)
+        effect, deviation, changes, in_cdrs = effects.effects_on((parent[0], parent[1] or ""), good)
         answer = base._replace(
             value=base.value + effect,
             spread=np.sqrt(base.spread**2 + deviation**2),
@@ -318,7 +290,7 @@ class Predictor:
         return flag_lists([tuple(compress(raised, rows)) for rows in masks])
 
 
-def _near_columns(answer: FullAnswer) -> dict[str, list[float | None]]:
+def _near_columns(answer: Answer) -> dict[str, list[float | None]]:
     near = zip(_NEAR, (answer.pair, answer.antibody, answer.antigen), strict=True)
     return {
         name: [None if np.isnan(one) else one for one in values.tolist()] for name, values in near

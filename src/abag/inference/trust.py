@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.model.protocol import FullAnswer
+from abag.model.protocol import Answer
 from abag.uncertainty.calibration import Calibration
 from abag.uncertainty.domain import Familiarity
 
@@ -26,7 +26,7 @@ TRUST_COLUMNS: Final = (
 
 
 def trust_columns(
-    calibration: Calibration | None, known: Familiarity | None, level: float, answer: FullAnswer
+    calibration: Calibration | None, known: Familiarity | None, level: float, answer: Answer
 ) -> dict[str, list[Any]]:
     """Columns :data:`TRUST_COLUMNS` of answered pairs; empty for a model without calibration.
 

@@ -2,18 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Protocol, Self, runtime_checkable
+from typing import ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.antibody.antibody import Chains
 from abag.data.tables import Pairs
+from abag.errors import ModelError
 from abag.model.domain import TrainingDomain
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSummary
+
+Reals = NDArray[np.float64]
+
+
+class Answer(NamedTuple):
+    """All that a model says of some rows; every array has shape (rows,)."""
+
+    value: Reals
+    """What ``predict`` gives."""
+    spread: Reals
+    """Standard deviations of the errors, in the target's unit; ones of a model without any."""
+    pair: Reals
+    """Similarity to the nearest training pair, 0 to 1; this and the next two NaN where unknown."""
+    antibody: Reals
+    """Similarity to the nearest training antibody, 0 to 1."""
+    antigen: Reals
+    """Similarity to the nearest training antigen, 0 to 1."""
+    level: Reals | None = None
+    """The part of the value that measured relatives give, for models that tell it apart."""
+    effect: Reals | None = None
+    """The part that the changes from the relative give: value = level + effect."""
+    evidence: Reals | None = None
+    """How like the binders of this antigen the antibody is, in standard deviations of antibodies
+    that were measured on other antigens; NaN where it cannot be told."""
+
+    @classmethod
+    def of(cls, value: Reals, pair: Reals | None = None) -> Answer:
+        """The answer of a model that knows its value, and at most how near its rows come."""
+        unknown = np.full(len(value), np.nan)
+        near = unknown if pair is None else pair
+        return cls(value, np.ones(len(value)), near, unknown, unknown)
+
+
+class EffectsOfChanges(Protocol):
+    """What the changes from a given antibody do, whoever measured it."""
+
+    def effects_on(
+        self, parent: tuple[str, str], table: pl.DataFrame
+    ) -> tuple[Reals, Reals, NDArray[np.int64], NDArray[np.int64]]:
+        """Effect on the target, its standard deviation, changes, and changes in CDRs, (rows,)."""
+
+    def importance_of(self, chain: str) -> Reals:
+        """What binding would lose at each residue of a chain by its contact, (residues,)."""
 
 
 class AffinityModel(Protocol):
@@ -54,8 +99,28 @@ class AffinityModel(Protocol):
         ``origin`` (checksums of table and split) is kept in the training summary.
         """
 
-    def predict(self, table: Pairs | pl.DataFrame) -> NDArray[np.float64]:
+    def predict(self, table: Pairs | pl.DataFrame) -> Reals:
         """One value a row, finite, in the table's order; same row, same value in any batch."""
+
+    def answer(self, table: Pairs | pl.DataFrame) -> Answer:
+        """Value (as :meth:`predict` gives it), spread, nearness and parts of each row."""
+
+    def interval(self, table: Pairs | pl.DataFrame, level: float) -> tuple[Reals, Reals] | None:
+        """Ends of the central interval of a new measurement of each row, in the target's unit.
+
+        None for a model without intervals of its own, such as one of many antigens, whose
+        intervals come from its calibration.
+        """
+
+    @property
+    def effects(self) -> EffectsOfChanges | None:
+        """What changes do, for a model that tells their effect apart from the level."""
+
+    def reference_chains(self) -> Chains | None:
+        """The antibody whose variants the model learnt, for a model of one assay."""
+
+    def training_chains(self) -> Sequence[Chains]:
+        """Heavy and light chain of each variant that a model of one assay has learnt from."""
 
     def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None."""
@@ -74,64 +139,49 @@ class AffinityModel(Protocol):
         """Read what :meth:`save` wrote; raises ModelError on a changed or foreign file."""
 
 
-@runtime_checkable
-class KnowsNearest(Protocol):
-    """A model that can say how near a pair is to the nearest pair it was fitted on."""
+class PlainModel:
+    """The answers of a model that knows its value alone; others replace what they know more of."""
 
-    def predict_with_similarity(
-        self, table: Pairs | pl.DataFrame
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Predictions, and the similarity to the nearest training row, 0 to 1, of each row."""
+    def predict(self, table: Pairs | pl.DataFrame) -> Reals:
+        """One value a row."""
+        raise NotImplementedError
 
+    def answer(self, table: Pairs | pl.DataFrame) -> Answer:
+        """The value; nothing is known of its spread or of relatives."""
+        return Answer.of(self.predict(table))
 
-class FullAnswer(NamedTuple):
-    """All that a model says of some rows; every array has shape (rows,)."""
+    def interval(self, table: Pairs | pl.DataFrame, level: float) -> tuple[Reals, Reals] | None:
+        """None: no intervals of its own."""
+        del table, level
+        return None
 
-    value: NDArray[np.float64]
-    """What ``predict`` gives."""
-    spread: NDArray[np.float64]
-    """Standard deviations of the errors, in the target's unit."""
-    pair: NDArray[np.float64]
-    """Similarity to the nearest training pair, 0 to 1."""
-    antibody: NDArray[np.float64]
-    """Similarity to the nearest training antibody, 0 to 1."""
-    antigen: NDArray[np.float64]
-    """Similarity to the nearest training antigen, 0 to 1."""
-    level: NDArray[np.float64] | None = None
-    """The part of the value that measured relatives give, for models that tell it apart."""
-    effect: NDArray[np.float64] | None = None
-    """The part that the changes from the relative give: value = level + effect."""
-    evidence: NDArray[np.float64] | None = None
-    """How like the binders of this antigen the antibody is, in standard deviations of antibodies
-    that were measured on other antigens; NaN where it cannot be told."""
+    @property
+    def effects(self) -> EffectsOfChanges | None:
+        """None: it does not tell effects apart."""
+        return None
+
+    def reference_chains(self) -> Chains | None:
+        """None: it is of no single antibody."""
+        return None
+
+    def training_chains(self) -> Sequence[Chains]:
+        """None of one assay."""
+        return ()
 
 
-@runtime_checkable
-class KnowsInFull(Protocol):
-    """A model that gives all its answers to a row for the price of one."""
+def sound_answer(model: AffinityModel, table: Pairs | pl.DataFrame) -> Answer:
+    """What a model answers, once it is sound: one finite value and positive spread a row.
 
-    def predict_in_full(self, table: Pairs | pl.DataFrame) -> FullAnswer:
-        """Values, standard deviations and similarities of each row."""
-
-
-@runtime_checkable
-class KnowsInterval(Protocol):
-    """A model with intervals of its own, such as a Gaussian process of one assay."""
-
-    def interval(
-        self, table: Pairs | pl.DataFrame, level: float
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Ends of the central interval of a new measurement of each row, in the target's unit."""
-
-
-@runtime_checkable
-class KnowsEffects(Protocol):
-    """A model that says what the changes from a given antibody do, whoever measured it."""
-
-    def effects_on(
-        self, parent: tuple[str, str], table: pl.DataFrame
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-        """Effect on the target, its standard deviation, changes, and changes in CDRs, (rows,)."""
-
-    def importance_of(self, chain: str) -> NDArray[np.float64]:
-        """What binding would lose at each residue of a chain by its contact, (residues,)."""
+    Raises:
+        ModelError: the model gave something else.
+    """
+    answer = model.answer(table)
+    value, spread = (np.asarray(one, np.float64) for one in answer[:2])
+    if value.shape != (table.height,) or not np.isfinite(value).all():
+        raise ModelError(
+            f"{model.name} gave {value.shape} values for {table.height} rows, "
+            f"{int((~np.isfinite(value)).sum())} of them not finite"
+        )
+    if not (np.isfinite(spread).all() and (spread > 0.0).all()):
+        raise ModelError(f"{model.name} gave standard deviations that are not positive numbers")
+    return answer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.tables import Measurements, Pairs
+from abag.data.tables import Measurements
 from abag.errors import ModelError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.from_files import BASELINES, antigen_keys, audit_png, named_candidate
@@ -22,7 +22,6 @@ from abag.evaluation.scores.scoring import Estimate
 from abag.files import write_csv, write_json, write_tensors, write_text
 from abag.model.network.model import NetworkModel
 from abag.model.network.network import AffinityNetwork
-from abag.model.protocol import AffinityModel
 from abag.training.engine.checkpoint import WEIGHTS, TrainingState
 from abag.training.engine.data import TrainingData
 from abag.training.engine.plan import Rows
@@ -161,19 +160,6 @@ class _TestPart:
         yield rows.part, table.of_records(ids), table.take(rows.test)
 
 
-class _Predicted:
-    """The trained network as evaluation sees it: predictions that were made before."""
-
-    target = "pkd"
-
-    def __init__(self, pkd: Mapping[str, float]) -> None:
-        self._pkd = pkd
-
-    def predict(self, table: Pairs | pl.DataFrame) -> Array:
-        """Predictions of known rows."""
-        return np.array([self._pkd[record] for record in table["record_id"]])
-
-
 def _evaluated(setup: Setup, pkd: Array, options: Options) -> tuple[Evaluation, Audit | None]:
     from abag.data.leakage import audit
 
@@ -181,7 +167,7 @@ def _evaluated(setup: Setup, pkd: Array, options: Options) -> tuple[Evaluation, 
     known = dict(zip(rows.record_ids(rows.test), pkd.tolist(), strict=True))
     own = Candidate(
         setup.recipe.name,
-        fitted=cast(AffinityModel, _Predicted(known)),
+        predicted=known,
         settings=setup.recipe.as_json(),
     )
     values = {"target": "pkd", "seed": setup.recipe.seed}

@@ -11,7 +11,7 @@ is judged against the rows that its own model was fitted on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from abag.data.schema import antigen_key, require_columns
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split, make_split
-from abag.errors import ModelError, SplitError
+from abag.errors import SplitError
 from abag.model.pairs.families import Families
 from abag.model.pairs.measured import MeasuredPairs, identities_of_folds
 from abag.model.pairs.model import PairModel
-from abag.model.protocol import AffinityModel
+from abag.model.protocol import AffinityModel, sound_answer
 from abag.progress import task
 from abag.uncertainty.domain import DomainIndex, Verdict
 
@@ -64,35 +64,6 @@ COLUMNS: Final[dict[str, Any]] = {
 designed, ``unit`` what has one share of the mass: a natural row or a designed family, ``scale``
 the model's own standard deviation (1 where it gives none), ``lower`` and ``upper`` bound the
 measured pKd."""
-
-
-@runtime_checkable
-class KnowsSpread(Protocol):
-    """A model that gives a standard deviation with each prediction."""
-
-    def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
-        """What ``predict`` gives, and the standard deviation of each row, each (rows,)."""
-
-
-def predict_with_scale(model: AffinityModel, table: pl.DataFrame) -> tuple[Reals, Reals]:
-    """What ``model.predict`` gives, and the scale of its errors.
-
-    The scale is the model's standard deviation, 1 where it gives none.
-
-    Raises:
-        ModelError: the model gave standard deviations that are not positive numbers.
-    """
-    if table.is_empty() or not isinstance(model, KnowsSpread):
-        return model.predict(table), np.ones(table.height)
-    predicted, spread = model.predict_distribution(table)
-    return predicted, require_scale(model, spread)
-
-
-def require_scale(model: AffinityModel, spread: Reals) -> Reals:
-    """Raise :class:`ModelError` unless standard deviations are positive numbers."""
-    if not (np.isfinite(spread).all() and (spread > 0.0).all()):
-        raise ModelError(f"{model.name} gave standard deviations that are not positive numbers")
-    return np.asarray(spread, dtype=np.float64)
 
 
 def labelled_rows(table: pl.DataFrame) -> pl.DataFrame:
@@ -217,7 +188,7 @@ def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
 def _predict_fold(model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
     exact = train.filter(pl.col("pkd").is_not_null())
     familiarity = domain_of(model, exact).familiarity(test)
-    predicted, scale = predict_with_scale(model, test)
+    answer = sound_answer(model, test)
     return test.select(
         "record_id",
         "cluster",
@@ -229,8 +200,8 @@ def _predict_fold(model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame)
         pl.Series("verdict", [v.value for v in familiarity.verdicts], pl.String),
         pl.Series("antibody_identity", familiarity.antibody),
         pl.Series("antigen_identity", familiarity.antigen),
-        pl.Series("prediction", predicted),
-        pl.Series("scale", scale),
+        pl.Series("prediction", answer.value),
+        pl.Series("scale", answer.spread),
         train_mean=pl.lit(exact["pkd"].mean(), dtype=pl.Float64),
     )
 

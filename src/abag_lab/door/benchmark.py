@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 from abag.errors import OptionError
 from abag.files import write_json, write_parquet
 from abag.model.pairs.measured import MeasuredPairs
+from abag.model.protocol import sound_answer
 from abag.model.registry import create_model
 from abag.progress import task
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
 from abag.uncertainty.coverage import GroupFigures, figures_of
 from abag.uncertainty.domain import DomainIndex, Verdict
-from abag.uncertainty.out_of_fold import COLUMNS, out_of_fold, predict_with_scale
+from abag.uncertainty.out_of_fold import COLUMNS, out_of_fold
 from abag_lab.door.rows import door_rows, seal_digest
 from abag_lab.old_global.model import GlobalModel
 
@@ -139,7 +140,7 @@ def _open(
     with task("opening the sealed part", len(models)) as bar:
         for name, build in models.items():
             model = build().fit(shut)
-            predicted, scale = predict_with_scale(model, test)
+            predicted, scale = sound_answer(model, test)[:2]
             scores.append(PartScore(name, "sealed", test.height, *_agreement(predicted, measured)))
             if name == "pairs":
                 figures = _sealed_figures(model, test, predicted, scale, calibration)

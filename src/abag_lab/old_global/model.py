@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abag.antibody.germlines import Germlines
-from abag.data.schema import require_columns
-from abag.model.baseline import Arrays, Baseline
-from abag.model.protocol import FullAnswer
+from abag.data.tables import Pairs
+from abag.model.array_model import ArrayModel, Arrays
+from abag.model.protocol import Answer
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
 from abag_lab.old_global.features import antibody_features
@@ -88,7 +88,7 @@ class _FittedParts:
     forest: Forest
 
 
-class GlobalModel(Baseline[GlobalSettings]):
+class GlobalModel(ArrayModel[GlobalSettings]):
     """Predicts pKd, and how far off it may be."""
 
     name = "global"
@@ -160,30 +160,19 @@ class GlobalModel(Baseline[GlobalSettings]):
         value = forest + known * own.recall_share * (recall.value - forest)
         return value, _spread_columns(known, recall, trees_sd), recall
 
-    def predict_distribution(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
-        """Predictions and their standard deviations (in the target's unit), each (rows,)."""
-        answer = self.predict_in_full(table)
-        return answer.value, answer.spread
-
-    def predict_with_similarity(self, table: pl.DataFrame) -> tuple[Reals, Reals]:
-        """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
-        answer = self.predict_in_full(table)
-        return answer.value, answer.pair
-
     def _values(self, table: pl.DataFrame) -> Reals:
-        return self.predict_in_full(table).value
+        return self.answer(table).value
 
-    def predict_in_full(self, table: pl.DataFrame) -> FullAnswer:
+    def answer(self, table: Pairs | pl.DataFrame) -> Answer:
         """Predictions, standard deviations, and how near the training pairs come."""
-        self._require_fitted()
-        require_columns(table, list(self.inputs), "the table to predict")
+        table = self._asked(table)
         if table.is_empty():
-            return FullAnswer(*np.zeros((5, 0)))
+            return Answer.of(np.zeros(0))
         features = antibody_features(table, self._germlines)
         value, columns, near = self._joined(self._parts, table, features)
         variance = np.multiply(columns, self._spread).sum(axis=1)
         spread = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
-        return FullAnswer(value, spread, near.pair, near.antibody, near.antigen)
+        return Answer(value, spread, near.pair, near.antibody, near.antigen)
 
     def _arrays(self) -> Arrays:
         return {

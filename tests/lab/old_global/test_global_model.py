@@ -25,7 +25,8 @@ def test_the_part_that_remembers_is_the_kmer_ridge() -> None:
     frame = train.select("heavy", "light", "antigen")
     kernel = PairKernel.fit(frame, train["pkd"].to_numpy(), np.full(70, 0.1))
     ridge = KmerRidge(ridge=0.1).fit(train)
-    value, similarity = ridge.predict_with_similarity(asked)
+    answer = ridge.answer(asked)
+    value, similarity = answer.value, answer.pair
     assert kernel.recall(asked).value == pytest.approx(value, abs=1e-9)
     assert kernel.recall(asked).pair == pytest.approx(similarity, abs=1e-9)
 
@@ -54,9 +55,9 @@ def test_it_learns(model: GlobalModel) -> None:
 
 
 def test_a_row_is_predicted_alike_in_any_batch(model: GlobalModel) -> None:
-    whole = np.stack(model.predict_distribution(TABLE))
+    whole = np.stack(model.answer(TABLE)[:2])
     alone = np.concatenate(
-        [np.stack(model.predict_distribution(TABLE[i : i + 1])) for i in range(12)], axis=1
+        [np.stack(model.answer(TABLE[i : i + 1])[:2]) for i in range(12)], axis=1
     )
     assert np.array_equal(whole[:, :12], alone)
 
@@ -66,9 +67,7 @@ def test_the_saved_model_predicts_the_same_numbers(model: GlobalModel, tmp_path:
     again = GlobalModel.load(tmp_path / "m")
     assert isinstance(again, GlobalModel)
     assert again.model_id == model.model_id
-    for mine, theirs in zip(
-        again.predict_distribution(TABLE), model.predict_distribution(TABLE), strict=True
-    ):
+    for mine, theirs in zip(again.answer(TABLE)[:2], model.answer(TABLE)[:2], strict=True):
         assert np.array_equal(mine, theirs)
 
 
@@ -82,8 +81,8 @@ def test_the_same_rows_and_seed_give_the_same_bytes(model: GlobalModel, tmp_path
 def test_a_new_antigen_is_left_to_the_traits_and_is_less_certain(model: GlobalModel) -> None:
     asked = TABLE[:10]
     new = asked.with_columns(antigen=pl.lit(["WWHCWHHWCCHWWHCHWCWH" * 3]))
-    _, known_sd = model.predict_distribution(asked)
-    _, new_sd = model.predict_distribution(new)
+    _, known_sd = model.answer(asked)[:2]
+    _, new_sd = model.answer(new)[:2]
     assert (new_sd > known_sd).all()
     other = asked.with_columns(antigen=pl.lit(["HCWWHCHWWCHWHCWHWCHW" * 3]))
     # Neither is near a known antigen, so only the antibody counts.
@@ -98,7 +97,7 @@ def test_nanobodies_missing_antigens_and_chains_without_a_domain_get_numbers(
         pl.Series("antigen", [[], ["MKT", "GGSGG"], ["X" * 40]], dtype=pl.List(pl.String)),
         pl.Series("heavy", [TABLE["heavy"][0], "MKTAYIAKQRQISFVKSHFSRQ", "X" * 120]),
     )
-    value, spread = model.predict_distribution(odd)
+    value, spread = model.answer(odd)[:2]
     assert np.isfinite(value).all()
     assert (spread > 0).all()
 

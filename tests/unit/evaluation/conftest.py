@@ -10,6 +10,7 @@ import pytest
 
 from abag.data.schema import SCHEMA, empty_table
 from abag.data.tables import Measurements
+from abag.model.protocol import PlainModel
 
 
 def canonical(rows):
@@ -63,7 +64,8 @@ class FakeSplit:
             yield f"fold-{number + 1}", table.filter(~chosen), table.filter(chosen)
 
 
-class Mean:
+class Mean(PlainModel):
+    name = "mean"
     target = "pkd"
 
     def fit(self, table, origin=None):

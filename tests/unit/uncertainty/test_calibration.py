@@ -2,13 +2,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, OptionError
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.baselines.mean import Mean
+from abag.model.protocol import Answer, sound_answer
 from abag.uncertainty.calibration import Calibration
 from abag.uncertainty.coverage import Reaches, figures_of
 from abag.uncertainty.domain import Familiarity, Verdict
-from abag.uncertainty.out_of_fold import COLUMNS, SCHEMES, out_of_fold, predict_with_scale
+from abag.uncertainty.out_of_fold import COLUMNS, SCHEMES, out_of_fold
 from synthetic_domain import families_table, knows
 
 TABLE = families_table(120)
@@ -242,15 +244,15 @@ def test_a_calibration_is_saved_and_read(held_out: pl.DataFrame) -> None:
 class WithSpread(Mean):
     """A mean that is twice as unsure of antibodies without a light chain."""
 
-    def predict_distribution(self, table: pl.DataFrame) -> tuple[object, object]:
-        spread = np.where(table["light"].is_null().to_numpy(), 2.0, 1.0)
-        return self.predict(table), spread
+    def answer(self, table: Pairs | pl.DataFrame) -> Answer:
+        spread = np.where(asked_rows(table, self.inputs)["light"].is_null().to_numpy(), 2.0, 1.0)
+        return super().answer(table)._replace(spread=spread)
 
 
 def test_the_spread_of_a_model_scales_and_its_predictions_stay() -> None:
     model = WithSpread().fit(TABLE)
     table = TABLE[:2].with_columns(light=pl.Series([None, TABLE["light"][1]]))
-    predicted, scale = predict_with_scale(model, table)
+    predicted, scale = sound_answer(model, table)[:2]
     assert predicted.tolist() == model.predict(table).tolist()
     assert scale.tolist() == [2.0, 1.0]
 

@@ -24,7 +24,7 @@ from abag.files import new_result, write_csv, write_json
 from abag.inference.explaining.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
 from abag.inference.predictor import Predictor
-from abag.model.protocol import KnowsEffects
+from abag.model.protocol import EffectsOfChanges
 from abag.progress import track
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def explain(
     positions = _labelled(pair).join(
         changes, on=["chain", "position"], how="left", maintain_order="left"
     )
-    if isinstance(predictor.model, KnowsEffects):
-        positions = _by_contact(predictor.model, positions)
+    if (effects := predictor.model.effects) is not None:
+        positions = _by_contact(effects, positions)
     return Explanation(
         prediction,
         positions.with_columns(
@@ -88,20 +88,20 @@ def _changes(predictor: Predictor, pair: pl.DataFrame, mutants: pl.DataFrame) ->
     model = predictor.model
     steps = [mutants[start : start + _STEP] for start in range(0, mutants.height, _STEP)]
     shown = track(steps, "replacing residues")
-    if isinstance(model, KnowsEffects):
+    if (effects := model.effects) is not None:
         parent = (pair["heavy"][0], pair["light"][0] or "")
-        return np.concatenate([model.effects_on(parent, step)[0] for step in shown])
+        return np.concatenate([effects.effects_on(parent, step)[0] for step in shown])
     values = np.concatenate([model.predict(step) for step in shown])
     return np.asarray(values - model.predict(pair)[0])
 
 
-def _by_contact(model: KnowsEffects, positions: pl.DataFrame) -> pl.DataFrame:
+def _by_contact(effects: EffectsOfChanges, positions: pl.DataFrame) -> pl.DataFrame:
     """Importance of contact in the place of the mean change, which is of the fold as well."""
     chains = {
         chain: "".join(positions.filter(pl.col("chain") == chain)["residue"])
         for chain in positions["chain"].unique(maintain_order=True)
     }
-    importance = np.concatenate([model.importance_of(chain) for chain in chains.values()])
+    importance = np.concatenate([effects.importance_of(chain) for chain in chains.values()])
     return positions.with_columns(importance=pl.Series(importance))
 
 

@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import polars as pl
 
 from abag.antibody.antibody import Antibody, Chains
 from abag.data.formats.choices import Choices
 from abag.errors import OptionError, SequenceError, counted
-
-
-@runtime_checkable
-class RemembersParent(Protocol):
-    """A model of the variants of one antibody that knows that antibody."""
-
-    def reference_chains(self) -> Chains:
-        """Heavy and light chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +81,13 @@ def parent_of_model(
     from abag.model.registry import load_model
 
     model = load_model(folder)
-    if not isinstance(model, RemembersParent):
+    chains = model.reference_chains()
+    if chains is None:
         raise OptionError(
             f"name the antibody by --heavy (and --light) or --parent: the model {model.model_id} "
             "does not remember its parent"
         )
-    found = read_parent(*model.reference_chains(), name=name, antigen=antigen)
+    found = read_parent(*chains, name=name, antigen=antigen)
     note = "parent: the commonest residue of each position of the model's training rows"
     return replace(found, notes=(note, *found.notes))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -15,29 +15,12 @@ from abag.errors import ModelError, OptionError, counted
 from abag.progress import track
 
 if TYPE_CHECKING:
-    from abag.model.assay_gp.model import Predictions
     from abag.model.protocol import AffinityModel
 
 Reals = NDArray[np.float64]
 
 _STEP_ROWS: Final = 2_200
 UNITS: Final = {"pkd": "pKd", "rank_score": "rank score"}
-
-
-@runtime_checkable
-class GivesIntervals(Protocol):
-    """A model whose predictions come with intervals of a new measurement."""
-
-    def distribution(self, table: pl.DataFrame, level: float = 0.9) -> Predictions:
-        """Median and bounds of each row."""
-
-
-@runtime_checkable
-class RemembersVariants(Protocol):
-    """A model that knows the variants it has learnt from."""
-
-    def training_chains(self) -> list[Chains]:
-        """Heavy and light chain of each training row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +81,7 @@ def model_effects(
     flags = tuple(
         tuple(name for name, rows in raised.items() if rows[place]) for place in range(len(kept))
     )
-    known = isinstance(model, GivesIntervals)
+    known = bool(np.isfinite(lower).all())
     return Effects(
         value[1:] - value[0],
         lower[1:] - value[0] if known else None,
@@ -109,7 +92,7 @@ def model_effects(
         model.model_id,
         kept,
         (*_left_out(reasons), *_notes(model, table[:1], raised, len(kept), known)),
-        frozenset(model.training_chains() if isinstance(model, RemembersVariants) else ()),
+        frozenset(model.training_chains()),
     )
 
 
@@ -159,11 +142,10 @@ def _table(antibodies: Sequence[Chains], antigen: Sequence[str]) -> pl.DataFrame
 def _predicted(
     model: AffinityModel, table: pl.DataFrame, level: float
 ) -> tuple[Reals, Reals, Reals]:
-    if isinstance(model, GivesIntervals):
-        found = model.distribution(table, level)
-        return found.median, found.lower, found.upper
+    """Value and ends of the interval of each row, NaN of a model without intervals."""
     value = model.predict(table)
-    return value, value, value
+    unknown = np.full(len(value), np.nan)
+    return value, *(model.interval(table, level) or (unknown, unknown))
 
 
 def _left_out(reasons: Sequence[str | None]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pydantic import Field
 from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, SchemaError, counted
 from abag.model.alignment import AlignBy, pair_refusals
+from abag.model.array_model import ArrayModel, Arrays
 from abag.model.assay_gp.encoded import ENCODED, Encoded, encoder_origin
 from abag.model.assay_gp.joint import JointScores, joint_scores
 from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
@@ -35,7 +36,6 @@ from abag.model.assay_gp.rows import (
 from abag.model.assay_gp.substitution import Codes
 from abag.model.assay_gp.terms import TERMS
 from abag.model.assay_gp.warping import Warp
-from abag.model.baseline import Arrays, Baseline
 from abag.model.domain import TrainingDomain
 from abag.model.mutation_effect import MutationEffect, load_mutation_effect
 from abag.model.settings import Settings
@@ -120,7 +120,7 @@ class Predictions:
     """Rows of which the median or a bound stands at a limit of the model's predictions."""
 
 
-class AssayGP(Baseline[AssayGPSettings]):
+class AssayGP(ArrayModel[AssayGPSettings]):
     """Gaussian process on the variants of one assay, 5 to some thousand rows of any quantity.
 
     With x the letters of a variant at P positions, r those of the parent, W_p the shift of the
@@ -274,9 +274,9 @@ class AssayGP(Baseline[AssayGPSettings]):
         found = Knowledge.of(positions, self.global_model or load_mutation_effect())
         return replace(found, encoded=encoded)
 
-    def interval(self, table: pl.DataFrame, level: float) -> tuple[Reals, Reals]:
+    def interval(self, table: Pairs | pl.DataFrame, level: float) -> tuple[Reals, Reals]:
         """Ends of :meth:`distribution`."""
-        found = self.distribution(table, level)
+        found = self.distribution(asked_rows(table, self.inputs), level)
         return found.lower, found.upper
 
     def distribution(self, table: pl.DataFrame, level: float = 0.9) -> Predictions:

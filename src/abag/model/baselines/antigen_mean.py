@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abag.data.schema import antigen_key
-from abag.model.baseline import Arrays, Baseline
+from abag.model.array_model import ArrayModel, Arrays
 from abag.model.domain import hashes
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
@@ -30,7 +30,7 @@ class AntigenMeanSettings(Settings):
     )
 
 
-class AntigenMean(Baseline[AntigenMeanSettings]):
+class AntigenMean(ArrayModel[AntigenMeanSettings]):
     """Knows antigens and no antibodies: beats the mean wherever antigens differ in level."""
 
     name = "antigen-mean"

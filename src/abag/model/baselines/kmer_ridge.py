@@ -21,8 +21,9 @@ from pydantic import Field
 
 from abag.data.tables import Pairs
 from abag.errors import ModelError
-from abag.model.baseline import Arrays, Baseline
+from abag.model.array_model import ArrayModel, Arrays
 from abag.model.pair_similarity import Cosines, PairSimilarity
+from abag.model.protocol import Answer
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
 
@@ -49,7 +50,7 @@ class KmerRidgeSettings(Settings):
     )
 
 
-class KmerRidge(Baseline[KmerRidgeSettings]):
+class KmerRidge(ArrayModel[KmerRidgeSettings]):
     """The strongest baseline on mixed antigens."""
 
     name = "kmer-ridge"
@@ -101,11 +102,11 @@ class KmerRidge(Baseline[KmerRidgeSettings]):
         terms = np.multiply(kernel, self._weights, order="C")
         return np.asarray(terms.sum(axis=1) + self._mean)
 
-    def predict_with_similarity(self, table: Pairs | pl.DataFrame) -> tuple[Reals, Reals]:
-        """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
+    def answer(self, table: Pairs | pl.DataFrame) -> Answer:
+        """Predictions, and the normalised kernel to the nearest training pair."""
         table = self._asked(table)
         if table.is_empty():
-            return np.zeros(0), np.zeros(0)
+            return Answer.of(np.zeros(0))
         of_training = self._self_kernel(self._pairs.light.present, self._pairs.antigen.present)
 
         def both(cosines: Cosines) -> Reals:
@@ -116,7 +117,7 @@ class KmerRidge(Baseline[KmerRidgeSettings]):
             return np.stack([values, kernel.max(axis=1).clip(0.0, 1.0)], axis=1)
 
         joined = self._pairs.in_chunks(table, both)
-        return joined[:, 0], joined[:, 1]
+        return Answer.of(joined[:, 0], joined[:, 1])
 
     def _self_kernel(self, has_light: NDArray[np.bool_], has_antigen: NDArray[np.bool_]) -> Reals:
         """Kernel of a pair with itself: every cosine is 1 where the molecule is there."""

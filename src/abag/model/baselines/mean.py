@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.model.baseline import Arrays, Baseline
+from abag.model.array_model import ArrayModel, Arrays
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
 
@@ -18,7 +18,7 @@ class MeanSettings(Settings):
     """The mean has no settings of its own."""
 
 
-class Mean(Baseline[MeanSettings]):
+class Mean(ArrayModel[MeanSettings]):
     """Predicts one number; whatever ranks no better has learnt nothing."""
 
     name = "mean"

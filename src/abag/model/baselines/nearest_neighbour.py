@@ -16,8 +16,10 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.model.baseline import Arrays, Baseline
+from abag.data.tables import Pairs
+from abag.model.array_model import ArrayModel, Arrays
 from abag.model.pair_similarity import Cosines, PairSimilarity
+from abag.model.protocol import Answer
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
 
@@ -36,7 +38,7 @@ class NearestNeighbourSettings(Settings):
     max_rows: int = Field(20_000, ge=1, description="More training rows are sampled to this many.")
 
 
-class NearestNeighbour(Baseline[NearestNeighbourSettings]):
+class NearestNeighbour(ArrayModel[NearestNeighbourSettings]):
     """Pure memory: where it does well, a split measures memory."""
 
     name = "nearest-neighbour"
@@ -53,17 +55,15 @@ class NearestNeighbour(Baseline[NearestNeighbourSettings]):
         self._target = rows.target
 
     def _values(self, table: pl.DataFrame) -> NDArray[np.float64]:
-        return self.predict_with_similarity(table)[0]
+        return self.answer(table).value
 
-    def predict_with_similarity(
-        self, table: pl.DataFrame
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Predictions, and similarity to the nearest training pair, each of shape (rows,)."""
+    def answer(self, table: Pairs | pl.DataFrame) -> Answer:
+        """Predictions, and similarity to the nearest training pair."""
         table = self._asked(table)
         if table.is_empty():
-            return np.zeros(0), np.zeros(0)
+            return Answer.of(np.zeros(0))
         both = self._pairs.in_chunks(table, self._vote)
-        return both[:, 0], both[:, 1]
+        return Answer.of(both[:, 0], both[:, 1])
 
     def _similarity(self, cosines: Cosines) -> NDArray[np.float64]:
         own = self.settings

@@ -19,7 +19,7 @@ from pydantic import Field
 from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, SchemaError, counted
 from abag.model.alignment import AlignBy, Alignment, Letters, pair_refusals
-from abag.model.baseline import Arrays, Baseline
+from abag.model.array_model import ArrayModel, Arrays
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
 
@@ -38,7 +38,7 @@ class OneHotRidgeSettings(Settings):
     )
 
 
-class OneHotRidge(Baseline[OneHotRidgeSettings]):
+class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
     """The floor of any assay model: a few dozen measurements beat every zero-shot score."""
 
     name = "one-hot-ridge"

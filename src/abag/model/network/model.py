@@ -28,6 +28,7 @@ from abag.model.network.config import NetworkConfig
 from abag.model.network.encoders import EncoderRecord, open_both
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import AffinityNetwork, make_network
+from abag.model.protocol import PlainModel
 from abag.model.settings import Settings, parse_settings
 from abag.model.training_set import TrainingSet, TrainingSummary
 
@@ -70,7 +71,7 @@ class _Trained:
     summary: TrainingSummary
 
 
-class NetworkModel:
+class NetworkModel(PlainModel):
     """An affinity network with its encoders; ``from_trained`` and ``load`` make one."""
 
     name: ClassVar[str] = "network"

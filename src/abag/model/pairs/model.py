@@ -30,14 +30,14 @@ from pydantic import Field
 
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.data.tables import Pairs
-from abag.model.baseline import Arrays, Baseline
+from abag.model.array_model import ArrayModel, Arrays
 from abag.model.pairs.binding import BindingEvidence
 from abag.model.pairs.effects import ChangeEffects, Raw, contact_importance, raw_effects
 from abag.model.pairs.families import Families, antigen_groups
 from abag.model.pairs.kernel import LevelKernel, Recalled
 from abag.model.pairs.measured import NONE, MeasuredPairs
 from abag.model.pairs.nearest import Nearest
-from abag.model.protocol import FullAnswer
+from abag.model.protocol import Answer, EffectsOfChanges
 from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet
 
@@ -80,7 +80,7 @@ class _State:
     binding: BindingEvidence
 
 
-class PairModel(Baseline[PairSettings]):
+class PairModel(ArrayModel[PairSettings]):
     """Predicts pKd of a pair from measured relatives and the changes from them."""
 
     name = "pairs"
@@ -114,23 +114,13 @@ class PairModel(Baseline[PairSettings]):
         self._state = _State(measured, kernel, sizes, families.parent, potential, binding)
 
     def _values(self, table: pl.DataFrame) -> Reals:
-        return self.predict_in_full(table).value
+        return self.answer(table).value
 
-    def predict_distribution(self, table: Pairs | pl.DataFrame) -> tuple[Reals, Reals]:
-        """Predictions and their standard deviations (in the target's unit), each (rows,)."""
-        answer = self.predict_in_full(table)
-        return answer.value, answer.spread
-
-    def predict_with_similarity(self, table: Pairs | pl.DataFrame) -> tuple[Reals, Reals]:
-        """Predictions, and the normalised kernel to the nearest training pair, shape (rows,)."""
-        answer = self.predict_in_full(table)
-        return answer.value, answer.pair
-
-    def predict_in_full(self, table: Pairs | pl.DataFrame) -> FullAnswer:
+    def answer(self, table: Pairs | pl.DataFrame) -> Answer:
         """Predictions, their parts and spread, relatives, and evidence that the pairs bind."""
         table = self._asked(table)
         if table.is_empty():
-            return FullAnswer(*np.zeros((5, 0)))
+            return Answer.of(np.zeros(0))
         own = self._state
         near = own.measured.nearest(table)
         raw, effect = self._effect(table, near)
@@ -141,7 +131,7 @@ class PairModel(Baseline[PairSettings]):
         level = level + np.where(near.relative != NONE, own.potential[near.relative], 0.0)
         variance = np.maximum(_level_variance(recalled, known, near), _LEAST_VARIANCE)
         spread = np.sqrt(variance + (_EFFECT_SHARE * raw.spread) ** 2)
-        return FullAnswer(
+        return Answer(
             value=level + effect,
             spread=spread,
             pair=recalled.pair,
@@ -196,6 +186,11 @@ class PairModel(Baseline[PairSettings]):
         in_cdrs = _cdr_changes(own.measured, parents, which, table)
         effect = own.sizes.of(raw, in_cdrs) - own.potential[near.relative]
         return raw, np.where(is_variant, effect, 0.0)
+
+    @property
+    def effects(self) -> EffectsOfChanges:
+        """The model itself."""
+        return self
 
     def effects_on(
         self, parent: tuple[str, str], table: pl.DataFrame

@@ -73,11 +73,12 @@ def test_a_sample_is_drawn_where_there_are_too_many_rows() -> None:
 def test_similarity_is_one_for_a_training_pair_and_less_for_a_new_one() -> None:
     table = complexes_table(40)
     model = KmerRidge().fit(table[:30])
-    values, own = model.predict_with_similarity(table[:30])
+    answer = model.answer(table[:30])
+    values, own = answer.value, answer.pair
     assert np.allclose(own, 1.0, atol=1e-12)
     assert np.array_equal(values, model.predict(table[:30]))
     new = table[:5].with_columns(antigen=pl.lit(["WWWWHHHHWWWWCCCC"]))
-    _, similarity = model.predict_with_similarity(new)
+    similarity = model.answer(new).pair
     assert ((similarity > 0.0) & (similarity < 0.95)).all()
 
 

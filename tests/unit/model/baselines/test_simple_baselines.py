@@ -43,7 +43,8 @@ def test_antigen_means_work_where_no_antigen_is_known() -> None:
 def test_the_nearest_neighbour_gives_back_its_own_target() -> None:
     table = complexes_table(30).unique(["heavy", "light", "antigen"], maintain_order=True)
     model = NearestNeighbour().fit(table)
-    values, similarity = model.predict_with_similarity(table)
+    answer = model.answer(table)
+    values, similarity = answer.value, answer.pair
     assert np.allclose(values, table["pkd"].to_numpy())
     assert np.allclose(similarity, 1.0)
 

@@ -28,7 +28,7 @@ def model() -> PairModel:
 
 
 def test_a_measured_pair_is_given_back_nearly_as_it_was_measured(model: PairModel) -> None:
-    found = model.predict_in_full(table([(HEAVY, LIGHT, ANTIGEN, 0.0)]))
+    found = model.answer(table([(HEAVY, LIGHT, ANTIGEN, 0.0)]))
     assert found.value[0] == pytest.approx(9.0, abs=0.5)
     assert found.effect is not None
     assert found.effect.tolist() == [0.0]
@@ -36,7 +36,7 @@ def test_a_measured_pair_is_given_back_nearly_as_it_was_measured(model: PairMode
 
 def test_a_prediction_is_its_level_plus_its_effect(model: PairModel) -> None:
     asked = pl.concat([FAMILIES, table([(changed(HEAVY, H3 + 3, "P"), LIGHT, ANTIGEN, 0.0)])])
-    found = model.predict_in_full(asked)
+    found = model.answer(asked)
     assert found.level is not None
     assert found.effect is not None
     assert np.array_equal(found.value, found.level + found.effect)
@@ -72,8 +72,8 @@ def test_a_given_parent_that_nobody_measured_is_a_level_and_its_changes_an_effec
 
 
 def test_a_row_is_predicted_alike_in_any_batch(model: PairModel) -> None:
-    whole = model.predict_in_full(FAMILIES)
-    alone = model.predict_in_full(FAMILIES[7:8])
+    whole = model.answer(FAMILIES)
+    alone = model.answer(FAMILIES[7:8])
     assert whole.value[7] == alone.value[0]
     assert whole.spread[7] == alone.spread[0]
 

@@ -1,4 +1,4 @@
-"""What the baselines share: choosing rows, checking inputs, saving and loading."""
+"""What models share that keep their state in arrays: rows, checks of inputs, saving, loading."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, OptionError
 from abag.model import artefact
 from abag.model.domain import TrainingDomain
+from abag.model.protocol import PlainModel
 from abag.model.settings import Settings, parse_settings
 from abag.model.training_set import TrainingSet, TrainingSummary
 
@@ -22,7 +23,7 @@ S = TypeVar("S", bound=Settings)
 Arrays = dict[str, NDArray[Any]]
 
 
-class Baseline(ABC, Generic[S]):
+class ArrayModel(PlainModel, ABC, Generic[S]):
     """An :class:`~abag.model.protocol.AffinityModel` that keeps its state in named arrays.
 
     A subclass gives ``_learn``, ``_values``, ``_arrays`` and ``_restore``; everything about
