@@ -35,6 +35,8 @@ class InputRule:
     """Tokens of a light chain without its heavy one, where they differ from ``single``."""
     read_as_x: str = ""
     """Letters of rare residues that the vocabulary lacks, read as X."""
+    light_limit: int | None = None
+    """Residues of a light chain that are read at once, where they are fewer than of a heavy one."""
 
     def letters(self, chain: str) -> str:
         """The chain in upper case, with the letters that the vocabulary lacks read as X."""
@@ -98,6 +100,15 @@ RULES: Final[dict[str, InputRule]] = {
             pair=("<", CHAIN, ">", "|", "<", CHAIN, ">"),
             lone_light=("|", "<", CHAIN, ">"),
             read_as_x="UZOBJ",
+        ),
+        InputRule("antiberty", spaced=False, single=("[CLS]", CHAIN, "[SEP]"), read_as_x="UZOBJ"),
+        InputRule(
+            "sapiens",
+            spaced=False,
+            single=("<s>", CHAIN, "</s>"),
+            lone_light=("<light>", CHAIN, "</s>"),
+            read_as_x="UZOBJ",
+            light_limit=126,
         ),
     )
 }

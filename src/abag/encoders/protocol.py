@@ -115,3 +115,21 @@ class Encoder(Protocol):
 
     def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         """One batch, padded inside; results in the order given, the same in any batch."""
+
+
+class MaskedEncoder(Encoder, Protocol):
+    """An encoder that also foretells residues that are hidden from it."""
+
+    def log_probabilities(
+        self, molecules: Sequence[Molecule], hidden: Sequence[NDArray[np.intp]]
+    ) -> list[NDArray[np.float64]]:
+        """One batch: log-probabilities of the twenty residues at the hidden ones.
+
+        Args:
+            molecules: as for ``encode``.
+            hidden: of each molecule, indices of the residues (over its chains) that are hidden
+                together.
+
+        Returns:
+            One array (hidden, 20) a molecule, columns in the order of ``AMINO_ACIDS``.
+        """

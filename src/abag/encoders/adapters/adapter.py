@@ -37,6 +37,18 @@ Forward = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, slots=True)
+class MaskedHead:
+    """What foretells hidden residues from a network's last states."""
+
+    mask_id: int
+    residue_ids: NDArray[np.int64]
+    """Ids of the twenty residues in the order of ``AMINO_ACIDS``, shape (20,)."""
+    logits: Callable[[nn.Module, Tensor, Tensor], Tensor]
+    """(network, states [residues, width], first token of each residue's row [residues]) ->
+    logits [residues, vocabulary]."""
+
+
+@dataclass(frozen=True, slots=True)
 class TokenBatch:
     """Padded token ids of a batch and where each residue of each molecule stands in it."""
 
@@ -78,6 +90,7 @@ class TransformerEncoder:
         precision: str = "fp32",
         long: LongChain = LongChain.WINDOWS,
         base_names: Sequence[str] = (),
+        head: MaskedHead | None = None,
     ) -> None:
         """Prove rule and tokenizer, then keep everything.
 
@@ -90,6 +103,7 @@ class TransformerEncoder:
             precision: ``fp32`` or ``bf16``.
             long: what to do with molecules longer than ``facts.max_residues``.
             base_names: other names of the base model that an adapter may have been made for.
+            head: for models that foretell hidden residues.
 
         Raises:
             EncoderError: where the tokenizer does not read chains as the rule says.
@@ -104,6 +118,7 @@ class TransformerEncoder:
         self.adapter_digest: Callable[[], str] = str
         """Gives the digest of the LoRA adapter; the empty text without one."""
         self._forward = forward
+        self._head = head
         self._guard = TokenGuard(facts.id, rule, vocabulary)
         self._guard.prove()
         self._specials = template_ids(rule, vocabulary)
@@ -207,6 +222,31 @@ class TransformerEncoder:
             EncodedMolecule(np.ascontiguousarray(flat[end - length : end]), windowed)
             for end, length, windowed in zip(ends, batch.lengths, batch.windowed, strict=True)
         ]
+
+    def log_probabilities(
+        self, molecules: Sequence[Molecule], hidden: Sequence[NDArray[np.intp]]
+    ) -> list[NDArray[np.float64]]:
+        """Log-probabilities of the twenty residues where some are hidden; see ``MaskedEncoder``.
+
+        Raises:
+            EncoderError: for an encoder without a head that foretells residues.
+        """
+        head = self._head
+        if head is None:
+            raise EncoderError(
+                f"{self.facts.id} is read without a head that foretells hidden residues; "
+                f"antiberty, sapiens and builtin have one"
+            )
+        batch = self.tokens(molecules)
+        firsts = np.cumsum([0, *batch.lengths[:-1]])
+        at = np.concatenate([first + places for first, places in zip(firsts, hidden, strict=True)])
+        batch.ids[batch.row[at], batch.column[at]] = head.mask_id
+        with torch.inference_mode():
+            states = self.hidden(batch)[torch.from_numpy(at).to(self.device)]
+            starts = torch.from_numpy(batch.ids[batch.row[at], 0]).to(self.device)
+            logits = head.logits(self.network, states, starts)[:, head.residue_ids]
+            rows = logits.double().log_softmax(-1).cpu().numpy()
+        return np.split(rows, np.cumsum([len(places) for places in hidden])[:-1])
 
     def _tokenised(self, part: Segment) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         chains = []

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from abag.encoders.adapters.windows import windows
 from abag.encoders.protocol import (
@@ -205,6 +206,38 @@ class BuiltinEncoder:
         rows = torch.nn.utils.rnn.pad_sequence(list(torch.split(flat, lengths)), batch_first=True)
         places = torch.arange(rows.shape[1], device=rows.device)
         return rows, places[None, :] < torch.tensor(lengths, device=rows.device)[:, None]
+
+    def log_probabilities(
+        self, molecules: Sequence[Molecule], hidden: Sequence[NDArray[np.intp]]
+    ) -> list[NDArray[np.float64]]:
+        """Log-probabilities of the twenty residues where some are hidden; see ``MaskedEncoder``.
+
+        Raises:
+            SequenceError: a molecule is longer than the encoder reads at once.
+        """
+        import torch
+
+        from abag.encoders.adapters.builtin_model import MASK, molecule_tokens, padded
+
+        limit = self._facts.max_residues
+        for molecule in molecules:
+            if molecule.residues > limit:
+                raise SequenceError(
+                    f"an {molecule.role.value} of {molecule.residues} residues is longer than the "
+                    f"{limit} that {self._facts.id} reads at once; give the variable domains"
+                )
+        pieces = [molecule_tokens(molecule) for molecule in molecules]
+        codes, positions = padded(pieces)
+        at = [np.asarray(p.residues)[places] for p, places in zip(pieces, hidden, strict=True)]
+        for row, columns in enumerate(at):
+            codes[row, torch.from_numpy(columns)] = MASK
+        with torch.inference_mode():
+            states = self.network(codes.to(self.device), positions.to(self.device))
+            model = cast("BuiltinModel", self.network)
+            return [
+                model.logits(states[row, columns]).double().log_softmax(-1).cpu().numpy()
+                for row, columns in enumerate(at)
+            ]
 
     def _parts(self, molecule: Molecule) -> list[_Window]:
         """What is read of a molecule; the kept rows, joined in order, are its residues."""

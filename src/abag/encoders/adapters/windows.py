@@ -81,18 +81,20 @@ def segments(molecule: Molecule, rule: InputRule, limit: int, long: LongChain) -
     """
     chains = tuple(rule.letters(chain) for chain in molecule.chains)
     together = len(chains) == 2 and rule.pair is not None
-    longest = sum(map(len, chains)) if together else max(map(len, chains))
-    if longest > limit and long is LongChain.REFUSE:
-        raise SequenceError(
-            f"an {molecule.role.value} of {longest} residues is longer than the {limit} this "
-            f"encoder reads at once; shorten it, or let it be read in windows (long=windows)"
-        )
-    if together and longest <= limit:
-        return [Segment(chains, keep=longest)]
+    limits = [limit, rule.light_limit or limit]
+    lengths = [sum(map(len, chains))] if together else list(map(len, chains))
+    for length, most in zip(lengths, limits, strict=False):
+        if length > most and long is LongChain.REFUSE:
+            raise SequenceError(
+                f"an {molecule.role.value} of {length} residues is longer than the {most} this "
+                f"encoder reads at once; shorten it, or let it be read in windows (long=windows)"
+            )
+    if together and lengths[0] <= limit:
+        return [Segment(chains, keep=lengths[0])]
     return [
         segment
         for place, chain in enumerate(chains)
-        for segment in _of_chain(chain, limit, light=place == 1, apart=together)
+        for segment in _of_chain(chain, limits[place], light=place == 1, apart=together)
     ]
 
 

@@ -1,28 +1,27 @@
-"""How natural variants are: their log-likelihood under the built-in encoder, beside the parent's.
+"""How natural variants are: their log-likelihood under an encoder, beside the parent's.
 
 Residues are hidden and foretold from the rest of the antibody (masked marginals: Meier et al.,
 NeurIPS 2021). A variant's naturalness is the sum over its changed residues of
 log p(new residue) - log p(parent's residue), in natural logarithms: 0 for the parent, below 0 for
 what the encoder would not have expected. It knows what antibodies look like, not what binds; the
-encoder's card says how little it knows of CDR-H3. Needs torch (extra ``network``).
+built-in encoder's card says how little that one knows of CDR-H3. Needs torch (extra ``network``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.antibody import Chains
-from abag.errors import SequenceError, UnavailableError
+from abag.errors import EncoderError, SequenceError, UnavailableError
 from abag.progress import track
 
 if TYPE_CHECKING:
-    from abag.encoders.adapters.builtin_model import BuiltinModel, Tokens
+    from abag.encoders.protocol import MaskedEncoder, Molecule
 
 Reals = NDArray[np.float64]
 """Heavy chain and, where there is one, light chain."""
@@ -34,20 +33,22 @@ _GUESS: Final = -float(np.log(len(AMINO_ACIDS)))
 
 
 class Naturalness:
-    """Scores antibodies under the built-in encoder; loads it once."""
+    """Scores antibodies under an encoder; loads it once."""
 
-    def __init__(self, folder: Path | None = None, *, together: int = 4) -> None:
+    def __init__(self, encoder: str = "builtin", *, together: int = 4) -> None:
         """Load the encoder.
 
         Args:
-            folder: folder of a finished ``abag pretrain`` run; None takes the shipped weights.
+            encoder: ``builtin``, or the name of another that foretells hidden residues
+                (``antiberty``, ``sapiens``).
             together: residues hidden in one pass, spread evenly over the chains. With 1 each
                 residue is foretold from all others, four times as slowly.
 
         Raises:
-            UnavailableError: torch is not installed.
+            EncoderError: for an encoder that foretells no residues.
+            UnavailableError: torch is not installed, or the weights were not fetched.
         """
-        self._model, self._most = _load(folder)
+        self._encoder = _opened(encoder)
         self._together = together
         self._known: dict[Chains, Reals] = {}
 
@@ -107,13 +108,13 @@ class Naturalness:
 
     def _foretold(self, chains: Chains, needed: NDArray[np.intp]) -> Reals:
         """Log-probabilities (n, 20) of all residues; NaN at those that nobody needed so far."""
-        tokens = self._tokens(chains)
-        count = len(tokens.residues)
+        molecule = _molecule(chains)
+        count = molecule.residues
         rows = self._known.setdefault(chains, np.full((count, len(AMINO_ACIDS)), np.nan))
         passes = -(-count // self._together)
         missing = needed[np.isnan(rows[needed, 0])] % passes
         hidden = [np.arange(first, count, passes) for first in np.unique(missing).tolist()]
-        found = self._foretell([tokens] * len(hidden), hidden)
+        found = self._foretell([molecule] * len(hidden), hidden)
         for places, values in zip(hidden, found, strict=True):
             rows[places] = values
         return rows
@@ -121,7 +122,7 @@ class Naturalness:
     def _joint(
         self, parent: str, several: Sequence[tuple[int, Chains, NDArray[np.intp]]]
     ) -> Iterator[tuple[int, float]]:
-        pieces = [self._tokens(chains) for _, chains, _ in several]
+        pieces = [_molecule(chains) for _, chains, _ in several]
         found = self._foretell(pieces, [changed for _, _, changed in several])
         for (place, chains, changed), rows in zip(several, found, strict=True):
             text = chains[0] + (chains[1] or "")
@@ -129,56 +130,37 @@ class Naturalness:
             old = _own(rows, [parent[i] for i in changed])
             yield place, float((new - old).sum())
 
-    def _tokens(self, chains: Chains) -> Tokens:
-        from abag.encoders.adapters.builtin_model import molecule_tokens
-        from abag.encoders.protocol import Molecule, Role
-
-        molecule = Molecule(Role.ANTIBODY, tuple(chain for chain in chains if chain))
-        if molecule.residues > self._most:
-            raise SequenceError(
-                f"an antibody of {molecule.residues} residues is longer than the {self._most} that "
-                "the built-in encoder reads at once; give the variable domains"
-            )
-        return molecule_tokens(molecule)
-
     def _foretell(
-        self, pieces: Sequence[Tokens], hidden: Sequence[NDArray[np.intp]]
+        self, molecules: Sequence[Molecule], hidden: Sequence[NDArray[np.intp]]
     ) -> Iterator[Reals]:
-        """Log-probabilities (hidden residues, 20) of each piece, its hidden residues masked."""
-        import torch
-
-        from abag.encoders.adapters.builtin_model import MASK, padded
-
-        starts = range(0, len(pieces), _BATCH)
+        """Log-probabilities (hidden residues, 20) of each molecule, its hidden residues masked."""
+        starts = range(0, len(molecules), _BATCH)
         shown = track(starts, "naturalness") if len(starts) > 20 else starts
         for start in shown:
             batch = slice(start, start + _BATCH)
-            codes, positions = padded(pieces[batch])
-            at = [
-                [piece.residues[i] for i in places]
-                for piece, places in zip(pieces[batch], hidden[batch], strict=True)
-            ]
-            for row, places in enumerate(at):
-                codes[row, places] = MASK
-            with torch.inference_mode():
-                rows = self._model(codes, positions)
-                for row, places in enumerate(at):
-                    logits = self._model.logits(rows[row, places])
-                    yield logits.double().log_softmax(-1).numpy()
+            yield from self._encoder.log_probabilities(molecules[batch], hidden[batch])
 
 
-def _load(folder: Path | None) -> tuple[BuiltinModel, int]:
+def _molecule(chains: Chains) -> Molecule:
+    from abag.encoders.protocol import Molecule, Role
+
+    return Molecule(Role.ANTIBODY, tuple(chain for chain in chains if chain))
+
+
+def _opened(encoder: str) -> MaskedEncoder:
     try:
         import torch  # noqa: F401
     except ModuleNotFoundError:
         raise UnavailableError(
-            "naturalness is measured by the built-in encoder, which needs torch: "
-            "pip install 'abag[network]'"
+            "naturalness is measured by an encoder, which needs torch: pip install 'abag[network]'"
         ) from None
-    from abag.encoders.adapters.builtin import load_model, read_facts, shipped_folder
+    from abag.encoders.adapters.opening import open_encoder
 
-    facts = read_facts(folder)
-    return load_model(folder or shipped_folder(), facts.revision), facts.max_residues
+    # fp32 on the processor: the same figures on every machine.
+    opened = open_encoder(encoder, device="cpu", precision="fp32")
+    if not hasattr(opened, "log_probabilities"):
+        raise EncoderError(f"{encoder} foretells no hidden residues; give builtin or antiberty")
+    return cast("MaskedEncoder", opened)
 
 
 def _own(rows: Reals, residues: Sequence[str]) -> Reals:

@@ -1,0 +1,1 @@
+"""Commands of encoders: which there are, their weights, embeddings and the store of these."""
