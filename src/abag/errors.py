@@ -73,6 +73,10 @@ class CampaignError(AbagError, ValueError):
     """A campaign folder that is not one, or results that do not belong to its open round."""
 
 
+class ReleaseError(AbagError, ValueError):
+    """A release that may not be made, or is not what was released."""
+
+
 class UnavailableError(AbagError, RuntimeError):
     """A feature that needs something this installation lacks; the message names the mend."""
 

@@ -28,6 +28,7 @@ from abag.evaluation.scores.intervals import require_resamples
 from abag.files import sha256_of
 from abag.model.artefact import read_manifest
 from abag.model.registry import MODELS, create_model, load_model
+from abag.model.shelf import located
 
 BASELINES: Final = ("mean", "antigen-mean", "nearest-neighbour", "kmer-ridge")
 """Fitted beside every evaluation."""
@@ -159,8 +160,8 @@ def _candidates(
     for model in dict.fromkeys(models):
         if model in MODELS:
             found.append(named_candidate(model, values, baseline=False))
-        elif model and Path(model).is_dir():
-            candidate, tested = saved_candidate(Path(model), split)
+        elif model and (Path(model).is_dir() or "@" in model):
+            candidate, tested = saved_candidate(located(model), split)
             if part not in (None, tested):
                 raise SplitError(
                     f"the saved models are to be tested on different parts ({part} and {tested}); "

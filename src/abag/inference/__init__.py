@@ -13,7 +13,7 @@ __all__ = ["load", "predict"]
 
 
 def load(folder: Path | str | None = None, *, level: float = 0.9) -> Predictor:
-    """Load a model that ``abag fit`` saved, or without a folder the one that abag ships.
+    """Load a saved model, a pulled release by ``name@revision``, or without either the shipped one.
 
     ``level`` is the share of intervals that are to hold the measured value. Raises
     MissingFileError, ModelError, or OptionError for a level outside 0 to 1.

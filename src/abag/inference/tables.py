@@ -26,6 +26,7 @@ from abag.inference.streaming import (
     read_piece,
 )
 from abag.inference.variants import LIBRARY, GivenParent, library_parent, read_variants
+from abag.model.shelf import located
 from abag.progress import hidden, task
 from abag.uncertainty.calibration import DEFAULT_LEVEL
 from abag.uncertainty.domain import Verdict
@@ -331,7 +332,7 @@ def _predicted(
 
 def _made_from(model: Path | None, predictor: Predictor, table: Path, **options: Any) -> Any:
     """What a prediction depends on, as plain values."""
-    files = sorted(path for path in model.iterdir() if path.is_file()) if model else []
+    files = sorted(path for path in located(model).iterdir() if path.is_file()) if model else []
     return {
         "table": sha256_of(table),
         "model": {"id": predictor.model_id, **{one.name: sha256_of(one) for one in files}},

@@ -52,9 +52,14 @@ def create_model(name: str, values: Mapping[str, Any] | None = None) -> Affinity
 
 
 def load_model(folder: Path) -> AffinityModel:
-    """Read a saved model of any registered kind; raises ModelError."""
-    from abag.model.artefact import read_manifest
+    """Read a saved model of any registered kind, its release's folder or name; raises ModelError.
 
+    What the folder may be: :func:`abag.model.shelf.located`.
+    """
+    from abag.model.artefact import read_manifest
+    from abag.model.shelf import located
+
+    folder = located(folder)
     name = read_manifest(folder)["name"]
     if name not in MODELS:
         raise ModelError(

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Final, Literal, Self, get_args
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from abag.errors import MissingFileError, OptionError
-from abag.files import require_file
+from abag.files import read_json, require_file
 from abag.model.network.config import ConfigSection, NetworkConfig
 
 
@@ -219,7 +219,7 @@ MOST_BYTES: Final = 100_000
 
 
 def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
-    """A shipped recipe by name, or one from a TOML file, with ``key.key=value`` overrides.
+    """A shipped recipe by name, one from a TOML file or a run's recipe.json, with overrides.
 
     Raises:
         OptionError: every unknown key with its nearest known one, and every bad value, at once.
@@ -229,7 +229,8 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
     if path.stat().st_size > MOST_BYTES:
         raise OptionError(f"{path} is no recipe: it has more than {MOST_BYTES:,} bytes")
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        json = path.suffix == ".json"
+        values = read_json(path) if json else tomllib.loads(path.read_text(encoding="utf-8"))
     except RecursionError:
         raise OptionError(f"{path} is no recipe: it is nested too deeply") from None
     except ValueError as error:
@@ -257,7 +258,7 @@ def _path_of(name: str | Path) -> Path:
     if isinstance(name, str) and name in recipe_names():
         return shipped
     path = Path(name)
-    if path.suffix == ".toml":
+    if path.suffix in (".toml", ".json"):
         require_file(path)
         return path
     near = difflib.get_close_matches(str(name), recipe_names(), n=1)

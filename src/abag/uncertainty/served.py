@@ -33,6 +33,7 @@ from abag.model.fitting import FittedModel, TrainingRows, select_rows
 from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model, load_model
+from abag.model.shelf import located
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
 from abag.uncertainty.card import card
 from abag.uncertainty.domain import DomainIndex
@@ -56,12 +57,13 @@ class ServedModel:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read a folder of ``abag fit``, with or without a calibration.
+        """Read a folder of ``abag fit`` or a release, with or without a calibration.
 
         Raises:
             MissingFileError: there is no such folder.
             ModelError: a file was changed, is missing or is foreign.
         """
+        folder = located(folder)
         require_folder(folder)
         if not (folder / SERVED).is_file():
             return cls(load_model(folder))

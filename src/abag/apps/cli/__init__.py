@@ -39,6 +39,9 @@ COMMANDS: dict[str, str] = {
     "train": "abag.apps.cli.train:train",
     "compare": "abag.apps.cli.compare:compare",
     "tune": "abag.apps.cli.tune:tune",
+    "release": "abag.apps.cli.release.making:app",
+    "pull": "abag.apps.cli.release.pulling:pull",
+    "models": "abag.apps.cli.release.pulling:models",
 }
 
 HELP: dict[str, str] = {
@@ -58,6 +61,9 @@ HELP: dict[str, str] = {
     "train": "Train a network by a recipe; killed at any moment, it goes on from there.",
     "compare": "Trained runs side by side on the same test rows: table, page, picture.",
     "tune": "Search the settings of a recipe, by the validation part alone; resumable.",
+    "release": "From a run or a model to a folder that others can use: card, notes, sums.",
+    "pull": "Fetch a released model from a hub, a git remote or a folder.",
+    "models": "List the models that are here, with their cards.",
     "adapt": "Fit a model to a few dozen measured variants, and say how far to trust it.",
     "propose": "Choose the variants to measure next: a plate with a reason for each.",
     "serve": "Serve the page and the REST interface to browsers and programs.",

@@ -1,0 +1,1 @@
+"""Releases at the command line: make, check, publish; pull and list."""

@@ -1,0 +1,116 @@
+"""A release beside earlier ones: every model asked about the same measured rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.errors import MissingFileError, ReleaseError
+from abag.evaluation.scores import kernels
+from abag.evaluation.scores.intervals import ClusterBootstrap
+from abag.files import read_json
+from abag.model.registry import load_model
+from abag.model.shelf import MODEL, RELEASE, located
+from abag.release.facts import stored_predictions
+from abag.release.subjects import RUN, Subject
+
+RESAMPLES: Final = 1_000
+
+
+def released(place: Path) -> Path:
+    """The folder of a release, by path or by ``name@revision``.
+
+    Raises:
+        MissingFileError, ReleaseError: there is none, or it is a model without a release.
+    """
+    folder = located(place)
+    if (folder / RELEASE).is_file():
+        return folder
+    if (folder.parent / RELEASE).is_file():
+        return folder.parent
+    raise ReleaseError(f"{place} is no release (it has no {RELEASE}); make one with `abag release`")
+
+
+def compare_with_earlier(
+    place: Path, subject: Subject, earlier: Sequence[Path], table: Path | None, title: str
+) -> dict[str, Any] | None:
+    """Figures of this release and of earlier ones on the same rows; None where none is given.
+
+    The rows are those of the run's test part, or the exact pKd of ``table``.
+
+    Raises:
+        ReleaseError: there are no measured rows to compare on.
+    """
+    if not earlier:
+        return None
+    if table is not None:
+        from abag.data.build import load_table
+
+        rows = load_table(table).frame.filter(pl.col("pkd").is_not_null())
+        what, true = f"rows of {table.name}", rows["pkd"].to_numpy()
+    elif subject.held_out is not None:
+        stored = stored_predictions(place / RUN)
+        exact = stored.filter(pl.col("true").is_not_null())
+        rows = subject.held_out.filter(pl.col("record_id").is_in(exact["record_id"].to_list()))
+        what, true = "test rows", exact["true"].to_numpy()
+    else:
+        raise ReleaseError(
+            "there are no test rows to compare on; name a table of measured rows by --compare-on"
+        )
+    antigens = rows["antigen"].list.join("/").to_list()
+    bootstrap = ClusterBootstrap(antigens, resamples=RESAMPLES, seed=0)
+    name, _, version = title.rpartition(" ")
+    own = _line(place / MODEL, rows, true, bootstrap)
+    split = _split_of(place)
+    status = "tested above" if table is None else "this release"
+    releases = [{"name": name, "version": version, "status": status, "recommendation": "above",
+                 "held_out": "yes" if table is None else "not known", **own}]  # fmt: skip
+    for one in earlier:
+        folder = released(one)
+        facts = read_json(folder / RELEASE)
+        same = split is not None and _split_of(folder) == split
+        run = facts["run"]
+        releases.append({
+            "name": facts["given"]["name"],
+            "version": facts["given"]["version"],
+            "status": run["status"]["status"] if run else "no run",
+            "recommendation": facts["recommendation"]["what"],
+            "held_out": "yes" if same and table is None else "not known",
+            **_line(folder / MODEL, rows, true, bootstrap),
+        })  # fmt: skip
+    return {"what": what, "rows": rows.height, "releases": releases}
+
+
+def _split_of(release: Path) -> tuple[str, str] | None:
+    path = release / RUN / "metrics.json"
+    if not path.is_file():
+        return None
+    split = read_json(path)["split"]
+    return split["digest"], split["part"]
+
+
+def _line(
+    model: Path, rows: pl.DataFrame, true: NDArray[np.float64], bootstrap: ClusterBootstrap
+) -> dict[str, Any]:
+    """Correlations and error of one model, each with its interval."""
+    if not model.is_dir():
+        raise MissingFileError(f"there is no folder {model}")
+    pred = load_model(model).predict(rows)
+    found: dict[str, Any] = {"distinct": len(np.unique(np.round(pred, 6)))}
+    ones = np.ones((1, len(true)))
+    for key, kernel in (
+        ("spearman", kernels.spearman),
+        ("pearson", kernels.pearson),
+        ("rmse", kernels.rmse),
+    ):
+        value = float(kernel(true, pred, ones)[0])
+        drawn = bootstrap.distribution(lambda w, k=kernel: k(true, pred, w))  # type: ignore[misc]
+        ends = bootstrap.interval(drawn)
+        finite = bool(np.isfinite(value))
+        found[key] = {"value": value if finite else None, "low": ends.low, "high": ends.high}
+    return found
