@@ -32,7 +32,7 @@ LONG_FUNCTIONS: dict[str, int] = {
 """Functions of more than 60 lines, and their lines. The list may only become shorter."""
 
 WIDE_PACKAGES: dict[str, int] = {
-    "abag/apps/cli": 16,
+    "abag/apps/cli": 13,
     "abag/data": 15,
     "abag/data/formats": 21,
     "abag/model/assay_gp": 18,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -35,16 +36,28 @@ def write_parquet(path: Path, table: pl.DataFrame, metadata: dict[str, str] | No
 
     The file's metadata get a digest of names, types and values, which :func:`read_parquet` checks.
     """
+    with replacing(path) as temporary:
+        _write_sealed(temporary, table, metadata)
+
+
+def parquet_bytes(table: pl.DataFrame, metadata: dict[str, str] | None = None) -> bytes:
+    """The bytes that :func:`write_parquet` writes."""
+    content = io.BytesIO()
+    _write_sealed(content, table, metadata)
+    return content.getvalue()
+
+
+def _write_sealed(
+    place: Path | BinaryIO, table: pl.DataFrame, metadata: dict[str, str] | None
+) -> None:
     import pyarrow.parquet
 
     groups = [table.slice(at, GROUP_ROWS) for at in range(0, max(table.height, 1), GROUP_ROWS)]
-    arrow = as_arrow(table)
     kept = sealed_metadata(groups, metadata or {})
-    with replacing(path) as temporary:
-        pyarrow.parquet.write_table(
-            arrow.replace_schema_metadata(kept), temporary, compression="zstd", version="2.6",
-            row_group_size=GROUP_ROWS,
-        )  # fmt: skip
+    pyarrow.parquet.write_table(
+        as_arrow(table).replace_schema_metadata(kept), place, compression="zstd", version="2.6",
+        row_group_size=GROUP_ROWS,
+    )  # fmt: skip
 
 
 def as_arrow(table: pl.DataFrame) -> Any:
@@ -113,6 +126,20 @@ def column_names(path: Path) -> list[str]:
             return list(parquet.ParquetFile(stream).schema_arrow.names)
     except (pyarrow.ArrowException, OSError, ValueError) as error:
         raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
+
+
+def file_metadata(path: Path) -> dict[str, str]:
+    """Key-value metadata of a Parquet file; raises FileFormatError where it has no footer."""
+    import pyarrow
+    from pyarrow import parquet
+
+    require_file(path)
+    try:
+        with opened(path) as stream:
+            said = parquet.ParquetFile(stream).metadata.metadata or {}
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
+    return {key.decode("utf-8", "replace"): v.decode("utf-8", "replace") for key, v in said.items()}
 
 
 def _require_bounds(path: Path, rows: int, columns: int) -> None:

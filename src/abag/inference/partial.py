@@ -15,20 +15,22 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag.errors import FileFormatError, OptionError
+from abag.errors import FileFormatError, MissingFileError, OptionError
 from abag.files import (
     LOCK,
     digest_of_json,
+    file_metadata,
     locked,
     make_folder,
     read_json,
     read_parquet,
+    replacing,
     write_json,
     write_parquet,
 )
 
 ABOUT: Final = "about.json"
-_MADE_FROM: Final = "abag.made_from"
+MADE_FROM: Final = "abag.made_from"
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,33 @@ class PartialResult:
 
     def piece(self, number: int) -> pl.DataFrame | None:
         """A piece that is done; None for one that is not, or is damaged."""
-        path = self._path(number)
+        path = self.path_of(number)
         if not path.exists():
             return None
         try:
             frame, said = read_parquet(path)
         except FileFormatError:
             return None
-        return frame if said.get(_MADE_FROM) == self._mark(number) else None
+        return frame if said.get(MADE_FROM) == self._mark(number) else None
 
     def keep(self, number: int, frame: pl.DataFrame) -> None:
         """Put a piece on disk."""
-        write_parquet(self._path(number), frame, {_MADE_FROM: self._mark(number)})
+        write_parquet(self.path_of(number), frame, {MADE_FROM: self._mark(number)})
 
-    def _path(self, number: int) -> Path:
+    def has(self, number: int) -> bool:
+        """Whether a piece is there by its mark; what it holds is checked when it is read."""
+        try:
+            return _mark_of(self.path_of(number)) == self._mark(number)
+        except (FileFormatError, MissingFileError):
+            return False
+
+    def keep_bytes(self, number: int, content: bytes) -> None:
+        """Put a piece on disk that was made elsewhere, its mark in it."""
+        with replacing(self.path_of(number)) as temporary:
+            temporary.write_bytes(content)
+
+    def path_of(self, number: int) -> Path:
+        """File of a piece."""
         return self.folder / f"{number:06d}.parquet"
 
     def _mark(self, number: int) -> str:
@@ -94,6 +109,10 @@ def partial_result(
             write_json(folder / ABOUT, made_from, seal=True)
         yield PartialResult(folder, digest_of_json(made_from))
         shutil.rmtree(folder)
+
+
+def _mark_of(path: Path) -> str | None:
+    return file_metadata(path).get(MADE_FROM)
 
 
 def _is_piece(name: str) -> bool:

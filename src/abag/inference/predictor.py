@@ -129,6 +129,7 @@ class Predictor:
         abstain: bool = False,
         path: Path | str = "the table",
         parent: Chains | None = None,
+        keep_chains: bool = False,
     ) -> pl.DataFrame:
         """Predict each row of a table with ``heavy``, ``antigen`` and optionally ``light``.
 
@@ -141,6 +142,7 @@ class Predictor:
 
         With ``parent`` (cleaned chains) every row is a variant of it, whether it was measured or
         not: level of the parent, which has its verdict, plus the effect of the changes from it.
+        ``keep_chains`` adds the cleaned chains, columns ``heavy`` and ``light``.
 
         Raises:
             SchemaError: a needed column is missing.
@@ -151,7 +153,8 @@ class Predictor:
         frame = self._judged(normalised(pairs))
         if not keep_going:
             refuse_problems(frame, path)
-        return self._filled(frame, abstain, parent)
+        filled = self._filled(frame, abstain, parent)
+        return filled.hstack(frame.select("heavy", "light")) if keep_chains else filled
 
     def _judged(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """Cleaned pairs; those that the model itself refuses have a ``problem``, too."""

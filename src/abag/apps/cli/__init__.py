@@ -19,6 +19,7 @@ STOPPED = 130
 COMMANDS: dict[str, str] = {
     # name on the command line -> import path and one line of help
     "predict": "abag.apps.cli.predict:predict",
+    "screen": "abag.apps.cli.screen:screen",
     "explain": "abag.apps.cli.explain:explain",
     "fit": "abag.apps.cli.fit:fit",
     "evaluate": "abag.apps.cli.evaluate:evaluate",
@@ -35,10 +36,10 @@ COMMANDS: dict[str, str] = {
     "scan": "abag.apps.cli.maturation.scan:scan",
     "propose": "abag.apps.cli.maturation.propose:propose",
     "order": "abag.apps.cli.maturation.order:order",
-    "recipes": "abag.apps.cli.recipes:recipes",
-    "train": "abag.apps.cli.train:train",
-    "compare": "abag.apps.cli.compare:compare",
-    "tune": "abag.apps.cli.tune:tune",
+    "recipes": "abag.apps.cli.networks.recipes:recipes",
+    "train": "abag.apps.cli.networks.train:train",
+    "compare": "abag.apps.cli.networks.compare:compare",
+    "tune": "abag.apps.cli.networks.tune:tune",
     "release": "abag.apps.cli.release.making:app",
     "pull": "abag.apps.cli.release.pulling:pull",
     "models": "abag.apps.cli.release.pulling:models",
@@ -46,6 +47,7 @@ COMMANDS: dict[str, str] = {
 
 HELP: dict[str, str] = {
     "predict": "Predict pKd for one antibody-antigen pair or for a table of pairs.",
+    "screen": "Screen a library of thousands or millions: the best kept, resumable, also on Ray.",
     "explain": "Show which positions of the antibody carry a prediction, by mutating each of them.",
     "fit": "Fit a model on the training part of a split and save it.",
     "evaluate": "Score models on held-out rows: metrics.json, test_predictions.csv, report.html.",

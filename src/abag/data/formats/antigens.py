@@ -37,6 +37,26 @@ def given_antigen(texts: Sequence[str]) -> list[str]:
     return chains
 
 
+def given_antigens(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Antigens by name, each text the letters of one, or a FASTA file of one or several.
+
+    Raises:
+        MissingFileError: a text that names a file which is not there.
+        OptionError: two antigens of one name.
+    """
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for number, text in enumerate(texts, start=1):
+        path = Path(text)
+        if _is_file(path) or _NAMES_A_FILE.search(text):
+            found += read_antigens(path).items()
+        else:
+            found.append((f"antigen {number}", (text,)))
+    names = [name for name, _ in found]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(f"two antigens have the name {twice[0]}; give each its own")
+    return dict(found)
+
+
 _NAMES_A_FILE: Final = re.compile(r"\.(?:fa|fasta|faa|txt)(?:\.gz)?$|[\\/]", re.IGNORECASE)
 
 

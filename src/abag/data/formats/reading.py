@@ -37,7 +37,12 @@ class FileKind(StrEnum):
 
 def file_kind(path: Path) -> FileKind:
     """Tell tables, FASTA, AIRR and structures apart by content, not by name."""
-    head = _head(path).removeprefix(b"\xef\xbb\xbf").lstrip()
+    return kind_of_head(_head(path))
+
+
+def kind_of_head(head: bytes) -> FileKind:
+    """The kind of a file that begins like this."""
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith((b">", b";")):
         return FileKind.FASTA
     if is_structure(head):

@@ -48,7 +48,7 @@ def tune(
         device: auto, cpu, cuda or cuda:1.
         json: Print one JSON object.
     """
-    from abag.apps.cli.train import chosen_recipe, require_torch
+    from abag.apps.cli.networks.train import chosen_recipe, require_torch
 
     require_torch()
     from abag.training.setup import Options, Sources

@@ -1,0 +1,1 @@
+"""Commands of networks: recipes, training, comparisons, the search of settings."""

@@ -1,0 +1,138 @@
+"""A process for each core of this machine.
+
+Processes are started anew and not forked: the locks of a thread pool that stands before a fork are
+never released after it. A process that ends (killed, out of memory) costs the piece that it had; it
+is replaced, and the piece is done again.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any, Final
+
+from abag.engines.answers import THREADS, Answered, Told, Work
+from abag.errors import OptionError, UnavailableError
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnContext
+
+MOST_TRIES: Final = 3
+"""A piece that ended so many processes is the cause, and is not tried again."""
+
+
+class Processes:
+    """``count`` processes, each with one thread."""
+
+    def __init__(self, count: int) -> None:
+        if count < 1:
+            raise OptionError(f"--processes {count}: give the number of processes, 1 or more")
+        self.count = count
+
+    def answers(self, work: Work, pieces: Sequence[Any]) -> Iterator[Answered]:
+        """Answers as they come; see :class:`abag.engines.Engine`."""
+        context = multiprocessing.get_context("spawn")
+        waiting = list(range(len(pieces)))[::-1]
+        tries = dict.fromkeys(waiting, 0)
+        workers: dict[Connection, _Worker] = {}
+        try:
+            while waiting or workers:
+                while waiting and len(workers) < self.count:
+                    worker = _Worker(context, work)
+                    workers[worker.pipe] = worker
+                    worker.take(waiting.pop(), pieces)
+                for pipe in wait(list(workers)):
+                    worker = workers[pipe]  # type: ignore[index]
+                    told = worker.told()
+                    if told is None:
+                        del workers[worker.pipe]
+                        waiting.append(_once_more(worker, tries))
+                        continue
+                    place = worker.place
+                    if waiting:
+                        worker.take(waiting.pop(), pieces)
+                    else:
+                        del workers[worker.pipe]
+                        worker.dismiss()
+                    yield Answered(place, told.unwrapped())
+        finally:
+            for worker in workers.values():
+                worker.end()
+
+
+def _once_more(worker: _Worker, tries: dict[int, int]) -> int:
+    """The piece of a process that ended, unless it has ended too many."""
+    worker.end()
+    tries[worker.place] += 1
+    if tries[worker.place] >= MOST_TRIES:
+        raise UnavailableError(
+            f"the process that worked on piece {worker.place + 1} ended {MOST_TRIES} times (exit "
+            f"status {worker.process.exitcode}); most often memory is short: give fewer "
+            "--processes, or smaller pieces"
+        )
+    return worker.place
+
+
+class _Worker:
+    """One process, and the pipe to it."""
+
+    def __init__(self, context: SpawnContext, work: Work) -> None:
+        self.pipe, theirs = context.Pipe()
+        self.place = -1
+        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        with _environment(THREADS):
+            self.process.start()
+        theirs.close()
+
+    def take(self, place: int, pieces: Sequence[Any]) -> None:
+        """Give it the piece of this place; a process that has ended is noticed when it is asked."""
+        self.place = place
+        with suppress(OSError):
+            self.pipe.send(pieces[place])
+
+    def told(self) -> Told | None:
+        """What it says of its piece; None where it has ended."""
+        try:
+            told: Told = self.pipe.recv()
+        except (EOFError, OSError):
+            return None
+        return told
+
+    def dismiss(self) -> None:
+        """Let it end by itself: it has nothing to do."""
+        self.pipe.close()
+        self.process.join(timeout=5)
+        self.end()
+
+    def end(self) -> None:
+        """End it now."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def _serve(pipe: Connection, work: Work) -> None:
+    """The life of a worker: it ends when the other end of the pipe is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
+    with suppress(EOFError, OSError):
+        while True:
+            pipe.send(Told.of(work, pipe.recv()))
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables for processes that are started inside the block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,108 @@
+"""Ray core: tasks on the nodes of a cluster.
+
+Tasks and not actors: a task that was lost with its worker or its node is run again by Ray, whatever
+node it then gets, and nodes that come are used from the next task on. The module that does the
+work keeps what it loaded, so a process of Ray's loads a model once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
+
+from abag.engines.answers import THREADS, Answered, Told, Work
+from abag.errors import UnavailableError
+
+LOCAL: Final = "local"
+"""Instead of an address: a cluster of this machine's cores, for the length of the work."""
+_RETRIES: Final = 20
+"""How often Ray runs a task again whose worker or node was lost."""
+_IN_FLIGHT: Final = 2
+"""Tasks a core that wait at Ray: the next piece is there when one is done, and an autoscaler sees
+more work than cores."""
+_LOOK_SECONDS: Final = 5.0
+
+
+class RayCluster:
+    """A cluster that stands: ``auto`` for that of this machine, or ``HOST:PORT``; or ``local``.
+
+    ``cores`` are those that one piece takes.
+    """
+
+    def __init__(self, address: str = "auto", cores: float = 1.0) -> None:
+        self.address = address
+        self.cores = cores
+
+    def answers(self, work: Work, pieces: Sequence[Any]) -> Iterator[Answered]:
+        """Answers as they come; see :class:`abag.engines.Engine`."""
+        with _connected(self.address) as ray:
+            remote = ray.remote(told_remotely).options(
+                num_cpus=self.cores, max_retries=_RETRIES, retry_exceptions=False
+            )
+            shared = ray.put(work)
+            waiting = iter(range(len(pieces)))
+            running: dict[Any, int] = {}
+            while True:
+                for place in waiting:
+                    running[remote.remote(shared, pieces[place])] = place
+                    if len(running) >= self._most(ray):
+                        break
+                if not running:
+                    return
+                done, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK_SECONDS)
+                for reference in done:
+                    yield Answered(running.pop(reference), _told(ray, reference).unwrapped())
+
+    def _most(self, ray: Any) -> int:
+        cores = float(ray.cluster_resources().get("CPU", 1.0))
+        return max(2, int(_IN_FLIGHT * cores / self.cores))
+
+
+def told_remotely(work: Work, piece: Any) -> Told:
+    """What a worker of Ray's does; its libraries start no threads of their own."""
+    for name, value in THREADS.items():
+        os.environ.setdefault(name, value)
+    return Told.of(work, piece)
+
+
+def _told(ray: Any, reference: Any) -> Told:
+    try:
+        told: Told = ray.get(reference)
+    except ray.exceptions.RayError as error:
+        raise UnavailableError(
+            f"Ray could not do a piece of the work after {_RETRIES} tries: {error}; look at its "
+            "nodes with `ray status`, then call the same command again: it goes on from there"
+        ) from None
+    return told
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """Ray, connected to a cluster; the connection ends with the block, a foreign cluster stays."""
+    try:
+        ray: Any = importlib.import_module("ray")
+    except ImportError:
+        raise UnavailableError(
+            "--ray needs the package ray; install it with: pip install 'abag[ray]'"
+        ) from None
+    quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
+    mine = not ray.is_initialized()
+    if mine:
+        try:
+            if address == LOCAL:
+                ray.init(**quiet)
+            else:
+                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise UnavailableError(
+                f"--ray {address}: no Ray cluster answers there ({str(error)[:200]}); start one "
+                "with `ray start --head`, or give --ray local for this machine's cores"
+            ) from None
+    try:
+        yield ray
+    finally:
+        if mine:
+            ray.shutdown()

@@ -1,0 +1,1 @@
+"""Screening: a library of millions, numbered, predicted, filtered, and the best kept."""

@@ -1,0 +1,315 @@
+"""A library of antibodies: files anywhere, divided into shards before any work begins.
+
+A shard is a stretch of one file: bytes of a text, rows of a Parquet file. Where it begins and ends
+depends on the content and on the number of rows a shard, on nothing else. No antibody is cut
+through: chains of one name (FASTA) or of one cell (AIRR) that stand next to each other stay
+together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Final
+
+from abag.errors import FileFormatError, MissingFileError, OptionError
+from abag.files import unpacked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHARD_ROWS: Final = 10_000
+"""Records of a shard: some seconds of work, which is what a lost worker costs."""
+_ENDINGS: Final = (".csv", ".tsv", ".txt", ".parquet", ".fasta", ".fa", ".faa", ".airr")
+_HEAD_BYTES: Final = 20_000
+_LONGEST_RECORD: Final = 1_000_000
+"""Bytes after which a quotation mark is taken for one that was never closed."""
+PARQUET: Final = "Parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryFile:
+    """One file of a library."""
+
+    path: str
+    """Where it is: a local path, or whatever fsspec opens."""
+    name: str
+    """Its name below the library's folder; the same wherever the library lies."""
+    kind: str
+    """``Parquet``, or a value of :class:`abag.data.formats.reading.FileKind`."""
+    size: int
+    digest: str
+    """SHA-256 of what was read; of a remote Parquet file what its storage says of its version."""
+    header: int = 0
+    """Bytes up to the first record of a table."""
+    packed: bool = False
+    """Whether it is gzip; positions are those of what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryShard:
+    """A stretch of a file."""
+
+    file: LibraryFile
+    start: int
+    stop: int
+    """Bytes, or rows of a Parquet file."""
+    line: int
+    """Lines (of a Parquet file: rows) before its first record."""
+    records: int
+
+
+def plan_library(paths: Sequence[str], rows: int = SHARD_ROWS) -> list[LibraryShard]:
+    """Divide the files of a library into shards of about ``rows`` records.
+
+    Args:
+        paths: Files and folders, local or such as ``s3://bucket/library``; their order counts, in
+            a folder that of the names.
+        rows: Records of a shard; the last of a file may be smaller.
+
+    Raises:
+        MissingFileError: there is no such file, or no file of a library in a folder.
+        FileFormatError: a file is empty, no table, FASTA or AIRR, or cannot be read.
+        OptionError: fewer than one row a shard.
+    """
+    if rows < 1:
+        raise OptionError(f"--shard-rows {rows}: give a number of rows, 1 or more")
+    shards: list[LibraryShard] = []
+    for given in paths:
+        for path, name in _files(given):
+            found = _plan_file(path, name, rows)
+            if not found:
+                raise FileFormatError(f"{path} holds no records")
+            shards += found
+    return shards
+
+
+def opened_file(path: str) -> IO[bytes]:
+    """A file, local or remote, to read at any place.
+
+    Raises:
+        MissingFileError, FileFormatError: it is not there, or cannot be read.
+    """
+    import fsspec
+
+    try:
+        stream: IO[bytes] = fsspec.open(path, "rb").open()
+    except FileNotFoundError:
+        raise MissingFileError(
+            f"there is no file {path}; on a cluster a library must be readable from every node"
+        ) from None
+    except (OSError, ValueError, ImportError) as error:
+        raise FileFormatError(f"{path} cannot be read: {str(error)[:300]}") from None
+    return stream
+
+
+def _files(given: str) -> Iterator[tuple[str, str]]:
+    """Paths and names of the files of one argument."""
+    import fsspec
+
+    try:
+        system, root = fsspec.core.url_to_fs(given)
+        if not system.exists(root):
+            raise MissingFileError(f"there is no file or folder {given}")
+        if not system.isdir(root):
+            yield given, root.rpartition("/")[2]
+            return
+        found = sorted(system.find(root))
+    except (OSError, ValueError, ImportError) as error:
+        if isinstance(error, MissingFileError):
+            raise
+        raise FileFormatError(f"{given} cannot be read: {str(error)[:300]}") from None
+    prefix = root.rstrip("/") + "/"
+    names = [path.removeprefix(prefix) for path in found]
+    kept = [name for name in names if _is_library(name)]
+    if not kept:
+        listed = ", ".join(_ENDINGS)
+        raise MissingFileError(f"{given} holds no file of a library ({listed}, plain or .gz)")
+    for name in kept:
+        yield system.unstrip_protocol(prefix + name) if "://" in given else prefix + name, name
+
+
+def _is_library(name: str) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in name.split("/"))
+    return not hidden and name.lower().removesuffix(".gz").endswith(_ENDINGS)
+
+
+def _plan_file(path: str, name: str, rows: int) -> list[LibraryShard]:
+    with opened_file(path) as stream:
+        head = stream.read(_HEAD_BYTES)
+        if not head:
+            raise FileFormatError(f"{path} is empty")
+        stream.seek(0)
+        if head.startswith(b"PAR1"):
+            return _parquet_shards(path, name, stream, rows)
+        packed = head.startswith(b"\x1f\x8b")
+        return _text_shards(path, name, stream, rows, packed)
+
+
+def _parquet_shards(path: str, name: str, stream: IO[bytes], rows: int) -> list[LibraryShard]:
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        count = parquet.ParquetFile(stream).metadata.num_rows
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
+    size = stream.seek(0, io.SEEK_END)
+    file = LibraryFile(path, name, PARQUET, size, _version(path, stream))
+    return [
+        LibraryShard(file, start, min(start + rows, count), start, min(rows, count - start))
+        for start in range(0, count, rows)
+    ]
+
+
+def _version(path: str, stream: IO[bytes]) -> str:
+    """What tells this content from another: its digest; remote, what the storage says of it."""
+    import fsspec
+
+    if "://" in path:
+        system, root = fsspec.core.url_to_fs(path)
+        return str(system.ukey(root))
+    stream.seek(0)
+    return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _text_shards(
+    path: str, name: str, raw: IO[bytes], rows: int, packed: bool
+) -> list[LibraryShard]:
+    from abag.data.formats.reading import FileKind, kind_of_head
+
+    size = raw.seek(0, io.SEEK_END)
+    raw.seek(0)
+    stream: IO[bytes] = unpacked(_local(path), raw) if packed else raw  # type: ignore[arg-type]
+    head = stream.read(_HEAD_BYTES)
+    kind = kind_of_head(head)
+    if kind is FileKind.STRUCTURE or head.startswith(b"PK"):
+        raise FileFormatError(
+            f"{path} is no library: give a Parquet or text table, FASTA or AIRR rearrangements"
+        )
+    raw.seek(0)
+    stream = unpacked(_local(path), raw) if packed else raw  # type: ignore[arg-type]
+    digest = hashlib.sha256()
+    if kind is FileKind.FASTA:
+        header, cuts = 0, list(_cuts(_fasta_records(_hashed(stream, digest)), rows, 0, 0))
+    else:
+        lines = _hashed(stream, digest)
+        above, first = _header(lines)
+        key = _cell_key(first) if kind is FileKind.AIRR else None
+        header = len(above)
+        records = _table_records(lines, key)
+        cuts = list(_cuts(records, rows, header, above.count(b"\n")))
+    file = LibraryFile(path, name, kind.value, size, digest.hexdigest(), header, packed)
+    return [LibraryShard(file, *cut) for cut in cuts]
+
+
+def _local(path: str) -> Path:
+    """A path for messages."""
+    from pathlib import Path
+
+    return Path(path)
+
+
+def _hashed(stream: IO[bytes], digest: Any) -> Iterator[bytes]:
+    for line in stream:
+        digest.update(line)
+        yield line
+
+
+def _header(lines: Iterator[bytes]) -> tuple[bytes, bytes]:
+    """Everything up to the first record of a table, and the header itself."""
+    above = b""
+    for line in lines:
+        above += line
+        if line.strip() and above.count(b'"') % 2 == 0:
+            return above, line
+    return above, b""
+
+
+_Record = tuple[int, int, Callable[[], bytes]]
+"""Bytes and lines of a record, and what must not be parted from the record before if it is equal;
+0 records are blank lines."""
+
+
+def _fasta_records(lines: Iterator[bytes]) -> Iterator[_Record]:
+    """Records with their names; lines before the first header belong to it."""
+    from abag.data.formats.sequences.fasta_names import chain_label
+
+    size = count = 0
+    header = b""
+    for line in lines:
+        if line.startswith(b">"):
+            if header:
+                yield size, count, _named(header, chain_label)
+                size = count = 0
+            header = line
+        size += len(line)
+        count += 1
+    if size:
+        yield size, count, _named(header, chain_label)
+
+
+def _named(header: bytes, label: Callable[[str], tuple[str, Any]]) -> Callable[[], bytes]:
+    text = header[1:].decode("utf-8", "replace").strip()
+    return lambda: label(text)[0].encode() if text else b""
+
+
+def _table_records(
+    lines: Iterator[bytes], key: Callable[[bytes], bytes] | None
+) -> Iterator[_Record]:
+    """Records of a table; a quoted cell may hold line breaks."""
+    size = count = quotes = 0
+    first = b""
+    for line in lines:
+        first = first or line
+        size += len(line)
+        count += 1
+        quotes += line.count(b'"')
+        if quotes % 2 and size < _LONGEST_RECORD:
+            continue
+        yield size, count if first.strip() else -count, _bound(key, first)
+        size = count = quotes = 0
+        first = b""
+    if size:
+        yield size, count, _bound(key, first)
+
+
+def _bound(key: Callable[[bytes], bytes] | None, line: bytes) -> Callable[[], bytes]:
+    return (lambda: b"") if key is None else (lambda: key(line))
+
+
+def _cell_key(header: bytes) -> Callable[[bytes], bytes]:
+    """What names the cell in a line of an AIRR table."""
+    delimiter = max((b"\t", b",", b";"), key=header.count)
+    names = [name.strip(b' "\r\n').lower() for name in header.split(delimiter)]
+    wanted = next((n for n in (b"cell_id", b"barcode", b"clone_id") if n in names), None)
+    if wanted is None:
+        return lambda _: b""
+    place = names.index(wanted)
+
+    def key(line: bytes) -> bytes:
+        cells = line.split(delimiter)
+        return cells[place].strip() if place < len(cells) else b""
+
+    return key
+
+
+def _cuts(
+    records: Iterator[_Record], rows: int, start: int, line: int
+) -> Iterator[tuple[int, int, int, int]]:
+    """Start, stop, lines before, and records of each shard."""
+    stop, lines, held = start, line, 0
+    last: Callable[[], bytes] | None = None
+    for size, count, key in records:
+        if held >= rows and not (last is not None and last() and last() == key()):
+            yield start, stop, line, held
+            start, line, held = stop, lines, 0
+        stop += size
+        lines += abs(count)
+        if count > 0:
+            held += 1
+            last = key
+    if held:
+        yield start, stop, line, held

@@ -1,0 +1,209 @@
+"""The antibodies of one shard; a record that cannot be read costs a line, not the shard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import polars as pl
+
+from abag.data.formats.choices import Choices
+from abag.data.formats.reading import FileKind
+from abag.errors import FileFormatError, Problem, TableError
+from abag.files import scratch_folder
+from abag.inference.inputs import ROW, read_pairs
+from abag.inference.streaming import TablePart, read_piece
+from abag.screening.library import PARQUET, LibraryFile, LibraryShard, opened_file
+
+_ROUNDS: Final = 200
+"""Faults of the records' shape and of their content are found one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRecords:
+    """What was read, and what could not be.
+
+    ``pairs`` are a table as :func:`abag.inference.inputs.read_pairs` makes it; ``unread`` are the
+    records that are in none of its rows, each with its line in the file and the reason.
+    """
+
+    pairs: pl.DataFrame
+    unread: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryReading:
+    """What a user says of how the files of a library are read."""
+
+    mapping: tuple[str, ...] = ()
+    choices: Choices = field(default_factory=Choices)
+    antigen_unknown: bool = False
+    """Whether a table may be without antigens."""
+
+
+def read_shard(shard: LibraryShard, reading: LibraryReading) -> ShardRecords:
+    """Read the records of a shard.
+
+    Raises:
+        MissingFileError: its file is not there.
+        FileFormatError, TableError: the file as a whole cannot be read (its header, its columns),
+            or is not what it was when the shards were made.
+    """
+    with scratch_folder() as folder:
+        place = folder / Path(shard.file.name).name.removesuffix(".gz")
+        if shard.file.kind == PARQUET:
+            _rows(shard).write_parquet(place)
+            piece = TablePart(place, shard.start, 0.0)
+        else:
+            header = _bytes(shard.file, 0, shard.file.header)
+            body = _bytes(shard.file, shard.start, shard.stop)
+            place.write_bytes(header + body)
+            piece = TablePart(place, shard.line - header.count(b"\n"), 0.0)
+        return _tolerant(piece, shard.file, reading)
+
+
+def _bytes(file: LibraryFile, start: int, stop: int) -> bytes:
+    with opened_file(file.path) as stream:
+        stream.seek(start)
+        found = stream.read(stop - start)
+    if len(found) < stop - start:
+        raise _changed(file)
+    return found
+
+
+def _rows(shard: LibraryShard) -> pl.DataFrame:
+    """Rows of a Parquet file; only the row groups that hold them are read."""
+    sizes = _group_rows(shard.file.path, shard.file.digest)
+    parts, at = [], 0
+    for number, size in enumerate(sizes):
+        first, last = max(shard.start - at, 0), min(shard.stop - at, size)
+        if first < last:
+            group = _group(shard.file.path, shard.file.digest, number)
+            parts.append(group[first:last])
+        at += size
+    if sum(part.height for part in parts) != shard.stop - shard.start:
+        raise _changed(shard.file)
+    return pl.concat(parts)
+
+
+@lru_cache(maxsize=64)
+def _group_rows(path: str, digest: str) -> tuple[int, ...]:  # noqa: ARG001
+    from pyarrow import parquet
+
+    with opened_file(path) as stream:
+        facts = parquet.ParquetFile(stream).metadata
+        return tuple(facts.row_group(i).num_rows for i in range(facts.num_row_groups))
+
+
+@lru_cache(maxsize=1)
+def _group(path: str, digest: str, number: int) -> pl.DataFrame:  # noqa: ARG001
+    """One row group, held until the next one is asked for: the shards of one follow each other."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        with opened_file(path) as stream:
+            found: Any = pl.from_arrow(parquet.ParquetFile(stream).read_row_group(number))
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
+    return pl.DataFrame(found)
+
+
+def _changed(file: LibraryFile) -> FileFormatError:
+    return FileFormatError(
+        f"{file.path} is shorter than when the screen began; restore it, or give --out a new name"
+    )
+
+
+def _tolerant(piece: TablePart, file: LibraryFile, reading: LibraryReading) -> ShardRecords:
+    """Read a piece; records with faults are blanked until the others can be read."""
+    path, unread = Path(file.path), list[Problem]()
+    for _ in range(_ROUNDS):
+        try:
+            found = read_piece(
+                piece,
+                path,
+                lambda place: read_pairs(
+                    place,
+                    reading.mapping,
+                    choices=reading.choices,
+                    antigen_unknown=reading.antigen_unknown,
+                ),
+            )
+        except TableError as error:
+            of_records = _of_records(error.problems, piece, file)
+            if not of_records:
+                raise
+            unread += of_records
+            if not _blanked(piece, [int(p.row or 0) - piece.offset for p in of_records], file):
+                return ShardRecords(_nothing(), _once(unread))
+            continue
+        left = [
+            p if p.row is None else Problem(p.row + piece.offset, p.column, p.reason, p.mend)
+            for p in found.problems
+        ]
+        frame = found.frame.filter(~pl.col(ROW).is_in([p.row for p in unread]))
+        return ShardRecords(frame, _once([*unread, *left]))
+    raise FileFormatError(f"{path}: more than {_ROUNDS} kinds of faults in one shard; mend it")
+
+
+def _of_records(problems: Sequence[Problem], piece: TablePart, file: LibraryFile) -> list[Problem]:
+    """Problems that are each of one record; empty where one of them is of the whole file."""
+    above = piece.offset if file.kind == FileKind.FASTA.value else max(piece.offset + 1, 1)
+    rows = [problem.row for problem in problems]
+    if not rows or any(row is None or row <= above for row in rows):
+        return []
+    return list(problems)
+
+
+def _once(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """The first reason of each line, in the order of the lines."""
+    first: dict[int | None, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.row, problem)
+    return tuple(sorted(first.values(), key=lambda p: p.row or 0))
+
+
+def _nothing() -> pl.DataFrame:
+    from abag.data.formats.columns import PAIRS_SCHEMA
+
+    return pl.DataFrame(schema=PAIRS_SCHEMA)
+
+
+def _blanked(piece: TablePart, rows: Sequence[int], file: LibraryFile) -> bool:
+    """Take the records at these lines of a piece away; False where nothing is left.
+
+    The other records keep their lines.
+    """
+    if file.kind == PARQUET:
+        frame = pl.read_parquet(piece.path).with_row_index("_row", offset=2)
+        gone = pl.col("_row").is_in(list(rows))
+        frame.select(pl.when(~gone).then(pl.exclude("_row"))).write_parquet(piece.path)
+        return True
+    lines = piece.path.read_bytes().splitlines(keepends=True)
+    for row in rows:
+        for at in _lines_of(lines, row - 1, file):
+            lines[at] = b"\n"
+    piece.path.write_bytes(b"".join(lines))
+    above = file.header and len(_HEADER_LINES.findall(b"".join(lines)[: file.header]))
+    return any(line.strip() for line in lines[above or 0 :])
+
+
+_HEADER_LINES: Final = re.compile(b"\n")
+
+
+def _lines_of(lines: Sequence[bytes], at: int, file: LibraryFile) -> range:
+    """The lines of the record that holds line ``at``; of a table, that line."""
+    if file.kind != FileKind.FASTA.value:
+        return range(at, min(at + 1, len(lines)))
+    first = at
+    while first > 0 and not lines[first].startswith(b">"):
+        first -= 1
+    last = at + 1
+    while last < len(lines) and not lines[last].startswith(b">"):
+        last += 1
+    return range(first, last)
