@@ -24,10 +24,10 @@ from abag.files import locked
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import AffinityNetwork, make_network
 from abag.training.engine.checkpoint import (
+    STATE,
     TrainingState,
     copied,
     load_state,
-    require_identity,
 )
 from abag.training.engine.data import TrainingData
 from abag.training.engine.loop import Trainer, make_optimiser
@@ -139,7 +139,7 @@ def resume(
     world = World.join(device)
     try:
         setup = read_setup(recipe, sources, device, encoders)
-        require_identity(run, content.get("identity", {}), setup.identity)
+        STATE.require(run, content.get("identity", {}), setup.identity)
         with _whole(run), locked(run, "trained") if world.is_first else nullcontext():
             if world.is_first and list(followed) != content.get("trackers"):
                 write_run(run, setup, followed, "training")

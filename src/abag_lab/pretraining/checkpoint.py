@@ -1,13 +1,12 @@
 """The complete state of a run in one safetensors file: weights, optimiser, place, loss curve.
 
 Random numbers need no state: order, views and masks are functions of (seed, epoch) and
-(seed, step). A checkpoint is written under a temporary name, flushed and renamed; the one before
-it is kept, and read when the last one is damaged.
+(seed, step). Files are written and read as :class:`abag.training.engine.checkpoint.StateFile` says.
 """
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,13 +14,12 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
-from abag.errors import FileFormatError, MissingFileError
-from abag.files import read_tensors, write_tensors
+from abag.training.engine.checkpoint import StateFile
 from abag.training.engine.optimiser_state import optimiser_tensors, restore_optimiser
 
 LAST: Final = "checkpoint.safetensors"
 PREVIOUS: Final = "checkpoint.previous.safetensors"
-FORMAT: Final = 2
+CHECKPOINT: Final = StateFile(LAST, PREVIOUS, {"run": "another config or corpus"})
 
 
 @dataclass
@@ -53,12 +51,7 @@ def save(
     """Write the state; ``identity`` ties it to the config and the corpus of the run."""
     tensors: dict[str, Tensor] = {f"model.{n}": p.detach() for n, p in model.named_parameters()}
     tensors |= optimiser_tensors(model, optimiser)
-    metadata = {
-        "format": str(FORMAT),
-        "identity": identity,
-        "progress": json.dumps(vars(progress)),
-    }
-    write_tensors(run / LAST, tensors, metadata, keep=run / PREVIOUS)
+    CHECKPOINT.write(run, tensors, {"progress": vars(progress)}, {"run": identity})
 
 
 def load(
@@ -70,37 +63,14 @@ def load(
         MissingFileError: the run has no checkpoint.
         FileFormatError: no checkpoint is whole, or it belongs to another config or corpus.
     """
-    faults = []
-    for name in (LAST, PREVIOUS):
-        if not (run / name).is_file():
-            continue
-        try:
-            tensors, metadata = read_tensors(run / name, sealed=True)
-            if metadata.get("format") != str(FORMAT):
-                raise FileFormatError(f"{run / name} is no checkpoint of this abag")
-        except FileFormatError as error:
-            faults.append(str(error))
-            continue
-        if metadata.get("identity") != identity:
-            raise FileFormatError(
-                f"{run / name} was made with another config or corpus; start a new run"
-            )
-        _restore(tensors, model, optimiser, run / name)
-        return PretrainingProgress(**json.loads(metadata["progress"])), name
-    if faults:
-        raise FileFormatError("; ".join(faults) + ". Copy one of them again, or start a new run")
-    raise MissingFileError(f"{run} has no checkpoint to resume from")
+    progress = PretrainingProgress()
 
+    def restore(tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                parameter.copy_(tensors[f"model.{name}"])
+        restore_optimiser(model, optimiser, tensors)
+        vars(progress).update(vars(PretrainingProgress(**plain["progress"])))
 
-def _restore(
-    tensors: dict[str, Tensor],
-    model: torch.nn.Module,
-    optimiser: torch.optim.Optimizer,
-    path: Path,
-) -> None:
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if f"model.{name}" not in tensors:
-                raise FileFormatError(f"{path} lacks the weights {name}")
-            parameter.copy_(tensors[f"model.{name}"])
-    restore_optimiser(model, optimiser, tensors)
+    name = CHECKPOINT.read(run, {"run": identity}, restore)
+    return progress, name

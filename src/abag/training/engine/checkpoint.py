@@ -10,7 +10,7 @@ and checked, and renamed; the one before is kept, and read where the last one is
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ LAST: Final = "state.safetensors"
 PREVIOUS: Final = "state.previous.safetensors"
 WEIGHTS: Final = "checkpoint.safetensors"
 FORMAT: Final = 2
+_JSON: Final = {"identity", "progress", "monitor", "plateau"}
 
 IDENTITY: Final[dict[str, str]] = {
     "recipe": "another recipe (recipe.json was changed)",
@@ -111,62 +112,98 @@ class TrainingState:
         return next(self.network.parameters()).device
 
 
-def save_state(run: Path, state: TrainingState, identity: Mapping[str, str]) -> None:
-    """Replace the state of a run; the one before is kept as ``state.previous.safetensors``.
+@dataclass(frozen=True)
+class StateFile:
+    """A file of state and the one before it, under the promises of this module."""
 
-    Raises:
-        FileFormatError: the disk is full or the folder cannot be written; the earlier state is
-            whole.
-    """
-    tensors = state.tensors()
-    metadata = {
-        "format": str(FORMAT),
-        "identity": json.dumps(dict(identity), sort_keys=True),
-        **{key: json.dumps(value) for key, value in state.plain().items()},
-    }
-    write_tensors(run / LAST, tensors, metadata, keep=run / PREVIOUS)
+    last: str
+    previous: str
+    identity: Mapping[str, str]
+    """What ties a state to its run, and what is said where it differs."""
+
+    def write(
+        self,
+        run: Path,
+        tensors: Mapping[str, Tensor],
+        plain: Mapping[str, Any],
+        identity: Mapping[str, str],
+    ) -> None:
+        """Replace the state of a run; the one before is kept.
+
+        Raises:
+            FileFormatError: the disk is full or the folder cannot be written; the earlier state
+                is whole.
+        """
+        metadata = {
+            "format": str(FORMAT),
+            "identity": json.dumps(dict(identity), sort_keys=True),
+            **{key: json.dumps(value) for key, value in plain.items()},
+        }
+        write_tensors(run / self.last, tensors, metadata, keep=run / self.previous)
+
+    def read(
+        self,
+        run: Path,
+        identity: Mapping[str, str],
+        restore: Callable[[Mapping[str, Tensor], Mapping[str, Any]], None],
+    ) -> str:
+        """Give the tensors and plain values of the last whole state to ``restore``.
+
+        Returns the name of the file that was read.
+
+        Raises:
+            MissingFileError: the run has no state yet.
+            FileFormatError: no state is whole, or it belongs to another run.
+        """
+        faults = []
+        for name in (self.last, self.previous):
+            if not (run / name).is_file():
+                continue
+            try:
+                tensors, metadata = read_tensors(run / name, sealed=True)
+                if metadata.get("format") != str(FORMAT):
+                    raise FileFormatError(f"{run / name} is no training state of this abag")
+            except FileFormatError as error:
+                faults.append(str(error))
+                continue
+            plain = {key: json.loads(value) for key, value in metadata.items() if key in _JSON}
+            self.require(run / name, plain.get("identity", {}), identity)
+            try:
+                restore(tensors, plain)
+            except (RuntimeError, KeyError, TypeError, ValueError) as error:
+                raise FileFormatError(
+                    f"{run / name} does not fit the network of this run: {error}"
+                ) from None
+            return name
+        if faults:
+            raise FileFormatError(
+                "; ".join(faults) + ". Copy one of them again, or start a new run"
+            )
+        raise MissingFileError(f"{run} has no state to resume from")
+
+    def require(self, path: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+        """Raise :class:`FileFormatError`, saying what differs, unless a state is of its run."""
+        differing = [
+            what for key, what in self.identity.items() if found.get(key) != wanted.get(key)
+        ]
+        if differing:
+            raise FileFormatError(
+                f"{path} was made with {'; '.join(differing)}. Give back what it was made with, "
+                "or start a new run with --out"
+            )
+
+
+STATE: Final = StateFile(LAST, PREVIOUS, IDENTITY)
+
+
+def save_state(run: Path, state: TrainingState, identity: Mapping[str, str]) -> None:
+    """Replace the state of a run, as :meth:`StateFile.write`."""
+    STATE.write(run, state.tensors(), state.plain(), identity)
 
 
 def load_state(run: Path, state: TrainingState, identity: Mapping[str, str]) -> str:
-    """Restore the last whole state; returns the name of its file.
-
-    Raises:
-        MissingFileError: the run has no state yet.
-        FileFormatError: no state is whole, or it belongs to another recipe, table or split.
-    """
-    faults = []
-    for name in (LAST, PREVIOUS):
-        if not (run / name).is_file():
-            continue
-        try:
-            tensors, metadata = read_tensors(run / name, sealed=True)
-            if metadata.get("format") != str(FORMAT):
-                raise FileFormatError(f"{run / name} is no training state of this abag")
-        except FileFormatError as error:
-            faults.append(str(error))
-            continue
-        require_identity(run / name, json.loads(metadata["identity"]), identity)
-        try:
-            plain = {key: json.loads(metadata[key]) for key in state.plain()}
-            state.restore(tensors, plain)
-        except (RuntimeError, KeyError, TypeError, ValueError) as error:
-            raise FileFormatError(
-                f"{run / name} does not fit the network of this recipe: {error}"
-            ) from None
-        return name
-    if faults:
-        raise FileFormatError("; ".join(faults) + ". Copy one of them again, or start a new run")
-    raise MissingFileError(f"{run} has no state to resume from")
-
-
-def require_identity(path: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    """Raise :class:`FileFormatError`, saying what differs, unless a state belongs to its run."""
-    differing = [what for key, what in IDENTITY.items() if found.get(key) != wanted.get(key)]
-    if differing:
-        raise FileFormatError(
-            f"{path} was made with {'; '.join(differing)}. Give back what it was made with, or "
-            "start a new run with --out"
-        )
+    """Restore the last whole state, as :meth:`StateFile.read`; returns the name of its file."""
+    return STATE.read(run, identity, state.restore)
 
 
 def copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
