@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from abag.files import (
     write_json,
     write_text,
 )
+from abag.pages import Table, page
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def compare_runs(runs: Sequence[Path], out: Path, *, overwrite: bool = False) ->
     with new_result(out, COMPARISON_FILES, "a comparison", overwrite=overwrite) as place:
         write_json(place / "compare.json", comparison.as_json())
         write_text(place / "compare.md", markdown(comparison))
-        write_text(place / "compare.html", page(comparison))
+        write_text(place / "compare.html", page_of(comparison))
         draw(comparison, place / "compare.png")
     return comparison
 
@@ -224,24 +224,16 @@ def _faults(comparison: Comparison) -> list[str]:
     ]
 
 
-def page(comparison: Comparison) -> str:
+def page_of(comparison: Comparison) -> str:
     """The table as one self-contained HTML page."""
-
-    def row(cells: Sequence[str], tag: str) -> str:
-        body = "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in cells[1:])
-        return f'<tr><th scope="row">{html.escape(cells[0])}</th>{body}</tr>'
-
-    rows = [row([c.title, *(c.text(run) for run in comparison.runs)], "td") for c in COLUMNS]
-    head = row(["", *(run.name for run in comparison.runs)], "th")
-    faults = "".join(f"<li>{html.escape(text)}</li>" for text in _faults(comparison))
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Recipes compared</title>'
-        '<meta name="viewport" content="width=device-width"><style>body{font:15px/1.5 system-ui;'
-        "margin:2rem auto;max-width:70rem;padding:0 1rem;color-scheme:light dark}"
-        "div{overflow-x:auto}table{border-collapse:collapse}th,td{border-bottom:1px solid #8884;"
-        "padding:.35rem .7rem;text-align:left;font-variant-numeric:tabular-nums}</style>"
-        f"<h1>Recipes compared</h1><p>{html.escape(lede(comparison))}</p><div><table>"
-        f"<thead>{head}</thead><tbody>{''.join(rows)}</tbody></table></div><ul>{faults}</ul></html>\n"
+    header = ("", *(run.name for run in comparison.runs))
+    rows = tuple((c.title, *(c.text(run) for run in comparison.runs)) for c in COLUMNS)
+    return page(
+        "compare",
+        title="Recipes compared",
+        lede=lede(comparison),
+        table=Table("Figures of the test part", header, rows),
+        faults=_faults(comparison),
     )
 
 

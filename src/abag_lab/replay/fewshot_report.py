@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from abag import __version__
 from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, SECOND, figure, svg
 from abag.files import replacing, write_text
+from abag.pages import Table, page
 from abag_lab.replay.fewshot_scores import FewShotBenchmark
 
 _SHOWN: Final = ("assay-gp", "one-hot-ridge", "kmer-ridge")
@@ -61,18 +58,8 @@ def _curves(drawn: Any, done: FewShotBenchmark, rows: int, colours: dict[str, st
 
 
 def _page(done: FewShotBenchmark, picture: str) -> str:
-    style = (files("abag") / "resources" / "report" / "style.css").read_text(encoding="utf-8")
     names, seeds = done.names("landscape"), done.settings["seeds"]
-    parts = [
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        "<meta name='viewport' content='width=device-width, initial-scale=1'>",
-        f"<title>Few-shot benchmark</title><style>{style}</style></head><body><main>",
-        "<h1>Few-shot benchmark</h1>",
-        f"<p>Spearman's correlation on the last 20 % of a permutation of each landscape after "
-        f"training on its first n rows; mean over seeds {seeds[0]} to {seeds[-1]}, shaded from "
-        f"the lowest to the highest. abag {__version__}.</p>",
-        f"<figure>{picture}</figure>",
-    ]
+    tables = []
     for size in done.names("size"):
         rows = [
             (model, *(_cell(done.of(name, model, size)) for name in names),
@@ -82,18 +69,17 @@ def _page(done: FewShotBenchmark, picture: str) -> str:
         covered = [done.of(name, "assay-gp", size, "coverage") for name in names]
         rows.append(("assay-gp: share in 90 % intervals", *map(_cell, covered), ""))
         title = f"n = {size}" if size.isdigit() else size
-        parts.append(f"<h2>{html.escape(title)}</h2>{_table(('model', *names, 'mean'), rows)}")
-    return "\n".join([*parts, "</main></body></html>"])
+        tables.append(Table(title, ("model", *names, "mean"), tuple(rows)))
+    return page(
+        "fewshot",
+        title="Few-shot benchmark",
+        lede="Spearman's correlation on the last 20 % of a permutation of each landscape after "
+        f"training on its first n rows; mean over seeds {seeds[0]} to {seeds[-1]}, shaded from "
+        "the lowest to the highest.",
+        picture=picture,
+        tables=tables,
+    )
 
 
 def _cell(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    rows_of = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
-    return f"<div class='scroll'><table>{rows_of}</table></div>"

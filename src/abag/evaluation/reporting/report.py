@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from typing import Any, Final
 
 from abag.evaluation.evaluation import Evaluation
@@ -21,6 +20,7 @@ from abag.evaluation.reporting.wording import (
     unit_of,
 )
 from abag.evaluation.scores.scoring import ModelScores
+from abag.pages import Table, page
 
 _TONE: Final = {Trust.SOUND: "sound", Trust.CARE: "care", Trust.NOT: "not"}
 
@@ -59,8 +59,8 @@ class _Section:
     pictures: tuple[Picture, ...]
     audit: tuple[tuple[str, str], ...] | None
     audit_picture: str
-    open_tables: tuple[tables.Table, ...]
-    closed_tables: tuple[tables.Table, ...]
+    open_tables: tuple[Table, ...]
+    closed_tables: tuple[Table, ...]
 
 
 def render_report(
@@ -84,32 +84,16 @@ def render_report(
         raise ValueError("a report needs at least one evaluation")
     evaluations = [section.evaluation for section in sections]
     subject = subject or evaluations[0].subject.name
-    template = _environment().get_template("report.html.j2")
     comparison = _comparison(evaluations, subject) if len(sections) > 1 else None
-    page: str = template.render(
+    return page(
+        "report",
         title=title,
         lede=lede,
         date=date,
         version=evaluations[0].version,
-        style=_resource("style.css"),
         parts=[_part(place, section) for place, section in enumerate(sections)],
         comparison=comparison,
     )
-    return page
-
-
-def _environment() -> Any:
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    loader = DictLoader({"report.html.j2": _resource("report.html.j2")})
-    return Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-
-
-def _resource(name: str) -> str:
-    return (files("abag") / "resources" / "report" / name).read_text(encoding="utf-8")
 
 
 def _part(place: int, section: EvaluationSection) -> _Section:
@@ -235,7 +219,7 @@ def _panels(evaluation: Evaluation) -> list[tuple[str, list[Mark], float | None]
 class _Comparison:
     sentences: tuple[str, ...]
     picture: Picture
-    table: tables.Table
+    table: Table
 
 
 def _comparison(evaluations: Sequence[Evaluation], subject: str) -> _Comparison:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from abag.evaluation.evaluation import Evaluation
@@ -14,28 +13,9 @@ from abag.evaluation.scores.grouping import GroupSummary
 from abag.evaluation.scores.intervals import Interval
 from abag.evaluation.scores.metrics import Score
 from abag.evaluation.scores.scoring import Estimate, ModelScores
+from abag.pages import Cell, Table
 
 LONGEST_VALUE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A number, and what stands small below it (an interval, or why there is no number)."""
-
-    text: str
-    below: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table of the report; the first cell of a row names it."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    note: str = ""
-    strong: str = ""
-    """Name of the row to print in bold."""
 
 
 def _cell(

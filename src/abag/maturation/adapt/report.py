@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Final
 
 import numpy as np
 
-from abag import __version__
 from abag.data.labels import Labels
 from abag.evaluation.reporting import figures
 from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, empty, figure, svg
@@ -19,17 +17,9 @@ from abag.evaluation.reporting.wording import number
 from abag.evaluation.scores.intervals import Interval
 from abag.maturation.adapt.skill import CurvePoint, ModelSkill, Skill
 from abag.maturation.adapt.verdict import Grade, SkillVerdict
+from abag.pages import Table, page
 
 _TONE: Final = {Grade.GOOD: "sound", Grade.WEAK: "care", Grade.CHANCE: "not"}
-
-
-@dataclass(frozen=True, slots=True)
-class TextTable:
-    """A table of texts."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +36,12 @@ class JudgedPage:
     reasons: Sequence[str]
     notes: Sequence[str]
     pictures: Sequence[Picture]
-    tables: Sequence[TextTable]
+    tables: Sequence[Table]
     footer: str
 
     def render(self) -> str:
         """The page as text; the same content gives the same bytes."""
-        from jinja2 import DictLoader, Environment, StrictUndefined
-
-        resources = files("abag") / "resources"
-        text = (resources / "maturation" / "judged.html.j2").read_text(encoding="utf-8")
-        environment = Environment(
-            loader=DictLoader({"page": text}), autoescape=True, undefined=StrictUndefined,
-            trim_blocks=True, lstrip_blocks=True,
-        )  # fmt: skip
-        style = (resources / "report" / "style.css").read_text(encoding="utf-8")
-        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        page: str = environment.get_template("page").render(
-            **fields, version=__version__, style=style
-        )
-        return page
+        return page("judged", **{name: getattr(self, name) for name in self.__dataclass_fields__})
 
 
 def render_adaptation(
@@ -87,7 +64,7 @@ def render_adaptation(
     ).render()  # fmt: skip
 
 
-def skill_table(skills: Sequence[Skill]) -> TextTable:
+def skill_table(skills: Sequence[Skill]) -> Table:
     """Every model under every way of holding rows out."""
     rows = []
     for skill in skills:
@@ -104,18 +81,16 @@ def skill_table(skills: Sequence[Skill]) -> TextTable:
                 )
             )
     header = ("held out", "rows", "Spearman", "95 % interval", "RMSE", "in 90 % interval")
-    return TextTable("Skill on rows that were held out", header, tuple(rows))
+    return Table("Skill on rows that were held out", header, tuple(rows))
 
 
-def curve_table(curve: Sequence[CurvePoint]) -> TextTable:
+def curve_table(curve: Sequence[CurvePoint]) -> Table:
     """Spearman by number of training rows."""
     rows = tuple(
         (one.model, str(one.rows), number(one.spearman), number(one.spread), str(one.repeats))
         for one in curve
     )
-    return TextTable(
-        "Learning curve", ("model", "training rows", "Spearman", "spread", "draws"), rows
-    )
+    return Table("Learning curve", ("model", "training rows", "Spearman", "spread", "draws"), rows)
 
 
 def _pictures(

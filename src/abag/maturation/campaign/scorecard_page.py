@@ -11,9 +11,10 @@ from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, SECOND, figu
 from abag.evaluation.reporting.report import Picture
 from abag.evaluation.reporting.wording import number
 from abag.files import write_json, write_text
-from abag.maturation.adapt.report import JudgedPage, TextTable
+from abag.maturation.adapt.report import JudgedPage
 from abag.maturation.campaign.folder import Campaign
 from abag.maturation.campaign.scorecard import PlateScore, Scorecard, Tally, score
+from abag.pages import Table
 
 SCORECARD: Final = "scorecard.json"
 PAGE: Final = "scorecard.html"
@@ -90,7 +91,7 @@ def _told(tally: Tally) -> str:
     return f"{tally.seen} ({tally.expected:.1f} expected, {tally.lower:g} to {tally.upper:g})"
 
 
-def _table(found: Scorecard) -> TextTable:
+def _table(found: Scorecard) -> Table:
     header = ("round", "measured", "Spearman", "foretold", "in 90 % interval", "better than best",
               "better than parent", "best", "foretold")  # fmt: skip
     rows = []
@@ -105,10 +106,10 @@ def _table(found: Scorecard) -> TextTable:
                 f"{number(best[1])} to {number(best[2])}",
             )
         )  # fmt: skip
-    return TextTable("Foretold and found, by round", header, tuple(rows))
+    return Table("Foretold and found, by round", header, tuple(rows))
 
 
-def _others(found: Scorecard) -> TextTable:
+def _others(found: Scorecard) -> Table:
     header = ("round", "plate", "better than best", "better than parent", "best")
     rows: list[tuple[str, ...]] = []
     names = {"random": "random variants, expected", "singles": "random single mutants, expected"}
@@ -120,12 +121,12 @@ def _others(found: Scorecard) -> TextTable:
             rows.append((str(one.round), names[name], f"{told['over_best']:.1f}",
                          f"{told['over_parent']:.1f}",
                          f"{best['lower_90']:.2f} to {best['upper_90']:.2f}"))  # fmt: skip
-    return TextTable("Beside plates chosen otherwise", header, tuple(rows))
+    return Table("Beside plates chosen otherwise", header, tuple(rows))
 
 
-def _seals(found: Scorecard) -> TextTable:
+def _seals(found: Scorecard) -> Table:
     rows = tuple((str(one.round), one.seal_sha256) for one in found.plates)
-    return TextTable("Seals", ("round", "SHA-256 of seal.json"), rows)
+    return Table("Seals", ("round", "SHA-256 of seal.json"), rows)
 
 
 def _parity(found: Scorecard) -> Picture:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from typing import Any, Final
 
 import polars as pl
 
-from abag import __version__
 from abag.errors import counted
 from abag.maturation.scan.heatmap import COLOURS, LETTER_GROUPS, LETTERS, UNSEEN, grid_of
 from abag.maturation.scan.result import Scan
+from abag.pages import page, resource
 
 _ROWS: Final = 25
 """Rows of the table that stands in the page before its script runs."""
@@ -19,13 +18,9 @@ _ROWS: Final = 25
 
 def render_scan(done: Scan) -> str:
     """The page as text; the same scan gives the same bytes."""
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    environment = Environment(
-        loader=DictLoader({"scan": _resource("maturation", "scan.html.j2")}), autoescape=True,
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    page: str = environment.get_template("scan").render(
+    return page(
+        "scan",
+        styles=("scan.css",),
         title=f"Single mutants of {done.parent.name}",
         lede=_lede(done),
         facts=_facts(done),
@@ -40,15 +35,8 @@ def render_scan(done: Scan) -> str:
         intervals=done.effects.lower is not None,
         natural=done.table["naturalness"].is_not_null().any(),
         data=_data(done),
-        version=__version__,
-        style=_resource("report", "style.css") + _resource("maturation", "scan.css"),
-        script=_resource("maturation", "scan.js"),
+        script=resource("scan.js"),
     )
-    return page
-
-
-def _resource(*names: str) -> str:
-    return (files("abag") / "resources").joinpath(*names).read_text(encoding="utf-8")
 
 
 def _lede(done: Scan) -> str:

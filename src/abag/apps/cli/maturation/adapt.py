@@ -137,12 +137,7 @@ def _text(done: Adaptation) -> str:
 
     verdict = done.verdict
     lines = [verdict.grade.value, verdict.headline, *verdict.reasons, ""]
-    table = skill_table(done.skills)
-    cells = [table.header, *table.rows]
-    widths = [max(len(row[place]) for row in cells) for place in range(len(table.header))]
-    for first, *rest in cells:
-        shown = (cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
-        lines.append("  ".join([first.ljust(widths[0]), *shown]))
+    lines.append(skill_table(done.skills).text())
     kept, aside = done.assay.rows, done.assay.aside.height
     counts = f"rows: {kept + aside} in = {kept} kept + {aside} set aside"
     lines += ["", counts, *(f"note: {note}" for note in done.notes)]

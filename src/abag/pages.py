@@ -1,0 +1,65 @@
+"""Pages that abag writes: one look, one template engine, each one file without outside links."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from abag.version import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A number, and what stands small below it (an interval, or why there is no number)."""
+
+    text: str
+    below: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of a page; the first cell of a row names it."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[Cell | str, ...], ...]
+    note: str = ""
+    strong: str = ""
+    """Name of the row to print in bold."""
+
+    def text(self) -> str:
+        """Lines for a terminal, columns aligned."""
+        rows = [[one if isinstance(one, str) else one.text for one in row] for row in self.rows]
+        cells = [list(self.header), *rows]
+        widths = [max(len(row[place]) for row in cells) for place in range(len(self.header))]
+        return "\n".join(
+            "  ".join([
+                row[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+            ])
+            for row in cells
+        )  # fmt: skip
+
+
+def page(template: str, *, styles: tuple[str, ...] = (), **fields: object) -> str:
+    """A page as text; the same fields give the same bytes, and every text in them is escaped.
+
+    Args:
+        template: name of a template of ``resources/pages``, without its ending.
+        styles: style sheets of that folder that follow the common one.
+        fields: what the template shows; ``title`` at least.
+    """
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FunctionLoader(resource), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    style = "".join(resource(name) for name in ("style.css", *styles))
+    common: dict[str, object] = {"version": VERSION, "style": style, "lede": "", "date": ""}
+    return environment.get_template(f"{template}.html.j2").render(common | fields)
+
+
+def resource(name: str) -> str:
+    """Text of a file of ``resources/pages``."""
+    return (files("abag") / "resources" / "pages" / name).read_text(encoding="utf-8")
