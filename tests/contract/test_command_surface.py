@@ -50,6 +50,10 @@ SURFACE: dict[str, str] = {
     "train": "TABLE --recipe --split --out --resume --holdout --encoder --antibody-encoder "
     "--antigen-encoder --antibody-folder --antigen-folder --store --set --device --stop-after "
     "--save-every --tensorboard --wandb --mlflow --audit --json",
+    "release": "RUN_OR_MODEL --version --out --name --date --licence --author --homepage --new "
+    "--migration --pull-from --earlier --compare-on --table --split --overwrite --json",
+    "pull": "MODEL --source --endpoint --again --json",
+    "models": "--card --json",
     "compare": "RUNS --out --overwrite --json",
     "tune": "TABLE --recipe --split --out --trials --search --holdout --encoder "
     "--antibody-encoder --antigen-encoder --store --set --device --json",

@@ -124,11 +124,11 @@ def _fetched(
 ) -> Path:
     """The folder that holds the release now."""
     if where == HUB:
-        from abag.release.hub import download
+        from abag.release.publishing.hub import download
 
         return download(ShelfName.read(spec).name, revision, scratch / "hub", endpoint)
     if is_git(where) or (Path(where) / "HEAD").is_file() or (Path(where) / ".git").exists():
-        from abag.release.gitlfs import clone
+        from abag.release.publishing.gitlfs import clone
 
         return clone(where, revision, scratch / "clone")
     return Path(where)

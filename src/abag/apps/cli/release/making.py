@@ -7,10 +7,13 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli.output import emit, tell
+from abag.errors import OptionError
 from abag.release.intent import Intent
 
-app = App(name="release", help_format="plaintext")
+app = App(
+    name="release", help_format="plaintext", default_parameter=Parameter(negative_iterable=())
+)
 """`abag release RUN_OR_MODEL` makes one; its parts check and publish it."""
 
 
@@ -77,6 +80,55 @@ def verify(
     folder = folder or pull(place, source, endpoint=endpoint, again=True).folder
     facts = verify_release(folder, predictions=predictions)
     emit({"release": str(folder), **summary_of(facts)}, f"{text_of(facts)}\nwhole: {folder}", json)
+
+
+@app.command
+def publish(
+    folder: Path,
+    *,
+    git: str | None = None,
+    hub: str | None = None,
+    branch: str = "main",
+    endpoint: str | None = None,
+    private: Annotated[bool, Parameter(negative=())] = False,
+    dry_run: Annotated[bool, Parameter(negative=())] = False,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """Publish a release to a git remote with LFS, or to a hub; stopped anywhere, it goes on.
+
+    The token of a hub comes from its client's own store or from HF_TOKEN, never from an option.
+
+    Args:
+        folder: A release of `abag release`.
+        git: Address of a git remote.
+        hub: ORGANISATION/NAME of a hub.
+        branch: Branch of the git remote.
+        endpoint: Address of the hub, in place of its own.
+        private: Make the hub's repository a private one.
+        dry_run: Show the steps and do none.
+        json: Print one JSON object.
+    """
+    from abag.files import scratch_folder
+    from abag.release.publishing import steps
+
+    if (git is None) == (hub is None):
+        raise OptionError("name --git ADDRESS or --hub ORGANISATION/NAME, one of the two")
+    what = steps.publication(folder, git or hub or "")
+    with scratch_folder() as scratch:
+        if git is not None:
+            from abag.release.publishing.gitlfs import git_steps
+
+            planned = git_steps(what, branch, scratch)
+        else:
+            from abag.release.publishing.hub import hub_steps
+
+            planned = hub_steps(what, endpoint, scratch, private=private)
+        shown = [{"step": one.name, "does": one.words} for one in planned]
+        did = [] if dry_run else steps.carry_out(planned, what, tell)
+    lines = [f"{place}/{len(shown)} {one['step']}: {one['does']}"
+             for place, one in enumerate(shown, start=1)]  # fmt: skip
+    text = "\n".join(lines) if dry_run else f"published {what.title} as {what.tag}: {what.address}"
+    emit({"release": str(folder), "steps": shown, "done_now": did, "tag": what.tag}, text, json)
 
 
 def summary_of(facts: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Publishing and fetching: steps, a git remote with LFS, a hub."""

@@ -1,0 +1,201 @@
+"""A release on a hub that speaks the API of Hugging Face; by the real client.
+
+The token comes from the client's own store or from ``HF_TOKEN``, never from an option.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from abag.errors import ReleaseError, UnavailableError
+from abag.files import sha256_of
+from abag.release.bundle import SUMS
+from abag.release.publishing.steps import Publication, PublishStep, check_step, page_step
+
+if TYPE_CHECKING:
+    from huggingface_hub import HfApi
+
+
+def api(endpoint: str | None) -> HfApi:
+    """The client; raises UnavailableError where it is not installed."""
+    try:
+        from huggingface_hub import HfApi
+        from huggingface_hub.utils.tqdm import disable_progress_bars
+    except ImportError:
+        raise UnavailableError(
+            "publishing to and pulling from a hub needs its client: pip install 'abag[hub]'"
+        ) from None
+    disable_progress_bars()
+    return HfApi(endpoint=endpoint)
+
+
+def download(
+    repository: str, revision: str | None, target: Path, endpoint: str | None = None
+) -> Path:
+    """Every file of a revision (a tag, a version or a commit).
+
+    Raises:
+        ReleaseError: there is no such repository or revision, or nothing answers.
+    """
+    client = api(endpoint)
+    from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
+
+    asked = [revision, f"v{revision}"] if revision is not None else [None]
+    for one in asked:
+        try:
+            client.snapshot_download(repository, revision=one, local_dir=target)
+        except RevisionNotFoundError:
+            continue
+        except (HfHubHTTPError, OSError) as error:
+            first = str(error).strip().splitlines()[0]
+            raise ReleaseError(f"{repository} cannot be fetched: {first}") from None
+        return target
+    raise ReleaseError(f"{repository} has no revision {revision!r}")
+
+
+def hub_steps(
+    what: Publication, endpoint: str | None, scratch: Path, *, private: bool = False
+) -> list[PublishStep]:
+    """Repository, one commit, tag, page, check: a release as a revision of a hub.
+
+    Raises:
+        UnavailableError: the client is not installed, or it has no token.
+    """
+    client = api(endpoint)
+    remote = HubRepository(what, client, private)
+    where = f"{what.address} on {client.endpoint}"
+    files, size = remote.described()
+    return [
+        PublishStep("token", "from the client's own store, or HF_TOKEN", remote.has_token,
+                    remote.require_token),
+        PublishStep("repository", where, remote.is_there, remote.make),
+        PublishStep("upload", f"{files} files, {size:,} bytes, in one commit", remote.is_uploaded,
+                    remote.upload),
+        PublishStep("tag", what.tag, remote.is_tagged, remote.set_tag),
+        page_step(what),
+        check_step(what, lambda: download(what.address, what.tag, scratch / "hub", endpoint)),
+    ]  # fmt: skip
+
+
+class HubRepository:
+    """The repository of a hub that a release goes to."""
+
+    def __init__(self, what: Publication, client: HfApi, private: bool) -> None:
+        self._what, self._client, self._private = what, client, private
+
+    def _files(self) -> list[Path]:
+        release = self._what.release
+        names = [line.partition("  ")[2] for line in (release / SUMS).read_text().splitlines()]
+        return [release / name for name in (*names, SUMS)]
+
+    def described(self) -> tuple[int, int]:
+        """Number of files, and their bytes."""
+        files = self._files()
+        return len(files), sum(path.stat().st_size for path in files)
+
+    def has_token(self) -> bool:
+        """Whether the client knows a token."""
+        from huggingface_hub import get_token
+
+        return get_token() is not None
+
+    def require_token(self) -> None:
+        """Raise UnavailableError: a token is not to be typed into a command."""
+        raise UnavailableError(
+            "the hub needs a token: log in with `hf auth login`, or set HF_TOKEN in the environment"
+        )
+
+    def is_there(self) -> bool:
+        """Whether the repository exists."""
+        with _said():
+            return self._client.repo_exists(self._what.address)
+
+    def make(self) -> None:
+        """Make the repository."""
+        with _said():
+            self._client.create_repo(self._what.address, private=self._private, exist_ok=True)
+
+    def _listed(self) -> dict[str, tuple[int, str]]:
+        """Path -> size and digest of each remote file: SHA-256 of large ones, git's of others."""
+        from huggingface_hub.hf_api import RepoFile
+
+        with _said():
+            entries = list(self._client.list_repo_tree(self._what.address, recursive=True))
+        return {
+            one.path: (one.size, one.lfs.sha256 if one.lfs else one.blob_id)
+            for one in entries
+            if isinstance(one, RepoFile) and one.path != ".gitattributes"
+        }
+
+    def is_uploaded(self) -> bool:
+        """Whether the main branch holds the release and nothing else."""
+        found = self._listed()
+        ours = {path.relative_to(self._what.release).as_posix(): path for path in self._files()}
+        return found.keys() == ours.keys() and all(
+            found[name] in ((path.stat().st_size, sha256_of(path)), _as_blob(path))
+            for name, path in ours.items()
+        )
+
+    def upload(self) -> None:
+        """One commit: every file, and away with those of an earlier release."""
+        from huggingface_hub import CommitOperationAdd, CommitOperationDelete
+
+        ours = {path.relative_to(self._what.release).as_posix(): path for path in self._files()}
+        adds = [CommitOperationAdd(name, path) for name, path in ours.items()]
+        stale = [CommitOperationDelete(name) for name in self._listed() if name not in ours]
+        with _said():
+            self._client.create_commit(
+                self._what.address, [*adds, *stale], commit_message=self._what.title
+            )
+
+    def _tag(self) -> tuple[str | None, str]:
+        """Commit of the tag, and of the main branch."""
+        with _said():
+            refs = self._client.list_repo_refs(self._what.address)
+            main = str(self._client.repo_info(self._what.address).sha)
+        tags = {one.name: one.target_commit for one in refs.tags}
+        return tags.get(self._what.tag), main
+
+    def is_tagged(self) -> bool:
+        """Whether the tag is there, on the commit of the main branch.
+
+        Raises:
+            ReleaseError: it is there on another commit.
+        """
+        found, main = self._tag()
+        if found not in (None, main):
+            raise ReleaseError(
+                f"{self._what.address} has the tag {self._what.tag} on another commit; a release "
+                "is never replaced: choose another --version"
+            )
+        return found is not None
+
+    def set_tag(self) -> None:
+        """Tag the main branch."""
+        with _said():
+            self._client.create_tag(
+                self._what.address, tag=self._what.tag, tag_message=self._what.title
+            )
+
+
+def _as_blob(path: Path) -> tuple[int, str]:
+    """Size and git's SHA-1 of a file."""
+    content = path.read_bytes()
+    head = f"blob {len(content)}\0".encode()
+    return len(content), hashlib.sha1(head + content, usedforsecurity=False).hexdigest()
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Turn what the hub or the network says into a ReleaseError of one line."""
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        yield
+    except (HfHubHTTPError, httpx2.HTTPError, OSError, RuntimeError) as error:
+        raise ReleaseError(f"the hub says: {str(error).strip().splitlines()[0]}") from None
