@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.antibody.numbering import first_domain, number_chains
+from abag.antibody.numbering import number_chains
 from abag.errors import ModelError
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.scales import codes
@@ -42,41 +42,53 @@ def lay(chains: Sequence[str], parent: ParentChain) -> Variants:
     if same.any():
         text = "".join(chain for chain in chains if len(chain) == count)
         residues[same] = codes(text).reshape(-1, count)
-    others = [chain for chain, equal in zip(chains, same, strict=True) if not equal]
-    if others:
-        number_chains([parent.sequence, *others])
-    for row in np.flatnonzero(~same).tolist():
-        residues[row], inserted[row] = _by_position(chains[row], parent)
+    others = np.flatnonzero(~same)
+    if len(others):
+        laid = _by_position([chains[row] for row in others.tolist()], parent)
+        residues[others], inserted[others] = laid.residues, laid.inserted
     return Variants(residues, inserted)
 
 
-def _by_position(chain: str, parent: ParentChain) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """One chain of another length; parts outside the variable domain are not compared."""
-    ours, theirs = (_labelled(text) for text in (parent.sequence, chain))
-    if not ours or not theirs:
-        raise ModelError(
-            f"a chain has {len(chain)} residues where the parent has {len(parent.sequence)}, and "
-            "no variable domain is found to lay them on each other; give chains of equal length"
-        )
-    row = parent.residues.astype(np.uint8).copy()
-    extra = np.zeros(len(row), dtype=np.uint8)
-    for label, (place, _) in ours.items():
-        row[place] = codes(theirs[label][1])[0] if label in theirs else DELETED
-    behind = next(iter(ours.values()))[0]
-    for label, _ in theirs.items():
-        if label in ours:
-            behind = ours[label][0]
+def _by_position(chains: Sequence[str], parent: ParentChain) -> Variants:
+    """Chains of other lengths; parts outside the variable domain are not compared."""
+    domains = number_chains([parent.sequence, *chains])
+    alike: dict[tuple[str, ...], list[int]] = {}
+    for row, chain in enumerate(chains):
+        if not domains[chain] or not domains[parent.sequence]:
+            raise ModelError(
+                f"a chain has {len(chain)} residues where the parent has {len(parent.sequence)}, "
+                "and no variable domain is found to lay them on each other; give chains of equal "
+                "length"
+            )
+        alike.setdefault(domains[chain][0].positions, []).append(row)
+    residues = np.tile(parent.residues.astype(np.uint8), (len(chains), 1))
+    inserted = np.zeros(residues.shape, dtype=np.uint8)
+    for positions, members in alike.items():
+        rows = np.array(members, dtype=np.intp)
+        text = "".join(domains[chains[row]][0].sequence for row in members)
+        theirs = codes(text).reshape(len(rows), len(positions))
+        places, found, behind = _columns(parent.labels, positions)
+        mine = np.full((len(rows), len(places)), DELETED, dtype=np.uint8)
+        mine[:, found >= 0] = theirs[:, found[found >= 0]]
+        residues[np.ix_(rows, places)] = mine
+        inserted[rows] = np.bincount(behind, minlength=len(parent.labels))
+    return Variants(residues, inserted)
+
+
+def _columns(
+    labels: Sequence[str], positions: Sequence[str]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]:
+    """Places of the parent's domain, for each the index among ``positions`` (-1: it is missing).
+
+    Third, for each of ``positions`` that the parent has not, the place behind which it stands.
+    """
+    ours = {label: place for place, label in enumerate(labels) if label}
+    index = {position: i for i, position in enumerate(positions)}
+    found = [index.get(label, -1) for label in ours]
+    behind, extra = next(iter(ours.values())), []
+    for position in positions:
+        if position in ours:
+            behind = ours[position]
         else:
-            extra[behind] += 1
-    return row, extra
-
-
-def _labelled(chain: str) -> dict[str, tuple[int, str]]:
-    """IMGT position -> index in the chain and residue."""
-    domain = first_domain(chain)
-    if domain is None:
-        return {}
-    return {
-        position: (domain.start + i, residue)
-        for i, (position, residue) in enumerate(zip(domain.positions, domain.sequence, strict=True))
-    }
+            extra.append(behind)
+    return tuple(np.array(one, dtype=np.intp) for one in (list(ours.values()), found, extra))  # type: ignore[return-value]
