@@ -14,7 +14,7 @@ from abag.data.similarity import antibody_clusters, antigen_clusters, cdr_sets
 from abag.data.similarity.antigens import chance_identity
 from abag.data.splits import Split, make_split
 from abag_lab.sources.build import read_source
-from abag_lab.sources.saaint_db import SOURCE
+from abag_lab.sources.complexes.saaint_db import SOURCE
 
 pytestmark = pytest.mark.sources
 

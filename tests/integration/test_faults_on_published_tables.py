@@ -16,7 +16,8 @@ from abag.data.chains import AntibodyCleaner
 from abag.data.faults import Fault, FaultKind, Severity, check_values, find_faults
 from abag.data.merging import merge_replicates
 from abag.data.raw import RawTable
-from abag_lab.sources import SOURCES, abbibench
+from abag_lab.sources import SOURCES
+from abag_lab.sources.libraries import abbibench
 
 pytestmark = pytest.mark.sources
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.model.mutation_effect import load_mutation_effect
-from abag_lab.sources.variants import TRASTUZUMAB
+from abag_lab.sources.libraries.variants import TRASTUZUMAB
 
 HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
 LIGHT = TRASTUZUMAB.light

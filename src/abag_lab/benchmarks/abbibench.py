@@ -1,8 +1,8 @@
 """The AbBiBench benchmark: rank an assay's variants without a measurement of any of them.
 
 The rows and the peers' scores are AbBiBench's own files; the labels are read as what they are
-(:mod:`abag_lab.sources.abbibench`), so that an assay whose sign was wrong counts the right way for
-every model. Ours is learnt anew for each assay without its cluster: every training assay linked to
+(:mod:`abag_lab.sources.libraries.abbibench`), so that an assay whose sign was wrong counts the
+right way for every model. Ours is learnt anew for each assay without its cluster: every training assay linked to
 it by an antibody family or an antigen cluster, directly or through others, is left out, and so is
 what is remembered of its family.
 """
@@ -40,7 +40,7 @@ from abag_lab.mutation_effect.fitting import (
 )
 from abag_lab.mutation_effect.sealed import parts
 from abag_lab.sources.build import choose_sources, read_source
-from abag_lab.sources.partners import read_complex
+from abag_lab.sources.libraries.partners import read_complex
 
 Reals = NDArray[np.float64]
 

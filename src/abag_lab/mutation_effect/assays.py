@@ -22,7 +22,7 @@ from abag.data.schema import SHIPPABLE_LICENCES
 from abag_lab.mutation_effect.assay import VariantAssay
 from abag_lab.mutation_effect.designed import read_designed
 from abag_lab.sources.build import choose_sources, read_source
-from abag_lab.sources.partners import read_complex
+from abag_lab.sources.libraries.partners import read_complex
 
 COMPLEXES: Final = ("attabseq", "skempi_v2")
 LIBRARIES: Final[dict[str, tuple[str, str]]] = {

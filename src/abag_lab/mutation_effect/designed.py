@@ -20,7 +20,7 @@ import polars as pl
 from abag.data.raw import read_text_table
 from abag.files import read_json
 from abag_lab.mutation_effect.assay import VariantAssay
-from abag_lab.sources.partners import read_complex
+from abag_lab.sources.libraries.partners import read_complex
 
 
 class VariantSource(NamedTuple):

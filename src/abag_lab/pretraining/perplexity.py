@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from abag.encoders.adapters.builtin_model import ANTIGEN, HEAVY, LIGHT, BuiltinModel
 from abag_lab.pretraining.config import PretrainConfig
-from abag_lab.pretraining.corpus import region_of
+from abag_lab.pretraining.corpora.corpus import region_of
 from abag_lab.pretraining.ngrams import HIDDEN, PositionFrequencies, Trigram, symbols, unigram
 from abag_lab.pretraining.views import Masked, View, hide, items_of, view_tokens
 

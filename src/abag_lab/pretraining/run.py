@@ -30,7 +30,7 @@ from abag.files import (
 )
 from abag_lab.pretraining.checkpoint import LAST, PretrainingProgress, load
 from abag_lab.pretraining.config import CHANGEABLE, PretrainConfig, parse_config
-from abag_lab.pretraining.corpus import SCHEMA, build_corpus, corpus_digest
+from abag_lab.pretraining.corpora.corpus import SCHEMA, build_corpus, corpus_digest
 
 
 @dataclass(frozen=True, slots=True)

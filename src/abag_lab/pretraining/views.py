@@ -22,7 +22,7 @@ from abag.encoders.adapters.builtin_model import (
     tokens_of,
 )
 from abag_lab.pretraining.config import PretrainConfig
-from abag_lab.pretraining.corpus import region_of
+from abag_lab.pretraining.corpora.corpus import region_of
 
 _ORDER, _MASKS = 1, 2
 """Streams of random numbers: one an epoch's order and views, one a step's masks."""

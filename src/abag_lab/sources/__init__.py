@@ -5,25 +5,27 @@ from __future__ import annotations
 from typing import Final
 
 from abag.data.raw import RawTable, Source
-from abag_lab.sources import (
-    abbibench,
-    alphabind,
-    alphaseq_14,
+from abag_lab.sources.complexes import (
     attabseq,
     biomap,
-    cr9114_dms,
     deepaai,
     deepinteraware,
     deepnano,
-    phillips_cr9114_cr6261,
-    ranibizumab_cdrh3,
     saaint_db,
     sarscov2_ic50_cao2022,
     skempi_v2,
+)
+from abag_lab.sources.designed import igdesign_open, variant_tables
+from abag_lab.sources.libraries import (
+    abbibench,
+    alphabind,
+    alphaseq_14,
+    cr9114_dms,
+    phillips_cr9114_cr6261,
+    ranibizumab_cdrh3,
     titeseq_4420,
     trastuzumab_her2_dms,
 )
-from abag_lab.sources.designed import igdesign_open, variant_tables
 
 _MODULES = (
     abbibench,

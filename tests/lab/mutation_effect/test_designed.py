@@ -15,7 +15,7 @@ from abag_lab.mutation_effect.assay import VariantAssay
 from abag_lab.mutation_effect.assays import read_assays
 from abag_lab.mutation_effect.designed import read_designed
 from abag_lab.mutation_effect.sealed import digest, parts, sealed_assays
-from abag_lab.sources.variants import TRASTUZUMAB
+from abag_lab.sources.libraries.variants import TRASTUZUMAB
 
 HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
 LIGHT = TRASTUZUMAB.light

@@ -23,7 +23,7 @@ from abag_lab.mutation_effect.fitting import (
     learn_weights,
     remember,
 )
-from abag_lab.sources.variants import TRASTUZUMAB
+from abag_lab.sources.libraries.variants import TRASTUZUMAB
 
 HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
 OTHER = (

@@ -8,8 +8,13 @@ import pytest
 
 from abag.errors import MissingFileError
 from abag.files import sha256_of
-from abag_lab.pretraining.corpus import SCHEMA, build_corpus, position_code, region_of
-from abag_lab.pretraining.corpus_sources import CORPUS_SOURCES, CorpusSource, RawMolecule, thinned
+from abag_lab.pretraining.corpora.corpus import SCHEMA, build_corpus, position_code, region_of
+from abag_lab.pretraining.corpora.corpus_sources import (
+    CORPUS_SOURCES,
+    CorpusSource,
+    RawMolecule,
+    thinned,
+)
 from synthetic_antibodies import made_up_antibodies, write_sources
 
 CONSTANT = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from abag.errors import OptionError
-from abag_lab.pretraining.holdout import held_out_clusters, loop_clusters
+from abag_lab.pretraining.corpora.holdout import held_out_clusters, loop_clusters
 
 
 def test_loops_at_eighty_per_cent_identity_are_one_cluster_also_through_a_third() -> None:

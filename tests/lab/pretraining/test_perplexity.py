@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch")
 from abag.antibody.alphabet import AMINO_ACIDS  # noqa: E402
 from abag.encoders.adapters.builtin_model import HEAVY, LIGHT, MASK  # noqa: E402
 from abag_lab.pretraining.config import PretrainConfig  # noqa: E402
-from abag_lab.pretraining.corpus import build_corpus, region_of  # noqa: E402
+from abag_lab.pretraining.corpora.corpus import build_corpus, region_of  # noqa: E402
 from abag_lab.pretraining.loop import make_model  # noqa: E402
 from abag_lab.pretraining.perplexity import held_out_masks, measure  # noqa: E402
 from synthetic_antibodies import write_sources  # noqa: E402

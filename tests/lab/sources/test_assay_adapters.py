@@ -9,7 +9,7 @@ import pytest
 
 from abag.data.raw import RawTable
 from abag.errors import FileFormatError, MissingFileError
-from abag_lab.sources import (
+from abag_lab.sources.libraries import (
     abbibench,
     alphabind,
     alphaseq_14,

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from abag.data.raw import RAW_SCHEMA, RawTable
-from abag_lab.sources import (
+from abag_lab.sources.libraries import (
     abbibench,
     alphabind,
     alphaseq_14,

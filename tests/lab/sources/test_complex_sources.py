@@ -12,9 +12,8 @@ import pytest
 
 from abag.data.raw import RAW_SCHEMA, Source
 from abag.errors import FileFormatError, MissingFileError
-from abag_lab.sources import (
-    SOURCES,
-    RawTable,
+from abag_lab.sources import SOURCES, RawTable
+from abag_lab.sources.complexes import (
     attabseq,
     biomap,
     deepaai,
@@ -23,7 +22,7 @@ from abag_lab.sources import (
     sarscov2_ic50_cao2022,
     skempi_v2,
 )
-from abag_lab.sources.mutant_complexes import (
+from abag_lab.sources.complexes.mutant_complexes import (
     differing_residues,
     missing_from_chains,
     parse_substitutions,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from abag_lab.sources.variants import (
+from abag_lab.sources.libraries.variants import (
     TRASTUZUMAB,
     from_bits,
     number_text,

@@ -14,7 +14,7 @@ from abag.model.mutation_effect.maturation import (
     matured_share,
     nucleotide_ratios,
 )
-from abag_lab.sources.variants import TRASTUZUMAB
+from abag_lab.sources.libraries.variants import TRASTUZUMAB
 
 GERMLINE_HEAVY = (
     "EVQLLESGGGLVQPGGSLRLSCAASGFTFSSYAMSWVRQAPGKGLEWVSAISGSGGSTYYADSVKGRFTISRDNSKNTLYLQMNSLRAEDTAVYYCAK"

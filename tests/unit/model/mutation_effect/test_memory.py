@@ -11,7 +11,7 @@ import pytest
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.model.mutation_effect import MutationEffect, ParentAntibody, load_mutation_effect
 from abag.model.mutation_effect.memory import FamilyMemory, nearest_memory
-from abag_lab.sources.variants import TRASTUZUMAB
+from abag_lab.sources.libraries.variants import TRASTUZUMAB
 
 HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
 LIGHT = TRASTUZUMAB.light

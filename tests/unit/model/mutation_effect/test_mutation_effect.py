@@ -11,7 +11,7 @@ import pytest
 from abag.errors import ModelError
 from abag.model.mutation_effect import MutationEffect, ParentAntibody, load_mutation_effect
 from abag.model.mutation_effect.scale import Scale, unlevelled
-from abag_lab.sources.variants import TRASTUZUMAB
+from abag_lab.sources.libraries.variants import TRASTUZUMAB
 
 PARENT_HEAVY = TRASTUZUMAB.before + TRASTUZUMAB.parent + TRASTUZUMAB.after
 PARENT_LIGHT = TRASTUZUMAB.light

@@ -8,8 +8,8 @@ stop). ``minus_log_Kd`` = -log10 KD is the mean of two replicates and 5.0 the fl
 they are: the canonical step refuses the stop codons.
 
 The light chain and the H1 and H3 antigens are those of Phillips et al. 2021
-(:mod:`abag_lab.sources.partners`); the scan used other constructs (an H1 stem, an H3 HA, an
-influenza B HA) whose sequences are not published with it: flag ``antigen_construct_differs``.
+(:mod:`abag_lab.sources.libraries.partners`); the scan used other constructs (an H1 stem, an H3 HA,
+an influenza B HA) whose sequences are not published with it: flag ``antigen_construct_differs``.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import polars as pl
 from abag.data.raw import RawTable, Source, raw_table, read_text_table
 from abag.errors import FileFormatError
 from abag.files import read_bytes
-from abag_lab.sources.partners import LibraryPartners, read_complex
-from abag_lab.sources.variants import (
+from abag_lab.sources.libraries.partners import LibraryPartners, read_complex
+from abag_lab.sources.libraries.variants import (
     chain_list,
     flag_if,
     flag_list,

@@ -18,7 +18,7 @@ import polars as pl
 
 from abag.data.raw import RawTable, Source, flagged, listed, present, raw_table, read_text_table
 from abag.errors import FileFormatError
-from abag_lab.sources.mutant_complexes import (
+from abag_lab.sources.complexes.mutant_complexes import (
     ab_bind_structure_id,
     differing_residues,
     missing_from_chains,

@@ -26,8 +26,14 @@ import polars as pl
 from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
 from abag.errors import FileFormatError
 from abag.files import read_bytes
-from abag_lab.sources.partners import read_antigen
-from abag_lab.sources.variants import TRASTUZUMAB, chain_list, flag_if, flag_list, relation_where
+from abag_lab.sources.libraries.partners import read_antigen
+from abag_lab.sources.libraries.variants import (
+    TRASTUZUMAB,
+    chain_list,
+    flag_if,
+    flag_list,
+    relation_where,
+)
 
 REFERENCE = "10.1101/2024.11.11.622872"
 MASON = "10.1038/s41551-021-00699-9"

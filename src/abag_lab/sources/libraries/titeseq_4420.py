@@ -24,7 +24,7 @@ import polars as pl
 from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
 from abag.errors import FileFormatError
 from abag.files import read_bytes
-from abag_lab.sources.variants import (
+from abag_lab.sources.libraries.variants import (
     chain_list,
     flag_if,
     flag_list,

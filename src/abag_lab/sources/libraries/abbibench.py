@@ -2,8 +2,8 @@
 
 The files ``notebooks/scoring_outputs/<assay>_benchmarking_data_AntiBERTy_scores.csv`` of
 github.com/MSBMI-SAFE/AbBiBench; light chains and antigens in ``complexes.json``
-(:mod:`abag_lab.sources.partners`). The published column ``binding_score`` is one name for five
-kinds of number, two of them faulty; :func:`read` states what each is:
+(:mod:`abag_lab.sources.libraries.partners`). The published column ``binding_score`` is one name for
+five kinds of number, two of them faulty; :func:`read` states what each is:
 
 * ``1mhp``: 8.1549 + ddG/(RT ln 10), so larger is weaker; pKd is about 2 x 8.1549 - score.
 * ``1mlc``: loss of binding, so larger is weaker; an order inside the assay only.
@@ -24,8 +24,8 @@ from pathlib import Path
 import polars as pl
 
 from abag.data.raw import RawTable, Source, raw_table, read_text_table
-from abag_lab.sources.partners import read_complex
-from abag_lab.sources.variants import chain_list, flag_list, number_text, point_changes
+from abag_lab.sources.libraries.partners import read_complex
+from abag_lab.sources.libraries.variants import chain_list, flag_list, number_text, point_changes
 
 WILD_TYPE_1MHP = 8.1549
 FILE = "{}_benchmarking_data_AntiBERTy_scores.csv"

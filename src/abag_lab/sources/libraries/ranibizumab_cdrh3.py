@@ -18,8 +18,15 @@ from typing import Final
 import polars as pl
 
 from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
-from abag_lab.sources.partners import read_antigen
-from abag_lab.sources.variants import Scaffold, chain_list, flag_if, flag_list, number_text, numbers
+from abag_lab.sources.libraries.partners import read_antigen
+from abag_lab.sources.libraries.variants import (
+    Scaffold,
+    chain_list,
+    flag_if,
+    flag_list,
+    number_text,
+    numbers,
+)
 
 FILE = "R2R3_enrichment_replicates_I_II.csv"
 _FIRST, _SECOND = "log(R3/R2) replicate 1", "log(R3/R2) replicate 2"

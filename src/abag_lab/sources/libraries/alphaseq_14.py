@@ -21,7 +21,7 @@ import polars as pl
 
 from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
 from abag.errors import FileFormatError, MissingFileError
-from abag_lab.sources.variants import (
+from abag_lab.sources.libraries.variants import (
     SCFV_LINKER,
     chain_list,
     flag_if,

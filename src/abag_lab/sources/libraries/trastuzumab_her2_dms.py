@@ -15,8 +15,8 @@ from pathlib import Path
 import polars as pl
 
 from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
-from abag_lab.sources.partners import read_antigen
-from abag_lab.sources.variants import TRASTUZUMAB, chain_list, flag_list
+from abag_lab.sources.libraries.partners import read_antigen
+from abag_lab.sources.libraries.variants import TRASTUZUMAB, chain_list, flag_list
 
 FILES = tuple(f"trastuzumab_variants-random-{part}.csv" for part in ("train", "val", "test"))
 

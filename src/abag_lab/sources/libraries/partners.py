@@ -39,7 +39,7 @@ def read_complex(folder: Path, name: str) -> LibraryPartners:
     if path is None:
         raise MissingFileError(
             f"{folder}: the constant chains of {name} are needed in {places[1]}; "
-            "abag_lab.sources.partners describes the file"
+            "abag_lab.sources.libraries.partners describes the file"
         )
     entry = _entry(path, name)
     heavy = next((entry[key] for key in _HEAVY_KEYS if entry.get(key)), None)

@@ -21,8 +21,13 @@ from abag.data.chains import clean_antigen, spell
 from abag.data.constructs import MIN_VARIABLE_DOMAIN_RESIDUES
 from abag.errors import MissingFileError
 from abag.files import require_folder, sha256_of
-from abag_lab.pretraining.corpus_sources import CORPUS_SOURCES, CorpusSource, RawMolecule, thinned
-from abag_lab.pretraining.holdout import held_out_clusters, loop_clusters
+from abag_lab.pretraining.corpora.corpus_sources import (
+    CORPUS_SOURCES,
+    CorpusSource,
+    RawMolecule,
+    thinned,
+)
+from abag_lab.pretraining.corpora.holdout import held_out_clusters, loop_clusters
 
 SCHEMA: Final[dict[str, pl.DataType]] = {
     "id": pl.String(),

@@ -3,7 +3,8 @@
 The files ``raw_datasets/phillips_etal_*.csv`` of github.com/k-chrispens/rosetta-antibody-ddgs
 (gzip'd or not), with the paper's supplement as their origin. A row is a bit string, 1 for the
 mature and 0 for the germline residue of each site; ``complexes.json``
-(:mod:`abag_lab.sources.partners`) maps bits to residues and holds light chains and antigens.
+(:mod:`abag_lab.sources.libraries.partners`) maps bits to residues and holds light chains and
+antigens.
 
 * CR9114 against H3: 2^16 rows, ``logKd`` = -log10 KD is the mean of three replicates and 6.0 the
   floor of the assay: such a row says "at or below 6". A mean in which only some replicates stand
@@ -25,8 +26,8 @@ import polars as pl
 
 from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
 from abag.errors import FileFormatError
-from abag_lab.sources.partners import LibraryPartners, bit_places, read_complex
-from abag_lab.sources.variants import (
+from abag_lab.sources.libraries.partners import LibraryPartners, bit_places, read_complex
+from abag_lab.sources.libraries.variants import (
     chain_list,
     flag_if,
     flag_list,

@@ -18,8 +18,8 @@ from typing import Any, Final
 import polars as pl
 
 from abag.data.raw import RawTable, Source, flagged, present, raw_table, read_text_table
-from abag_lab.sources import attabseq
-from abag_lab.sources.mutant_complexes import Substitution, parse_substitutions, written
+from abag_lab.sources.complexes import attabseq
+from abag_lab.sources.complexes.mutant_complexes import Substitution, parse_substitutions, written
 
 FILES: Final = ("skempi_v2.csv", "skempi_v2.csv.gz")
 MIN_PLACES: Final = 3

@@ -1,0 +1,1 @@
+"""What the encoder is pre-trained on, and what is held out of it."""

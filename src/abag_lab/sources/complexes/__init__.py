@@ -1,0 +1,1 @@
+"""Published tables of complexes: natural pairs, and mutants of crystal structures."""

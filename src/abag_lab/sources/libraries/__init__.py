@@ -1,0 +1,1 @@
+"""Published libraries: many variants of one antibody under one assay."""
