@@ -2,9 +2,9 @@
 
 The rows and the peers' scores are AbBiBench's own files; the labels are read as what they are
 (:mod:`abag_lab.sources.libraries.abbibench`), so that an assay whose sign was wrong counts the
-right way for every model. Ours is learnt anew for each assay without its cluster: every training assay linked to
-it by an antibody family or an antigen cluster, directly or through others, is left out, and so is
-what is remembered of its family.
+right way for every model. Ours is learnt anew for each assay without its cluster: every training
+assay linked to it by an antibody family or an antigen cluster, directly or through others, is left
+out, and so is what is remembered of its family.
 """
 
 from __future__ import annotations
