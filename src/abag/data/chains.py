@@ -143,11 +143,11 @@ class AntibodyCleaner:
         self, antibodies: Sequence[tuple[str | None, str | None, str | None]]
     ) -> dict[tuple[str | None, str | None, str | None], AntibodyChains]:
         """Clean distinct (heavy, light, scfv) triples of texts."""
+        texts = dict.fromkeys(text for triple in antibodies for text in triple if text)
         spelled = {
             text: spell(text, "antibody chain", MAX_ANTIBODY_RESIDUES)
-            for triple in antibodies
-            for text in triple
-            if text is not None and not is_missing(text)
+            for text in texts
+            if not is_missing(text)
         }
         pieces = [
             piece
@@ -157,8 +157,9 @@ class AntibodyCleaner:
         ]
         self._number_new(pieces)
         self._judge_new(pieces)
+        found: dict[tuple[str, str], list[FoundDomain]] = {}
         return {
-            triple: self._one(*(spelled.get(text) if text else None for text in triple))
+            triple: self._one([spelled.get(text) if text else None for text in triple], found)
             for triple in antibodies
         }
 
@@ -205,11 +206,13 @@ class AntibodyCleaner:
             return [(0, sequence)]
         return [(0, sequence[: linker.start()]), (linker.end(), sequence[linker.end() :])]
 
-    def _found(self, role: str, chain: Chain | None) -> list[FoundDomain]:
-        """The variable domains of a chain."""
-        if chain is None:
-            return []
-        return [
+    def _found(
+        self, role: str, chain: Chain, known: dict[tuple[str, str], list[FoundDomain]]
+    ) -> list[FoundDomain]:
+        """The variable domains of a chain; ``known`` are those of chains that were asked before."""
+        if (role, chain.sequence) in known:
+            return known[role, chain.sequence]
+        domains = [
             FoundDomain(
                 role, part.is_heavy, chain.sequence[offset + part.start : offset + part.end],
                 offset + part.start, len(chain.sequence) - offset - part.end, faults,
@@ -217,12 +220,19 @@ class AntibodyCleaner:
             for offset, piece in self._pieces(chain.sequence)
             for part, faults in self._parts(piece)
         ]  # fmt: skip
+        known[role, chain.sequence] = domains
+        return domains
 
     def _parts(self, piece: str) -> list[tuple[Part, tuple[str, ...]]]:
         parts = self._proxies[self._proxy_key(piece)]
         return list(zip(parts, self._faults.get(piece, ((),) * len(parts)), strict=True))
 
-    def _one(self, heavy: Chain | None, light: Chain | None, scfv: Chain | None) -> AntibodyChains:
+    def _one(
+        self,
+        triple: Sequence[Chain | None],
+        known: dict[tuple[str, str], list[FoundDomain]],
+    ) -> AntibodyChains:
+        heavy, light, scfv = triple
         chains = [chain for chain in (scfv, heavy, light) if chain is not None]
         if not chains:
             return refused("no antibody chain")
@@ -231,9 +241,11 @@ class AntibodyCleaner:
                 return refused(chain.problem)
         flags = dict.fromkeys(flag for chain in chains for flag in chain.flags)
         if scfv is not None:
-            return one_antibody({"single": (scfv.sequence, self._found("single", scfv))}, flags)
+            return one_antibody(
+                {"single": (scfv.sequence, self._found("single", scfv, known))}, flags
+            )
         given = {
-            role: (chain.sequence, self._found(role, chain))
+            role: (chain.sequence, self._found(role, chain, known))
             for role, chain in (("heavy", heavy), ("light", light))
             if chain is not None
         }

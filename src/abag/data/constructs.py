@@ -71,6 +71,12 @@ def one_antibody(
             where = "the chain" if role == "single" else f"the {role} chain"
             kind = "heavy variable domain" if role == "single" else "antibody variable domain"
             return refused(f"{where} is {what}" if what else f"no {kind} in {where}")
+    if _is_plain(given):
+        heavy, light = given["heavy"][1][0], given["light"][1][0] if "light" in given else None
+        for domain in (heavy, light):
+            if domain is not None:
+                _note_trims(domain, flags)
+        return _checked(heavy, light, flags)
     per_kind = {
         kind: {role: [d for d in domains if d.is_heavy == (kind == "heavy")]
                for role, (_, domains) in given.items()}
@@ -101,6 +107,18 @@ def one_antibody(
         if domain is not None and "single_chain_parted" not in flags:
             _note_trims(domain, flags)
     return _checked(heavy, light, flags)
+
+
+def _is_plain(given: Mapping[str, tuple[str, list[FoundDomain]]]) -> bool:
+    """Whether each chain holds one domain, which is of its own kind."""
+    return (
+        given.keys() <= {"heavy", "light"}
+        and all(
+            len(domains) == 1 and domains[0].is_heavy == (role == "heavy")
+            for role, (_, domains) in given.items()
+        )
+        and "heavy" in given
+    )
 
 
 def _distinct(by_role: Iterable[list[FoundDomain]]) -> list[FoundDomain]:

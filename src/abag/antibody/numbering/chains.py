@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
@@ -29,7 +30,7 @@ _cache: dict[str, tuple[NumberedDomain, ...]] = {}
 
 
 def number_chains(
-    sequences: Iterable[str], *, threads: int = 2
+    sequences: Iterable[str], *, threads: int | None = None
 ) -> dict[str, tuple[NumberedDomain, ...]]:
     """IMGT-number every distinct sequence.
 
@@ -41,7 +42,7 @@ def number_chains(
     Args:
         sequences: one-letter amino-acid chains; lower case is read as upper case and signs that
             are no amino acid as X. The text of ``NumberedDomain.sequence`` is upper case.
-        threads: searches at once.
+        threads: searches at once; without it two, or one where ``OMP_NUM_THREADS`` is 1.
 
     Returns:
         The domains of each distinct sequence as given, in the order of first appearance.
@@ -50,8 +51,9 @@ def number_chains(
         SequenceError: for a sequence of more than 100,000 residues.
         UnavailableError: where anarci or pyhmmer is not installed.
     """
-    asked = list(dict.fromkeys(sequences))
-    read = {sequence: readable(sequence) for sequence in asked}
+    threads = threads or (1 if os.environ.get("OMP_NUM_THREADS") == "1" else 2)
+    asked = dict.fromkeys(sequences)
+    read = {one: one if one in _cache else readable(one) for one in asked}
     answers = {chain: _cache[chain] for chain in read.values() if chain in _cache}
     new = [chain for chain in dict.fromkeys(read.values()) if chain not in answers]
     batches = [new[i : i + _BATCH] for i in range(0, len(new), _BATCH)]

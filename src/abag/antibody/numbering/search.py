@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from abag.antibody.numbering.profiles import Profile, alphabet, load_profiles
 from abag.antibody.numbering.states import DELETE, INSERT, MATCH
 from abag.antibody.numbering.underflow import flushing_to_zero
@@ -123,10 +125,13 @@ def _name(index: int) -> Any:
 
 def _hit(profile: Profile, domain: Any, chain_pvalue: float) -> Hit:
     alignment = domain.alignment
-    path = "".join(
-        INSERT if column == "." else DELETE if residue == "-" else MATCH
-        for column, residue in zip(alignment.hmm_sequence, alignment.target_sequence, strict=True)
+    columns, residues = (
+        np.frombuffer(text.encode("ascii"), dtype=np.uint8)
+        for text in (alignment.hmm_sequence, alignment.target_sequence)
     )
+    steps = np.full(len(columns), ord(MATCH), dtype=np.uint8)
+    steps[residues == ord("-")] = ord(DELETE)
+    steps[columns == ord(".")] = ord(INSERT)
     return Hit(
         profile=profile,
         score=float(domain.score),
@@ -136,5 +141,5 @@ def _hit(profile: Profile, domain: Any, chain_pvalue: float) -> Hit:
         end=int(alignment.target_to),
         first_column=int(alignment.hmm_from),
         last_column=int(alignment.hmm_to),
-        path=path,
+        path=steps.tobytes().decode("ascii"),
     )

@@ -8,6 +8,7 @@ family only: of a parent that shares 80 % of the residues of its CDRs with the f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -84,6 +85,7 @@ def cdr_residues(parent: ParentAntibody) -> dict[str, int]:
     }
 
 
+@cache
 def in_cdr(label: str) -> bool:
     """Whether ``heavy 111A`` lies in a CDR."""
     return bool(regions(np.array([position_number(label.split()[1])]))[0] > 0)

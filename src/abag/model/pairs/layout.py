@@ -73,7 +73,7 @@ class ImgtLayout:
         """All positions that any of the antibodies has."""
         found = {
             f"{role}{position}"
-            for role, domain in _domains(antibodies).values()
+            for (role, _), domain in _domains(antibodies).items()
             for position in domain.positions
         }
         return cls(tuple(sorted(found)))
@@ -96,17 +96,23 @@ class ImgtLayout:
         codes = np.full((count, len(self.labels)), GAP, dtype=np.uint8)
         extra = np.zeros((count, 3), dtype=np.int64)
         found = np.ones(count, dtype=np.bool_)
+        alike: dict[tuple[str, tuple[str, ...]], tuple[list[int], list[str]]] = {}
         for row, (heavy, light) in enumerate(antibodies):
             for role, chain in (("H", heavy), ("L", light)):
                 if not chain:
                     continue
-                known = domains.get((role, chain))
-                if known is None:
+                domain = domains.get((role, chain))
+                if domain is None:
                     found[row] = False
                     continue
-                columns, kept, more = _places(self.labels, role, known[1].positions)
-                codes[row, columns] = residue_codes(known[1].sequence)[kept]
-                extra[row] += more
+                rows, texts = alike.setdefault((role, domain.positions), ([], []))
+                rows.append(row)
+                texts.append(domain.sequence)
+        for (role, positions), (rows, texts) in alike.items():
+            columns, kept, more = _places(self.labels, role, positions)
+            own = residue_codes("".join(texts)).reshape(len(rows), len(positions))
+            codes[np.ix_(np.array(rows), columns)] = own[:, kept]
+            extra[rows] += more
         has_light = np.array([bool(light) for _, light in antibodies], dtype=np.bool_)
         return LaidAntibodies(codes, extra, found, has_light)
 
@@ -176,7 +182,7 @@ _CDRS: Final = ("CDR1", "CDR2", "CDR3")
 
 def _domains(
     antibodies: Iterable[Antibody],
-) -> dict[tuple[str, str], tuple[str, NumberedDomain]]:
+) -> dict[tuple[str, str], NumberedDomain]:
     """The first domain of the right kind of each chain that has one, by role and chain."""
     asked = [(role, chain) for pair in antibodies for role, chain in zip("HL", pair, strict=True)]
     numbered = number_chains(dict.fromkeys(chain for _, chain in asked if chain))
@@ -185,5 +191,5 @@ def _domains(
         own = (d for d in numbered.get(chain, ()) if d.kind.is_light == (role == "L"))
         domain = next(own, None)
         if domain is not None:
-            found[role, chain] = (role, domain)
+            found[role, chain] = domain
     return found
