@@ -16,14 +16,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.model.assay_gp.kernel import LEVEL_VARIANCE, Kernel, prior_mean
 from abag.model.assay_gp.objective import JITTER
-from abag.model.assay_gp.posterior import (
-    LEVEL_VARIANCE,
-    Kernel,
-    Posterior,
-    added_effects,
-    prior_mean,
-)
+from abag.model.assay_gp.posterior import Posterior, added_effects
 from abag.model.assay_gp.substitution import Codes
 
 Reals = NDArray[np.float64]
@@ -164,13 +159,13 @@ class InducedPosterior(Posterior):
         left_out = mean + target - away, spread
         effects, constant = added_effects(kernel, weights)
         whitener = _whitener(factor, inner)
-        return cls(kernel, weights, effects, constant, np.zeros(0), [], whitener, left_out)
+        return cls(kernel, weights, effects, constant, np.zeros(0), None, [], whitener, left_out)
 
     @classmethod
     def restored(cls, member: Posterior, whitener: Reals) -> Self:
         """From a saved member and its saved matrix."""
         return cls(
-            member.kernel, member.weights, member.effects, member.constant, member.noise, [],
+            member.kernel, member.weights, member.effects, member.constant, member.noise, None, [],
             whitener,
         )  # fmt: skip
 

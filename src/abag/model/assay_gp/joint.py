@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.model.assay_gp.kernel import LEVEL_VARIANCE, Kernel
 from abag.model.assay_gp.mixture import Mixture
-from abag.model.assay_gp.posterior import LEVEL_VARIANCE, Kernel, Posterior
+from abag.model.assay_gp.posterior import Posterior
 from abag.model.assay_gp.substitution import Codes, embedding
 
 Reals = NDArray[np.float64]
@@ -41,13 +42,13 @@ def joint_scores(mixture: Mixture, letters: Codes, widening: float = 1.0) -> Joi
     ``widening`` is the factor by which leave-one-out errors ask deviations to be wider.
     """
     means = np.stack([member.mean(letters) for member in mixture.members])
-    within = sum(
-        share * member_covariance(member, letters)
-        for share, member in zip(mixture.shares, mixture.members, strict=True)
-    )
-    mean = mixture.shares @ means
-    off = means - mean
-    covariance = within + (off * mixture.shares[:, None]).T @ off
+    shares = mixture.shares_of(letters)
+    mean = (shares * means).sum(axis=0)
+    roots = np.sqrt(shares)
+    covariance = np.zeros((len(letters), len(letters)))
+    for root, of_member, member in zip(roots, means - mean, mixture.members, strict=True):
+        one = member_covariance(member, letters) + np.outer(of_member, of_member)
+        covariance += root[:, None] * one * root[None, :]
     factor = widening**2
     return JointScores(mean, np.asarray(covariance * factor), mixture.noise * factor)
 

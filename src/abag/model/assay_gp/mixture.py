@@ -1,9 +1,14 @@
-"""The mean of two posteriors, each with the weight that it has earned.
+"""The mean of some posteriors, each with the weight that it has earned.
 
-The rich kernel has every term; the additive one knows the effect of each mutation and the global
-model's prediction alone, and nothing of pairs. Their shares maximise the leave-one-out likelihood
-of the mean of both (stacking of predictive distributions, Yao et al. 2018), with a prior worth
-:data:`SHARES_ROWS` rows, so that two dozen rows do not decide what several hundred can.
+The rich kernel has every term; two additive ones know the effect of each mutation and nothing of
+pairs, one of them beside what the global model predicts. Their shares maximise the leave-one-out
+likelihood of the mean of all (stacking of predictive distributions, Yao et al. 2018), with a prior
+worth :data:`SHARES_ROWS` rows, so that two dozen rows do not decide what several hundred can.
+
+Left-out rows have siblings among the others; rows beyond the measured ones (a new position, more
+mutations) have none, and there the members part: the rich kernel draws them back to the mean. They
+have shares of their own, which favour what is simple beforehand, times the leave-one-out likelihood
+of each member by itself (pseudo-Bayesian model averaging).
 """
 
 from __future__ import annotations
@@ -15,19 +20,24 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.model.assay_gp.censoring import RowNormals
 from abag.model.assay_gp.inducing import InducedPosterior, inducing_rows
+from abag.model.assay_gp.kernel import Kernel
 from abag.model.assay_gp.knowledge import Knowledge
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.posterior import Kernel, Posterior, member_arrays, restored_member
-from abag.model.assay_gp.shared_posterior import SharedPosterior
+from abag.model.assay_gp.posterior import Posterior, member_arrays, restored_member
 from abag.model.assay_gp.substitution import Codes
 
 Reals = NDArray[np.float64]
 
-PRIOR_SHARES: Final = (0.75, 0.25)
-"""Of the rich and the additive member (docs/measured/few-shot.md)."""
+PRIOR_SHARES: Final = (0.70, 0.25, 0.05)
+"""Of the rich member, the additive one, and that of mutations alone (docs/measured/few-shot.md)."""
 SHARES_ROWS: Final = 8.0
+FRESH_SHARES: Final = (0.2, 0.4, 0.4)
+"""The same for rows with a change where no training row has one."""
+MORE_SHARES: Final = (0.1, 0.2, 0.7)
+"""The same for rows with more mutations than any training row."""
 _ROUNDS: Final = 200
 
 
@@ -43,6 +53,13 @@ class Sizes:
     """Number of those."""
     seed: int
 
+    def hyper(self, count: int) -> NDArray[np.int64]:
+        """Those of ``count`` rows on which hyper-parameters are chosen, ascending."""
+        if count <= self.hyper_rows:
+            return np.arange(count)
+        rng = np.random.default_rng(self.seed)
+        return np.sort(rng.choice(count, self.hyper_rows, replace=False))
+
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
@@ -51,6 +68,8 @@ class Mixture:
     members: tuple[Posterior, ...]
     shares: Reals
     """Share of each member (members,), 1 in all."""
+    beyond: Reals
+    """The same for rows with new positions, and for those with more mutations (2, members)."""
     rows: Codes
     """Letters of all training rows, shape (n, P)."""
 
@@ -59,38 +78,60 @@ class Mixture:
         cls,
         positions: Positions,
         letters: Codes,
-        target: Reals,
+        normals: RowNormals,
         noise: Reals,
         choices: Sequence[KernelChoice],
         sizes: Sizes,
         knowledge: Knowledge | None = None,
     ) -> Self:
         """One member a kernel; ``noise`` (n,) is relative to that of a single measurement."""
-        rows = np.arange(len(target))
-        if len(rows) > sizes.hyper_rows:
-            rng = np.random.default_rng(sizes.seed)
-            rows = np.sort(rng.choice(rows, sizes.hyper_rows, replace=False))
+        rows = sizes.hyper(len(letters))
         kernels = [
-            Kernel.fit(positions, letters, target, noise, choice, rows, knowledge)
+            Kernel.fit(positions, letters, normals, noise, choice, rows, knowledge)
             for choice in choices
         ]
         if len(letters) > sizes.exact_rows:
             chosen = inducing_rows(letters, positions.reference, sizes.inducing, sizes.seed)
             kernels = [replace(kernel, training=letters[chosen]) for kernel in kernels]
-        members = _conditioned(kernels, letters, target, noise, None)
-        return cls(members, prior_shares(len(members)), letters)
+        return cls.of(_conditioned(kernels, letters, normals, noise), letters)
 
-    def again(self, target: Reals, noise: Reals, extra: Reals) -> Self:
-        """The same kernels on other targets, with ``extra`` (n,) noise variance."""
+    @classmethod
+    def of(cls, members: tuple[Posterior, ...], rows: Codes) -> Self:
+        """With the shares that members have before any row has spoken."""
+        count = len(members)
+        beyond = np.stack([_first(one, count) for one in (FRESH_SHARES, MORE_SHARES)])
+        return cls(members, _first(PRIOR_SHARES, count), beyond, rows)
+
+    def again(self, normals: RowNormals, noise: Reals) -> Self:
+        """The same kernels on what the rows say now."""
         kernels = [member.kernel for member in self.members]
-        return replace(self, members=_conditioned(kernels, self.rows, target, noise, extra))
+        return replace(self, members=_conditioned(kernels, self.rows, normals, noise))
 
     def weighed(self, target: Reals, rows: NDArray[np.bool_]) -> Self:
         """With the shares that the leave-one-out likelihood of some rows (n,) gives."""
         if len(self.members) == 1:
             return self
         both = [member.left_out(target) for member in self.members]
-        return replace(self, shares=stacked(target[rows], [(m[rows], v[rows]) for m, v in both]))
+        logs = np.stack([log_likelihood(target, *one)[rows] for one in both])
+        earned = logs.sum(axis=1)
+        beyond = type(self).of(self.members, self.rows).beyond * np.exp(earned - earned.max())
+        shares = stacked(logs)
+        return replace(self, shares=shares, beyond=beyond / beyond.sum(axis=1, keepdims=True))
+
+    def unlike(self, letters: Codes) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Rows with a change where no training row has one, and with more than any has."""
+        reference = self.kernel.positions.reference
+        changed = letters != reference
+        most = (self.rows != reference).sum(axis=1).max()
+        return changed[:, self.kernel.still].any(axis=1), changed.sum(axis=1) > most
+
+    def shares_of(self, letters: Codes) -> Reals:
+        """Share of each member for each row, (members, rows)."""
+        fresh, more = self.unlike(letters)
+        found = np.repeat(self.shares[:, None], len(letters), axis=1)
+        found[:, fresh] = self.beyond[0][:, None]
+        found[:, more] = self.beyond[1][:, None]
+        return found
 
     @property
     def kernel(self) -> Kernel:
@@ -104,40 +145,24 @@ class Mixture:
 
     def mean(self, letters: Codes) -> Reals:
         """Mean of rows (rows,); a row's value does not depend on its neighbours."""
-        return self._shared([member.mean(letters) for member in self.members])
+        means = [member.mean(letters) for member in self.members]
+        return _averaged(means, self.shares_of(letters))
 
     def moments(self, letters: Codes) -> tuple[Reals, Reals]:
         """Mean, and variance without noise: mean within members, plus that between them."""
-        means = [member.mean(letters) for member in self.members]
-        return self._joined(means, [member.variance(letters) for member in self.members])
+        both = [(member.mean(letters), member.variance(letters)) for member in self.members]
+        return _joined(both, self.shares_of(letters))
 
     def left_out(self, target: Reals) -> tuple[Reals, Reals]:
         """Leave-one-out mean and variance, with noise, of each training row."""
-        both = [member.left_out(target) for member in self.members]
-        return self._joined([mean for mean, _ in both], [spread for _, spread in both])
+        return _joined([one.left_out(target) for one in self.members], self.shares[:, None])
 
     def blocks_left_out(
-        self, target: Reals, blocks: Sequence[NDArray[np.int64]]
+        self, target: Reals, blocks: Sequence[NDArray[np.int64]], shares: Reals
     ) -> list[tuple[Reals, Reals]]:
-        """The same, where all rows of a block are left out together."""
+        """The same with other shares, where all rows of a block are left out together."""
         of_members = [member.blocks_left_out(target, blocks) for member in self.members]
-        return [
-            self._joined([mean for mean, _ in block], [spread for _, spread in block])
-            for block in zip(*of_members, strict=True)
-        ]
-
-    def _shared(self, values: Sequence[Reals]) -> Reals:
-        """Sum of the members' values by their shares, member by member."""
-        found = self.shares[0] * values[0]
-        for share, value in zip(self.shares[1:], values[1:], strict=True):
-            found = found + share * value
-        return np.asarray(found)
-
-    def _joined(self, means: Sequence[Reals], within: Sequence[Reals]) -> tuple[Reals, Reals]:
-        """Mean, and variance within members plus that between them."""
-        mean = self._shared(means)
-        between = self._shared([(of_member - mean) ** 2 for of_member in means])
-        return mean, self._shared(within) + between
+        return [_joined(one, shares[:, None]) for one in zip(*of_members, strict=True)]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""
@@ -146,14 +171,13 @@ class Mixture:
             "positions.active": self.kernel.shifts.active,
             "training.letters": self.rows,
             "mixture.shares": self.shares,
+            "mixture.beyond": self.beyond,
         }
         for order, member in enumerate(self.members):
             found |= member_arrays(member, f"member{order}")
             if isinstance(member, InducedPosterior):
                 found["inducing.letters"] = member.kernel.training
                 found[f"member{order}.whitener"] = member.whitener
-            if isinstance(member, SharedPosterior):
-                found |= member.task_arrays(f"member{order}")
         return found
 
     @classmethod
@@ -166,33 +190,21 @@ class Mixture:
         shares = arrays["mixture.shares"]
         points = arrays.get("inducing.letters", rows)
         members: list[Posterior] = []
-        for order, choice in enumerate(choices):
+        # An earlier abag had fewer members and one share for all rows.
+        for order, choice in enumerate(choices[: len(shares)]):
             prefix = f"member{order}"
             member = restored_member(arrays, prefix, choice.terms, positions, points)
             if f"{prefix}.whitener" in arrays:
                 member = InducedPosterior.restored(member, arrays[f"{prefix}.whitener"])
-            if f"{prefix}.tasks" in arrays:
-                member = SharedPosterior.restored(
-                    member,
-                    arrays[f"{prefix}.tasks"],
-                    arrays[f"{prefix}.between"],
-                    int(arrays[f"{prefix}.task"][0]),
-                )
             members.append(member)
-        return cls(tuple(members), shares, rows)
+        beyond = arrays.get("mixture.beyond", np.stack([shares, shares]))
+        return cls(tuple(members), shares, beyond, rows)
 
 
-def prior_shares(count: int) -> Reals:
-    """Share of each of some members before any row has spoken."""
-    shares = np.array(PRIOR_SHARES[:count])
-    return np.asarray(shares / shares.sum())
-
-
-def stacked(target: Reals, left_out: Sequence[tuple[Reals, Reals]]) -> Reals:
-    """Shares (members,) from leave-one-out means and variances of rows, by EM."""
-    logs = np.stack([-0.5 * (np.log(v) + (target - mean) ** 2 / v) for mean, v in left_out])
+def stacked(logs: Reals) -> Reals:
+    """Shares (members,) from leave-one-out log likelihoods (members, rows), by EM."""
     likelihood = np.exp(logs - logs.max(axis=0))
-    prior = prior_shares(len(left_out))
+    prior = _first(PRIOR_SHARES, len(logs))
     shares = prior
     for _ in range(_ROUNDS):
         owned = shares[:, None] * likelihood
@@ -201,15 +213,41 @@ def stacked(target: Reals, left_out: Sequence[tuple[Reals, Reals]]) -> Reals:
     return np.asarray(shares)
 
 
+def _first(shares: Sequence[float], count: int) -> Reals:
+    """Shares of the first members alone, 1 in all."""
+    found = np.array(shares[:count])
+    return np.asarray(found / found.sum())
+
+
+def log_likelihood(target: Reals, mean: Reals, variance: Reals | float) -> Reals:
+    """Of normals, but for a constant."""
+    return np.asarray(-0.5 * (np.log(variance) + (target - mean) ** 2 / variance))
+
+
+def _averaged(values: Sequence[Reals], shares: Reals) -> Reals:
+    """Sum of the members' values by their shares (members, rows or 1), member by member."""
+    found = shares[0] * values[0]
+    for share, value in zip(shares[1:], values[1:], strict=True):
+        found = found + share * value
+    return np.asarray(found)
+
+
+def _joined(both: Sequence[tuple[Reals, Reals]], shares: Reals) -> tuple[Reals, Reals]:
+    """Mean, and variance within members plus that between them."""
+    mean = _averaged([one for one, _ in both], shares)
+    between = _averaged([(one - mean) ** 2 for one, _ in both], shares)
+    return mean, _averaged([within for _, within in both], shares) + between
+
+
 def _conditioned(
-    kernels: Sequence[Kernel], rows: Codes, target: Reals, noise: Reals, extra: Reals | None
+    kernels: Sequence[Kernel], rows: Codes, normals: RowNormals, noise: Reals
 ) -> tuple[Posterior, ...]:
     """A posterior a kernel: exact where its points are all rows, else by inducing variants."""
     members: list[Posterior] = []
     for kernel in kernels:
-        variance = kernel.hyper.noise * noise + (0.0 if extra is None else extra)
+        variance = kernel.hyper.noise * noise + normals.extra
         if len(kernel.training) == len(rows):
-            members.append(Posterior.of(kernel, target, variance))
+            members.append(Posterior.of(kernel, normals.target, variance))
         else:
-            members.append(InducedPosterior.induced(kernel, rows, target, variance))
+            members.append(InducedPosterior.induced(kernel, rows, normals.target, variance))
     return tuple(members)

@@ -15,6 +15,7 @@ from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, SchemaError, counted
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.array_model import ArrayModel, Arrays
+from abag.model.assay_gp.censoring import Bounds, RowNormals, resolved
 from abag.model.assay_gp.encoded import ENCODED, Encoded, encoder_origin
 from abag.model.assay_gp.joint import JointScores, joint_scores
 from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
@@ -23,7 +24,6 @@ from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.rows import (
-    Bounds,
     bounds_of,
     censored_rows,
     chains_of,
@@ -31,7 +31,6 @@ from abag.model.assay_gp.rows import (
     lengths,
     parent_of,
     relative_noise,
-    truncated,
 )
 from abag.model.assay_gp.substitution import Codes
 from abag.model.assay_gp.terms import TERMS
@@ -45,10 +44,8 @@ Reals = NDArray[np.float64]
 Embedding = Literal["none", "builtin"]
 
 FEWEST_ROWS: Final = 5
-IMPUTATIONS: Final = 4
-"""Rounds of imputation of censored rows."""
-ADDITIVE: Final = ("mutations", "effects")
-"""Terms of the additive member."""
+ADDITIVE: Final = (("mutations", "effects"), ("mutations",))
+"""Terms of each additive member."""
 
 
 class AssayGPSettings(Settings):
@@ -70,7 +67,7 @@ class AssayGPSettings(Settings):
         0.4, gt=0.0, description="Prior spread of the logarithm of position weights."
     )
     additive: bool = Field(
-        True, description="Average with a model of additive effects, by leave-one-out likelihood."
+        True, description="Average with models of additive effects, by leave-one-out likelihood."
     )
     warp: bool = Field(
         True, description="Learn scores of the targets, mostly those of their ranks."
@@ -89,9 +86,17 @@ class AssayGPSettings(Settings):
         """Which kernels take part in each member."""
         terms = (*self.term_names, *(() if self.embedding == "none" else ENCODED))
         rich = KernelChoice(self.product, self.linear, terms, self.site_spread)
-        own = tuple(name for name in ADDITIVE if name in self.term_names)
-        plain = KernelChoice(False, False, own, self.site_spread)
-        return (rich, plain) if self.additive and own and rich != plain else (rich,)
+        found = [rich]
+        for names in ADDITIVE if self.additive else ():
+            own = tuple(name for name in names if name in self.term_names)
+            plain = KernelChoice(False, False, own, self.site_spread)
+            found += [plain] if own and plain not in found else []
+        return tuple(found)
+
+    @property
+    def sizes(self) -> Sizes:
+        """How many rows are used for what."""
+        return Sizes(self.hyper_rows, self.exact_rows, self.inducing, self.seed)
 
     @property
     def term_names(self) -> tuple[str, ...]:
@@ -126,9 +131,9 @@ class AssayGP(ArrayModel[AssayGPSettings]):
     With x the letters of a variant at P positions, r those of the parent, W_p the shift of the
     substitution embedding from r_p to x_p, and e(x) what the global model predicts::
 
-        z(y)     = 3/4 normal score of the rank of y + 1/4 standardised y         warping
-        z        = level + b e(x) + f(x) + noise,    b ~ N(0.35, v_e)             terms, posterior
-        f        ~ s N(0, K) + (1 - s) N(0, A)       s: leave-one-out likelihood  mixture
+        z(y)     = 1/2 normal score of the rank of y + 1/2 standardised y         warping
+        z        = level + b e(x) + f(x) + noise,    b ~ N(0.35, v_e)             terms, kernel
+        f        ~ s_1 N(0, K) + s_2 N(0, A) + s_3 N(0, A) without b e(x)         mixture
         K(x, x') = v exp(-g/2 sum_p w_p |W_p - W'_p|^2)    alike at every position
                  + v_l sum_p w_p W_p . W'_p                alike at one position
                  + sum_k v_k T_k(x) . T_k(x')              what mutations have in common
@@ -137,8 +142,9 @@ class AssayGP(ArrayModel[AssayGPSettings]):
 
     T_k are scaled by what single substitutions can do; v, g, w and noise maximise the posterior
     under priors (:mod:`abag.model.assay_gp.objective`); back() ends one range beyond the measured
-    values and within physics; c(x) is 90 % conformal on rows left out one by one, or in blocks for
-    new positions and more mutations. Censored rows are imputed (Tobit, row by row). Above
+    values and within physics; s by leave-one-out likelihood, those of rows beyond the measured ones
+    apart; c(x) is 90 % conformal on rows left out one by one, or in blocks for new positions and
+    more mutations. Censored rows are normals by expectation propagation (censoring). Above
     ``hyper_rows`` rows v, g, w are chosen on a sample, above ``exact_rows`` the rows are solved by
     way of inducing variants.
     """
@@ -219,25 +225,18 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         make = Warp.of if self.settings.warp else Warp.plain
         self._warp = make(raw.lower[exact], self.target)
         bounds = Bounds(self._warp.forward(raw.lower), self._warp.forward(raw.upper))
-        target = np.where(np.isfinite(bounds.lower), bounds.lower, bounds.upper)
-        noise = relative_noise(used)
-        self._solve(positions, letters, target, noise, bounds)
+        self._solve(positions, letters, relative_noise(used), bounds)
 
-    def _solve(
-        self, positions: Positions, letters: Codes, target: Reals, noise: Reals, bounds: Bounds
-    ) -> None:
-        chosen = self.settings
-        sizes = Sizes(chosen.hyper_rows, chosen.exact_rows, chosen.inducing, chosen.seed)
-        kernels, knowledge = self._kernels(), self.knowledge(positions)
-        mixture = Mixture.fit(positions, letters, target, noise, kernels, sizes, knowledge)
-        exact = bounds.exact
-        for _ in range(IMPUTATIONS if not exact.all() else 0):
-            mean, spread = mixture.left_out(target)
-            found, extra = truncated(mean, np.sqrt(spread), bounds)
-            target = np.where(exact, target, found)
-            mixture = mixture.again(target, noise, np.where(exact, 0.0, extra))
-        self._mixture = mixture.weighed(target, exact)
-        self._widening = Widening.of(self._mixture, target, exact)
+    def _solve(self, positions: Positions, letters: Codes, noise: Reals, bounds: Bounds) -> None:
+        sizes, kernels = self.settings.sizes, self._kernels()
+        knowledge = self.knowledge(positions)
+
+        def choose(normals: RowNormals) -> Mixture:
+            return Mixture.fit(positions, letters, normals, noise, kernels, sizes, knowledge)
+
+        mixture, normals = resolved(choose, bounds, noise)
+        self._mixture = mixture.weighed(normals.target, bounds.exact)
+        self._widening = Widening.of(self._mixture, normals.target, bounds.exact)
         for member in self._mixture.members:
             member.forget()
 

@@ -49,16 +49,14 @@ class Widening:
         known, most = widening_of(away), int(counts.max())
         if isinstance(mixture.members[0], InducedPosterior):
             return cls(known, known, known, most)
-        fresh = _of_blocks(mixture, target, _stretches(changed, mixture, exact), known)
-        many = _of_blocks(mixture, target, _many(counts, exact), known)
+        stretches, several = _stretches(changed, mixture, exact), _many(counts, exact)
+        fresh = _of_blocks(mixture, target, stretches, mixture.beyond[0], known)
+        many = _of_blocks(mixture, target, several, mixture.beyond[1], known)
         return cls(known, fresh, many, most)
 
     def of_rows(self, mixture: Mixture, letters: Codes) -> Reals:
         """The factor of each row (rows,)."""
-        kernel = mixture.kernel
-        changed = letters != kernel.positions.reference
-        fresh = changed[:, kernel.still].any(axis=1)
-        more = changed.sum(axis=1) > self.most
+        fresh, more = mixture.unlike(letters)
         found = np.full(len(letters), self.known)
         found[fresh] = self.new_position
         found[more] = np.maximum(found[more], self.more_mutations)
@@ -76,11 +74,13 @@ class Widening:
         return cls(known, fresh, many, int(most))
 
 
-def _of_blocks(mixture: Mixture, target: Reals, blocks: Sequence[Rows], known: float) -> float:
+def _of_blocks(
+    mixture: Mixture, target: Reals, blocks: Sequence[Rows], shares: Reals, known: float
+) -> float:
     """Widening by rows that are left out in blocks; that of ``known`` rows or more."""
     if sum(len(rows) for rows in blocks) < _FEWEST:
         return known
-    found = mixture.blocks_left_out(target, blocks)
+    found = mixture.blocks_left_out(target, blocks, shares)
     away = [
         np.abs(target[rows] - mean) / np.sqrt(spread)
         for rows, (mean, spread) in zip(blocks, found, strict=True)

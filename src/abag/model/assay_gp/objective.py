@@ -116,7 +116,8 @@ class Objective:
 
     ``shifts`` (n, active * 20) is W, ``terms`` the kernels T_k of shape (n, n), ``target`` (n,)
     standardised, ``noise`` (n,) the relative noise variance r, ``sites`` (active,) prior means of
-    the log weights of positions (0 where they are not given).
+    the log weights of positions (0 where they are not given), ``extra`` (n,) variance that no
+    hyper-parameter scales.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Objective:
         noise: Reals,
         choice: KernelChoice,
         sites: Reals | None = None,
+        extra: Reals | None = None,
     ) -> None:
         from scipy.sparse import csr_matrix
 
@@ -137,6 +139,7 @@ class Objective:
         self._own = (shifts.reshape(len(shifts), self._sites, self._width) ** 2).sum(axis=2)
         self._terms = list(terms)
         self._target, self._noise = target, noise
+        self._extra = JITTER + (0.0 if extra is None else extra)
         self.mean = np.concatenate(
             [PRIOR_MEAN, _term_means(choice, len(terms)), _centred(sites, self._sites)]
         )
@@ -177,7 +180,7 @@ class Objective:
         plain = kernel if mask is None else kernel.copy()
         if mask is not None:
             kernel *= mask
-        kernel[np.diag_indices(count)] += hyper.noise * self._noise + JITTER
+        kernel[np.diag_indices(count)] += hyper.noise * self._noise + self._extra
         away = (theta - self.mean) / self._spread
         try:
             factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)

@@ -3,165 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.model.assay_gp.knowledge import Knowledge, contact_prior
-from abag.model.assay_gp.objective import (
-    JITTER,
-    Hyper,
-    KernelChoice,
-    Objective,
-    Shifts,
-    fit_hyper,
-    inverse_of,
-)
+from abag.model.assay_gp.kernel import LEVEL_VARIANCE, SLOPES, Kernel, prior_mean
+from abag.model.assay_gp.objective import JITTER, Hyper, Shifts, inverse_of
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.substitution import Codes, distances, embedding
-from abag.model.assay_gp.terms import STANDARDISED, CentredTerm, Term, additive_terms
+from abag.model.assay_gp.substitution import Codes, embedding
+from abag.model.assay_gp.terms import STANDARDISED, CentredTerm, Term
 
 Reals = NDArray[np.float64]
 
-LEVEL_VARIANCE: Final = 4.0
-"""Prior variance of the common level, in units of the target's variance."""
-SLOPES: Final = {"effects": 0.35}
-"""Prior mean of the slope on a feature; that of measured landscapes (docs/measured/few-shot.md)."""
 _CHUNK_ROWS: Final = 512
 
 
 @dataclass(frozen=True, slots=True)
-class Laid:
-    """Rows as covariances need them.
+class AntigenOfRows:
+    """Whose values the training rows hold: ``tasks`` (n,) numbers the antigen of each row.
 
-    ``additive`` (rows, features) and ``shifts`` (rows, width) weighted, ``unseen`` (rows,) the
-    distance that positions add which do not vary in training.
+    ``between`` (T, T) is the correlation of antigens, ``task`` the one that is predicted.
     """
 
-    additive: Reals
-    shifts: Reals
-    unseen: Reals
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """Everything that fixes the covariance of two rows of letters."""
-
-    positions: Positions
-    shifts: Shifts
-    terms: tuple[CentredTerm, ...]
-    hyper: Hyper
-    training: Codes
-    """Letters of the training rows, shape (n, P)."""
-
-    @classmethod
-    def fit(
-        cls,
-        positions: Positions,
-        letters: Codes,
-        target: Reals,
-        noise: Reals,
-        choice: KernelChoice,
-        rows: NDArray[np.int64],
-        knowledge: Knowledge | None = None,
-    ) -> Self:
-        """Choose hyper-parameters on ``rows`` of the training rows, for use with all of them."""
-        kernel, objective = cls.draft(positions, letters, target, noise, choice, rows, knowledge)
-        hyper, _ = fit_hyper(objective, len(kernel.terms))
-        return replace(kernel, hyper=hyper.with_sites(len(kernel.shifts.active)))
-
-    @classmethod
-    def draft(
-        cls,
-        positions: Positions,
-        letters: Codes,
-        target: Reals,
-        noise: Reals,
-        choice: KernelChoice,
-        rows: NDArray[np.int64],
-        knowledge: Knowledge | None = None,
-    ) -> tuple[Self, Objective]:
-        """The kernel before its hyper-parameters are chosen, and what they are chosen by."""
-        shifts = Shifts.of(letters, positions.reference)
-        found = additive_terms(positions, shifts.active, choice.terms, knowledge)
-        terms = [CentredTerm.of(term, letters, positions) for term in found]
-        features = [term.features(letters[rows]) for term in terms]
-        by_site = choice.product or choice.linear
-        objective = Objective(
-            shifts.dense(letters[rows]) if by_site else np.zeros((len(rows), 0)),
-            [found @ found.T for found in features],
-            target[rows] - prior_mean(terms, letters[rows]),
-            noise[rows],
-            choice,
-            contact_prior(positions)[shifts.active] if by_site else np.zeros(0),
-        )
-        hyper = Hyper.of(objective.mean, len(terms)).with_sites(len(shifts.active))
-        return cls(positions, shifts, tuple(terms), hyper, letters), objective
-
-    def scaled_shifts(self, letters: Codes) -> Reals:
-        """W of rows times the root of the position weights."""
-        width = embedding().shape[1]
-        scale = np.repeat(np.sqrt(self.hyper.sites), width)
-        return np.asarray(self.shifts.dense(letters) * scale)
-
-    def additive(self, letters: Codes, shifts: Reals | None = None) -> Reals:
-        """Features whose inner products are all additive terms, weighted; (rows, features).
-
-        ``shifts`` are the rows' scaled shifts where they are known.
-        """
-        scaled = self.scaled_shifts(letters) if shifts is None else shifts
-        blocks = [np.asarray(np.sqrt(self.hyper.linear) * scaled)]
-        for weight, term in zip(self.hyper.terms, self.terms, strict=True):
-            blocks.append(np.sqrt(weight) * term.features(letters))
-        return np.concatenate(blocks, axis=1)
-
-    def laid(self, letters: Codes) -> Laid:
-        """What covariances need of rows, worked out once."""
-        shifts = self.scaled_shifts(letters)
-        return Laid(self.additive(letters, shifts), shifts, self.unseen(letters))
-
-    def matrix(self, left: Codes, right: Codes) -> Reals:
-        """Covariance without noise, with the common level, shape (left, right)."""
-        return self.covariance(self.laid(left), self.laid(right))
-
-    def covariance(self, left: Laid, right: Laid) -> Reals:
-        """The same, of rows that were laid out before."""
-        found = left.additive @ right.additive.T + LEVEL_VARIANCE
-        return np.asarray(found + self.product(left, right))
-
-    def product(self, left: Laid, right: Laid) -> Reals:
-        """The product term alone, over every position, those that training never varied too."""
-        one, other = left.shifts, right.shifts
-        apart = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2.0 * one @ other.T
-        away = left.unseen[:, None] + right.unseen[None, :]
-        return np.asarray(self.hyper.product * np.exp(-0.5 * self.hyper.power * (apart + away)))
-
-    def unseen(self, letters: Codes) -> Reals:
-        """Distance that positions add which do not vary in training, whose weight is 1; (rows,)."""
-        apart = distances()[letters[:, self.still], self.positions.reference[self.still]]
-        return np.asarray(np.ascontiguousarray(apart).sum(axis=1))
-
-    def unseen_variance(self, letters: Codes) -> Reals:
-        """Prior variance that additive effects at those positions have, (rows,)."""
-        changed = (letters[:, self.still] != self.positions.reference[self.still]).sum(axis=1)
-        return np.asarray(self.hyper.linear * self.unseen(letters) + self.own_effect * changed)
+    tasks: NDArray[np.int64]
+    between: Reals
+    task: int
 
     @property
-    def still(self) -> NDArray[np.bool_]:
-        """Positions that do not vary in training, (P,)."""
-        found = np.ones(self.positions.count, dtype=np.bool_)
-        found[self.shifts.active] = False
-        return found
-
-    @property
-    def own_effect(self) -> float:
-        """Prior variance of the effect that the term ``mutations`` gives one mutation."""
-        for weight, term in zip(self.hyper.terms.tolist(), self.terms, strict=True):
-            if term.term.name == "mutations":
-                return float(2.0 * weight / term.scale)
-        return 0.0
+    def seen(self) -> Reals:
+        """Correlation of each row's antigen with the one that is predicted (n,)."""
+        return np.asarray(self.between[self.task, self.tasks])
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +42,8 @@ class Posterior:
     """Weights of the training rows, and the table of what each mutation adds.
 
     ``effects`` (P, 22) is the additive part of the mean; the product term needs ``weights`` (n,)
-    and the training letters. ``noise`` (n,) is the noise variance of each training row.
+    and the training letters. ``noise`` (n,) is the noise variance of each training row. Where the
+    rows are of several ``antigens``, ``weights`` are times their correlation with this one.
     """
 
     kernel: Kernel
@@ -177,18 +51,42 @@ class Posterior:
     effects: Reals
     constant: float
     noise: Reals
+    antigens: AntigenOfRows | None = None
     _factor: list[Reals] = field(default_factory=list, compare=False)
 
     @classmethod
-    def of(cls, kernel: Kernel, target: Reals, noise: Reals) -> Self:
-        """Condition on standardised targets (n,); ``noise`` (n,) is a variance."""
+    def of(
+        cls,
+        kernel: Kernel,
+        target: Reals,
+        noise: Reals,
+        antigens: AntigenOfRows | None = None,
+        factor: Sequence[Reals] = (),
+    ) -> Self:
+        """Condition on standardised targets (n,); ``noise`` (n,) is a variance.
+
+        ``factor`` is that of another antigen's posterior on the same rows.
+        """
         from scipy.linalg import cho_solve
 
-        factor = _factorise(kernel, noise)
+        factor = list(factor) or [_factorise(kernel, noise, antigens)]
         away = target - prior_mean(kernel.terms, kernel.training)
-        weights = cho_solve((factor, True), away, check_finite=False)
+        weights = cho_solve((factor[0], True), away, check_finite=False)
+        weights = weights if antigens is None else weights * antigens.seen
         effects, constant = added_effects(kernel, weights)
-        return cls(kernel, weights, effects, constant, noise, [factor])
+        return cls(kernel, weights, effects, constant, noise, antigens, list(factor))
+
+    @classmethod
+    def of_antigens(
+        cls, kernel: Kernel, target: Reals, noise: Reals, tasks: NDArray[np.int64], between: Reals
+    ) -> tuple[Self, ...]:
+        """One posterior an antigen, each conditioned on the rows of all."""
+        first = cls.of(kernel, target, noise, AntigenOfRows(tasks, between, 0))
+        others = range(1, len(between))
+        return first, *(
+            cls.of(kernel, target, noise, AntigenOfRows(tasks, between, task), first._factor)
+            for task in others
+        )
 
     def mean(self, letters: Codes) -> Reals:
         """Posterior mean of rows (rows,); a row's value does not depend on its neighbours."""
@@ -229,6 +127,7 @@ class Posterior:
         """L^-1 of covariances with the training rows (n, m), L the factor of their matrix."""
         from scipy.linalg import solve_triangular
 
+        across = across if self.antigens is None else across * self.antigens.seen[:, None]
         return np.asarray(
             solve_triangular(self._cholesky(), across, lower=True, check_finite=False)
         )
@@ -270,14 +169,16 @@ class Posterior:
 
     def _cholesky(self) -> Reals:
         if not self._factor:
-            self._factor.append(_factorise(self.kernel, self.noise))
+            self._factor.append(_factorise(self.kernel, self.noise, self.antigens))
         return self._factor[0]
 
 
-def _factorise(kernel: Kernel, noise: Reals) -> Reals:
+def _factorise(kernel: Kernel, noise: Reals, antigens: AntigenOfRows | None) -> Reals:
     from scipy.linalg import cholesky
 
     matrix = kernel.matrix(kernel.training, kernel.training)
+    if antigens is not None:
+        matrix *= antigens.between[np.ix_(antigens.tasks, antigens.tasks)]
     matrix[np.diag_indices_from(matrix)] += noise + JITTER
     return np.asarray(cholesky(matrix, lower=True, overwrite_a=True, check_finite=False))
 
@@ -306,15 +207,6 @@ def added_effects(kernel: Kernel, weights: Reals) -> tuple[Reals, float]:
     return effects, constant
 
 
-def prior_mean(terms: Sequence[CentredTerm], letters: Codes) -> Reals:
-    """Prior mean of rows (rows,): what the global model predicts, by its usual slope."""
-    found = np.zeros(len(letters))
-    for term in terms:
-        if slope := SLOPES.get(term.term.name, 0.0):
-            found += slope * term.features(letters)[:, 0]
-    return found
-
-
 def member_arrays(posterior: Posterior, prefix: str) -> dict[str, NDArray[Any]]:
     """Arrays to be saved, under a prefix, without positions and training letters."""
     hyper = posterior.kernel.hyper
@@ -334,6 +226,9 @@ def member_arrays(posterior: Posterior, prefix: str) -> dict[str, NDArray[Any]]:
         found[f"{name}.mean"] = term.mean
         found[f"{name}.spread"] = term.spread
         found[f"{name}.scale"] = np.array([term.scale])
+    if (antigens := posterior.antigens) is not None:
+        found["tasks"], found["between"] = antigens.tasks, antigens.between
+        found["task"] = np.array([antigens.task], dtype=np.int64)
     return {f"{prefix}.{name}": array for name, array in found.items()}
 
 
@@ -363,10 +258,15 @@ def restored_member(
         term = Term(name, place, letter, name in STANDARDISED)
         terms.append(CentredTerm(term, mean, spread, float(scale[0])))
     shifts = Shifts.at(arrays["positions.active"], positions.reference)
+    antigens = None
+    if f"{prefix}.tasks" in arrays:
+        tasks, between, task = (arrays[f"{prefix}.{part}"] for part in ("tasks", "between", "task"))
+        antigens = AntigenOfRows(tasks, between, int(task[0]))
     return Posterior(
         Kernel(positions, shifts, tuple(terms), hyper, training),
         arrays[f"{prefix}.weights"],
         arrays[f"{prefix}.effects"],
         float(arrays[f"{prefix}.constant"][0]),
         arrays[f"{prefix}.noise"],
+        antigens,
     )

@@ -1,18 +1,9 @@
-"""What a table of one assay says: chains, bounds, noise, and how wide intervals must be.
-
-Censored rows are normal scores with a wider noise (truncated-normal imputation). A row that says
-only "weaker than 10 uM" is given the mean of its leave-one-out prediction, truncated at the bound,
-and the variance of that truncated normal is added to its noise. A few rounds with fixed
-hyper-parameters are an expectation-maximisation step of the Tobit likelihood with the posterior
-taken row by row: an approximation, but a row far on the right side of its bound then says nothing,
-and one on the wrong side is pulled across, as it should be.
-"""
+"""What a table of one assay says: chains, parent, bounds, noise, and how wide intervals must be."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.labels import TARGET_COLUMNS
+from abag.model.assay_gp.censoring import Bounds
 
 Reals = NDArray[np.float64]
 
@@ -30,38 +22,6 @@ _CALIBRATION: Final = 0.9
 _NORMAL_90: Final = 1.6448536269514722
 _OPTIMISM: Final = 3.0
 """Rows' worth of optimism of leave-one-out errors; chosen on seeds 10 and 11 of the benchmark."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Bounds of each row's target, equal where it is exact, infinite where there is none."""
-
-    lower: Reals
-    upper: Reals
-
-    @property
-    def exact(self) -> NDArray[np.bool_]:
-        """Rows whose target is a number."""
-        return np.asarray(self.lower == self.upper)
-
-
-def truncated(mean: Reals, deviation: Reals, bounds: Bounds) -> tuple[Reals, Reals]:
-    """Mean and variance of normals truncated to their bounds; shapes (rows,).
-
-    Johnson, Kotz and Balakrishnan 1994, section 13.10.1. Where the bounds lie so far in a tail
-    that the probability between them vanishes, the mean is the nearest bound.
-    """
-    from scipy.stats import truncnorm
-
-    a = ((bounds.lower - mean) / deviation).clip(-30.0, 30.0)
-    b = ((bounds.upper - mean) / deviation).clip(-30.0, 30.0)
-    within = b - a > 1e-9
-    b = np.where(within, b, a + 1e-6)
-    with np.errstate(invalid="ignore"):  # far tails, replaced below
-        found, spread = truncnorm.stats(a, b, loc=mean, scale=deviation, moments="mv")
-    nearest = np.clip(mean, bounds.lower, bounds.upper)
-    sound = np.isfinite(found) & np.isfinite(spread) & within
-    return np.where(sound, found, nearest), np.where(sound, spread, 0.0).clip(0.0)
 
 
 def chains_of(table: pl.DataFrame) -> tuple[list[str], list[str]]:

@@ -1,35 +1,170 @@
-"""Models of several antigens from one file: each learns from the rows of all."""
+"""Several antigens at once: what a mutation does to one says something about the others.
+
+Intrinsic coregionalisation (Bonilla, Chai and Williams 2008): the covariance of two rows is that of
+their variants times B of their antigens, B[a, b] = s_a s_b off the diagonal and 1 on it. Each s is
+tanh of a number with a normal prior that favours sharing; where antigens have nothing in common, or
+oppose each other, s falls to 0 and each is on its own. What comes out of a file is a model of each
+antigen, which has learnt from the rows of all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from abag.errors import ModelError
+from abag.model.assay_gp.censoring import Bounds, RowNormals, resolved
 from abag.model.assay_gp.encoded import encoder_origin
-from abag.model.assay_gp.model import IMPUTATIONS, AssayGP, AssayGPSettings
+from abag.model.assay_gp.kernel import Kernel
+from abag.model.assay_gp.knowledge import Knowledge
+from abag.model.assay_gp.mixture import Mixture
+from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.assay_gp.novelty import Widening
+from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective
 from abag.model.assay_gp.positions import Positions
+from abag.model.assay_gp.posterior import Posterior
 from abag.model.assay_gp.rows import (
-    Bounds,
     bounds_of,
     censored_rows,
     chains_of,
     in_order,
     parent_of,
     relative_noise,
-    truncated,
 )
-from abag.model.assay_gp.sharing import SharedMixture, Tasked
+from abag.model.assay_gp.substitution import Codes
 from abag.model.assay_gp.warping import Warp
 from abag.model.mutation_effect import MutationEffect
 from abag.model.training_set import TrainingSet
 
 Reals = NDArray[np.float64]
+Tasks = NDArray[np.int64]
+
+
+_SHARE_MEAN: Final = 1.0
+_SHARE_SPREAD: Final = 1.0
+
+
+def correlation(shares: Reals) -> Reals:
+    """B of the antigens (T, T) from their shares (T,) between -1 and 1."""
+    found = np.outer(shares, shares)
+    np.fill_diagonal(found, 1.0)
+    return np.asarray(found)
+
+
+class SharedObjective:
+    """Minus log posterior of the kernel's hyper-parameters and, behind them, of atanh of shares."""
+
+    def __init__(self, single: Objective, tasks: Tasks, count: int) -> None:
+        self.single, self.tasks, self.count = single, tasks, count
+        self.mean = np.concatenate([single.mean, np.full(self.count, _SHARE_MEAN)])
+
+    def __call__(self, theta: Reals) -> tuple[float, Reals]:
+        """Value and gradient at ``theta``."""
+        own, free = theta[: -self.count], theta[-self.count :]
+        shares = np.tanh(free)
+        mask = correlation(shares)[np.ix_(self.tasks, self.tasks)]
+        value, gradient, on_mask = self.single.evaluate(own, mask)
+        if on_mask is None:
+            return value, np.zeros_like(theta)
+        member = np.eye(self.count)[self.tasks]
+        by_task = member.T @ on_mask @ member
+        np.fill_diagonal(by_task, 0.0)
+        slope = 2.0 * (by_task @ shares) * (1.0 - shares**2)
+        away = (free - _SHARE_MEAN) / _SHARE_SPREAD
+        return (
+            value + 0.5 * float(away @ away),
+            np.concatenate([gradient, slope + away / _SHARE_SPREAD]),
+        )
+
+
+def fit_shared_hyper(
+    objective: SharedObjective, terms: int, iterations: int = 80
+) -> tuple[Hyper, Reals]:
+    """Hyper-parameters and shares (T,) of maximum posterior."""
+    from scipy.optimize import minimize
+
+    found = minimize(
+        objective,
+        objective.mean,
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": iterations, "ftol": 1e-6},
+    )
+    own, free = found.x[: -objective.count], found.x[-objective.count :]
+    return Hyper.of(own, terms), np.tanh(free)
+
+
+@dataclass(frozen=True, slots=True)
+class Tasked:
+    """Rows of several antigens on common positions; ``tasks`` (n,) numbers their antigens."""
+
+    positions: Positions
+    letters: Codes
+    noise: Reals
+    tasks: Tasks
+    count: int
+    hyper_rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedMixture:
+    """The mixtures of all antigens, conditioned together."""
+
+    members: tuple[tuple[Posterior, ...], ...]
+    """By kernel, then by antigen."""
+    rows: Codes
+    shares: Reals
+    """How much each antigen has in common with the others (T,), mean over kernels."""
+
+    @classmethod
+    def fit(
+        cls,
+        data: Tasked,
+        normals: RowNormals,
+        choices: Sequence[KernelChoice],
+        knowledge: Knowledge | None,
+    ) -> Self:
+        """Choose hyper-parameters and shares on ``data.hyper_rows``, then solve all rows."""
+        members, shares = [], []
+        for choice in choices:
+            kernel, single = Kernel.draft(
+                data.positions, data.letters, normals, data.noise, choice, data.hyper_rows,
+                knowledge,
+            )  # fmt: skip
+            objective = SharedObjective(single, data.tasks[data.hyper_rows], data.count)
+            hyper, share = fit_shared_hyper(objective, len(kernel.terms))
+            kernel = replace(kernel, hyper=hyper.with_sites(len(kernel.shifts.active)))
+            noise = hyper.noise * data.noise + normals.extra
+            members.append(
+                Posterior.of_antigens(kernel, normals.target, noise, data.tasks, correlation(share))
+            )
+            shares.append(share)
+        return cls(tuple(members), data.letters, np.mean(shares, axis=0))
+
+    def again(self, normals: RowNormals, noise: Reals) -> Self:
+        """The same kernels on what the rows say now."""
+        members = []
+        for first, *_ in self.members:
+            kernel, rows = first.kernel, first.antigens
+            assert rows is not None
+            variance = kernel.hyper.noise * noise + normals.extra
+            members.append(
+                Posterior.of_antigens(kernel, normals.target, variance, rows.tasks, rows.between)
+            )
+        return replace(self, members=tuple(members))
+
+    def left_out(self, target: Reals) -> tuple[Reals, Reals]:
+        """Leave-one-out mean and variance, with noise, of every row of every antigen."""
+        return self.of_task(0).left_out(target)
+
+    def of_task(self, task: int) -> Mixture:
+        """The mixture of one antigen."""
+        return Mixture.of(tuple(one[task] for one in self.members), self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +233,19 @@ def fit_antigens(
     bounds = Bounds(lower, upper)
     noise = np.concatenate([relative_noise(part.used) for part in parts])
     tasks = np.repeat(np.arange(len(parts)), [part.used.height for part in parts])
-    target = np.where(np.isfinite(lower), lower, upper)
-    rows = np.arange(len(target))
-    if len(rows) > settings.hyper_rows:
-        rng = np.random.default_rng(settings.seed)
-        rows = np.sort(rng.choice(rows, settings.hyper_rows, replace=False))
     models = {part.name: AssayGP(settings) for part in parts}
     for model in models.values():
         model.global_model = global_model
     knowledge = next(iter(models.values())).knowledge(positions)
     letters = positions.letters(heavy, light)
-    data = Tasked(positions, letters, target, noise, tasks, len(parts), rows)
-    mixture = SharedMixture.fit(data, settings.kernels, knowledge)
-    exact = bounds.exact
-    for _ in range(IMPUTATIONS if not exact.all() else 0):
-        mean, spread = mixture.left_out(target)
-        found, extra = truncated(mean, np.sqrt(spread), bounds)
-        target = np.where(exact, target, found)
-        mixture = mixture.again(target, noise, np.where(exact, 0.0, extra))
+    rows = settings.sizes.hyper(len(tasks))
+    data = Tasked(positions, letters, noise, tasks, len(parts), rows)
+
+    def choose(normals: RowNormals) -> SharedMixture:
+        return SharedMixture.fit(data, normals, settings.kernels, knowledge)
+
+    mixture, normals = resolved(choose, bounds, noise)
+    target, exact = normals.target, bounds.exact
     known = {**(origin or {}), **encoder_origin(settings.embedding)}
     for task, part in enumerate(parts):
         own = mixture.of_task(task).weighed(target, exact)

@@ -2,7 +2,7 @@
 
 An enrichment or a KD at the edge of an assay's window is far from normal; ranks of the training
 rows mapped to normal quantiles are normal by construction, and the order is what the assay knows.
-How far apart values lie says a little more: a quarter of the score is the standardised value.
+How far apart values lie matters where effects add up: half of the score is the standardised value.
 The way back is the monotone piecewise linear curve through the training targets. Beyond them it
 goes on with the slope of the outer tenth, no steeper than :data:`_STEEPEST`, and it ends at the
 limits: the range of the training targets once more on either side (3 pKd at least), within what
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 Reals = NDArray[np.float64]
 
-VALUE_SHARE: Final = 0.25
+VALUE_SHARE: Final = 0.5
 """Share of the standardised value in a score (docs/measured/few-shot.md)."""
 PHYSICS: Final = {"pkd": (0.0, 16.0)}
 """Values of a target that a binding measurement can have at all."""
 _FURTHEST: Final = 3.0
 """Standardised values beyond it count as this much: one outlier shall not rule the scale."""
+_INNER: Final = (0.05, 0.95)
+"""Quantiles of the targets that set the scale of values, with half their range on either side."""
 _STEEPEST: Final = 2.0
 """Steepest way on beyond the training targets, in their standard deviations a unit of score."""
 _BEYOND: Final = 3.0
@@ -61,7 +63,10 @@ class Warp:
         scores = ndtri(ranks / len(target))
         centre = float((scores * counts).sum() / len(target))
         spread = float(np.sqrt((counts * (scores - centre) ** 2).sum() / len(target)))
-        plain = ((values - target.mean()) / target.std()).clip(-_FURTHEST, _FURTHEST)
+        low, high = np.quantile(target, _INNER)
+        within = np.clip(target, low - (high - low) / 2, high + (high - low) / 2)
+        within = within if within.std() > 0 else target
+        plain = ((values - within.mean()) / within.std()).clip(-_FURTHEST, _FURTHEST)
         normal = (scores - centre) / spread
         scores = (1.0 - VALUE_SHARE) * normal + VALUE_SHARE * plain
         return cls(scores, values, float(target.std()), *_limits(target, kind))

@@ -6,9 +6,10 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.model.assay_gp.mixture import stacked
+from abag.model.assay_gp.kernel import prior_mean
+from abag.model.assay_gp.mixture import FRESH_SHARES, MORE_SHARES, log_likelihood, stacked
 from abag.model.assay_gp.model import AssayGP
-from abag.model.assay_gp.posterior import Posterior, prior_mean
+from abag.model.assay_gp.posterior import Posterior
 from abag.model.registry import load_model
 from synthetic_pairs import HEAVY, LIGHT, assay_table, canonical
 
@@ -144,7 +145,7 @@ def test_imputation_goes_on_until_it_has_settled(monkeypatch: pytest.MonkeyPatch
     weak = [int(row) for row in np.flatnonzero(table["pkd"].to_numpy() < 7.5)[:8]]
     loose = bounded(table, dict.fromkeys(weak, 9.0))
     made = plain(warp=False).fit(loose).predict(table[weak])
-    monkeypatch.setattr("abag.model.assay_gp.model.IMPUTATIONS", 40)
+    monkeypatch.setattr("abag.model.assay_gp.censoring.ROUNDS", 20)
     settled = plain(warp=False).fit(loose).predict(table[weak])
     assert made == pytest.approx(settled, abs=0.05)
 
@@ -227,24 +228,43 @@ def test_exact_and_censored_rows_are_sampled_in_their_proportion() -> None:
 def test_the_mixture_is_the_mean_of_its_members_by_their_shares() -> None:
     model = plain().fit(assay_table(30))
     letters = model._letters(assay_table(6, seed=3))
-    rich, additive = model._mixture.members
-    own, beside = model._mixture.shares
-    by_hand = own * rich.mean(letters) + beside * additive.mean(letters)
+    members = model._mixture.members
+    shares = model._mixture.shares_of(letters)
+    by_hand = (shares * [one.mean(letters) for one in members]).sum(axis=0)
     mean, variance = model._mixture.moments(letters)
     assert np.allclose(mean, by_hand)
-    second = [one.variance(letters) + one.mean(letters) ** 2 for one in (rich, additive)]
-    assert np.allclose(variance + by_hand**2, own * second[0] + beside * second[1], atol=1e-9)
-    assert [term.term.name for term in additive.kernel.terms] == ["mutations", "effects"]
+    second = [one.variance(letters) + one.mean(letters) ** 2 for one in members]
+    assert np.allclose(variance + by_hand**2, (shares * second).sum(axis=0), atol=1e-9)
+    named = [[term.term.name for term in one.kernel.terms] for one in members[1:]]
+    assert named == [["mutations", "effects"], ["mutations"]]
     one = plain(additive=False).fit(assay_table(30))
     assert len(one._mixture.members) == 1
-    assert np.allclose(one._mixture.mean(letters), rich.mean(letters))
+    assert np.allclose(one._mixture.mean(letters), members[0].mean(letters))
+
+
+def test_rows_beyond_the_measured_ones_have_shares_of_their_own() -> None:
+    """A place that nobody changed: members count by their own likelihood, simple ones first."""
+    table = assay_table(30)
+    mixture = plain().fit(table)._mixture
+    fresh = mixture.rows[:1].copy()
+    fresh[0, np.flatnonzero(mixture.kernel.still)[0]] += 1
+    both = mixture.shares_of(np.concatenate([mixture.rows[:1], fresh]))
+    assert np.allclose(both[:, 0], mixture.shares)
+    assert np.allclose(both[:, 1], mixture.beyond[0])
+    target = np.zeros(30)  # of which every member says the same: what was before remains
+    equal = replace(mixture, members=(mixture.members[1],) * 3)
+    beyond = equal.weighed(target, np.ones(30, dtype=np.bool_)).beyond
+    assert beyond[0] == pytest.approx(FRESH_SHARES)
+    assert beyond[1] == pytest.approx(MORE_SHARES)
 
 
 def test_the_member_that_predicts_left_out_rows_better_earns_the_larger_share() -> None:
     rng = np.random.default_rng(0)
     target = rng.normal(size=200)
     good, bad = (target + rng.normal(0, s, 200) for s in (0.3, 1.5))
-    shares = stacked(target, [(bad, np.full(200, 2.25)), (good, np.full(200, 0.09))])
+    shares = stacked(
+        np.stack([log_likelihood(target, bad, 2.25), log_likelihood(target, good, 0.09)])
+    )
     assert shares.sum() == pytest.approx(1.0)
     assert shares[1] > 0.9
 
@@ -252,7 +272,7 @@ def test_the_member_that_predicts_left_out_rows_better_earns_the_larger_share() 
 def test_four_rows_hardly_move_the_shares() -> None:
     target = np.array([0.1, -0.2, 0.4, 0.3])
     poor, good = target + 1.0, target
-    shares = stacked(target, [(poor, np.ones(4)), (good, np.ones(4))])
+    shares = stacked(np.stack([log_likelihood(target, one, 1.0) for one in (poor, good)]))
     assert shares[1] == pytest.approx(0.25, abs=0.12)
 
 

@@ -59,7 +59,7 @@ def test_a_second_parents_model_starts_half_way_to_what_the_first_has_found() ->
     first = AssayGP().fit(assay_table(60))
     second = AssayGP()
     second.kin = first
-    (rich, _) = second._kernels()
+    (rich, *_) = second._kernels()
     found = np.array(first._mixture.members[0].kernel.hyper.shared)
     alone = AssayGPSettings().kernels[0]
     rows, terms = 6, len(alone.terms)

@@ -7,12 +7,10 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
+from abag.model.assay_gp.kernel import prior_mean
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.assay_gp.objective import KernelChoice, Objective
-from abag.model.assay_gp.posterior import prior_mean
-from abag.model.assay_gp.several import by_antigen, fit_antigens
-from abag.model.assay_gp.shared_posterior import SharedPosterior
-from abag.model.assay_gp.sharing import SharedObjective, correlation
+from abag.model.assay_gp.several import SharedObjective, by_antigen, correlation, fit_antigens
 from abag.model.registry import load_model
 from synthetic_pairs import assay_table
 
@@ -70,15 +68,15 @@ def test_the_posterior_of_an_antigen_is_that_of_the_textbook() -> None:
     shared = fit_antigens(two_antigens(), settings())
     model = shared.models["two"]
     member = model._mixture.members[0]
-    assert isinstance(member, SharedPosterior)
-    kernel = member.kernel
+    antigens, kernel = member.antigens, member.kernel
+    assert antigens is not None
     covariance = kernel.matrix(kernel.training, kernel.training)
-    covariance *= member.between[np.ix_(member.tasks, member.tasks)]
+    covariance *= antigens.between[np.ix_(antigens.tasks, antigens.tasks)]
     covariance += np.diag(member.noise + 1e-6)
     new = model._letters(assay_table(6, seed=5))
-    across = kernel.matrix(new, kernel.training) * member.between[1, member.tasks]
+    across = kernel.matrix(new, kernel.training) * antigens.seen
     # The saved weights are those of the rows times their share with this antigen.
-    target = covariance @ (member.weights / member.between[1, member.tasks])
+    target = covariance @ (member.weights / antigens.seen)
     by_hand = prior_mean(kernel.terms, new) + across @ np.linalg.solve(covariance, target)
     assert np.allclose(member.mean(new), by_hand, atol=1e-6)
     expected = np.diag(kernel.matrix(new, new)) - np.einsum(
