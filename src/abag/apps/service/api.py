@@ -20,7 +20,7 @@ from abag.apps.service.guards import Guard
 from abag.apps.service.jobs import Job, JobState, JobStore
 from abag.apps.service.keys import Keys
 from abag.apps.service.places import Places
-from abag.apps.service.problems import ProblemDetails, answer_errors
+from abag.apps.service.problems import ProblemDetails, answer_errors, describe_errors
 from abag.apps.service.runner import RESULT, Runner, progress_of
 from abag.apps.service.settings import ServiceSettings
 from abag.apps.service.tasks import TASKS, JobTask
@@ -99,6 +99,8 @@ def make_app(settings: ServiceSettings) -> FastAPI:
         return FileResponse(page / "index.html")
 
     app.add_middleware(Guard, settings=settings, keys=service.keys)
+    describe = app.openapi
+    app.openapi = lambda: describe_errors(describe())  # type: ignore[method-assign]
     return app
 
 

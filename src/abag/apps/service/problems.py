@@ -79,6 +79,16 @@ def answer_errors(app: FastAPI) -> None:
         return problem(500, "a fault of the service", "the operator finds it in the log")
 
 
+def describe_errors(described: dict[str, Any]) -> dict[str, Any]:
+    """Give the errors of an OpenAPI description the content type that they are sent with."""
+    for operations in described["paths"].values():
+        for operation in operations.values():
+            for status, answer in operation["responses"].items():
+                if status >= "400" and "application/json" in answer.get("content", {}):
+                    answer["content"] = {MEDIA_TYPE: answer["content"]["application/json"]}
+    return described
+
+
 _TITLES: Final = {
     401: "no valid key", 404: "not found", 405: "method not allowed", 409: "conflict",
     413: "too large", 415: "not this kind of content", 429: "too many requests",
