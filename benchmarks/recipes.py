@@ -2,6 +2,9 @@
 
     nice python benchmarks/recipes.py --sources ../shared/data --out RECIPES [--quick]
 
+``--antibody-encoder antiberty`` puts another encoder in the antibody's place (after ``abag encoders
+fetch``); the antigen keeps the built-in one, and the runs bear the encoder's name.
+
 Two splits of the de-duplicated rows (80 % train, 10 % validation, 10 % test): random rows, and
 antigen clusters kept apart. Two forms of the recipes: ``residues``, attention over residues with
 the fusion scaled down to what two CPU cores can do (width 64, 16 epochs), and ``pooled``, the
@@ -28,7 +31,7 @@ from abag.training.setup import Options, Sources
 from abag_lab.benchmarks.saaint import saaint_table
 
 SPLITS = ("antigen-cluster", "random")
-BUILTIN = ["network.antibody.id=builtin", "network.antigen.id=builtin"]
+BUILTIN = "builtin"
 SMALL = [
     "network.fusion.width=64", "network.fusion.heads=4", "stopping.epochs=16",
     "schedule.cosine_epochs=16",
@@ -55,12 +58,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--only", nargs="*", help="names of runs")
     parser.add_argument("--seed", type=int, help="of all runs (default: that of each recipe)")
+    parser.add_argument("--antibody-encoder", default=BUILTIN, help="such as antiberty")
     parser.add_argument("--quick", action="store_true", help="one epoch each: does it run at all?")
     options = parser.parse_args()
     progress.silence()
     table = options.out / "saaint.parquet"
     if not table.exists():
-        write_parquet(table, saaint_table(options.sources))
+        write_parquet(table, saaint_table(options.sources).frame)
     runs = [run_all(options, table, name) for name in options.only or RUNS]
     compare_all(options.out, [run for of_one in runs for run in of_one])
 
@@ -69,7 +73,11 @@ def run_all(options: argparse.Namespace, table: Path, name: str) -> list[Path]:
     """The run ``name`` on each split."""
     out, done = options.out, []
     recipe, own = RUNS[name]
-    settings = [*BUILTIN, *own, *(["stopping.epochs=1"] if options.quick else [])]
+    encoder = options.antibody_encoder
+    encoders = [f"network.antibody.id={encoder}", f"network.antigen.id={BUILTIN}"]
+    settings = [*encoders, *own, *(["stopping.epochs=1"] if options.quick else [])]
+    if encoder != BUILTIN:
+        name = f"{name}-{encoder}"
     if options.seed is not None:
         name, settings = f"{name}-seed{options.seed}", [*settings, f"seed={options.seed}"]
     for strategy in SPLITS:

@@ -43,8 +43,8 @@ SURFACE: dict[str, str] = {
     "--least-natural --acquisition --diversity --beta --most-repeats --singles --budget "
     "--cost-variant --cost-mutation --keep --lose --margin --least-human --most-from-germline "
     "--least-charge --most-charge --controls --replicates --exclude --seed --overwrite --json",
-    "scan": "--heavy --light --parent --name --antigen --model --out --cdrs --positions --chains "
-    "--numbering --exclude-cysteine --naturalness --level --overwrite --json",
+    "scan": "--heavy --light --parent --structure --name --antigen --model --out --cdrs "
+    "--positions --chains --numbering --exclude-cysteine --naturalness --level --overwrite --json",
     "serve": "--data --host --port --jobs-at-once --most-waiting --job-minutes --keep-days "
     "--upload-megabytes --store-megabytes --requests-a-minute --new-key --json",
     "train": "TABLE --recipe --split --out --resume --holdout --encoder --antibody-encoder "

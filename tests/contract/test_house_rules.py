@@ -22,7 +22,7 @@ LONG_FUNCTIONS: dict[str, int] = {
     "abag/apps/cli/explain.py:explain": 69,
     "abag/apps/cli/maturation/adapt.py:adapt": 74,
     "abag/apps/cli/maturation/propose.py:propose": 99,
-    "abag/apps/cli/maturation/scan.py:scan": 73,
+    "abag/apps/cli/maturation/scan.py:scan": 71,
     "abag/apps/cli/predict.py:predict": 85,
     "abag/apps/cli/serve.py:serve": 61,
     "abag/inference/tables.py:predict_file": 74,

@@ -93,6 +93,7 @@ def scan_table(
     mutants: Sequence[Chains],
     effects: Effects,
     natural: Reals | None = None,
+    log_odds: Reals | None = None,
 ) -> pl.DataFrame:
     """One row a mutant, best first; equal effects in the order of the chain."""
     human = Humanness.of(*parent.chains)
@@ -115,6 +116,7 @@ def scan_table(
         "value": _optional(None if effects.parent_value is None else delta + effects.parent_value),
         "fold_tighter": _optional(10.0**delta if effects.unit == "pKd" else None),
         "naturalness": _optional(natural),
+        "structure_log_odds": _optional(log_odds),
         "humanness": _optional(human.of_variants(mutants)),
         "germline_distance": pl.Series(human.germline_distance(mutants), dtype=pl.Int64),
         "kabat": pl.Series(

@@ -21,7 +21,9 @@ from abag.maturation.scan.page import render_scan
 from abag.maturation.scan.result import FILES, Scan, scan_table
 
 if TYPE_CHECKING:
+    from abag.data.formats.choices import ChainNames
     from abag.maturation.antibody.naturalness import Naturalness
+    from abag.model.inverse_folding.complexes import ComplexLogOdds
 
 _WHAT: Final = "a scan"
 
@@ -31,6 +33,8 @@ def scan(
     out: Path,
     *,
     model: Path | None = None,
+    structure: Path | None = None,
+    structure_chains: ChainNames | None = None,
     cdrs: Sequence[str] = (),
     positions: Sequence[str] = (),
     chains: Sequence[str] = (),
@@ -46,6 +50,8 @@ def scan(
         parent: the antibody, from :func:`read_parent`.
         out: folder for :data:`FILES`.
         model: folder of a saved model; None takes the shipped zero-shot model.
+        structure: the parent on its antigen: adds each mutant's log-odds in it (ProteinMPNN).
+        structure_chains: which chain of the structure is which.
         cdrs: IMGT CDRs such as ``H3``; with positions and chains, see :func:`choose_sites`.
         positions: ``H:100-110`` and the like.
         chains: H or L.
@@ -58,7 +64,9 @@ def scan(
     Raises:
         OptionError: residues that are not there, or ``out`` is taken.
         ModelError: the model cannot be loaded, or cannot predict this antibody.
-        UnavailableError: ``naturalness`` without torch.
+        FileFormatError: the structure cannot be read.
+        SequenceError: the structure is of another antibody.
+        UnavailableError: ``naturalness`` without torch, ``structure`` without its weights.
     """
     require_level(level)
     require_own(out, FILES, _WHAT, overwrite=overwrite)
@@ -66,13 +74,15 @@ def scan(
         parent.antibody, cdrs=cdrs, positions=positions, chains=chains, numbering=numbering
     )
     scorer = _scorer() if naturalness else None
+    odds = None if structure is None else _log_odds(structure, parent, structure_chains)
     mutations = single_mutants(sites, without_cysteine=without_cysteine)
     mutants = mutant_chains(parent.antibody, mutations)
     effects = _effects(model, parent, mutants, level)
     mutations = [mutations[i] for i in effects.kept]
     mutants = [mutants[i] for i in effects.kept]
     natural = None if scorer is None else scorer.of_variants(*parent.chains, mutants)
-    table = scan_table(parent, sites, mutations, mutants, effects, natural)
+    fit = None if odds is None else odds.of_variants(mutants)
+    table = scan_table(parent, sites, mutations, mutants, effects, natural, fit)
     found = find_liabilities(parent.antibody)
     done = Scan(parent, sites, table, effects, level, found, out)
     write_scan(done, overwrite)
@@ -93,6 +103,12 @@ def _effects(
     from abag.model.registry import load_model
 
     return model_effects(load_model(model), parent.chains, mutants, parent.antigen, level)
+
+
+def _log_odds(path: Path, parent: Parent, names: ChainNames | None) -> ComplexLogOdds:
+    from abag.model.inverse_folding.complexes import ComplexLogOdds
+
+    return ComplexLogOdds.read(path, parent.chains, names)
 
 
 def _scorer() -> Naturalness:

@@ -11,6 +11,8 @@ from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
 if TYPE_CHECKING:
+    from abag.data.formats.choices import ChainNames
+    from abag.maturation.antibody.parent import Parent
     from abag.maturation.scan.result import Scan
 
 _SHOWN = 10
@@ -21,6 +23,7 @@ def scan(
     heavy: str | None = None,
     light: str | None = None,
     parent: Path | None = None,
+    structure: Path | None = None,
     name: str | None = None,
     antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
     model: Path | None = None,
@@ -42,6 +45,8 @@ def scan(
             that a model of your assay remembers).
         light: Light chain of the parent.
         parent: File that holds the parent instead: table, FASTA, AIRR or structure.
+        structure: PDB or mmCIF file of the parent on its antigen: log-odds of each mutant in it
+            (ProteinMPNN, after `abag encoders fetch proteinmpnn`); without a parent, its antibody.
         name: Which antibody of that file; also the name in the outputs.
         antigen: Antigen chain or FASTA file, for models that read it; repeat it for several.
         model: Folder of a model of your assay (`abag adapt`) or of another kind (default: the
@@ -49,8 +54,8 @@ def scan(
         out: Folder for scan.csv, scan.fasta, heatmap.png, scan.html and summary.json.
         cdrs: Change these IMGT CDRs alone: H3,L1 (default: all residues).
         positions: Change these places: H:100-110,L:50; with --cdrs, both.
-        chains: Change this chain alone: H or L. With a structure as --parent also which chain is
-            which, as heavy=H,light=L.
+        chains: Change this chain alone: H or L. Of a structure also which chain is which, as
+            heavy=H,light=L.
         numbering: How --positions counts: sequential, imgt, kabat, chothia, martin or aho.
         exclude_cysteine: Leave out mutants that add or lose a cysteine.
         naturalness: Also score mutants under the built-in encoder (needs the extra network).
@@ -58,27 +63,22 @@ def scan(
         overwrite: Replace a scan that is in the folder.
         json: Print one JSON object.
     """
-    from abag.data.formats.antigens import given_antigen
-    from abag.data.formats.choices import ChainNames, Choices
-    from abag.maturation.antibody.parent import parent_of_model, read_parent
+    from abag.data.formats.choices import ChainNames
     from abag.maturation.scan.scanning import scan as scan_all
 
     if out is None:
         raise OptionError("--out is missing: name a folder for the files of the scan")
-    told = [text for text in chains or [] if "=" in text]
-    choices = Choices(ChainNames.parse(",".join(told))) if told else None
+    told = ",".join(text for text in chains or [] if "=" in text)
+    names = ChainNames.parse(told) if told else None
     chains = [text for text in chains or [] if "=" not in text]
-    target = given_antigen(antigen or [])
-    if model is not None and parent is None and not heavy and not light:
-        antibody = parent_of_model(model, name=name, antigen=target)
-    else:
-        antibody = read_parent(
-            heavy, light, path=parent, name=name, antigen=target, choices=choices
-        )
+    if structure is not None and parent is None and model is None and not heavy and not light:
+        parent = structure
     done = scan_all(
-        antibody,
+        _parent(model, heavy, light, parent, name, antigen or [], names),
         out,
         model=model,
+        structure=structure,
+        structure_chains=names,
         cdrs=cdrs or [],
         positions=positions or [],
         chains=chains,
@@ -89,6 +89,26 @@ def scan(
         overwrite=overwrite,
     )
     emit(done.as_json(), _text(done), json)
+
+
+def _parent(
+    model: Path | None,
+    heavy: str | None,
+    light: str | None,
+    path: Path | None,
+    name: str | None,
+    antigen: list[str],
+    names: ChainNames | None,
+) -> Parent:
+    from abag.data.formats.antigens import given_antigen
+    from abag.data.formats.choices import Choices
+    from abag.maturation.antibody.parent import parent_of_model, read_parent
+
+    target = given_antigen(antigen)
+    if model is not None and path is None and not heavy and not light:
+        return parent_of_model(model, name=name, antigen=target)
+    choices = Choices(names) if names else None
+    return read_parent(heavy, light, path=path, name=name, antigen=target, choices=choices)
 
 
 def _text(done: Scan) -> str:

@@ -8,7 +8,7 @@ within 5 Å of the CDRs. Each copy in the asymmetric unit is a complex of its ow
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -311,14 +311,10 @@ def _is_near(fv: _Fv, other: StructureChain) -> bool:
 def _only(chain: StructureChain, residues: frozenset[int]) -> StructureChain:
     """The chain with the atoms of some residues only."""
     kept: NDArray[np.bool_] = np.isin(chain.atom_residues, sorted(residues))
-    return StructureChain(
-        chain.name,
-        chain.sequence,
-        chain.from_seqres,
-        chain.missing,
-        chain.breaks,
-        chain.atom_positions[kept],
-        chain.atom_residues[kept],
+    return replace(
+        chain,
+        atom_positions=chain.atom_positions[kept],
+        atom_residues=chain.atom_residues[kept],
     )
 
 

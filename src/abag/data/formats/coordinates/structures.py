@@ -21,6 +21,7 @@ _BREAK_ANGSTROM: Final = 4.5
 """Neighbouring C-alpha atoms are 3.8 Å apart (2.9 Å in a cis peptide); more is a gap."""
 
 _MIN_RESIDUES: Final = 3
+_BACKBONE: Final = ("N", "CA", "C", "O")
 _PDB_CODE: Final = re.compile(r"[0-9][a-z0-9]{3}|pdb_[a-z0-9]{8}")
 
 
@@ -42,6 +43,9 @@ class StructureChain:
     """Gaps between neighbouring resolved residues."""
     atom_positions: NDArray[np.float64]
     atom_residues: NDArray[np.int64]
+    backbone: NDArray[np.float64]
+    """N, C-alpha, C and O of each letter of ``sequence`` (Å; shape ``(letters, 4, 3)``); NaN
+    where the file has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,18 @@ def _chain(path: Path, structure: Any, chain: Any) -> StructureChain | None:
         breaks=_breaks(residues),
         atom_positions=table[:, :3],
         atom_residues=table[:, 3].astype(np.int64),
+        backbone=_backbone(residues, indices, len(names)),
     )
+
+
+def _backbone(residues: Sequence[Any], indices: Sequence[int], count: int) -> NDArray[np.float64]:
+    found = np.full((count, len(_BACKBONE), 3), np.nan)
+    for index, residue in zip(indices, residues, strict=True):
+        for column, name in enumerate(_BACKBONE):
+            atom = residue.find_atom(name, "*")
+            if atom is not None:
+                found[index, column] = atom.pos.tolist()
+    return found
 
 
 def _require_places(path: Path, chain: Any, residues: Sequence[Any], names: Sequence[str]) -> None:

@@ -1,0 +1,1 @@
+"""Inverse folding: which residues fit a place of a known complex (ProteinMPNN)."""

