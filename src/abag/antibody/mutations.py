@@ -115,7 +115,13 @@ def _fitted(piece: Piece, parent: _Chains, last: str) -> Mutation:
         raise MutationError(_asked(piece.text, fitting))
     if not fitting:
         raise MutationError(_misfit(piece.text, readings[0], parent))
-    (found,) = fitting
+    ((found, reading),) = fitting.items()
+    if _is_two_changes(reading):
+        kept = f"{reading.wild_type}{reading.position}{reading.wild_type}{reading.mutant[-1]}"
+        raise MutationError(
+            f"{piece.text!r} gives several residues for one; write each change by itself, an "
+            f"insertion as {kept}, and name the numbering where a letter belongs to the place"
+        )
     if unnamed and found.chain != last:
         raise MutationError(
             f"{piece.text}: the light chain was named before it, and {found} fits the heavy chain "
@@ -131,6 +137,17 @@ def _place(reading: Reading, parent: _Chains) -> int | None:
         return None
     place = _places(residues, reading.scheme).get(reading.position)
     return place if place and residues[place - 1] == reading.wild_type else None
+
+
+def _is_two_changes(reading: Reading) -> bool:
+    """Whether ``Y33AF`` would change a residue and put one in: two changes, or Y33A or F.
+
+    In front of the first residue alone are residues put in before it (``E1ME``).
+    """
+    new, kept = reading.mutant, reading.wild_type
+    if len(new) < 2 or new[0] == kept:
+        return False
+    return reading.position != "1" or kept not in new
 
 
 def _asked(text: str, fitting: Mapping[Mutation, Reading]) -> str:

@@ -9,6 +9,7 @@ in behind A33), Kabat's ``Y100aF`` and ``Y100AF``, and a numbering behind a muta
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,6 +53,11 @@ _PIECE: Final = re.compile(
     r"(?P<rest>[A-Za-z*-]+)\)?",
     re.IGNORECASE,
 )
+_CHAIN_BEHIND: Final = re.compile(
+    rf"(?<![\w:.-])([A-Za-z]{{1,3}}\d+[A-Za-z]{{1,3}})\s*\(({_LABEL})(?:[ _-]?chain)?\)",
+    re.IGNORECASE,
+)
+"""``Y33F (H)`` and ``Y33F(VH)``."""
 _DELETED: Final = re.compile(r"(.*?)(?:del|Δ)([A-Za-z]\d+)", re.IGNORECASE)
 _STRANGER: Final = re.compile(r"(?P<name>\S+?)[-_:.][A-Za-z]?\d+[A-Za-z*-]+")
 _ALLOWED: Final = frozenset(AMINO_ACIDS + UNKNOWN_RESIDUE)
@@ -96,7 +102,11 @@ def read_pieces(text: str, scheme: str = SEQUENTIAL) -> list[Piece]:
     Raises:
         MutationError: a piece that names no mutation, or a letter that is no amino acid.
     """
-    joined = _SCHEME.sub(lambda match: f"({match[1].lower()})", text.strip())
+    spelt = unicodedata.normalize("NFKC", text).replace("\u200b", "").strip()
+    if spelt[:1] + spelt[-1:] in ("[]", "{}"):
+        spelt = spelt[1:-1]
+    joined = _SCHEME.sub(lambda match: f"({match[1].lower()})", re.sub("[\"']", "", spelt))
+    joined = _CHAIN_BEHIND.sub(r"\2:\1", joined)
     joined = _HEADING.sub(r"\1:", joined)
     pieces = [piece for piece in _SEPARATOR.split(joined) if piece]
     return [one for piece in pieces for one in _read(piece, scheme)]

@@ -4,7 +4,7 @@
 value; ``missing`` tells that a cell holds nothing; ``bounds`` makes bounds of both.
 """
 
-from abag.units.missing import MISSING_MARKERS, is_missing, present
+from abag.units.missing import MISSING_MARKERS, is_ditto, is_missing, present
 from abag.units.naming import is_rate, is_unit, parse_unit, plain
 from abag.units.scales import (
     ALLOWED_DIMENSIONS,
@@ -56,6 +56,7 @@ __all__ = [
     "energy_per_pkd_j_per_mol",
     "from_concentration",
     "is_decreasing",
+    "is_ditto",
     "is_missing",
     "is_rate",
     "is_unit",

@@ -22,7 +22,14 @@ from abag.units.scales import (
     is_decreasing,
     to_log10_scale,
 )
-from abag.units.written import no_binding, not_detected, parse_relation, parse_value
+from abag.units.written import (
+    beyond_a_limit,
+    no_binding,
+    not_detected,
+    parse_relation,
+    parse_value,
+    tested_up_to,
+)
 
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "+", "binder", "binding", "positive", "pos"})
 _FALSE: Final = frozenset(
@@ -63,10 +70,25 @@ def convert(
         return _unbound(value, kind, unit, temperature_kelvin, highest_molar)
     if value is None or is_missing(value):
         raise UnitError("no value" if not (value or "").strip() else f"no value ({value!r})")
-    written = parse_value(value)
-    if written.unit_text and unit and parse_unit(written.unit_text) != parse_unit(unit):
+    if beyond_a_limit(value):
+        raise UnitError(
+            f"{value!r} may be too weak or too tight to be measured: write > or < and the limit"
+        )
+    tested = tested_up_to(value)
+    written = tested or parse_value(value)
+    if (
+        tested is None
+        and written.unit_text
+        and unit
+        and parse_unit(written.unit_text) != parse_unit(unit)
+    ):
         raise UnitError(f"the value says {written.unit_text!r} but the unit is {unit!r}")
-    known = parse_unit(written.unit_text or unit)
+    try:
+        known = parse_unit(written.unit_text or unit)
+    except UnitError as error:
+        if written.unit_text is None:
+            raise
+        raise UnitError(f"{value!r}: {error}") from None
     check_unit(kind, known)
     stands = _relation(relation, written.relation)
     number = _on_tight_scale(written.number, known, kind, temperature_kelvin, molar_mass_g_per_mol)

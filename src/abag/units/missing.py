@@ -24,10 +24,23 @@ MARKS: Final = r"[-–—−‐_.·?/\s]*"
 _QUOTED: Final = r"[\"'`]"
 
 
+DITTO_MARKS: Final = ('"', "''", "〃", "″", "”", "“", "„")
+"""Marks by which people repeat the cell above; Excel and pandas never do."""
+_DITTO_WORDS: Final = frozenset({"ditto", "do.", "idem", "same", "as above", "same as above"})
+
+
+def is_ditto(text: str | None) -> bool:
+    """Whether a cell says that the one above is meant: ``"``, ``〃``, ``ditto``, ``same``."""
+    bare = (text or "").strip()
+    return bare in DITTO_MARKS or bare.lower() in _DITTO_WORDS
+
+
 def is_missing(text: str | None) -> bool:
     """Whether a cell holds nothing: empty, ``NA``, ``nan``, ``N/A``, ``-``, ``n.d.`` and such."""
     if text is None:
         return True
+    if is_ditto(text):
+        return False
     bare = " ".join(re.sub(_QUOTED, "", text).replace("\u200b", "").replace("\ufeff", "").split())
     return bare.lower() in MISSING_MARKERS or re.fullmatch(MARKS, bare) is not None
 

@@ -69,7 +69,9 @@ def parse_value(text: str) -> WrittenValue:
     match = _WRITTEN.fullmatch(_spelt(text))
     if match is None:
         raise UnitError(f"{text!r} is not a number, optionally with <, >, ~ before it")
+    relation = _RELATIONS[(match["relation"] or "").lower()]
     rest = _ERROR.sub(" ", match["rest"]).strip()
+    rest = _without_remark(rest, match["number"], relation)
     half = rest[: len(rest) // 2].strip()
     rest = half if rest == f"{half} {half}" else rest
     if rest.startswith((",", "'", "’")) or re.match(r"\d", rest):
@@ -82,8 +84,41 @@ def parse_value(text: str) -> WrittenValue:
         value *= _factor(match["times"], text)
     if not math.isfinite(value):
         raise UnitError(f"{text!r} is not a finite number")
-    relation = _RELATIONS[(match["relation"] or "").lower()]
+    if rest and (why := next((why for form, why in _BEHIND if form.match(rest)), None)):
+        raise UnitError(f"{text!r} {why}")
     return WrittenValue(relation, value, " ".join(rest.split()) or None)
+
+
+_BEHIND: Final = (
+    (re.compile(r"(?:-|to\b|\.\.|~|/|;|and\b)\s*[<>]?\s*\.?\d"),
+     "holds two numbers: give one, or a bound such as <5 (a range is no value)"),
+    (re.compile(r"[*†‡#§¶]+$|\^?[a-zA-Zª]$(?<!M)|\[\d+\]$|\^\d+$"),
+     "has a mark behind the number that is no unit: move footnotes to a column of their own"),
+    (re.compile(r"%"), "is a percentage, which no affinity is"),
+    (re.compile(r"[(\[]\s*[-+]?\.?\d"),
+     "has a second number in brackets: write an error as 3.2 ± 0.4, others in a column of theirs"),
+)  # fmt: skip
+"""What stands behind numbers and is no unit, and what is said of it."""
+_METHOD: Final = re.compile(r"\((?:spr|bli|itc|biacore|octet|kinexa|mst)\)", re.IGNORECASE)
+_INTERVAL: Final = re.compile(
+    rf"[(\[]\s*(?:95\s*%\s*(?:CI)?\s*[:,]?\s*)?({_NUMBER})\s*(?:-|to|,|;)\s*({_NUMBER})\s*[)\]]",
+    re.I,
+)
+_SPREAD: Final = re.compile(
+    rf"[(\[]\s*(?:SD|SEM?|s\.d\.|s\.e\.m?\.?|±)\s*[=:]?\s*{_NUMBER}\s*[)\]]", re.IGNORECASE
+)
+
+
+def _without_remark(rest: str, number: str | None, relation: Relation) -> str:
+    """What stands behind a number without its interval, its spread, its method and ``(NB)``."""
+    interval = _INTERVAL.search(rest)
+    if interval and number and float(interval[1]) <= float(number) <= float(interval[2]):
+        rest = rest.replace(interval[0], " ")
+    rest = _METHOD.sub(" ", _SPREAD.sub(" ", rest)).strip()
+    bracket = re.search(r"\(([^()]*)\)$", rest)
+    if bracket and relation is Relation.GREATER and no_binding(bracket[1]):
+        rest = rest[: bracket.start()].strip()
+    return rest
 
 
 def _spelt(text: str) -> str:
@@ -128,7 +163,7 @@ _NO_BINDING: Final = re.compile(
     r"(?:binding|interaction|affinity|signal|response)"
     r"|no (?:interaction|affinity|response|signal)(?: (?:detected|observed))?"
     r"|(?:none|not) (?:detected|detectable|observed)|undetect(?:able|ed)|inactive"
-    r"|n\.?d\.?b\.?|below (?:the )?(?:detection(?: limit)?|lod|limit of detection)|<?\s*(?:lod|loq)"
+    r"|n\.?d\.?b\.?"
     r"|(?:>=?|≥|above|over)\s*(?:the )?(?:top|max(?:imum)?|highest|cmax)"
     r"(?:[ .]*(?:conc(?:entration)?\.?|tested|dose|used))*|>"
 )
@@ -138,6 +173,35 @@ _NOT_DETECTED: Final = frozenset({"nd", "n.d.", "n.d", "n/d"})
 def no_binding(text: str) -> bool:
     """Whether a cell says that no binding was seen: ``NB``, ``no binding``, ``>top``."""
     return _NO_BINDING.fullmatch(_spelt(text).lower().strip("()[]*. ") or "?") is not None
+
+
+_LIMIT: Final = re.compile(
+    r"(?:[<>]\s*)?[lu]?lo[dq]|[ba]l?[lu]?oq|below (?:the )?(?:detection|quantification|limit).*"
+    r"|oor\s*[<>]?|out of range.*|off[ -]?scale.*"
+)
+
+
+def beyond_a_limit(text: str) -> bool:
+    """Whether a cell says ``<LOD`` or ``out of range``: too weak, or too tight to be measured."""
+    return _LIMIT.fullmatch(_spelt(text).lower().strip("()[]*. ")) is not None
+
+
+_TESTED: Final = re.compile(
+    rf"(?P<said>[^\d<>≥]*?)[\s,;:(\[]+(?:(?P<up>up to|upto|until|at|to|@)\s*)?(?P<sign>>=?|≥)?\s*"
+    rf"(?P<top>{_NUMBER})\s*(?P<unit>[A-Za-z/]*)\s*[)\]]?",
+    re.IGNORECASE,
+)
+
+
+def tested_up_to(text: str) -> WrittenValue | None:
+    """The bound in ``NB (>1 uM)`` or ``no binding up to 1 uM``; None for any other text."""
+    match = _TESTED.fullmatch(_spelt(text))
+    if match is None or not (match["unit"] or match["sign"]):
+        return None
+    said = match["said"].strip()
+    if not (no_binding(said) or (not_detected(said) and match["sign"])):
+        return None
+    return WrittenValue(Relation.GREATER, float(match["top"]), match["unit"] or None)
 
 
 def not_detected(text: str) -> bool:

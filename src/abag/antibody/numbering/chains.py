@@ -10,8 +10,11 @@ from typing import Final
 from abag.antibody.numbering.domains import (
     J_MINIMUM_SCORE,
     MINIMUM_SCORE,
+    PART_MINIMUM_SCORE,
     choose_domains,
     complete,
+    is_cut_short,
+    joined,
     lacks_j_segment,
     number_domains,
     residue_at,
@@ -90,6 +93,7 @@ def _number(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDoma
                     wanted.setdefault(profile.index, []).append(chain)
     hits = align(wanted, threads, MINIMUM_SCORE)
     irregular = {chain: choose_domains(found) for chain, found in hits.items()}
+    _join_parts(irregular, threads)
     _complete_long_loops(irregular, threads)
     chosen.update(irregular)
     return {
@@ -107,6 +111,30 @@ def _completed(chain: str, domains: Sequence[Hit]) -> list[Hit]:
         floor = done[-1].end if done else 0
         done.append(complete(hit, floor, _ceiling(chain, domains, i)))
     return done
+
+
+def _join_parts(chosen: dict[str, list[Hit]], threads: int) -> None:
+    """Look for the other part of every domain of which a part alone was aligned (a lost loop)."""
+    for domains in chosen.values():
+        for i in range(len(domains) - 1, 0, -1):
+            both = joined(domains[i - 1], domains[i : i + 1], 0, domains[i].end)
+            if both is not domains[i - 1]:
+                domains[i - 1 : i + 1] = [both]
+    parts = [
+        (chain, i, domains[i - 1].end if i else 0, _ceiling(chain, domains, i))
+        for chain, domains in chosen.items()
+        for i in range(len(domains))
+    ]
+    parts = [one for one in parts if is_cut_short(chosen[one[0]][one[1]], *one[2:])]
+    wanted: dict[int, list[str]] = {}
+    for chain, i, _, _ in parts:
+        for profile in load_profiles():
+            same = profile.chain_type == chosen[chain][i].profile.chain_type
+            if same and chain not in wanted.setdefault(profile.index, []):
+                wanted[profile.index].append(chain)
+    found = align(wanted, threads, PART_MINIMUM_SCORE)
+    for chain, i, floor, ceiling in parts:
+        chosen[chain][i] = joined(chosen[chain][i], found.get(chain, []), floor, ceiling)
 
 
 def _complete_long_loops(chosen: dict[str, list[Hit]], threads: int) -> None:

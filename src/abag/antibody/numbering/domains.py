@@ -19,12 +19,18 @@ MINIMUM_SCORE: Final = 80.0
 J_MINIMUM_SCORE: Final = 10.0
 """Bits from which the rest of a chain behind Cys104 counts as a J segment (ANARCI's threshold)."""
 
+PART_MINIMUM_SCORE: Final = 30.0
+"""Bits from which a stretch counts as the other part of a domain that was found already."""
+
 _OVERLAP: Final = 12
 """Residues that two neighbouring hits may share before one counts as the same domain."""
 _LEFT_OFF: Final = 3
 """Last residues of a chain cut inside its J segment that HMMER may leave off."""
 _LAST_LIGHT_COLUMN: Final = 127
+_CYS_23: Final = 23
 _CYS_104: Final = 104
+_FEWEST_OF_A_PART: Final = 20
+"""Residues beside a cut alignment from which the rest of its domain is looked for."""
 _LAST_MIDDLE_COLUMN: Final = 115
 _J_START: Final = 117
 
@@ -112,6 +118,55 @@ def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
     while hit.last_column > last:
         hit = _without_last(hit, 1)
     return hit
+
+
+def is_cut_short(hit: Hit, floor: int, ceiling: int) -> bool:
+    """Whether an alignment covers a part of a domain although residues are left for the rest."""
+    behind = hit.last_column < _CYS_104 and ceiling - hit.end >= _FEWEST_OF_A_PART
+    return behind or (hit.first_column > _CYS_23 and hit.start - floor >= _FEWEST_OF_A_PART)
+
+
+def joined(hit: Hit, others: Sequence[Hit], floor: int, ceiling: int) -> Hit:
+    """One alignment of two parts of a domain that follow each other in chain and columns.
+
+    A loop that is lost parts the domain: HMMER then aligns both sides by themselves. Residues that
+    both claim go to the side where they stand in a framework.
+
+    Args:
+        hit: the part that was chosen.
+        others: hits of the same chain, best first.
+        floor: first residue of the chain that is free for this domain.
+        ceiling: residue behind the last free one.
+
+    Returns:
+        The joined alignment, or ``hit`` where no other part fits.
+    """
+    for other in others:
+        first, second = sorted((hit, other), key=lambda one: one.start)
+        shared = first.end - second.start
+        if (
+            other.profile.chain_type == hit.profile.chain_type
+            and floor <= other.start
+            and other.end <= ceiling
+            and shared <= _OVERLAP
+            and first.last_column < second.first_column + max(shared, 0)
+        ):
+            if shared > 0 and _in_loop(first.last_column):
+                first = _without_last(first, shared)
+            elif shared > 0:
+                second = _without_first(second, shared)
+            between = second.start - first.end
+            columns = second.first_column - first.last_column - 1
+            if 0 <= between <= columns:
+                middle = MATCH * between + DELETE * (columns - between)
+                path = first.path + middle + second.path
+                column, end = second.last_column, second.end
+                return replace(first, path=path, last_column=column, end=end, score=hit.score)
+    return hit
+
+
+def _in_loop(column: int) -> bool:
+    return any(first <= column <= last for first, last in ((27, 38), (56, 65), (105, 117)))
 
 
 def lacks_j_segment(hit: Hit, ceiling: int) -> bool:

@@ -8,11 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from abag.antibody.notation import SEQUENTIAL
+from abag.data.formats.parents import ParentChains, SeveralParentsError
 from abag.data.formats.tables import ROW
 from abag.data.formats.variants import (
     ContradictionError,
-    ParentChains,
-    SeveralParentsError,
     VariantColumns,
     complete_variants,
 )

@@ -28,15 +28,16 @@ from abag.data.formats.numbers.redundant import (
     pkds,
 )
 from abag.data.formats.numbers.value_headers import read_value_header, split_unit
+from abag.data.formats.parents import ParentChains
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
+from abag.data.formats.strays import refuse_strays
 from abag.data.formats.tables import ROW, read_noted, read_table
 from abag.data.formats.variants import (
-    ParentChains,
     VariantColumns,
     complete_variants,
 )
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
-from abag.units.missing import MARKS, MISSING_MARKERS
+from abag.units.missing import DITTO_MARKS, MARKS, MISSING_MARKERS
 
 UNCHECKED: Final = "mutations_unchecked"
 """Flag of rows whose text of mutations could not be held against a parent, and was left out."""
@@ -142,6 +143,7 @@ def measurement_columns(
     for field in ("antibody_name", "antigen_name"):
         _read(table, chosen, field, None, own_name, notes)
     _check_second_writings(table, chosen, values, notes)
+    refuse_strays(table, {n: field for field, ns in chosen.columns.items() for n in ns}, notes)
     return {
         "quantity": _quantity(table, chosen),
         "value": pl.lit(values),
@@ -329,7 +331,8 @@ def without_markers(column: pl.Expr) -> pl.Expr:
     bare = column.str.replace_all(r"[\"'`\x{200b}\x{feff}]", "").str.replace_all(r"\s+", " ")
     bare = bare.str.strip_chars().str.to_lowercase()
     nothing = bare.is_in(sorted(MISSING_MARKERS)) | bare.str.contains(f"^{MARKS}$")
-    return pl.when(nothing).then(None).otherwise(column)
+    ditto = column.str.strip_chars().is_in(DITTO_MARKS)
+    return pl.when(nothing & ~ditto).then(None).otherwise(column)
 
 
 def _quantity(table: pl.DataFrame, chosen: Chosen) -> pl.Expr:

@@ -20,6 +20,7 @@ from abag.data.formats.mapping import COLUMN_FIELDS, ColumnMapping, Constants
 from abag.data.formats.numbers.redundant import RateColumns
 from abag.data.formats.numbers.value_headers import (
     ValueHeader,
+    hints_at_value,
     read_rate_header,
     read_value_header,
     split_unit,
@@ -193,12 +194,12 @@ def _measured(
     if "value" not in columns:
         if rates is not None and constants.quantity in (None, "KD") and constants.unit is None:
             return Quantity.KD.value, "M", []
-        return None, None, [_no_values(rate_columns)]
+        return None, None, [_no_values(rate_columns, [n for n in table.columns if n != ROW])]
     name = columns["value"][0]
     if (rate := read_rate_header(name)) is not None:
         reason = f"it is a rate constant ({rate.which}), which is no affinity"
         return None, None, [Problem(1, name, reason, "Map the column of KD: --map value=COLUMN")]
-    header = read_value_header(name) or ValueHeader(None, None)
+    header = read_value_header(name) or ValueHeader(None, split_unit(name)[1])
     cells = {
         field: _texts(table[columns[field][0]])
         for field in ("quantity", "unit")
@@ -220,8 +221,15 @@ def _texts(column: pl.Series) -> list[str]:
     return [c for c in column.drop_nulls().unique(maintain_order=True) if not is_missing(c)]
 
 
-def _no_values(rates: Mapping[str, str]) -> Problem:
+def _no_values(rates: Mapping[str, str], names: Sequence[str]) -> Problem:
     reason = "no column of measured values was found"
+    near = [name for name in names if hints_at_value(name) and name not in rates.values()]
+    if len(near) > 1:
+        mend = (
+            f"Say which: --map value={near[0]!r} --quantity KD; give replicates and other antigens "
+            "a row each"
+        )
+        return Problem(1, None, f"{reason}; it may be {' or '.join(map(repr, near[:6]))}", mend)
     if rates:
         listed = ", ".join(map(repr, rates.values()))
         reason += f" ({listed}: rate constants, which are no affinities"

@@ -28,6 +28,8 @@ MAX_CELL_CHARACTERS: Final = 100_000
 """A longer cell is taken for a fault (most often a quotation mark that is never closed)."""
 
 _SNIFFED_CHARACTERS: Final = 200_000
+_COMMENT: Final = re.compile(r"#[^,;\t|]*")
+"""A line of a comment; a header such as ``#Pdb;Mutation`` has a delimiter."""
 _SEP_LINE: Final = re.compile(r"\s*\"?sep=([^\s\"]|\t)\"?[;,\t]*[ ]*(?:\r\n|\r|\n)", re.IGNORECASE)
 """The line by which Excel names the delimiter of a CSV file."""
 
@@ -96,6 +98,7 @@ def _frame(path: Path, sheet: Sheet, problems: list[Problem], delimiter: str) ->
     problems = [
         *_header_problems(header, sheet.header_line),
         *_ragged(header, rows, sheet.lines, delimiter),
+        *sheet.problems,
         *problems,
     ]
     if problems:
@@ -106,12 +109,17 @@ def _frame(path: Path, sheet: Sheet, problems: list[Problem], delimiter: str) ->
     frame = pl.DataFrame(
         [pl.Series(ROW, sheet.lines, pl.Int64)]
         + [
-            pl.Series(GIVEN_ROW if name == ROW else name, cells, pl.String)
+            pl.Series(GIVEN_ROW if name == ROW else name, map(_bare, cells), pl.String)
             for name, cells in zip(header, columns, strict=True)
         ]
     )
     _refuse_huge_cells(path, frame)
     return frame.with_columns(pl.col(pl.String).replace("", None))
+
+
+def _bare(cell: str) -> str:
+    """A cell without ``="..."``, by which programs keep Excel from changing it."""
+    return cell[2:-1] if len(cell) > 2 and cell.startswith('="') and cell.endswith('"') else cell
 
 
 class _QuotingError(Exception):
@@ -194,7 +202,8 @@ def _widths(text: str, delimiter: str) -> list[int]:
     found: list[int] = []
     with suppress(_QuotingError):
         for _, record in _records(head, delimiter):
-            found.append(len(record))
+            if not _COMMENT.fullmatch(",".join(record)):
+                found.append(len(record))
     # The last record may have been cut through.
     return found[:-1] if len(head) < len(text) and len(found) > 1 else found
 

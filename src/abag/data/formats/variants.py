@@ -6,11 +6,10 @@ empty cell of mutations), else what the rows' own chains become when their mutat
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 import polars as pl
 
@@ -18,14 +17,14 @@ from abag.antibody.mutations import (
     Mutation,
     apply_mutations,
     name_of,
-    parse_mutations,
 )
 from abag.antibody.notation import SEQUENTIAL, means_parent
 from abag.antibody.words import not_residues
+from abag.data.formats.parents import Pair, ParentChains, parent_row, parent_undone, spelt
 from abag.data.formats.selection import Chosen
 from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError, read_mutation_column
-from abag.errors import MutationError, Problem, TableError, counted
+from abag.errors import Problem, TableError, counted
 from abag.units import is_missing
 
 _SHOWN: Final = 5
@@ -35,34 +34,6 @@ _CONTROL: Final = (
 )
 """Words by which laboratories name rows that are no variants."""
 _PARENT: Final = r"(?i)\b(wt|wild|wildtype|parent|parental)\b"
-_GIVE_PARENT: Final = (
-    "Add a row WT with its chains, or give them: --parent-heavy SEQUENCE --parent-light SEQUENCE."
-)
-
-
-Pair: TypeAlias = tuple[str | None, str | None]
-"""Heavy and light chain of a row, as far as it has them."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParentChains:
-    """The antibody that the variants are changes of."""
-
-    heavy: str
-    light: str | None = None
-
-    @classmethod
-    def given(cls, heavy: str | None, light: str | None) -> ParentChains | None:
-        """From the options; None where neither is given."""
-        if heavy is None and light is None:
-            return None
-        if not heavy:
-            raise MutationError("a parent needs its heavy chain: give --parent-heavy as well")
-        for chain in (heavy, light):
-            if chain and (why := not_residues(chain)):
-                raise MutationError(f"the parent's chain {why}")
-        return cls(_spelt(heavy), _spelt(light) if light else None)
-
 
 ASIDE: Final = {
     "source_row": pl.Int64, "antibody_name": pl.String, "mutations": pl.String,
@@ -107,10 +78,6 @@ class ContradictionError(TableError):
     """Chains that do not carry the mutations of their rows."""
 
 
-class SeveralParentsError(TableError):
-    """Rows that are named as the parent and have different chains."""
-
-
 def complete_variants(
     path: Path,
     table: pl.DataFrame,
@@ -138,13 +105,13 @@ def complete_variants(
     if not quarantine:
         _refuse_words(path, table, columns)
     texts, lines, chains = _read_columns(table, columns)
-    found = parent or _parent_row(path, texts, chains, lines)
+    found = parent or parent_row(path, texts, chains, lines)
     notes = []
     if aside.height:
         shown = ", ".join(map(str, aside["source_row"].head(_MOST_NAMED)))
         notes.append(f"{counted(aside.height, 'control')} set aside (row {shown})")
     if found is None:
-        found = _undone(path, texts, chains, lines, numbering)
+        found = parent_undone(path, texts, chains, lines, numbering)
         if found is None:
             return Completed(table, None, tuple(notes), aside)
         notes.append("no row is the parent; it was found by undoing the rows' mutations")
@@ -163,13 +130,28 @@ def complete_variants(
         texts, lines, chains = _read_columns(table, columns)
         read = _mutations(path, columns, found, numbering, texts, lines)
     made = _made(path, found, read, texts, chains, lines)
-    filled = sum(own[0] is None for own in chains)
-    if filled:
-        notes.append(f"the chains of {counted(filled, 'row')} were made from their mutations")
+    notes += _of_filled(texts, lines, chains)
     table, alone = _with_antigen(_with_chains(table, columns, made), columns)
     if alone:
         notes.append(f"the antigen of {counted(alone, 'row')} is that of the parent's row")
     return Completed(table, found, tuple(notes), aside)
+
+
+def _of_filled(
+    texts: Sequence[str | None], lines: Sequence[int], chains: Sequence[Pair]
+) -> list[str]:
+    """Notes on rows whose chains were made of their mutations, or of nothing."""
+    notes = []
+    empty = [line for line, t, own in zip(lines, texts, chains, strict=True) if not (t or own[0])]
+    if empty:
+        shown = ", ".join(map(str, empty[:_MOST_NAMED]))
+        notes.append(
+            f"{counted(len(empty), 'row')} without mutations read as the parent (row {shown})"
+        )
+    filled = sum(own[0] is None for own in chains)
+    if filled:
+        notes.append(f"the chains of {counted(filled, 'row')} were made from their mutations")
+    return notes
 
 
 def _without_controls(
@@ -214,11 +196,19 @@ def _read_columns(
     table: pl.DataFrame, columns: VariantColumns
 ) -> tuple[list[str | None], list[int], list[Pair]]:
     chains = zip(_cells(table, columns.heavy), _cells(table, columns.light), strict=True)
+    pairs = list(chains)
     texts = [
-        None if text is None or (is_missing(text) and not means_parent(text)) else text
-        for text in table[columns.mutations]
+        text if text is not None and (means_parent(text) or not _says_nothing(text, own)) else None
+        for text, own in zip(table[columns.mutations], pairs, strict=True)
     ]
-    return texts, table[ROW].to_list(), list(chains)
+    return texts, table[ROW].to_list(), pairs
+
+
+def _says_nothing(text: str, own: Pair) -> bool:
+    """Whether a cell names no mutation: without chains, ``NA`` may be the parent or anything."""
+    if own[0] is None and text.strip(" -–—.").lower() not in ("", "none"):
+        return False
+    return is_missing(text)
 
 
 def _mutations(
@@ -247,16 +237,12 @@ def named_variants(table: pl.DataFrame, parent: ParentChains) -> pl.Series:
     return pl.Series("mutations", [names[pair] for pair in pairs], pl.String)
 
 
-def _spelt(text: str) -> str:
-    return "".join(text.split()).upper()
-
-
 def _cells(table: pl.DataFrame, column: str | None) -> list[str | None]:
     """Chains in capital letters; what is none stays as written, for the canonical step to name."""
     if column is None:
         return [None] * table.height
     return [
-        None if is_missing(cell) else cell if not_residues(cell) else _spelt(cell)
+        None if is_missing(cell) else cell if not_residues(cell) else spelt(cell)
         for cell in table[column].to_list()
     ]
 
@@ -272,74 +258,6 @@ def _refuse_words(path: Path, table: pl.DataFrame, columns: VariantColumns) -> N
     ]
     if problems:
         raise TableError(path, problems)
-
-
-def _parent_row(
-    path: Path, texts: Sequence[str | None], chains: Sequence[Pair], lines: Sequence[int]
-) -> ParentChains | None:
-    """The row that is named as the parent; an empty cell counts where no row says WT."""
-    for candidates in (
-        [i for i, text in enumerate(texts) if text is not None and means_parent(text)],
-        [i for i, text in enumerate(texts) if text is None],
-    ):
-        with_chains = [i for i in candidates if chains[i][0]]
-        distinct = {chains[i]: i for i in reversed(with_chains)}
-        if len(distinct) > 1:
-            rows = sorted(distinct.values())
-            problems = [
-                Problem(lines[i], None, "is named as the parent, with other chains than the first")
-                for i in rows[1 : _SHOWN + 1]
-            ]
-            raise SeveralParentsError(
-                path,
-                problems,
-                f"There are {len(distinct)} wild types (the first in row {lines[rows[0]]}). Name "
-                "the mutations of all but one, split the file by parent, or give one with "
-                "--parent-heavy and --parent-light.",
-            )
-        if with_chains and chains[with_chains[0]][0]:
-            heavy, light = chains[with_chains[0]]
-            return ParentChains(str(heavy), light)
-    return None
-
-
-def _undone(
-    path: Path,
-    texts: Sequence[str | None],
-    chains: Sequence[Pair],
-    lines: Sequence[int],
-    numbering: str,
-) -> ParentChains | None:
-    """The parent that most rows with chains and substitutions lead to; None where none has both."""
-    bare = [line for line, own in zip(lines, chains, strict=True) if not own[0]]
-    votes: dict[ParentChains, int] = {}
-    if numbering == SEQUENTIAL:
-        for text, (heavy, light) in zip(texts, chains, strict=True):
-            if text and heavy and (parent := _without(text, heavy, light)):
-                votes[parent] = votes.get(parent, 0) + 1
-    if votes:
-        return max(votes, key=lambda one: votes[one])
-    if bare:
-        problem = Problem(bare[0], None, f"{counted(len(bare), 'row')} with mutations alone")
-        raise TableError(path, [problem], f"The wild type is missing. {_GIVE_PARENT}")
-    return None
-
-
-def _without(text: str, heavy: str, light: str | None) -> ParentChains | None:
-    """A variant with its substitutions undone; None where they do not stand in its chains."""
-    turned = ";".join(_turned(piece) for piece in re.split(r"[;,+\s]+", text.strip()))
-    try:
-        back = parse_mutations(turned, heavy, light)
-        undone = apply_mutations(heavy, light, back)
-    except MutationError:
-        return None
-    return ParentChains(undone[0], undone[1])
-
-
-def _turned(piece: str) -> str:
-    """``H:A33G`` as ``H:G33A``; a text of another form stays and then fits nothing."""
-    match = re.fullmatch(r"((?:[A-Za-z]+:)?[A-Za-z]*?)([A-Za-z])(\d+)([A-Za-z])", piece)
-    return f"{match[1]}{match[4]}{match[3]}{match[2]}" if match else "?"
 
 
 def _made(

@@ -15,12 +15,12 @@ from abag.data.canonical import Canonical, canonicalise
 from abag.data.chains import AntibodyCleaner
 from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_measurements, read_table
 from abag.data.formats.columns import raw_table_of
+from abag.data.formats.parents import ParentChains
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW
 from abag.data.formats.variants import (
     ASIDE,
     Completed,
-    ParentChains,
     VariantColumns,
     complete_variants,
     named_variants,

@@ -184,3 +184,21 @@ def test_every_domain_here_has_the_anchors_of_imgt():
         at = dict(zip(domain.positions, domain.sequence, strict=True))
         anchors = "".join(at[p] for p in ("23", "41", "104", "118", "119", "121"))
         assert re.fullmatch("CWC[WF]GG", anchors)
+
+
+@pytest.mark.parametrize(
+    ("chain", "kind", "cdrs", "begin", "behind"),
+    [
+        (TRASTUZUMAB_L[:49] + TRASTUZUMAB_L[60:], ChainKind.KAPPA,
+         ("QDVNTA", "", "QQHYTTPPT"), "55", "75"),
+        (TRASTUZUMAB_H[:49] + TRASTUZUMAB_H[68:], ChainKind.HEAVY,
+         ("GFNIKDTY", "", "SRWGGDGFYAMDY"), "54", "77"),
+    ],
+)  # fmt: skip
+def test_a_domain_without_its_second_loop_stays_one_domain(
+    chain: str, kind: ChainKind, cdrs: tuple[str, str, str], begin: str, behind: str
+):
+    (found,) = number_chains([chain])[chain]
+    assert (found.kind, found.start, found.end) == (kind, 0, len(chain))
+    assert tuple(found.region(name) for name in ("CDR1", "CDR2", "CDR3")) == cdrs
+    assert found.positions[48:50] == (begin, behind)

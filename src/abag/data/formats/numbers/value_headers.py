@@ -20,7 +20,8 @@ _VALUE_NAMES: Final[Mapping[str, Quantity | None]] = MappingProxyType({
     **dict.fromkeys(
         ("kd", "affinitykd", "kdaffinity", "dissociationconstant", "affinityconstantkd",
          "equilibriumdissociationconstant", "equilibriumdissociationconstantkd",
-         "dissociationconstantkd", "kdm", "equilibriumconstantkd"), Quantity.KD,
+         "dissociationconstantkd", "kdm", "equilibriumconstantkd", "dissoziationskonstante",
+         "dissoziationskonstantekd", "constantededissociation"), Quantity.KD,
     ),
     **dict.fromkeys(("ka", "associationconstant", "equilibriumassociationconstant"), Quantity.KA),
     **dict.fromkeys(
@@ -61,9 +62,20 @@ _SPREADS: Final = frozenset({
 _UNDER: Final = re.compile(
     r"\d+(\.\d+)?\s*°?\s*[CK]|n\s*=\s*\d+|pH\s*=?\s*\d+(\.\d+)?|\d+ ?(replicates|repeats)", re.I
 )
+_BESIDE: Final = re.compile(
+    r"(?:±|\+/-|\+-)\s*(?:s\.?d\.?|sem|s\.?e\.?|std(?:ev)?|errors?)\b"
+    r"|(?<=[\s_)\]])(?:@|at\s)\s*\d+(?:\.\d+)?\s*°?\s*[CK]\b|(?<=[\s_)\]])n\s*=\s*\d+"
+    r"|(?<=[\s_)\]])(?:at\s)?pH\s*=?\s*\d+(?:\.\d+)?",
+    re.IGNORECASE,
+)
+"""Remarks outside brackets that say under what, or with what spread, values were measured."""
+_IN: Final = re.compile(r"(?:in|units?)\s*[:=]?\s+|units?\s*[:=]\s*", re.IGNORECASE)
 _UNDER_ONE: Final = re.compile(r"/\s*\(([^()]*)\)")
+_HINT: Final = re.compile(r"(?<![a-z])p?(?:kd|ic50|ec50)(?![a-z])", re.IGNORECASE)
+_LAST_WORD: Final = re.compile(r"[\s_.,-]+([A-Za-z]+)$")
 _LOG: Final = re.compile(
-    r"(-|neg(?:ative)?[_ ]?)?\s*log_?(?:10)?[\s_(]*(kd|ic50|ec50)\)?[\s_/,(\[]*([a-z]*)\s*[)\]]*",
+    r"(-|neg(?:ative)?[_ ]?|minus )?\s*log_?(?:10)?[\s_(]*(kd|ic50|ec50)\)?"
+    r"[\s_/,(\[]*([a-z]*)\s*[)\]]*",
     re.IGNORECASE,
 )
 _GLUED: Final = re.compile(r"(p?kd|ic50|ec50)([a-z]?M|nm|pm|um)", re.IGNORECASE)
@@ -133,7 +145,7 @@ def read_value_header(name: str) -> ValueHeader | None:
     if quantity is None and "affinity" in key and unit:
         quantity = Quantity.KD if parse_unit(unit).dimension in _AFFINITY_SCALES else None
     return ValueHeader(
-        quantity, unit, unread, parts.words & _REMARKS,
+        quantity, unit, unread, parts.remarks,
         maybe_rate=unit is None and parts.base in ("kd", "ka"),
     )  # fmt: skip
 
@@ -156,6 +168,12 @@ def read_rate_header(name: str) -> RateHeader | None:
     return RateHeader(which, fitting[0].name if fitting else None)
 
 
+def hints_at_value(name: str) -> bool:
+    """Whether a name that is not read may still be that of a column of values (``KD2 (nM)``)."""
+    parts = _Parts.of(plain(name))
+    return not parts.words & _SPREADS and bool(_HINT.search(parts.base))
+
+
 def split_unit(name: str) -> tuple[str, str | None]:
     """Part a column's name into what it names and the unit at its end, if one is there."""
     parts = _Parts.of(plain(name))
@@ -172,26 +190,41 @@ class _Parts:
     unread: tuple[str, ...]
     words: frozenset[str]
     """Every word of base and brackets, in lower case."""
+    remarks: frozenset[str]
+    """Those that tell two columns of one quantity apart, and temperatures and pH."""
 
     @classmethod
     def of(cls, text: str) -> _Parts:
-        base, groups = _brackets(_UNDER_ONE.sub(_without_brackets, text))
+        base, groups = _brackets(_UNDER_ONE.sub(_without_brackets, _BESIDE.sub(" ", text)))
         base, tail = _unit_at_end(base)
         units = [tail] if tail else []
         unread: list[str] = []
         words = set(_words(base))
+        under = {_condition(match[0]) for match in _BESIDE.finditer(text)}
         for group in groups:
-            for piece in [group] if is_unit(group) else _pieces(group):
+            for whole in [group] if is_unit(group) else _pieces(group):
+                piece = _IN.sub("", whole)
                 if is_unit(piece):
                     units.append(piece)
                 elif set(_words(piece)) <= _REMARKS | _SPREADS or _UNDER.fullmatch(piece):
                     words |= set(_words(piece))
+                    under |= {_condition(piece)} if _UNDER.fullmatch(piece) else set()
                 elif name_key(piece) not in _VALUE_NAMES:
                     unread.append(piece)
         first: dict[Unit, str] = {}
         for unit in units:
             first.setdefault(parse_unit(unit), unit)
-        return cls(base.strip(" ,;:/_.-"), tuple(first.values()), tuple(unread), frozenset(words))
+        remarks = (words & _REMARKS) | (under - {""})
+        return cls(
+            base.strip(" ,;:/_.-"), tuple(first.values()), tuple(unread), frozenset(words),
+            frozenset(remarks),
+        )  # fmt: skip
+
+
+def _condition(text: str) -> str:
+    """A temperature or pH in one spelling; empty for what is neither (``n=3``, ``± SD``)."""
+    key = re.sub(r"^at|[^a-z0-9.]", "", text.lower())
+    return key if key.startswith("ph") or re.fullmatch(r"[\d.]+[ck]", key) else ""
 
 
 def _without_brackets(match: re.Match[str]) -> str:
@@ -233,7 +266,11 @@ def _brackets(text: str) -> tuple[str, list[str]]:
 def _unit_at_end(base: str) -> tuple[str, str | None]:
     """``KD / nM``, ``KD_nM``, ``KD..nM.``, ``ddG kJ_mol``, ``KDnM``: the name and its unit."""
     trimmed = base.rstrip(" ._")
-    for separator in re.finditer(r"\s+in\s+|[\s_.,:;/]+", trimmed):
+    if (last := _LAST_WORD.search(trimmed)) and last[1].lower() in _REMARKS:
+        head, tail = _unit_at_end(trimmed[: last.start()])
+        if tail:
+            return f"{head} {last[1]}", tail
+    for separator in re.finditer(r"\s+in\s+|(?<=KD)-(?=\w)|[\s_.,:;/]+", trimmed, re.IGNORECASE):
         head, tail = trimmed[: separator.start()], trimmed[separator.end() :]
         if not head.strip():
             continue
@@ -270,10 +307,10 @@ def _p_header(
     if unit is not None:
         named = parse_unit(unit)
         if named.dimension is Dimension.NEG_LOG10_MOLAR:
-            return ValueHeader(quantity, named.name, unread, parts.words & _REMARKS)
+            return ValueHeader(quantity, named.name, unread, parts.remarks)
         if (named.dimension, named.scale) != (Dimension.MOLAR, 1.0):
-            return ValueHeader(quantity, None, unit, parts.words & _REMARKS)
-    return ValueHeader(quantity, "pKd", unread, parts.words & _REMARKS)
+            return ValueHeader(quantity, None, unit, parts.remarks)
+    return ValueHeader(quantity, "pKd", unread, parts.remarks)
 
 
 def _log_header(negative: bool, quantity: str, unit: str) -> ValueHeader:

@@ -11,7 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
+
+from abag.errors import Problem
+from abag.units import is_unit
 
 _LOOKED_AT: Final = 40
 _HEAD_BYTES: Final = 20_000
@@ -28,6 +31,8 @@ class Sheet:
     rows: list[list[str]]
     lines: list[int]
     notes: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    """Lines that look like the header of a second table."""
 
 
 def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
@@ -47,6 +52,8 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
             f"{group.strip()} - {name.strip()}" for group, name in zip(header, fields, strict=False)
         ]
     body = [record for record in records[place + 1 :] if any(cell.strip() for cell in record[1])]
+    header, body = _with_units(header, body, notes)
+    body, problems = _of_one_table(header, body, notes)
     width = _width(header, [cells for _, cells in body])
     header = [name.strip() for name in header[:width]]
     rows = [_cut(cells, width) for _, cells in body]
@@ -54,7 +61,58 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
     if header and not header[0] and _counts(rows):
         header, rows = header[1:], [cells[1:] for cells in rows]
         notes.append("the first column, row numbers without a name, left out")
-    return Sheet(header, line, rows, lines_of_rows, tuple(notes))
+    return Sheet(header, line, rows, lines_of_rows, tuple(notes), tuple(problems))
+
+
+_Records: TypeAlias = list[tuple[int, list[str]]]
+_TYPES: Final = frozenset({"aa", "string", "str", "text", "float", "int", "unit", "units", "-"})
+
+
+def _with_units(header: list[str], body: _Records, notes: list[str]) -> tuple[list[str], _Records]:
+    """The header with the units of a line below it, where that line holds units alone."""
+    if len(body) < 2:
+        return header, body
+    line, cells = body[0]
+    filled = [cell.strip().strip("()[]") for cell in cells if cell.strip()]
+    units = [cell for cell in filled if is_unit(cell)]
+    if not units or any(c.lower() not in _TYPES for c in filled if c not in units):
+        return header, body
+    notes.append(f"line {line} is read as units of the columns")
+    below = [cell.strip().strip("()[]") for cell in cells]
+    below += [""] * (len(header) - len(below))
+    named = [
+        f"{name.strip()} ({unit})" if unit in units else name
+        for name, unit in zip(header, below, strict=False)
+    ]
+    return named, body[1:]
+
+
+def _of_one_table(
+    header: Sequence[str], body: _Records, notes: list[str]
+) -> tuple[_Records, list[Problem]]:
+    """Records that are rows: comments and repeats of the header are left out, with a note.
+
+    Another header below is a problem: what follows it belongs to a table of its own.
+    """
+    names = [name.strip() for name in header]
+    keys = {name.lower() for name in names if name}
+    kept: _Records = []
+    left: dict[str, list[str]] = {}
+    problems = []
+    for line, cells in body:
+        filled = [cell.strip() for cell in cells if cell.strip()]
+        if len(filled) == 1 and filled[0].startswith("#") and len(names) > 1:
+            left.setdefault("a comment", []).append(str(line))
+        elif len(filled) > 1 and [cell.strip() for cell in cells[: len(names)]] == names:
+            left.setdefault("the header once more", []).append(str(line))
+        elif _could_be_header(filled) and 2 * sum(c.lower() in keys for c in filled) >= len(filled):
+            reason = "it looks like the header of a second table"
+            mend = "Put each table into a file or sheet of its own"
+            problems.append(Problem(line, None, reason, mend))
+        else:
+            kept.append((line, cells))
+    notes += [f"line {', '.join(lines[:5])} left out: {what}" for what, lines in left.items()]
+    return kept, problems
 
 
 def starts_with_its_header(path: Path) -> bool:

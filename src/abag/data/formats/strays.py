@@ -1,0 +1,75 @@
+"""Rows that are no measurement of their own: means of others, ditto marks, errors of a sheet."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Final
+
+import polars as pl
+
+from abag.data.formats.numbers.cell_texts import Notes, each
+from abag.data.formats.tables import ROW
+from abag.units import is_ditto, is_missing
+
+_CENTRES: Final = frozenset({
+    "mean", "average", "avg", "median", "geomean", "geometricmean", "gmean", "meansd", "meansem",
+    "overallmean", "grandmean", "mittelwert", "moyenne", "media", "promedio", "total", "summary",
+})  # fmt: skip
+_SPREADS: Final = frozenset({
+    "sd", "std", "stdev", "stddev", "standarddeviation", "sem", "stderr", "standarderror", "cv",
+    "cvpercent", "percentcv", "rsd", "percentrsd", "variance", "stabw", "95ci", "ci95",
+})  # fmt: skip
+_WEAK: Final = frozenset({"n", "se", "ci", "sum", "min", "max", "minimum", "maximum", "count",
+                          "range"})  # fmt: skip
+"""Words that may be names, too: they count beside one that cannot."""
+
+_SHEET_ERRORS: Final = re.compile(r"#(?:REF|VALUE|NAME|DIV/0|NUM|NULL|SPILL|CALC)[!?]?", re.I)
+
+
+def refuse_strays(table: pl.DataFrame, fields: dict[str, str], notes: Notes) -> None:
+    """Give a problem to each row that is a summary of others or leaves its cells to the one above.
+
+    ``fields`` are the user's columns that are used, and the raw column each is taken for.
+    """
+    for name in table.columns:
+        if name == ROW:
+            continue
+        if name in fields:
+            notes.refuse(each(table[name], lambda cell, name=name: _mark(name, cell)))  # type: ignore[misc]
+        if fields.get(name, "antibody_name") == "antibody_name":
+            words = _summaries(table[name].drop_nulls().unique(), own=name in fields)
+            notes.refuse(each(table[name], lambda cell, words=words: _summary(cell, words)))  # type: ignore[misc]
+
+
+def _mark(name: str, cell: str | None) -> str | None:
+    if is_ditto(cell):
+        return f"{name!r} is {cell!r}, which repeats the cell above; write it out"
+    if cell is not None and _SHEET_ERRORS.fullmatch(cell.strip()):
+        return f"{name!r} holds {cell!r}, an error of a spreadsheet"
+    return None
+
+
+def _word(cell: str | None) -> str:
+    return re.sub(r"[^a-z0-9]", "", (cell or "").lower().replace("%", "percent"))
+
+
+def _summaries(cells: Iterable[str], *, own: bool) -> Collection[str]:
+    """The words of a column that make a row of it a summary; ``own`` for the column of names.
+
+    Where a column says of every row what its number is (``mean``, ``SD``), the means are values.
+    """
+    words = {_word(cell) for cell in cells if not is_missing(cell)}
+    if not words & (_CENTRES | _SPREADS):
+        return ()
+    strong = words & _SPREADS
+    if own or words - (_CENTRES | _SPREADS | _WEAK):
+        strong |= words & _CENTRES
+    weak = words & _WEAK if own or strong & _SPREADS else set()
+    return strong | weak
+
+
+def _summary(cell: str | None, words: Collection[str]) -> str | None:
+    if words and cell is not None and _word(cell) in words:
+        return f"a summary of other rows ({cell.strip()}), no measurement"
+    return None
