@@ -37,7 +37,7 @@ SURFACE: dict[str, str] = {
     "demo": "--out --json",
     "simulate": "ASSAY_FILE --sources --landscapes --out --map --unit --quantity --assay --start "
     "--rounds --batch --top --most --seeds --first-seed --acquisition --diversity --beta "
-    "--natural-start --json",
+    "--natural-start --processes --ray --json",
     "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "
     "--cdrs --positions --freeze --untried --max-untried --letters --numbering --liabilities "
     "--least-natural --acquisition --diversity --beta --most-repeats --singles --budget "

@@ -6,8 +6,8 @@ again when a worker or a node is lost, and so that no result depends on the engi
 """
 
 from abag.engines.answers import Answered, Engine, Here, Work
-from abag.engines.choosing import engine_of
+from abag.engines.choosing import ANYWHERE, WorkPlace
 from abag.engines.processes import Processes
 from abag.engines.ray_cluster import RayCluster
 
-__all__ = ["Answered", "Engine", "Here", "Processes", "RayCluster", "Work", "engine_of"]
+__all__ = ["ANYWHERE", "Answered", "Engine", "Here", "Processes", "RayCluster", "Work", "WorkPlace"]

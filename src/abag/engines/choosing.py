@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
+from typing import Final
 
 from abag.engines.answers import Engine, Here
 from abag.engines.processes import Processes
@@ -10,15 +12,31 @@ from abag.engines.ray_cluster import RayCluster
 from abag.errors import OptionError
 
 
-def engine_of(ray: str | None = None, processes: int | None = None) -> Engine:
-    """The engine for ``--ray`` and ``--processes``; without either a process for each core.
+@dataclass(frozen=True)
+class WorkPlace:
+    """Where the work is done: options of every command that has many pieces of it."""
 
-    Raises:
-        OptionError: both are given, or fewer than one process.
-    """
-    if ray is not None:
-        if processes is not None:
-            raise OptionError("give either --ray or --processes, not both")
-        return RayCluster(ray)
-    count = len(os.sched_getaffinity(0)) if processes is None else processes
-    return Here() if count == 1 else Processes(count)
+    processes: int | None = None
+    """Processes on this machine."""
+    ray: str | None = None
+    """Work on a Ray cluster: `auto` for the one of this machine, HOST:PORT for another, `local` to
+    start one here."""
+
+    def engine(self, *, every_core: bool = False) -> Engine:
+        """The engine; where nothing is asked for this process, or a process for each core.
+
+        Raises:
+            OptionError: both are given, or fewer than one process.
+        """
+        if self.ray is not None:
+            if self.processes is not None:
+                raise OptionError("give either --ray or --processes, not both")
+            return RayCluster(self.ray)
+        count = self.processes
+        if count is None:
+            count = len(os.sched_getaffinity(0)) if every_core else 1
+        return Here() if count == 1 else Processes(count)
+
+
+ANYWHERE: Final = WorkPlace()
+"""Nothing is asked for."""

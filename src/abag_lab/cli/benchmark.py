@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 from abag.apps.cli.output import emit
+from abag.engines import ANYWHERE, WorkPlace
 
 if TYPE_CHECKING:
     from abag_lab.benchmarks.abbibench_result import AbBiBenchmark
@@ -129,6 +130,7 @@ def fewshot(
     whole: bool = True,
     transfer: Annotated[bool, Parameter(negative=())] = False,
     most_rows: int = 4_000,
+    where_done: Annotated[WorkPlace, Parameter(name="*")] = ANYWHERE,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Ranking after 24, 96 and 384 measured variants, and after 80 %: ours beside the ridges.
@@ -145,6 +147,7 @@ def fewshot(
         whole: Also train on the first 80 %.
         transfer: Also new positions, and more mutations than in training.
         most_rows: Of the first 80 %, train on the first of these.
+        where_done: Where the work is done.
         json: Print one JSON object.
     """
     from abag_lab.replay.fewshot_benchmark import Protocol, benchmark_fewshot
@@ -161,7 +164,7 @@ def fewshot(
         most_rows=most_rows,
     )
     chosen = list(LANDSCAPES) if names == ["all"] else names
-    done = benchmark_fewshot(sources, out, protocol, chosen)
+    done = benchmark_fewshot(sources, out, protocol, chosen, where_done.engine())
     emit(done.as_json(), fewshot_text(done), json)
 
 

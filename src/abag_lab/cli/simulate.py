@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit
+from abag.engines import ANYWHERE, WorkPlace
 from abag.errors import OptionError
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def simulate(
     diversity: str = "none",
     beta: float = 1.0,
     natural_start: Annotated[bool, Parameter(negative=())] = False,
+    where_done: Annotated[WorkPlace, Parameter(name="*")] = ANYWHERE,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Replay campaigns where every variant was measured: ours, one-hot ridge, greedy and chance.
@@ -43,8 +45,7 @@ def simulate(
         assay_file: A file of yours with several hundred measured variants or more.
         sources: Folder with the published sources, instead of a file.
         landscapes: Which published landscapes, by commas or repeated (default: all).
-        out: Folder for curves.csv, simulation.json, table.md and curves.png; an interrupted run
-            goes on where it stopped.
+        out: Folder for curves.csv, simulation.json, table.md, curves.png; a stopped run goes on.
         map: `column=header` for your file, for example `heavy=VH`; repeat for several.
         unit: Unit of the value column where nothing in the file says it.
         quantity: KD, IC50, enrichment and so on, where no column says it.
@@ -60,6 +61,7 @@ def simulate(
         diversity: For ucb and ei: believer, penalty or none.
         beta: For ucb: deviations added to the mean.
         natural_start: Also start ours from the most natural variants (needs the extra network).
+        where_done: Where the work is done.
         json: Print one JSON object.
     """
     from abag.maturation.assay.file import AssayFile
@@ -67,23 +69,23 @@ def simulate(
     from abag_lab.replay.simulation import Plan
     from abag_lab.replay.simulation_report import landscapes_of, run_simulation
 
-    folder = _required(out, seeds, first_seed)
+    folder, numbers = _required(out, seeds, first_seed)
     names = [name for text in landscapes or [] for name in text.split(",") if name]
-    policy = Policy(acquisition, diversity, beta)  # type: ignore[arg-type]
     found = landscapes_of(assay_file, AssayFile(map or [], unit, quantity, assay), sources, names)
+    policy, plan = Policy(acquisition, diversity, beta), Plan(start, rounds, batch, most, top)  # type: ignore[arg-type]
     done = run_simulation(
-        found, folder, plan=Plan(start, rounds, batch, most, top), policy=policy,
-        seeds=range(first_seed, first_seed + seeds), natural=natural_start,
+        found, folder, plan=plan, policy=policy, seeds=numbers, natural=natural_start,
+        engine=where_done.engine(),
     )  # fmt: skip
     emit(done.as_json(), _text(done), json)
 
 
-def _required(out: Path | None, seeds: int, first_seed: int) -> Path:
+def _required(out: Path | None, seeds: int, first_seed: int) -> tuple[Path, range]:
     if out is None:
         raise OptionError("--out is missing: name a folder for the campaigns")
     if seeds < 1 or first_seed < 0:
         raise OptionError("--seeds asks for at least one seed, and --first-seed for one from 0")
-    return out
+    return out, range(first_seed, first_seed + seeds)
 
 
 def _text(done: Simulation) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.engines import Engine, Here, Work
 from abag.errors import ModelError, OptionError
 from abag.files import require_folder_name, write_json
 from abag.maturation.adapt.ranking import spearman
@@ -28,7 +29,7 @@ from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.terms import TERMS, UNLEARNT
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.registry import create_model
-from abag.progress import track
+from abag.progress import task
 from abag_lab.replay.blind_prior import BlindPriors, as_assay
 from abag_lab.replay.fewshot_report import write_report
 from abag_lab.replay.fewshot_scores import FewShotBenchmark, FewShotScore, Journal
@@ -116,6 +117,7 @@ def benchmark_fewshot(
     out: Path,
     protocol: Protocol | None = None,
     landscapes: Sequence[str] = ABBIBENCH,
+    engine: Engine | None = None,
 ) -> FewShotBenchmark:
     """Run the protocol and write ``fewshot.json``, ``scores.csv``, ``fewshot.html`` and ``.png``.
 
@@ -127,6 +129,7 @@ def benchmark_fewshot(
         out: Folder for the files.
         protocol: What is run.
         landscapes: Names of landscapes; all of them where empty.
+        engine: What does the splits; without it this process, one after another.
     """
     protocol = protocol or Protocol.of()
     require_folder_name(out)
@@ -143,14 +146,25 @@ def benchmark_fewshot(
         if plans:
             priors = priors or BlindPriors.of(sources)
             landscape = replace(landscape, prior=priors.without(landscape.table))
-        for seed, size, name in track(plans, f"few-shot {landscape.name}"):
-            models = {name: protocol.models[name]}
-            found = score_split(landscape, seed, size, models, protocol.most_rows)
-            journal.add(found or [_nothing(landscape.name, name, size, seed)])
+        work = Work("abag_lab.replay.fewshot_benchmark:scored_plan", (landscape, protocol))
+        with task(f"few-shot {landscape.name}", len(plans)) as bar:
+            for _, scores in (engine or Here()).answers(work, plans):
+                journal.add(scores)
+                bar.advance()
     done = FewShotBenchmark(tuple(journal.scores), protocol.as_json(), out)
     write_json(out / "fewshot.json", done.as_json())
     write_report(done, out)
     return done
+
+
+def scored_plan(
+    shared: tuple[Landscape, Protocol], piece: tuple[int, str, str]
+) -> list[FewShotScore]:
+    """One model on one split: the piece of work of an engine."""
+    (landscape, protocol), (seed, size, name) = shared, piece
+    models = {name: protocol.models[name]}
+    found = score_split(landscape, seed, size, models, protocol.most_rows)
+    return found or [_nothing(landscape.name, name, size, seed)]
 
 
 def _nothing(landscape: str, model: str, size: str, seed: int) -> FewShotScore:

@@ -16,10 +16,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.engines import Engine, Here, Work
 from abag.errors import AbagError, OptionError, require_seed
 from abag.files import read_json, require_folder_name, write_json
 from abag.maturation.propose.acquisition import Policy
-from abag.progress import track
+from abag.progress import task
 from abag_lab.replay.landscapes import Landscape
 from abag_lab.replay.simulation_models import Believer, Pool, assay_gp_belief, one_hot_ridge_belief
 
@@ -185,8 +186,11 @@ def simulate(
     arms: Sequence[PickingStrategy],
     plan: Plan,
     seeds: Sequence[int],
+    engine: Engine | None = None,
 ) -> list[Replay]:
     """Every strategy on every landscape and seed; finished replays are kept and not run again.
+
+    ``engine`` does the replays; without it this process, one after another.
 
     Raises:
         OptionError: no seed, or a landscape too small for the plan.
@@ -200,18 +204,33 @@ def simulate(
     done: list[Replay] = []
     for landscape in landscapes:
         digest = landscape.digest
-        for seed in track(list(seeds), f"campaigns on {landscape.name}"):
-            pool: Pool | None = None
-            for arm in arms:
-                path = out / "replays" / _file_name(landscape.name, arm, seed)
-                key = _key(arm, plan, digest)
-                kept = _kept(path, key)
-                if kept is None:
-                    pool = pool or draw_pool(landscape, plan, seed)
-                    kept = replay(pool, arm, plan, seed)
-                    write_json(path, {"key": key, "replay": asdict(kept)})
-                done.append(kept)
+        wanted = [(seed, arm) for seed in seeds for arm in arms]
+        paths = [out / "replays" / _file_name(landscape.name, arm, seed) for seed, arm in wanted]
+        keys = [_key(arm, plan, digest) for _, arm in wanted]
+        found = [_kept(path, key) for path, key in zip(paths, keys, strict=True)]
+        left = [place for place, kept in enumerate(found) if kept is None]
+        work = Work("abag_lab.replay.simulation:replayed", (landscape, plan))
+        with task(f"campaigns on {landscape.name}", len(left)) as bar:
+            for at, made in (engine or Here()).answers(work, [wanted[place] for place in left]):
+                place = left[at]
+                write_json(paths[place], {"key": keys[place], "replay": asdict(made)})
+                found[place] = made
+                bar.advance()
+        done += [kept for kept in found if kept is not None]
     return done
+
+
+def replayed(shared: tuple[Landscape, Plan], piece: tuple[int, PickingStrategy]) -> Replay:
+    """One campaign of a landscape: the piece of work of an engine."""
+    (landscape, plan), (seed, arm) = shared, piece
+    key = (landscape.digest, plan, seed)
+    if not _drawn or _drawn[0][0] != key:
+        _drawn[:] = [(key, draw_pool(landscape, plan, seed))]
+    return replay(_drawn[0][1], arm, plan, seed)
+
+
+_drawn: list[tuple[tuple[str, Plan, int], Pool]] = []
+"""The pool of the last campaign: those of a seed share it, and follow each other."""
 
 
 def _key(arm: PickingStrategy, plan: Plan, digest: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from abag.engines import Engine
 from abag.errors import OptionError
 from abag.files import replacing, require_folder_name, write_csv, write_json, write_text
 from abag.maturation.assay.file import AssayFile, read_assay
@@ -67,16 +68,18 @@ def run_simulation(
     policy: Policy,
     seeds: Sequence[int],
     natural: bool = False,
+    engine: Engine | None = None,
 ) -> Simulation:
     """Replay all campaigns and write curves.csv, simulation.json, table.md and curves.png.
 
-    ``natural`` adds a campaign that starts from the most natural variants (needs torch).
+    ``natural`` adds a campaign that starts from the most natural variants (needs torch);
+    ``engine`` does the replays.
 
     Finished replays in ``out`` are not run again, so that an interrupted run goes on.
     """
     require_folder_name(out)
     arms = strategies(policy, natural)
-    replays = simulate(landscapes, out, arms, plan, seeds)
+    replays = simulate(landscapes, out, arms, plan, seeds, engine)
     done = Simulation(Summary(tuple(replays), plan, arms), out)
     write_csv(out / "curves.csv", done.summary.curves())
     write_json(out / "simulation.json", done.as_json())

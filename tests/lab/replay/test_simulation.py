@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.engines import Processes
 from abag.errors import OptionError
 from abag.maturation.propose.acquisition import Policy
 from abag.model.baselines.one_hot_ridge import OneHotRidge
@@ -178,3 +179,15 @@ def test_the_assay_model_starts_from_the_global_model_that_a_landscape_brings() 
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(OptionError, match="unknown model 'oracle'"):
         PickingStrategy("x", "oracle")
+
+
+def test_replays_are_the_same_by_processes_of_their_own(tmp_path: Path) -> None:
+    made, plan = Landscape("x", landscape(60)), Plan(start=6, rounds=1, batch=4)
+    arms = [PickingStrategy("random", None), PickingStrategy("one-hot-ridge", "one-hot-ridge")]
+    here = simulate([made], tmp_path / "here", arms, plan, [0, 1])
+    there = simulate([made], tmp_path / "there", arms, plan, [0, 1], Processes(2))
+    assert here == there
+    files = sorted((tmp_path / "here" / "replays").iterdir())
+    assert len(files) == 4
+    for path in files:
+        assert path.read_bytes() == (tmp_path / "there" / "replays" / path.name).read_bytes()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from abag.engines import Engine, Here, Processes, Work, engine_of
+from abag.engines import Engine, Here, Processes, RayCluster, Work, WorkPlace
 from abag.errors import OptionError, UnavailableError
 
 PIECES = [3, 1, 4, 1, 5]
@@ -79,9 +79,11 @@ def test_a_defect_arrives_with_its_trace():
 
 
 def test_an_engine_is_chosen_by_its_options():
-    assert isinstance(engine_of(processes=1), Here)
-    assert isinstance(engine_of(processes=3), Processes)
+    assert isinstance(WorkPlace().engine(), Here)
+    assert isinstance(WorkPlace(processes=1).engine(every_core=True), Here)
+    assert isinstance(WorkPlace(processes=3).engine(), Processes)
+    assert isinstance(WorkPlace(ray="auto").engine(), RayCluster)
     with pytest.raises(OptionError, match="not both"):
-        engine_of(ray="auto", processes=2)
+        WorkPlace(processes=2, ray="auto").engine()
     with pytest.raises(OptionError, match="--processes 0"):
-        engine_of(processes=0)
+        WorkPlace(processes=0).engine()

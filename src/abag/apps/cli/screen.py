@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit, tell
+from abag.engines import ANYWHERE, WorkPlace
 from abag.errors import counted
 
 if TYPE_CHECKING:
@@ -36,17 +37,6 @@ class ParentOfLibrary:
         return given_parent(self.parent_heavy, self.parent_light, self.parent)
 
 
-@dataclass(frozen=True)
-class WorkPlace:
-    """Where the work is done."""
-
-    processes: int | None = None
-    """Processes on this machine; without it one for each core."""
-    ray: str | None = None
-    """Work on a Ray cluster: `auto` for the one of this machine, HOST:PORT for another, `local` to
-    start one here."""
-
-
 def screen(
     library: list[str],
     /,
@@ -63,7 +53,7 @@ def screen(
     most_umis: Annotated[bool, Parameter(negative=())] = False,
     level: float = 0.9,
     shard_rows: int = 10_000,
-    where_done: Annotated[WorkPlace, Parameter(name="*")] = WorkPlace(),
+    where_done: Annotated[WorkPlace, Parameter(name="*")] = ANYWHERE,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -89,7 +79,6 @@ def screen(
         json: Print one JSON object.
     """
     from abag.data.formats.choices import Choices
-    from abag.engines import engine_of
     from abag.screening.options import ScreenOptions
     from abag.screening.run import screen_library
 
@@ -98,7 +87,7 @@ def screen(
         choices=Choices(most_umis=most_umis), parent=of.chosen(), where=where, by=by, best=best,
         alike=alike, shard_rows=shard_rows,
     )  # fmt: skip
-    engine = engine_of(where_done.ray, where_done.processes)
+    engine = where_done.engine(every_core=True)
     done = screen_library(library, out, options, engine, overwrite=overwrite)
     for note in done.notes:
         tell(f"note: {note}")
