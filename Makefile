@@ -1,6 +1,7 @@
 # make env   creates the environment in .venv
 # make test  lint, types, tests
 # make demo  predictions, an assay, a scan, a plate and its score
+# make docs  the documentation site in docs/_build/html; a warning is an error
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,7 +10,7 @@ STAMP := $(VENV)/.made-from-constraints
 SOURCES ?= $(wildcard ../shared/data)
 export ABAG_DATA_SOURCES ?= $(abspath $(SOURCES))
 
-.PHONY: env test test-slow lint types demo format clean
+.PHONY: env test test-slow lint types demo docs format clean
 
 env: $(STAMP)
 
@@ -37,6 +38,10 @@ test-slow: env
 demo: env
 	rm -rf demo-output
 	$(BIN)/abag demo --out demo-output
+
+docs: env
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs,service]"
+	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
 
 format: env
 	$(BIN)/ruff check --fix .

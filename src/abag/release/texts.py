@@ -114,6 +114,7 @@ class FactNumbers:
                 words |= {word.strip(_EDGES) for word in _WORD.findall(leaf)}
             else:
                 numbers.append(Decimal(repr(leaf)))
+                words.add(repr(leaf))
         return cls(numbers, words)
 
     def require(self, name: str, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -84,7 +84,8 @@ def write_artefacts(
         "test": {},
     }
     if options.test:
-        content |= _test(run, setup, data, network, options)
+        faults = content["training"]["reasons"]
+        content |= _test(run, setup, data, network, options, faults)
     write_json(run / "metrics.json", content, seal=True)
     return cast(dict[str, Any], content["test"])
 
@@ -104,7 +105,12 @@ def write_weights(run: Path, setup: Setup, network: AffinityNetwork, epoch: int)
 
 
 def _test(
-    run: Path, setup: Setup, data: TrainingData, network: AffinityNetwork, options: Options
+    run: Path,
+    setup: Setup,
+    data: TrainingData,
+    network: AffinityNetwork,
+    options: Options,
+    faults: Sequence[str],
 ) -> dict[str, Any]:
     """Evaluate the test part, write predictions and report, and give what metrics.json holds."""
     rows = setup.rows
@@ -115,7 +121,7 @@ def _test(
     evaluation, audited = _evaluated(setup, pkd, options)
     write_predictions(run, setup, pkd)
     if options.report:
-        _write_report(run, setup, evaluation, audited)
+        _write_report(run, setup, evaluation, audited, faults)
     return {
         "test": test_figures(evaluation, setup, pkd),
         "audit": None if audited is None else {
@@ -125,13 +131,20 @@ def _test(
     }  # fmt: skip
 
 
-def _write_report(run: Path, setup: Setup, evaluation: Evaluation, audited: Audit | None) -> None:
+def _write_report(
+    run: Path,
+    setup: Setup,
+    evaluation: Evaluation,
+    audited: Audit | None,
+    faults: Sequence[str],
+) -> None:
     rows = setup.rows
     notes = " ".join(f"{note[0].upper()}{note[1:]}." for note in rows.notes)
     section = EvaluationSection(
         evaluation,
         note=f"Tested once, after training, on the part {rows.part!r} of the split. {notes}",
         audit_picture=None if audited is None else audit_png(audited),
+        faults=tuple(faults),
         provenance={
             "table SHA-256": setup.identity["table_sha256"],
             "recipe": setup.recipe.name,

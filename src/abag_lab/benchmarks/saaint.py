@@ -1,7 +1,8 @@
 """The SAAINT-DB benchmark: one table, three splits, side by side.
 
 A random split, one with structures disjoint and one with antigen clusters disjoint ask three
-different questions of the same rows. Their figures are only honest together (docs/saaint.md).
+different questions of the same rows. Their figures are only honest together
+(docs/measured/saaint.md).
 """
 
 from __future__ import annotations

@@ -146,6 +146,47 @@ def test_a_collapsed_model_is_not_believed(fakes):
     )
 
 
+CLEAN = {"verdict": "clean", "believe": "figures hold for new antigens", "leaks": []}
+
+
+def with_pooled_spearman(evaluation, value, low, high):
+    """The evaluation with one antigen too few to lead, and this pooled correlation."""
+    model = evaluation.subject
+    pooled = model.pooled["spearman"]
+    interval = replace(pooled.interval, low=low, high=high, reason=None)
+    new = replace(pooled, score=replace(pooled.score, value=value), interval=interval)
+    level = model.levels[evaluation.leading]
+    few = replace(level.summary["spearman"], groups=1)
+    levels = {
+        **model.levels,
+        evaluation.leading: replace(level, summary={**level.summary, "spearman": few}),
+    }
+    changed = replace(model, pooled={**model.pooled, "spearman": new}, levels=levels)
+    others = tuple(one for one in evaluation.models if one.name != model.name)
+    return replace(evaluation, models=(changed, *others))
+
+
+@pytest.mark.parametrize("ends", [(-0.2, 0.5), (0.0, 0.4), (-0.5, 0.0)])
+def test_no_report_is_green_above_a_correlation_whose_interval_holds_0(make, ends):
+    found = with_pooled_spearman(make(audit=CLEAN), 0.3, *ends)
+    assert summarise(found).trust is Trust.NOT
+    page = render_report([EvaluationSection(found)], "A report")
+    assert 'class="card sound"' not in page
+    assert "No skill is shown: Spearman pooled is 0.30" in page
+    shown = with_pooled_spearman(make(audit=CLEAN), 0.3, 0.1, 0.5)
+    assert not any("No skill" in reason for reason in summarise(shown).reasons)
+
+
+def test_a_run_that_was_unstable_is_called_so_first(make):
+    section = EvaluationSection(make(audit=CLEAN), faults=("the recall swings",))
+    page = render_report([section], "A run")
+    assert summarise(section.evaluation, section.faults).reasons[0] == (
+        "Unstable: the recall swings."
+    )
+    assert 'class="card not"' in page
+    assert page.index("Unstable: the recall swings.") < page.index("<svg")
+
+
 def test_a_large_antigen_group_is_named_and_left_out_once(fakes):
     table = fakes.table(rows=120)
     keys = ["spike" if place % 2 else f"other {place % 20}" for place in range(120)]

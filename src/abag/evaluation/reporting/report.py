@@ -34,6 +34,8 @@ class EvaluationSection:
     """A sentence below the heading: what this split keeps apart, say."""
     audit_picture: bytes | str | None = None
     """Picture of the leak audit: PNG bytes, or an ``<svg>`` text of abag's own making."""
+    faults: tuple[str, ...] = ()
+    """What the monitors of a training say against the model."""
     provenance: Mapping[str, Any] = field(default_factory=dict)
     """Further facts for the last table: checksums of files, versions."""
 
@@ -98,7 +100,7 @@ def render_report(
 
 def _part(place: int, section: EvaluationSection) -> _Section:
     evaluation = section.evaluation
-    summary = summarise(evaluation)
+    summary = summarise(evaluation, section.faults)
     shown = (
         tables.models_table(evaluation),
         tables.differences_table(evaluation),

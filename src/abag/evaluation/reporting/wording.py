@@ -72,10 +72,13 @@ def unit_of(evaluation: Evaluation) -> str:
     return "pKd" if evaluation.target == "pkd" else "rank score"
 
 
-def summarise(evaluation: Evaluation) -> ReportSummary:
-    """Question, answers and trust for one evaluation."""
+def summarise(evaluation: Evaluation, faults: Sequence[str] = ()) -> ReportSummary:
+    """Question, answers and trust for one evaluation.
+
+    ``faults`` of the training forbid belief, whatever the figures are.
+    """
     model = evaluation.subject
-    reasons = _reasons(evaluation, model)
+    reasons = [(True, f"Unstable: {text}.") for text in faults] + _reasons(evaluation, model)
     trust = Trust.NOT if any(bad for bad, _ in reasons) else Trust.CARE if reasons else Trust.SOUND
     return ReportSummary(
         trust=trust,
@@ -89,13 +92,18 @@ def summarise(evaluation: Evaluation) -> ReportSummary:
 def _headline(evaluation: Evaluation, model: ModelScores) -> str:
     level = evaluation.leading
     grouped = model.levels[level].summary["spearman"]
-    if grouped.mean is not None and grouped.groups >= FEW_GROUPS:
+    if _leads_inside(grouped):
         shown = with_interval(grouped.mean, grouped.mean_interval)
         return f"Inside one {level}: mean Spearman {shown}, {_groups(grouped.groups, level)}"
     pooled = model.pooled["spearman"]
     shown = with_interval(pooled.score.value, pooled.interval, pooled.score.reason)
     few = grouped.reason or f"only {_groups(grouped.groups, level)} with enough rows"
     return f"Pooled Spearman {shown}; inside one {level}: {few}"
+
+
+def _leads_inside(grouped: GroupSummary) -> bool:
+    """Whether the figure inside groups leads the page: enough of them have one."""
+    return grouped.mean is not None and grouped.groups >= FEW_GROUPS
 
 
 def _groups(count: int, level: str) -> str:
@@ -235,7 +243,29 @@ def _reasons(evaluation: Evaluation, model: ModelScores) -> list[tuple[bool, str
     if evaluation.rows.exact + evaluation.rows.censored < FEW_CLUSTERS:
         few = counted(evaluation.rows.exact + evaluation.rows.censored, "row")
         found.append((True, f"Only {few}."))
-    return found
+    return found + _unshown_skill(evaluation, model)
+
+
+def _unshown_skill(evaluation: Evaluation, model: ModelScores) -> list[tuple[bool, str]]:
+    """Where the interval of a correlation holds 0: chance gives as much.
+
+    The correlation that leads the page forbids belief; the pooled one below it asks for care.
+    """
+    grouped, pooled = model.levels[evaluation.leading].summary["spearman"], model.pooled["spearman"]
+    inside = (f"inside one {evaluation.leading}", grouped.mean, grouped.mean_interval)
+    shown = [inside] if _leads_inside(grouped) else []
+    shown.append(("pooled", pooled.score.value, pooled.interval))
+    return [
+        (place == 0, f"No skill is shown: Spearman {where} is {with_interval(value, interval)}.")
+        for place, (where, value, interval) in enumerate(shown)
+        if value is not None and _holds_zero(interval)
+    ]
+
+
+def _holds_zero(interval: Interval | None) -> bool:
+    if interval is None or interval.low is None or interval.high is None:
+        return False
+    return interval.low <= 0.0 <= interval.high
 
 
 def _audit_reasons(audit: Mapping[str, Any] | None) -> list[tuple[bool, str]]:

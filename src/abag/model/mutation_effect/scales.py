@@ -6,7 +6,7 @@ antigen, and how deep in the domain it is buried. The tables of hot spots, conta
 set by hand, to the nearest 0.1 or 0.05: after surveys of contacts (MacCallum et al. 1996; Bogan and
 Thorn 1998), the packing of the domain and of its two halves (Chothia et al. 1985, 1998) and the
 Vernier zone (Foote and Winter 1992). They are priors, not measurements;
-docs/experiments-mutations.md says what had been seen when they were written down.
+docs/measured/experiments-mutations.md says what had been seen when they were written down.
 """
 
 from __future__ import annotations
