@@ -252,9 +252,11 @@ def _unshown_skill(evaluation: Evaluation, model: ModelScores) -> list[tuple[boo
     The correlation that leads the page forbids belief; the pooled one below it asks for care.
     """
     grouped, pooled = model.levels[evaluation.leading].summary["spearman"], model.pooled["spearman"]
-    inside = (f"inside one {evaluation.leading}", grouped.mean, grouped.mean_interval)
-    shown = [inside] if _leads_inside(grouped) else []
-    shown.append(("pooled", pooled.score.value, pooled.interval))
+    shown: list[tuple[str, float | None, Interval | None]] = [
+        (f"inside one {evaluation.leading}", grouped.mean, grouped.mean_interval),
+        ("pooled", pooled.score.value, pooled.interval),
+    ]
+    shown = shown if _leads_inside(grouped) else shown[1:]
     return [
         (place == 0, f"No skill is shown: Spearman {where} is {with_interval(value, interval)}.")
         for place, (where, value, interval) in enumerate(shown)
