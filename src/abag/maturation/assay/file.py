@@ -130,16 +130,16 @@ def read_assays(path: Path, told: AssayFile | None = None) -> dict[str, Assay]:
     }
 
 
-def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, list[str]]:
-    """Canonical rows of a file and notes on them, without asking whether they can teach.
+def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Canonical rows of a file, those set aside, and notes; whether they can teach is not asked.
 
     Of a file with several parents, the rows of the one with most.
     """
     found = read_groups(path, told)
     if not any(antigen_and_parent(name)[1] for name in found.groups):
-        return pl.concat(found.groups.values()), list(found.notes)
+        return pl.concat(found.groups.values()), found.aside, found.notes
     table, found = _first_alone(found)
-    return table, list(found.notes)
+    return table, found.aside, found.notes
 
 
 def read_groups(path: Path, told: AssayFile) -> ReadRows:

@@ -5,6 +5,7 @@
     round-01/proposed.csv      what `abag propose` chose (also .fasta, .json and plate.html)
     round-01/seal.json         the same with its predictions, fixed by a SHA-256
     round-01/measured.parquet  its results, as canonical rows, and the batch of each
+    round-01/set_aside.csv     rows of the same file that are no results, and why
     round-01/training.parquet  all rows so far, offsets of batches taken off
     round-01/model, report     the model of them and its verdict
     round-01/state.json        written last: what is there counts only once this says so
@@ -48,6 +49,7 @@ MEASURED: Final = "measured"
 TRAINING: Final = "training"
 MODEL: Final = "model"
 REPORT: Final = "report"
+ASIDE_ROWS: Final = "set_aside"
 PROPOSED: Final = "proposed"
 DONE: Final = "measured"
 BATCH: Final = "batch"
@@ -76,7 +78,9 @@ class Round:
         """File or folder of an intake (the last by default): ``model``, ``training``, ..."""
         number = self.intakes if intake is None else intake
         name = what if number < 2 else f"{what}-{number}"
-        return self.folder / (f"{name}.parquet" if what in (MEASURED, TRAINING) else name)
+        if what in (MEASURED, TRAINING):
+            return self.folder / f"{name}.parquet"
+        return self.folder / (f"{name}.csv" if what == ASIDE_ROWS else name)
 
     def table(self, what: str, intake: int | None = None) -> pl.DataFrame:
         """Rows that were written for this round.

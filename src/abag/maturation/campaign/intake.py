@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +19,19 @@ import polars as pl
 
 from abag.antibody.antibody import Chains
 from abag.errors import CampaignError, counted
-from abag.files import LOCK, require_folder_name, sha256_of, write_json, write_parquet
+from abag.files import (
+    LOCK,
+    require_folder_name,
+    sha256_of,
+    write_csv,
+    write_json,
+    write_parquet,
+)
 from abag.maturation.adapt.adaptation import Adaptation, adapt
 from abag.maturation.assay.file import AssayFile, check_assay, read_rows
 from abag.maturation.campaign.batches import BatchOffset, batch_offsets
 from abag.maturation.campaign.folder import (
+    ASIDE_ROWS,
     BATCH,
     CAMPAIGN,
     DONE,
@@ -48,6 +56,15 @@ from abag.model.assay_gp.model import AssayGP
 from abag.version import VERSION
 
 _SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """The rows of one file: kept with their batch, or set aside with the reason; none is lost."""
+
+    rows: pl.DataFrame
+    aside: pl.DataFrame
+    notes: tuple[str, ...]
 
 
 @one_at_a_time
@@ -80,7 +97,7 @@ def take_results(
         return _start(folder, path, told, seed)
     campaign = open_campaign(folder)
     results = Results.read(path, told, campaign, failed)
-    rows, _ = read_rows(path, results.told)
+    rows, aside, notes = read_rows(path, results.told)
     rows = _fitted_in(campaign, rows, path)
     number = _round_of(campaign, pairs_of(rows) | results.failed, allow_unproposed)
     if not allow_unproposed:
@@ -90,7 +107,8 @@ def take_results(
         for each in campaign.rounds if each.seal
         for chains, well in each.seal.variants.items() if chains in results.failed
     ]  # fmt: skip
-    done = _close(campaign, results.with_batches(rows, number), number, path, gone, seed)
+    intake = Intake(results.with_batches(rows, number), pl.concat([results.aside, aside]), notes)
+    done = _close(campaign, intake, number, path, gone, seed)
     opened = open_campaign(folder)
     write_scorecard(opened)
     return opened, done
@@ -114,7 +132,7 @@ def _round_of(campaign: Campaign, variants: set[Chains], allow_unproposed: bool)
 
 
 def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campaign, Adaptation]:
-    rows, _ = read_rows(path, told)
+    rows, aside, notes = read_rows(path, told)
     if not rows.is_empty() and rows["antigen"].n_unique() > 1:
         raise CampaignError(
             f"{path} has {rows['antigen'].n_unique()} antigens, and a campaign is about one: start "
@@ -127,7 +145,8 @@ def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campai
         shutil.rmtree(place)  # of a start that was cut short
     antigen = tuple(rows["antigen"][0])
     first = Campaign(folder, ("", None), rows["assay"][0], checked.target, antigen, ())
-    done = _close(first, Results.plain(path, told).with_batches(rows, 0), 0, path, (), seed)
+    intake = Intake(Results.plain(path, told).with_batches(rows, 0), aside, notes)
+    done = _close(first, intake, 0, path, (), seed)
     heavy, light = _parent(rows, done.model)
     write_json(
         folder / CAMPAIGN,
@@ -146,7 +165,7 @@ def _is_new(folder: Path) -> bool:
 
 def _close(
     campaign: Campaign,
-    rows: pl.DataFrame,
+    intake: Intake,
     number: int,
     path: Path,
     failed: Sequence[str],
@@ -160,12 +179,13 @@ def _close(
         {**state, "status": DONE, "intakes": (0 if before is None else before.intakes) + 1},
     )  # fmt: skip
     prefix = pl.lit(f"round-{number:02d}.{here.intakes}:")
-    rows = rows.with_columns(record_id=pl.concat_str(prefix, "record_id"))
+    rows = intake.rows.with_columns(record_id=pl.concat_str(prefix, "record_id"))
     everything = pl.concat([*(one.measured() for one in campaign.done), rows])
     check_assay(everything.drop(BATCH), str(path))
     together, offsets = _together(everything, campaign.target)
     write_parquet(here.place(MEASURED), rows)
     write_parquet(here.place(TRAINING), together)
+    write_csv(here.place(ASIDE_ROWS), intake.aside.sort("source_row"))
     shutil.rmtree(here.place(MODEL), ignore_errors=True)  # of a try that was cut short
     done = adapt(here.place(TRAINING), here.place(MODEL), report=here.place(REPORT), seed=seed)
     gone = sorted({*state.get("failed", ()), *failed})
@@ -174,7 +194,9 @@ def _close(
     names = {} if here.seal is None else here.seal.names
     waiting = set(sealed) - known - {names[one] for one in gone if one in names}
     new: dict[str, Any] = {
-        "rows": (state.get("rows") or 0) + rows.height, "rows_so_far": together.height,
+        "rows": (state.get("rows") or 0) + rows.height,
+        "rows_set_aside": (state.get("rows_set_aside") or 0) + intake.aside.height,
+        "rows_so_far": together.height,
         "variants_so_far": together.select("heavy", "light").n_unique(),
         "best_so_far": _best(together, campaign.target), "model_id": done.model.model_id,
         "verdict": done.verdict.grade.name.lower(),
@@ -183,7 +205,8 @@ def _close(
         "batches": [one.as_json() for one in offsets], "abag_version": VERSION,
     }  # fmt: skip
     write_state(here, {**here.state, **new})
-    return replace(done, notes=(*done.notes, *_told_of(offsets, waiting, gone)))
+    told = _told_of(intake, offsets, waiting, gone)
+    return replace(done, notes=(*intake.notes, *done.notes, *told))
 
 
 def _listed(found: Any) -> list[str]:
@@ -207,9 +230,13 @@ def _together(rows: pl.DataFrame, target: str) -> tuple[pl.DataFrame, list[Batch
 
 
 def _told_of(
-    offsets: Sequence[BatchOffset], waiting: set[Chains], failed: Sequence[str]
+    intake: Intake, offsets: Sequence[BatchOffset], waiting: set[Chains], failed: Sequence[str]
 ) -> list[str]:
     notes = []
+    if aside := intake.aside.height:
+        kept = intake.rows.height
+        notes.append(f"{counted(kept + aside, 'row')} in the file: {kept} kept, {aside} set aside "
+                     "(set_aside.csv of the round says why)")  # fmt: skip
     for one in offsets:
         if abs(one.offset) > 2 * one.standard_error > 0:
             notes.append(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
@@ -13,6 +13,7 @@ from abag.antibody.antibody import Chains
 from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_table
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW
+from abag.data.formats.variants import ASIDE
 from abag.errors import CampaignError, Problem, TableError
 from abag.maturation.assay.file import AssayFile
 from abag.maturation.campaign.folder import BATCH, PROPOSED, Campaign
@@ -37,6 +38,8 @@ class Results:
     """Batch by line of the file, where it has such a column."""
     intake: int
     """1 for the first file of a round, 2 for the second."""
+    aside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ASIDE))
+    """Rows without a value, and why."""
 
     @classmethod
     def plain(cls, path: Path, told: AssayFile) -> Self:
@@ -83,7 +86,11 @@ class Results:
         if not (chosen.one("antigen") or mapping.constants.antigen or mapping.antigen_unknown):
             known = [f"antigen:={one}" for one in campaign.antigen] or ["antigen_unknown:=true"]
             told = replace(told, mapping=[*told.mapping, *known])
-        return cls(told, frozenset(gone), _batches(table), intake)
+        aside = [(empty, "not measured yet"), (lost, "failed"), (told_failed, "failed")]
+        named = chosen.one("antibody_name"), chosen.one("mutations")
+        found = pl.concat([_set_aside(part, *named, why) for part, why in aside])
+        found = found.unique("source_row", keep="last", maintain_order=True)
+        return cls(told, frozenset(gone), _batches(table), intake, found)
 
     def with_batches(self, rows: pl.DataFrame, number: int) -> pl.DataFrame:
         """Canonical rows with the batch of each: the file's, the plate of its name, the file."""
@@ -125,6 +132,17 @@ def _named(table: pl.DataFrame, column: str | None, names: Sequence[str]) -> pl.
     if column is None:
         return table.clear()
     return table.filter(pl.col(column).cast(pl.String).str.strip_chars().is_in(list(names)))
+
+
+def _set_aside(
+    rows: pl.DataFrame, name: str | None, mutations: str | None, why: str
+) -> pl.DataFrame:
+    """Rows of the file as :data:`ASIDE` tells them."""
+    told = {
+        "source_row": pl.col(ROW), "antibody_name": pl.col(name) if name else pl.lit(None),
+        "mutations": pl.col(mutations) if mutations else pl.lit(None), "reason": pl.lit(why),
+    }  # fmt: skip
+    return rows.select(told[column].cast(kind).alias(column) for column, kind in ASIDE.items())
 
 
 def _chains_of(path: Path, row: dict[str, object], chosen: Chosen, campaign: Campaign) -> Chains:

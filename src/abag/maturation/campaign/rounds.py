@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from abag.antibody.antibody import Chains
-from abag.errors import CampaignError, OptionError
+from abag.errors import CampaignError, OptionError, counted
 from abag.maturation.adapt.verdict import Grade
 from abag.maturation.campaign.folder import (
     MODEL,
@@ -21,6 +21,7 @@ from abag.maturation.campaign.folder import (
     round_name,
     write_state,
 )
+from abag.maturation.campaign.scorecard import interval_scale
 from abag.maturation.campaign.seal import write_seal
 from abag.maturation.plate.table import write_plate
 from abag.maturation.plate.wells import Layout
@@ -68,9 +69,10 @@ def propose_round(
     plate, unwanted = _kept(latest, exclude) if exclude else ([], set())
     if exclude:
         request = replace(request, count=len(plate))
+    scale, wells = interval_scale(campaign)
     standing = Standing(
         sorted(campaign.known(), key=str), sorted(campaign.pending(), key=str),
-        sorted(campaign.failed() | unwanted, key=str), plate,
+        sorted(campaign.failed() | unwanted, key=str), plate, scale,
     )  # fmt: skip
     model = AssayGP.load(campaign.measured.place(MODEL))
     if model.model_id != campaign.measured.state.get("model_id"):
@@ -83,6 +85,10 @@ def propose_round(
         found = replace(found, notes=(_UNPROVED, *found.notes))
     if standing.pending:
         note = f"{len(standing.pending)} wells of earlier plates are pending; none is asked again"
+        found = replace(found, notes=(*found.notes, note))
+    if scale > 1:
+        told = counted(wells, "sealed well")
+        note = f"intervals are {scale:.2f} times as wide as the model's: {told} ask for it"
         found = replace(found, notes=(*found.notes, note))
     _write_round(campaign, found, layout or Layout())
     return open_campaign(folder), found

@@ -24,6 +24,9 @@ from abag.maturation.campaign.seal import Seal, SealedWell
 Reals = NDArray[np.float64]
 
 LEVEL: Final = 0.9
+_TEN: Final = 10.0
+"""Wells' worth of belief that the model's own intervals are right."""
+_WIDEST: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,8 @@ class PlateScore:
     best_before: float
     others: dict[str, dict[str, Any]]
     """Expected hits and best value of as many random variants, and random single mutants."""
+    interval_scale: float
+    """Factor on the widths of intervals that plates before this one asked for."""
 
     @property
     def inside(self) -> int:
@@ -100,6 +105,7 @@ class PlateScore:
             "best_expected": _ranged(self.best_expected),
             "best_before": self.best_before,
             "other_plates": self.others,
+            "interval_scale": self.interval_scale,
             "variants": [
                 {"name": name, "predicted": p, "lower_90": low, "upper_90": high, "measured": m,
                  "exact": exact_one}
@@ -175,6 +181,28 @@ def score(campaign: Campaign) -> Scorecard:
     return Scorecard(tuple(plates), "pKd" if campaign.target == "pkd" else "rank score")
 
 
+def interval_scale(campaign: Campaign) -> tuple[float, int]:
+    """How much wider than the model's the next intervals must be, and how many wells say so.
+
+    Errors of sealed wells over the half of their interval on that side, before any scale: the
+    quantile of split conformal prediction, drawn towards 1 by the weight of ten wells. Chosen
+    wells are no random rows, and these are chosen ones; it is 1 at least and 3 at most.
+    """
+    found = []
+    for one in score(campaign).plates:
+        half = np.where(
+            one.measured > one.predicted, one.upper - one.predicted, one.predicted - one.lower
+        )
+        away = np.abs(one.measured - one.predicted) / half.clip(1e-3) * one.interval_scale
+        found.append(away[one.exact])
+    away = np.sort(np.concatenate([*found, np.zeros(0)]))
+    if not len(away):
+        return 1.0, 0
+    rank = min(len(away), int(np.ceil(LEVEL * (len(away) + 1))))
+    weight = len(away) / (len(away) + _TEN)
+    return float(np.clip(away[rank - 1] ** weight, 1.0, _WIDEST)), len(away)
+
+
 def _values(campaign: Campaign) -> dict[Chains, tuple[float, bool]]:
     """Measured value of each variant, and whether it is exact: the median, or a bound."""
     target = campaign.target
@@ -217,6 +245,7 @@ def _plate(one: Round, seal: Seal, values: dict[Chains, tuple[float, bool]]) -> 
                    "best": plate["best"]}
             for name, plate in seal.plates.items() if name != "proposed"
         },
+        seal.interval_scale,
     )  # fmt: skip
 
 

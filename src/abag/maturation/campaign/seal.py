@@ -57,6 +57,8 @@ class Seal:
     plates: dict[str, Any]
     """What plates are expected to give, by name (:class:`.expectation.PlateExpectation`)."""
     sha256: str
+    interval_scale: float = 1.0
+    """Factor on the widths of intervals that plates before this one asked for."""
 
     @property
     def variants(self) -> dict[Chains, SealedWell]:
@@ -101,7 +103,7 @@ def write_seal(folder: Path, proposals: Proposals, table: pl.DataFrame, previous
         "format": FORMAT, "format_version": FORMAT_VERSION, "abag_version": VERSION,
         "previous_seal": previous, "model_id": proposals.model_id, "unit": proposals.unit,
         "request": asdict(proposals.request), "expected": proposals.expected.as_json(),
-        "wells": wells,
+        "interval_scale": proposals.interval_scale, "wells": wells,
     }  # fmt: skip
     write_json(folder / SEAL, content)
     return sha256_of(folder / SEAL)
@@ -129,6 +131,7 @@ def open_seal(folder: Path, sha256: str) -> Seal:
         return Seal(
             wells, content["model_id"], content["unit"], float(expected["best_so_far"]),
             float(expected["parent"]), expected["plates"], found,
+            float(content.get("interval_scale", 1.0)),
         )  # fmt: skip
     except (FileFormatError, KeyError, TypeError, ValueError) as error:
         raise CampaignError(f"{path} is damaged ({error}); restore it from a copy") from None

@@ -72,7 +72,8 @@ def _reasons(table: pl.DataFrame) -> Table:
         low, high = row["lower_90"], row["upper_90"]
         rows.append((
             row["name"], row["mutations"] or "parent", f"{row['predicted']:.2f}",
-            "" if low is None else f"{low:.2f} to {high:.2f}", row["reason"], row["kabat"],
+            "" if low is None else f"{low:.2f} to {high:.2f}{' (limit)' * bool(row['at_limit'])}",
+            row["reason"], row["kabat"],
             "" if row["humanness"] is None else f"{row['humanness']:+.1f}",
             "" if row["germline_distance"] is None else str(row["germline_distance"]),
             row["liabilities"],

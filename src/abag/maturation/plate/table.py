@@ -69,7 +69,7 @@ def _variant_row(one: Proposal, antibody: Antibody) -> dict[str, Any]:
         "liabilities": "; ".join(one.liabilities),
         "naturalness": None if one.naturalness is None else _short(one.naturalness),
         "humanness": _short(one.humanness), "germline_distance": one.germline_distance,
-        "other_antigens": one.others,
+        "other_antigens": one.others, "at_limit": one.at_limit, "pareto_front": one.front,
     }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ _SCHEMA: Final = {
     "chance_to_improve": pl.Float64(), "acquisition": pl.Float64(), "origin": pl.String(),
     "reason": pl.String(), "liabilities": pl.String(), "naturalness": pl.Float64(),
     "humanness": pl.Float64(), "germline_distance": pl.Int64(),
-    "other_antigens": pl.String(),
+    "other_antigens": pl.String(), "at_limit": pl.Boolean(), "pareto_front": pl.Int64(),
 }  # fmt: skip
 
 

@@ -42,6 +42,9 @@ class Aims:
     least_charge: float | None = None
     """Smallest net charge of the variable domains at pH 7.4."""
     most_charge: float | None = None
+    """Largest net charge of the variable domains at pH 7.4."""
+    pareto: bool = False
+    """Choose among candidates that no other one beats on all aims (:mod:`.pareto`)."""
 
     def __post_init__(self) -> None:
         """Raise OptionError for a range without anything in it."""
@@ -98,6 +101,17 @@ class Judge:
             values = model.predict(table)
             found.append(np.asarray(values[1:] - values[0]))
         return found
+
+    def merits(self, variants: Sequence[Genotype], affinity: Reals) -> Reals:
+        """What is to be large (variants, aims): affinity, other antigens, humanness, nearness."""
+        chains = [self.space.chains(one) for one in variants]
+        human = Humanness.of(*self.space.chains(frozenset()))
+        others = [
+            change if place < len(self.aims.keep) else -change
+            for place, change in enumerate(self.changes(variants))
+        ]
+        distance = -human.germline_distance(chains).astype(np.float64)
+        return np.stack([affinity, *others, human.of_variants(chains), distance], axis=1)
 
     def told(self, variants: Sequence[Genotype]) -> list[str]:
         """Those changes as a text a variant, ``mouse -0.12; human +0.30``."""

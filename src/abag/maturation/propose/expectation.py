@@ -102,6 +102,7 @@ def expectations(
     chosen: Sequence[Genotype],
     known: Sequence[Chains],
     seed: int = 0,
+    scale: float = 1.0,
 ) -> Expectation:
     """What the chosen variants are expected to give, and what others would.
 
@@ -111,6 +112,7 @@ def expectations(
         chosen: The variants of the plate.
         known: Measured variants, which other plates do not hold either.
         seed: Seed of draws.
+        scale: Factor on the model's deviations.
     """
     rng = np.random.default_rng([seed, 7])
     measured = {space.genotype(*one) for one in known}
@@ -129,7 +131,7 @@ def expectations(
         table = table.filter(pl.Series([reason is None for reason in model.refusals(table)]))
         if table.is_empty():
             continue
-        draws, mean = _measurements(model, table, rng)
+        draws, mean = _measurements(model, table, rng, scale)
         above = draws[None] > thresholds[:, None, None]
         if name == "proposed":
             over = above.mean(axis=1)
@@ -141,10 +143,10 @@ def expectations(
 
 
 def _measurements(
-    model: AssayGP, table: pl.DataFrame, rng: np.random.Generator
+    model: AssayGP, table: pl.DataFrame, rng: np.random.Generator, scale: float
 ) -> tuple[Reals, Reals]:
     """Draws (draws, rows) of new measurements on the scale of scores, and their means (rows,)."""
-    joint = model.joint(table)
+    joint = model.joint(table, scale)
     belief = Belief(joint.mean, joint.covariance, joint.noise, 0.0)
     noise = rng.standard_normal((DRAWS, table.height)) * np.sqrt(joint.noise)
     return belief.draws(DRAWS, rng) + noise, joint.mean

@@ -23,6 +23,7 @@ from abag.maturation.propose.candidates import CandidateSet, find_candidates
 from abag.maturation.propose.design_space import DesignSpace, Genotype, size_of
 from abag.maturation.propose.expectation import Expectation, expectations
 from abag.maturation.propose.filling import fill, placed
+from abag.maturation.propose.pareto import fronts, on_first_fronts
 from abag.maturation.propose.quota import Quota
 from abag.maturation.propose.reasons import KEPT, Known, reason_for
 from abag.maturation.propose.request import LIABILITY_RULES, Request
@@ -67,6 +68,10 @@ class Proposal:
     """The same for the parent's value."""
     others: str = ""
     """Predicted change against the parent under the models of other antigens."""
+    at_limit: bool = False
+    """Whether the interval reaches a limit of the model, of physics or of what was measured."""
+    front: int = 1
+    """1 where no variant of the plate is better on one aim and as good on all, 2 behind those."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,8 @@ class Standing:
     """Variants that gave no measurement (no expression, say): not proposed again."""
     plate: Sequence[Chains | None] = ()
     """The plate that is being refilled, with None where a variant is to be chosen."""
+    scale: float = 1.0
+    """Factor on the widths of intervals that earlier plates ask for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,8 @@ class Proposals:
     model_id: str
     expected: Expectation
     """What the plate is expected to give, beside plates chosen otherwise."""
+    interval_scale: float = 1.0
+    """Factor on the widths of intervals that earlier plates asked for."""
 
     @property
     def unit(self) -> str:
@@ -116,6 +125,7 @@ class Proposals:
             "request": asdict(self.request),
             "candidates": self.candidates,
             "left_out": self.left_out,
+            "interval_scale": self.interval_scale,
             "notes": list(self.notes),
             "expected": self.expected.as_json(),
             "proposals": [asdict(one) for one in self.chosen],
@@ -164,22 +174,23 @@ def propose(
     judge = request.aims.judge(space)
     short, left_out = _shortlisted(found, space, request, [*known, *standing.pending], judge)
     belief = belief_of(model, scorer, short, known, waiting)
+    short, belief = on_first_fronts(short, belief, judge, request.count, notes)
     batch = fill(belief, short, request, Quota.of(short, request, own), len(own), notes)
     picks = placed(batch, short, standing.plate, own)
     parent_value = float(model.predict(scorer.table([frozenset()]))[0])
-    shown = [one for one, _ in picks]
-    top = np.argsort(-belief.mean, kind="stable")[: request.count].tolist()
+    shown, order = [one for one, _ in picks], np.argsort(-belief.mean, kind="stable")
     told = _Told(
-        picks, belief.best, frozenset(short[row] for row in top), naturalness_of(space, shown),
-        Known.of(genotypes), parent_value,
-        expectations(model, space, shown, known, request.seed), judge.told(shown),
+        picks, belief.best, frozenset(short[row] for row in order[: request.count]),
+        naturalness_of(space, shown), Known.of(genotypes), parent_value,
+        expectations(model, space, shown, known, request.seed, standing.scale),
+        judge.told(shown), standing.scale,
     )  # fmt: skip
     if told.natural is None:
         notes.append("naturalness is left out: it needs torch (pip install 'abag[network]')")
-    chosen = _described(told, scorer, space, found)
+    chosen = _described(told, scorer, space, found, judge)
     return Proposals(
         (heavy, light), parent_value, model.target, tuple(chosen), len(found.origins), left_out,
-        tuple(notes), request, model.model_id, told.expected,
+        tuple(notes), request, model.model_id, told.expected, standing.scale,
     )  # fmt: skip
 
 
@@ -318,15 +329,17 @@ class _Told:
     parent_value: float
     expected: Expectation
     others: Sequence[str]
+    scale: float
 
 
 def _described(
-    told: _Told, scorer: Scorer, space: DesignSpace, found: CandidateSet
+    told: _Told, scorer: Scorer, space: DesignSpace, found: CandidateSet, judge: Judge
 ) -> list[Proposal]:
     from scipy.special import ndtr
 
     chosen = [one for one, _ in told.picks]
-    shown = scorer.shown(chosen)
+    shown = scorer.shown(chosen, told.scale)
+    ranks = fronts(judge.merits(chosen, shown.mean_score))
     chance = ndtr((shown.mean_score - told.best) / np.maximum(shown.deviation, 1e-9))
     chains = [space.chains(one) for one in chosen]
     human = Humanness.of(*space.chains(frozenset()))
@@ -348,6 +361,8 @@ def _described(
                 float(humanness[order]), int(distance[order]),
                 float(told.expected.over_best[order]), float(told.expected.over_parent[order]),
                 told.others[order],
+                bool(shown.limited[order]),
+                int(ranks[order]),
             )
         )  # fmt: skip
     return described

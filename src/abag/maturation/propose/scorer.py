@@ -31,9 +31,9 @@ class Scorer:
         """Chains of variants, as the model reads them."""
         return table_of([self._space.chains(one) for one in variants])
 
-    def shown(self, variants: Sequence[Genotype]) -> Predictions:
+    def shown(self, variants: Sequence[Genotype], scale: float) -> Predictions:
         """Median and 90 % interval of a new measurement of each variant."""
-        return self._model.distribution(self.table(variants))
+        return self._model.distribution(self.table(variants), scale=scale)
 
     def require_readable(self) -> None:
         """Raise ModelError where the model cannot read the parent's length."""

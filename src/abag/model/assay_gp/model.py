@@ -278,11 +278,13 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         found = self.distribution(asked_rows(table, self.inputs), level)
         return found.lower, found.upper
 
-    def distribution(self, table: pl.DataFrame, level: float = 0.9) -> Predictions:
+    def distribution(
+        self, table: pl.DataFrame, level: float = 0.9, scale: float = 1.0
+    ) -> Predictions:
         """Median and central interval of a new measurement of each row.
 
         The interval includes the measurement's noise; it is as wide as the leave-one-out errors
-        of the training rows ask for.
+        of the training rows ask for, times ``scale``.
         """
         from scipy.special import ndtri
 
@@ -290,7 +292,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         letters = self._letters(table)
         mean, variance = self._moments(letters)
         wider = self._widening.of_rows(self._mixture, letters)
-        whole = np.sqrt(variance + self._mixture.noise) * wider
+        whole = np.sqrt(variance + self._mixture.noise) * wider * scale
         reach = float(ndtri(0.5 + level / 2)) * whole
         back, limited = self._warp.back, self._warp.limited
         return Predictions(
@@ -304,13 +306,14 @@ class AssayGP(ArrayModel[AssayGPSettings]):
             self._last = (letters, *self._mixture.moments(letters))
         return self._last[1:]
 
-    def joint(self, table: pl.DataFrame) -> JointScores:
+    def joint(self, table: pl.DataFrame, scale: float = 1.0) -> JointScores:
         """Joint posterior of the rows on the scale of normal scores, without noise.
 
+        Deviations are ``scale`` times as wide as leave-one-out errors ask for.
         Memory grows with the square of the number of rows: 2,000 rows take 32 MB.
         """
         self._require_predictable(table)
-        return joint_scores(self._mixture, self._letters(table), self._widening.known)
+        return joint_scores(self._mixture, self._letters(table), scale * self._widening.known)
 
     def scores_of(self, values: Reals) -> Reals:
         """Normal scores of values in the target's unit, the scale of :meth:`joint`."""

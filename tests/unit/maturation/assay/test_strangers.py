@@ -72,7 +72,7 @@ def test_strangers_are_kept_where_they_are_asked_for(tmp_path: Path) -> None:
 
 def test_a_campaign_reads_the_variants_alone(tmp_path: Path) -> None:
     path = sheet(tmp_path / "a.csv", [("control", *BEVACIZUMAB, "3000")])
-    table, notes = read_rows(path, AssayFile())
+    table, _, notes = read_rows(path, AssayFile())
     assert table.height == 24
     assert any("set aside" in note for note in notes)
 

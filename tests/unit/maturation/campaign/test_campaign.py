@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +21,11 @@ from abag.maturation.assay.file import AssayFile
 from abag.maturation.campaign.folder import open_campaign
 from abag.maturation.campaign.intake import take_results
 from abag.maturation.campaign.rounds import propose_round
+from abag.maturation.campaign.scorecard import interval_scale
 from abag.maturation.plate.wells import Layout
 from abag.maturation.propose import candidates, proposals
 from abag.maturation.propose.request import Request
+from abag.model.assay_gp.model import AssayGP
 from synthetic_pairs import HEAVY, LIGHT, assay_table, hydrophobicity_rule
 
 REQUEST = Request(count=6, most=2, cdrs=("H3",))
@@ -309,6 +312,49 @@ def test_the_scorecard_compares_what_was_foretold_with_what_came(
     page = (folder / "scorecard.html").read_text()
     assert f"{inside} of 6 measurements lie in their 90 % interval" in page
     assert first["seal_sha256"] in page
+
+
+def test_wells_beyond_their_intervals_make_the_next_intervals_wider(
+    folder: Path, tmp_path: Path
+) -> None:
+    """All six wells come out far above what was foretold: the next plate knows less."""
+    propose_round(folder, REQUEST)
+    rows = proposed(folder)
+    upper = rows["upper_90"].to_numpy()
+    far = upper + 2.0 * (upper - rows["predicted"].to_numpy())
+    path = tmp_path / "results.csv"
+    rows.select("heavy", "light").with_columns(pl.Series("KD", 10 ** (9 - far))).write_csv(path)
+    campaign, _ = take_results(folder, path, told=TOLD)
+    scale, wells = interval_scale(campaign)
+    assert wells == 6
+    assert scale == pytest.approx(3.0 ** (6 / 16), rel=0.02)
+    _, found = propose_round(folder, REQUEST)
+    seal = open_campaign(folder).latest.seal
+    assert seal is not None
+    assert seal.interval_scale == found.interval_scale == scale
+    assert any("times as wide as the model's" in note for note in found.notes)
+    model = AssayGP.load(folder / "round-01" / "model")
+    alone = model.distribution(pl.DataFrame({"heavy": [found.chosen[0].heavy],
+                                             "light": [found.chosen[0].light]}))  # fmt: skip
+    assert found.chosen[0].upper_90 > alone.upper[0]
+
+
+def test_rows_in_are_rows_kept_and_rows_set_aside(folder: Path, tmp_path: Path) -> None:
+    propose_round(folder, REQUEST)
+    rows = proposed(folder)
+    values = ["5", "7", "", "failed", "2", "3"]
+    path = tmp_path / "results.csv"
+    rows.select("name").with_columns(pl.Series("KD", values)).write_csv(path)
+    told = replace(TOLD, mapping=("antibody_name=name",))
+    campaign, done = take_results(folder, path, told=told)
+    aside = pl.read_csv(folder / "round-01" / "set_aside.csv")
+    assert aside["reason"].to_list() == ["not measured yet", "failed"]
+    assert aside["antibody_name"].to_list() == [rows["name"][2], rows["name"][3]]
+    state = campaign.latest.state
+    assert (state["rows"], state["rows_set_aside"]) == (4, 2)
+    assert "6 rows in the file: 4 kept, 2 set aside (set_aside.csv of the round says why)" in (
+        done.notes
+    )
 
 
 def test_a_file_may_hold_some_of_the_plate_and_the_rest_may_come_late(

@@ -352,3 +352,18 @@ def test_humanness_germline_and_charge_are_rules_where_they_are_asked_for(model:
     assert all(one.germline_distance <= nearest for one in near.chosen)
     with pytest.raises(OptionError, match="--least-charge is above"):
         Aims(least_charge=2.0, most_charge=1.0)
+
+
+def test_a_plate_on_the_first_fronts_holds_trades_and_says_who_is_beaten(model: AssayGP) -> None:
+    request = Request(count=8, most=2, cdrs=("H3",), aims=Aims(pareto=True))
+    found = propose(model, (HEAVY, LIGHT), request)
+    assert any("of the first" in note for note in found.notes)
+    first = [one for one in found.chosen if one.front == 1]
+    assert first
+    best = max(found.chosen, key=lambda one: one.predicted)
+    assert best.front == 1
+    human = max(found.chosen, key=lambda one: (one.humanness, one.predicted))
+    assert human.humanness > best.humanness or human is best
+    rows = plate_table(found)
+    assert rows["pareto_front"].to_list() == [one.front for one in found.chosen]
+    assert rows["at_limit"].to_list() == [one.at_limit for one in found.chosen]

@@ -9,6 +9,7 @@ from abag.errors import ModelError
 from abag.model.assay_gp.kernel import prior_mean
 from abag.model.assay_gp.mixture import FRESH_SHARES, MORE_SHARES, log_likelihood, stacked
 from abag.model.assay_gp.model import AssayGP
+from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.posterior import Posterior
 from abag.model.registry import load_model
 from synthetic_pairs import HEAVY, LIGHT, assay_table, canonical
@@ -301,6 +302,17 @@ def test_intervals_are_wider_where_blocks_of_rows_were_predicted_worse() -> None
     new = known.with_columns(heavy=pl.lit(known["heavy"][0][:60] + "W" + known["heavy"][0][61:]))
     factors = wide.of_rows(model._mixture, model._letters(pl.concat([known, new])))
     assert factors.tolist() == pytest.approx([wide.known, wide.new_position])
+
+
+def test_intervals_grow_with_changes_that_nobody_measured() -> None:
+    """Twice as many changes as any measured variant has: three tenths wider."""
+    mixture = plain().fit(assay_table(40))._mixture
+    alike = Widening(known=1.0, new_position=1.0, more_mutations=1.0, most=6)
+    places = np.flatnonzero(mixture.kernel.still)
+    asked = np.repeat(mixture.kernel.positions.reference[None], 3, axis=0)
+    for row, count in enumerate((6, 12, 90)):
+        asked[row, places[:count]] = (asked[row, places[:count]] + 1) % 20
+    assert alike.of_rows(mixture, asked).tolist() == pytest.approx([1.0, 1.3, 3.0])
 
 
 def test_a_model_without_its_additive_member_comes_back_the_same(tmp_path: Path) -> None:

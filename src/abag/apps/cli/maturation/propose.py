@@ -45,6 +45,9 @@ class Besides:
     """Smallest net charge of the variable domains at pH 7.4."""
     most_charge: float | None = None
     """Largest net charge of the variable domains at pH 7.4."""
+    pareto: Annotated[bool, Parameter(negative=())] = False
+    """Choose among candidates that none beats on all aims: affinity, --keep and --lose, humanness,
+    distance from the germline."""
 
     def purse(self) -> Purse:
         """Budget and prices."""
@@ -59,7 +62,7 @@ class Besides:
         keep, lose = (tuple(map(str, paths or ())) for paths in (self.keep, self.lose))
         return Aims(
             keep, lose, self.margin, self.least_human, self.most_from_germline,
-            self.least_charge, self.most_charge,
+            self.least_charge, self.most_charge, self.pareto,
         )  # fmt: skip
 
 
