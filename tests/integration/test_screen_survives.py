@@ -1,16 +1,11 @@
 """Screens whose workers, driver or nodes are lost end with the bytes of an undisturbed one."""
 
-import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 import pytest
 
 from abag.engines import Answered, Engine, Here, RayCluster, Work
@@ -19,6 +14,7 @@ from abag.screening.options import ScreenOptions
 from abag.screening.run import Screened, screen_library
 from synthetic_pairs import complexes_table
 
+ROOT = Path(__file__).parents[2]
 TABLE = complexes_table(60)
 ANTIGEN = "/".join(TABLE["antigen"][0])
 
@@ -50,58 +46,15 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
-def started(place: Path, out: Path) -> subprocess.Popen[bytes]:
-    arguments = [
-        sys.executable, "-m", "abag", "screen", "library.csv", "--antigen", "antigen.fasta",
-        "--model", "model", "--shard-rows", "4", "--best", "5", "--processes", "2",
-        "--out", str(out),
-    ]  # fmt: skip
-    return subprocess.Popen(
-        arguments, cwd=place, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-
-def children_of(process: subprocess.Popen[bytes]) -> list[int]:
-    path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    return [int(text) for text in path.read_text().split()] if path.exists() else []
-
-
-def disturbed(place: Path, out: Path, kills: int, seed: int) -> int:
-    """Screen, and kill the driver or one of its workers now and then; returns how often."""
-    rng = random.Random(seed)
-    done = 0
-    running = started(place, out)
-    while True:
-        try:
-            code = running.wait(rng.uniform(0.2, 2.5))
-        except subprocess.TimeoutExpired:
-            if done == kills:
-                running.wait(120)
-                continue
-            victims = children_of(running)
-            victim = rng.choice(victims) if victims and rng.random() < 0.6 else running.pid
-            try:
-                os.kill(victim, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
-            done += 1
-            continue
-        if code == 0:
-            return done
-        assert code == -signal.SIGKILL, f"exit status {code}"
-        running = started(place, out)
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs the children in /proc")
-def test_killed_workers_and_drivers_leave_no_trace(place: Path, undisturbed: dict[str, bytes]):
-    out = place / "killed"
-    assert disturbed(place, out, kills=6, seed=3) > 0
-    assert bytes_of(out) == undisturbed
-    found = pl.read_parquet(out / "predictions" / "*.parquet")
-    assert found["row"].to_list() == list(range(2, TABLE.height + 2))
-    time.sleep(0.1)
-    assert not (place / "killed.partial").exists()
+def test_killed_workers_and_drivers_leave_no_trace():
+    command = [sys.executable, str(ROOT / "benchmarks" / "screening.py"), "kills"]
+    done = subprocess.run(
+        [*command, "--kills", "5", "--rows", "400", "--seed", "3"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "every byte as in an undisturbed one" in done.stdout
 
 
 class Watched:

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from safetensors.numpy import load_file
 
 from abag.errors import OptionError
 from abag.training.engine.world import World
-from abag.training.run import train
+from abag.training.run import resume, train
 from synthetic_runs import QUIET, encoders, tiny_recipe, write_inputs
 
 SCRIPT = """
@@ -106,6 +107,26 @@ def test_stopped_and_resumed_by_two_processes_it_is_the_same(name: str, tmp_path
     in_two_processes(tmp_path, tmp_path / "two", name, [])
     # In-batch losses are the same too: a batch is never divided, only shared out whole.
     require_equal(tmp_path / "two", tmp_path / "one")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_run_is_gone_on_with_by_another_number_of_processes(first: int, tmp_path: Path) -> None:
+    """One process stops and two go on, or the other way round: nothing of a state counts them."""
+    sources = write_inputs(tmp_path)
+    train(tiny_recipe(), sources, tmp_path / "one", QUIET, encoders())
+    stopped = replace(QUIET, seconds=1e-9)
+    run = tmp_path / "changed"
+    if first == 1:
+        train(tiny_recipe(), sources, run, stopped, encoders())
+    else:
+        in_two_processes(tmp_path, run, "default", [], stopped.seconds)
+    assert not (run / "metrics.json").exists()
+    if first == 1:
+        in_two_processes(tmp_path, run, "default", [])
+    else:
+        resume(run, QUIET, encoders=encoders())
+    require_equal(run, tmp_path / "one")
 
 
 def test_processes_that_cannot_share_a_step_are_refused_with_a_mend(

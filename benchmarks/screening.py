@@ -1,0 +1,243 @@
+"""Screens: what shards cost, what a second worker brings, kills, and Ray core beside Ray Data.
+
+    python benchmarks/screening.py overhead [--rows 20000]
+    python benchmarks/screening.py workers [--rows 40000]
+    python benchmarks/screening.py ray [--rows 20000]
+    python benchmarks/screening.py kills [--kills 50] [--seed 0]
+
+``overhead`` compares processor seconds of a whole screen (planning, reading, predicting, writing,
+putting together) with those of the bare predictor on the same rows in memory. ``workers`` compares
+one process with two, in turns. ``ray`` does the same shards by Ray core, as `abag screen --ray`
+does, and by Ray Data. ``kills`` ends the driver or one of its workers at random moments, calls the
+same command again, and compares every byte with an undisturbed screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from predict import HER2, library, processor_seconds
+
+SHARD_ROWS = 2_000
+
+
+def files_of(folder: Path, rows: int) -> tuple[str, str]:
+    """A library and an antigen on disk."""
+    library(rows).select("heavy", "light").write_parquet(folder / "library.parquet")
+    (folder / "antigen.fasta").write_text(f">HER2\n{HER2}\n")
+    return str(folder / "library.parquet"), str(folder / "antigen.fasta")
+
+
+def screened(folder: Path, rows: int, engine: Any, name: str) -> tuple[float, Path]:
+    """Wall-clock seconds of a screen, and its folder."""
+    from abag.screening.options import ScreenOptions
+    from abag.screening.run import screen_library
+
+    path, antigen = files_of(folder, rows)
+    options = ScreenOptions(antigens=(antigen,), shard_rows=SHARD_ROWS)
+    done = screen_library([path], folder / name, options, engine)
+    return done.seconds, done.out
+
+
+def used() -> float:
+    """Processor seconds of this process and of its children that have ended."""
+    import resource
+
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(processor_seconds(one) for one in who)
+
+
+def overhead(rows: int, _: argparse.Namespace) -> None:
+    """Processor seconds of a screen and of the bare predictor."""
+    from abag.antibody.numbering import clear_cache
+    from abag.engines import Here
+    from abag.inference import load
+    from abag.progress import silence
+
+    silence()
+    predictor, pairs = load(), library(rows)
+    predictor.predict_table(pairs[:100])
+    found: dict[str, list[float]] = {"bare": [], "screen": []}
+    with tempfile.TemporaryDirectory() as place:
+        for turn in range(3):
+            clear_cache()
+            before = used()
+            for start in range(0, rows, SHARD_ROWS):
+                predictor.predict_table(pairs[start : start + SHARD_ROWS])
+                clear_cache()
+            found["bare"].append(used() - before)
+            before = used()
+            screened(Path(place), rows, Here(), f"turn{turn}")
+            found["screen"].append(used() - before)
+    bare, whole = (min(found[name]) for name in ("bare", "screen"))
+    print(f"{rows:,} pairs: bare {bare:.2f} s, {rows / bare:,.0f} pairs a processor second")
+    print(f"screen {whole:.2f} s: {whole / bare:.3f} of it (with a start of the model)")
+
+
+def workers(rows: int, _: argparse.Namespace) -> None:
+    """One process and two, in turns."""
+    from abag.engines import Processes
+    from abag.progress import silence
+
+    silence()
+    wall: dict[int, list[float]] = {1: [], 2: []}
+    cost: dict[int, list[float]] = {1: [], 2: []}
+    with tempfile.TemporaryDirectory() as place:
+        for turn in range(3):
+            for count in (1, 2):
+                before = used()
+                took, _out = screened(Path(place), rows, Processes(count), f"{count}-{turn}")
+                wall[count].append(took)
+                cost[count].append(used() - before)
+    for count in (1, 2):
+        print(f"{count}: wall {min(wall[count]):.1f} s, processor {min(cost[count]):.1f} s")
+    print(f"two against one: {min(wall[1]) / min(wall[2]):.2f} x by the clock")
+    print(f"processor seconds of one against two: {min(cost[1]) / min(cost[2]):.2f}")
+
+
+def ray(rows: int, _: argparse.Namespace) -> None:
+    """The same shards by Ray core and by Ray Data, on two cores here, in turns."""
+    import ray as cluster
+
+    from abag.engines import RayCluster, Work
+    from abag.progress import silence
+    from abag.screening.library import plan_library
+    from abag.screening.options import ScreenOptions, work_of
+    from abag.screening.shards import NumberedShard
+
+    silence()
+    from abag.inference import load
+
+    with tempfile.TemporaryDirectory() as place:
+        path, antigen = files_of(Path(place), rows)
+        work = work_of(ScreenOptions(antigens=(antigen,)), load())
+        shards = [NumberedShard(n, one) for n, one in enumerate(plan_library([path], SHARD_ROWS))]
+        named = Work("abag.screening.shards:screen_shard", work)
+        cluster.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        kept = cluster.put(named)
+
+        def by_data(row: dict[str, Any]) -> dict[str, Any]:
+            return {"n": row["n"], "bytes": cluster.get(kept).do(shards[row["n"]])}
+
+        wall: dict[str, list[float]] = {"core": [], "data": []}
+        digests = set()
+        for turn in range(4):
+            start = time.perf_counter()
+            made = dict(RayCluster("auto").answers(named, shards))
+            wall["core"] += [time.perf_counter() - start] if turn else []
+            digests.add(digest_of([made[n] for n in sorted(made)]))
+            start = time.perf_counter()
+            rows_of = cluster.data.from_items([{"n": n} for n in range(len(shards))])
+            rows_of = rows_of.repartition(len(shards)).map(by_data).take_all()
+            wall["data"] += [time.perf_counter() - start] if turn else []
+            digests.add(digest_of([one["bytes"] for one in sorted(rows_of, key=lambda r: r["n"])]))
+        cluster.shutdown()
+    core, data = (sorted(wall[name])[1] for name in ("core", "data"))
+    print(f"{len(shards)} shards: Ray core {core:.1f} s, Ray Data {data:.1f} s ({data / core:.2f})")
+    print(f"the same bytes: {len(digests) == 1}")
+
+
+def digest_of(parts: list[bytes]) -> str:
+    """SHA-256 of bytes one after another."""
+    return hashlib.sha256(b"".join(parts)).hexdigest()
+
+
+def kills(rows: int, given: argparse.Namespace) -> None:
+    """End drivers and workers until ``--kills`` are used up; exit status 1 where a byte differs."""
+    rng = random.Random(given.seed)
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        files_of(folder, rows)
+        begun = time.monotonic()
+        assert started(folder, "undisturbed").wait() == 0
+        longest = 0.8 * (time.monotonic() - begun)
+        wanted, done, screens = bytes_of(folder / "undisturbed"), {"driver": 0, "worker": 0}, 0
+        while sum(done.values()) < given.kills:
+            screens += 1
+            name = f"killed{screens}"
+            disturbed(folder, name, rng, done, given.kills, longest)
+            if bytes_of(folder / name) != wanted:
+                print(f"screen {screens}: bytes differ")
+                sys.exit(1)
+    print(f"{done['driver']} drivers and {done['worker']} workers killed in {screens} screens of ")
+    print(f"{rows} rows: every byte as in an undisturbed one")
+
+
+def disturbed(
+    folder: Path,
+    name: str,
+    rng: random.Random,
+    done: dict[str, int],
+    most: int,
+    longest: float,
+) -> None:
+    """One screen that is killed and called again until it ends well."""
+    running = started(folder, name)
+    while True:
+        try:
+            code = running.wait(rng.uniform(0.1, longest))
+        except subprocess.TimeoutExpired:
+            if sum(done.values()) >= most:
+                continue
+            found = children_of(running)
+            victim = rng.choice(found) if found and rng.random() < 0.6 else running.pid
+            try:
+                os.kill(victim, signal.SIGKILL)
+                done["driver" if victim == running.pid else "worker"] += 1
+            except ProcessLookupError:
+                pass
+            continue
+        if code == 0:
+            return
+        if code != -signal.SIGKILL:
+            sys.exit(f"a screen ended with status {code}")
+        running = started(folder, name)
+
+
+def started(folder: Path, name: str) -> subprocess.Popen[bytes]:
+    """The command, in a process of its own."""
+    arguments = [
+        sys.executable, "-m", "abag", "screen", "library.parquet", "--antigen", "antigen.fasta",
+        "--shard-rows", "50", "--best", "5", "--processes", "2", "--out", name,
+    ]  # fmt: skip
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen(arguments, cwd=folder, **quiet)  # type: ignore[call-overload,no-any-return]
+
+
+def children_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """Processes that it started."""
+    path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(text) for text in path.read_text().split()] if path.exists() else []
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Every file of a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def main() -> None:
+    """Run one measurement."""
+    what = {"overhead": overhead, "workers": workers, "ray": ray, "kills": kills}
+    rows = {"overhead": 20_000, "workers": 40_000, "ray": 20_000, "kills": 1_000}
+    arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    arguments.add_argument("what", choices=sorted(what))
+    arguments.add_argument("--rows", type=int)
+    arguments.add_argument("--kills", type=int, default=50)
+    arguments.add_argument("--seed", type=int, default=0)
+    given = arguments.parse_args()
+    what[given.what](given.rows or rows[given.what], given)
+
+
+if __name__ == "__main__":
+    main()
