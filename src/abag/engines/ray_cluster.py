@@ -8,7 +8,6 @@ work keeps what it loaded, so a process of Ray's loads a model once.
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -62,9 +61,7 @@ class RayCluster:
 
 
 def told_remotely(work: Work, piece: Any) -> Told:
-    """What a worker of Ray's does; its libraries start no threads of their own."""
-    for name, value in THREADS.items():
-        os.environ.setdefault(name, value)
+    """What a worker of Ray's does."""
     return Told.of(work, piece)
 
 
@@ -88,14 +85,17 @@ def _connected(address: str) -> Iterator[Any]:
         raise UnavailableError(
             "--ray needs the package ray; install it with: pip install 'abag[ray]'"
         ) from None
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
+    # Threads are told by the job's environment: what a task unpacks loads libraries before it runs.
+    told = {
+        "log_to_driver": False, "logging_level": "ERROR", "runtime_env": {"env_vars": THREADS},
+    }  # fmt: skip
     mine = not ray.is_initialized()
     if mine:
         try:
             if address == LOCAL:
-                ray.init(**quiet)
+                ray.init(include_dashboard=False, **told)
             else:
-                ray.init(address=address, log_to_driver=False, logging_level="ERROR")
+                ray.init(address=address, **told)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UnavailableError(
                 f"--ray {address}: no Ray cluster answers there ({str(error)[:200]}); start one "

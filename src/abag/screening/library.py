@@ -76,13 +76,16 @@ def plan_library(paths: Sequence[str], rows: int = SHARD_ROWS) -> list[LibrarySh
     """
     if rows < 1:
         raise OptionError(f"--shard-rows {rows}: give a number of rows, 1 or more")
+    files = [one for given in paths for one in _files(given)]
+    names = [name for _, name in files]
     shards: list[LibraryShard] = []
-    for given in paths:
-        for path, name in _files(given):
-            found = _plan_file(path, name, rows)
-            if not found:
-                raise FileFormatError(f"{path} holds no records")
-            shards += found
+    for path, name in files:
+        if sum(path == other for other, _ in files) > 1:
+            raise OptionError(f"{path} is given twice")
+        found = _plan_file(path, name if names.count(name) == 1 else path, rows)
+        if not found:
+            raise FileFormatError(f"{path} holds no records")
+        shards += found
     return shards
 
 

@@ -39,6 +39,8 @@ class Screened:
     shards_before: int
     """Shards that an earlier call had done."""
     seconds: float
+    pairs_a_second: float
+    """Pairs that this call did, by the clock."""
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
@@ -50,6 +52,7 @@ class Screened:
             "shards": self.shards,
             "shards_before": self.shards_before,
             "seconds": round(self.seconds, 1),
+            "pairs_a_second": round(self.pairs_a_second, 1),
             "notes": list(self.notes),
         }
 
@@ -83,11 +86,13 @@ def screen_library(
     with partial_result(out, made_from) as done:
         local = _unpacked(shards, done.folder)
         work = replace(work, mark=done.made_from)
-        before = _do(local, work, engine, done)
+        before, rate = _do(local, work, engine, done)
         with swapping(out) as place:
             put = put_together(done, len(shards), work, made_from, place, options)
     seconds = time.monotonic() - began
-    return Screened(out, put.counts, predictor.model_id, len(shards), before, seconds, put.notes)
+    return Screened(
+        out, put.counts, predictor.model_id, len(shards), before, seconds, rate, put.notes
+    )
 
 
 def _made_from(
@@ -136,15 +141,15 @@ def _unpack(path: str, place: Path) -> None:
 
 def _do(
     shards: Sequence[LibraryShard], work: ScreenWork, engine: Engine, done: PartialResult
-) -> int:
-    """Do the shards that are not done; returns how many were."""
+) -> tuple[int, float]:
+    """Do the shards that are not done; returns how many were, and pairs a second of the others."""
     left = [n for n in range(len(shards)) if not done.has(n)]
     pieces = [NumberedShard(n, shards[n]) for n in left]
     times = max(len(work.antigens), 1)
     pairs = times * sum(shard.records for shard in shards)
     behind = pairs - times * sum(piece.shard.records for piece in pieces)
     if not pieces:
-        return len(shards)
+        return len(shards), 0.0
     began, made = time.monotonic(), 0
     what = f"screening {counted(pairs, 'pair')}"
     if behind:
@@ -156,7 +161,7 @@ def _do(
             made += times * piece.shard.records
             bar.describe(f"{what}, {made / (time.monotonic() - began):,.0f} pairs/s")
             bar.advance(times * piece.shard.records)
-    return len(shards) - len(left)
+    return len(shards) - len(left), made / (time.monotonic() - began)
 
 
 _FUNCTION: Final = "abag.screening.shards:screen_shard"

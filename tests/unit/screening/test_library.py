@@ -76,6 +76,16 @@ def test_a_folder_is_read_in_the_order_of_its_names_and_hidden_files_are_left(tm
     assert names == ["a.csv", "b.csv", "deep/c.parquet"]
 
 
+def test_files_of_one_name_are_told_apart_and_none_counts_twice(tmp_path: Path):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder, "l.csv")
+    paths = [str(tmp_path / folder / "l.csv") for folder in ("one", "two")]
+    assert [shard.file.name for shard in plan_library(paths)] == paths
+    with pytest.raises(OptionError, match="given twice"):
+        plan_library([paths[0], str(tmp_path / "one")])
+
+
 def test_a_library_lies_wherever_fsspec_opens_files(tmp_path: Path):
     import fsspec
 

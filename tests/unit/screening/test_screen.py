@@ -1,6 +1,7 @@
 """A screen gives what a prediction gives, every row once, whoever does it and however it stops."""
 
 import csv
+import gzip
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -128,6 +129,15 @@ def test_a_condition_lets_rows_pass_and_takes_none_away(run: Run):
     best = pl.read_csv(done.out / "best.csv")
     assert best["pkd"].min() >= 8.0
     assert set(best["antigen_name"]) == {"target1"}
+
+
+def test_a_packed_library_is_screened_like_a_plain_one(run: Run, library: Path):
+    plain = predictions(run("plain"))
+    packed = library.with_name("library.csv.gz")
+    packed.write_bytes(gzip.compress(library.read_bytes(), mtime=0))
+    library.unlink()
+    packed.rename(library)  # what a file is, its content tells
+    assert predictions(run("packed")).equals(plain)
 
 
 class StopsAfter:

@@ -96,11 +96,10 @@ def screen(
 
 def _text(done: Screened) -> str:
     counts = done.counts
-    rate = counts.pairs / max(done.seconds, 1e-9)
     lines = [
         f"{counts.predicted:,} of {counted(counts.pairs, 'pair')} predicted by {done.model_id}, "
         f"{counts.passed:,} passed, {counts.best:,} kept: {done.out}/best.csv",
-        f"{done.seconds:,.0f} s, {rate:,.0f} pairs/s"
+        f"{done.seconds:,.0f} s, {done.pairs_a_second:,.0f} pairs/s"
         + (f"; {done.shards_before} of {done.shards} shards were done before"
            if done.shards_before else ""),
     ]  # fmt: skip
