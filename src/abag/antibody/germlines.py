@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, Final, Self
 
 import numpy as np
@@ -62,7 +63,9 @@ class Germlines:
         try:
             from anarci import germlines
         except ImportError:
-            raise UnavailableError("the global model is fitted with the package anarci") from None
+            raise UnavailableError(
+                "distances from the germline need the package anarci; install it"
+            ) from None
         genes = [
             (chain_type, species, _family(gene), letters)
             for chain_type in _CHAIN_TYPES
@@ -228,15 +231,26 @@ def germline_distances(chains: Sequence[str]) -> dict[str, float]:
     A chain without a variable domain has none. Positions 1 to 104, insertions left out.
     """
     from abag.antibody.numbering import number_chains
-    from abag.antibody.numbering.protocol import position_number
 
     numbered = {chain: found[0] for chain, found in number_chains(chains).items() if found}
     if not numbered:
         return {}
     letters = np.full((len(numbered), V_POSITIONS), GAP, dtype=np.int64)
     for row, domain in zip(letters, numbered.values(), strict=True):
-        for position, code in zip(domain.positions, residue_codes(domain.sequence), strict=True):
-            if position.isdigit() and position_number(position) <= V_POSITIONS:
-                row[position_number(position) - 1] = code
-    near = Germlines.of_anarci().nearest(letters, [domain.kind for domain in numbered.values()])
+        kept, columns = _of_the_gene(domain.positions)
+        row[columns] = residue_codes(domain.sequence)[kept]
+    near = _germlines().nearest(letters, [domain.kind for domain in numbered.values()])
     return dict(zip(numbered, near.distance[:, -1].tolist(), strict=True))
+
+
+@lru_cache(maxsize=4_096)
+def _of_the_gene(positions: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """Which residues stand at positions 1 to 104, and the columns of these positions."""
+    number = [int(position) if position.isdigit() else V_POSITIONS + 1 for position in positions]
+    kept = [place for place, one in enumerate(number) if one <= V_POSITIONS]
+    return kept, [number[place] - 1 for place in kept]
+
+
+@cache
+def _germlines() -> Germlines:
+    return Germlines.of_anarci()

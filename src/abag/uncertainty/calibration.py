@@ -80,7 +80,7 @@ class Calibration:
                 "two complexes; fit without --calibrate"
             )
         require_level(level)
-        reaches = cross_fold_reaches(rows, lambda others, test: _reaches_of(others, test, level))
+        reaches = held_out_reaches(rows, level)
         nearness = fit_nearness(rows)
         figures = group_figures(rows, reaches, level)
         return cls(score_distributions(rows, nearness), nearness, figures)
@@ -91,9 +91,15 @@ class Calibration:
         Infinite where unknown. ``scale`` is that of the model
         (:func:`abag.uncertainty.out_of_fold.predict_with_scale`).
         """
-        require_level(level)
         near = (known.antibody, known.antigen)
-        return _reaches(self.ends, self.nearness, known.verdicts, near, scale, level)
+        return self.reaches_of(known.verdicts, near, scale, level)
+
+    def reaches_of(
+        self, verdicts: Sequence[Verdict], near: Sequence[Reals], scale: Reals, level: float
+    ) -> Reaches:
+        """The same of rows with these verdicts and identities to antibody and antigen, (n,)."""
+        require_level(level)
+        return _reaches(self.ends, self.nearness, verdicts, near, scale, level)
 
     def as_json(self) -> dict[str, Any]:
         """Measured figures by verdict."""
@@ -126,6 +132,11 @@ class Calibration:
             Nearness(*arrays["nearness"].tolist()),
             {Verdict(name): GroupFigures(**content) for name, content in figures.items()},
         )
+
+
+def held_out_reaches(rows: pl.DataFrame, level: float) -> Reaches:
+    """Reaches of the interval of each out-of-fold row, calibrated on the other folds."""
+    return cross_fold_reaches(rows, lambda others, test: _reaches_of(others, test, level))
 
 
 def score_distributions(rows: pl.DataFrame, nearness: Nearness) -> Ends:

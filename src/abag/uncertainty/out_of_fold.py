@@ -95,7 +95,7 @@ def out_of_fold(
     labels = antigen_clusters(rows["antigen"].to_list())
     rows = rows.with_columns(cluster=antigen_key().replace_strict(labels, return_dtype=pl.String))
     with identities_of_folds([tuple(chains) for chains in rows["antigen"].to_list()]):
-        every = _every_fold(build, _with_kind(rows), folds, seed, labels)
+        every = _every_fold(build, with_kind(rows), folds, seed, labels)
     of_scheme = [
         (pl.col("scheme") == name) & pl.col("verdict").is_in([v.value for v in verdicts])
         for name, verdicts in SCHEMES.items()
@@ -112,7 +112,7 @@ def _every_fold(
         for scheme, fold, train, test in plan:
             bar.describe(f"calibration, {scheme} {fold}")
             if test.height and train["pkd"].count():
-                part = _predict_fold(build().fit(train), train, test)
+                part = predict_fold(build().fit(train), train, test)
                 parts.append(part.with_columns(scheme=pl.lit(scheme), fold=pl.lit(fold)))
             bar.advance()
     return pl.concat([part.select(*COLUMNS) for part in parts])
@@ -122,8 +122,8 @@ Fold: TypeAlias = tuple[str, str, pl.DataFrame, pl.DataFrame]
 """Scheme, name of the fold, training rows, test rows."""
 
 
-def _with_kind(rows: pl.DataFrame) -> pl.DataFrame:
-    """Family of each row, whether it is the parent in it, and whether the family is designed."""
+def with_kind(rows: pl.DataFrame) -> pl.DataFrame:
+    """Family of each row, ``is_parent`` in it, its ``kind``: natural or designed, and ``unit``."""
     measured = MeasuredPairs.of(rows)
     families = Families.of(measured)
     pair = measured.numbers_of(rows)
@@ -185,7 +185,8 @@ def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
     return ids.to_list()
 
 
-def _predict_fold(model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
+def predict_fold(model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
+    """Predictions of ``test`` by a model fitted on ``train``: :data:`COLUMNS` but for the fold."""
     exact = train.filter(pl.col("pkd").is_not_null())
     familiarity = domain_of(model, exact).familiarity(test)
     answer = sound_answer(model, test)

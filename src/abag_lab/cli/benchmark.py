@@ -103,18 +103,10 @@ def door(
 
 
 def door_text(done: DoorFigures) -> str:
-    """Tables of scores, verdicts and orders."""
-    lines = [f"seal {done.seal[:16]}", "", "model, part: rows, Pearson, RMSE, bias (pKd)"]
-    lines += [
-        f"  {one.model}, {one.part}: {one.rows}, {one.pearson:.3f}, {one.rmse:.2f}, {one.bias:+.2f}"
-        for one in done.scores
-    ]
-    for part, found in done.verdicts.items():
-        lines += ["", f"{part}, by verdict:"]
-        lines += [f"  {verdict}: {one.in_words()}" for verdict, one in found.items()]
-    lines += ["", f"mean Spearman inside {done.sets} sets of designed variants:"]
-    lines += [f"  {name}: {value:.2f}" for name, value in done.order.items()]
-    return "\n".join(lines)
+    """Tables of scores, verdicts, sets and evidence for binding."""
+    from abag_lab.door.report import door_lines
+
+    return "\n".join(door_lines(done))
 
 
 @app.command

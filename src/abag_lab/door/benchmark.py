@@ -8,8 +8,8 @@ figures are of rows held out in folds; choices were made while they were looked 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,36 +19,23 @@ from numpy.typing import NDArray
 
 from abag.errors import OptionError
 from abag.files import write_json, write_parquet
-from abag.model.pairs.measured import MeasuredPairs
-from abag.model.protocol import sound_answer
+from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model
 from abag.progress import task
-from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
-from abag.uncertainty.coverage import GroupFigures, figures_of
-from abag.uncertainty.domain import DomainIndex, Verdict
-from abag.uncertainty.out_of_fold import COLUMNS, out_of_fold
+from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration, held_out_reaches
+from abag.uncertainty.coverage import GroupFigures, Reaches, group_figures
+from abag.uncertainty.domain import Verdict
+from abag.uncertainty.out_of_fold import out_of_fold, predict_fold, with_kind
+from abag_lab.door.pairing import PairingFigure, pairing_figures
 from abag_lab.door.rows import door_rows, seal_digest
+from abag_lab.door.scores import REFERENCE, PartScore, part_scores
+from abag_lab.door.sets import RankedSet, variant_sets
 from abag_lab.old_global.model import GlobalModel
 
 Reals = NDArray[np.float64]
 
-MODELS: Final = ("pairs", "kmer-ridge", "mean")
-"""Fitted on the same rows, beside the old global model."""
-_FEWEST: Final = 5
-"""Fewest measured variants of a set in which an order counts."""
+SHIPPED, MEAN, OLD = "pairs", "mean", "old global"
 OPENINGS: Final = "openings.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class PartScore:
-    """One model on one part."""
-
-    model: str
-    part: str
-    rows: int
-    pearson: float
-    rmse: float
-    bias: float
 
 
 @dataclass(frozen=True)
@@ -58,10 +45,11 @@ class DoorFigures:
     seal: str
     scores: tuple[PartScore, ...]
     verdicts: Mapping[str, Mapping[Verdict, GroupFigures]]
-    """Coverage and width of the shipped kind of model by part and verdict."""
-    order: Mapping[str, float]
-    """Mean Spearman inside sets of designed variants, by model."""
-    sets: int
+    """Errors, coverage and width of the shipped kind of model by part and verdict."""
+    sets: Mapping[str, Sequence[RankedSet]]
+    """Sets of designed variants by part."""
+    pairing: Sequence[PairingFigure] = field(default=())
+    """Whether the evidence for binding tells true pairs from shuffled ones, open rows."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -72,8 +60,8 @@ class DoorFigures:
                 part: {verdict.value: asdict(one) for verdict, one in found.items()}
                 for part, found in self.verdicts.items()
             },
-            "order_in_sets": dict(self.order),
-            "sets": self.sets,
+            "sets": {part: [asdict(one) for one in found] for part, found in self.sets.items()},
+            "pairing": [asdict(one) for one in self.pairing],
         }
 
 
@@ -88,135 +76,137 @@ def benchmark_door(
     if out.is_file():
         raise OptionError(f"--out {out} is a file; name a folder")
     out.mkdir(parents=True, exist_ok=True)
-    rows = door_rows(sources, seed)
+    return measure_door(door_rows(sources, seed), out, opened=opened, folds=folds, seed=seed)
+
+
+def measure_door(
+    rows: pl.DataFrame, out: Path, *, opened: bool, folds: int, seed: int
+) -> DoorFigures:
+    """As :func:`benchmark_door`, on rows that were read already."""
     shut, sealed = rows.filter(~pl.col("sealed")), rows.filter("sealed")
-    held_out = out_of_fold(lambda: create_model("pairs"), shut, folds=folds, seed=seed)
+    held_out = _held_out(SHIPPED, shut, folds, seed, remember=False)
+    plain = _held_out(REFERENCE, shut, folds, seed)
     write_parquet(out / "held_out.parquet", held_out)
     calibration = Calibration.of(held_out, DEFAULT_LEVEL)
+    table = _beside(held_out, {REFERENCE: plain}, shut, held_out_reaches(held_out, DEFAULT_LEVEL))
+    scores = [one for part, own in _parts(table) for one in part_scores(part, own, _models(own))]
+    sets = {
+        "open, parents measured": _sets(table.filter(pl.col("scheme") == "variants")),
+        "open, nothing of the family measured": _sets(table.filter(pl.col("scheme") == "families")),
+    }
     verdicts: dict[str, Mapping[Verdict, GroupFigures]] = {"open": calibration.figures}
-    scores = [_score("pairs", "open, " + scheme, part) for scheme, part in _parts(held_out)]
-    order, count = _order_in_sets(held_out, shut)
     if opened:
-        found, figures = _open(shut, sealed, calibration)
+        judged, figures = _open(shut, sealed, calibration)
+        found = part_scores("sealed", judged, _models(judged))
         scores += found
         verdicts["sealed"] = figures
+        sets["sealed"] = _sets(judged.filter(pl.col("kind") == "designed"))
         with (out / OPENINGS).open("a", encoding="utf-8") as log:
             line = {"seal": seal_digest(rows), "scores": [asdict(one) for one in found]}
             log.write(json.dumps(line, sort_keys=True) + "\n")
-    done = DoorFigures(seal_digest(rows), tuple(scores), verdicts, order, count)
+    pairing = pairing_figures(shut, folds=folds, seed=seed)
+    done = DoorFigures(seal_digest(rows), tuple(scores), verdicts, sets, pairing)
     write_json(out / "door.json", done.as_json())
     return done
 
 
-def _parts(held_out: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
-    exact = held_out.filter(pl.col("lower") == pl.col("upper"))
-    return [
-        (f"{scheme} ({kind})", part)
-        for (scheme, kind), part in exact.group_by("scheme", "kind", maintain_order=True)
+def _held_out(
+    name: str, rows: pl.DataFrame, folds: int, seed: int, **settings: Any
+) -> pl.DataFrame:
+    return out_of_fold(lambda: create_model(name, settings), rows, folds=folds, seed=seed)
+
+
+def _beside(
+    held_out: pl.DataFrame,
+    others: Mapping[str, pl.DataFrame],
+    rows: pl.DataFrame,
+    reaches: Reaches,
+) -> pl.DataFrame:
+    """Exact rows with their chains, the prediction of every model, and ``inside``."""
+    value, predicted = held_out["lower"].to_numpy(), held_out["prediction"].to_numpy()
+    inside = (value >= predicted - reaches.below) & (value <= predicted + reaches.above)
+    key = ["record_id", "scheme"]
+    table = held_out.with_columns(pl.Series("inside", inside)).rename(
+        {"prediction": SHIPPED, "train_mean": MEAN}
+    )
+    for name, other in others.items():
+        own = other.select(*key, pl.col("prediction").alias(name))
+        table = table.join(own, on=key, how="left", maintain_order="left")
+    table = table.filter(pl.col("lower") == pl.col("upper")).rename({"lower": "measured"})
+    chains = rows.select("record_id", "heavy", "light")
+    return table.join(chains, on="record_id", how="left", maintain_order="left")
+
+
+def _models(table: pl.DataFrame) -> list[str]:
+    return [name for name in (SHIPPED, REFERENCE, OLD, MEAN) if name in table.columns]
+
+
+def _parts(table: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
+    """Parts of the held-out rows: verdicts, and the natural pairs of new antigens."""
+    found = [
+        (f"open, {verdict.value}", table.filter(pl.col("verdict") == verdict.value))
+        for verdict in Verdict
     ]
+    new = table.filter(pl.col("scheme") == "antigen-cluster", pl.col("kind") == "natural")
+    largest = new["cluster"].mode().sort()[0]
+    found += [
+        ("open, natural pairs, new antigens", new),
+        ("open, the same without the largest cluster", new.filter(pl.col("cluster") != largest)),
+    ]
+    return [(name, part) for name, part in found if part.height]
 
 
-def _score(model: str, part: str, rows: pl.DataFrame) -> PartScore:
-    predicted, measured = rows["prediction"].to_numpy(), rows["lower"].to_numpy()
-    return PartScore(model, part, rows.height, *_agreement(predicted, measured))
+def _sets(table: pl.DataFrame) -> list[RankedSet]:
+    return variant_sets(table, [*_models(table), *(n for n in (_GIVEN,) if n in table.columns)])
 
 
-def _agreement(predicted: Reals, measured: Reals) -> tuple[float, float, float]:
-    error = predicted - measured
-    flat = np.ptp(predicted) == 0 or np.ptp(measured) == 0
-    pearson = 0.0 if flat else float(np.corrcoef(predicted, measured)[0, 1])
-    return pearson, float(np.sqrt(np.mean(error**2))), float(error.mean())
+_GIVEN: Final = "pairs, parent given"
+"""``abag predict --parent`` on a set whose parent nobody measured."""
 
 
 def _open(
     shut: pl.DataFrame, sealed: pl.DataFrame, calibration: Calibration
-) -> tuple[list[PartScore], dict[Verdict, GroupFigures]]:
+) -> tuple[pl.DataFrame, dict[Verdict, GroupFigures]]:
     """Every model fitted on the open rows, on the sealed ones."""
-    test = sealed.filter(pl.col("pkd").is_not_null())
-    measured = test["pkd"].to_numpy()
-    models: dict[str, Any] = {name: lambda n=name: create_model(n) for name in MODELS}
-    models["old global"] = GlobalModel
-    scores, figures = [], {}
-    with task("opening the sealed part", len(models)) as bar:
-        for name, build in models.items():
-            model = build().fit(shut)
-            predicted, scale = sound_answer(model, test)[:2]
-            scores.append(PartScore(name, "sealed", test.height, *_agreement(predicted, measured)))
-            if name == "pairs":
-                figures = _sealed_figures(model, test, predicted, scale, calibration)
+    test = with_kind(sealed.filter(pl.col("pkd").is_not_null()))
+    train = shut.filter(pl.col("pkd").is_not_null())
+    builds: dict[str, Any] = {
+        SHIPPED: create_model(SHIPPED),
+        REFERENCE: create_model(REFERENCE),
+        OLD: GlobalModel(),
+    }
+    found: dict[str, pl.DataFrame] = {}
+    fitted = {}
+    with task("opening the sealed part", len(builds)) as bar:
+        for name, build in builds.items():
+            fitted[name] = build.fit(shut)
+            part = predict_fold(fitted[name], train, test)
+            found[name] = part.with_columns(scheme=pl.lit("sealed"), fold=pl.lit("sealed"))
             bar.advance()
-    return scores, figures
-
-
-def _sealed_figures(
-    model: Any, test: pl.DataFrame, predicted: Reals, scale: Reals, calibration: Calibration
-) -> dict[Verdict, GroupFigures]:
-    known = DomainIndex(model.measured).familiarity(test)
-    reaches = calibration.reaches(known, scale, DEFAULT_LEVEL)
-    rows = pl.DataFrame(
-        {
-            "prediction": predicted,
-            "lower": test["pkd"],
-            "upper": test["pkd"],
-            "cluster": test["cluster"],
-            "verdict": [verdict.value for verdict in known.verdicts],
-            "train_mean": np.full(test.height, model.training.target_mean),
-        },
-        schema_overrides={"cluster": COLUMNS["cluster"]},
+    own = found.pop(SHIPPED)
+    near = (own["antibody_identity"].to_numpy(), own["antigen_identity"].to_numpy())
+    reaches = calibration.reaches_of(
+        [Verdict(one) for one in own["verdict"]], near, own["scale"].to_numpy(), DEFAULT_LEVEL
     )
-    found = {}
-    for verdict in Verdict:
-        inside = (rows["verdict"] == verdict.value).to_numpy()
-        if inside.any():
-            part = rows.filter(pl.Series(inside))
-            found[verdict] = figures_of(part, reaches.take(inside), DEFAULT_LEVEL)
+    table = _beside(own, found, test, reaches)
+    given = _from_parents(fitted[SHIPPED], test)
+    return table.with_columns(pl.Series(_GIVEN, given)), group_figures(own, reaches, DEFAULT_LEVEL)
+
+
+def _from_parents(model: AffinityModel, test: pl.DataFrame) -> Reals:
+    """Level of the parent of each row's family plus the effect of the changes from it."""
+    found = model.predict(test)
+    effects = model.effects
+    if effects is None:
+        return found
+    for _, part in test.with_row_index("at").group_by("family", maintain_order=True):
+        parent = part.filter("is_parent")
+        if part["kind"][0] != "designed" or parent.is_empty():
+            continue
+        chains = (str(parent["heavy"][0]), str(parent["light"][0] or ""))
+        change = effects.effects_on(chains, part)[0]
+        found[part["at"].to_numpy()] = found[int(parent["at"][0])] + change
     return found
 
 
-def _order_in_sets(held_out: pl.DataFrame, rows: pl.DataFrame) -> tuple[dict[str, float], int]:
-    """Mean Spearman inside families of designed variants: the model, and plainer orders."""
-    exact = held_out.filter(
-        (pl.col("scheme") == "variants") & (pl.col("lower") == pl.col("upper"))
-    ).join(rows.select("record_id", "heavy", "light", "antigen"), on="record_id", how="left")
-    measured = MeasuredPairs.of(rows.filter(pl.col("pkd").is_not_null()))
-    found: dict[str, list[float]] = {"pairs": [], "fewer mutations": [], "BLOSUM62": []}
-    for _, part in exact.group_by("unit", maintain_order=True):
-        if part.height < _FEWEST or part["lower"].n_unique() < 2:
-            continue
-        changes, blosum = _plain_orders(measured, part)
-        truth = part["lower"].to_numpy()
-        for name, order in (
-            ("pairs", part["prediction"].to_numpy()),
-            ("fewer mutations", -changes),
-            ("BLOSUM62", blosum),
-        ):
-            found[name].append(_spearman(order, truth))
-    return {name: float(np.mean(one)) for name, one in found.items() if one}, len(found["pairs"])
-
-
-def _plain_orders(measured: MeasuredPairs, part: pl.DataFrame) -> tuple[Reals, Reals]:
-    """Changes from the parent of the set, and their summed BLOSUM62 scores."""
-    from abag.antibody.residues import substitution_scores
-
-    layout = measured.layout
-    own = layout.lay(part.select("heavy", pl.col("light").fill_null("")).rows())
-    total = layout.changes(own, measured.laid).total
-    # The parent is the measured antibody from which the set differs least.
-    parent = measured.laid.codes[int(total.sum(axis=0).argmin())]
-    matrix = substitution_scores("BLOSUM62")
-    padded = np.full((22, 22), -4.0)
-    padded[:20, :20] = matrix
-    differ = own.codes != parent
-    scores = np.where(differ, padded[parent, own.codes] - padded[parent, parent], 0.0)
-    return differ.sum(axis=1).astype(np.float64), np.asarray(scores.sum(axis=1))
-
-
-def _spearman(one: Reals, other: Reals) -> float:
-    from scipy.stats import rankdata
-
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return 0.0
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
-
-
-__all__ = ["DoorFigures", "benchmark_door"]
+__all__ = ["DoorFigures", "benchmark_door", "measure_door"]

@@ -10,6 +10,7 @@ from abag.evaluation.evaluation import evaluate
 from abag.evaluation.held_out import Candidate
 from abag.evaluation.reporting.outputs import write_evaluation
 from abag.evaluation.reporting.report import EvaluationSection, render_report
+from abag.evaluation.reporting.tables import controls_table
 from abag.evaluation.reporting.wording import Trust, compare, number, summarise
 
 
@@ -129,6 +130,16 @@ def test_belief_follows_the_audit(make, audit, trust):
         assert not any("leak" in reason or "split" in reason for reason in found.reasons)
     else:
         assert found.trust is trust
+
+
+def test_the_page_says_what_each_model_needed_the_antigen_for(make):
+    evaluation = make()
+    table = controls_table(evaluation)
+    found = {row[0].text: [cell.text.replace("−", "-") for cell in row[1:3]] for row in table.rows}
+    assert float(found["antigen reader"][1]) < 0.5 * float(found["antigen reader"][0])
+    assert "what is lost at equal distance from the germline" in render_report(
+        [EvaluationSection(evaluation)], "A report"
+    )
 
 
 def test_a_collapsed_model_is_not_believed(fakes):

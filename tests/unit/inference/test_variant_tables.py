@@ -46,6 +46,16 @@ def test_the_three_spellings_of_a_table_give_the_same_variants(tmp_path: Path) -
     assert read_variants(loops, PARENT).frame["antigen"].to_list() == [[ANTIGEN]] * 2
 
 
+def test_a_list_of_mutations_needs_no_second_column(tmp_path: Path) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text("mutations\nWT\nH:W99A, H:Y105F; L:D28E\nH:W99A\n", encoding="utf-8")
+    one = heavies(path)
+    assert one[0] == HEAVY
+    assert one[2] == HEAVY.replace(H3, "SRAGGDGFYAMDY")
+    assert one[1] == HEAVY.replace(H3, "SRAGGDGFFAMDY")
+    assert read_variants(path, PARENT).frame["light"].to_list()[1] != LIGHT
+
+
 @pytest.mark.parametrize("definition", ["imgt", "kabat", "chothia"])
 def test_loops_of_every_definition_are_found_by_what_they_look_like(definition: str) -> None:
     own = loops_of(HEAVY, LIGHT, definition)

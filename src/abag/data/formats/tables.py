@@ -22,6 +22,9 @@ ROW: Final = "source_row"
 GIVEN_ROW: Final = "source_row_given"
 """Name that a user's own column ``source_row`` gets, since abag adds one."""
 
+NO_DELIMITER: Final = "\x1f"
+"""Parts a table of one column; no text of a table holds it."""
+_MUTATIONS: Final = re.compile("mutations?|mutants?", re.IGNORECASE)
 DELIMITERS: Final[dict[str, str]] = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SHOWN_PLACES: Final = 20
 MAX_CELL_CHARACTERS: Final = 100_000
@@ -177,6 +180,8 @@ def find_delimiter(path: Path, text: str) -> str:
             "leave out those that are no measurements"
         )
     splitting = [d for d in order if widths[d] and widths[d][0] > 1]
+    if not splitting and _is_list_of_mutations(text):
+        return NO_DELIMITER
     if not splitting:
         # Lines of an instrument may stand before the header.
         later = [d for d in order if widths[d] and widths[d].count(widths[d][-1]) > 1]
@@ -194,6 +199,12 @@ def find_delimiter(path: Path, text: str) -> str:
             "Part the columns by comma, tab, semicolon or bar"
         )
     return max(splitting, key=lambda d: (widths[d][0], len(set(widths[d])) == 1))
+
+
+def _is_list_of_mutations(text: str) -> bool:
+    """Whether a text is one column of mutations, whose cells may hold what parts columns."""
+    first = next((line for line in text_lines(text) if line.strip()), "")
+    return _MUTATIONS.fullmatch(first.strip().strip('"')) is not None
 
 
 def _widths(text: str, delimiter: str) -> list[int]:

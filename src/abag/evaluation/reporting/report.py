@@ -108,6 +108,7 @@ def _part(place: int, section: EvaluationSection) -> _Section:
         tables.decisions_table(evaluation),
         tables.bands_table(evaluation),
         tables.collapse_table(evaluation),
+        tables.controls_table(evaluation),
     )
     closed = (
         tables.groups_table(evaluation),

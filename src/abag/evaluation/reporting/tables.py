@@ -182,6 +182,31 @@ def collapse_table(evaluation: Evaluation) -> Table:
     )  # fmt: skip
 
 
+def controls_table(evaluation: Evaluation) -> Table:
+    """What is left of each model's order with other antigens, and at one germline distance."""
+
+    def shown(value: float | None, why: str) -> Cell:
+        return Cell("–", why) if value is None else Cell(number(value))
+
+    rows = tuple(
+        (
+            Cell(name),
+            Cell(number(one.spearman)),
+            shown(one.antigens_shuffled, "one antigen, or one answer"),
+            shown(one.germline_held_fixed, "one distance"),
+        )
+        for name, one in evaluation.controls().items()
+    )
+    return Table(
+        title="Controls",
+        header=("model", "Spearman", "with other antigens", "at equal germline distance"),
+        rows=rows,
+        note="What is left with other antigens needed no antigen; what is lost at equal distance "
+        "from the germline was maturation alone.",
+        strong=evaluation.subject.name,
+    )
+
+
 def _variety(check: CollapseCheck) -> tuple[Cell, ...]:
     return (
         Cell(f"{check.distinct:,}", f"{check.rows:,} rows; true values: {check.distinct_true:,}"),

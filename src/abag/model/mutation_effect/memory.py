@@ -87,5 +87,5 @@ def cdr_residues(parent: ParentAntibody) -> dict[str, int]:
 
 @cache
 def in_cdr(label: str) -> bool:
-    """Whether ``heavy 111A`` lies in a CDR."""
+    """Whether ``heavy 111A`` lies in a CDR; asked of every label for every parent."""
     return bool(regions(np.array([position_number(label.split()[1])]))[0] > 0)

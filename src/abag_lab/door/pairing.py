@@ -1,0 +1,136 @@
+"""Does the evidence that a pair binds tell true pairs from shuffled ones? AUROC by verdict.
+
+True pairs are held-out rows; a decoy is the same antibody with the antigen of another row of the
+same group, of another antigen cluster. Antigens are exchanged inside a group, so that each occurs
+as often among decoys as among true pairs, and how often it occurs gives nothing away. An antibody
+that was measured before is tried on folds of complexes, a new one on folds of antibody families.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from abag.data.splits import make_split
+from abag.inference.evidence import evidence_columns
+from abag.model.pairs.model import PairModel
+from abag.progress import task
+from abag.uncertainty.domain import DomainIndex, Verdict
+
+Reals = NDArray[np.float64]
+Words = NDArray[np.str_]
+
+SCHEMES: Final = {"complex": Verdict.VARIANT, "antibody-cluster": Verdict.NEW_ANTIBODY}
+"""Split, and the verdict of the true pairs that are taken from it."""
+SHUFFLES: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PairingFigure:
+    """How well true pairs of one verdict are told from shuffled ones."""
+
+    verdict: str
+    part: str
+    pairs: int
+    clusters: int
+    """Antigen clusters of the true pairs."""
+    auroc: float | None
+    """Mean over shuffles; 0.5 is chance; None without pairs or decoys."""
+
+
+def pairing_figures(
+    rows: pl.DataFrame,
+    *,
+    folds: int = 5,
+    seed: int = 0,
+    build: Callable[[], PairModel] = PairModel,
+) -> list[PairingFigure]:
+    """Judge the evidence on canonical rows with ``cluster``, the antigen cluster of each.
+
+    Neither side known has no score, which is chance, and is not among the figures.
+    """
+    exact = rows.filter(pl.col("pkd").is_not_null())
+    largest = exact["cluster"].mode().sort()[0]
+    found = []
+    with task("evidence that pairs bind", folds * len(SCHEMES)) as bar:
+        for scheme, verdict in SCHEMES.items():
+            true: list[pl.DataFrame] = []
+            shuffled: list[pl.DataFrame] = []
+            split = make_split(exact, scheme, folds=folds, seed=seed)
+            for fold, (_, train, test) in enumerate(split.fold_tables(exact)):
+                model = build().fit(train.frame)
+                own = _scored(model, test.frame)
+                own = own.filter(pl.col("verdict") == verdict.value)
+                true.append(own)
+                for shuffle in range(SHUFFLES):
+                    generator = np.random.default_rng([seed, fold, shuffle])
+                    decoys = _exchanged(own, generator)
+                    shuffled.append(_scored(model, decoys).with_columns(shuffle=pl.lit(shuffle)))
+                bar.advance()
+            whole, decoys = pl.concat(true), pl.concat(shuffled)
+            outside = pl.col("cluster") != largest
+            found.append(_figure(verdict, "all", whole, decoys))
+            found.append(
+                _figure(
+                    verdict,
+                    "without the largest antigen cluster",
+                    whole.filter(outside),
+                    decoys.filter(outside, pl.col("own_cluster") != largest),
+                )
+            )
+    return found
+
+
+def _scored(model: PairModel, table: pl.DataFrame) -> pl.DataFrame:
+    """The rows with ``verdict`` and ``score``, 0 where the model has none."""
+    if table.is_empty():
+        return table.with_columns(verdict=pl.lit(""), score=pl.lit(0.0))
+    domain = DomainIndex(model.measured)
+    known = domain.familiarity(table)
+    score = evidence_columns(domain, known, model.answer(table))["binding_score"]
+    return table.with_columns(
+        pl.Series("verdict", [one.value for one in known.verdicts]),
+        pl.Series("score", [one or 0.0 for one in score], pl.Float64),
+    )
+
+
+def _exchanged(rows: pl.DataFrame, generator: np.random.Generator) -> pl.DataFrame:
+    """The antibodies with antigens of other rows; rows that cannot leave their cluster go."""
+    clusters = rows["cluster"].to_numpy()
+    order = generator.permutation(rows.height)
+    for _ in range(50):
+        bad = np.flatnonzero(clusters[order] == clusters)
+        for place in bad.tolist():
+            other = int(generator.integers(rows.height))
+            order[place], order[other] = order[other], order[place]
+    moved = rows[order.tolist()]
+    return rows.with_columns(
+        moved["antigen"], moved["cluster"], own_cluster=rows["cluster"]
+    ).filter(pl.col("cluster") != pl.col("own_cluster"))
+
+
+def _figure(verdict: Verdict, part: str, true: pl.DataFrame, decoys: pl.DataFrame) -> PairingFigure:
+    own = true["score"].to_numpy()
+    values = [
+        auroc(own, one["score"].to_numpy())
+        for _, one in decoys.group_by("shuffle", maintain_order=True)
+    ]
+    known = [value for value in values if value is not None]
+    auc = float(np.mean(known)) if known else None
+    return PairingFigure(verdict.value, part, true.height, true["cluster"].n_unique(), auc)
+
+
+def auroc(positive: Reals, negative: Reals) -> float | None:
+    """Chance that a true pair has a larger score than a decoy; ties count half; None of none."""
+    from scipy.stats import rankdata
+
+    if not len(positive) or not len(negative):
+        return None
+    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)]
+    least = len(positive) * (len(positive) + 1) / 2.0
+    return float((ranks.sum() - least) / (len(positive) * len(negative)))
