@@ -41,14 +41,14 @@ def write_parquet(path: Path, table: pl.DataFrame, metadata: dict[str, str] | No
 
 
 def parquet_bytes(table: pl.DataFrame, metadata: dict[str, str] | None = None) -> bytes:
-    """The bytes that :func:`write_parquet` writes."""
+    """As :func:`write_parquet`, the bytes alone; every page has a checksum of its own, too."""
     content = io.BytesIO()
-    _write_sealed(content, table, metadata)
+    _write_sealed(content, table, metadata, write_page_checksum=True)
     return content.getvalue()
 
 
 def _write_sealed(
-    place: Path | BinaryIO, table: pl.DataFrame, metadata: dict[str, str] | None
+    place: Path | BinaryIO, table: pl.DataFrame, metadata: dict[str, str] | None, **options: bool
 ) -> None:
     import pyarrow.parquet
 
@@ -56,7 +56,7 @@ def _write_sealed(
     kept = sealed_metadata(groups, metadata or {})
     pyarrow.parquet.write_table(
         as_arrow(table).replace_schema_metadata(kept), place, compression="zstd", version="2.6",
-        row_group_size=GROUP_ROWS,
+        row_group_size=GROUP_ROWS, **options,
     )  # fmt: skip
 
 

@@ -10,8 +10,10 @@ candidates are the best rows of the whole library, twenty for each that is asked
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,10 +23,10 @@ import numpy as np
 import polars as pl
 
 from abag.errors import FileFormatError
-from abag.files import neutral_table, read_parquet, sha256_of, write_json
+from abag.files import neutral_table, sha256_of, write_json
 from abag.inference.outputs import format_kd
 from abag.inference.partial import MADE_FROM
-from abag.screening.shards import CHAINS, PREDICTED, READ, ScreenWork, best_of
+from abag.screening.shards import CHAINS, COUNTS, PREDICTED, ScreenWork, best_of
 
 if TYPE_CHECKING:
     from abag.inference.partial import PartialResult
@@ -84,26 +86,23 @@ def put_together(
     """
     (place / PREDICTIONS).mkdir()
     pool = pl.DataFrame(schema=PREDICTED)
-    antibodies = refused = unread = passed = 0
-    lines = 0
+    total: Counter[str] = Counter()
     with (place / QUARANTINE).open("wb") as stream:
         pl.DataFrame(schema={n: PREDICTED[n] for n in _QUARANTINED}).write_csv(stream)
         for number in range(shards):
-            table, read = _shard(done, number, work)
+            told, own = _shard(done, number, work)
             _link(done.path_of(number), place / PREDICTIONS / f"{number:06d}.parquet")
-            faulty = table.filter(pl.col("problem").is_not_null())
+            total.update(own)
+            faulty = told.filter(pl.col("problem").is_not_null())
             neutral_table(faulty.select(_QUARANTINED)).write_csv(stream, include_header=False)
-            pairs = read * max(len(work.antigens), 1)
-            antibodies, lines = antibodies + read, lines + pairs
-            unread += table.height - pairs
-            refused += faulty.height - (table.height - pairs)
-            passed += int(table["passed"].sum())
-            pool = best_of(pl.concat([pool, table]), work.by, work.pool)
+            pool = best_of(pl.concat([pool, told]), work.by, work.pool)
     best = _diverse(pool, options)
     neutral_table(best.with_columns(pl.col("flags").list.join(";"))).write_csv(place / BEST)
+    pairs = total["antibodies"] * max(len(work.antigens), 1)
     counts = ScreenCounts(
-        antibodies, len(work.antigens), lines, lines - refused, refused, unread, refused + unread,
-        passed, best.height,
+        antibodies=total["antibodies"], antigens=len(work.antigens), pairs=pairs,
+        predicted=pairs - total["refused"], refused=total["refused"], unread=total["unread"],
+        quarantined=total["refused"] + total["unread"], passed=total["passed"], best=best.height,
     )  # fmt: skip
     digests = {name: sha256_of(place / name) for name in (BEST, QUARANTINE)}
     content = {**made_from, "counts": counts.as_json(), "files": digests}
@@ -111,16 +110,26 @@ def put_together(
     return PutTogether(counts, _notes(counts, options, work, pool.height))
 
 
-def _shard(done: PartialResult, number: int, work: ScreenWork) -> tuple[pl.DataFrame, int]:
+def _shard(
+    done: PartialResult, number: int, work: ScreenWork
+) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Candidates and faulty rows of a shard, and its counts; every page is checked."""
+    import pyarrow
+    from pyarrow import compute, parquet
+
     path = done.path_of(number)
     try:
-        table, said = read_parquet(path)
-    except FileFormatError:
+        file = parquet.ParquetFile(path, page_checksum_verification=True)
+        said = file.metadata.metadata or {}
+        table = file.read()
+    except (pyarrow.ArrowException, OSError, ValueError):
         said = {}
-    if said.get(MADE_FROM) != f"{work.mark} {number}":
+    if said.get(MADE_FROM.encode()) != f"{work.mark} {number}".encode():
         path.unlink(missing_ok=True)
         raise FileFormatError(f"{path} was damaged and is removed; call the same command again")
-    return table, int(said[READ])
+    kept = compute.or_(compute.is_valid(table["heavy"]), compute.is_valid(table["problem"]))
+    plain = table.filter(kept).replace_schema_metadata()
+    return pl.DataFrame(pl.from_arrow(plain)), json.loads(said[COUNTS.encode()])
 
 
 def _link(made: Path, place: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -27,7 +28,8 @@ PREDICTED: Final[dict[str, pl.DataType]] = {
 """Columns of the predictions: those of :data:`abag.inference.outputs.COLUMNS`, the file, whether
 the row passed the filter, and the chains of candidates for the best. A row with a ``problem`` has
 no values; a record that could not be read has no antigen either."""
-READ: Final = "abag.antibodies"
+COUNTS: Final = "abag.counts"
+"""Key of a shard's metadata: how many antibodies it holds, and what became of its rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,13 @@ def screen_shard(work: ScreenWork, item: NumberedShard) -> bytes:
     whole = joined.with_columns(
         pl.lit(item.shard.file.name).alias("file"), pl.col("passed").fill_null(False)
     ).select(pl.col(name).cast(dtype) for name, dtype in PREDICTED.items())
-    marks = {MADE_FROM: f"{work.mark} {item.number}", READ: str(records.pairs.height)}
+    counts = {
+        "antibodies": records.pairs.height,
+        "refused": table.height - table["problem"].null_count(),
+        "unread": unread.height,
+        "passed": int(table["passed"].sum()),
+    }
+    marks = {MADE_FROM: f"{work.mark} {item.number}", COUNTS: json.dumps(counts)}
     return parquet_bytes(whole, marks)
 
 
