@@ -1,11 +1,13 @@
 """Damaged, cut, spliced and swollen inputs through every public reader.
 
-    python benchmarks/faults/fuzzing.py [--inputs 100000] [--seed 0] [--out fuzzing.json]
+    python benchmarks/faults/fuzzing.py [--inputs 100000] [--seed 0] [--state fuzzing.json]
+        [--minutes 8]
 
 Every reader may refuse an input with an AbagError and nothing else, within 20 seconds of computing
 and 512 MiB.
 
-Inputs are drawn from (seed, number), so that a finding is made again by its number.
+Inputs are drawn from (seed, number), so that a finding is made again by its number. With --state
+a later call goes on where an earlier one ended; --minutes ends a call between two chunks.
 """
 
 from __future__ import annotations
@@ -21,10 +23,10 @@ import signal
 import tempfile
 import time
 import traceback
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import polars as pl
 
@@ -245,44 +247,52 @@ def _some(numbers: range, seed: int, sender: object) -> None:
     sender.send((faults, (peak - start) // 1024))  # type: ignore[attr-defined]
 
 
-def fuzz(inputs: int, seed: int = 0, chunk: int = 500) -> dict[str, object]:
-    """Counts, and the first number of each kind of fault."""
-    faults: dict[str, int] = {}
-    growth, tried, began = 0, 0, time.monotonic()
-    counts: Counter[str] = Counter()
+def try_chunk(numbers: range, seed: int) -> tuple[dict[str, int], int]:
+    """Kinds of fault with their first number, and mebibytes above the start, of some inputs."""
     # A fork would inherit the locks of polars' threads, and wait for ever.
     context = multiprocessing.get_context("spawn")
-    for first in range(0, inputs, chunk):
-        numbers = range(first, min(first + chunk, inputs))
-        receiver, sender = context.Pipe(duplex=False)
-        process = context.Process(target=_some, args=(numbers, seed, sender))
-        process.start()
-        sender.close()
-        try:
-            found, grown = receiver.recv()
-        except EOFError:
-            found, grown = {f"the process ended (of inputs from {first})": first}, 0
-        process.join()
-        faults = {**found, **faults}
-        counts.update(found.keys())
-        growth, tried = max(growth, grown), tried + len(numbers)
-        print(f"{tried} inputs, {len(faults)} kinds of fault, {growth} MiB at most", flush=True)
-    return {
-        "inputs": tried, "seed": seed, "faults": faults, "mebibytes_above_start": growth,
-        "seconds": round(time.monotonic() - began),
-    }  # fmt: skip
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_some, args=(numbers, seed, sender))
+    process.start()
+    sender.close()
+    try:
+        found: tuple[dict[str, int], int] = receiver.recv()
+    except EOFError:
+        found = {f"the process ended (of inputs from {numbers.start})": numbers.start}, 0
+    process.join()
+    return found
+
+
+def fuzz(
+    inputs: int, seed: int = 0, chunk: int = 500, state: Path | None = None,
+    minutes: float = float("inf"),
+) -> dict[str, object]:  # fmt: skip
+    """Counts, and the first number of each kind of fault; goes on with what ``state`` holds."""
+    so_far: dict[str, Any] = {"tried": 0, "seed": seed, "faults": {}, "mebibytes_above_start": 0}
+    if state is not None and state.is_file():
+        so_far = json.loads(state.read_text())
+    began = time.monotonic()
+    while so_far["tried"] < inputs and time.monotonic() - began < 60 * minutes:
+        numbers = range(so_far["tried"], min(so_far["tried"] + chunk, inputs))
+        found, grown = try_chunk(numbers, seed)
+        so_far["faults"] = {**found, **so_far["faults"]}
+        so_far["mebibytes_above_start"] = max(grown, so_far["mebibytes_above_start"])
+        so_far["tried"] = numbers.stop
+        print(f"{numbers.stop} inputs, faults: {so_far['faults']}, {grown} MiB", flush=True)
+        if state is not None:
+            write_json(state, so_far)
+    return so_far
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     options = parser.parse_args()
-    result = fuzz(options.inputs, options.seed)
+    result = fuzz(options.inputs, options.seed, state=options.state, minutes=options.minutes)
     print(json.dumps(result, indent=2))
-    if options.out:
-        options.out.write_text(json.dumps(result, indent=2) + "\n")
 
 
 if __name__ == "__main__":

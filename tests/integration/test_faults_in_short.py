@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("torch")
-sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "faults"))
+FAULTS = Path(__file__).parents[2] / "benchmarks" / "faults"
+sys.path.insert(0, str(FAULTS))
 
-import damage
-import fuzzing
+import damage  # noqa: E402
+import fuzzing  # noqa: E402
 
 
 def test_no_reader_answers_a_damaged_input_with_a_traceback() -> None:
@@ -24,3 +29,34 @@ def test_no_damaged_file_of_ours_is_taken_with_other_values() -> None:
     result = damage.damage(210, seed=7)
     assert result["faults"] == []
     assert result["refused"] > 100
+
+
+def campaign_of(script: str, place: Path, *options: str) -> dict[str, Any]:
+    """What a script of `benchmarks/faults` writes into its state; faults fail it."""
+    state = place / "state.json"
+    command = [sys.executable, str(FAULTS / script), "--state", str(state), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dict(json.loads(state.read_text()))
+
+
+needs_points = pytest.mark.skipif(
+    sys.platform != "linux" or shutil.which("cc") is None, reason="needs LD_PRELOAD and a compiler"
+)
+
+
+@needs_points
+def test_a_command_killed_at_any_change_and_given_again_leaves_what_it_leaves_undisturbed(
+    tmp_path: Path,
+) -> None:
+    found = campaign_of("kills.py", tmp_path, "--only", "import,split,fit", "--kills", "3")
+    assert {name: one["kills"] for name, one in found.items()} == dict.fromkeys(found, 3)
+    assert all(one["faults"] == [] and one["whole"] for one in found.values())
+
+
+@needs_points
+def test_of_two_commands_at_once_each_result_is_whole(tmp_path: Path) -> None:
+    found = campaign_of("together.py", tmp_path, "--only", "f,t.parquet")
+    assert set(found) == {"f: fit | fit", "t.parquet: import | import"}
+    assert [2, 0] in [one[:2] for one in found["f: fit | fit"]]  # the second was faster
+    assert [0, 2] in [one[:2] for one in found["f: fit | fit"]]  # the first stood already

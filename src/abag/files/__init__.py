@@ -21,7 +21,7 @@ from abag.files.reading import (
     sha256_of,
     unpacked,
 )
-from abag.files.recovery import is_temporary, locked
+from abag.files.recovery import is_temporary, locked, recover_within
 from abag.files.scratch import scratch_folder
 from abag.files.tables import (
     MOST_COLUMNS,
@@ -72,6 +72,7 @@ __all__ = [
     "read_json",
     "read_parquet",
     "read_tensors",
+    "recover_within",
     "replacing",
     "require_file",
     "require_folder",

@@ -18,6 +18,7 @@ from typing import Final
 from abag.files.locks import HAS_LOCKS, LOCK, hold, is_at, take
 
 _MARK: Final = ".abag-"
+_OLD: Final = f"{_MARK}old"
 _LEFT: Final = re.compile(r"[A-Za-z0-9_]{8}(\.[^.]*)?")
 
 
@@ -28,7 +29,7 @@ def temporary_prefix(path: Path) -> str:
 
 def old_name(path: Path) -> Path:
     """Where a folder waits while it is replaced."""
-    return path.with_name(f".{path.name}{_MARK}old")
+    return path.with_name(f".{path.name}{_OLD}")
 
 
 def is_temporary(path: Path) -> bool:
@@ -68,6 +69,12 @@ def recover(folder: Path) -> None:
                 old.rename(folder)
 
 
+def recover_within(folder: Path) -> None:
+    """:func:`recover` every folder inside of this one."""
+    for old in folder.glob(f".*{_OLD}"):
+        recover(old.with_name(old.name[1:].removesuffix(_OLD)))
+
+
 def sweep(path: Path) -> None:
     """Remove what dead processes left while they made ``path``."""
     with suppress(OSError):
@@ -89,8 +96,9 @@ def locked(folder: Path, doing: str = "written") -> Iterator[None]:
         OSError: the folder cannot be written.
     """
     with hold(folder / LOCK, folder, doing):
+        recover_within(folder)
         for left in list(folder.glob(f".*{_MARK}*")):
-            if is_temporary(left):
+            if is_temporary(left) or left.name.endswith(_OLD):
                 _remove_dead(left)
         yield
 

@@ -33,6 +33,7 @@ from abag.files import (
     make_folder,
     read_json,
     read_parquet,
+    recover_within,
     require_folder,
     sha256_of,
     write_json,
@@ -221,6 +222,7 @@ def open_campaign(folder: Path) -> Campaign:
 
 
 def _rounds(folder: Path) -> list[Round]:
+    recover_within(folder)
     found = []
     for number in range(len(list(folder.glob("round-*")))):
         place = folder / round_name(number)

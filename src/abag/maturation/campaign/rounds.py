@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Final
 
 from abag.antibody.antibody import Chains
 from abag.errors import CampaignError, OptionError, counted
+from abag.files import swapping
 from abag.maturation.adapt.verdict import Grade
 from abag.maturation.campaign.folder import (
     MODEL,
@@ -22,8 +24,8 @@ from abag.maturation.campaign.folder import (
     write_state,
 )
 from abag.maturation.campaign.scorecard import interval_scale
-from abag.maturation.campaign.seal import write_seal
-from abag.maturation.plate.table import write_plate
+from abag.maturation.campaign.seal import SEAL, write_seal
+from abag.maturation.plate.table import FILES, write_plate
 from abag.maturation.plate.wells import Layout
 from abag.maturation.propose.proposals import Proposals, Standing, propose
 from abag.maturation.propose.request import Request
@@ -101,16 +103,24 @@ def _write_round(campaign: Campaign, found: Proposals, layout: Layout) -> None:
     if campaign.latest.status == PROPOSED:
         state = campaign.latest.state
         replaced = [*state.get("replaced_seals", ()), state.get("seal_sha256", "")]
-    # Without its state a round does not count, so that an old plate is never half replaced.
-    (place / STATE).unlink(missing_ok=True)
-    table = write_plate(found, place, prefix=f"R{number}-P", layout=layout)
-    before = campaign.measured.state.get("seal_sha256", "")
-    digest = write_seal(place, found, table, before)
-    write_state(
-        Round(number, place, {"status": PROPOSED}),
-        {"status": PROPOSED, "proposed": len(found.chosen), "model_id": found.model_id,
-         "seal_sha256": digest, "replaced_seals": replaced, "abag_version": VERSION},
-    )  # fmt: skip
+    # An open plate stands, with its seal, until the one that replaces it is whole.
+    with swapping(place) as new:
+        table = write_plate(found, new, prefix=f"R{number}-P", layout=layout)
+        digest = write_seal(new, found, table, campaign.measured.state.get("seal_sha256", ""))
+        write_state(
+            Round(number, new, {"status": PROPOSED}),
+            {"status": PROPOSED, "proposed": len(found.chosen), "model_id": found.model_id,
+             "seal_sha256": digest, "replaced_seals": replaced, "abag_version": VERSION},
+        )  # fmt: skip
+        _keep_others(place, new)
+
+
+def _keep_others(place: Path, new: Path) -> None:
+    """Take along what the user put into the folder of a plate that is replaced."""
+    if place.is_dir():
+        for path in place.iterdir():
+            if path.name not in (*FILES, SEAL, STATE):
+                (shutil.copytree if path.is_dir() else shutil.copy2)(path, new / path.name)
 
 
 def _kept(latest: Round, exclude: Sequence[str]) -> tuple[list[Chains | None], set[Chains]]:

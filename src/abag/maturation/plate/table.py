@@ -9,8 +9,7 @@ import polars as pl
 
 from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import parse_mutations
-from abag.errors import OptionError
-from abag.files import require_folder_name, write_json, write_text
+from abag.files import new_result, require_own, write_json, write_text
 from abag.maturation.antibody.mutants import named_in
 from abag.maturation.plate.page import plate_page
 from abag.maturation.plate.wells import Layout
@@ -20,6 +19,10 @@ CSV_NAME: Final = "proposed.csv"
 FASTA_NAME: Final = "proposed.fasta"
 JSON_NAME: Final = "proposed.json"
 PAGE_NAME: Final = "plate.html"
+ORDER: Final = "order"
+"""Folder that `abag order` writes into a plate's; it is of that plate and goes with it."""
+FILES: Final = (CSV_NAME, FASTA_NAME, JSON_NAME, PAGE_NAME, ORDER)
+_WHAT: Final = "a plate"
 _DIGITS: Final = 4
 
 
@@ -98,12 +101,21 @@ def fasta_of(table: pl.DataFrame) -> str:
 
 
 def write_plate(
-    proposals: Proposals, folder: Path, prefix: str = "P", layout: Layout | None = None
+    proposals: Proposals,
+    folder: Path,
+    prefix: str = "P",
+    layout: Layout | None = None,
+    *,
+    overwrite: bool = False,
 ) -> pl.DataFrame:
-    """Write CSV, FASTA, JSON and the page into a folder; returns the wells."""
-    require_folder_name(folder)
+    """Write CSV, FASTA, JSON and the page as a new folder, in one step; returns the wells.
+
+    Raises:
+        OptionError: the folder holds other files, or a plate and ``overwrite`` is false.
+    """
     table = plate_table(proposals, prefix, layout)
-    write_wells(proposals, table, folder)
+    with new_result(folder, FILES, _WHAT, overwrite=overwrite) as place:
+        write_wells(proposals, table, place)
     return table
 
 
@@ -116,10 +128,8 @@ def write_wells(proposals: Proposals, table: pl.DataFrame, folder: Path) -> None
 
 
 def require_free_plate(folder: Path, overwrite: bool = False) -> None:
-    """Raise OptionError where a plate is in the folder and ``overwrite`` is false."""
-    require_folder_name(folder)
-    if (folder / CSV_NAME).exists() and not overwrite:
-        raise OptionError(f"{folder} holds a plate; name a new folder, or add --overwrite")
+    """Raise OptionError unless a plate can be written to ``folder``."""
+    require_own(folder, FILES, _WHAT, overwrite=overwrite)
 
 
 def _short(value: float) -> float:

@@ -188,7 +188,7 @@ def _from_model(
             "fit one with `abag adapt ASSAY.csv --out MODEL`"
         )
     found = choose(loaded, parent, request)
-    write_plate(found, out, layout=layout)
+    write_plate(found, out, layout=layout, overwrite=overwrite)
     return found
 
 

@@ -1,0 +1,141 @@
+"""Two commands at once on one folder: one is held at a change that it makes while the other runs.
+
+    python benchmarks/faults/together.py [--only new] [--state together.json] [--minutes 8]
+
+The first command is stopped (SIGSTOP) at its first change to files, and again from the start in
+the middle of them and at the last one; the second runs meanwhile, from beginning to end; then the
+first goes on. Nobody sleeps or races. Each of the two must end well or be refused (status 2), one
+of them must end well, and the result of each that ended well must be what it leaves alone; where
+both write one place, it holds what one of them leaves alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from points import preloaded, ready, run, started, status_of
+
+REFUSED = 2
+
+
+def pairs() -> dict[str, list[tuple[str, str]]]:
+    """Pairs of commands by the folder that they meet in."""
+    from commands import FOLDERS
+
+    return {
+        folder: [(one, two) for one in changing for two in (*changing, *reading)]
+        for folder, (changing, reading) in FOLDERS.items()
+    }
+
+
+class Alone:
+    """What each command leaves where nothing disturbs it."""
+
+    def __init__(self, inputs: Path, place: Path) -> None:
+        self.inputs, self.place = inputs, place
+        self._known: dict[str, tuple[int, int, dict[str, Any]]] = {}
+
+    def fresh(self) -> Path:
+        """A copy of the inputs."""
+        shutil.rmtree(self.place, ignore_errors=True)
+        return Path(shutil.copytree(self.inputs, self.place / "work"))
+
+    def of(self, name: str) -> tuple[int, int, dict[str, Any]]:
+        """Status, number of changes, result."""
+        from commands import TOGETHER, content
+
+        if name not in self._known:
+            folder, command = self.fresh(), TOGETHER[name]
+            status, changes, _ = run(command.arguments, folder, self.place)
+            self._known[name] = status, changes, content(folder, command.result)
+        return self._known[name]
+
+    def after(self, one: str, two: str) -> dict[str, Any]:
+        """What ``two`` leaves where ``one`` has ended before it."""
+        from commands import TOGETHER, content
+
+        folder = self.fresh()
+        for name in (one, two):
+            run(TOGETHER[name].arguments, folder, self.place)
+        return content(folder, TOGETHER[two].result)
+
+
+def meet(one: str, two: str, at: int, alone: Alone) -> tuple[int, int, list[str]]:
+    """Hold ``one`` at a change while ``two`` runs; both statuses, and what is wrong."""
+    from commands import TOGETHER, content, leftovers
+
+    folder, first, second = alone.fresh(), TOGETHER[one], TOGETHER[two]
+    child = started(first.arguments, folder, alone.place, at, signal.SIGSTOP)
+    _, how = os.waitpid(child, os.WUNTRACED)
+    if not os.WIFSTOPPED(how):
+        return os.waitstatus_to_exitcode(how), 0, []  # it made fewer changes this time
+    theirs = status_of(started(second.arguments, folder, alone.place))
+    os.kill(child, signal.SIGCONT)
+    mine = status_of(child)
+    faults = [f"left behind {left}" for left in leftovers(alone.place)[:2]]
+    if {mine, theirs} - {0, REFUSED} or 0 not in (mine, theirs):
+        faults.append(f"statuses {mine} and {theirs}")
+    left = [content(folder, command.result) for command in (first, second)]
+    wanted = [alone.of(name)[2] for name, status in ((one, mine), (two, theirs)) if status == 0]
+    if first.result == second.result:
+        if left[0] not in wanted:
+            faults.append(f"{first.result} holds what neither leaves alone")
+        return mine, theirs, faults
+    if mine == 0 and left[0] != alone.of(one)[2]:
+        faults.append(f"{one} left another result than alone")
+    if theirs == 0 and left[1] != alone.of(two)[2] and left[1] != alone.after(one, two):
+        faults.append(f"{two} left another result than alone, or afterwards")
+    return mine, theirs, faults
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only")
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--inputs", type=Path, help="folder that keeps the inputs")
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    options = parser.parse_args()
+    from commands import NETWORKS, TOGETHER, make_inputs
+
+    results: dict[str, Any] = {}
+    if options.state and options.state.is_file():
+        results = json.loads(options.state.read_text())
+    until = time.monotonic() + 60 * options.minutes
+    chosen = pairs()
+    if options.only:
+        chosen = {name: chosen[name] for name in options.only.split(",")}
+    names = {name for some in chosen.values() for pair in some for name in pair}
+    ready(networks=bool(names & NETWORKS))
+    with tempfile.TemporaryDirectory() as where:
+        inputs = options.inputs or Path(where) / "inputs"
+        inputs.mkdir(exist_ok=True)
+        make_inputs(inputs, inputs, {need for name in names for need in TOGETHER[name].needs})
+        shutil.rmtree(inputs / "tmp", ignore_errors=True)
+        alone = Alone(inputs, Path(where) / "place")
+        for folder, some in chosen.items():
+            for one, two in some:
+                key = f"{folder}: {one} | {two}"
+                if key in results or time.monotonic() > until:
+                    continue
+                changes = alone.of(one)[1]
+                results[key] = [meet(one, two, at, alone)
+                                for at in sorted({1, changes // 2, changes})]  # fmt: skip
+                print(key, json.dumps(results[key]), flush=True)
+                if options.state:
+                    options.state.write_text(json.dumps(results, indent=2) + "\n")
+    if any(faults for found in results.values() for _, _, faults in found):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    preloaded()
+    main()
