@@ -18,6 +18,8 @@ from points import run
 
 APART = frozenset({".lock", "writer.lock", "study.db", "report.html", "training_history.png"})
 """Locks, a database that keeps the time of day, and pages and pictures that show it."""
+UNFINISHED = ".abag-"
+"""In the names of what is being made, or was when its process was killed."""
 CLOCK = frozenset({"seconds", "rows_per_second", "seconds_total", "created", "sha256",
                    "train_seconds", "content_sha256"})  # fmt: skip
 """What differs from call to call, and the digests over it."""
@@ -219,14 +221,14 @@ def content(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
     for name in names:
         place = folder / name
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
-            if path.is_file() and path.name not in APART:
-                key = str(path.relative_to(folder))
+            key = str(path.relative_to(folder))
+            if path.is_file() and path.name not in APART and UNFINISHED not in key:
                 if path.name.startswith("shard-") and path.suffix == ".safetensors":
                     found |= {f"{key} of the store": one for key, one in _stored(path)[0].items()}
                 else:
                     found[key] = _content_of(path)
             elif not path.exists():
-                found[str(path.relative_to(folder))] = "missing"
+                found[key] = "missing"
     return found
 
 
@@ -270,4 +272,4 @@ def _timeless(value: Any) -> Any:
 def leftovers(below: Path) -> list[str]:
     """Names that only something unfinished has."""
     return [str(path) for path in below.rglob("*")
-            if ".abag-" in path.name or path.name.endswith((".partial", ".new"))]  # fmt: skip
+            if UNFINISHED in path.name or path.name.endswith((".partial", ".new"))]  # fmt: skip
