@@ -17,7 +17,7 @@ OUT_OF_RANGE: Final = 0.01
 WAIT: Final = frozenset({"unstable", "collapse", "leak", "no-skill"})
 """With one of these a model is not to be used."""
 EDUCATION: Final = frozenset(
-    {"baseline", "coverage", "no-calibration", "recall", "out-of-range", "weak"}
+    {"baseline", "coverage", "no-calibration", "recall", "out-of-range", "weak", "spread"}
 )
 """With one of these it may serve to learn from."""
 
