@@ -34,8 +34,15 @@ class WorkPlace:
             return RayCluster(self.ray)
         count = self.processes
         if count is None:
-            count = len(os.sched_getaffinity(0)) if every_core else 1
+            count = _cores() if every_core else 1
         return Here() if count == 1 else Processes(count)
+
+
+def _cores() -> int:
+    """Cores that this process may use; of the machine where the system does not say."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 ANYWHERE: Final = WorkPlace()
