@@ -1,7 +1,7 @@
 """Does an antibody resemble those that bind an antigen? A kernel on antibodies, by antigen cluster.
 
 For each antigen cluster a ridge tells the antibodies that were measured on it from all others
-(kernel and ridge are those of the level of the antibody, :mod:`abag.model.pairs.kernel`). Its value
+(kernel: :mod:`abag.model.pairs.kernel`). Its value
 is counted in standard deviations of the antibodies of other antigens, so that an antigen with many
 measured antibodies is not found more often than one with few. Two-step kernel ridge with a cluster
 as the second step: Stock et al., Neural Comput 30:2245 (2018).
@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from abag.model.pairs.kernel import Columns, LevelKernel
+from abag.model.pairs.kernel import Columns
 
 Reals = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -39,14 +38,15 @@ class BindingEvidence:
     @classmethod
     def fit(
         cls,
-        kernel: LevelKernel,
-        frame: pl.DataFrame,
+        matrix: Reals,
         cluster: Places,
         cluster_of_antigen: Places,
         noise: Reals,
     ) -> Self:
-        """Learn from measured pairs; ``cluster`` (pairs,) is that of each pair's antigen."""
-        matrix = kernel.antibody_kernel(frame)
+        """Learn from measured pairs; ``cluster`` (pairs,) is that of each pair's antigen.
+
+        ``matrix`` (pairs, pairs) is their kernel; ``noise`` (pairs,) is added to its diagonal.
+        """
         matrix[np.diag_indices_from(matrix)] += noise
         inverse = np.linalg.inv(matrix)
         member = (cluster[:, None] == np.arange(int(cluster.max(initial=-1)) + 1)).astype(float)

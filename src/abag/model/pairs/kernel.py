@@ -1,12 +1,17 @@
 """The level of a pair: what measured pairs say of it, by k-mer cosines of the chains.
 
-With H, L and A the cosines of heavy chains, light chains and antigens (:mod:`abag.model.kmers`)
+With H, L and A the cosines of heavy chains, light chains and antigens (:mod:`abag.model.kmers`),
+and G the products of g = exp(-m / 4) of heavy and of light chains, m mutations away from the
+germline: affinity grows with the first of them and hardly with later ones
 
-* of antibody and antigen together: 0.4 H² + 0.2 L² + 0.2 A + 0.6 H² A + 0.3 (H L)² A,
-* of the antibody alone:            0.5 H⁸ + 0.3 L⁸,
+* of antibody and antigen together: 0.4 H² + 0.2 L² + (0.2 + 0.6 H² + 0.3 (H L)²) A² + G,
+* of the antibody alone:            0.5 H⁸ + 0.3 L⁸ + G,
 
-each a kernel ridge. The second has no part in the antigen: between antigens that have nothing in
-common a cosine is noise, and was worse than none (docs/models/pairs.md).
+each a kernel ridge; and for the evidence that a pair binds, which asks for wider resemblance
+(:mod:`abag.model.pairs.binding`), 0.5 H² + 0.3 L² + 0.2 (H L)².
+
+The second has no part in the antigen: between antigens that have nothing in common a cosine is
+noise, and was worse than none (docs/models/pairs.md).
 """
 
 from __future__ import annotations
@@ -19,17 +24,24 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.antibody.germlines import germline_distances
 from abag.model.pair_similarity import Cosines, PairSimilarity
 
 Reals = NDArray[np.float64]
 
 HEAVY_RESIDUES: Final = 130
 LIGHT_RESIDUES: Final = 120
+FEW_MUTATIONS: Final = 4.0
+"""After so many mutations two thirds of what maturation brings is there."""
+_KERNEL_OF: Final = (0, 0, 1)
+"""Which kernel each ridge has: 0 that of the pair, 1 that of the antibody."""
 
 
 class Recalled(NamedTuple):
     """What the measured pairs say of each row; all of shape (rows,)."""
 
+    of_root: Reals
+    """Level by antibody and antigen together, what changed from roots taken off, pKd."""
     of_pair: Reals
     """Level by antibody and antigen together, pKd."""
     of_antibody: Reals
@@ -55,30 +67,40 @@ class Columns(NamedTuple):
 
 @dataclass(frozen=True)
 class LevelKernel:
-    """Both kernel ridges on the same cosines. ``weights`` has shape (2, pairs), ``mean`` (2,)."""
+    """Three ridges on the same cosines: of the pair for roots, of the pair, of the antibody.
+
+    ``weights`` has shape (3, pairs), ``mean`` (3,); ``germline`` (3, 2) is the slope in what is
+    left of the germline, which the weights imply.
+    """
 
     pairs: PairSimilarity
     weights: Reals
     mean: Reals
+    germline: Reals
 
     @classmethod
-    def fit(cls, frame: pl.DataFrame, target: Reals, noise: Reals, shares: Reals) -> Self:
-        """Solve for distinct pairs.
+    def fit(
+        cls, frame: pl.DataFrame, targets: Reals, noise: Reals, shares: Reals
+    ) -> tuple[Self, Reals]:
+        """Solve for distinct pairs; also the kernel of the evidence between them (pairs, pairs).
 
         Args:
             frame: ``heavy``, ``light``, ``antigen`` of the pairs.
-            target: pKd, shape (pairs,).
-            noise: added to the diagonals, shape (2, pairs).
-            shares: weight of each pair in the two means, shape (2, pairs); each row sums to 1.
+            targets: pKd that each ridge is fitted to, shape (3, pairs).
+            noise: added to the diagonals, shape (3, pairs).
+            shares: weight of each pair in the means, shape (3, pairs); each row sums to 1.
         """
         pairs = PairSimilarity.of(frame, HEAVY_RESIDUES, LIGHT_RESIDUES)
         kernels = pairs.in_chunks(frame, lambda cosines: np.stack(_kernels(cosines), axis=1))
-        mean = shares @ target
-        weights = [
-            _solved(np.ascontiguousarray(kernels[:, k]), noise[k], target - mean[k])
-            for k in range(2)
-        ]
-        return cls(pairs, np.array(weights), mean)
+        rest = _germline_rest(frame)
+        mean = (shares * targets).sum(axis=1)
+        weights = np.array(
+            [
+                _solved(kernels[:, of] + rest @ rest.T, noise[k], targets[k] - mean[k])
+                for k, of in enumerate(_KERNEL_OF)
+            ]
+        )
+        return cls(pairs, weights, mean, weights @ rest), np.ascontiguousarray(kernels[:, 2])
 
     def recall(self, frame: pl.DataFrame, columns: Columns | None = None) -> Recalled:
         """Levels and similarities of each row of a frame with heavy, light and antigen.
@@ -86,18 +108,24 @@ class LevelKernel:
         ``columns`` are further functions of the antibody, of which each row asks for one.
         """
         if frame.is_empty():
-            return Recalled(*np.zeros((6, 0)))
+            return Recalled(*np.zeros((7, 0)))
+        rest = _germline_rest(frame)
         training = _self_kernel(self.pairs.light.present, self.pairs.antigen.present)
         parts, start = [], 0
         for chunk in self.pairs.chunks(frame):
             cosines = self.pairs.cosines(chunk)
             kernels = _kernels(cosines)
             # Sums of contiguous rows and not ``@``: a row's digits must not depend on its batch.
+            rows = slice(start, start + chunk.height)
             values = [
-                np.multiply(kernel, weights, order="C").sum(axis=1) + mean
-                for kernel, weights, mean in zip(kernels, self.weights, self.mean, strict=True)
+                np.multiply(kernels[of], weights, order="C").sum(axis=1)
+                + (rest[rows] * slope).sum(axis=1)
+                + mean
+                for of, weights, slope, mean in zip(
+                    _KERNEL_OF, self.weights, self.germline, self.mean, strict=True
+                )
             ]
-            values.append(_chosen(kernels[1], columns, slice(start, start + chunk.height)))
+            values.append(_chosen(kernels[2], columns, rows))
             own = _self_kernel(cosines.has_light, cosines.has_antigen)
             near = (kernels[0] / np.sqrt(own[:, None] * training[None, :])).max(axis=1)
             antigen = np.broadcast_to(cosines.antigen.max(axis=1), near.shape)
@@ -107,19 +135,29 @@ class LevelKernel:
             start += chunk.height
         return Recalled(*np.concatenate(parts).T)
 
-    def antibody_kernel(self, frame: pl.DataFrame) -> Reals:
-        """Kernel of the antibody alone between rows of a frame and the pairs, (rows, pairs)."""
-        return self.pairs.in_chunks(frame, lambda cosines: _kernels(cosines)[1])
-
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""
-        return {**self.pairs.arrays(), "level.weights": self.weights, "level.mean": self.mean}
+        return {
+            **self.pairs.arrays(),
+            "level.weights": self.weights,
+            "level.mean": self.mean,
+            "level.germline": self.germline,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of :meth:`arrays`."""
         pairs = PairSimilarity.from_arrays(arrays, HEAVY_RESIDUES, LIGHT_RESIDUES)
-        return cls(pairs, arrays["level.weights"], arrays["level.mean"])
+        names = ("weights", "mean", "germline")
+        return cls(pairs, *(arrays[f"level.{name}"] for name in names))
+
+
+def _germline_rest(frame: pl.DataFrame) -> Reals:
+    """G of heavy and light chain of each row, (rows, 2); 0 for a chain that is not there."""
+    chains = frame.select("heavy", pl.col("light").fill_null(""))
+    known = germline_distances(sorted({chain for row in chains.rows() for chain in row if chain}))
+    distance = [[known.get(chain, np.inf) for chain in row] for row in chains.iter_rows()]
+    return np.exp(-np.array(distance).reshape(-1, 2) / FEW_MUTATIONS)
 
 
 def _chosen(kernel: Reals, columns: Columns | None, rows: slice) -> Reals:
@@ -142,14 +180,15 @@ def _solved(kernel: Reals, noise: Reals, target: Reals) -> Reals:
     return np.asarray(cho_solve(factor, target, check_finite=False))
 
 
-def _kernels(cosines: Cosines) -> tuple[Reals, Reals]:
-    antigen = cosines.antigen
-    heavy, light = cosines.heavy**2, cosines.light**2
-    with_antigen = heavy * antigen
-    with_antigen *= 0.6 + 0.3 * light
-    pair = 0.4 * heavy + 0.2 * light + 0.2 * antigen + with_antigen
+def _kernels(cosines: Cosines) -> tuple[Reals, Reals, Reals]:
+    antigen, heavy, light = cosines.antigen**2, cosines.heavy**2, cosines.light**2
+    with_antigen = heavy * (0.6 + 0.3 * light)
+    with_antigen += 0.2
+    with_antigen *= antigen
+    pair = 0.4 * heavy + 0.2 * light + with_antigen
     antibody = 0.5 * (heavy * heavy) ** 2 + 0.3 * (light * light) ** 2
-    return np.asarray(pair), np.asarray(antibody)
+    alike = 0.5 * heavy + 0.3 * light + 0.2 * (heavy * light)
+    return np.asarray(pair), np.asarray(antibody), np.asarray(alike)
 
 
 def _antibody_cosines(cosines: Cosines, light_in_training: NDArray[np.bool_]) -> Reals:

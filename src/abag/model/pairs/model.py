@@ -1,18 +1,16 @@
 """The model of pairs: the level of measured relatives, and the effect of the changes from them.
 
-    pKd(x, g) = level(p, g) + effect(p -> x)
-    level(p, g) = f(p) + known(g) * share * (h(p, g) - f(p)) + e(root -> p)
-    effect(p -> x) = e(root -> x) - e(root -> p)
+    pKd(x, g) = r(p, g) + e(root -> p) + [e(root -> x) - e(root -> p)]    with a relative p,
+    pKd(x, g) = f(x) + known(g) * (h(x, g) - f(x))                        without one.
 
 x is the antibody and g the antigen. p is the measured relative with the fewest changes, on g or
-nearly g (:mod:`abag.model.pairs.measured`), and x itself where there is none; root is the parent
-of p's family. f is a kernel ridge on the antibody alone, h one on antibody and antigen
-(:mod:`abag.model.pairs.kernel`), both fitted to pKd minus e, so that a library of weak variants
-says of its parent what its parent's own measurement says. With a the k-mer cosine to the nearest
-measured antigen, known = clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1): nothing is
-made of an antigen that no measured one resembles. e is the effect of the changes
-(:mod:`abag.model.pairs.effects`): what the model of mutation effects says, its size fitted to
-measured pairs and their relatives.
+nearly g (:mod:`abag.model.pairs.measured`); root is the parent of p's family. f is a kernel ridge
+on the antibody alone, h one on antibody and antigen (:mod:`abag.model.pairs.kernel`); r is h
+fitted to pKd minus e, so that a library of weak variants says of its parent what the parent's own
+measurement says. With a the k-mer cosine to the nearest measured antigen,
+known = clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1): nothing is made of an antigen
+that no measured one resembles. e is the effect of the changes (:mod:`abag.model.pairs.effects`):
+what the model of mutation effects says, its size fitted to measured pairs and their relatives.
 
 The spread is sqrt(v_level + v_effect); the calibration scales it for each verdict.
 """
@@ -61,7 +59,6 @@ class PairSettings(Settings):
     )
     cosine_new: float = Field(0.5, ge=0.0, le=1.0, description="Antigens up to it are new.")
     cosine_known: float = Field(0.9, ge=0.0, le=1.0, description="Antigens from it are known.")
-    share: float = Field(0.85, ge=0.0, le=1.0, description="Share of h where the antigen is known.")
     remember: bool = Field(
         True, description="Use what the model of mutation effects knows of measured families."
     )
@@ -106,11 +103,13 @@ class PairModel(ArrayModel[PairSettings]):
         cluster = groups[measured.pairs.antigen]
         weights = np.bincount(cluster)[cluster].astype(np.float64) ** -own.cluster_power
         weights /= weights.mean()
-        noise = np.stack([np.full(len(target), own.ridge), own.antibody_ridge / weights])
-        shares = np.stack([np.ones(len(target)), weights])
+        even = np.ones(len(target))
+        noise = np.stack([even * own.ridge, even * own.ridge, own.antibody_ridge / weights])
+        shares = np.stack([even, even, weights])
         shares /= shares.sum(axis=1, keepdims=True)
-        kernel = LevelKernel.fit(frame, target - potential, noise, shares)
-        binding = BindingEvidence.fit(kernel, frame, cluster, groups, noise[1])
+        targets = np.stack([target - potential, target, target])
+        kernel, alike = LevelKernel.fit(frame, targets, noise, shares)
+        binding = BindingEvidence.fit(alike, cluster, groups, own.ridge / weights)
         self._state = _State(measured, kernel, sizes, families.parent, potential, binding)
 
     def _values(self, table: pl.DataFrame) -> Reals:
@@ -128,7 +127,8 @@ class PairModel(ArrayModel[PairSettings]):
         asked = np.where(near.antigen >= ANTIGEN_THRESHOLD, asked, NONE)
         recalled = self._recall(self._on_relatives(table, near), asked)
         level, known = self._level(recalled)
-        level = level + np.where(near.relative != NONE, own.potential[near.relative], 0.0)
+        of_relative = recalled.of_root + own.potential[near.relative]
+        level = np.where(near.relative != NONE, of_relative, level)
         variance = np.maximum(_level_variance(recalled, known, near), _LEAST_VARIANCE)
         spread = np.sqrt(variance + (_EFFECT_SHARE * raw.spread) ** 2)
         return Answer(
@@ -157,11 +157,11 @@ class PairModel(ArrayModel[PairSettings]):
         return Recalled(*(one[row] for one in found))
 
     def _level(self, recalled: Recalled) -> tuple[Reals, Reals]:
-        """F + known * share * (h - f), and known."""
+        """F + known * (h - f), and known."""
         own = self.settings
         width = max(own.cosine_known - own.cosine_new, 1e-9)
         known = ((recalled.antigen - own.cosine_new) / width).clip(0.0, 1.0)
-        joined = known * own.share * (recalled.of_pair - recalled.of_antibody)
+        joined = known * (recalled.of_pair - recalled.of_antibody)
         return recalled.of_antibody + joined, known
 
     def _on_relatives(self, table: pl.DataFrame, near: Nearest) -> pl.DataFrame:
@@ -183,7 +183,10 @@ class PairModel(ArrayModel[PairSettings]):
         root = np.where(is_variant, own.root[near.relative], NONE)
         parents, which = _antibodies_of(own.measured, root)
         raw = raw_effects(parents, which, table, remember=self.settings.remember)
-        in_cdrs = _cdr_changes(own.measured, parents, which, table)
+        # Most relatives are roots themselves, and their changes are known by now.
+        others = np.where(root == near.relative, NONE, which)
+        counted = _cdr_changes(own.measured, parents, others, table)
+        in_cdrs = np.where(root == near.relative, near.cdr_changes, counted)
         effect = own.sizes.of(raw, in_cdrs) - own.potential[near.relative]
         return raw, np.where(is_variant, effect, 0.0)
 

@@ -10,7 +10,7 @@ from abag.errors import ModelError
 from abag.model.pairs.effects import ChangeEffects, Raw
 from abag.model.pairs.model import PairModel
 from abag.model.registry import load_model
-from synthetic_domain import families_table
+from synthetic_domain import families_table, substituted
 from synthetic_pairs import HEAVY, LIGHT, random_chain
 from synthetic_variants import H3, changed, table, variants
 
@@ -101,3 +101,24 @@ def test_a_size_is_learnt_from_families_of_which_each_has_the_same_say() -> None
     found = ChangeEffects.fit(2.0 * delta, raw, none, np.repeat(np.arange(10), 20))
     assert 1.6 < found.slope <= 2.05
     assert found.of(Raw(np.zeros(1), np.ones(1)), none[:1]).tolist() == [0.0]
+
+
+def test_of_strangers_the_germline_antibody_is_the_weaker_one() -> None:
+    """Thirty germline domains at 7 and the same after twelve mutations at 9."""
+    from anarci.germlines import all_germlines
+
+    genes = sorted(all_germlines["V"]["H"]["human"].items())[::4]
+    germline = [gene.replace("-", "") + "ARDYYGSSYFDYWGQGTLVTVSS" for _, gene in genes]
+    matured = [substituted(np.random.default_rng(i), v[:90], 12) + v[90:]
+               for i, v in enumerate(germline)]  # fmt: skip
+    antigens = [random_chain(np.random.default_rng(100 + i), 90) for i in range(len(genes))]
+    rows = [(v, None, antigen, pkd)
+            for of, pkd in ((germline, 7.0), (matured, 9.0))
+            for v, antigen in zip(of, antigens, strict=True)]  # fmt: skip
+    new = [i for i, (name, _) in enumerate(genes) if name.startswith("IGHV3")]
+    kept = [row for i, row in enumerate(rows) if i % len(genes) not in new]
+    model = PairModel().fit(table(kept))
+    weak, strong = (model.predict(table([rows[i + shift] for i in new]))
+                    for shift in (0, len(genes)))  # fmt: skip
+    assert len(new) >= 5
+    assert (strong - weak).mean() > 0.7
