@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -16,6 +17,9 @@ from abag.encoders.storage.quantise import Storage
 from abag.encoders.storage.store import EmbeddingStore, require_store_folder
 from abag.errors import EncoderError, OptionError, Problem, TableError
 from abag.files import read_parquet
+
+if TYPE_CHECKING:
+    from abag.data.formats import Choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ def embed_file(
     store: Path,
     *,
     mapping: Sequence[str] = (),
+    antigen: Sequence[str] = (),
+    choices: Choices | None = None,
     storage: Storage | str = Storage.BF16,
     roles: Collection[Role] | None = None,
     budget: int | None = None,
@@ -56,6 +62,8 @@ def embed_file(
         store: folder of the store; it is made where there is none.
         storage: number format of the stored rows.
         mapping: for pairs, ``heavy=VH`` and the like.
+        antigen: antigen chains for every pair of a file that names none.
+        choices: what the user decides where a file leaves a choice.
         roles: antibodies, antigens or both; by default those the encoder was trained on.
         budget: padded residues in a batch.
 
@@ -72,7 +80,7 @@ def embed_file(
     if budget is not None and budget < 1:
         raise OptionError(f"a budget of {budget} residues holds no molecule; give 1 or more")
     require_store_folder(store)
-    table = read_chains(path, mapping)
+    table = read_chains(path, mapping, antigen, choices)
     encoders = open_encoders()
     facts = encoders[0].facts
     wanted = frozenset(roles or facts.roles)
@@ -101,7 +109,12 @@ def _without_antigen(table: pl.DataFrame) -> int:
     return table.filter(pl.col("antigen").list.len().fill_null(0) == 0).height
 
 
-def read_chains(path: Path, mapping: Sequence[str] = ()) -> pl.DataFrame:
+def read_chains(
+    path: Path,
+    mapping: Sequence[str] = (),
+    antigen: Sequence[str] = (),
+    choices: Choices | None = None,
+) -> pl.DataFrame:
     """Columns ``heavy``, ``light`` and ``antigen`` (a list) of a canonical table or of pairs.
 
     Raises:
@@ -113,9 +126,9 @@ def read_chains(path: Path, mapping: Sequence[str] = ()) -> pl.DataFrame:
             require_columns(table, ["heavy", "light", "antigen"], str(path))
             return table.select("heavy", "light", "antigen")
     from abag.data.chains import clean_pairs
-    from abag.data.formats import read_pairs
+    from abag.data.pairs_of_file import read_pairs
 
-    pairs = read_pairs(path, mapping=mapping)
+    pairs = read_pairs(path, mapping, antigen, choices, antigen_unknown=not antigen)
     cleaned = clean_pairs(pairs.frame)
     problems = [
         *pairs.problems,

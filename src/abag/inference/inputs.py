@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from abag.data.pairs_of_file import read_pairs
 from abag.errors import Problem, SchemaError, TableError
 
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
-    from abag.data.formats.choices import Choices
-    from abag.data.formats.sequences.pairing import UserPairs
     from abag.data.formats.sheets.frames import Tabular
 
 ROW: Final = "source_row"
@@ -24,49 +22,6 @@ _SHORT: Final = 8
 _LIKE_BASES: Final = r"^[ACGTUN]{8,29}$"
 """Longer chains of these letters are refused as nucleotides; a short one may be a peptide."""
 _CHAINS: Final = pl.List(pl.String())
-
-
-def read_pairs(
-    path: Path,
-    mapping: Sequence[str] = (),
-    antigen: Sequence[str] = (),
-    choices: Choices | None = None,
-    *,
-    antigen_unknown: bool = False,
-) -> UserPairs:
-    """Read pairs from a table, FASTA, AIRR rearrangements, a structure or a folder of these.
-
-    Args:
-        path: The file; its kind is told by its content.
-        mapping: For tables, texts such as ``heavy=VH``; usual names are found without.
-        antigen: Antigen chains for every pair of a file that names none.
-        choices: What the user decides where a file leaves a choice.
-        antigen_unknown: Whether a table may name no antigen at all.
-
-    Raises:
-        MissingFileError, FileFormatError, TableError: the file cannot be read as pairs.
-        OptionError: ``mapping`` names what is not known, or the file is no table.
-    """
-    from abag.data.formats.choices import Choices
-    from abag.data.formats.reading import FileKind, file_kind
-    from abag.data.formats.reading import read_pairs as read
-
-    if (antigen or antigen_unknown) and not path.is_dir() and file_kind(path) is FileKind.TABLE:
-        mapping = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
-        if antigen_unknown and not any(text.startswith("antigen_unknown") for text in mapping):
-            mapping = [*mapping, "antigen_unknown:=true"]
-    choices = choices or Choices()
-    pairs = read(path, mapping=mapping, choices=choices)
-    if choices.arm is not None:
-        from abag.data.arms import choose_arm
-
-        pairs = replace(pairs, frame=choose_arm(pairs.frame, choices.arm, path))
-    if not antigen:
-        return pairs
-    given = pl.lit(list(antigen), dtype=_CHAINS)
-    none = pl.col("antigen").list.len() == 0
-    filled = pl.when(none).then(given).otherwise("antigen")
-    return replace(pairs, frame=pairs.frame.with_columns(antigen=filled))
 
 
 def one_pair(heavy: str, light: str | None, antigen: str | Sequence[str]) -> pl.DataFrame:
@@ -180,3 +135,6 @@ def refuse_problems(frame: pl.DataFrame, path: Path | str) -> None:
     ]
     if problems:
         raise TableError(path, problems)
+
+
+__all__ = ["cleaned", "normalised", "one_pair", "read_pairs", "refuse_problems"]

@@ -25,6 +25,12 @@ def simulate(
     unit: str | None = None,
     quantity: str | None = None,
     assay: str | None = None,
+    parent_heavy: str | None = None,
+    parent_light: str | None = None,
+    numbering: str = "sequential",
+    quarantine: Annotated[bool, Parameter(negative=())] = False,
+    keep_strangers: Annotated[bool, Parameter(negative=())] = False,
+    arm: int | None = None,
     start: int = 24,
     rounds: int = 4,
     batch: int = 24,
@@ -50,6 +56,12 @@ def simulate(
         unit: Unit of the value column where nothing in the file says it.
         quantity: KD, IC50, enrichment and so on, where no column says it.
         assay: The assay to use of a table that holds several.
+        parent_heavy: Heavy chain that the mutations of the file change (default: its row WT).
+        parent_light: Light chain of that parent.
+        numbering: How mutations are counted: sequential, imgt, kabat, chothia, martin or aho.
+        quarantine: Set rows with problems aside instead of refusing the file.
+        keep_strangers: Take rows far from the parent, too.
+        arm: For constructs with several variable domains: which arm, along the heavy chain.
         start: Variants drawn at random that are measured first.
         rounds: Rounds of proposals after that.
         batch: Variants a round.
@@ -71,7 +83,10 @@ def simulate(
 
     folder, numbers = _required(out, seeds, first_seed)
     names = [name for text in landscapes or [] for name in text.split(",") if name]
-    found = landscapes_of(assay_file, AssayFile(map or [], unit, quantity, assay), sources, names)
+    told = AssayFile(
+        map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine,
+        keep_strangers=keep_strangers, arm=arm)  # fmt: skip
+    found = landscapes_of(assay_file, told, sources, names)
     policy, plan = Policy(acquisition, diversity, beta), Plan(start, rounds, batch, most, top)  # type: ignore[arg-type]
     done = run_simulation(
         found, folder, plan=plan, policy=policy, seeds=numbers, natural=natural_start,

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 
 from abag.apps.cli.contributed import add_contributed
 from abag.apps.cli.output import emit
+from abag.apps.cli.reading import AS_IT_IS, FileChoices
 
 if TYPE_CHECKING:
     from abag.data.build import Build
@@ -29,8 +30,7 @@ def import_(
     light: Path | None = None,
     antigen: Path | None = None,
     ignore_unlabelled: Annotated[bool, Parameter(negative=())] = False,
-    chains: str | None = None,
-    most_umis: Annotated[bool, Parameter(negative=())] = False,
+    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     numbering: str = "sequential",
     quarantine: Annotated[bool, Parameter(negative=())] = False,
     explain: Annotated[bool, Parameter(negative=())] = False,
@@ -48,15 +48,14 @@ def import_(
         light: For FASTA: a second file with the light chains.
         antigen: For FASTA and AIRR: a FASTA file of the antigen or antigens.
         ignore_unlabelled: Leave out sequences without a label instead of refusing them.
-        chains: For structures: which chain is which, as heavy=H,light=L,antigen=A,B.
-        most_umis: For cells with several heavy or light chains: take the one with the most UMIs.
+        read: Options for files that leave a choice.
         numbering: How a column of mutations counts: sequential, imgt, kabat, chothia, martin, aho.
         quarantine: Set rows with problems aside, with their reasons, instead of refusing the file.
         explain: Say what each column of a table is taken for, and why; write nothing.
         json: Print one JSON object.
     """
     from abag.data.build import import_table
-    from abag.data.formats import ChainNames, Choices, read_measurements
+    from abag.data.formats import read_measurements
     from abag.errors import OptionError
 
     if explain:
@@ -78,12 +77,10 @@ def import_(
         light=light,
         antigen=antigen,
         ignore_unlabelled=ignore_unlabelled,
-        choices=Choices(
-            ChainNames.parse(chains) if chains else None, most_umis, numbering=numbering
-        ),
+        choices=read.choices(numbering),
     )
-    read = [path for path in (labels, file, light, antigen) if path is not None]
-    made = import_table(raw, read, out, quarantine=quarantine)
+    files = [path for path in (labels, file, light, antigen) if path is not None]
+    made = import_table(raw, files, out, quarantine=quarantine)
     emit(made.as_json(), summary_text(made), json)
 
 

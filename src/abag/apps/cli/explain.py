@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit
+from abag.apps.cli.reading import AS_IT_IS, FileChoices
 from abag.errors import OptionError
 
 
@@ -16,8 +17,10 @@ def explain(
     heavy: str | None = None,
     light: str | None = None,
     antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
+    parent: Path | None = None,
+    name: str | None = None,
     structure: Path | None = None,
-    chains: str | None = None,
+    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     model: Path | None = None,
     substitutes: str = "ACDEFGHIKLMNPQRSTVWY",
     out: Path | None = None,
@@ -31,9 +34,11 @@ def explain(
         light: Light chain; none for VHH and heavy-chain antibodies.
         antigen: Antigen chain, or a FASTA file of it; repeat the option for several chains. A
             model of one assay needs none.
+        parent: File that holds the antibody instead: table, FASTA, AIRR or structure.
+        name: Which antibody of that file.
         structure: PDB or mmCIF file of a complex instead of chains; its contacts are compared with
             what the model finds important.
-        chains: For --structure: which chain is which, as heavy=H,light=L,antigen=A,B.
+        read: Options for files that leave a choice.
         model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
         substitutes: Residues that each position is replaced by.
         out: Folder for importance.csv, importance.png and explanation.json.
@@ -41,7 +46,6 @@ def explain(
         json: Print one JSON object.
     """
     from abag.data.formats.antigens import given_antigen
-    from abag.data.formats.choices import ChainNames
     from abag.files import require_own
     from abag.inference import load
     from abag.inference.explaining.explain import (
@@ -55,15 +59,19 @@ def explain(
         require_own(out, EXPLANATION_FILES, "an explanation", overwrite=overwrite)
 
     if structure is not None:
-        if heavy is not None or light is not None or antigen:
-            raise OptionError("give either --structure or --heavy, --light and --antigen, not both")
-        names = ChainNames.parse(chains) if chains else None
+        if heavy is not None or light is not None or antigen or parent is not None:
+            raise OptionError(
+                "give either --structure, or --heavy or --parent and --antigen, not both"
+            )
+        names = read.choices().chains
         found = explain_structure(load(model), structure, substitutes=substitutes, chains=names)
     else:
         predictor = load(model)
         target = given_antigen(antigen or [])
-        if chains is not None:
-            raise OptionError("--chains belongs to --structure")
+        if parent is not None:
+            heavy, light, target = _of_file(parent, name, heavy, light, target, read)
+        elif read != AS_IT_IS:
+            raise OptionError("--chains, --arm and --most-umis belong to --structure or --parent")
         if not heavy or (not target and predictor.needs_antigen):
             missing = "--antigen" if heavy else "--heavy"
             raise OptionError(
@@ -80,3 +88,18 @@ def explain(
     if files:
         text += "\n\n" + "\n".join(files.values())
     emit(content, text, json)
+
+
+def _of_file(
+    path: Path,
+    name: str | None,
+    heavy: str | None,
+    light: str | None,
+    target: list[str],
+    read: FileChoices,
+) -> tuple[str, str | None, list[str]]:
+    """Chains and antigen of the one antibody of a file."""
+    from abag.maturation.antibody.parent import read_parent
+
+    found = read_parent(heavy, light, path=path, name=name, antigen=target, choices=read.choices())
+    return *found.chains, list(found.antigen)

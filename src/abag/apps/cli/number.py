@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli.output import emit, tell
+from abag.apps.cli.reading import AS_IT_IS, FileChoices
 from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ def number(
     fasta: str | None = None,
     *,
     sequence: Annotated[list[str] | None, Parameter(negative=())] = None,
+    map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
+    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     out: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -27,8 +30,11 @@ def number(
     end are the first and the last residue of the domain in the chain, counted from 1.
 
     Args:
-        fasta: FASTA file of chains, plain or gzip, or one chain in one-letter code.
+        fasta: FASTA file of chains, or one chain in one-letter code; or a table, AIRR file or
+            structure of antibodies.
         sequence: one chain in one-letter code instead of a file; repeat the option for several.
+        map_: for a table: which column is what, as heavy=VH; repeat it.
+        read: options for files that leave a choice.
         out: CSV file for the table, with one row for each domain.
         json: print one JSON object.
     """
@@ -42,9 +48,7 @@ def number(
     from abag.antibody.numbering.table import number_records
 
     if fasta is not None:
-        from abag.data.formats import read_fasta
-
-        records = [(record.id, record.sequence) for record in read_fasta(Path(fasta))]
+        records = _records(Path(fasta), map_ or [], read)
     else:
         records = [(f"sequence {i}", text) for i, text in enumerate(sequence or [], start=1)]
     table = number_records(records)
@@ -54,6 +58,24 @@ def number(
         write_csv(out, table)
     content = {"domains": table.to_dicts(), "out": None if out is None else str(out)}
     emit(content, _text(table, len(records), out), json)
+
+
+def _records(path: Path, mapping: list[str], read: FileChoices) -> list[tuple[str, str]]:
+    """Name and letters of each chain of a file."""
+    from abag.data.formats import FileKind, file_kind, read_fasta
+    from abag.data.pairs_of_file import read_pairs
+
+    if not path.is_dir() and file_kind(path) is FileKind.FASTA:
+        return [(record.id, record.sequence) for record in read_fasta(path)]
+    found = read_pairs(path, mapping, choices=read.choices(), antigen_unknown=True)
+    for problem in found.problems:
+        tell(f"left out: {problem}")
+    return [
+        (f"{row['antibody_name'] or row['source_row']} {role}", row[role])
+        for row in found.frame.iter_rows(named=True)
+        for role in ("heavy", "light", "scfv")
+        if row[role]
+    ]
 
 
 def _is_chain(text: str) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit, tell
+from abag.apps.cli.reading import AS_IT_IS, FileChoices
 from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
@@ -58,9 +59,7 @@ def predict(
     out: Path | None = None,
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
     of: Annotated[VariantsOf, Parameter(name="*")] = VariantsOf(),
-    chains: str | None = None,
-    arm: int | None = None,
-    most_umis: Annotated[bool, Parameter(negative=())] = False,
+    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     keep_going: Annotated[bool, Parameter(negative=())] = False,
     level: float = 0.9,
     abstain: Annotated[bool, Parameter(negative=())] = False,
@@ -83,9 +82,7 @@ def predict(
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
         of: Options for variants of one antibody.
-        chains: For a structure: which chain is which, as heavy=H,light=L,antigen=A,B.
-        arm: For constructs with several variable domains: which arm, counted along the heavy chain.
-        most_umis: For cells with several heavy or light chains: take the one with the most UMIs.
+        read: Options for files that leave a choice.
         keep_going: Write rows that cannot be predicted without a value and with their reason.
         level: Share of the intervals that are to hold the measured value.
         abstain: Refuse pairs that are no variant of a measured pair.
@@ -104,7 +101,6 @@ def predict(
             raise OptionError("give either --table or --heavy and --light, not both")
         if out is None and not json:
             raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
-        from abag.data.formats.choices import ChainNames, Choices
         from abag.inference.outputs import Shown
         from abag.inference.tables import predict_file
 
@@ -117,7 +113,7 @@ def predict(
             keep_going=keep_going,
             level=level,
             abstain=abstain,
-            choices=Choices(ChainNames.parse(chains) if chains else None, most_umis, arm),
+            choices=read.choices(),
             resume=resume,
             parent=of.chosen(targets),
             numbering=of.numbering,
@@ -126,9 +122,10 @@ def predict(
         _tell_left_out(done)
         emit(done.as_json(), _file_text(done), json)
         return
-    if out or map_ or keep_going or chains or most_umis or resume:
+    if out or map_ or keep_going or read != AS_IT_IS or resume:
         raise OptionError(
-            "--out, --map, --chains, --most-umis, --keep-going and --resume belong to --table"
+            "--out, --map, --chains, --arm, --most-umis, --keep-going and --resume belong to "
+            "--table"
         )
     if of != VariantsOf():
         raise OptionError("--parent, --parent-heavy and --numbering belong to --table")

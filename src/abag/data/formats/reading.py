@@ -5,9 +5,11 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+from abag.data.arms import choose_arm
 from abag.data.formats.choices import Choices
 from abag.data.formats.columns import pairs_table, raw_table_from_user
 from abag.data.formats.coordinates.sabdab import is_summary, read_summary
@@ -140,6 +142,13 @@ def read_measurements(
         AbagError: The file's faults, each with its place and mend; see the reader of its kind.
     """
     chosen = mapping_from_texts(mapping, unit=unit, quantity=quantity)
+    if choices.arm is not None:
+        whole = read_measurements(
+            path, mapping=mapping, unit=unit, quantity=quantity, labels=labels, light=light,
+            antigen=antigen, ignore_unlabelled=ignore_unlabelled,
+            choices=replace(choices, arm=None),
+        )  # fmt: skip
+        return replace(whole, frame=choose_arm(whole.frame, choices.arm, path))
     if labels is None:
         require_file(path)
     kind = FileKind.STRUCTURE if path.is_dir() else file_kind(path)

@@ -188,22 +188,24 @@ def _mutants(pair: pl.DataFrame, letters: str) -> tuple[pl.DataFrame, pl.DataFra
 
 
 def _labelled(pair: pl.DataFrame) -> pl.DataFrame:
-    """Chain, position, IMGT number, region and residue of both variable domains."""
+    """Chain, position, number in every scheme, region and residue of both variable domains."""
     from abag.antibody.numbering import number_chains
     from abag.antibody.numbering.protocol import IMGT_REGIONS
+    from abag.antibody.numbering.schemes import OTHER_SCHEMES, SCHEMES, scheme_positions
 
     row = pair.row(0, named=True)
-    rows: list[tuple[str, int, str, str, str]] = []
+    rows: list[tuple[str | int, ...]] = []
     for chain in ("heavy", "light"):
         whole = row[chain] or ""
-        labels = ["-"] * len(whole)
+        labels = {scheme: ["-"] * len(whole) for scheme in SCHEMES}
         for domain in number_chains([whole])[whole] if whole else ():
-            for offset, position in enumerate(domain.positions):
-                labels[domain.start + offset] = position
-        for index, (residue, label) in enumerate(zip(whole, labels, strict=True)):
+            for scheme in SCHEMES:
+                for offset, position in enumerate(scheme_positions(domain, scheme) or ()):
+                    labels[scheme][domain.start + offset] = position
+        for index, (residue, label) in enumerate(zip(whole, labels["imgt"], strict=True)):
             number = int("".join(c for c in label if c.isdigit()) or 0)
             inside = (name for name, (a, b) in IMGT_REGIONS.items() if a <= number <= b)
-            rows.append((chain, index + 1, label, next(inside, "-"), residue))
-    return pl.DataFrame(
-        rows, schema=["chain", "position", "imgt", "region", "residue"], orient="row"
-    )
+            others = (labels[scheme][index] for scheme in OTHER_SCHEMES)
+            rows.append((chain, index + 1, label, next(inside, "-"), residue, *others))
+    named = ["chain", "position", "imgt", "region", "residue", *OTHER_SCHEMES]
+    return pl.DataFrame(rows, schema=named, orient="row")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from abag.antibody.numbering.schemes import OTHER_SCHEMES
 from abag.errors import counted
 from abag.inference.prediction import Prediction
 
@@ -27,9 +28,11 @@ SCHEMA: Final[dict[str, Any]] = {
     "highest_to": pl.String(),
     "contact": pl.Boolean(),
     "distance_angstrom": pl.Float64(),
+    **dict.fromkeys(OTHER_SCHEMES, pl.String()),
 }
 """Columns of the positions. ``position`` counts residues of the variable domain from 1; changes are
-in units of the prediction (pKd), substitute minus original; the last two need a structure."""
+in units of the prediction (pKd), substitute minus original; contact and distance need a structure.
+"""
 
 _SHOWN: Final = 10
 

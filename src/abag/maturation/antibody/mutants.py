@@ -13,7 +13,7 @@ from abag.antibody.antibody import Antibody, NumberedChain
 from abag.antibody.mutations import Mutation
 from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.antibody.numbering import first_domain
-from abag.antibody.numbering.schemes import scheme_positions
+from abag.antibody.numbering.schemes import SCHEMES, scheme_positions
 from abag.errors import OptionError
 
 _CDR: Final = re.compile(r"(?:CDR-?)?([HL])(?:CDR)?-?([123])", re.IGNORECASE)
@@ -208,7 +208,14 @@ def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) 
             return ""
         if not label:
             return ""
-        number, letter = label.rstrip("ABCDEFGHIJ"), label.lstrip("0123456789")
+        letter = label.lstrip("0123456789")
+        number = label.removesuffix(letter)
         shown = number + (letter.lower() if numbering != "imgt" else letter)
         named.append(f"{one.chain}:{one.wild_type}{shown}{one.mutant}")
     return ";".join(named)
+
+
+def named_in_each(mutations: Iterable[Mutation], antibody: Antibody) -> dict[str, str]:
+    """Mutations named by the positions of every scheme that papers use, IMGT among them."""
+    several = tuple(mutations)
+    return {scheme: named_in(several, antibody, scheme) for scheme in SCHEMES}

@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from abag.antibody.notation import SEQUENTIAL, require_numbering
+from abag.data.arms import choose_arm
 from abag.data.build import load_table
 from abag.data.canonical import Canonical, canonicalise
 from abag.data.chains import AntibodyCleaner
@@ -68,7 +69,8 @@ class AssayFile:
     ``numbering``; ``quarantine`` sets rows with problems aside instead of refusing the file;
     ``names`` are the chains of antibodies that rows may name instead of giving their own;
     ``leave_out`` are lines of the file that hold no measurement;
-    ``keep_strangers`` learns from rows far from the parent, too, as variants of it.
+    ``keep_strangers`` learns from rows far from the parent, too, as variants of it;
+    ``arm`` is that of constructs with several variable domains.
     """
 
     mapping: Sequence[str] = ()
@@ -82,6 +84,7 @@ class AssayFile:
     names: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
     leave_out: frozenset[int] = frozenset()
     keep_strangers: bool = False
+    arm: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +266,8 @@ def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame,
     if made_here and set(SCHEMA) <= set(column_names(path)):
         return load_table(path).frame, pl.DataFrame(schema=ASIDE), []
     raw, completed = _raw(path, told)
+    if told.arm is not None:
+        raw = replace(raw, frame=choose_arm(raw.frame, told.arm, path))
     cleaner = AntibodyCleaner()
     made = canonicalise(raw, "user", "own-data", cleaner)
     notes = [*completed.notes, *_set_aside(path, made, told.quarantine)]

@@ -9,8 +9,9 @@ import polars as pl
 
 from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import parse_mutations
+from abag.antibody.numbering.schemes import SCHEMES
 from abag.files import new_result, require_own, write_json, write_text
-from abag.maturation.antibody.mutants import named_in
+from abag.maturation.antibody.mutants import named_in_each
 from abag.maturation.plate.page import plate_page
 from abag.maturation.plate.wells import Layout
 from abag.maturation.propose.proposals import Proposal, Proposals
@@ -40,7 +41,7 @@ def plate_table(
     variants = [_variant_row(one, antibody) for one in proposals.chosen]
     heavy, light = proposals.parent
     parent = {
-        "kind": "control", "mutations": "", "kabat": "", "imgt": "", "mutation_count": 0,
+        "kind": "control", "mutations": "", **dict.fromkeys(SCHEMES, ""), "mutation_count": 0,
         "heavy": heavy, "light": light, "predicted": _short(proposals.parent_predicted),
         "origin": "control", "reason": "The parent, so that plates can be compared.",
         "liabilities": "",
@@ -62,8 +63,7 @@ def _variant_row(one: Proposal, antibody: Antibody) -> dict[str, Any]:
     changes = parse_mutations(one.mutations, heavy, None if light is None else light.sequence)
     return {
         "kind": "variant", "mutations": one.mutations,
-        "kabat": named_in(changes, antibody, "kabat"),
-        "imgt": named_in(changes, antibody, "imgt"), "mutation_count": one.mutation_count,
+        **named_in_each(changes, antibody), "mutation_count": one.mutation_count,
         "heavy": one.heavy, "light": one.light, "predicted": _short(one.predicted),
         "lower_90": _short(one.lower_90), "upper_90": _short(one.upper_90),
         "chance_to_improve": _short(one.chance_to_improve),
@@ -78,7 +78,7 @@ def _variant_row(one: Proposal, antibody: Antibody) -> dict[str, Any]:
 
 _SCHEMA: Final = {
     "plate": pl.Int64(), "well": pl.String(), "name": pl.String(), "kind": pl.String(),
-    "mutations": pl.String(), "kabat": pl.String(), "imgt": pl.String(),
+    "mutations": pl.String(), **dict.fromkeys(("kabat", "imgt", *SCHEMES), pl.String()),
     "mutation_count": pl.Int64(), "heavy": pl.String(), "light": pl.String(),
     "predicted": pl.Float64(), "lower_90": pl.Float64(), "upper_90": pl.Float64(),
     "chance_to_improve": pl.Float64(), "acquisition": pl.Float64(), "origin": pl.String(),

@@ -11,6 +11,7 @@ import polars as pl
 
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.antibody import Chains
+from abag.antibody.numbering.schemes import OTHER_SCHEMES
 from abag.maturation.antibody.humanness import Humanness
 from abag.maturation.antibody.liabilities import (
     Liability,
@@ -119,9 +120,12 @@ def scan_table(
         "structure_log_odds": _optional(log_odds),
         "humanness": _optional(human.of_variants(mutants)),
         "germline_distance": pl.Series(human.germline_distance(mutants), dtype=pl.Int64),
-        "kabat": pl.Series(
-            [named_in([one], antibody, "kabat") for one in mutations], dtype=pl.String
-        ),
+        **{
+            scheme: pl.Series(
+                [named_in([one], antibody, scheme) for one in mutations], dtype=pl.String
+            )
+            for scheme in OTHER_SCHEMES
+        },
         "measured": pl.Series([one in effects.measured for one in mutants], dtype=pl.Boolean),
         "liabilities": pl.Series(["; ".join(map(str, found)) for found in added], dtype=pl.String),
         "severity": pl.Series([str(s) if s else "" for s in severities], dtype=pl.String),

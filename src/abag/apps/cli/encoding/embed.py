@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from abag.apps.cli.output import emit, tell
+from abag.apps.cli.reading import AS_IT_IS, FileChoices
 
 if TYPE_CHECKING:
     from abag.encoders.molecules import EmbeddedFile
@@ -24,6 +25,8 @@ def embed(
     store: Path,
     encoder: str = "builtin",
     map: Annotated[list[str] | None, Parameter(negative=())] = None,  # noqa: A002
+    antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
+    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     role: Annotated[list[Literal["antibody", "antigen"]] | None, Parameter(negative=())] = None,
     storage: Literal["fp32", "bf16", "int8"] = "bf16",
     precision: Literal["auto", "fp32", "bf16"] = "auto",
@@ -45,6 +48,8 @@ def embed(
         store: folder of the store; several encoders may share one.
         encoder: builtin, a name such as esm2-650m or igt5, or hf:owner/name.
         map: for pairs, heavy=VH and the like; repeat it for several columns.
+        antigen: antigen chain or FASTA file, for files that name none; repeat it for several.
+        read: options for files that leave a choice.
         role: antibody or antigen alone; by default all that the encoder was trained on.
         storage: number format of the stored rows.
         precision: arithmetic of the encoder; auto is bf16 where the hardware has units for it.
@@ -57,6 +62,7 @@ def embed(
         compile: compile the network first; pays for large files.
         json: print one JSON object.
     """
+    from abag.data.formats.antigens import given_antigen
     from abag.encoders.devices import on_devices
     from abag.encoders.molecules import embed_file
     from abag.encoders.protocol import Role
@@ -71,6 +77,8 @@ def embed(
             lambda: on_devices(_opener(encoder, long, compile, chosen), device or ["auto"]),
             store,
             mapping=map or (),
+            antigen=given_antigen(antigen or []),
+            choices=read.choices(),
             storage=storage,
             roles=[Role(name) for name in role] if role else None,
             budget=budget,

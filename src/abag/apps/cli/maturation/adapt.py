@@ -32,6 +32,7 @@ def adapt(
     numbering: str = "sequential",
     quarantine: Annotated[bool, Parameter(negative=())] = False,
     keep_strangers: Annotated[bool, Parameter(negative=())] = False,
+    arm: int | None = None,
     embedding: Literal["none", "builtin"] = "none",
     seed: int = 0,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -61,6 +62,7 @@ def adapt(
         quarantine: Set rows with problems aside, with a note, instead of refusing the file.
         keep_strangers: Learn from rows far from the parent, too (default: they are set aside, and a
             second parent's variants get a model of their own).
+        arm: For constructs with several variable domains: which arm, along the heavy chain.
         embedding: `builtin` lets the built-in encoder's view of the parent join in (needs torch to
             fit, not to predict); for --out.
         seed: Seed of folds, draws and bootstrap.
@@ -72,7 +74,7 @@ def adapt(
 
     told = AssayFile(
         map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine,
-        keep_strangers=keep_strangers)  # fmt: skip
+        keep_strangers=keep_strangers, arm=arm)  # fmt: skip
     if campaign is not None:
         if out is not None or report is not None or embedding != "none":
             raise OptionError(

@@ -11,7 +11,7 @@ from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
 if TYPE_CHECKING:
-    from abag.data.formats.choices import ChainNames
+    from abag.data.formats.choices import Choices
     from abag.maturation.antibody.parent import Parent
     from abag.maturation.scan.result import Scan
 
@@ -31,6 +31,8 @@ def scan(
     cdrs: Annotated[list[str] | None, Parameter(negative=())] = None,
     positions: Annotated[list[str] | None, Parameter(negative=())] = None,
     chains: Annotated[list[str] | None, Parameter(negative=())] = None,
+    arm: int | None = None,
+    most_umis: Annotated[bool, Parameter(negative=())] = False,
     numbering: str = "sequential",
     exclude_cysteine: Annotated[bool, Parameter(negative=())] = False,
     naturalness: Annotated[bool, Parameter(negative=())] = False,
@@ -56,6 +58,8 @@ def scan(
         positions: Change these places: H:100-110,L:50; with --cdrs, both.
         chains: Change this chain alone: H or L. Of a structure also which chain is which, as
             heavy=H,light=L.
+        arm: Of a parent with several variable domains: which arm, along the heavy chain.
+        most_umis: Of a parent's cell with several heavy or light chains: the one with most UMIs.
         numbering: How --positions counts: sequential, imgt, kabat, chothia, martin or aho.
         exclude_cysteine: Leave out mutants that add or lose a cysteine.
         naturalness: Also score mutants under the built-in encoder (needs the extra network).
@@ -63,7 +67,7 @@ def scan(
         overwrite: Replace a scan that is in the folder.
         json: Print one JSON object.
     """
-    from abag.data.formats.choices import ChainNames
+    from abag.data.formats.choices import ChainNames, Choices
     from abag.maturation.scan.scanning import scan as scan_all
 
     if out is None:
@@ -74,7 +78,7 @@ def scan(
     if structure is not None and parent is None and model is None and not heavy and not light:
         parent = structure
     done = scan_all(
-        _parent(model, heavy, light, parent, name, antigen or [], names),
+        _parent(model, heavy, light, parent, name, antigen or [], Choices(names, most_umis, arm)),
         out,
         model=model,
         structure=structure,
@@ -98,16 +102,14 @@ def _parent(
     path: Path | None,
     name: str | None,
     antigen: list[str],
-    names: ChainNames | None,
+    choices: Choices,
 ) -> Parent:
     from abag.data.formats.antigens import given_antigen
-    from abag.data.formats.choices import Choices
     from abag.maturation.antibody.parent import parent_of_model, read_parent
 
     target = given_antigen(antigen)
     if model is not None and path is None and not heavy and not light:
         return parent_of_model(model, name=name, antigen=target)
-    choices = Choices(names) if names else None
     return read_parent(heavy, light, path=path, name=name, antigen=target, choices=choices)
 
 
