@@ -16,8 +16,8 @@ SURFACE: dict[str, str] = {
     "--resume --keep-columns --sort --top --json",
     "screen": "LIBRARY --out --antigen --model --best --where --by --alike --parent --parent-heavy "
     "--parent-light --map --most-umis --level --shard-rows --processes --ray --overwrite --json",
-    "explain": "--heavy --light --antigen --structure --chains --model --substitutes --out "
-    "--overwrite --json",
+    "explain": "--heavy --light --antigen --parent --name --structure --chains --arm --most-umis "
+    "--model --substitutes --out --overwrite --json",
     "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --calibrate "
     "--calibration-folds --overwrite --json",
     "evaluate": "TABLE --split --model --out --target --seed --bootstrap --audit --title "
@@ -25,26 +25,29 @@ SURFACE: dict[str, str] = {
     "split": "TABLE --strategy --out --folds --train --val --test --seed --threshold "
     "--antibody-threshold --antigen-threshold --json",
     "audit": "TABLE --split --out --seed --fail-on-leak --overwrite --json",
-    "number": "FASTA --sequence --out --json",
+    "number": "FASTA --sequence --map --chains --arm --most-umis --out --json",
     "benchmark saaint": "--sources --out --model --rows --folds --seed --bootstrap --json",
     "benchmark door": "--sources --out --opened --folds --seed --json",
     "data sources": "--json",
     "data build": "--sources --out --only --licence --json",
     "data import": "FILE --out --map --unit --quantity --labels --light --antigen "
-    "--ignore-unlabelled --chains --most-umis --numbering --quarantine --explain --json",
+    "--ignore-unlabelled --chains --arm --most-umis --numbering --quarantine --explain --json",
     "data check": "TABLE --others --column --unit --quantity --json",
     "data merge": "TABLE --out --across-assays --json",
     "demo": "--out --json",
-    "simulate": "ASSAY_FILE --sources --landscapes --out --map --unit --quantity --assay --start "
+    "simulate": "ASSAY_FILE --sources --landscapes --out --map --unit --quantity --assay "
+    "--parent-heavy --parent-light --numbering --quarantine --keep-strangers --arm --start "
     "--rounds --batch --top --most --seeds --first-seed --acquisition --diversity --beta "
     "--natural-start --processes --ray --json",
-    "propose": "--model --campaign --heavy --light --parent --name --n --out --max-mutations "
+    "propose": "--model --campaign --heavy --light --parent --name --chains --arm --most-umis --n "
+    "--out --max-mutations "
     "--cdrs --positions --freeze --untried --max-untried --letters --numbering --liabilities "
     "--least-natural --acquisition --diversity --beta --most-repeats --singles --budget "
     "--cost-variant --cost-mutation --keep --lose --margin --least-human --most-from-germline "
     "--least-charge --most-charge --controls --replicates --exclude --seed --overwrite --json",
     "scan": "--heavy --light --parent --structure --name --antigen --model --out --cdrs "
-    "--positions --chains --numbering --exclude-cysteine --naturalness --level --overwrite --json",
+    "--positions --chains --arm --most-umis --numbering --exclude-cysteine --naturalness --level "
+    "--overwrite --json",
     "serve": "--data --host --port --jobs-at-once --most-waiting --job-minutes --keep-days "
     "--upload-megabytes --store-megabytes --requests-a-minute --new-key --json",
     "train": "TABLE --recipe --split --out --resume --holdout --encoder --antibody-encoder "

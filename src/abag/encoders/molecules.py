@@ -40,6 +40,8 @@ class EmbeddedFile:
     """Rows without an antigen chain, where antigens were asked for."""
     antibodies_as_antigens: tuple[str, ...] = ()
     """Antigen chains that are mostly antibody variable domain, once each."""
+    left_out: tuple[str, ...] = ()
+    """Rows of the file that are in no antibody (an AIRR row without its partner), and why."""
 
 
 def embed_file(
@@ -80,15 +82,9 @@ def embed_file(
     if budget is not None and budget < 1:
         raise OptionError(f"a budget of {budget} residues holds no molecule; give 1 or more")
     require_store_folder(store)
-    table = read_chains(path, mapping, antigen, choices)
+    table, left_out = read_chains(path, mapping, antigen, choices)
     encoders = open_encoders()
-    facts = encoders[0].facts
-    wanted = frozenset(roles or facts.roles)
-    if foreign := sorted(role.value for role in wanted - facts.roles):
-        raise EncoderError(
-            f"{facts.id} does not encode {' or '.join(foreign)} chains; choose another encoder, or "
-            f"--role {' '.join(sorted(facts.roles))}"
-        )
+    wanted = _wanted(encoders[0], roles)
     molecules = molecules_of(table, wanted)
     misplaced = warn_if_antibody(molecules)
     room = EmbeddingStore.for_encoder(store, encoders[0], storage)
@@ -102,7 +98,20 @@ def embed_file(
         room=room.room,
         without_antigen=_without_antigen(table) if Role.ANTIGEN in wanted else 0,
         antibodies_as_antigens=tuple(misplaced),
+        left_out=left_out,
     )
+
+
+def _wanted(encoder: Encoder, roles: Collection[Role] | None) -> frozenset[Role]:
+    """The roles to embed: those asked for, else those that the encoder was trained on."""
+    facts = encoder.facts
+    wanted = frozenset(roles or facts.roles)
+    if foreign := sorted(role.value for role in wanted - facts.roles):
+        raise EncoderError(
+            f"{facts.id} does not encode {' or '.join(foreign)} chains; choose another encoder, or "
+            f"--role {' '.join(sorted(facts.roles))}"
+        )
+    return wanted
 
 
 def _without_antigen(table: pl.DataFrame) -> int:
@@ -114,8 +123,10 @@ def read_chains(
     mapping: Sequence[str] = (),
     antigen: Sequence[str] = (),
     choices: Choices | None = None,
-) -> pl.DataFrame:
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Columns ``heavy``, ``light`` and ``antigen`` (a list) of a canonical table or of pairs.
+
+    Beside them, what is said of rows that are in no pair.
 
     Raises:
         TableError: for pairs whose chains cannot be read; every row is named.
@@ -124,24 +135,21 @@ def read_chains(
         table, _ = read_parquet(path)
         if set(SCHEMA) <= set(table.columns):
             require_columns(table, ["heavy", "light", "antigen"], str(path))
-            return table.select("heavy", "light", "antigen")
+            return table.select("heavy", "light", "antigen"), ()
     from abag.data.chains import clean_pairs
-    from abag.data.pairs_of_file import read_pairs
+    from abag.data.formats.reading import pairs_of_file
 
-    pairs = read_pairs(path, mapping, antigen, choices, antigen_unknown=not antigen)
+    pairs = pairs_of_file(path, mapping, antigen, choices, antigen_unknown=not antigen)
     cleaned = clean_pairs(pairs.frame)
     problems = [
-        *pairs.problems,
-        *(
-            Problem(row, None, reason)
-            for row, reason in cleaned.filter(pl.col("chain_problem").is_not_null())
-            .select("source_row", "chain_problem")
-            .iter_rows()
-        ),
+        Problem(row, None, reason)
+        for row, reason in cleaned.filter(pl.col("chain_problem").is_not_null())
+        .select("source_row", "chain_problem")
+        .iter_rows()
     ]
     if problems:
         raise TableError(path, problems, "mend or remove these rows, and embed again")
-    return cleaned.select("heavy", "light", "antigen")
+    return cleaned.select("heavy", "light", "antigen"), tuple(map(str, pairs.problems))
 
 
 def molecules_of(table: pl.DataFrame, roles: Collection[Role]) -> list[Molecule]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from abag.data.pairs_of_file import read_pairs
+from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.errors import Problem, SchemaError, TableError
 
 if TYPE_CHECKING:

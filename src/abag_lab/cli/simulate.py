@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.assay import NOTHING_SAID, AssayOptions
 from abag.apps.cli.output import emit
 from abag.engines import ANYWHERE, WorkPlace
 from abag.errors import OptionError
@@ -21,16 +22,7 @@ def simulate(
     sources: Path | None = None,
     landscapes: Annotated[list[str] | None, Parameter(negative=())] = None,
     out: Path | None = None,
-    map: Annotated[list[str] | None, Parameter(negative=())] = None,  # noqa: A002
-    unit: str | None = None,
-    quantity: str | None = None,
-    assay: str | None = None,
-    parent_heavy: str | None = None,
-    parent_light: str | None = None,
-    numbering: str = "sequential",
-    quarantine: Annotated[bool, Parameter(negative=())] = False,
-    keep_strangers: Annotated[bool, Parameter(negative=())] = False,
-    arm: int | None = None,
+    told: Annotated[AssayOptions, Parameter(name="*")] = NOTHING_SAID,
     start: int = 24,
     rounds: int = 4,
     batch: int = 24,
@@ -52,16 +44,7 @@ def simulate(
         sources: Folder with the published sources, instead of a file.
         landscapes: Which published landscapes, by commas or repeated (default: all).
         out: Folder for curves.csv, simulation.json, table.md, curves.png; a stopped run goes on.
-        map: `column=header` for your file, for example `heavy=VH`; repeat for several.
-        unit: Unit of the value column where nothing in the file says it.
-        quantity: KD, IC50, enrichment and so on, where no column says it.
-        assay: The assay to use of a table that holds several.
-        parent_heavy: Heavy chain that the mutations of the file change (default: its row WT).
-        parent_light: Light chain of that parent.
-        numbering: How mutations are counted: sequential, imgt, kabat, chothia, martin or aho.
-        quarantine: Set rows with problems aside instead of refusing the file.
-        keep_strangers: Take rows far from the parent, too.
-        arm: For constructs with several variable domains: which arm, along the heavy chain.
+        told: What you say of your file.
         start: Variants drawn at random that are measured first.
         rounds: Rounds of proposals after that.
         batch: Variants a round.
@@ -76,17 +59,13 @@ def simulate(
         where_done: Where the work is done.
         json: Print one JSON object.
     """
-    from abag.maturation.assay.file import AssayFile
     from abag.maturation.propose.acquisition import Policy
     from abag_lab.replay.simulation import Plan
     from abag_lab.replay.simulation_report import landscapes_of, run_simulation
 
     folder, numbers = _required(out, seeds, first_seed)
     names = [name for text in landscapes or [] for name in text.split(",") if name]
-    told = AssayFile(
-        map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine,
-        keep_strangers=keep_strangers, arm=arm)  # fmt: skip
-    found = landscapes_of(assay_file, told, sources, names)
+    found = landscapes_of(assay_file, told.told(), sources, names)
     policy, plan = Policy(acquisition, diversity, beta), Plan(start, rounds, batch, most, top)  # type: ignore[arg-type]
     done = run_simulation(
         found, folder, plan=plan, policy=policy, seeds=numbers, natural=natural_start,

@@ -7,18 +7,15 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.reading import AS_IT_IS, NO_ANTIBODY, FileChoices, GivenAntibody
 from abag.apps.cli.output import emit
-from abag.apps.cli.reading import AS_IT_IS, FileChoices
 from abag.errors import OptionError
 
 
 def explain(
     *,
-    heavy: str | None = None,
-    light: str | None = None,
+    of: Annotated[GivenAntibody, Parameter(name="*")] = NO_ANTIBODY,
     antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
-    parent: Path | None = None,
-    name: str | None = None,
     structure: Path | None = None,
     read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     model: Path | None = None,
@@ -30,12 +27,9 @@ def explain(
     """Show which positions of the antibody carry a prediction, by mutating each of them.
 
     Args:
-        heavy: Heavy chain, VHH or whole scFv, one-letter code.
-        light: Light chain; none for VHH and heavy-chain antibodies.
+        of: The antibody.
         antigen: Antigen chain, or a FASTA file of it; repeat the option for several chains. A
             model of one assay needs none.
-        parent: File that holds the antibody instead: table, FASTA, AIRR or structure.
-        name: Which antibody of that file.
         structure: PDB or mmCIF file of a complex instead of chains; its contacts are compared with
             what the model finds important.
         read: Options for files that leave a choice.
@@ -59,7 +53,7 @@ def explain(
         require_own(out, EXPLANATION_FILES, "an explanation", overwrite=overwrite)
 
     if structure is not None:
-        if heavy is not None or light is not None or antigen or parent is not None:
+        if of.is_named or antigen:
             raise OptionError(
                 "give either --structure, or --heavy or --parent and --antigen, not both"
             )
@@ -68,16 +62,7 @@ def explain(
     else:
         predictor = load(model)
         target = given_antigen(antigen or [])
-        if parent is not None:
-            heavy, light, target = _of_file(parent, name, heavy, light, target, read)
-        elif read != AS_IT_IS:
-            raise OptionError("--chains, --arm and --most-umis belong to --structure or --parent")
-        if not heavy or (not target and predictor.needs_antigen):
-            missing = "--antigen" if heavy else "--heavy"
-            raise OptionError(
-                f"{missing} is missing: give --heavy and --antigen (and --light where there is "
-                "one), or the --structure of a complex"
-            )
+        heavy, light, target = _pair(of, target, read, predictor.needs_antigen)
         found = explain_pair(predictor, heavy, light, target, substitutes=substitutes)
     files = write_explanation(found, out, overwrite=overwrite) if out is not None else {}
     content = found.as_json()
@@ -90,16 +75,21 @@ def explain(
     emit(content, text, json)
 
 
-def _of_file(
-    path: Path,
-    name: str | None,
-    heavy: str | None,
-    light: str | None,
-    target: list[str],
-    read: FileChoices,
+def _pair(
+    of: GivenAntibody, target: list[str], read: FileChoices, needs_antigen: bool
 ) -> tuple[str, str | None, list[str]]:
-    """Chains and antigen of the one antibody of a file."""
-    from abag.maturation.antibody.parent import read_parent
-
-    found = read_parent(heavy, light, path=path, name=name, antigen=target, choices=read.choices())
-    return *found.chains, list(found.antigen)
+    """Chains and antigen, as they are given or as a file holds them."""
+    if of.parent is not None:
+        found = of.read(read.choices(), target)
+        heavy, light, target = *found.chains, list(found.antigen)
+    else:
+        heavy, light = of.heavy or "", of.light
+        if read != AS_IT_IS:
+            raise OptionError("--chains, --arm and --most-umis belong to --structure or --parent")
+    if not heavy or (not target and needs_antigen):
+        missing = "--antigen" if heavy else "--heavy"
+        raise OptionError(
+            f"{missing} is missing: give --heavy and --antigen (and --light where there is one), a "
+            "--parent FILE, or the --structure of a complex"
+        )
+    return heavy, light, target

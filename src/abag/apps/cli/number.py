@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.reading import AS_IT_IS, FileChoices
 from abag.apps.cli.output import emit, tell
-from abag.apps.cli.reading import AS_IT_IS, FileChoices
 from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def number(
 def _records(path: Path, mapping: list[str], read: FileChoices) -> list[tuple[str, str]]:
     """Name and letters of each chain of a file."""
     from abag.data.formats import FileKind, file_kind, read_fasta
-    from abag.data.pairs_of_file import read_pairs
+    from abag.data.formats.reading import pairs_of_file
 
     if not path.is_dir() and file_kind(path) is FileKind.FASTA:
         return [(record.id, record.sequence) for record in read_fasta(path)]
-    found = read_pairs(path, mapping, choices=read.choices(), antigen_unknown=True)
+    found = pairs_of_file(path, mapping, choices=read.choices(), antigen_unknown=True)
     for problem in found.problems:
         tell(f"left out: {problem}")
     return [

@@ -9,13 +9,15 @@ from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 
+import polars as pl
+
 from abag.data.arms import choose_arm
 from abag.data.formats.choices import Choices
 from abag.data.formats.columns import pairs_table, raw_table_from_user
 from abag.data.formats.coordinates.sabdab import is_summary, read_summary
 from abag.data.formats.coordinates.structure_files import first_complexes, read_structures
 from abag.data.formats.coordinates.structures import is_structure
-from abag.data.formats.mapping import mapping_from_texts
+from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
 from abag.data.formats.sequences.airr import is_airr, read_airr
 from abag.data.formats.sequences.fasta import read_antibodies, read_antigens
 from abag.data.formats.sequences.pairing import UserPairs, labelled, pairs_of
@@ -111,6 +113,44 @@ def read_pairs(
     return UserPairs(pairs_of(path, read_antibodies(path, light), antigens))
 
 
+def pairs_of_file(
+    path: Path,
+    mapping: Sequence[str] = (),
+    antigen: Sequence[str] = (),
+    choices: Choices | None = None,
+    *,
+    antigen_unknown: bool = False,
+) -> UserPairs:
+    """Read pairs from a table, FASTA, AIRR rearrangements, a structure or a folder of these.
+
+    Args:
+        path: The file; its kind is told by its content.
+        mapping: For tables, texts such as ``heavy=VH``; usual names are found without.
+        antigen: Antigen chains for every pair of a file that names none.
+        choices: What the user decides where a file leaves a choice.
+        antigen_unknown: Whether a table may name no antigen at all.
+
+    Raises:
+        MissingFileError, FileFormatError, TableError: the file cannot be read as pairs.
+        OptionError: ``mapping`` names what is not known, or the file is no table.
+    """
+    is_table = not path.is_dir() and file_kind(path) is FileKind.TABLE
+    if (antigen or antigen_unknown) and is_table:
+        mapping = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
+        if antigen_unknown and not any(text.startswith("antigen_unknown") for text in mapping):
+            mapping = [*mapping, "antigen_unknown:=true"]
+    choices = choices or Choices()
+    pairs = read_pairs(path, mapping=mapping, choices=choices)
+    if choices.arm is not None:
+        pairs = replace(pairs, frame=choose_arm(pairs.frame, choices.arm, path))
+    if not antigen:
+        return pairs
+    given = pl.lit(list(antigen), dtype=pl.List(pl.String))
+    none = pl.col("antigen").list.len() == 0
+    filled = pl.when(none).then(given).otherwise("antigen")
+    return replace(pairs, frame=pairs.frame.with_columns(antigen=filled))
+
+
 def read_measurements(
     path: Path,
     *,
@@ -142,13 +182,21 @@ def read_measurements(
         AbagError: The file's faults, each with its place and mend; see the reader of its kind.
     """
     chosen = mapping_from_texts(mapping, unit=unit, quantity=quantity)
-    if choices.arm is not None:
-        whole = read_measurements(
-            path, mapping=mapping, unit=unit, quantity=quantity, labels=labels, light=light,
-            antigen=antigen, ignore_unlabelled=ignore_unlabelled,
-            choices=replace(choices, arm=None),
-        )  # fmt: skip
-        return replace(whole, frame=choose_arm(whole.frame, choices.arm, path))
+    found = _measurements(path, chosen, labels, light, antigen, ignore_unlabelled, choices)
+    if choices.arm is None:
+        return found
+    return replace(found, frame=choose_arm(found.frame, choices.arm, path))
+
+
+def _measurements(
+    path: Path,
+    chosen: ColumnMapping,
+    labels: Path | None,
+    light: Path | None,
+    antigen: Path | None,
+    ignore_unlabelled: bool,
+    choices: Choices,
+) -> RawTable:
     if labels is None:
         require_file(path)
     kind = FileKind.STRUCTURE if path.is_dir() else file_kind(path)

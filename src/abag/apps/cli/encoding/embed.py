@@ -5,18 +5,35 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.reading import AS_IT_IS, FileChoices
 from abag.apps.cli.output import emit, tell
-from abag.apps.cli.reading import AS_IT_IS, FileChoices
 
 if TYPE_CHECKING:
     from abag.encoders.molecules import EmbeddedFile
     from abag.encoders.protocol import Encoder
+
+
+@dataclass(frozen=True)
+class EncoderOrigin:
+    """Where an encoder comes from, and how it reckons."""
+
+    folder: Path | None = None
+    """Where the encoder's files lie, instead of the hub."""
+    adapter: Path | None = None
+    """Folder of a LoRA adapter; its embeddings are kept apart."""
+    local_files_only: Annotated[bool, Parameter(negative=())] = False
+    """Never ask the hub."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Arithmetic of the encoder; auto is bf16 where the hardware has units for it."""
+
+
+AS_PUBLISHED: Final = EncoderOrigin()
 
 
 def embed(
@@ -29,13 +46,10 @@ def embed(
     read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     role: Annotated[list[Literal["antibody", "antigen"]] | None, Parameter(negative=())] = None,
     storage: Literal["fp32", "bf16", "int8"] = "bf16",
-    precision: Literal["auto", "fp32", "bf16"] = "auto",
     device: Annotated[list[str] | None, Parameter(negative=())] = None,
-    folder: Path | None = None,
-    adapter: Path | None = None,
+    opened: Annotated[EncoderOrigin, Parameter(name="*")] = AS_PUBLISHED,
     budget: int | None = None,
     long: Literal["windows", "refuse"] = "windows",
-    local_files_only: Annotated[bool, Parameter(negative=())] = False,
     compile: Annotated[bool, Parameter(negative=())] = False,  # noqa: A002
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -52,13 +66,10 @@ def embed(
         read: options for files that leave a choice.
         role: antibody or antigen alone; by default all that the encoder was trained on.
         storage: number format of the stored rows.
-        precision: arithmetic of the encoder; auto is bf16 where the hardware has units for it.
         device: auto, cpu, cuda:0 and so on; repeat it for several, or all-cuda.
-        folder: where the encoder's files lie, instead of the hub.
-        adapter: folder of a LoRA adapter; its embeddings are kept apart.
+        opened: where the encoder comes from.
         budget: padded residues in a batch; halved by itself where the memory runs out.
         long: join windows of chains longer than the encoder reads, or refuse them.
-        local_files_only: never ask the hub.
         compile: compile the network first; pays for large files.
         json: print one JSON object.
     """
@@ -67,14 +78,10 @@ def embed(
     from abag.encoders.molecules import embed_file
     from abag.encoders.protocol import Role
 
-    chosen = {
-        "folder": folder, "precision": precision, "local_files_only": local_files_only,
-        "adapter": adapter,
-    }  # fmt: skip
     with _notes():
         done = embed_file(
             table,
-            lambda: on_devices(_opener(encoder, long, compile, chosen), device or ["auto"]),
+            lambda: on_devices(_opener(encoder, long, compile, asdict(opened)), device or ["auto"]),
             store,
             mapping=map or (),
             antigen=given_antigen(antigen or []),
@@ -110,6 +117,8 @@ def _text(done: EmbeddedFile, encoder: str) -> str:
         f"{done.rows} rows, {done.molecules} molecules: {done.encoded} distinct ones encoded, "
         f"{done.found} found in {done.room}"
     )
+    for said in done.left_out:
+        text += f"\nleft out: {said}"
     if done.without_antigen:
         text += f"\n{counted(done.without_antigen, 'row')} without an antigen sequence"
     if done.windowed:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.assay import NOTHING_SAID, AssayOptions
 from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
@@ -23,16 +24,7 @@ def adapt(
     campaign: Path | None = None,
     allow_unproposed: Annotated[bool, Parameter(negative=())] = False,
     failed: Annotated[list[str] | None, Parameter(negative=())] = None,
-    map: Annotated[list[str], Parameter(negative=())] | None = None,  # noqa: A002
-    unit: str | None = None,
-    quantity: str | None = None,
-    assay: str | None = None,
-    parent_heavy: str | None = None,
-    parent_light: str | None = None,
-    numbering: str = "sequential",
-    quarantine: Annotated[bool, Parameter(negative=())] = False,
-    keep_strangers: Annotated[bool, Parameter(negative=())] = False,
-    arm: int | None = None,
+    told: Annotated[AssayOptions, Parameter(name="*")] = NOTHING_SAID,
     embedding: Literal["none", "builtin"] = "none",
     seed: int = 0,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -52,17 +44,7 @@ def adapt(
             plate was proposed takes the file as its results.
         allow_unproposed: For --campaign: take variants, too, that were not proposed.
         failed: For --campaign: names of wells that gave no measurement and will give none.
-        map: `column=header`, for example `heavy=VH`; repeat for several (default: usual names).
-        unit: Unit of the value column where neither its header nor a unit column says it.
-        quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
-        assay: The assay to use of a table that holds several.
-        parent_heavy: Heavy chain that the mutations of the file change (default: its row WT).
-        parent_light: Light chain of that parent.
-        numbering: How mutations are counted: sequential, imgt, kabat, chothia, martin or aho.
-        quarantine: Set rows with problems aside, with a note, instead of refusing the file.
-        keep_strangers: Learn from rows far from the parent, too (default: they are set aside, and a
-            second parent's variants get a model of their own).
-        arm: For constructs with several variable domains: which arm, along the heavy chain.
+        told: What you say of the file.
         embedding: `builtin` lets the built-in encoder's view of the parent join in (needs torch to
             fit, not to predict); for --out.
         seed: Seed of folds, draws and bootstrap.
@@ -70,24 +52,22 @@ def adapt(
         json: Print one JSON object.
     """
     from abag.maturation.adapt.antigens import adapt_file
-    from abag.maturation.assay.file import AssayFile
 
-    told = AssayFile(
-        map or [], unit, quantity, assay, parent_heavy, parent_light, numbering, quarantine,
-        keep_strangers=keep_strangers, arm=arm)  # fmt: skip
     if campaign is not None:
         if out is not None or report is not None or embedding != "none":
             raise OptionError(
                 "--campaign has its own places and model; leave out --out, --report and --embedding"
             )
-        _into_campaign(campaign, assay_file, told, allow_unproposed, failed or [], seed, json)
+        _into_campaign(
+            campaign, assay_file, told.told(), allow_unproposed, failed or [], seed, json
+        )
         return
     if failed:
         raise OptionError("--failed names wells of a campaign's plate; give --campaign")
     if out is None:
         raise OptionError("--out is missing: name a new folder for the model")
     all_done = adapt_file(
-        assay_file, out, report=report, told=told, seed=seed, overwrite=overwrite,
+        assay_file, out, report=report, told=told.told(), seed=seed, overwrite=overwrite,
         embedding=embedding,
     )  # fmt: skip
     _print(all_done, json)

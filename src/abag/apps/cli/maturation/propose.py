@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.reading import AS_IT_IS, NO_ANTIBODY, FileChoices, GivenAntibody
 from abag.apps.cli.output import emit
 from abag.errors import ModelError, OptionError
 
@@ -70,10 +71,8 @@ def propose(
     *,
     model: Path | None = None,
     campaign: Path | None = None,
-    heavy: str | None = None,
-    light: str | None = None,
-    parent: Path | None = None,
-    name: str | None = None,
+    of: Annotated[GivenAntibody, Parameter(name="*")] = NO_ANTIBODY,
+    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     n: int = 96,
     out: Path | None = None,
     max_mutations: int | None = None,
@@ -104,10 +103,8 @@ def propose(
     Args:
         model: Folder of a model of your assay, from `abag adapt`.
         campaign: Campaign folder instead of a model; the plate becomes its next round.
-        heavy: Heavy chain of the parent (default: the commonest residues of the measured rows).
-        light: Light chain of the parent.
-        parent: File that holds the parent instead: table, FASTA, AIRR or structure.
-        name: Which antibody of that file.
+        of: The parent (default: the commonest residues of the measured rows).
+        read: Options for files that leave a choice.
         n: Number of variants; with controls, 92 and 4 fill a plate.
         out: Folder for proposed.csv, proposed.fasta, proposed.json and plate.html.
         max_mutations: Most mutations of a variant (default: as the measured ones, 2 to 8).
@@ -148,7 +145,7 @@ def propose(
     )  # fmt: skip
     layout = Layout(controls, replicates)
     if campaign is not None:
-        _require_alone(model=model, out=out, heavy=heavy, light=light, parent=parent)
+        _require_alone(model=model, out=out, heavy=of.heavy, light=of.light, parent=of.parent)
         from abag.maturation.campaign.rounds import propose_round
 
         names = [one for text in exclude or [] for one in text.split(",") if one]
@@ -161,7 +158,7 @@ def propose(
         if exclude:
             raise OptionError("--exclude exchanges wells of a campaign's plate; give --campaign")
         folder = _required(out, "--out", "name a folder for the plate")
-        chains = _parent(heavy, light, parent, name)
+        chains = _parent(of, read)
         found, sealed = _from_model(model, folder, chains, request, layout, overwrite), ""
     shown = {"folder": str(folder), "seal_sha256": sealed or None, **found.as_json()}
     emit(shown, _text(found, folder, sealed), json)
@@ -192,16 +189,12 @@ def _from_model(
     return found
 
 
-def _parent(
-    heavy: str | None, light: str | None, path: Path | None, name: str | None
-) -> Chains | None:
-    if heavy is None and path is None:
-        if light is not None or name is not None:
+def _parent(of: GivenAntibody, read: FileChoices) -> Chains | None:
+    if of.heavy is None and of.parent is None:
+        if of != NO_ANTIBODY:
             raise OptionError("give the parent by --heavy and --light, or by --parent FILE --name")
         return None
-    from abag.maturation.antibody.parent import read_parent
-
-    return read_parent(heavy, light, path=path, name=name).chains
+    return of.read(read.choices()).chains
 
 
 def _required(given: Path | None, option: str, mend: str) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.reading import NO_ANTIBODY, GivenAntibody
 from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
@@ -20,11 +22,8 @@ _SHOWN = 10
 
 def scan(
     *,
-    heavy: str | None = None,
-    light: str | None = None,
-    parent: Path | None = None,
+    of: Annotated[GivenAntibody, Parameter(name="*")] = NO_ANTIBODY,
     structure: Path | None = None,
-    name: str | None = None,
     antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
     model: Path | None = None,
     out: Path | None = None,
@@ -43,13 +42,9 @@ def scan(
     """Predict every single mutant of an antibody: table, FASTA, heat map and interactive page.
 
     Args:
-        heavy: Heavy chain, VHH or whole scFv of the parent, one-letter code (default: the parent
-            that a model of your assay remembers).
-        light: Light chain of the parent.
-        parent: File that holds the parent instead: table, FASTA, AIRR or structure.
+        of: The parent.
         structure: PDB or mmCIF file of the parent on its antigen: log-odds of each mutant in it
             (ProteinMPNN, after `abag encoders fetch proteinmpnn`); without a parent, its antibody.
-        name: Which antibody of that file; also the name in the outputs.
         antigen: Antigen chain or FASTA file, for models that read it; repeat it for several.
         model: Folder of a model of your assay (`abag adapt`) or of another kind (default: the
             shipped model, which predicts without a measurement).
@@ -75,10 +70,10 @@ def scan(
     told = ",".join(text for text in chains or [] if "=" in text)
     names = ChainNames.parse(told) if told else None
     chains = [text for text in chains or [] if "=" not in text]
-    if structure is not None and parent is None and model is None and not heavy and not light:
-        parent = structure
+    if structure is not None and model is None and not of.is_named:
+        of = replace(of, parent=structure)
     done = scan_all(
-        _parent(model, heavy, light, parent, name, antigen or [], Choices(names, most_umis, arm)),
+        _parent(model, of, antigen or [], Choices(names, most_umis, arm)),
         out,
         model=model,
         structure=structure,
@@ -95,22 +90,14 @@ def scan(
     emit(done.as_json(), _text(done), json)
 
 
-def _parent(
-    model: Path | None,
-    heavy: str | None,
-    light: str | None,
-    path: Path | None,
-    name: str | None,
-    antigen: list[str],
-    choices: Choices,
-) -> Parent:
+def _parent(model: Path | None, of: GivenAntibody, antigen: list[str], choices: Choices) -> Parent:
     from abag.data.formats.antigens import given_antigen
-    from abag.maturation.antibody.parent import parent_of_model, read_parent
+    from abag.maturation.antibody.parent import parent_of_model
 
     target = given_antigen(antigen)
-    if model is not None and path is None and not heavy and not light:
-        return parent_of_model(model, name=name, antigen=target)
-    return read_parent(heavy, light, path=path, name=name, antigen=target, choices=choices)
+    if model is not None and not of.is_named:
+        return parent_of_model(model, name=of.name, antigen=target)
+    return of.read(choices, target)
 
 
 def _text(done: Scan) -> str:
