@@ -44,7 +44,8 @@ SURFACE: dict[str, str] = {
     "--cdrs --positions --freeze --untried --max-untried --letters --numbering --liabilities "
     "--least-natural --acquisition --diversity --beta --most-repeats --singles --budget "
     "--cost-variant --cost-mutation --keep --lose --margin --least-human --most-from-germline "
-    "--least-charge --most-charge --pareto --controls --replicates --exclude --seed --overwrite --json",
+    "--least-charge --most-charge --pareto --controls --replicates --exclude --seed --overwrite "
+    "--json",
     "scan": "--heavy --light --parent --structure --name --antigen --model --out --cdrs "
     "--positions --chains --arm --most-umis --numbering --exclude-cysteine --naturalness --level "
     "--overwrite --json",
