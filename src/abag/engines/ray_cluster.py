@@ -8,6 +8,7 @@ work keeps what it loaded, so a process of Ray's loads a model once.
 from __future__ import annotations
 
 import importlib
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -76,6 +77,14 @@ def _told(ray: Any, reference: Any) -> Told:
     return told
 
 
+def _require_listener(address: str) -> None:
+    """Raise OSError where nobody listens at HOST:PORT; Ray itself would ask for a minute."""
+    host, _, port = address.rpartition(":")
+    if host and "//" not in address and port.isdigit():
+        with socket.create_connection((host, int(port)), timeout=_LOOK_SECONDS):
+            pass
+
+
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
     """Ray, connected to a cluster; the connection ends with the block, a foreign cluster stays."""
@@ -92,11 +101,12 @@ def _connected(address: str) -> Iterator[Any]:
     mine = not ray.is_initialized()
     if mine:
         try:
+            _require_listener(address)
             if address == LOCAL:
                 ray.init(include_dashboard=False, **told)
             else:
                 ray.init(address=address, **told)
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except (OSError, RuntimeError, ValueError) as error:
             raise UnavailableError(
                 f"--ray {address}: no Ray cluster answers there ({str(error)[:200]}); start one "
                 "with `ray start --head`, or give --ray local for this machine's cores"

@@ -44,8 +44,8 @@ _QUARANTINED: Final = ("file", "row", "antibody_name", "antigen_name", "problem"
 class ScreenCounts:
     """Counts of a screen.
 
-    pairs = antibodies x antigens = predicted + refused; what could not be read is in no pair;
-    quarantined = refused + unread.
+    pairs = antibodies x antigens = predicted + refused, where antigens were given, else one pair an
+    antibody; what could not be read is in no pair; quarantined = refused + unread.
     """
 
     antibodies: int

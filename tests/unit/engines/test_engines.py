@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,15 @@ def test_what_the_user_did_wrong_arrives_as_it_was_raised(engine: Engine):
 def test_a_defect_arrives_with_its_trace():
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         answers(Processes(1), "breaks")
+
+
+def test_a_cluster_that_does_not_answer_is_told_at_once():
+    pytest.importorskip("ray")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(UnavailableError, match=f"--ray 127.0.0.1:{port}: no Ray cluster answers"):
+        answers(RayCluster(f"127.0.0.1:{port}"), "squared")
 
 
 def test_an_engine_is_chosen_by_its_options():
