@@ -19,6 +19,7 @@ MISSING_MARKERS: Final = frozenset({
 ``nd`` may also mean "not detected": see :func:`abag.units.written.no_binding` for a value.
 """
 
+_LONGEST: Final = max(map(len, MISSING_MARKERS))
 MARKS: Final = r"[-–—−‐_.·?/\s]*"
 """A pattern of cells of dashes, dots and question marks alone."""
 _QUOTED: Final = r"[\"'`]"
@@ -39,6 +40,8 @@ def is_missing(text: str | None) -> bool:
     """Whether a cell holds nothing: empty, ``NA``, ``nan``, ``N/A``, ``-``, ``n.d.`` and such."""
     if text is None:
         return True
+    if len(text) > _LONGEST and text.isalpha():  # a chain, most often: letters alone
+        return False
     if is_ditto(text):
         return False
     bare = " ".join(re.sub(_QUOTED, "", text).replace("\u200b", "").replace("\ufeff", "").split())

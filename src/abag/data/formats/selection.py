@@ -175,12 +175,12 @@ def _chain_problems(
 
 
 def _not_sequences(column: pl.Series, *, required: bool) -> str:
-    cells = [cell for cell in column.drop_nulls() if not is_missing(cell)]
-    if not cells:
+    first = next((cell for cell in column.drop_nulls() if not is_missing(cell)), None)
+    if first is None:
         return "it is empty in every row" if required else ""
     if holds_chains(column, at_least=FEWEST_RESIDUES):
         return ""
-    return f"no cell looks like a sequence (the first is {cells[0][:40]!r})"
+    return f"no cell looks like a sequence (the first is {first[:40]!r})"
 
 
 def _measured(

@@ -18,6 +18,7 @@ class Notes:
     """Flags and problems of each row of a table, gathered while its columns are read."""
 
     def __init__(self, rows: int) -> None:
+        self._rows = rows
         self._flags: list[list[str]] = [[] for _ in range(rows)]
         self._problems: list[list[str]] = [[] for _ in range(rows)]
 
@@ -36,6 +37,8 @@ class Notes:
     @property
     def flags(self) -> pl.Expr:
         """The flags as a raw column."""
+        if not any(self._flags):
+            return pl.lit(pl.Series([[]], dtype=pl.List(pl.String)).new_from_index(0, self._rows))
         return pl.lit(pl.Series(self._flags, dtype=pl.List(pl.String)))
 
     @property
