@@ -16,11 +16,12 @@ from typing import Any
 import polars as pl
 
 from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.mutations import join_names, parse_mutations
 from abag.data.chains import clean_antigen
 from abag.data.formats.headers import detect_columns
 from abag.data.formats.numbers.identifiers import own_name, reference, structure_id
 from abag.data.formats.numbers.value_headers import read_rate_header, read_value_header
-from abag.errors import UnitError
+from abag.errors import MutationError, UnitError
 from abag.units import (
     Quantity,
     check_unit,
@@ -30,6 +31,7 @@ from abag.units import (
     temperature_kelvin,
 )
 from abag.units.bounds import convert
+from synthetic_pairs import HEAVY, LIGHT
 
 MOLAR = {"M": 1.0, "mM": 1e-3, "uM": 1e-6, "nM": 1e-9, "pM": 1e-12, "fM": 1e-15}
 RAISED = str.maketrans("0123456789-+", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺")
@@ -46,6 +48,14 @@ NAMES = ["Streptavidin", "Mesothelin", "Hemagglutinin", "Transferrin", "Neuramin
          "Integrin alpha V", "RBD", "BSA", "HSA", "TSLP", "Glypican", "ACTIVIN", "Thrombin",
          "Fibrinogen", "Cathepsin", "Sclerostin", "Nectin", "Properdin", "P-selectin", "KLKB1",
          "Myelin basic protein", "E-cadherin", "Digoxigenin", "Ghrelin"]  # fmt: skip
+
+
+PARENT = {"H": HEAVY, "L": LIGHT}
+_LONG = {
+    "A": "Ala", "C": "Cys", "D": "Asp", "E": "Glu", "F": "Phe", "G": "Gly", "H": "His", "I": "Ile",
+    "K": "Lys", "L": "Leu", "M": "Met", "N": "Asn", "P": "Pro", "Q": "Gln", "R": "Arg", "S": "Ser",
+    "T": "Thr", "V": "Val", "W": "Trp", "Y": "Tyr",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -145,7 +155,13 @@ def _value(rng: random.Random) -> Habit:
         text, value = _number(rng)
     sign = rng.choice(["", "", "", *RELATIONS])
     inside = rng.random() < 0.4
-    error = rng.choice(["", "", "", " ± 0.2", " +/- 0.1", " (n=3)", "±0.05"])
+    error = rng.choice(["", "", "", " ± 0.2", " +/- 0.1", " (n=3)", "±0.05", " (SD 0.2)",
+                        " (± 0.2)", " (SPR)", " (SEM = 0.1)"])  # fmt: skip
+    if sign in (">", "≥") and rng.random() < 0.2:
+        error = rng.choice([" (NB)", " (no binding)", " (n.b.)"])
+    elif text.replace(".", "").isdigit() and rng.random() < 0.15:
+        low, high = float(text) * 0.9, float(text) * 1.1
+        error = rng.choice([" ({}-{})", " [{}, {}]", " (95% CI: {}–{})"]).format(low, high)
     shown = f"{sign}{text}{error}"
     if inside:
         shown += f"{rng.choice(['', ' '])}{_unit_text(rng, unit)}"
@@ -183,7 +199,10 @@ def _odd_value(rng: random.Random) -> Habit:
          "1.2(0.3)", "12%", "5 RU", "1.2.3", "5 nmol", "5 nM/s", "1e5 1/Ms", "3 kcal/mol",
          "5 mg/ml", "1.2; 1.4", "1.2 / 1.4", "+", "#DIV/0!", "5 ng/mL", "TRUE", "1.5e", "e-9", "0",
          "-5", "0.0", "inf", "1e400", "10-9", "2E10-9", "5 e-9", "5 m", "5 mm", "5 nM.", "*5",
-         "<>5", "5<", "5 ±", "~<5", "5 n M", "5,", ",5", "5.5.5 nM", "five", "1E", "0x10"]
+         "<>5", "5<", "5 ±", "~<5", "5 n M", "5,", ",5", "5.5.5 nM", "five", "1E", "0x10",
+         "3.2 (4.1-5.0)", "3.2 (0.4)", "3.2(-9)", "1000 (NB)", "<5 (NB)", "3.2†", "3.2 b", "3.2²",
+         "<LOD", ">LOD", "OOR <", "out of range", "below LOQ", "〃", "ditto", "KD = 3 nM", "½",
+         "3.2 nM; 4 nM", "1..5", "between 1 and 5", "NB at 37 C", "NB (2)", "mean", "n/f"]
     )  # fmt: skip
     return Habit("odd value", text, None, "nM")
 
@@ -229,6 +248,68 @@ def _read_unbound(habit: Habit) -> Outcome:
     return Outcome("right" if close else "wrong", bounds)
 
 
+def _tested(rng: random.Random) -> Habit:
+    """A cell without binding that says up to which concentration that was seen."""
+    unit = rng.choice(["uM", "nM", "mM", "µM"])
+    top = rng.choice([1, 5, 10, 100, 500])
+    said = rng.choice(["NB", "no binding", "N.B.", "non-binder", "no binding detected"])
+    form = rng.choice(["{s} (>{n} {u})", "{s} ({n} {u})", "{s} at {n} {u}", "{s} up to {n} {u}",
+                       "{s}, > {n} {u}", "{s} @ {n}{u}", "{s}; >={n}{u}"])  # fmt: skip
+    return Habit("tested", form.format(s=said, n=top, u=unit), top * MOLAR[unit.replace("µ", "u")])
+
+
+def _read_tested(habit: Habit) -> Outcome:
+    try:
+        bounds = convert(habit.text, "KD", "nM")
+    except UnitError:
+        return Outcome("refused")
+    close = bounds.lower is None and abs(bounds.upper + math.log10(habit.meant)) < 1e-9
+    return Outcome("right" if close else "wrong", bounds)
+
+
+def _mutation(rng: random.Random) -> Habit:
+    """One to three changes of a parent in a notation that people use, and their meaning."""
+    wanted = {}
+    for _ in range(rng.randint(1, 3)):
+        chain = rng.choice("HHL")
+        place = rng.randrange(len(PARENT[chain]))
+        wanted[chain, place] = rng.choice([a for a in AMINO_ACIDS if a != PARENT[chain][place]])
+    form = rng.choice(["{c}:{o}{p}{n}", "{c}{o}{p}{n}", "{c}_{o}{p}{n}", "V{c}-{o}{p}{n}",
+                       "{o}{p}{n} ({c})", "{o}{p}{n}(V{c})", "{o}{c}{p}{n}", "{c}:{o}{p}→{n}",
+                       "{o}{p}({c}){n}", "{c}:{l}{p}{m}", "{c}:p.{l}{p}{m}"])  # fmt: skip
+    pieces = [
+        form.format(c=c, o=PARENT[c][p], p=p + 1, n=n, l=_LONG[PARENT[c][p]], m=_LONG[n])
+        for (c, p), n in wanted.items()
+    ]
+    text = rng.choice([";", ", ", " ", "/", "+", " and "]).join(pieces)
+    text = rng.choice(["{}", "{}", "{}", "[{}]", " {} ", "{}\u200b"]).format(text)
+    meant = ";".join(f"{c}:{PARENT[c][p]}{p + 1}{n}" for (c, p), n in sorted(wanted.items()))
+    return Habit("mutation", text, meant)
+
+
+def _odd_mutation(rng: random.Random) -> Habit:
+    """Texts that name no change: dates, numbers, unknown residues of the parent, remarks."""
+    place = rng.randrange(5, 110)
+    residue = PARENT["H"][place]
+    other = rng.choice([a for a in "ACDEFGHIKLMNPQRSTVWY" if a != residue])
+    text = rng.choice(
+        ["1-Mar", "25-Sep", "SEPT2", "3E10", "1.00E+10", "NA", "nan", "?", "n.d.", "DM1", "double",
+         f"{residue}{place + 1}", f"{place + 1}{other}", f"{residue}{place + 1}{other}?",
+         f"{residue}{place + 1}[{other}A]", f"A:{residue}{place + 1}{other}",
+         f"{residue}{place + 1}{other}*", f"H:{residue}{place + 1}{other}{other}W",
+         f"H:{residue}{place + 1}*", f"H:{other}{place + 1}{residue}"]
+    )  # fmt: skip
+    return Habit("odd mutation", text, None)
+
+
+def _read_mutation(habit: Habit) -> Outcome:
+    try:
+        found = join_names(parse_mutations(habit.text, PARENT["H"], PARENT["L"]))
+    except MutationError:
+        return Outcome("refused")
+    return Outcome("right" if found == habit.meant else "wrong", found)
+
+
 def _relation(rng: random.Random) -> Habit:
     text = rng.choice([*RELATIONS, "'='", '"<"', "NA", "less than", "perhaps", "+", "><"])
     meant = {**RELATIONS, "'='": "=", '"<"': "<", "NA": "=", "less than": "<"}.get(text)
@@ -257,7 +338,9 @@ def _header(rng: random.Random) -> Habit:
                        "Binding affinity KD"])  # fmt: skip
     form = rng.choice(["{n} ({u})", "{n} [{u}]", "{n}, {u}", "{n} / {u}", "{n}_{u}", "{n} {u}",
                        "{n}({u})", "{n} in {u}", "{n}..{u}.", "{n} ({u}, 25 °C)",
-                       "{n} ({u}) (n=3)", "{n}: {u}"])  # fmt: skip
+                       "{n} ({u}) (n=3)", "{n}: {u}", "{n} ({u}) ± SD", "{n} ({u}) at 37 °C",
+                       "{n} (in {u})", "{n} [unit: {u}]", "{n} ({u}) pH 7.4", "{n} ({u}) n=3",
+                       "{n} ({u})*"])  # fmt: skip
     return Habit("header", form.format(n=name, u=shown), ("KD", MOLAR[unit]))
 
 
@@ -478,6 +561,9 @@ _KINDS: dict[str, tuple[Callable[[random.Random], Habit], Callable[[Habit], Outc
     "odd value": (_odd_value, _read_odd_value),
     "missing": (_nothing, _read_nothing),
     "no binding": (_unbound, _read_unbound),
+    "tested": (_tested, _read_tested),
+    "mutation": (_mutation, _read_mutation),
+    "odd mutation": (_odd_mutation, _read_mutation),
     "relation": (_relation, _read_relation),
     "header": (_header, _read_header),
     "p header": (_p_header, _read_header),

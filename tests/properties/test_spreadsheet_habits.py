@@ -26,7 +26,8 @@ def test_a_few_thousand_habits_are_read_right_or_refused() -> None:
     verdicts, by_kind, wrong = account(seed=7, count=4_000)
     assert wrong == []
     # Refusing everything would be easy: most of what can be read is read.
-    for kind in ("value", "header", "log header", "chain", "structure", "paper", "rate"):
+    for kind in ("value", "header", "log header", "chain", "structure", "paper", "rate",
+                 "tested", "mutation"):  # fmt: skip
         assert by_kind[kind]["right"] > by_kind[kind]["refused"], kind
     assert verdicts["right"] > 2_000
 

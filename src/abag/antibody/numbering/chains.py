@@ -30,6 +30,8 @@ _BATCH: Final = 1_024
 _CACHED: Final = 500_000
 
 _cache: dict[str, tuple[NumberedDomain, ...]] = {}
+_receptors: dict[str, str] = {}
+"""Chain type of the profile that a chain without an antibody's domain was best aligned to."""
 
 
 def number_chains(
@@ -65,6 +67,7 @@ def number_chains(
         answers.update(_number(batch, threads))
     if len(_cache) + len(new) > _CACHED:
         _cache.clear()
+        _receptors.clear()
     _cache.update((chain, answers[chain]) for chain in new)
     return {sequence: answers[chain] for sequence, chain in read.items()}
 
@@ -76,9 +79,19 @@ def first_domain(chain: str) -> NumberedDomain | None:
     return domains[0] if domains else None
 
 
+_RECEPTOR_CHAINS: Final = {"A": "alpha", "B": "beta", "G": "gamma", "D": "delta"}
+
+
+def receptor_chain(chain: str) -> str | None:
+    """Which chain of a T-cell receptor a chain without an antibody's domain is; None if none."""
+    number_chains([chain])
+    return _RECEPTOR_CHAINS.get(_receptors.get(readable(chain), ""))
+
+
 def clear_cache() -> None:
     """Forget every numbered chain (for measurements)."""
     _cache.clear()
+    _receptors.clear()
     first_domain.cache_clear()
 
 
@@ -96,6 +109,9 @@ def _number(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDoma
     _join_parts(irregular, threads)
     _complete_long_loops(irregular, threads)
     chosen.update(irregular)
+    for chain, found in irregular.items():
+        if found and all(hit.profile.kind is None for hit in found):
+            _receptors[chain] = found[0].profile.chain_type
     return {
         chain: number_domains(chain, _completed(chain, chosen.get(chain, []))) for chain in chains
     }

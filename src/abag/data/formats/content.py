@@ -12,7 +12,10 @@ from abag.files import read_bytes
 
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"PK\x03\x04", "an Excel (.xlsx), Numbers or zip file; save the sheet as CSV UTF-8"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file; save the sheet as CSV UTF-8"),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an old Excel (.xls) or Word file; save the sheet as .xlsx or CSV UTF-8",
+    ),
     (b"%PDF", "a PDF; abag reads tables, FASTA, AIRR and PDB or mmCIF files"),
     (b"BZh", "a bzip2 file; unpack it, or pack it with gzip"),
     (b"\xfd7zXZ", "an xz file; unpack it, or pack it with gzip"),

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from abag.antibody.alphabet import ChainKind
+from abag.antibody.foreign import foreign_domain
 from abag.antibody.numbering import number_chains
 from abag.errors import SequenceError
 
@@ -202,3 +203,9 @@ def test_a_domain_without_its_second_loop_stays_one_domain(
     assert (found.kind, found.start, found.end) == (kind, 0, len(chain))
     assert tuple(found.region(name) for name in ("CDR1", "CDR2", "CDR3")) == cdrs
     assert found.positions[48:50] == (begin, behind)
+
+
+def test_a_t_cell_receptor_is_told_by_name():
+    assert foreign_domain(TCR_BETA) == "the beta chain of a T-cell receptor, and no antibody"
+    assert foreign_domain(TCR_ALPHA) == "the alpha chain of a T-cell receptor, and no antibody"
+    assert foreign_domain(LYSOZYME) == ""

@@ -128,6 +128,31 @@ def test_adaptyv_names_designs_that_did_not_bind(tmp_path: Path) -> None:
     assert made["relation"].to_list() == ["=", ">"]
 
 
+def test_adaptyv_names_replicates_and_the_top_of_its_range(tmp_path: Path) -> None:
+    rows = (
+        "a,1,2e-09,131072,0.000262144,strong,true,high\n"
+        "a,2,1e-05,,,weak,true,high\nb,1,,,,none,false,high\n"
+    )
+    head = "name,replicate,kd,kon,koff,binding_strength,binding,expression\n"
+    chains = file(tmp_path, f">a_H\n{HEAVY}\n>a_L\n{LIGHT}\n>b\n{HEAVY}\n", "chains.fasta")
+    antigen = file(tmp_path, f">EGFR\n{ANTIGEN}\n", "antigen.fasta")
+    told = ("highest_concentration:=1 uM",)
+    made = imported(chains, *told, labels=file(tmp_path, head + rows), antigen=antigen).table
+    assert made["relation"].to_list() == ["=", ">", ">"]
+    upper = [round(value, 3) for value in made["pkd_upper"]]
+    assert upper == [8.699, 5.0, 6.0]
+
+
+def test_single_cycle_results_of_biacore_name_their_analyte(tmp_path: Path) -> None:
+    head = "Channel,Capture 1 Solution,Single cycle kinetics 1 Solution,ka (1/Ms),kd (1/s),KD (M)\n"
+    chains = file(tmp_path, f">ab1\n{HEAVY}\n", "chains.fasta")
+    antigen = file(tmp_path, f">HER2\n{ANTIGEN}\n", "antigen.fasta")
+    table = file(tmp_path, f"{head}1,ab1,HER2,1e5,1e-4,1e-9\n")
+    made = imported(chains, labels=table, antigen=antigen).table
+    assert made.select("antibody_name", "method").row(0) == ("ab1", "SPR")
+    assert made["pkd"].to_list() == [pytest.approx(9.0)]
+
+
 def test_what_the_user_says_wins_over_the_layout(tmp_path: Path) -> None:
     text = "Ligand,Analyte,KD (M)\nHER2,ab1,1e-9\n"
     chains = file(tmp_path, f">ab1\n{HEAVY}\n", "chains.fasta")

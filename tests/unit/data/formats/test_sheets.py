@@ -205,3 +205,23 @@ def test_only_a_file_that_starts_with_its_header_is_read_in_pieces(tmp_path: Pat
     assert not starts_with_its_header(written(tmp_path, "sep=;\na;b\n1;2\n"))
     assert not starts_with_its_header(written(tmp_path, "Results of the week\na,b\n1,2\n"))
     assert not starts_with_its_header(workbook(tmp_path, ["a", "b"], ["x", 1]))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 rest", r"old Excel \(.xls\).*save the sheet as .xlsx"),
+        (
+            b"PK\x03\x04" + b"\x00" * 26
+            + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+            r"OpenDocument sheet \(.ods\); save it as .xlsx",
+        ),
+    ],
+)  # fmt: skip
+def test_other_spreadsheets_are_refused_with_the_way(
+    content: bytes, words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "sheet.xls"
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match=words):
+        read_table(path)

@@ -1,4 +1,9 @@
-"""IEDB: exports of B cell assays and receptors, whose header has two lines (group, then field)."""
+"""IEDB: exports of B cell assays and receptors, whose header has two lines (group, then field).
+
+The names are those of the export of 2023; tables of public code that read earlier exports have the
+same fields without the groups (``Measurement Inequality``, ``Quantitative measurement``). Case does
+not matter.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,8 @@ QUANTITY: Final = "Quantity of Assay - Response measured"
 
 def _quantities(table: pl.DataFrame) -> pl.DataFrame:
     """``dissociation constant KD`` as KD; what is not known keeps its text and is refused."""
-    text = pl.col("Assay - Response measured")
+    name = next(n for n in table.columns if n.lower() == "assay - response measured")
+    text = pl.col(name)
     named = pl.lit(None, dtype=pl.String)
     for word, quantity in (("KD", "KD"), ("KA", "KA"), ("IC50", "IC50"), ("EC50", "EC50")):
         named = pl.when(text.str.contains(rf"\b{word}\b")).then(pl.lit(quantity)).otherwise(named)

@@ -2,6 +2,10 @@
 
 They go with a file of sequences by name: ``abag data import CHAINS.fasta --labels RESULTS.csv``.
 The molecule on the sensor is taken for the antibody; where it was the antigen, map the other one.
+Headers of Biacore Insight are those that Benchling's open allotropy reads (``Capture 1 Solution``,
+``Analyte 1 Solution``, ``KD (M)``), in single cycles ``Single cycle kinetics 1 Solution``; those of
+Octet are of the kinetic result tables that public scripts read (``Sample ID``, ``Loading Sample
+ID``, ``KD (M)``). No public table of Carterra was found: its names are from memory.
 """
 
 from __future__ import annotations
@@ -24,6 +28,19 @@ BIACORE: Final = KnownLayout(
     },
     constants={"method": "SPR"},
     note=_NOTE.format(other='"Analyte 1 Solution"', mine='"Capture 1 Solution"'),
+)  # fmt: skip
+
+BIACORE_SINGLE_CYCLE: Final = KnownLayout(
+    name="Biacore results (single-cycle kinetics)",
+    needs=frozenset({"capture 1 solution", "single cycle kinetics 1 solution", "kd (m)"}),
+    columns={
+        "value": "KD (M)", "antibody_name": "Capture 1 Solution",
+        "antigen_name": "Single cycle kinetics 1 Solution",
+    },
+    constants={"method": "SPR"},
+    note=_NOTE.format(
+        other='"Single cycle kinetics 1 Solution"', mine='"Capture 1 Solution"'
+    ),
 )  # fmt: skip
 
 OCTET: Final = KnownLayout(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 WORKBOOK_MARK: Final = b"PK\x03\x04"
+_OPEN_DOCUMENT: Final = b"application/vnd.oasis.opendocument"
 _NO_WORKBOOK: Final = "is an Excel (.xlsx), Numbers or zip file that cannot be read"
 _MEND: Final = "In Excel: copy, paste special, values; or save the sheet as CSV UTF-8"
 _MOST_NAMED: Final = 50
@@ -38,11 +39,15 @@ def read_workbook(
     """
     import openpyxl
 
+    if _OPEN_DOCUMENT in content[:200]:
+        raise FileFormatError(
+            f"{path} is an OpenDocument sheet (.ods); save it as .xlsx or as CSV UTF-8"
+        )
     try:
         book = openpyxl.load_workbook(io.BytesIO(content))
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError) as error:
         raise FileFormatError(
-            f"{path} {_NO_WORKBOOK} ({error}); save the sheet as CSV UTF-8"
+            f"{path} {_NO_WORKBOOK} ({error}); save the sheet as .xlsx or as CSV UTF-8"
         ) from None
     chosen = _choose(path, book, sheet)
     dates = _columns_of_dates(chosen)
