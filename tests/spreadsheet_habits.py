@@ -503,7 +503,7 @@ def _chain(rng: random.Random) -> Habit:
 def _name(rng: random.Random) -> Habit:
     name = rng.choice(NAMES)
     name = rng.choice([name, name, name.upper(), name.lower(), name.title(), f" {name} "])
-    return Habit("chain", name, None)
+    return Habit("name", name, None)
 
 
 def _read_chain(habit: Habit) -> Outcome:
