@@ -15,7 +15,8 @@ SURFACE: dict[str, str] = {
     "--parent-light --numbering --chains --arm --most-umis --keep-going --level --abstain "
     "--resume --keep-columns --sort --top --json",
     "screen": "LIBRARY --out --antigen --model --best --where --by --alike --parent --parent-heavy "
-    "--parent-light --map --most-umis --level --shard-rows --processes --ray --overwrite --json",
+    "--parent-light --numbering --map --chains --arm --most-umis --level --shard-rows --processes "
+    "--ray --overwrite --json",
     "explain": "--heavy --light --antigen --parent --name --structure --chains --arm --most-umis "
     "--model --substitutes --out --overwrite --json",
     "fit": "TABLE --model --out --split --part --holdout --assay --set --seed --calibrate "

@@ -63,10 +63,13 @@ def work_of(options: ScreenOptions, predictor: Predictor) -> ScreenWork:
     condition(options.where)
     by = options.by or ("pkd" if predictor.model.target == "pkd" else "rank_score")
     _require_rank(by, options)
-    choices = replace(options.choices, parent=predictor.parent_chains)
+    if options.choices.chains is not None:
+        raise OptionError("--chains is for structures, which are no library; leave it out")
+    own = options.parent
+    parent = predictor.parent_chains if own is None else (own.heavy, own.light)
+    choices = replace(options.choices, parent=parent)
     folder = located(options.model) if options.model else Path()
     files = sorted(p for p in folder.rglob("*") if p.is_file()) if options.model else []
-    parent = options.parent
     return ScreenWork(
         mark="",
         antigens=tuple(antigens.items()),
@@ -78,7 +81,7 @@ def work_of(options: ScreenOptions, predictor: Predictor) -> ScreenWork:
         where=options.where,
         by=by,
         pool=options.best * _POOL,
-        parent=None if parent is None else (parent.heavy, parent.light),
+        parent=None if own is None else parent,
     )
 
 

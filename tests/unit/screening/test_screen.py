@@ -10,15 +10,18 @@ from typing import Any
 import polars as pl
 import pytest
 
+from abag.data.formats.choices import Choices
 from abag.engines import Answered, Engine, Here, Work
 from abag.errors import FileFormatError, OptionError
 from abag.inference.predictor import Predictor
+from abag.inference.variants import given_parent
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.screening.options import ScreenOptions
 from abag.screening.run import Screened, screen_library
-from synthetic_pairs import LIGHT, complexes_table
+from synthetic_pairs import HEAVY, LIGHT, complexes_table
 
 TABLE = complexes_table(50)
+HER2 = "TQVCTGTDMKLRLPASPETHLDMLRHLYQGCQVVQGNLELTYLPTNASLSFLQDIQEVQGYV"
 ANTIGENS = list(dict.fromkeys("/".join(chains) for chains in TABLE["antigen"].to_list()))[:2]
 ROWS = 40
 BAD = {7: "twelve", 23: ""}
@@ -138,6 +141,37 @@ def test_a_packed_library_is_screened_like_a_plain_one(run: Run, library: Path):
     library.unlink()
     packed.rename(library)  # what a file is, its content tells
     assert predictions(run("packed")).equals(plain)
+
+
+def test_mutations_of_a_parent_are_a_library_and_a_bad_one_costs_a_line(tmp_path: Path):
+    mutations = ["H:D31E", "H:W99A", "H:A31G", "L:Q89H"]  # the heavy chain has D at 31
+    rows = [f"c{i},{text}" for i, text in enumerate(mutations)]
+    (tmp_path / "library.csv").write_text("name,mutations\n" + "\n".join(rows) + "\n")
+    parent = given_parent(HEAVY, LIGHT, None)
+    options = ScreenOptions(antigens=(HER2,), parent=parent, shard_rows=2)
+    done = screen_library([str(tmp_path / "library.csv")], tmp_path / "out", options, Here())
+    found = predictions(done).filter(pl.col("problem").is_null())
+    assert found["row"].to_list() == [2, 3, 5]
+    variants = [
+        HEAVY[:30] + "E" + HEAVY[31:], HEAVY[:98] + "A" + HEAVY[99:], HEAVY,
+    ]  # fmt: skip
+    light = [LIGHT, LIGHT, LIGHT[:88] + "H" + LIGHT[89:]]
+    asked = pl.DataFrame({"heavy": variants, "light": light, "antigen": [HER2] * 3})
+    alone = Predictor.load().predict_table(asked, parent=(HEAVY, LIGHT))
+    assert found["pkd"].to_list() == alone["pkd"].to_list()
+    (line,) = csv.DictReader((done.out / "quarantine.csv").open())
+    assert line["row"] == "4"
+    assert "D" in line["problem"]
+
+
+def test_an_arm_is_chosen_of_constructs(run: Run, library: Path):
+    heavies = [TABLE["heavy"][i] + "GGGGS" * 3 + TABLE["heavy"][i + 1] for i in range(4)]
+    library.write_text("name,heavy\n" + "\n".join(f"c,{one}" for one in heavies) + "\n")
+    assert run("none").counts.predicted == 0
+    done = run("second", choices=Choices(arm=2))
+    assert done.counts.predicted == 8
+    best = pl.read_csv(done.out / "best.csv")
+    assert set(best["heavy"]) <= set(TABLE["heavy"][1:5])
 
 
 class StopsAfter:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.reading import AS_IT_IS, FileChoices
 from abag.apps.cli.output import emit, tell
 from abag.engines import ANYWHERE, WorkPlace
 from abag.errors import counted
@@ -27,12 +28,14 @@ class ParentOfLibrary:
     """Heavy chain of that antibody instead of a file."""
     parent_light: str | None = None
     """Its light chain."""
+    numbering: str = "sequential"
+    """How places of mutations are counted: sequential (from 1), imgt, kabat, chothia or martin."""
 
     def chosen(self) -> GivenParent | None:
         """The parent, its chains read; None where none is named."""
         from abag.inference.variants import given_parent
 
-        if self == ParentOfLibrary():
+        if (self.parent, self.parent_heavy, self.parent_light) == (None, None, None):
             return None
         return given_parent(self.parent_heavy, self.parent_light, self.parent)
 
@@ -50,7 +53,7 @@ def screen(
     alike: float = 0.9,
     of: Annotated[ParentOfLibrary, Parameter(name="*")] = ParentOfLibrary(),
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
-    most_umis: Annotated[bool, Parameter(negative=())] = False,
+    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     level: float = 0.9,
     shard_rows: int = 10_000,
     where_done: Annotated[WorkPlace, Parameter(name="*")] = ANYWHERE,
@@ -71,20 +74,19 @@ def screen(
         alike: Leave out a row with this CDR identity or more to a better one; 1.1 keeps all.
         of: The antibody of which all rows are variants.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
-        most_umis: For cells with several heavy or light chains: take the one with the most UMIs.
+        read: Options for files that leave a choice.
         level: Share of the intervals that are to hold the measured value.
         shard_rows: Rows that are done, and written, at once.
         where_done: Where the work is done.
         overwrite: Replace an earlier screen in OUT.
         json: Print one JSON object.
     """
-    from abag.data.formats.choices import Choices
     from abag.screening.options import ScreenOptions
     from abag.screening.run import screen_library
 
     options = ScreenOptions(
         antigens=tuple(antigen or ()), model=model, level=level, mapping=tuple(map_ or ()),
-        choices=Choices(most_umis=most_umis), parent=of.chosen(), where=where, by=by, best=best,
+        choices=read.choices(of.numbering), parent=of.chosen(), where=where, by=by, best=best,
         alike=alike, shard_rows=shard_rows,
     )  # fmt: skip
     engine = where_done.engine(every_core=True)
