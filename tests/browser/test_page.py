@@ -1,102 +1,32 @@
-"""The page in a real browser, against a running service, each path from end to end."""
+"""Each path of the page from end to end, in a real browser, against a running service."""
 
 from __future__ import annotations
 
-import os
+import csv
+import io
 import re
-import shutil
-import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium here: install it from the system's packages"
-)
+from served_page import ANTIGEN, HEAVY, LIGHT, Running, measured
 
-HEAVY = (
-    "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTAVYYC"
-    "SRWGGDGFYAMDYWGQGTLVTVSS"
-)
-LIGHT = (
-    "DIQMTQSPSSLSASVGDRVTITCRASQDVNTAVAWYQQKPGKAPKLLIYSASFLYSGVPSRFSGSRSGTDFTLTISSLQPEDFATYYCQQHYTTPP"
-    "TFGQGTKVEIK"
-)
-LONG = 240_000
+CAMPAIGN = "first campaign"
+Keep = Callable[[Any, str], None]
 
 
-class Running:
-    """A service in a process of its own, which may be killed and started anew."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        self.start()
-
-    def start(self, port: int = 0) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "abag", "serve", "--data", str(self.data), "--port", str(port)],
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stdout is not None
-        found = re.search(r"http://\S+:(\d+)/", self.process.stdout.readline())
-        assert found is not None
-        self.address, self.port = found[0], int(found[1])
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+def downloaded(page: Any, button: str) -> bytes:
+    """What a button saves."""
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name=button).first.click()
+    content: bytes = Path(waiting.value.path()).read_bytes()
+    return content
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    service = Running(tmp_path_factory.mktemp("served") / "data")
-    yield service
-    service.process.terminate()
-    service.process.wait(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
-@pytest.fixture
-def page(browser: Any, running: Running) -> Iterator[Any]:
-    context = browser.new_context(viewport={"width": 1200, "height": 900})
-    context.set_default_timeout(LONG)
-    opened = context.new_page()
-    faults: list[str] = []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on("console", lambda m: faults.append(m.text) if "Content Security" in m.text else None)
-    yield opened
-    context.close()
-    assert not faults
-
-
-def measured(rows: int = 24) -> str:
-    """Variants of one antibody: what stands at 101 and 105 of the heavy chain counts."""
-    lines = ["name,heavy,light,pKd"]
-    letters = "ADEFGHIKLNQRSTVWY"
-    for i in range(rows):
-        place, letter = (100, 104, 107, 54)[i % 4], letters[i % len(letters)]
-        heavy = HEAVY[:place] + letter + HEAVY[place + 1 :]
-        lines.append(f"v{i},{heavy},{LIGHT},{8.5 - 0.12 * letters.index(letter):.2f}")
-    return "\n".join([*lines, f"parent,{HEAVY},{LIGHT},8.9"])
-
-
-def test_a_pair_is_asked_about_from_an_example(page: Any, running: Running):
+def test_a_pair_is_asked_about_from_an_example(page: Any, running: Running, photograph: Keep):
     page.goto(running.address)
     page.wait_for_selector("select option:nth-child(2)", state="attached")
     page.get_by_label("Example").select_option(index=1)
@@ -104,43 +34,39 @@ def test_a_pair_is_asked_about_from_an_example(page: Any, running: Running):
     page.get_by_role("button", name="Ask").click()
     assert page.wait_for_selector(".big").inner_text().startswith("KD ")
     assert "pKd" in page.locator("svg.scale").get_attribute("aria-label")
+    photograph(page, "page-pair")
 
 
-def test_a_chain_that_cannot_be_read_is_said_beside_the_form(page: Any, running: Running):
+def test_a_chain_shows_its_numbers_and_a_prediction_what_carries_it(page: Any, running: Running):
     page.goto(running.address)
-    page.get_by_label("Heavy chain, VHH or scFv").fill("NOT A CHAIN 42")
-    page.get_by_label("Antigen").fill("MKTAYIAKQRQISFVKSHFSRQ")
+    page.get_by_label("Heavy chain, VHH or scFv").fill(HEAVY)
+    page.get_by_text("Numbers of its residues").click()
+    row = page.locator("tbody tr", has_text="52A").first.locator("td").all_inner_texts()
+    assert row[:3] == ["P", "58", "52A"]  # CDR2 is IYPTNGYT from IMGT 56
+    page.get_by_label("Light chain").fill(LIGHT)
+    page.get_by_label("Antigen").fill(ANTIGEN)
     page.get_by_role("button", name="Ask").click()
-    page.locator(".wrong[role=alert]", has_text="no amino acid").wait_for()
-    assert "no amino acid" in page.locator(".wrong[role=alert]").inner_text()
-
-
-def test_the_page_fits_a_phone_and_the_keyboard(browser: Any, running: Running):
-    context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark")
-    page = context.new_page()
-    for name in ("pair", "assay", "scan", "table", "jobs"):
-        page.goto(f"{running.address}#{name}")
-        page.wait_for_selector("h1")
-        width = page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 360, f"#{name} is {width} wide"
-        unnamed = page.evaluate(
-            "[...document.querySelectorAll('input,textarea,select')].filter((one) => "
-            "!one.labels.length && !one.ariaLabel).length"
-        )
-        assert unnamed == 0, f"#{name} has inputs without a label"
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.tagName") == "A"
-    context.close()
+    page.get_by_role("button", name="What carries this prediction?").click()
+    page.get_by_role("heading", name="What carries this prediction").wait_for()
+    assert page.get_by_label("importance along the heavy chain").locator("rect").count() == 120
 
 
 def test_an_assay_is_learnt_and_gives_a_plate_that_survives_a_kill(
-    page: Any, running: Running, tmp_path: Path
+    page: Any, running: Running, tmp_path: Path, photograph: Keep
 ):
     table = tmp_path / "assay.csv"
-    table.write_text(measured())
+    table.write_text(measured(header="Clone,VH,VL,binding"))
     page.goto(f"{running.address}#assay")
-    page.get_by_role("textbox", name="Name").fill("first campaign")
+    page.get_by_role("textbox", name="Name").fill(CAMPAIGN)
     page.get_by_label("Your measurements").set_input_files(table)
+    page.wait_for_selector("table.columns")
+    assert page.get_by_label("VH is taken for").input_value() == "heavy"
+    page.get_by_label("binding is taken for").select_option("value")
+    page.get_by_text("the quantity of the values is not named").wait_for()
+    page.get_by_label("What was measured").select_option("KD")
+    page.get_by_label("Unit of the values").select_option("pKd")
+    page.locator(".wrong", has_text="quantity").wait_for(state="detached")
+    photograph(page, "page-columns")
     page.get_by_role("button", name="Learn", exact=True).click()
     page.wait_for_selector("progress")
     running.kill()
@@ -148,17 +74,88 @@ def test_an_assay_is_learnt_and_gives_a_plate_that_survives_a_kill(
     running.start(running.port)
     page.reload()  # the address of the page names the job
     page.wait_for_selector("h2:has-text('Choose the next plate')")
+    assert page.get_by_label("learning curve").locator("circle").count() >= 2
     page.get_by_label("Wells").fill("8")
+    page.get_by_label("Controls").fill("1")
     page.get_by_role("button", name="Propose").click()
     page.wait_for_selector("h2:has-text('The latest plate')")
-    wells = page.locator(".plate > span:not(.edge):not(.empty)").all_inner_texts()
-    assert len(wells) == 8
+    wells = page.locator(".plate > :not(.edge):not(.empty)").all_inner_texts()
+    assert len(wells) == 9
     assert all(re.search(r"[A-Z]\d+[A-Z]|parent", well) for well in wells)
+    exchange_a_well(page, wells)
+    photograph(page, "page-plate")
+    give_the_results_back(page, tmp_path, photograph)
 
 
-def test_a_table_is_predicted_sorted_and_filtered(page: Any, running: Running, tmp_path: Path):
+def exchange_a_well(page: Any, before: list[str]) -> None:
+    """The marked well gets another variant, the rest stays, the control too."""
+    page.locator(".plate > button").nth(2).click()
+    assert page.get_by_text("1 wells marked.").is_visible()
+    page.get_by_role("button", name="Exchange the marked wells").click()
+    page.wait_for_selector("progress")
+    page.wait_for_selector("h2:has-text('The latest plate')")
+    after = page.locator(".plate > :not(.edge):not(.empty)").all_inner_texts()
+    assert [one for one in range(9) if after[one] != before[one]] == [2]
+
+
+def give_the_results_back(page: Any, tmp_path: Path, photograph: Keep) -> None:
+    """What the wells measured, by their names; the plate is then judged."""
+    plate = list(csv.DictReader(io.StringIO(downloaded(page, "Save proposed.csv").decode())))
+    assert downloaded(page, "Save proposed.fasta").startswith(b">R1-P1-A1_H ")
+    page.get_by_role("button", name="Make Excel and robot files").click()
+    page.get_by_role("button", name="Save plate.xlsx").wait_for()
+    assert downloaded(page, "Save plate.xlsx").startswith(b"PK")
+    results = tmp_path / "results.csv"
+    values = [f"{well['name']},{7.0 + 0.2 * i:.2f}" for i, well in enumerate(plate)]
+    results.write_text("\n".join(["name,pKd", *values]))
+    page.get_by_label("Results of the plate").set_input_files(results)
+    page.locator("table.columns td", has_text="R1-P1-A1").wait_for()
+    page.get_by_role("button", name="Learn from them").click()
+    page.wait_for_selector("h2:has-text('What was foretold, and what came')")
+    seen = page.get_by_label("round 1: predicted against measured for 8 variants")
+    assert seen.locator("circle").count() == 8
+    photograph(page, "page-rounds")
+
+
+def test_rows_with_faults_are_set_aside_by_a_click_and_shown_with_their_reason(
+    page: Any, running: Running, tmp_path: Path
+):
+    table = tmp_path / "assay.csv"
+    table.write_text(measured() + f"\nodd,{HEAVY.replace('EVQ', 'E4Q')},{LIGHT},8.0")
+    page.goto(f"{running.address}#assay")
+    page.get_by_role("textbox", name="Name").fill("with a fault")
+    page.get_by_label("Your measurements").set_input_files(table)
+    page.wait_for_selector("table.columns")
+    page.get_by_role("button", name="Learn", exact=True).click()
+    page.get_by_role("button", name="Set these rows aside").click()
+    page.get_by_text("1 rows that were set aside, and why").wait_for()
+    assert page.get_by_text("25 kept, 1 set aside").is_visible()
+
+
+def test_a_scan_marks_what_was_measured_and_is_saved_as_a_slide(
+    page: Any, running: Running, photograph: Keep
+):
+    page.goto(f"{running.address}#scan")
+    page.get_by_label("Heavy chain, VHH or scFv").fill(HEAVY)
+    page.get_by_label("Light chain").fill(LIGHT)
+    page.get_by_label("Antigen").fill(ANTIGEN)
+    page.get_by_label("Only these CDRs").fill("H3")
+    page.get_by_role("button", name="Scan", exact=True).click()
+    page.wait_for_selector("svg.heat")
+    labels = page.locator("svg.heat text").all_text_contents()
+    assert "H Y113 · 100a" in labels  # IMGT 113 is Kabat 100a
+    photograph(page, "page-scan")
+    assert downloaded(page, "Save slide (PNG)")[16:24] == (1920).to_bytes(4) + (1080).to_bytes(4)
+    drawn = downloaded(page, "Save slide (SVG)").decode()
+    assert 'viewBox="0 0 1600 900"' in drawn
+    assert drawn.count("<title>") == 13 * 19
+
+
+def test_a_table_is_predicted_sorted_and_filtered(
+    page: Any, running: Running, tmp_path: Path, photograph: Keep
+):
     table = tmp_path / "pairs.csv"
-    rows = [f"a{i},{HEAVY},{LIGHT},MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ" for i in range(3)]
+    rows = [f"a{i},{HEAVY},{LIGHT},{ANTIGEN}" for i in range(3)]
     table.write_text("\n".join(["name,heavy,light,antigen", *rows]))
     page.goto(f"{running.address}#table")
     page.get_by_label("The table").set_input_files(table)
@@ -167,6 +164,10 @@ def test_a_table_is_predicted_sorted_and_filtered(page: Any, running: Running, t
     assert page.locator("tbody tr").count() == 3
     page.get_by_role("button", name="pkd", exact=True).click()
     assert page.locator("th[aria-sort=descending]").count() == 1
+    verdict = page.get_by_label("Verdict").locator("option").nth(1).inner_text()
+    page.get_by_label("Verdict").select_option(verdict)
+    assert page.get_by_text("3 of 3 rows").is_visible()
+    photograph(page, "page-table")
 
 
 def test_a_program_asks_the_service_with_the_names_of_the_local_functions(
@@ -176,21 +177,11 @@ def test_a_program_asks_the_service_with_the_names_of_the_local_functions(
     import abag.client
 
     client = abag.Client(running.address)
-    antigen = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
-    here = abag.predict(heavy=HEAVY, light=LIGHT, antigen=antigen)
-    assert client.predict(HEAVY, LIGHT, antigen) == here
+    here = abag.predict(heavy=HEAVY, light=LIGHT, antigen=ANTIGEN)
+    assert client.predict(HEAVY, LIGHT, ANTIGEN) == here
     table = tmp_path / "pairs.csv"
-    table.write_text(f"heavy,light,antigen\n{HEAVY},{LIGHT},{antigen}\n")
+    table.write_text(f"heavy,light,antigen\n{HEAVY},{LIGHT},{ANTIGEN}\n")
     assert client.predict_table(table, tmp_path / "out.csv")["predicted"] == 1
     assert f"{here.pkd}" in (tmp_path / "out.csv").read_text()
     with pytest.raises(abag.client.ServiceError, match="no amino acid"):
-        client.predict("HELLO WORLD 42", None, antigen)
-
-
-def test_a_scan_that_runs_is_cancelled(page: Any, running: Running):
-    page.goto(f"{running.address}#scan")
-    page.get_by_label("Heavy chain, VHH or scFv").fill(HEAVY)
-    page.get_by_label("Antigen").fill("MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ")
-    page.get_by_role("button", name="Scan").click()
-    page.get_by_role("button", name="Cancel").click()
-    assert page.wait_for_selector("text=Cancelled.").is_visible()
+        client.predict("HELLO WORLD 42", None, ANTIGEN)

@@ -10,7 +10,7 @@ import pytest
 from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
 from abag.apps.service.api import files_of
 from abag.apps.service.jobs import JobState, JobStore
-from abag.apps.service.runner import _without_paths
+from abag.apps.service.problems import without_folders
 from abag.apps.service.tasks import TASKS
 from abag.errors import OptionError
 
@@ -123,7 +123,7 @@ def test_a_message_keeps_the_users_file_and_loses_the_machines_folders(tmp_path:
     said = (
         f"{tmp_path}/users/anna/uploads/12/a b.csv: 1 problem\n  row 2: in {tmp_path}/x/y.csv now"
     )
-    assert _without_paths(said, tmp_path) == "a b.csv: 1 problem\n  row 2: in y.csv now"
+    assert without_folders(said, tmp_path) == "a b.csv: 1 problem\n  row 2: in y.csv now"
 
 
 def test_every_kind_of_job_says_what_it_is():

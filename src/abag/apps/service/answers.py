@@ -28,6 +28,7 @@ _ANTIGEN = (
 )
 
 Chain = Annotated[str, Field(max_length=100_000)]
+Short = Annotated[str, Field(max_length=200)]
 
 
 class PairRequest(BaseModel):
@@ -56,6 +57,17 @@ class NumberRequest(BaseModel):
     sequence: list[Chain] = Field(min_length=1, max_length=200)
 
 
+class ColumnsRequest(BaseModel):
+    """An uploaded table, and what its columns are said to be."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: Short = Field(description="Id of the uploaded table.")
+    map: list[Short] = Field(default_factory=list, description="Texts such as heavy=VH.")
+    unit: Short | None = Field(None, description="Unit of the values where no header says it.")
+    quantity: Short | None = Field(None, description="KD, IC50, ... where no header says it.")
+
+
 class Asker:
     """Holds loaded models; every method may run in several threads at once."""
 
@@ -76,6 +88,13 @@ class Asker:
 
         named = [(f"sequence {i}", text) for i, text in enumerate(asked.sequence, start=1)]
         return {"domains": number_records(named).to_dicts(), "out": None}
+
+    def columns(self, asked: ColumnsRequest, path: Path) -> dict[str, Any]:
+        """What each column of a table is taken for, and why."""
+        from abag.data.formats.own_tables import explain_file
+
+        found = explain_file(path, asked.map, unit=asked.unit, quantity=asked.quantity)
+        return found.as_json()
 
     def health(self) -> str:
         """Predict one pair; gives the model's id."""

@@ -15,7 +15,7 @@ from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from abag.apps.service.answers import Asker, NumberRequest, PairRequest
+from abag.apps.service.answers import Asker, ColumnsRequest, NumberRequest, PairRequest
 from abag.apps.service.guards import Guard
 from abag.apps.service.jobs import Job, JobState, JobStore
 from abag.apps.service.keys import Keys
@@ -85,7 +85,7 @@ def make_app(settings: ServiceSettings) -> FastAPI:
         description="pKd of antibody-antigen pairs, with intervals and verdicts.",
         responses=_ERRORS,
     )  # fmt: skip
-    answer_errors(app)
+    answer_errors(app, settings.data)
     app.state.service = service
     _add_questions(app, service)
     _add_uploads(app, service)
@@ -149,6 +149,15 @@ def _add_questions(app: FastAPI, service: Service) -> None:
     async def number(asked: NumberRequest) -> Response:
         """Number chains; the answer is that of `abag number --json`."""
         return exact_json(await in_thread(partial(service.asker.number, asked)))
+
+    @app.post("/v1/columns", tags=["questions"])
+    async def columns(asked: ColumnsRequest, user: User) -> Response:
+        """Say what each column of an upload is taken for: `abag data import --explain --json`."""
+
+        def read() -> dict[str, Any]:
+            return service.asker.columns(asked, service.places(user).uploaded(asked.file))
+
+        return exact_json(await in_thread(read))
 
 
 def _add_uploads(app: FastAPI, service: Service) -> None:

@@ -62,6 +62,13 @@ class Places:
             raise MissingFileError(f"there is no {kind} {name!r}; there are: {known}")
         return folder
 
+    def campaign_model(self, name: str) -> Path:
+        """Folder of the newest model of a campaign; raises MissingFileError."""
+        found = sorted(self.existing("campaign", name).glob("round-*/model"))
+        if not found:
+            raise MissingFileError(f"the campaign {name!r} has learnt no model yet")
+        return found[-1]
+
     def all_of(self, kind: str) -> list[str]:
         """Names of the models or campaigns."""
         return sorted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -39,27 +40,41 @@ def problem(
 ) -> JSONResponse:
     """An answer that says what is wrong."""
     content = ProblemDetails(title=title, status=status, detail=detail, problems=faults or [])
-    headers = {"Retry-After": "10"} if status in (429, 503) else None
+    # Whoever sends too much is not listened to any longer.
+    headers = {429: {"Retry-After": "10"}, 413: {"Connection": "close"}}.get(status)
     return JSONResponse(content.model_dump(), status, headers, MEDIA_TYPE)
 
 
-def of_error(error: AbagError) -> JSONResponse:
+def without_folders(message: str, data: Path) -> str:
+    """A message that names the user's own file, and nothing of where the service keeps it."""
+    for root in {str(data), str(data.resolve())}:
+        parts = message.split(root)
+        message = parts[0] + "".join(_after(part) for part in parts[1:])
+    return message
+
+
+def _after(part: str) -> str:
+    path, blank, rest = part.partition(": ") if ": " in part else part.partition(" ")
+    return path.rsplit("/", 1)[-1] + blank + rest
+
+
+def of_error(error: AbagError, data: Path) -> JSONResponse:
     """The user's mistake, with the rows that it is in."""
     faults = [
         FaultyField(row=one.row, column=one.column, reason=one.reason, mend=one.mend)
         for one in (error.problems[:200] if isinstance(error, TableError) else ())
     ]
     status = 404 if isinstance(error, MissingFileError) else 422
-    return problem(status, type(error).__name__, str(error), faults)
+    return problem(status, type(error).__name__, without_folders(str(error), data), faults)
 
 
-def answer_errors(app: FastAPI) -> None:
+def answer_errors(app: FastAPI, data: Path) -> None:
     """Give every error of the service the one form."""
 
     @app.exception_handler(AbagError)
     async def _abag(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, AbagError)
-        return of_error(error)
+        return of_error(error, data)
 
     @app.exception_handler(RequestValidationError)
     async def _request(_: Request, error: Exception) -> JSONResponse:

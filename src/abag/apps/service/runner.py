@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from abag.apps.service.jobs import Job, JobState, JobStore
 from abag.apps.service.places import Places
+from abag.apps.service.problems import without_folders
 from abag.apps.service.settings import ServiceSettings
 from abag.apps.service.tasks import TASKS
 from abag.errors import AbagError, FileFormatError, MissingFileError
@@ -90,7 +91,7 @@ class Runner:
             return
         state, message = self._call(job, folder, arguments)
         if not self._stop.is_set():
-            self._store.end(job.id, state, _without_paths(message, self._settings.data))
+            self._store.end(job.id, state, without_folders(message, self._settings.data))
 
     def _call(self, job: Job, folder: Path, arguments: Sequence[str]) -> tuple[JobState, str]:
         out, log = folder / f".{RESULT}", folder / _LOG
@@ -152,16 +153,3 @@ def _end_process(pid: int | None) -> None:
     with suppress(OSError):
         if b"abag" in Path(f"/proc/{pid}/cmdline").read_bytes():
             os.killpg(pid, signal.SIGKILL)
-
-
-def _without_paths(message: str, data: Path) -> str:
-    """A message that names the user's own file, and nothing of where the service keeps it."""
-    for root in {str(data), str(data.resolve())}:
-        parts = message.split(root)
-        message = parts[0] + "".join(_after(part) for part in parts[1:])
-    return message
-
-
-def _after(part: str) -> str:
-    path, blank, rest = part.partition(": ") if ": " in part else part.partition(" ")
-    return path.rsplit("/", 1)[-1] + blank + rest

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from abag.apps.service.answers import Chain, Short
 from abag.apps.service.places import Places
-
-Chain = Annotated[str, Field(max_length=100_000)]
-Short = Annotated[str, Field(max_length=200)]
+from abag.errors import OptionError
 
 
 class JobTask(BaseModel):
@@ -82,6 +81,7 @@ class ScanMutants(JobTask):
     light: Chain | None = None
     antigen: list[Chain] = Field(default_factory=list)
     model: Short | None = None
+    campaign: Short | None = Field(None, description="A campaign, whose newest model is asked.")
     name: Short | None = None
     cdrs: list[Short] = Field(default_factory=list, description="Such as H3, L1.")
     level: float = Field(0.9, gt=0, lt=1)
@@ -89,6 +89,10 @@ class ScanMutants(JobTask):
     def command(self, places: Places, folder: Path) -> list[str]:
         """``abag scan``."""
         values = {"--heavy": self.heavy, "--light": self.light, "--name": self.name}
+        if self.campaign is not None:
+            if self.model is not None:
+                raise OptionError("give either a model or a campaign, not both")
+            values["--model"] = str(places.campaign_model(self.campaign))
         return [
             *("scan", "--out", str(folder / "scan"), "--level", str(self.level)),
             *_given(values),
@@ -176,7 +180,13 @@ class CampaignPlate(JobTask):
 
     campaign: Short
     wells: int = Field(96, ge=1, le=1536)
+    controls: int = Field(0, ge=0, le=96, description="Wells of every plate for the parent.")
     max_mutations: int | None = Field(None, ge=1, le=20)
+    exclude: list[Short] = Field(
+        default_factory=list, max_length=1536,
+        description="Wells of the open plate that others are to take; the rest stays.",
+    )  # fmt: skip
+    overwrite: bool = Field(False, description="Choose the open plate anew, as a whole.")
     seed: int = Field(0, ge=0)
 
     def command(self, places: Places, folder: Path) -> list[str]:
@@ -185,7 +195,24 @@ class CampaignPlate(JobTask):
         return [
             *("propose", "--campaign", str(places.existing("campaign", self.campaign))),
             *("--n", str(self.wells), "--seed", str(self.seed)),
+            *("--controls", str(self.controls)),
             *_given({"--max-mutations": _text(self.max_mutations)}),
+            *_repeated("--exclude", self.exclude),
+            *(["--overwrite"] if self.overwrite else []),
+        ]
+
+
+class OrderPlate(JobTask):
+    """Files to order and pipette the last plate of a campaign, Excel among them."""
+
+    campaign: Short
+    host: Short = Field("h_sapiens", description="Whose codons are used.")
+
+    def command(self, places: Places, folder: Path) -> list[str]:
+        """``abag order``."""
+        return [
+            *("order", str(places.existing("campaign", self.campaign))),
+            *("--out", str(folder / "order"), *_given({"--host": self.host})),
         ]
 
 
@@ -197,12 +224,9 @@ TASKS: Final[dict[str, type[JobTask]]] = {
     "propose": ProposePlate,
     "campaign-results": CampaignResults,
     "campaign-plate": CampaignPlate,
+    "order": OrderPlate,
 }
 """Kind of job -> what it is asked with. A new kind is a class and a line here."""
-
-TaskKind = Literal[
-    "predict-table", "scan", "explain", "adapt", "propose", "campaign-results", "campaign-plate"
-]
 
 
 def _given(values: dict[str, str | None]) -> list[str]:

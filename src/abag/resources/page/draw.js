@@ -36,7 +36,8 @@ export function colour(value, most) {
   return `rgb(${full.map((part) => Math.round(247 + (part - 247) * share)).join(",")})`;
 }
 
-export function heatmap(rows, unit) {
+// A heat map as lines of sites, so that it fits the width it is given; IMGT stands above Kabat.
+export function heatmap(rows, unit, perLine = Infinity) {
   const sites = new Map();
   for (const row of rows) {
     const key = `${row.chain}:${row.place}`;
@@ -45,40 +46,117 @@ export function heatmap(rows, unit) {
   }
   const columns = [...sites.values()].sort((a, b) => a.chain.localeCompare(b.chain) || a.place - b.place);
   const most = Math.max(...rows.map((row) => Math.abs(Number(row.delta))), 0.1);
-  const size = 13, left = 24, top = 64;
-  const parts = [...LETTERS].map((letter, i) => shape("text", { x: 10, y: top + i * size + 10, "font-size": 10, "text-anchor": "middle" }, letter));
+  const size = 13, left = 24, top = 74, step = top + LETTERS.length * size + 12, parts = [];
+  const across = Math.min(perLine, columns.length), lines = Math.ceil(columns.length / across);
   columns.forEach((site, at) => {
-    const x = left + at * size;
-    parts.push(shape("text", { x: x + 9, y: top - 6, "font-size": 9, transform: `rotate(-90 ${x + 9} ${top - 6})` }, `${site.chain} ${site.wild_type}${site.imgt || site.place}`));
+    const x = left + (at % across) * size, y0 = Math.floor(at / across) * step + top;
+    if (at % across === 0) [...LETTERS].forEach((letter, i) => parts.push(shape("text", { x: 10, y: y0 + i * size + 10, "font-size": 10, "text-anchor": "middle" }, letter)));
+    const kabat = site.kabat?.replace(/^[HL]:[A-Z]|[A-Z]$/g, "");
+    parts.push(shape("text", { x: x + 9, y: y0 - 6, "font-size": 9, transform: `rotate(-90 ${x + 9} ${y0 - 6})` },
+      `${site.chain} ${site.wild_type}${site.imgt || site.place}${kabat ? ` · ${kabat}` : ""}`));
     [...LETTERS].forEach((letter, i) => {
-      const cell = site.cells[letter], y = top + i * size;
+      const cell = site.cells[letter], y = y0 + i * size, measured = isMeasured(cell);
       const fill = letter === site.wild_type ? "#8a939d" : cell ? colour(Number(cell.delta), most) : "none";
       const square = shape("rect", { x, y, width: size - 1, height: size - 1, fill });
-      if (cell) {
-        square.append(shape("title", {}, `${cell.mutation}: ${Number(cell.delta).toFixed(2)} ${unit}${cell.measured ? ", measured" : ""}`));
-        if (cell.measured && cell.measured !== "false") { square.setAttribute("stroke", "#000"); square.setAttribute("stroke-width", "1.5"); }
-      }
+      if (cell) square.append(shape("title", {}, `${cell.mutation}${cell.imgt ? `, IMGT ${cell.imgt}` : ""}${cell.kabat ? `, Kabat ${cell.kabat}` : ""}: ${Number(cell.delta).toFixed(2)} ${unit}${measured ? ", measured" : ""}`));
       parts.push(square);
+      if (measured) parts.push(shape("circle", { cx: x + 6, cy: y + 6, r: 3, fill: "none", stroke: "#1c2430", "stroke-width": 1.4, class: "measured" }));
     });
   });
-  const width = left + columns.length * size + 6, height = top + LETTERS.length * size + 40;
-  const scale = [-most, -most / 2, 0, most / 2, most];
-  scale.forEach((value, i) => {
+  const width = left + Math.max(across * size, 5 * 46 + 150) + 6, height = lines * step + 40;
+  [-most, -most / 2, 0, most / 2, most].forEach((value, i) => {
     parts.push(shape("rect", { x: left + i * 46, y: height - 32, width: 44, height: 12, fill: colour(value, most), stroke: "#8a939d" }));
     parts.push(shape("text", { x: left + i * 46 + 22, y: height - 8, "font-size": 10, "text-anchor": "middle" }, value.toFixed(1)));
   });
+  parts.push(shape("circle", { cx: left + 248, cy: height - 26, r: 3, fill: "none", stroke: "currentColor", "stroke-width": 1.4 }),
+    shape("text", { x: left + 256, y: height - 22, "font-size": 10 }, "measured"), shape("rect", { x: left + 308, y: height - 32, width: 12, height: 12, fill: "#8a939d" }),
+    shape("text", { x: left + 324, y: height - 22, "font-size": 10 }, "parent"));
   return shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
-    "aria-label": `heat map of ${rows.length} mutants, ${unit} against the parent; the table below has the values` }, ...parts);
+    "aria-label": `heat map of ${rows.length} mutants, ${unit} against the parent, IMGT and Kabat positions; the table below has the values` }, ...parts);
+}
+
+export const isMeasured = (cell) => Boolean(cell?.measured) && cell.measured !== "false";
+
+// The heat map in the shape of a slide (16 to 9), its lines broken so that it is as large as can be.
+export function slide(rows, unit, title) {
+  const wide = 1520, tall = 760;
+  let best = null;
+  for (let perLine = 20; perLine <= 260; perLine += 5) {
+    const one = heatmap(rows, unit, perLine), { width, height } = one.viewBox.baseVal;
+    const scale = Math.min(wide / width, tall / height);
+    if (!best || scale > best.scale) best = { one, scale };
+  }
+  best.one.setAttribute("x", 40);
+  best.one.setAttribute("y", 110);
+  best.one.setAttribute("width", wide);
+  best.one.setAttribute("height", tall);
+  return shape("svg", { xmlns: SVG, viewBox: "0 0 1600 900", width: 1600, height: 900 }, shape("rect", { width: 1600, height: 900, fill: "#fff" }),
+    shape("text", { x: 40, y: 60, "font-size": 36, "font-weight": 700 }, title),
+    shape("text", { x: 40, y: 92, "font-size": 18 }, `${unit} against the parent; blue is tighter, red weaker; labels are IMGT · Kabat`), best.one);
+}
+
+// Axes of a small diagram: x and y give places of values.
+function diagram(xs, ys, names, parts, told) {
+  const padded = ([low, high]) => [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)];
+  const [x0, x1] = padded(xs), [y0, y1] = padded(ys);
+  const x = (value) => 52 + (value - x0) / (x1 - x0) * 330, y = (value) => 212 - (value - y0) / (y1 - y0) * 196;
+  const ticks = (low, high, count) => Array.from({ length: count }, (_, i) => low + (high - low) * i / (count - 1));
+  const axes = [shape("path", { d: "M52 16V212H382", fill: "none", stroke: "currentColor", "stroke-opacity": .5 }),
+    shape("text", { x: 217, y: 248, "text-anchor": "middle", "font-size": 12 }, names[0]), shape("text", { x: 12, y: 114, "text-anchor": "middle", "font-size": 12, transform: "rotate(-90 12 114)" }, names[1]),
+    ...ticks(xs[0], xs[1], 4).map((value) => shape("text", { x: x(value), y: 228, "text-anchor": "middle", "font-size": 11 }, Number.isInteger(value) ? value : value.toFixed(1))),
+    ...ticks(ys[0], ys[1], 4).map((value) => shape("text", { x: 46, y: y(value) + 4, "text-anchor": "end", "font-size": 11 }, value.toFixed(1)))];
+  return shape("svg", { viewBox: "0 0 400 256", class: "diagram", role: "img", "aria-label": told }, ...axes, ...parts(x, y));
+}
+
+const ends = (values) => [Math.min(...values), Math.max(...values)];
+const HUES = ["#1f5fa8", "#b4540a", "#6b7480"];
+
+// Importance of each residue of one chain.
+export function bars(rows) {
+  const most = Math.max(...rows.map((row) => Number(row.importance)), 1e-6), step = 760 / rows.length;
+  return shape("svg", { viewBox: "0 0 800 120", role: "img", "aria-label": `importance along the ${rows[0].chain} chain; the table below has the values` },
+    shape("text", { x: 20, y: 14, "font-size": 13 }, `${rows[0].chain} chain`),
+    ...rows.map((row, i) => {
+      const tall = 80 * Number(row.importance) / most;
+      const bar = shape("rect", { x: 20 + i * step, y: 104 - tall, width: Math.max(step - 1, 1), height: tall, fill: row.region.startsWith("CDR") ? "#1f5fa8" : "#8a939d" });
+      bar.append(shape("title", {}, `${row.residue}${row.position}, IMGT ${row.imgt}, ${row.region}: ${Number(row.importance).toFixed(2)}`));
+      return bar;
+    }), shape("line", { x1: 20, x2: 780, y1: 104, y2: 104, stroke: "currentColor", "stroke-opacity": .4 }));
+}
+
+export function curve(points) {
+  const models = [...new Set(points.map((one) => one.model))];
+  const known = points.filter((one) => one.spearman !== null);
+  const told = known.map((one) => `${one.model} with ${one.rows} variants ${one.spearman.toFixed(2)}`).join(", ");
+  return diagram(ends(points.map((one) => one.rows)), [Math.min(0, ...known.map((one) => one.spearman)), Math.max(1, ...known.map((one) => one.spearman))],
+    ["variants learnt from", "Spearman on held-out ones"], (x, y) => models.flatMap((model, i) => {
+      const line = known.filter((one) => one.model === model).sort((a, b) => a.rows - b.rows);
+      return [shape("polyline", { points: line.map((one) => `${x(one.rows)},${y(one.spearman)}`).join(" "), fill: "none", stroke: HUES[i % 3], "stroke-width": 2, "stroke-dasharray": i ? "5 4" : "none" }),
+        ...line.map((one) => shape("circle", { cx: x(one.rows), cy: y(one.spearman), r: 4, fill: HUES[i % 3] })),
+        shape("rect", { x: 250, y: 18 + i * 18, width: 10, height: 10, fill: HUES[i % 3] }), shape("text", { x: 265, y: 27 + i * 18, "font-size": 12 }, model)];
+    }), `learning curve: ${told}`);
+}
+
+export function parity(variants, unit, round) {
+  const all = variants.flatMap((one) => [one.lower_90, one.upper_90, one.measured, one.predicted]), range = ends(all);
+  return diagram(range, range, [`predicted ${unit}`, `measured ${unit}`], (x, y) => [
+    shape("line", { x1: x(range[0]), y1: y(range[0]), x2: x(range[1]), y2: y(range[1]), stroke: "currentColor", "stroke-opacity": .5, "stroke-dasharray": "4 4" }),
+    ...variants.flatMap((one) => {
+      const dot = shape("circle", { cx: x(one.predicted), cy: y(one.measured), r: 4, fill: one.exact ? HUES[0] : "none", stroke: HUES[0] });
+      dot.append(shape("title", {}, `${one.name}: predicted ${one.predicted.toFixed(2)} (${one.lower_90.toFixed(2)} to ${one.upper_90.toFixed(2)}), measured ${one.measured.toFixed(2)}`));
+      return [shape("line", { x1: x(one.lower_90), x2: x(one.upper_90), y1: y(one.measured), y2: y(one.measured), stroke: HUES[0], "stroke-opacity": .35 }), dot];
+    })], `round ${round}: predicted against measured for ${variants.length} variants`);
 }
 
 export function svgText(svg) {
   const copy = svg.cloneNode(true);
-  copy.setAttribute("style", "background:#fff;color:#1c2430;font-family:Arial,sans-serif");
+  copy.setAttribute("color", "#1c2430");
+  copy.setAttribute("font-family", "Arial, sans-serif");
   for (const text of copy.querySelectorAll("text")) text.setAttribute("fill", "#1c2430");
   return new XMLSerializer().serializeToString(copy);
 }
 
-export async function pngOf(svg, scale = 2) {
+export async function pngOf(svg, scale = 1.2) {
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svgText(svg))}`;
   await image.decode();

@@ -1,6 +1,7 @@
 // All jobs of this user.
 
 import { downloads, make, watch } from "/page/parts.js";
+import { explanation } from "/page/pair.js";
 import { getJson } from "/page/service.js";
 
 const SHOWS = { "predict-table": "table", scan: "scan", adapt: "assay", "campaign-results": "assay", "campaign-plate": "assay" };
@@ -11,7 +12,8 @@ export async function render(main, [chosen]) {
   main.append(box);
   if (chosen) {
     const job = await watch(chosen, box);
-    if (job?.state === "done") box.append(downloads(`/v1/jobs/${chosen}`, job.files));
+    if (job?.state === "done" && job.kind === "explain") box.append(await explanation(chosen, job));
+    else if (job?.state === "done") box.append(downloads(`/v1/jobs/${chosen}`, job.files));
     return;
   }
   try {

@@ -1,8 +1,8 @@
 // Ask about a pair.
 
-import { interval } from "/page/draw.js";
-import { field, make, submits } from "/page/parts.js";
-import { getJson, send } from "/page/service.js";
+import { bars, interval } from "/page/draw.js";
+import { downloads, field, make, readCsv, sortedTable, submits, watch } from "/page/parts.js";
+import { getJson, getText, send, startJob } from "/page/service.js";
 
 export function chainField(label, hint) {
   const area = make("textarea", { spellcheck: false, autocomplete: "off" });
@@ -42,7 +42,13 @@ function coloured(text, domain) {
   }
   line.append(rest);
   const cut = plain.length - (domain.end - domain.start + 1);
-  return make("div", {}, make("p", { className: "hint" }, `${domain.kind} chain, CDRs coloured${cut > 0 ? `; ${cut} residues outside of the variable domain are not read` : ""}`), line);
+  const schemes = [["imgt", "numbering"], ["kabat", "kabat"], ["chothia", "chothia"], ["martin", "martin"], ["aho", "aho"]]
+    .filter(([, key]) => domain[key]).map(([name, key]) => [name, domain[key].split(" ")]);
+  const numbered = schemes.length ? schemes[0][1].map((cell, i) => ({ residue: cell.match(/[A-Z]$/)?.[0] ?? "",
+    ...Object.fromEntries(schemes.map(([name, cells]) => [name, (cells[i] ?? "").replace(/[A-Z]$/, "")])) })) : [];
+  const table = make("details", {}, make("summary", {}, "Numbers of its residues"));
+  table.addEventListener("toggle", () => { if (table.open && table.children.length === 1) table.append(sortedTable(numbered, Object.keys(numbered[0]), `${numbered.length} residues`, 400)); });
+  return make("div", {}, make("p", { className: "hint" }, `${domain.kind} chain, CDRs coloured${cut > 0 ? `; ${cut} residues outside of the variable domain are not read` : ""}`), line, numbered.length ? table : null);
 }
 
 export async function render(main) {
@@ -59,7 +65,7 @@ export async function render(main) {
   submits(form, async () => {
     const asked = { heavy: heavy.area.value, light: light.area.value || null, antigen: antigen.value.split("\n").map((line) => line.trim()).filter(Boolean) };
     const [found, words] = await Promise.all([send("/v1/predict", asked), send("/v1/predict", asked, "text/plain")]);
-    answer.replaceChildren(answerCard(found, words));
+    answer.replaceChildren(answerCard(found, words), explainButton(asked));
   });
   const examples = await getJson("/v1/examples").catch(() => []);
   example.append(...examples.map((one, i) => make("option", { value: String(i) }, `${one.antibody_name} on ${one.antigen_name}`)));
@@ -79,4 +85,27 @@ function answerCard(found, words) {
   else card.append(make("p", { className: "big" }, `KD ${found.kd}`), interval(found.pkd, found.pkd_lower, found.pkd_upper));
   card.append(make("p", { className: "words" }, words.split("\n")[0]), make("p", { className: "words" }, lines.join("\n")));
   return card;
+}
+
+function explainButton(asked) {
+  const box = make("div"), button = make("button", { type: "button", className: "plain" }, "What carries this prediction?");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const { id } = await startJob("explain", asked);
+      const job = await watch(id, box);
+      if (job?.state === "done") box.replaceChildren(await explanation(id, job));
+    } catch (error) { box.replaceChildren(make("p", { className: "wrong", role: "alert" }, error.message)); }
+    button.disabled = false;
+  });
+  return make("div", {}, button, box);
+}
+
+export async function explanation(id, job) {
+  const rows = readCsv(await getText(`/v1/jobs/${id}/files/explanation/importance.csv`));
+  return make("div", { className: "card" }, make("h2", {}, "What carries this prediction"),
+    make("p", { className: "hint" }, "Every residue is replaced by every other; a tall bar is a place where that changes the prediction much. CDRs are dark."),
+    ...["heavy", "light"].map((chain) => rows.filter((row) => row.chain === chain)).filter((one) => one.length).map((one) => bars(one)),
+    sortedTable(rows.sort((a, b) => b.importance - a.importance), ["chain", "residue", "position", "imgt", "region", "importance", "lowest_change", "lowest_to", "highest_change", "highest_to"], "Places, the heaviest first", 20),
+    downloads(`/v1/jobs/${id}`, job.files.filter((path) => path.startsWith("explanation/"))));
 }

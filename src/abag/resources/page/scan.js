@@ -1,6 +1,6 @@
 // Every single mutant as a heat map.
 
-import { heatmap, pngOf, svgText } from "/page/draw.js";
+import { heatmap, isMeasured, pngOf, slide, svgText } from "/page/draw.js";
 import { chainField } from "/page/pair.js";
 import { downloads, field, make, readCsv, sortedTable, submits, watch } from "/page/parts.js";
 import { getJson, getText, startJob } from "/page/service.js";
@@ -19,13 +19,15 @@ export async function render(main, [job]) {
     const asked = { cdrs: loops.value.split(/[,\s]+/).filter(Boolean), antigen: antigen.value.trim() ? antigen.value.trim().split(/\s*\n\s*/) : [] };
     if (heavy.area.value.trim()) asked.heavy = heavy.area.value.trim();
     if (light.area.value.trim()) asked.light = light.area.value.trim();
-    if (model.value) asked.model = model.value;
-    if (!asked.heavy && !asked.model) throw new Error("Paste the heavy chain, or choose a model of your assay.");
+    const [kind, named] = [model.value.slice(0, 1), model.value.slice(1)];
+    if (kind) asked[kind === "c" ? "campaign" : "model"] = named;
+    if (!asked.heavy && !kind) throw new Error("Paste the heavy chain, or choose a model of your assay.");
     const { id } = await startJob("scan", asked);
     history.replaceState(null, "", `#scan/${id}`);
     await finish(id, done);
   });
-  for (const one of await getJson("/v1/models").catch(() => [])) model.append(make("option", { value: one.name }, one.name));
+  for (const one of await getJson("/v1/campaigns").catch(() => [])) model.append(make("option", { value: `c${one}` }, `campaign ${one}`));
+  for (const one of await getJson("/v1/models").catch(() => [])) model.append(make("option", { value: `m${one.name}` }, one.name));
   if (job) await finish(job, done).catch((error) => done.append(make("p", { className: "wrong" }, error.message)));
 }
 
@@ -33,16 +35,24 @@ async function finish(id, box) {
   const job = await watch(id, box);
   if (job?.state !== "done") return;
   const [result, text] = await Promise.all([getJson(`/v1/jobs/${id}/result`), getText(`/v1/jobs/${id}/files/scan/scan.csv`)]);
-  const rows = readCsv(text), picture = heatmap(rows, `Δ ${result.unit}`);
-  picture.setAttribute("class", "heat");
-  const keep = (blob, name) => { const link = make("a", { href: URL.createObjectURL(blob), download: name }); link.click(); };
+  const rows = readCsv(text), unit = `Δ ${result.unit}`, title = `${result.mutants} mutants of ${result.antibody}`;
+  const map = make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "heat map" });
+  const draw = () => {
+    const picture = heatmap(rows, unit, Math.max(10, Math.floor((map.clientWidth - 32) / 13)));
+    picture.setAttribute("class", "heat");
+    map.replaceChildren(picture);
+  };
+  for (const row of rows) row.measured = isMeasured(row) ? "measured" : "";
+  const keep = (blob, name) => { const link = make("a", { href: URL.createObjectURL(blob), download: name }); link.click(); setTimeout(() => URL.revokeObjectURL(link.href), 10_000); };
   box.append(make("div", { className: "card" },
-    make("h2", {}, `${result.mutants} mutants of ${result.antibody}`),
-    make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "heat map" }, picture),
+    make("h2", {}, title), map,
     make("div", { className: "row" },
-      make("button", { type: "button", className: "plain", on: { click: async () => keep(await pngOf(picture), "scan.png") } }, "Save picture (PNG)"),
-      make("button", { type: "button", className: "plain", on: { click: () => keep(new Blob([svgText(picture)], { type: "image/svg+xml" }), "scan.svg") } }, "Save picture (SVG)")),
-    sortedTable(rows, ["rank", "mutation", "imgt", "region", "delta", "delta_lower", "delta_upper", "liabilities"].filter((name) => rows.some((row) => row[name])), "Best first", 50),
+      make("button", { type: "button", className: "plain", on: { click: async () => keep(await pngOf(slide(rows, unit, title)), "scan.png") } }, "Save slide (PNG)"),
+      make("button", { type: "button", className: "plain", on: { click: () => keep(new Blob([svgText(slide(rows, unit, title))], { type: "image/svg+xml" }), "scan.svg") } }, "Save slide (SVG)")),
+    sortedTable(rows, ["rank", "mutation", "imgt", "kabat", "region", "delta", "delta_lower", "delta_upper", "measured", "liabilities"].filter((name) => rows.some((row) => row[name])), "Best first", 50),
     ...(result.notes ?? []).map((note) => make("p", { className: "hint" }, note)),
     downloads(`/v1/jobs/${id}`, job.files.filter((name) => name !== "result.json"))));
+  draw();
+  let before = map.clientWidth;
+  new ResizeObserver(() => { if (map.clientWidth !== before) { before = map.clientWidth; draw(); } }).observe(map);
 }

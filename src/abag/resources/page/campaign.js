@@ -1,0 +1,151 @@
+// A campaign: verdict and learning curve, the plate and its wells, what came of each round.
+
+import { spreadsheet } from "/page/columns.js";
+import { curve, parity } from "/page/draw.js";
+import { downloads, field, make, readCsv, sortedTable, submits, watch } from "/page/parts.js";
+import { getJson, getText, startJob } from "/page/service.js";
+
+// Gives false where there is no campaign (yet), as after a first table with faults.
+export async function openCampaign(box, name, job = null, setAside = null) {
+  const shown = make("div");
+  box.replaceChildren(make("h2", {}, `Campaign ${name}`), shown);
+  if (job) {
+    const over = await watch(job, shown);
+    if (!over) return true;
+    if (over.state === "failed" && setAside && /\brow \d/.test(over.message)) {
+      shown.append(make("div", { className: "row" }, make("button", { type: "button", on: { click: setAside } }, "Set these rows aside and learn from the others")));
+    }
+  }
+  const base = `/v1/campaigns/${encodeURIComponent(name)}`;
+  const campaign = await getJson(base).catch(() => null);
+  if (!campaign) return false;
+  const { files } = campaign;
+  const last = (ending) => files.filter((path) => path.endsWith(ending)).sort().at(-1);
+  const text = (path) => getText(`${base}/files/${path}`);
+  const go = async (kind, asked) => {
+    const { id } = await startJob(kind, { campaign: name, ...asked });
+    history.replaceState(null, "", `#assay/${id}`);
+    await openCampaign(box, name, id);
+  };
+  const learnt = last("report/adaptation.json");
+  if (learnt) {
+    const aside = readCsv(await text(learnt.replace("adaptation.json", "set_aside.csv")).catch(() => ""));
+    shown.append(verdictCard(JSON.parse(await text(learnt)), aside, name));
+  }
+  if (files.includes("scorecard.json")) shown.append(roundsCard(JSON.parse(await text("scorecard.json"))));
+  const plate = last("proposed.csv");
+  if (plate) shown.append(plateCard(readCsv(await text(plate)), !files.includes(plate.replace("proposed.csv", "measured.parquet")), base, plate, name, go));
+  shown.append(nextForm(go), resultsForm(go), make("details", { className: "card" }, make("summary", {}, "All files"),
+    downloads(base, files.filter((path) => /\.(html|csv|fasta|json)$/.test(path)))));
+  return true;
+}
+
+const two = (value) => (value === null || value === undefined ? "" : value.toFixed(2));
+
+function verdictCard(told, aside, name) {
+  const { verdict = {}, skill = {}, learning_curve: points = [], rows = {}, notes = [] } = told;
+  const skills = Object.values(skill).flatMap((one) => Object.values(one.models).map((model) => ({
+    question: one.question, rows: one.rows, model: model.model, spearman: two(model.spearman),
+    "95 % interval": model.interval ? model.interval.map(two).join(" to ") : "", RMSE: two(model.rmse), "90 % held": two(model.coverage_90) })));
+  const scan = make("button", { type: "button", className: "plain", on: { click: async () => {
+    const { id } = await startJob("scan", { campaign: name });
+    location.hash = `#scan/${id}`;
+  } } }, "Draw the heat map of all single mutants");
+  return make("div", { className: "card" }, make("p", { className: "big" }, verdict.text ?? "Learnt"), make("p", {}, verdict.headline ?? ""),
+    ...(verdict.reasons ?? []).map((reason) => make("p", {}, reason)),
+    make("p", { className: "hint" }, `${rows.in ?? ""} rows read, ${rows.kept ?? ""} kept, ${rows.set_aside ?? 0} set aside.`),
+    aside.length ? sortedTable(aside, Object.keys(aside[0]), `${aside.length} rows that were set aside, and why`) : null,
+    skills.length ? sortedTable(skills, Object.keys(skills[0]), "On rows that were held out") : null,
+    points.length ? make("div", {}, make("h3", {}, "Learning curve"), curve(points)) : null,
+    make("div", { className: "row" }, scan), ...notes.map((note) => make("p", { className: "hint" }, note)));
+}
+
+function roundsCard(card) {
+  const counted = (told) => `${told.seen} (expected ${told.expected.toFixed(1)}, ${told.lower.toFixed(0)} to ${told.upper.toFixed(0)})`;
+  const rounds = card.rounds.map((one) => ({ round: one.round, measured: `${one.measured} of ${one.proposed}`, "inside its 90 % interval": `${one.inside_90} of ${one.exact}`,
+    spearman: two(one.spearman), "better than the best before": counted(one.over_best), "better than the parent": counted(one.over_parent), best: two(one.best) }));
+  return make("div", { className: "card" }, make("h2", {}, "What was foretold, and what came"),
+    sortedTable(rounds, Object.keys(rounds[0] ?? {}), "Each plate was sealed before it was measured"),
+    make("div", { className: "pictures" }, ...card.rounds.map((one) => make("figure", {}, parity(one.variants, card.unit, one.round),
+      make("figcaption", { className: "hint" }, `Round ${one.round}: predicted with its 90 % interval, and measured.`)))));
+}
+
+const ROWS = "ABCDEFGHIJKLMNOP";
+
+function plateCard(wells, open, base, path, name, go) {
+  const cards = [...new Set(wells.map((well) => well.plate))].map((number) => plateGrid(wells.filter((well) => well.plate === number), number, open));
+  const marked = () => cards.flatMap((one) => one.marked());
+  const variants = [...new Set(wells.filter((well) => well.kind === "variant").map((well) => well.name))];
+  const controls = wells.filter((well) => well.kind === "control").length / cards.length;
+  const told = make("p", { className: "hint", ariaLive: "polite" }, "Click wells to mark them.");
+  const act = (text, chosen) => make("button", { type: "button", className: "plain", disabled: true, on: { click: async () => {
+    try { await go("campaign-plate", { wells: variants.length, controls, exclude: chosen(marked()) }); } catch (error) { told.textContent = error.message; }
+  } } }, text);
+  const buttons = [act("Exchange the marked wells", (names) => names), act("Keep the marked wells, choose the others anew", (names) => variants.filter((one) => !names.includes(one)))];
+  const changed = () => {
+    const count = marked().length;
+    told.textContent = count ? `${count} wells marked.` : "Click wells to mark them.";
+    for (const button of buttons) button.disabled = !count || (button === buttons[1] && count === variants.length);
+  };
+  for (const one of cards) one.grid.addEventListener("click", changed);
+  const columns = ["well", "name", "mutations", "imgt", "kabat", "predicted", "lower_90", "upper_90", "liabilities", "reason"].filter((key) => wells.some((well) => well[key]));
+  return make("div", { className: "card" }, make("h2", {}, "The latest plate"),
+    make("p", { className: "hint" }, open ? "It waits for its results. A corner means a liability." : "It has its results."),
+    ...cards.map((one) => make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "plate" }, one.grid)),
+    open ? make("div", {}, told, make("div", { className: "row" }, ...buttons)) : null,
+    make("details", {}, make("summary", {}, "As a table"), sortedTable(wells, columns, `${wells.length} wells`, 400)),
+    make("div", { className: "row" }, downloads(base, [path, path.replace(".csv", ".fasta")]), orderFiles(name)));
+}
+
+function plateGrid(wells, number, open) {
+  const placed = new Map(wells.map((well) => [well.well, well]));
+  const wide = wells.some((well) => /^[I-P]|(1[3-9]|2[0-4])$/.test(well.well)) ? 24 : 12, tall = wide === 24 ? 16 : 8;
+  const grid = make("div", { className: `plate wide${wide}`, role: "group", ariaLabel: `plate ${number} of ${wells.length} wells` });
+  const edge = (text = "") => make("span", { className: "edge" }, text), buttons = [];
+  grid.append(edge(), ...Array.from({ length: wide }, (_, i) => edge(String(i + 1))));
+  for (const letter of ROWS.slice(0, tall)) {
+    grid.append(edge(letter));
+    for (let i = 1; i <= wide; i++) {
+      const well = placed.get(`${letter}${i}`);
+      if (!well) { grid.append(make("span", { className: "empty" })); continue; }
+      const text = [make("b", {}, well.well), " ", well.mutations || "parent"];
+      const title = `${well.name} ${well.mutations || "parent"}${well.liabilities ? `; ${well.liabilities}` : ""}`;
+      const look = `${well.kind}${well.liabilities ? " liable" : ""}`;
+      if (!open || well.kind !== "variant") { grid.append(make("span", { className: look, title }, ...text)); continue; }
+      const button = make("button", { type: "button", className: look, title, ariaPressed: "false" }, ...text);
+      button.addEventListener("click", () => { button.ariaPressed = String(button.ariaPressed !== "true"); });
+      buttons.push([button, well.name]);
+      grid.append(button);
+    }
+  }
+  return { grid, marked: () => buttons.filter(([button]) => button.ariaPressed === "true").map(([, name]) => name) };
+}
+
+function orderFiles(name) {
+  const box = make("div", {}), button = make("button", { type: "button", className: "plain" }, "Make Excel and robot files");
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try {
+      const { id } = await startJob("order", { campaign: name });
+      const job = await watch(id, box);
+      if (job?.state === "done") box.replaceChildren(downloads(`/v1/jobs/${id}`, job.files.filter((path) => path.startsWith("order/"))));
+    } catch (error) { box.replaceChildren(make("p", { className: "wrong", role: "alert" }, error.message)); }
+    button.disabled = false;
+  });
+  return make("div", {}, button, box);
+}
+
+function nextForm(go) {
+  const wells = make("input", { type: "number", min: 1, max: 384, value: "92" }), controls = make("input", { type: "number", min: 0, max: 96, value: "4" });
+  const form = make("form", { className: "card" }, make("h2", {}, "Choose the next plate"), field("Wells", wells, "Variants; with four controls, 92 fill a plate."),
+    field("Controls", controls, "Wells of every plate that hold the parent."), make("div", { className: "row" }, make("button", {}, "Propose")));
+  submits(form, () => go("campaign-plate", { wells: Number(wells.value), controls: Number(controls.value) }));
+  return form;
+}
+
+function resultsForm(go) {
+  const sheet = spreadsheet("Results of the plate", "The names or mutations of the plate, with the measured values.", { chains: false });
+  const form = make("form", { className: "card" }, make("h2", {}, "Give the results back"), ...sheet.parts, make("div", { className: "row" }, make("button", {}, "Learn from them")));
+  submits(form, async () => go("campaign-results", await sheet.asked()));
+  return form;
+}

@@ -1,0 +1,61 @@
+"""A service in a process of its own, and tables to give it."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+HEAVY = (
+    "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTAVYYC"
+    "SRWGGDGFYAMDYWGQGTLVTVSS"
+)
+LIGHT = (
+    "DIQMTQSPSSLSASVGDRVTITCRASQDVNTAVAWYQQKPGKAPKLLIYSASFLYSGVPSRFSGSRSGTDFTLTISSLQPEDFATYYCQQHYTTPP"
+    "TFGQGTKVEIK"
+)
+ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
+LETTERS = "ADEFGHIKLNQRSTVWY"
+
+
+def measured(rows: int = 24, header: str = "name,heavy,light,pKd") -> str:
+    """Variants of one antibody, whose heavier residues bind less."""
+    lines = [header]
+    for i in range(rows):
+        place, letter = (100, 104, 107, 54)[i % 4], LETTERS[i % len(LETTERS)]
+        heavy = HEAVY[:place] + letter + HEAVY[place + 1 :]
+        lines.append(f"v{i},{heavy},{LIGHT},{8.5 - 0.12 * LETTERS.index(letter):.2f}")
+    return "\n".join([*lines, f"parent,{HEAVY},{LIGHT},8.9"])
+
+
+class Running:
+    """A service in a process of its own, which may be killed and started anew."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.start()
+
+    def start(self, port: int = 0) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "abag", "serve", "--data", str(self.data), "--port", str(port)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert self.process.stdout is not None
+        found = re.search(r"http://\S+:(\d+)/", self.process.stdout.readline())
+        assert found is not None
+        self.address, self.port = found[0], int(found[1])
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it as an operator would."""
+        self.process.terminate()
+        self.process.wait(timeout=30)
