@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from abag.errors import MissingFileError, OptionError
+from abag.errors import CampaignError, MissingFileError, OptionError
 from abag.files import make_folder
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._()+-]{0,99}")
@@ -64,10 +64,13 @@ class Places:
 
     def campaign_model(self, name: str) -> Path:
         """Folder of the newest model of a campaign; raises MissingFileError."""
-        found = sorted(self.existing("campaign", name).glob("round-*/model"))
-        if not found:
-            raise MissingFileError(f"the campaign {name!r} has learnt no model yet")
-        return found[-1]
+        from abag.maturation.campaign.folder import MODEL, open_campaign
+
+        folder = self.existing("campaign", name)
+        try:
+            return open_campaign(folder).measured.place(MODEL)
+        except CampaignError:
+            raise MissingFileError(f"the campaign {name!r} has learnt no model yet") from None
 
     def all_of(self, kind: str) -> list[str]:
         """Names of the models or campaigns."""

@@ -27,10 +27,13 @@ export async function openCampaign(box, name, job = null, setAside = null) {
     history.replaceState(null, "", `#assay/${id}`);
     await openCampaign(box, name, id);
   };
-  const learnt = last("report/adaptation.json");
+  // A round whose results came in parts has a report of each part: report, report-2, ...
+  const [learnt] = files.map((path) => path.match(/^round-(\d+)\/report-?(\d*)\/adaptation\.json$/)).filter(Boolean)
+    .sort((a, b) => b[1] - a[1] || b[2] - a[2]).map(([path]) => path);
   if (learnt) {
-    const aside = readCsv(await text(learnt.replace("adaptation.json", "set_aside.csv")).catch(() => ""));
-    shown.append(verdictCard(JSON.parse(await text(learnt)), aside, name));
+    const round = learnt.split("/")[0], asides = files.filter((path) => path.startsWith(`${round}/set_aside`));
+    const aside = (await Promise.all(asides.map(text))).flatMap(readCsv), state = JSON.parse(await text(`${round}/state.json`));
+    shown.append(verdictCard(JSON.parse(await text(learnt)), state.rows, aside, name));
   }
   if (files.includes("scorecard.json")) shown.append(roundsCard(JSON.parse(await text("scorecard.json"))));
   const plate = last("proposed.csv");
@@ -42,8 +45,8 @@ export async function openCampaign(box, name, job = null, setAside = null) {
 
 const two = (value) => (value === null || value === undefined ? "" : value.toFixed(2));
 
-function verdictCard(told, aside, name) {
-  const { verdict = {}, skill = {}, learning_curve: points = [], rows = {}, notes = [] } = told;
+function verdictCard(told, kept, aside, name) {
+  const { verdict = {}, skill = {}, learning_curve: points = [], notes = [] } = told;
   const skills = Object.values(skill).flatMap((one) => Object.values(one.models).map((model) => ({
     question: one.question, rows: one.rows, model: model.model, spearman: two(model.spearman),
     "95 % interval": model.interval ? model.interval.map(two).join(" to ") : "", RMSE: two(model.rmse), "90 % held": two(model.coverage_90) })));
@@ -53,7 +56,7 @@ function verdictCard(told, aside, name) {
   } } }, "Draw the heat map of all single mutants");
   return make("div", { className: "card" }, make("p", { className: "big" }, verdict.text ?? "Learnt"), make("p", {}, verdict.headline ?? ""),
     ...(verdict.reasons ?? []).map((reason) => make("p", {}, reason)),
-    make("p", { className: "hint" }, `${rows.in ?? ""} rows read, ${rows.kept ?? ""} kept, ${rows.set_aside ?? 0} set aside.`),
+    make("p", { className: "hint" }, `${kept + aside.length} rows read, ${kept} kept, ${aside.length} set aside.`),
     aside.length ? sortedTable(aside, Object.keys(aside[0]), `${aside.length} rows that were set aside, and why`) : null,
     skills.length ? sortedTable(skills, Object.keys(skills[0]), "On rows that were held out") : null,
     points.length ? make("div", {}, make("h3", {}, "Learning curve"), curve(points)) : null,
