@@ -323,7 +323,9 @@ def pair_columns(chosen: Chosen, mapping: ColumnMapping) -> dict[str, pl.Expr]:
 def _text(chosen: Chosen, field: str, constant: str | None) -> pl.Expr:
     """A column of texts; a cell that holds nothing (``NA``, ``-``) is null."""
     name = chosen.one(field)
-    return pl.lit(constant, dtype=pl.String) if name is None else without_markers(pl.col(name))
+    if name is None:
+        return pl.lit(constant, dtype=pl.String)
+    return without_markers(pl.col(name)).str.strip_chars()
 
 
 def without_markers(column: pl.Expr) -> pl.Expr:

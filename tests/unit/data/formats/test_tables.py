@@ -87,7 +87,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         (b"heavy\nA\n", "a single column"),
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         ("a,b\n1,2\n".encode("utf-16-le"), "UTF-16"),
-        (b"PK\x03\x04rest", "save the sheet as CSV"),
+        (b"PK\x03\x04rest", "save the sheet as .xlsx or as CSV"),
         (b"PAR1rest", "not a readable Parquet file"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import openpyxl
 import polars as pl
 import pytest
 
@@ -200,6 +201,38 @@ def test_a_ditto_mark_is_no_missing_light_chain(mark: str, tmp_path: Path) -> No
     found = read(tmp_path, text)
     assert found.set_aside["source_row"].to_list() == [3]
     assert "repeats the cell above" in found.set_aside["reasons"][0][0]
+
+
+def excel(folder: Path, *rows: list[object], shown: str = "General") -> OwnTable:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    for row in rows:
+        sheet.append(row)
+    sheet.cell(2, sheet.max_column).number_format = shown
+    book.save(folder / "sheet.xlsx")
+    return abag.read_table(folder / "sheet.xlsx", set_aside=True)
+
+
+def test_a_unit_in_the_format_of_a_cell_is_read(tmp_path: Path) -> None:
+    row = ["a", HEAVY, LIGHT, ANTIGEN, 1.5]
+    head = ["name", "heavy", "light", "antigen"]
+    assert excel(tmp_path, [*head, "KD"], row, shown='0.0 "nM"').rows["pkd"].round(3)[0] == 8.824
+    found = excel(tmp_path, [*head, "KD (nM)"], row, shown='0.0 "uM"')
+    assert "the value says 'uM' but the unit is 'nM'" in found.set_aside["reasons"][0][0]
+    with pytest.raises(AbagError, match="E2 is shown in thousands"):
+        excel(tmp_path, [*head, "KD (nM)"], row, shown="0.0,")
+
+
+def test_an_empty_first_column_and_spaces_around_names_are_left_out(tmp_path: Path) -> None:
+    head = [None, "name", "heavy", "light", "antigen", "KD (nM)"]
+    found = excel(tmp_path, head, [None, "a ", f" {HEAVY} ", LIGHT, ANTIGEN, 1])
+    assert found.rows.select("antibody_name", "pkd").row(0) == ("a", 9.0)
+
+
+@pytest.mark.parametrize("name", ["1-Mar", "02-Sep", "Mar-01", "2024-03-01T00:00:00"])
+def test_a_name_that_a_spreadsheet_made_a_date_of_is_flagged(name: str, tmp_path: Path) -> None:
+    found = read(tmp_path, f"name,heavy,light,antigen,KD (nM)\n{name},{CHAINS},1\n")
+    assert found.rows["flags"].to_list() == [["name_looks_like_a_date"]]
 
 
 def variants(folder: Path, *texts: str) -> tuple[list[str], pl.DataFrame, tuple[str, ...]]:

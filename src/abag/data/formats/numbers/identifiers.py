@@ -16,6 +16,7 @@ RESTORED: Final = "structure_id_restored"
 UNREADABLE: Final = "structure_id_unreadable"
 REFERENCE_UNREADABLE: Final = "reference_unreadable"
 NAME_IN_SCIENTIFIC_NOTATION: Final = "name_in_scientific_notation"
+NAME_LOOKS_LIKE_A_DATE: Final = "name_looks_like_a_date"
 
 _CODE: Final = re.compile(
     r"(?:pdb(?:[\s:_-]*id)?[\s:_-]*)?(?:pdb_0000)?([0-9][a-z0-9]{3})"
@@ -24,6 +25,12 @@ _CODE: Final = re.compile(
 )
 _SCIENTIFIC: Final = re.compile(r"(\d)(?:\.(\d*))?E\+?(\d+)", re.IGNORECASE)
 _DATE: Final = re.compile(r"(\d)-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", re.IGNORECASE)
+_MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_AS_DATE: Final = re.compile(
+    rf"\d{{4}}-\d\d-\d\dT00:00:00|\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}",
+    re.IGNORECASE,
+)
+"""What Excel makes of ``SEPT2`` and ``1-3``: ``02-Sep``, ``2024-03-01``."""
 _NUMBER: Final = re.compile(r"\d{5,}(?:\.0*)?")
 _PUBMED: Final = re.compile(r"(?:pmid|pubmed)?[\s:#]*(\d{5,9})(?:\.0*)?", re.IGNORECASE)
 _DOI: Final = re.compile(r"(?:https?://)?(?:dx\.)?(?:doi(?:\.org/|:)\s*)?(10\.\d{4,9}/\S+)", re.I)
@@ -75,5 +82,7 @@ def own_name(text: str | None) -> tuple[str | None, str | None]:
     """A name of an antibody or antigen; a flag where a spreadsheet made a number of it (2E8)."""
     if text is None or is_missing(text):
         return None, None
-    eaten = re.fullmatch(r"\d(\.\d+)?E\+\d+", text.strip())
-    return text.strip(), NAME_IN_SCIENTIFIC_NOTATION if eaten else None
+    bare = text.strip()
+    if re.fullmatch(r"\d(\.\d+)?E\+\d+", bare):
+        return bare, NAME_IN_SCIENTIFIC_NOTATION
+    return bare, NAME_LOOKS_LIKE_A_DATE if _AS_DATE.fullmatch(bare) else None

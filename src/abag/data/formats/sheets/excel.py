@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from abag.errors import FileFormatError, Problem
+from abag.units import is_unit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -27,6 +28,10 @@ _OPEN_DOCUMENT: Final = b"application/vnd.oasis.opendocument"
 _NO_WORKBOOK: Final = "is an Excel (.xlsx), Numbers or zip file that cannot be read"
 _MEND: Final = "In Excel: copy, paste special, values; or save the sheet as CSV UTF-8"
 _MOST_NAMED: Final = 50
+
+
+_SCALED: Final = re.compile(r"[0#?],+(?![0#?,])")
+"""A format such as ``0.0,`` that shows 1500 as 1.5."""
 
 
 def read_workbook(
@@ -104,10 +109,17 @@ def _text(cell: Cell, dates: set[int], problems: list[Problem]) -> str:
         reason = f"cell {cell.coordinate} holds a date ({value}); was it a name or a number?"
     elif isinstance(value, int | float) and "%" in re.sub(r'"[^"]*"', "", cell.number_format):
         reason = f"cell {cell.coordinate} is shown as a percentage"
+    elif isinstance(value, int | float) and _SCALED.search(
+        re.sub(r'"[^"]*"', "", cell.number_format)
+    ):
+        reason = f"cell {cell.coordinate} is shown in thousands by its format"
     if reason is not None:
         problems.append(Problem(cell.row, None, reason, _MEND))
         return str(value)
-    return str(value) if not isinstance(value, float) else repr(value)
+    shown = str(value) if not isinstance(value, float) else repr(value)
+    beside = re.findall(r'"([^"]*)"', cell.number_format) if cell.data_type == "n" else []
+    unit = next((text.strip() for text in beside if is_unit(text.strip())), "")
+    return f"{shown} {unit}".strip()
 
 
 def write_workbook(path: Path, table: pl.DataFrame | Mapping[str, pl.DataFrame]) -> None:

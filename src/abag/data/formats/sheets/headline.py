@@ -54,6 +54,8 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
     body = [record for record in records[place + 1 :] if any(cell.strip() for cell in record[1])]
     header, body = _with_units(header, body, notes)
     body, problems = _of_one_table(header, body, notes)
+    while header and not header[0].strip() and not any("".join(c[:1]).strip() for _, c in body):
+        header, body = header[1:], [(number, cells[1:]) for number, cells in body]
     width = _width(header, [cells for _, cells in body])
     header = [name.strip() for name in header[:width]]
     rows = [_cut(cells, width) for _, cells in body]
