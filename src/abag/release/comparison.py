@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.errors import MissingFileError, ReleaseError
+from abag.errors import ReleaseError
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.intervals import ClusterBootstrap
 from abag.files import read_json
@@ -53,11 +53,13 @@ def compare_with_earlier(
 
         rows = load_table(table).frame.filter(pl.col("pkd").is_not_null())
         what, true = f"rows of {table.name}", rows["pkd"].to_numpy()
+        said = load_model(place / MODEL).predict(rows)
     elif subject.held_out is not None:
         stored = stored_predictions(place / RUN)
         exact = stored.filter(pl.col("true").is_not_null())
         rows = subject.held_out.filter(pl.col("record_id").is_in(exact["record_id"].to_list()))
         what, true = "test rows", exact["true"].to_numpy()
+        said = exact["pred"].to_numpy()
     else:
         raise ReleaseError(
             "there are no test rows to compare on; name a table of measured rows by --compare-on"
@@ -65,23 +67,24 @@ def compare_with_earlier(
     antigens = rows["antigen"].list.join("/").to_list()
     bootstrap = ClusterBootstrap(antigens, resamples=RESAMPLES, seed=0)
     name, _, version = title.rpartition(" ")
-    own = _line(place / MODEL, rows, true, bootstrap)
+    own = _line(said, true, bootstrap)
     split = _split_of(place)
-    status = "tested above" if table is None else "this release"
-    releases = [{"name": name, "version": version, "status": status, "recommendation": "above",
-                 "held_out": "yes" if table is None else "not known", **own}]  # fmt: skip
+    held_out = "yes" if table is None else "not known"
+    releases: list[dict[str, Any]] = [{
+        "name": name, "version": version, "status": _status_of(place), "recommendation": "above",
+        "held_out": held_out, **own,
+    }]  # fmt: skip
     for one in earlier:
         folder = released(one)
         facts = read_json(folder / RELEASE)
         same = split is not None and _split_of(folder) == split
-        run = facts["run"]
         releases.append({
             "name": facts["given"]["name"],
             "version": facts["given"]["version"],
-            "status": run["status"]["status"] if run else "no run",
+            "status": _status_of(folder),
             "recommendation": facts["recommendation"]["what"],
             "held_out": "yes" if same and table is None else "not known",
-            **_line(folder / MODEL, rows, true, bootstrap),
+            **_line(load_model(folder / MODEL).predict(rows), true, bootstrap),
         })  # fmt: skip
     return {"what": what, "rows": rows.height, "releases": releases}
 
@@ -94,13 +97,16 @@ def _split_of(release: Path) -> tuple[str, str] | None:
     return split["digest"], split["part"]
 
 
+def _status_of(release: Path) -> str:
+    """``stable`` or ``unstable``; a model that is no run has neither."""
+    path = release / RUN / "metrics.json"
+    return str(read_json(path)["training"]["status"]) if path.is_file() else "no run"
+
+
 def _line(
-    model: Path, rows: pl.DataFrame, true: NDArray[np.float64], bootstrap: ClusterBootstrap
+    pred: NDArray[np.float64], true: NDArray[np.float64], bootstrap: ClusterBootstrap
 ) -> dict[str, Any]:
-    """Correlations and error of one model, each with its interval."""
-    if not model.is_dir():
-        raise MissingFileError(f"there is no folder {model}")
-    pred = load_model(model).predict(rows)
+    """Correlations and error of one model's predictions, each with its interval."""
     found: dict[str, Any] = {"distinct": len(np.unique(np.round(pred, 6)))}
     ones = np.ones((1, len(true)))
     for key, kernel in (

@@ -92,7 +92,7 @@ def _of_figures(run: Facts) -> Iterator[dict[str, str]]:
             yield _issue("no-skill", f"{one['title']} is undefined: {one['reason']}", _MORE)
         elif one["low"] is not None and one["low"] <= 0.0 <= one["high"]:
             text = (
-                f"no skill is shown: {one['title']} is {one['value']:.2f}, and its interval "
+                f"no skill is shown: {one['title']} is {one['value']:z.2f}, and its interval "
                 f"({one['low']:.2f} to {one['high']:.2f}) holds 0"
             )
             yield _issue("no-skill", text, _MORE)

@@ -74,7 +74,10 @@ def _environment() -> Any:
 
 def number(value: float | None, digits: int = 2) -> str:
     """A number with its digits, or a word where it is undefined."""
-    return "undefined" if value is None else f"{value:.{digits}f}"
+    if value is None:
+        return "undefined"
+    text = f"{value:.{digits}f}"
+    return text.lstrip("-") if float(text) == 0 else text  # a rounded zero has no sign
 
 
 def share(value: float | None, digits: int = 1) -> str:
@@ -87,7 +90,7 @@ def interval(figure: Mapping[str, Any], digits: int = 2) -> str:
     text = number(figure["value"], digits)
     if figure.get("low") is None:
         return text
-    return f"{text} ({figure['low']:.{digits}f} to {figure['high']:.{digits}f})"
+    return f"{text} ({number(figure['low'], digits)} to {number(figure['high'], digits)})"
 
 
 def quoted(value: object) -> str:

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.errors import UnavailableError
+
 Reals = NDArray[np.float64]
 _ROWS_OF_A_CHUNK = 2_048
 _FEW_ROWS = 100
@@ -43,8 +45,12 @@ class Forest:
         seed: int,
     ) -> Self:
         """Grow ``trees``; ``leaf`` is the fewest rows of a leaf, ``share`` of features tried."""
-        from sklearn.ensemble import ExtraTreesRegressor
-
+        try:
+            from sklearn.ensemble import ExtraTreesRegressor
+        except ImportError:
+            raise UnavailableError(
+                "trees are grown by scikit-learn: pip install 'abag[workshop]'"
+            ) from None
         grown = ExtraTreesRegressor(
             trees, min_samples_leaf=leaf, max_features=share, random_state=seed, n_jobs=1
         ).fit(features.astype(np.float32), target, sample_weight=weights)

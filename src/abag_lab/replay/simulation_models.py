@@ -23,6 +23,7 @@ from abag.maturation.propose.acquisition import Belief
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.terms import UNLEARNT
+from abag.model.baselines.one_hot_ridge import ridge_by_leaving_one_out
 from abag.model.mutation_effect import MutationEffect
 
 Reals = NDArray[np.float64]
@@ -32,7 +33,6 @@ SHORTLIST: Final = 600
 """Candidates whose joint posterior is asked for: the largest means (assay model), or the largest
 means plus :data:`_REACH` deviations (ridge)."""
 _REACH: Final = 1.5
-RIDGES: Final = np.logspace(-2, 4, 13)
 
 Believer: TypeAlias = Callable[["Pool", Rows], "tuple[Belief, Rows] | None"]
 
@@ -150,12 +150,10 @@ def assay_gp_belief(settings: dict[str, Any] | None = None) -> Believer:
 
 def one_hot_ridge_belief(pool: Pool, measured: Rows) -> tuple[Belief, Rows] | None:
     """One-hot ridge as a Gaussian process with a linear kernel on centred columns."""
-    from sklearn.linear_model import RidgeCV
-
     train, target = pool.one_hot[measured], pool.values[measured]
     if np.ptp(target) == 0:
         return None
-    ridge = float(RidgeCV(RIDGES).fit(train.toarray(), target).alpha_)
+    ridge, _, _ = ridge_by_leaving_one_out(train.toarray(), target)
     free = pool.free(measured)
     linear = _Linear(train, target, ridge)
     mean, variance = linear.marginal(pool.one_hot[free])

@@ -1,7 +1,7 @@
 """Ridge regression on the residues at the variable positions of one assay's variants.
 
 Each (position, residue) seen in training is a column of zeros and ones. The ridge is chosen by
-leave-one-out error from ``logspace(-2, 4, 13)`` (scikit-learn's RidgeCV). Effects add up: the
+leave-one-out error from ``logspace(-2, 4, 13)``. Effects add up: the
 model knows no interaction of two positions, nothing of a residue that it has not seen, and nothing
 of the antigen, so it refuses rows of several assays or antigens.
 """
@@ -27,6 +27,30 @@ Reals = NDArray[np.float64]
 RIDGES: Final = np.logspace(-2, 4, 13)
 _CHUNK_ROWS: Final = 4096
 _FEWEST_ROWS: Final = 3
+
+
+def ridge_by_leaving_one_out(columns: Reals, target: Reals) -> tuple[float, Reals, float]:
+    """The ridge of :data:`RIDGES` with the least leave-one-out error, coefficients, intercept.
+
+    With the singular values s and left vectors U of the centred columns, the fitted values are
+    U f U' y with f = s^2 / (s^2 + ridge), and leaving row i out gives the residual r_i / (1 - h_i)
+    with h = U^2 f + 1 / n (Golub, Heath, Wahba 1979).
+
+    Args:
+        columns: [rows, columns].
+        target: [rows].
+    """
+    centre, mean = columns.mean(axis=0), float(target.mean())
+    left, sizes, right = np.linalg.svd(columns - centre, full_matrices=False)
+    inside, rest = left.T @ (target - mean), target - mean
+    errors = []
+    for ridge in RIDGES:
+        kept = sizes**2 / (sizes**2 + ridge)
+        leverage = left**2 @ kept + 1.0 / len(target)
+        errors.append(float(np.mean(((rest - left @ (kept * inside)) / (1.0 - leverage)) ** 2)))
+    ridge = float(RIDGES[int(np.argmin(errors))])
+    coefficients: Reals = right.T @ (sizes / (sizes**2 + ridge) * inside)
+    return ridge, coefficients, mean - float(centre @ coefficients)
 
 
 class OneHotRidgeSettings(Settings):
@@ -84,8 +108,6 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
         return rows
 
     def _learn(self, rows: TrainingSet) -> None:
-        from sklearn.linear_model import RidgeCV
-
         heavy, light = _chains(rows.frame)
         self._refuse_other_lengths(heavy, light)
         self._heavy = Alignment.of(heavy, self.settings.align)
@@ -99,10 +121,8 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
             )
         self._columns = np.repeat(np.arange(len(seen)), [len(found) for found in seen])
         self._residues = np.concatenate(seen)
-        fitted = RidgeCV(RIDGES).fit(self._one_hot(letters), rows.target)
-        self._coefficients = np.asarray(fitted.coef_, dtype=np.float64)
-        self._intercept = float(fitted.intercept_)
-        self._ridge = float(fitted.alpha_)
+        fitted = ridge_by_leaving_one_out(self._one_hot(letters), rows.target)
+        self._ridge, self._coefficients, self._intercept = fitted
 
     def _refuse_other_lengths(self, heavy: list[str], light: list[str]) -> None:
         if self.settings.align != "place":

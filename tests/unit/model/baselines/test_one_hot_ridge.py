@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.model.baselines.one_hot_ridge import RIDGES, OneHotRidge
+from abag.model.baselines.one_hot_ridge import RIDGES, OneHotRidge, ridge_by_leaving_one_out
 from synthetic_pairs import HEAVY, assay_table, canonical, complexes_table
 
 
@@ -101,3 +101,16 @@ def test_the_few_shot_floors_of_abbibench_come_out_again(
             model = OneHotRidge(target="rank_score").fit(table[train])
             scores.append(spearman(model.predict(test), test["rank_score"].to_numpy()))
         assert np.mean(scores) == pytest.approx(published, abs=0.006)
+
+
+def test_the_ridge_is_that_of_scikit_learn():
+    reference = pytest.importorskip("sklearn.linear_model")
+    rng = np.random.default_rng(3)
+    for rows, columns in ((12, 40), (60, 7), (30, 30)):
+        x = rng.integers(0, 2, (rows, columns)).astype(float)
+        y = x @ rng.normal(size=columns) + rng.normal(size=rows)
+        ours = ridge_by_leaving_one_out(x, y)
+        theirs = reference.RidgeCV(RIDGES).fit(x, y)
+        assert ours[0] == theirs.alpha_
+        np.testing.assert_allclose(ours[1], theirs.coef_, rtol=1e-6, atol=1e-9)
+        assert ours[2] == pytest.approx(theirs.intercept_)
