@@ -29,6 +29,7 @@ from typing import Any
 from predict import HER2, library, processor_seconds
 
 SHARD_ROWS = 2_000
+TURNS = 3
 
 
 def files_of(folder: Path, rows: int) -> tuple[str, str]:
@@ -69,7 +70,7 @@ def overhead(rows: int, _: argparse.Namespace) -> None:
     predictor.predict_table(pairs[:100])
     found: dict[str, list[float]] = {"bare": [], "screen": []}
     with tempfile.TemporaryDirectory() as place:
-        for turn in range(3):
+        for turn in range(TURNS):
             clear_cache()
             before = used()
             for start in range(0, rows, SHARD_ROWS):
@@ -93,7 +94,7 @@ def workers(rows: int, _: argparse.Namespace) -> None:
     wall: dict[int, list[float]] = {1: [], 2: []}
     cost: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as place:
-        for turn in range(3):
+        for turn in range(TURNS):
             for count in (1, 2):
                 before = used()
                 took, _out = screened(Path(place), rows, Processes(count), f"{count}-{turn}")
@@ -131,7 +132,7 @@ def ray(rows: int, _: argparse.Namespace) -> None:
 
         wall: dict[str, list[float]] = {"core": [], "data": []}
         digests = set()
-        for turn in range(4):
+        for turn in range(TURNS + 1):
             start = time.perf_counter()
             made = dict(RayCluster("auto").answers(named, shards))
             wall["core"] += [time.perf_counter() - start] if turn else []
@@ -142,7 +143,7 @@ def ray(rows: int, _: argparse.Namespace) -> None:
             wall["data"] += [time.perf_counter() - start] if turn else []
             digests.add(digest_of([one["bytes"] for one in sorted(rows_of, key=lambda r: r["n"])]))
         cluster.shutdown()
-    core, data = (sorted(wall[name])[1] for name in ("core", "data"))
+    core, data = (min(wall[name]) for name in ("core", "data"))
     print(f"{len(shards)} shards: Ray core {core:.1f} s, Ray Data {data:.1f} s ({data / core:.2f})")
     print(f"the same bytes: {len(digests) == 1}")
 
@@ -233,9 +234,12 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("what", choices=sorted(what))
     arguments.add_argument("--rows", type=int)
+    arguments.add_argument("--shard-rows", type=int, default=SHARD_ROWS)
+    arguments.add_argument("--turns", type=int, default=TURNS)
     arguments.add_argument("--kills", type=int, default=50)
     arguments.add_argument("--seed", type=int, default=0)
     given = arguments.parse_args()
+    globals().update(SHARD_ROWS=given.shard_rows, TURNS=given.turns)
     what[given.what](given.rows or rows[given.what], given)
 
 

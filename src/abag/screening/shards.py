@@ -28,6 +28,8 @@ PREDICTED: Final[dict[str, pl.DataType]] = {
 """Columns of the predictions: those of :data:`abag.inference.outputs.COLUMNS`, the file, whether
 the row passed the filter, and the chains of candidates for the best. A row with a ``problem`` has
 no values; a record that could not be read has no antigen either."""
+_REMEMBERED: Final = 50_000
+"""Chains that a worker remembers between shards: a library of pairs has each chain many times."""
 COUNTS: Final = "abag.counts"
 """Key of a shard's metadata: how many antibodies it holds, and what became of its rows."""
 
@@ -72,8 +74,8 @@ def screen_shard(work: ScreenWork, item: NumberedShard) -> bytes:
     records = read_shard(item.shard, work.reading)
     with hidden():
         table = predicted(predictor_of(work.model, work.level), records.pairs, work)
-    # Numbered chains are remembered; over a library that would be all of it.
-    clear_cache()
+    # Numbered chains are remembered, some 3 kB each; over a library that would be all of it.
+    clear_cache(beyond=_REMEMBERED)
     unread = pl.DataFrame(
         [(problem.row, problem.reason) for problem in records.unread],
         schema={"row": pl.Int64, "problem": pl.String},

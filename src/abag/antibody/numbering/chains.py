@@ -88,9 +88,10 @@ def receptor_chain(chain: str) -> str | None:
     return _RECEPTOR_CHAINS.get(_receptors.get(readable(chain), ""))
 
 
-def clear_cache() -> None:
-    """Forget every numbered chain (for measurements)."""
-    _cache.clear()
+def clear_cache(*, beyond: int = 0) -> None:
+    """Forget every numbered chain, where there are more than ``beyond``."""
+    if len(_cache) > beyond:
+        _cache.clear()
     _receptors.clear()
     first_domain.cache_clear()
 
