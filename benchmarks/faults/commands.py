@@ -35,6 +35,8 @@ class Command:
     again: Callable[[Path], tuple[str, ...] | None] | None = None
     """Arguments after a kill, from what stands in the folder: by default the same; None where
     the result stands already."""
+    may_be_refused: bool = False
+    """Whether it is refused (status 2) where its result stands already."""
 
     @property
     def needs(self) -> set[str]:
@@ -87,7 +89,8 @@ COMMANDS: dict[str, Command] = {
     "campaign-start": Command(("adapt", "assay.csv", "--campaign", "new"), ("new",)),
     "campaign-propose": Command(PROPOSE, ("begun",), _proposed),
     "campaign-exchange": Command(EXCHANGE, ("open",), _exchanged),
-    "campaign-results": Command(("adapt", "results.csv", "--campaign", "open"), ("open",)),
+    "campaign-results": Command(("adapt", "results.csv", "--campaign", "open"), ("open",),
+                                may_be_refused=True),
     "predict": Command(("predict", "--model", "model", "--table", "big.csv", "--out", "out.csv"),
                        ("out.csv",)),
     "import": Command(("data", "import", "assay.csv", "--out", "t.parquet"),

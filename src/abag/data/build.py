@@ -20,6 +20,7 @@ from abag.data.schema import SCHEMA_VERSION
 from abag.data.tables import Measurements
 from abag.errors import OptionError, Problem, SchemaError, TableError
 from abag.files import (
+    read_json,
     read_parquet,
     replacing,
     require_file,
@@ -99,17 +100,36 @@ def import_table(
 
 
 def load_table(path: Path) -> Measurements:
-    """Read a canonical table, refusing anything else and a table without rows."""
+    """Read a canonical table, refusing anything else and a table without rows.
+
+    Raises:
+        SchemaError: it is no such table, or not the one that its manifest was written with.
+        FileFormatError: it, or its manifest, is damaged.
+    """
     require_file(path)
     if path.suffix != ".parquet":
         raise SchemaError(
             f"{path} is not a canonical table (.parquet); make one with `abag data import {path}`"
         )
     table, _ = read_parquet(path)
+    _require_manifest(path)
     found = Measurements.canonical(table, str(path))
     if not len(found):
         raise SchemaError(f"{path} has no rows; build or import a table with some")
     return found
+
+
+def _require_manifest(path: Path) -> None:
+    """Raise SchemaError where a manifest lies beside a table, and was written with another one."""
+    manifest = _places(path)[2]
+    content = read_json(manifest) if manifest.is_file() else None
+    told = content.get("files_written") if isinstance(content, dict) else None
+    if isinstance(told, dict) and told.get(path.name, "") not in ("", sha256_of(path)):
+        raise SchemaError(
+            f"{path} is not the table that {manifest.name} was written with (its checksum "
+            f"differs); import or build it again, or take {manifest.name} away where it is of "
+            "another table"
+        )
 
 
 def require_parquet_name(out: Path) -> None:

@@ -17,7 +17,7 @@ from abag.encoders.adapters.adapter import TransformerEncoder
 from abag.encoders.adapters.lora import digest_of_folder, load_adapter, new_lora, save_lora
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.protocol import Molecule, Role
-from abag.errors import EncoderError, MissingFileError
+from abag.errors import EncoderError, FileFormatError, MissingFileError
 from encoder_zoo import CASES, HEAVY, LIGHT, Case, write_esm
 
 BY_ID = {case.id: case for case in CASES}
@@ -80,9 +80,27 @@ def test_a_saved_adapter_gives_the_same_rows_and_digest_when_loaded(
     assert again.identity == encoder.identity
     assert again.identity.adapter_digest == digest_of_folder(folder)
     assert {p.name for p in folder.iterdir()} == {
+        "abag.json",
         "adapter_config.json",
         "adapter_model.safetensors",
     }
+
+
+def test_an_adapter_with_a_file_of_another_one_is_refused(
+    model_folder: Folder, tuned, tmp_path: Path
+):
+    case = BY_ID["igt5"]
+    _, folder = tuned(case)
+    shutil.copytree(folder, tmp_path / "mixed")
+    other = case.open(model_folder(case))
+    new_lora(other, seed=5)
+    save_lora(other, tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "adapter_model.safetensors", tmp_path / "mixed")
+    with pytest.raises(FileFormatError, match="does not hold the adapter that was saved there"):
+        load_adapter(case.open(model_folder(case)), tmp_path / "mixed")
+    (tmp_path / "mixed" / "adapter_model.safetensors").write_bytes(b"half a file")
+    with pytest.raises(FileFormatError, match="is damaged"):
+        load_adapter(case.open(model_folder(case)), tmp_path / "mixed")
 
 
 def test_training_changes_the_identity_and_the_base_stays_frozen(model_folder: Folder):
@@ -122,6 +140,7 @@ def test_open_encoder_takes_an_adapter(tuned, model_folder: Folder):
 def test_one_changed_weight_or_setting_is_another_adapter(tuned):
     _, folder = tuned(BY_ID["esm2-8m"])
     before = digest_of_folder(folder)
+    (folder / "abag.json").unlink()  # as PEFT saves one, which anybody may change
     settings = json.loads((folder / "adapter_config.json").read_text())
     (folder / "adapter_config.json").write_text(json.dumps({**settings, "lora_alpha": 16}))
     scaled = digest_of_folder(folder)
@@ -170,6 +189,7 @@ def test_an_unnamed_adapter_is_refused_by_layers_or_shapes(tuned, model_folder, 
 
 def test_half_an_adapter_is_refused(tuned, model_folder: Folder):
     _, folder = tuned(BY_ID["esm2-8m"])
+    (folder / "abag.json").unlink()
     tensors = load_file(folder / "adapter_model.safetensors")
     del tensors[min(tensors)]
     save_file(tensors, folder / "adapter_model.safetensors")

@@ -15,8 +15,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
-from abag.errors import EncoderError, UnavailableError
-from abag.files import read_json, replacing, require_file, require_folder, write_json
+from abag.errors import EncoderError, FileFormatError, UnavailableError
+from abag.files import (
+    read_json,
+    read_tensors,
+    require_file,
+    require_folder,
+    write_json,
+    write_tensors,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -27,6 +34,8 @@ if TYPE_CHECKING:
 
 SETTINGS: Final = "adapter_config.json"
 WEIGHTS: Final = "adapter_model.safetensors"
+SEAL: Final = "abag.json"
+"""File of :func:`save_lora` with the digest of both others; adapters of PEFT have none."""
 
 TARGETS: Final[dict[str, tuple[str, ...]]] = {
     "t5": ("q", "k", "v", "o"),
@@ -137,10 +146,8 @@ def load_adapter(encoder: Adaptable, folder: Path, *, trainable: bool = False) -
             another kind than LoRA, or where the encoder has one already.
         UnavailableError: where PEFT is not installed.
     """
-    from safetensors.torch import load_file
-
-    settings = read_settings(folder)
-    apply_adapter(encoder, settings, load_file(folder / WEIGHTS), str(folder), trainable=trainable)
+    settings, tensors = read_adapter(folder)
+    apply_adapter(encoder, settings, tensors, str(folder), trainable=trainable)
 
 
 def apply_adapter(
@@ -191,13 +198,12 @@ def save_lora(encoder: Adaptable, folder: Path) -> str:
     Raises:
         EncoderError: where the encoder has no adapter.
     """
-    from safetensors.torch import save_file
-
     settings, tensors = adapter_content(encoder)
-    with replacing(folder / WEIGHTS) as temporary:
-        save_file(tensors, temporary, metadata={"format": "pt"})
+    digest = adapter_digest(settings, tensors)
+    write_tensors(folder / WEIGHTS, tensors, {"format": "pt"})
     write_json(folder / SETTINGS, settings)
-    return adapter_digest(settings, tensors)
+    write_json(folder / SEAL, {"digest": digest}, seal=True)
+    return digest
 
 
 def adapter_content(encoder: Adaptable) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -230,9 +236,26 @@ def adapter_digest(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -
 
 def digest_of_folder(folder: Path) -> str:
     """Digest of a saved adapter: what :func:`load_adapter` will put into the identity."""
-    from safetensors.torch import load_file
+    return adapter_digest(*read_adapter(folder))
 
-    return adapter_digest(read_settings(folder), load_file(folder / WEIGHTS))
+
+def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Settings and tensors of a saved adapter, of PEFT or of :func:`save_lora`.
+
+    Raises:
+        MissingFileError, EncoderError: see :func:`read_settings`.
+        FileFormatError: the weights are damaged, or they and the settings are not those that
+            were saved here.
+    """
+    settings = read_settings(folder)
+    tensors, _ = read_tensors(folder / WEIGHTS)
+    told = read_json(folder / SEAL) if (folder / SEAL).exists() else None
+    if told is not None and told != {"digest": adapter_digest(settings, tensors)}:
+        raise FileFormatError(
+            f"{folder} does not hold the adapter that was saved there ({SETTINGS} or {WEIGHTS} "
+            "was changed); copy it again"
+        )
+    return settings, tensors
 
 
 def read_settings(folder: Path) -> dict[str, Any]:

@@ -96,6 +96,8 @@ def take_results(
     if _is_new(folder):
         return _start(folder, path, told, seed)
     campaign = open_campaign(folder)
+    if not failed:
+        _require_new(campaign, path)
     results = Results.read(path, told, campaign, failed)
     rows, aside, notes = read_rows(path, results.told)
     rows = _fitted_in(campaign, rows, path)
@@ -112,6 +114,18 @@ def take_results(
     opened = open_campaign(folder)
     write_scorecard(opened)
     return opened, done
+
+
+def _require_new(campaign: Campaign, path: Path) -> None:
+    """Raise CampaignError for a file whose results are in; a scorecard cut short is made good."""
+    digest = sha256_of(path)
+    for one in campaign.done:
+        if digest in _listed(one.state.get("results_sha256")):
+            write_scorecard(campaign)
+            raise CampaignError(
+                f"the results of {path} are in {campaign.folder} already, in round {one.number}; "
+                "nothing was changed"
+            )
 
 
 def _round_of(campaign: Campaign, variants: set[Chains], allow_unproposed: bool) -> int:

@@ -185,6 +185,14 @@ def test_a_campaign_is_about_one_antigen(tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
 
 
+def test_a_file_of_results_counts_once(folder: Path, tmp_path: Path) -> None:
+    path = write_results(tmp_path / "more.csv", assay_table(15, seed=3))
+    once, _ = take_results(folder, path, told=TOLD, allow_unproposed=True)
+    with pytest.raises(CampaignError, match=r"in .* already, in round 1"):
+        take_results(folder, path, told=TOLD, allow_unproposed=True)
+    assert open_campaign(folder).as_json() == once.as_json()
+
+
 def test_another_antigen_is_refused(folder: Path, tmp_path: Path) -> None:
     propose_round(folder, REQUEST)
     path = write_results(tmp_path / "r.csv", assay_table(3))

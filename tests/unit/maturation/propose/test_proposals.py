@@ -203,6 +203,28 @@ def test_wells_go_row_by_row(number: int, plate_number: int, name: str) -> None:
     assert Well.of(number) == Well(plate_number, name)
 
 
+def test_a_plate_stands_until_the_one_that_replaces_it_is_whole(
+    plate: Proposals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_plate(plate, tmp_path / "plate")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "plate").iterdir()}
+
+    def stopped(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"{write_plate.__module__}.plate_page", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        write_plate(plate, tmp_path / "plate", layout=Layout(controls=2), overwrite=True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "plate").iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["plate"]
+
+
+def test_a_folder_with_other_files_takes_no_plate(plate: Proposals, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OptionError, match=r"other files than a plate \(notes.txt\)"):
+        write_plate(plate, tmp_path, overwrite=True)
+
+
 def test_a_plate_is_written_for_the_laboratory(plate: Proposals, tmp_path: Path) -> None:
     write_plate(plate, tmp_path / "plate", layout=Layout(controls=2))
     table = pl.read_csv(tmp_path / "plate" / "proposed.csv")
