@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int)
     parser.add_argument("--compile", action="store_true", help="ours also compiled")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--file", type=Path, help="result of one model, in place of --out")
     parser.add_argument("--quick", action="store_true", help="smallest model: does it run at all?")
     options = parser.parse_args()
     if "OMP_WAIT_POLICY" not in os.environ:  # torch reads it when it is loaded
@@ -87,10 +88,13 @@ def main() -> None:
     options.sample = options.sample or (512 if gpu else 32)
     options.mixed = options.mixed or (1024 if gpu else 64)
     if options.quick:
-        models, options.sample, options.mixed = ["esm2-8m"], 16, 16
+        models = options.models or ["esm2-8m"]
+        options.sample, options.mixed = 16, 16
         options.rows, options.antigen = 100, 200
     for model in models:
-        path = None if options.out is None else options.out / f"encoding-{model}-{device.type}.json"
+        path = options.file
+        if options.out is not None:
+            path = options.out / f"encoding-{model}-{device.type}.json"
         if path is not None and path.exists():
             print(f"{path} is there already; left as it is")
             continue
@@ -104,7 +108,7 @@ def measure(model: str, device: torch.device, options: argparse.Namespace) -> di
     peak = {name: matmul_peak(device, name) for name in ("fp32", "bf16")}
     best = "bf16" if peak["bf16"] > 2 * peak["fp32"] else "fp32"
     loaded = load(model, device, best if device.type == "cuda" else "fp32")
-    pairs = variants(options.rows, options.antigen)
+    pairs = [loaded.taken(pair) for pair in variants(options.rows, options.antigen)]
     table = [molecule for pair in pairs for molecule in pair]
     ways = []
     for precision in dict.fromkeys(("fp32", best)):
@@ -115,7 +119,7 @@ def measure(model: str, device: torch.device, options: argparse.Namespace) -> di
         ways.append(bench.distinct(table, found, options.sample))
         names = ["ours", "ours compiled"] if options.compile else ["ours"]
         ways += [bench.ours(n, "variants", table, found, options) for n in names]
-        molecules = mixed(options.mixed, loaded.paired)
+        molecules = list(loaded.taken(mixed(options.mixed, loaded.paired)))
         ways.append(bench.plain("distinct", "mixed", molecules))
         ways.append(bench.ours("ours", "mixed", molecules, molecules, options))
     return {
@@ -221,7 +225,7 @@ class Bench:
         if self.loaded.paired:
             texts = ["</s>".join(" ".join(c) for c in m.chains) for m in molecules]
         else:
-            texts = [m.chains[0] for m in molecules]
+            texts = [(" " * self.loaded.spaced).join(m.chains[0]) for m in molecules]
         inputs = self.loaded.tokenizer(texts, padding=True, return_tensors="pt")
         inputs = inputs.to(self.loaded.device)
         with torch.no_grad():

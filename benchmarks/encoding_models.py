@@ -1,8 +1,12 @@
-"""Encoders of true size with random weights, tables to encode, and what a residue costs."""
+"""Encoders of true size, tables to encode, and what a residue costs.
+
+Weights are random, but for AntiBERTy's, which are the published ones (``abag encoders fetch``).
+"""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,9 @@ from abag.encoders.adapters.catalogue import entry_named
 from abag.encoders.adapters.huggingface import HuggingFaceVocabulary, last_hidden_state
 from abag.encoders.input_rules import rule_named
 from abag.encoders.protocol import Molecule, Role
+from abag.encoders.published.letters import antiberty_vocabulary
+from abag.encoders.published.opening import AntiBERTy
+from abag.encoders.published.wheels import fetched_tensors
 
 ESM_VOCABULARY = (
     "<cls> <pad> <eos> <unk> L A G V S E R T I D P K Q N F Y M H W C X B U Z O . - <null_1> <mask>"
@@ -62,6 +69,7 @@ ARCHITECTURES = {
         Architecture("esm2-35m", 12, 480, 20, 1920, 480),
         Architecture("esm2-3b", 36, 2560, 40, 10240, 2560),
         Architecture("igt5", 24, 1024, 32, 16384, 4096),
+        Architecture("antiberty", 8, 512, 8, 2048, 512),
     )
 }
 
@@ -75,6 +83,13 @@ class Loaded:
     tokenizer: Any
     device: torch.device
     paired: bool
+    spaced: bool = False
+    """Whether the tokenizer of the plain loop wants spaces between the residues of a chain."""
+
+    def taken(self, molecules: Sequence[Molecule]) -> tuple[Molecule, ...]:
+        """Those of the roles that the encoder was trained on."""
+        roles = entry_named(self.architecture.id).roles
+        return tuple(molecule for molecule in molecules if molecule.role in roles)
 
     def in_precision(self, precision: str) -> Loaded:
         """The same object: the network is turned in place."""
@@ -84,10 +99,11 @@ class Loaded:
     def encoder(self, precision: str) -> TransformerEncoder:
         """The package's adapter around the network."""
         entry = entry_named(self.architecture.id)
+        own = entry.id == "antiberty"
         return TransformerEncoder(
             entry.facts("random weights"),
             rule_named(entry.rule),
-            HuggingFaceVocabulary(self.tokenizer),
+            antiberty_vocabulary() if own else HuggingFaceVocabulary(self.tokenizer),
             self.in_precision(precision).network,
             last_hidden_state,
             precision=precision,
@@ -99,6 +115,12 @@ def load(id_: str, device: torch.device, precision: str) -> Loaded:
     from transformers import EsmConfig, EsmModel, T5Config, T5EncoderModel
 
     a = ARCHITECTURES[id_]
+    if id_ == "antiberty":
+        real = AntiBERTy()
+        real.load_state_dict(fetched_tensors(id_))
+        bert = real.bert.to(device=device, dtype=PRECISIONS[precision])
+        bert = bert.eval().requires_grad_(False)
+        return Loaded(a, bert, _tokenizer(id_), device, paired=False, spaced=True)
     torch.manual_seed(0)
     torch.set_default_dtype(PRECISIONS[precision])
     with torch.device(device):
@@ -125,8 +147,11 @@ def load(id_: str, device: torch.device, precision: str) -> Loaded:
 
 
 def _tokenizer(id_: str) -> Any:
-    from transformers import EsmTokenizer, T5Tokenizer
+    from transformers import BertTokenizer, EsmTokenizer, T5Tokenizer
 
+    if id_ == "antiberty":
+        pieces = list(antiberty_vocabulary().pieces())
+        return BertTokenizer(vocab={t: i for i, t in enumerate(pieces)}, do_lower_case=False)
     if id_.startswith("esm2"):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "vocab.txt"

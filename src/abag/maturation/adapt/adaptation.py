@@ -103,10 +103,12 @@ def adapt_assay(
     overwrite: bool,
     embedding: Embedding = "none",
     kin: AssayGP | None = None,
+    structure: Path | None = None,
 ) -> Adaptation:
     """Fit a model to checked rows, measure what it knows, and save it with its report.
 
-    ``kin`` is a model of another parent's variants in the same assay.
+    ``kin`` is a model of another parent's variants in the same assay, ``structure`` a file with the
+    parent on its antigen.
     """
     rows = sampled(given.exact, seed)
     notes = list(given.notes)
@@ -115,10 +117,14 @@ def adapt_assay(
             f"cross-validated on {MOST_ROWS:,} rows drawn from {given.exact.height:,}; "
             "the saved model has learnt from all that it takes"
         )
-    skills = tuple(measure_skill(rows, given.target, seed, embedding=embedding))
-    curve = tuple(learning_curve(rows, given.target, seed, embedding=embedding))
+    skills = tuple(
+        measure_skill(rows, given.target, seed, embedding=embedding, structure=structure)
+    )
+    curve = tuple(
+        learning_curve(rows, given.target, seed, embedding=embedding, structure=structure)
+    )
     model = AssayGP(target=given.target, seed=seed, embedding=embedding)
-    model.kin = kin
+    model.kin, model.structure = kin, structure
     model.fit(given.table, {"table_sha256": sha256_of(path)})
     verdict = judge(skills, given.exact.height)
     done = Adaptation(

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.errors import ModelError, require_seed
+from abag.errors import ModelError, OptionError, require_seed
 from abag.files import require_folder_name, sha256_of
 from abag.maturation.adapt.adaptation import (
     Adaptation,
@@ -54,17 +54,28 @@ def adapt_file(
     seed: int = 0,
     overwrite: bool = False,
     embedding: Embedding = "none",
+    structure: Path | None = None,
 ) -> list[Adaptation]:
     """As :func:`abag.maturation.adapt.adaptation.adapt`; several give a model of each.
 
     Antigens are learnt together. Variants of a second parent get a model of their own in
-    ``OUT/parent-2``, whose hyper-parameters start from those of the first.
+    ``OUT/parent-2``, whose hyper-parameters start from those of the first. ``structure`` is a
+    file with the parent on its antigen: its log-odds join what the model expects beforehand.
+
+    Raises:
+        OptionError: a structure for several antigens or parents.
     """
     require_seed(seed)
     where = report or out.with_name(f"{out.name}-report")
     require_folder_name(where)
     done: list[Adaptation] = []
-    for parent, assays in _by_parent(read_assays(path, told)).items():
+    groups = _by_parent(read_assays(path, told))
+    if structure is not None and sum(map(len, groups.values())) > 1:
+        raise OptionError(
+            "--structure is of one parent on one antigen, and the file has several; adapt each in "
+            "a file of its own"
+        )
+    for parent, assays in groups.items():
         to, at = (out / parent, where / parent) if parent else (out, where)
         if len(assays) > 1:
             done += adapt_antigens(path, to, at, assays, seed, overwrite, embedding)
@@ -73,7 +84,7 @@ def adapt_file(
         require_free_report(at, to, overwrite)
         (assay,) = assays.values()
         kin = done[0].model if done else None
-        done.append(adapt_assay(path, assay, to, at, seed, overwrite, embedding, kin))
+        done.append(adapt_assay(path, assay, to, at, seed, overwrite, embedding, kin, structure))
     return done
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -98,11 +99,12 @@ def measure_skill(
     folds: int = 5,
     *,
     embedding: Embedding = "none",
+    structure: Path | None = None,
 ) -> list[Skill]:
     """Skill on random rows, on positions never mutated in training, and on more mutations.
 
     ``exact`` holds rows with a number. A way that the rows do not allow is left out. ``embedding``
-    is the setting of `assay-gp`.
+    is the setting of `assay-gp`, ``structure`` what it is told of the complex.
     """
     plans = [
         ("random", "New variants like those measured?", random_folds(exact.height, folds, seed)),
@@ -114,7 +116,7 @@ def measure_skill(
         ("mutation count", "Variants with more changes than any measured?", count_folds(exact)),
     ]
     return [
-        _score(exact, target, name, question, found, seed, embedding)
+        _score(exact, target, name, question, found, seed, embedding, structure)
         for name, question, found in plans
         if found
     ]
@@ -161,6 +163,7 @@ def _score(
     folds: Sequence[Fold],
     seed: int,
     embedding: Embedding,
+    structure: Path | None,
 ) -> Skill:
     pairs = Pairs.of(table)
     kept: list[Reals] = []
@@ -170,7 +173,7 @@ def _score(
     for train, test in track(folds, f"cross-validation by {name}"):
         try:
             values, within = _predict_fold(
-                pairs.take(train), pairs.take(test), target, seed, embedding
+                pairs.take(train), pairs.take(test), target, seed, embedding, structure
             )
         except ModelError:
             continue  # a fold whose training rows are all equal teaches nothing
@@ -224,13 +227,21 @@ def figures_of(
 
 
 def _predict_fold(
-    train: Pairs, test: Pairs, target: str, seed: int, embedding: Embedding
+    train: Pairs,
+    test: Pairs,
+    target: str,
+    seed: int,
+    embedding: Embedding,
+    structure: Path | None,
 ) -> tuple[dict[str, Reals], NDArray[np.bool_]]:
     values: dict[str, Reals] = {}
     within = np.zeros(test.height, dtype=np.bool_)
     for name in MODELS:
         own = {"embedding": embedding} if name == AssayGP.name else {}
-        model = create_model(name, {"target": target, "seed": seed, **own}).fit(train)
+        model = create_model(name, {"target": target, "seed": seed, **own})
+        if isinstance(model, AssayGP):
+            model.structure = structure
+        model.fit(train)
         good = np.array([reason is None for reason in model.refusals(test)])
         values[name] = np.full(test.height, float(train[target].to_numpy().mean()))
         rows = test.filter(pl.Series(good))
@@ -250,6 +261,7 @@ def learning_curve(
     repeats: int = 3,
     *,
     embedding: Embedding = "none",
+    structure: Path | None = None,
 ) -> list[CurvePoint]:
     """Spearman on a held-out fifth after training on more and more rows."""
     pairs, rows = Pairs.of(exact), exact.height
@@ -260,7 +272,7 @@ def learning_curve(
         order = np.random.default_rng([seed, repeat]).permutation(rows)
         train, test = pairs.take(order[:size]), pairs.take(order[-held:])
         try:
-            values, _ = _predict_fold(train, test, target, seed, embedding)
+            values, _ = _predict_fold(train, test, target, seed, embedding, structure)
         except ModelError:
             continue
         for model in MODELS[:2]:

@@ -8,7 +8,9 @@ repertoire bears there), with a weight each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -25,7 +27,12 @@ from abag.model.mutation_effect.scales import contact_share
 
 Reals = NDArray[np.float64]
 
+_DECIMALS: Final = 3
+"""Log-probabilities are rounded: their last digits depend on the number of threads."""
 KNOWLEDGE: Final = ("effects", "features")
+COMPLEX_WEIGHT: Final = 0.1
+"""pKd for a unit of a known complex's log-odds beside the global model's prediction
+(docs/structure.md); how much the sum is believed is learnt."""
 CONTACT_WEIGHT: Final = 1.0
 """Prior mean of the log weight of a position that always touches the antigen, over one that never
 does (docs/measured/few-shot.md)."""
@@ -60,6 +67,35 @@ class Knowledge:
         features[:, UNKNOWN] = 0.0
         features[np.arange(positions.count), positions.reference] = 0.0
         return cls((features @ model.weights)[:, :, None], features)
+
+    def with_complex(self, positions: Positions, path: Path) -> Knowledge:
+        """With the log-odds of each letter in a structure of the parent on its antigen.
+
+        Raises:
+            FileFormatError: the structure cannot be read.
+            SequenceError: it is of another antibody.
+            UnavailableError: torch is missing, or ProteinMPNN was not fetched.
+        """
+        reference = positions.reference
+        rows = np.concatenate(_log_probabilities(path, *positions.chains(reference[None])[0]))
+        there = np.flatnonzero(reference != GAP)
+        known = np.isfinite(rows[:, 0]) & (reference[there] < UNKNOWN)
+        at, rows = there[known], rows[known]
+        found = np.zeros_like(self.effects)
+        own = rows[np.arange(len(rows)), reference[at]]
+        found[at, :20, 0] = rows - own[:, None]
+        found[:, GAP] = found[:, :20].sum(axis=1) / 19.0
+        return replace(self, effects=self.effects + COMPLEX_WEIGHT * found)
+
+
+@lru_cache(maxsize=8)
+def _log_probabilities(path: Path, heavy: str, light: str | None) -> tuple[Reals, ...]:
+    """Log-probabilities (n, 20) of both chains' residues in a structure."""
+    from abag.model.inverse_folding.complexes import ComplexLogOdds
+
+    return tuple(
+        table.round(_DECIMALS) for table in ComplexLogOdds.read(path, (heavy, light)).whole()
+    )
 
 
 def contact_prior(positions: Positions) -> Reals:

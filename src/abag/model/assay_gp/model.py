@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 import numpy as np
@@ -13,6 +14,7 @@ from pydantic import Field
 
 from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, SchemaError, counted
+from abag.files import sha256_of
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.assay_gp.censoring import Bounds, RowNormals, resolved
@@ -154,6 +156,8 @@ class AssayGP(ArrayModel[AssayGPSettings]):
     settings_type = AssayGPSettings
     global_model: MutationEffect | None = None
     """Model of mutation effects behind the terms of knowledge; the shipped one where None."""
+    structure: Path | None = None
+    """Structure of the parent on its antigen, whose log-odds join the term ``effects``."""
     kin: AssayGP | None = None
     """Model of another parent's variants in the same assay: hyper-parameters start from its."""
     _mixture: Mixture
@@ -182,7 +186,8 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         used = in_order(pl.concat([rows.frame, censored]), self.target)
         self._last = None
         self._learn_rows(used)
-        known = {**(origin or {}), **encoder_origin(self.settings.embedding)}
+        told = {} if self.structure is None else {"structure_sha256": sha256_of(self.structure)}
+        known = {**(origin or {}), **encoder_origin(self.settings.embedding), **told}
         self._fitted = (TrainingDomain.of(used), rows.summary(known))
         self._model_id = None
         return self
@@ -262,16 +267,16 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         self._model_id = self._last = None
 
     def knowledge(self, positions: Positions) -> Knowledge | None:
-        """What global model and encoder say of the positions; None where no term asks for it.
+        """What global model, encoder and structure say of the positions; None where none is asked.
 
-        Raises:
-            UnavailableError: an encoder is asked for, and torch is not installed.
+        Raises UnavailableError for an encoder or a structure without what it needs.
         """
         encoded = None if self.settings.embedding == "none" else Encoded.of(positions)
         if encoded is None and not set(self.settings.term_names) & set(KNOWLEDGE):
             return None
         found = Knowledge.of(positions, self.global_model or load_mutation_effect())
-        return replace(found, encoded=encoded)
+        told = found if self.structure is None else found.with_complex(positions, self.structure)
+        return replace(told, encoded=encoded)
 
     def interval(self, table: Pairs | pl.DataFrame, level: float) -> tuple[Reals, Reals]:
         """Ends of :meth:`distribution`."""
@@ -355,8 +360,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         """Flag rows that change a position which no training row changed, or reach a limit."""
         self._require_fitted()
         rows = asked_rows(table, self.inputs)
-        letters = self._letters(rows)
-        kernel = self._mixture.kernel
+        letters, kernel = self._letters(rows), self._mixture.kernel
         changed = letters[:, kernel.still] != kernel.positions.reference[kernel.still]
         good = np.array([reason is None for reason in self._refused(rows)], dtype=np.bool_)
         limited = np.zeros(rows.height, dtype=np.bool_)
@@ -387,11 +391,8 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         return self._warp.back(self._mixture.mean(self._letters(table)))
 
     def _arrays(self) -> Arrays:
-        return {
-            **self._mixture.arrays(),
-            **self._warp.arrays(),
-            **self._widening.arrays(),
-        }
+        parts = (self._mixture, self._warp, self._widening)
+        return {name: array for part in parts for name, array in part.arrays().items()}
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         self._mixture = Mixture.from_arrays(arrays, self.settings.kernels)

