@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import polars as pl
+
 from abag.uncertainty.served import calibrated
+from abag_lab.door.pairing import pairing_figures
 from abag_lab.door.rows import door_rows
 
 FOLDS = 5
 
 
 def make(sources: Path, out: Path) -> None:
-    """Fit on every permissive row, calibrate on held-out folds, save."""
-    rows = door_rows(sources).drop("cluster", "sealed")
-    served = calibrated("pairs", rows, folds=FOLDS, seed=0)
+    """Fit on every permissive row, calibrate on held-out folds, judge the evidence, save."""
+    rows = door_rows(sources)
+    served = calibrated("pairs", rows.drop("cluster", "sealed"), folds=FOLDS, seed=0)
+    pairing = pairing_figures(rows.filter(~pl.col("sealed")), folds=FOLDS, seed=0)
+    protocol = {**(served.protocol or {}), "pairing": [asdict(one) for one in pairing]}
+    served = replace(served, protocol=protocol)
     served.save(out, overwrite=out.exists())
     print(served.in_words())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from abag.model.training_set import TrainingSummary
@@ -52,6 +52,7 @@ def card(
         "",
         *_censored(figures),
         _GUARANTEE,
+        *_pairing(protocol.get("pairing", [])),
         "",
         "The folder holds the chains of the training rows, to tell what is known.",
     ]
@@ -94,6 +95,30 @@ def _censored(figures: Mapping[Verdict, GroupFigures]) -> list[str]:
         f"Censored rows whose interval is compatible with the bound, and those whose interval lies "
         f"wholly on the excluded side: {text}. RMSE and coverage are of exact rows.",
         "",
+    ]
+
+
+def _pairing(figures: Sequence[Mapping[str, Any]]) -> list[str]:
+    """How well the evidence that a pair binds tells true pairs from shuffled ones."""
+    if not figures:
+        return []
+    rows = [
+        f"| {one['verdict']} | {one['pairs']:,} | {one['clusters']} | "
+        f"{_number(one['auroc'], '.2f')} |"
+        for one in figures
+    ]
+    return [
+        "",
+        "## Does it bind?",
+        "",
+        "Held-out pairs against the same antibodies with antigens of other pairs, each antigen as "
+        "often among the shuffled pairs as among the true ones (`binding_score`); the largest "
+        "antigen cluster is left out. Where neither side is known there is no score: chance.",
+        "",
+        "| verdict of the true pair | pairs | antigen clusters | AUROC |",
+        "|---|---|---|---|",
+        *rows,
+        "| neither known | | | 0.50 |",
     ]
 
 

@@ -1,9 +1,10 @@
 """Does the evidence that a pair binds tell true pairs from shuffled ones? AUROC by verdict.
 
-True pairs are held-out rows; a decoy is the same antibody with the antigen of another row of the
-same group, of another antigen cluster. Antigens are exchanged inside a group, so that each occurs
-as often among decoys as among true pairs, and how often it occurs gives nothing away. An antibody
-that was measured before is tried on folds of complexes, a new one on folds of antibody families.
+True pairs are held-out rows outside the largest antigen cluster (the spike, half of all rows); a
+decoy is the same antibody with the antigen of another of them, of another antigen cluster. Antigens
+are exchanged, so that each occurs as often among decoys as among true pairs, and how often it
+occurs gives nothing away. An antibody that was measured before is tried on folds of complexes, a
+new one on folds of antibody families.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ class PairingFigure:
     """How well true pairs of one verdict are told from shuffled ones."""
 
     verdict: str
-    part: str
     pairs: int
     clusters: int
     """Antigen clusters of the true pairs."""
@@ -65,24 +65,14 @@ def pairing_figures(
             for fold, (_, train, test) in enumerate(split.fold_tables(exact)):
                 model = build().fit(train.frame)
                 own = _scored(model, test.frame)
-                own = own.filter(pl.col("verdict") == verdict.value)
+                own = own.filter(pl.col("verdict") == verdict.value, pl.col("cluster") != largest)
                 true.append(own)
                 for shuffle in range(SHUFFLES):
                     generator = np.random.default_rng([seed, fold, shuffle])
                     decoys = _exchanged(own, generator)
                     shuffled.append(_scored(model, decoys).with_columns(shuffle=pl.lit(shuffle)))
                 bar.advance()
-            whole, decoys = pl.concat(true), pl.concat(shuffled)
-            outside = pl.col("cluster") != largest
-            found.append(_figure(verdict, "all", whole, decoys))
-            found.append(
-                _figure(
-                    verdict,
-                    "without the largest antigen cluster",
-                    whole.filter(outside),
-                    decoys.filter(outside, pl.col("own_cluster") != largest),
-                )
-            )
+            found.append(_figure(verdict, pl.concat(true), pl.concat(shuffled)))
     return found
 
 
@@ -114,7 +104,7 @@ def _exchanged(rows: pl.DataFrame, generator: np.random.Generator) -> pl.DataFra
     ).filter(pl.col("cluster") != pl.col("own_cluster"))
 
 
-def _figure(verdict: Verdict, part: str, true: pl.DataFrame, decoys: pl.DataFrame) -> PairingFigure:
+def _figure(verdict: Verdict, true: pl.DataFrame, decoys: pl.DataFrame) -> PairingFigure:
     own = true["score"].to_numpy()
     values = [
         auroc(own, one["score"].to_numpy())
@@ -122,7 +112,7 @@ def _figure(verdict: Verdict, part: str, true: pl.DataFrame, decoys: pl.DataFram
     ]
     known = [value for value in values if value is not None]
     auc = float(np.mean(known)) if known else None
-    return PairingFigure(verdict.value, part, true.height, true["cluster"].n_unique(), auc)
+    return PairingFigure(verdict.value, true.height, true["cluster"].n_unique(), auc)
 
 
 def auroc(positive: Reals, negative: Reals) -> float | None:

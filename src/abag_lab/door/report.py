@@ -113,7 +113,7 @@ def _sets(part: str, sets: Sequence[RankedSet]) -> Iterator[str]:
 
 
 def _pairing(done: DoorFigures) -> Iterator[str]:
-    head = ("true pairs against shuffled ones", "part", "pairs", "clusters", "AUROC")
+    head = ("true pairs against shuffled ones", "pairs", "clusters", "AUROC")
     rows = [
         (
             one.verdict,
@@ -124,4 +124,4 @@ def _pairing(done: DoorFigures) -> Iterator[str]:
         )
         for one in done.pairing
     ]
-    yield from _table(head, [*rows, ("neither known", "all", "", "", "0.50, no score")])
+    yield from _table(head, [*rows, ("neither known", "", "", "0.50, no score")])
