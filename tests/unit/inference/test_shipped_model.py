@@ -65,8 +65,6 @@ def test_the_shipped_model_has_a_card_and_fits_the_package() -> None:
     card = (SHIPPED_MODEL / "card.md").read_text(encoding="utf-8")
     assert "neither known" in card
     assert "saaint_db" in card
-    assert "## Does it bind?" in card
-    assert "neither known | | | 0.50" in card
     size = sum(path.stat().st_size for path in SHIPPED_MODEL.rglob("*") if path.is_file())
     assert size <= 40e6
 
