@@ -117,7 +117,6 @@ def _pairing(done: DoorFigures) -> Iterator[str]:
     rows = [
         (
             one.verdict,
-            one.part,
             f"{one.pairs:,}",
             one.clusters,
             "" if one.auroc is None else f"{one.auroc:.2f}",
