@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from abag.apps.cli.options.assay import NOTHING_SAID, AssayOptions
-from abag.apps.cli.output import emit
+from abag.apps.cli.output import emit, tell
 from abag.engines import ANYWHERE, WorkPlace
 from abag.errors import OptionError
 
 if TYPE_CHECKING:
+    from abag.maturation.assay.file import Assay
     from abag_lab.replay.simulation_report import Simulation
 
 
@@ -71,6 +72,9 @@ def simulate(
         found, folder, plan=plan, policy=policy, seeds=numbers, natural=natural_start,
         engine=where_done.engine(),
     )  # fmt: skip
+    for one in found:
+        if one.source is not None:
+            _account(one.source, folder)
     emit(done.as_json(), _text(done), json)
 
 
@@ -80,6 +84,18 @@ def _required(out: Path | None, seeds: int, first_seed: int) -> tuple[Path, rang
     if seeds < 1 or first_seed < 0:
         raise OptionError("--seeds asks for at least one seed, and --first-seed for one from 0")
     return out, range(first_seed, first_seed + seeds)
+
+
+def _account(assay: Assay, folder: Path) -> None:
+    """Say what became of every row of the file, and write those that were set aside."""
+    from abag.files import write_csv
+
+    kept, aside = assay.rows, assay.aside.height
+    tell(f"rows: {kept + aside} in = {kept} kept + {aside} set aside")
+    for note in assay.notes:
+        tell(f"note: {note}")
+    if aside:
+        write_csv(folder / "set_aside.csv", assay.aside.sort("source_row"))
 
 
 def _text(done: Simulation) -> str:

@@ -15,6 +15,7 @@ from typing import Final
 import polars as pl
 
 from abag.errors import OptionError
+from abag.maturation.assay.file import Assay
 from abag.model.mutation_effect import MutationEffect
 from abag_lab.sources.build import choose_sources, read_source
 
@@ -47,6 +48,8 @@ class Landscape:
     table: pl.DataFrame
     prior: MutationEffect | None = None
     """Global model without this landscape's cluster; the shipped one where None."""
+    source: Assay | None = None
+    """Of a user's file: its rows as they were read, with those set aside."""
 
     @property
     def digest(self) -> str:

@@ -52,7 +52,8 @@ def landscapes_of(
     if table is not None:
         if names:
             raise OptionError("--landscapes chooses among published ones; leave it out")
-        return (Landscape(table.stem, with_values(read_assay(table, told).table)),)
+        assay = read_assay(table, told)
+        return (Landscape(table.stem, with_values(assay.table), source=assay),)
     folder = sources or Path()
     found = list(read_landscapes(folder, names or list(LANDSCAPES)))
     priors = BlindPriors.of(folder)
