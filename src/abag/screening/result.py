@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from abag.errors import FileFormatError
-from abag.files import neutral_table, sha256_of, write_json
+from abag.files import neutral_table, read_json, sha256_of, write_json
 from abag.inference.outputs import format_kd
 from abag.inference.partial import MADE_FROM
 from abag.screening.shards import CHAINS, COUNTS, PREDICTED, ScreenWork, best_of
@@ -71,43 +71,77 @@ class PutTogether:
     notes: tuple[str, ...]
 
 
-def put_together(
-    done: PartialResult,
-    shards: int,
-    work: ScreenWork,
-    made_from: dict[str, Any],
-    place: Path,
-    options: ScreenOptions,
-) -> PutTogether:
-    """Write the result into the new folder ``place``.
+class Merging:
+    """What is put together while shards come: candidates, counts, and the quarantine.
 
-    Raises:
-        FileFormatError: a shard was changed on disk; it is removed, and the next call does it.
+    Shards are taken in their order, each as soon as all before it are there, so that nothing
+    depends on which came first.
     """
-    (place / PREDICTIONS).mkdir()
-    pool = pl.DataFrame(schema=PREDICTED)
-    total: Counter[str] = Counter()
-    with (place / QUARANTINE).open("wb") as stream:
-        pl.DataFrame(schema={n: PREDICTED[n] for n in _QUARANTINED}).write_csv(stream)
-        for number in range(shards):
-            told, own = _shard(done, number, work)
-            _link(done.path_of(number), place / PREDICTIONS / f"{number:06d}.parquet")
-            total.update(own)
-            faulty = told.filter(pl.col("problem").is_not_null())
-            neutral_table(faulty.select(_QUARANTINED)).write_csv(stream, include_header=False)
-            pool = best_of(pl.concat([pool, told]), work.by, work.pool)
-    best = _diverse(pool, options)
-    neutral_table(best.with_columns(pl.col("flags").list.join(";"))).write_csv(place / BEST)
-    pairs = total["antibodies"] * max(len(work.antigens), 1)
-    counts = ScreenCounts(
-        antibodies=total["antibodies"], antigens=len(work.antigens), pairs=pairs,
-        predicted=pairs - total["refused"], refused=total["refused"], unread=total["unread"],
-        quarantined=total["refused"] + total["unread"], passed=total["passed"], best=best.height,
-    )  # fmt: skip
-    digests = {name: sha256_of(place / name) for name in (BEST, QUARANTINE)}
-    content = {**made_from, "counts": counts.as_json(), "files": digests}
-    write_json(place / MANIFEST, content, seal=True)
-    return PutTogether(counts, _notes(counts, options, work, pool.height))
+
+    def __init__(self, done: PartialResult, work: ScreenWork) -> None:
+        self._done, self._work = done, work
+        self._next, self._there = 0, set[int]()
+        self.pool = pl.DataFrame(schema=PREDICTED)
+        self.total: Counter[str] = Counter()
+        self.quarantine = done.folder / f".{QUARANTINE}"
+        with self.quarantine.open("wb") as stream:
+            pl.DataFrame(schema={n: PREDICTED[n] for n in _QUARANTINED}).write_csv(stream)
+
+    def add(self, number: int) -> None:
+        """A shard is on disk.
+
+        Raises:
+            FileFormatError: it was changed there; it is removed, and the next call does it.
+        """
+        self._there.add(number)
+        while self._next in self._there:
+            self._there.remove(self._next)
+            self._take(self._next)
+            self._next += 1
+
+    def _take(self, number: int) -> None:
+        told, counts = _shard(self._done, number, self._work)
+        self.total.update(counts)
+        faulty = told.filter(pl.col("problem").is_not_null())
+        if faulty.height:
+            with self.quarantine.open("ab") as stream:
+                neutral_table(faulty.select(_QUARANTINED)).write_csv(stream, include_header=False)
+        self.pool = best_of(pl.concat([self.pool, told]), self._work.by, self._work.pool)
+
+    def put_together(
+        self, made_from: dict[str, Any], place: Path, options: ScreenOptions
+    ) -> PutTogether:
+        """Write the result into the new folder ``place``."""
+        (place / PREDICTIONS).mkdir()
+        for number in range(self._next):
+            _link(self._done.path_of(number), place / PREDICTIONS / f"{number:06d}.parquet")
+        shutil.copyfile(self.quarantine, place / QUARANTINE)
+        best = _diverse(self.pool, options)
+        neutral_table(best.with_columns(pl.col("flags").list.join(";"))).write_csv(place / BEST)
+        work, total = self._work, self.total
+        pairs = total["antibodies"] * max(len(work.antigens), 1)
+        counts = ScreenCounts(
+            antibodies=total["antibodies"], antigens=len(work.antigens), pairs=pairs,
+            predicted=pairs - total["refused"], refused=total["refused"], unread=total["unread"],
+            quarantined=total["refused"] + total["unread"], passed=total["passed"],
+            best=best.height,
+        )  # fmt: skip
+        digests = {name: sha256_of(place / name) for name in (BEST, QUARANTINE)}
+        content = {**made_from, "counts": counts.as_json(), "files": digests}
+        write_json(place / MANIFEST, content, seal=True)
+        return PutTogether(counts, _notes(counts, options, work, self.pool.height))
+
+
+def finished(out: Path, made_from: Mapping[str, Any]) -> ScreenCounts | None:
+    """The counts of a screen that stands in ``out`` and was made from just this; None without."""
+    if not (out / MANIFEST).is_file():
+        return None
+    try:
+        content = read_json(out / MANIFEST)
+        same = {name: content[name] for name in made_from} == made_from
+        return ScreenCounts(**content["counts"]) if same else None
+    except (FileFormatError, KeyError, TypeError):
+        return None
 
 
 def _shard(

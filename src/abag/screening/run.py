@@ -23,7 +23,7 @@ from abag.inference.predictor import Predictor
 from abag.progress import task
 from abag.screening.library import LibraryShard, opened_file, plan_library
 from abag.screening.options import ScreenOptions, require_antigen, work_of
-from abag.screening.result import FILES, ScreenCounts, put_together
+from abag.screening.result import FILES, Merging, ScreenCounts, finished
 from abag.screening.shards import NumberedShard, ScreenWork
 from abag.version import VERSION
 
@@ -68,7 +68,8 @@ def screen_library(
     """Screen a library (see :mod:`abag.screening.library`) into the folder ``out``.
 
     ``out`` gets ``best.csv``, ``quarantine.csv``, ``manifest.json`` and the folder ``predictions``;
-    :mod:`abag.screening.result` says what is in them. The same call goes on with a stopped screen.
+    :mod:`abag.screening.result` says what is in them. The same call goes on with a stopped screen,
+    and leaves a finished one as it is.
 
     Raises:
         MissingFileError, FileFormatError, TableError: a file of the library cannot be read.
@@ -77,18 +78,25 @@ def screen_library(
         UnavailableError: the engine cannot be had, or its workers end again and again.
     """
     began = time.monotonic()
-    require_own(out, FILES, "a screen", overwrite=overwrite)
     predictor = Predictor.load(options.model, level=options.level)
     work = work_of(options, predictor)
     shards = plan_library(library, options.shard_rows)
     require_antigen(predictor, work, shards)
     made_from = _made_from(shards, options, work, predictor.model_id)
+    if not overwrite and (counts := finished(out, made_from)) is not None:
+        if out.with_name(f"{out.name}.partial").exists():
+            with partial_result(out, made_from):
+                pass  # a kill fell between the last two steps
+        took = time.monotonic() - began
+        return Screened(out, counts, predictor.model_id, len(shards), len(shards), took, 0.0)
+    require_own(out, FILES, "a screen", overwrite=overwrite)
     with partial_result(out, made_from) as done:
         local = _unpacked(shards, done.folder)
         work = replace(work, mark=done.made_from)
-        before, rate = _do(local, work, engine, done)
+        merging = Merging(done, work)
+        before, rate = _do(local, work, engine, done, merging)
         with swapping(out) as place:
-            put = put_together(done, len(shards), work, made_from, place, options)
+            put = merging.put_together(made_from, place, options)
     seconds = time.monotonic() - began
     return Screened(
         out, put.counts, predictor.model_id, len(shards), before, seconds, rate, put.notes
@@ -140,10 +148,16 @@ def _unpack(path: str, place: Path) -> None:
 
 
 def _do(
-    shards: Sequence[LibraryShard], work: ScreenWork, engine: Engine, done: PartialResult
+    shards: Sequence[LibraryShard],
+    work: ScreenWork,
+    engine: Engine,
+    done: PartialResult,
+    merging: Merging,
 ) -> tuple[int, float]:
     """Do the shards that are not done; returns how many were, and pairs a second of the others."""
     left = [n for n in range(len(shards)) if not done.has(n)]
+    for number in sorted(set(range(len(shards))) - set(left)):
+        merging.add(number)
     pieces = [NumberedShard(n, shards[n]) for n in left]
     times = max(len(work.antigens), 1)
     pairs = times * sum(shard.records for shard in shards)
@@ -158,6 +172,7 @@ def _do(
         for place, content in engine.answers(Work(_FUNCTION, work), pieces):
             piece = pieces[place]
             done.keep_bytes(piece.number, content)
+            merging.add(piece.number)
             made += times * piece.shard.records
             bar.describe(f"{what}, {made / (time.monotonic() - began):,.0f} pairs/s")
             bar.advance(times * piece.shard.records)

@@ -213,8 +213,18 @@ def test_a_shard_that_was_damaged_or_is_of_another_screen_is_done_again(run: Run
     with pytest.raises(FileFormatError, match="call the same command again"):
         run("stopped")
     done = run("stopped")
-    assert done.shards_before == 4
+    assert done.shards_before == 3
     assert bytes_of(done) == whole
+
+
+def test_a_finished_screen_is_left_as_it_is_by_the_same_call(run: Run, tmp_path: Path):
+    whole = bytes_of(run("out"))
+    (tmp_path / "out.partial").mkdir()  # a kill between the last two steps leaves it
+    done = run("out", StopsAfter(0))
+    assert done.shards_before == done.shards
+    assert done.counts.predicted + done.counts.refused == done.counts.pairs > 0
+    assert bytes_of(done) == whole
+    assert not (tmp_path / "out.partial").exists()
 
 
 def test_another_model_antigen_or_option_starts_anew(run: Run, tmp_path: Path):
