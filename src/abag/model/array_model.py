@@ -22,6 +22,8 @@ from abag.model.training_set import TrainingSet, TrainingSummary
 S = TypeVar("S", bound=Settings)
 Arrays = dict[str, NDArray[Any]]
 
+_ANEW = "it was made by another abag: learn it anew from its rows (`abag adapt` or `abag fit`)"
+
 
 class ArrayModel(PlainModel, ABC, Generic[S]):
     """An :class:`~abag.model.protocol.AffinityModel` that keeps its state in named arrays.
@@ -113,7 +115,7 @@ class ArrayModel(PlainModel, ABC, Generic[S]):
             ) from None
         if missing := sorted(set(type(model.settings).model_fields) - set(saved.settings)):
             raise ModelError(
-                f"{folder} lacks the settings {', '.join(missing)} of {cls.name}; fit it again"
+                f"{folder} lacks the settings {', '.join(missing)} of {cls.name}; {_ANEW}"
             )
         try:
             model._fitted = (
@@ -122,7 +124,7 @@ class ArrayModel(PlainModel, ABC, Generic[S]):
             )
             model._restore(saved.arrays)
         except KeyError as error:
-            raise ModelError(f"{folder} lacks the array {error} of {cls.name}") from None
+            raise ModelError(f"{folder} lacks the array {error} of {cls.name}; {_ANEW}") from None
         except (ValueError, TypeError, IndexError) as error:
             raise ModelError(f"{folder} is no whole {cls.name} of this abag ({error})") from None
         model._model_id = saved.model_id

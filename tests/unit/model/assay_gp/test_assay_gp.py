@@ -7,7 +7,13 @@ import pytest
 
 from abag.errors import ModelError
 from abag.model.assay_gp.kernel import prior_mean
-from abag.model.assay_gp.mixture import FRESH_SHARES, MORE_SHARES, log_likelihood, stacked
+from abag.model.assay_gp.mixture import (
+    FRESH_SHARES,
+    MORE_SHARES,
+    Mixture,
+    log_likelihood,
+    stacked,
+)
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.posterior import Posterior
@@ -313,6 +319,27 @@ def test_intervals_grow_with_changes_that_nobody_measured() -> None:
     for row, count in enumerate((6, 12, 90)):
         asked[row, places[:count]] = (asked[row, places[:count]] + 1) % 20
     assert alike.of_rows(mixture, asked).tolist() == pytest.approx([1.0, 1.3, 3.0])
+
+
+def test_a_model_that_an_earlier_abag_saved_predicts_what_it_predicted(tmp_path: Path) -> None:
+    """It had two members, and the same shares for every row."""
+    model = plain().fit(assay_table(30))
+    two = Mixture.of(model._mixture.members[:2], model._mixture.rows)
+    model._mixture = replace(two, beyond=np.stack([two.shares, two.shares]))
+    saved = model._artefact()
+    arrays = {name: found for name, found in saved.arrays.items() if name != "mixture.beyond"}
+    replace(saved, arrays=arrays).write(tmp_path / "old")
+    test = assay_table(9, seed=4)
+    back = AssayGP.load(tmp_path / "old").distribution(test)
+    assert back.upper.tolist() == model.distribution(test).upper.tolist()
+
+
+def test_a_saved_model_of_another_kind_says_how_to_make_it_anew(tmp_path: Path) -> None:
+    saved = plain().fit(assay_table(12))._artefact()
+    arrays = {name: one for name, one in saved.arrays.items() if not name.startswith("widening")}
+    replace(saved, arrays=arrays).write(tmp_path / "old")
+    with pytest.raises(ModelError, match="made by another abag: learn it anew from its rows"):
+        AssayGP.load(tmp_path / "old")
 
 
 def test_a_model_without_its_additive_member_comes_back_the_same(tmp_path: Path) -> None:
