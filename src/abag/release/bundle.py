@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from abag.errors import ReleaseError
-from abag.files import make_folder, new_result, sha256_of, write_json, write_text
+from abag.files import make_folder, new_result, read_json, sha256_of, write_json, write_text
 from abag.inference.predictor import Predictor
 from abag.model.shelf import MODEL, RELEASE
 from abag.release.checking import CHECK, write_check
@@ -47,6 +47,7 @@ def build_release(
         for name, file in subject.files.items():
             make_folder((place / name).parent)
             shutil.copyfile(file, place / name)
+        _forget_places(place / REPORT / "adaptation.json")
         predictor = write_check(place, subject)
         facts = gather(place, _given(subject, intent, place, predictor))
         texts = render(facts)
@@ -58,6 +59,13 @@ def build_release(
         write_json(place / RELEASE, facts, seal=True)
         write_text(place / SUMS, sums_text(place))
     return facts
+
+
+def _forget_places(path: Path) -> None:
+    """Take the paths of the maker's machine out of the report of an assay."""
+    if path.is_file():
+        told = read_json(path)
+        write_json(path, {key: one for key, one in told.items() if key not in ("model", "report")})
 
 
 def sums_text(place: Path) -> str:

@@ -90,9 +90,10 @@ def read_subject(path: Path, table: Path | None = None, split: Path | None = Non
 def _of_model(folder: Path, kind: Kind, table: Path | None) -> Subject:
     manifest = read_manifest(folder)
     files = {f"{MODEL}/{name}": folder / name for name in _held(folder, FILES)}
-    beside = folder.with_name(f"{folder.name}-report")
-    if kind == "assay" and beside.is_dir():
-        files |= {f"{REPORT}/{name}": beside / name for name in _held(beside, REPORT_FILES)}
+    # Beside a model of `abag adapt`, or beside that of a round of a campaign.
+    for beside in (folder.with_name(f"{folder.name}-report"), folder.with_name(REPORT)):
+        if kind == "assay" and beside.is_dir():
+            files |= {f"{REPORT}/{name}": beside / name for name in _held(beside, REPORT_FILES)}
     served = read_json(folder / SERVED) if (folder / SERVED).is_file() else {}
     known = served.get("protocol", {}).get("sources", [])
     origins = tuple(Origin(source, licence, rows) for source, licence, rows in known)
@@ -121,6 +122,9 @@ def _held(folder: Path, names: Any) -> list[str]:
 def _rows_of(folder: Path, manifest: Mapping[str, Any], table: Path | None) -> pl.DataFrame:
     """The table that a model was made of, which tells licences that the model does not record."""
     digest = manifest["training"].get("origin", {}).get("table_sha256")
+    of_round = folder.with_name("training.parquet")
+    if table is None and of_round.is_file():
+        table = of_round
     if table is None or digest is None:
         raise ReleaseError(
             f"{folder} does not say under which licences its training rows are; name the file that "

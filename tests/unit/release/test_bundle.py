@@ -21,7 +21,7 @@ from abag.release.texts import TEXTS
 from abag.release.verify import verify_release
 from abag.uncertainty.served import fit_served
 from released_models import DATE, change_json, resum, small_release
-from synthetic_pairs import complexes_table
+from synthetic_pairs import assay_table, complexes_table
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +200,21 @@ def test_earlier_releases_stand_beside_on_the_same_rows(made: Path, tmp_path: Pa
     assert "| ridge 1.1.0 | ridge 1.0.0 |" in (tmp_path / "out" / "COMPARISON.md").read_text()
     verify_release(tmp_path / "out")
     assert read_json(made / "release.json")["given"]["comparison"] is None
+
+
+@pytest.mark.slow
+def test_a_model_of_an_assay_is_released_with_its_report(tmp_path: Path):
+    from abag.maturation.adapt.adaptation import adapt
+
+    write_parquet(tmp_path / "assay.parquet", assay_table(30))
+    adapt(tmp_path / "assay.parquet", tmp_path / "model")
+    with pytest.raises(ReleaseError, match="--table"):
+        read_subject(tmp_path / "model")
+    subject = read_subject(tmp_path / "model", tmp_path / "assay.parquet")
+    build_release(subject, Intent("1.0.0", "assay", DATE), tmp_path / "out")
+    facts = verify_release(tmp_path / "out")
+    assert facts["check"]["pairs"] == 8
+    assert facts["given"]["uses"]["not_meant"][0] == "other antibodies"
+    assert str(tmp_path) not in (tmp_path / "out" / "report" / "adaptation.json").read_text()
+    text = (tmp_path / "out" / "RELEASE_NOTES.md").read_text()
+    assert all(issue["text"] in text for issue in facts["issues"])
