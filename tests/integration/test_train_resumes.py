@@ -203,6 +203,23 @@ def test_two_processes_do_not_train_one_run(tmp_path: Path, sources: Sources) ->
     assert resume(run, with_time(0), encoders=encoders()).steps == 2
 
 
+def test_who_follows_a_run_follows_it_after_a_stop(
+    tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[tuple[str, ...]] = []
+
+    def opened(names: tuple[str, ...], *_: object) -> list[object]:
+        followed.append(tuple(names))
+        return []
+
+    monkeypatch.setattr("abag.training.run.open_trackers", opened)
+    run = tmp_path / "run"
+    train(tiny_recipe(), sources, run, replace(with_time(0), trackers=("mlflow",)), encoders())
+    resume(run, with_time(0), encoders=encoders())
+    resume(run, replace(QUIET, trackers=("tensorboard",)), encoders=encoders())
+    assert followed == [("mlflow",), ("mlflow",), ("mlflow", "tensorboard")]
+
+
 def test_predictions_are_those_of_the_saved_model(whole: Path, sources: Sources) -> None:
     predicted = pl.read_csv(whole / "test_predictions.csv")
     model = NetworkModel.load(whole / "model", device="cpu", encoders=encoders())

@@ -49,6 +49,10 @@ def test_a_search_that_was_killed_goes_on_with_the_trial_it_was_in(
     done = tune(recipe, sources, out, 3, SEARCH, QUIET, encoders())
     assert (done.trials, done.failed) == (3, 0)
     assert trained == ["0000", "0001"]
+    straight = tune(recipe, sources, tmp_path / "straight", 3, SEARCH, QUIET, encoders())
+    assert replace(straight, folder=out) == done
+    for name in ("trials.csv", "best.toml"):
+        assert (out / name).read_text() == (tmp_path / "straight" / name).read_text()
     trials = pl.read_csv(out / "trials.csv")
     assert trials["trial"].to_list() == [0, 1, 2]
     assert trials["val_spearman"].max() == pytest.approx(done.best)

@@ -19,6 +19,8 @@ UNPACKED_BYTES: Final = 128 * 2**20
 """A gzip file may always unpack to this much."""
 UNPACKED_RATIO: Final = 40
 """Beyond, it may hold this many times its own size: text of chains packs about 5 to 30 times."""
+PLAIN_BYTES: Final = 2 * 2**30
+"""A file that is read as a whole may hold this much; `abag screen` reads larger ones in parts."""
 SEAL: Final = "content_sha256"
 """Key of a JSON file that holds the digest of all others."""
 
@@ -27,13 +29,18 @@ _CHUNK: Final = 2**20
 
 
 def read_bytes(path: Path) -> bytes:
-    """Content of a plain or gzip file; a truncated or overlarge gzip is named as such."""
+    """Content of a plain or gzip file; a truncated or overlarge one is named as such."""
     require_file(path)
     with opened(path) as stream:
-        if stream.read(2) != _GZIP:
-            stream.seek(0)
-            return stream.read()
+        packed = stream.read(2) == _GZIP
+        if not packed and stream.seek(0, io.SEEK_END) > PLAIN_BYTES:
+            raise FileFormatError(
+                f"{path} holds more than {PLAIN_BYTES // 2**20} MB, which are not read at once; "
+                "part it, or screen it with `abag screen`"
+            )
         stream.seek(0)
+        if not packed:
+            return stream.read()
         with unpacked(path, stream) as plain:
             return plain.read()
 

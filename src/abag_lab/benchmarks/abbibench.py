@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from abag.data.raw import read_text_table
 from abag.errors import FileFormatError, OptionError
 from abag.evaluation.scores.intervals import require_resamples
-from abag.files import require_folder_name
+from abag.files import require_own
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.mutation_effect.features import FEATURES
 from abag.progress import task, track
@@ -69,7 +69,8 @@ def benchmark_abbibench(
         resamples: Bootstrap resamples of rows.
     """
     require_resamples(resamples)
-    require_folder_name(out)
+    names = ("abbibench.json", "abbibench.md", "abbibench.png", "scores")
+    require_own(out, names, "an AbBiBench benchmark", overwrite=True)
     unknown = [name for name in assays if name not in ASSAYS]
     if unknown or not assays:
         raise OptionError(f"unknown assay {(unknown or [''])[0]!r}; known are {', '.join(ASSAYS)}")

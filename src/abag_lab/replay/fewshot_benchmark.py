@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from abag.engines import Engine, Here, Work
 from abag.errors import ModelError, OptionError
-from abag.files import require_folder_name, write_json
+from abag.files import require_own, write_json
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.adapt.skill import count_folds, position_folds
 from abag.model.assay_gp.knowledge import KNOWLEDGE
@@ -132,7 +132,8 @@ def benchmark_fewshot(
         engine: What does the splits; without it this process, one after another.
     """
     protocol = protocol or Protocol.of()
-    require_folder_name(out)
+    names = ("scores.csv", "fewshot.json", "fewshot.html", "fewshot.png")
+    require_own(out, names, "a few-shot benchmark", overwrite=True)
     journal = Journal.of(out)
     priors: BlindPriors | None = None
     for landscape in read_landscapes(sources, landscapes):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from abag.engines import Engine, Here, Work
 from abag.errors import AbagError, OptionError, require_seed
-from abag.files import read_json, require_folder_name, write_json
+from abag.files import read_json, require_own, write_json
 from abag.maturation.propose.acquisition import Policy
 from abag.progress import task
 from abag_lab.replay.landscapes import Landscape
@@ -27,6 +27,8 @@ from abag_lab.replay.simulation_models import Believer, Pool, assay_gp_belief, o
 Rows = NDArray[np.int64]
 
 FEWEST_START: Final = 5
+FILES: Final = ("replays", "curves.csv", "simulation.json", "table.md", "curves.png")
+"""What the folder of a simulation holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,13 +196,13 @@ def simulate(
 
     Raises:
         OptionError: no seed, or a landscape too small for the plan.
-        FileFormatError: ``out`` is a file.
+        FileFormatError, OptionError: ``out`` is a file, or holds other files.
     """
     if not seeds:
         raise OptionError("give at least one seed")
     for seed in seeds:
         require_seed(seed)
-    require_folder_name(out)
+    require_own(out, FILES, "a simulation", overwrite=True)
     done: list[Replay] = []
     for landscape in landscapes:
         digest = landscape.digest
@@ -213,7 +215,8 @@ def simulate(
         with task(f"campaigns on {landscape.name}", len(left)) as bar:
             for at, made in (engine or Here()).answers(work, [wanted[place] for place in left]):
                 place = left[at]
-                write_json(paths[place], {"key": keys[place], "replay": asdict(made)})
+                kept_whole = {"key": keys[place], "replay": asdict(made)}
+                write_json(paths[place], kept_whole, seal=True)
                 found[place] = made
                 bar.advance()
         done += [kept for kept in found if kept is not None]

@@ -11,7 +11,7 @@ import numpy as np
 
 from abag.engines import Engine
 from abag.errors import OptionError
-from abag.files import replacing, require_folder_name, write_csv, write_json, write_text
+from abag.files import replacing, write_csv, write_json, write_text
 from abag.maturation.assay.file import AssayFile, read_assay
 from abag.maturation.propose.acquisition import Policy
 from abag.progress import track
@@ -78,7 +78,6 @@ def run_simulation(
 
     Finished replays in ``out`` are not run again, so that an interrupted run goes on.
     """
-    require_folder_name(out)
     arms = strategies(policy, natural)
     replays = simulate(landscapes, out, arms, plan, seeds, engine)
     done = Simulation(Summary(tuple(replays), plan, arms), out)

@@ -159,6 +159,12 @@ def test_a_landscape_that_the_campaign_would_exhaust_is_refused() -> None:
         draw_pool(Landscape("small", landscape(40)[:20]), PLAN, 0)
 
 
+def test_a_folder_with_other_files_takes_no_simulation(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(OptionError, match=r"other files than a simulation \(notes.txt\)"):
+        simulate([], tmp_path, [], PLAN, [0])
+
+
 def test_replays_of_other_measurements_are_run_again(tmp_path: Path) -> None:
     table, arm = landscape(), strategies(Policy())[4]
     first = simulate([Landscape("x", table)], tmp_path, [arm], PLAN, [0])

@@ -27,6 +27,18 @@ def test_a_gzip_file_that_unpacks_to_too_much_is_refused(
     assert read_bytes(path) == text
 
 
+def test_a_plain_file_is_read_up_to_its_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PLAIN_BYTES", 2**20)
+    path = tmp_path / "long.csv"
+    path.write_bytes(b"0" * 2**20)
+    assert len(read_bytes(path)) == 2**20
+    path.write_bytes(b"0" * (2**20 + 1))
+    with pytest.raises(FileFormatError, match=r"more than 1 MB.*abag screen"):
+        read_bytes(path)
+
+
 def test_gzip_members_and_padding_are_read_and_damage_is_named(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     path.write_bytes(gzip.compress(b"one\n") + gzip.compress(b"two\n") + b"\0" * 512)
