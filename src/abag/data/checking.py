@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
 
 from abag.data.build import load_table
 from abag.data.faults import Fault, check_values, find_faults
+from abag.data.faults.fault import FaultKind, Severity, examples
 from abag.data.formats import read_table
-from abag.errors import OptionError, Problem, TableError
+from abag.data.formats.numbers.redundant import (
+    FLAGGED_PKD,
+    REFUSED_PKD,
+    RateColumns,
+    minus_log10,
+    pkds,
+)
+from abag.data.formats.numbers.value_headers import read_rate_header, read_value_header
+from abag.data.formats.tables import ROW
+from abag.errors import OptionError, Problem, TableError, counted
 from abag.units import Quantity, parse_unit, present
 
 
@@ -42,13 +53,66 @@ def check_file(
         raise OptionError("--others goes with a canonical table, not with --column")
     if quantity not in list(Quantity):
         raise OptionError(f"unknown quantity {quantity!r}; known are {', '.join(Quantity)}")
-    values = _numbers(path, column)
-    return check_values(values.to_numpy(), Quantity(quantity), parse_unit(unit))
-
-
-def _numbers(path: Path, column: str) -> pl.Series:
-    """The column as numbers; empty cells are missing, anything else must be a number."""
+    kind, known = Quantity(quantity), parse_unit(unit)
     table = read_table(path)
+    values = _numbers(path, table, column)
+    return [
+        *check_values(values.to_numpy(), kind, known),
+        *_disagreements(table, column, kind, known.name),
+    ]
+
+
+def _disagreements(table: pl.DataFrame, column: str, kind: Quantity, unit: str) -> list[Fault]:
+    """Other columns that write the same value on another scale, and rates, where rows differ."""
+    if not kind.is_absolute:
+        return []
+    mine = pkds(table[column], kind.value, unit)
+    found = []
+    for name, theirs in _second_writings(table, column, kind):
+        gaps = [
+            abs(one - two) if one is not None and two is not None else 0.0
+            for one, two in zip(mine, theirs, strict=True)
+        ]
+        rows = [str(line) for line, gap in zip(table[ROW], gaps, strict=True) if gap > FLAGGED_PKD]
+        if rows:
+            message = (
+                f"{counted(len(rows), 'row')} of {column!r} and {name} differ by up to "
+                f"{max(gaps):.2f} pKd: a wrong unit, or another measurement; `abag data import` "
+                "refuses differences of 0.9 and more by row"
+            )
+            severity = Severity.ERROR if max(gaps) >= REFUSED_PKD else Severity.WARNING
+            share = len(rows) / len(mine)
+            kinds = FaultKind.COLUMNS_DISAGREE
+            found.append(
+                Fault(kinds, column, severity, len(rows), share, message, {}, examples(rows))
+            )
+    return found
+
+
+def _second_writings(
+    table: pl.DataFrame, column: str, kind: Quantity
+) -> Iterator[tuple[str, list[float | None]]]:
+    """Name and pKd of each row of what should say the same as ``column``."""
+    own = read_value_header(column)
+    rates: dict[str, tuple[str, str]] = {}
+    for name in table.columns:
+        rate, header = read_rate_header(name), read_value_header(name)
+        if rate is not None and rate.unit is not None:
+            rates.setdefault(rate.which, (name, rate.unit))
+        elif (
+            header is not None and name not in (ROW, column) and header.quantity is not None
+            and header.quantity.is_absolute and header.unit is not None and header.unread is None
+            and (own is None or header.remarks == own.remarks)
+        ):  # fmt: skip
+            yield repr(name), pkds(table[name], header.quantity.value, header.unit)
+    if kind is Quantity.KD and len(rates) == 2:
+        (kon, kon_unit), (koff, koff_unit) = rates["kon"], rates["koff"]
+        both = RateColumns(kon, koff, kon_unit, koff_unit)
+        yield f"{koff!r} / {kon!r}", minus_log10(both.kd_molar(table))
+
+
+def _numbers(path: Path, table: pl.DataFrame, column: str) -> pl.Series:
+    """The column as numbers; empty cells are missing, anything else must be a number."""
     if column not in table.columns:
         known = ", ".join(name for name in table.columns if name != "source_row")
         raise TableError(path, [Problem(1, column, f"no such column; the file has {known}")])

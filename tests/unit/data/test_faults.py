@@ -485,3 +485,19 @@ def test_missing_cells_of_a_checked_column_are_skipped(tmp_path: Path) -> None:
     with pytest.raises(TableError):
         check_file(path, column="KD", unit="nM")
     assert check_file(path, column="KD (nM)", unit="nM") == []
+
+
+def test_columns_of_one_row_that_disagree_are_found(tmp_path: Path) -> None:
+    rows = [
+        f"{kd},{kd * 1e-9},1e5,{kd * 1e-4},{9.0 - i * 0.1}" for i, kd in enumerate(range(1, 21))
+    ]
+    path = tmp_path / "mine.csv"
+    path.write_text("KD (nM),KD (M),kon (1/Ms),koff (1/s),KD SD (nM)\n" + "\n".join(rows) + "\n")
+
+    def disagreeing() -> list[tuple[int, tuple[str, ...]]]:
+        found = check_file(path, column="KD (nM)", unit="nM")
+        return [(f.rows, f.examples) for f in found if f.kind is FaultKind.COLUMNS_DISAGREE]
+
+    assert disagreeing() == []
+    path.write_text(path.read_text().replace("\n7,7.000000000000001e-09,1e5,", "\n7,7e-06,1e2,"))
+    assert disagreeing() == [(1, ("8",)), (1, ("8",))]  # 7e-06 M, and 7e-4 / 1e2

@@ -20,6 +20,7 @@ class FaultKind(StrEnum):
     MIXED_UNITS = "mixed_units"
     REPLICATE_CONFLICT = "replicate_conflict"
     SYMMETRY_COPY = "symmetry_copy"
+    COLUMNS_DISAGREE = "columns_disagree"
 
 
 class Severity(StrEnum):
