@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from abag.errors import ReleaseError
 from abag.evaluation.scores import metrics as scores
 from abag.files import read_json
 from abag.model.artefact import SERVED, read_manifest
+from abag.model.registry import MODELS
 from abag.model.shelf import MODEL
 from abag.release.issues import known_issues, recommendation
 from abag.release.subjects import REPORT, RUN
@@ -32,11 +34,6 @@ _SAME: Final = 1e-9
 
 QUANTITY: Final = "pKd = -log10(KD / 1 M)"
 EQUATIONS: Final = {
-    "pairs": (
-        "pKd(x, g) = level(p, g) + effect(p -> x)",
-        "level(p, g) = f(p) + known(g) * share * (h(p, g) - f(p)) + e(root -> p)",
-        "effect(p -> x) = e(root -> x) - e(root -> p)",
-    ),
     "assay-gp": ("y(x) = GP(x; parent, positions, substitution kernel) + noise",),
     "kmer-ridge": (
         "pKd(x, g) = mean + K (K + ridge I)^-1 (y - mean)",
@@ -52,7 +49,7 @@ EQUATIONS: Final = {
     "antigen-mean": ("pKd(g) = (n m(g) + s mean) / (n + s)",),
     "nearest-neighbour": ("pKd(x, g) = mean of the k nearest training rows",),
 }
-"""What each model computes, by its name."""
+"""What a model computes, where the docstring of its module has no formula."""
 FIGURES: Final = {
     "spearman_inside_antigen": "Spearman inside one antigen",
     "spearman": "Spearman, pooled",
@@ -89,7 +86,7 @@ def gather(place: Path, given: Mapping[str, Any]) -> dict[str, Any]:
             "made_by": manifest["abag_version"],
             "settings": _plain_settings(manifest["settings"]),
             "target": manifest["settings"].get("target", "pkd"),
-            "equation": list(EQUATIONS.get(manifest["name"], (QUANTITY,))),
+            "equation": equation_of(manifest["name"]),
             "bytes": sum(path.stat().st_size for path in model.iterdir()),
         },
         "training": manifest["training"],
@@ -101,6 +98,13 @@ def gather(place: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     facts["issues"] = known_issues(facts)
     facts["recommendation"] = recommendation(facts)
     return facts
+
+
+def equation_of(name: str) -> list[str]:
+    """What a model computes: the indented lines of its module's docstring, or :data:`EQUATIONS`."""
+    told = import_module(MODELS[name].partition(":")[0]).__doc__ or ""
+    lines = [line.strip() for line in told.splitlines() if line.startswith("    ")]
+    return lines or list(EQUATIONS.get(name, (QUANTITY,)))
 
 
 def _plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
