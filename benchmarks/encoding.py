@@ -89,8 +89,8 @@ def main() -> None:
     options.mixed = options.mixed or (1024 if gpu else 64)
     if options.quick:
         models = options.models or ["esm2-8m"]
-        options.sample, options.mixed = 16, 16
-        options.rows, options.antigen = 100, 200
+        options.sample, options.mixed = 4, 4
+        options.rows, options.antigen = 24, 80
     for model in models:
         path = options.file
         if options.out is not None:
