@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from importlib.resources import files
 
 from abag.version import VERSION
@@ -58,6 +60,25 @@ def page(template: str, *, styles: tuple[str, ...] = (), **fields: object) -> st
     style = "".join(resource(name) for name in ("style.css", *styles))
     common: dict[str, object] = {"version": VERSION, "style": style, "lede": "", "date": ""}
     return environment.get_template(f"{template}.html.j2").render(common | fields)
+
+
+def notebook(title: str, lines: Iterable[str] = (), table: Table | None = None) -> str:
+    """What a notebook shows of a result: HTML without scripts, every text of it escaped."""
+    parts = [f"<p><strong>{escape(title)}</strong></p>"]
+    parts += [f"<p>{escape(line)}</p>" for line in lines]
+    if table is not None:
+        head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
+        rows = "".join(
+            "<tr>" + "".join(
+                f"<td>{escape(one if isinstance(one, str) else one.text)}</td>" for one in row
+            ) + "</tr>"
+            for row in table.rows
+        )  # fmt: skip
+        parts.append(
+            f"<table><caption>{escape(table.title)}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{rows}</tbody></table>"
+        )
+    return f"<div>{''.join(parts)}</div>"
 
 
 def resource(name: str) -> str:

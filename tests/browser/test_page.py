@@ -115,6 +115,9 @@ def give_the_results_back(page: Any, tmp_path: Path, photograph: Keep) -> None:
     seen = page.get_by_label("round 1: predicted against measured for 8 variants")
     assert seen.locator("circle").count() == 8
     photograph(page, "page-rounds")
+    page.get_by_role("button", name="Draw the heat map").click()
+    page.wait_for_selector("svg.heat")
+    assert page.locator("svg.heat circle.measured").count() > 8
 
 
 def test_rows_with_faults_are_set_aside_by_a_click_and_shown_with_their_reason(

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from abag.errors import counted
+from abag.pages import notebook
 
 _DOUBTFUL: Final = 0.9
 """Score of a variant under which its binding may be lost."""
@@ -85,6 +86,10 @@ class Prediction:
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
         return {**asdict(self), "flags": list(self.flags)}
+
+    def _repr_html_(self) -> str:
+        first, *lines = self.in_words().split("\n")
+        return notebook(first, lines)
 
     def in_words(self) -> str:
         """The prediction for people, a few lines."""

@@ -19,6 +19,7 @@ from abag.inference.outputs import COLUMNS, format_kd
 from abag.inference.prediction import Prediction
 from abag.inference.trust import TRUST_COLUMNS, trust_columns
 from abag.model.protocol import AffinityModel, Answer, sound_answer
+from abag.pages import notebook
 from abag.progress import task
 from abag.uncertainty.calibration import DEFAULT_LEVEL, require_level
 from abag.uncertainty.domain import Familiarity, Verdict
@@ -85,6 +86,13 @@ class Predictor:
     def model_id(self) -> str:
         """Name and digest of the model."""
         return self.model.model_id
+
+    def _repr_html_(self) -> str:
+        reads = "antibody and antigen" if self.needs_antigen else "the antibody alone"
+        return notebook(
+            f"Predictor {self.model_id}",
+            [f"It reads {reads}.", f"Its intervals are to hold {self.level:.0%} of measurements."],
+        )
 
     @property
     def needs_antigen(self) -> bool:

@@ -23,6 +23,7 @@ from abag.maturation.adapt.verdict import SkillVerdict, judge
 from abag.maturation.assay.file import Assay, AssayFile, read_assay
 from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, Embedding
+from abag.pages import notebook
 
 REPORT_FILES: Final = ("report.html", "adaptation.json", "held_out.csv", "set_aside.csv")
 
@@ -39,6 +40,11 @@ class Adaptation:
     notes: tuple[str, ...]
     folder: Path
     report: Path
+
+    def _repr_html_(self) -> str:
+        verdict = self.verdict
+        lines = [verdict.headline, *verdict.reasons, *self.notes, f"Report: {self.report}"]
+        return notebook(f"Model of an assay: {verdict.grade.value}", lines)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, as written beside the report."""

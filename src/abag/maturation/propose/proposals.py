@@ -29,6 +29,7 @@ from abag.maturation.propose.reasons import KEPT, Known, reason_for
 from abag.maturation.propose.request import LIABILITY_RULES, Request
 from abag.maturation.propose.scorer import Scorer, belief_of
 from abag.model.assay_gp.model import AssayGP
+from abag.pages import Table, notebook
 
 Reals = NDArray[np.float64]
 
@@ -113,6 +114,16 @@ class Proposals:
     def unit(self) -> str:
         """What the predicted numbers are."""
         return "pKd" if self.target == "pkd" else "rank score"
+
+    def _repr_html_(self) -> str:
+        header = ("mutations", self.unit, "90 % interval", "liabilities", "reason")
+        rows = tuple(
+            (one.mutations, f"{one.predicted:.2f}", f"{one.lower_90:.2f} to {one.upper_90:.2f}",
+             "; ".join(one.liabilities), one.reason)
+            for one in self.chosen
+        )  # fmt: skip
+        title = f"Plate of {len(self.chosen)} variants of {self.candidates:,} candidates"
+        return notebook(title, self.notes, Table("In the order of choice", header, rows))
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""

@@ -22,6 +22,7 @@ from abag.maturation.antibody.liabilities import (
 from abag.maturation.antibody.mutants import Site, named_in
 from abag.maturation.antibody.parent import Parent
 from abag.maturation.scan.effects import Effects, Reals
+from abag.pages import Table, notebook
 
 if TYPE_CHECKING:
     from abag.antibody.mutations import Mutation
@@ -61,6 +62,17 @@ class Scan:
     def unmeasured(self) -> pl.DataFrame:
         """Mutants that nobody measured yet: what there is to propose, best first."""
         return self.table.filter(~pl.col("measured"))
+
+    def _repr_html_(self) -> str:
+        header = ("mutation", "imgt", "kabat", "delta", "liabilities")
+        best = self.table.head(10).select(header).iter_rows(named=True)
+        rows = tuple(
+            tuple(f"{one[name]:+.2f}" if name == "delta" else str(one[name] or "")
+                  for name in header)
+            for one in best
+        )  # fmt: skip
+        title = f"Scan of {self.table.height:,} single mutants"
+        return notebook(title, self.notes, Table("Best mutants", header, rows))
 
     def as_json(self) -> dict[str, Any]:
         """Summary: counts, the best mutants, where the files lie."""

@@ -22,7 +22,7 @@ async function ask(path, options = {}) {
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
   if (answer.status === 401) throw new Error("This service asks for a key: open “Key” above.");
-  throw new Error(problem.detail || `The service answered ${answer.status}.`);
+  throw Object.assign(new Error(problem.detail || `The service answered ${answer.status}.`), { status: answer.status });
 }
 
 export const getJson = async (path) => (await ask(path)).json();
@@ -56,6 +56,7 @@ export async function follow(id, tell, gone = () => false) {
   for (;;) {
     const job = await getJson(`/v1/jobs/${id}`).catch((error) => ({ error }));
     if (gone()) return null;
+    if (job.error?.status === 404) throw job.error;
     if (!job.error) {
       tell(job);
       if (!["queued", "running"].includes(job.state)) return job;

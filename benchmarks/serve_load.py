@@ -1,0 +1,125 @@
+"""The service under load, beside the bare predictor in the same run.
+
+    python benchmarks/serve_load.py --clients 200 --seconds 60 --requests 100000
+
+A service in a process of its own is asked for one pair by many clients from this process (one
+kept connection each). Before that the bare predictor answers the same question one after the
+other, in a third process. Prints JSON: median and 99th percentile in milliseconds, answers a
+second, and the memory of the service before and after all requests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+BARE = """
+import json, sys, time
+from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+from abag.inference import load
+predictor, took = load(), []
+for _ in range(int(sys.argv[1])):
+    begun = time.perf_counter()
+    json.dumps(predictor.predict_pair(_HEAVY, _LIGHT, [_ANTIGEN]).as_json(), sort_keys=True)
+    took.append(time.perf_counter() - begun)
+print(json.dumps(took[5:]))
+"""
+
+
+def figures(seconds: list[float], whole: float) -> dict[str, float]:
+    """What a list of waits comes to."""
+    ordered = sorted(seconds)
+    return {
+        "answers": len(ordered),
+        "p50_ms": round(1e3 * statistics.median(ordered), 2),
+        "p99_ms": round(1e3 * ordered[int(0.99 * (len(ordered) - 1))], 2),
+        "per_second": round(len(ordered) / whole, 1),
+    }
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process that is in RAM."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return round(pages * 4096 / 2**20, 1)
+
+
+async def client(port: int, request: bytes, until: float, most: list[int]) -> list[float]:
+    """Ask over one connection until the time is over or all requests are made."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    took = []
+    while time.perf_counter() < until and most[0] > 0:
+        most[0] -= 1
+        begun = time.perf_counter()
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        assert head.startswith(b"HTTP/1.1 200"), head
+        assert found is not None
+        await reader.readexactly(int(found[1]))
+        took.append(time.perf_counter() - begun)
+    writer.close()
+    return took
+
+
+async def crowd(port: int, request: bytes, clients: int, seconds: float, most: int) -> dict:
+    """Many clients at once."""
+    left, begun = [most], time.perf_counter()
+    waits = await asyncio.gather(
+        *(client(port, request, begun + seconds, left) for _ in range(clients))
+    )
+    return figures([one for each in waits for one in each], time.perf_counter() - begun)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=200)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--requests", type=int, default=0, help="then as many, for the memory")
+    parser.add_argument("--most-seconds", type=float, default=400.0, help="for those requests")
+    given = parser.parse_args()
+    from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+
+    body = json.dumps({"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}).encode()
+    request = (
+        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    ) + body
+    bare = json.loads(subprocess.check_output([sys.executable, "-c", BARE, "300"]))
+    found = {"bare": figures(bare, sum(bare))}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "abag", "serve", "--data", f"{folder}/data", "--port", "0"]
+        command += ["--requests-a-minute", "10000000"]
+        service = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        try:
+            assert service.stdout is not None
+            address = re.search(r":(\d+)/", service.stdout.readline())
+            assert address is not None
+            port = int(address[1])
+            found["one client"] = asyncio.run(crowd(port, request, 1, 10.0, 300))
+            found["memory_mb"] = [resident_mb(service.pid)]
+            found[f"{given.clients} clients"] = asyncio.run(
+                crowd(port, request, given.clients, given.seconds, 10**9)
+            )
+            found["memory_mb"].append(resident_mb(service.pid))
+            if given.requests:
+                found["many"] = asyncio.run(
+                    crowd(port, request, 8, given.most_seconds, given.requests)
+                )
+                found["memory_mb"].append(resident_mb(service.pid))
+        finally:
+            service.terminate()
+            service.wait()
+    print(json.dumps(found, indent=2))
+
+
+if __name__ == "__main__":
+    main()
