@@ -32,17 +32,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     abag("adapt", table, "--out", folder / "model", "--map", "antigen_unknown:=true")
     # One loop alone: axe takes a minute for the cells of all residues.
     abag("scan", "--model", folder / "model", "--cdrs", "H3", "--out", folder / "scan")
-    abag(
-        "propose",
-        "--model",
-        folder / "model",
-        "--n",
-        20,
-        "--controls",
-        1,
-        "--out",
-        folder / "plate",
-    )
+    plate = folder / "plate"
+    abag("propose", "--model", folder / "model", "--n", 20, "--controls", 1, "--out", plate)
     return {
         "report": folder / "model-report" / "report.html",
         "scan": folder / "scan" / "scan.html",
