@@ -4,9 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag_lab.door.pairing import _exchanged, auroc
-from abag_lab.door.scores import part_scores
-from abag_lab.door.sets import variant_sets
+from abag_lab.door.benchmark import DoorFigures
+from abag_lab.door.pairing import PairingFigure, _exchanged, auroc
+from abag_lab.door.report import door_lines
+from abag_lab.door.scores import PartScore, part_scores
+from abag_lab.door.sets import RankedSet, variant_sets
 from synthetic_pairs import HEAVY, LIGHT
 from synthetic_variants import variants
 
@@ -65,3 +67,17 @@ def test_the_area_is_the_chance_to_rank_a_true_pair_above_a_decoy() -> None:
     assert auroc(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.0
     assert auroc(np.array([1.0]), np.array([1.0])) == 0.5
     assert auroc(np.array([1.0]), np.array([])) is None
+
+
+def test_the_report_has_a_line_for_each_part_each_set_and_the_evidence() -> None:
+    score = PartScore("pairs", "sealed", 10, 3, 0.1, 1.35, 0.5, (-0.2, 0.1))
+    one = RankedSet("family 1", 9, {"pairs": 0.4, "BLOSUM62": 0.2}, 0.8, -0.1, 0.9)
+    other = RankedSet("family 2", 5, {"pairs": 0.2, "BLOSUM62": 0.4}, 1.0, 0.1, 0.8)
+    evidence = PairingFigure("known antigen, new antibody", 450, 70, 0.75)
+    text = "\n".join(
+        door_lines(DoorFigures("ab" * 32, (score,), {}, {"open": [one, other]}, [evidence]))
+    )
+    assert "| sealed | pairs | 10 | 3 | 0.10 | 1.35 | +0.50 | -0.20 to +0.10 |" in text
+    assert "| **mean of 2** | 14 | 0.30 | 0.30 | 0.90 | +0.00 | 85% |" in text
+    assert "| known antigen, new antibody | 450 | 70 | 0.75 |" in text
+    assert "| neither known |  |  | 0.50, no score |" in text
