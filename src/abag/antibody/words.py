@@ -193,7 +193,7 @@ def _model() -> tuple[_Trigrams, Mapping[str, float]]:
 
 @cache
 def _known_names() -> frozenset[str]:
-    return _listed("antigens.txt") | _listed("symbols.txt")
+    return _listed("antigens.txt") | _listed("symbols.txt") | _listed("laboratory.txt")
 
 
 @cache

@@ -72,3 +72,9 @@ def test_what_could_be_read_in_two_ways_is_refused(written: str, reason: str) ->
 def test_gaps_of_an_alignment_are_no_groups() -> None:
     chain = clean_antigen("EVQL--VESGGGLVQPGGSLRL")
     assert (chain.sequence, chain.flags) == ("EVQLVESGGGLVQPGGSLRL", ("gaps_removed",))
+
+
+@pytest.mark.parametrize("word", ["wildtype", "ragweed", "skipped", "irrelevant", "halflife"])
+def test_words_of_the_laboratory_in_amino_acid_letters_are_no_residues(word: str) -> None:
+    for text in (word, word.upper(), word.title()):
+        assert not_residues(text) is not None

@@ -237,3 +237,16 @@ def test_an_antigen_may_be_given_as_a_file_of_it(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"there is no file .*none\.fasta"):
         given_antigen([str(tmp_path / "none.fasta")])
     assert given_antigen(["M" * 3000]) == ["M" * 3000]
+
+
+@pytest.mark.parametrize(
+    ("heavy", "light"), [("ab1_IGH", "ab1_IGK"), ("ab1_IGHG", "ab1_IGL"), ("ab1;H", "ab1;L"),
+                         ("ab1,VH", "ab1,VK")]
+)  # fmt: skip
+def test_loci_and_other_signs_name_the_chains_of_one_antibody(
+    heavy: str, light: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "two.fasta"
+    path.write_text(f">{heavy}\nEVQLVESGGG\n>{light}\nDIQMTQSPSS\n")
+    (found,) = read_antibodies(path)
+    assert (found.name, found.heavy, found.light) == ("ab1", "EVQLVESGGG", "DIQMTQSPSS")

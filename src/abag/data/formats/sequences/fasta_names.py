@@ -15,11 +15,13 @@ from typing import Final, Literal
 Chain = Literal["heavy", "light", "scfv", "antigen"]
 
 _CHAIN: Final = (
-    r"(?:(?P<heavy>heavy(?:[ _-]?chain)?|vhh|vh|hc|h|nanobody)"
-    r"|(?P<light>light(?:[ _-]?chain)?|kappa|lambda|vl|vk|lc|l|k)"
+    r"(?:(?P<heavy>heavy(?:[ _-]?chain)?|vhh|vh|hc|h|igh[agmde]?|nanobody)"
+    r"|(?P<light>light(?:[ _-]?chain)?|kappa|lambda|vl|vk|lc|l|k|igk|igl)"
     r"|(?P<scfv>scfv)|(?P<antigen>antigen|ag))"
 )
-_BEHIND: Final = re.compile(rf"(?P<id>\S.*?)[|_\-.:/ (\[]+(?P<label>{_CHAIN})[)\]]?", re.IGNORECASE)
+_BEHIND: Final = re.compile(
+    rf"(?P<id>\S.*?)[|_\-.:;,/ (\[]+(?P<label>{_CHAIN})[)\]]?", re.IGNORECASE
+)
 _BEFORE: Final = re.compile(
     rf"[(\[]?(?P<label>{_CHAIN})[)\]]?[|_\-.:/ ]+(?P<id>[^\s|]+)", re.IGNORECASE
 )
