@@ -9,7 +9,7 @@ is made anew. ``--quick`` shows on any machine, at a small size, that everything
   store                random reads of an embedding store against a raw memory map
   encoding-MODEL       residues a second of our encoding against the padded Hugging Face loop; ESM-2
                        3B and IgT5 in their true size with random weights, AntiBERTy with its own
-                       (after ``abag encoders fetch antiberty``; left out where it is not there)
+                       (after ``abag encoders fetch antiberty``; kit.json says where it is not)
   epoch                an epoch of 107,889 pairs over residues, cached embeddings against encoding
                        every pair
   run                  a whole training run of v2.7 over residues on generated pairs
@@ -71,7 +71,7 @@ def main() -> None:
         notes[step.name] = carry_out(step, options.out, ends)
         print(f"{step.name}: {notes[step.name]}", flush=True)
     write(options.out, notes)
-    left = [name for name, note in notes.items() if note != "done"]
+    left = [name for name, note in notes.items() if not note.startswith(("done", "failed"))]
     print(
         f"{options.out / RESULT}: " + ("done" if not left else f"call again for {', '.join(left)}")
     )
