@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from abag.errors import OptionError
-from abag.files import write_text
+from abag.files import write_csv
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,4 +120,4 @@ class Journal:
         self.scores += scores
         self._known |= {(s.landscape, s.model, s.size, s.seed) for s in scores}
         rows = pl.DataFrame([asdict(one) for one in self.scores], infer_schema_length=None)
-        write_text(self.path, rows.write_csv())
+        write_csv(self.path, rows)

@@ -19,7 +19,14 @@ from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import Mutation, parse_mutations
 from abag.data.formats.sheets.excel import write_workbook
 from abag.errors import CampaignError, FileFormatError, OptionError
-from abag.files import read_json, replacing, require_file, require_folder_name, write_text
+from abag.files import (
+    read_json,
+    replacing,
+    require_file,
+    require_folder_name,
+    write_csv,
+    write_text,
+)
 from abag.maturation.antibody.mutants import named_in
 from abag.maturation.plate.coding import Coding, degenerate_codon
 from abag.maturation.plate.table import CSV_NAME, JSON_NAME
@@ -112,7 +119,7 @@ def write_order(sheet: OrderSheet, out: Path) -> list[Path]:
     tables = {"order.csv": sheet.dna, "library.csv": sheet.library, "plate_map.csv": sheet.wells}
     tables |= {f"{name}.csv": table for name, table in sheet.picks.items()}
     for name, table in tables.items():
-        write_text(out / name, table.write_csv())
+        write_csv(out / name, table)
     records = (f">{name}\n{dna}\n" for name, dna in sheet.dna.select("name", "dna").iter_rows())
     write_text(out / "order.fasta", "".join(records))
     with replacing(out / "plate.xlsx") as temporary:

@@ -10,7 +10,7 @@ import polars as pl
 from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import parse_mutations
 from abag.antibody.numbering.schemes import SCHEMES
-from abag.files import new_result, require_own, write_json, write_text
+from abag.files import new_result, require_own, write_csv, write_json, write_text
 from abag.maturation.antibody.mutants import named_in_each
 from abag.maturation.plate.page import plate_page
 from abag.maturation.plate.wells import Layout
@@ -124,7 +124,7 @@ def write_wells(proposals: Proposals, table: pl.DataFrame, folder: Path) -> None
     write_text(folder / FASTA_NAME, fasta_of(table))
     write_json(folder / JSON_NAME, proposals.as_json())
     write_text(folder / PAGE_NAME, plate_page(proposals, table))
-    write_text(folder / CSV_NAME, table.write_csv())
+    write_csv(folder / CSV_NAME, table)
 
 
 def require_free_plate(folder: Path, overwrite: bool = False) -> None:
