@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -50,6 +51,8 @@ class Service:
         self.jobs = JobStore(settings.data / "jobs.sqlite")
         self.runner = Runner(self.jobs, settings)
         self.asker = Asker()
+        # Predictions use cores: more at a time than there are cores only take memory.
+        self.cores = anyio.CapacityLimiter(os.cpu_count() or 1)
 
     def places(self, user: str) -> Places:
         """The folders of a user."""
@@ -113,9 +116,9 @@ def user_of(request: Request) -> str:
 User = Annotated[str, Depends(user_of)]
 
 
-async def in_thread(work: Callable[[], T]) -> T:
+async def in_thread(work: Callable[[], T], limiter: anyio.CapacityLimiter | None = None) -> T:
     """Run what computes beside the loop, so that other requests are heard."""
-    return await anyio.to_thread.run_sync(work)
+    return await anyio.to_thread.run_sync(work, limiter=limiter)
 
 
 def exact_json(content: dict[str, Any]) -> Response:
@@ -140,7 +143,7 @@ def _add_questions(app: FastAPI, service: Service) -> None:
     async def predict(asked: PairRequest, user: User, request: Request) -> Response:
         """Predict one pair: what `abag predict` prints with `--json`; as text without it."""
         folder = service.places(user).existing("model", asked.model) if asked.model else None
-        found = await in_thread(partial(service.asker.predict, asked, folder))
+        found = await in_thread(partial(service.asker.predict, asked, folder), service.cores)
         if request.headers.get("accept") == "text/plain":
             return Response(found.in_words(), media_type="text/plain")
         return exact_json(found.as_json())
@@ -148,7 +151,7 @@ def _add_questions(app: FastAPI, service: Service) -> None:
     @app.post("/v1/number", tags=["questions"])
     async def number(asked: NumberRequest) -> Response:
         """Number chains; the answer is that of `abag number --json`."""
-        return exact_json(await in_thread(partial(service.asker.number, asked)))
+        return exact_json(await in_thread(partial(service.asker.number, asked), service.cores))
 
     @app.post("/v1/columns", tags=["questions"])
     async def columns(asked: ColumnsRequest, user: User) -> Response:
