@@ -113,6 +113,8 @@ def _of_one_table(
             problems.append(Problem(line, None, reason, mend))
         else:
             kept.append((line, cells))
+    if not kept and not problems:
+        return body, []  # then the line that was taken for the header is none
     notes += [f"line {', '.join(lines[:5])} left out: {what}" for what, lines in left.items()]
     return kept, problems
 
