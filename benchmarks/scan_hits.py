@@ -23,9 +23,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.maturation.adapt.ranking import spearman
-from abag.model.assay_gp.knowledge import KNOWLEDGE
+from abag.model.assay_gp.kernels.knowledge import KNOWLEDGE
+from abag.model.assay_gp.kernels.terms import TERMS
 from abag.model.assay_gp.model import AssayGP
-from abag.model.assay_gp.terms import TERMS
 from abag.model.registry import create_model
 from abag_lab.replay.blind_prior import BlindPriors
 from abag_lab.replay.landscapes import read_landscapes

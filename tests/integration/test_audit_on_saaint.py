@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from Bio import Align
 
-from abag.data.leakage import NEITHER, audit
+from abag.data.leaks.leakage import NEITHER, audit
 from abag.data.similarity import antibody_clusters, antigen_clusters, cdr_sets
 from abag.data.similarity.antigens import chance_identity
 from abag.data.splits import Split, make_split

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from abag.model.assay_gp.substitution import correlation, distances
+from abag.model.assay_gp.kernels.substitution import correlation, distances
 
 LETTERS = arrays(
     np.uint8, st.tuples(st.integers(2, 12), st.integers(1, 6)), elements=st.integers(0, 21)

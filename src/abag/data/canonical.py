@@ -14,8 +14,8 @@ from typing import Final
 import polars as pl
 
 from abag.data.chains import AntibodyCleaner, clean_pairs
-from abag.data.formats.parents import ParentChains
-from abag.data.formats.variants import named_variants
+from abag.data.formats.mutants.parents import ParentChains
+from abag.data.formats.mutants.variants import named_variants
 from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA
 from abag.errors import UnitError

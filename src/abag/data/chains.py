@@ -27,7 +27,7 @@ from abag.antibody.alphabet import (
 from abag.antibody.numbering import NumberedDomain, number_chains
 from abag.antibody.soundness import faults_of
 from abag.antibody.words import LONGEST_NAME, may_be_a_name, not_residues, without_end_groups
-from abag.data.constructs import AntibodyChains, FoundDomain, Part, one_antibody, refused
+from abag.data.engineered.constructs import AntibodyChains, FoundDomain, Part, one_antibody, refused
 from abag.units import is_missing
 
 MAX_UNKNOWN_SHARE: Final = 0.10

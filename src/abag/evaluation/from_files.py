@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from abag.data.build import load_table
-from abag.data.leakage import Audit, audit
+from abag.data.leaks.leakage import Audit, audit
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split
 from abag.data.tables import Measurements

@@ -32,7 +32,7 @@ from abag.training.setup import Options, Setup
 from abag.version import VERSION
 
 if TYPE_CHECKING:
-    from abag.data.leakage import Audit
+    from abag.data.leaks.leakage import Audit
 
 Array = NDArray[np.float64]
 
@@ -174,7 +174,7 @@ class _TestPart:
 
 
 def _evaluated(setup: Setup, pkd: Array, options: Options) -> tuple[Evaluation, Audit | None]:
-    from abag.data.leakage import audit
+    from abag.data.leaks.leakage import audit
 
     rows, split = setup.rows, setup.split
     known = dict(zip(rows.record_ids(rows.test), pkd.tolist(), strict=True))

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag.data.leakage import audit
+from abag.data.leaks.leakage import audit
 from abag.data.merging import merge_replicates
 from abag.data.similarity import antigen_clusters, cdr_sets
 from abag.data.splits import make_split

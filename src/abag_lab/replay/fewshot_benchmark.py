@@ -24,9 +24,9 @@ from abag.errors import ModelError, OptionError
 from abag.files import require_own, write_json
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.adapt.skill import count_folds, position_folds
-from abag.model.assay_gp.knowledge import KNOWLEDGE
+from abag.model.assay_gp.kernels.knowledge import KNOWLEDGE
+from abag.model.assay_gp.kernels.terms import TERMS, UNLEARNT
 from abag.model.assay_gp.model import AssayGP
-from abag.model.assay_gp.terms import TERMS, UNLEARNT
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.registry import create_model
 from abag.progress import task

@@ -20,9 +20,9 @@ from abag.antibody.alphabet import LETTERS
 from abag.data.splits.positions import consensus
 from abag.errors import ModelError
 from abag.maturation.propose.acquisition import Belief
+from abag.model.assay_gp.kernels.terms import UNLEARNT
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.terms import UNLEARNT
 from abag.model.baselines.one_hot_ridge import ridge_by_leaving_one_out
 from abag.model.mutation_effect import MutationEffect
 

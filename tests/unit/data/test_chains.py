@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from abag.data.arms import choose_arm
 from abag.data.chains import AntibodyCleaner, clean_antigen, clean_pairs, flag_lists
+from abag.data.engineered.arms import choose_arm
 from abag.errors import OptionError, TableError
 
 HEAVY = (

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.data.leakage import HISTOGRAM_EDGES, NEITHER, audit
+from abag.data.leaks.leakage import HISTOGRAM_EDGES, NEITHER, audit
 from abag.data.similarity import CdrSet
 from abag.data.similarity.neighbours import nearest_rows
 from abag.data.splits import Split

@@ -11,10 +11,15 @@ from typing import Final
 import polars as pl
 
 from abag.antibody.notation import SEQUENTIAL
-from abag.data.formats.checked_variants import check_variants
 from abag.data.formats.headers import names_mutations
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
+from abag.data.formats.mutants.checked_variants import check_variants
+from abag.data.formats.mutants.parents import ParentChains
+from abag.data.formats.mutants.variants import (
+    VariantColumns,
+    complete_variants,
+)
 from abag.data.formats.numbers.cell_texts import Notes, kelvins, molars, numbers, texts, with_point
 from abag.data.formats.numbers.identifiers import own_name, reference, structure_id
 from abag.data.formats.numbers.redundant import (
@@ -28,14 +33,9 @@ from abag.data.formats.numbers.redundant import (
     pkds,
 )
 from abag.data.formats.numbers.value_headers import read_value_header, split_unit
-from abag.data.formats.parents import ParentChains
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.strays import refuse_strays
 from abag.data.formats.tables import ROW, read_noted, read_table
-from abag.data.formats.variants import (
-    VariantColumns,
-    complete_variants,
-)
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
 from abag.units.missing import DITTO_MARKS, MARKS, MISSING_MARKERS
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.arms import choose_arm
+from abag.data.engineered.arms import choose_arm
 from abag.data.formats.choices import Choices
 from abag.data.formats.columns import pairs_table, raw_table_from_user
 from abag.data.formats.coordinates.sabdab import is_summary, read_summary

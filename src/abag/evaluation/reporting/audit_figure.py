@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from abag.data.leakage import HISTOGRAM_EDGES, SAME, Audit
+from abag.data.leaks.leakage import HISTOGRAM_EDGES, SAME, Audit
 from abag.errors import counted
 from abag.files import replacing
 

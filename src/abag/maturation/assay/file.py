@@ -10,22 +10,22 @@ from typing import Final
 import polars as pl
 
 from abag.antibody.notation import SEQUENTIAL, require_numbering
-from abag.data.arms import choose_arm
 from abag.data.build import load_table
 from abag.data.canonical import Canonical, canonicalise
 from abag.data.chains import AntibodyCleaner
+from abag.data.engineered.arms import choose_arm
 from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_measurements, read_table
 from abag.data.formats.columns import raw_table_of
-from abag.data.formats.parents import ParentChains
-from abag.data.formats.selection import Chosen, choose_columns
-from abag.data.formats.tables import ROW
-from abag.data.formats.variants import (
+from abag.data.formats.mutants.parents import ParentChains
+from abag.data.formats.mutants.variants import (
     ASIDE,
     Completed,
     VariantColumns,
     complete_variants,
     named_variants,
 )
+from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.tables import ROW
 from abag.data.merging import merge_replicates
 from abag.data.raw import RawTable
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
@@ -104,7 +104,7 @@ class ReadRows:
 def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
     """Read a canonical table (.parquet) or a user's own file, and check that it can teach.
 
-    Rows may give chains, or mutations of a parent (see :mod:`abag.data.formats.variants`).
+    Rows may give chains, or mutations of a parent (see :mod:`abag.data.formats.mutants.variants`).
 
     Raises:
         TableError: rows or headers with problems, each named with its line.

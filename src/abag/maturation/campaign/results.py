@@ -11,9 +11,9 @@ import polars as pl
 
 from abag.antibody.antibody import Chains
 from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_table
+from abag.data.formats.mutants.variants import ASIDE
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW
-from abag.data.formats.variants import ASIDE
 from abag.errors import CampaignError, Problem, TableError
 from abag.maturation.assay.file import AssayFile
 from abag.maturation.campaign.folder import BATCH, PROPOSED, Campaign

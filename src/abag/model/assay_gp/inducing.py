@@ -16,10 +16,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.model.assay_gp.kernel import LEVEL_VARIANCE, Kernel, prior_mean
+from abag.model.assay_gp.kernels.kernel import LEVEL_VARIANCE, Kernel, prior_mean
+from abag.model.assay_gp.kernels.substitution import Codes
 from abag.model.assay_gp.objective import JITTER
 from abag.model.assay_gp.posterior import Posterior, added_effects
-from abag.model.assay_gp.substitution import Codes
 
 Reals = NDArray[np.float64]
 

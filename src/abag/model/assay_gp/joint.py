@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.model.assay_gp.kernel import LEVEL_VARIANCE, Kernel
+from abag.model.assay_gp.kernels.kernel import LEVEL_VARIANCE, Kernel
+from abag.model.assay_gp.kernels.substitution import Codes, embedding
 from abag.model.assay_gp.mixture import Mixture
 from abag.model.assay_gp.posterior import Posterior
-from abag.model.assay_gp.substitution import Codes, embedding
 
 Reals = NDArray[np.float64]
 

@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from abag.model.assay_gp.censoring import RowNormals
 from abag.model.assay_gp.inducing import InducedPosterior, inducing_rows
-from abag.model.assay_gp.kernel import Kernel
-from abag.model.assay_gp.knowledge import Knowledge
+from abag.model.assay_gp.kernels.kernel import Kernel
+from abag.model.assay_gp.kernels.knowledge import Knowledge
+from abag.model.assay_gp.kernels.substitution import Codes
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.posterior import Posterior, member_arrays, restored_member
-from abag.model.assay_gp.substitution import Codes
 
 Reals = NDArray[np.float64]
 

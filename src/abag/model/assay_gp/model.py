@@ -18,11 +18,13 @@ from abag.files import sha256_of
 from abag.model.alignment import AlignBy, pair_refusals
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.assay_gp.censoring import Bounds, RowNormals, resolved
-from abag.model.assay_gp.encoded import ENCODED, Encoded, encoder_origin
 from abag.model.assay_gp.joint import JointScores, joint_scores
-from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
+from abag.model.assay_gp.kernels.encoded import ENCODED, Encoded, encoder_origin
+from abag.model.assay_gp.kernels.knowledge import KNOWLEDGE, Knowledge
+from abag.model.assay_gp.kernels.novelty import Widening
+from abag.model.assay_gp.kernels.substitution import Codes
+from abag.model.assay_gp.kernels.terms import TERMS
 from abag.model.assay_gp.mixture import Mixture, Sizes
-from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.objective import KernelChoice
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.rows import (
@@ -34,8 +36,6 @@ from abag.model.assay_gp.rows import (
     parent_of,
     relative_noise,
 )
-from abag.model.assay_gp.substitution import Codes
-from abag.model.assay_gp.terms import TERMS
 from abag.model.assay_gp.warping import Warp
 from abag.model.domain import TrainingDomain
 from abag.model.mutation_effect import MutationEffect, load_mutation_effect

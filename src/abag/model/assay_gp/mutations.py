@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS, GAP, UNKNOWN
 from abag.antibody.residues import CHARGE, HYDROPATHY, VOLUME, substitution_scores
+from abag.model.assay_gp.kernels.substitution import distances
 from abag.model.assay_gp.positions import REGIONS, Positions
-from abag.model.assay_gp.substitution import distances
 
 Reals = NDArray[np.float64]
 

@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.model.assay_gp.substitution import Codes, embedding
+from abag.model.assay_gp.kernels.substitution import Codes, embedding
 
 Reals = NDArray[np.float64]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN, code_of_byte
 from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, first_domain, number_chains
 from abag.model.alignment import AlignBy, Alignment, Letters, imgt_code
-from abag.model.assay_gp.substitution import Codes
+from abag.model.assay_gp.kernels.substitution import Codes
 
 Reals = NDArray[np.float64]
 

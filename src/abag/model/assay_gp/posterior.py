@@ -9,11 +9,11 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.model.assay_gp.kernel import LEVEL_VARIANCE, SLOPES, Kernel, prior_mean
+from abag.model.assay_gp.kernels.kernel import LEVEL_VARIANCE, SLOPES, Kernel, prior_mean
+from abag.model.assay_gp.kernels.substitution import Codes, embedding
+from abag.model.assay_gp.kernels.terms import STANDARDISED, CentredTerm, Term
 from abag.model.assay_gp.objective import JITTER, Hyper, Shifts, inverse_of
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.substitution import Codes, embedding
-from abag.model.assay_gp.terms import STANDARDISED, CentredTerm, Term
 
 Reals = NDArray[np.float64]
 

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from abag.errors import ModelError
 from abag.model.assay_gp.censoring import Bounds, RowNormals, resolved
-from abag.model.assay_gp.encoded import encoder_origin
-from abag.model.assay_gp.kernel import Kernel
-from abag.model.assay_gp.knowledge import Knowledge
+from abag.model.assay_gp.kernels.encoded import encoder_origin
+from abag.model.assay_gp.kernels.kernel import Kernel
+from abag.model.assay_gp.kernels.knowledge import Knowledge
+from abag.model.assay_gp.kernels.novelty import Widening
+from abag.model.assay_gp.kernels.substitution import Codes
 from abag.model.assay_gp.mixture import Mixture
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
-from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.posterior import Posterior
@@ -36,7 +37,6 @@ from abag.model.assay_gp.rows import (
     parent_of,
     relative_noise,
 )
-from abag.model.assay_gp.substitution import Codes
 from abag.model.assay_gp.warping import Warp
 from abag.model.mutation_effect import MutationEffect
 from abag.model.training_set import TrainingSet

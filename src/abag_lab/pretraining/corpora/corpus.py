@@ -18,7 +18,7 @@ import polars as pl
 from abag.antibody.alphabet import MAX_ANTIBODY_RESIDUES, sequence_hash
 from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, number_chains
 from abag.data.chains import clean_antigen, spell
-from abag.data.constructs import MIN_VARIABLE_DOMAIN_RESIDUES
+from abag.data.engineered.constructs import MIN_VARIABLE_DOMAIN_RESIDUES
 from abag.errors import MissingFileError
 from abag.files import require_folder, sha256_of
 from abag_lab.pretraining.corpora.corpus_sources import (

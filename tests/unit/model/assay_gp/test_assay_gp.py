@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.model.assay_gp.kernel import prior_mean
+from abag.model.assay_gp.kernels.kernel import prior_mean
+from abag.model.assay_gp.kernels.novelty import Widening
 from abag.model.assay_gp.mixture import (
     FRESH_SHARES,
     MORE_SHARES,
@@ -15,7 +16,6 @@ from abag.model.assay_gp.mixture import (
     stacked,
 )
 from abag.model.assay_gp.model import AssayGP
-from abag.model.assay_gp.novelty import Widening
 from abag.model.assay_gp.posterior import Posterior
 from abag.model.registry import load_model
 from synthetic_pairs import HEAVY, LIGHT, assay_table, canonical

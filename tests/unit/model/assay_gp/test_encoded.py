@@ -12,8 +12,8 @@ import pytest
 from abag.antibody.alphabet import AMINO_ACIDS, GAP
 from abag.encoders.protocol import Molecule, Role
 from abag.errors import OptionError
-from abag.model.assay_gp import encoded
-from abag.model.assay_gp.encoded import ENCODED, Encoded
+from abag.model.assay_gp.kernels import encoded
+from abag.model.assay_gp.kernels.encoded import ENCODED, Encoded
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.assay_gp.positions import Positions
 from synthetic_pairs import HEAVY, LIGHT, assay_table

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.model.assay_gp.knowledge import Knowledge, contact_prior
+from abag.model.assay_gp.kernels.knowledge import Knowledge, contact_prior
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
 from abag.model.mutation_effect import load_mutation_effect

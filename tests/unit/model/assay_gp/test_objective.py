@@ -3,9 +3,9 @@ import pytest
 from scipy.optimize import approx_fprime
 from scipy.stats import multivariate_normal
 
+from abag.model.assay_gp.kernels.substitution import distances, embedding
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.assay_gp.objective import JITTER, KernelChoice, Objective, Shifts, inverse_of
-from abag.model.assay_gp.substitution import distances, embedding
 from synthetic_pairs import assay_table
 
 ALL = KernelChoice(product=True, linear=True, terms=(), site_spread=0.5)

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.model.assay_gp.kernel import prior_mean
+from abag.model.assay_gp.kernels.kernel import prior_mean
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.assay_gp.objective import KernelChoice, Objective
 from abag.model.assay_gp.several import SharedObjective, by_antigen, correlation, fit_antigens

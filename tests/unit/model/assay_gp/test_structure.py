@@ -11,8 +11,8 @@ import pytest
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import OptionError
 from abag.maturation.adapt.antigens import adapt_file
-from abag.model.assay_gp import knowledge
-from abag.model.assay_gp.knowledge import COMPLEX_WEIGHT, Knowledge
+from abag.model.assay_gp.kernels import knowledge
+from abag.model.assay_gp.kernels.knowledge import COMPLEX_WEIGHT, Knowledge
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
 from abag.model.mutation_effect import load_mutation_effect

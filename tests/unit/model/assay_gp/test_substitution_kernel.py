@@ -3,7 +3,12 @@ import pytest
 
 from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN, residue_codes
 from abag.antibody.residues import substitution_scores
-from abag.model.assay_gp.substitution import correlation, distances, embedding, matrix_distance
+from abag.model.assay_gp.kernels.substitution import (
+    correlation,
+    distances,
+    embedding,
+    matrix_distance,
+)
 
 
 def test_distances_are_those_of_the_published_substitution_scores() -> None:

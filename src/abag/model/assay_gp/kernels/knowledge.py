@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN
 from abag.antibody.numbering import first_domain
-from abag.model.assay_gp.encoded import Encoded
+from abag.model.assay_gp.kernels.encoded import Encoded
 from abag.model.assay_gp.positions import REGIONS, Positions
 from abag.model.mutation_effect import MutationEffect
 from abag.model.mutation_effect.features import substitution_features

@@ -2,7 +2,7 @@
 
 A chain or pair of chains with further variable domains (a dual-variable-domain Ig, a Fab with an
 scFv or a VHH, two light domains) is several antibodies. None of them is chosen in silence: such a
-row is refused, or the user names the arm (:mod:`abag.data.arms`).
+row is refused, or the user names the arm (:mod:`abag.data.engineered.arms`).
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.censoring import RowNormals
-from abag.model.assay_gp.knowledge import Knowledge, contact_prior
+from abag.model.assay_gp.kernels.knowledge import Knowledge, contact_prior
+from abag.model.assay_gp.kernels.substitution import Codes, distances, embedding
+from abag.model.assay_gp.kernels.terms import CentredTerm, additive_terms
 from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective, Shifts, fit_hyper
 from abag.model.assay_gp.positions import Positions
-from abag.model.assay_gp.substitution import Codes, distances, embedding
-from abag.model.assay_gp.terms import CentredTerm, additive_terms
 
 Reals = NDArray[np.float64]
 

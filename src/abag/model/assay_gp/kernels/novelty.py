@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.model.assay_gp.inducing import InducedPosterior
+from abag.model.assay_gp.kernels.substitution import Codes
 from abag.model.assay_gp.mixture import Mixture
 from abag.model.assay_gp.rows import widening_of
-from abag.model.assay_gp.substitution import Codes
 
 Reals = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from abag.apps.cli.output import emit
 from abag.data.build import load_table
-from abag.data.leakage import Audit
-from abag.data.leakage import audit as run_audit
+from abag.data.leaks.leakage import Audit
+from abag.data.leaks.leakage import audit as run_audit
 from abag.data.splits import Split
 from abag.files import new_result, require_own, write_json
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import polars as pl
 
 from abag.antibody.notation import SEQUENTIAL
-from abag.data.formats.parents import ParentChains, SeveralParentsError
-from abag.data.formats.tables import ROW
-from abag.data.formats.variants import (
+from abag.data.formats.mutants.parents import ParentChains, SeveralParentsError
+from abag.data.formats.mutants.variants import (
     ContradictionError,
     VariantColumns,
     complete_variants,
 )
+from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError
 
 

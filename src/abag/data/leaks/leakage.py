@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.label_copying import Copying, copied_labels, labels_of, spearman_of_copies
+from abag.data.leaks.label_copying import Copying, copied_labels, labels_of, spearman_of_copies
 from abag.data.schema import antigen_key
 from abag.data.similarity import ANTIGEN_THRESHOLD, CDR_THRESHOLD, CdrSet, cdr_sets
 from abag.data.similarity.neighbours import Neighbours, nearest_rows

@@ -14,10 +14,10 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.model.assay_gp.knowledge import KNOWLEDGE, Knowledge
+from abag.model.assay_gp.kernels.knowledge import KNOWLEDGE, Knowledge
+from abag.model.assay_gp.kernels.substitution import Codes, embedding
 from abag.model.assay_gp.mutations import descriptors, severity
 from abag.model.assay_gp.positions import REGIONS, Positions
-from abag.model.assay_gp.substitution import Codes, embedding
 
 Reals = NDArray[np.float64]
 
@@ -121,7 +121,7 @@ def additive_terms(
     ``mutations`` gives each of the active positions (those that vary in training) effects of its
     own; what it expects of the others is in :meth:`abag.model.assay_gp.posterior.Kernel.unseen`.
     ``effects`` and ``features`` need the knowledge of the global model, ``context`` and
-    ``likelihood`` (:mod:`abag.model.assay_gp.encoded`) that of an encoder.
+    ``likelihood`` (:mod:`abag.model.assay_gp.kernels.encoded`) that of an encoder.
     """
     count = positions.count
     one = np.ones((count, 1))

@@ -20,7 +20,7 @@ from abag.antibody.mutations import (
 )
 from abag.antibody.notation import SEQUENTIAL, means_parent
 from abag.antibody.words import not_residues
-from abag.data.formats.parents import Pair, ParentChains, parent_row, parent_undone, spelt
+from abag.data.formats.mutants.parents import Pair, ParentChains, parent_row, parent_undone, spelt
 from abag.data.formats.selection import Chosen
 from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError, read_mutation_column

@@ -1,0 +1,1 @@
+"""Commands that divide a table and look for leaks."""

@@ -1,0 +1,1 @@
+"""Variants given by a parent and its changes."""

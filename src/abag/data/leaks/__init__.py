@@ -1,0 +1,1 @@
+"""What a test part shares with its training part."""

@@ -1,0 +1,1 @@
+"""What makes two variants of one assay alike: kernels and the knowledge behind them."""
