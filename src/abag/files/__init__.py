@@ -25,6 +25,7 @@ from abag.files.recovery import is_temporary, locked, recover_within
 from abag.files.scratch import scratch_folder
 from abag.files.tables import (
     MOST_COLUMNS,
+    as_arrow,
     column_names,
     csv_text,
     file_metadata,
@@ -50,6 +51,7 @@ from abag.files.writing import (
 __all__ = [
     "LOCK",
     "MOST_COLUMNS",
+    "as_arrow",
     "column_names",
     "csv_text",
     "digest_of",

@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 from abag.errors import FileFormatError
-from abag.files import neutral_table, read_json, sha256_of, write_json
+from abag.files import as_arrow, neutral_table, read_json, sha256_of, write_json
 from abag.inference.outputs import format_kd
 from abag.inference.partial import MADE_FROM
 from abag.screening.shards import CHAINS, COUNTS, PREDICTED, ScreenWork, best_of
@@ -106,7 +106,10 @@ class Merging:
         if faulty.height:
             with self.quarantine.open("ab") as stream:
                 neutral_table(faulty.select(_QUARANTINED)).write_csv(stream, include_header=False)
-        self.pool = best_of(pl.concat([self.pool, told]), self._work.by, self._work.pool)
+        best = best_of(pl.concat([self.pool, told]), self._work.by, self._work.pool)
+        # Columns of text keep the memory of all tables that their rows came from: copied through
+        # Arrow they keep their own alone.
+        self.pool = pl.DataFrame(pl.from_arrow(as_arrow(best)))
 
     def put_together(
         self, made_from: dict[str, Any], place: Path, options: ScreenOptions

@@ -17,6 +17,7 @@ from abag.inference.predictor import Predictor
 from abag.inference.variants import given_parent
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.screening.options import ScreenOptions
+from abag.screening.result import Merging
 from abag.screening.run import Screened, screen_library
 from synthetic_pairs import HEAVY, LIGHT, complexes_table
 
@@ -172,6 +173,22 @@ def test_an_arm_is_chosen_of_constructs(run: Run, library: Path):
     assert done.counts.predicted == 8
     best = pl.read_csv(done.out / "best.csv")
     assert set(best["heavy"]) <= set(TABLE["heavy"][1:5])
+
+
+def test_candidates_hold_no_memory_of_the_shards_that_they_came_from(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+):
+    pools: list[pl.DataFrame] = []
+    put_together = Merging.put_together
+
+    def watched(self: Merging, *given: Any) -> Any:
+        pools.append(self.pool)
+        return put_together(self, *given)
+
+    monkeypatch.setattr(Merging, "put_together", watched)
+    assert run("out", shard_rows=2).shards == 20
+    buffers = pools[0]["heavy"].to_arrow(compat_level=pl.CompatLevel.newest()).buffers()
+    assert len(buffers) < 6, "a text column keeps the buffers of every shard alive"
 
 
 class StopsAfter:
