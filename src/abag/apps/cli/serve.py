@@ -55,9 +55,7 @@ def serve(
             f"the service needs the package {error.name}: pip install 'abag[service]'"
         ) from None
     if new_key is not None:
-        key = make_key(data, new_key)
-        told = f"The key of {new_key} (it is shown this once):\n{key}"
-        emit({"name": new_key, "key": key}, told, json)
+        _show_key(new_key, make_key(data, new_key), json)
         return
 
     def tell(address: str) -> None:
@@ -73,3 +71,8 @@ def serve(
         },
         tell,
     )  # fmt: skip
+
+
+def _show_key(name: str, key: str, json: bool) -> None:
+    told = f"The key of {name} (it is shown this once):\n{key}"
+    emit({"name": name, "key": key}, told, json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -11,7 +11,7 @@ from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import Mutation, find_mutations, join_names
 from abag.antibody.notation import SEQUENTIAL
 from abag.errors import OptionError
-from abag.maturation.antibody.mutants import choose_sites
+from abag.maturation.antibody.mutants import Site, choose_sites
 
 Substitution: TypeAlias = tuple[str, int, str]
 """Chain letter, place in the chain from 1, new residue.
@@ -94,21 +94,10 @@ class DesignSpace:
         free = choose_sites(parent, cdrs=asked, positions=positions, numbering=numbering)
         frozen = frozenset(_frozen(parent, freeze, numbering))
         tried = frozenset(change for one in measured for change in one)
-        changed = frozenset(
-            part[:2]
-            for change in tried
-            for part in parts(change)
-            if not (is_indel(change) and _at_an_end(parent, change))
-        )
-        anywhere = bool(asked or positions)
-        places = tuple(
-            (site.chain, site.place)
-            for site in free
-            if (anywhere or site.region)
-            and (anywhere or untried or not changed or (site.chain, site.place) in changed)
-            and site.residue != "C"
-            and (site.chain, site.place) not in frozen
-        )
+        if not asked and not positions:
+            free = _as_measured(parent, free, tried, untried)
+        found = ((site.chain, site.place) for site in free if site.residue != "C")
+        places = tuple(place for place in found if place not in frozen)
         if not places:
             raise OptionError(
                 "no position may change: --freeze, --positions and --cdrs together leave none"
@@ -290,6 +279,22 @@ def _inserted(parent: Antibody, part: Substitution) -> frozenset[str]:
     chain, place, new = part
     own = parent.chains[chain].sequence[place - 1]
     return frozenset(new[1:] if new[0] == own else new)
+
+
+def _as_measured(
+    parent: Antibody, sites: Sequence[Site], tried: Collection[Substitution], untried: bool
+) -> tuple[Site, ...]:
+    """Sites of the variable domains: those that measured variants change, if there are any."""
+    changed = {
+        part[:2]
+        for change in tried
+        for part in parts(change)
+        if not (is_indel(change) and _at_an_end(parent, change))
+    }
+    every = untried or not changed
+    return tuple(
+        one for one in sites if one.region and (every or (one.chain, one.place) in changed)
+    )
 
 
 def _all_cdrs(parent: Antibody) -> list[str]:
