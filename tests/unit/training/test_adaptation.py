@@ -142,7 +142,7 @@ def test_an_adapter_that_was_swapped_is_refused(sources: Sources, files: Path, t
     name = "adapter_model.safetensors"
     other = (tmp_path / "two" / ADAPTERS / "antigen" / name).read_bytes()
     (tmp_path / "one" / ADAPTERS / "antigen" / name).write_bytes(other)
-    with pytest.raises(FileFormatError, match="is not the one that this run trained"):
+    with pytest.raises(FileFormatError, match="does not hold the adapter that was saved there"):
         adapted(tmp_path / "one", setup_of(recipe_of(), sources, files))
 
 
