@@ -88,9 +88,11 @@ def one_antibody(
     heavies, lights = (_distinct(by_role.values()) for by_role in per_kind.values())
     if len(heavies) > 1 or len(lights) > 1:
         where = "in one chain" if len(given) == 1 else "in its chains"
+        # An arm is counted along the heavy domains: with one of them there is none to choose.
+        way = ", or choose one of them (--arm 1)" if len(heavies) > 1 else ""
         return refused(
             f"{len(heavies)} heavy and {len(lights)} light variable domains {where}; give one "
-            "antibody a row, or choose one of them (--arm 1)"
+            f"antibody a row{way}"
         )
     if not heavies:
         alone = "single" in given

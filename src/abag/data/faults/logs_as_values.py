@@ -80,8 +80,8 @@ def _fault(labels: AssayLabels, reason: str, evidence: dict[str, float | int | s
         share=len(labels.values) / labels.rows,
         message=(
             f"the numbers of the column look like logarithms taken for concentrations: {reason}. "
-            "Compare with the original; import logarithms with their unit (--unit pKd, "
-            "'log10 nM' or '-log10 nM')"
+            "Compare with the original; name the column for what it is (pKd, or KD without a "
+            "unit and --unit 'log10 nM' or --unit='-log10 nM')"
         ),
         evidence=evidence,
         examples=examples(labels.ids.tolist()),

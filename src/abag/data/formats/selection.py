@@ -326,7 +326,7 @@ def _unread(name: str, header: ValueHeader, quantity: str | None) -> Problem:
         return Problem(1, name, reason, "Keep the one that the values are written in")
     if is_unit(text):
         reason = f"the header contradicts itself: a p-scale is -log10 of mol/L, not of {text}"
-        mend = f"Say which: --unit pKd, or --unit '-log10 {text}' if the logarithm was taken of it"
+        mend = f"Say which: --unit pKd, or --unit='-log10 {text}' if the logarithm was taken of it"
         return Problem(1, name, reason, mend)
     example = _EXAMPLE_UNITS.get(quantity or "", "nM")
     reason = f"{text!r} in the header is no known unit"

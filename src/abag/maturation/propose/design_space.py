@@ -63,9 +63,7 @@ class DesignSpace:
         untried: bool = False,
         most_untried: int | None = None,
     ) -> DesignSpace:
-        """Choose the places that may change: what is asked for, else what was tried.
-
-        Cysteines never change.
+        """Choose the places that may change: what is asked for, else what was tried; no cysteine.
 
         Args:
             parent: The antibody whose variants are proposed.
@@ -92,7 +90,7 @@ class DesignSpace:
             raise OptionError(f"--max-untried is {most_untried}; give 0 or more")
         asked = _all_cdrs(parent) if ALL_CDRS in [text.lower() for text in cdrs] else list(cdrs)
         free = choose_sites(parent, cdrs=asked, positions=positions, numbering=numbering)
-        frozen = frozenset(_frozen(parent, freeze, numbering))
+        frozen = set(_frozen(parent, freeze, numbering))
         tried = frozenset(change for one in measured for change in one)
         if not asked and not positions:
             free = _as_measured(parent, free, tried, untried)
@@ -107,8 +105,7 @@ class DesignSpace:
             raise OptionError(
                 "--letters measured leaves nothing: no measured variant changes these positions"
             )
-        new = AMINO_ACIDS if only_measured else _letters(letters)
-        allowed = tried if only_measured else None
+        new, allowed = (AMINO_ACIDS, tried) if only_measured else (_letters(letters), None)
         indels = _indels(parent, tried, places, new)
         return cls(parent, places, new, most, allowed, tried, most_untried, indels)
 

@@ -88,7 +88,7 @@ def test_a_p_scale_with_a_unit_is_asked_for_and_never_supposed(tmp_path: Path, n
     said = refused(tmp_path, name, "1.2")
     assert "contradicts itself" in said
     unit = name[-3:-1]
-    assert f"--unit '-log10 {unit}'" in said
+    assert f"--unit='-log10 {unit}'" in said
     made = imported(tmp_path, name, "1.2", unit=f"-log10 {unit}")
     assert made.table["rank_score"][0] == pytest.approx(10.2 if unit == "nM" else 7.2)
 
