@@ -13,7 +13,6 @@ for people) may be read.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -26,6 +25,7 @@ from random import Random
 from typing import Any
 
 from fuzzing import ANTIGEN, HEAVY, LIGHT
+from pieces import Results
 
 from abag.errors import AbagError
 
@@ -367,16 +367,11 @@ def main() -> None:
     parser.add_argument("--only", default=",".join(KINDS))
     parser.add_argument("--state", type=Path)
     options = parser.parse_args()
-    result: dict[str, Any] = {}
-    if options.state and options.state.is_file():
-        result = json.loads(options.state.read_text())
+    results = Results(options.state)
     for name in options.only.split(","):
-        if name not in result:
-            result |= damage(options.copies // len(KINDS), options.seed, (name,))
-            print(name, json.dumps(result[name]), flush=True)
-            if options.state:
-                options.state.write_text(json.dumps(result, indent=2) + "\n")
-    if any(one["faults"] for one in result.values()):
+        if name not in results.found:
+            results.note(name, damage(options.copies // len(KINDS), options.seed, (name,))[name])
+    if any(one["faults"] for one in results.found.values()):
         sys.exit(1)
 
 

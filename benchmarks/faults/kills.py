@@ -14,8 +14,6 @@ among them. With --state a later call goes on where an earlier one ended.
 
 from __future__ import annotations
 
-import argparse
-import json
 import shutil
 import signal
 import sys
@@ -24,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pieces import Results, inputs_for, options_of_runner
 from points import preloaded, ready, run
 
 REFUSED = 2
@@ -106,37 +105,26 @@ def measure(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of_runner(__doc__)
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--only")
-    parser.add_argument("--state", type=Path)
-    parser.add_argument("--inputs", type=Path, help="folder that keeps the inputs")
-    parser.add_argument("--minutes", type=float, default=float("inf"))
     options = parser.parse_args()
-    from commands import COMMANDS, NETWORKS, make_inputs
+    from commands import COMMANDS, NETWORKS
 
-    results: dict[str, Any] = {}
-    if options.state and options.state.is_file():
-        results = json.loads(options.state.read_text())
+    results = Results(options.state)
     until = time.monotonic() + 60 * options.minutes
     names = options.only.split(",") if options.only else list(COMMANDS)
-    names = [name for name in names if not results.get(name, {}).get("whole")]
+    names = [name for name in names if not results.found.get(name, {}).get("whole")]
     ready(networks=bool({*names} & NETWORKS))
     with tempfile.TemporaryDirectory() as where:
-        inputs = options.inputs or Path(where) / "inputs"
-        inputs.mkdir(exist_ok=True)
-        make_inputs(inputs, inputs, {need for name in names for need in COMMANDS[name].needs})
-        shutil.rmtree(inputs / "tmp", ignore_errors=True)
+        needs = {need for name in names for need in COMMANDS[name].needs}
+        inputs = inputs_for(options.inputs or Path(where) / "inputs", needs)
         for name in names:
-            so_far = results.get(name, {})
+            so_far = results.found.get(name, {})
             if time.monotonic() > until:
                 break
             place = Path(where) / "place"
-            results[name] = measure(name, inputs, place, options.kills, so_far, until)
-            print(name, json.dumps(results[name]), flush=True)
-            if options.state:
-                options.state.write_text(json.dumps(results, indent=2) + "\n")
-    if any(one["faults"] for one in results.values()):
+            results.note(name, measure(name, inputs, place, options.kills, so_far, until))
+    if any(one["faults"] for one in results.found.values()):
         sys.exit(1)
 
 

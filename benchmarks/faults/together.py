@@ -11,8 +11,6 @@ both write one place, it holds what one of them leaves alone.
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import shutil
 import signal
@@ -22,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pieces import Results, inputs_for, options_of_runner
 from points import preloaded, ready, run, started, status_of
 
 REFUSED = 2
@@ -98,17 +97,10 @@ def meet(one: str, two: str, at: int, alone: Alone) -> tuple[int, int, list[str]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only")
-    parser.add_argument("--state", type=Path)
-    parser.add_argument("--inputs", type=Path, help="folder that keeps the inputs")
-    parser.add_argument("--minutes", type=float, default=float("inf"))
-    options = parser.parse_args()
-    from commands import NETWORKS, TOGETHER, make_inputs
+    options = options_of_runner(__doc__).parse_args()
+    from commands import NETWORKS, TOGETHER
 
-    results: dict[str, Any] = {}
-    if options.state and options.state.is_file():
-        results = json.loads(options.state.read_text())
+    results = Results(options.state)
     until = time.monotonic() + 60 * options.minutes
     chosen = pairs()
     if options.only:
@@ -116,23 +108,18 @@ def main() -> None:
     names = {name for some in chosen.values() for pair in some for name in pair}
     ready(networks=bool(names & NETWORKS))
     with tempfile.TemporaryDirectory() as where:
-        inputs = options.inputs or Path(where) / "inputs"
-        inputs.mkdir(exist_ok=True)
-        make_inputs(inputs, inputs, {need for name in names for need in TOGETHER[name].needs})
-        shutil.rmtree(inputs / "tmp", ignore_errors=True)
+        needs = {need for name in names for need in TOGETHER[name].needs}
+        inputs = inputs_for(options.inputs or Path(where) / "inputs", needs)
         alone = Alone(inputs, Path(where) / "place")
         for folder, some in chosen.items():
             for one, two in some:
                 key = f"{folder}: {one} | {two}"
-                if key in results or time.monotonic() > until:
+                if key in results.found or time.monotonic() > until:
                     continue
                 changes = alone.of(one)[1]
-                results[key] = [meet(one, two, at, alone)
-                                for at in sorted({1, changes // 2, changes})]  # fmt: skip
-                print(key, json.dumps(results[key]), flush=True)
-                if options.state:
-                    options.state.write_text(json.dumps(results, indent=2) + "\n")
-    if any(faults for found in results.values() for _, _, faults in found):
+                moments = sorted({1, changes // 2, changes})
+                results.note(key, [meet(one, two, at, alone) for at in moments])
+    if any(faults for found in results.found.values() for _, _, faults in found):
         sys.exit(1)
 
 

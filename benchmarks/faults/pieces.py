@@ -1,0 +1,47 @@
+"""Long measurements in pieces: what is found is kept after each, and the next call goes on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+
+class Results:
+    """What was found so far by name, kept in ``state`` where a file is named."""
+
+    def __init__(self, state: Path | None) -> None:
+        self.state = state
+        self.found: dict[str, Any] = {}
+        if state and state.is_file():
+            self.found = json.loads(state.read_text())
+
+    def note(self, name: str, found: Any) -> None:
+        """Keep what was found, and print it."""
+        self.found[name] = found
+        print(name, json.dumps(found), flush=True)
+        if self.state:
+            self.state.write_text(json.dumps(self.found, indent=2) + "\n")
+
+
+def options_of_runner(about: str) -> argparse.ArgumentParser:
+    """The options that kills and pairs of commands share."""
+    parser = argparse.ArgumentParser(description=about.splitlines()[0])
+    parser.add_argument("--only")
+    parser.add_argument("--state", type=Path)
+    parser.add_argument("--inputs", type=Path, help="folder that keeps the inputs")
+    parser.add_argument("--minutes", type=float, default=float("inf"))
+    return parser
+
+
+def inputs_for(folder: Path, needs: Iterable[str]) -> Path:
+    """``folder`` with all that the commands read."""
+    from commands import make_inputs
+
+    folder.mkdir(exist_ok=True)
+    make_inputs(folder, folder, set(needs))
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    return folder
