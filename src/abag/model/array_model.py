@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TypeVar
@@ -25,7 +25,7 @@ Arrays = dict[str, NDArray[Any]]
 _ANEW = "it was made by another abag: learn it anew from its rows (`abag adapt` or `abag fit`)"
 
 
-class ArrayModel(PlainModel, ABC, Generic[S]):
+class ArrayModel(PlainModel, Generic[S]):
     """An :class:`~abag.model.protocol.AffinityModel` that keeps its state in named arrays.
 
     A subclass gives ``_learn``, ``_values``, ``_arrays`` and ``_restore``; everything about

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Protocol, Self
@@ -139,12 +140,12 @@ class AffinityModel(Protocol):
         """Read what :meth:`save` wrote; raises ModelError on a changed or foreign file."""
 
 
-class PlainModel:
+class PlainModel(ABC):
     """The answers of a model that knows its value alone; others replace what they know more of."""
 
+    @abstractmethod
     def predict(self, table: Pairs | pl.DataFrame) -> Reals:
         """One value a row."""
-        raise NotImplementedError
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:
         """The value; nothing is known of its spread or of relatives."""
