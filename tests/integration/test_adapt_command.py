@@ -9,20 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.apps.cli import main
 from abag.data.splits import make_split
 from abag.files import write_parquet
+from command_line import run
 from synthetic_pairs import HEAVY, LIGHT, assay_table
 
 ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ"
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def users_table(rows: int) -> pl.DataFrame:

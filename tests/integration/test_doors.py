@@ -13,7 +13,7 @@ import gemmi
 import polars as pl
 import pytest
 
-from abag.apps.cli import main
+from command_line import run
 from synthetic_pairs import HEAVY, LIGHT
 
 VHH = (
@@ -23,14 +23,6 @@ VHH = (
 OTHER_LIGHT = LIGHT.replace("QQHYTTPPT", "QQSYSTPLT")
 ANTIGEN = "TQVCTGTDMKLRLPASPETHLDMLRHLYQGCQVVQGNLELTYLPTNASLSFLQDIQEVQGYV"
 MUTATIONS = ["WT", *(f"H:{HEAVY[i]}{i + 1}{to}" for i in (31, 32, 53, 98, 101) for to in "SK")]
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def table(path: Path, header: str, *rows: str) -> Path:

@@ -9,20 +9,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.apps.cli import main
 from abag_lab.replay.landscapes import read_landscapes
+from command_line import run
 from synthetic_pairs import HEAVY, LIGHT, assay_table, hydrophobicity_rule
 
 ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ"
 NARROW = ("--positions", "H:28,H:30,H:54,H:99,H:101,H:103", "--letters", "AWKDF")
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def write_assay(path: Path, chains: pl.DataFrame) -> Path:

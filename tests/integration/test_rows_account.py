@@ -7,20 +7,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from abag.apps.cli import main
+from command_line import run
 from synthetic_pairs import HEAVY, LIGHT
 
 ANTIGEN = "TQVCTGTDMKLRLPASPETHLDMLRHLYQGCQVVQGNLELTYLPTNASLSFLQDIQEVQGYV"
 GOOD = [f"H:{HEAVY[i]}{i + 1}{to}" for i in (31, 32, 53, 98, 101) for to in "SK"]
 ROWS_IN = 16
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.fixture

@@ -8,17 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from abag.apps.cli import main
 from abag.model.assay_gp.model import AssayGP
+from command_line import run
 from synthetic_pairs import HEAVY, LIGHT, assay_table
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 @pytest.fixture(scope="module")

@@ -9,22 +9,14 @@ from typing import Any
 import polars as pl
 import pytest
 
-from abag.apps.cli import main
 from abag.files import write_parquet
+from command_line import run
 from synthetic_domain import families_table
 
 TABLE = families_table(80)
 ROW = TABLE.row(0, named=True)
 PAIR = ("--heavy", ROW["heavy"], "--light", ROW["light"], "--antigen", ROW["antigen"][0])
 FAR = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQVKVKALP"
-
-
-def run(*arguments: object) -> int:
-    try:
-        main([str(argument) for argument in arguments])
-    except SystemExit as end:
-        return int(end.code or 0)
-    return 0
 
 
 def printed(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
