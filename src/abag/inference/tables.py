@@ -33,8 +33,6 @@ from abag.uncertainty.domain import Verdict
 from abag.version import VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from abag.data.formats.choices import Choices
     from abag.data.formats.sequences.pairing import UserPairs
 
@@ -112,90 +110,145 @@ def predict_file(
     """
     from abag.data.formats.choices import Choices
 
-    _require_out(out, table)
-    predictor = Predictor.load(model, level=level)
-    shown = shown or Shown()
-    if isinstance(parent, GivenParent):
-        pairs = read_variants(table, parent, mapping, numbering)
-        own = _own_columns(table, mapping) if shown.keep_columns else None
-        return _predict_variants(
-            predictor, table, out, pairs, parent, keep_going, abstain, shown, own
-        )
-    choices = replace(
-        choices or Choices(), parent=predictor.parent_chains, numbering=numbering or "sequential"
-    )
-
-    def read(path: Path) -> UserPairs:
-        unknown = not predictor.needs_antigen
-        return read_pairs(path, mapping, antigen, choices, antigen_unknown=unknown)
-
-    def predict(pairs: UserPairs) -> pl.DataFrame:
-        return predictor.predict_table(
-            pairs.frame, keep_going=keep_going, abstain=abstain, path=table
-        )
-
-    if out is not None and not shown.needs_all and _is_large_table(table):
-        _refuse_library(parent)
-        options = {
-            "--map": list(mapping), "--antigen": list(antigen), "--keep-going": keep_going,
-            "--level": level, "--abstain": abstain, "--chains and --most-umis": repr(choices),
-            "rows of a piece": PIECE_ROWS,
-        }  # fmt: skip
-        origin = _made_from(model, predictor, table, **options)
-        return _streamed(predictor, table, out, read, predict, origin, resume)
-    pairs = read(table)
-    consensus, advice = _library(table, pairs.frame, parent)
-    predictions = predictor.predict_table(
-        pairs.frame, keep_going=keep_going, abstain=abstain, path=table, parent=consensus
-    )
-    notes = _notes(predictions, advice)
-    own = _own_columns(table, mapping) if shown.keep_columns else None
-    return _written(predictor, predictions, out, pairs, notes, shown, own)
-
-
-def _refuse_library(parent: str | None) -> None:
-    if parent == LIBRARY:
-        raise OptionError("--parent library is for tables of less than 2 MB; name the parent")
-
-
-def _require_out(out: Path | None, table: Path) -> None:
     if out is not None:
         require_writable(out)
         require_other(out, [table])
-
-
-def _streamed(
-    predictor: Predictor,
-    table: Path,
-    out: Path,
-    read: Callable[[Path], UserPairs],
-    predict: Callable[[UserPairs], pl.DataFrame],
-    origin: Any,
-    resume: bool,
-) -> PredictedFile:
-    with partial_result(out, origin, resume=resume) as done:
-        rows, problems, kept = _stream(table, out, read, predict, done)
-    return PredictedFile(kept, predictor.model_id, out, rows, problems)
-
-
-def _written(
-    predictor: Predictor,
-    predictions: pl.DataFrame,
-    out: Path | None,
-    pairs: UserPairs,
-    notes: tuple[str, ...],
-    shown: Shown,
-    own: pl.DataFrame | None,
-) -> PredictedFile:
-    rows = predictions.height
-    problems = rows - predictions["problem"].null_count()
-    predictions = shown.of(predictions, own)
-    if out is not None:
-        write_predictions(out, predictions)
-    return PredictedFile(
-        predictions, predictor.model_id, out, rows, problems, pairs.problems,
-        (*pairs.notes, *notes),
+    predictor = Predictor.load(model, level=level)
+    asked = _Asked(
+        predictor, table, out, tuple(mapping), tuple(antigen), keep_going, abstain,
+        replace(
+            choices or Choices(),
+            parent=predictor.parent_chains,
+            numbering=numbering or "sequential",
+        ),
+        shown or Shown(),
     )  # fmt: skip
+    if isinstance(parent, GivenParent):
+        return asked.variants_of(parent, numbering)
+    if out is not None and not asked.shown.needs_all and _is_large_table(table):
+        if parent == LIBRARY:
+            raise OptionError("--parent library is for tables of less than 2 MB; name the parent")
+        return asked.in_pieces(out, model, level, resume)
+    return asked.at_once(parent)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A table to be predicted, and how."""
+
+    predictor: Predictor
+    table: Path
+    out: Path | None
+    mapping: tuple[str, ...]
+    antigen: tuple[str, ...]
+    keep_going: bool
+    abstain: bool
+    choices: Choices
+    shown: Shown
+
+    def pairs(self, path: Path) -> UserPairs:
+        """The pairs of the table, or of a piece of it."""
+        unknown = not self.predictor.needs_antigen
+        return read_pairs(path, self.mapping, self.antigen, self.choices, antigen_unknown=unknown)
+
+    def predictions(
+        self, pairs: UserPairs, parent: tuple[str, str | None] | None = None
+    ) -> pl.DataFrame:
+        """Columns of :data:`abag.inference.outputs.COLUMNS`, a row for each pair."""
+        return self.predictor.predict_table(
+            pairs.frame, keep_going=self.keep_going, abstain=self.abstain, path=self.table,
+            parent=parent,
+        )  # fmt: skip
+
+    def at_once(self, parent: str | None) -> PredictedFile:
+        """Predict the whole table; with ``parent`` its rows are a library of one antibody."""
+        pairs = self.pairs(self.table)
+        consensus, advice = _library(self.table, pairs.frame, parent)
+        predictions = self.predictions(pairs, consensus)
+        return self._written(predictions, pairs, _notes(predictions, advice))
+
+    def variants_of(self, parent: GivenParent, numbering: str | None) -> PredictedFile:
+        """Predict the rows as variants of a parent."""
+        pairs = read_variants(self.table, parent, self.mapping, numbering)
+        predictions = self.predictions(pairs, (parent.heavy, parent.light))
+        notes = (f"every row is predicted as a variant of {parent.name}",)
+        return self._written(predictions, pairs, notes)
+
+    def _written(
+        self, predictions: pl.DataFrame, pairs: UserPairs, notes: tuple[str, ...]
+    ) -> PredictedFile:
+        rows = predictions.height
+        problems = rows - predictions["problem"].null_count()
+        own = _own_columns(self.table, self.mapping) if self.shown.keep_columns else None
+        predictions = self.shown.of(predictions, own)
+        if self.out is not None:
+            write_predictions(self.out, predictions)
+        return PredictedFile(
+            predictions, self.predictor.model_id, self.out, rows, problems, pairs.problems,
+            (*pairs.notes, *notes),
+        )  # fmt: skip
+
+    def in_pieces(self, out: Path, model: Path | None, level: float, resume: bool) -> PredictedFile:
+        """Predict a large table piece by piece, from where an earlier call was stopped."""
+        options = {
+            "--map": list(self.mapping), "--antigen": list(self.antigen),
+            "--keep-going": self.keep_going, "--level": level, "--abstain": self.abstain,
+            "--chains and --most-umis": repr(self.choices), "rows of a piece": PIECE_ROWS,
+        }  # fmt: skip
+        origin = _made_from(model, self.predictor, self.table, **options)
+        with partial_result(out, origin, resume=resume) as done:
+            rows, problems, kept = self._stream(out, done)
+        return PredictedFile(kept, self.predictor.model_id, out, rows, problems)
+
+    def _stream(self, out: Path, done: PartialResult) -> tuple[int, int, pl.DataFrame]:
+        """Numbers of rows and of those without a value, and predictions of a middling table."""
+        pieces = rows = problems = 0
+        faults: list[Problem] = []
+        with pieces_of(self.table) as parts, task("predicting, % of the file", 100.0) as bar:
+            behind = 0.0
+            for piece in parts:
+                try:
+                    predictions = self._piece(piece, pieces, done)
+                except TableError as error:
+                    faults += error.problems
+                    if len(faults) >= MOST_PROBLEMS or any(p.row in (None, 1) for p in faults):
+                        break
+                    continue
+                pieces += 1
+                rows += predictions.height
+                problems += predictions.height - predictions["problem"].null_count()
+                bar.advance(100.0 * (piece.done - behind))
+                behind = piece.done
+        if faults:
+            shutil.rmtree(done.folder)
+            raise TableError(self.table, faults)
+        return rows, problems, self._joined(out, pieces, done)
+
+    def _joined(self, out: Path, pieces: int, done: PartialResult) -> pl.DataFrame:
+        kept = []
+        with appending(out) as append:
+            for number in range(pieces):
+                part = done.piece(number)
+                if part is None:
+                    raise FileFormatError(
+                        f"{done.folder} was changed while it was written; predict again"
+                    )
+                append(part)
+                kept += [part] if self.table.stat().st_size <= KEPT_BYTES else []
+        return pl.concat(kept) if kept else pl.DataFrame(schema=COLUMNS)
+
+    def _piece(self, piece: TablePart, number: int, done: PartialResult) -> pl.DataFrame:
+        """The predictions of a piece, computed unless they are on disk."""
+        from abag.antibody.numbering import clear_cache
+
+        found = done.piece(number)
+        if found is None:
+            with hidden():
+                found = self.predictions(read_piece(piece, self.table, self.pairs))
+            done.keep(number, found)
+            # Numbered chains are remembered; in a stream that would be the whole file.
+            clear_cache()
+        return found
 
 
 def _own_columns(table: Path, mapping: Sequence[str]) -> pl.DataFrame | None:
@@ -234,28 +287,6 @@ def _notes(predictions: pl.DataFrame, seen: str | None) -> tuple[str, ...]:
     )
 
 
-def _predict_variants(
-    predictor: Predictor,
-    table: Path,
-    out: Path | None,
-    pairs: UserPairs,
-    parent: GivenParent,
-    keep_going: bool,
-    abstain: bool,
-    shown: Shown,
-    own: pl.DataFrame | None,
-) -> PredictedFile:
-    predictions = predictor.predict_table(
-        pairs.frame,
-        keep_going=keep_going,
-        abstain=abstain,
-        path=table,
-        parent=(parent.heavy, parent.light),
-    )
-    notes = (f"every row is predicted as a variant of {parent.name}",)
-    return _written(predictor, predictions, out, pairs, notes, shown, own)
-
-
 def _is_large_table(path: Path) -> bool:
     if path.is_dir():
         return False
@@ -266,68 +297,6 @@ def _is_large_table(path: Path) -> bool:
     from abag.data.formats.sheets.headline import starts_with_its_header
 
     return file_kind(path) is FileKind.TABLE and starts_with_its_header(path)
-
-
-def _stream(
-    table: Path,
-    out: Path,
-    read: Callable[[Path], UserPairs],
-    predict: Callable[[UserPairs], pl.DataFrame],
-    done: PartialResult,
-) -> tuple[int, int, pl.DataFrame]:
-    """Numbers of rows and of rows without a prediction, and the predictions of a middling table."""
-    pieces = rows = problems = 0
-    faults: list[Problem] = []
-    with pieces_of(table) as parts, task("predicting, % of the file", 100.0) as bar:
-        behind = 0.0
-        for piece in parts:
-            try:
-                predictions = _predicted(piece, pieces, table, read, predict, done)
-            except TableError as error:
-                faults += error.problems
-                if len(faults) >= MOST_PROBLEMS or any(p.row in (None, 1) for p in faults):
-                    break
-                continue
-            pieces += 1
-            rows += predictions.height
-            problems += predictions.height - predictions["problem"].null_count()
-            bar.advance(100.0 * (piece.done - behind))
-            behind = piece.done
-    if faults:
-        shutil.rmtree(done.folder)
-        raise TableError(table, faults)
-    kept = []
-    with appending(out) as append:
-        for number in range(pieces):
-            part = done.piece(number)
-            if part is None:
-                raise FileFormatError(
-                    f"{done.folder} was changed while it was written; predict again"
-                )
-            append(part)
-            kept += [part] if table.stat().st_size <= KEPT_BYTES else []
-    return rows, problems, pl.concat(kept) if kept else pl.DataFrame(schema=COLUMNS)
-
-
-def _predicted(
-    piece: TablePart,
-    number: int,
-    table: Path,
-    read: Callable[[Path], UserPairs],
-    predict: Callable[[UserPairs], pl.DataFrame],
-    done: PartialResult,
-) -> pl.DataFrame:
-    """The predictions of a piece, computed unless they are on disk."""
-    from abag.antibody.numbering import clear_cache
-
-    found = done.piece(number)
-    if found is None:
-        with hidden():
-            found = predict(read_piece(piece, table, read))
-        done.keep(number, found)
-        # Numbered chains are remembered; in a stream that would be the whole file.
-        clear_cache()
-    return found
 
 
 def _made_from(model: Path | None, predictor: Predictor, table: Path, **options: Any) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
@@ -18,6 +18,27 @@ if TYPE_CHECKING:
 app = App(name="data", help="Build, import, check and merge tables of measurements.")
 
 
+@dataclass(frozen=True)
+class FilesBeside:
+    """Other files that belong to a FASTA, AIRR or structure file."""
+
+    labels: Path | None = None
+    """For FASTA, AIRR and structures: a table of names and values."""
+    light: Path | None = None
+    """For FASTA: a second file with the light chains."""
+    antigen: Path | None = None
+    """For FASTA and AIRR: a FASTA file of the antigen or antigens."""
+    ignore_unlabelled: Annotated[bool, Parameter(negative=())] = False
+    """Leave out sequences without a label instead of refusing them."""
+
+    def with_file(self, file: Path) -> list[Path]:
+        """All files that are read, for the manifest."""
+        return [path for path in (self.labels, file, self.light, self.antigen) if path is not None]
+
+
+NO_OTHER: Final = FilesBeside()
+
+
 @app.command(name="import")
 def import_(
     file: Path,
@@ -26,10 +47,7 @@ def import_(
     map: Annotated[list[str], Parameter(negative=())] | None = None,  # noqa: A002
     unit: str | None = None,
     quantity: str | None = None,
-    labels: Path | None = None,
-    light: Path | None = None,
-    antigen: Path | None = None,
-    ignore_unlabelled: Annotated[bool, Parameter(negative=())] = False,
+    beside: Annotated[FilesBeside, Parameter(name="*")] = NO_OTHER,
     read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     numbering: str = "sequential",
     quarantine: Annotated[bool, Parameter(negative=())] = False,
@@ -44,10 +62,7 @@ def import_(
         map: `column=header`, for example `heavy=VH`; repeat for several (default: usual names).
         unit: Unit of the value column where neither its header nor a unit column says it.
         quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
-        labels: For FASTA, AIRR and structures: a table of names and values.
-        light: For FASTA: a second file with the light chains.
-        antigen: For FASTA and AIRR: a FASTA file of the antigen or antigens.
-        ignore_unlabelled: Leave out sequences without a label instead of refusing them.
+        beside: Other files that belong to a FASTA, AIRR or structure file.
         read: Options for files that leave a choice.
         numbering: How a column of mutations counts: sequential, imgt, kabat, chothia, martin, aho.
         quarantine: Set rows with problems aside, with their reasons, instead of refusing the file.
@@ -73,14 +88,10 @@ def import_(
         mapping=map or [],
         unit=unit,
         quantity=quantity,
-        labels=labels,
-        light=light,
-        antigen=antigen,
-        ignore_unlabelled=ignore_unlabelled,
+        **asdict(beside),
         choices=read.choices(numbering),
     )
-    files = [path for path in (labels, file, light, antigen) if path is not None]
-    made = import_table(raw, files, out, quarantine=quarantine)
+    made = import_table(raw, beside.with_file(file), out, quarantine=quarantine)
     emit(made.as_json(), summary_text(made), json)
 
 

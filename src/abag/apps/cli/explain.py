@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from abag.apps.cli.options.reading import AS_IT_IS, NO_ANTIBODY, FileChoices, GivenAntibody
 from abag.apps.cli.output import emit
 from abag.errors import OptionError
+
+if TYPE_CHECKING:
+    from abag.inference.explaining.explanation import Explanation
 
 
 def explain(
@@ -39,31 +42,12 @@ def explain(
         overwrite: Replace an explanation that is in the folder.
         json: Print one JSON object.
     """
-    from abag.data.formats.antigens import given_antigen
     from abag.files import require_own
-    from abag.inference import load
-    from abag.inference.explaining.explain import (
-        EXPLANATION_FILES,
-        explain_structure,
-        write_explanation,
-    )
-    from abag.inference.explaining.explain import explain as explain_pair
+    from abag.inference.explaining.explain import EXPLANATION_FILES, write_explanation
 
     if out is not None:
         require_own(out, EXPLANATION_FILES, "an explanation", overwrite=overwrite)
-
-    if structure is not None:
-        if of.is_named or antigen:
-            raise OptionError(
-                "give either --structure, or --heavy or --parent and --antigen, not both"
-            )
-        names = read.choices().chains
-        found = explain_structure(load(model), structure, substitutes=substitutes, chains=names)
-    else:
-        predictor = load(model)
-        target = given_antigen(antigen or [])
-        heavy, light, target = _pair(of, target, read, predictor.needs_antigen)
-        found = explain_pair(predictor, heavy, light, target, substitutes=substitutes)
+    found = _explained(model, of, antigen or [], structure, read, substitutes)
     files = write_explanation(found, out, overwrite=overwrite) if out is not None else {}
     content = found.as_json()
     if out is not None:
@@ -73,6 +57,29 @@ def explain(
     if files:
         text += "\n\n" + "\n".join(files.values())
     emit(content, text, json)
+
+
+def _explained(
+    model: Path | None,
+    of: GivenAntibody,
+    antigen: list[str],
+    structure: Path | None,
+    read: FileChoices,
+    substitutes: str,
+) -> Explanation:
+    from abag.data.formats.antigens import given_antigen
+    from abag.inference import load
+    from abag.inference.explaining.explain import explain as explain_pair
+    from abag.inference.explaining.explain import explain_structure
+
+    if structure is None:
+        predictor = load(model)
+        heavy, light, target = _pair(of, given_antigen(antigen), read, predictor.needs_antigen)
+        return explain_pair(predictor, heavy, light, target, substitutes=substitutes)
+    if of.is_named or antigen:
+        raise OptionError("give either --structure, or --heavy or --parent and --antigen, not both")
+    names = read.choices().chains
+    return explain_structure(load(model), structure, substitutes=substitutes, chains=names)
 
 
 def _pair(

@@ -49,6 +49,25 @@ class VariantsOf:
         return given_parent(self.parent_heavy, self.parent_light, path, antigen)
 
 
+@dataclass(frozen=True)
+class RowOptions:
+    """Which rows of a table are written, and how."""
+
+    keep_going: Annotated[bool, Parameter(negative=())] = False
+    """Write rows that cannot be predicted without a value and with their reason."""
+    resume: Annotated[bool, Parameter(negative=())] = False
+    """Refuse to begin anew: go on from OUT.partial, which must be of this table and options."""
+    keep_columns: Annotated[bool, Parameter(negative=())] = False
+    """Write the table's own columns beside the predictions, unchanged."""
+    sort: str | None = None
+    """Column of the predictions to order rows by, highest first."""
+    top: int | None = None
+    """Write the best rows alone: this many, by --sort or the predicted value."""
+
+
+EVERY_ROW: Final = RowOptions()
+
+
 def predict(
     *,
     model: Path | None = None,
@@ -60,76 +79,55 @@ def predict(
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
     of: Annotated[VariantsOf, Parameter(name="*")] = VariantsOf(),
     read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
-    keep_going: Annotated[bool, Parameter(negative=())] = False,
+    rows: Annotated[RowOptions, Parameter(name="*")] = EVERY_ROW,
     level: float = 0.9,
     abstain: Annotated[bool, Parameter(negative=())] = False,
-    resume: Annotated[bool, Parameter(negative=())] = False,
-    keep_columns: Annotated[bool, Parameter(negative=())] = False,
-    sort: str | None = None,
-    top: int | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
-    """Predict pKd for one antibody-antigen pair or for a table of pairs.
+    """Predict pKd for one pair or for a table of pairs.
 
     Args:
         model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
         heavy: Heavy chain, VHH or whole scFv, one-letter code; constant domains are trimmed.
         light: Light chain; none for VHH and heavy-chain antibodies.
         antigen: Antigen chain, or a FASTA file of it; repeat the option for several chains. With
-            --table, the antigen of every pair of a file that names none. A model of one assay
-            needs none.
+            --table, of every pair that names none. A model of one assay needs none.
         table: File of pairs instead of one pair: CSV, TSV, Parquet, FASTA, AIRR, PDB or mmCIF.
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
         of: Options for variants of one antibody.
         read: Options for files that leave a choice.
-        keep_going: Write rows that cannot be predicted without a value and with their reason.
+        rows: Which rows of a table are written, and how.
         level: Share of the intervals that are to hold the measured value.
         abstain: Refuse pairs that are no variant of a measured pair.
-        resume: Go on with a long table from OUT.partial, which must be of the same table, model
-            and options. Without it the same call goes on, too, and another one starts anew.
-        keep_columns: Write the table's own columns beside the predictions, unchanged.
-        sort: Column of the predictions to order rows by, highest first.
-        top: Write the best rows alone: this many, by --sort or the predicted value.
         json: Print one JSON object.
     """
     from abag.data.formats.antigens import given_antigen
 
     targets = given_antigen([chain for chain in antigen or [] if chain.strip()])
-    if table is not None:
-        if heavy is not None or light is not None:
-            raise OptionError("give either --table or --heavy and --light, not both")
-        if out is None and not json:
-            raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
-        from abag.inference.outputs import Shown
-        from abag.inference.tables import predict_file
-
-        done = predict_file(
-            model,
-            table,
-            out,
-            map_ or [],
-            antigen=targets,
-            keep_going=keep_going,
-            level=level,
-            abstain=abstain,
-            choices=read.choices(),
-            resume=resume,
-            parent=of.chosen(targets),
-            numbering=of.numbering,
-            shown=Shown(keep_columns, sort, top),
-        )
-        _tell_left_out(done)
-        emit(done.as_json(), _file_text(done), json)
+    if table is None:
+        if out or map_ or read != AS_IT_IS or rows != EVERY_ROW or of != VariantsOf():
+            raise OptionError(
+                "--out, --map, --chains, --arm, --most-umis, --keep-going, --resume, "
+                "--keep-columns, --sort, --top, --parent, --parent-heavy and --numbering belong to "
+                "--table"
+            )
+        _one_pair(model, heavy, light, targets, level, abstain, json)
         return
-    if out or map_ or keep_going or read != AS_IT_IS or resume:
-        raise OptionError(
-            "--out, --map, --chains, --arm, --most-umis, --keep-going and --resume belong to "
-            "--table"
-        )
-    if of != VariantsOf():
-        raise OptionError("--parent, --parent-heavy and --numbering belong to --table")
-    _one_pair(model, heavy, light, targets, level, abstain, json)
+    if heavy is not None or light is not None:
+        raise OptionError("give either --table or --heavy and --light, not both")
+    if out is None and not json:
+        raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
+    from abag.inference.outputs import Shown
+    from abag.inference.tables import predict_file
+
+    done = predict_file(
+        model, table, out, map_ or [], antigen=targets, keep_going=rows.keep_going, level=level,
+        abstain=abstain, choices=read.choices(), resume=rows.resume, parent=of.chosen(targets),
+        numbering=of.numbering, shown=Shown(rows.keep_columns, rows.sort, rows.top),
+    )  # fmt: skip
+    _tell_left_out(done)
+    emit(done.as_json(), _file_text(done), json)
 
 
 def _one_pair(

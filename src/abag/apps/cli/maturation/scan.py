@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli.options.places import EVERYWHERE, FreePlaces
 from abag.apps.cli.options.reading import NO_ANTIBODY, GivenAntibody
 from abag.apps.cli.output import emit
 from abag.errors import OptionError
@@ -27,12 +28,10 @@ def scan(
     antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
     model: Path | None = None,
     out: Path | None = None,
-    cdrs: Annotated[list[str] | None, Parameter(negative=())] = None,
-    positions: Annotated[list[str] | None, Parameter(negative=())] = None,
+    where: Annotated[FreePlaces, Parameter(name="*")] = EVERYWHERE,
     chains: Annotated[list[str] | None, Parameter(negative=())] = None,
     arm: int | None = None,
     most_umis: Annotated[bool, Parameter(negative=())] = False,
-    numbering: str = "sequential",
     exclude_cysteine: Annotated[bool, Parameter(negative=())] = False,
     naturalness: Annotated[bool, Parameter(negative=())] = False,
     level: float = 0.9,
@@ -49,13 +48,11 @@ def scan(
         model: Folder of a model of your assay (`abag adapt`) or of another kind (default: the
             shipped model, which predicts without a measurement).
         out: Folder for scan.csv, scan.fasta, heatmap.png, scan.html and summary.json.
-        cdrs: Change these IMGT CDRs alone: H3,L1 (default: all residues).
-        positions: Change these places: H:100-110,L:50; with --cdrs, both.
+        where: Which residues may change.
         chains: Change this chain alone: H or L. Of a structure also which chain is which, as
             heavy=H,light=L.
         arm: Of a parent with several variable domains: which arm, along the heavy chain.
         most_umis: Of a parent's cell with several heavy or light chains: the one with most UMIs.
-        numbering: How --positions counts: sequential, imgt, kabat, chothia, martin or aho.
         exclude_cysteine: Leave out mutants that add or lose a cysteine.
         naturalness: Also score mutants under the built-in encoder (needs the extra network).
         level: Coverage of the intervals.
@@ -73,20 +70,12 @@ def scan(
     if structure is not None and model is None and not of.is_named:
         of = replace(of, parent=structure)
     done = scan_all(
-        _parent(model, of, antigen or [], Choices(names, most_umis, arm)),
-        out,
-        model=model,
-        structure=structure,
-        structure_chains=names,
-        cdrs=cdrs or [],
-        positions=positions or [],
-        chains=chains,
-        numbering=numbering,
-        without_cysteine=exclude_cysteine,
-        naturalness=naturalness,
-        level=level,
+        _parent(model, of, antigen or [], Choices(names, most_umis, arm)), out,
+        model=model, structure=structure, structure_chains=names, cdrs=where.cdrs or [],
+        positions=where.positions or [], chains=chains, numbering=where.numbering,
+        without_cysteine=exclude_cysteine, naturalness=naturalness, level=level,
         overwrite=overwrite,
-    )
+    )  # fmt: skip
     emit(done.as_json(), _text(done), json)
 
 
