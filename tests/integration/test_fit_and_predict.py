@@ -183,11 +183,19 @@ def test_importing_abag_loads_nothing_heavy() -> None:
     assert found.stdout.strip() == "[]"
 
 
-def test_predicting_a_pair_loads_neither_scikit_learn_nor_scipy_stats(model: Path) -> None:
+@pytest.mark.parametrize("shipped", [True, False])
+def test_predicting_a_pair_loads_nothing_that_tables_and_fits_need(
+    model: Path, shipped: bool
+) -> None:
+    of = "" if shipped else f"{str(model)!r}, "
+    unwanted = (
+        *("sklearn", "scipy", "matplotlib", "pyarrow", "Bio.SearchIO"),
+        *("abag.data.formats", "abag.data.splits", "abag.uncertainty.out_of_fold"),
+    )
     code = (
         "import abag, sys; "
-        f"abag.predict({str(model)!r}, {HEAVY!r}, None, {ANTIGEN!r}); "
-        "print([m for m in ('sklearn', 'scipy.stats', 'matplotlib') if m in sys.modules])"
+        f"abag.predict({of}{HEAVY!r}, None, {ANTIGEN!r}); "
+        f"print([m for m in {unwanted!r} if m in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, UNKNOWN, ChainKind, residue_codes
-from abag.errors import UnavailableError
+from abag.antibody.wheel import wheel_part
 
 Codes = NDArray[np.int64]
 Singles = NDArray[np.float32]
@@ -60,12 +60,7 @@ class Germlines:
     @classmethod
     def of_anarci(cls) -> Self:
         """V genes of ANARCI's wheel (from IMGT); raises UnavailableError without it."""
-        try:
-            from anarci import germlines
-        except ImportError:
-            raise UnavailableError(
-                "distances from the germline need the package anarci; install it"
-            ) from None
+        germlines = wheel_part("germlines")
         genes = [
             (chain_type, species, _family(gene), letters)
             for chain_type in _CHAIN_TYPES
@@ -74,8 +69,9 @@ class Germlines:
         ]
         species = tuple(sorted({gene[1] for gene in genes}))
         families = tuple(sorted({gene[2] for gene in genes}))
+        aligned = "".join(gene[3][:V_POSITIONS].ljust(V_POSITIONS, "-") for gene in genes)
         return cls(
-            np.array([_aligned(gene[3][:V_POSITIONS]) for gene in genes]),
+            residue_codes(aligned).astype(np.int64).reshape(len(genes), V_POSITIONS),
             np.array([_CHAIN_TYPES.index(gene[0]) for gene in genes]),
             np.array([species.index(gene[1]) for gene in genes]),
             np.array([families.index(gene[2]) for gene in genes]),
@@ -200,10 +196,6 @@ def _all_mismatches(domains: Codes, genes: Codes) -> Singles:
 def _one_hot(codes: Codes) -> NDArray[np.float32]:
     table = np.delete(np.eye(_CODES, dtype=np.float32), GAP, axis=1)
     return np.asarray(table[codes].reshape(len(codes), -1))
-
-
-def _aligned(letters: str) -> Codes:
-    return residue_codes(letters.ljust(V_POSITIONS, "-")).astype(np.int64)
 
 
 def _chain_type(kind: ChainKind | None) -> int:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.errors import Problem, SchemaError, TableError
 
 if TYPE_CHECKING:
@@ -45,9 +44,11 @@ def normalised(table: Tabular) -> pl.DataFrame:
     Raises:
         SchemaError: it is no table, or a needed column is missing.
     """
-    from abag.data.formats.sheets.frames import polars_frame
+    if not isinstance(table, pl.DataFrame):
+        from abag.data.formats.sheets.frames import polars_frame
 
-    frame = polars_frame(table)
+        table = polars_frame(table)
+    frame: pl.DataFrame = table
     if "antigen" not in frame.columns or not {"heavy", "scfv"} & set(frame.columns):
         return normalised(_by_usual_names(frame))
     if ROW not in frame.columns:
@@ -90,7 +91,7 @@ def _by_usual_names(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.DataFrame:
-    """Clean a table from :func:`normalised` or :func:`read_pairs`, in its order.
+    """Clean a table from :func:`normalised` or of a file of pairs, in its order.
 
     Returns ``source_row``, names, cleaned ``heavy``, ``light`` and ``antigen``, ``flags`` (list of
     text) and ``problem`` (text; null where the row can be predicted).
@@ -137,4 +138,4 @@ def refuse_problems(frame: pl.DataFrame, path: Path | str) -> None:
         raise TableError(path, problems)
 
 
-__all__ = ["cleaned", "normalised", "one_pair", "read_pairs", "refuse_problems"]
+__all__ = ["cleaned", "normalised", "one_pair", "refuse_problems"]

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag.data.formats.sheets.excel import write_workbook
 from abag.errors import OptionError
 from abag.files import neutral_table, replacing, write_parquet
 
@@ -136,7 +135,7 @@ def write_predictions(path: Path, predictions: pl.DataFrame) -> None:
         return
     with replacing(path) as temporary:
         if path.suffix.lower() == ".xlsx":
-            write_workbook(temporary, _as_csv(predictions))
+            _write_workbook(temporary, predictions)
         else:
             _as_csv(predictions).write_csv(temporary)
 
@@ -155,7 +154,7 @@ def appending(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
         elif path.suffix.lower() == ".xlsx":
             parts: list[pl.DataFrame] = [pl.DataFrame(schema=COLUMNS)]
             yield parts.append
-            write_workbook(temporary, _as_csv(pl.concat(parts)))
+            _write_workbook(temporary, pl.concat(parts))
         else:
             with temporary.open("wb") as stream:
                 pl.DataFrame(schema=COLUMNS).pipe(_as_csv).write_csv(stream)
@@ -168,3 +167,9 @@ def _as_csv(predictions: pl.DataFrame) -> pl.DataFrame:
 
 def _as_arrow(predictions: pl.DataFrame) -> Any:
     return predictions.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def _write_workbook(path: Path, predictions: pl.DataFrame) -> None:
+    from abag.data.formats.sheets.excel import write_workbook
+
+    write_workbook(path, _as_csv(predictions))

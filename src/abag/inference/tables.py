@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.errors import FileFormatError, OptionError, Problem, TableError
 from abag.files import require_file, require_other, sha256_of
-from abag.inference.inputs import read_pairs
 from abag.inference.outputs import COLUMNS, Shown, appending, require_writable, write_predictions
 from abag.inference.partial import PartialResult, partial_result
 from abag.inference.predictor import Predictor

@@ -14,12 +14,13 @@ from abag.antibody.mutations import apply_mutations
 from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.data.formats.columns import PAIRS_SCHEMA, pair_columns
 from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
+from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.sequences.pairing import UserPairs
 from abag.data.formats.tables import ROW, read_table
 from abag.data.mutation_column import read_mutation_column
 from abag.errors import OptionError, Problem, SequenceError, TableError, counted
-from abag.inference.inputs import cleaned, one_pair, read_pairs
+from abag.inference.inputs import cleaned, one_pair
 
 LIBRARY: Final = "library"
 """In the place of a parent's file: the commonest residues of the table itself."""

@@ -8,7 +8,7 @@ that would span two chains, is not counted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,10 +29,45 @@ _CODES: Final = np.full(256, _NO_LETTER, dtype=np.uint8)
 _CODES[np.frombuffer(AMINO_ACIDS.encode(), dtype=np.uint8)] = np.arange(len(AMINO_ACIDS))
 
 
-def count_kmers(molecules: Sequence[Molecule]) -> csr_matrix:
-    """Count k-mers, shape (molecules, :data:`COLUMNS`), columns sorted within a row."""
-    from scipy.sparse import csr_matrix
+class KmerTable(NamedTuple):
+    """Values of the k-mers that molecules have, a compressed matrix (molecules, COLUMNS).
 
+    Kept as plain arrays, because importing scipy takes longer than predicting a pair.
+    """
+
+    pointers: NDArray[np.int64]
+    """Shape (molecules + 1,): where the k-mers of each molecule begin."""
+    columns: NDArray[np.int32]
+    """Column of each k-mer, sorted within a molecule."""
+    values: NDArray[np.float64]
+
+    @property
+    def molecules(self) -> int:
+        """How many there are."""
+        return len(self.pointers) - 1
+
+    @property
+    def owner(self) -> NDArray[np.int64]:
+        """Molecule of each k-mer."""
+        return np.repeat(np.arange(self.molecules), np.diff(self.pointers))
+
+    def sparse(self) -> csr_matrix:
+        """The same for products of many molecules."""
+        from scipy.sparse import csr_matrix
+
+        shape = (self.molecules, COLUMNS)
+        return csr_matrix((self.values, self.columns, self.pointers), shape=shape)
+
+    def dense(self, molecule: int) -> NDArray[np.float64]:
+        """Values of one molecule in all columns, shape (COLUMNS,)."""
+        own = slice(*self.pointers[molecule : molecule + 2])
+        row = np.zeros(COLUMNS)
+        row[self.columns[own]] = self.values[own]
+        return row
+
+
+def count_kmers(molecules: Sequence[Molecule]) -> KmerTable:
+    """Count k-mers of each molecule."""
     letters, owners = _encode(molecules)
     found = [_kmers(letters, owners, k) for k in range(1, LONGEST_K + 1)]
     columns = np.concatenate([column for column, _ in found])
@@ -40,24 +75,19 @@ def count_kmers(molecules: Sequence[Molecule]) -> csr_matrix:
     # One sortable number a k-mer occurrence: counting is then a sort.
     keys, counts = np.unique(rows * COLUMNS + columns, return_counts=True)
     pointers = np.searchsorted(keys, np.arange(len(molecules) + 1) * COLUMNS)
-    return csr_matrix(
-        (counts.astype(np.float64), (keys % COLUMNS).astype(np.int32), pointers),
-        shape=(len(molecules), COLUMNS),
-    )
+    return KmerTable(pointers, (keys % COLUMNS).astype(np.int32), counts.astype(np.float64))
 
 
-def unit_roots(counts: csr_matrix) -> csr_matrix:
+def unit_roots(counts: KmerTable) -> KmerTable:
     """Square roots of the counts, each row of unit length (a row without k-mers stays zero).
 
     The scalar product of two such rows is the cosine of square-rooted counts (the Bhattacharyya
     coefficient of the two k-mer distributions).
     """
-    roots = counts.copy()
-    totals = np.add.reduceat(np.append(counts.data, 0.0), counts.indptr[:-1])
-    filled = np.diff(counts.indptr)
+    totals = np.add.reduceat(np.append(counts.values, 0.0), counts.pointers[:-1])
+    filled = np.diff(counts.pointers)
     totals[filled == 0] = 1.0
-    roots.data = np.sqrt(counts.data / np.repeat(totals, filled))
-    return roots
+    return counts._replace(values=np.sqrt(counts.values / np.repeat(totals, filled)))
 
 
 def _encode(molecules: Sequence[Molecule]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

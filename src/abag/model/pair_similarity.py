@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.model.kmers import COLUMNS, Molecule, count_kmers, unit_roots
+from abag.model.kmers import COLUMNS, KmerTable, Molecule, count_kmers, unit_roots
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -24,8 +24,8 @@ _CELLS_OF_A_CHUNK: Final = 350_000
 """Rows of a chunk times training rows: 3 MB for each matrix that is held."""
 _BLOCK: Final = 128
 """Molecules that are multiplied at once, so that their part of the counts stays in the cache."""
-_FEW: Final = 24
-"""Below this a block costs more than it saves."""
+_FEW: Final = 4
+"""Fewer molecules are compared without scipy, whose import takes longer."""
 
 
 class Cosines(NamedTuple):
@@ -47,7 +47,7 @@ class Cosines(NamedTuple):
 class MoleculeIndex:
     """K-mer counts of the distinct molecules of a training set, and which row has which."""
 
-    counts: csr_matrix
+    counts: KmerTable
     place: NDArray[np.int64]
     """Shape (training rows,): row of ``counts`` that belongs to each training row."""
 
@@ -58,8 +58,16 @@ class MoleculeIndex:
         return cls(count_kmers(distinct), place)
 
     @cached_property
+    def _roots(self) -> KmerTable:
+        return unit_roots(self.counts)
+
+    @cached_property
+    def _owner(self) -> NDArray[np.int64]:
+        return self.counts.owner
+
+    @cached_property
     def _by_kmer(self) -> csr_matrix:
-        return unit_roots(self.counts).T.tocsr()
+        return self._roots.sparse().T.tocsr()
 
     @cached_property
     def _is_held(self) -> NDArray[np.bool_]:
@@ -69,7 +77,7 @@ class MoleculeIndex:
     @property
     def present(self) -> NDArray[np.bool_]:
         """Whether each training row has a molecule with k-mers, shape (training rows,)."""
-        return np.asarray((np.diff(self.counts.indptr) > 0)[self.place])
+        return np.asarray((np.diff(self.counts.pointers) > 0)[self.place])
 
     def cosines(self, molecules: Sequence[Molecule]) -> Reals:
         """Cosines of each molecule to each training row, shape (molecules, training rows)."""
@@ -81,32 +89,38 @@ class MoleculeIndex:
         roots = unit_roots(count_kmers(distinct))
         # Either way a cell is the sum of its terms in the order of the k-mers: it has the same
         # digits beside any other rows.
-        if len(distinct) < _FEW:
-            products = (roots @ self._by_kmer).toarray().take(self.place, axis=1)
-        else:
-            products = self._in_blocks(roots)
+        products = self._one_by_one(roots) if len(distinct) < _FEW else self._in_blocks(roots)
         if len(distinct) == len(molecules) or (keep_one and len(distinct) == 1):
             return np.asarray(products)
         return np.asarray(products[place])
 
-    def _in_blocks(self, roots: csr_matrix) -> Reals:
+    def _one_by_one(self, roots: KmerTable) -> Reals:
+        own, products = self._roots, np.empty((roots.molecules, self.counts.molecules))
+        for molecule in range(roots.molecules):
+            terms = own.values * roots.dense(molecule)[own.columns]
+            products[molecule] = np.bincount(self._owner, terms, self.counts.molecules)
+        return products.take(self.place, axis=1)
+
+    def _in_blocks(self, roots: KmerTable) -> Reals:
         """Products with each training row; a block is dense in the k-mers that it shares with any.
 
         Terms of zero are added where a molecule lacks a k-mer, which changes no sum.
         """
-        products = np.empty((roots.shape[0], len(self.place)))
+        products = np.empty((roots.molecules, len(self.place)))
         number = np.zeros(COLUMNS, dtype=np.int64)
         for start in range(0, len(products), _BLOCK):
-            block = roots[start : start + _BLOCK]
-            shared = self._is_held[block.indices]
-            columns = block.indices[shared]
+            size = min(_BLOCK, roots.molecules - start)
+            bounds = roots.pointers[start : start + size + 1]
+            indices = roots.columns[bounds[0] : bounds[-1]]
+            shared = self._is_held[indices]
+            columns = indices[shared]
             used = np.zeros(COLUMNS, dtype=np.bool_)
             used[columns] = True
             kmers = np.flatnonzero(used)
             number[kmers] = np.arange(len(kmers))
-            owner = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))[shared]
-            dense = np.zeros((len(kmers), block.shape[0]))
-            dense[number[columns], owner] = block.data[shared]
+            owner = np.repeat(np.arange(size), np.diff(bounds))[shared]
+            dense = np.zeros((len(kmers), size))
+            dense[number[columns], owner] = roots.values[bounds[0] : bounds[-1]][shared]
             found = self._by_kmer[kmers].T @ dense
             products[start : start + _BLOCK] = found.take(self.place, axis=0).T
         return products
@@ -114,23 +128,18 @@ class MoleculeIndex:
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """Arrays to be saved, under a name."""
         return {
-            f"{name}.pointers": self.counts.indptr.astype(np.int64),
-            f"{name}.columns": self.counts.indices.astype(np.int32),
-            f"{name}.counts": self.counts.data.astype(np.uint16),
+            f"{name}.pointers": self.counts.pointers.astype(np.int64),
+            f"{name}.columns": self.counts.columns.astype(np.int32),
+            f"{name}.counts": self.counts.values.astype(np.uint16),
             f"{name}.place": self.place.astype(np.int64),
         }
 
     @classmethod
     def from_arrays(cls, name: str, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of :meth:`arrays`."""
-        from scipy.sparse import csr_matrix
-
-        pointers = arrays[f"{name}.pointers"]
-        counts = csr_matrix(
-            (arrays[f"{name}.counts"].astype(np.float64), arrays[f"{name}.columns"], pointers),
-            shape=(len(pointers) - 1, COLUMNS),
-        )
-        return cls(counts, arrays[f"{name}.place"])
+        counts = arrays[f"{name}.counts"].astype(np.float64)
+        pointers, columns = (arrays[f"{name}.{part}"] for part in ("pointers", "columns"))
+        return cls(KmerTable(pointers, columns, counts), arrays[f"{name}.place"])
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ import polars as pl
 
 from abag.data.formats.choices import Choices
 from abag.data.formats.reading import FileKind
+from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.errors import FileFormatError, Problem, TableError
 from abag.files import scratch_folder
-from abag.inference.inputs import ROW, read_pairs
+from abag.inference.inputs import ROW
 from abag.inference.streaming import TablePart, read_piece
 from abag.screening.library import PARQUET, LibraryFile, LibraryShard, opened_file
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import polars as pl
 
@@ -29,7 +29,6 @@ from abag.model.artefact import (
     stamped,
     unpacked_arrays,
 )
-from abag.model.fitting import FittedModel, TrainingRows, select_rows
 from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model, load_model
@@ -37,7 +36,9 @@ from abag.model.shelf import located
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
 from abag.uncertainty.card import card
 from abag.uncertainty.domain import DomainIndex
-from abag.uncertainty.out_of_fold import domain_of, out_of_fold
+
+if TYPE_CHECKING:
+    from abag.model.fitting import FittedModel, TrainingRows
 
 FORMAT: Final = "abag-served-model"
 FORMAT_VERSION: Final = 1
@@ -150,6 +151,8 @@ def fit_served(
         OptionError, SchemaError, SplitError, ModelError: as :func:`abag.model.fitting.fit_model`,
             and for a model of ``rank_score``, which has no pKd to calibrate.
     """
+    from abag.model.fitting import FittedModel, select_rows
+
     values = dict(settings or {})
     model = create_model(name, values)
     if model.target != "pkd":
@@ -173,6 +176,8 @@ def calibrated(
     seed: int = 0,
 ) -> ServedModel:
     """A model fitted on all rows of ``table``, calibrated on the same rows out of fold."""
+    from abag.uncertainty.out_of_fold import domain_of, out_of_fold
+
     values = dict(settings or {})
     model = create_model(name, values).fit(table, dict(origin or {}))
     # Families that the effects remember would be told their own answers.

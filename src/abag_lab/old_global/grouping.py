@@ -18,7 +18,7 @@ def antigen_families(antigens: list[list[str]], cosine: float) -> Codes:
 
     places: dict[Molecule, int] = {}
     place = [places.setdefault(tuple(chains), len(places)) for chains in antigens]
-    roots = unit_roots(count_kmers(list(places)))
+    roots = unit_roots(count_kmers(list(places))).sparse()
     near = (roots @ roots.T).toarray() >= cosine
     _, family = connected_components(csr_matrix(near), directed=False)
     return np.asarray(family, dtype=np.int64)[place]

@@ -39,7 +39,9 @@ def test_similarity_to_the_nearest_antibody_is_the_mean_of_its_chains() -> None:
     kernel = PairKernel.fit(train, train["pkd"].to_numpy(), np.full(70, 0.1))
 
     def units(chains: list[str | None], residues: int) -> np.ndarray:
-        roots = np.sqrt(count_kmers([(c[:residues],) if c else () for c in chains]).toarray())
+        roots = np.sqrt(
+            count_kmers([(c[:residues],) if c else () for c in chains]).sparse().toarray()
+        )
         return roots / np.maximum(np.linalg.norm(roots, axis=1, keepdims=True), 1e-12)
 
     both = np.array([[bool(a) or bool(b) for b in train["light"]] for a in asked["light"]])

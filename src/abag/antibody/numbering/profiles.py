@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from abag.antibody.alphabet import ChainKind
+from abag.antibody.wheel import wheel_folder, wheel_part
 from abag.errors import SequenceError, UnavailableError
 
 COLUMNS: Final = 128
@@ -56,15 +56,13 @@ def load_profiles() -> tuple[Profile, ...]:
     Raises UnavailableError where anarci or pyhmmer is not installed.
     """
     try:
-        import anarci
-        from anarci.anarci import get_hmm_length
         from pyhmmer.plan7 import HMMFile
     except ImportError as error:
         raise UnavailableError(
-            f"antibody numbering needs the packages anarci and pyhmmer ({error}); "
-            "install them with: pip install anarci pyhmmer"
+            f"antibody numbering needs the package pyhmmer ({error}); install it with: "
+            "pip install pyhmmer"
         ) from None
-    path = Path(anarci.__file__).parent / "dat" / "HMMs" / "ALL.hmm"
+    path = wheel_folder() / "dat" / "HMMs" / "ALL.hmm"
     if not path.is_file():
         raise UnavailableError(
             f"the anarci package has no {path.name}; reinstall it from its wheel"
@@ -73,11 +71,17 @@ def load_profiles() -> tuple[Profile, ...]:
     with HMMFile(path) as models:
         for hmm in models:
             species, chain_type = _text(hmm.name).split("_")
-            last = int(get_hmm_length(species, chain_type))
-            profile = Profile(len(profiles), species, chain_type, hmm, last)
+            profile = Profile(
+                len(profiles), species, chain_type, hmm, _last_column(species, chain_type)
+            )
             if _is_in_frame(profile):
                 profiles.append(profile)
     return tuple(profiles)
+
+
+def _last_column(species: str, chain_type: str) -> int:
+    genes = wheel_part("germlines").all_germlines["J"].get(chain_type, {}).get(species)
+    return len(next(iter(genes.values())).rstrip("-")) if genes else COLUMNS
 
 
 def _is_in_frame(profile: Profile) -> bool:

@@ -1,7 +1,7 @@
 """From an alignment of 128 profile columns to IMGT positions.
 
 The columns of a profile are IMGT positions except inside the CDRs, whose gaps and insertions the
-IMGT definition places by length. That part is ANARCI's ``number_sequence_from_alignment``. Its
+IMGT definition places by length. That part is ANARCI's ``number_imgt``. Its
 answer depends on the pattern of matches, insertions and deletions and not on the residues, so it
 is kept for each pattern.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from abag.antibody.numbering.profiles import COLUMNS
+from abag.antibody.wheel import wheel_part
 
 MATCH, INSERT, DELETE = "m", "i", "d"
 
@@ -27,12 +28,10 @@ def imgt_positions(first_column: int, path: str) -> tuple[str, ...] | None:
     The None case is a CDR3 of more than 117 residues, or more insertions in a framework than
     there are letters.
     """
-    from anarci.anarci import number_sequence_from_alignment
-
     residues = sum(step != DELETE for step in path)
     try:
-        numbering, _, _ = number_sequence_from_alignment(
-            _state_vector(first_column, path), "A" * residues, scheme="imgt"
+        numbering, _, _ = wheel_part("schemes").number_imgt(
+            _state_vector(first_column, path), "A" * residues
         )
     except (AssertionError, IndexError):
         return None

@@ -74,11 +74,14 @@ HELP: dict[str, str] = {
 }
 
 
-def build_app() -> App:
-    """The command tree; no command module is imported until it is called."""
+def build_app(asked: str = "") -> App:
+    """The command tree; no command module is imported until it is called.
+
+    Where the command that is ``asked`` for is one of the product's own, those that other packages
+    add are not looked for.
+    """
     from cyclopts import App
 
-    from abag.apps.cli.contributed import add_contributed
     from abag.version import VERSION
 
     app = App(
@@ -90,7 +93,10 @@ def build_app() -> App:
     )
     for name, path in COMMANDS.items():
         app.command(path, name=name, help=HELP[name])
-    add_contributed(app)
+    if asked not in COMMANDS:
+        from abag.apps.cli.contributed import add_contributed
+
+        add_contributed(app)
     return app
 
 
@@ -119,7 +125,7 @@ def _run(arguments: list[str]) -> str:
     from abag.errors import AbagError, printable
 
     try:
-        build_app()(arguments, exit_on_error=False, print_error=False)
+        build_app(*arguments[:1])(arguments, exit_on_error=False, print_error=False)
     except AbagError as error:
         return str(error)
     except CycloptsError as error:

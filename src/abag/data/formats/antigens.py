@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from abag.data.formats.sequences.fasta import read_antigens
 from abag.errors import OptionError
 
 
@@ -27,7 +26,7 @@ def given_antigen(texts: Sequence[str]) -> list[str]:
         if not _is_file(path) and not _NAMES_A_FILE.search(text):
             chains.append(text)  # refused later, as a chain
             continue
-        found = read_antigens(path)
+        found = _read(path)
         if len(found) > 1:
             raise OptionError(
                 f"{path} has {len(found)} antigens ({', '.join(list(found)[:4])}); give a file "
@@ -48,7 +47,7 @@ def given_antigens(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
     for number, text in enumerate(texts, start=1):
         path = Path(text)
         if _is_file(path) or _NAMES_A_FILE.search(text):
-            found += read_antigens(path).items()
+            found += _read(path).items()
         else:
             found.append((f"antigen {number}", (text,)))
     names = [name for name, _ in found]
@@ -58,6 +57,12 @@ def given_antigens(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 _NAMES_A_FILE: Final = re.compile(r"\.(?:fa|fasta|faa|txt)(?:\.gz)?$|[\\/]", re.IGNORECASE)
+
+
+def _read(path: Path) -> dict[str, tuple[str, ...]]:
+    from abag.data.formats.sequences.fasta import read_antigens
+
+    return read_antigens(path)
 
 
 def _is_file(path: Path) -> bool:

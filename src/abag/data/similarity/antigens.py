@@ -197,14 +197,13 @@ def _chain_identities(
 ) -> NDArray[np.float64]:
     identity = global_identities(rows, columns)
     shorter = np.minimum.outer(_lengths(rows), _lengths(columns))
-    contained = kmer_containment(rows, columns)
-    for i, row in enumerate(rows):
-        if identity[i].max() >= 0.9:
-            continue
-        nearest = np.argsort(-contained[i], kind="stable")[:aligned]
+    far = np.flatnonzero(identity.max(axis=1) < 0.9).tolist()
+    contained = kmer_containment([rows[i] for i in far], columns)
+    for i, shares in zip(far, contained, strict=True):
+        nearest = np.argsort(-shares, kind="stable")[:aligned]
         for j in nearest.tolist():
-            if contained[i, j] > 0:
-                identity[i, j] = max(identity[i, j], _cached_contained(row, columns[j]))
+            if shares[j] > 0:
+                identity[i, j] = max(identity[i, j], _cached_contained(rows[i], columns[j]))
     identity[identity < chance_identity(shorter)] = 0.0
     return identity
 

@@ -16,22 +16,32 @@ _COMMON_RESIDUES: Final = 1.5
 _ROWS_AT_ONCE: Final = 512
 
 
+Places = NDArray[np.int64]
+
+
+def _kmer_sets(chains: Sequence[str], k: int) -> tuple[Places, Places]:
+    """Numbers of the distinct k-mers of all chains, in order, and where each chain's begin."""
+    text = "".join(chains).encode("ascii")
+    letters = (np.frombuffer(text, dtype=np.uint8).astype(np.int64) - ord("A")).clip(
+        0, _LETTERS - 1
+    )
+    owner = np.repeat(np.arange(len(chains)), [len(chain) for chain in chains])
+    count = max(letters.size - k + 1, 0)
+    codes = owner[:count].copy()
+    for i in range(k):
+        codes = codes * _LETTERS + letters[i : i + count]
+    within = owner[:count] == owner[k - 1 : k - 1 + count]
+    found = np.sort(codes[within])
+    distinct = found[np.diff(found, prepend=-1) > 0]
+    starts = np.searchsorted(distinct, np.arange(len(chains) + 1) * _LETTERS**k)
+    return distinct % _LETTERS**k, starts
+
+
 def kmer_matrix(chains: Sequence[str], k: int) -> Any:
     """Sparse 0/1 matrix ``[chains, 26^k]`` of the k-mers that occur in each chain."""
     from scipy import sparse
 
-    columns, starts = [], [0]
-    for chain in chains:
-        letters = np.frombuffer(chain.encode("ascii"), dtype=np.uint8).astype(np.int64) - ord("A")
-        letters = letters.clip(0, _LETTERS - 1)
-        count = max(letters.size - k + 1, 0)
-        codes = np.zeros(count, dtype=np.int64)
-        for i in range(k):
-            codes = codes * _LETTERS + letters[i : i + count]
-        distinct = np.unique(codes)
-        columns.append(distinct)
-        starts.append(starts[-1] + distinct.size)
-    indices = np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64)
+    indices, starts = _kmer_sets(chains, k)
     data = np.ones(indices.size, dtype=np.float32)
     return sparse.csr_matrix((data, indices, starts), shape=(len(chains), _LETTERS**k))
 
@@ -40,9 +50,16 @@ def kmer_containment(
     first: Sequence[str], second: Sequence[str], k: int = 3
 ) -> NDArray[np.float32]:
     """Shared k-mers as a share of the smaller of the two sets, ``[first, second]``."""
-    a, b = kmer_matrix(first, k), kmer_matrix(second, k)
-    shared = np.asarray((a @ b.T).todense(), dtype=np.float32)
-    smaller = np.minimum.outer(np.diff(a.indptr), np.diff(b.indptr))
+    if not first:
+        return np.zeros((0, len(second)), dtype=np.float32)
+    (rows, ends), (columns, starts) = _kmer_sets(first, k), _kmer_sets(second, k)
+    owner = np.repeat(np.arange(len(second)), np.diff(starts))
+    shared = np.zeros((len(first), len(second)), dtype=np.float32)
+    for row in range(len(first)):
+        is_there = np.zeros(_LETTERS**k, dtype=np.bool_)
+        is_there[rows[ends[row] : ends[row + 1]]] = True
+        shared[row] = np.bincount(owner[is_there[columns]], minlength=len(second))
+    smaller = np.minimum.outer(np.diff(ends), np.diff(starts))
     return np.asarray(shared / np.maximum(smaller, 1), dtype=np.float32)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.numbering import IMGT_REGIONS, first_domain
 from abag.antibody.numbering.protocol import position_number
+from abag.antibody.wheel import wheel_part
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Codes, Reals, codes
 
 KINDS: Final[Mapping[ChainKind, str]] = {
@@ -120,11 +121,9 @@ def regions(imgt: Codes) -> Codes:
 @cache
 def genes(kind: str) -> tuple[tuple[str, ...], Codes]:
     """Names and residue codes (genes, 129) of the human and mouse V genes of ANARCI's tables."""
-    from anarci.germlines import all_germlines
-
     names, rows = [], []
     for species in _SPECIES:
-        for name, sequence in all_germlines["V"][kind][species].items():
+        for name, sequence in wheel_part("germlines").all_germlines["V"][kind][species].items():
             names.append(f"{species} {name}")
             rows.append(np.concatenate([[NO_RESIDUE], codes(sequence[:IMGT_COLUMNS])]))
     return tuple(names), np.array(rows, dtype=np.int64)

@@ -12,7 +12,7 @@ from synthetic_pairs import complexes_table
 
 def cosines(molecules: list[tuple[str, ...]]) -> NDArray[np.float64]:
     """Cosines of square-rooted counts, written densely."""
-    roots = np.sqrt(count_kmers(molecules).toarray())
+    roots = np.sqrt(count_kmers(molecules).sparse().toarray())
     norms = np.linalg.norm(roots, axis=1)
     norms[norms == 0.0] = 1.0
     unit = roots / norms[:, None]
