@@ -16,8 +16,10 @@ from typing import Any
 from fuzzing import ANTIGEN, HEAVY, LIGHT
 from points import run
 
-APART = frozenset({".lock", "writer.lock", "study.db", "report.html", "training_history.png"})
-"""Locks, a database that keeps the time of day, and pages and pictures that show it."""
+APART = frozenset({".lock", "writer.lock", "study.db", "report.html", "training_history.png",
+                   "state.previous.safetensors"})  # fmt: skip
+"""Locks, a database that keeps the time of day, pages and pictures that show it, and the spare
+state, which is the one before the last stop."""
 UNFINISHED = ".abag-"
 """In the names of what is being made, or was when its process was killed."""
 CLOCK = frozenset({"seconds", "rows_per_second", "seconds_total", "created", "sha256",
@@ -255,7 +257,7 @@ def _content_of(path: Path) -> Any:
         return [_timeless(row) for row in rows]
     if path.suffix == ".safetensors":
         tensors, said = _stored(path)
-        return tensors, {key: _timeless(_parsed(value)) for key, value in said.items()}
+        return tensors, _timeless({key: _parsed(value) for key, value in said.items()})
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 

@@ -12,7 +12,6 @@ for people) may be read.
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import sys
@@ -25,7 +24,7 @@ from random import Random
 from typing import Any
 
 from fuzzing import ANTIGEN, HEAVY, LIGHT
-from pieces import Results
+from pieces import Results, options_of_runner
 
 from abag.errors import AbagError
 
@@ -361,14 +360,11 @@ def damage(copies: int, seed: int = 0, kinds: tuple[str, ...] = tuple(KINDS)) ->
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of_runner(__doc__, "only", "seed")
     parser.add_argument("--copies", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default=",".join(KINDS))
-    parser.add_argument("--state", type=Path)
     options = parser.parse_args()
     results = Results(options.state)
-    for name in options.only.split(","):
+    for name in options.only.split(",") if options.only else KINDS:
         if name not in results.found:
             results.note(name, damage(options.copies // len(KINDS), options.seed, (name,))[name])
     if any(one["faults"] for one in results.found.values()):

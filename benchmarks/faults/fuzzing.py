@@ -12,14 +12,13 @@ a later call goes on where an earlier one ended; --minutes ends a call between t
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import io
-import json
 import multiprocessing
 import os
 import resource
 import signal
+import sys
 import tempfile
 import time
 import traceback
@@ -29,6 +28,7 @@ from random import Random
 from typing import Any
 
 import polars as pl
+from pieces import Results, options_of_runner
 
 from abag.data.build import load_table
 from abag.data.formats import (
@@ -264,35 +264,33 @@ def try_chunk(numbers: range, seed: int) -> tuple[dict[str, int], int]:
 
 
 def fuzz(
-    inputs: int, seed: int = 0, chunk: int = 500, state: Path | None = None,
+    inputs: int, seed: int = 0, chunk: int = 500, results: Results | None = None,
     minutes: float = float("inf"),
-) -> dict[str, object]:  # fmt: skip
-    """Counts, and the first number of each kind of fault; goes on with what ``state`` holds."""
-    so_far: dict[str, Any] = {"tried": 0, "seed": seed, "faults": {}, "mebibytes_above_start": 0}
-    if state is not None and state.is_file():
-        so_far = json.loads(state.read_text())
-    began = time.monotonic()
-    while so_far["tried"] < inputs and time.monotonic() - began < 60 * minutes:
-        numbers = range(so_far["tried"], min(so_far["tried"] + chunk, inputs))
-        found, grown = try_chunk(numbers, seed)
-        so_far["faults"] = {**found, **so_far["faults"]}
-        so_far["mebibytes_above_start"] = max(grown, so_far["mebibytes_above_start"])
-        so_far["tried"] = numbers.stop
-        print(f"{numbers.stop} inputs, faults: {so_far['faults']}, {grown} MiB", flush=True)
-        if state is not None:
-            write_json(state, so_far)
-    return so_far
+) -> dict[str, Any]:  # fmt: skip
+    """Counts, and the first number of each kind of fault; goes on with what was found before."""
+    results = results or Results(None)
+    name = f"seed {seed}"
+    found = results.found.get(name, {"tried": 0, "faults": {}, "mebibytes_above_start": 0})
+    until = time.monotonic() + 60 * minutes
+    while found["tried"] < inputs and time.monotonic() < until:
+        numbers = range(found["tried"], min(found["tried"] + chunk, inputs))
+        faults, grown = try_chunk(numbers, seed)
+        found = {
+            "tried": numbers.stop,
+            "faults": {**faults, **found["faults"]},
+            "mebibytes_above_start": max(grown, found["mebibytes_above_start"]),
+        }
+        results.note(name, found)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = options_of_runner(__doc__, "minutes", "seed")
     parser.add_argument("--inputs", type=int, default=100_000)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--state", type=Path)
-    parser.add_argument("--minutes", type=float, default=float("inf"))
     options = parser.parse_args()
-    result = fuzz(options.inputs, options.seed, state=options.state, minutes=options.minutes)
-    print(json.dumps(result, indent=2))
+    results = Results(options.state)
+    if fuzz(options.inputs, options.seed, results=results, minutes=options.minutes)["faults"]:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,24 +1,27 @@
 """Kill every command at every change that it makes to files, give it again, compare the results.
 
     python benchmarks/faults/kills.py [--kills 100] [--only predict,scan] [--state kills.json]
-        [--minutes 8]
+        [--minutes 8] [--seed 0]
 
 Each command runs once undisturbed, and its changes are counted: writes, renames, flushes,
 removals, new names. Then it is started in a fresh copy of its inputs, killed (SIGKILL) at one of
 them (a write is done by half), and given again as its user would: as it was, or with --resume, or
-with --overwrite where its result stood already. What stands then must be what the undisturbed
-command left, and nothing else: no half file, no temporary name, no second copy. A command that
-makes more changes than ``--kills`` is killed at that many of them, evenly spread, the last one
-among them. With --state a later call goes on where an earlier one ended.
+with --overwrite where its result stood already. Every third time the second call is killed, too,
+and a third one has to come through. What stands then must be what the undisturbed command left,
+and nothing else: no half file, no temporary name, no second copy. A command that makes more
+changes than ``--kills`` is killed at that many of them, drawn by the seed, the first and the last
+one among them. With --state a later call goes on where an earlier one ended.
 """
 
 from __future__ import annotations
 
+import random
 import shutil
 import signal
 import sys
 import tempfile
 import time
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -48,51 +51,59 @@ class Killed:
         self.wanted = content(folder, self.command.result)
         return changes
 
-    def kill(self, at: int) -> tuple[int, str | None]:
-        """Kill it at a change and give it again; how often it was killed, and what is wrong."""
+    def kill(self, points: tuple[int, ...]) -> tuple[int, str | None]:
+        """Kill it at a change, and what follows at the next; number of kills, and what is wrong."""
         from commands import content, leftovers
 
         folder = self._fresh()
-        status, _, where = run(self.command.arguments, folder, self.place, at)
-        if status == 0:
-            return 0, None  # it made fewer changes this time
-        if status != -signal.SIGKILL:
-            return 0, f"change {at}: ended with {status} before it"
+        arguments: tuple[str, ...] | None = self.command.arguments
         again = self.command.again or (lambda _: self.command.arguments)
-        arguments = again(folder)
-        status = 0 if arguments is None else run(arguments, folder, self.place)[0]
-        said = f"killed at change {at} ({where})"
-        if status and not (status == REFUSED and self.command.may_be_refused):
-            return 1, f"{said}: given again it ended with {status}"
+        kills, said = 0, ""
+        for at in (*points, 0):
+            if arguments is None:
+                break
+            status, _, where = run(arguments, folder, self.place, at)
+            if status != -signal.SIGKILL or at == 0:
+                break
+            kills += 1
+            said += f"killed at change {at} ({where}), "
+            arguments = again(folder)
+        stands = kills and status == REFUSED and self.command.may_be_refused
+        if arguments is not None and status and not stands:
+            return kills, f"{said}given again it ended with {status}"
         found = content(folder, self.command.result)
         if found != self.wanted:
             keys = {*found, *self.wanted}
             other = sorted(key for key in keys if found.get(key) != self.wanted.get(key))
-            return 1, f"{said}: {', '.join(other[:4])} differ"
+            return kills, f"{said}{', '.join(other[:4])} differ"
         if arguments is not None and (left := leftovers(self.place)):  # the next writer clears up
-            return 1, f"{said}: left behind {left[:3]}"
-        return 1, None
+            return kills, f"{said}left behind {left[:3]}"
+        return kills, None
 
     def _fresh(self) -> Path:
         shutil.rmtree(self.place, ignore_errors=True)
         return Path(shutil.copytree(self.inputs, self.place / "work"))
 
 
-def chosen(changes: int, kills: int) -> list[int]:
-    """Numbers of the changes to kill at, evenly spread; all where they are few."""
-    if changes <= kills:
-        return list(range(1, changes + 1))
-    return sorted({round(1 + place * (changes - 1) / (kills - 1)) for place in range(kills)})
+def chosen(name: str, changes: int, kills: int, seed: int) -> list[tuple[int, ...]]:
+    """Changes to kill at in an order drawn by the seed; every third has one of the next call."""
+    rng = random.Random(f"{seed} {name}")
+    first = list(range(1, changes + 1))
+    if changes > kills:
+        first = [1, changes, *rng.sample(range(2, changes), kills - 2)]
+    rng.shuffle(first)
+    return [(at, rng.randint(1, changes)) if place % 3 == 2 else (at,)
+            for place, at in enumerate(first)]  # fmt: skip
 
 
 def measure(
-    name: str, inputs: Path, place: Path, kills: int, so_far: dict[str, Any], until: float
+    name: str, inputs: Path, place: Path, options: Namespace, so_far: dict[str, Any], until: float
 ) -> dict[str, Any]:
     """Kill one command; counts, and what differed."""
     one = Killed(name, inputs, place)
     changes = one.undisturbed()
     found = {"kills": 0, "faults": [], "done": 0, **so_far, "changes": changes}
-    points = chosen(changes, kills)
+    points = chosen(name, changes, options.kills, options.seed)
     while found["done"] < len(points) and time.monotonic() < until:
         killed, fault = one.kill(points[found["done"]])
         found["kills"] += killed
@@ -105,7 +116,7 @@ def measure(
 
 
 def main() -> None:
-    parser = options_of_runner(__doc__)
+    parser = options_of_runner(__doc__, "only", "folder", "minutes", "seed")
     parser.add_argument("--kills", type=int, default=100)
     options = parser.parse_args()
     from commands import COMMANDS, NETWORKS
@@ -117,13 +128,13 @@ def main() -> None:
     ready(networks=bool({*names} & NETWORKS))
     with tempfile.TemporaryDirectory() as where:
         needs = {need for name in names for need in COMMANDS[name].needs}
-        inputs = inputs_for(options.inputs or Path(where) / "inputs", needs)
+        inputs = inputs_for(options.folder or Path(where) / "inputs", needs)
         for name in names:
             so_far = results.found.get(name, {})
             if time.monotonic() > until:
                 break
             place = Path(where) / "place"
-            results.note(name, measure(name, inputs, place, options.kills, so_far, until))
+            results.note(name, measure(name, inputs, place, options, so_far, until))
     if any(one["faults"] for one in results.found.values()):
         sys.exit(1)
 

@@ -27,13 +27,20 @@ class Results:
             self.state.write_text(json.dumps(self.found, indent=2) + "\n")
 
 
-def options_of_runner(about: str) -> argparse.ArgumentParser:
-    """The options that kills and pairs of commands share."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "state": {"type": Path, "help": "file that keeps what is found, and is gone on with"},
+    "only": {"help": "names with commas between them"},
+    "folder": {"type": Path, "help": "folder that keeps the inputs"},
+    "minutes": {"type": float, "default": float("inf"), "help": "end after the piece at hand"},
+    "seed": {"type": int, "default": 0},
+}
+
+
+def options_of_runner(about: str, *names: str) -> argparse.ArgumentParser:
+    """The options that runners share: ``--state``, and those of these names."""
     parser = argparse.ArgumentParser(description=about.splitlines()[0])
-    parser.add_argument("--only")
-    parser.add_argument("--state", type=Path)
-    parser.add_argument("--inputs", type=Path, help="folder that keeps the inputs")
-    parser.add_argument("--minutes", type=float, default=float("inf"))
+    for name in ("state", *names):
+        parser.add_argument(f"--{name}", **OPTIONS[name])
     return parser
 
 

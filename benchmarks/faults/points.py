@@ -120,7 +120,9 @@ def started(
 
 def status_of(child: int) -> int:
     """Exit status of a started command; a signal is negative."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    _points().at = 0  # what this process changes is counted on
+    return status
 
 
 def run(arguments: Sequence[str], folder: Path, below: Path, at: int = 0) -> tuple[int, int, str]:

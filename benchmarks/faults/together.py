@@ -97,7 +97,7 @@ def meet(one: str, two: str, at: int, alone: Alone) -> tuple[int, int, list[str]
 
 
 def main() -> None:
-    options = options_of_runner(__doc__).parse_args()
+    options = options_of_runner(__doc__, "only", "folder", "minutes").parse_args()
     from commands import NETWORKS, TOGETHER
 
     results = Results(options.state)
@@ -109,7 +109,7 @@ def main() -> None:
     ready(networks=bool(names & NETWORKS))
     with tempfile.TemporaryDirectory() as where:
         needs = {need for name in names for need in TOGETHER[name].needs}
-        inputs = inputs_for(options.inputs or Path(where) / "inputs", needs)
+        inputs = inputs_for(options.folder or Path(where) / "inputs", needs)
         alone = Alone(inputs, Path(where) / "place")
         for folder, some in chosen.items():
             for one, two in some:

@@ -27,7 +27,8 @@ SURFACE: dict[str, str] = {
     "--antibody-threshold --antigen-threshold --json",
     "audit": "TABLE --split --out --seed --fail-on-leak --overwrite --json",
     "number": "FASTA --sequence --map --chains --arm --most-umis --out --json",
-    "benchmark saaint": "--sources --out --model --rows --folds --seed --bootstrap --json",
+    "benchmark saaint": "--sources --out --model --rows --folds --seed --bootstrap --overwrite "
+    "--json",
     "benchmark door": "--sources --out --opened --folds --seed --json",
     "data sources": "--json",
     "data build": "--sources --out --only --licence --json",

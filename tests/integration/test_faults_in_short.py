@@ -50,8 +50,9 @@ def test_a_command_killed_at_any_change_and_given_again_leaves_what_it_leaves_un
     tmp_path: Path,
 ) -> None:
     found = campaign_of("kills.py", tmp_path, "--only", "import,split,fit", "--kills", "3")
-    assert {name: one["kills"] for name, one in found.items()} == dict.fromkeys(found, 3)
+    assert {*found} == {"import", "split", "fit"}
     assert all(one["faults"] == [] and one["whole"] for one in found.values())
+    assert all(one["kills"] in (3, 4) for one in found.values())  # one is killed in its second call
 
 
 @needs_points

@@ -14,7 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from abag.data.canonical import Canonical, canonicalise
+from abag.data.canonical import QUARANTINE_SCHEMA, Canonical, canonicalise
+from abag.data.merging import MergeSummary, merge_replicates
 from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA_VERSION
 from abag.data.tables import Measurements
@@ -97,6 +98,21 @@ def import_table(
     checksums = {path.name: sha256_of(path) for path in files if path.is_file()}
     built = write_build(made, out, (summary,), checksums, {})
     return replace(built, notes=raw.notes)
+
+
+def merge_table(path: Path, out: Path, *, across_assays: bool = False) -> MergeSummary:
+    """Merge the replicates of a table, and write it with a manifest and an empty quarantine.
+
+    Raises OptionError when ``out`` is no name for a table, or one of its three files is read.
+    """
+    require_parquet_name(out)
+    require_other(_places(out), _places(path))
+    merged = merge_replicates(load_table(path), across_assays=across_assays)
+    rows = merged.table.frame
+    whole = Canonical(rows, pl.DataFrame(schema=QUARANTINE_SCHEMA), rows.height)
+    options = {"merged": "across assays" if across_assays else "inside assays"}
+    write_build(whole, out, (), {path.name: sha256_of(path)}, options)
+    return merged.summary
 
 
 def load_table(path: Path) -> Measurements:

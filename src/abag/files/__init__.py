@@ -3,7 +3,7 @@
 `docs/promises.md` lists what is promised and how it is tested.
 """
 
-from abag.files.locks import LOCK, hold
+from abag.files.locks import LOCK, hold, is_at
 from abag.files.pipes import is_pipe, opened
 from abag.files.places import (
     make_folder,
@@ -58,6 +58,7 @@ __all__ = [
     "digest_of_json",
     "file_metadata",
     "hold",
+    "is_at",
     "is_pipe",
     "is_temporary",
     "keep_previous",

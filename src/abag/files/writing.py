@@ -213,3 +213,4 @@ def keep_previous(last: Path, previous: Path) -> None:
         last.replace(previous)
         return
     spare.replace(previous)
+    spare.unlink(missing_ok=True)  # a rename between two names of one file does nothing

@@ -23,10 +23,10 @@ from abag.data.tables import Measurements
 from abag.errors import OptionError
 from abag.evaluation.evaluation import Evaluation, evaluate
 from abag.evaluation.from_files import BASELINES, audit_png, named_candidate
-from abag.evaluation.reporting.outputs import EvaluationFiles, write_evaluation
+from abag.evaluation.reporting.outputs import NAMES, EvaluationFiles, put_evaluation
 from abag.evaluation.reporting.report import EvaluationSection
 from abag.evaluation.scores.intervals import require_resamples
-from abag.files import require_folder_name, write_parquet
+from abag.files import new_result, require_own, write_parquet
 from abag_lab.sources.build import choose_sources, read_source
 
 SOURCE: Final = "saaint_db"
@@ -51,6 +51,10 @@ SPLITS: Final[dict[str, tuple[str, str]]] = {
 """Strategy -> name in the report, and what it asks."""
 MODELS: Final = ("pairs", "kmer-ridge")
 """Compared where no model is named; the first leads the report."""
+TABLE: Final = "table.parquet"
+SPLIT: Final = "split-{}.parquet"
+FILES: Final = (*NAMES, TABLE, *(SPLIT.format(strategy) for strategy in SPLITS))
+_WHAT: Final = "a benchmark on SAAINT-DB"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,7 @@ def benchmark_saaint(
     folds: int = 10,
     seed: int = 0,
     resamples: int = 1000,
+    overwrite: bool = False,
 ) -> SaaintBenchmark:
     """Cross-validate models under the three splits and write the report of all of them.
 
@@ -109,41 +114,45 @@ def benchmark_saaint(
         folds: Folds of each split.
         seed: Seed of splits, models and bootstrap.
         resamples: Bootstrap resamples of antigen clusters.
+        overwrite: Replace an earlier benchmark in ``out``.
+
+    Raises:
+        OptionError: ``out`` holds other files, or an earlier benchmark.
     """
     require_resamples(resamples)
-    require_folder_name(out)
-    candidates = [named_candidate(name, {"seed": seed}, baseline=False) for name in models]
-    candidates += [
-        named_candidate(name, {"seed": seed}, baseline=True)
-        for name in BASELINES
-        if name not in models
+    require_own(out, FILES, _WHAT, overwrite=overwrite)
+    candidates = [
+        named_candidate(name, {"seed": seed}, baseline=name not in models)
+        for name in (*models, *(name for name in BASELINES if name not in models))
     ]
     part_targets(folds, folds)
     table = saaint_table(sources, rows)
-    write_parquet(out / "table.parquet", table.frame)
     antigens = antigen_clusters(table["antigen"].to_list())
-    keys = [antigens["/".join(chains)] for chains in table["antigen"]]
     cdrs = cdr_sets(table)
-    sections = []
+    sections, splits = [], {}
     for strategy, (name, note) in SPLITS.items():
         split = make_split(table, strategy, folds=folds, seed=seed, antigen_labels=antigens)
-        split.save(out / f"split-{strategy}.parquet")
+        splits[strategy] = split
         audited = audit(table, split, seed=seed, cdrs=cdrs)
         evaluation = evaluate(
             candidates,
             table,
             split,
             name=name,
-            antigen_keys=keys,
+            antigen_keys=[antigens["/".join(chains)] for chains in table["antigen"]],
             split_facts={"strategy": strategy, "seed": seed, **split.parameters},
             audit=audited.as_json(),
             resamples=resamples,
             seed=seed,
         )
         sections.append(EvaluationSection(evaluation, note, audit_png(audited)))
-    files = write_evaluation(sections, out, f"SAAINT-DB, {rows} rows: three splits side by side")
+    with new_result(out, FILES, _WHAT, overwrite=overwrite) as place:
+        write_parquet(place / TABLE, table.frame)
+        for strategy, split in splits.items():
+            split.save(place / SPLIT.format(strategy))
+        put_evaluation(sections, place, f"SAAINT-DB, {rows} rows: three splits side by side")
     evaluations = tuple(section.evaluation for section in sections)
-    return SaaintBenchmark(rows, table.height, evaluations, files)
+    return SaaintBenchmark(rows, table.height, evaluations, EvaluationFiles.of(out))
 
 
 def _figures(evaluation: Evaluation) -> dict[str, Any]:

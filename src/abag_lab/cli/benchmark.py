@@ -29,6 +29,7 @@ def saaint(
     folds: int = 10,
     seed: int = 0,
     bootstrap: int = 1000,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """SAAINT-DB under three splits: random, structures disjoint, antigen clusters disjoint.
@@ -42,6 +43,7 @@ def saaint(
         folds: Folds of each split.
         seed: Seed of splits, models and bootstrap.
         bootstrap: Number of bootstrap resamples of antigen clusters.
+        overwrite: Replace an earlier benchmark in that folder.
         json: Print one JSON object.
     """
     from abag_lab.benchmarks.saaint import MODELS, benchmark_saaint
@@ -54,6 +56,7 @@ def saaint(
         folds=folds,
         seed=seed,
         resamples=bootstrap,
+        overwrite=overwrite,
     )
     emit(done.as_json(), saaint_text(done), json)
 
@@ -129,7 +132,7 @@ def fewshot(
 
     Args:
         sources: Folder with the published sources (also read from ABAG_DATA_SOURCES).
-        out: Folder for the page, the picture, fewshot.json and scores.csv; a run that was
+        out: Folder for the page, the picture, fewshot.json and the scores; a run that was
             interrupted goes on there.
         assays: Landscapes; repeat the option (default: the six open AbBiBench assays; `all`).
         seeds: Number of permutations of each landscape.

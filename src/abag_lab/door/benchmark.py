@@ -17,8 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.errors import OptionError
-from abag.files import write_json, write_parquet
+from abag.files import require_own, write_json, write_parquet, write_text
 from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model
 from abag.progress import task
@@ -36,6 +35,9 @@ Reals = NDArray[np.float64]
 
 SHIPPED, MEAN, OLD = "pairs", "mean", "old global"
 OPENINGS: Final = "openings.jsonl"
+HELD_OUT: Final = "held_out.parquet"
+FIGURES: Final = "door.json"
+FILES: Final = (OPENINGS, HELD_OUT, FIGURES)
 
 
 @dataclass(frozen=True)
@@ -71,11 +73,10 @@ def benchmark_door(
     """Measure on the open rows, and with ``opened`` once on the sealed ones.
 
     Raises:
-        OptionError: ``out`` is a file.
+        OptionError: ``out`` holds other files.
+        FileFormatError: it is a file.
     """
-    if out.is_file():
-        raise OptionError(f"--out {out} is a file; name a folder")
-    out.mkdir(parents=True, exist_ok=True)
+    require_own(out, FILES, "figures of the door", overwrite=True)
     return measure_door(door_rows(sources, seed), out, opened=opened, folds=folds, seed=seed)
 
 
@@ -86,7 +87,7 @@ def measure_door(
     shut, sealed = rows.filter(~pl.col("sealed")), rows.filter("sealed")
     held_out = _held_out(SHIPPED, shut, folds, seed, remember=False)
     plain = _held_out(REFERENCE, shut, folds, seed)
-    write_parquet(out / "held_out.parquet", held_out)
+    write_parquet(out / HELD_OUT, held_out)
     calibration = Calibration.of(held_out, DEFAULT_LEVEL)
     table = _beside(held_out, {REFERENCE: plain}, shut, held_out_reaches(held_out, DEFAULT_LEVEL))
     scores = [one for part, own in _parts(table) for one in part_scores(part, own, _models(own))]
@@ -101,12 +102,13 @@ def measure_door(
         scores += found
         verdicts["sealed"] = figures
         sets["sealed"] = _sets(judged.filter(pl.col("kind") == "designed"))
-        with (out / OPENINGS).open("a", encoding="utf-8") as log:
-            line = {"seal": seal_digest(rows), "scores": [asdict(one) for one in found]}
-            log.write(json.dumps(line, sort_keys=True) + "\n")
+        log = out / OPENINGS
+        earlier = log.read_text(encoding="utf-8") if log.exists() else ""
+        line = {"seal": seal_digest(rows), "scores": [asdict(one) for one in found]}
+        write_text(log, earlier + json.dumps(line, sort_keys=True) + "\n")
     pairing = pairing_figures(shut, folds=folds, seed=seed)
     done = DoorFigures(seal_digest(rows), tuple(scores), verdicts, sets, pairing)
-    write_json(out / "door.json", done.as_json())
+    write_json(out / FIGURES, done.as_json())
     return done
 
 

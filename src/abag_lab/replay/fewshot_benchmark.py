@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from abag.engines import Engine, Here, Work
 from abag.errors import ModelError, OptionError
-from abag.files import require_own, write_json
+from abag.files import locked, make_folder, require_own, write_json
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.adapt.skill import count_folds, position_folds
 from abag.model.assay_gp.kernels.knowledge import KNOWLEDGE
@@ -32,7 +32,7 @@ from abag.model.registry import create_model
 from abag.progress import task
 from abag_lab.replay.blind_prior import BlindPriors, as_assay
 from abag_lab.replay.fewshot_report import write_report
-from abag_lab.replay.fewshot_scores import FewShotBenchmark, FewShotScore, Journal
+from abag_lab.replay.fewshot_scores import KEPT, SCORES, FewShotBenchmark, FewShotScore, Journal
 from abag_lab.replay.landscapes import ABBIBENCH, Landscape, read_landscapes
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def benchmark_fewshot(
     landscapes: Sequence[str] = ABBIBENCH,
     engine: Engine | None = None,
 ) -> FewShotBenchmark:
-    """Run the protocol and write ``fewshot.json``, ``scores.csv``, ``fewshot.html`` and ``.png``.
+    """Run the protocol and write ``fewshot.json``, ``.html`` and ``.png``, and the scores.
 
     Scores are written after every split, and those that are there already are not made again: an
     interrupted run goes on, and landscapes, seeds or models may be added to it.
@@ -132,8 +132,16 @@ def benchmark_fewshot(
         engine: What does the splits; without it this process, one after another.
     """
     protocol = protocol or Protocol.of()
-    names = ("scores.csv", "fewshot.json", "fewshot.html", "fewshot.png")
+    names = (KEPT, SCORES, "fewshot.json", "fewshot.html", "fewshot.png")
     require_own(out, names, "a few-shot benchmark", overwrite=True)
+    make_folder(out)
+    with locked(out):
+        return _scored(sources, out, protocol, landscapes, engine)
+
+
+def _scored(
+    sources: Path, out: Path, protocol: Protocol, landscapes: Sequence[str], engine: Engine | None
+) -> FewShotBenchmark:
     journal = Journal.of(out)
     priors: BlindPriors | None = None
     for landscape in read_landscapes(sources, landscapes):

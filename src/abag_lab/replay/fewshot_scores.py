@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
 from abag.errors import OptionError
-from abag.files import write_csv
+from abag.files import read_parquet, write_csv, write_parquet
+
+KEPT: Final = "scores.parquet"
+SCORES: Final = "scores.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,10 @@ class FewShotBenchmark:
 
 
 class Journal:
-    """The scores of a folder, in ``scores.csv``, written anew after each split."""
+    """The scores of a folder, written anew after each split.
+
+    ``scores.parquet`` has a digest and is what is gone on with; ``scores.csv`` is for people.
+    """
 
     def __init__(self, path: Path, scores: list[FewShotScore]) -> None:
         self.path, self.scores = path, scores
@@ -103,10 +109,10 @@ class Journal:
     @classmethod
     def of(cls, folder: Path) -> Journal:
         """With the scores that are there."""
-        path = folder / "scores.csv"
+        path = folder / KEPT
         if not path.exists():
             return cls(path, [])
-        table = pl.read_csv(path, schema_overrides={"size": pl.String}, infer_schema_length=None)
+        table, _ = read_parquet(path)
         if set(table.columns) != {one.name for one in fields(FewShotScore)}:
             raise OptionError(f"{path} holds something else; choose another folder with --out")
         return cls(path, [FewShotScore(**row) for row in table.iter_rows(named=True)])
@@ -120,4 +126,5 @@ class Journal:
         self.scores += scores
         self._known |= {(s.landscape, s.model, s.size, s.seed) for s in scores}
         rows = pl.DataFrame([asdict(one) for one in self.scores], infer_schema_length=None)
-        write_csv(self.path, rows)
+        write_parquet(self.path, rows)
+        write_csv(self.path.with_name(SCORES), rows)

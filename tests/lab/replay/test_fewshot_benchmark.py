@@ -4,7 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.errors import OptionError
+from abag.errors import FileFormatError, OptionError
+from abag.files import write_parquet
 from abag_lab.replay.fewshot_benchmark import MODELS, MUTATIONS, POSITIONS, Protocol, score_split
 from abag_lab.replay.fewshot_report import write_report
 from abag_lab.replay.fewshot_scores import FewShotBenchmark, FewShotScore, Journal
@@ -81,7 +82,12 @@ def test_an_interrupted_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert not second.has("made-up", scores[2].model, "24", 0)
     second.add(scores[2:])
     assert Journal.of(tmp_path).scores == scores
-    (tmp_path / "scores.csv").write_text("a,b\n1,2\n")
+    assert pl.read_csv(tmp_path / "scores.csv").height == len(scores)
+    whole = (tmp_path / "scores.parquet").read_bytes()
+    (tmp_path / "scores.parquet").write_bytes(whole.replace(b"made-up", b"made-us"))
+    with pytest.raises(FileFormatError, match=r"scores\.parquet"):
+        Journal.of(tmp_path)
+    write_parquet(tmp_path / "scores.parquet", pl.DataFrame({"a": [1]}))
     with pytest.raises(OptionError, match="holds something else"):
         Journal.of(tmp_path)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from abag.data.build import import_table, load_table
+from abag.data.build import import_table, load_table, merge_table
 from abag.data.formats import read_measurements
-from abag.errors import SchemaError
+from abag.errors import OptionError, SchemaError
+from abag.files import sha256_of
 
 HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFTFSSYAMSWVRQAPGKGLEWVSAISGSGGSTYYADSVKGRFTISRDNSKNTLYLQ"
@@ -37,3 +39,15 @@ def test_a_table_in_the_place_of_another_is_named(tmp_path: Path) -> None:
 def test_a_table_imported_anew_is_read_with_its_new_manifest(tmp_path: Path) -> None:
     imported(tmp_path, "one", 1.0)
     assert load_table(imported(tmp_path, "one", 10.0))["pkd"].to_list() == [8.0]
+
+
+def test_a_merged_table_takes_the_place_of_an_imported_one_with_its_manifest(
+    tmp_path: Path,
+) -> None:
+    one, two = imported(tmp_path, "one", 1.0), imported(tmp_path, "two", 30.0)
+    merge_table(two, one)
+    assert load_table(one)["pkd"].to_list() == load_table(two)["pkd"].to_list()
+    manifest = json.loads(one.with_suffix(".manifest.json").read_text())
+    assert manifest["files_read"] == {"two.parquet": sha256_of(two)}
+    with pytest.raises(OptionError, match="is a file that is read"):
+        merge_table(two, two)

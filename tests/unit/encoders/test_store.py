@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from abag.encoders.protocol import EncodedMolecule
-from abag.encoders.storage import store_writer
 from abag.encoders.storage.quantise import Packed, Storage, pack, unpack
 from abag.encoders.storage.shards import write_shard
 from abag.encoders.storage.store import EmbeddingStore, molecule_key, rooms
 from abag.encoders.storage.store_upkeep import compact, info, verify
 from abag.errors import EncoderError, FileFormatError, MissingFileError, UnavailableError
+from abag.files import is_at
 from synthetic_encoder import HashEncoder, antibody, antigen, random_molecules, rows_of
 
 MOLECULES = random_molecules(12)
@@ -342,11 +342,11 @@ def test_a_lock_on_a_room_that_was_taken_away_is_not_held_for_the_new_one(tmp_pa
     store.room.mkdir()
     path = store.room / "writer.lock"
     with path.open("a+") as old:
-        assert store_writer._is_at(old.fileno(), path)
+        assert is_at(old.fileno(), path)
         path.unlink()
-        assert not store_writer._is_at(old.fileno(), path)
+        assert not is_at(old.fileno(), path)
         path.touch()
-        assert not store_writer._is_at(old.fileno(), path)
+        assert not is_at(old.fileno(), path)
 
 
 def test_a_copy_opens_the_store_by_itself(tmp_path):

@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from abag.errors import BusyError, FileFormatError, OptionError
-from abag.files import locked, new_result, replacing, require_folder, scratch_folder, swapping
+from abag.files import (
+    keep_previous,
+    locked,
+    new_result,
+    replacing,
+    require_folder,
+    scratch_folder,
+    swapping,
+)
 from abag.files.recovery import held, is_temporary, old_name
 
 NAMES = ("a", "b")
@@ -196,3 +204,11 @@ def test_a_file_where_a_folder_is_wanted_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(FileFormatError, match="is a file; name a folder"):
         written(tmp_path / "file" / "below", "x")
+
+
+def test_the_second_name_of_a_file_is_the_only_one_that_a_kill_leaves(tmp_path: Path) -> None:
+    last, previous = tmp_path / "state", tmp_path / "state.previous"
+    last.write_text("1")
+    keep_previous(last, previous)  # then a kill, before the next state is there
+    keep_previous(last, previous)
+    assert {path.name for path in tmp_path.iterdir()} == {"state", "state.previous"}

@@ -138,15 +138,9 @@ def merge(
         across_assays: Merge absolute values (KD, KA, dG) of one pair across assays too.
         json: Print one JSON object.
     """
-    from abag.data.build import load_table, require_parquet_name
-    from abag.data.merging import merge_replicates
-    from abag.files import require_other, write_parquet
+    from abag.data.build import merge_table
 
-    require_parquet_name(out)
-    require_other(out, [table])
-    merged = merge_replicates(load_table(table), across_assays=across_assays)
-    write_parquet(out, merged.table.frame)
-    did = merged.summary
+    did = merge_table(table, out, across_assays=across_assays)
     text = (
         f"rows in {did.rows_in} = rows out {did.rows_out} + replicates merged {did.replicates} + "
         f"copies {did.copies}; rows with conflicting replicates {did.conflicts}; table {out}"

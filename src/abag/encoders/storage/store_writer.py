@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import numpy as np
 
@@ -15,8 +14,8 @@ from abag.encoders.protocol import EncodedMolecule, Molecule
 from abag.encoders.storage.quantise import pack
 from abag.encoders.storage.shards import PREFIX, SUFFIX, Record, write_shard
 from abag.encoders.storage.store_layout import LOCK_FILE, ROOM_FILE, Room, molecule_key
-from abag.errors import EncoderError, UnavailableError
-from abag.files import make_folder, write_json
+from abag.errors import EncoderError
+from abag.files import hold, is_at, make_folder, write_json
 
 SHARD_BYTES: Final = 64 * 2**20
 """A shard is written when this much waits."""
@@ -32,19 +31,13 @@ def writing(store: Room) -> Iterator[None]:
 
     A room made for this and left without a shard is taken away again.
 
-    The lock is the kernel's (``flock``) on a file that names the holder, so that it ends with its
-    process however that ends, and a lock file left behind stops nobody.
-
     Raises:
         FileFormatError: where no folder can be made, as below a file.
         UnavailableError: where another process writes, or the file system has no locks.
     """
     room = store.room
     above = [place for place in (room, room.parent) if not place.exists()]
-    with _locked(room) as lock:
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+    with _locked(room):
         for left in [*room.glob(f".{PREFIX}*"), *room.glob(f".{ROOM_FILE}*")]:
             left.unlink(missing_ok=True)
         new = not (room / ROOM_FILE).exists()
@@ -54,35 +47,27 @@ def writing(store: Room) -> Iterator[None]:
         try:
             yield
         finally:
-            lock.truncate(0)
             if new and not any(room.glob(f"{PREFIX}*{SUFFIX}")):
                 _remove_empty(room, above)
 
 
 @contextmanager
-def _locked(room: Path) -> Iterator[IO[str]]:
-    """The lock file, locked, in a room that is there."""
-    while True:
-        make_folder(room)
-        try:
-            lock = (room / LOCK_FILE).open("a+", encoding="ascii")
-        except FileNotFoundError:
-            continue  # another writer has just removed the room, in which it wrote nothing
-        with lock:
-            _lock(lock.fileno(), room)
+def _locked(room: Path) -> Iterator[None]:
+    """Hold the lock of a room that is there."""
+    with ExitStack() as held:
+        while True:
+            make_folder(room)
+            path = room / LOCK_FILE
+            try:
+                lock = held.enter_context(hold(path, room, "written", needed=True))
+            except FileNotFoundError:
+                continue  # another writer has just removed the room, in which it wrote nothing
             # Another writer may have removed the room between opening and locking: then this lock
             # is on a file without a name, which nobody else will ever ask for.
-            if _is_at(lock.fileno(), room / LOCK_FILE):
-                yield lock
-                return
-
-
-def _is_at(handle: int, path: Path) -> bool:
-    """Whether an open file is still the one of this name."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
+            if is_at(lock.fileno(), path):
+                break
+            held.close()
+        yield
 
 
 def _remove_empty(room: Path, above: Sequence[Path]) -> None:
@@ -92,29 +77,6 @@ def _remove_empty(room: Path, above: Sequence[Path]) -> None:
     for place in above:
         with suppress(OSError):  # something else was put there meanwhile
             place.rmdir()
-
-
-def _lock(handle: int, room: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:
-        raise UnavailableError(
-            "writing an embedding store needs file locks (Linux or macOS)"
-        ) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        holder = "another one"
-        with suppress(FileNotFoundError):
-            holder = (room / LOCK_FILE).read_text(encoding="ascii").strip() or holder
-        raise UnavailableError(
-            f"{room} is being written by process {holder}; wait for it, or use another folder"
-        ) from None
-    except OSError as error:
-        raise UnavailableError(
-            f"the file system of {room} has no file locks ({error.strerror}); put the store on a "
-            f"local disk"
-        ) from None
 
 
 class StoreWriter:

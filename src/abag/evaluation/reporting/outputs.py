@@ -30,6 +30,11 @@ class EvaluationFiles:
     predictions: Path
     report: Path
 
+    @classmethod
+    def of(cls, folder: Path) -> EvaluationFiles:
+        """Those of a folder."""
+        return cls(*(folder / name for name in NAMES))
+
 
 def write_evaluation(
     sections: Sequence[EvaluationSection], folder: Path, title: str, *, overwrite: bool = False
@@ -39,13 +44,16 @@ def write_evaluation(
     Raises:
         OptionError: see :func:`require_free_evaluation`.
     """
-    page = render_report(sections, title)
-    predictions = predictions_table([section.evaluation for section in sections])
     with new_result(folder, NAMES, _WHAT, overwrite=overwrite) as place:
-        write_json(place / NAMES[0], metrics_content(sections), seal=True)
-        write_csv(place / NAMES[1], predictions)
-        write_text(place / NAMES[2], page)
-    return EvaluationFiles(*(folder / name for name in NAMES))
+        put_evaluation(sections, place, title)
+    return EvaluationFiles.of(folder)
+
+
+def put_evaluation(sections: Sequence[EvaluationSection], place: Path, title: str) -> None:
+    """Write the three files into a folder that a larger result is being made in."""
+    write_json(place / NAMES[0], metrics_content(sections), seal=True)
+    write_csv(place / NAMES[1], predictions_table([section.evaluation for section in sections]))
+    write_text(place / NAMES[2], render_report(sections, title))
 
 
 def require_free_evaluation(folder: Path, overwrite: bool) -> None:
