@@ -136,10 +136,10 @@ def benchmark_fewshot(
     require_own(out, names, "a few-shot benchmark", overwrite=True)
     make_folder(out)
     with locked(out):
-        return _scored(sources, out, protocol, landscapes, engine)
+        return _run(sources, out, protocol, landscapes, engine)
 
 
-def _scored(
+def _run(
     sources: Path, out: Path, protocol: Protocol, landscapes: Sequence[str], engine: Engine | None
 ) -> FewShotBenchmark:
     journal = Journal.of(out)
