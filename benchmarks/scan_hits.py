@@ -27,7 +27,7 @@ from abag.model.assay_gp.kernels.knowledge import KNOWLEDGE
 from abag.model.assay_gp.kernels.terms import TERMS
 from abag.model.assay_gp.model import AssayGP
 from abag.model.registry import create_model
-from abag_lab.replay.blind_prior import BlindPriors
+from abag_lab.mutation_effect.blind import BlindPriors
 from abag_lab.replay.landscapes import read_landscapes
 
 SIZES = (24, 96)

@@ -21,24 +21,19 @@ from abag.data.raw import read_text_table
 from abag.errors import FileFormatError, OptionError
 from abag.evaluation.scores.intervals import require_resamples
 from abag.files import require_own
-from abag.model.mutation_effect import load_mutation_effect
 from abag.model.mutation_effect.features import FEATURES
-from abag.progress import task, track
+from abag.progress import track
 from abag_lab.benchmarks.abbibench_report import write_report
 from abag_lab.benchmarks.abbibench_result import INVERTED, OURS, AbBiBenchmark, AssayResult
 from abag_lab.benchmarks.abbibench_scores import correlate
 from abag_lab.mutation_effect.assay import VariantAssay
-from abag_lab.mutation_effect.assays import library, read_assays
-from abag_lab.mutation_effect.complexes import complex_clusters, families_and_antigens
-from abag_lab.mutation_effect.design import Design, design
+from abag_lab.mutation_effect.assays import library
+from abag_lab.mutation_effect.blind import BlindPriors
+from abag_lab.mutation_effect.design import design
 from abag_lab.mutation_effect.fitting import (
     POWER,
-    Family,
-    families_of,
     learn_weights,
-    outside,
 )
-from abag_lab.mutation_effect.sealed import parts
 from abag_lab.sources.build import choose_sources, read_source
 from abag_lab.sources.libraries.partners import read_complex
 
@@ -74,18 +69,12 @@ def benchmark_abbibench(
     unknown = [name for name in assays if name not in ASSAYS]
     if unknown or not assays:
         raise OptionError(f"unknown assay {(unknown or [''])[0]!r}; known are {', '.join(ASSAYS)}")
-    repertoire = load_mutation_effect().repertoire
-    training, _ = parts(read_assays(sources))
-    with task("reading the training assays", 1):
-        families = families_of(
-            [design(one, repertoire) for one in training], families_and_antigens(training)[0]
-        )
+    priors = BlindPriors.of(sources)
     table = read_source(choose_sources(sources, ["abbibench"])[0], sources)[0].table
     results = []
     for name in track(assays, "AbBiBench"):
         assay, rows = read_assay(sources, name, table)
-        scored = design(assay, repertoire)
-        results.append(_score(assay, rows, scored, training, families, sources))
+        results.append(_score(assay, rows, priors, sources))
     correlations = correlate(
         {one.name: (one.truth, one.scores) for one in results}, INVERTED, seed, resamples
     )
@@ -113,17 +102,11 @@ def read_assay(sources: Path, name: str, table: pl.DataFrame) -> tuple[VariantAs
 
 
 def _score(
-    assay: VariantAssay,
-    rows: pl.DataFrame,
-    scored: Design,
-    training: Sequence[VariantAssay],
-    families: Sequence[Family],
-    sources: Path,
+    assay: VariantAssay, rows: pl.DataFrame, priors: BlindPriors, sources: Path
 ) -> AssayResult:
     name = assay.name.rpartition("/")[2]
-    others = [one for one in training if one.name != assay.name]
-    clusters = complex_clusters([*others, assay])
-    kept = outside(families, clusters, clusters[assay.name])
+    scored = design(assay, priors.shipped.repertoire)
+    kept = priors.families_without(assay)
     used = {one.name for family in kept for one in family.designs}
     changes = scored.changes
     sums = changes.total(changes.features)
@@ -139,7 +122,7 @@ def _score(
         published,
         assay.delta,
         {**ours, **peers},
-        tuple(sorted({one.name for one in training} - used)),
+        tuple(sorted({one.name for one in priors.assays} - used)),
         sum(len(family.target) for family in kept),
     )
 

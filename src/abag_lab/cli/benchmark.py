@@ -124,6 +124,7 @@ def fewshot(
     ablations: Annotated[bool, Parameter(negative=())] = False,
     whole: bool = True,
     transfer: Annotated[bool, Parameter(negative=())] = False,
+    published: Annotated[bool, Parameter(negative=())] = False,
     most_rows: int = 4_000,
     where_done: Annotated[WorkPlace, Parameter(name="*")] = ANYWHERE,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -141,6 +142,8 @@ def fewshot(
         ablations: Also each kernel alone, and each part left out.
         whole: Also train on the first 80 %.
         transfer: Also new positions, and more mutations than in training.
+        published: Also with published weights: AntiBERTy, and ProteinMPNN where the complex is
+            known (needs the extra network; fetch them by `abag encoders fetch`).
         most_rows: Of the first 80 %, train on the first of these.
         where_done: Where the work is done.
         json: Print one JSON object.
@@ -156,6 +159,7 @@ def fewshot(
         ablations=ablations,
         whole=whole,
         transfer=transfer,
+        published=published,
         most_rows=most_rows,
     )
     chosen = list(LANDSCAPES) if names == ["all"] else names
@@ -214,3 +218,31 @@ def abbibench_text(done: AbBiBenchmark) -> str:
     from abag_lab.benchmarks.abbibench_report import page
 
     return "\n".join([page(done), f"files: {done.folder}"])
+
+
+@app.command(name="log-odds")
+def log_odds(
+    *,
+    sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
+    out: Path,
+    terms: Annotated[list[str], Parameter(negative=())] | None = None,
+    seed: int = 0,
+    bootstrap: int = 1000,
+    json: Annotated[bool, Parameter(negative=())] = False,
+) -> None:
+    """What log-odds of published encoders and of the complex add, without a measurement.
+
+    Args:
+        sources: Folder with the published sources (also read from ABAG_DATA_SOURCES).
+        out: Folder for log-odds.json, .md and the scores; a run that was stopped goes on there.
+        terms: builtin, antiberty, sapiens or structure; repeat the option (default: all).
+        seed: Seed of the bootstrap.
+        bootstrap: Number of bootstrap resamples of rows.
+        json: Print one JSON object.
+    """
+    from abag_lab.benchmarks.log_odds import TERMS, benchmark_log_odds, page
+
+    names = [name for item in terms or TERMS for name in item.split(",")]
+    done = benchmark_log_odds(sources, out, terms=names, seed=seed, resamples=bootstrap)
+    figures = {f"{one.term}, {one.part}": one.as_json() for one in done}
+    emit(figures, "\n".join([page(done), f"files: {out}"]), json)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from abag.antibody.antibody import Chains
 from abag.model.mutation_effect.scales import Reals
 
 
@@ -30,3 +31,9 @@ class VariantAssay:
     absolute: bool
     shippable: bool = True
     designed: bool = False
+
+    @property
+    def variants(self) -> list[Chains]:
+        """Chains of every row; a light chain that is not there is None."""
+        chains = zip(self.table["heavy"], self.table["light"], strict=True)
+        return [(heavy, light or None) for heavy, light in chains]

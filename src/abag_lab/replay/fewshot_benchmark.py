@@ -30,10 +30,11 @@ from abag.model.assay_gp.model import AssayGP
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.registry import create_model
 from abag.progress import task
-from abag_lab.replay.blind_prior import BlindPriors, as_assay
+from abag_lab.benchmarks.known_structures import KnownStructures
+from abag_lab.mutation_effect.blind import BlindPriors, as_assay
 from abag_lab.replay.fewshot_report import write_report
 from abag_lab.replay.fewshot_scores import KEPT, SCORES, FewShotBenchmark, FewShotScore, Journal
-from abag_lab.replay.landscapes import ABBIBENCH, Landscape, read_landscapes
+from abag_lab.replay.landscapes import ABBIBENCH, LANDSCAPES, Landscape, read_landscapes
 
 if TYPE_CHECKING:
     from abag.model.protocol import AffinityModel
@@ -44,6 +45,12 @@ SIZES: Final = (24, 96, 384)
 LEVEL: Final = 0.9
 PRIOR: Final = "prior alone"
 """The global model of mutation effects, which sees no training row."""
+COMPLEX: Final = "with the complex"
+"""`assay-gp` that is told the structure of the complex, on landscapes that have one."""
+PUBLISHED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "with AntiBERTy": ("assay-gp", {"embedding": "antiberty"}),
+    COMPLEX: ("assay-gp", {}),
+}
 MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "assay-gp": ("assay-gp", {}),
     "one-hot-ridge": ("one-hot-ridge", {}),
@@ -90,6 +97,7 @@ class Protocol:
         ablations: bool = False,
         whole: bool = True,
         transfer: bool = False,
+        published: bool = False,
         most_rows: int = 4_000,
     ) -> Protocol:
         """From the options of the command; raises OptionError for numbers out of range."""
@@ -99,7 +107,11 @@ class Protocol:
         sizes = [str(size) for size in SIZES]
         sizes += [WHOLE] if whole and not quick else []
         sizes += [POSITIONS, MUTATIONS] if transfer else []
-        models = {**MODELS, **(ABLATIONS if ablations else {})}
+        models = {
+            **MODELS,
+            **(ABLATIONS if ablations else {}),
+            **(PUBLISHED if published else {}),
+        }
         return cls(tuple(numbers), tuple(sizes), models, most_rows)
 
     def as_json(self) -> dict[str, Any]:
@@ -132,7 +144,7 @@ def benchmark_fewshot(
         engine: What does the splits; without it this process, one after another.
     """
     protocol = protocol or Protocol.of()
-    names = (KEPT, SCORES, "fewshot.json", "fewshot.html", "fewshot.png")
+    names = (KEPT, SCORES, "fewshot.json", "fewshot.html", "fewshot.png", "complexes")
     require_own(out, names, "a few-shot benchmark", overwrite=True)
     make_folder(out)
     with locked(out):
@@ -155,6 +167,11 @@ def _run(
         if plans:
             priors = priors or BlindPriors.of(sources)
             landscape = replace(landscape, prior=priors.without(landscape.table))
+            if COMPLEX in protocol.models:
+                known = KnownStructures(sources / "structures")
+                path = out / "complexes" / f"{landscape.name}.pdb"
+                structure = known.write(LANDSCAPES[landscape.name][1], path)
+                landscape = replace(landscape, structure=structure)
         work = Work("abag_lab.replay.fewshot_benchmark:scored_plan", (landscape, protocol))
         with task(f"few-shot {landscape.name}", len(plans)) as bar:
             for _, scores in (engine or Here()).answers(work, plans):
@@ -227,6 +244,8 @@ def _scored_model(
 ) -> FewShotScore:
     """One model, the mean over folds that allow a figure."""
     values, covered, seconds = [], [], 0.0
+    if name == COMPLEX and landscape.structure is None:
+        return _nothing(landscape.name, name, size, seed)
     for train, test in folds:
         started = time.perf_counter()
         if kind == PRIOR:
@@ -237,6 +256,7 @@ def _scored_model(
             model = create_model(kind, {"target": "rank_score", "seed": seed, **settings})
             if isinstance(model, AssayGP):
                 model.global_model = landscape.prior
+                model.structure = landscape.structure if name == COMPLEX else None
             model.fit(train)
             seconds += time.perf_counter() - started
             value, coverage = _scored(model, test)

@@ -48,6 +48,8 @@ class Landscape:
     table: pl.DataFrame
     prior: MutationEffect | None = None
     """Global model without this landscape's cluster; the shipped one where None."""
+    structure: Path | None = None
+    """The complex of its parent, where it is known and asked for."""
     source: Assay | None = None
     """Of a user's file: its rows as they were read, with those set aside."""
 

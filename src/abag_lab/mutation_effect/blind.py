@@ -53,18 +53,15 @@ class BlindPriors:
 
         It remembers no family.
         """
-        weights, _ = self.weights_without(table)
+        weights = learn_weights(self.families_without(as_assay(table)))
         shared, maturation = np.split(weights, [len(FEATURES)])
         return replace(self.shipped, weights=shared, maturation=maturation, memories=())
 
-    def weights_without(self, table: pl.DataFrame) -> tuple[Reals, tuple[str, ...]]:
-        """Weights, and the names of the training assays that were left out."""
-        own = as_assay(table)
-        others = [one for one in self.assays if one.name != own.name]
-        clusters = complex_clusters([*others, own])
-        kept = outside(self.families, clusters, clusters[own.name])
-        used = {one.name for family in kept for one in family.designs}
-        return learn_weights(kept), tuple(one.name for one in self.assays if one.name not in used)
+    def families_without(self, assay: VariantAssay) -> list[Family]:
+        """The families of training assays that no antibody family or antigen links to an assay."""
+        others = [one for one in self.assays if one.name != assay.name]
+        clusters = complex_clusters([*others, assay])
+        return outside(self.families, clusters, clusters[assay.name])
 
 
 def as_assay(table: pl.DataFrame) -> VariantAssay:

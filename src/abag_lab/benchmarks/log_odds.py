@@ -1,0 +1,249 @@
+"""What log-odds of published weights add to the global model of mutations, without a measurement.
+
+Each assay of the open part and each open AbBiBench assay is scored by the global model learnt
+without the assay's cluster, by the log-odds alone, by the average of both ranks, and by a sum whose
+weight is learnt on the assays of other clusters. The log-odds are those of an encoder (how natural
+the variants are) or of the complex (ProteinMPNN), for the assays whose structure is at hand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.errors import OptionError, SequenceError
+from abag.evaluation.scores.intervals import require_resamples
+from abag.files import require_own, write_json, write_text
+from abag.progress import track
+from abag_lab.benchmarks.abbibench import ASSAYS, read_assay
+from abag_lab.benchmarks.abbibench_scores import Correlations, correlate
+from abag_lab.benchmarks.known_structures import KnownStructures
+from abag_lab.mutation_effect.assay import VariantAssay
+from abag_lab.mutation_effect.blind import BlindPriors
+from abag_lab.mutation_effect.complexes import complex_clusters
+from abag_lab.mutation_effect.design import design
+from abag_lab.mutation_effect.fitting import POWER, learn_weights
+from abag_lab.sources.build import choose_sources, read_source
+
+Reals = NDArray[np.float64]
+
+STRUCTURE: Final = "structure"
+TERMS: Final = ("builtin", "antiberty", "sapiens", STRUCTURE)
+GLOBAL, ALONE, RANKS, LEARNT = "global model", "log-odds", "average of ranks", "learnt weight"
+_FEWEST_ROWS: Final = 8
+"""Exact rows of an assay that is scored or that a weight is learnt on."""
+_RIDGE: Final = 10.0
+_LEAST_SCALE: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredAssay:
+    """Exact rows of one assay: values, the global model's effects, and the log-odds."""
+
+    name: str
+    cluster: str
+    delta: Reals
+    effect: Reals
+    log_odds: Reals
+
+    @property
+    def in_abbibench(self) -> bool:
+        """Whether it is one of the open AbBiBench assays."""
+        return self.name.startswith("abbibench/")
+
+    def scores(self, weight: float) -> dict[str, Reals]:
+        """Scores (rows,) of the four models; ``weight`` multiplies the log-odds."""
+        return {
+            GLOBAL: self.effect,
+            ALONE: self.log_odds,
+            RANKS: _ranks(self.effect) + _ranks(self.log_odds),
+            LEARNT: self.effect + weight * self.log_odds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TermFigures:
+    """One term on one set of assays."""
+
+    term: str
+    part: str
+    weights: Mapping[str, float]
+    """Weight of the log-odds beside an effect in pKd, learnt without each assay's cluster."""
+    rows: Mapping[str, int]
+    correlations: Correlations
+
+    def as_json(self) -> dict[str, Any]:
+        """Every figure; the advantage is that of the learnt weight."""
+        figures = self.correlations.as_json(LEARNT)
+        return {"weights": dict(self.weights), "rows": dict(self.rows), **figures}
+
+
+def benchmark_log_odds(
+    sources: Path,
+    out: Path,
+    *,
+    terms: Sequence[str] = TERMS,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> list[TermFigures]:
+    """Score the open assays and write log-odds.json and log-odds.md; a stopped run goes on.
+
+    Args:
+        sources: Folder with the published sources, and ``structures`` among them.
+        out: Folder for what is written; scores/ keeps what was computed of each assay.
+        terms: Names, of those in :data:`TERMS`.
+        seed: Seed of the bootstrap.
+        resamples: Bootstrap resamples of rows.
+
+    Raises:
+        OptionError: an unknown term, or too few resamples.
+        UnavailableError: torch is missing, or the weights were not fetched.
+    """
+    require_resamples(resamples)
+    unknown = [name for name in terms if name not in TERMS]
+    if unknown or not terms:
+        raise OptionError(f"unknown term {(unknown or [''])[0]!r}; known are {', '.join(TERMS)}")
+    require_own(out, ("log-odds.json", "log-odds.md", "scores"), "log-odds", overwrite=True)
+    priors = BlindPriors.of(sources)
+    table = read_source(choose_sources(sources, ["abbibench"])[0], sources)[0].table
+    whole = [read_assay(sources, name, table)[0] for name in ASSAYS]
+    names = {one.name for one in whole}
+    assays = [*(one for one in priors.assays if one.name not in names), *whole]
+    assays = [one for one in assays if (~one.censored).sum() >= _FEWEST_ROWS]
+    found = []
+    for term in terms:
+        scored = _scored(assays, term, priors, sources, out / "scores")
+        found += _figures(term, scored, seed, resamples)
+    by_term = {f"{one.term}, {one.part}": one.as_json() for one in found}
+    write_json(out / "log-odds.json", by_term)
+    write_text(out / "log-odds.md", page(found))
+    return found
+
+
+def _scored(
+    assays: Sequence[VariantAssay], term: str, priors: BlindPriors, sources: Path, kept: Path
+) -> list[ScoredAssay]:
+    found = []
+    log_odds = _scorer(term, sources)
+    clusters = complex_clusters([*assays])
+    for assay in track(assays, f"log-odds, {term}"):
+        values = _remembered(kept / f"{_file_name(assay)}-{term}.json", assay, log_odds)
+        if values is None:
+            continue
+        effect = _remembered(
+            kept / f"{_file_name(assay)}-global.json", assay, lambda one: _effect(one, priors)
+        )
+        exact = ~assay.censored
+        if effect is not None:
+            parts = (assay.delta[exact], effect[exact], values[exact])
+            found.append(ScoredAssay(assay.name, clusters[assay.name], *parts))
+    return found
+
+
+def _effect(assay: VariantAssay, priors: BlindPriors) -> Reals:
+    weights = learn_weights(priors.families_without(assay))
+    return design(assay, priors.shipped.repertoire).total(weights, POWER)
+
+
+def _scorer(term: str, sources: Path) -> Callable[[VariantAssay], Reals | None]:
+    """What gives the log-odds (rows,) of an assay's variants; None where there is no structure."""
+    if term == STRUCTURE:
+        return KnownStructures(sources / "structures").log_odds
+    from abag.maturation.antibody.naturalness import Naturalness
+
+    encoder = Naturalness(term)
+    return lambda one: encoder.of_variants(one.parent_heavy, one.parent_light, one.variants)
+
+
+def _remembered(
+    path: Path, assay: VariantAssay, make: Callable[[VariantAssay], Reals | None]
+) -> Reals | None:
+    """What was computed of an assay, from its file where that is of these rows."""
+    rows = assay.table.select("heavy", "light").write_csv() + assay.delta.tobytes().hex()
+    digest = hashlib.sha256(rows.encode()).hexdigest()
+    if path.exists():
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content["rows_sha256"] == digest:
+            return None if content["values"] is None else np.array(content["values"])
+    try:
+        values = make(assay)
+    except SequenceError:  # the structure is of another antibody, or a variant has no place in it
+        values = None
+    listed = None if values is None else values.tolist()
+    write_json(path, {"rows_sha256": digest, "values": listed})
+    return values
+
+
+def _file_name(assay: VariantAssay) -> str:
+    return "".join(one if one.isalnum() or one in "._-" else "_" for one in assay.name)
+
+
+def learnt_weight(assays: Sequence[ScoredAssay], cluster: str) -> float:
+    """Weight of log-odds beside the global model, on the assays of other clusters; 0 or more.
+
+    Least squares of values within assays, first on the effects and then of the rest on the
+    log-odds. Rows weigh by one over the variance of their assay, and an assay's say levels off.
+    """
+    others = [one for one in assays if one.cluster != cluster]
+    centred = [
+        tuple(part - part.mean() for part in (one.delta, one.effect, one.log_odds))
+        for one in others
+    ]
+    says = [1.0 / (1.0 + len(y) / 100) / (float(y.var()) or 1.0) for y, _, _ in centred]
+    pairs = list(zip(says, centred, strict=True))
+    square = sum(say * float(x @ x) for say, (_, x, _) in pairs)
+    along = sum(say * float(x @ y) for say, (y, x, _) in pairs)
+    scale = max(along / square, _LEAST_SCALE) if square else 1.0
+    rest = sum(say * float(t @ (y - scale * x)) for say, (y, x, t) in pairs)
+    term = sum(say * float(t @ t) for say, (_, _, t) in pairs)
+    return max(rest / (term + _RIDGE), 0.0) / scale
+
+
+def _figures(
+    term: str, assays: Sequence[ScoredAssay], seed: int, resamples: int
+) -> list[TermFigures]:
+    found = []
+    for part in ("AbBiBench", "other open assays"):
+        inside = [one for one in assays if one.in_abbibench == (part == "AbBiBench")]
+        if not inside:
+            continue
+        weights = {one.name: learnt_weight(assays, one.cluster) for one in inside}
+        scored = {one.name: (one.delta, one.scores(weights[one.name])) for one in inside}
+        figures = correlate(scored, (), seed, resamples)
+        rows = {one.name: len(one.delta) for one in inside}
+        found.append(TermFigures(term, part, weights, rows, figures))
+    return found
+
+
+def _ranks(values: Reals) -> Reals:
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(values) / len(values))
+
+
+def page(found: Sequence[TermFigures]) -> str:
+    """A Markdown table for each term and part, with the difference to the global model."""
+    lines = ["# Log-odds of published weights, zero-shot", ""]
+    for one in found:
+        lines += [f"## {one.term}, {one.part}", ""]
+        lines.append(f"| assay | rows | {' | '.join(one.correlations.models)} | weight |")
+        lines.append("|---|---|" + "---|" * (len(one.correlations.models) + 1))
+        for place, name in enumerate(one.correlations.assays):
+            values = " | ".join(f"{value:.3f}" for value in one.correlations.values[place])
+            lines.append(f"| {name} | {one.rows[name]:,} | {values} | {one.weights[name]:.3f} |")
+        means = " | ".join(f"{value:.3f}" for value in one.correlations.values.mean(axis=0))
+        lines += [f"| mean of {len(one.rows)} | | {means} | |", ""]
+        for model in (RANKS, LEARNT):
+            gain = one.correlations.advantage(model, GLOBAL)
+            if gain is not None:
+                told = json.dumps({k: round(v, 3) for k, v in asdict(gain).items()})
+                lines.append(f"{model} minus {GLOBAL}, 95 % over rows: {told}")
+        lines.append("")
+    return "\n".join(lines)
