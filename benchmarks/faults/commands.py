@@ -80,6 +80,7 @@ TRAIN = ("train", "table.parquet", "--recipe", "default", "--split", "parts.parq
          *SMALL)  # fmt: skip
 PROPOSE = ("propose", "--campaign", "begun", "--n", "4", "--cdrs", "H2")
 EXCHANGE = ("propose", "--campaign", "open", *PROPOSE[3:], "--exclude", "R1-P1-A1")
+TABLE = ("table.parquet", "table.quarantine.parquet", "table.manifest.json")
 COMMANDS: dict[str, Command] = {
     "train": Command(TRAIN, ("run",), _resumed),
     "tune": Command(("tune", "table.parquet", "--recipe", "default", "--split", "parts.parquet",
@@ -129,6 +130,13 @@ TOGETHER: dict[str, Command] = {
     "refit": Command(("fit", "table.parquet", "--model", "one-hot-ridge", "--out", "model",
                       "--overwrite"), ("model",)),
     "train-embed": Command((*TRAIN, "--store", "store"), ("run",)),
+    "train-resumed": Command(("train", "--resume", "stopped", "--no-audit"), ("stopped",)),
+    "embed-more": Command(("embed", "big.csv", "--store", "stored", "--encoder", "builtin"),
+                          ("stored",)),
+    "compact": Command(("store", "compact", "stored"), ("stored",)),
+    "verify": Command(("store", "verify", "stored"), ()),
+    "import-anew": Command(("data", "import", "big.csv", "--out", "table.parquet"), TABLE),
+    "merge": Command(("data", "merge", "rows.parquet", "--out", "table.parquet"), TABLE),
     "order": Command(("order", "open", "--out", "ordered"), ("ordered",)),
     **_reading("model", "model"), **_reading("open/round-00/model", "campaign"),
     "evaluate-model": Command(("evaluate", "table.parquet", "--split", "split.parquet", "--model",
@@ -144,9 +152,12 @@ FOLDERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "m": (("adapt",), ()), "f": (("fit",), ()), "s": (("scan",), ()), "e": (("evaluate",), ()),
     "plate": (("propose",), ()), "screened": (("screen",), ()), "out.csv": (("predict",), ()),
     "t.parquet": (("import",), ()), "new.parquet": (("split",), ()),
+    "table.parquet": (("import-anew", "merge"), ("split", "fit", "evaluate")),
     "run": (("train",), ()), "store": (("embed", "train-embed"), ()), "study": (("tune",), ()),
+    "stopped": (("train-resumed",), ()), "stored": (("embed-more", "compact"), ("verify",)),
 }  # fmt: skip
-NETWORKS = frozenset({"train", "tune", "embed", "train-embed"})
+NETWORKS = frozenset({"train", "tune", "embed", "train-embed", "train-resumed", "embed-more",
+                      "compact", "verify"})  # fmt: skip
 """Commands that need torch."""
 
 
@@ -183,6 +194,10 @@ INPUTS: dict[str, tuple[str, ...]] = {
                       "--out", "split.parquet"),
     "parts.parquet": ("split", "table.parquet", "--strategy", "random", "--train", "0.6",
                       "--val", "0.2", "--test", "0.2", "--out", "parts.parquet"),
+    "rows.parquet": ("data", "import", "library.csv", "--out", "rows.parquet"),
+    "stopped": (*TRAIN[:TRAIN.index("run")], "stopped", *TRAIN[TRAIN.index("run") + 1:],
+                "--stop-after", "0"),
+    "stored": ("embed", "assay.csv", "--store", "stored", "--encoder", "builtin"),
     "model": ("fit", "table.parquet", "--model", "kmer-ridge", "--out", "model"),
     "assay-model": ("adapt", "assay.csv", "--out", "assay-model"),
     "begun": ("adapt", "assay.csv", "--campaign", "begun"),

@@ -17,6 +17,7 @@ struct points {
     long count, at, signal;
     char below[1024]; /* empty: nothing is counted */
     char last[256];   /* the change that was stopped at */
+    long renames, renamed[256]; /* which changes give a file or a folder its name */
 };
 static struct points *points;
 
@@ -42,7 +43,10 @@ static int here(const char *what, const char *path) {
         path = full;
     }
     if (!is_below(path)) return 0;
-    if (__sync_add_and_fetch(&points->count, 1) != points->at) return 0;
+    long count = __sync_add_and_fetch(&points->count, 1);
+    if (!strncmp(what, "rename", 6) && points->renames < 256)
+        points->renamed[points->renames++] = count;
+    if (count != points->at) return 0;
     snprintf(points->last, sizeof points->last, "%s %s", what, path + strlen(points->below));
     if (points->signal == SIGKILL) return 1;
     raise(points->signal);

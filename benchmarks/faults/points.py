@@ -48,6 +48,7 @@ class Points(ctypes.Structure):
     _fields_ = (
         ("count", ctypes.c_long), ("at", ctypes.c_long), ("signal", ctypes.c_long),
         ("below", ctypes.c_char * 1024), ("last", ctypes.c_char * 256),
+        ("renames", ctypes.c_long), ("renamed", ctypes.c_long * 256),
     )  # fmt: skip
 
 
@@ -106,6 +107,7 @@ def started(
         os.dup2(os.open(below.parent / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
         points = _points()
         points.count, points.at, points.signal, points.last = 0, at, sent, b""
+        points.renames = 0
         points.below = str(below).encode()
         from abag.apps.cli import main
 
@@ -123,6 +125,12 @@ def status_of(child: int) -> int:
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     _points().at = 0  # what this process changes is counted on
     return status
+
+
+def renames() -> list[int]:
+    """Which changes of the last command gave something its name."""
+    points = _points()
+    return points.renamed[: points.renames]
 
 
 def run(arguments: Sequence[str], folder: Path, below: Path, at: int = 0) -> tuple[int, int, str]:

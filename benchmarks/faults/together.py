@@ -3,10 +3,11 @@
     python benchmarks/faults/together.py [--only new] [--state together.json] [--minutes 8]
 
 The first command is stopped (SIGSTOP) at its first change to files, and again from the start in
-the middle of them and at the last one; the second runs meanwhile, from beginning to end; then the
-first goes on. Nobody sleeps or races. Each of the two must end well or be refused (status 2), one
-of them must end well, and the result of each that ended well must be what it leaves alone; where
-both write one place, it holds what one of them leaves alone.
+the middle of them, at the last one, and between its first and its last two renames; the second runs
+meanwhile, from beginning to end; then the first goes on. Nobody sleeps or races. Each of the two
+must end well or be refused (status 2), one of them must end well, and the result of each that ended
+well must be what it leaves alone; where both write one place, it holds what one of them leaves
+alone, the two one after the other included.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from pieces import Results, inputs_for, options_of_runner
-from points import preloaded, ready, run, started, status_of
+from points import preloaded, ready, renames, run, started, status_of
 
 REFUSED = 2
 
@@ -41,21 +42,23 @@ class Alone:
 
     def __init__(self, inputs: Path, place: Path) -> None:
         self.inputs, self.place = inputs, place
-        self._known: dict[str, tuple[int, int, dict[str, Any]]] = {}
+        self._known: dict[str, tuple[int, list[int], dict[str, Any]]] = {}
 
     def fresh(self) -> Path:
         """A copy of the inputs."""
         shutil.rmtree(self.place, ignore_errors=True)
         return Path(shutil.copytree(self.inputs, self.place / "work"))
 
-    def of(self, name: str) -> tuple[int, int, dict[str, Any]]:
-        """Status, number of changes, result."""
+    def of(self, name: str) -> tuple[int, list[int], dict[str, Any]]:
+        """Status, changes at which it is to be held, result."""
         from commands import TOGETHER, content
 
         if name not in self._known:
             folder, command = self.fresh(), TOGETHER[name]
             status, changes, _ = run(command.arguments, folder, self.place)
-            self._known[name] = status, changes, content(folder, command.result)
+            named = renames()
+            moments = sorted({1, changes // 2, changes, *named[1:2], *named[-1:]})
+            self._known[name] = status, moments, content(folder, command.result)
         return self._known[name]
 
     def after(self, one: str, two: str) -> dict[str, Any]:
@@ -86,8 +89,9 @@ def meet(one: str, two: str, at: int, alone: Alone) -> tuple[int, int, list[str]
     left = [content(folder, command.result) for command in (first, second)]
     wanted = [alone.of(name)[2] for name, status in ((one, mine), (two, theirs)) if status == 0]
     if first.result == second.result:
-        if left[0] not in wanted:
-            faults.append(f"{first.result} holds what neither leaves alone")
+        turns = ((one, two), (two, one)) if mine == theirs else ()
+        if left[0] not in wanted and all(left[0] != alone.after(*turn) for turn in turns):
+            faults.append(f"{first.result} holds what neither leaves, alone or afterwards")
         return mine, theirs, faults
     if mine == 0 and left[0] != alone.of(one)[2]:
         faults.append(f"{one} left another result than alone")
@@ -116,9 +120,7 @@ def main() -> None:
                 key = f"{folder}: {one} | {two}"
                 if key in results.found or time.monotonic() > until:
                     continue
-                changes = alone.of(one)[1]
-                moments = sorted({1, changes // 2, changes})
-                results.note(key, [meet(one, two, at, alone) for at in moments])
+                results.note(key, [meet(one, two, at, alone) for at in alone.of(one)[1]])
     if any(faults for found in results.found.values() for _, _, faults in found):
         sys.exit(1)
 

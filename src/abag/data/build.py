@@ -7,7 +7,6 @@ everything read and written. The same input gives the same bytes: there is no da
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from abag.errors import OptionError, Problem, SchemaError, TableError
 from abag.files import (
     read_json,
     read_parquet,
-    replacing,
+    replacing_together,
     require_file,
     require_other,
     sha256_of,
@@ -205,11 +204,7 @@ def write_build(
     Measurements.canonical(made.table)
     _, aside, manifest = _places(out)
     header = {"abag.schema_version": str(SCHEMA_VERSION)}
-    # All three are written before the first takes its place: they belong together.
-    with ExitStack() as stack:
-        table, rest, account = (
-            stack.enter_context(replacing(path)) for path in (out, aside, manifest)
-        )
+    with replacing_together((out, aside, manifest)) as (table, rest, account):
         write_parquet(table, made.table, header)
         write_parquet(rest, made.quarantine, header)
         write_json(

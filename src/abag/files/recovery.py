@@ -85,6 +85,17 @@ def sweep(path: Path) -> None:
                 _remove_dead(left)
 
 
+def has_other_writer(path: Path, own: Path) -> bool:
+    """Whether a living process makes ``path`` under another name than ``own``."""
+    prefix = temporary_prefix(path)
+    for left in path.parent.iterdir():
+        if left.name.startswith(prefix) and is_temporary(left) and left.name != own.name:
+            with held(left) as dead:
+                if not dead and left.exists():
+                    return True
+    return False
+
+
 @contextmanager
 def locked(folder: Path, doing: str = "written") -> Iterator[None]:
     """Hold a folder, which must be there, for this process, and clear up what dead ones left.

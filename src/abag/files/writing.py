@@ -7,8 +7,8 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,14 @@ from abag.errors import AbagError, BusyError, FileFormatError, OptionError
 from abag.files.locks import LOCK, take
 from abag.files.places import make_folder, require_own
 from abag.files.reading import sealed
-from abag.files.recovery import held, is_temporary, old_name, sweep, temporary_prefix
+from abag.files.recovery import (
+    has_other_writer,
+    held,
+    is_temporary,
+    old_name,
+    sweep,
+    temporary_prefix,
+)
 
 
 @contextmanager
@@ -52,6 +59,21 @@ def replacing(path: Path) -> Iterator[Path]:
     finally:
         temporary.unlink(missing_ok=True)
         os.close(handle)
+
+
+@contextmanager
+def replacing_together(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
+    """:func:`replacing` for files that belong together: all are whole before the first is renamed.
+
+    Raises:
+        BusyError: another process writes one of them, so that files of both would be mixed.
+    """
+    with ExitStack() as stack:
+        made = tuple(stack.enter_context(replacing(path)) for path in paths)
+        for path, own in zip(paths, made, strict=True):
+            if path != own and has_other_writer(path, own):
+                raise BusyError(f"{path} is being written by another process; wait for it")
+        yield made
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from abag.files import (
     locked,
     new_result,
     replacing,
+    replacing_together,
     require_folder,
     scratch_folder,
     swapping,
@@ -212,3 +213,22 @@ def test_the_second_name_of_a_file_is_the_only_one_that_a_kill_leaves(tmp_path: 
     keep_previous(last, previous)  # then a kill, before the next state is there
     keep_previous(last, previous)
     assert {path.name for path in tmp_path.iterdir()} == {"state", "state.previous"}
+
+
+def test_files_that_belong_together_have_one_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    paths = (Path("t.parquet"), tmp_path / "t.manifest.json")
+    with replacing_together(paths) as made:
+        for path in made:
+            path.write_text("1")
+        with (
+            pytest.raises(BusyError, match=r"t\.parquet is being written"),
+            replacing_together(paths),
+        ):
+            pass
+    with replacing_together(paths) as made:  # a dead process' leftovers stop nobody
+        for path in made:
+            path.write_text("2")
+    assert content(tmp_path) == {"t.manifest.json": "2", "t.parquet": "2"}
