@@ -93,6 +93,13 @@ def _tell(text: str) -> None:
             sys.stderr.write(f"{text}\n")
 
 
+def say(text: str) -> None:
+    """One line on standard error, unless it is silenced."""
+    if not _silent:
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(f"{text}\n")
+
+
 def _is_terminal() -> bool:
     """Whether standard error is a terminal; it may be closed or missing."""
     try:

@@ -29,6 +29,7 @@ from abag.files import sha256_of
 from abag.model.artefact import read_manifest
 from abag.model.registry import MODELS, create_model, load_model
 from abag.model.shelf import located
+from abag.pictures import NO_PICTURE, can_draw
 
 BASELINES: Final = ("mean", "antigen-mean", "nearest-neighbour", "kmer-ridge")
 """Fitted beside every evaluation."""
@@ -131,8 +132,10 @@ def antigen_keys(table: Measurements, split: Split | None = None) -> list[str]:
     return [clusters["/".join(antigen)] for antigen in antigens]
 
 
-def audit_png(audited: Audit) -> bytes:
-    """Picture of an audit as PNG."""
+def audit_png(audited: Audit) -> bytes | str:
+    """Picture of an audit as PNG; a sentence of markup where nothing can draw it."""
+    if not can_draw():
+        return f"<p>{NO_PICTURE}</p>"
     from abag.evaluation.reporting.audit_figure import audit_figure
 
     stream = io.BytesIO()

@@ -6,7 +6,8 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -22,6 +23,7 @@ DIGEST: Final = "abag.digest"
 """Key of a Parquet file's metadata that holds the digest of its values."""
 GROUP_ROWS: Final = 2**20
 """Rows of a row group; each has a digest of its own."""
+ZSTD: Final = 3
 MOST_COLUMNS: Final = 4_096
 """Every column's name is read as a unit, a quantity and a role; tables have tens of them."""
 MOST_CELLS: Final = 200_000_000
@@ -32,39 +34,28 @@ _SUSPECT: Final = rf"(?s){_FORMULA}|[\x00-\x1f\x7f-\x9f]|\\x[0-9a-f]{{2}}"
 
 
 def write_parquet(path: Path, table: pl.DataFrame, metadata: dict[str, str] | None = None) -> None:
-    """Write Parquet through Arrow (zstd), so that the same table gives the same bytes.
+    """Write Parquet (zstd), so that the same table gives the same bytes.
 
     The file's metadata get a digest of names, types and values, which :func:`read_parquet` checks.
     """
     with replacing(path) as temporary:
-        _write_sealed(temporary, table, metadata)
+        _write_sealed(temporary, table, metadata or {})
 
 
 def parquet_bytes(table: pl.DataFrame, metadata: dict[str, str] | None = None) -> bytes:
-    """As :func:`write_parquet`, the bytes alone; every page has a checksum of its own, too."""
+    """As :func:`write_parquet`, the bytes alone."""
     content = io.BytesIO()
-    _write_sealed(content, table, metadata, write_page_checksum=True)
+    _write_sealed(content, table, metadata or {})
     return content.getvalue()
 
 
-def _write_sealed(
-    place: Path | BinaryIO, table: pl.DataFrame, metadata: dict[str, str] | None, **options: bool
-) -> None:
-    import pyarrow.parquet
-
-    groups = [table.slice(at, GROUP_ROWS) for at in range(0, max(table.height, 1), GROUP_ROWS)]
-    kept = sealed_metadata(groups, metadata or {})
-    pyarrow.parquet.write_table(
-        as_arrow(table).replace_schema_metadata(kept), place, compression="zstd", version="2.6",
-        row_group_size=GROUP_ROWS, **options,
+def _write_sealed(place: Path | BinaryIO, table: pl.DataFrame, metadata: dict[str, str]) -> None:
+    # Where pages end depends on how the table is held in memory: it is held in one piece.
+    table = table.rechunk()
+    table.write_parquet(
+        place, compression="zstd", compression_level=ZSTD, row_group_size=GROUP_ROWS,
+        metadata=sealed_metadata(_parts(table), metadata),
     )  # fmt: skip
-
-
-def as_arrow(table: pl.DataFrame) -> Any:
-    """The Arrow table that is written."""
-    import polars as pl
-
-    return table.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def read_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
@@ -81,65 +72,89 @@ def read_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
 def parquet_of(stream: BinaryIO, path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
     """What :func:`read_parquet` gives, of an open file; ``path`` is for messages."""
     import polars as pl
-    import pyarrow
-    from pyarrow import parquet
+
+    with _readable(path):
+        content = io.BytesIO(stream.read())
+        table = pl.scan_parquet(content)
+        _require_bounds(path, _height(table), len(table.collect_schema()))
+        found, metadata = table.collect(), _metadata_of(content)
+    digest = metadata.pop(DIGEST, None)
+    if digest is not None and digest != sealed_metadata(_parts(found), metadata)[DIGEST]:
+        raise FileFormatError(
+            f"{path} was changed or damaged after abag wrote it (its digest differs); restore it "
+            "from a copy, or make it again"
+        )
+    return found, metadata
+
+
+def parquet_rows(source: str | Path, start: int, stop: int) -> pl.DataFrame:
+    """Rows of a Parquet file, read without the others; fewer where it ends before.
+
+    ``source`` is a path or an address that polars opens.
+    """
+    with _readable(source):
+        return _scanned(source).slice(start, stop - start).collect()
+
+
+def parquet_height(source: str | Path) -> int:
+    """Number of rows of a Parquet file, as its footer says."""
+    with _readable(source):
+        return _height(_scanned(source))
+
+
+def column_names(path: Path) -> list[str]:
+    """Names of the columns of a Parquet file; raises FileFormatError where it has no footer."""
+    import polars as pl
+
+    require_file(path)
+    with _readable(path), opened(path) as stream:
+        return pl.scan_parquet(io.BytesIO(stream.read())).collect_schema().names()
+
+
+def file_metadata(path: Path) -> dict[str, str]:
+    """Key-value metadata of a Parquet file; raises FileFormatError where it has no footer."""
+    require_file(path)
+    with _readable(path), opened(path) as stream:
+        return _metadata_of(stream)
+
+
+@contextmanager
+def _readable(path: str | Path) -> Iterator[None]:
+    """What Parquet readers raise, as an error that names the file."""
+    import polars as pl
 
     faults = (
-        pyarrow.ArrowException, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError,
-        ValueError, TypeError, KeyError, OverflowError, MemoryError,
+        pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError, TypeError,
+        KeyError, OverflowError, MemoryError,
     )  # fmt: skip
     try:
-        file = parquet.ParquetFile(stream)
-        facts = file.metadata
-        _require_bounds(path, facts.num_rows, facts.num_columns)
-        sizes = [facts.row_group(number).num_rows for number in range(facts.num_row_groups)]
-        table = _plain_table(file.read())
-        metadata = {
-            key.decode("utf-8", "replace"): value.decode("utf-8", "replace")
-            for key, value in (facts.metadata or {}).items()
-            if key != b"ARROW:schema"
-        }
-    except FileFormatError:
-        raise
+        yield
     except faults as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise FileFormatError(
             f"{path} is not a readable Parquet file; make it again, or copy it again ({reason})"
         ) from None
-    digest = metadata.pop(DIGEST, None)
-    if digest is not None and digest != sealed_metadata(_parts(table, sizes), metadata)[DIGEST]:
-        raise FileFormatError(
-            f"{path} was changed or damaged after abag wrote it (its digest differs); restore it "
-            "from a copy, or make it again"
-        )
-    return table, metadata
 
 
-def column_names(path: Path) -> list[str]:
-    """Names of the columns of a Parquet file; raises FileFormatError where it has no footer."""
-    import pyarrow
-    from pyarrow import parquet
+def _scanned(source: str | Path) -> pl.LazyFrame:
+    """One file: stars and brackets in its name, or ``key=value`` in its folders, mean nothing."""
+    import polars as pl
 
-    require_file(path)
-    try:
-        with opened(path) as stream:
-            return list(parquet.ParquetFile(stream).schema_arrow.names)
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
+    return pl.scan_parquet(source, glob=False, hive_partitioning=False)
 
 
-def file_metadata(path: Path) -> dict[str, str]:
-    """Key-value metadata of a Parquet file; raises FileFormatError where it has no footer."""
-    import pyarrow
-    from pyarrow import parquet
+def _height(table: pl.LazyFrame) -> int:
+    import polars as pl
 
-    require_file(path)
-    try:
-        with opened(path) as stream:
-            said = parquet.ParquetFile(stream).metadata.metadata or {}
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
-    return {key.decode("utf-8", "replace"): v.decode("utf-8", "replace") for key, v in said.items()}
+    return int(table.select(pl.len()).collect().item())
+
+
+def _metadata_of(content: BinaryIO) -> dict[str, str]:
+    import polars as pl
+
+    content.seek(0)
+    said = pl.read_parquet_metadata(content)
+    return {key: value for key, value in said.items() if key != "ARROW:schema"}
 
 
 def _require_bounds(path: Path, rows: int, columns: int) -> None:
@@ -150,22 +165,9 @@ def _require_bounds(path: Path, rows: int, columns: int) -> None:
         )
 
 
-def _plain_table(arrow: Any) -> pl.DataFrame:
-    """As polars, after checks of what polars takes for granted."""
-    import polars as pl
-    import pyarrow
-
-    fields = [pyarrow.field(field.name, field.type, field.nullable) for field in arrow.schema]
-    arrow.validate(full=True)
-    return pl.DataFrame(pl.from_arrow(pyarrow.table(arrow.columns, pyarrow.schema(fields))))
-
-
-def _parts(table: pl.DataFrame, sizes: Sequence[int]) -> list[pl.DataFrame]:
-    parts, at = [], 0
-    for size in sizes or [0]:
-        parts.append(table.slice(at, size))
-        at += size
-    return parts
+def _parts(table: pl.DataFrame) -> list[pl.DataFrame]:
+    """The rows of each row group."""
+    return [table.slice(at, GROUP_ROWS) for at in range(0, max(table.height, 1), GROUP_ROWS)]
 
 
 def sealed_metadata(groups: Sequence[pl.DataFrame], metadata: Mapping[str, str]) -> dict[str, str]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
 from abag.errors import OptionError
-from abag.files import neutral_table, replacing, write_parquet
+from abag.files import neutral_table, replacing, scratch_folder, write_parquet
 
 COLUMNS: Final[dict[str, pl.DataType]] = {
     "row": pl.Int64(),
@@ -60,6 +61,7 @@ that the antibody, or one like it, is known to bind. ``problem`` says why a row 
 """
 
 _SUFFIXES: Final = (".csv", ".xlsx", ".parquet")
+_GROUP_ROWS: Final = 100_000
 _PREFIXES: Final = (("fM", 1e-15), ("pM", 1e-12), ("nM", 1e-9), ("uM", 1e-6), ("mM", 1e-3))
 
 
@@ -146,11 +148,12 @@ def appending(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
     require_writable(path)
     with replacing(path) as temporary:
         if path.suffix.lower() == ".parquet":
-            from pyarrow import parquet
-
-            schema = _as_arrow(pl.DataFrame(schema=COLUMNS)).schema
-            with parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
-                yield lambda frame: writer.write_table(_as_arrow(frame))
+            with scratch_folder() as folder:
+                names = (folder / f"{number:09d}.parquet" for number in count(1))
+                pl.DataFrame(schema=COLUMNS).write_parquet(folder / f"{0:09d}.parquet")
+                yield lambda frame: frame.write_parquet(next(names), compression="lz4")
+                # Row groups of one size: the bytes do not depend on the number of threads.
+                pl.scan_parquet(folder).sink_parquet(temporary, row_group_size=_GROUP_ROWS)
         elif path.suffix.lower() == ".xlsx":
             parts: list[pl.DataFrame] = [pl.DataFrame(schema=COLUMNS)]
             yield parts.append
@@ -163,10 +166,6 @@ def appending(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
 
 def _as_csv(predictions: pl.DataFrame) -> pl.DataFrame:
     return neutral_table(predictions.with_columns(pl.col("flags").list.join(";")))
-
-
-def _as_arrow(predictions: pl.DataFrame) -> Any:
-    return predictions.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
 def _write_workbook(path: Path, predictions: pl.DataFrame) -> None:

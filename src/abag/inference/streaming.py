@@ -6,15 +6,14 @@ named in messages as every table is; only its line numbers are moved.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from abag.errors import AbagError, FileFormatError, Problem, TableError
-from abag.files import scratch_folder, unpacked
+from abag.errors import AbagError, Problem, TableError
+from abag.files import parquet_height, parquet_rows, scratch_folder, unpacked
 
 if TYPE_CHECKING:
     from abag.data.formats.sequences.pairing import UserPairs
@@ -94,22 +93,11 @@ def _records(stream: IO[bytes], count: int) -> list[bytes]:
 
 
 def _parquet_pieces(path: Path, place: Path, rows: int) -> Iterator[TablePart]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        file = parquet.ParquetFile(path)
-        total, offset = max(file.metadata.num_rows, 1), 0
-        for batch in file.iter_batches(rows):
-            buffer = io.BytesIO()
-            parquet.write_table(pyarrow.Table.from_batches([batch]), buffer)
-            place.write_bytes(buffer.getvalue())
-            yield TablePart(place, offset, (offset + batch.num_rows) / total)
-            offset += batch.num_rows
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise FileFormatError(
-            f"{path} is not a readable Parquet file; make it again, or copy it again ({error})"
-        ) from None
+    total = parquet_height(path)
+    for start in range(0, total, rows):
+        part = parquet_rows(path, start, start + rows)
+        part.write_parquet(place)
+        yield TablePart(place, start, (start + part.height) / total)
 
 
 def read_piece(piece: TablePart, path: Path, read: Callable[[Path], UserPairs]) -> UserPairs:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from abag.errors import FileFormatError, MissingFileError, OptionError
-from abag.files import unpacked
+from abag.files import parquet_height, unpacked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +27,7 @@ _HEAD_BYTES: Final = 20_000
 _LONGEST_RECORD: Final = 1_000_000
 """Bytes after which a quotation mark is taken for one that was never closed."""
 PARQUET: Final = "Parquet"
+_READ_IN_PART: Final = ("s3://", "gs://", "gcs://", "az://", "abfs://", "abfss://", "http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,15 @@ def opened_file(path: str) -> IO[bytes]:
     return stream
 
 
+def parquet_source(path: str) -> str:
+    """What polars opens: addresses that it knows are read in part, others fetched whole once."""
+    import fsspec
+
+    if "://" not in path or path.startswith(_READ_IN_PART):
+        return path
+    return str(fsspec.open_local(f"simplecache::{path}"))
+
+
 def _files(given: str) -> Iterator[tuple[str, str]]:
     """Paths and names of the files of one argument."""
     import fsspec
@@ -152,13 +162,7 @@ def _plan_file(path: str, name: str, rows: int) -> list[LibraryShard]:
 
 
 def _parquet_shards(path: str, name: str, stream: IO[bytes], rows: int) -> list[LibraryShard]:
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        count = parquet.ParquetFile(stream).metadata.num_rows
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
+    count = parquet_height(parquet_source(path))
     size = stream.seek(0, io.SEEK_END)
     file = LibraryFile(path, name, PARQUET, size, _version(path, stream))
     return [

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import polars as pl
 
@@ -15,10 +14,10 @@ from abag.data.formats.choices import Choices
 from abag.data.formats.reading import FileKind
 from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.errors import FileFormatError, Problem, TableError
-from abag.files import scratch_folder
+from abag.files import parquet_rows, scratch_folder
 from abag.inference.inputs import ROW
 from abag.inference.streaming import TablePart, read_piece
-from abag.screening.library import PARQUET, LibraryFile, LibraryShard, opened_file
+from abag.screening.library import PARQUET, LibraryFile, LibraryShard, opened_file, parquet_source
 
 _ROUNDS: Final = 200
 """Faults of the records' shape and of their content are found one after the other."""
@@ -77,41 +76,10 @@ def _bytes(file: LibraryFile, start: int, stop: int) -> bytes:
 
 
 def _rows(shard: LibraryShard) -> pl.DataFrame:
-    """Rows of a Parquet file; only the row groups that hold them are read."""
-    sizes = _group_rows(shard.file.path, shard.file.digest)
-    parts, at = [], 0
-    for number, size in enumerate(sizes):
-        first, last = max(shard.start - at, 0), min(shard.stop - at, size)
-        if first < last:
-            group = _group(shard.file.path, shard.file.digest, number)
-            parts.append(group[first:last])
-        at += size
-    if sum(part.height for part in parts) != shard.stop - shard.start:
+    found = parquet_rows(parquet_source(shard.file.path), shard.start, shard.stop)
+    if found.height != shard.stop - shard.start:
         raise _changed(shard.file)
-    return pl.concat(parts)
-
-
-@lru_cache(maxsize=64)
-def _group_rows(path: str, digest: str) -> tuple[int, ...]:  # noqa: ARG001
-    from pyarrow import parquet
-
-    with opened_file(path) as stream:
-        facts = parquet.ParquetFile(stream).metadata
-        return tuple(facts.row_group(i).num_rows for i in range(facts.num_row_groups))
-
-
-@lru_cache(maxsize=1)
-def _group(path: str, digest: str, number: int) -> pl.DataFrame:  # noqa: ARG001
-    """One row group, held until the next one is asked for: the shards of one follow each other."""
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with opened_file(path) as stream:
-            found: Any = pl.from_arrow(parquet.ParquetFile(stream).read_row_group(number))
-    except (pyarrow.ArrowException, OSError, ValueError) as error:
-        raise FileFormatError(f"{path} is not a readable Parquet file ({error})") from None
-    return pl.DataFrame(found)
+    return found
 
 
 def _changed(file: LibraryFile) -> FileFormatError:

@@ -10,6 +10,7 @@ candidates are the best rows of the whole library, twenty for each that is asked
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -23,7 +24,7 @@ import numpy as np
 import polars as pl
 
 from abag.errors import FileFormatError
-from abag.files import as_arrow, neutral_table, read_json, sha256_of, write_json
+from abag.files import neutral_table, read_json, read_parquet, sha256_of, write_json
 from abag.inference.outputs import format_kd
 from abag.inference.partial import MADE_FROM
 from abag.screening.shards import CHAINS, COUNTS, PREDICTED, ScreenWork, best_of
@@ -107,9 +108,12 @@ class Merging:
             with self.quarantine.open("ab") as stream:
                 neutral_table(faulty.select(_QUARANTINED)).write_csv(stream, include_header=False)
         best = best_of(pl.concat([self.pool, told]), self._work.by, self._work.pool)
-        # Columns of text keep the memory of all tables that their rows came from: copied through
-        # Arrow they keep their own alone.
-        self.pool = pl.DataFrame(pl.from_arrow(as_arrow(best)))
+        # Columns of text keep the memory of all tables that their rows came from: written and read
+        # again they keep their own alone.
+        copied = io.BytesIO()
+        best.write_ipc_stream(copied, compat_level=pl.CompatLevel.oldest())
+        copied.seek(0)
+        self.pool = pl.read_ipc_stream(copied)
 
     def put_together(
         self, made_from: dict[str, Any], place: Path, options: ScreenOptions
@@ -150,23 +154,17 @@ def finished(out: Path, made_from: Mapping[str, Any]) -> ScreenCounts | None:
 def _shard(
     done: PartialResult, number: int, work: ScreenWork
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """Candidates and faulty rows of a shard, and its counts; every page is checked."""
-    import pyarrow
-    from pyarrow import compute, parquet
-
+    """Candidates and faulty rows of a shard, and its counts; its digest is checked."""
     path = done.path_of(number)
     try:
-        file = parquet.ParquetFile(path, page_checksum_verification=True)
-        said = file.metadata.metadata or {}
-        table = file.read()
-    except (pyarrow.ArrowException, OSError, ValueError):
-        said = {}
-    if said.get(MADE_FROM.encode()) != f"{work.mark} {number}".encode():
+        table, said = read_parquet(path)
+    except FileFormatError:
+        table, said = pl.DataFrame(), {}
+    if said.get(MADE_FROM) != f"{work.mark} {number}":
         path.unlink(missing_ok=True)
         raise FileFormatError(f"{path} was damaged and is removed; call the same command again")
-    kept = compute.or_(compute.is_valid(table["heavy"]), compute.is_valid(table["problem"]))
-    plain = table.filter(kept).replace_schema_metadata()
-    return pl.DataFrame(pl.from_arrow(plain)), json.loads(said[COUNTS.encode()])
+    kept = table.filter(pl.col("heavy").is_not_null() | pl.col("problem").is_not_null())
+    return kept, json.loads(said[COUNTS])
 
 
 def _link(made: Path, place: Path) -> None:

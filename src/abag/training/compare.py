@@ -19,6 +19,7 @@ from abag.files import (
     write_text,
 )
 from abag.pages import Table, page
+from abag.pictures import picture_file
 
 
 @dataclass(frozen=True)
@@ -237,6 +238,7 @@ def page_of(comparison: Comparison) -> str:
     )
 
 
+@picture_file
 def draw(comparison: Comparison, path: Path) -> None:
     """Dots with intervals for the leading figures, and the recall of each epoch's neighbour."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

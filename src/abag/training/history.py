@@ -9,6 +9,7 @@ from typing import Any, Final
 import polars as pl
 
 from abag.files import replacing, write_csv, write_json
+from abag.pictures import picture_file
 from abag.training.engine.checkpoint import Progress
 from abag.training.monitors import Monitor
 
@@ -56,6 +57,7 @@ def write_summary(run: Path, progress: Progress, monitor: Monitor) -> dict[str, 
     return content
 
 
+@picture_file
 def draw_history(run: Path, history: Sequence[dict[str, Any]], kept: int, title: str) -> None:
     """Draw ``training_history.png``: losses, correlations, recall and spread over the epochs."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

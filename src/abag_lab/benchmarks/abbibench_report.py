@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from abag.files import replacing, write_csv, write_json, write_text
+from abag.pictures import picture_file
 from abag_lab.benchmarks.abbibench_result import BASELINES, INVERTED, OURS, AbBiBenchmark
 from abag_lab.benchmarks.abbibench_scores import Figure
 
@@ -104,6 +105,7 @@ def _long(figure: Figure | None) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
+@picture_file
 def _picture(done: AbBiBenchmark, path: Path) -> None:
     """Correlations of the best-known models as a heat map."""
     import matplotlib

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from abag.files import replacing
+from abag.pictures import picture_file
 
 
+@picture_file
 def draw_curve(
     path: Path, curve: Sequence[dict[str, float]], baselines: dict[str, float] | None = None
 ) -> None:

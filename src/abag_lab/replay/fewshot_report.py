@@ -10,6 +10,7 @@ import numpy as np
 from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, SECOND, figure, svg
 from abag.files import replacing, write_text
 from abag.pages import Table, page
+from abag.pictures import picture, picture_file
 from abag_lab.replay.fewshot_scores import FewShotBenchmark
 
 _SHOWN: Final = ("assay-gp", "one-hot-ridge", "kmer-ridge")
@@ -20,17 +21,26 @@ _COLUMNS: Final = 4
 
 def write_report(done: FewShotBenchmark, out: Path) -> None:
     """Write ``fewshot.html`` and ``fewshot.png`` into the folder."""
-    import matplotlib.pyplot as plt
-
     rows = max(1, -(-len(done.names("landscape")) // _COLUMNS))
+    write_text(out / "fewshot.html", _page(done, _panels(done, rows)))
+    _save(done, rows, out / "fewshot.png")
+
+
+@picture
+def _panels(done: FewShotBenchmark, rows: int) -> str:
     with figure(2.1 * rows) as (drawn, axes):
         axes.remove()
         _curves(drawn, done, rows, _COLOURS)
-        picture = svg(drawn, "Spearman by number of training rows, one panel a landscape")
-    write_text(out / "fewshot.html", _page(done, picture))
+        return svg(drawn, "Spearman by number of training rows, one panel a landscape")
+
+
+@picture_file
+def _save(done: FewShotBenchmark, rows: int, place: Path) -> None:
+    import matplotlib.pyplot as plt
+
     plain = plt.figure(figsize=(2.6 * _COLUMNS, 2.2 * rows), layout="constrained")
     _curves(plain, done, rows, {name: _PLAIN[c] for name, c in _COLOURS.items()})
-    with replacing(out / "fewshot.png") as path:
+    with replacing(place) as path:
         plain.savefig(path, format="png", dpi=150, metadata={"Software": None})
     plt.close(plain)
 

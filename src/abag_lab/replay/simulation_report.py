@@ -14,6 +14,7 @@ from abag.errors import OptionError
 from abag.files import replacing, write_csv, write_json, write_text
 from abag.maturation.assay.file import AssayFile, read_assay
 from abag.maturation.propose.acquisition import Policy
+from abag.pictures import picture_file
 from abag.progress import track
 from abag_lab.mutation_effect.blind import BlindPriors
 from abag_lab.replay.landscapes import LANDSCAPES, Landscape, read_landscapes, with_values
@@ -84,14 +85,14 @@ def run_simulation(
     write_csv(out / "curves.csv", done.summary.curves())
     write_json(out / "simulation.json", done.as_json())
     write_text(out / "table.md", table_text(done.summary))
-    with replacing(out / "curves.png") as path:
-        draw_curves(done.summary, path)
+    draw_curves(done.summary, out / "curves.png")
     return done
 
 
 _LABEL_INCHES: Final = 1.5
 
 
+@picture_file
 def draw_curves(summary: Summary, path: Path) -> None:
     """Share of the best variants found, by round, one panel a landscape; 95 % over seeds."""
     import matplotlib as mpl
@@ -114,7 +115,8 @@ def draw_curves(summary: Summary, path: Path) -> None:
             panel.tick_params(labelbottom=True)  # nothing stands below it
         handles, labels = panels[0].get_legend_handles_labels()
         drawn.legend(handles, labels, loc="outside lower center", ncols=beside, frameon=False)
-        drawn.savefig(path, format="png", dpi=100, metadata={"Software": None})
+        with replacing(path) as temporary:
+            drawn.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
 
 
 def legend_columns(width_inches: float, labels: int) -> int:

@@ -72,14 +72,29 @@ def test_no_damaged_table_is_taken_with_other_values(tmp_path: Path) -> None:
 
 
 def test_a_changed_value_under_the_old_digest_is_refused(tmp_path: Path) -> None:
-    import pyarrow.parquet
-
     path = tmp_path / "t.parquet"
     write_parquet(path, TABLE)
-    arrow = pyarrow.parquet.read_table(path)
-    place = arrow.column_names.index("pkd")
-    other = arrow.set_column(place, "pkd", pyarrow.array([10.5, None, 1.0, 0.0]))
-    pyarrow.parquet.write_table(other.replace_schema_metadata(arrow.schema.metadata), path)
+    said = pl.read_parquet_metadata(path)
+    other = TABLE.with_columns(pkd=pl.Series([10.5, None, 1.0, 0.0]))
+    other.write_parquet(path, metadata={"abag.digest": said["abag.digest"]})
+    with pytest.raises(FileFormatError, match="its digest differs"):
+        read_parquet(path)
+
+
+def test_a_table_that_pyarrow_sealed_is_read_and_checked(tmp_path: Path) -> None:
+    """Until version 0.2 tables were written through Arrow; their digest is of values, too."""
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path / "t.parquet"
+    write_parquet(path, TABLE, {"key": "value"})
+    _, said = read_parquet(path)
+    digest = pl.read_parquet_metadata(path)["abag.digest"]
+    arrow = TABLE.to_arrow(compat_level=pl.CompatLevel.oldest())
+    parquet.write_table(
+        arrow.replace_schema_metadata({**said, "abag.digest": digest}), path, compression="zstd"
+    )
+    assert read_parquet(path)[0].equals(TABLE, null_equal=True)
+    other = arrow.slice(1).replace_schema_metadata({**said, "abag.digest": digest})
+    parquet.write_table(other, path)
     with pytest.raises(FileFormatError, match="its digest differs"):
         read_parquet(path)
 

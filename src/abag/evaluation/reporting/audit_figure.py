@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from abag.data.leaks.leakage import HISTOGRAM_EDGES, SAME, Audit
 from abag.errors import counted
 from abag.files import replacing
+from abag.pictures import picture_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,6 +40,7 @@ def audit_figure(audit: Audit) -> Figure:
     return figure
 
 
+@picture_file
 def save_audit_figure(audit: Audit, path: Path) -> None:
     """Write the picture as PNG in one step; the same audit gives the same bytes."""
     figure = audit_figure(audit)

@@ -26,6 +26,7 @@ from abag.evaluation.reporting.drawing import (
 from abag.evaluation.scores.grouping import LevelScores
 from abag.evaluation.scores.intervals import Interval
 from abag.evaluation.scores.metrics import BandScore
+from abag.pictures import picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,6 +50,7 @@ class Mark:
     main: bool
 
 
+@picture
 def parity(labels: Labels, pred: Array, unit: str) -> str:
     """True against predicted values; censored rows are arrows from their bound."""
     exact = labels.exact
@@ -111,6 +113,7 @@ def _arrows(axes: Axes, labels: Labels, pred: Array, length: float) -> None:
         )  # fmt: skip
 
 
+@picture
 def models(panels: Sequence[tuple[str, Sequence[Mark], float | None]]) -> str:
     """Models side by side: one panel a metric, dots with intervals; a line where chance lies."""
     count = max(len(marks) for _, marks, _ in panels)
@@ -154,6 +157,7 @@ def _forest(axes: Axes, marks: Sequence[Mark], chance: float | None) -> None:
     axes.tick_params(axis="y", length=0)
 
 
+@picture
 def groups(level: LevelScores, key: str, title: str) -> str:
     """One metric in every group, sorted, with the number of rows; the largest groups if many."""
     scored = [group for group in level.groups if group.scores[key].value is not None]
@@ -180,6 +184,7 @@ def groups(level: LevelScores, key: str, title: str) -> str:
         return svg(drawn, f"{title} in {len(shown)} groups")
 
 
+@picture
 def bands(scores: Sequence[BandScore], unit: str) -> str:
     """RMSE and mean error by band of the true value, with the number of rows."""
     shown = [band for band in scores if band.n]
@@ -205,6 +210,7 @@ def bands(scores: Sequence[BandScore], unit: str) -> str:
         return svg(drawn, "RMSE and mean error by band of the measured value")
 
 
+@picture
 def residuals(true: Array, pred: Array, unit: str) -> str:
     """Predicted minus measured: against the prediction, and as a histogram."""
     error = pred - true
@@ -226,6 +232,7 @@ def residuals(true: Array, pred: Array, unit: str) -> str:
         return svg(drawn, f"Residuals of {len(true)} rows; mean {error.mean():.2f}")
 
 
+@picture
 def across_splits(
     names: Sequence[str], panels: Sequence[tuple[str, Sequence[Sequence[Mark]]]]
 ) -> str:

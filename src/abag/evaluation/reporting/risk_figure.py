@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, SECOND, figure, svg
 from abag.evaluation.scores.risk_coverage import RiskCoverage
+from abag.pictures import picture
 
 
+@picture
 def draw_risk_coverage(curves: Mapping[str, RiskCoverage], subject: str, unit: str) -> str:
     """Curves of all models, that of ``subject`` in front; its oracle and chance areas dashed."""
     with figure(3.4) as (drawn, axes):

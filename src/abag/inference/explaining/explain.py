@@ -25,6 +25,7 @@ from abag.inference.explaining.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
 from abag.inference.predictor import Predictor
 from abag.model.protocol import EffectsOfChanges
+from abag.pictures import written
 from abag.progress import track
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def write_explanation(
         write_csv(place / "importance.csv", found.positions)
         draw(found, place / "importance.png")
         write_json(place / "explanation.json", found.as_json())
-    return {name: str(folder / name) for name in EXPLANATION_FILES}
+    return {name: str(folder / name) for name in written(EXPLANATION_FILES)}
 
 
 EXPLANATION_FILES: Final = ("importance.csv", "importance.png", "explanation.json")

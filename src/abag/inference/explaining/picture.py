@@ -9,6 +9,7 @@ import polars as pl
 
 from abag.files import replacing
 from abag.inference.explaining.explanation import Explanation
+from abag.pictures import picture_file
 
 _BAR, _CDR_BAR, _SHADE, _CONTACT = "#8a94a6", "#c2571a", "#fbeee4", "#1f5f8b"
 _LABELLED: Final = 8
@@ -16,6 +17,7 @@ _APART: Final = 4
 """Residues between two labels, so that they do not stand in each other."""
 
 
+@picture_file
 def draw(found: Explanation, path: Path) -> None:
     """Write a PNG, the same bytes for the same explanation."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

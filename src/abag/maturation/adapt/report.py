@@ -18,6 +18,7 @@ from abag.evaluation.scores.intervals import Interval
 from abag.maturation.adapt.skill import CurvePoint, ModelSkill, Skill
 from abag.maturation.adapt.verdict import Grade, SkillVerdict
 from abag.pages import Table, page
+from abag.pictures import picture
 
 _TONE: Final = {Grade.GOOD: "sound", Grade.WEAK: "care", Grade.CHANCE: "not"}
 
@@ -131,6 +132,7 @@ def _interval(one: ModelSkill, rows: int) -> Interval | None:
     return Interval(one.interval[0], one.interval[1], 0.95, 1000, rows)
 
 
+@picture
 def _curve(curve: Sequence[CurvePoint]) -> str:
     with figure(2.8) as (drawn, axes):
         if not curve:

@@ -15,6 +15,7 @@ from abag.maturation.adapt.report import JudgedPage
 from abag.maturation.campaign.folder import Campaign
 from abag.maturation.campaign.scorecard import PlateScore, Scorecard, Tally, score
 from abag.pages import Table
+from abag.pictures import picture
 
 SCORECARD: Final = "scorecard.json"
 PAGE: Final = "scorecard.html"
@@ -49,7 +50,12 @@ def scorecard_page(found: Scorecard, name: str) -> str:
         f"{counted(measured, 'variant')} of {counted(len(found.plates), 'plate')} measured, each "
         "foretold and sealed before.",
         "Did the predictions come true?", headline, badge, tone, _reasons(found), (),
-        (_parity(found), _course(found)), (_table(found), _others(found), _seals(found)),
+        (
+            Picture("Foretold and measured", "Lines are the sealed 90 % intervals; a ring lies "
+                    "outside of its interval.", _parity(found)),
+            Picture("Best so far", "Bars are 90 % ranges of what the sealed model expected of the "
+                    "best well.", _course(found)),
+        ), (_table(found), _others(found), _seals(found)),
         "a plate was sealed by a SHA-256 before it was measured; the seals are listed above, and "
         "the files are not read when they were changed. Ranges are 90 % ranges over 1,000 joint "
         "draws of the sealed posterior, noise of measuring included. Random and single-mutant "
@@ -129,7 +135,8 @@ def _seals(found: Scorecard) -> Table:
     return Table("Seals", ("round", "SHA-256 of seal.json"), rows)
 
 
-def _parity(found: Scorecard) -> Picture:
+@picture
+def _parity(found: Scorecard) -> str:
     """Measured against predicted, with the sealed interval of each."""
     with figure(3.2) as (drawn, axes):
         for place, one in enumerate(found.plates):
@@ -146,9 +153,7 @@ def _parity(found: Scorecard) -> Picture:
         axes.plot(ends, ends, color=FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
         axes.set(xlabel=f"measured ({found.unit})", ylabel=f"foretold ({found.unit})")
         axes.legend(loc="best")
-        picture = svg(drawn, f"{found.inside} of {found.exact} measurements in their interval")
-    return Picture("Foretold and measured", "Lines are the sealed 90 % intervals; a ring lies "
-                   "outside of its interval.", picture)  # fmt: skip
+        return svg(drawn, f"{found.inside} of {found.exact} measurements in their interval")
 
 
 def _ends(found: Scorecard) -> tuple[float, float]:
@@ -156,7 +161,8 @@ def _ends(found: Scorecard) -> tuple[float, float]:
     return float(both.min()), float(both.max())
 
 
-def _course(found: Scorecard) -> Picture:
+@picture
+def _course(found: Scorecard) -> str:
     """Best value so far by round, beside what was foretold and what others would have given."""
     plates = found.plates
     rounds = [one.round for one in plates]
@@ -178,9 +184,7 @@ def _course(found: Scorecard) -> Picture:
         axes.set(xlabel="round", ylabel=found.unit)
         axes.legend(loc="best")
         words = ", ".join(f"round {r} {v:.2f}" for r, v in zip(rounds, so_far, strict=True))
-        picture = svg(drawn, f"Best value so far: {words}")
-    return Picture("Best so far", "Bars are 90 % ranges of what the sealed model expected of the "
-                   "best well.", picture)  # fmt: skip
+        return svg(drawn, f"Best value so far: {words}")
 
 
 def _best(one: PlateScore) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from abag.files import replacing
 from abag.maturation.scan.result import Scan
+from abag.pictures import picture_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,6 +84,7 @@ def grid_of(done: Scan) -> Grid:
     return Grid(done.sites, delta, severe, unseen, measured)
 
 
+@picture_file
 def draw_heatmap(done: Scan, path: Path) -> None:
     """Write the picture as PNG; the same scan gives the same bytes."""
     import matplotlib as mpl

@@ -23,6 +23,7 @@ from abag.maturation.antibody.mutants import Site, named_in
 from abag.maturation.antibody.parent import Parent
 from abag.maturation.scan.effects import Effects, Reals
 from abag.pages import Table, notebook
+from abag.pictures import written
 
 if TYPE_CHECKING:
     from abag.antibody.mutations import Mutation
@@ -95,7 +96,7 @@ class Scan:
             "measured": int(table["measured"].sum()),
             "best": self.unmeasured.select(columns).head(SHOWN).to_dicts(),
             "notes": list(self.notes),
-            "files": {name: str(self.folder / name) for name in FILES},
+            "files": {name: str(self.folder / name) for name in written(FILES)},
         }
 
 

@@ -48,11 +48,12 @@ def audit(
     written: list[str] = []
     if out is not None:
         from abag.evaluation.reporting.audit_figure import save_audit_figure
+        from abag.pictures import written as there_are
 
         with new_result(out, AUDIT_FILES, "an audit", overwrite=overwrite) as place:
             write_json(place / AUDIT_FILES[0], found.as_json())
             save_audit_figure(found, place / AUDIT_FILES[1])
-        written = [str(out / name) for name in AUDIT_FILES]
+        written = [str(out / name) for name in there_are(AUDIT_FILES)]
     emit(
         {**found.as_json(), "files": written},
         _text(found, written),

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import polars as pl
 
 from abag.data.formats.tables import text_frame
-from abag.errors import SchemaError
+from abag.errors import SchemaError, UnavailableError
 
 Tabular: TypeAlias = Any
 """A polars DataFrame or LazyFrame, a pandas DataFrame, an Arrow table, a list of dictionaries, or a
@@ -18,7 +18,8 @@ dictionary of columns."""
 def polars_frame(data: Tabular) -> pl.DataFrame:
     """The table as a polars frame.
 
-    Raises :class:`SchemaError` for what is no table.
+    Raises :class:`SchemaError` for what is no table, :class:`UnavailableError` for a pandas frame
+    where pyarrow is not installed.
     """
     if isinstance(data, pl.DataFrame):
         return data
@@ -34,6 +35,10 @@ def polars_frame(data: Tabular) -> pl.DataFrame:
             return pl.DataFrame(data, strict=False)
         if isinstance(data, Sequence) and all(isinstance(row, Mapping) for row in data):
             return pl.DataFrame(list(data), infer_schema_length=None, strict=False)
+    except ImportError:
+        raise UnavailableError(
+            "a pandas frame is read by pyarrow; install it with: pip install 'abag[pandas]'"
+        ) from None
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise SchemaError(f"the table cannot be read: {error}") from None
     raise SchemaError(
