@@ -58,7 +58,7 @@ static int here_open(const char *what, int file) {
     if (!points->below[0] || file < 3) return 0;
     snprintf(name, sizeof name, "/proc/self/fd/%d", file);
     ssize_t length = readlink(name, path, sizeof path - 1);
-    if (length < 0) return 0;
+    if (length < 0 || path[0] != '/') return 0; /* a pipe or the wake-up of a thread, no file */
     path[length] = 0;
     return here(what, path);
 }

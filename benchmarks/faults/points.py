@@ -22,7 +22,7 @@ from pathlib import Path
 
 MARK = "ABAG_POINTS"
 IMPORTS = (
-    "abag.apps.cli", "polars", "pyarrow.parquet", "scipy.stats", "scipy.optimize", "pyhmmer",
+    "abag.apps.cli", "polars", "scipy.stats", "scipy.optimize", "pyhmmer",
     "abag.data.build", "abag.inference.tables", "abag.maturation.campaign.rounds",
     "abag.maturation.adapt.antigens", "abag.evaluation.from_files", "abag.screening.run",
 )  # fmt: skip

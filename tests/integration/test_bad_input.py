@@ -362,7 +362,7 @@ def test_an_interrupt_leaves_no_temporary_file(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pyarrow.parquet.write_table", interrupted)
+    monkeypatch.setattr("polars.DataFrame.write_parquet", interrupted)
     with pytest.raises(SystemExit) as stop:
         main(["data", "import", f"{here}/good.csv", "--out", f"{tmp_path}/t.parquet"])
     assert stop.value.code == 130
@@ -376,7 +376,7 @@ def test_a_full_disk_is_a_message_and_leaves_nothing(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pyarrow.parquet.write_table", full)
+    monkeypatch.setattr("polars.DataFrame.write_parquet", full)
     with pytest.raises(SystemExit) as stop:
         main(["data", "import", f"{here}/good.csv", "--out", f"{tmp_path}/t.parquet"])
     assert stop.value.code == 2

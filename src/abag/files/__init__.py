@@ -38,6 +38,7 @@ from abag.files.tables import (
     restored,
     write_csv,
     write_parquet,
+    written_by_polars,
 )
 from abag.files.tensors import digest_of, read_tensors, write_tensors
 from abag.files.writing import (
@@ -96,4 +97,5 @@ __all__ = [
     "write_parquet",
     "write_tensors",
     "write_text",
+    "written_by_polars",
 ]

@@ -38,7 +38,7 @@ def write_parquet(path: Path, table: pl.DataFrame, metadata: dict[str, str] | No
 
     The file's metadata get a digest of names, types and values, which :func:`read_parquet` checks.
     """
-    with replacing(path) as temporary:
+    with replacing(path) as temporary, written_by_polars(path):
         _write_sealed(temporary, table, metadata or {})
 
 
@@ -56,6 +56,18 @@ def _write_sealed(place: Path | BinaryIO, table: pl.DataFrame, metadata: dict[st
         place, compression="zstd", compression_level=ZSTD, row_group_size=GROUP_ROWS,
         metadata=sealed_metadata(_parts(table), metadata),
     )  # fmt: skip
+
+
+@contextmanager
+def written_by_polars(path: Path) -> Iterator[None]:
+    """A full disk and its like, which polars calls a fault of the format, by their names."""
+    import polars as pl
+
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).rpartition("error: ")[2][:200]
+        raise FileFormatError(f"{path} cannot be written: {reason}") from None
 
 
 def read_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:

@@ -12,7 +12,7 @@ from typing import Final
 import polars as pl
 
 from abag.errors import OptionError
-from abag.files import neutral_table, replacing, scratch_folder, write_parquet
+from abag.files import neutral_table, replacing, scratch_folder, write_parquet, written_by_polars
 
 COLUMNS: Final[dict[str, pl.DataType]] = {
     "row": pl.Int64(),
@@ -148,7 +148,7 @@ def appending(path: Path) -> Iterator[Callable[[pl.DataFrame], None]]:
     require_writable(path)
     with replacing(path) as temporary:
         if path.suffix.lower() == ".parquet":
-            with scratch_folder() as folder:
+            with scratch_folder() as folder, written_by_polars(path):
                 names = (folder / f"{number:09d}.parquet" for number in count(1))
                 pl.DataFrame(schema=COLUMNS).write_parquet(folder / f"{0:09d}.parquet")
                 yield lambda frame: frame.write_parquet(next(names), compression="lz4")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -97,6 +99,28 @@ def test_a_table_that_pyarrow_sealed_is_read_and_checked(tmp_path: Path) -> None
     parquet.write_table(other, path)
     with pytest.raises(FileFormatError, match="its digest differs"):
         read_parquet(path)
+
+
+def test_a_disk_that_takes_no_more_is_a_message_and_leaves_nothing(tmp_path: Path) -> None:
+    """The system refuses to write more than 1,000 bytes of a file."""
+    code = """
+import resource, sys
+from pathlib import Path
+import polars as pl
+from abag.errors import FileFormatError
+from abag.files import write_parquet
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    write_parquet(Path(sys.argv[1]), pl.DataFrame({"x": range(10_000)}))
+except FileFormatError as error:
+    print(error)
+"""
+    path = tmp_path / "t.parquet"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert f"{path} cannot be written: File too large" in done.stdout
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_table_of_another_program_is_read_as_it_is(tmp_path: Path) -> None:
