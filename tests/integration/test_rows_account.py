@@ -50,6 +50,26 @@ def test_a_campaign_accounts_for_every_row(
     assert aside["source_row"].sort().to_list() == [13, 14, 15, 16, 17]
 
 
+def test_the_results_of_a_plate_account_for_every_row(
+    variants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "campaign"
+    assert run("adapt", variants, "--campaign", folder, *PARENT) == 0
+    assert run("propose", "--campaign", folder, "--n", 4) == 0
+    plate = pl.read_csv(folder / "round-01" / "proposed.csv")
+    names = plate.filter(pl.col("mutations") != "")["name"].head(4).to_list()
+    values = dict(zip(names, ["3.1", "", "2-5", "nonsense"], strict=True))
+    text = "".join(f"{name},{value}\n" for name, value in values.items())
+    results = tmp_path / "results.csv"
+    results.write_text(f"name,KD (nM)\n{text}")
+    capsys.readouterr()
+    assert run("adapt", results, "--campaign", folder, "--quarantine") == 0
+    assert "4 rows in the file: 1 kept, 3 set aside" in capsys.readouterr().out
+    aside = pl.read_csv(folder / "round-01" / "set_aside.csv")
+    assert aside["source_row"].sort().to_list() == [3, 4, 5]
+    assert aside["reason"].null_count() == 0
+
+
 def test_a_replay_accounts_for_every_row(
     variants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,9 +98,9 @@ def test_an_import_accounts_for_every_row(
     assert sorted([*kept["source_row"], *aside["source_row"]]) == list(range(2, 10))
 
 
-def test_a_prediction_accounts_for_every_row(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def cells(tmp_path: Path) -> Path:
+    """One cell with both chains, and three rows that make no pair."""
     fields = "sequence_id\tcell_id\tlocus\tproductive\tsequence_alignment_aa"
     chains = [("c1", "IGH", HEAVY), ("c1", "IGK", LIGHT), ("c2", "IGH", HEAVY),
               ("c3", "IGK", LIGHT), ("c4", "TRB", LIGHT)]  # fmt: skip
@@ -88,9 +108,27 @@ def test_a_prediction_accounts_for_every_row(
             enumerate(chains)]  # fmt: skip
     path = tmp_path / "cells.tsv"
     path.write_text("\n".join([fields, *rows]) + "\n")
+    return path
+
+
+def test_an_embedding_accounts_for_every_row(
+    cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ("--store", tmp_path / "store", "--antigen", ANTIGEN)
+    assert run("embed", cells, *told) == 0
+    said = capsys.readouterr().out
+    assert "1 pair kept, 3 rows of the file left out" in said
+    assert [row for row in ("row 4", "row 5", "row 6") if f"left out: {row}" in said] == [
+        "row 4", "row 5", "row 6",
+    ]  # fmt: skip
+
+
+def test_a_prediction_accounts_for_every_row(
+    cells: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "p.csv"
     told = ("--antigen", ANTIGEN)
-    assert run("predict", "--table", path, "--out", out, *told) == 0
+    assert run("predict", "--table", cells, "--out", out, *told) == 0
     said = capsys.readouterr().err
     assert pl.read_csv(out).height == 1
     left_out = [line for line in said.splitlines() if line.startswith("left out: row")]

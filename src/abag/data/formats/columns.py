@@ -35,7 +35,7 @@ from abag.data.formats.numbers.redundant import (
 from abag.data.formats.numbers.value_headers import read_value_header, split_unit
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.strays import refuse_strays
-from abag.data.formats.tables import ROW, read_noted, read_table
+from abag.data.formats.tables import ROW, read_noted
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
 from abag.units.missing import DITTO_MARKS, MARKS, MISSING_MARKERS
 
@@ -255,8 +255,8 @@ def pairs_table(
     mapping: ColumnMapping | None = None,
     parent: tuple[str, str | None] | None = None,
     numbering: str = SEQUENTIAL,
-) -> pl.DataFrame:
-    """Read a user's pairs to predict: :data:`PAIRS_SCHEMA`, one row a row of the file.
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """A user's pairs to predict (:data:`PAIRS_SCHEMA`, one row a row of the file), and notes.
 
     Rows that give mutations and no chains get those of ``parent`` (else of the row ``WT``) with
     the mutations made.
@@ -264,13 +264,14 @@ def pairs_table(
     Raises the same errors as :func:`raw_table_from_user`, except those about values.
     """
     mapping = mapping or ColumnMapping()
-    table, mapping, _ = recognise(read_table(path, **mapping.constants.reading), mapping)
+    table, notes = read_noted(path, **mapping.constants.reading)
+    table, mapping, told = recognise(table, mapping)
     columns = _variant_columns(path, table, mapping)
     if columns and (columns.heavy is None or table[columns.heavy].null_count() > 0):
         known = None if parent is None else ParentChains(*parent)
         table = complete_variants(path, table, columns, parent=known, numbering=numbering).table
     chosen = choose_columns(path, table, mapping, with_values=False)
-    return pairs_of_table(table, chosen, mapping)
+    return pairs_of_table(table, chosen, mapping), (*notes, *told)
 
 
 def pairs_of_table(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping) -> pl.DataFrame:

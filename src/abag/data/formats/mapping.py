@@ -38,6 +38,12 @@ class Constants(BaseModel):
         default=None, description="Encoding of the text, for example cp1252; by default UTF-8."
     )
     sheet: str | None = Field(default=None, description="Sheet of an Excel workbook.")
+    hidden: Literal["read", "skip"] | None = Field(
+        default=None, description="Hidden rows and columns of a workbook: read (the default), skip."
+    )
+    header_unit: str | None = Field(
+        default=None, description="What the header writes for --unit where it is no unit (nmol)."
+    )
     method: str | None = Field(default=None, description="SPR, BLI, ITC and so on.")
     structure_id: str | None = Field(default=None, description="PDB code of the complex.")
     reference: str | None = Field(default=None, description="DOI or PubMed id.")
@@ -57,7 +63,7 @@ class Constants(BaseModel):
     @property
     def reading(self) -> dict[str, str | None]:
         """The options of :func:`abag.data.formats.read_table`."""
-        return {"encoding": self.encoding, "sheet": self.sheet}
+        return {"encoding": self.encoding, "sheet": self.sheet, "hidden": self.hidden}
 
     @property
     def highest_molar(self) -> float | None:

@@ -6,8 +6,9 @@ at once. Faults of single rows are left to the canonical step, which keeps accou
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -200,13 +201,19 @@ def _measured(
         reason = f"it is a rate constant ({rate.which}), which is no affinity"
         return None, None, [Problem(1, name, reason, "Map the column of KD: --map value=COLUMN")]
     header = read_value_header(name) or ValueHeader(None, split_unit(name)[1])
+    problems: list[Problem] = []
     cells = {
         field: _texts(table[columns[field][0]])
         for field in ("quantity", "unit")
         if field in columns
     }
-    problems: list[Problem] = []
     quantity = _quantity(name, cells.get("quantity"), constants.quantity, header, problems)
+    if constants.header_unit is not None and constants.unit is not None:
+        if constants.header_unit == header.unread:
+            header = replace(header, unread=None)
+        else:
+            reason = f"nothing in it that is no unit reads {constants.header_unit!r} (header_unit)"
+            problems.append(Problem(1, name, reason, "Leave header_unit out"))
     unit = _unit(table[name], cells.get("unit"), constants.unit, header, quantity, problems)
     if quantity and unit and not problems:
         try:
@@ -330,7 +337,10 @@ def _unread(name: str, header: ValueHeader, quantity: str | None) -> Problem:
         return Problem(1, name, reason, mend)
     example = _EXAMPLE_UNITS.get(quantity or "", "nM")
     reason = f"{text!r} in the header is no known unit"
-    mend = f"Name the unit in the header, such as '{split_unit(name)[0]} ({example})'"
+    mend = (
+        f"Name the unit in the header, such as '{split_unit(name)[0]} ({example})', or say what it "
+        f"stands for, such as --unit {example} --map header_unit:={shlex.quote(text)}"
+    )
     return Problem(1, name, reason, mend)
 
 

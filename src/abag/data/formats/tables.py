@@ -38,7 +38,11 @@ _SEP_LINE: Final = re.compile(r"\s*\"?sep=([^\s\"]|\t)\"?[;,\t]*[ ]*(?:\r\n|\r|\
 
 
 def read_table(
-    path: Path, *, encoding: str | None = None, sheet: str | None = None
+    path: Path,
+    *,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    hidden: str | None = None,
 ) -> pl.DataFrame:
     """Read CSV, TSV, Parquet (plain or gzip) or an Excel sheet, every column as text.
 
@@ -50,6 +54,7 @@ def read_table(
         path: The file.
         encoding: Encoding of a text that is not UTF-8 (a name that Python knows).
         sheet: Sheet of a workbook that has several.
+        hidden: ``skip`` leaves out rows and columns that a workbook hides.
 
     Raises:
         MissingFileError: There is no such file.
@@ -57,25 +62,32 @@ def read_table(
             UTF-16 that nobody named, truncated gzip, no delimiter in the header).
         TableError: All faults of the header and of the rows' shapes at once.
     """
-    return read_noted(path, encoding=encoding, sheet=sheet)[0]
+    return read_noted(path, encoding=encoding, sheet=sheet, hidden=hidden)[0]
 
 
 def read_noted(
-    path: Path, *, encoding: str | None = None, sheet: str | None = None
+    path: Path,
+    *,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    hidden: str | None = None,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """As :func:`read_table`, with notes of what around the table was left out."""
     content = read_bytes(path)
     if content.startswith(PARQUET_MARK):
         return _parquet(path, content), ()
     if content.startswith(WORKBOOK_MARK):
-        records, problems = read_workbook(path, content, sheet)
+        records, problems, seen = read_workbook(path, content, sheet, skip_hidden=hidden == "skip")
         if not records:
             raise FileFormatError(f"{path} is empty")
         found = sheet_of(records)
         kept = [p for p in problems if p.row is None or p.row >= found.header_line]
-        return _frame(path, found, kept, ","), found.notes
-    if sheet is not None:
-        raise OptionError(f"{path} is no Excel workbook and has no sheets; leave the sheet out")
+        return _frame(path, found, kept, ","), (*seen, *found.notes)
+    if sheet is not None or hidden is not None:
+        raise OptionError(
+            f"{path} is no Excel workbook and has no sheets; leave "
+            + ("sheet out" if sheet is not None else "hidden out")
+        )
     return _parse(path, decode(path, content, encoding))
 
 

@@ -14,7 +14,7 @@ from abag.data.build import load_table
 from abag.data.canonical import Canonical, canonicalise
 from abag.data.chains import AntibodyCleaner
 from abag.data.engineered.arms import choose_arm
-from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_measurements, read_table
+from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_measurements
 from abag.data.formats.columns import raw_table_of
 from abag.data.formats.mutants.parents import ParentChains
 from abag.data.formats.mutants.variants import (
@@ -25,7 +25,7 @@ from abag.data.formats.mutants.variants import (
     named_variants,
 )
 from abag.data.formats.selection import Chosen, choose_columns
-from abag.data.formats.tables import ROW
+from abag.data.formats.tables import ROW, read_noted
 from abag.data.merging import merge_replicates
 from abag.data.raw import RawTable
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
@@ -270,7 +270,7 @@ def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame,
         raw = replace(raw, frame=choose_arm(raw.frame, told.arm, path))
     cleaner = AntibodyCleaner()
     made = canonicalise(raw, "user", "own-data", cleaner)
-    notes = [*completed.notes, *_set_aside(path, made, told.quarantine)]
+    notes = [*raw.notes, *completed.notes, *_set_aside(path, made, told.quarantine)]
     faulty = made.quarantine.select(
         "source_row", antibody_name=pl.lit(None), mutations=pl.lit(None),
         reason=pl.col("reasons").list.join("; "),
@@ -295,21 +295,23 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
     mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
     # A model of one assay learns from the antibody; its rows need not say what they were bound to.
     mapping = mapping.model_copy(update={"antigen_unknown": True})
-    table = read_table(path, **mapping.constants.reading)
+    table, around = read_noted(path, **mapping.constants.reading)
     if told.leave_out:
         table = table.filter(~pl.col(ROW).is_in(list(told.leave_out)))
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
     names = chosen.one("mutations")
     table = _with_named_chains(path, table, chosen, told.names)
-    if chosen.one("scfv") is not None or (names is None and parent is None):
-        return raw_table_of(path, table, mapping), Completed(table, parent)
-    if names is None:
-        return raw_table_of(path, table, mapping), Completed(table, parent)
+    if chosen.one("scfv") is not None or names is None:
+        return _noted(raw_table_of(path, table, mapping), around), Completed(table, parent)
     columns = VariantColumns.chosen(chosen)
     done = complete_variants(
         path, table, columns, parent=parent, numbering=told.numbering, quarantine=told.quarantine
     )
-    return raw_table_of(path, done.table, mapping), done
+    return _noted(raw_table_of(path, done.table, mapping), around), done
+
+
+def _noted(raw: RawTable, around: tuple[str, ...]) -> RawTable:
+    return replace(raw, notes=(*around, *raw.notes))
 
 
 def _with_named_chains(

@@ -219,7 +219,7 @@ def test_quantities_in_cells_are_read_whatever_their_case(tmp_path: Path) -> Non
 
 def test_pairs_need_no_values(tmp_path: Path) -> None:
     path = table(tmp_path, "name;heavy;antigen", f"a;{H};{AG}", f"b;{H};{AG}|{L}")
-    frame = pairs_table(path)
+    frame, _ = pairs_table(path)
     assert frame["source_row"].to_list() == [2, 3]
     assert frame["antigen"].to_list() == [[AG], [AG, L]]
     assert frame["scfv"].dtype == pl.String

@@ -75,16 +75,28 @@ def test_oas_unpaired_chains_go_to_their_own_column(tmp_path: Path) -> None:
 
 
 def test_iedb_has_a_header_of_two_lines(tmp_path: Path) -> None:
-    groups = "Epitope,Epitope,Assay,Assay,Assay,Assay,Chain 1,Chain 2,Reference"
+    groups = "Epitope,Epitope,Assay,Assay,Assay,Assay,Chain 1,Chain 2,Reference,Receptor"
     fields = (
         "Name,Source Molecule,Response measured,Quantitative measurement,Measurement Inequality,"
-        "Units,Protein Sequence,Protein Sequence,PMID"
+        "Units,Protein Sequence,Protein Sequence,PMID,Reference Name"
     )
-    row = f"{ANTIGEN},HER2,dissociation constant KD,10,>=,nM,{HEAVY},{LIGHT},12345678"
+    row = f"{ANTIGEN},HER2,dissociation constant KD,10,>=,nM,{HEAVY},{LIGHT},12345678,C10"
     made = imported(file(tmp_path, f"{groups}\n{fields}\n{row}\n")).table.row(0, named=True)
     assert (made["quantity"], made["relation"], made["pkd_upper"]) == ("KD", ">", 8.0)
     assert (made["heavy"], made["light"], made["antigen"]) == (HEAVY, LIGHT, [ANTIGEN])
     assert (made["reference"], made["source_row"]) == ("12345678", 3)
+    assert made["antibody_name"] == "C10"
+
+
+def test_iedb_receptors_are_pairs_to_predict(tmp_path: Path) -> None:
+    groups = "Receptor,Epitope,Epitope,Assay,Chain 1,Chain 2"
+    fields = "Reference Name,Name,Source Molecule,Type,Protein Sequence,Protein Sequence"
+    path = file(tmp_path, f"{groups}\n{fields}\nC10,{ANTIGEN},HER2,B cell,{HEAVY},{LIGHT}\n")
+    pairs = read_pairs(path)
+    made = pairs.frame.row(0, named=True)
+    assert (made["heavy"], made["light"], made["antigen"]) == (HEAVY, LIGHT, [ANTIGEN])
+    assert (made["antibody_name"], made["antigen_name"]) == ("C10", "HER2")
+    assert any("read as IEDB receptors" in note for note in pairs.notes)
 
 
 def test_proteingym_scores_order_variants_of_an_antibody(tmp_path: Path) -> None:
@@ -104,10 +116,13 @@ def test_proteingym_scores_order_variants_of_an_antibody(tmp_path: Path) -> None
          "HER2,ab1,100,0.5,1.0E-09,<1.0E-12,1.0E5,1E3,1.0E-4,1E-6,0.99", "BLI"),
         ("Ligand,Analyte,ka (M-1 s-1),kd (s-1),KD (M),Rmax (RU),Res SD",
          "ab1,HER2,1.0E+05,1.0E-04,1.0E-09,120,2.1", "SPR"),
+        ("Ligand,Analyte,Block,Well,ROI,Fitting#,Rmax 1,Rmax Global,ka,ka StdErr,kd,kd StdErr,KD,"
+         "KD StdErr",
+         "ab1,HER2,1,A1,1,1,120.5,NA,100000.0,12.5,0.0001,1.4e-6,1.0e-9,4.3e-12", None),
     ],
 )  # fmt: skip
 def test_result_tables_of_instruments_go_with_sequences_by_name(
-    tmp_path: Path, header: str, row: str, method: str
+    tmp_path: Path, header: str, row: str, method: str | None
 ) -> None:
     results = file(tmp_path, f"Exported results\n\n{header}\n{row}\n")
     chains = file(tmp_path, f">ab1_VH\n{HEAVY}\n>ab1_VL\n{LIGHT}\n", "chains.fasta")

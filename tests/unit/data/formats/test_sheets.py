@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import abag
-from abag.data.formats import read_table
+from abag.data.formats import read_pairs, read_table
 from abag.data.formats.own_tables import explain_file
 from abag.data.formats.sheets.excel import write_workbook
 from abag.data.formats.sheets.headline import starts_with_its_header
@@ -121,6 +121,26 @@ def test_merged_cells_are_refused(tmp_path: Path) -> None:
     book.save(path)
     with pytest.raises(TableError, match="the cells A2:A3 are merged"):
         read_table(path)
+
+
+def test_what_a_sheet_hides_is_read_with_a_note_and_left_out_on_request(tmp_path: Path) -> None:
+    path = workbook(tmp_path, ["a", "b", "old"], ["x", 1, 5], ["y", 2, 6], ["z", 3, 7])
+    book = openpyxl.load_workbook(path)
+    book.active.row_dimensions[3].hidden = True
+    book.active.column_dimensions["C"].hidden = True
+    book.save(path)
+    table, notes = read_noted(path)
+    assert table["b"].to_list() == ["1", "2", "3"]
+    assert "1 hidden row and 1 hidden column of the sheet were read" in notes[0]
+    assert "--map hidden:=skip" in notes[0]
+    table, notes = read_noted(path, hidden="skip")
+    assert table.rows() == [(2, "x", "1"), (4, "z", "3")]
+    assert "1 hidden row and 1 hidden column of the sheet were left out" in notes[0]
+
+
+def test_what_was_left_out_around_a_table_is_told_where_pairs_are_read_too(tmp_path: Path) -> None:
+    text = f"Exported today\n\nname,heavy,antigen\na,{HEAVY},{ANTIGEN}\n"
+    assert read_pairs(written(tmp_path, text)).notes == ("line 1 before the header left out",)
 
 
 def test_one_of_several_sheets_is_asked_for(tmp_path: Path) -> None:

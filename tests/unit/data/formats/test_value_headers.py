@@ -18,7 +18,7 @@ HEAVY = (
 ANTIGEN = "TQVCTGTDMKLRLPASPETHLDMLRHLYQGCQVVQGNLELTYLPTNASLSFLQDIQEVQGYV"
 
 
-def imported(folder: Path, header: str, *rows: str, texts: tuple[str, ...] = (), **options: str):
+def imported(folder: Path, header: str, *rows: str, texts: tuple[str, ...] = (), **options: object):
     path = folder / "mine.csv"
     lines = [f"heavy,antigen,{header}", *(f"{HEAVY},{ANTIGEN},{row}" for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -27,7 +27,7 @@ def imported(folder: Path, header: str, *rows: str, texts: tuple[str, ...] = (),
     )
 
 
-def refused(folder: Path, header: str, *rows: str, **options: str) -> str:
+def refused(folder: Path, header: str, *rows: str, **options: object) -> str:
     with pytest.raises(TableError) as caught:
         imported(folder, header, *rows, **options)
     return str(caught.value)
@@ -96,6 +96,15 @@ def test_a_p_scale_with_a_unit_is_asked_for_and_never_supposed(tmp_path: Path, n
 @pytest.mark.parametrize("name", ["KD (nmol)", "KD (nM/s)", "KD (%)", "KD [ug]"])
 def test_brackets_that_seem_a_unit_are_named_and_never_dropped(tmp_path: Path, name: str) -> None:
     assert "in the header is no known unit" in refused(tmp_path, name, "1.2", unit="pM")
+
+
+def test_brackets_count_no_more_where_the_user_says_what_they_stand_for(tmp_path: Path) -> None:
+    said = refused(tmp_path, "KD (nmol)", "10", unit="nM")
+    assert "--unit nM --map header_unit:=nmol" in said
+    made = imported(tmp_path, "KD (nmol)", "10", texts=("header_unit:=nmol",), unit="nM")
+    assert made.table["pkd"].to_list() == [pytest.approx(8.0)]
+    other = refused(tmp_path, "KD (nmol)", "10", texts=("header_unit:=pmol",), unit="nM")
+    assert "nothing in it that is no unit reads 'pmol'" in other
 
 
 def test_two_units_in_one_header_are_named(tmp_path: Path) -> None:

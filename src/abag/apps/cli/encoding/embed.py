@@ -117,6 +117,8 @@ def _text(done: EmbeddedFile, encoder: str) -> str:
         f"{done.rows} rows, {done.molecules} molecules: {done.encoded} distinct ones encoded, "
         f"{done.found} found in {done.room}"
     )
+    if aside := len(done.left_out):
+        text += f"\n{counted(done.rows, 'pair')} kept, {counted(aside, 'row')} of the file left out"
     for said in done.left_out:
         text += f"\nleft out: {said}"
     if done.without_antigen:

@@ -8,8 +8,14 @@ import polars as pl
 
 from abag.data.formats.layouts.adaptyv import ADAPTYV
 from abag.data.formats.layouts.cov_abdab import COV_ABDAB
-from abag.data.formats.layouts.iedb import IEDB
-from abag.data.formats.layouts.instruments import BIACORE, BIACORE_SINGLE_CYCLE, CARTERRA, OCTET
+from abag.data.formats.layouts.iedb import IEDB, IEDB_RECEPTORS
+from abag.data.formats.layouts.instruments import (
+    BIACORE,
+    BIACORE_SINGLE_CYCLE,
+    CARTERRA,
+    OCTET,
+    TITRATION_ANALYSIS,
+)
 from abag.data.formats.layouts.layout import KnownLayout
 from abag.data.formats.layouts.oas import OAS_PAIRED, OAS_UNPAIRED
 from abag.data.formats.layouts.proteingym import PROTEINGYM
@@ -18,8 +24,9 @@ from abag.data.formats.layouts.thera_sabdab import THERA_SABDAB, THERA_SABDAB_SP
 from abag.data.formats.mapping import ColumnMapping
 
 LAYOUTS: Final[tuple[KnownLayout, ...]] = (
-    TDC, THERA_SABDAB, THERA_SABDAB_SPACED, COV_ABDAB, OAS_PAIRED, OAS_UNPAIRED, IEDB, PROTEINGYM,
-    OCTET, BIACORE, BIACORE_SINGLE_CYCLE, CARTERRA, ADAPTYV,
+    TDC, THERA_SABDAB, THERA_SABDAB_SPACED, COV_ABDAB, OAS_PAIRED, OAS_UNPAIRED, IEDB,
+    IEDB_RECEPTORS, PROTEINGYM, OCTET, BIACORE, BIACORE_SINGLE_CYCLE, TITRATION_ANALYSIS, CARTERRA,
+    ADAPTYV,
 )  # fmt: skip
 """Every known layout; the first that fits is taken."""
 

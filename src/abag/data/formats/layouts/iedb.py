@@ -1,8 +1,9 @@
 """IEDB: exports of B cell assays and receptors, whose header has two lines (group, then field).
 
-The names are those of the export of 2023; tables of public code that read earlier exports have the
-same fields without the groups (``Measurement Inequality``, ``Quantitative measurement``). Case does
-not matter.
+The names are those that public programs for these exports use (``Assay - Response measured``,
+``Assay - Quantitative measurement``, ``Assay - PDB ID``, ``Chain 1 - Protein Sequence``, ``Receptor
+- Reference Name``). Exports of assays hold no chains and those of receptors no values: joined by
+the assay's id they are a table of measurements. Case does not matter.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.formats.layouts.layout import KnownLayout
+from abag.data.formats.layouts.layout import WITHOUT_VALUE, KnownLayout
 
 QUANTITY: Final = "Quantity of Assay - Response measured"
 
@@ -40,10 +41,22 @@ IEDB: Final = KnownLayout(
         "antigen_name": "Epitope - Source Molecule",
         "heavy": "Chain 1 - Protein Sequence",
         "light": "Chain 2 - Protein Sequence",
-        "antibody_name": "Assay Antibody - Name",
+        "antibody_name": "Receptor - Reference Name",
         "reference": "Reference - PMID",
         "structure_id": "Assay - PDB ID",
     },
     prepare=_quantities,
-    note="the epitope's residues are the antigen, chain 1 is the heavy chain",
+    note="the epitope's residues are the antigen, chain 1 is the heavy chain; assays and receptors "
+    "are exports of their own, to be joined by the assay's id",
 )
+
+IEDB_RECEPTORS: Final = KnownLayout(
+    name="IEDB receptors",
+    needs=frozenset({"chain 1 - protein sequence", "chain 2 - protein sequence"}),
+    columns={
+        "heavy": "Chain 1 - Protein Sequence", "light": "Chain 2 - Protein Sequence",
+        "antigen": "Epitope - Name", "antigen_name": "Epitope - Source Molecule",
+        "antibody_name": "Receptor - Reference Name", "reference": "Reference - PMID",
+    },
+    note=f"chain 1 is the heavy chain; {WITHOUT_VALUE}",
+)  # fmt: skip

@@ -5,7 +5,9 @@ The molecule on the sensor is taken for the antibody; where it was the antigen, 
 Headers of Biacore Insight are those that Benchling's open allotropy reads (``Capture 1 Solution``,
 ``Analyte 1 Solution``, ``KD (M)``), in single cycles ``Single cycle kinetics 1 Solution``; those of
 Octet are of the kinetic result tables that public scripts read (``Sample ID``, ``Loading Sample
-ID``, ``KD (M)``). No public table of Carterra was found: its names are from memory.
+ID``, ``KD (M)``). Reports of TitrationAnalysis (for Carterra, T200 and Octet) name ``KD`` without
+its unit; it is kd / ka in mol/L. No table that Carterra's own program wrote was found in public:
+``Ligand``, ``Analyte`` and ``KD (M)`` tell it.
 """
 
 from __future__ import annotations
@@ -49,6 +51,14 @@ OCTET: Final = KnownLayout(
     columns={"value": "KD (M)", "antibody_name": "Loading Sample ID", "antigen_name": "Sample ID"},
     constants={"method": "BLI"},
     note=_NOTE.format(other='"Sample ID"', mine='"Loading Sample ID"'),
+)
+
+TITRATION_ANALYSIS: Final = KnownLayout(
+    name="a report of TitrationAnalysis",
+    needs=frozenset({"ligand", "analyte", "fitting#", "rmax global", "kd stderr"}),
+    columns={"value": "KD", "antibody_name": "Ligand", "antigen_name": "Analyte"},
+    constants={"quantity": "KD", "unit": "M"},
+    note=f"KD is in mol/L; {_NOTE.format(other='Analyte', mine='Ligand')}",
 )
 
 CARTERRA: Final = KnownLayout(

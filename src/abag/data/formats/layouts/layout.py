@@ -45,15 +45,17 @@ class KnownLayout:
         What the user says wins over the layout.
         """
         table = self.prepare(table)
+        # A name that is spelt alike wins: a report may have both kd, the rate, and KD.
         by_case = {name.lower(): name for name in table.columns}
+        spelt = {column: column for column in table.columns}
         given = mapping.columns()
         found = {
-            raw: by_case[column.lower()]
+            raw: name
             for raw, column in self.columns.items()
-            if column.lower() in by_case
+            if (name := spelt.get(column) or by_case.get(column.lower())) is not None
             and raw not in given
             and getattr(mapping.constants, raw, None) in (None, ())
-            and by_case[column.lower()] not in mapping.ignore
+            and name not in mapping.ignore
         }
         update: dict[str, Any] = {
             raw: (column,) if raw == "antigen" else column for raw, column in found.items()

@@ -18,7 +18,7 @@ from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.sequences.fasta import AntibodyRecord
-from abag.data.formats.tables import ROW, read_table
+from abag.data.formats.tables import ROW, read_noted
 from abag.data.raw import RawTable, raw_table
 from abag.errors import Problem, TableError
 
@@ -94,7 +94,8 @@ def labelled(
             ``antigen_unknown``), and the faults of :func:`raw_table_from_user`.
     """
     mapping = mapping or ColumnMapping()
-    table, mapping, known = recognise(read_table(labels, **mapping.constants.reading), mapping)
+    table, notes = read_noted(labels, **mapping.constants.reading)
+    table, mapping, known = recognise(table, mapping)
     chosen = choose_columns(labels, table, mapping, with_chains=False)
     name_column = chosen.one("antibody_name")
     if name_column is None:
@@ -128,7 +129,7 @@ def labelled(
             pl.Series("antigen", several, pl.List(pl.String)),
         )
     made = joined_rows(labels, table, chains, chosen, mapping, antigen_from_labels=from_labels)
-    return replace(made, notes=known)
+    return replace(made, notes=(*notes, *known))
 
 
 def joined_rows(

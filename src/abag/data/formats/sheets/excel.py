@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from abag.errors import FileFormatError, Problem
+from abag.errors import FileFormatError, Problem, counted
 from abag.units import is_unit
 
 if TYPE_CHECKING:
@@ -35,9 +35,12 @@ _SCALED: Final = re.compile(r"[0#?],+(?![0#?,])")
 
 
 def read_workbook(
-    path: Path, content: bytes, sheet: str | None
-) -> tuple[list[tuple[int, list[str]]], list[Problem]]:
-    """Records of a sheet with their row numbers, and a problem for each cell that is no value.
+    path: Path, content: bytes, sheet: str | None, *, skip_hidden: bool = False
+) -> tuple[list[tuple[int, list[str]]], list[Problem], tuple[str, ...]]:
+    """Records of a sheet with their row numbers, a problem for each cell that is no value, notes.
+
+    Rows and columns that are hidden (by hand or by a filter) are read with a note, or left out
+    with a note where ``skip_hidden`` says so.
 
     Raises:
         FileFormatError: no workbook, no such sheet, several sheets of which none is named.
@@ -58,14 +61,45 @@ def read_workbook(
     dates = _columns_of_dates(chosen)
     problems: list[Problem] = []
     records = []
+    rows, columns = _hidden(chosen)
     for number, row in enumerate(chosen.iter_rows(), start=chosen.min_row):
-        cells = [_text(cell, dates, problems) for cell in row]
+        shown = row
+        if skip_hidden and (rows or columns):
+            shown = tuple(c for c in row if number not in rows and c.column not in columns)
+        cells = [_text(cell, dates, problems) for cell in shown]
         if any(cells):
             records.append((number, cells))
     for merged in chosen.merged_cells.ranges:
         reason = f"the cells {merged.coord} are merged"
         problems.append(Problem(merged.min_row, None, reason, "Unmerge them and fill each cell"))
-    return records, problems[:_MOST_NAMED]
+    return records, problems[:_MOST_NAMED], _notes_of_hidden(rows, columns, skip_hidden)
+
+
+def _hidden(sheet: Worksheet) -> tuple[set[int], set[int]]:
+    """Numbers of the rows and columns that are hidden and hold something."""
+    rows = {
+        number
+        for number, shown in sheet.row_dimensions.items()
+        if shown.hidden and any(cell.value is not None for cell in sheet[number])
+    }
+    columns = {
+        number
+        for shown in sheet.column_dimensions.values()
+        if shown.hidden
+        for number in range(shown.min, min(shown.max, sheet.max_column) + 1)
+    }
+    return rows, columns
+
+
+def _notes_of_hidden(rows: set[int], columns: set[int], skipped: bool) -> tuple[str, ...]:
+    counts = [(len(rows), "hidden row"), (len(columns), "hidden column")]
+    named = " and ".join(counted(count, what) for count, what in counts if count)
+    if not named:
+        return ()
+    were = "was" if len(rows) + len(columns) == 1 else "were"
+    if skipped:
+        return (f"{named} of the sheet {were} left out",)
+    return (f"{named} of the sheet {were} read; --map hidden:=skip leaves them out",)
 
 
 def _choose(path: Path, book: Any, sheet: str | None) -> Worksheet:
