@@ -15,8 +15,8 @@ from abag.antibody.numbering import NumberedDomain
 _CONSERVED: Final = {"23": ("C", "without_cys23"), "41": ("W", "without_trp41"),
                      "104": ("C", "without_cys104")}  # fmt: skip
 _J_GLYCINES: Final = ("119", "121")
-_FEWEST_IN_FRAMEWORK: Final = {"FR2": 15, "FR3": 34}
-"""Residues of the shortest germline framework, less two."""
+_FEWEST_IN_FRAMEWORK: Final = {"FR1": 20, "FR2": 15, "FR3": 34}
+"""Residues of the shortest germline framework, less two; FR1 less five, for primers cover it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,14 @@ from abag.antibody.alphabet import (
 from abag.antibody.numbering import NumberedDomain, number_chains
 from abag.antibody.soundness import faults_of
 from abag.antibody.words import LONGEST_NAME, may_be_a_name, not_residues, without_end_groups
-from abag.data.engineered.constructs import AntibodyChains, FoundDomain, Part, one_antibody, refused
+from abag.data.engineered.constructs import (
+    AntibodyChains,
+    FoundDomain,
+    Part,
+    damaged_neighbour,
+    one_antibody,
+    refused,
+)
 from abag.units import is_missing
 
 MAX_UNKNOWN_SHARE: Final = 0.10
@@ -240,18 +247,17 @@ class AntibodyCleaner:
             if chain.problem:
                 return refused(chain.problem)
         flags = dict.fromkeys(flag for chain in chains for flag in chain.flags)
-        if scfv is not None:
-            return one_antibody(
-                {"single": (scfv.sequence, self._found("single", scfv, known))}, flags
-            )
+        roles = {"single": scfv} if scfv is not None else {"heavy": heavy, "light": light}
         given = {
             role: (chain.sequence, self._found(role, chain, known))
-            for role, chain in (("heavy", heavy), ("light", light))
+            for role, chain in roles.items()
             if chain is not None
         }
         if list(given) == ["heavy"] and len(given["heavy"][1]) > 1:
             given = {"single": given["heavy"]}
-        return one_antibody(given, flags)
+        made = one_antibody(given, flags)
+        damaged = None if made.problem else damaged_neighbour(given)
+        return refused(damaged) if damaged else made
 
 
 def clean_pairs(frame: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.DataFrame:

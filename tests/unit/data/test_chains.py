@@ -260,3 +260,25 @@ def test_a_damaged_domain_is_flagged_alone_and_among_sound_siblings(fault: str) 
     assert not any(
         "heavy" in flag for one in cleaner.clean(siblings).values() for flag in one.flags
     )
+
+
+@pytest.mark.parametrize("column", ["scfv", "heavy"])
+@pytest.mark.parametrize(
+    "chain",
+    [
+        HEAVY + LINKER + LIGHT[:25] + LIGHT[75:],
+        HEAVY + LINKER + LIGHT[:45],
+        LIGHT[:40] + LIGHT[85:] + LINKER + HEAVY,
+        HEAVY + CH1 + LINKER + LIGHT[50:],
+    ],
+    ids=["lost loops", "cut off", "light chain first", "behind a constant domain"],
+)
+def test_an_scfv_with_a_damaged_half_is_no_vhh(column: str, chain: str):
+    got = clean(**{column: chain})
+    assert got.heavy is None
+    assert "part of a further variable domain" in got.problem or "a whole one" in got.problem
+
+
+def test_a_framework_that_lost_its_beginning_is_flagged():
+    assert "heavy_framework_incomplete" in clean(HEAVY[12:], LIGHT).flags
+    assert clean(HEAVY[3:], LIGHT).flags == ()

@@ -1,6 +1,11 @@
 """IMGT numbering of antibody chains."""
 
-from abag.antibody.numbering.chains import clear_cache, first_domain, number_chains
+from abag.antibody.numbering.chains import (
+    clear_cache,
+    first_domain,
+    number_chains,
+    resembles_a_domain,
+)
 from abag.antibody.numbering.protocol import IMGT_REGIONS, NumberedDomain, Numberer
 
 __all__ = [
@@ -10,4 +15,5 @@ __all__ = [
     "clear_cache",
     "first_domain",
     "number_chains",
+    "resembles_a_domain",
 ]

@@ -79,6 +79,21 @@ def first_domain(chain: str) -> NumberedDomain | None:
     return domains[0] if domains else None
 
 
+_FRAGMENT_MINIMUM_SCORE: Final = 20.0
+"""Bits of a stretch of 40 residues of a variable domain; constant domains, tags and linkers have
+none."""
+
+
+@lru_cache(maxsize=4_096)
+def resembles_a_domain(stretch: str) -> bool:
+    """Whether a stretch beside a numbered domain is part of another variable domain.
+
+    Such a domain is damaged: whole ones are numbered, and constant domains resemble none.
+    """
+    read = readable(stretch)
+    return bool(align({p.index: [read] for p in load_profiles()}, 1, _FRAGMENT_MINIMUM_SCORE))
+
+
 _RECEPTOR_CHAINS: Final = {"A": "alpha", "B": "beta", "G": "gamma", "D": "delta"}
 
 
@@ -94,6 +109,7 @@ def clear_cache(*, beyond: int = 0) -> None:
         _cache.clear()
     _receptors.clear()
     first_domain.cache_clear()
+    resembles_a_domain.cache_clear()
 
 
 def _number(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDomain, ...]]:

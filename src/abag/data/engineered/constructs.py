@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from abag.antibody.foreign import foreign_domain
-from abag.antibody.numbering import NumberedDomain
+from abag.antibody.numbering import NumberedDomain, resembles_a_domain
 from abag.antibody.soundness import Anchors
 
+_FEWEST_OF_A_FRAGMENT: Final = 40
 MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90
 """A variable domain has about 105 to 130 residues; below 90 a strand or a CDR is missing."""
 
@@ -109,6 +110,23 @@ def one_antibody(
         if domain is not None and "single_chain_parted" not in flags:
             _note_trims(domain, flags)
     return _checked(heavy, light, flags)
+
+
+def damaged_neighbour(given: Mapping[str, tuple[str, list[FoundDomain]]]) -> str | None:
+    """Why a chain is no sound construct: part of a further domain stands beside one; else None.
+
+    An scFv of which one half lost a stretch would else pass for a VHH.
+    """
+    for role, (text, domains) in given.items():
+        ends = [0, *(place for d in domains for place in (d.before, len(text) - d.behind))]
+        for start, end in zip(ends[::2], [*ends[1::2], len(text)], strict=True):
+            if end - start >= _FEWEST_OF_A_FRAGMENT and resembles_a_domain(text[start:end]):
+                where = "the chain" if role == "single" else f"the {role} chain"
+                return (
+                    f"residues {start + 1} to {end} of {where} are part of a further variable "
+                    "domain, which is not whole; mend the chain, or give one domain alone"
+                )
+    return None
 
 
 def _is_plain(given: Mapping[str, tuple[str, list[FoundDomain]]]) -> bool:

@@ -27,7 +27,7 @@ _WIDE_MARKS: Final = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_UTF8_MEND: Final = "Save the file again as UTF-8, or name its encoding (--map encoding:=cp1252)"
+_UTF8_MEND: Final = "Save the file again as UTF-8, or name its encoding (--map encoding:={})"
 PARQUET_MARK: Final = b"PAR1"
 
 
@@ -46,7 +46,8 @@ def decode(path: Path, content: bytes, encoding: str | None = None) -> str:
         return _decode_as(path, content, encoding)
     for mark, encoding in _WIDE_MARKS.items():
         if content.startswith(mark):
-            raise FileFormatError(f"{path} is encoded in {encoding}. {_UTF8_MEND}")
+            mend = _UTF8_MEND.format(encoding.lower())
+            raise FileFormatError(f"{path} is encoded in {encoding}. {mend}")
     content = content.removeprefix(b"\xef\xbb\xbf")
     if not content.strip():
         raise FileFormatError(f"{path} is empty")
@@ -54,7 +55,8 @@ def decode(path: Path, content: bytes, encoding: str | None = None) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise TableError(path, list(_undecodable(content)), f"{_UTF8_MEND}.") from None
+        mend = _UTF8_MEND.format("cp1252") + "."
+        raise TableError(path, list(_undecodable(content)), mend) from None
 
 
 def _decode_as(path: Path, content: bytes, encoding: str) -> str:
@@ -86,7 +88,8 @@ def _refuse_nul(path: Path, content: bytes) -> None:
         return
     if content.count(b"\x00") * 3 > len(content):
         raise FileFormatError(
-            f"{path} holds a NUL in every other byte: it is encoded in UTF-16. {_UTF8_MEND}"
+            f"{path} holds a NUL in every other byte: it is encoded in UTF-16. "
+            + _UTF8_MEND.format("utf-16-le")
         )
     problems = [
         Problem(number, None, f"a NUL character stands at byte {line.index(0) + 1} of the line")

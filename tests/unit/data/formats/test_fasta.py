@@ -12,6 +12,7 @@ from abag.data.formats.antigens import given_antigen
 from abag.data.formats.mapping import mapping_from_texts
 from abag.data.formats.sequences.fasta_names import chain_label
 from abag.errors import MissingFileError, OptionError, TableError
+from synthetic_pairs import HEAVY, LIGHT
 
 H, L = "EVQLVESGG", "DIQMTQSPS"
 
@@ -250,3 +251,30 @@ def test_loci_and_other_signs_name_the_chains_of_one_antibody(
     path.write_text(f">{heavy}\nEVQLVESGGG\n>{light}\nDIQMTQSPSS\n")
     (found,) = read_antibodies(path)
     assert (found.name, found.heavy, found.light) == ("ab1", "EVQLVESGGG", "DIQMTQSPSS")
+
+
+@pytest.mark.parametrize(
+    ("heavy", "light", "name"),
+    [("VH1", "VL1", "1"), ("H2", "L2", "2"), ("ab1_VH_1", "ab1_VL_1", "ab1_1"),
+     ("ab1_heavy_v2", "ab1_light_v2", "ab1_v2"), ("ab-HC-03", "ab-LC-03", "ab_03")],
+)  # fmt: skip
+def test_a_chain_may_be_named_inside_the_name_of_both(
+    tmp_path: Path, heavy: str, light: str, name: str
+) -> None:
+    path = tmp_path / "a.fasta"
+    path.write_text(f">{heavy}\n{HEAVY}\n>{light}\n{LIGHT}\n")
+    (one,) = read_antibodies(path)
+    assert (one.name, one.heavy, one.light) == (name, HEAVY, LIGHT)
+
+
+def test_a_light_chain_alone_is_no_pair_and_its_heavy_chain_no_vhh(tmp_path: Path) -> None:
+    path = tmp_path / "a.fasta"
+    path.write_text(f">clone7\n{HEAVY}\n>clone8\n{LIGHT}\n")
+    with pytest.raises(TableError, match="'clone8' is a light chain, and no heavy chain has"):
+        read_antibodies(path)
+
+
+def test_vhhs_that_are_called_by_letter_and_number_keep_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "a.fasta"
+    path.write_text(f">H1\n{HEAVY}\n>H2\n{HEAVY}A\n>L1\n{HEAVY}S\n")
+    assert [one.name for one in read_antibodies(path)] == ["H1", "H2", "L1"]

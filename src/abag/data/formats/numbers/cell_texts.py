@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
@@ -54,6 +55,9 @@ def each(column: pl.Series, read: Callable[[str | None], Read]) -> list[Read]:
     return [known[cell] for cell in column]
 
 
+_POINT_OF_A_NUMBER: Final = re.compile(r"\d\s*\.|\.\s*\d")
+
+
 def with_point(column: pl.Series, decimal: str | None, notes: Notes) -> pl.Series:
     """Numbers with a decimal comma (where that is declared) written with a point.
 
@@ -63,7 +67,7 @@ def with_point(column: pl.Series, decimal: str | None, notes: Notes) -> pl.Serie
         return column
 
     def problem(cell: str | None) -> str | None:
-        if cell is None or "." not in cell or is_missing(cell):
+        if cell is None or not _POINT_OF_A_NUMBER.search(cell) or is_missing(cell):
             return None
         return (
             f"{cell!r} has a point although the decimal sign is said to be a comma: it may part "

@@ -15,6 +15,7 @@ from abag.data.formats.sequences.fasta_names import (
     chain_label,
     entry_code,
     looks_heavy,
+    looks_light,
     readings,
 )
 from abag.errors import Problem, TableError
@@ -163,6 +164,11 @@ def _from_one_file(path: Path, records: Sequence[FastaRecord]) -> list[AntibodyR
         for a in antibodies
         if a.light and not a.heavy
     ]
+    problems += [
+        Problem(a.line, None, f"{a.name!r} is a light chain, and no heavy chain has its name")
+        for a in antibodies
+        if a.heavy and not a.light and looks_light(a.heavy)
+    ]
     if problems:
         mend = "The ids of a pair must be the same but for the chain: >ab1_H and >ab1_L."
         raise TableError(path, sorted(problems, key=lambda p: p.row or 0), mend)
@@ -236,7 +242,8 @@ def _chosen_readings(records: Sequence[FastaRecord]) -> list[ChainName]:
             known[one.chain] = known.get(one.chain, True) and looks_heavy(record.sequence)
     # In a file that labels its pairs by letters, or every record, a lone H is a label as well.
     by_letter = any({"heavy", "light"} <= set(known) for known in partners.values()) or all(
-        any(one.chain == "heavy" and one.name for one in several) for several in possible
+        any(one.chain == "heavy" and one.name and not one.inside for one in several)
+        for several in possible
     )
     return [
         _choose(record, several, partners, by_letter)
@@ -263,7 +270,7 @@ def _choose(
             return plain if there["heavy"] and there["light"] else one
         if one.chain == "light" and one.name and not looks_heavy(record.sequence):
             return one
-        if one.chain == "heavy" and one.name and by_letter:
+        if one.chain == "heavy" and one.name and by_letter and not one.inside:
             return one
     return plain
 

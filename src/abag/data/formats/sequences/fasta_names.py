@@ -1,9 +1,9 @@
 """What the header of a FASTA record says: the antibody's name, and which chain the record is.
 
 A chain stands behind the name (``>ab1_H``, ``>ab1|light``, ``>ab1 heavy chain``, ``>ab1:VH``,
-``>ab1 (L)``), before it (``>H:ab1``, ``>VH_ab1``), or alone (``>H``). A single letter, and a label
-before the name, may as well be a part of the name: such a reading is not sure, and counts where
-another record bears it out.
+``>ab1 (L)``), before it (``>H:ab1``, ``>VH_ab1``), before a number (``>VH1``, ``>ab1_heavy_v2``),
+or alone (``>H``). A single letter, and a label before the name or inside it, may as well be a part
+of the name: such a reading is not sure, and counts where another record bears it out.
 """
 
 from __future__ import annotations
@@ -25,13 +25,18 @@ _BEHIND: Final = re.compile(
 _BEFORE: Final = re.compile(
     rf"[(\[]?(?P<label>{_CHAIN})[)\]]?[|_\-.:/ ]+(?P<id>[^\s|]+)", re.IGNORECASE
 )
-_ALONE: Final = re.compile(rf"(?P<label>{_CHAIN})", re.IGNORECASE)
+_ALONE: Final = re.compile(rf":?(?P<label>{_CHAIN})", re.IGNORECASE)
+_INSIDE: Final = re.compile(
+    rf"(?P<id>(?:\S*[|_\-.:])?)(?P<label>{_CHAIN})(?P<rest>[_\-.]?[A-Za-z]{{0,3}}\d\w*)",
+    re.IGNORECASE,
+)
 _ENTRY: Final = re.compile(
     r"(?P<code>[0-9][A-Za-z0-9]{3}|pdb_[A-Za-z0-9]{8})"
     r"(?:_\d+\|Chains? .*|:[A-Za-z0-9]+\|PDBID\|.*|[_:.][A-Za-z0-9](?:\|.*)?)"
 )
 _UNSURE: Final = ("h", "l", "k", "ag")
 _HEAVY_J: Final = re.compile(r"W[GSAR].G[A-Z]{2}V[TIAS]V[SA]")
+_LIGHT_J: Final = re.compile(r"FG[A-Z]GT[A-Z]{1,2}[VL][A-Z]{1,2}[IVL]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class ChainName:
     name: str
     chain: Chain | None
     sure: bool = True
+    inside: bool = False
+    """Whether the label stands inside the name: it counts where both chains bear it out."""
 
 
 def readings(header: str) -> list[ChainName]:
@@ -55,6 +62,10 @@ def readings(header: str) -> list[ChainName]:
         return [ChainName("", _chain(alone), sure=False)]
     if before := _BEFORE.match(header.strip()):
         found.append(_reading(before, sure=False))
+    if inside := _INSIDE.fullmatch(words[0]):
+        parts = (inside["id"].rstrip("|_-.:"), inside["rest"].lstrip("_-."))
+        name = "_".join(part for part in parts if part)
+        found.append(ChainName(name, _chain(inside), sure=False, inside=True))
     return list(dict.fromkeys(found))
 
 
@@ -82,3 +93,8 @@ def entry_code(header: str) -> str | None:
 def looks_heavy(sequence: str) -> bool:
     """Whether a chain has the J segment of a heavy chain or VHH (``WGQGTLVTVSS``)."""
     return _HEAVY_J.search(sequence.upper()) is not None
+
+
+def looks_light(sequence: str) -> bool:
+    """Whether a chain has the J segment of a light chain (``FGQGTKVEIK``) and of no heavy one."""
+    return not looks_heavy(sequence) and _LIGHT_J.search(sequence.upper()) is not None
