@@ -10,6 +10,7 @@ import polars as pl
 from abag.data.build import load_table
 from abag.data.faults import Fault, check_values, find_faults
 from abag.data.faults.fault import FaultKind, Severity, examples
+from abag.data.faults.signs import ExpectedChanges
 from abag.data.formats import read_table
 from abag.data.formats.numbers.redundant import (
     FLAGGED_PKD,
@@ -31,6 +32,7 @@ def check_file(
     column: str | None = None,
     unit: str | None = None,
     quantity: str = "KD",
+    expected: ExpectedChanges | None = None,
 ) -> list[Fault]:
     """Faults of a canonical table, or of the labels in ``column`` of a CSV, TSV or Parquet file.
 
@@ -40,6 +42,7 @@ def check_file(
         column: Header of the labels; without it ``path`` must be a canonical table.
         unit: Unit that the labels are said to be in.
         quantity: Quantity that the labels are said to be.
+        expected: What a model expects of substitutions (see :func:`abag.data.faults.find_faults`).
 
     Raises:
         OptionError: options that do not go together, or an unknown quantity.
@@ -48,7 +51,8 @@ def check_file(
     if column is None:
         if unit is not None:
             raise OptionError("--unit goes with --column; a canonical table knows its units")
-        return find_faults(load_table(path), None if others is None else load_table(others))
+        reference = None if others is None else load_table(others)
+        return find_faults(load_table(path), reference, expected=expected)
     if others is not None:
         raise OptionError("--others goes with a canonical table, not with --column")
     if quantity not in list(Quantity):

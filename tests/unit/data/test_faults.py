@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -501,3 +501,45 @@ def test_columns_of_one_row_that_disagree_are_found(tmp_path: Path) -> None:
     assert disagreeing() == []
     path.write_text(path.read_text().replace("\n7,7.000000000000001e-09,1e5,", "\n7,7e-06,1e2,"))
     assert disagreeing() == [(1, ("8",)), (1, ("8",))]  # 7e-06 M, and 7e-4 / 1e2
+
+
+def small_library(seed: int, rows: int = 24) -> tuple[list[str], NDArray[np.float64]]:
+    """Variants of two changes without their parent: nothing but their substitutions tells."""
+    heavies, pkds = scan(seed, rows=rows + 1)
+    rng = np.random.default_rng(seed)
+    sites = np.arange(27, 107, 4)
+    made = []
+    for _ in range(rows):
+        letters = list(PARENT)
+        for site in rng.choice(sites, 2, replace=False):
+            letters[site] = rng.choice([a for a in "AGDKW" if a != PARENT[site]])
+        made.append("".join(letters))
+    return made, rng.normal(8.0, 1.0, rows)
+
+
+def test_a_small_library_that_runs_against_expectation_is_a_warning() -> None:
+    heavies, _ = small_library(0)
+    rng = np.random.default_rng(1)
+    known = dict(zip(heavies, rng.normal(0.0, 1.0, len(heavies)), strict=True))
+
+    def expected(_: str, variants: Sequence[str]) -> NDArray[np.float64]:
+        return np.array([known[variant.partition("/")[0]] for variant in variants])
+
+    labels = np.array([known[heavy] for heavy in heavies]) + rng.normal(0.0, 0.3, len(heavies))
+    wrong = find_faults(table_of(8.0 - labels, heavies), expected=expected)
+    assert [(f.kind, f.severity) for f in wrong] == [(FaultKind.INVERTED_SIGN, Severity.WARNING)]
+    right = find_faults(table_of(8.0 + labels, heavies), expected=expected)
+    assert kinds(right) == {FaultKind.SIGN_NOT_JUDGED}
+
+
+def test_a_sign_that_nothing_tells_is_said_to_be_unjudged() -> None:
+    heavies, pkds = small_library(2)
+
+    def nothing(_: str, variants: Sequence[str]) -> NDArray[np.float64]:
+        return np.zeros(len(variants))
+
+    (note,) = find_faults(table_of(pkds, heavies, assay="run7"), expected=nothing)
+    assert (note.kind, note.severity) == (FaultKind.SIGN_NOT_JUDGED, Severity.NOTE)
+    assert "'run7' (24 antibodies)" in note.message
+    many, labels = scan(1)
+    assert find_faults(table_of(labels, many), expected=nothing) == []

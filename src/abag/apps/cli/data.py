@@ -116,9 +116,15 @@ def check(
         json: Print one JSON object.
     """
     from abag.data.checking import check_file
+    from abag.model.mutation_effect.model import expected_changes
 
-    faults = check_file(table, others=others, column=column, unit=unit, quantity=quantity)
-    text = "\n".join(f"{f.kind.value}: {f.message}" for f in faults) or "no fault found"
+    faults = check_file(
+        table, others=others, column=column, unit=unit, quantity=quantity, expected=expected_changes
+    )
+    lines = [f"{fault.kind.value}: {fault.message}" for fault in faults]
+    if all(fault.kind.value == "sign_not_judged" for fault in faults):
+        lines.insert(0, "no fault found")
+    text = "\n".join(lines)
     emit({"faults": [asdict(fault) for fault in faults]}, text, json)
 
 

@@ -20,14 +20,18 @@ from abag.data.faults.landscape import FEWEST_VARIANTS, VariantSet, landscape
 from abag.data.faults.log_of_log import logs_of_logs, logs_of_logs_against_others
 from abag.data.faults.logs_as_values import logarithms_as_values
 from abag.data.faults.mixed_units import follows_substitutions, mixed_units, shifted_residuals
-from abag.data.faults.pairs import measured, shared_labels
+from abag.data.faults.pairs import SharedLabels, measured, shared_labels
 from abag.data.faults.ranges import impossible_ranges
 from abag.data.faults.repeats import replicate_conflicts, symmetry_copies
 from abag.data.faults.signs import (
     FEWEST_OF_SCAN,
+    SHARED,
+    ExpectedChanges,
+    inverted_against_expectation,
     inverted_against_others,
     inverted_landscapes,
     inverted_scans,
+    signs_not_judged,
 )
 from abag.data.faults.spikes import label_spikes
 from abag.data.tables import Measurements
@@ -76,7 +80,10 @@ def check_values(
 
 
 def find_faults(
-    table: Measurements | pl.DataFrame, others: Measurements | pl.DataFrame | None = None
+    table: Measurements | pl.DataFrame,
+    others: Measurements | pl.DataFrame | None = None,
+    *,
+    expected: ExpectedChanges | None = None,
 ) -> list[Fault]:
     """Faults of every assay of a canonical table, gravest first.
 
@@ -85,6 +92,8 @@ def find_faults(
         others: Canonical rows to compare with (other assays with the same antibodies); without
             it the assays of ``table`` are compared with each other. Rows of an assay that
             ``table`` has under the same name are not used.
+        expected: What a model expects of substitutions, for signs of small libraries; with it
+            a note says of which assays the sign was not judged.
 
     Raises:
         SchemaError: One of the tables is not canonical.
@@ -107,10 +116,18 @@ def find_faults(
         bar.advance()
         faults = _mixed_units_of_libraries(faults, [s for s in large if s.assay in judged])
         bar.advance()
-        between = _faults_between(reference, large, judged)
+        shared = list(shared_labels(reference, reference))
+        between = _faults_between(reference, shared, large, judged)
         known = {fault.assay for fault in between if fault.kind is FaultKind.INVERTED_SIGN}
         own = [scan for scan in scans if scan.assay in judged - known]
         faults += [*between, *inverted_scans(own)]
+        if expected is not None:
+            known |= {fault.assay for fault in faults if fault.kind is FaultKind.INVERTED_SIGN}
+            left = [scan for scan in own if scan.assay not in known]
+            faults += inverted_against_expectation(left, expected)
+            known |= {fault.assay for fault in faults if fault.kind is FaultKind.INVERTED_SIGN}
+            compared = known | {pair.assay for pair in shared if len(pair.ids) >= SHARED}
+            faults += signs_not_judged(mine.filter(pl.col("assay").is_in(judged)), own, compared)
         bar.advance()
         faults += symmetry_copies(table)
         faults += replicate_conflicts(table, others)
@@ -140,11 +157,13 @@ def _mixed_units_of_libraries(faults: list[Fault], scans: list[VariantSet]) -> l
 
 
 def _faults_between(
-    reference: pl.DataFrame, scans: list[VariantSet], judged: set[str]
+    reference: pl.DataFrame,
+    shared: list[SharedLabels],
+    scans: list[VariantSet],
+    judged: set[str],
 ) -> list[Fault]:
     """Signs and logarithms, judged against the parent and against other assays."""
     own = [scan for scan in scans if scan.assay in judged]
-    shared = list(shared_labels(reference, reference))
     inverted = inverted_landscapes(own, _parents(reference))
     known = {fault.assay for fault in inverted}
     inverted += [

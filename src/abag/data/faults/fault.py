@@ -21,6 +21,7 @@ class FaultKind(StrEnum):
     REPLICATE_CONFLICT = "replicate_conflict"
     SYMMETRY_COPY = "symmetry_copy"
     COLUMNS_DISAGREE = "columns_disagree"
+    SIGN_NOT_JUDGED = "sign_not_judged"
 
 
 class Severity(StrEnum):

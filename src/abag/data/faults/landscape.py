@@ -42,6 +42,10 @@ class VariantSet:
     consensus: NDArray[np.uint8]
     """Character codes of ``parent``, shape (length,)."""
 
+    def variants(self, chosen: NDArray[np.bool_]) -> list[str]:
+        """The chains of the chosen variants, ``heavy/light``."""
+        return [row.tobytes().decode("ascii") for row in self.letters[chosen]]
+
 
 def landscape(
     assay: str, quantity: Quantity, rows: pl.DataFrame, fewest: int = FEWEST_VARIANTS

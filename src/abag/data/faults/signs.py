@@ -1,6 +1,6 @@
 """Inverted signs: assays in which a larger label means weaker binding.
 
-Four independent signs:
+Five independent signs:
 
 * against another assay of the same molecules: Spearman of -0.5 or less, p below 1e-3, eight
   molecules or more (:func:`inverted_against_others`). Two assays that contradict each other do
@@ -15,21 +15,34 @@ Four independent signs:
   not judged, for their variants are tighter indeed;
 * in a scan of single substitutions, hardly one weaker than the parent, which chance gives in less
   than 1 of 1,000 such scans (:func:`inverted_scans`): an error where the new residue is alanine or
-  glycine, else a warning, for variants may have been chosen because they bind tighter.
+  glycine, else a warning, for variants may have been chosen because they bind tighter;
+* against what a model expects of the substitutions, where the caller gives one: a warning
+  (:func:`inverted_against_expectation`).
+
+What none of them could judge is said (:func:`signs_not_judged`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
 
 import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from abag.data.faults.fault import Fault, FaultKind, Severity, examples
 from abag.data.faults.landscape import VariantSet, spearman
 from abag.data.faults.pairs import SharedLabels
 from abag.units import Quantity
+
+EXPECTED_VARIANTS: Final = 20
+EXPECTED_CORRELATION: Final = 0.45
+"""Against what is expected of the substitutions: chosen on subsamples of 20 to 35 rows of published
+libraries (docs/faults.md)."""
+ExpectedChanges: TypeAlias = Callable[[str, Sequence[str]], NDArray[np.float64]]
+"""Expected change of pKd of variants of a parent, all written ``heavy/light``."""
 
 FEWEST_OF_SCAN: Final = 11
 """Ten substitutions and their parent: fewer cannot pass one in a thousand."""
@@ -43,6 +56,9 @@ CORRELATION: Final = 0.5
 P_SHARED: Final = 1e-3
 SEVERITY_SIGNS: Final = ((-0.3, 1e-4), (-0.2, 1e-6), (-0.1, 1e-12))
 """Spearman with the severity of the changes, and its p value, from which a sign is inverted."""
+P_EXPECTED: Final = 0.05
+SIGN_IS_TOLD: Final = 100
+"""Variants from which BLOSUM62 alone tells most signs."""
 RESIDUES_PER_POSITION: Final = 4.0
 TIGHTER_SHARE: Final = 0.9
 TIGHTER_BY: Final = 0.05
@@ -136,6 +152,62 @@ def inverted_scans(landscapes: Sequence[VariantSet]) -> list[Fault]:
             )
         )
     return faults
+
+
+def inverted_against_expectation(
+    landscapes: Sequence[VariantSet], expected: ExpectedChanges
+) -> list[Fault]:
+    """Small libraries that run against what a model expects of their substitutions: warnings."""
+    faults = []
+    for scan in landscapes:
+        changed = scan.changes > 0
+        if int(changed.sum()) < EXPECTED_VARIANTS or scan.quantity is Quantity.BINARY:
+            continue
+        rho, p = spearman(scan.values[changed], expected(scan.parent, scan.variants(changed)))
+        if rho <= -EXPECTED_CORRELATION and p < P_EXPECTED:
+            reason = (
+                f"the variants that should bind weakest read tightest (Spearman {rho:.2f} of "
+                f"{int(changed.sum())} variants with what is expected of their substitutions)"
+            )
+            evidence: dict[str, float | int | str] = {
+                "sign_expected": 1, "spearman_expected": rho, "p": p,
+            }  # fmt: skip
+            faults.append(_fault(scan.assay, scan.ids.tolist(), reason, evidence, Severity.WARNING))
+    return faults
+
+
+def signs_not_judged(
+    rows: pl.DataFrame, landscapes: Sequence[VariantSet], compared: set[str]
+) -> list[Fault]:
+    """One note on the assays for whose sign nothing speaks, so that silence is no clean bill.
+
+    ``rows`` are those of :func:`abag.data.faults.pairs.measured`; ``compared`` are assays that
+    share molecules with others.
+    """
+    judged = compared | {
+        scan.assay
+        for scan in landscapes
+        if len(scan.values) >= SIGN_IS_TOLD
+        or (scan.parent_value is not None and (scan.changes == 1).sum() >= FEWEST_OF_SCAN - 1)
+    }
+    counts = rows.group_by("assay", maintain_order=True).len().filter(pl.col("len") > 1)
+    left = [(str(name), int(n)) for name, n in counts.iter_rows() if name not in judged]
+    if not left:
+        return []
+    shown = ", ".join(f"{name!r} ({n} antibodies)" for name, n in left[:5])
+    shown += " ..." if left[5:] else ""
+    message = (
+        f"whether larger is tighter was not judged for {shown}: it takes {SIGN_IS_TOLD} variants of "
+        f"one antibody, or ten single mutants and their parent, or {SHARED} molecules of another "
+        "assay (--others); of smaller libraries about one wrong sign in five is seen. Check a pair "
+        "whose order you know"
+    )
+    total = sum(n for _, n in left)
+    share = total / max(rows.height, 1)
+    return [
+        Fault(FaultKind.SIGN_NOT_JUDGED, left[0][0], Severity.NOTE, total, share, message,
+              {"assays": len(left)})
+    ]  # fmt: skip
 
 
 def _chance(weaker: int, count: int) -> float:

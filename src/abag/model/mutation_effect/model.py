@@ -245,3 +245,20 @@ def shipped_folder() -> Path:
 def load_mutation_effect() -> MutationEffect:
     """The shipped model; read once."""
     return MutationEffect.load(shipped_folder())
+
+
+def expected_changes(parent: str, variants: Sequence[str]) -> Reals:
+    """Expected ΔpKd of variants of a parent, all ``heavy/light``; shape (n,).
+
+    Zeros where the parent has no variable domain that can be numbered.
+    """
+    heavy, _, light = parent.partition("/")
+    parts = [variant.partition("/") for variant in variants]
+    frame = pl.DataFrame(
+        {"heavy": [one[0] for one in parts], "light": [one[2] or None for one in parts]},
+        schema={"heavy": pl.String, "light": pl.String},
+    )
+    try:
+        return load_mutation_effect().delta(heavy, light or None, frame)
+    except ModelError:
+        return np.zeros(len(variants))
