@@ -124,6 +124,10 @@ def check(
     lines = [f"{fault.kind.value}: {fault.message}" for fault in faults]
     if all(fault.kind.value == "sign_not_judged" for fault in faults):
         lines.insert(0, "no fault found")
+    if column is not None:
+        lines.append(
+            "note: a column alone does not tell whether larger is tighter; import its table"
+        )
     text = "\n".join(lines)
     emit({"faults": [asdict(fault) for fault in faults]}, text, json)
 

@@ -197,8 +197,8 @@ def signs_not_judged(
     shown = ", ".join(f"{name!r} ({n} antibodies)" for name, n in left[:5])
     shown += " ..." if left[5:] else ""
     message = (
-        f"whether larger is tighter was not judged for {shown}: it takes {SIGN_IS_TOLD} variants of "
-        f"one antibody, or ten single mutants and their parent, or {SHARED} molecules of another "
+        f"whether larger is tighter was not judged for {shown}: it takes {SIGN_IS_TOLD} variants "
+        f"of one antibody, or ten single mutants and their parent, or {SHARED} molecules of another "
         "assay (--others); of smaller libraries about one wrong sign in five is seen. Check a pair "
         "whose order you know"
     )
