@@ -40,7 +40,8 @@ _OTHER_NAMES: Final = {
 _COUNTS: Final = ("umi_count", "duplicate_count")
 """UMIs of a contig; the standard's older name for them is ``duplicate_count``."""
 _MARKS: Final = {"is_cell": "the barcode is no cell", "high_confidence": "a doubtful contig"}
-_TRUE, _FALSE = ("t", "true", "1", "yes"), ("f", "false", "0", "no")
+_TRUE = ("t", "true", "1", "yes", "productive")
+_FALSE = ("f", "false", "0", "no", "unproductive", "non-productive")
 _UNKNOWN: Final = ("na", "n/a", "nan", "none", "null", "-")
 
 PAIRED_BY_CLONE: Final = "paired_by_clone"
