@@ -505,7 +505,6 @@ def test_columns_of_one_row_that_disagree_are_found(tmp_path: Path) -> None:
 
 def small_library(seed: int, rows: int = 24) -> tuple[list[str], NDArray[np.float64]]:
     """Variants of two changes without their parent: nothing but their substitutions tells."""
-    heavies, pkds = scan(seed, rows=rows + 1)
     rng = np.random.default_rng(seed)
     sites = np.arange(27, 107, 4)
     made = []

@@ -199,8 +199,8 @@ def signs_not_judged(
     message = (
         f"whether larger is tighter was not judged for {shown}: it takes {SIGN_IS_TOLD} variants "
         f"of one antibody, or ten single mutants and their parent, or {SHARED} molecules of "
-        "another assay (--others); of smaller libraries about one wrong sign in five is seen. Check a pair "
-        "whose order you know"
+        "another assay (--others); of smaller libraries about one wrong sign in five is seen. "
+        "Check a pair whose order you know"
     )
     total = sum(n for _, n in left)
     share = total / max(rows.height, 1)
