@@ -89,7 +89,8 @@ COMMANDS: dict[str, Command] = {
     "embed": Command(("embed", "assay.csv", "--store", "store", "--encoder", "builtin"),
                      ("store",)),
     "adapt": overwriting("m", "adapt", "assay.csv", "--out", "m"),
-    "campaign-start": Command(("adapt", "assay.csv", "--campaign", "new"), ("new",)),
+    "campaign-start": Command(("adapt", "assay.csv", "--campaign", "new"), ("new",),
+                              may_be_refused=True),
     "campaign-propose": Command(PROPOSE, ("begun",), _proposed),
     "campaign-exchange": Command(EXCHANGE, ("open",), _exchanged),
     "campaign-results": Command(("adapt", "results.csv", "--campaign", "open"), ("open",),
@@ -107,6 +108,7 @@ COMMANDS: dict[str, Command] = {
                             "kmer-ridge", "--bootstrap", "100", "--out", "e"),
     "propose": overwriting("plate", "propose", "--model", "assay-model", "--n", "4",
                            "--cdrs", "H2", "--out", "plate"),
+    "order": Command(("order", "open", "--out", "ordered"), ("ordered",)),
     "screen": Command(("screen", "library.csv", "--model", "model", "--antigen", ANTIGEN, "--out",
                        "screened", "--shard-rows", "20", "--processes", "1"), ("screened",)),
 }  # fmt: skip
@@ -137,10 +139,7 @@ TOGETHER: dict[str, Command] = {
     "verify": Command(("store", "verify", "stored"), ()),
     "import-anew": Command(("data", "import", "big.csv", "--out", "table.parquet"), TABLE),
     "merge": Command(("data", "merge", "rows.parquet", "--out", "table.parquet"), TABLE),
-    "order": Command(("order", "open", "--out", "ordered"), ("ordered",)),
     **_reading("model", "model"), **_reading("open/round-00/model", "campaign"),
-    "evaluate-model": Command(("evaluate", "table.parquet", "--split", "split.parquet", "--model",
-                               "model", "--bootstrap", "100", "--out", "em"), ("em",)),
 }  # fmt: skip
 FOLDERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # a folder -> commands that change it, commands that read it
@@ -148,7 +147,7 @@ FOLDERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "begun": (("campaign-propose",), ()),
     "open": (("campaign-results", "results-again", "campaign-exchange"),
              ("order", "predict-campaign", "scan-campaign")),
-    "model": (("refit",), ("predict-model", "scan-model", "evaluate-model")),
+    "model": (("refit",), ("predict-model", "scan-model")),
     "m": (("adapt",), ()), "f": (("fit",), ()), "s": (("scan",), ()), "e": (("evaluate",), ()),
     "plate": (("propose",), ()), "screened": (("screen",), ()), "out.csv": (("predict",), ()),
     "t.parquet": (("import",), ()), "new.parquet": (("split",), ()),
@@ -196,7 +195,7 @@ INPUTS: dict[str, tuple[str, ...]] = {
                       "--val", "0.2", "--test", "0.2", "--out", "parts.parquet"),
     "rows.parquet": ("data", "import", "library.csv", "--out", "rows.parquet"),
     "stopped": (*TRAIN[:TRAIN.index("run")], "stopped", *TRAIN[TRAIN.index("run") + 1:],
-                "--stop-after", "0"),
+                "--stop-after", "0.0001"),
     "stored": ("embed", "assay.csv", "--store", "stored", "--encoder", "builtin"),
     "model": ("fit", "table.parquet", "--model", "kmer-ridge", "--out", "model"),
     "assay-model": ("adapt", "assay.csv", "--out", "assay-model"),
@@ -290,6 +289,7 @@ def _timeless(value: Any) -> Any:
 
 
 def leftovers(below: Path) -> list[str]:
-    """Names that only something unfinished has."""
+    """Names that only something unfinished has, and what stands in the temporary folder."""
     return [str(path) for path in below.rglob("*")
-            if UNFINISHED in path.name or path.name.endswith((".partial", ".new"))]  # fmt: skip
+            if UNFINISHED in path.name or path.name.endswith((".partial", ".new"))
+            or path.parent == below / "tmp"]  # fmt: skip

@@ -42,23 +42,25 @@ class Alone:
 
     def __init__(self, inputs: Path, place: Path) -> None:
         self.inputs, self.place = inputs, place
-        self._known: dict[str, tuple[int, list[int], dict[str, Any]]] = {}
+        self._known: dict[str, tuple[list[int], dict[str, Any]]] = {}
 
     def fresh(self) -> Path:
         """A copy of the inputs."""
         shutil.rmtree(self.place, ignore_errors=True)
         return Path(shutil.copytree(self.inputs, self.place / "work"))
 
-    def of(self, name: str) -> tuple[int, list[int], dict[str, Any]]:
-        """Status, changes at which it is to be held, result."""
+    def of(self, name: str) -> tuple[list[int], dict[str, Any]]:
+        """Changes at which it is to be held, and its result."""
         from commands import TOGETHER, content
 
         if name not in self._known:
             folder, command = self.fresh(), TOGETHER[name]
             status, changes, _ = run(command.arguments, folder, self.place)
+            if status:
+                raise RuntimeError(f"{name} ended with {status}, alone")
             named = renames()
             moments = sorted({1, changes // 2, changes, *named[1:2], *named[-1:]})
-            self._known[name] = status, moments, content(folder, command.result)
+            self._known[name] = moments, content(folder, command.result)
         return self._known[name]
 
     def after(self, one: str, two: str) -> dict[str, Any]:
@@ -87,15 +89,15 @@ def meet(one: str, two: str, at: int, alone: Alone) -> tuple[int, int, list[str]
     if {mine, theirs} - {0, REFUSED} or 0 not in (mine, theirs):
         faults.append(f"statuses {mine} and {theirs}")
     left = [content(folder, command.result) for command in (first, second)]
-    wanted = [alone.of(name)[2] for name, status in ((one, mine), (two, theirs)) if status == 0]
+    wanted = [alone.of(name)[1] for name, status in ((one, mine), (two, theirs)) if status == 0]
     if first.result == second.result:
         turns = ((one, two), (two, one)) if mine == theirs else ()
         if left[0] not in wanted and all(left[0] != alone.after(*turn) for turn in turns):
             faults.append(f"{first.result} holds what neither leaves, alone or afterwards")
         return mine, theirs, faults
-    if mine == 0 and left[0] != alone.of(one)[2]:
+    if mine == 0 and left[0] != alone.of(one)[1]:
         faults.append(f"{one} left another result than alone")
-    if theirs == 0 and left[1] != alone.of(two)[2] and left[1] != alone.after(one, two):
+    if theirs == 0 and left[1] != alone.of(two)[1] and left[1] != alone.after(one, two):
         faults.append(f"{two} left another result than alone, or afterwards")
     return mine, theirs, faults
 
@@ -120,7 +122,7 @@ def main() -> None:
                 key = f"{folder}: {one} | {two}"
                 if key in results.found or time.monotonic() > until:
                     continue
-                results.note(key, [meet(one, two, at, alone) for at in alone.of(one)[1]])
+                results.note(key, [meet(one, two, at, alone) for at in alone.of(one)[0]])
     if any(faults for found in results.found.values() for _, _, faults in found):
         sys.exit(1)
 

@@ -9,7 +9,8 @@ import pytest
 
 from abag.apps.cli import main
 from abag.encoders.protocol import Molecule, Role
-from abag.encoders.storage.store import molecule_key, rooms
+from abag.encoders.storage.store import molecule_key, require_store_folder, rooms
+from abag.errors import FileFormatError
 from abag.files import write_parquet
 from synthetic_pairs import HEAVY, LIGHT, assay_table
 
@@ -95,6 +96,14 @@ def test_verify_ends_with_status_1_and_names_the_record(tmp_path, model, capsys)
     assert "--drop-damaged" in capsys.readouterr().err
     (done,) = run(capsys, "store", "compact", tmp_path / "store", "--drop-damaged")["rooms"]
     assert len(done["dropped"]) == 1
+
+
+def test_an_empty_room_of_a_writer_that_was_killed_is_no_foreign_folder(tmp_path):
+    (tmp_path / "builtin-bf16-000000000000").mkdir()
+    require_store_folder(tmp_path)
+    (tmp_path / "builtin-bf16-000000000000" / "thesis.txt").touch()
+    with pytest.raises(FileFormatError, match="holds other files"):
+        require_store_folder(tmp_path)
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path, capsys):

@@ -139,3 +139,17 @@ def test_the_default_ranges_suit_every_recipe() -> None:
                 for part in one.key.split("."):
                     found = found[int(part) if isinstance(found, list) else part]
                 assert found == value
+
+
+def test_a_search_that_was_killed_while_its_study_was_made_begins_anew(
+    tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    recipe, out = tiny_recipe("stopping.epochs=1"), tmp_path / "study"
+    with monkeypatch.context() as patch:
+        patch.setattr("optuna.create_study", killed)  # its tables are there, its name is not
+        with pytest.raises(KeyboardInterrupt):
+            tune(recipe, sources, out, 1, SEARCH, QUIET, encoders())
+    assert tune(recipe, sources, out, 1, SEARCH, QUIET, encoders()).trials == 1

@@ -40,7 +40,7 @@ def write_tensors(
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     sealed = {**metadata, DIGEST: _digest(plain, metadata)}
     try:
-        with replacing(path) as temporary:
+        with replacing(path, apart=True) as temporary:
             save_file(plain, temporary, sealed)
             try:
                 read_tensors(temporary, sealed=True)

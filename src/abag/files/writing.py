@@ -27,12 +27,13 @@ from abag.files.recovery import (
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, apart: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success flush it and rename it to ``path``.
 
     On any exception the temporary file is removed and an earlier ``path`` is left as it was. What
     a killed process left of an earlier try is removed. Inside the block of another ``replacing``
-    or :func:`swapping` the path is written as it is: it is renamed by that one.
+    or :func:`swapping` the path is written as it is: it is renamed by that one. ``apart`` gives a
+    path in a temporary folder, for libraries that make temporary files of their own beside it.
     """
     if any(is_temporary(place) for place in (path, *path.parents)):
         yield path
@@ -41,14 +42,10 @@ def replacing(path: Path) -> Iterator[Path]:
     if path.is_dir():
         raise FileFormatError(f"{path} is a folder; name a file to write")
     sweep(path)
-    suffix = path.suffix if "." not in path.suffix[1:] else ""
     try:
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=temporary_prefix(path), suffix=suffix
-        )
+        handle, temporary = _made_folder(path) if apart else _made_file(path)
     except OSError as error:
         raise FileFormatError(f"{path} cannot be written: {error.strerror}") from None
-    temporary = Path(name)
     try:
         take(handle)
         yield temporary
@@ -58,7 +55,20 @@ def replacing(path: Path) -> Iterator[Path]:
         _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+        if apart:
+            shutil.rmtree(temporary.parent, ignore_errors=True)
         os.close(handle)
+
+
+def _made_file(path: Path) -> tuple[int, Path]:
+    suffix = path.suffix if "." not in path.suffix[1:] else ""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path), suffix=suffix)
+    return handle, Path(name)
+
+
+def _made_folder(path: Path) -> tuple[int, Path]:
+    folder = tempfile.mkdtemp(dir=path.parent, prefix=temporary_prefix(path))
+    return os.open(folder, os.O_RDONLY), Path(folder) / path.name
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from abag.files import (
     locked,
     make_folder,
     read_json,
+    replacing,
     require_own,
     sha256_of,
     write_csv,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 
 Encoders = tuple[Encoder, Encoder]
 
+DATABASE: Final = "study.db"
+STUDY: Final = "abag"
 DEFAULTS: Final[tuple[str, ...]] = (
     "optimiser.lr=1e-5:1e-2:log",
     "optimiser.weight_decay=1e-6:1e-1:log",
@@ -303,15 +306,21 @@ def _study(out: Path, content: Mapping[str, Any], recipe: Recipe) -> Study:
     if not (out / "study.json").exists():
         write_json(out / "study.json", content, seal=True)
     higher = HIGHER_IS_BETTER[recipe.stopping.metric]
+    path = out / DATABASE
     try:
-        study = optuna.create_study(
-            storage=f"sqlite:///{(out / 'study.db').resolve()}",
-            study_name="abag",
-            direction="maximize" if higher else "minimize",
-            load_if_exists=True,
-        )
+        if not path.exists():
+            # Optuna makes its tables in many steps; a kill between them would leave no study.
+            with replacing(path, apart=True) as temporary:
+                storage = optuna.storages.RDBStorage(f"sqlite:///{temporary.resolve()}")
+                optuna.create_study(
+                    storage=storage,
+                    study_name=STUDY,
+                    direction="maximize" if higher else "minimize",
+                )
+                storage.engine.dispose()
+        study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{path.resolve()}")
     except Exception as error:  # Optuna hands on whatever its database raises
-        raise FileFormatError(f"{out / 'study.db'} is no readable study ({error})") from None
+        raise FileFormatError(f"{path} is no readable study ({error})") from None
     return study
 
 

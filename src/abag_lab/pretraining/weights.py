@@ -19,7 +19,7 @@ def save_weights(path: Path, model: BuiltinModel) -> str:
     from safetensors.torch import save_file
 
     shipped = {name: tensor.cpu().half() for name, tensor in model.state_dict().items()}
-    with replacing(path) as temporary:
+    with replacing(path, apart=True) as temporary:
         save_file(
             {k: v.contiguous() for k, v in shipped.items()}, temporary, shape_metadata(model.shape)
         )

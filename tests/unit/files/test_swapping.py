@@ -232,3 +232,14 @@ def test_files_that_belong_together_have_one_writer(
         for path in made:
             path.write_text("2")
     assert content(tmp_path) == {"t.manifest.json": "2", "t.parquet": "2"}
+
+
+def test_what_a_library_leaves_beside_its_file_is_cleared_up_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    dead = tmp_path / ".state.safetensors.abag-abcdefgh"
+    dead.mkdir()
+    (dead / ".tmpOZFPaW").write_text("half")  # as safetensors does
+    with replacing(path, apart=True) as temporary:
+        (temporary.parent / ".tmpAAAAAA").write_text("half")
+        temporary.write_text("whole")
+    assert content(tmp_path) == {"state.safetensors": "whole"}

@@ -53,7 +53,7 @@ def convert_weights(source: Path, folder: Path) -> Path:
         for pattern in _BESIDE:
             for path in source.parent.glob(pattern):
                 shutil.copyfile(path, folder / path.name)
-    with replacing(target) as temporary:
+    with replacing(target, apart=True) as temporary:
         # Cloned: safetensors refuses tensors that share memory, as tied weights do.
         save_file(
             {name: tensor.contiguous().clone() for name, tensor in tensors.items()},

@@ -288,6 +288,8 @@ def require_store_folder(folder: Path) -> None:
             f"{folder} is the room of one encoder in a store; name the folder above it"
         )
     places = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    # A writer that is killed at its start leaves an empty room.
+    places = [path for path in places if not path.is_dir() or any(path.iterdir())]
     if places and not any((p / name).exists() for p in places for name in (ROOM_FILE, LOCK_FILE)):
         raise FileFormatError(
             f"{folder} holds other files and no embedding store; name a new or empty folder"
