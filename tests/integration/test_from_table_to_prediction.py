@@ -100,7 +100,7 @@ def test_a_table_becomes_a_report_and_predictions_twice_alike(here: Path, tmp_pa
     assert {"table.parquet", "merged.parquet", "split.parquet", "predictions.csv"} <= {
         str(path) for path in made
     }
-    assert len(made) == 14
+    assert len(made) == 16
     for path in made:
         assert (first / path).read_bytes() == (second / path).read_bytes(), path
 
