@@ -52,7 +52,7 @@ SURFACE: dict[str, str] = {
     "--positions --chains --arm --most-umis --numbering --exclude-cysteine --naturalness --level "
     "--overwrite --json",
     "serve": "--data --host --port --jobs-at-once --most-waiting --job-minutes --keep-days "
-    "--upload-megabytes --store-megabytes --requests-a-minute --new-key --json",
+    "--upload-megabytes --body-seconds --store-megabytes --requests-a-minute --new-key --json",
     "train": "TABLE --recipe --split --out --resume --holdout --encoder --antibody-encoder "
     "--antigen-encoder --antibody-folder --antigen-folder --store --set --device --stop-after "
     "--save-every --tensorboard --wandb --mlflow --audit --json",

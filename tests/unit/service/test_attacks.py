@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import io
 import socket
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from abag.apps.service.api import make_app
 from abag.apps.service.jobs import JobStore
 from abag.apps.service.problems import without_folders
+from abag.apps.service.settings import ServiceSettings
 from served_page import ANTIGEN, HEAVY, LIGHT, Running
 
 SCRIPT = "<script>alert(1)</script>"
@@ -131,6 +135,37 @@ def test_bodies_that_come_slowly_keep_nobody_waiting(running):
         assert other.recv(64).startswith(b"HTTP/1.1 200")
     for link in links:
         link.close()
+
+
+@pytest.mark.parametrize("pieces", [0, 3], ids=["nothing", "a byte now and then"])
+def test_a_body_that_does_not_come_ends_its_request(tmp_path: Path, pieces: int):
+    answers = asyncio.run(slow_request(tmp_path, pieces))
+    assert [one["status"] for one in answers if one["type"] == "http.response.start"] == [408]
+    assert b"too slowly" in answers[-1]["body"]
+
+
+async def slow_request(data: Path, pieces: int) -> list[dict[str, Any]]:
+    """What the service answers where a body of a few pieces never ends."""
+    left, answers = [b"A"] * pieces, []
+
+    async def receive() -> dict[str, Any]:
+        if not left:
+            await asyncio.Event().wait()
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": left.pop(), "more_body": True}
+
+    async def send(message: dict[str, Any]) -> None:
+        answers.append(message)
+
+    settings = ServiceSettings(data=data, body_seconds=0.1)
+    scope = {
+        "type": "http", "method": "POST", "path": "/v1/files", "query_string": b"name=a.csv",
+        "headers": [(b"host", b"localhost"), (b"content-type", b"application/octet-stream")],
+        "http_version": "1.1", "scheme": "http", "root_path": "", "raw_path": b"/v1/files",
+    }  # fmt: skip
+    app = make_app(settings)
+    await asyncio.wait_for(app(scope, receive, send), 20)
+    return answers
 
 
 def bomb(name: str) -> bytes:

@@ -22,6 +22,7 @@ def serve(
     job_minutes: float = 120.0,
     keep_days: float = 14.0,
     upload_megabytes: float = 32.0,
+    body_seconds: float = 20.0,
     store_megabytes: float = 2048.0,
     requests_a_minute: int = 6_000,
     new_key: str | None = None,
@@ -29,8 +30,8 @@ def serve(
 ) -> None:
     """Serve the page and the REST interface to browsers and programs.
 
-    It listens on this machine alone. On another address it starts only when there is an API key
-    (`--new-key NAME` makes one); put a proxy that speaks HTTPS before it.
+    It listens on this machine alone; on another address it starts only when there is an API key
+    (`--new-key NAME`). Put a proxy that speaks HTTPS before it.
 
     Args:
         data: Folder for jobs, uploads, models, campaigns and keys; back it up.
@@ -41,6 +42,7 @@ def serve(
         job_minutes: Longest run of one job, minutes.
         keep_days: Days that finished jobs are kept.
         upload_megabytes: Largest upload, megabytes.
+        body_seconds: Seconds that a request's body may take, and one more for each 10 kB of it.
         store_megabytes: Files of one user, megabytes.
         requests_a_minute: Requests of one user a minute.
         new_key: Make an API key for a user of this name, print it once, and do not serve.
@@ -51,9 +53,8 @@ def serve(
     except ModuleNotFoundError as error:
         if error.name not in ("fastapi", "uvicorn", "starlette"):
             raise
-        raise UnavailableError(
-            f"the service needs the package {error.name}: pip install 'abag[service]'"
-        ) from None
+        needs = f"the service needs the package {error.name}: pip install 'abag[service]'"
+        raise UnavailableError(needs) from None
     if new_key is not None:
         _show_key(new_key, make_key(data, new_key), json)
         return
@@ -67,7 +68,7 @@ def serve(
             "data": data, "host": host, "port": port, "jobs_at_once": jobs_at_once,
             "most_waiting": most_waiting, "job_minutes": job_minutes, "keep_days": keep_days,
             "upload_megabytes": upload_megabytes, "store_megabytes": store_megabytes,
-            "requests_a_minute": requests_a_minute,
+            "body_seconds": body_seconds, "requests_a_minute": requests_a_minute,
         },
         tell,
     )  # fmt: skip

@@ -34,7 +34,7 @@ _ERRORS: Final[dict[int | str, dict[str, Any]]] = {
     code: {"model": ProblemDetails, "description": text}
     for code, text in {
         400: "the request cannot be read", 401: "no valid key", 404: "not there",
-        409: "not in this state", 413: "too large", 421: "not this host",
+        408: "too slow", 409: "not in this state", 413: "too large", 421: "not this host",
         422: "what was sent cannot be used", 429: "too many requests",
     }.items()
 }  # fmt: skip

@@ -5,6 +5,7 @@ Written as bare ASGI, so that a body is counted while it arrives and never held.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -41,8 +42,11 @@ _MOST_CLIENTS: Final = 10_000
 _LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
-class BodyTooLargeError(HTTPException):
-    """A body over the limit, seen while it arrives."""
+_SLOWEST_BYTES_A_SECOND: Final = 10_000.0
+
+
+class BodyError(HTTPException):
+    """A body over the limit, or slower than a body may be, seen while it arrives."""
 
 
 class Guard:
@@ -78,15 +82,24 @@ class Guard:
         await self._within(scope, receive, _with_headers(send))
 
     async def _within(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Run the application; a body that grows over the limit ends the request."""
-        seen, started = 0, False
+        """Run the application; a body over the limit, or that does not come, ends the request."""
+        seen, whole, started, begun = 0, False, False, time.monotonic()
+
+        async def arriving() -> Message:
+            due = self._settings.body_seconds + seen / _SLOWEST_BYTES_A_SECOND
+            try:
+                async with asyncio.timeout(begun + due - time.monotonic()):
+                    return await receive()
+            except TimeoutError:
+                raise BodyError(408, "the body came too slowly; send it again") from None
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole
+            message = await (receive() if whole else arriving())
             seen += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
             if seen > self._settings.upload_bytes:
-                raise BodyTooLargeError(413, self._limit())
+                raise BodyError(413, self._limit())
             return message
 
         async def noted(message: Message) -> None:
@@ -96,9 +109,11 @@ class Guard:
 
         try:
             await self._app(scope, counted, noted)
-        except BodyTooLargeError:
+        except BodyError as error:
             if not started:
-                await problem(413, "too large", self._limit())(scope, receive, send)
+                status = error.status_code
+                title = "too slow" if status == 408 else "too large"
+                await problem(status, title, error.detail)(scope, receive, send)
 
     def _limit(self) -> str:
         return f"a request holds at most {self._settings.upload_megabytes:g} megabytes"

@@ -41,7 +41,8 @@ def problem(
     """An answer that says what is wrong."""
     content = ProblemDetails(title=title, status=status, detail=detail, problems=faults or [])
     # Whoever sends too much is not listened to any longer.
-    headers = {429: {"Retry-After": "10"}, 413: {"Connection": "close"}}.get(status)
+    close = {"Connection": "close"}
+    headers = {429: {"Retry-After": "10"}, 408: close, 413: close}.get(status)
     return JSONResponse(content.model_dump(), status, headers, MEDIA_TYPE)
 
 
@@ -105,7 +106,8 @@ def describe_errors(described: dict[str, Any]) -> dict[str, Any]:
 
 
 _TITLES: Final = {
-    401: "no valid key", 404: "not found", 405: "method not allowed", 409: "conflict",
+    401: "no valid key", 404: "not found", 405: "method not allowed", 408: "too slow",
+    409: "conflict",
     413: "too large", 415: "not this kind of content", 429: "too many requests",
 }  # fmt: skip
 
