@@ -15,6 +15,7 @@ from abag.units import (
     energy_per_pkd_j_per_mol,
     from_concentration,
     is_missing,
+    is_unit,
     kd_molar_from_pkd,
     parse_unit,
     parse_value,
@@ -184,3 +185,11 @@ def test_a_dissociation_constant_is_not_an_energy():
         check_unit(Quantity.KD, parse_unit("kcal/mol"))
     with pytest.raises(UnitError, match="dG cannot"):
         check_unit(Quantity.DELTA_G, parse_unit("nM"))
+
+
+@pytest.mark.parametrize(
+    "power", ["10^999 M", "1e99999 M", "10-400 M", "x 10^" + "9" * 5000 + " M"]
+)
+def test_a_power_of_ten_beyond_every_number_is_no_unit(power: str) -> None:
+    assert not is_unit(power)
+    assert is_unit("10^-9 M")

@@ -93,8 +93,10 @@ _LOG: Final = re.compile(
     re.IGNORECASE,
 )
 _TEN: Final = re.compile(
-    r"(?:[x*×]\s*)?(?:10(?:\s*\^\s*\(?([+-]?\d+)\)?|([+-]\d+))|1e([+-]?\d+))\s*[x*×]?\s*"
+    r"(?:[x*×]\s*)?(?:10(?:\s*\^\s*\(?([+-]?\d{1,2})\)?|([+-]\d{1,2}))|1e([+-]?\d{1,2}))"
+    r"\s*[x*×]?\s*"
 )
+"""A power of ten; no unit has three digits in it, and a float holds no thousand."""
 _UNDER: Final = re.compile(r"^\(([^()]*)\)\s*\^?\s*-1$")
 _FACTOR: Final = re.compile(r"([A-Za-z]+)\s*(?:\^?\s*\(?([+-]?\d)\)?)?")
 
