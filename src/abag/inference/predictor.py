@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.antibody.numbering import numbered_ahead
 from abag.errors import ModelError, SequenceError
 from abag.inference.evidence import EVIDENCE_COLUMNS, evidence_columns
 from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_problems
@@ -184,8 +185,8 @@ class Predictor:
         good = frame.filter(pl.col("problem").is_null())
         steps = [self._step(good[:0], parent)]
         with _progress(good.height) as bar:
-            for start in range(0, good.height, _STEP_ROWS):
-                step = good[start : start + _STEP_ROWS]
+            parts = [good[i : i + _STEP_ROWS] for i in range(0, good.height, _STEP_ROWS)]
+            for step in numbered_ahead(parts, _chains):
                 steps.append(self._step(step, parent))
                 if bar is not None:
                     bar.advance(step.height)
@@ -299,6 +300,10 @@ class Predictor:
         }
         masks = zip(*(rows.tolist() for rows in raised.values()), strict=True)
         return flag_lists([tuple(compress(raised, rows)) for rows in masks])
+
+
+def _chains(rows: pl.DataFrame) -> list[str]:
+    return [*rows["heavy"], *rows["light"].drop_nulls()]
 
 
 def _near_columns(answer: Answer) -> dict[str, list[float | None]]:

@@ -4,6 +4,7 @@ from abag.antibody.numbering.chains import (
     clear_cache,
     first_domain,
     number_chains,
+    numbered_ahead,
     resembles_a_domain,
 )
 from abag.antibody.numbering.protocol import IMGT_REGIONS, NumberedDomain, Numberer
@@ -15,5 +16,6 @@ __all__ = [
     "clear_cache",
     "first_domain",
     "number_chains",
+    "numbered_ahead",
     "resembles_a_domain",
 ]

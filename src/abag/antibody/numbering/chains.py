@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from abag.antibody.numbering.domains import (
     J_MINIMUM_SCORE,
@@ -56,10 +57,12 @@ def number_chains(
         SequenceError: for a sequence of more than 100,000 residues.
         UnavailableError: where anarci or pyhmmer is not installed.
     """
-    threads = threads or (1 if os.environ.get("OMP_NUM_THREADS") == "1" else 2)
+    threads = threads or _default_threads()
     asked = dict.fromkeys(sequences)
     read = {one: one if one in _cache else readable(one) for one in asked}
-    answers = {chain: _cache[chain] for chain in read.values() if chain in _cache}
+    # Another thread may forget all chains at any moment.
+    known = {chain: _cache.get(chain) for chain in read.values()}
+    answers = {chain: found for chain, found in known.items() if found is not None}
     new = [chain for chain in dict.fromkeys(read.values()) if chain not in answers]
     batches = [new[i : i + _BATCH] for i in range(0, len(new), _BATCH)]
     shown = track(batches, f"numbering {len(new)} chains") if len(batches) > 1 else batches
@@ -70,6 +73,32 @@ def number_chains(
         _receptors.clear()
     _cache.update((chain, answers[chain]) for chain in new)
     return {sequence: answers[chain] for sequence, chain in read.items()}
+
+
+def _default_threads() -> int:
+    return 1 if os.environ.get("OMP_NUM_THREADS") == "1" else 2
+
+
+T = TypeVar("T")
+
+
+def numbered_ahead(parts: Sequence[T], chains_of: Callable[[T], Iterable[str]]) -> Iterator[T]:
+    """Each part of some work, while the chains of the next one are numbered beside it.
+
+    HMMER runs outside Python's lock, so numbering costs the work little time. Whoever numbers the
+    chains of a part finds them done, with the same result. One after the other for one thread.
+    """
+    if len(parts) < 2 or _default_threads() == 1:
+        yield from parts
+        return
+    with ThreadPoolExecutor(1) as beside:
+        for place, part in enumerate(parts):
+            following = [] if place + 1 == len(parts) else list(chains_of(parts[place + 1]))
+            pieces = [following[i : i + _BATCH] for i in range(0, len(following), _BATCH)]
+            waiting = [beside.submit(number_chains, piece) for piece in pieces]
+            yield part
+            for one in waiting:
+                one.result()
 
 
 @lru_cache(maxsize=4_096)

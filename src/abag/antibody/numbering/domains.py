@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -238,10 +238,6 @@ def number_domains(chain: str, chosen: Sequence[Hit]) -> tuple[NumberedDomain, .
     if any(domain.kind.is_light for domain in numbered):
         return tuple(numbered)
     return tuple(
-        replace(domain, kind=ChainKind.VHH) if is_vhh(_by_position(domain)) else domain
+        replace(domain, kind=ChainKind.VHH) if is_vhh(domain.positions, domain.sequence) else domain
         for domain in numbered
     )
-
-
-def _by_position(domain: NumberedDomain) -> Mapping[str, str]:
-    return dict(zip(domain.positions, domain.sequence, strict=True))

@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-
 from abag.antibody.numbering.profiles import Profile, alphabet, load_profiles
 from abag.antibody.numbering.states import DELETE, INSERT, MATCH
 from abag.antibody.numbering.underflow import flushing_to_zero
@@ -20,6 +18,8 @@ from abag.antibody.numbering.underflow import flushing_to_zero
 MOST_RESIDUES: Final = 2_000
 """Longer chains are not searched and have no domain; an IgM heavy chain has 590 residues."""
 _CHAINS_A_TASK: Final = 64
+_STEPS: Final = "".join(DELETE if chr(code) == "-" else MATCH for code in range(128))
+"""Step of an alignment for each letter of the aligned chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +125,10 @@ def _name(index: int) -> Any:
 
 def _hit(profile: Profile, domain: Any, chain_pvalue: float) -> Hit:
     alignment = domain.alignment
-    columns, residues = (
-        np.frombuffer(text.encode("ascii"), dtype=np.uint8)
-        for text in (alignment.hmm_sequence, alignment.target_sequence)
-    )
-    steps = np.full(len(columns), ord(MATCH), dtype=np.uint8)
-    steps[residues == ord("-")] = ord(DELETE)
-    steps[columns == ord(".")] = ord(INSERT)
+    columns, residues = alignment.hmm_sequence, alignment.target_sequence
+    path = residues.translate(_STEPS)
+    if "." in columns:
+        path = "".join(INSERT if c == "." else s for c, s in zip(columns, path, strict=True))
     return Hit(
         profile=profile,
         score=float(domain.score),
@@ -141,5 +138,5 @@ def _hit(profile: Profile, domain: Any, chain_pvalue: float) -> Hit:
         end=int(alignment.target_to),
         first_column=int(alignment.hmm_from),
         last_column=int(alignment.hmm_to),
-        path=steps.tobytes().decode("ascii"),
+        path=path,
     )

@@ -11,7 +11,7 @@ treats VHH as heavy anyway.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 VHH_RESIDUES: Final[dict[str, str]] = {"42": "FY", "49": "EQ", "50": "RC", "52": "GLF"}
@@ -20,13 +20,19 @@ VHH_RESIDUES: Final[dict[str, str]] = {"42": "FY", "49": "EQ", "50": "RC", "52":
 _NEEDED: Final = 2
 
 
-def is_vhh(residues: Mapping[str, str]) -> bool:
+def is_vhh(positions: tuple[str, ...], sequence: str) -> bool:
     """Whether at least two of the four hallmark positions bear a VHH residue.
 
     Args:
-        residues: residue by IMGT position of one heavy-type domain.
+        positions: IMGT position of each residue of one heavy-type domain.
+        sequence: these residues.
     """
-    marks = sum(
-        residues.get(position, "-") in typical for position, typical in VHH_RESIDUES.items()
-    )
+    marks = sum(sequence[place] in typical for place, typical in _hallmarks(positions))
     return marks >= _NEEDED
+
+
+@lru_cache(maxsize=4_096)
+def _hallmarks(positions: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """Where the hallmark positions stand, and the residues that are typical there."""
+    place = {position: number for number, position in enumerate(positions)}
+    return tuple((place[one], text) for one, text in VHH_RESIDUES.items() if one in place)

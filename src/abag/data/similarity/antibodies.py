@@ -96,7 +96,10 @@ class CdrTable:
     def distances(
         self, other: CdrTable, loop: int, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
-        """Edit distance and longer length of one loop, ``[rows, columns]``."""
+        """Edit distance and longer length of one loop, ``[rows, columns]``.
+
+        One row where the loop is the same in all of them, as in a library.
+        """
         from rapidfuzz import process
         from rapidfuzz.distance import Levenshtein
 
@@ -108,19 +111,22 @@ class CdrTable:
             scorer=Levenshtein.distance,
             dtype=np.uint16,
         )
-        distance = distinct.take(i, axis=0).take(j, axis=1)
-        longer = np.maximum.outer(self.lengths[loop][rows], other.lengths[loop][columns])
-        return distance, longer
+        longer = np.maximum.outer(
+            self.lengths[loop][rows[:1] if len(mine) == 1 else rows], other.lengths[loop][columns]
+        )
+        distance = distinct.take(j, axis=1)
+        return distance if len(mine) == 1 else distance.take(i, axis=0), longer
 
     def identities(
         self, other: CdrTable, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """CDR identity of antibodies ``rows`` of this and ``columns`` of another table."""
         both = self.has_light[rows][:, None] & other.has_light[columns]
-        distance, longer = self.distances(other, 0, rows, columns)
-        for loop in range(1, 6 if both.any() else 3):
+        shape, all_have = (len(rows), len(columns)), bool(both.all())
+        distance, longer = np.zeros((2, *shape), dtype=np.uint16)
+        for loop in range(6 if both.any() else 3):
             d, n = self.distances(other, loop, rows, columns)
-            if loop >= 3 and not both.all():
+            if loop >= 3 and not all_have:
                 d, n = d * both, n * both
             distance += d
             longer += n
@@ -130,7 +136,8 @@ class CdrTable:
         self, other: CdrTable, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """Identity of CDR-H3 alone."""
-        return _share(*self.distances(other, 2, rows, columns))
+        distance, longer = self.distances(other, 2, rows, columns)
+        return np.broadcast_to(_share(distance, longer), (len(rows), len(columns)))
 
 
 def _share(distance: NDArray[np.uint16], longer: NDArray[np.uint16]) -> NDArray[np.float32]:

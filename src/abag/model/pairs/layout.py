@@ -126,15 +126,24 @@ class ImgtLayout:
 
         A residue for a residue, one too many or one too few are one change each; X is none.
         """
-        mine, theirs = one.codes[:, None, :], other.codes[None, :, :]
-        differ = (mine != theirs) & (mine != UNKNOWN) & (theirs != UNKNOWN)
-        differ &= ~(((mine == GAP) | (theirs == GAP)) & self.at_end)
         parts = (~self.in_cdr, self.in_cdr & ~self.is_light, self.in_cdr & self.is_light)
+        # What all rows have in common, such as the light chain of a library, is compared once.
+        varied = (one.codes != one.codes[:1]).any(axis=0)
         counts = [
-            np.asarray(differ[:, :, part].sum(axis=2) + one.extra[:, place][:, None])
+            self._differing(one.codes, other.codes, part & varied)
+            + self._differing(one.codes[:1], other.codes, part & ~varied)
+            + one.extra[:, place][:, None]
             for place, part in enumerate(parts)
         ]
         return Changes(*counts)
+
+    def _differing(
+        self, mine: Codes, theirs: Codes, columns: NDArray[np.bool_]
+    ) -> NDArray[np.int64]:
+        mine, theirs = mine[:, None, columns], theirs[None, :, columns]
+        differ = (mine != theirs) & (mine != UNKNOWN) & (theirs != UNKNOWN)
+        differ &= ~(((mine == GAP) | (theirs == GAP)) & self.at_end[columns])
+        return differ.view(np.uint8).sum(axis=2, dtype=np.uint16).astype(np.int64)
 
     def arrays(self, laid: LaidAntibodies) -> dict[str, NDArray[Any]]:
         """The layout and antibodies on it, to be saved."""

@@ -98,4 +98,4 @@ def test_a_loop_too_long_for_the_scheme_has_no_numbers():
     [("VGLW", False), ("FERG", True), ("YQRL", True), ("FGLF", True), ("VGLF", False)],
 )
 def test_two_hallmark_residues_make_a_vhh(residues: str, expected: bool):
-    assert is_vhh(dict(zip(("42", "49", "50", "52"), residues, strict=True))) is expected
+    assert is_vhh(("42", "49", "50", "52"), residues) is expected
