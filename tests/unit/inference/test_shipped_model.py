@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import abag
+from abag.antibody.numbering import clear_cache
 from abag.errors import MissingFileError
 from abag.inference.prediction import Prediction
 from abag.inference.predictor import SHIPPED_MODEL, Predictor
@@ -46,6 +48,24 @@ def test_an_unknown_pair_gets_a_wider_interval_and_a_larger_error(shipped: Predi
     assert None not in (known.pkd_upper, known.pkd_lower, unknown.pkd_upper, unknown.pkd_lower)
     assert width(unknown) > width(known)
     assert (unknown.group_rmse or 0.0) > (known.group_rmse or 9.9)
+
+
+def test_a_pair_has_the_same_numbers_alone_and_numbered_ahead_in_a_table(
+    shipped: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    light = made_up_antibodies(1, seed=8)[0][1]
+    rows = [(heavy, LIGHT, RBD) for heavy, _ in made_up_antibodies(6, seed=7)]
+    rows += [(HEAVY, LIGHT, RBD), (HEAVY, None, NOVEL), (HEAVY, light, NOVEL)]
+    table = pl.DataFrame(rows, schema=["heavy", "light", "antigen"], orient="row")
+    alone = [shipped.predict_pair(*row) for row in rows]
+    monkeypatch.setattr("abag.inference.predictor._STEP_ROWS", 2)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    clear_cache()
+    together = shipped.predict_table(table)
+    for one, row in zip(alone, together.iter_rows(named=True), strict=True):
+        assert {name: row[name] for name in ("pkd", "pkd_lower", "domain", "changes")} == {
+            name: getattr(one, name) for name in ("pkd", "pkd_lower", "domain", "changes")
+        }
 
 
 def width(one: Prediction) -> float:

@@ -6,13 +6,14 @@ import importlib
 
 import pytest
 
-from abag.antibody.numbering import clear_cache, number_chains
+from abag.antibody.numbering import clear_cache, number_chains, numbered_ahead
 from abag.antibody.numbering.domains import choose_domains
 from abag.antibody.numbering.profiles import load_profiles
 from abag.antibody.numbering.regular import FirstLook, align_regular_chains
 from abag.antibody.numbering.screen import find_sites
 from abag.antibody.numbering.states import imgt_positions
 from abag.antibody.numbering.vhh import is_vhh
+from abag.errors import SequenceError
 
 HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAED"
@@ -55,6 +56,28 @@ def test_a_chain_gets_the_same_answer_alone_and_in_a_batch():
     for chain in MIXED:
         clear_cache()
         assert number_chains([chain], threads=1)[chain] == together[chain]
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_chains_of_the_next_part_are_numbered_while_one_is_worked_on(
+    threads: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    alone = {chain: number_chains([chain])[chain] for chain in MIXED}
+    clear_cache()
+    chains = importlib.import_module("abag.antibody.numbering.chains")
+    seen = []
+    for part in numbered_ahead([MIXED[:2], MIXED[2:5], MIXED[5:]], list):
+        seen += part
+        assert number_chains(part) == {chain: alone[chain] for chain in part}
+    assert seen == MIXED
+    assert set(MIXED) <= set(chains._cache)
+
+
+def test_what_is_wrong_with_a_chain_of_the_next_part_is_said(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    with pytest.raises(SequenceError, match="limit"):
+        list(numbered_ahead([[HEAVY], ["A" * 100_001]], list))
 
 
 def test_answers_come_in_the_order_of_first_appearance():
