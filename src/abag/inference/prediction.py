@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from abag.errors import counted
+from abag.model.pairs.nearest import FRAMEWORK_CHANGES
 from abag.pages import notebook
 
 _DOUBTFUL: Final = 0.9
@@ -124,9 +125,14 @@ class Prediction:
         where = f"measured on {self.relative_antigen}: pKd {self.relative_pkd:.2f}"
         if not self.changes:
             return [where]
+        changed = f"{counted(self.changes, 'change')} from it, {self.cdr_changes} in CDRs"
+        if self.changes - (self.cdr_changes or 0) > FRAMEWORK_CHANGES and not self.delta_pkd:
+            return [
+                f"nearest relative {where}; {changed}: an antibody that arose apart, so what the "
+                "changes cost is not asked"
+            ]
         return [
-            f"nearest relative {where}; {counted(self.changes, 'change')} from it, "
-            f"{self.cdr_changes} in CDRs",
+            f"nearest relative {where}; {changed}",
             f"level of the relative {self.level_pkd:.2f}, effect of the changes "
             f"{self.delta_pkd:+.2f}",
         ]

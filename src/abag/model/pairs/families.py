@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.model.pairs.measured import MeasuredPairs
+from abag.model.pairs.nearest import FRAMEWORK_CHANGES
 
 DESIGNED: Final = 5
 """A family of so many variants is a parent and what was designed from it."""
@@ -51,6 +52,12 @@ class Families:
         """Which pairs belong to a family of a parent and its designed variants, shape (n,)."""
         changed = np.bincount(self.family[self.changes > 0], minlength=int(self.family.max()) + 1)
         return np.asarray(changed[self.family] >= DESIGNED)
+
+    @property
+    def root(self) -> Places:
+        """The parent of each pair's family; a sibling that arose apart from it is its own."""
+        apart = self.changes - self.cdr_changes > FRAMEWORK_CHANGES
+        return np.where(apart, np.arange(len(self.parent)), self.parent)
 
     @property
     def variants(self) -> NDArray[np.bool_]:

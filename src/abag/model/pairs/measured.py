@@ -22,7 +22,7 @@ from abag.data.schema import antibody_key, antigen_key
 from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
 from abag.data.similarity.antigens import antigen_identities
 from abag.model.pairs.layout import Antibody, Changes, ImgtLayout, LaidAntibodies
-from abag.model.pairs.nearest import Nearest
+from abag.model.pairs.nearest import FRAMEWORK_CHANGES, Nearest
 
 Reals = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -30,9 +30,6 @@ Places = NDArray[np.int64]
 SAME_ANTIGEN: Final = 0.8
 """From this identity an antigen counts as the one that was measured. Under it, many antibodies
 tell an orthologue from their own antigen."""
-FRAMEWORK_CHANGES: Final = 4
-"""Designed variants change CDRs and leave the frameworks; antibodies of one germline that arose
-apart differ by more (of 152 natural pairs with over ten changes 2 did not)."""
 LOOP_SHARE: Final = 0.5
 """Of the residues of all CDRs: more that is new is another antibody on the same frameworks."""
 OTHER_CHAIN_CHANGES: Final = 1

@@ -4,13 +4,14 @@
     pKd(x, g) = f(x) + known(g) * (h(x, g) - f(x))                        without one.
 
 x is the antibody and g the antigen. p is the measured relative with the fewest changes, on g or
-nearly g (:mod:`abag.model.pairs.measured`); root is the parent of p's family. f is a kernel ridge
-on the antibody alone, h one on antibody and antigen (:mod:`abag.model.pairs.kernel`); r is h
-fitted to pKd minus e, so that a library of weak variants says of its parent what the parent's own
-measurement says. With a the k-mer cosine to the nearest measured antigen,
-known = clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1): nothing is made of an antigen
-that no measured one resembles. e is the effect of the changes (:mod:`abag.model.pairs.effects`):
-what the model of mutation effects says, its size fitted to measured pairs and their relatives.
+nearly g (:mod:`abag.model.pairs.measured`); one with more than four changes in frameworks arose
+apart and counts as none (:mod:`abag.model.pairs.nearest`). root is the parent of p's family. f is a
+kernel ridge on the antibody alone, h one on antibody and antigen (:mod:`abag.model.pairs.kernel`);
+r is h fitted to pKd minus e, so that a library of weak variants says of its parent what the
+parent's own measurement says. With a the k-mer cosine to the nearest measured antigen, known =
+clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1): nothing is made of an antigen that no
+measured one resembles. e is the effect of the changes (:mod:`abag.model.pairs.effects`): what the
+model of mutation effects says, its size fitted to measured pairs and their relatives.
 
 The spread is sqrt(v_level + v_effect); the calibration scales it for each verdict.
 """
@@ -110,7 +111,7 @@ class PairModel(ArrayModel[PairSettings]):
         targets = np.stack([target - potential, target, target])
         kernel, alike = LevelKernel.fit(frame, targets, noise, shares)
         binding = BindingEvidence.fit(alike, cluster, groups, own.ridge / weights)
-        self._state = _State(measured, kernel, sizes, families.parent, potential, binding)
+        self._state = _State(measured, kernel, sizes, families.root, potential, binding)
 
     def _values(self, table: pl.DataFrame) -> Reals:
         return self.answer(table).value
@@ -122,6 +123,7 @@ class PairModel(ArrayModel[PairSettings]):
             return Answer.of(np.zeros(0))
         own = self._state
         near = own.measured.nearest(table)
+        near = near._replace(relative=np.where(near.is_sibling, NONE, near.relative))
         raw, effect = self._effect(table, near)
         asked = np.where(near.relative == NONE, near.site, NONE)
         asked = np.where(near.antigen >= ANTIGEN_THRESHOLD, asked, NONE)
@@ -249,21 +251,22 @@ def _effects(
 
     Sizes are learnt from effects that remember none of the families, because theirs would fit.
     """
-    root = np.where(families.variants, families.parent, NONE)
+    changed = families.root != np.arange(len(target))
+    root = np.where(changed, families.root, NONE)
     parents, which = _antibodies_of(measured, root)
     frame = measured.frame()
     raw = raw_effects(parents, which, frame, remember=False)
     # Smaller families are siblings from nature: neither of two is the parent of the other.
-    rows = families.variants & families.designed & (families.changes > 0)
+    rows = changed & families.designed & (families.changes > 0)
     sizes = ChangeEffects.fit(
-        (target - target[families.parent])[rows],
+        (target - target[families.root])[rows],
         Raw(raw.delta[rows], raw.spread[rows]),
         families.cdr_changes[rows],
         families.family[rows],
     )
     if remember:
         raw = raw_effects(parents, which, frame)
-    return sizes, np.where(families.variants, sizes.of(raw, families.cdr_changes), 0.0)
+    return sizes, np.where(changed, sizes.of(raw, families.cdr_changes), 0.0)
 
 
 def _antibodies_of(measured: MeasuredPairs, pairs: Places) -> tuple[list[tuple[str, str]], Places]:

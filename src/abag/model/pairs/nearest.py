@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Reals = NDArray[np.float64]
 Places = NDArray[np.int64]
+
+FRAMEWORK_CHANGES: Final = 4
+"""Designed variants change CDRs and leave the frameworks; antibodies of one germline that arose
+apart differ by more (of 152 natural pairs with over ten changes 2 did not)."""
 
 
 class Nearest(NamedTuple):
@@ -31,6 +35,14 @@ class Nearest(NamedTuple):
     """Residues that differ from the relative; 0 without one."""
     cdr_changes: Places
     """Those of them that stand in CDRs."""
+
+    @property
+    def is_sibling(self) -> NDArray[np.bool_]:
+        """Whether the relative arose apart from the row's antibody.
+
+        Nobody changed one into the other, and what changes cost says nothing of the two.
+        """
+        return np.asarray(self.changes - self.cdr_changes > FRAMEWORK_CHANGES)
 
     def take(self, rows: NDArray[np.bool_]) -> Nearest:
         """The chosen rows, by mask."""
