@@ -143,7 +143,7 @@ class ImgtLayout:
         mine, theirs = mine[:, None, columns], theirs[None, :, columns]
         differ = (mine != theirs) & (mine != UNKNOWN) & (theirs != UNKNOWN)
         differ &= ~(((mine == GAP) | (theirs == GAP)) & self.at_end[columns])
-        return differ.view(np.uint8).sum(axis=2, dtype=np.uint16).astype(np.int64)
+        return np.asarray(differ.view(np.uint8).sum(axis=2, dtype=np.uint16), dtype=np.int64)
 
     def arrays(self, laid: LaidAntibodies) -> dict[str, NDArray[Any]]:
         """The layout and antibodies on it, to be saved."""
