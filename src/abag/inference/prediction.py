@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from abag.errors import counted
-from abag.model.pairs.nearest import FRAMEWORK_CHANGES
+from abag.model.pairs.nearest import MOST_OF_A_VARIANT
 from abag.pages import notebook
 
 _DOUBTFUL: Final = 0.9
@@ -126,7 +126,7 @@ class Prediction:
         if not self.changes:
             return [where]
         changed = f"{counted(self.changes, 'change')} from it, {self.cdr_changes} in CDRs"
-        if self.changes - (self.cdr_changes or 0) > FRAMEWORK_CHANGES and not self.delta_pkd:
+        if self.changes - (self.cdr_changes or 0) > MOST_OF_A_VARIANT and not self.delta_pkd:
             return [
                 f"nearest relative {where}; {changed}: an antibody that arose apart, so what the "
                 "changes cost is not asked"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.model.pairs.measured import MeasuredPairs
-from abag.model.pairs.nearest import FRAMEWORK_CHANGES
+from abag.model.pairs.nearest import MOST_OF_A_VARIANT
 
 DESIGNED: Final = 5
 """A family of so many variants is a parent and what was designed from it."""
@@ -56,7 +56,7 @@ class Families:
     @property
     def root(self) -> Places:
         """The parent of each pair's family; a sibling that arose apart from it is its own."""
-        apart = self.changes - self.cdr_changes > FRAMEWORK_CHANGES
+        apart = self.changes - self.cdr_changes > MOST_OF_A_VARIANT
         return np.where(apart, np.arange(len(self.parent)), self.parent)
 
     @property

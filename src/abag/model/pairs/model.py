@@ -4,7 +4,7 @@
     pKd(x, g) = f(x) + known(g) * (h(x, g) - f(x))                        without one.
 
 x is the antibody and g the antigen. p is the measured relative with the fewest changes, on g or
-nearly g (:mod:`abag.model.pairs.measured`); one with more than four changes in frameworks arose
+nearly g (:mod:`abag.model.pairs.measured`); one with more than six changes in frameworks arose
 apart and counts as none (:mod:`abag.model.pairs.nearest`). root is the parent of p's family. f is a
 kernel ridge on the antibody alone, h one on antibody and antigen (:mod:`abag.model.pairs.kernel`);
 r is h fitted to pKd minus e, so that a library of weak variants says of its parent what the

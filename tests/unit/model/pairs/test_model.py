@@ -55,6 +55,29 @@ def test_weak_variants_do_not_pull_down_their_parent(model: PairModel) -> None:
     assert model.predict(table([(HEAVY, LIGHT, ANTIGEN, 0.0)]))[0] > 8.5
 
 
+FRAMEWORK = (2, 8, 15, 66, 70, 74, 76, 80)
+"""Places in the frameworks of the heavy chain."""
+
+
+def sibling(changes: int) -> tuple[str, str, str, float]:
+    heavy = HEAVY
+    for place in FRAMEWORK[:changes]:
+        heavy = changed(heavy, place, "P" if heavy[place] != "P" else "G")
+    return heavy, LIGHT, ANTIGEN, 0.0
+
+
+def test_what_changes_cost_is_not_asked_of_an_antibody_that_arose_apart(model: PairModel) -> None:
+    asked = table([sibling(6), sibling(7)])
+    near = model.measured.nearest(asked)
+    assert (near.changes - near.cdr_changes).tolist() == [6, 7]
+    assert (near.relative >= 0).all()  # both are variants of a measured pair
+    found = model.answer(asked)
+    assert found.effect is not None
+    assert found.effect[0] < -0.5
+    assert found.effect[1] == 0.0
+    assert found.value[1] > found.value[0]
+
+
 def test_of_a_new_antigen_only_the_antibody_counts(model: PairModel) -> None:
     antigens = [random_chain(np.random.default_rng(i), 100 + 40 * i) for i in range(1, 4)]
     found = model.predict(table([(HEAVY, LIGHT, antigen, 0.0) for antigen in antigens]))
