@@ -40,7 +40,7 @@ SURFACE: dict[str, str] = {
     "simulate": "ASSAY_FILE --sources --landscapes --out --map --unit --quantity --assay "
     "--parent-heavy --parent-light --numbering --quarantine --keep-strangers --arm --start "
     "--rounds --batch --top --most --seeds --first-seed --acquisition --diversity --beta "
-    "--natural-start --processes --ray --json",
+    "--noise --first-plate --processes --ray --json",
     "propose": "--model --campaign --heavy --light --parent --name --chains --arm --most-umis --n "
     "--out --max-mutations "
     "--cdrs --positions --freeze --untried --max-untried --letters --numbering --liabilities "

@@ -34,7 +34,8 @@ def simulate(
     acquisition: str = "ucb",
     diversity: str = "none",
     beta: float = 1.0,
-    natural_start: Annotated[bool, Parameter(negative=())] = False,
+    noise: float = 0.0,
+    first_plate: Annotated[list[str] | None, Parameter(negative=())] = None,
     where_done: Annotated[WorkPlace, Parameter(name="*")] = ANYWHERE,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -53,29 +54,37 @@ def simulate(
         most: Larger landscapes are drawn down to this many variants, each seed its own.
         seeds: Number of campaigns of each strategy.
         first_seed: The first seed.
-        acquisition: ei, ucb, top-set, thompson or greedy, for both models.
+        acquisition: ei, ucb, top-set, thompson or greedy, for both models; more of them, by
+            commas, are tried with ours.
         diversity: For ucb and ei: believer, penalty or none.
         beta: For ucb: deviations added to the mean.
-        natural_start: Also start ours from the most natural variants (needs the extra network).
+        noise: Noise added to what is measured, as a share of the values' deviation.
+        first_plate: Also start ours from the most natural variants (natural, needs the extra
+            network), or from those that the global model ranks highest (predicted).
         where_done: Where the work is done.
         json: Print one JSON object.
     """
     from abag.maturation.propose.acquisition import Policy
-    from abag_lab.replay.simulation import Plan
+    from abag_lab.replay.simulation import Plan, strategies
     from abag_lab.replay.simulation_report import landscapes_of, run_simulation
 
     folder, numbers = _required(out, seeds, first_seed)
-    names = [name for text in landscapes or [] for name in text.split(",") if name]
-    found = landscapes_of(assay_file, told.told(), sources, names)
-    policy, plan = Policy(acquisition, diversity, beta), Plan(start, rounds, batch, most, top)  # type: ignore[arg-type]
+    policy, *others = (Policy(name, diversity, beta) for name in _split([acquisition]) or [""])  # type: ignore[arg-type]
+    arms = strategies(policy, others, _split(first_plate))  # type: ignore[arg-type]
+    plan = Plan(start, rounds, batch, most, top, noise)
+    found = landscapes_of(assay_file, told.told(), sources, _split(landscapes))
     done = run_simulation(
-        found, folder, plan=plan, policy=policy, seeds=numbers, natural=natural_start,
-        engine=where_done.engine(),
-    )  # fmt: skip
+        found, folder, plan=plan, arms=arms, seeds=numbers, engine=where_done.engine()
+    )
     for one in found:
         if one.source is not None:
             _account(one.source, folder)
     emit(done.as_json(), _text(done), json)
+
+
+def _split(texts: list[str] | None) -> list[str]:
+    """Values that were given by commas or repeated."""
+    return [name.strip() for text in texts or [] for name in text.split(",") if name.strip()]
 
 
 def _required(out: Path | None, seeds: int, first_seed: int) -> tuple[Path, range]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from abag_lab.replay.simulation_models import Believer, Pool, assay_gp_belief, o
 
 Rows = NDArray[np.int64]
 
+FirstPlate: TypeAlias = Literal["random", "natural", "predicted"]
+FIRST_PLATES: Final[tuple[str, ...]] = get_args(FirstPlate)
 FEWEST_START: Final = 5
 FILES: Final = ("replays", "curves.csv", "simulation.json", "table.md", "curves.png")
 """What the folder of a simulation holds."""
@@ -38,13 +40,17 @@ class PickingStrategy:
     name: str
     model: str | None
     policy: Policy = field(default_factory=Policy)
-    natural: bool = False
-    """Whether it starts from the most natural variants, and not from random ones."""
+    first: FirstPlate = "random"
+    """What is measured first: random variants, the most natural ones, or those that the global
+    model ranks highest."""
 
     def __post_init__(self) -> None:
-        """Raise OptionError for an unknown model."""
+        """Raise OptionError for an unknown model or first plate."""
         if self.model is not None and self.model not in _MODELS:
             raise OptionError(f"unknown model {self.model!r}; known are {', '.join(_MODELS)}")
+        if self.first not in FIRST_PLATES:
+            known = ", ".join(FIRST_PLATES[1:])
+            raise OptionError(f"--first-plate is {self.first!r}; known are {known}")
 
 
 _MODELS: Final[Mapping[str, Believer]] = {
@@ -58,21 +64,28 @@ RIDGE: Final = "one-hot-ridge"
 CHANCE: Final = "random"
 
 
-def strategies(policy: Policy, natural: bool = False) -> tuple[PickingStrategy, ...]:
+def strategies(
+    policy: Policy, others: Sequence[Policy] = (), first: Sequence[FirstPlate] = ()
+) -> tuple[PickingStrategy, ...]:
     """Ours with a policy, against one-hot ridge with the same, both greedy, and chance.
 
-    ``natural`` adds ours with a start of the most natural variants, as FolDE warms up (arXiv
-    2510.24053).
+    Args:
+        policy: That of ours and of the ridge.
+        others: Further policies for ours.
+        first: First plates that ours starts from besides random ones; FolDE starts from the most
+            natural variants (arXiv 2510.24053).
     """
     greedy = Policy("greedy", "none")
-    return (
+    found = [
         PickingStrategy(OURS, OURS, policy),
         PickingStrategy(f"{OURS} greedy", OURS, greedy),
         PickingStrategy(RIDGE, RIDGE, policy),
         PickingStrategy(f"{RIDGE} greedy", RIDGE, greedy),
         PickingStrategy(CHANCE, None, greedy),
-        *([PickingStrategy(f"{OURS} natural start", OURS, policy, True)] if natural else []),
-    )
+        *(PickingStrategy(f"{OURS} {one.acquisition}", OURS, one) for one in others),
+        *(PickingStrategy(f"{OURS} {one} start", OURS, policy, one) for one in first),
+    ]
+    return tuple({one.name: one for one in found}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +99,8 @@ class Plan:
     """Larger landscapes are drawn down to this many rows, each seed its own."""
     share: float = 0.01
     """Share of the pool that counts as best."""
+    noise: float = 0.0
+    """Added to what is measured, never to what counts: its standard deviation over the pool's."""
 
     def __post_init__(self) -> None:
         """Raise OptionError for sizes that make no campaign."""
@@ -93,6 +108,8 @@ class Plan:
             raise OptionError(f"--start is {self.start}; {FEWEST_START} variants are the fewest")
         if self.rounds < 1 or self.batch < 1:
             raise OptionError("give at least one round, and one variant a round")
+        if not (np.isfinite(self.noise) and self.noise >= 0):
+            raise OptionError(f"--noise is {self.noise:g}; give a number from 0, such as 0.5")
         if not 0 < self.share < 1:
             raise OptionError(f"--top is {self.share:g}; give a share above 0 and below 1")
         if self.most < self.wells + 1:
@@ -145,14 +162,12 @@ def draw_pool(landscape: Landscape, plan: Plan, seed: int) -> Pool:
 def replay(pool: Pool, strategy: PickingStrategy, plan: Plan, seed: int) -> Replay:
     """Run one campaign; the same seed starts every strategy from the same variants."""
     require_seed(seed)
-    if strategy.natural:
-        measured = pool.natural(plan.start)
-    else:
-        measured = np.random.default_rng([seed, 2]).choice(pool.size, plan.start, replace=False)
+    measured = _first_plate(pool, strategy.first, plan.start, seed)
+    seen = pool.measured_with(plan.noise, seed)
     history = [measured]
     blind = 0
     for number in range(plan.rounds):
-        chosen = _propose(pool, strategy, plan.batch, measured, seed + 1_000 * number)
+        chosen = _propose(seen, strategy, plan.batch, measured, seed + 1_000 * number)
         if chosen is None:
             rng = np.random.default_rng([seed, 3, number])
             chosen = rng.choice(pool.free(measured), plan.batch, replace=False)
@@ -167,6 +182,12 @@ def replay(pool: Pool, strategy: PickingStrategy, plan: Plan, seed: int) -> Repl
         tuple(float(pool.values[rows].max()) for rows in history),
         float(pool.values.max()), blind,
     )  # fmt: skip
+
+
+def _first_plate(pool: Pool, kind: FirstPlate, count: int, seed: int) -> Rows:
+    if kind == "random":
+        return np.random.default_rng([seed, 2]).choice(pool.size, count, replace=False)
+    return pool.natural(count) if kind == "natural" else pool.predicted(count)
 
 
 def _propose(

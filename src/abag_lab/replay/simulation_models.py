@@ -9,7 +9,7 @@ the same acquisition.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import LETTERS
 from abag.data.splits.positions import consensus
-from abag.errors import ModelError
+from abag.errors import ModelError, OptionError
 from abag.maturation.propose.acquisition import Belief
 from abag.model.assay_gp.kernels.terms import UNLEARNT
 from abag.model.assay_gp.model import AssayGP
@@ -94,12 +94,36 @@ class Pool:
         """
         from abag.maturation.antibody.naturalness import Naturalness
 
-        heavy = consensus(self.table["heavy"].to_list())
-        lights = [one for one in self.table["light"].to_list() if one]
-        light = consensus(lights) if lights else None
         chains = list(self.table.select("heavy", "light").iter_rows())
-        scores = Naturalness().of_variants(heavy, light, chains)
+        scores = Naturalness().of_variants(*self._commonest(), chains)
         return np.sort(np.argsort(-np.asarray(scores), kind="stable")[:count])
+
+    def predicted(self, count: int) -> Rows:
+        """The variants that the pool's global model ranks highest.
+
+        Raises OptionError without one: the shipped model may have learnt from the pool.
+        """
+        if self.prior is None:
+            raise OptionError(
+                "--first-plate predicted needs a global model that has not learnt from the file; "
+                "take published landscapes with --sources"
+            )
+        scores = self.prior.delta(*self._commonest(), self.table)
+        return np.sort(np.argsort(-scores, kind="stable")[:count])
+
+    def _commonest(self) -> tuple[str, str | None]:
+        """Chains of the commonest residues, which stand for the parent."""
+        lights = [one for one in self.table["light"].to_list() if one]
+        return consensus(self.table["heavy"].to_list()), consensus(lights) if lights else None
+
+    def measured_with(self, noise: float, seed: int) -> Pool:
+        """The pool as an assay sees it whose noise is a share of the values' deviation."""
+        if not noise:
+            return self
+        spread = noise * self.values.std()
+        values = self.values + np.random.default_rng([seed, 9]).normal(0.0, spread, self.size)
+        table = self.table.with_columns(rank_score=pl.Series(values))
+        return replace(self, table=table, values=values)
 
     def free(self, measured: Rows) -> Rows:
         """Variants that were not measured."""
@@ -142,7 +166,7 @@ def assay_gp_belief(settings: dict[str, Any] | None = None) -> Believer:
         means = model.predict(pool.table[free.tolist()])
         short = shortlist(free, means, np.zeros(len(free)))
         joint = model.joint(pool.table[short.tolist()])
-        best = float(model.joint(pool.table[measured.tolist()]).mean.max())
+        best = float(model.distribution(pool.table[measured.tolist()]).mean_score.max())
         return Belief(joint.mean, joint.covariance, joint.noise, best), short
 
     return believe

@@ -13,12 +13,11 @@ from abag.engines import Engine
 from abag.errors import OptionError
 from abag.files import replacing, write_csv, write_json, write_text
 from abag.maturation.assay.file import AssayFile, read_assay
-from abag.maturation.propose.acquisition import Policy
 from abag.pictures import picture_file
 from abag.progress import track
 from abag_lab.mutation_effect.blind import BlindPriors
 from abag_lab.replay.landscapes import LANDSCAPES, Landscape, read_landscapes, with_values
-from abag_lab.replay.simulation import OURS, RIDGE, Plan, Replay, simulate, strategies
+from abag_lab.replay.simulation import OURS, RIDGE, PickingStrategy, Plan, Replay, simulate
 from abag_lab.replay.simulation_summary import Summary, curve_of, table_text
 
 _COLOURS: Final = ("#0b6e4f", "#8fc9ae", "#c1440e", "#e8b09a", "#7d7d7d", "#4a2a7b")
@@ -67,21 +66,18 @@ def run_simulation(
     out: Path,
     *,
     plan: Plan,
-    policy: Policy,
+    arms: Sequence[PickingStrategy],
     seeds: Sequence[int],
-    natural: bool = False,
     engine: Engine | None = None,
 ) -> Simulation:
     """Replay all campaigns and write curves.csv, simulation.json, table.md and curves.png.
 
-    ``natural`` adds a campaign that starts from the most natural variants (needs torch);
-    ``engine`` does the replays.
+    ``engine`` does the replays. A start from the most natural variants needs torch.
 
     Finished replays in ``out`` are not run again, so that an interrupted run goes on.
     """
-    arms = strategies(policy, natural)
     replays = simulate(landscapes, out, arms, plan, seeds, engine)
-    done = Simulation(Summary(tuple(replays), plan, arms), out)
+    done = Simulation(Summary(tuple(replays), plan, tuple(arms)), out)
     write_csv(out / "curves.csv", done.summary.curves())
     write_json(out / "simulation.json", done.as_json())
     write_text(out / "table.md", table_text(done.summary))

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.data.splits.positions import consensus
 from abag.engines import Processes
 from abag.errors import OptionError
 from abag.maturation.propose.acquisition import Policy
@@ -94,6 +95,45 @@ def test_all_strategies_of_a_seed_start_from_the_same_variants() -> None:
     pool = draw_pool(Landscape("x", landscape()), PLAN, seed=2)
     starts = {replay(pool, arm, PLAN, 2).best[0] for arm in strategies(Policy("thompson"))}
     assert len(starts) == 1
+
+
+def test_noise_is_in_what_is_measured_and_not_in_what_counts() -> None:
+    pool = draw_pool(Landscape("x", landscape()), PLAN, seed=1)
+    noisy = pool.measured_with(0.5, seed=1)
+    added = noisy.values - pool.values
+    assert added.std() == pytest.approx(0.5 * pool.values.std(), rel=0.2)
+    assert noisy.table["rank_score"].to_list() == noisy.values.tolist()
+    np.testing.assert_array_equal(noisy.top, pool.top)
+    plan, arm = Plan(10, 2, 8, 200, noise=0.5), strategies(Policy())[0]
+    plain, found = (replay(pool, arm, one, seed=1) for one in (PLAN, plan))
+    assert found.best_possible == plain.best_possible
+    assert found.best[0] == plain.best[0]
+    assert found.tenths != plain.tenths
+
+
+def test_a_campaign_may_start_from_what_the_global_model_ranks_highest() -> None:
+    prior = load_mutation_effect()
+    pool = Pool.of("x", landscape(), prior=prior)
+    first = pool.predicted(10)
+    effects = prior.delta(
+        consensus(pool.table["heavy"].to_list()), pool.table["light"][0], pool.table
+    )
+    assert len(first) == 10
+    assert effects[first].min() >= effects[pool.free(first)].max()
+    arm = PickingStrategy("x", "assay-gp", Policy(), "predicted")
+    assert replay(pool, arm, PLAN, 0).best[0] == pool.values[first].max()
+    with pytest.raises(OptionError, match="has not learnt from the file"):
+        Pool.of("x", landscape()).predicted(10)
+
+
+def test_an_unknown_first_plate_is_refused() -> None:
+    with pytest.raises(OptionError, match="known are natural, predicted"):
+        PickingStrategy("x", "assay-gp", Policy(), "best")  # type: ignore[arg-type]
+
+
+def test_strategies_have_names_of_their_own() -> None:
+    found = strategies(Policy(), [Policy("top-set"), Policy("greedy")], ["natural"])
+    assert [one.name for one in found][5:] == ["assay-gp top-set", "assay-gp natural start"]
 
 
 def test_a_model_finds_better_variants_than_chance() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.model.assay_gp.kernels.kernel import LEVEL_VARIANCE, Kernel
+from abag.model.assay_gp.kernels.kernel import LEVEL_VARIANCE, Kernel, Laid
 from abag.model.assay_gp.kernels.substitution import Codes, embedding
 from abag.model.assay_gp.mixture import Mixture
 from abag.model.assay_gp.posterior import Posterior
@@ -56,16 +56,19 @@ def joint_scores(mixture: Mixture, letters: Codes, widening: float = 1.0) -> Joi
 def member_covariance(member: Posterior, letters: Codes) -> Reals:
     """Posterior covariance of rows (m, P) under one member, shape (m, m)."""
     kernel = member.kernel
-    solved = member.whitened(kernel.matrix(kernel.training, letters))
-    found = prior_covariance(kernel, letters) - solved.T @ solved
+    laid = kernel.laid(letters)
+    solved = member.whitened(kernel.covariance(kernel.laid(kernel.training), laid))
+    found = prior_covariance(kernel, letters, laid) - solved.T @ solved
     return np.asarray((found + found.T) / 2)
 
 
-def prior_covariance(kernel: Kernel, letters: Codes) -> Reals:
-    """Prior covariance of new rows, positions that training never varied compared in full."""
+def prior_covariance(kernel: Kernel, letters: Codes, laid: Laid) -> Reals:
+    """Prior covariance of new rows, positions that training never varied compared in full.
+
+    ``laid`` is what the kernel lays out of the rows.
+    """
     hyper = kernel.hyper
-    seen, unseen = kernel.scaled_shifts(letters), _unseen_shifts(kernel, letters)
-    additive = kernel.additive(letters)
+    seen, unseen, additive = laid.shifts, _unseen_shifts(kernel, letters), laid.additive
     still = unseen @ unseen.T
     inner = seen @ seen.T + still
     own = np.diag(inner)

@@ -99,15 +99,20 @@ def relative_noise(table: pl.DataFrame) -> Reals:
     return np.asarray(0.5 + 0.5 / replicates)
 
 
-def widening_of(away: Reals) -> float:
-    """Factor that lets 90 % of new errors lie in their 90 % intervals, from leave-one-out errors.
+def widening_of(*blocks: Reals) -> float:
+    """Factor that lets 90 % of new errors lie in their 90 % intervals, from left-out rows' errors.
 
     The quantile is that of split conformal prediction, the ceil(0.9 (n + 1))-th of n; it is drawn
-    towards 1 by the weight of ten rows. Hyper-parameters were chosen with the rows in sight, so a
-    share :data:`_OPTIMISM` / n is added.
+    towards 1 by the weight of ten rows. Rows of a block were left out together and share their
+    error, and so will the rows of a new one: the block that errs most speaks. Hyper-parameters
+    were chosen with the rows in sight, so a share :data:`_OPTIMISM` / n is added.
     """
-    count = len(away)
-    rank = min(count, int(np.ceil(_CALIBRATION * (count + 1))))
-    found = float(np.sort(away)[rank - 1]) / _NORMAL_90
+    count = sum(map(len, blocks))
+    found = max(_upper_error(away) for away in blocks) / _NORMAL_90
     weight = count / (count + 10.0)
     return float(np.exp(weight * np.log(max(found, 0.3))) * (1.0 + _OPTIMISM / count))
+
+
+def _upper_error(away: Reals) -> float:
+    rank = min(len(away), int(np.ceil(_CALIBRATION * (len(away) + 1))))
+    return float(np.sort(away)[rank - 1])

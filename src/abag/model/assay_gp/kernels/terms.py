@@ -43,12 +43,16 @@ class Term:
 
     def features(self, letters: Codes) -> Reals:
         """Phi of each row, shape (rows, q v)."""
-        at = self.letter[np.arange(letters.shape[1]), letters]
+        rows, count = letters.shape
+        # Elsewhere every row has the reference letter: a zero.
+        varied = np.flatnonzero(
+            (letters != letters[:1]).any(axis=0)
+            | self.letter[np.arange(count), letters[:1]].any(axis=(0, 2))
+        )
+        at, place = self.letter[varied, letters[:, varied]], self.place[varied]
         if self.place.shape[1] == 1:
-            return np.asarray((at * self.place[None]).sum(axis=1))
-        rows = len(letters)
-        varied = at.any(axis=(0, 2))  # elsewhere every row has the reference letter: a zero
-        found = np.tensordot(at[:, varied], self.place[varied], axes=([1], [0]))
+            return np.asarray((at * place[None]).sum(axis=1))
+        found = np.tensordot(at, place, axes=([1], [0]))
         return np.asarray(found.transpose(0, 2, 1).reshape(rows, -1))
 
     def reach(self, inside: NDArray[np.bool_]) -> Reals:
