@@ -115,7 +115,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a batch is chosen; the defaults found most of the best in docs/propose.md."""
+    """How a batch is chosen; the defaults found most of the best in docs/measured/campaigns.md."""
 
     acquisition: Acquisition = "ucb"
     diversity: Diversity = "none"
