@@ -54,13 +54,12 @@ def simulate(
         most: Larger landscapes are drawn down to this many variants, each seed its own.
         seeds: Number of campaigns of each strategy.
         first_seed: The first seed.
-        acquisition: ei, ucb, top-set, thompson or greedy, for both models; more of them, by
-            commas, are tried with ours.
+        acquisition: ei, ucb, top-set, thompson or greedy; more, by commas, are tried with ours.
         diversity: For ucb and ei: believer, penalty or none.
         beta: For ucb: deviations added to the mean.
         noise: Noise added to what is measured, as a share of the values' deviation.
         first_plate: Also start ours from the most natural variants (natural, needs the extra
-            network), or from those that the global model ranks highest (predicted).
+            network), or from the best by the global model (predicted).
         where_done: Where the work is done.
         json: Print one JSON object.
     """
@@ -73,12 +72,10 @@ def simulate(
     arms = strategies(policy, others, _split(first_plate))  # type: ignore[arg-type]
     plan = Plan(start, rounds, batch, most, top, noise)
     found = landscapes_of(assay_file, told.told(), sources, _split(landscapes))
-    done = run_simulation(
-        found, folder, plan=plan, arms=arms, seeds=numbers, engine=where_done.engine()
-    )
-    for one in found:
-        if one.source is not None:
-            _account(one.source, folder)
+    engine = where_done.engine()
+    done = run_simulation(found, folder, plan=plan, arms=arms, seeds=numbers, engine=engine)
+    for source in filter(None, (one.source for one in found)):
+        _account(source, folder)
     emit(done.as_json(), _text(done), json)
 
 
