@@ -4,18 +4,23 @@
     python benchmarks/screening.py workers [--rows 40000]
     python benchmarks/screening.py ray [--rows 20000]
     python benchmarks/screening.py kills [--kills 50] [--seed 0]
+    python benchmarks/screening.py million --folder FOLDER [--rows 1000000] [--minutes 9]
 
 ``overhead`` compares processor seconds of a whole screen (planning, reading, predicting, writing,
 putting together) with those of the bare predictor on the same rows in memory. ``workers`` compares
 one process with two, in turns. ``ray`` does the same shards by Ray core, as `abag screen --ray`
 does, and by Ray Data. ``kills`` ends the driver or one of its workers at random moments, calls the
-same command again, and compares every byte with an undisturbed screen.
+same command again, and compares every byte with an undisturbed screen. ``million`` screens on two
+processes in ``--folder`` and prints one JSON object: rate, processor seconds, most memory of driver
+and workers, counts. After ``--minutes`` it ends the screen (exit status 3); the same call goes on
+with it, and its seconds are added up.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import os
 import random
 import signal
@@ -160,7 +165,7 @@ def kills(rows: int, given: argparse.Namespace) -> None:
         folder = Path(place)
         files_of(folder, rows)
         begun = time.monotonic()
-        assert started(folder, "undisturbed").wait() == 0
+        assert started(folder, "undisturbed", *SMALL).wait() == 0
         longest = 0.8 * (time.monotonic() - begun)
         wanted, done, screens = bytes_of(folder / "undisturbed"), {"driver": 0, "worker": 0}, 0
         while sum(done.values()) < given.kills:
@@ -174,6 +179,54 @@ def kills(rows: int, given: argparse.Namespace) -> None:
     print(f"{rows} rows: every byte as in an undisturbed one")
 
 
+def million(rows: int, given: argparse.Namespace) -> None:
+    """Screen a large library, in calls of ``--minutes`` where one is not enough."""
+    folder: Path = given.folder or sys.exit("--folder is missing: name one that stays")
+    folder.mkdir(exist_ok=True)
+    if not (folder / "library.parquet").exists():
+        files_of(folder, rows)
+    kept = folder / "spent.json"
+    spent = json.loads(kept.read_text()) if kept.exists() else NOTHING_SPENT
+    before, began = used(), time.monotonic()
+    running = started(folder, "screened")
+    driver = workers = 0
+    while running.poll() is None and time.monotonic() - began < 60 * given.minutes:
+        time.sleep(1)
+        driver = max(driver, resident_mb(running.pid))
+        workers = max([workers, *map(resident_mb, children_of(running))])
+    if unfinished := running.poll() is None:
+        running.terminate()
+    running.wait()
+    spent = {
+        "calls": spent["calls"] + 1,
+        "seconds": spent["seconds"] + time.monotonic() - began,
+        "processor_seconds": spent["processor_seconds"] + used() - before,
+        "driver_mb": max(spent["driver_mb"], driver),
+        "worker_mb": max(spent["worker_mb"], workers),
+    }
+    kept.write_text(json.dumps(spent))
+    if unfinished or running.returncode:
+        print(json.dumps(spent))
+        sys.exit(3)
+    counts = json.loads((folder / "screened" / "manifest.json").read_text())["counts"]
+    rate = counts["pairs"] / spent["seconds"]
+    print(json.dumps({**spent, "pairs_a_second": rate, "counts": counts}))
+
+
+NOTHING_SPENT = dict.fromkeys(
+    ("calls", "seconds", "processor_seconds", "driver_mb", "worker_mb"), 0
+)
+
+
+def resident_mb(pid: int) -> int:
+    """Resident memory of a process; 0 where it has ended."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return next((int(x.split()[1]) // 1024 for x in text.splitlines() if x.startswith("VmRSS")), 0)
+
+
 def disturbed(
     folder: Path,
     name: str,
@@ -183,7 +236,7 @@ def disturbed(
     longest: float,
 ) -> None:
     """One screen that is killed and called again until it ends well."""
-    running = started(folder, name)
+    running = started(folder, name, *SMALL)
     while True:
         try:
             code = running.wait(rng.uniform(0.1, longest))
@@ -202,17 +255,21 @@ def disturbed(
             return
         if code != -signal.SIGKILL:
             sys.exit(f"a screen ended with status {code}")
-        running = started(folder, name)
+        running = started(folder, name, *SMALL)
 
 
-def started(folder: Path, name: str) -> subprocess.Popen[bytes]:
+def started(folder: Path, name: str, *more: str) -> subprocess.Popen[bytes]:
     """The command, in a process of its own."""
     arguments = [
         sys.executable, "-m", "abag", "screen", "library.parquet", "--antigen", "antigen.fasta",
-        "--shard-rows", "50", "--best", "5", "--processes", "2", "--out", name,
+        "--processes", "2", "--out", name, *more,
     ]  # fmt: skip
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     return subprocess.Popen(arguments, cwd=folder, **quiet)  # type: ignore[call-overload,no-any-return]
+
+
+SMALL = ("--shard-rows", "50", "--best", "5")
+"""Options of a screen of many small shards."""
 
 
 def children_of(process: subprocess.Popen[bytes]) -> list[int]:
@@ -229,14 +286,28 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     """Run one measurement."""
-    what = {"overhead": overhead, "workers": workers, "ray": ray, "kills": kills}
-    rows = {"overhead": 20_000, "workers": 40_000, "ray": 20_000, "kills": 1_000}
+    what = {
+        "overhead": overhead,
+        "workers": workers,
+        "ray": ray,
+        "kills": kills,
+        "million": million,
+    }
+    rows = {
+        "overhead": 20_000,
+        "workers": 40_000,
+        "ray": 20_000,
+        "kills": 1_000,
+        "million": 1_000_000,
+    }
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     arguments.add_argument("what", choices=sorted(what))
     arguments.add_argument("--rows", type=int)
     arguments.add_argument("--shard-rows", type=int, default=SHARD_ROWS)
     arguments.add_argument("--turns", type=int, default=TURNS)
     arguments.add_argument("--kills", type=int, default=50)
+    arguments.add_argument("--folder", type=Path)
+    arguments.add_argument("--minutes", type=float, default=float("inf"))
     arguments.add_argument("--seed", type=int, default=0)
     given = arguments.parse_args()
     globals().update(SHARD_ROWS=given.shard_rows, TURNS=given.turns)

@@ -110,7 +110,7 @@ CELL = ("sequence_id", "cell_id", "locus", "productive", "sequence_alignment_aa"
 
 @pytest.mark.parametrize(
     "column",
-    ["sample_id", "library_id", "rearrangement_set_id", "donor", "SampleID", "orig.ident",
+    ["sample_id", "library_id", "rearrangement_set_id", "donor", "SampleID", "orig.ident", "source",
      "patient_ID", "mouse", "libraryName", "data_processing_id", "Batch"],
 )  # fmt: skip
 def test_a_barcode_of_two_samples_is_no_pair_whatever_the_sample_is_called(

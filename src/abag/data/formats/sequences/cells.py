@@ -16,11 +16,12 @@ _OF_A_SAMPLE: Final = re.compile(
     r"(?:bio)?samples?|librar(?:y|ies)|lib|donor|subject|patient|individual|participant|volunteer"
     r"|person|animal|mouse|mice|repertoire|(?:data)?set|batch|run|lane|pool|ident|experiment|study"
     r"|project|cohort|gem|channel|capture|chip|plate|hash(?:tag)?|hto|demux|timepoint|visit|tissue"
-    r"|organ|specimen|biopsy|origin|replicate|group|condition|day|processing"
+    r"|organ|specimen|biopsy|origin|source|site|compartment|population|strain|cage|well|replicate"
+    r"|group|condition|day|processing"
 )
 _OF_A_CONTIG: Final = re.compile(
     r"clone|clonotype|sequence|contig|call|umis?|reads?|count|score|consensus|junction|germline"
-    r"|[vdjc]|cdr|fwr|locus|chain|gene"
+    r"|[vdjc]|cdr|fwr|locus|chain|gene|rows?|lines?"
 )
 _ENDING: Final = re.compile(r"(?<=...)(?:ids?|names?|number|\d+)$")
 
