@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from served_page import Running
+from served_page import AXE, Running, serious
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 LONG = int(os.environ.get("ABAG_BROWSER_MS", "240000"))
@@ -65,9 +65,10 @@ def page(opened: Callable[..., Any]) -> Any:
 
 @pytest.fixture
 def photograph() -> Callable[[Any, str], None]:
-    """Keep a picture for the docs, where ABAG_SCREENSHOTS names a folder."""
+    """Look at a filled view: axe finds nothing serious; ABAG_SCREENSHOTS names where to keep it."""
 
     def keep(page: Any, name: str) -> None:
+        assert not AXE.exists() or serious(page) == [], name
         if PICTURES:
             Path(PICTURES).mkdir(parents=True, exist_ok=True)
             page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)

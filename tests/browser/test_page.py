@@ -82,20 +82,29 @@ def test_an_assay_is_learnt_and_gives_a_plate_that_survives_a_kill(
     wells = page.locator(".plate > :not(.edge):not(.empty)").all_inner_texts()
     assert len(wells) == 9
     assert all(re.search(r"[A-Z]\d+[A-Z]|parent", well) for well in wells)
-    exchange_a_well(page, wells)
+    exchange_wells(page, wells)
     photograph(page, "page-plate")
     give_the_results_back(page, tmp_path, photograph)
 
 
-def exchange_a_well(page: Any, before: list[str]) -> None:
-    """The marked well gets another variant, the rest stays, the control too."""
+def exchange_wells(page: Any, before: list[str]) -> None:
+    """A marked well gets another variant, or all but those that are kept; the rest stays."""
+    wells = page.locator(".plate > :not(.edge):not(.empty)")
     page.locator(".plate > button").nth(2).click()
-    assert page.get_by_text("1 wells marked.").is_visible()
+    assert page.get_by_text("1 well marked.").is_visible()
     page.get_by_role("button", name="Exchange the marked wells").click()
     page.wait_for_selector("progress")
     page.wait_for_selector("h2:has-text('The latest plate')")
-    after = page.locator(".plate > :not(.edge):not(.empty)").all_inner_texts()
+    after = wells.all_inner_texts()
     assert [one for one in range(9) if after[one] != before[one]] == [2]
+    for kept in (0, 1, 2, 3, 4, 6, 7):
+        page.locator(".plate > button").nth(kept).click()
+    assert page.get_by_text("7 wells marked.").is_visible()
+    page.get_by_role("button", name="Keep the marked wells").click()
+    page.wait_for_selector("progress")
+    page.wait_for_selector("h2:has-text('The latest plate')")
+    last = wells.all_inner_texts()
+    assert [one for one in range(9) if last[one] != after[one]] == [5]
 
 
 def give_the_results_back(page: Any, tmp_path: Path, photograph: Keep) -> None:

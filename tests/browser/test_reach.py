@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from served_page import ANTIGEN, HEAVY, LIGHT, Running, measured
+from served_page import ANTIGEN, AXE, HEAVY, LIGHT, Running, measured, serious
 
-AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 NO_AXE = "axe-core is not installed: npm install --no-save --prefix tests/browser axe-core"
 PAGES = ("pair", "assay", "scan", "table", "jobs")
 PHONE = 390
@@ -50,17 +49,6 @@ def compared(path: Path) -> Path:
     table = Table("Runs", ("run", *[f"figure {i}" for i in range(8)]), (row,) * 3, "A note.")
     path.write_text(page("compare", title="Runs", table=table, faults=["a fault"], picture=""))
     return path
-
-
-def serious(page: Any) -> list[str]:
-    """What axe finds that is serious or critical."""
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")
-    return [
-        f"{one['id']}: {one['nodes'][0]['html'][:120]}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
-    ]
 
 
 def asked_about_a_pair(page: Any, running: Running) -> None:
@@ -124,27 +112,82 @@ def test_no_page_scrolls_sideways_on_a_phone(
     assert widths == dict.fromkeys(widths, PHONE)
 
 
+def tab_to(page: Any, name: str) -> None:
+    """Press Tab until an input or button of this name has the focus, and shows it."""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.labels?.[0]?.textContent.trim() || "
+                         "document.activeElement.textContent.trim()") == name:  # fmt: skip
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", f"{name} does not show that it has the focus"
+            return
+    raise AssertionError(f"{name} is not reached by Tab")
+
+
+def press(page: Any, button: str) -> None:
+    tab_to(page, button)
+    page.keyboard.press("Enter")
+
+
+def type_into(page: Any, field: str, text: str) -> None:
+    tab_to(page, field)
+    page.keyboard.insert_text(text)
+
+
+def choose_file(page: Any, field: str, path: Path) -> None:
+    with page.expect_file_chooser() as waiting:
+        press(page, field)
+    waiting.value.set_files(path)
+
+
 def test_a_pair_is_asked_about_by_the_keyboard_alone(page: Any, running: Running):
     page.goto(running.address)
     page.wait_for_selector("select option:nth-child(2)", state="attached")
-
-    def tab_to(name: str) -> None:
-        for _ in range(40):
-            page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.labels?.[0]?.textContent || "
-                             "document.activeElement.textContent") == name:  # fmt: skip
-                outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-                assert outline != "none", f"{name} does not show that it has the focus"
-                return
-        raise AssertionError(f"{name} is not reached by Tab")
-
-    tab_to("Example")
+    tab_to(page, "Example")
     page.keyboard.press("ArrowDown")
     page.wait_for_selector(".CDR3")
-    tab_to("Ask")
-    page.keyboard.press("Enter")
+    press(page, "Ask")
     assert page.wait_for_selector(".big").inner_text().startswith("KD ")
-    tab_to("What carries this prediction?")
+    tab_to(page, "What carries this prediction?")
+
+
+def test_a_scan_is_asked_for_by_the_keyboard_alone(page: Any, running: Running):
+    page.goto(f"{running.address}#scan")
+    page.wait_for_selector("h1")
+    for field, text in (("Heavy chain, VHH or scFv", HEAVY), ("Light chain", LIGHT)):
+        type_into(page, field, text)
+    type_into(page, "Antigen", ANTIGEN)
+    type_into(page, "Only these CDRs", "H3")
+    press(page, "Scan")
+    page.wait_for_selector("svg.heat")
+
+
+def test_a_table_is_predicted_by_the_keyboard_alone(page: Any, running: Running, tmp_path: Path):
+    table = tmp_path / "pairs.csv"
+    table.write_text(f"name,heavy,light,antigen\na,{HEAVY},{LIGHT},{ANTIGEN}")
+    page.goto(f"{running.address}#table")
+    page.wait_for_selector("h1")
+    choose_file(page, "The table", table)
+    press(page, "Predict")
+    page.wait_for_selector("tbody tr")
+    press(page, "pkd")
+    assert page.locator("th[aria-sort=descending]").count() == 1
+
+
+def test_an_assay_is_given_and_stopped_by_the_keyboard_alone(
+    page: Any, running: Running, tmp_path: Path
+):
+    table = tmp_path / "assay.csv"
+    table.write_text(measured())
+    page.goto(f"{running.address}#assay")
+    page.wait_for_selector("h1")
+    type_into(page, "Name", "by keyboard")
+    choose_file(page, "Your measurements", table)
+    page.wait_for_selector("table.columns")
+    press(page, "Learn")
+    page.wait_for_selector("progress")
+    press(page, "Cancel")
+    page.wait_for_selector("progress", state="detached")
 
 
 def test_every_input_has_a_name(page: Any, running: Running):

@@ -87,7 +87,7 @@ function plateCard(wells, open, base, path, name, go) {
   const buttons = [act("Exchange the marked wells", (names) => names), act("Keep the marked wells, choose the others anew", (names) => variants.filter((one) => !names.includes(one)))];
   const changed = () => {
     const count = marked().length;
-    told.textContent = count ? `${count} wells marked.` : "Click wells to mark them.";
+    told.textContent = count ? `${count} ${count === 1 ? "well" : "wells"} marked.` : "Click wells to mark them.";
     for (const button of buttons) button.disabled = !count || (button === buttons[1] && count === variants.length);
   };
   for (const one of cards) one.grid.addEventListener("click", changed);
