@@ -5,7 +5,8 @@
 A service in a process of its own is asked for one pair by many clients from this process (one
 kept connection each). Before that the bare predictor answers the same question one after the
 other, in a third process. Prints JSON: median and 99th percentile in milliseconds, answers a
-second, and the memory of the service before and after all requests.
+second, and the memory of the service after one client, after all of them, and after each tenth of
+``--requests``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
+PARTS = 10
 BARE = """
 import json, sys, time
 from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
@@ -94,7 +97,7 @@ def main() -> None:
         b"Content-Length: %d\r\n\r\n" % len(body)
     ) + body
     bare = json.loads(subprocess.check_output([sys.executable, "-c", BARE, "300"]))
-    found = {"bare": figures(bare, sum(bare))}
+    found: dict[str, Any] = {"bare": figures(bare, sum(bare))}
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "abag", "serve", "--data", f"{folder}/data", "--port", "0"]
         command += ["--requests-a-minute", "10000000"]
@@ -111,10 +114,11 @@ def main() -> None:
             )
             found["memory_mb"].append(resident_mb(service.pid))
             if given.requests:
-                found["many"] = asyncio.run(
-                    crowd(port, request, 8, given.most_seconds, given.requests)
-                )
-                found["memory_mb"].append(resident_mb(service.pid))
+                found["many"] = []
+                for _ in range(PARTS):
+                    part = given.most_seconds / PARTS, given.requests // PARTS
+                    found["many"].append(asyncio.run(crowd(port, request, 8, *part)))
+                    found["memory_mb"].append(resident_mb(service.pid))
         finally:
             service.terminate()
             service.wait()
