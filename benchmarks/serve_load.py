@@ -6,24 +6,30 @@ A service in a process of its own is asked for one pair by many clients from thi
 kept connection each). Before that the bare predictor answers the same question one after the
 other, in a third process. Prints JSON: median and 99th percentile in milliseconds, answers a
 second, and the memory of the service after one client, after all of them, and after each tenth of
-``--requests``.
+``--requests``. Those are half of them predictions of pairs that differ, and else numberings, lists,
+parts of the page and requests with a fault. ``--seconds 0`` leaves the crowd out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
+import random
 import re
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 PARTS = 10
+Question = tuple[bytes, int]
+"""A request as it is sent, and the status that is to come."""
 BARE = """
 import json, sys, time
 from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
@@ -54,17 +60,51 @@ def resident_mb(pid: int) -> float:
     return round(pages * 4096 / 2**20, 1)
 
 
-async def client(port: int, request: bytes, until: float, most: list[int]) -> list[float]:
+def question(path: str, content: Any = None, status: int = 200) -> Question:
+    """A request, with a body where there is content."""
+    body = b"" if content is None else json.dumps(content).encode()
+    head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: localhost\r\n"
+    if body:
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return f"{head}\r\n".encode() + body, status
+
+
+def a_day(seed: int) -> Iterator[Question]:
+    """Requests without end: every second one predicts a pair that differs from the last."""
+    from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+
+    chance = random.Random(seed)
+
+    def changed(chain: str) -> str:
+        at = chance.randrange(5, len(chain) - 12)
+        return chain[:at] + chance.choice("ADEKLNQRST") + chain[at + 1 :]
+
+    while True:
+        for path in ("/v1/jobs", "/v1/campaigns", "/page/app.js", "/v1/number", "/v1/predict"):
+            pair = {"heavy": changed(_HEAVY), "light": changed(_LIGHT), "antigen": [_ANTIGEN]}
+            yield question("/v1/predict", pair)
+            if path == "/v1/number":
+                yield question(path, {"sequence": [changed(_HEAVY)]})
+            elif path == "/v1/predict":
+                yield question(path, {"heavy": "NO CHAIN 42", "antigen": [_ANTIGEN]}, 422)
+            else:
+                yield question(path)
+
+
+async def client(
+    port: int, asked: Iterator[Question], until: float, most: list[int]
+) -> list[float]:
     """Ask over one connection until the time is over or all requests are made."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     took = []
     while time.perf_counter() < until and most[0] > 0:
         most[0] -= 1
         begun = time.perf_counter()
+        request, status = next(asked)
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
         found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
-        assert head.startswith(b"HTTP/1.1 200"), head
+        assert head.startswith(b"HTTP/1.1 %d" % status), head
         assert found is not None
         await reader.readexactly(int(found[1]))
         took.append(time.perf_counter() - begun)
@@ -72,11 +112,13 @@ async def client(port: int, request: bytes, until: float, most: list[int]) -> li
     return took
 
 
-async def crowd(port: int, request: bytes, clients: int, seconds: float, most: int) -> dict:
+async def crowd(
+    port: int, asked: Iterator[Question], clients: int, seconds: float, most: int
+) -> dict:
     """Many clients at once."""
     left, begun = [most], time.perf_counter()
     waits = await asyncio.gather(
-        *(client(port, request, begun + seconds, left) for _ in range(clients))
+        *(client(port, asked, begun + seconds, left) for _ in range(clients))
     )
     return figures([one for each in waits for one in each], time.perf_counter() - begun)
 
@@ -91,11 +133,8 @@ def main() -> None:
     given = parser.parse_args()
     from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
 
-    body = json.dumps({"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}).encode()
-    request = (
-        b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        b"Content-Length: %d\r\n\r\n" % len(body)
-    ) + body
+    pair = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}
+    same = itertools.repeat(question("/v1/predict", pair))
     bare = json.loads(subprocess.check_output([sys.executable, "-c", BARE, "300"]))
     found: dict[str, Any] = {"bare": figures(bare, sum(bare))}
     with tempfile.TemporaryDirectory() as folder:
@@ -107,18 +146,19 @@ def main() -> None:
             address = re.search(r":(\d+)/", service.stdout.readline())
             assert address is not None
             port = int(address[1])
-            found["one client"] = asyncio.run(crowd(port, request, 1, 10.0, 300))
+            found["one client"] = asyncio.run(crowd(port, same, 1, 10.0, 300))
             found["memory_mb"] = [resident_mb(service.pid)]
-            found[f"{given.clients} clients"] = asyncio.run(
-                crowd(port, request, given.clients, given.seconds, 10**9)
-            )
-            found["memory_mb"].append(resident_mb(service.pid))
-            if given.requests:
-                found["many"] = []
-                for _ in range(PARTS):
-                    part = given.most_seconds / PARTS, given.requests // PARTS
-                    found["many"].append(asyncio.run(crowd(port, request, 8, *part)))
-                    found["memory_mb"].append(resident_mb(service.pid))
+            if given.seconds:
+                found[f"{given.clients} clients"] = asyncio.run(
+                    crowd(port, same, given.clients, given.seconds, 10**9)
+                )
+                found["memory_mb"].append(resident_mb(service.pid))
+            found["many"], day = [], a_day(seed=0)
+            for _ in range(PARTS if given.requests else 0):
+                part = given.most_seconds / PARTS, given.requests // PARTS
+                found["many"].append(asyncio.run(crowd(port, day, 8, *part)))
+                found["memory_mb"].append(resident_mb(service.pid))
+                print(found["many"][-1], found["memory_mb"][-1], file=sys.stderr, flush=True)
         finally:
             service.terminate()
             service.wait()

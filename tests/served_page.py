@@ -36,13 +36,14 @@ def measured(rows: int = 24, header: str = "name,heavy,light,pKd") -> str:
 class Running:
     """A service in a process of its own, which may be killed and started anew."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, *options: str) -> None:
+        self.data, self.options = data, options
         self.start()
 
     def start(self, port: int = 0) -> None:
+        command = [sys.executable, "-m", "abag", "serve", "--data", str(self.data)]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "abag", "serve", "--data", str(self.data), "--port", str(port)],
+            [*command, "--port", str(port), *self.options],
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -7,6 +7,7 @@ import gzip
 import io
 import socket
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,56 @@ def test_bodies_that_come_slowly_keep_nobody_waiting(running):
         assert other.recv(64).startswith(b"HTTP/1.1 200")
     for link in links:
         link.close()
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory):
+    """A service that waits a second for the headers of a request."""
+    service = Running(tmp_path_factory.mktemp("hasty") / "data", "--body-seconds", "1")
+    yield service
+    service.stop()
+
+
+@pytest.mark.parametrize("first", [b"", head(10)], ids=["at once", "after a whole request"])
+def test_headers_that_come_a_byte_at_a_time_end_the_connection(hasty: Running, first: bytes):
+    """Each byte comes in time, and all of them never do."""
+    with connected(hasty) as link:
+        if first:
+            link.sendall(first + b"A" * 10)
+            assert link.recv(64).startswith(b"HTTP/1.1 201")
+        said = b""
+        with suppress(ConnectionError):
+            link.settimeout(0.05)
+            for one in b"GET /v1/jobs HTTP/1.1\r\nX: " + b"a" * 400:
+                link.sendall(bytes([one]))
+                with suppress(TimeoutError):
+                    piece = link.recv(4096)
+                    said += piece
+                    if not piece:
+                        break
+    assert b"HTTP/1.1 408" in said
+
+
+def test_a_connection_that_says_nothing_is_closed(hasty: Running):
+    with connected(hasty) as link:
+        assert link.recv(64).startswith(b"HTTP/1.1 408")
+        while link.recv(64):
+            pass
+
+
+def test_connections_that_say_nothing_leave_room_for_others(running: Running):
+    """More of them than the service has places."""
+    links = [connected(running) for _ in range(700)]
+    try:
+        for link in links:
+            with suppress(OSError):
+                link.sendall(b"GET /v1/jobs HTTP/1.1\r\nX: a")
+        with connected(running) as other:
+            other.sendall(b"GET /v1/jobs HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            assert other.recv(64).startswith(b"HTTP/1.1 200")
+    finally:
+        for link in links:
+            link.close()
 
 
 @pytest.mark.parametrize("pieces", [0, 3], ids=["nothing", "a byte now and then"])

@@ -13,6 +13,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from abag.apps.service.api import make_app
+from abag.apps.service.connections import MOST_CONNECTIONS, PromptProtocol
 from abag.apps.service.keys import Keys
 from abag.apps.service.settings import ServiceSettings
 from abag.errors import OptionError
@@ -51,8 +52,9 @@ def run_service(values: dict[str, Any], tell: Callable[[str], None]) -> None:
             host = f"[{settings.host}]" if ":" in settings.host else settings.host
             tell(f"http://{host}:{listener.getsockname()[1]}/")
             config = uvicorn.Config(
-                app, log_level="warning", access_log=False, server_header=False,
-                timeout_keep_alive=15, timeout_graceful_shutdown=5, limit_concurrency=1_000,
+                app, http=PromptProtocol.within(settings.body_seconds), log_level="warning",
+                access_log=False, server_header=False, timeout_keep_alive=15,
+                timeout_graceful_shutdown=5, limit_concurrency=MOST_CONNECTIONS + 1,
                 proxy_headers=False,
             )  # fmt: skip
             uvicorn.Server(config).run(sockets=[listener])

@@ -28,7 +28,9 @@ class ServiceSettings(BaseModel):
     keep_days: float = Field(14.0, gt=0, description="Days that finished jobs are kept.")
     upload_megabytes: float = Field(32.0, gt=0, description="Largest upload, megabytes.")
     body_seconds: float = Field(
-        20.0, gt=0, description="Seconds that a body may take, and one more for each 10 kB of it."
+        20.0,
+        gt=0,
+        description="Seconds for headers to arrive, again for the body, one more for each 10 kB.",
     )
     store_megabytes: float = Field(2048.0, gt=0, description="Files of one user, megabytes.")
     requests_a_minute: int = Field(6_000, ge=1, description="Requests of one user a minute.")
