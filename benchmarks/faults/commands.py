@@ -108,7 +108,7 @@ COMMANDS: dict[str, Command] = {
                             "kmer-ridge", "--bootstrap", "100", "--out", "e"),
     "propose": overwriting("plate", "propose", "--model", "assay-model", "--n", "4",
                            "--cdrs", "H2", "--out", "plate"),
-    "order": Command(("order", "open", "--out", "ordered"), ("ordered",)),
+    "order": overwriting("ordered", "order", "open", "--out", "ordered"),
     "screen": Command(("screen", "library.csv", "--model", "model", "--antigen", ANTIGEN, "--out",
                        "screened", "--shard-rows", "20", "--processes", "1"), ("screened",)),
 }  # fmt: skip

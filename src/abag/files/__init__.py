@@ -21,7 +21,7 @@ from abag.files.reading import (
     sha256_of,
     unpacked,
 )
-from abag.files.recovery import is_temporary, locked, recover_within
+from abag.files.recovery import is_temporary, is_unfinished, locked, recover_within, undisturbed
 from abag.files.scratch import scratch_folder
 from abag.files.tables import (
     MOST_COLUMNS,
@@ -63,6 +63,7 @@ __all__ = [
     "is_at",
     "is_pipe",
     "is_temporary",
+    "is_unfinished",
     "keep_previous",
     "locked",
     "make_folder",
@@ -91,6 +92,7 @@ __all__ = [
     "scratch_folder",
     "sha256_of",
     "swapping",
+    "undisturbed",
     "unpacked",
     "write_csv",
     "write_json",

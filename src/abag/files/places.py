@@ -9,7 +9,7 @@ from typing import Final
 from abag.errors import AbagError, FileFormatError, MissingFileError, OptionError
 from abag.files.locks import LOCK
 from abag.files.pipes import is_pipe, piped
-from abag.files.recovery import recover
+from abag.files.recovery import is_left_of, recover
 
 _LITTER: Final = frozenset({LOCK, ".DS_Store", "Thumbs.db", "desktop.ini"})
 """Files of the system and of the lock, which no rule about foreign files counts."""
@@ -90,7 +90,11 @@ def require_own(
     require_folder_name(folder)
     if not folder.exists():
         return
-    found = {path.name for path in folder.iterdir()} - _LITTER
+    # What a kill left of a part goes with the part.
+    found = {
+        path.name for path in folder.iterdir()
+        if path.name not in _LITTER and not any(is_left_of(path, name) for name in known)
+    }  # fmt: skip
     if foreign := sorted(found - set(known)):
         shown = ", ".join(foreign[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
         raise error(

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from abag.errors import BusyError
 from abag.files.locks import HAS_LOCKS, LOCK, hold, is_at, take
 
 _MARK: Final = ".abag-"
@@ -38,9 +39,22 @@ def is_temporary(path: Path) -> bool:
     return head.startswith(".") and bool(mark) and _LEFT.fullmatch(tail) is not None
 
 
+def is_left_of(path: Path, name: str) -> bool:
+    """Whether this is the name of an unfinished, or replaced, ``name``."""
+    return path.name.startswith(f".{name}{_MARK}") and is_unfinished(path)
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether this is the name of something that is being made, or replaced."""
+    return is_temporary(path) or (path.name.startswith(".") and path.name.endswith(_OLD))
+
+
 @contextmanager
-def held(path: Path) -> Iterator[bool]:
-    """Hold a file or folder; False where a living process holds it, or where it is gone."""
+def held(path: Path, *, unknown: bool = not HAS_LOCKS) -> Iterator[bool]:
+    """Hold a file or folder; False where a living process holds it, or where it is gone.
+
+    ``unknown`` is the answer where the file system has no locks, and nobody can say.
+    """
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
@@ -48,7 +62,7 @@ def held(path: Path) -> Iterator[bool]:
         return
     try:
         try:
-            mine = (take(handle) or not HAS_LOCKS) and is_at(handle, path)
+            mine = (take(handle) or unknown) and is_at(handle, path)
         except BlockingIOError:
             mine = False
         yield mine
@@ -63,7 +77,8 @@ def recover(folder: Path) -> None:
     old = old_name(folder)
     if not old.is_dir():
         return
-    with held(old) as dead:
+    # A living writer whose old folder is put back finds it there, and is refused.
+    with held(old, unknown=True) as dead:
         if dead and not folder.exists():
             with suppress(OSError):
                 old.rename(folder)
@@ -90,7 +105,7 @@ def has_other_writer(path: Path, own: Path) -> bool:
     prefix = temporary_prefix(path)
     for left in path.parent.iterdir():
         if left.name.startswith(prefix) and is_temporary(left) and left.name != own.name:
-            with held(left) as dead:
+            with held(left, unknown=True) as dead:
                 if not dead and left.exists():
                     return True
     return False
@@ -109,8 +124,21 @@ def locked(folder: Path, doing: str = "written") -> Iterator[None]:
     with hold(folder / LOCK, folder, doing):
         recover_within(folder)
         for left in list(folder.glob(f".*{_MARK}*")):
-            if is_temporary(left) or left.name.endswith(_OLD):
+            if is_unfinished(left):
                 _remove_dead(left)
+        yield
+
+
+@contextmanager
+def undisturbed(folder: Path) -> Iterator[None]:
+    """Hold a folder that stands, so that nobody replaces it (see ``swapping``) meanwhile.
+
+    Raises:
+        BusyError: another process holds it.
+    """
+    with held(folder, unknown=True) as mine:
+        if not mine:
+            raise BusyError(f"{folder} is being used by another process; wait for it")
         yield
 
 

@@ -18,11 +18,11 @@ from abag.files.places import make_folder, require_own
 from abag.files.reading import sealed
 from abag.files.recovery import (
     has_other_writer,
-    held,
     is_temporary,
     old_name,
     sweep,
     temporary_prefix,
+    undisturbed,
 )
 
 
@@ -170,9 +170,7 @@ def _exchange(new: Path, folder: Path, replaced: bool) -> None:
     """Rename ``new`` to ``folder``; an earlier one that is replaced is held and set aside."""
     old = old_name(folder)
     try:
-        with held(folder) if replaced else nullcontext(True) as mine:
-            if not mine:
-                raise BusyError(f"{folder} is being replaced by another process; wait for it")
+        with undisturbed(folder) if replaced else nullcontext():
             if replaced:
                 folder.rename(old)
             new.rename(folder)

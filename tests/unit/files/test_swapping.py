@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -20,7 +21,7 @@ from abag.files import (
     scratch_folder,
     swapping,
 )
-from abag.files.recovery import held, is_temporary, old_name
+from abag.files.recovery import held, is_temporary, old_name, temporary_prefix
 
 NAMES = ("a", "b")
 
@@ -116,9 +117,43 @@ def test_of_two_writers_of_a_new_folder_the_second_is_refused(tmp_path: Path) ->
 def test_a_folder_that_is_being_replaced_is_not_replaced_twice(tmp_path: Path) -> None:
     folder = tmp_path / "result"
     written(folder, "old")
-    with held(folder), pytest.raises(BusyError, match="being replaced"):
+    with held(folder), pytest.raises(BusyError, match="being used"):
         written(folder, "new", overwrite=True)
     assert content(folder) == {"a": "old", "b": "old"}
+
+
+def test_a_disk_without_locks_takes_results_and_recovers_from_kills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr("fcntl.flock", refused)
+    folder = tmp_path / "result"
+    written(folder, "old")
+    written(folder, "new", overwrite=True)
+    folder.rename(old_name(folder))  # as a kill between the two renames leaves it
+    (tmp_path / f"{temporary_prefix(folder)}killed00").mkdir()
+    require_folder(folder)
+    assert content(folder) == {"a": "new", "b": "new"}
+    table, manifest = tmp_path / "t.csv", tmp_path / "t.json"
+    (tmp_path / f"{temporary_prefix(table)}killed00.csv").touch()
+    with replacing_together([table, manifest]) as places:
+        for place in places:
+            place.write_text("whole")
+    assert table.read_text() == manifest.read_text() == "whole"
+
+
+def test_what_a_kill_left_inside_of_a_result_is_no_foreign_file(tmp_path: Path) -> None:
+    folder = tmp_path / "result"
+    written(folder, "old")
+    (folder / f"{temporary_prefix(folder / 'b')}killed00").mkdir()
+    old_name(folder / "b").mkdir()
+    written(folder, "new", overwrite=True)
+    assert content(folder) == {"a": "new", "b": "new"}
+    (folder / f"{temporary_prefix(folder / 'c')}killed00").touch()
+    with pytest.raises(OptionError, match="other files than a result"):
+        written(folder, "new", overwrite=True)
 
 
 def test_the_working_directory_is_not_renamed(

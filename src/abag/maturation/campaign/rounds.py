@@ -10,7 +10,7 @@ from typing import Final
 
 from abag.antibody.antibody import Chains
 from abag.errors import CampaignError, OptionError, counted
-from abag.files import swapping
+from abag.files import is_unfinished, swapping
 from abag.maturation.adapt.verdict import Grade
 from abag.maturation.campaign.folder import (
     MODEL,
@@ -119,7 +119,7 @@ def _keep_others(place: Path, new: Path) -> None:
     """Take along what the user put into the folder of a plate that is replaced."""
     if place.is_dir():
         for path in place.iterdir():
-            if path.name not in (*FILES, SEAL, STATE):
+            if path.name not in (*FILES, SEAL, STATE) and not is_unfinished(path):
                 (shutil.copytree if path.is_dir() else shutil.copy2)(path, new / path.name)
 
 

@@ -18,21 +18,27 @@ import polars as pl
 from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import Mutation, parse_mutations
 from abag.data.formats.sheets.excel import write_workbook
-from abag.errors import CampaignError, FileFormatError, OptionError
+from abag.errors import CampaignError, OptionError
 from abag.files import (
-    read_json,
+    new_result,
+    recover_within,
     replacing,
-    require_file,
-    require_folder_name,
+    require_folder,
+    require_own,
     write_csv,
     write_text,
 )
 from abag.maturation.antibody.mutants import named_in
 from abag.maturation.plate.coding import Coding, degenerate_codon
-from abag.maturation.plate.table import CSV_NAME, JSON_NAME
+from abag.maturation.plate.table import CSV_NAME
 from abag.maturation.plate.wells import COLUMNS, ROWS, Well
 
 HANDLERS: Final = ("echo", "opentrons", "hamilton")
+FILES: Final = (
+    "order.csv", "library.csv", "plate_map.csv", *(f"{name}.csv" for name in HANDLERS),
+    "order.fasta", "plate.xlsx",
+)  # fmt: skip
+_WHAT: Final = "an order"
 _ROLES: Final = {"heavy": "H", "light": "L"}
 
 
@@ -49,30 +55,14 @@ class OrderSheet:
 
 def plate_folder(path: Path) -> Path:
     """The folder of a plate: itself, or the last plate of a campaign."""
+    require_folder(path)
+    recover_within(path)
     if (path / CSV_NAME).is_file():
         return path
     rounds = sorted(one for one in path.glob("round-*") if (one / CSV_NAME).is_file())
     if not rounds:
         raise CampaignError(f"{path} holds no plate; name the folder that `abag propose` wrote")
     return rounds[-1]
-
-
-def read_wells(folder: Path) -> tuple[pl.DataFrame, Antibody]:
-    """Wells of a plate and its parent, as `abag propose` wrote them.
-
-    Raises FileFormatError where a column was taken out.
-    """
-    require_file(folder / CSV_NAME)
-    wells = pl.read_csv(folder / CSV_NAME, infer_schema=False).with_columns(
-        pl.col("light").fill_null("")
-    )
-    needed = ("plate", "well", "name", "kind", "mutations", "heavy")
-    missing = [name for name in needed if name not in wells.columns]
-    if missing:
-        raise FileFormatError(f"{folder / CSV_NAME} has no column {missing[0]}; propose it again")
-    parent = read_json(folder / JSON_NAME)["parent"]
-    wells = wells.with_columns(pl.col("mutations").fill_null(""), pl.col("plate").cast(pl.Int64))
-    return wells, Antibody.of(parent["heavy"], parent["light"])
 
 
 def order_sheet(
@@ -87,7 +77,7 @@ def order_sheet(
     """DNA, library and pick lists of a plate.
 
     Args:
-        wells: From :func:`read_wells`.
+        wells: From :func:`abag.maturation.plate.table.read_wells`.
         parent: The antibody that mutations change.
         coding: Host and sites.
         before: DNA before every chain (overhang, start codon), as it is ordered.
@@ -113,18 +103,26 @@ def order_sheet(
     )  # fmt: skip
 
 
-def write_order(sheet: OrderSheet, out: Path) -> list[Path]:
-    """Write every file of an order; returns their paths."""
-    require_folder_name(out)
-    tables = {"order.csv": sheet.dna, "library.csv": sheet.library, "plate_map.csv": sheet.wells}
-    tables |= {f"{name}.csv": table for name, table in sheet.picks.items()}
-    for name, table in tables.items():
-        write_csv(out / name, table)
+def require_free_order(out: Path, overwrite: bool = False) -> None:
+    """Raise OptionError unless an order can be written to ``out``."""
+    require_own(out, FILES, _WHAT, overwrite=overwrite)
+
+
+def write_order(sheet: OrderSheet, out: Path, *, overwrite: bool = False) -> list[Path]:
+    """Write every file of an order as a new folder, in one step; returns their paths.
+
+    Raises:
+        OptionError: the folder holds other files, or an order and ``overwrite`` is false.
+    """
+    tables = (sheet.dna, sheet.library, sheet.wells, *(sheet.picks[name] for name in HANDLERS))
     records = (f">{name}\n{dna}\n" for name, dna in sheet.dna.select("name", "dna").iter_rows())
-    write_text(out / "order.fasta", "".join(records))
-    with replacing(out / "plate.xlsx") as temporary:
-        write_workbook(temporary, _sheets(sheet))
-    return [out / name for name in (*tables, "order.fasta", "plate.xlsx")]
+    with new_result(out, FILES, _WHAT, overwrite=overwrite) as place:
+        for name, table in zip(FILES, tables, strict=False):
+            write_csv(place / name, table)
+        write_text(place / "order.fasta", "".join(records))
+        with replacing(place / "plate.xlsx") as temporary:
+            write_workbook(temporary, _sheets(sheet))
+    return [out / name for name in FILES]
 
 
 def _dna(

@@ -10,7 +10,18 @@ import polars as pl
 from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import parse_mutations
 from abag.antibody.numbering.schemes import SCHEMES
-from abag.files import new_result, require_own, write_csv, write_json, write_text
+from abag.errors import FileFormatError
+from abag.files import (
+    new_result,
+    read_json,
+    require_file,
+    require_own,
+    restored,
+    sha256_of,
+    write_csv,
+    write_json,
+    write_text,
+)
 from abag.maturation.antibody.mutants import named_in_each
 from abag.maturation.plate.page import plate_page
 from abag.maturation.plate.wells import Layout
@@ -24,6 +35,8 @@ ORDER: Final = "order"
 """Folder that `abag order` writes into a plate's; it is of that plate and goes with it."""
 FILES: Final = (CSV_NAME, FASTA_NAME, JSON_NAME, PAGE_NAME, ORDER)
 _WHAT: Final = "a plate"
+_WELLS: Final = "wells_sha256"
+"""Key of the JSON: the SHA-256 of the CSV, which is read back where the plate is ordered."""
 _DIGITS: Final = 4
 
 
@@ -122,9 +135,31 @@ def write_plate(
 def write_wells(proposals: Proposals, table: pl.DataFrame, folder: Path) -> None:
     """Write the files of a plate whose wells are laid out."""
     write_text(folder / FASTA_NAME, fasta_of(table))
-    write_json(folder / JSON_NAME, proposals.as_json())
     write_text(folder / PAGE_NAME, plate_page(proposals, table))
     write_csv(folder / CSV_NAME, table)
+    digest = sha256_of(folder / CSV_NAME)
+    write_json(folder / JSON_NAME, {**proposals.as_json(), _WELLS: digest}, seal=True)
+
+
+def read_wells(folder: Path) -> tuple[pl.DataFrame, Antibody]:
+    """Wells of a plate and its parent, as :func:`write_wells` wrote them.
+
+    Raises:
+        FileFormatError: a file was changed or damaged, or is of another plate.
+    """
+    require_file(folder / CSV_NAME)
+    told = read_json(folder / JSON_NAME)
+    if told.get(_WELLS) != sha256_of(folder / CSV_NAME):
+        raise FileFormatError(
+            f"{folder / CSV_NAME} is not what was proposed (its digest differs); restore it from a "
+            "copy, exchange wells with `abag propose --exclude`, or propose the plate again with "
+            "--overwrite"
+        )
+    wells = pl.read_csv(folder / CSV_NAME, schema_overrides=_SCHEMA)
+    texts = [name for name, kind in _SCHEMA.items() if kind == pl.String]
+    wells = wells.with_columns(pl.col(texts).map_elements(restored, pl.String))
+    wells = wells.with_columns(pl.col("mutations", "light").fill_null(""))
+    return wells, Antibody.of(told["parent"]["heavy"], told["parent"]["light"])
 
 
 def require_free_plate(folder: Path, overwrite: bool = False) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.apps.cli.maturation.order import order
 from abag.errors import AbagError, BusyError, CampaignError, OptionError, TableError
-from abag.files import locked, read_json, write_json
+from abag.files import locked, read_json, undisturbed, write_json
 from abag.maturation.adapt import adaptation as adapt
 from abag.maturation.adapt import skill
 from abag.maturation.assay.file import AssayFile
@@ -441,6 +442,45 @@ def test_wells_that_are_not_wanted_are_exchanged(folder: Path) -> None:
     assert campaign.latest.state["seal_sha256"] != old
     with pytest.raises(OptionError, match="--exclude Z9: no variant of the open plate"):
         propose_round(folder, REQUEST, exclude=["Z9"])
+
+
+def test_an_order_stands_as_a_whole_and_goes_with_its_plate(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("python_codon_tables")
+    propose_round(folder, REQUEST)
+    plate = folder / "round-01"
+    order(folder)
+    order(folder, out=tmp_path / "apart")
+    assert {path.name for path in (plate / "order").iterdir()} == {*order_files()}
+    with pytest.raises(OptionError, match="holds an order; name a new folder, or add --overwrite"):
+        order(folder)
+    order(folder, overwrite=True)
+    (tmp_path / "apart" / "notes.txt").write_text("mine")
+    with pytest.raises(OptionError, match="other files than an order"):
+        order(folder, out=tmp_path / "apart", overwrite=True)
+    (plate / ".order.abag-killed00").mkdir()
+    (plate / "mine.txt").write_text("taken along")
+    propose_round(folder, REQUEST, exclude=["A5"])
+    left = {path.name for path in plate.iterdir()}
+    assert "mine.txt" in left
+    assert not {"order", ".order.abag-killed00"} & left
+
+
+def order_files() -> tuple[str, ...]:
+    from abag.maturation.plate.order import FILES
+
+    return FILES
+
+
+def test_an_order_and_an_exchange_of_its_plate_do_not_mix(folder: Path) -> None:
+    pytest.importorskip("python_codon_tables")
+    propose_round(folder, REQUEST)
+    with undisturbed(folder / "round-01"):
+        with pytest.raises(BusyError, match="being used"):
+            order(folder)
+        with pytest.raises(BusyError, match="being used"):
+            propose_round(folder, REQUEST, exclude=["A5"])
+    assert not (folder / "round-01" / "order").exists()
+    order(folder)
 
 
 def test_a_campaign_that_another_process_changes_is_refused_and_left_as_it_is(

@@ -14,9 +14,9 @@ import pytest
 
 from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.data.formats import read_antibodies
-from abag.errors import ModelError, OptionError
+from abag.errors import FileFormatError, ModelError, OptionError
 from abag.maturation.antibody.liabilities import LiabilitySeverity, worst
-from abag.maturation.plate.table import fasta_of, plate_table, write_plate
+from abag.maturation.plate.table import fasta_of, plate_table, read_wells, write_plate
 from abag.maturation.plate.wells import Layout, Well
 from abag.maturation.propose import candidates, proposals
 from abag.maturation.propose.acquisition import ACQUISITIONS, Policy
@@ -223,6 +223,28 @@ def test_a_folder_with_other_files_takes_no_plate(plate: Proposals, tmp_path: Pa
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(OptionError, match=r"other files than a plate \(notes.txt\)"):
         write_plate(plate, tmp_path, overwrite=True)
+
+
+def test_a_plate_is_read_back_as_it_was_proposed_or_refused(
+    plate: Proposals, model: AssayGP, tmp_path: Path
+) -> None:
+    strange = replace(plate.chosen[0], reason="=1+1 \x1b[2J", naturalness=-3.5)
+    written = write_plate(replace(plate, chosen=(strange, *plate.chosen[1:])), tmp_path / "plate")
+    wells, parent = read_wells(tmp_path / "plate")
+    assert wells["naturalness"][0] == -3.5
+    assert wells.rows() == written.rows()
+    assert (parent.heavy.sequence, parent.light and parent.light.sequence) == (HEAVY, LIGHT)
+    write_plate(propose(model, (HEAVY, LIGHT), replace(REQUEST, count=3)), tmp_path / "other")
+    for name in ("proposed.csv", "proposed.json"):
+        path = tmp_path / "plate" / name
+        whole = path.read_bytes()
+        place = whole.rindex(b"EVQL") if b"EVQL" in whole else len(whole) // 2
+        flipped = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
+        for content in (flipped, whole[:place], (tmp_path / "other" / name).read_bytes()):
+            path.write_bytes(content)
+            with pytest.raises(FileFormatError, match=r"proposed\.(csv|json)"):
+                read_wells(tmp_path / "plate")
+        path.write_bytes(whole)
 
 
 def test_a_plate_is_written_for_the_laboratory(plate: Proposals, tmp_path: Path) -> None:

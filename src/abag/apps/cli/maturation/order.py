@@ -20,6 +20,7 @@ def order(
     before: str = "",
     behind: str = "",
     volume_nl: float = 500.0,
+    overwrite: Annotated[bool, Parameter(negative=())] = False,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """DNA, plate map, pick lists and degenerate codons of a plate that `abag propose` chose.
@@ -32,19 +33,27 @@ def order(
         before: DNA before every chain, as it is ordered.
         behind: DNA behind every chain.
         volume_nl: Volume of a transfer in the pick lists, in nanolitres.
+        overwrite: Replace an earlier order in the same folder.
         json: Print one JSON object.
     """
+    from abag.files import undisturbed
+    from abag.maturation.plate import order as orders
     from abag.maturation.plate.coding import Coding
-    from abag.maturation.plate.order import order_sheet, plate_folder, read_wells, write_order
+    from abag.maturation.plate.table import ORDER, read_wells
 
     if volume_nl <= 0:
         raise OptionError(f"--volume-nl is {volume_nl:g}; give a number above 0")
     names = [one for text in avoid or [] for one in text.split(",") if one]
     coding = Coding(host, tuple(names)) if names else Coding(host)
-    folder = plate_folder(plate)
-    wells, parent = read_wells(folder)
-    sheet = order_sheet(wells, parent, coding, before=before, behind=behind, volume_nl=volume_nl)
-    written = write_order(sheet, out or folder / "order")
+    folder = orders.plate_folder(plate)
+    out = out or folder / ORDER
+    orders.require_free_order(out, overwrite)
+    with undisturbed(folder):  # an order must not end up beside another plate
+        wells, parent = read_wells(folder)
+        sheet = orders.order_sheet(
+            wells, parent, coding, before=before, behind=behind, volume_nl=volume_nl
+        )
+        written = orders.write_order(sheet, out, overwrite=overwrite)
     shown = {
         "plate": str(folder), "host": host, "avoid": list(coding.avoid),
         "chains": sheet.dna.height, "bases": int(sheet.dna["bases"].sum()),
