@@ -163,10 +163,23 @@ def _value(rng: random.Random) -> Habit:
         low, high = float(text) * 0.9, float(text) * 1.1
         error = rng.choice([" ({}-{})", " [{}, {}]", " (95% CI: {}–{})"]).format(low, high)
     shown = f"{sign}{text}{error}"
+    if not error and not sign and rng.random() < 0.1:
+        shown, number, power = _with_error(rng, text)
+        value = number * 10.0**power
+        if not 0.1 < -math.log10(value * MOLAR[unit]) < 15.9:
+            return _value(rng)
     if inside:
         shown += f"{rng.choice(['', ' '])}{_unit_text(rng, unit)}"
     shown = rng.choice(["", "", " ", "'"]) + shown + rng.choice(["", "", " ", "\u00a0"])
     return Habit("value", shown, (RELATIONS[sign], value * MOLAR[unit]), None if inside else unit)
+
+
+def _with_error(rng: random.Random, text: str) -> tuple[str, float, int]:
+    """A number with its error and the power of ten of both: ``(3.2 ± 0.4) × 10⁻⁹``."""
+    number, power = rng.randint(10, 99) / 10, rng.randint(-12, 2)
+    form = rng.choice(["({n} ± 0.4)x10^{p}", "({n} +/- 0.4) × 10^{p}", "[{n}±0.4]E{p}",
+                       "{n} ± 0.4 x 10^{p}", "{n}E{p} ± 0.4E{p}", "{n} ± 0.4E{p}"])  # fmt: skip
+    return form.format(n=number, p=power), number, power
 
 
 def _read_value(habit: Habit) -> Outcome:
@@ -202,7 +215,8 @@ def _odd_value(rng: random.Random) -> Habit:
          "<>5", "5<", "5 ±", "~<5", "5 n M", "5,", ",5", "5.5.5 nM", "five", "1E", "0x10",
          "3.2 (4.1-5.0)", "3.2 (0.4)", "3.2(-9)", "1000 (NB)", "<5 (NB)", "3.2†", "3.2 b", "3.2²",
          "<LOD", ">LOD", "OOR <", "out of range", "below LOQ", "〃", "ditto", "KD = 3 nM", "½",
-         "3.2 nM; 4 nM", "1..5", "between 1 and 5", "NB at 37 C", "NB (2)", "mean", "n/f"]
+         "3.2 nM; 4 nM", "1..5", "1.234.567", "0.3 ± 0.1E-6",
+         "between 1 and 5", "NB at 37 C", "NB (2)", "mean", "n/f"]
     )  # fmt: skip
     return Habit("odd value", text, None, "nM")
 
@@ -382,7 +396,8 @@ def _rate(rng: random.Random) -> Habit:
     """Rate constants, deviations and other numbers that are no affinity."""
     on = rng.choice(["1/Ms", "M-1s-1", "M⁻¹s⁻¹", "1/(M s)", "M^-1 s^-1", "1/(M*s)", "L mol-1 s-1"])
     off = rng.choice(["1/s", "s-1", "s⁻¹", "s^-1", "sec-1", "1/min"])
-    form = rng.choice(["{n} ({u})", "{n} [{u}]", "{n}({u})", "{n}, {u}"])
+    form = rng.choice(["{n} ({u})", "{n} [{u}]", "{n}({u})", "{n}, {u}", "{n} (10^{p} {u})",
+                       "{n} (x10^{p} {u})"]).replace("{p}", str(rng.randint(-6, 6)))  # fmt: skip
     which = rng.randrange(3)
     if which == 0:
         return Habit("rate", form.format(n=rng.choice(["ka", "kon", "k_on", "Kon"]), u=on), "kon")
@@ -483,7 +498,7 @@ def _peptide(rng: random.Random) -> str:
 def _chain(rng: random.Random) -> Habit:
     """A chain in the spellings that people use; what was meant is its residues."""
     residues = _peptide(rng)
-    head = rng.choice(["", "", "", "Ac-", "Biotin-", "H2N-", "FITC-", "Biotin-Ahx-"])
+    head = rng.choice(["", "", "", "Ac-", "Biotin-", "H2N-", "FITC-", "Biotin-Ahx-", "(Ac)", "Ac "])
     tail = rng.choice(["", "", "", "-NH2", "-OH", "-amide", "-COOH"])
     if head or tail:
         return Habit("chain", f"{head}{residues}{tail}", residues)
@@ -503,6 +518,10 @@ def _chain(rng: random.Random) -> Habit:
 def _name(rng: random.Random) -> Habit:
     name = rng.choice(NAMES)
     name = rng.choice([name, name, name.upper(), name.lower(), name.title(), f" {name} "])
+    if rng.random() < 0.2:
+        form = rng.choice(["{s}-Fc", "GST-{s}", "Spike {s}", "human {s}", "{s}-HIS", "N-{s}-C",
+                           "{s}-Avi", "MBP-{s}", "{s} scFv"])  # fmt: skip
+        return Habit("name", form.format(s=_peptide(rng)), None)
     return Habit("name", name, None)
 
 

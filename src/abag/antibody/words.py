@@ -45,7 +45,14 @@ _THREE_LETTERS: Final = re.compile(
 
 _MODIFIED: Final = re.compile(r"[A-Z]*(p[STYE])(?:[A-Z]|p[STYE])*")
 _SENTENCE: Final = re.compile(r"(?:\S{1,9}\s+){2,}.*[a-z]{3}")
-_SHORT_END: Final = re.compile(r"([A-Z]{1,2}-)[A-Z]{5,}|[A-Z]{5,}(-[A-Z]{1,2})")
+_SHORT_END: Final = re.compile(r"([A-Z]{1,2}-)?[A-Z]{5,}(-[A-Z]{1,2})?")
+_MIXED_PIECE: Final = re.compile(r"[A-Z]+[a-z][A-Za-z]*|[a-z]+[A-Z][A-Za-z]*")
+_TAGS: Final = frozenset({
+    "GST", "MBP", "TRX", "SNAP", "CLIP", "HALO", "FLAG", "MYC", "HA", "HIS", "AVI", "STREP", "FC",
+    "HFC", "MFC", "IGG", "GFP", "EGFP", "RFP", "YFP", "MCHERRY", "SUMO", "HSA", "TWINSTREP", "TAG",
+    "KLH", "BSA", "OVA", "LINKER", "VH", "VL", "HC", "LC", "VHH", "SCFV", "FAB", "ECD", "RBD",
+})  # fmt: skip
+"""Names of tags, carriers and domains that people set apart at the end of a chain."""
 
 _GROUP: Final = (
     r"(?:Ac|ac|Acetyl|acetyl|Me|Bio|Biotin(?:yl)?|biotin(?:yl)?|BIOTIN|FITC|(?:5-|5\(6\)-|6-)?FAM|"
@@ -57,8 +64,9 @@ _TAIL: Final = (
     r"[Bb]iotin|BIOTIN|Ahx|PEG\d*)"
 )
 _GROUPS: Final = re.compile(
-    rf"^(?P<head>(?:{_GROUP}-)*(?:Ac(?=[A-Z]{{4}}))?)(?P<pyro>pE|pGlu-?|Pyr-?|<E)?"
-    rf"(?P<body>.*?)(?P<tail>(?:-{_TAIL})*|CONH2|NH2)$",
+    rf"^(?P<head>(?:{_GROUP}[- ]+|[(\[]{_GROUP}[)\]]-?)*(?:Ac(?=[A-Z]{{4}}))?)"
+    rf"(?P<pyro>(?:pE|pGlu|Pyr|pyroE|<E)-?)?"
+    rf"(?P<body>.*?)(?P<tail>(?:[- ]+{_TAIL}|-?[(\[]{_TAIL}[)\]])*|CONH2|NH2)$",
     re.DOTALL,
 )
 
@@ -88,10 +96,10 @@ def not_residues(text: str) -> str | None:
         return "is written in three-letter code; write one letter a residue"
     if mixed and (modified := _MODIFIED.fullmatch(text)):
         return f"has {modified[1]!r}, a modified residue; write the letter of the residue alone"
-    if len(text) > LONGEST_NAME:
-        return "is a text of several words" if _SENTENCE.match(text) else None
-    if end := _SHORT_END.fullmatch(text.strip()):
-        group = end[1] or end[2]
+    end = _SHORT_END.fullmatch(text.strip())
+    if len(text) > LONGEST_NAME and not (end and end[1] and end[2]):
+        return "is a text of several words" if _SENTENCE.match(text) else _foreign_piece(text)
+    if end and (group := end[1] or end[2]):
         return f"has {group!r} at its end, which may be a group or residues; write the residues"
     if _RESIDUE_BY_RESIDUE.fullmatch(text):
         return None
@@ -103,6 +111,20 @@ def not_residues(text: str) -> str | None:
             f"is {text.strip()!r}, which reads as a name; give its residues (if these are its "
             f"residues, part them by spaces: {' '.join(letters.upper()[:4])} ...)"
         )
+    return _foreign_piece(text)
+
+
+def _foreign_piece(text: str) -> str | None:
+    """Why a piece set apart by a dash or a space is no residues: ``-Fc``, ``GST-``, ``Spike``."""
+    pieces = [piece for piece in re.split(r"[\s\-]+", text.strip()) if piece]
+    if len(pieces) < 2 or not any(piece.isupper() and len(piece) > 4 for piece in pieces):
+        return None
+    in_blocks = len(pieces) > 2 and len(set(map(len, pieces[:-1]))) == 1
+    for piece in pieces:
+        at_end = piece in (pieces[0], pieces[-1]) and not in_blocks
+        small = piece.isalpha() and piece.islower() and 2 < len(piece) < FEWEST_RESIDUES + 3
+        if _MIXED_PIECE.fullmatch(piece) or (at_end and (piece in _TAGS or small)):
+            return f"has {piece!r}, which may be a tag, a group or a name; write the residues alone"
     return None
 
 

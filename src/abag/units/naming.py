@@ -187,9 +187,12 @@ def _product(text: str) -> Unit | None:
             for axis, one in enumerate(symbol.powers):
                 powers[axis] += sign * power * one
     kind = _KINDS.get(tuple(powers))  # type: ignore[arg-type]
-    return next(
+    known = next(
         (u for u in UNITS.values() if u.dimension is kind and math.isclose(u.scale, size)), None
     )
+    if known is None and kind in (Dimension.ON_RATE, Dimension.OFF_RATE):
+        return Unit(text, kind, size)  # rates come in any size: 10^5 M-1 s-1, 1/(nM s)
+    return known
 
 
 def _factors(text: str) -> list[tuple[_Symbol, int]] | None:

@@ -53,9 +53,17 @@ _WRITTEN: Final = re.compile(
     r"\s*(?P<rest>.*)",
     re.DOTALL | re.IGNORECASE,
 )
+_PLUS_MINUS: Final = r"(?:±|\+\s*/\s*-|\+-)"
 _ERROR: Final = re.compile(
-    rf"\(?\s*(?:±|\+\s*/\s*-|\+-)\s*{_NUMBER}\s*%?\s*\)?|\(\s*n\s*=\s*\d+\s*\)|,?\s*n\s*=\s*\d+$"
+    rf"\(?\s*{_PLUS_MINUS}\s*{_NUMBER}\s*%?\s*\)?|\(\s*n\s*=\s*\d+\s*\)|,?\s*n\s*=\s*\d+$"
 )
+_POWER_OF_BOTH: Final = re.compile(rf"{_PLUS_MINUS}\s*{_DECIMAL}[eE][-+]?\d+")
+_WITH_ERROR: Final = re.compile(
+    rf"[(\[]\s*(?P<number>{_DECIMAL})\s*{_PLUS_MINUS}\s*{_DECIMAL}\s*[)\]]"
+    r"(?P<behind>\s*(?:[xX*×·⋅]|[eE][-+]?\d|[A-Za-z]).*)?",
+    re.DOTALL,
+)
+"""A number and its error in brackets, with the power of ten or the unit of both behind them."""
 _TEN: Final = re.compile(r"10+(?:\.0*)?|1(?:\.0*)?[eE][-+]?\d+")
 
 
@@ -66,9 +74,17 @@ def parse_value(text: str) -> WrittenValue:
     behind the number (``5 ± 0.2 nM``) is left out. Decimal commas and thousands separators are
     refused because they cannot be told apart. Raises :class:`UnitError`.
     """
-    match = _WRITTEN.fullmatch(_spelt(text))
+    spelt = _spelt(text)
+    if whole := _WITH_ERROR.fullmatch(spelt):
+        spelt = f"{whole['number']}{(whole['behind'] or '').lstrip()}"
+    match = _WRITTEN.fullmatch(spelt)
     if match is None:
         raise UnitError(f"{text!r} is not a number, optionally with <, >, ~ before it")
+    if _POWER_OF_BOTH.match(match["rest"]) and not re.search("[eE]", match["number"] or "e"):
+        raise UnitError(
+            f"{text!r} has a power of ten behind its error alone, which may be that of both: write "
+            "3.2e-9 ± 0.4e-9"
+        )
     relation = _RELATIONS[(match["relation"] or "").lower()]
     rest = _ERROR.sub(" ", match["rest"]).strip()
     rest = _without_remark(rest, match["number"], relation)
@@ -95,6 +111,7 @@ _BEHIND: Final = (
     (re.compile(r"[*†‡#§¶]+$|\^?[a-zA-Zª]$(?<!M)|\[\d+\]$|\^\d+$"),
      "has a mark behind the number that is no unit: move footnotes to a column of their own"),
     (re.compile(r"%"), "is a percentage, which no affinity is"),
+    (re.compile(r"\.\s*\d"), "has two points in its number"),
     (re.compile(r"[(\[]\s*[-+]?\.?\d"),
      "has a second number in brackets: write an error as 3.2 ± 0.4, others in a column of theirs"),
 )  # fmt: skip

@@ -20,7 +20,15 @@ from abag.data.formats.mutants.variants import (
     VariantColumns,
     complete_variants,
 )
-from abag.data.formats.numbers.cell_texts import Notes, kelvins, molars, numbers, texts, with_point
+from abag.data.formats.numbers.cell_texts import (
+    Notes,
+    kelvins,
+    molars,
+    numbers,
+    points_among_thousands,
+    texts,
+    with_point,
+)
 from abag.data.formats.numbers.identifiers import own_name, reference, structure_id
 from abag.data.formats.numbers.redundant import (
     COLUMNS_DIFFER,
@@ -166,6 +174,7 @@ def _values(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: 
     """The cells of the values; KD of the rates where no column has it."""
     name = chosen.one("value")
     if name is not None:
+        notes.flag(points_among_thousands(table[name], mapping.constants.decimal))
         return with_point(table[name], mapping.constants.decimal, notes)
     assert chosen.rates is not None  # choose_columns refuses a table with neither
     kds = chosen.rates.kd_molar(_points(table, chosen.rates, mapping, notes))

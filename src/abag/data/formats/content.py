@@ -27,12 +27,17 @@ _WIDE_MARKS: Final = {
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-_UTF8_MEND: Final = "Save the file again as UTF-8, or name its encoding (--map encoding:={})"
+_UTF8_MEND: Final = "Save the file again as UTF-8"
+_NAME_IT: Final = f"{_UTF8_MEND}, or name its encoding (--map encoding:={{}})"
 PARQUET_MARK: Final = b"PAR1"
 
 
-def decode(path: Path, content: bytes, encoding: str | None = None) -> str:
+def decode(
+    path: Path, content: bytes, encoding: str | None = None, *, can_be_named: bool = True
+) -> str:
     """UTF-8 text of ``content`` (or in the encoding that is named), without a byte order mark.
+
+    ``can_be_named`` says whether a user can name the encoding, as of a table.
 
     Raises :class:`FileFormatError` for another kind of file or nothing at all, and
     :class:`TableError` with every line that holds a NUL or bytes which are not UTF-8.
@@ -46,17 +51,27 @@ def decode(path: Path, content: bytes, encoding: str | None = None) -> str:
         return _decode_as(path, content, encoding)
     for mark, encoding in _WIDE_MARKS.items():
         if content.startswith(mark):
-            mend = _UTF8_MEND.format(encoding.lower())
+            mend = _NAME_IT.format(encoding.lower()) if can_be_named else _UTF8_MEND
             raise FileFormatError(f"{path} is encoded in {encoding}. {mend}")
     content = content.removeprefix(b"\xef\xbb\xbf")
     if not content.strip():
         raise FileFormatError(f"{path} is empty")
-    _refuse_nul(path, content)
+    _refuse_nul(path, content, can_be_named)
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        mend = _UTF8_MEND.format("cp1252") + "."
-        raise TableError(path, list(_undecodable(content)), mend) from None
+        raise TableError(path, list(_undecodable(content)), _mend(content, can_be_named)) from None
+
+
+def _mend(content: bytes, can_be_named: bool) -> str:
+    """What can be done of bytes that are not UTF-8."""
+    if not can_be_named:
+        return f"{_UTF8_MEND}."
+    try:
+        content.decode("cp1252")
+    except UnicodeDecodeError:
+        return f"{_NAME_IT.format('NAME')}, such as shift_jis, gb18030 or mac_roman."
+    return f"{_NAME_IT.format('cp1252')}."
 
 
 def _decode_as(path: Path, content: bytes, encoding: str) -> str:
@@ -71,7 +86,7 @@ def _decode_as(path: Path, content: bytes, encoding: str) -> str:
 
 def read_text(path: Path) -> str:
     """Text of a plain or gzip file; see :func:`decode` for what is refused."""
-    return decode(path, read_bytes(path))
+    return decode(path, read_bytes(path), can_be_named=False)
 
 
 def text_lines(text: str) -> io.StringIO:
@@ -83,13 +98,14 @@ def _byte_lines(content: bytes) -> list[bytes]:
     return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
 
 
-def _refuse_nul(path: Path, content: bytes) -> None:
+def _refuse_nul(path: Path, content: bytes, can_be_named: bool) -> None:
     if b"\x00" not in content:
         return
     if content.count(b"\x00") * 3 > len(content):
+        order = "be" if content[::2].count(0) > content[1::2].count(0) else "le"
+        mend = _NAME_IT.format(f"utf-16-{order}") if can_be_named else _UTF8_MEND
         raise FileFormatError(
-            f"{path} holds a NUL in every other byte: it is encoded in UTF-16. "
-            + _UTF8_MEND.format("utf-16-le")
+            f"{path} holds a NUL in every other byte: it is encoded in UTF-16. {mend}"
         )
     problems = [
         Problem(number, None, f"a NUL character stands at byte {line.index(0) + 1} of the line")

@@ -7,7 +7,8 @@ read by :mod:`abag.data.formats.numbers.value_headers`.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+import shlex
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +17,7 @@ import polars as pl
 from abag.antibody.words import reads_as_chain
 from abag.data.formats.numbers.value_headers import (
     ValueHeader,
+    hints_at_value,
     name_key,
     read_rate_header,
     read_value_header,
@@ -209,14 +211,38 @@ def detect_values(free: dict[str, str], made: Detected, given: Collection[str]) 
     values = canonical or list(headers)
     if not values:
         return
+    values += _not_chosen(free, headers, others, values[0], made)
     first = headers[values[0]]
-    if all(_same_measurement(first, headers[name]) for name in values[1:]):
+    if all(name in headers and _same_measurement(first, headers[name]) for name in values[1:]):
         made.columns["value"], made.checks = (values[0],), tuple(values[1:])
         for name in made.checks:
             made.why[name] = f"a second writing of {values[0]!r}: each row is checked against it"
         return
     made.columns["value"] = (values[0],)
     made.problems.append(_ambiguous("value", values))
+
+
+def _not_chosen(
+    free: dict[str, str],
+    headers: Mapping[str, ValueHeader],
+    others: Collection[str],
+    chosen: str,
+    made: Detected,
+) -> list[str]:
+    """Columns that repeat the chosen one (``KD (nM).1``, ``KD2``); a word on other measurements."""
+    repeats = []
+    for name in free:
+        if name in headers or name in others or name in made.why or not hints_at_value(name):
+            continue
+        if _without_count(free[name]) == _without_count(free[chosen]):
+            repeats.append(name)
+        else:
+            made.why[name] = "not used: it may be another measurement; give each a row of its own"
+    return repeats
+
+
+def _without_count(key: str) -> str:
+    return re.sub(r"(?:rep(?:licate)?|run|duplicated|copy)?\d+", "", key)
 
 
 def _same_measurement(one: ValueHeader, other: ValueHeader) -> bool:
@@ -240,7 +266,11 @@ def _bare_temperature(
             made.why[name] = "temperature: every cell names its unit"
             continue
         reason = "the unit of the temperature is not named"
-        mend = f"Map temperature_kelvin={name} or temperature_celsius={name}, or ignore={name}"
+        shown = shlex.quote(name)
+        mend = (
+            f"Say --map temperature_kelvin={shown} or --map temperature_celsius={shown}, or leave "
+            f"it out (--map ignore={shown})"
+        )
         made.problems.append(Problem(1, name, reason, mend))
 
 
@@ -257,5 +287,5 @@ def _concentration(free: dict[str, str], made: Detected, given: Collection[str])
 
 def _ambiguous(column: str, matches: Sequence[str]) -> Problem:
     listed = ", ".join(repr(name) for name in matches)
-    mend = f"Say which: --map {column}={matches[0]}"
+    mend = f"Say which: --map {column}={shlex.quote(matches[0])}"
     return Problem(1, None, f"the columns {listed} could each be {column}", mend)

@@ -146,6 +146,8 @@ def mapping_from_texts(
             raise OptionError(f"{name} is given twice: {into[name]!r} and {value!r}")
         else:
             into[name] = value
+    if constants.get("decimal") == "comma" and (top := constants.get("highest_concentration")):
+        constants["highest_concentration"] = top.replace(",", ".")
     try:
         return ColumnMapping(**fields, constants=Constants(**constants))
     except ValidationError as error:

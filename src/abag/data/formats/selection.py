@@ -6,6 +6,7 @@ at once. Faults of single rows are left to the canonical step, which keeps accou
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,8 +23,8 @@ from abag.data.formats.numbers.redundant import RateColumns
 from abag.data.formats.numbers.value_headers import (
     ValueHeader,
     hints_at_value,
+    mapped_header,
     read_rate_header,
-    read_value_header,
     split_unit,
 )
 from abag.data.formats.tables import ROW
@@ -38,6 +39,8 @@ from abag.units import (
     parse_value,
 )
 
+_PLAIN_SCALES: Final = (Dimension.MOLAR, Dimension.PER_MOLAR, Dimension.MASS_PER_VOLUME)
+_SCORES: Final = (Dimension.SCORE_HIGH_TIGHT, Dimension.SCORE_LOW_TIGHT, Dimension.LABEL)
 _EXAMPLE_UNITS: Final[dict[str, str]] = {
     Quantity.KA: "1/M",
     Quantity.DELTA_G: "kcal/mol",
@@ -200,7 +203,7 @@ def _measured(
     if (rate := read_rate_header(name)) is not None:
         reason = f"it is a rate constant ({rate.which}), which is no affinity"
         return None, None, [Problem(1, name, reason, "Map the column of KD: --map value=COLUMN")]
-    header = read_value_header(name) or ValueHeader(None, split_unit(name)[1])
+    header = mapped_header(name)
     problems: list[Problem] = []
     cells = {
         field: _texts(table[columns[field][0]])
@@ -318,6 +321,10 @@ def _settles(chosen: str | None, header: ValueHeader) -> bool:
         return not header.unread_is_a_unit
     if header.unit is not None:
         return not is_unit(header.unread) and not header.unread_is_a_unit
+    if re.fullmatch("log[_ ]?(?:10)?|lg", header.unread, re.IGNORECASE):
+        return parse_unit(chosen).dimension not in _PLAIN_SCALES
+    if parse_unit(chosen).dimension in _SCORES:
+        return True
     if is_unit(header.unread):
         # pKd (nM): -log10 of nM, or a p-scale with a unit that is none of its own.
         unit, written = parse_unit(chosen), parse_unit(header.unread)
@@ -334,6 +341,10 @@ def _unread(name: str, header: ValueHeader, quantity: str | None) -> Problem:
     if is_unit(text):
         reason = f"the header contradicts itself: a p-scale is -log10 of mol/L, not of {text}"
         mend = f"Say which: --unit pKd, or --unit='-log10 {text}' if the logarithm was taken of it"
+        return Problem(1, name, reason, mend)
+    if re.fullmatch("ln|log[_ ]?[2e]", text, re.IGNORECASE):
+        reason = f"the header speaks of {text}, a logarithm that no unit has"
+        mend = "Write the values themselves, or their log10 (--unit='log10 nM')"
         return Problem(1, name, reason, mend)
     example = _EXAMPLE_UNITS.get(quantity or "", "nM")
     reason = f"{text!r} in the header is no known unit"

@@ -23,6 +23,14 @@ _SPREADS: Final = frozenset({
 _WEAK: Final = frozenset({"n", "se", "ci", "sum", "min", "max", "minimum", "maximum", "count",
                           "range"})  # fmt: skip
 """Words that may be names, too: they count beside one that cannot."""
+_OF_OTHERS: Final = re.compile(
+    r"(?:the\s+)?(?:mean|average|avg\.?|median|geo(?:metric)?[ _-]?mean|mittelwert)"
+    r"(?:\s+(?:of|for)\b|[\s_:\-(\[]).+"
+    r"|.+[\s_:\-(\[](?:mean|average|avg\.?|median|geo(?:metric)?[ _-]?mean|mittelwert)"
+    r"(?:\s*(?:±|\+/-)\s*\w+)?[)\]]?",
+    re.IGNORECASE,
+)
+"""``mean of ab1``, ``ab1 (avg)``: a mean where the column has other names as well."""
 
 _SHEET_ERRORS: Final = re.compile(r"#(?:REF|VALUE|NAME|DIV/0|NUM|NULL|SPILL|CALC)[!?]?", re.I)
 
@@ -40,6 +48,8 @@ def refuse_strays(table: pl.DataFrame, fields: dict[str, str], notes: Notes) -> 
         if fields.get(name, "antibody_name") == "antibody_name":
             words = _summaries(table[name].drop_nulls().unique(), own=name in fields)
             notes.refuse(each(table[name], lambda cell, words=words: _summary(cell, words)))  # type: ignore[misc]
+        if fields.get(name) == "antibody_name":
+            notes.refuse(_means_of_others(table[name]))
 
 
 def _mark(name: str, cell: str | None) -> str | None:
@@ -48,6 +58,17 @@ def _mark(name: str, cell: str | None) -> str | None:
     if cell is not None and _SHEET_ERRORS.fullmatch(cell.strip()):
         return f"{name!r} holds {cell!r}, an error of a spreadsheet"
     return None
+
+
+def _means_of_others(names: pl.Series) -> list[str | None]:
+    """A problem for each name that is that of a mean; none where every name is one."""
+    means = each(names, lambda cell: cell is not None and bool(_OF_OTHERS.fullmatch(cell.strip())))
+    if all(means):
+        return [None] * len(means)
+    return [
+        f"a summary of other rows ({cell.strip()}), no measurement" if mean and cell else None
+        for mean, cell in zip(means, names, strict=True)
+    ]
 
 
 def _word(cell: str | None) -> str:

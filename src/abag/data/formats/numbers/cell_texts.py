@@ -13,6 +13,7 @@ from abag.units import Dimension, is_missing, parse_unit, parse_value, plain, te
 
 Read = TypeVar("Read")
 DECIMAL_COMMA: Final = "comma"
+POINT_IN_DOUBT: Final = "point_may_part_thousands"
 
 
 class Notes:
@@ -55,7 +56,7 @@ def each(column: pl.Series, read: Callable[[str | None], Read]) -> list[Read]:
     return [known[cell] for cell in column]
 
 
-_POINT_OF_A_NUMBER: Final = re.compile(r"\d\s*\.|\.\s*\d")
+_POINT_OF_A_NUMBER: Final = re.compile(r"\d\s*\.|(?<![A-Za-z])\.\s*\d")
 
 
 def with_point(column: pl.Series, decimal: str | None, notes: Notes) -> pl.Series:
@@ -76,6 +77,29 @@ def with_point(column: pl.Series, decimal: str | None, notes: Notes) -> pl.Serie
 
     notes.refuse(each(column, problem))
     return column.str.replace_all(",", ".", literal=True)
+
+
+_WITH_THREE: Final = re.compile(r"[<>~≤≥=]{0,2}\s*[1-9]\d{0,2}\.\d{3}")
+_WHOLE: Final = re.compile(r"[<>~≤≥=]{0,2}\s*\d+")
+
+
+def points_among_thousands(column: pl.Series, decimal: str | None) -> list[str | None]:
+    """A flag for each number whose point may part thousands (``1.200`` beside ``850``).
+
+    That is so where every number is whole or has three figures behind its point, as no instrument
+    rounds; a decimal sign that is declared settles it.
+    """
+    cells = [cell.strip() for cell in column.drop_nulls().unique() if not is_missing(cell)]
+    numbers_ = [cell for cell in cells if re.search(r"\d", cell)]
+    doubtful = [cell for cell in numbers_ if _WITH_THREE.fullmatch(cell)]
+    whole = [cell for cell in numbers_ if _WHOLE.fullmatch(cell)]
+    hundreds = any(len(cell.lstrip("<>~≤≥= ")) == 3 for cell in whole)
+    if decimal or not doubtful or not hundreds or len(doubtful) + len(whole) < len(numbers_):
+        return [None] * len(column)
+    return each(
+        column,
+        lambda cell: POINT_IN_DOUBT if cell and _WITH_THREE.fullmatch(cell.strip()) else None,
+    )
 
 
 def texts(

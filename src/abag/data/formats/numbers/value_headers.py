@@ -31,7 +31,10 @@ _VALUE_NAMES: Final[Mapping[str, Quantity | None]] = MappingProxyType({
     **dict.fromkeys(("ddg", "deltadeltag", "ddgbind", "deltadeltagbind"), Quantity.DELTA_DELTA_G),
     "ic50": Quantity.IC50,
     "ec50": Quantity.EC50,
-    **dict.fromkeys(("enrichment", "enrichmentscore"), Quantity.ENRICHMENT),
+    **dict.fromkeys(
+        ("enrichment", "enrichmentscore", "log2enrichment", "log10enrichment", "logenrichment",
+         "logenrichmentscore", "log2enrichmentscore"), Quantity.ENRICHMENT,
+    ),
     **dict.fromkeys(("binary", "binder", "isbinder", "binds"), Quantity.BINARY),
     **dict.fromkeys(("affinity", "bindingaffinity", "value", "rawvalue"), None),
 })  # fmt: skip
@@ -80,7 +83,20 @@ _LOG: Final = re.compile(
 )
 _GLUED: Final = re.compile(r"(p?kd|ic50|ec50)([a-z]?M|nm|pm|um)", re.IGNORECASE)
 _LOOKS_LIKE_UNIT: Final = re.compile(
-    r"mol|[munpfaµ]?M\b|\b[munp]?g\b|/|\^|-1|%|k?cal|kJ|\blog|molar|\bs\b|\bsec", re.IGNORECASE
+    r"mol|[munpfaµ]?M\b|\b[munp]?g\b|/|\^|-1|%|k?cal|kJ|\bl(?:og|n|g)|molar|\bs\b|\bsec"
+    r"|[x*×]\s*1(?:0|e)|\be\d",
+    re.IGNORECASE,
+)
+_SCALED: Final = re.compile(
+    r"(?<![A-Za-z])(?:ln|log[_ ]?(?:10|2|e)?|lg)(?![a-z])|(?:[x*×·]\s*)?\b(?:10\s*\^|1e)\s*[-+]?\d+"
+    r"|[x*×·]\s*10+\s*[-+]?\s*\d*",
+    re.IGNORECASE,
+)
+"""A logarithm or a power of ten in a header, by which its values are no plain ones."""
+_LOG_BEHIND: Final = re.compile(
+    r"(?P<quantity>kd|ic50|ec50)[\s_]*(?P<minus>-|neg(?:ative)?[_ ]|minus )?\s*log_?10"
+    r"(?:[\s_/,(\[]*(?P<unit>[a-z]*M)\s*[)\]]*)?",
+    re.IGNORECASE,
 )
 _AFFINITY_SCALES: Final = (Dimension.MOLAR, Dimension.LOG10_MOLAR, Dimension.NEG_LOG10_MOLAR)
 
@@ -127,6 +143,8 @@ def read_value_header(name: str) -> ValueHeader | None:
     log = _LOG.fullmatch(text)
     if log:
         return _log_header(bool(log[1]), log[2], log[3])
+    if behind := _LOG_BEHIND.fullmatch(text):
+        return _log_header(bool(behind["minus"]), behind["quantity"], behind["unit"] or "")
     parts = _Parts.of(text)
     if any(is_rate(parse_unit(unit)) for unit in parts.units):
         return None
@@ -141,13 +159,28 @@ def read_value_header(name: str) -> ValueHeader | None:
     if key in _P_SCALES:
         return _p_header(_P_SCALES[key], unit, unread, parts)
     if quantity is Quantity.BINARY:
-        unit = "label"
+        unit, unread = "label", None
+    if quantity is Quantity.ENRICHMENT and _is_logarithm(key, unread):
+        unit, unread = "score", None
     if quantity is None and "affinity" in key and unit:
         quantity = Quantity.KD if parse_unit(unit).dimension in _AFFINITY_SCALES else None
     return ValueHeader(
         quantity, unit, unread, parts.remarks,
         maybe_rate=unit is None and parts.base in ("kd", "ka"),
     )  # fmt: skip
+
+
+def mapped_header(name: str) -> ValueHeader:
+    """What the name of a column says that a user takes for the values, whatever it is.
+
+    A logarithm or a power of ten in a name that is not read is kept as ``unread``.
+    """
+    found = read_value_header(name)
+    if found is not None:
+        return found
+    if scaled := _SCALED.search(plain(name)):
+        return ValueHeader(None, None, " ".join(scaled[0].split()))
+    return ValueHeader(None, split_unit(name)[1])
 
 
 def read_rate_header(name: str) -> RateHeader | None:
@@ -171,7 +204,8 @@ def read_rate_header(name: str) -> RateHeader | None:
 def hints_at_value(name: str) -> bool:
     """Whether a name that is not read may still be that of a column of values (``KD2 (nM)``)."""
     parts = _Parts.of(plain(name))
-    return not parts.words & _SPREADS and bool(_HINT.search(parts.base))
+    is_number = not parts.words & _SPREADS and bool(_HINT.search(parts.base))
+    return is_number and not any(is_rate(parse_unit(unit)) for unit in parts.units)
 
 
 def split_unit(name: str) -> tuple[str, str | None]:
@@ -298,6 +332,13 @@ def _quantity(parts: _Parts) -> tuple[str, Quantity | None] | None:
     bare = re.sub(r"[_ ]mm?$", "", parts.base, flags=re.IGNORECASE)
     key = name_key(bare)
     return (key, _VALUE_NAMES[key]) if key in _VALUE_NAMES else None
+
+
+def _is_logarithm(key: str, unread: str | None) -> bool:
+    """Whether a score is said to be a logarithm, by its name or in brackets behind it."""
+    return key.startswith("log") or (
+        unread is not None and re.fullmatch(r"log_?(?:2|10)?", unread, re.IGNORECASE) is not None
+    )
 
 
 def _p_header(

@@ -9,6 +9,7 @@ these names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,13 @@ from abag.data.formats.tables import ROW, read_table
 from abag.errors import Problem, TableError, counted
 
 _LOCI: Final[dict[str, Locus]] = {"IGH": "heavy", "IGK": "light", "IGL": "light"}
+_LOCUS_WORDS: Final = {
+    "H": "IGH", "VH": "IGH", "HEAVY": "IGH", "IG HEAVY": "IGH", "IGHEAVY": "IGH",
+    "K": "IGK", "VK": "IGK", "KAPPA": "IGK", "IG KAPPA": "IGK", "IGKAPPA": "IGK",
+    "L": "IGL", "LAMBDA": "IGL", "IG LAMBDA": "IGL", "IGLAMBDA": "IGL",
+    "VL": "IGL", "LIGHT": "IGL", "IG LIGHT": "IGL", "IGLIGHT": "IGL",
+}  # fmt: skip
+"""Words for the locus; a light chain without its kind counts as one of IGL."""
 _REGION_NAMES: Final = ("fwr1", "cdr1", "fwr2", "cdr2", "fwr3", "cdr3", "fwr4")
 _REGIONS: Final = tuple(f"{name}_aa" for name in _REGION_NAMES)
 _OTHER_NAMES: Final = {
@@ -40,8 +48,14 @@ _OTHER_NAMES: Final = {
 _COUNTS: Final = ("umi_count", "duplicate_count")
 """UMIs of a contig; the standard's older name for them is ``duplicate_count``."""
 _MARKS: Final = {"is_cell": "the barcode is no cell", "high_confidence": "a doubtful contig"}
-_TRUE = ("t", "true", "1", "yes", "productive")
-_FALSE = ("f", "false", "0", "no", "unproductive", "non-productive")
+_TRUE = ("t", "true", "1", "1.0", "yes", "y", "productive", "functional")
+_FALSE = (
+    "f", "false", "0", "0.0", "no", "n", "unproductive", "non-productive", "nonproductive",
+    "not productive", "non-functional", "nonfunctional", "unfunctional", "not functional",
+    "out-of-frame", "out of frame", "stop codon", "pseudogene",
+)  # fmt: skip
+_A_BARCODE: Final = 5
+"""Cells with shorter names may stand in any id."""
 _UNKNOWN: Final = ("na", "n/a", "nan", "none", "null", "-")
 
 PAIRED_BY_CLONE: Final = "paired_by_clone"
@@ -195,7 +209,8 @@ def _usable_rows(table: pl.DataFrame, key_field: str) -> tuple[list[CellChain], 
         if fault := _row_fault(record, line, key_field):
             problems.append(fault)
             continue
-        cell = (*(_text(record, name) for name in samples), _text(record, key_field))
+        key = _text(record, key_field)
+        cell = (*(_text(record, name) for name in samples), _before_cell(record, key), key)
         rows.append(CellChain(line, cell, _LOCI[_gene(record)], _sequence(record), _umis(record)))
     return rows, problems
 
@@ -223,8 +238,24 @@ def _row_fault(record: dict[str, str | None], line: int, key_field: str) -> Prob
     return None
 
 
+def _before_cell(record: dict[str, str | None], cell: str) -> str:
+    """The sample in an id such as ``donorA_AAAC-1_contig_1`` of the cell ``AAAC-1``."""
+    stands = re.search(
+        rf"(?<![A-Za-z0-9]){re.escape(cell)}(?![A-Za-z0-9])", _text(record, "sequence_id")
+    )
+    if stands is None or len(cell) < _A_BARCODE:
+        return ""
+    before = stands.string[: stands.start()].rstrip("_-.:|/ ")
+    words = [word for word in re.split(r"[\W_]+", before.upper()) if word]
+    of_the_chain = any(word in _LOCI or word in _LOCUS_WORDS or word.isdigit() for word in words)
+    return "" if of_the_chain else before
+
+
 def _gene(record: dict[str, str | None]) -> str:
-    return (_text(record, "locus") or _text(record, "v_call")).upper()[:3]
+    text = (_text(record, "locus") or _text(record, "v_call")).upper()
+    word = _LOCUS_WORDS.get(text.removesuffix(" CHAIN").strip(), text[:3])
+    named = set(re.findall("IG[HKL]|TR[ABGD]", text))
+    return "/".join(sorted(named)) if len(named) > 1 else word
 
 
 def _umis(record: dict[str, str | None]) -> int | None:

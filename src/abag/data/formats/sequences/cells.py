@@ -17,7 +17,9 @@ _OF_A_SAMPLE: Final = re.compile(
     r"|person|animal|mouse|mice|repertoire|(?:data)?set|batch|run|lane|pool|ident|experiment|study"
     r"|project|cohort|gem|channel|capture|chip|plate|hash(?:tag)?|hto|demux|timepoint|visit|tissue"
     r"|organ|specimen|biopsy|origin|source|site|compartment|population|strain|cage|well|replicate"
-    r"|group|condition|day|processing"
+    r"|group|condition|day|processing|time|treatment|stim(?:ulation)?|expt?|files?|filename|sort"
+    r"|accession|gs[emx]|[sed]r[rsx]|suffix|arm|cohort|disease|diagnosis|infection|vaccin(?:e|ation)"
+    r"|dose|age|sex|gender|vendor|subset"
 )
 _OF_A_CONTIG: Final = re.compile(
     r"clone|clonotype|sequence|contig|call|umis?|reads?|count|score|consensus|junction|germline"

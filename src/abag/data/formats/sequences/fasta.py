@@ -268,7 +268,12 @@ def _choose(
         if {"heavy", "light"} <= set(there):
             # Two VHHs may be called nb-H and nb-L.
             return plain if there["heavy"] and there["light"] else one
-        if one.chain == "light" and one.name and not looks_heavy(record.sequence):
+        if (
+            one.chain == "light"
+            and one.name
+            and not one.inside
+            and not looks_heavy(record.sequence)
+        ):
             return one
         if one.chain == "heavy" and one.name and by_letter and not one.inside:
             return one

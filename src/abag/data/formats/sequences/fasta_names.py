@@ -30,6 +30,9 @@ _INSIDE: Final = re.compile(
     rf"(?P<id>(?:\S*[|_\-.:])?)(?P<label>{_CHAIN})(?P<rest>[_\-.]?[A-Za-z]{{0,3}}\d\w*)",
     re.IGNORECASE,
 )
+_GLUED: Final = re.compile(
+    r"(?P<id>\S*\d\S*?|\S{3,}?)(?P<label>(?P<heavy>V?H|HC)|(?P<light>V?[LK]|LC))"
+)
 _ENTRY: Final = re.compile(
     r"(?P<code>[0-9][A-Za-z0-9]{3}|pdb_[A-Za-z0-9]{8})"
     r"(?:_\d+\|Chains? .*|:[A-Za-z0-9]+\|PDBID\|.*|[_:.][A-Za-z0-9](?:\|.*)?)"
@@ -66,6 +69,9 @@ def readings(header: str) -> list[ChainName]:
         parts = (inside["id"].rstrip("|_-.:"), inside["rest"].lstrip("_-."))
         name = "_".join(part for part in parts if part)
         found.append(ChainName(name, _chain(inside), sure=False, inside=True))
+    if glued := _GLUED.fullmatch(pieces[0]):
+        chain: Chain = "heavy" if glued["heavy"] else "light"
+        found.append(ChainName(glued["id"], chain, sure=False, inside=True))
     return list(dict.fromkeys(found))
 
 

@@ -51,9 +51,14 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
         header = [
             f"{group.strip()} - {name.strip()}" for group, name in zip(header, fields, strict=False)
         ]
+    elif _is_above_another(records[place : place + 3]):
+        place += 1
+        line, fields = records[place]
+        notes.append(f"line {records[place - 1][0]}, which groups columns, left out")
+        header = _under_groups(header, fields)
     body = [record for record in records[place + 1 :] if any(cell.strip() for cell in record[1])]
     header, body = _with_units(header, body, notes)
-    body, problems = _of_one_table(header, body, notes)
+    body, problems = _of_one_table(header, _without_footnotes(body, len(header), notes), notes)
     while header and not header[0].strip() and not any("".join(c[:1]).strip() for _, c in body):
         header, body = header[1:], [(number, cells[1:]) for number, cells in body]
     width = _width(header, [cells for _, cells in body])
@@ -67,6 +72,14 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
 
 
 _Records: TypeAlias = list[tuple[int, list[str]]]
+_SAY_NOTHING: Final = frozenset({"sequence", "seq", "name", "id", "chain", "amino acid sequence"})
+_FOOTNOTE: Final = re.compile(
+    r"[*†‡§¶]+\s*[A-Za-z]+\s|\(?[a-z1-9]\)\s*\w|(?:foot)?notes?\b\s*[:.]"
+    r"|(?:n\.?[bda]\.?|n/[ad]|wt|kd|ka|spr|bli|sd|sem|n\.?d\.?b\.?)\s*[:=,]\s*\w+\s"
+    r"|(?:abbreviations?|legend|source|remarks?)\b\s*[:.]?|(?:all )?(?:values|data|errors) \w+ ",
+    re.IGNORECASE,
+)
+"""How lines of text below a table begin: ``* measured at 25 °C``, ``NB: no binding``."""
 _TYPES: Final = frozenset({"aa", "string", "str", "text", "float", "int", "unit", "units", "-"})
 
 
@@ -87,6 +100,51 @@ def _with_units(header: list[str], body: _Records, notes: list[str]) -> tuple[li
         for name, unit in zip(header, below, strict=False)
     ]
     return named, body[1:]
+
+
+def _is_above_another(records: Sequence[tuple[int, list[str]]]) -> bool:
+    """Whether a record with gaps or repeats stands above names for every column, and rows."""
+    if len(records) < 3:
+        return False
+    (_, groups), (_, names), (_, row) = records
+    words = [cell.strip() for cell in groups if cell.strip()]
+    return (
+        1 < len(words) <= len(groups) == len(names)
+        and (len(words) < len(groups) or len(set(words)) < len(words))
+        and _could_be_header(words := list(dict.fromkeys(words)))
+        and _could_be_header(names)
+        and not _could_be_header(row)
+        and any(_NUMBER.fullmatch(cell.strip()) for cell in row)
+    )
+
+
+def _under_groups(groups: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Names of columns; those that say nothing alone (``sequence``) with their group before."""
+    group = ""
+    made = []
+    for above, name in zip(groups, names, strict=True):
+        group = above.strip() or group
+        alone = name.strip().lower() not in _SAY_NOTHING
+        made.append(name if alone or not group else f"{group} {name.strip()}")
+    return made
+
+
+def _without_footnotes(body: _Records, width: int, notes: list[str]) -> _Records:
+    """The records without the lines of text below the last row."""
+    end = len(body)
+    while end > 1:
+        filled = [cell.strip() for cell in body[end - 1][1] if cell.strip()]
+        text = ", ".join(filled)
+        is_text = (
+            len(filled) == 1 and len(text.split()) > 4 and len(body[end - 1][1][0].strip()) > 0
+        )
+        if not (len(filled) <= max(1, width // 2) and (is_text or _FOOTNOTE.match(text))):
+            break
+        end -= 1
+    if end < len(body):
+        lines = ", ".join(str(line) for line, _ in body[end:][:5])
+        notes.append(f"line {lines} left out: a text below the table")
+    return body[:end]
 
 
 def _of_one_table(
