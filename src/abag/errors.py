@@ -123,6 +123,7 @@ class TableError(AbagError, ValueError):
     ) -> None:
         self.path = Path(path)
         self.problems = tuple(problems)
+        self.mend = mend
         lines = [f"{self.path}: {counted(len(self.problems), 'problem')}"]
         lines += [f"  {problem}" for problem in self.problems[:shown]]
         if len(self.problems) > shown:

@@ -135,7 +135,10 @@ def refuse_problems(frame: pl.DataFrame, path: Path | str) -> None:
         Problem(row, None, reason) for row, reason in faulty.select(ROW, "problem").iter_rows()
     ]
     if problems:
-        raise TableError(path, problems)
+        mend = (
+            "Correct these rows, or write them without a value, with their reason (--keep-going)."
+        )
+        raise TableError(path, problems, mend)
 
 
 __all__ = ["cleaned", "normalised", "one_pair", "refuse_problems"]

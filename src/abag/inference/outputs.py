@@ -41,6 +41,7 @@ COLUMNS: Final[dict[str, pl.DataType]] = {
     "cdr_changes": pl.Int64(),
     "relative_pkd": pl.Float64(),
     "relative_antigen": pl.String(),
+    "antigen_changes": pl.Int64(),
     "known_antigens": pl.String(),
     "model_id": pl.String(),
     "flags": pl.List(pl.String()),
@@ -56,8 +57,9 @@ there for models that compare with their training pairs, ``antibody_similarity``
 the identities behind it, and the error that was measured for pairs of that verdict. ``binding``
 says what evidence there is that the pair binds at all (``none``: the pKd is that of a pair that
 does) and ``binding_score`` (0 to 1) orders it. pkd = ``level_pkd`` + ``delta_pkd``: the level of
-the nearest measured relative and the effect of ``changes`` from it; ``known_antigens`` are those
-that the antibody, or one like it, is known to bind. ``problem`` says why a row has no prediction.
+the nearest measured relative and the effect of ``changes`` from it; its antigen differs from the
+row's in ``antigen_changes`` residues; ``known_antigens`` are those that the antibody, or one like
+it, is known to bind. ``problem`` says why a row has no prediction.
 """
 
 _SUFFIXES: Final = (".csv", ".xlsx", ".parquet")

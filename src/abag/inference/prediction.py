@@ -14,9 +14,12 @@ _DOUBTFUL: Final = 0.9
 _MANY: Final = 6
 """Changes in CDRs from which it may be lost whatever the predicted pKd: of designs with six to nine
 a quarter bound, of those with more 3 % (docs/predict.md)."""
+_ANOTHER_STRAIN: Final = 3
+"""Substitutions of the antigen from which the number holds only if the pair binds: one or two are
+made to repair a construct, or stand in most people's copy of a gene."""
 _KNOWLEDGE: Final = {
     "variant of a measured pair": "this antibody, or one from which it differs little, was "
-    "measured on this antigen",
+    "measured on this antigen or one nearly like it",
     "known antigen, new antibody": "this antigen or one like it was measured, with other "
     "antibodies than this one",
     "known antibody, other antigen": "this antibody or one like it was measured, on another "
@@ -81,6 +84,8 @@ class Prediction:
     """Measured pKd of the relative."""
     relative_antigen: str | None = None
     """Antigen on which it was measured."""
+    antigen_changes: int | None = None
+    """Residues in which the antigen differs from that one; None without a relative."""
     known_antigens: str | None = None
     """Antigens that the antibody, or one like it, is known to bind."""
 
@@ -115,7 +120,8 @@ class Prediction:
     def _value(self) -> str:
         if self.pkd is None:
             return f"rank score {self.rank_score:.3f} (order inside its assay, not a pKd)"
-        condition = "   IF IT BINDS" if self.binding == "none" else ""
+        unsure = self.binding == "none" or (self.antigen_changes or 0) >= _ANOTHER_STRAIN
+        condition = "   IF IT BINDS" if unsure else ""
         return f"pKd {self.pkd:.2f}{self._interval()}   KD {self.kd}{condition}"
 
     def _parts(self) -> list[str]:
@@ -123,6 +129,9 @@ class Prediction:
         if self.changes is None or self.relative_pkd is None:
             return []
         where = f"measured on {self.relative_antigen}: pKd {self.relative_pkd:.2f}"
+        if self.antigen_changes:
+            differs = counted(self.antigen_changes, "residue")
+            where += f" (the antigen asked about differs from it in {differs})"
         if not self.changes:
             return [where]
         changed = f"{counted(self.changes, 'change')} from it, {self.cdr_changes} in CDRs"
@@ -144,6 +153,11 @@ class Prediction:
             lost = (self.binding_score or 0.0) < _DOUBTFUL or (self.cdr_changes or 0) >= _MANY
             doubt = "; with these changes it may be lost" if lost else ""
             return f"evidence that it binds: its relative does{doubt}"
+        if self.binding == "measured on an antigen nearly like it":
+            return (
+                "evidence that it binds: it, or its relative, binds an antigen nearly like this "
+                "one; where the changed residues are in contact, binding is lost"
+            )
         if self.known_antigens is not None:
             return (
                 f"nothing says that it binds: it is known to bind {self.known_antigens}, and an "

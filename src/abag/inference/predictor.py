@@ -217,7 +217,11 @@ class Predictor:
         trust = trust_columns(self.calibration, familiarity, self.level, answer)
         trust = trust or dict.fromkeys(TRUST_COLUMNS, nothing)
         evidence = evidence_columns(
-            self.domain, familiarity, answer, from_parent=parent is not None
+            self.domain,
+            familiarity,
+            answer,
+            good["antigen"].to_list(),
+            from_parent=parent is not None,
         )
         evidence = evidence or dict.fromkeys(EVIDENCE_COLUMNS, nothing)
         if good.height and (own := self._own_interval(good)) is not None:

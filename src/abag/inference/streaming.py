@@ -115,7 +115,9 @@ def read_piece(piece: TablePart, path: Path, read: Callable[[Path], UserPairs]) 
 def moved(error: AbagError, piece: TablePart, path: Path) -> AbagError:
     """The same error about ``path`` instead of a piece of it."""
     if isinstance(error, TableError):
-        return TableError(path, [_moved_problem(p, piece.offset) for p in error.problems])
+        return TableError(
+            path, [_moved_problem(p, piece.offset) for p in error.problems], error.mend
+        )
     return type(error)(str(error).replace(str(piece.path), str(path)))
 
 

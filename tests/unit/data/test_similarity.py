@@ -20,7 +20,7 @@ from abag.data.similarity import (
     cdr_sets,
     chain_identity,
 )
-from abag.data.similarity.antigens import UNKNOWN_ANTIGEN, chance_identity
+from abag.data.similarity.antigens import UNKNOWN_ANTIGEN, antigen_changes, chance_identity
 from abag.data.similarity.kmers import kmer_containment
 from abag.data.similarity.linkage import linked_components
 from abag.errors import SplitError
@@ -212,3 +212,27 @@ def test_kmer_containment_is_a_share_of_the_smaller_set():
     # 3-mers ABC BCD CDE against ABC BCD; ZZZZ has one distinct 3-mer.
     assert kmer_containment(["ACDEF"], ["ACDE", "YYYY"]).tolist() == [[1.0, 0.0]]
     assert kmer_containment(["ACDEF"], ["ACDWWW"]).tolist() == [[pytest.approx(1 / 3)]]
+
+
+DOMAIN = "".join(random.Random(3).choices(AMINO_ACIDS, k=120))
+
+
+@pytest.mark.parametrize(
+    ("other", "changes"),
+    [
+        (DOMAIN, 0),
+        ("MGS" + DOMAIN[4:] + "HHHHHH", 0),
+        (DOMAIN[:50] + DOMAIN[62:], 0),
+        (DOMAIN[:60].replace(DOMAIN[30], "X") + DOMAIN[60:], 0),
+        (DOMAIN[:60] + ("W" if DOMAIN[60] != "W" else "R") + DOMAIN[61:], 1),
+    ],
+    ids=["itself", "tag", "loop that was not seen", "unknown residues", "one substitution"],
+)
+def test_strains_differ_in_residues_that_both_have(other: str, changes: int) -> None:
+    assert antigen_changes((DOMAIN,), (other,)) == changes
+
+
+def test_a_peptide_is_laid_without_gaps() -> None:
+    assert antigen_changes((DOMAIN,), (DOMAIN[20:25] + "WW" + DOMAIN[27:32],)) == sum(
+        residue != "W" for residue in DOMAIN[25:27]
+    )

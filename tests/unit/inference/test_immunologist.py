@@ -55,6 +55,28 @@ def test_a_loop_turned_to_alanine_loses_most_of_the_affinity(
     assert "it may be lost" in bare.in_words()
 
 
+def test_another_strain_of_the_antigen_is_not_called_measured(
+    shipped: Predictor, parent: Prediction
+) -> None:
+    """One residue in fourteen changed, as between the first SARS-CoV-2 and Omicron."""
+    places = range(21, len(HER2) - 20, 14)
+    changed = "".join("A" if i in places else residue for i, residue in enumerate(HER2))
+    strain = shipped.predict_pair(HEAVY, LIGHT, changed)
+    assert strain.domain == "variant of a measured pair"
+    assert strain.antigen_changes == sum(HER2[i] != "A" for i in places)
+    assert strain.binding == "measured on an antigen nearly like it"
+    assert "IF IT BINDS" in strain.in_words()
+    assert f"differs from it in {strain.antigen_changes} residues" in strain.in_words()
+    assert (strain.binding_score or 1.0) < (parent.binding_score or 0.0)
+
+
+def test_a_tag_and_missing_ends_leave_the_antigen_what_it_is(shipped: Predictor) -> None:
+    tagged = shipped.predict_pair(HEAVY, LIGHT, HER2[25:-10] + "GGSHHHHHH")
+    assert tagged.antigen_changes == 0
+    assert tagged.binding == "measured"
+    assert "IF IT BINDS" not in tagged.in_words()
+
+
 def test_the_hot_spot_tryptophan_is_missed(shipped: Predictor, parent: Prediction) -> None:
     """W99 of the heavy chain (95 of Kabat) is the centre of the contact."""
     lost = shipped.predict_pair(mutant("A" + LOOP[1:]), LIGHT, HER2)

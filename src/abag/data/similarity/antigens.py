@@ -87,6 +87,26 @@ def chain_identity(first: str, second: str) -> float:
     return best if best >= chance_identity(min(len(first), len(second))) else 0.0
 
 
+@functools.lru_cache(maxsize=20_000)
+def antigen_changes(first: tuple[str, ...], second: tuple[str, ...]) -> int:
+    """Residues that are substituted between the most alike chains of two antigens.
+
+    What only one of the two has does not count: tags, other ends of a construct, and loops, which
+    chains of structures lack where they were not seen. Antigens without chains differ in none.
+    """
+    pairs = [(len(a), len(b), a, b) for a in first for b in second if a and b]
+    if not pairs:
+        return 0
+    *_, one, other = max(pairs, key=lambda pair: (chain_identity(*pair[2:]), min(pair[:2])))
+    shorter, longer = sorted((one, other), key=len)
+    if shorter in longer:
+        return 0
+    if len(shorter) < PEPTIDE_RESIDUES:
+        return len(shorter) - int(_window_matches(shorter, _bytes(longer)).max())
+    lines = _aligner().align(longer, shorter)[0]
+    return sum(a != b and not {a, b} & {"-", "X"} for a, b in zip(lines[0], lines[1], strict=True))
+
+
 def antigen_clusters(
     antigens: Iterable[Sequence[str]], threshold: float = ANTIGEN_THRESHOLD
 ) -> dict[str, str]:
