@@ -17,7 +17,7 @@ def test_random_rows_flatter_and_new_antigens_tell_the_truth(
 ):
     out = tmp_path / "bench"
     main(["benchmark", "saaint", "--sources", str(sources_dir), "--out", str(out),
-          "--model", "kmer-ridge", "--bootstrap", "50", "--json"])  # fmt: skip
+          "--model", "kmer-ridge", "--bootstrap", "100", "--json"])  # fmt: skip
     found = json.loads(capsys.readouterr().out)
     pearson = {
         name: split["kmer-ridge"]["pearson"]["value"] for name, split in found["splits"].items()
