@@ -84,7 +84,7 @@ def test_without_the_truth_nothing_is_found(tmp_path: Path):
 @pytest.mark.parametrize("landscape", [LONG])
 def test_two_contacts_are_found_and_the_controls_lose(landscape: Landscape, tmp_path: Path):
     table = landscape.table(6_000)
-    # When the ranking comes depends on the order of sums (threads): after 14 epochs it stood at 0.88 once.
+    # When the ranking comes depends on the order of sums: 14 epochs on one thread gave 0.88 once.
     truth = found(tmp_path / "truth", table, epochs=22, width=64)
     assert truth.spearman >= 0.95
     assert with_other_antigens(truth) < 0.2
