@@ -79,11 +79,11 @@ export async function render(main) {
 }
 
 function answerCard(found, words) {
-  const [, ...lines] = words.split("\n");
+  const [first, ...lines] = words.split("\n"), condition = first.endsWith("IF IT BINDS") ? ", if it binds" : "";
   const card = make("div", { className: "card" });
   if (found.pkd === null) card.append(make("p", { className: "big" }, `Rank score ${found.rank_score.toFixed(2)}`));
-  else card.append(make("p", { className: "big" }, `KD ${found.kd}`), interval(found.pkd, found.pkd_lower, found.pkd_upper));
-  card.append(make("p", { className: "words" }, words.split("\n")[0]), make("p", { className: "words" }, lines.join("\n")));
+  else card.append(make("p", { className: "big" }, `KD ${found.kd}${condition}`), interval(found.pkd, found.pkd_lower, found.pkd_upper));
+  card.append(make("p", { className: "words" }, first), make("p", { className: "words" }, lines.join("\n")));
   return card;
 }
 
