@@ -152,7 +152,7 @@ def _score(
 ) -> float | None:
     """From 0, no evidence for binding, to 1; None where nothing can be said."""
     if verdict is Verdict.VARIANT:
-        kept = 0.5 ** ((apart or 0) / _HALF_LOST)
+        kept = math.exp2(-(apart or 0) / _HALF_LOST)
         return 0.5 + 0.5 * kept * _logistic((pkd - _WEAK_PKD) / _PKD_WIDTH)
     if verdict is Verdict.NEW_ANTIBODY:
         return None if likeness is None else 0.5 * _logistic(likeness)

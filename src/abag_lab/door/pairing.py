@@ -82,7 +82,9 @@ def _scored(model: PairModel, table: pl.DataFrame) -> pl.DataFrame:
         return table.with_columns(verdict=pl.lit(""), score=pl.lit(0.0))
     domain = DomainIndex(model.measured)
     known = domain.familiarity(table)
-    score = evidence_columns(domain, known, model.answer(table))["binding_score"]
+    score = evidence_columns(domain, known, model.answer(table), table["antigen"].to_list())[
+        "binding_score"
+    ]
     return table.with_columns(
         pl.Series("verdict", [one.value for one in known.verdicts]),
         pl.Series("score", [one or 0.0 for one in score], pl.Float64),
