@@ -204,6 +204,24 @@ INPUTS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+def compute_little() -> None:
+    """Few folds, draws, candidates and no pictures: other numbers, and the same files written."""
+    import abag.evaluation.reporting.figures  # noqa: F401
+    from abag.maturation.adapt import adaptation, antigens, report, skill
+    from abag.maturation.adapt.ranking import spearman_interval
+    from abag.maturation.propose import candidates, proposals
+
+    few = candidates.SearchSizes(10, 20, 5, 10, 1, 10, 5)
+    judged, found = skill.measure_skill, candidates.find_candidates
+    vars(skill)["spearman_interval"] = lambda *a, **b: spearman_interval(*a, **b, resamples=20)
+    for place in (adaptation, antigens):
+        vars(place)["learning_curve"] = lambda *_, **_more: []
+        vars(place)["measure_skill"] = lambda *a, **b: judged(*a, folds=2, **b)[:1]
+    vars(report)["_pictures"] = lambda *_: ()
+    vars(proposals)["find_candidates"] = lambda *a: found(*a, sizes=few)
+    vars(proposals)["naturalness_of"] = lambda *_, **_more: None
+
+
 def make_inputs(folder: Path, below: Path, wanted: set[str]) -> None:
     """The files that people bring, and what earlier commands made of them."""
     made = {path.name for path in folder.iterdir()}

@@ -65,7 +65,10 @@ def preloaded() -> None:
 
 
 def ready(networks: bool = True) -> None:
-    """Import what the commands need, once, before the first :func:`started`."""
+    """Import what the commands need, once, before the first :func:`started`.
+
+    Computing that changes nothing about what is written is made small.
+    """
     library = Path(os.environ[MARK])
     if library.exists():
         shutil.rmtree(library.parent)  # it is loaded
@@ -77,6 +80,9 @@ def ready(networks: bool = True) -> None:
                 importlib.import_module(name)
             except ImportError:
                 continue
+    from commands import compute_little
+
+    compute_little()
     own = Path("/proc/self")
     names = {(task / "comm").read_text().strip() for task in (own / "task").iterdir()}
     if others := names - {(own / "comm").read_text().strip(), *IDLE}:

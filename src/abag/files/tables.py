@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from abag.errors import FileFormatError
+from abag.files.parquet_pages import require_sound_file, require_sound_pages
 from abag.files.pipes import opened
 from abag.files.places import require_file
 from abag.files.writing import replacing
@@ -87,6 +88,7 @@ def parquet_of(stream: BinaryIO, path: Path) -> tuple[pl.DataFrame, dict[str, st
 
     with _readable(path):
         content = io.BytesIO(stream.read())
+        require_sound_pages(content.getbuffer())
         table = pl.scan_parquet(content)
         _require_bounds(path, _height(table), len(table.collect_schema()))
         found, metadata = table.collect(), _metadata_of(content)
@@ -152,6 +154,8 @@ def _scanned(source: str | Path) -> pl.LazyFrame:
     """One file: stars and brackets in its name, or ``key=value`` in its folders, mean nothing."""
     import polars as pl
 
+    if (path := Path(source)).is_file():
+        require_sound_file(path)
     return pl.scan_parquet(source, glob=False, hive_partitioning=False)
 
 

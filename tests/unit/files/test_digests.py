@@ -24,6 +24,7 @@ from abag.files import (
     write_json,
     write_parquet,
 )
+from abag.files.parquet_pages import require_sound_file
 
 TABLE = pl.DataFrame(
     {
@@ -171,3 +172,42 @@ def test_a_spreadsheet_is_given_nothing_to_run(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert found["number"].to_list() == [-1.5] * len(cells)
     assert csv_text(table) == (tmp_path / "t.csv").read_text()
+
+
+def test_a_table_of_yours_with_a_damaged_header_of_a_page_is_refused_or_read_as_it_is(
+    tmp_path: Path,
+) -> None:
+    """A page that says it holds 2**61 values would end the process inside of polars."""
+    path = tmp_path / "yours.parquet"
+    pl.DataFrame({"KD (nM)": [1.5, 2.5, 3.5]}).write_parquet(path)
+    whole, wanted = path.read_bytes(), read_parquet(path)[0]
+    refused = 0
+    for place in range(4, 48):
+        for bit in range(8):
+            changed = bytes([whole[place] ^ (1 << bit)])
+            path.write_bytes(whole[:place] + changed + whole[place + 1 :])
+            try:
+                assert read_parquet(path)[0].height == wanted.height
+            except FileFormatError:
+                refused += 1
+    assert refused > 44
+
+
+def test_places_and_counts_of_pages_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    TABLE.write_parquet(path)
+    require_sound_file(path)
+    empty = tmp_path / "empty.parquet"
+    TABLE.clear().write_parquet(empty)
+    require_sound_file(empty)
+    whole = path.read_bytes()
+    cases = (
+        (whole[:-4] + b"PAR2", "no footer"),
+        (whole[:100] + whole[120:], "page|column|type|cut|footer"),
+        (b"PAR1" + b"\xff" * 30 + whole[34:], "page|number|type"),
+    )
+    for number, (content, words) in enumerate(cases):
+        damaged_copy = tmp_path / f"{number}.parquet"
+        damaged_copy.write_bytes(content)
+        with pytest.raises(ValueError, match=words):
+            require_sound_file(damaged_copy)

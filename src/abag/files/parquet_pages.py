@@ -1,0 +1,143 @@
+"""Whether the counts and sizes that a Parquet file says of itself can be, before polars reads it.
+
+A page whose count of values was damaged makes polars ask for more memory than there is, and that
+ends the process: no exception says so. The footer and the headers of pages are read here for
+their numbers alone (Thrift's compact protocol; field numbers from ``parquet.thrift``).
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+_TAIL: Final = 8
+"""Length of the footer and the mark ``PAR1``."""
+_MOST_FOOTER: Final = 2**25
+_MOST_DEPTH: Final = 16
+_COUNTED: Final = (5, 7, 8)
+"""Fields of a page's header that hold its count of values: data, dictionary, data of version 2."""
+
+Fields = dict[int, Any]
+
+
+class _Thrift:
+    """Structs of Thrift's compact protocol, from one place of a buffer on."""
+
+    def __init__(self, content: memoryview, at: int, end: int) -> None:
+        self.content, self.at, self.end = content, at, end
+
+    def _byte(self) -> int:
+        if not 0 <= self.at < self.end:
+            raise ValueError("it is cut short")
+        self.at += 1
+        return self.content[self.at - 1]
+
+    def _varint(self) -> int:
+        found = shift = 0
+        while True:
+            byte = self._byte()
+            found |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return found
+            shift += 7
+            if shift > 63:
+                raise ValueError("a number has too many bytes")
+
+    def _number(self) -> int:
+        found = self._varint()
+        return (found >> 1) ^ -(found & 1)
+
+    def _value(self, kind: int, depth: int) -> Any:
+        if kind in (1, 2):
+            return kind == 1
+        if kind in (4, 5, 6):
+            return self._number()
+        if kind in (3, 7, 8):
+            length = {3: 1, 7: 8}.get(kind) or self._varint()
+            self.at += length
+            return None
+        if kind in (9, 10):
+            head = self._byte()
+            size = self._varint() if head >> 4 == 15 else head >> 4
+            kind = head & 15
+            # The members of a list of yes and no take a byte each.
+            return [self._value(3 if kind in (1, 2) else kind, depth) for _ in range(size)]
+        if kind == 12:
+            return self.struct(depth + 1)
+        raise ValueError(f"it has a field of type {kind}")
+
+    def struct(self, depth: int = 0) -> Fields:
+        """Numbers, lists and structs by field; texts are None."""
+        if depth > _MOST_DEPTH:
+            raise ValueError("it is nested too deeply")
+        found: Fields = {}
+        name = 0
+        while head := self._byte():
+            name = name + (head >> 4) if head >> 4 else self._number()
+            found[name] = self._value(head & 15, depth)
+        return found
+
+
+def require_sound_pages(content: memoryview) -> None:
+    """Raise ValueError where counts or places of pages contradict each other."""
+    start = len(content) - _TAIL - int.from_bytes(content[-_TAIL:-4], "little")
+    if bytes(content[-4:]) != b"PAR1" or not 4 <= start < len(content) - _TAIL:
+        raise ValueError("it has no footer")
+    if len(content) - start > _MOST_FOOTER:
+        raise ValueError("its footer is too long")
+    try:
+        _require_sound(content, start)
+    except (KeyError, TypeError, AttributeError):
+        raise ValueError("its footer is damaged") from None
+
+
+def require_sound_file(path: Path) -> None:
+    """:func:`require_sound_pages` of a file on disk, which is not read as a whole; once each."""
+    found = path.stat()
+    _require_sound_once(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _require_sound_once(path: Path, size: int, changed_ns: int) -> None:
+    del size, changed_ns  # the file is looked at anew where they differ
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        memoryview(mapped) as view,
+    ):
+        require_sound_pages(view)
+
+
+def _require_sound(content: memoryview, footer: int) -> None:
+    told = _Thrift(content, footer, len(content) - _TAIL).struct()
+    groups = told[4]
+    if min((group[3] for group in groups), default=0) < 0:
+        raise ValueError("a group has a negative count of rows")
+    if sum(group[3] for group in groups) != told[3]:
+        raise ValueError("the rows of its groups are not those of the file")
+    for group in groups:
+        for column in group[1]:
+            for values in _values_of_pages(content, column[3], footer):
+                if not 0 <= values <= column[3][5]:
+                    raise ValueError("a page says that it holds more values than its column")
+
+
+def _values_of_pages(content: memoryview, chunk: Fields, footer: int) -> Iterator[int]:
+    """Count of values of each page of a chunk, its dictionary included."""
+    if chunk[5] == 0:  # a table without rows has no pages, and their places mean nothing
+        return
+    at = min(chunk[9], chunk.get(11) or chunk[9])
+    end = at + chunk[7]
+    if not 4 <= at <= end <= footer or chunk[5] < 0:
+        raise ValueError("a column lies outside of the file")
+    while at < end:
+        reader = _Thrift(content, at, end)
+        header = reader.struct()
+        packed, plain = header[3], header[2]
+        at = reader.at + packed
+        if packed < 0 or plain < 0 or at > end:
+            raise ValueError("a page lies outside of its column")
+        yield from (header[field][1] for field in _COUNTED if field in header)
