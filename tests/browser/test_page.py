@@ -64,7 +64,7 @@ def test_an_assay_is_learnt_and_gives_a_plate_that_survives_a_kill(
     page.get_by_label("binding is taken for").select_option("value")
     page.get_by_text("the quantity of the values is not named").wait_for()
     page.get_by_label("What was measured").select_option("KD")
-    page.get_by_label("Unit of the values").select_option("pKd")
+    page.get_by_label("Unit of the values").fill("pKd")
     page.locator(".wrong", has_text="quantity").wait_for(state="detached")
     photograph(page, "page-columns")
     page.get_by_role("button", name="Learn", exact=True).click()

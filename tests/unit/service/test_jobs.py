@@ -10,9 +10,10 @@ import pytest
 from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
 from abag.apps.service.api import files_of
 from abag.apps.service.jobs import JobState, JobStore
+from abag.apps.service.places import Places, all_places
 from abag.apps.service.problems import without_folders
 from abag.apps.service.tasks import TASKS
-from abag.errors import OptionError
+from abag.errors import MissingFileError, OptionError
 
 TABLE = f"name,heavy,light,antigen\n=1+1,{_HEAVY},{_LIGHT},{_ANTIGEN}\n".encode()
 
@@ -130,3 +131,40 @@ def test_every_kind_of_job_says_what_it_is():
     for task in TASKS.values():
         assert task.__doc__
         assert task.command.__doc__
+
+
+def test_a_deleted_job_takes_its_upload_with_it_unless_another_job_reads_it(service, settings):
+    ticket = service.upload("pairs.csv", TABLE)
+    place = settings.data / "users" / "local" / "uploads" / ticket
+    jobs = [service.post("/v1/jobs/predict-table", {"file": ticket}).json()["id"] for _ in range(2)]
+    left = []
+    for job in jobs:
+        service.post(f"/v1/jobs/{job}/cancel")
+        assert service.client.delete(f"/v1/jobs/{job}").status_code == 204
+        left.append(place.exists())
+    assert left == [True, False]
+
+
+def test_an_upload_that_nothing_read_expires_with_the_jobs_of_its_days(tmp_path: Path):
+    places = Places(tmp_path, "anna")
+    ticket, path = places.upload("pairs.csv")
+    path.write_bytes(TABLE)
+    then = path.parent.stat().st_mtime
+    for before, left in ((then - 1.0, True), (then + 1.0, False)):
+        (one,) = all_places(tmp_path)
+        one.remove_uploads(before)
+        assert path.exists() is left
+    with pytest.raises(MissingFileError, match=ticket):
+        places.uploaded(ticket)
+
+
+def test_a_job_that_is_cancelled_and_deleted_as_it_begins_takes_no_worker_with_it(service):
+    """Whatever the moment: the one worker goes on to the next job."""
+    ticket = service.upload("pairs.csv", TABLE)
+    for _ in range(12):
+        job = service.post("/v1/jobs/predict-table", {"file": ticket}).json()["id"]
+        service.post(f"/v1/jobs/{job}/cancel")
+        service.client.delete(f"/v1/jobs/{job}")
+        ticket = service.upload("pairs.csv", TABLE)
+    last = service.post("/v1/jobs/predict-table", {"file": ticket}).json()["id"]
+    assert service.finished(last)["state"] == "done"

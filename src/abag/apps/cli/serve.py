@@ -42,8 +42,7 @@ def serve(
         job_minutes: Longest run of one job, minutes.
         keep_days: Days that finished jobs are kept.
         upload_megabytes: Largest upload, megabytes.
-        body_seconds: Seconds for the headers of a request to arrive, and as many again for its
-            body, with one more for each 10 kB of it.
+        body_seconds: Seconds for headers to arrive, again for the body, one more for each 10 kB.
         store_megabytes: Files of one user, megabytes.
         requests_a_minute: Requests of one user a minute.
         new_key: Make an API key for a user of this name, print it once, and do not serve.

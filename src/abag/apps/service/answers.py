@@ -66,6 +66,7 @@ class ColumnsRequest(BaseModel):
     map: list[Short] = Field(default_factory=list, description="Texts such as heavy=VH.")
     unit: Short | None = Field(None, description="Unit of the values where no header says it.")
     quantity: Short | None = Field(None, description="KD, IC50, ... where no header says it.")
+    values: bool = Field(True, description="Whether the table must have measured values.")
 
 
 class Asker:
@@ -93,7 +94,9 @@ class Asker:
         """What each column of a table is taken for, and why."""
         from abag.data.formats.own_tables import explain_file
 
-        found = explain_file(path, asked.map, unit=asked.unit, quantity=asked.quantity)
+        found = explain_file(
+            path, asked.map, unit=asked.unit, quantity=asked.quantity, with_values=asked.values
+        )
         return found.as_json()
 
     def health(self) -> str:

@@ -213,12 +213,11 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
 
     @app.delete("/v1/jobs/{name}", tags=["jobs"], status_code=204)
     async def delete(name: str, user: User) -> Response:
-        """Delete a job that is over, with its files."""
+        """Delete a job that is over, with its files and the upload that no other job reads."""
         found = service.job(name, user)
         if not found.state.is_over:
             raise HTTPException(409, "the job is not over; cancel it first")
-        await in_thread(partial(service.places(user).remove_job, name))
-        service.jobs.forget(name)
+        await in_thread(partial(service.runner.remove, found))
         return Response(status_code=204)
 
     @app.get("/v1/jobs/{name}/result", tags=["jobs"])

@@ -171,10 +171,16 @@ class JobStore:
             rows = connection.execute("select * from jobs where ended < ?", (before,)).fetchall()
         return [Job.of(row) for row in rows]
 
-    def forget(self, name: str) -> None:
-        """Take a job out of the table."""
+    def forget(self, job: Job) -> str | None:
+        """Take a job out of the table; gives its upload where no other job of the user reads it."""
+        file = job.request.get("file")
         with self._writing() as connection:
-            connection.execute("delete from jobs where id = ?", (name,))
+            connection.execute("delete from jobs where id = ?", (job.id,))
+            (others,) = connection.execute(
+                "select count(*) from jobs where user = ? and json_extract(request, '$.file') = ?",
+                (job.user, file),
+            ).fetchone()
+        return None if others else file
 
     def close(self) -> None:
         """Close the file."""

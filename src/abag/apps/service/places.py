@@ -94,3 +94,20 @@ class Places:
     def remove_job(self, name: str) -> None:
         """Delete the files of a job."""
         shutil.rmtree(self.job(name), ignore_errors=True)
+
+    def remove_upload(self, ticket: str) -> None:
+        """Delete an upload."""
+        folder = self._folder("uploads") / require_name(ticket, "the upload")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def remove_uploads(self, before: float) -> None:
+        """Delete uploads that came before a time (seconds since 1970)."""
+        for folder in self._folder("uploads").iterdir():
+            if folder.stat().st_mtime < before:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def all_places(data: Path) -> list[Places]:
+    """Those of every user who has files."""
+    root = data / "users"
+    return [Places(data, one.name) for one in root.iterdir()] if root.is_dir() else []

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from abag.apps.service.jobs import Job, JobState, JobStore
-from abag.apps.service.places import Places
+from abag.apps.service.places import Places, all_places
 from abag.apps.service.problems import without_folders
 from abag.apps.service.settings import ServiceSettings
 from abag.apps.service.tasks import TASKS
@@ -27,6 +27,7 @@ PROGRESS: Final = "progress.json"
 _LOG: Final = "log.txt"
 _PROMPT_SECONDS: Final = 5.0
 _LOG_TAIL: Final = 4_000
+_SWEEP_SECONDS: Final = 3_600.0
 
 
 class Runner:
@@ -35,6 +36,7 @@ class Runner:
     def __init__(self, store: JobStore, settings: ServiceSettings) -> None:
         self._store, self._settings = store, settings
         self._wake, self._stop = threading.Event(), threading.Event()
+        self._swept = -_SWEEP_SECONDS
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._threads = [
             threading.Thread(target=self._work, name=f"job-{i}", daemon=True)
@@ -89,7 +91,10 @@ class Runner:
         except AbagError as error:
             self._store.end(job.id, JobState.FAILED, str(error))
             return
-        state, message = self._call(job, folder, arguments)
+        try:
+            state, message = self._call(job, folder, arguments)
+        except OSError as error:  # a full disk, or the job was deleted meanwhile
+            state, message = JobState.FAILED, f"the job cannot be run: {error.strerror}"
         if not self._stop.is_set():
             self._store.end(job.id, state, without_folders(message, self._settings.data))
 
@@ -103,6 +108,8 @@ class Runner:
             )  # fmt: skip
             self._processes[job.id] = process
             self._store.note_process(job.id, process.pid)
+            if self._is_cancelled(job):  # before its process was known
+                _end(process)
             try:
                 code = process.wait(timeout=60.0 * self._settings.job_minutes)
             except subprocess.TimeoutExpired:
@@ -120,11 +127,28 @@ class Runner:
             "the command ended without an answer; the operator finds it in the job's log"
         )
 
+    def _is_cancelled(self, job: Job) -> bool:
+        now = self._store.of_user(job.id, job.user)
+        return now is None or now.state.is_over
+
     def _expire(self) -> None:
         before = time.time() - 86_400.0 * self._settings.keep_days
-        for job in self._store.expired(before):
-            Places(self._settings.data, job.user).remove_job(job.id)
-            self._store.forget(job.id)
+        expired = self._store.expired(before)
+        for job in expired:
+            self.remove(job)
+        if not expired and time.monotonic() < self._swept + _SWEEP_SECONDS:
+            return
+        # Uploads that no job ever read.
+        self._swept = time.monotonic()
+        for places in all_places(self._settings.data):
+            places.remove_uploads(before)
+
+    def remove(self, job: Job) -> None:
+        """Forget a job that is over, with its files and the upload that no other job reads."""
+        places = Places(self._settings.data, job.user)
+        places.remove_job(job.id)
+        if ticket := self._store.forget(job):
+            places.remove_upload(ticket)
 
 
 def progress_of(folder: Path) -> dict[str, Any] | None:

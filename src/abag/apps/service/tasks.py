@@ -34,20 +34,26 @@ class _OfAssay(JobTask):
     map: list[Short] = Field(default_factory=list, description="Texts such as heavy=VH.")
     unit: Short | None = Field(None, description="Unit of the values where no header says it.")
     quantity: Short | None = Field(None, description="KD, IC50, ... where no header says it.")
+    assay: Short | None = Field(None, description="Which assay of a table that holds several.")
     parent_heavy: Chain | None = Field(None, description="Chain that the mutations change.")
     parent_light: Chain | None = Field(None, description="Its light chain.")
+    numbering: Short | None = Field(None, description="How mutations are counted; from 1, or imgt.")
+    arm: int | None = Field(None, ge=1, le=9, description="Of constructs with several domains.")
     quarantine: bool = Field(False, description="Set faulty rows aside instead of refusing.")
+    keep_strangers: bool = Field(False, description="Learn from rows far from the parent, too.")
     seed: int = Field(0, ge=0)
 
     def _reading(self) -> list[str]:
         values = {
-            "--unit": self.unit, "--quantity": self.quantity,
+            "--unit": self.unit, "--quantity": self.quantity, "--assay": self.assay,
             "--parent-heavy": self.parent_heavy, "--parent-light": self.parent_light,
+            "--numbering": self.numbering, "--arm": _text(self.arm),
         }  # fmt: skip
         return [
             *_repeated("--map", self.map),
             *_given(values),
             *(["--quarantine"] if self.quarantine else []),
+            *(["--keep-strangers"] if self.keep_strangers else []),
             *("--seed", str(self.seed)),
         ]
 
@@ -61,16 +67,30 @@ class PredictTable(JobTask):
     map: list[Short] = Field(default_factory=list, description="Texts such as heavy=VH.")
     level: float = Field(0.9, gt=0, lt=1)
     keep_going: bool = Field(True, description="Rows that cannot be predicted keep their reason.")
+    parent_heavy: Chain | None = Field(None, description="Antibody that the rows are variants of.")
+    parent_light: Chain | None = Field(None, description="Its light chain.")
+    parent_library: bool = Field(False, description="The rows are variants of what they share.")
+    numbering: Short | None = Field(None, description="How mutations are counted; from 1, or imgt.")
+    chains: Short | None = Field(None, description="Of a structure: heavy=H,light=L,antigen=A,B.")
+    arm: int | None = Field(None, ge=1, le=9, description="Of constructs with several domains.")
+    most_umis: bool = Field(False, description="Of several chains of a cell take the commonest.")
 
     def command(self, places: Places, folder: Path) -> list[str]:
         """``abag predict --table``."""
+        values = {
+            "--parent": "library" if self.parent_library else None,
+            "--parent-heavy": self.parent_heavy, "--parent-light": self.parent_light,
+            "--numbering": self.numbering, "--chains": self.chains, "--arm": _text(self.arm),
+        }  # fmt: skip
         return [
             *("predict", "--table", str(places.uploaded(self.file))),
             *("--out", str(folder / "predictions.csv"), "--level", str(self.level)),
             *_model(places, self.model),
             *_repeated("--antigen", self.antigen),
             *_repeated("--map", self.map),
+            *_given(values),
             *(["--keep-going"] if self.keep_going else []),
+            *(["--most-umis"] if self.most_umis else []),
         ]
 
 
@@ -182,6 +202,7 @@ class CampaignPlate(JobTask):
     wells: int = Field(96, ge=1, le=1536)
     controls: int = Field(0, ge=0, le=96, description="Wells of every plate for the parent.")
     max_mutations: int | None = Field(None, ge=1, le=20)
+    cdrs: list[Short] = Field(default_factory=list, description="Such as H3, L1.")
     exclude: list[Short] = Field(
         default_factory=list, max_length=1536,
         description="Wells of the open plate that others are to take; the rest stays.",
@@ -197,6 +218,7 @@ class CampaignPlate(JobTask):
             *("--n", str(self.wells), "--seed", str(self.seed)),
             *("--controls", str(self.controls)),
             *_given({"--max-mutations": _text(self.max_mutations)}),
+            *_repeated("--cdrs", self.cdrs),
             *_repeated("--exclude", self.exclude),
             *(["--overwrite"] if self.overwrite else []),
         ]

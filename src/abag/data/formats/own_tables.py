@@ -77,8 +77,11 @@ def explain_file(
     *,
     unit: str | None = None,
     quantity: str | None = None,
+    with_values: bool = True,
 ) -> TableReading:
     """What each column of a file of measurements is taken for, and why; nothing is written.
+
+    A table that is to be predicted needs no values.
 
     Raises:
         AbagError: the file is no table.
@@ -86,4 +89,4 @@ def explain_file(
     told: ColumnMapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
     table, notes = read_noted(path, **told.constants.reading)
     table, told, known = recognise(table, told)
-    return explain_table(table, told, (*notes, *known))
+    return explain_table(table, told, (*notes, *known), with_values=with_values)

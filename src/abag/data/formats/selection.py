@@ -171,8 +171,9 @@ def _chain_problems(
                 mend = f"Map another column: --map {field}=COLUMN"
                 if field == "antigen":
                     mend = (
-                        f"If it holds names, say so (--map antigen_name={name}) and give the "
-                        "sequences: --map antigen=COLUMN, or --map antigen:=SEQUENCE for all"
+                        f"If it holds names, say so (--map antigen_name={shlex.quote(name)}) and "
+                        "give the sequences: --map antigen=COLUMN, or --map antigen:=SEQUENCE for "
+                        "all"
                     )
                 problems.append(Problem(1, name, f"taken for {field}, but {reason}", mend))
     return problems

@@ -3,6 +3,7 @@
 import { openCampaign } from "/page/campaign.js";
 import { spreadsheet } from "/page/columns.js";
 import { field, make, submits } from "/page/parts.js";
+import { OF_ROWS, OF_THE_FILE, OF_VALUES, OF_VARIANTS } from "/page/reading.js";
 import { getJson, startJob } from "/page/service.js";
 
 export async function render(main, [job]) {
@@ -25,13 +26,13 @@ export async function render(main, [job]) {
 
 function startForm(box) {
   const name = make("input", { type: "text", required: true, maxLength: 60 });
-  const sheet = spreadsheet("Your measurements", "A table with the variants (chains or mutations) and their values. Drop it here, or choose it.");
+  const sheet = spreadsheet("Your measurements", "A table with the variants (chains or mutations) and their values. Drop it here, or choose it.", [OF_VALUES, OF_THE_FILE, OF_VARIANTS, OF_ROWS]);
   const form = make("form", { className: "card" }, make("h2", {}, "A new campaign"), field("Name", name, "Letters, digits, blanks."), ...sheet.parts,
     make("div", { className: "row" }, make("button", {}, "Learn")));
   submits(form, async () => {
     const { id } = await startJob("campaign-results", { campaign: name.value.trim(), ...await sheet.asked() });
     history.replaceState(null, "", `#assay/${id}`);
-    await openCampaign(box, name.value.trim(), id, () => { sheet.setAside(); form.requestSubmit(); });
+    await openCampaign(box, name.value.trim(), id, { open: sheet.open, setAside: () => { sheet.setAside(); form.requestSubmit(); } });
   });
   return form;
 }

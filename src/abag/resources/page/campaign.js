@@ -3,42 +3,50 @@
 import { spreadsheet } from "/page/columns.js";
 import { curve, parity } from "/page/draw.js";
 import { downloads, field, make, readCsv, sortedTable, submits, watch } from "/page/parts.js";
+import { OF_ROWS, OF_THE_FILE, OF_VALUES, OF_VARIANTS } from "/page/reading.js";
 import { getJson, getText, startJob } from "/page/service.js";
+import { LABELS } from "/page/words.js";
 
-// Gives false where there is no campaign (yet), as after a first table with faults.
-export async function openCampaign(box, name, job = null, setAside = null) {
+// Gives false where there is no campaign (yet), as after a first table with faults. `given` is the
+// form that asked: it helps to read the file, and keeps it where the job fails.
+export async function openCampaign(box, name, job = null, given = null) {
   const shown = make("div");
   box.replaceChildren(make("h2", {}, `Campaign ${name}`), shown);
   if (job) {
     const over = await watch(job, shown);
     if (!over) return true;
-    if (over.state === "failed" && setAside && /\brow \d/.test(over.message)) {
-      shown.append(make("div", { className: "row" }, make("button", { type: "button", on: { click: setAside } }, "Set these rows aside and learn from the others")));
+    if (over.state === "failed" && given) {
+      given.open();
+      if (/\brow \d/.test(over.message)) {
+        shown.append(make("div", { className: "row" }, make("button", { type: "button", on: { click: given.setAside } }, "Set these rows aside and learn from the others")));
+      }
     }
+    if (over.state === "done") given = null;
   }
   const base = `/v1/campaigns/${encodeURIComponent(name)}`;
   const campaign = await getJson(base).catch(() => null);
   if (!campaign) return false;
   const { files } = campaign;
   const last = (ending) => files.filter((path) => path.endsWith(ending)).sort().at(-1);
-  const text = (path) => getText(`${base}/files/${path}`);
-  const go = async (kind, asked) => {
+  const text = (path) => getText(`${base}/files/${path}`), json = (path) => getJson(`${base}/files/${path}`);
+  const go = async (kind, asked, form = null) => {
     const { id } = await startJob(kind, { campaign: name, ...asked });
     history.replaceState(null, "", `#assay/${id}`);
-    await openCampaign(box, name, id);
+    await openCampaign(box, name, id, form);
   };
   // A round whose results came in parts has a report of each part: report, report-2, ...
   const [learnt] = files.map((path) => path.match(/^round-(\d+)\/report-?(\d*)\/adaptation\.json$/)).filter(Boolean)
     .sort((a, b) => b[1] - a[1] || b[2] - a[2]).map(([path]) => path);
   if (learnt) {
     const round = learnt.split("/")[0], asides = files.filter((path) => path.startsWith(`${round}/set_aside`));
-    const aside = (await Promise.all(asides.map(text))).flatMap(readCsv), state = JSON.parse(await text(`${round}/state.json`));
-    shown.append(verdictCard(JSON.parse(await text(learnt)), state.rows, aside, name));
+    const aside = (await Promise.all(asides.map(text))).flatMap(readCsv), state = await json(`${round}/state.json`);
+    shown.append(verdictCard(await json(learnt), state.rows, aside, name));
   }
-  if (files.includes("scorecard.json")) shown.append(roundsCard(JSON.parse(await text("scorecard.json"))));
+  if (files.includes("scorecard.json")) shown.append(roundsCard(await json("scorecard.json")));
   const plate = last("proposed.csv");
-  if (plate) shown.append(plateCard(readCsv(await text(plate)), !files.includes(plate.replace("proposed.csv", "measured.parquet")), base, plate, name, go));
-  shown.append(nextForm(go), resultsForm(go), make("details", { className: "card" }, make("summary", {}, "All files"),
+  const open = Boolean(plate) && !files.includes(plate.replace("proposed.csv", "measured.parquet"));
+  if (plate) shown.append(plateCard(readCsv(await text(plate)), open, base, plate, name, go));
+  shown.append(nextForm(go, open), given?.form ?? resultsForm(go), make("details", { className: "card" }, make("summary", {}, "All files"),
     downloads(base, files.filter((path) => /\.(html|csv|fasta|json)$/.test(path)))));
   return true;
 }
@@ -124,31 +132,43 @@ function plateGrid(wells, number, open) {
   return { grid, marked: () => buttons.filter(([button]) => button.ariaPressed === "true").map(([, name]) => name) };
 }
 
+const HOSTS = [["h_sapiens", "human cells (HEK)"], ["m_musculus", "mouse cells"], ["e_coli", "E. coli"], ["s_cerevisiae", "yeast (S. cerevisiae)"], ["d_melanogaster", "insect cells"]];
+
 function orderFiles(name) {
   const box = make("div", {}), button = make("button", { type: "button", className: "plain" }, "Make Excel and robot files");
+  const host = make("select", {}, ...HOSTS.map(([value, words]) => make("option", { value }, words)));
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      const { id } = await startJob("order", { campaign: name });
+      const { id } = await startJob("order", { campaign: name, host: host.value });
       const job = await watch(id, box);
       if (job?.state === "done") box.replaceChildren(downloads(`/v1/jobs/${id}`, job.files.filter((path) => path.startsWith("order/"))));
     } catch (error) { box.replaceChildren(make("p", { className: "wrong", role: "alert" }, error.message)); }
     button.disabled = false;
   });
-  return make("div", {}, button, box);
+  return make("div", { className: "row" }, field(LABELS.host, host), button, box);
 }
 
-function nextForm(go) {
+const tick = (label) => { const input = make("input", { type: "checkbox" }); return [input, make("label", { className: "check" }, input, label)]; };
+const listed = (input) => input.value.split(/[,;\s]+/).filter(Boolean);
+
+function nextForm(go, open) {
   const wells = make("input", { type: "number", min: 1, max: 384, value: "92" }), controls = make("input", { type: "number", min: 0, max: 96, value: "4" });
-  const form = make("form", { className: "card" }, make("h2", {}, "Choose the next plate"), field("Wells", wells, "Variants; with four controls, 92 fill a plate."),
-    field("Controls", controls, "Wells of every plate that hold the parent."), make("div", { className: "row" }, make("button", {}, "Propose")));
-  submits(form, () => go("campaign-plate", { wells: Number(wells.value), controls: Number(controls.value) }));
+  const most = make("input", { type: "number", min: 1, max: 20, placeholder: "as learnt" }), loops = make("input", { type: "text", placeholder: "H1,H2,H3" });
+  const [anew, anewBox] = tick(LABELS.overwrite);
+  const form = make("form", { className: "card" }, make("h2", {}, "Choose the next plate"), make("div", { className: "fields" }, field(LABELS.n, wells, "Variants; with four controls, 92 fill a plate."),
+    field(LABELS.controls, controls, "Wells of every plate that hold the parent."), field(LABELS.max_mutations, most, "Empty: as many as the measured variants bear."),
+    field(LABELS.cdrs, loops, "IMGT, such as H3,L1. Empty: where measured variants change.")), open ? anewBox : null, make("div", { className: "row" }, make("button", {}, "Propose")));
+  submits(form, () => go("campaign-plate", { wells: Number(wells.value), controls: Number(controls.value), overwrite: anew.checked, cdrs: listed(loops), ...(most.value ? { max_mutations: Number(most.value) } : {}) }));
   return form;
 }
 
 function resultsForm(go) {
-  const sheet = spreadsheet("Results of the plate", "The names or mutations of the plate, with the measured values.", { chains: false });
-  const form = make("form", { className: "card" }, make("h2", {}, "Give the results back"), ...sheet.parts, make("div", { className: "row" }, make("button", {}, "Learn from them")));
-  submits(form, async () => go("campaign-results", await sheet.asked()));
+  const sheet = spreadsheet("Results of the plate", "The names or mutations of the plate, with the measured values.", [OF_VALUES, OF_THE_FILE, OF_VARIANTS, OF_ROWS], { chains: false });
+  const failed = make("input", { type: "text", placeholder: "R1-P1-A1, R1-P1-B7" }), [unproposed, unproposedBox] = tick(LABELS.allow_unproposed);
+  const form = make("form", { className: "card" }, make("h2", {}, "Give the results back"), ...sheet.parts, field(LABELS.failed, failed, "Their names; nothing more is awaited of them."), unproposedBox,
+    make("div", { className: "row" }, make("button", {}, "Learn from them")));
+  const given = { form, open: sheet.open, setAside: () => { sheet.setAside(); form.requestSubmit(); } };
+  submits(form, async () => go("campaign-results", { ...await sheet.asked(), failed: listed(failed), allow_unproposed: unproposed.checked }, given));
   return form;
 }

@@ -1,57 +1,49 @@
 // A spreadsheet: what each column was taken for, and corrections by a click.
 
-import { field, filePicker, make, say } from "/page/parts.js";
+import { filePicker, make, say } from "/page/parts.js";
+import { readingFields } from "/page/reading.js";
 import { send, upload } from "/page/service.js";
+import { ROLES } from "/page/words.js";
 
-const ROLES = [["-", "not used"], ["antibody_name", "name"], ["heavy", "heavy chain or VHH"], ["light", "light chain"], ["scfv", "scFv, one chain"],
-  ["mutations", "mutations"], ["value", "measured value"], ["unit", "unit"], ["quantity", "quantity"], ["relation", "=, < or >"],
-  ["assay", "assay"], ["antigen", "antigen sequence"], ["antigen_name", "antigen name"]];
-const UNITS = ["", "M", "mM", "uM", "nM", "pM", "pKd", "kcal/mol", "kJ/mol"];
-const QUANTITIES = ["", "KD", "KA", "dG", "ddG", "IC50", "EC50", "enrichment"];
+const LOOKED_AT = ["unit", "quantity"];
+const WITHOUT_COLUMNS = /\.(fasta|fa|faa|pdb|ent|cif|mmcif)(\.gz)?$/i;
 
-const select = (values, first) => make("select", {}, ...values.map((one) => make("option", { value: one }, one || first)));
-
-// The file of a form with all that helps to read it; `asked` gives what a job is told.
-export function spreadsheet(label, hint, { chains = true } = {}) {
+// The file of a form with all that helps to read it; `asked` gives what a job is told. A table that
+// is to be predicted needs no values, results of a plate no chains, and both name no antigen.
+export function spreadsheet(label, hint, groups, { chains = true, values = true, constants = () => ["antigen_unknown:=true"] } = {}) {
   const picker = filePicker(label, hint), shown = make("div");
-  const unit = select(UNITS, "the header says it"), quantity = select(QUANTITIES, "the header says it");
-  const heavy = make("textarea", { spellcheck: false }), light = make("textarea", { spellcheck: false });
-  const aside = make("input", { type: "checkbox" });
-  const help = make("details", {}, make("summary", {}, "If the file needs help to be read"), field("Unit of the values", unit), field("What was measured", quantity),
-    chains ? field("Parent heavy chain", heavy, "For a file that lists mutations and has no row WT.") : null, chains ? field("Parent light chain", light) : null,
-    make("label", { className: "check" }, aside, "Set rows with problems aside"));
+  const reading = readingFields(groups, () => look());
   const said = new Map();
   let ticket = null;
-  const asked = () => ({ file: ticket, map: ["antigen_unknown:=true", ...[...said].map(([column, role]) => (role === "-" ? `ignore=${column}` : `${role}=${column}`))],
-    ...Object.fromEntries([["unit", unit.value], ["quantity", quantity.value]].filter(([, value]) => value)) });
+  const map = () => [...constants(), ...reading.map(), ...[...said].map(([column, role]) => (role === "-" ? `ignore=${column}` : `${role}=${column}`))];
+  const refuse = (error) => shown.replaceChildren(make("p", { className: "wrong", role: "alert" }, error.message));
 
   async function look(focus = null) {
-    if (!ticket) return;
+    if (!ticket || WITHOUT_COLUMNS.test(picker.input.files[0]?.name)) return;
+    const told = Object.entries(reading.asked()).filter(([name]) => LOOKED_AT.includes(name));
     try {
-      const found = await send("/v1/columns", asked());
+      const found = await send("/v1/columns", { file: ticket, map: map(), values, ...Object.fromEntries(told) });
       shown.replaceChildren(columnTable(found, chains, said, look));
-      if (found.problems.length && chains) help.open = true;
+      if (found.problems.length && chains) reading.open();
       say(`${found.columns.length} columns; ${found.problems.length || "no"} problems with them.`);
       if (focus !== null) shown.querySelectorAll("select")[focus]?.focus();
     } catch (error) {
-      shown.replaceChildren(make("p", { className: "wrong", role: "alert" }, error.message));
+      refuse(error);
+      reading.open();
     }
   }
   picker.input.addEventListener("change", async () => {
-    [ticket] = [null, said.clear()];
-    if (!picker.input.files.length) { shown.replaceChildren(); return; }
-    try { ticket = await upload(picker.input.files[0]); } catch (error) { shown.replaceChildren(make("p", { className: "wrong", role: "alert" }, error.message)); return; }
+    [ticket] = [null, said.clear(), shown.replaceChildren()];
+    if (!picker.input.files.length) return;
+    try { ticket = await upload(picker.input.files[0]); } catch (error) { refuse(error); return; }
     await look();
   });
-  for (const one of [unit, quantity]) one.addEventListener("change", () => look());
   return {
-    parts: [picker.box, shown, help],
-    setAside: () => { aside.checked = true; },
+    parts: [picker.box, shown, reading.box], look: () => look(), open: reading.open, setAside: () => reading.set("quarantine", true),
     asked: async () => {
       if (!picker.input.files.length) throw new Error("Choose a file first.");
       ticket ??= await upload(picker.input.files[0]);
-      const chainsGiven = { parent_heavy: heavy.value.trim(), parent_light: light.value.trim() };
-      return { ...asked(), quarantine: aside.checked, ...Object.fromEntries(Object.entries(chainsGiven).filter(([, value]) => value)) };
+      return { file: ticket, map: map(), ...reading.asked() };
     },
   };
 }

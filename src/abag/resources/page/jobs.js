@@ -1,8 +1,8 @@
 // All jobs of this user.
 
-import { downloads, make, watch } from "/page/parts.js";
+import { downloads, make, say, watch } from "/page/parts.js";
 import { explanation } from "/page/pair.js";
-import { getJson } from "/page/service.js";
+import { cancelJob, deleteJob, getJson } from "/page/service.js";
 
 const SHOWS = { "predict-table": "table", scan: "scan", adapt: "assay", "campaign-results": "assay", "campaign-plate": "assay" };
 
@@ -23,9 +23,23 @@ export async function render(main, [chosen]) {
       const where = SHOWS[job.kind] ? `#${SHOWS[job.kind]}/${job.id}` : `#jobs/${job.id}`;
       box.append(make("div", { className: "card" }, make("h2", {}, make("a", { href: where }, job.kind)),
         make("p", {}, `${job.state}, asked ${new Date(job.created * 1000).toLocaleString()}`),
-        job.message ? make("p", { className: "wrong" }, job.message) : null));
+        job.message ? make("p", { className: "wrong" }, job.message) : null, ending(job)));
     }
   } catch (error) {
     box.append(make("p", { className: "wrong" }, error.message));
   }
+}
+
+// A job that waits or runs can be cancelled, one that is over deleted with its files.
+function ending(job) {
+  const goesOn = ["queued", "running"].includes(job.state), text = goesOn ? "Cancel" : "Delete";
+  const button = make("button", { type: "button", className: "plain", ariaLabel: `${text} ${job.kind}` }, text);
+  button.addEventListener("click", async () => {
+    button.disabled = true;
+    try { await (goesOn ? cancelJob : deleteJob)(job.id); } catch (error) { say(error.message); button.disabled = false; return; }
+    const card = button.closest(".card");
+    if (goesOn) { card.querySelector("p").textContent = "cancelled"; button.remove(); } else card.remove();
+    say(goesOn ? "Cancelled." : "Deleted.");
+  });
+  return make("div", { className: "row" }, button);
 }

@@ -1,6 +1,7 @@
 // Small pieces of a page: elements, tables, files, jobs.
 
 import { cancelJob, follow, save } from "/page/service.js";
+import { inPageWords } from "/page/words.js";
 
 export function make(tag, options = {}, ...children) {
   const element = document.createElement(tag);
@@ -61,7 +62,8 @@ export function readCsv(text) {
   }
   if (cell || rows.at(-1).length) rows.at(-1).push(cell);
   const [head, ...body] = rows.filter((row) => row.length);
-  return (body ?? []).map((row) => Object.fromEntries(head.map((name, i) => [name, row[i] ?? ""])));
+  const told = new Set(["problem", "reason", "mend"]);
+  return (body ?? []).map((row) => Object.fromEntries(head.map((name, i) => [name, told.has(name) ? inPageWords(row[i] ?? "") : row[i] ?? ""])));
 }
 
 export const isNumber = (text) => text !== "" && text !== null && Number.isFinite(Number(text));

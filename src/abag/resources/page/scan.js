@@ -4,16 +4,17 @@ import { heatmap, isMeasured, pngOf, slide, svgText } from "/page/draw.js";
 import { chainField } from "/page/pair.js";
 import { downloads, field, make, readCsv, sortedTable, submits, watch } from "/page/parts.js";
 import { getJson, getText, startJob } from "/page/service.js";
+import { LABELS } from "/page/words.js";
 
 export async function render(main, [job]) {
-  const heavy = chainField("Heavy chain, VHH or scFv", "The parent. With a model of your assay, leave it empty: the model remembers it.");
-  const light = chainField("Light chain", "");
+  const heavy = chainField(LABELS.heavy, "The parent. With a model of your assay, leave it empty: the model remembers it.");
+  const light = chainField(LABELS.light, "");
   const antigen = make("textarea", { spellcheck: false });
   const loops = make("input", { type: "text", placeholder: "H1,H2,H3" });
   const model = make("select", {}, make("option", { value: "" }, "without measurements"));
   const done = make("section");
-  const form = make("form", { className: "card" }, field("Model", model), heavy.box, light.box, field("Antigen", antigen, "For models that read it."),
-    field("Only these CDRs", loops, "IMGT, such as H3,L1. Empty: all residues."), make("div", { className: "row" }, make("button", {}, "Scan")));
+  const form = make("form", { className: "card" }, field(LABELS.model, model), heavy.box, light.box, field("Antigen", antigen, "For models that read it."),
+    field(LABELS.cdrs, loops, "IMGT, such as H3,L1. Empty: all residues."), make("div", { className: "row" }, make("button", {}, "Scan")));
   main.append(make("h1", {}, "Every single mutant"), make("p", { className: "lede" }, "Blue is predicted tighter than the parent, red weaker."), form, done);
   submits(form, async () => {
     const asked = { cdrs: loops.value.split(/[,\s]+/).filter(Boolean), antigen: antigen.value.trim() ? antigen.value.trim().split(/\s*\n\s*/) : [] };

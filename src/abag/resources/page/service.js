@@ -1,4 +1,7 @@
-// The service as functions. Every failure is an Error whose text a person can act on.
+// The service as functions. Every failure is an Error whose text a person can act on, and all that
+// the service says is put into the words of the page here.
+
+import { inPageWords, toldIn } from "/page/words.js";
 
 const KEY = "abag-key";
 
@@ -20,12 +23,14 @@ async function ask(path, options = {}) {
     throw new Error("The service does not answer. Is it running? Your work is kept; try again.");
   }
   if (answer.ok) return answer;
-  const problem = await answer.json().catch(() => ({}));
+  const problem = await told(answer).catch(() => ({}));
   if (answer.status === 401) throw new Error("This service asks for a key: open “Key” above.");
   throw Object.assign(new Error(problem.detail || `The service answered ${answer.status}.`), { status: answer.status });
 }
 
-export const getJson = async (path) => (await ask(path)).json();
+const told = async (answer) => JSON.parse(await answer.text(), toldIn);
+
+export const getJson = async (path) => told(await ask(path));
 export const getText = async (path) => (await ask(path)).text();
 export const getBlob = async (path) => (await ask(path)).blob();
 
@@ -35,7 +40,7 @@ export async function send(path, content, accept = "application/json") {
     headers: { "Content-Type": "application/json", Accept: accept },
     body: JSON.stringify(content ?? {}),
   });
-  return accept === "application/json" ? answer.json() : answer.text();
+  return accept === "application/json" ? told(answer) : inPageWords(await answer.text());
 }
 
 export async function upload(file) {
@@ -50,6 +55,7 @@ export async function upload(file) {
 
 export const startJob = (kind, asked) => send(`/v1/jobs/${kind}`, asked);
 export const cancelJob = (id) => send(`/v1/jobs/${id}/cancel`);
+export const deleteJob = (id) => ask(`/v1/jobs/${id}`, { method: "DELETE" });
 
 // Follow a job until it is over. What the page showed is told anew after a reload.
 export async function follow(id, tell, gone = () => false) {

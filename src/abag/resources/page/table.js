@@ -1,26 +1,29 @@
 // Predict a table of pairs.
 
-import { downloads, field, filePicker, make, readCsv, sortedTable, submits, watch } from "/page/parts.js";
-import { getJson, getText, startJob, upload } from "/page/service.js";
+import { spreadsheet } from "/page/columns.js";
+import { downloads, field, make, readCsv, sortedTable, submits, watch } from "/page/parts.js";
+import { OF_CONSTRUCTS, OF_LIBRARIES, OF_THE_FILE } from "/page/reading.js";
+import { getJson, getText, startJob } from "/page/service.js";
+import { LABELS } from "/page/words.js";
 
 const SHOWN = ["antibody_name", "antigen_name", "pkd", "pkd_lower", "pkd_upper", "kd", "domain", "binding", "rank_score", "flags", "problem"];
 
 export async function render(main, [job]) {
-  const picker = filePicker("The table", "CSV, TSV, Excel, Parquet, FASTA or AIRR. Drop it here, or choose it.");
   const antigen = make("textarea", { spellcheck: false });
+  const chains = () => antigen.value.split("\n").map((line) => line.trim()).filter(Boolean);
+  // The antigen may be given below, and is no column that is missing then.
+  const sheet = spreadsheet("The table", "CSV, TSV, Excel, Parquet, FASTA, AIRR or a structure. Drop it here, or choose it.", [OF_THE_FILE, OF_LIBRARIES, OF_CONSTRUCTS],
+    { values: false, constants: () => (antigen.value.trim() || model.value ? ["antigen_unknown:=true"] : []) });
   const model = make("select", {}, make("option", { value: "" }, "the model that comes with abag"));
   const done = make("section");
-  const form = make("form", {}, picker.box, field("Antigen of every row", antigen, "Only where the file names none."), field("Model", model),
+  const form = make("form", { className: "card" }, ...sheet.parts, field(LABELS.antigen, antigen, "Only where the file names none; several chains, one a line."), field(LABELS.model, model),
     make("div", { className: "row" }, make("button", {}, "Predict")));
+  for (const one of [antigen, model]) one.addEventListener("change", sheet.look);
   main.append(make("h1", {}, "Predict a table"), make("p", { className: "lede" }, "One row for each pair. Rows that cannot be read keep their reason."), form, done);
   submits(form, async () => {
-    if (!picker.input.files.length) throw new Error("Choose a file first.");
-    const file = await upload(picker.input.files[0]);
-    const asked = { file, antigen: antigen.value.trim() ? antigen.value.trim().split(/\s*\n\s*/) : [] };
-    if (model.value) asked.model = model.value;
-    const { id } = await startJob("predict-table", asked);
+    const { id } = await startJob("predict-table", { ...await sheet.asked(), antigen: chains(), ...(model.value ? { model: model.value } : {}) });
     history.replaceState(null, "", `#table/${id}`);
-    await finish(id, done);
+    if (!await finish(id, done)) sheet.open();
   });
   for (const one of await getJson("/v1/models").catch(() => [])) model.append(make("option", { value: one.name }, one.name));
   if (job) await finish(job, done).catch((error) => done.append(make("p", { className: "wrong" }, error.message)));
@@ -28,7 +31,7 @@ export async function render(main, [job]) {
 
 async function finish(id, box) {
   const job = await watch(id, box);
-  if (job?.state !== "done") return;
+  if (job?.state !== "done") return false;
   const rows = readCsv(await getText(`/v1/jobs/${id}/files/predictions.csv`));
   const columns = SHOWN.filter((name) => rows.some((row) => row[name]));
   const verdicts = [...new Set(rows.map((row) => row.domain).filter(Boolean))];
@@ -41,4 +44,5 @@ async function finish(id, box) {
   choice.addEventListener("change", fill);
   fill();
   box.append(make("div", { className: "card" }, field("Verdict", choice), shown, downloads(`/v1/jobs/${id}`, ["predictions.csv"])));
+  return true;
 }
