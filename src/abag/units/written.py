@@ -159,6 +159,18 @@ def _factor(text: str, whole: str) -> float:
     )
 
 
+_COLUMN_WORDS: Final = {
+    **dict.fromkeys(("le", "lte", "less", "lower", "lower than", "smaller than", "under", "left",
+                     "left-censored", "left censored", "upper bound"), Relation.LESS),
+    **dict.fromkeys(("ge", "gte", "greater", "more", "higher", "higher than", "larger than",
+                     "right", "right-censored", "right censored", "lower bound"),
+                    Relation.GREATER),
+    **dict.fromkeys(("equal", "equals", "equal to", "exact", "uncensored", "not censored", "false",
+                     "no"), Relation.EQUAL),
+}  # fmt: skip
+"""Words of columns of relations that are no signs before a number."""
+
+
 def parse_relation(text: str | None) -> Relation | None:
     """Read a cell of a column of relations (``>=``, ``≈``, ``'<'``); None where it is empty.
 
@@ -167,9 +179,9 @@ def parse_relation(text: str | None) -> Relation | None:
     if text is None or (is_missing(text) and "~" not in text):
         return None
     spelt = _spelt(text).strip("\"'").strip().lower()
-    if spelt not in _RELATIONS:
-        raise UnitError(f"unknown relation {text!r}; known are = < <= > >= ~")
-    return _RELATIONS[spelt]
+    if found := _RELATIONS.get(spelt) or _COLUMN_WORDS.get(spelt):
+        return found
+    raise UnitError(f"unknown relation {text!r}; known are = < <= > >= ~")
 
 
 _NO_BINDING: Final = re.compile(

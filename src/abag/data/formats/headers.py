@@ -24,8 +24,8 @@ from abag.data.formats.numbers.value_headers import (
     split_unit,
 )
 from abag.data.formats.tables import ROW
-from abag.errors import Problem
-from abag.units import is_missing, temperature_kelvin
+from abag.errors import Problem, UnitError
+from abag.units import is_missing, parse_relation, temperature_kelvin
 
 USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "heavy": (
@@ -52,7 +52,7 @@ USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
              "standardunits", "unitofmeasure"),
     "relation": ("relation", "operator", "qualifier", "inequality", "kdrelation",
                  "standardrelation", "measurementinequality", "affinityrelation", "censor",
-                 "censoring"),
+                 "censoring", "censored", "iscensored"),
     "assay": ("assay", "assayid", "assayname", "experiment", "dataset"),
     "antibody_name": (
         "antibodyname", "antibodyid", "antibody", "abname", "abid", "ab", "mab", "clonename",
@@ -140,6 +140,7 @@ def detect_columns(
         detect_values(free, made, given)
         _bare_temperature(table, free, made, {*made.columns, *given})
     _concentration(free, made, given)
+    _relation_by_content(table, free, made, {*made.columns, *given})
     return made
 
 
@@ -283,6 +284,31 @@ def _concentration(free: dict[str, str], made: Detected, given: Collection[str])
         if key in _HIGHEST:
             made.columns["highest_concentration"] = (name,)
             return
+
+
+def _relation_by_content(
+    table: pl.DataFrame, free: dict[str, str], made: Detected, found: Collection[str]
+) -> None:
+    """A column of signs such as ``>`` is that of relations, whatever its name."""
+    if "relation" in found or "value" not in found:
+        return
+    taken = {name for several in made.columns.values() for name in several}
+    signs = [name for name in free if name not in taken and _holds_signs(table[name])]
+    if len(signs) > 1:
+        made.problems.append(_ambiguous("relation", signs))
+    elif signs:
+        made.columns["relation"] = (signs[0],)
+        made.why[signs[0]] = "relation: it holds signs such as >"
+
+
+def _holds_signs(column: pl.Series) -> bool:
+    cells = [c.strip() for c in column.drop_nulls().unique().head(_LOOKED_AT) if not is_missing(c)]
+    if not any(cell[:1] in "<>≤≥" for cell in cells):
+        return False
+    try:
+        return all(parse_relation(cell) is not None for cell in cells)
+    except UnitError:
+        return False
 
 
 def _ambiguous(column: str, matches: Sequence[str]) -> Problem:

@@ -127,10 +127,12 @@ def _rates(columns: Mapping[str, str]) -> RateColumns | None:
     """Both rate constants with their units; None where a column or a unit is not there."""
     if not {"kon", "koff"} <= set(columns):
         return None
-    units = {which: split_unit(name)[1] for which, name in columns.items()}
-    if not (units["kon"] and units["koff"]):
+    headers = {which: read_rate_header(name) for which, name in columns.items()}
+    units = {which: split_unit(columns[which])[1] for which, h in headers.items() if h and h.unit}
+    kon, koff = units.get("kon"), units.get("koff")
+    if not (kon and koff):
         return None
-    return RateColumns(columns["kon"], columns["koff"], units["kon"], units["koff"])
+    return RateColumns(columns["kon"], columns["koff"], kon, koff)
 
 
 def _missing_columns(names: Sequence[str], asked: dict[str, tuple[str, ...]]) -> list[Problem]:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
+import openpyxl
 import pytest
+from openpyxl.cell.rich_text import CellRichText, TextBlock
+from openpyxl.cell.text import InlineFont
+from openpyxl.styles import Font
+from openpyxl.worksheet.worksheet import Worksheet
 
 import abag
 from abag.data.chains import clean_antigen
@@ -352,3 +358,90 @@ def test_more_columns_tell_samples_apart(column: str, tmp_path: Path) -> None:
     path.write_text("\n".join([f"{FIELDS}\t{column}", *map("\t".join, rows)]) + "\n")
     with pytest.raises(TableError, match="a heavy chain without a light chain"):
         read_airr(path)
+
+
+# -- relations and sheets --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name", ["sign", "KD qualifier", "Operator KD", "symbol", "modifier", "rel"]
+)
+def test_a_column_of_signs_is_one_of_relations_whatever_its_name(name: str, tmp_path: Path) -> None:
+    header = f"VH,VL,antigen,{name},KD (nM)"
+    found = read(tmp_path, header, f"{CHAINS},>,1000", f"{MUTANT},,10")
+    assert found.rows["pkd_lower"].round(3).to_list() == [None, 8.0]
+    assert found.rows["pkd_upper"].round(3).to_list() == [6.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("word", "lower", "upper"),
+    [("gte", None, 6.0), ("right-censored", None, 6.0), ("le", 6.0, None), ("Equal", 6.0, 6.0),
+     ("exact", 6.0, 6.0)],
+)  # fmt: skip
+def test_words_of_relations(
+    word: str, lower: float | None, upper: float | None, tmp_path: Path
+) -> None:
+    found = read(tmp_path, "VH,VL,antigen,relation,KD (nM)", f"{CHAINS},{word},1000")
+    assert (found.rows["pkd_lower"].to_list(), found.rows["pkd_upper"].to_list()) == (
+        [lower], [upper],
+    )  # fmt: skip
+
+
+def test_a_column_that_says_censored_is_not_passed_over(tmp_path: Path) -> None:
+    rows = (f"{CHAINS},1000,TRUE", f"{MUTANT},10,FALSE")
+    found = read(tmp_path, "VH,VL,antigen,KD (nM),censored", *rows)
+    assert pkds(found) == [8.0]
+    assert "unknown relation" in found.set_aside["reasons"][0][0]
+
+
+def test_rates_whose_units_are_exchanged_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="where their headers name their units"):
+        read(tmp_path, "VH,VL,antigen,kon (1/s),koff (1/Ms)", f"{CHAINS},1e-4,1e5")
+
+
+def sheet(folder: Path, change: Callable[[Worksheet], None]) -> OwnTable:
+    book = openpyxl.Workbook()
+    page = book.active
+    page.append(["VH", "VL", "antigen", "KD (nM)"])
+    page.append([*CHAINS.split(","), 1])
+    page.append([*MUTANT.split(","), 10])
+    change(page)
+    book.save(folder / "a.xlsx")
+    return abag.read_table(folder / "a.xlsx", set_aside=True)
+
+
+@pytest.mark.parametrize("shown", ['">"0', "\\>0.0", '">"0.0;-0'])
+def test_a_sign_in_the_format_of_a_cell_is_its_relation(shown: str, tmp_path: Path) -> None:
+    found = sheet(tmp_path, lambda page: setattr(page["D3"], "number_format", shown))
+    assert found.rows["pkd_upper"].to_list() == [9.0, 8.0]
+    assert found.rows["pkd_lower"].to_list() == [9.0, None]
+
+
+@pytest.mark.parametrize(
+    "shown", ["General", "0.00", "0.00E+00", "#,##0.0", "_-* #,##0.00_-", '0.0" nM"', "[Red]0.0"]
+)
+def test_formats_that_say_no_more_change_nothing(shown: str, tmp_path: Path) -> None:
+    found = sheet(tmp_path, lambda page: setattr(page["D3"], "number_format", shown))
+    assert pkds(found) == [9.0, 8.0]
+
+
+@pytest.mark.parametrize("shown", ['0.0"*"', '0.0" RU"', '"$"0.0'])
+def test_other_words_in_a_format_are_refused_with_the_cell(shown: str, tmp_path: Path) -> None:
+    found = sheet(tmp_path, lambda page: setattr(page["D3"], "number_format", shown))
+    assert pkds(found) == [9.0]
+    assert found.set_aside["source_row"].to_list() == [3]
+
+
+def test_raised_figures_of_a_sheet_stay_raised(tmp_path: Path) -> None:
+    def raised(text: str, power: str) -> CellRichText:
+        return CellRichText(text, TextBlock(InlineFont(vertAlign="superscript"), power))
+
+    found = sheet(tmp_path, lambda page: setattr(page["D2"], "value", raised("1.5x10", "3")))
+    assert pkds(found) == [5.824, 8.0]
+    found = sheet(tmp_path, lambda page: setattr(page["D2"], "value", raised("5", "2")))
+    assert pkds(found) == [8.0]
+
+
+def test_what_is_struck_out_is_told(tmp_path: Path) -> None:
+    found = sheet(tmp_path, lambda page: setattr(page["D3"], "font", Font(strike=True)))
+    assert found.notes == ("D3: struck out and read all the same; empty what is void",)

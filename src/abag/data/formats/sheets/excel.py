@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from abag.errors import FileFormatError, Problem, counted
-from abag.units import is_unit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +51,7 @@ def read_workbook(
             f"{path} is an OpenDocument sheet (.ods); save it as .xlsx or as CSV UTF-8"
         )
     try:
-        book = openpyxl.load_workbook(io.BytesIO(content))
+        book = openpyxl.load_workbook(io.BytesIO(content), rich_text=True)
     except (zipfile.BadZipFile, KeyError, ValueError, OSError, TypeError) as error:
         raise FileFormatError(
             f"{path} {_NO_WORKBOOK} ({error}); save the sheet as .xlsx or as CSV UTF-8"
@@ -72,7 +71,8 @@ def read_workbook(
     for merged in chosen.merged_cells.ranges:
         reason = f"the cells {merged.coord} are merged"
         problems.append(Problem(merged.min_row, None, reason, "Unmerge them and fill each cell"))
-    return records, problems[:_MOST_NAMED], _notes_of_hidden(rows, columns, skip_hidden)
+    notes = (*_notes_of_hidden(rows, columns, skip_hidden), *_notes_of_struck(chosen))
+    return records, problems[:_MOST_NAMED], notes
 
 
 def _hidden(sheet: Worksheet) -> tuple[set[int], set[int]]:
@@ -100,6 +100,20 @@ def _notes_of_hidden(rows: set[int], columns: set[int], skipped: bool) -> tuple[
     if skipped:
         return (f"{named} of the sheet {were} left out",)
     return (f"{named} of the sheet {were} read; --map hidden:=skip leaves them out",)
+
+
+def _notes_of_struck(sheet: Worksheet) -> tuple[str, ...]:
+    """Cells that are struck out are read: whoever struck them may have meant that they are void."""
+    struck = [
+        cell.coordinate
+        for row in sheet.iter_rows()
+        for cell in row
+        if cell.value is not None and cell.font is not None and cell.font.strike
+    ]
+    if not struck:
+        return ()
+    named = ", ".join(struck[:5]) + (" and others" if len(struck) > 5 else "")
+    return (f"{named}: struck out and read all the same; empty what is void",)
 
 
 def _choose(path: Path, book: Any, sheet: str | None) -> Worksheet:
@@ -150,10 +164,35 @@ def _text(cell: Cell, dates: set[int], problems: list[Problem]) -> str:
     if reason is not None:
         problems.append(Problem(cell.row, None, reason, _MEND))
         return str(value)
-    shown = str(value) if not isinstance(value, float) else repr(value)
-    beside = re.findall(r'"([^"]*)"', cell.number_format) if cell.data_type == "n" else []
-    unit = next((text.strip() for text in beside if is_unit(text.strip())), "")
-    return f"{shown} {unit}".strip()
+    if cell.data_type == "n":
+        return _as_shown(repr(value) if isinstance(value, float) else str(value), cell)
+    return _with_raised(value)
+
+
+def _as_shown(number: str, cell: Cell) -> str:
+    """A number with the words and signs that its format shows beside it (``0.0 "nM"``)."""
+    before, behind, seen = "", "", False
+    for quoted, escaped, place in _IN_FORMAT.findall(cell.number_format.split(";")[0]):
+        seen = seen or bool(place)
+        before, behind = (
+            (before, behind + quoted + escaped) if seen else (before + quoted + escaped, behind)
+        )
+    return f"{before.strip()}{number} {behind.strip()}".strip() if seen else number
+
+
+_IN_FORMAT: Final = re.compile(r'"([^"]*)"|\\(.)|[_*].|\[[^\]]*\]|([0#?]|General)')
+_RAISED: Final = str.maketrans("0123456789+-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻")
+
+
+def _with_raised(value: Any) -> str:
+    """A text with its superscripts: ``1.5x10³`` and ``5²`` are no 1.5x103 and 52."""
+    pieces = value if isinstance(value, list) else [value]
+    return "".join(
+        str(piece).translate(_RAISED)
+        if getattr(getattr(piece, "font", None), "vertAlign", None) == "superscript"
+        else str(piece)
+        for piece in pieces
+    )
 
 
 def write_workbook(path: Path, table: pl.DataFrame | Mapping[str, pl.DataFrame]) -> None:
