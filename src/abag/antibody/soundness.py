@@ -8,6 +8,7 @@ cut off or mutated: the chain can be read, and a number for it is worth less.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final
 
 from abag.antibody.numbering import NumberedDomain
@@ -23,7 +24,8 @@ _FEWEST_IN_FRAMEWORK: Final = {"FR1": 20, "FR2": 15, "FR3": 34}
 class Anchors:
     """Where the conserved residues of a domain stand, counted from its first residue."""
 
-    residues: tuple[tuple[int, str], ...]
+    places: tuple[int, ...]
+    letters: tuple[str, ...]
 
     @classmethod
     def of(cls, domain: NumberedDomain) -> Anchors | None:
@@ -32,12 +34,12 @@ class Anchors:
             return None
         wanted = {**{p: letter for p, (letter, _) in _CONSERVED.items()},
                   **dict.fromkeys(_J_GLYCINES, "G")}  # fmt: skip
-        places = enumerate(domain.positions)
-        return cls(tuple((i, wanted[position]) for i, position in places if position in wanted))
+        places = tuple(i for i, position in enumerate(domain.positions) if position in wanted)
+        return cls(places, tuple(wanted[domain.positions[place]] for place in places))
 
     def hold(self, sequence: str) -> bool:
-        """Whether a sibling of the domain has the same residues at the same places."""
-        return all(sequence[place : place + 1] == letter for place, letter in self.residues)
+        """Whether a sibling of the domain, of its length, has these residues at these places."""
+        return itemgetter(*self.places)(sequence) == self.letters
 
 
 def faults_of(domain: NumberedDomain) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import polars as pl
 
@@ -33,6 +33,8 @@ from abag.data.engineered.constructs import (
     Part,
     damaged_neighbour,
     one_antibody,
+    own_domain,
+    plain_antibody,
     refused,
 )
 from abag.units import is_missing
@@ -131,6 +133,50 @@ def clean_antigen(text: str | None) -> Chain:
     return chain
 
 
+class _Piece(NamedTuple):
+    """A stretch of a chain that is numbered by itself."""
+
+    offset: int
+    sequence: str
+    key: ProxyKey
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The variable domains of chains, each looked up once."""
+
+    pieces: Mapping[str, Sequence[_Piece]]
+    proxies: Mapping[ProxyKey, tuple[Part, ...]]
+    faults: Mapping[str, tuple[tuple[str, ...], ...]]
+    _known: dict[tuple[str, str], list[FoundDomain]] = field(default_factory=dict)
+    _own: dict[tuple[str, str], FoundDomain | None] = field(default_factory=dict)
+
+    def own(self, role: str, chain: str) -> FoundDomain | None:
+        """The domain of a chain that is plainly what its role says."""
+        key = (role, chain)
+        if key not in self._own:
+            self._own[key] = own_domain(role, chain, self.domains(role, chain))
+        return self._own[key]
+
+    def domains(self, role: str, chain: str) -> list[FoundDomain]:
+        """All domains of a chain, in their order."""
+        if (role, chain) in self._known:
+            return self._known[role, chain]
+        domains = []
+        for offset, piece, key in self.pieces[chain]:
+            parts = self.proxies[key]
+            faults = self.faults.get(piece) or ((),) * len(parts)
+            domains += [
+                FoundDomain(
+                    role, part.is_heavy, chain[offset + part.start : offset + part.end],
+                    offset + part.start, len(chain) - offset - part.end, its,
+                )
+                for part, its in zip(parts, faults, strict=True)
+            ]  # fmt: skip
+        self._known[role, chain] = domains
+        return domains
+
+
 @dataclass
 class AntibodyCleaner:
     """Cleans antibodies; numbers each distinct chain once, variants of one parent by proxy.
@@ -156,45 +202,46 @@ class AntibodyCleaner:
             for text in texts
             if not is_missing(text)
         }
-        pieces = [
-            piece
+        pieces = {
+            chain.sequence: [
+                _Piece(offset, piece, self._proxy_key(piece))
+                for offset, piece in self._pieces(chain.sequence)
+            ]
             for chain in spelled.values()
             if not chain.problem
-            for _, piece in self._pieces(chain.sequence)
-        ]
-        self._number_new(pieces)
-        self._judge_new(pieces)
-        found: dict[tuple[str, str], list[FoundDomain]] = {}
+        }
+        every = [piece for parts in pieces.values() for piece in parts]
+        self._number_new(every)
+        self._judge_new(every)
+        found = _Found(pieces, self._proxies, self._faults)
         return {
             triple: self._one([spelled.get(text) if text else None for text in triple], found)
             for triple in antibodies
         }
 
-    def _number_new(self, pieces: Iterable[str]) -> None:
+    def _number_new(self, pieces: Iterable[_Piece]) -> None:
         asked: dict[ProxyKey, str] = {}
-        for sequence in pieces:
-            key = self._proxy_key(sequence)
-            if key not in self._proxies:
-                asked.setdefault(key, sequence)
+        for piece in pieces:
+            if piece.key not in self._proxies:
+                asked.setdefault(piece.key, piece.sequence)
         found = self.number(list(asked.values()))
         for key, sequence in asked.items():
             self._proxies[key] = tuple(Part.of(domain) for domain in found[sequence])
 
-    def _judge_new(self, pieces: Iterable[str]) -> None:
+    def _judge_new(self, pieces: Iterable[_Piece]) -> None:
         """Look for faults in the domains of chains that differ from their proxy where it counts."""
-        doubtful = [
-            piece
-            for piece in dict.fromkeys(pieces)
-            if piece not in self._faults
+        doubtful = {
+            sequence: key
+            for _, sequence, key in pieces
+            if sequence not in self._faults
             and not all(
-                part.anchors is not None and part.anchors.hold(piece[part.start : part.end])
-                for part in self._proxies[self._proxy_key(piece)]
+                part.anchors is not None and part.anchors.hold(sequence[part.start : part.end])
+                for part in self._proxies[key]
             )
-        ]
-        found = self.number(doubtful)
-        for piece in doubtful:
-            parts = self._proxies[self._proxy_key(piece)]
-            own = found[piece]
+        }
+        found = self.number(list(doubtful))
+        for piece, key in doubtful.items():
+            parts, own = self._proxies[key], found[piece]
             same = len(own) == len(parts)
             unlike = tuple(("unlike_a_variable_domain",) for _ in parts)
             self._faults[piece] = tuple(map(faults_of, own)) if same else unlike
@@ -213,32 +260,7 @@ class AntibodyCleaner:
             return [(0, sequence)]
         return [(0, sequence[: linker.start()]), (linker.end(), sequence[linker.end() :])]
 
-    def _found(
-        self, role: str, chain: Chain, known: dict[tuple[str, str], list[FoundDomain]]
-    ) -> list[FoundDomain]:
-        """The variable domains of a chain; ``known`` are those of chains that were asked before."""
-        if (role, chain.sequence) in known:
-            return known[role, chain.sequence]
-        domains = [
-            FoundDomain(
-                role, part.is_heavy, chain.sequence[offset + part.start : offset + part.end],
-                offset + part.start, len(chain.sequence) - offset - part.end, faults,
-            )
-            for offset, piece in self._pieces(chain.sequence)
-            for part, faults in self._parts(piece)
-        ]  # fmt: skip
-        known[role, chain.sequence] = domains
-        return domains
-
-    def _parts(self, piece: str) -> list[tuple[Part, tuple[str, ...]]]:
-        parts = self._proxies[self._proxy_key(piece)]
-        return list(zip(parts, self._faults.get(piece, ((),) * len(parts)), strict=True))
-
-    def _one(
-        self,
-        triple: Sequence[Chain | None],
-        known: dict[tuple[str, str], list[FoundDomain]],
-    ) -> AntibodyChains:
+    def _one(self, triple: Sequence[Chain | None], found: _Found) -> AntibodyChains:
         heavy, light, scfv = triple
         chains = [chain for chain in (scfv, heavy, light) if chain is not None]
         if not chains:
@@ -246,10 +268,15 @@ class AntibodyCleaner:
         for chain in chains:
             if chain.problem:
                 return refused(chain.problem)
-        flags = dict.fromkeys(flag for chain in chains for flag in chain.flags)
+        flags = {flag: None for chain in chains for flag in chain.flags}
+        if scfv is None and heavy is not None:
+            own = found.own("heavy", heavy.sequence)
+            other = None if light is None else found.own("light", light.sequence)
+            if own is not None and (light is None or other is not None):
+                return plain_antibody(own, other, flags)
         roles = {"single": scfv} if scfv is not None else {"heavy": heavy, "light": light}
         given = {
-            role: (chain.sequence, self._found(role, chain, known))
+            role: (chain.sequence, found.domains(role, chain.sequence))
             for role, chain in roles.items()
             if chain is not None
         }

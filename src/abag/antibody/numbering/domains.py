@@ -41,6 +41,8 @@ def choose_domains(hits: Sequence[Hit]) -> list[Hit]:
     Hits must come best first. Neighbours that share a few residues (no linker between two
     domains) are cut apart in favour of the better one.
     """
+    if len(hits) == 1:
+        return [hit for hit in hits if hit.score >= MINIMUM_SCORE]
     chosen: list[Hit] = []
     for hit in hits:
         if hit.score >= MINIMUM_SCORE and all(_shared(hit, other) <= _OVERLAP for other in chosen):
@@ -68,7 +70,7 @@ def _without_first(hit: Hit, residues: int) -> Hit:
         start += path[0] != DELETE
         column += path[0] != INSERT
         path = path[1:]
-    return replace(hit, path=path, first_column=column, start=start)
+    return hit._replace(path=path, first_column=column, start=start)
 
 
 def _without_last(hit: Hit, residues: int) -> Hit:
@@ -78,7 +80,7 @@ def _without_last(hit: Hit, residues: int) -> Hit:
         end -= path[-1] != DELETE
         column -= path[-1] != INSERT
         path = path[:-1]
-    return replace(hit, path=path, last_column=column, end=end)
+    return hit._replace(path=path, last_column=column, end=end)
 
 
 def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
@@ -97,8 +99,7 @@ def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
     missing = hit.first_column - 1
     if 0 < missing <= 5:
         added = min(missing, hit.start - floor)
-        hit = replace(
-            hit,
+        hit = hit._replace(
             start=hit.start - added,
             first_column=hit.first_column - added,
             path=MATCH * added + hit.path,
@@ -109,8 +110,7 @@ def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
     cut_short = hit.last_column >= _J_START and left <= _LEFT_OFF
     if hit.last_column < last and (hit.last_column > 123 or cut_short):
         added = min(last - hit.last_column, left)
-        hit = replace(
-            hit,
+        hit = hit._replace(
             end=hit.end + added,
             last_column=hit.last_column + added,
             path=hit.path + MATCH * added,
@@ -161,7 +161,7 @@ def joined(hit: Hit, others: Sequence[Hit], floor: int, ceiling: int) -> Hit:
                 middle = MATCH * between + DELETE * (columns - between)
                 path = first.path + middle + second.path
                 column, end = second.last_column, second.end
-                return replace(first, path=path, last_column=column, end=end, score=hit.score)
+                return first._replace(path=path, last_column=column, end=end, score=hit.score)
     return hit
 
 
@@ -205,7 +205,7 @@ def with_j_segment(hit: Hit, j_hits: Sequence[Hit], offset: int, ceiling: int) -
     if not near:
         return hit
     j = near[0]
-    j = replace(j, start=j.start + offset, end=j.end + offset)
+    j = j._replace(start=j.start + offset, end=j.end + offset)
     j = complete(j, offset, ceiling)
     if j.last_column < 126 or j.first_column > _J_START:
         return hit
@@ -220,7 +220,7 @@ def with_j_segment(hit: Hit, j_hits: Sequence[Hit], offset: int, ceiling: int) -
     columns = min(loop, _LAST_MIDDLE_COLUMN - _CYS_104)
     empty = j.first_column - _CYS_104 - 1 - columns
     middle = MATCH * columns + INSERT * (loop - columns) + DELETE * empty
-    return replace(v, end=j.end, last_column=j.last_column, path=v.path + middle + j.path)
+    return v._replace(end=j.end, last_column=j.last_column, path=v.path + middle + j.path)
 
 
 def number_domains(chain: str, chosen: Sequence[Hit]) -> tuple[NumberedDomain, ...]:

@@ -8,9 +8,8 @@ cannot tell goes through all profiles.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +20,13 @@ _FIRST, _LAST = 85, 104
 _MINIMUM_BITS: Final = 20.0
 _SAME_SITE: Final = 40
 _OTHER_LETTER: Final = 20
+_TELLING: Final = 13
+"""Columns of which most windows are already so far below that no rest can lift them."""
+_ROUNDING: Final = 0.01
+"""Far more bits than twenty sums in single precision are off."""
 
 
-@dataclass(frozen=True, slots=True)
-class ThirdFrameworkEnd:
+class ThirdFrameworkEnd(NamedTuple):
     """A likely FR3 end."""
 
     cysteine: int
@@ -56,8 +58,17 @@ def _log_odds() -> tuple[tuple[str, ...], NDArray[np.float32]]:
 
 
 @cache
-def _codes() -> NDArray[np.uint8]:
-    codes = np.full(256, _OTHER_LETTER, dtype=np.uint8)
+def _bounds() -> tuple[list[int], NDArray[np.float32], float]:
+    """Telling columns, most bits of letter l at each, ``[c, 21]``, and most bits of all others."""
+    most = _log_odds()[1].max(axis=0)
+    columns = np.argsort(most.mean(axis=1) - most.max(axis=1), kind="stable")
+    telling, others = columns[:_TELLING], columns[_TELLING:]
+    return telling.tolist(), most[telling], float(most[others].max(axis=1).sum())
+
+
+@cache
+def _codes() -> NDArray[np.intp]:
+    codes = np.full(256, _OTHER_LETTER, dtype=np.intp)
     for i, letter in enumerate(alphabet().symbols[:20]):
         codes[ord(letter)] = i
     return codes
@@ -77,19 +88,29 @@ def find_sites(chains: Sequence[str]) -> list[list[ThirdFrameworkEnd]]:
     n_windows = len(codes) - width + 1
     if n_windows < 1:
         return [[] for _ in chains]
-    bits = np.zeros((len(types), n_windows), dtype=np.float32)
+    windows = _may_be_sites(codes, n_windows)
+    bits = np.zeros((len(types), len(windows)), dtype=np.float32)
     for column in range(width):
-        bits += table[:, column, :].take(codes[column : column + n_windows], axis=1)
+        bits += table[:, column, :].take(codes[windows + column], axis=1)
+    sure = np.flatnonzero(bits.max(axis=0) >= _MINIMUM_BITS)
     starts = np.cumsum([0] + [len(chain) + width for chain in chains])
+    chain = np.searchsorted(starts, windows[sure], side="right") - 1
+    cysteine = windows[sure] - starts[chain] + (width - 1)
+    best, score = bits[:, sure].argmax(axis=0), bits[:, sure].max(axis=0)
     found: list[list[ThirdFrameworkEnd]] = [[] for _ in chains]
-    for window in np.flatnonzero(bits.max(axis=0) >= _MINIMUM_BITS):
-        i = int(np.searchsorted(starts, window, side="right")) - 1
-        best = int(bits[:, window].argmax())
-        cysteine = int(window - starts[i]) + width - 1
-        if cysteine >= len(chains[i]):
-            continue
-        _keep(found[i], ThirdFrameworkEnd(cysteine, types[best], float(bits[best, window])))
+    for i, *site in zip(*(one.tolist() for one in (chain, cysteine, best, score)), strict=True):
+        if site[0] < len(chains[i]):
+            _keep(found[i], ThirdFrameworkEnd(site[0], types[site[1]], site[2]))
     return found
+
+
+def _may_be_sites(codes: NDArray[np.intp], n_windows: int) -> NDArray[np.intp]:
+    """Windows that may have the bits of a site: no other has, whatever its other columns say."""
+    telling, most, rest = _bounds()
+    bound = np.full(n_windows, rest, dtype=np.float32)
+    for column, bits in zip(telling, most, strict=True):
+        bound += bits[codes[column : column + n_windows]]
+    return np.flatnonzero(bound >= _MINIMUM_BITS - _ROUNDING)
 
 
 def _keep(sites: list[ThirdFrameworkEnd], site: ThirdFrameworkEnd) -> None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Final
+from functools import cache
+from typing import Any, Final, NamedTuple
 
 from abag.antibody.numbering.profiles import Profile, alphabet, load_profiles
 from abag.antibody.numbering.states import DELETE, INSERT, MATCH
@@ -17,13 +17,14 @@ from abag.antibody.numbering.underflow import flushing_to_zero
 
 MOST_RESIDUES: Final = 2_000
 """Longer chains are not searched and have no domain; an IgM heavy chain has 590 residues."""
-_CHAINS_A_TASK: Final = 64
+_FEWEST_OF_A_TASK: Final = 64
+_MOST_OF_A_TASK: Final = 1_024
+"""A task makes a profile ready, which takes as long as half a search."""
 _STEPS: Final = "".join(DELETE if chr(code) == "-" else MATCH for code in range(128))
 """Step of an alignment for each letter of the aligned chain."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One stretch of a chain aligned to one profile."""
 
     profile: Profile
@@ -64,10 +65,12 @@ def align(
         profile: [chain for chain in chains if len(chain) <= MOST_RESIDUES]
         for profile, chains in wanted.items()
     }
+    share = -(-max(map(len, wanted.values()), default=0) // threads)
+    size = min(max(share, _FEWEST_OF_A_TASK), _MOST_OF_A_TASK)
     tasks = [
-        (profile, chains[i : i + _CHAINS_A_TASK])
+        (profile, chains[i : i + size])
         for profile, chains in wanted.items()
-        for i in range(0, len(chains), _CHAINS_A_TASK)
+        for i in range(0, len(chains), size)
     ]
     profiles = load_profiles()
 
@@ -98,8 +101,8 @@ def _search(
     block = DigitalSequenceBlock(
         letters,
         [
-            TextSequence(name=_name(i), sequence=chain).digitize(letters)
-            for i, chain in enumerate(chains)
+            TextSequence(name=name, sequence=chain).digitize(letters)
+            for name, chain in zip(_names(_MOST_OF_A_TASK), chains, strict=False)
         ],
     )
     pipeline = Pipeline(letters, Z=n_profiles, domZ=n_profiles)
@@ -109,34 +112,38 @@ def _search(
     for hit in hits:
         chain = chains[int(hit.name)]
         found += [
-            (chain, _hit(profile, domain, float(hit.pvalue)))
-            for domain in hit.domains.included
-            if domain.score >= minimum_score
+            (chain, _hit(profile, domain, hit.pvalue))
+            for domain in hit.domains
+            if domain.included and domain.score >= minimum_score
         ]
     return found
 
 
-def _name(index: int) -> Any:
-    """A record name of the type that this pyhmmer takes (bytes before 0.12, text since)."""
+@cache
+def _names(count: int) -> tuple[Any, ...]:
+    """Names of records, of the type that this pyhmmer takes (bytes before 0.12, text since)."""
     from pyhmmer.easel import TextSequence
 
-    return str(index) if isinstance(TextSequence().name, str) else str(index).encode()
+    texts = tuple(map(str, range(count)))
+    return texts if isinstance(TextSequence().name, str) else tuple(t.encode() for t in texts)
 
 
 def _hit(profile: Profile, domain: Any, chain_pvalue: float) -> Hit:
     alignment = domain.alignment
     columns, residues = alignment.hmm_sequence, alignment.target_sequence
     path = residues.translate(_STEPS)
-    if "." in columns:
-        path = "".join(INSERT if c == "." else s for c, s in zip(columns, path, strict=True))
+    at = columns.find(".")
+    while at >= 0:
+        path = path[:at] + INSERT + path[at + 1 :]
+        at = columns.find(".", at + 1)
     return Hit(
-        profile=profile,
-        score=float(domain.score),
-        evalue=float(f"{domain.i_evalue:.2g}"),
-        chain_pvalue=chain_pvalue,
-        start=int(alignment.target_from) - 1,
-        end=int(alignment.target_to),
-        first_column=int(alignment.hmm_from),
-        last_column=int(alignment.hmm_to),
-        path=path,
+        profile,
+        domain.score,
+        float(f"{domain.i_evalue:.2g}"),
+        chain_pvalue,
+        alignment.target_from - 1,
+        alignment.target_to,
+        alignment.hmm_from,
+        alignment.hmm_to,
+        path,
     )

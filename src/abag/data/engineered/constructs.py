@@ -62,6 +62,30 @@ def refused(problem: str) -> AntibodyChains:
     return AntibodyChains(None, None, problem=problem)
 
 
+def own_domain(role: str, text: str, domains: list[FoundDomain]) -> FoundDomain | None:
+    """The domain of a chain that is plainly what its role says; None where more must be asked.
+
+    One whole domain of that kind, and beside it nothing of another one.
+    """
+    if len(domains) != 1:
+        return None
+    domain = domains[0]
+    if domain.is_heavy != (role == "heavy") or len(domain.sequence) < MIN_VARIABLE_DOMAIN_RESIDUES:
+        return None
+    has_more = max(domain.before, domain.behind) >= _FEWEST_OF_A_FRAGMENT
+    return None if has_more and damaged_neighbour({role: (text, domains)}) else domain
+
+
+def plain_antibody(
+    heavy: FoundDomain, light: FoundDomain | None, flags: dict[str, None]
+) -> AntibodyChains:
+    """What :func:`one_antibody` makes of chains that have their :func:`own_domain` each."""
+    for domain in (heavy, light):
+        if domain is not None:
+            _note_trims(domain, flags)
+    return _checked(heavy, light, flags)
+
+
 def one_antibody(
     given: Mapping[str, tuple[str, list[FoundDomain]]], flags: dict[str, None]
 ) -> AntibodyChains:
@@ -72,12 +96,6 @@ def one_antibody(
             where = "the chain" if role == "single" else f"the {role} chain"
             kind = "heavy variable domain" if role == "single" else "antibody variable domain"
             return refused(f"{where} is {what}" if what else f"no {kind} in {where}")
-    if _is_plain(given):
-        heavy, light = given["heavy"][1][0], given["light"][1][0] if "light" in given else None
-        for domain in (heavy, light):
-            if domain is not None:
-                _note_trims(domain, flags)
-        return _checked(heavy, light, flags)
     per_kind = {
         kind: {role: [d for d in domains if d.is_heavy == (kind == "heavy")]
                for role, (_, domains) in given.items()}
@@ -106,10 +124,9 @@ def one_antibody(
         flags["single_chain_parted"] = None
     elif heavy.role != "heavy" or (light is not None and light.role != "light"):
         flags["chains_swapped"] = None
-    for domain in (heavy, light):
-        if domain is not None and "single_chain_parted" not in flags:
-            _note_trims(domain, flags)
-    return _checked(heavy, light, flags)
+    if "single_chain_parted" in flags:
+        return _checked(heavy, light, flags)
+    return plain_antibody(heavy, light, flags)
 
 
 def damaged_neighbour(given: Mapping[str, tuple[str, list[FoundDomain]]]) -> str | None:
@@ -127,18 +144,6 @@ def damaged_neighbour(given: Mapping[str, tuple[str, list[FoundDomain]]]) -> str
                     "domain, which is not whole; mend the chain, or give one domain alone"
                 )
     return None
-
-
-def _is_plain(given: Mapping[str, tuple[str, list[FoundDomain]]]) -> bool:
-    """Whether each chain holds one domain, which is of its own kind."""
-    return (
-        given.keys() <= {"heavy", "light"}
-        and all(
-            len(domains) == 1 and domains[0].is_heavy == (role == "heavy")
-            for role, (_, domains) in given.items()
-        )
-        and "heavy" in given
-    )
 
 
 def _distinct(by_role: Iterable[list[FoundDomain]]) -> list[FoundDomain]:
@@ -170,5 +175,6 @@ def _checked(
                 f"the {role} variable domain has {len(domain.sequence)} residues; a whole one "
                 f"has {MIN_VARIABLE_DOMAIN_RESIDUES} or more"
             )
-        flags.update(dict.fromkeys(f"{role}_{fault}" for fault in domain.faults))
+        for fault in domain.faults:
+            flags[f"{role}_{fault}"] = None
     return AntibodyChains(heavy.sequence, light.sequence if light else None, tuple(flags))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 
+import numpy as np
 import pytest
 
-from abag.antibody.numbering import clear_cache, number_chains, numbered_ahead
+from abag.antibody.numbering import clear_cache, number_chains, numbered_ahead, screen
 from abag.antibody.numbering.domains import choose_domains
 from abag.antibody.numbering.profiles import load_profiles
 from abag.antibody.numbering.regular import FirstLook, align_regular_chains
@@ -102,6 +103,27 @@ def test_the_screen_points_at_the_second_cysteine():
     (sites,) = find_sites([HEAVY + "GGGGS" + LIGHT])
     assert [(site.chain_type, site.cysteine) for site in sites] == [("H", 95), ("K", 212)]
     assert find_sites(["", "ACD"]) == [[], []]
+
+
+def test_the_screen_finds_what_a_look_at_every_window_finds(monkeypatch: pytest.MonkeyPatch):
+    letters = "ACDEFGHIKLMNPQRSTVWYX"
+    changed = [
+        "".join(letters[i % 21] if i % k == 0 else own for i, own in enumerate(HEAVY + LIGHT))
+        for k in range(1, 40)
+    ]
+    found = find_sites(changed)
+    monkeypatch.setattr(screen, "_may_be_sites", lambda codes, count: np.arange(count))
+    assert found == find_sites(changed)
+    assert {len(sites) for sites in found} >= {0, 1, 2}
+
+
+def test_tasks_of_one_chain_find_what_tasks_of_all_find(monkeypatch: pytest.MonkeyPatch):
+    chains = [HEAVY, LIGHT, HEAVY + "GGGGS" + LIGHT, HEAVY[:60] + HEAVY[70:]]
+    together = number_chains(chains)
+    clear_cache()
+    monkeypatch.setattr("abag.antibody.numbering.search._FEWEST_OF_A_TASK", 1)
+    monkeypatch.setattr("abag.antibody.numbering.search._MOST_OF_A_TASK", 1)
+    assert number_chains(chains) == together
 
 
 def test_a_hit_below_the_threshold_is_no_domain():
