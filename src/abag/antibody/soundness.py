@@ -39,7 +39,7 @@ class Anchors:
 
     def hold(self, sequence: str) -> bool:
         """Whether a sibling of the domain, of its length, has these residues at these places."""
-        return itemgetter(*self.places)(sequence) == self.letters
+        return bool(itemgetter(*self.places)(sequence) == self.letters)
 
 
 def faults_of(domain: NumberedDomain) -> tuple[str, ...]:
