@@ -79,8 +79,11 @@ class Client:
 
     def predict_table(self, table: Path | str, out: Path | str, **options: Any) -> dict[str, Any]:
         """Predict a file of pairs and write the predictions to ``out`` (.csv)."""
+        from abag.files import replacing
+
         job, result = self.run("predict-table", file=Path(table), **options)
-        Path(out).write_bytes(self.job_file(job, "predictions.csv"))
+        with replacing(Path(out)) as temporary:
+            temporary.write_bytes(self.job_file(job, "predictions.csv"))
         return {**result, "out": str(out)}
 
     def scan(self, **options: Any) -> dict[str, Any]:

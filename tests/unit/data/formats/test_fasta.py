@@ -106,6 +106,13 @@ def test_all_faults_of_records_come_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_a_record_longer_than_any_chain_is_refused_at_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "genome.fasta"
+    path.write_text(">a_H\nEVQL\n>chromosome\n" + "ACGT\n" * 25_001)
+    with pytest.raises(TableError, match=r"(?s)3.*a record of 100,004 letters \(at most 100,000\)"):
+        read_fasta(path)
+
+
 def test_two_heavy_chains_of_one_id_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"row 3: 'a' has a heavy chain already \(line 1\)"):
         chains(written(tmp_path, f">a_H\n{H}\n>a|heavy\n{H}\n"))

@@ -18,6 +18,7 @@ from abag.data.formats.sequences.fasta_names import (
     looks_light,
     readings,
 )
+from abag.data.formats.tables import MAX_CELL_CHARACTERS
 from abag.errors import Problem, TableError
 
 PairBy = Literal["auto", "id", "order"]
@@ -66,6 +67,9 @@ def read_fasta(path: Path) -> list[FastaRecord]:
     for record in records:
         if not record.sequence:
             problems.append(Problem(record.line, None, f"record {record.header!r} is empty"))
+        if (length := len(record.sequence)) > MAX_CELL_CHARACTERS:
+            reason = f"a record of {length:,} letters (at most {MAX_CELL_CHARACTERS:,})"
+            problems.append(Problem(record.line, None, reason, "Give single protein chains"))
         if record.header in first:
             reason = f"{record.header!r} stands already on line {first[record.header]}"
             problems.append(Problem(record.line, None, reason, "Give each record its own name"))
