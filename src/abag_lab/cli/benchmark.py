@@ -168,7 +168,9 @@ def fewshot(
 
 
 def fewshot_text(done: FewShotBenchmark) -> str:
-    """Spearman by model and number of training rows, and the coverage of the intervals."""
+    """Spearman by model and number of training rows, coverage, and the lead over each floor."""
+    from abag_lab.replay.fewshot_report import gained
+    from abag_lab.replay.fewshot_scores import FLOORS, OURS
 
     def shown(value: float | None) -> str:
         return f"{'–' if value is None else f'{value:.2f}':>12}"
@@ -181,8 +183,12 @@ def fewshot_text(done: FewShotBenchmark) -> str:
         for model in done.names("model"):
             values = [done.of(name, model, size) for name in names]
             lines.append(f"{model:<18}" + "".join(map(shown, [*values, done.mean(model, size)])))
-        covered = [done.of(name, "assay-gp", size, "coverage") for name in names]
-        lines += [f"{'in 90 % interval':<18}" + "".join(map(shown, covered)), ""]
+        covered = [done.of(name, OURS, size, "coverage") for name in names]
+        lines.append(f"{'in 90 % interval':<18}" + "".join(map(shown, covered)))
+        for floor in FLOORS:
+            gains = "".join(f"{gained(done, name, floor, size):>12}" for name in names)
+            lines.append(f"{'- ' + floor:<18}{gains}")
+        lines.append("")
     return "\n".join([*lines, f"scores: {done.folder}"])
 
 

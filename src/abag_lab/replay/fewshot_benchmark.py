@@ -33,7 +33,15 @@ from abag.progress import task
 from abag_lab.benchmarks.known_structures import KnownStructures
 from abag_lab.mutation_effect.blind import BlindPriors, as_assay
 from abag_lab.replay.fewshot_report import write_report
-from abag_lab.replay.fewshot_scores import KEPT, SCORES, FewShotBenchmark, FewShotScore, Journal
+from abag_lab.replay.fewshot_scores import (
+    KEPT,
+    OURS,
+    PRIOR,
+    SCORES,
+    FewShotBenchmark,
+    FewShotScore,
+    Journal,
+)
 from abag_lab.replay.landscapes import ABBIBENCH, LANDSCAPES, Landscape, read_landscapes
 
 if TYPE_CHECKING:
@@ -43,8 +51,6 @@ Reals = NDArray[np.float64]
 
 SIZES: Final = (24, 96, 384)
 LEVEL: Final = 0.9
-PRIOR: Final = "prior alone"
-"""The global model of mutation effects, which sees no training row."""
 COMPLEX: Final = "with the complex"
 """`assay-gp` that is told the structure of the complex, on landscapes that have one."""
 PUBLISHED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -52,7 +58,7 @@ PUBLISHED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     COMPLEX: ("assay-gp", {}),
 }
 MODELS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "assay-gp": ("assay-gp", {}),
+    OURS: ("assay-gp", {}),
     "one-hot-ridge": ("one-hot-ridge", {}),
     "kmer-ridge": ("kmer-ridge", {}),
     PRIOR: (PRIOR, {}),

@@ -11,9 +11,9 @@ from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, SECOND, figu
 from abag.files import replacing, write_text
 from abag.pages import Table, page
 from abag.pictures import picture, picture_file
-from abag_lab.replay.fewshot_scores import FewShotBenchmark
+from abag_lab.replay.fewshot_scores import FLOORS, OURS, FewShotBenchmark
 
-_SHOWN: Final = ("assay-gp", "one-hot-ridge", "kmer-ridge")
+_SHOWN: Final = (OURS, "one-hot-ridge", "kmer-ridge")
 _COLOURS: Final = dict(zip(_SHOWN, (ACCENT, MUTED, SECOND), strict=True))
 _PLAIN: Final = {ACCENT: "#0b6e6e", MUTED: "#8a8a8a", SECOND: "#b5651d", FAINT: "#bbbbbb"}
 _COLUMNS: Final = 4
@@ -76,8 +76,11 @@ def _page(done: FewShotBenchmark, picture: str) -> str:
              _cell(done.mean(model, size)))
             for model in done.names("model")
         ]  # fmt: skip
-        covered = [done.of(name, "assay-gp", size, "coverage") for name in names]
-        rows.append(("assay-gp: share in 90 % intervals", *map(_cell, covered), ""))
+        covered = [done.of(name, OURS, size, "coverage") for name in names]
+        rows.append((f"{OURS}: share in 90 % intervals", *map(_cell, covered), ""))
+        for floor in FLOORS:
+            gains = [gained(done, name, floor, size) for name in names]
+            rows.append((f"{OURS} minus {floor}, 95 % interval", *gains, ""))
         title = f"n = {size}" if size.isdigit() else size
         tables.append(Table(title, ("model", *names, "mean"), tuple(rows)))
     return page(
@@ -89,6 +92,15 @@ def _page(done: FewShotBenchmark, picture: str) -> str:
         picture=picture,
         tables=tables,
     )
+
+
+def gained(done: FewShotBenchmark, landscape: str, floor: str, size: str) -> str:
+    """Ours less a floor, with half of the 95 % interval over seeds where there are several."""
+    found = done.gain(landscape, floor, size)
+    if found is None:
+        return "–"
+    reach = "" if found.upper is None else f"±{found.upper - found.mean:.2f}"
+    return f"{found.mean:+.2f}{reach}"
 
 
 def _cell(value: float | None) -> str:

@@ -12,9 +12,15 @@ import polars as pl
 
 from abag.errors import OptionError
 from abag.files import read_parquet, write_csv, write_parquet
+from abag_lab.replay.averages import Average
 
 KEPT: Final = "scores.parquet"
 SCORES: Final = "scores.csv"
+OURS: Final = "assay-gp"
+PRIOR: Final = "prior alone"
+"""The global model of mutation effects, which sees no training row."""
+FLOORS: Final = ("one-hot-ridge", PRIOR)
+"""Below these ours must not be by more than the interval of the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,16 @@ class FewShotBenchmark:
         ]
         return (float(np.mean(found)), min(found), max(found)) if found else None
 
+    def gain(self, landscape: str, floor: str, size: str) -> Average | None:
+        """Spearman of ours less that of another model, seed by seed; None without such seeds."""
+        of = {
+            (one.model, one.seed): one.spearman
+            for one in self.scores
+            if (one.landscape, one.size) == (landscape, size) and one.spearman is not None
+        }
+        seeds = [seed for model, seed in of if model == OURS and (floor, seed) in of]
+        return Average.of([of[OURS, seed] - of[floor, seed] for seed in seeds]) if seeds else None
+
     def names(self, what: str) -> tuple[str, ...]:
         """Distinct landscapes, models or sizes, in order."""
         return tuple(dict.fromkeys(getattr(one, what) for one in self.scores))
@@ -89,8 +105,18 @@ class FewShotBenchmark:
                 for model in self.names("model")
             },
             "coverage_90": {
-                size: {n: self.of(n, "assay-gp", size, "coverage") for n in self.names("landscape")}
+                size: {n: self.of(n, OURS, size, "coverage") for n in self.names("landscape")}
                 for size in self.names("size")
+            },
+            "gain": {
+                floor: {
+                    size: {
+                        n: None if (found := self.gain(n, floor, size)) is None else asdict(found)
+                        for n in self.names("landscape")
+                    }
+                    for size in self.names("size")
+                }
+                for floor in FLOORS
             },
             "folder": str(self.folder) if self.folder else None,
         }

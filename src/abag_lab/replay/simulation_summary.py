@@ -4,33 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import polars as pl
 
+from abag_lab.replay.averages import Average
 from abag_lab.replay.simulation import CHANCE, OURS, RIDGE, PickingStrategy, Plan, Replay
-
-
-@dataclass(frozen=True, slots=True)
-class Average:
-    """A mean over seeds and its 95 % interval by Student's t (none with one seed)."""
-
-    mean: float
-    lower: float | None
-    upper: float | None
-    seeds: int
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Self:
-        """From one value a seed."""
-        from scipy.stats import t
-
-        mean, count = float(np.mean(values)), len(values)
-        if count < 2:
-            return cls(mean, None, None, count)
-        reach = float(t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count))
-        return cls(mean, mean - reach, mean + reach, count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 
 from abag.errors import FileFormatError, OptionError
 from abag.files import write_parquet
+from abag_lab.cli.benchmark import fewshot_text
 from abag_lab.replay.fewshot_benchmark import MODELS, MUTATIONS, POSITIONS, Protocol, score_split
 from abag_lab.replay.fewshot_report import write_report
 from abag_lab.replay.fewshot_scores import FewShotBenchmark, FewShotScore, Journal
@@ -56,6 +57,23 @@ def test_the_mean_is_over_landscapes_of_means_over_seeds() -> None:
     assert np.isclose(done.of("a", "m", "24") or 0.0, 0.1)
     assert np.isclose(done.mean("m", "24") or 0.0, 0.3)
     assert done.mean("m", "96") is None
+
+
+def test_the_lead_over_a_floor_is_taken_seed_by_seed() -> None:
+    def score(model: str, seed: int, value: float | None) -> FewShotScore:
+        return FewShotScore("a", model, "24", seed, 24, 10, value, None, 0.0)
+
+    ours = [score("assay-gp", seed, 0.4 + 0.1 * seed) for seed in range(3)]
+    ridge = [score("one-hot-ridge", seed, 0.3 + 0.1 * seed) for seed in range(2)]
+    done = FewShotBenchmark((*ours, *ridge, score("one-hot-ridge", 2, None)), {"seeds": [0, 1, 2]})
+    found = done.gain("a", "one-hot-ridge", "24")
+    assert found is not None
+    assert (found.mean, found.lower, found.upper) == pytest.approx((0.1, 0.1, 0.1))
+    assert found.seeds == 2
+    assert done.gain("a", "prior alone", "24") is None
+    shown = fewshot_text(done)
+    assert "- one-hot-ridge     +0.10±0.00" in shown
+    assert done.as_json()["gain"]["one-hot-ridge"]["24"]["a"]["mean"] == pytest.approx(0.1)
 
 
 def test_what_is_held_out_beyond_random_rows_is_new_to_training() -> None:

@@ -33,6 +33,15 @@ def test_no_kind_is_lost_to_a_one_hot_ridge(scores):
     assert random["gain"].mean() > -0.03
 
 
+def test_additive_truth_of_some_dozen_rows_is_not_lost_among_kernels():
+    """Ninety-six rows with little noise: as good as the ridge however rows are held out."""
+    additive = score_landscape(MadeLandscape.of(48))
+    assert {one.held_out for one in additive} == {"random", "new positions", "more mutations"}
+    assert all((one.kind, one.rows, one.noise) == ("additive", 96, 0.1) for one in additive)
+    assert all(one.assay_gp > one.ridge - 0.03 for one in additive)
+    assert all(one.coverage >= 0.85 for one in additive)
+
+
 def test_intervals_hold_and_stay_within_physics(scores):
     random = [one for one in scores if one.held_out == "random"]
     assert 0.8 <= np.mean([one.coverage for one in random]) <= 0.99
