@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from abag.maturation.propose.acquisition import Policy
+from abag_lab.replay.averages import Average
 from abag_lab.replay.simulation import Plan, Replay, strategies
 from abag_lab.replay.simulation_report import draw_curves, legend_columns
-from abag_lab.replay.averages import Average
 from abag_lab.replay.simulation_summary import Summary, table_text
 
 PLAN = Plan(rounds=1)
