@@ -260,3 +260,17 @@ def test_files_that_were_moved_may_be_named_anew(
     table, split = (shutil.move(p, tmp_path / "new") for p in (sources.table, sources.split))
     done = resume(begun, with_time(0), table=Path(table), split=Path(split), encoders=encoders())
     assert done.steps == 3
+
+
+def test_the_report_of_a_run_says_that_it_is_unstable_and_is_not_green(
+    tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("abag.training.monitors.SETTLED", 0)
+    told, pages = replace(QUIET, report=True), {}
+    for limit, status in ((1000, "unstable"), (0, "stable")):
+        recipe, run = tiny_recipe(f"monitor.collapse_sd={limit}"), tmp_path / status
+        assert train(recipe, sources, run, told, encoders()).status == status
+        pages[status] = (run / "report.html").read_text()
+    assert "Unstable: predictions have collapsed" in pages["unstable"]
+    assert 'class="card not"' in pages["unstable"]
+    assert "Unstable" not in pages["stable"]

@@ -90,10 +90,14 @@ def _of_figures(run: Facts) -> Iterator[dict[str, str]]:
         one = by_key[key]
         if one["value"] is None:
             yield _issue("no-skill", f"{one['title']} is undefined: {one['reason']}", _MORE)
-        elif one["low"] is not None and one["low"] <= 0.0 <= one["high"]:
+        elif one["low"] is None:
+            text = f"no skill is shown: {one['title']} is {one['value']:z.2f}, without an interval"
+            yield _issue("no-skill", text, _MORE)
+        elif one["low"] <= 0.0:
+            where = "holds 0" if one["high"] >= 0.0 else "lies below 0"
             text = (
                 f"no skill is shown: {one['title']} is {one['value']:z.2f}, and its interval "
-                f"({one['low']:.2f} to {one['high']:.2f}) holds 0"
+                f"({one['low']:.2f} to {one['high']:.2f}) {where}"
             )
             yield _issue("no-skill", text, _MORE)
     for one in run["differences"]:

@@ -125,7 +125,7 @@ def test_a_fall_between_splits_is_called_memory(make):
     ],
 )
 def test_belief_follows_the_audit(make, audit, trust):
-    found = summarise(make(audit=audit))
+    found = summarise(with_pooled_spearman(make(audit=audit), 0.3, 0.1, 0.5))
     if trust is None:
         assert not any("leak" in reason or "split" in reason for reason in found.reasons)
     else:
@@ -177,8 +177,8 @@ def with_pooled_spearman(evaluation, value, low, high):
     return replace(evaluation, models=(changed, *others))
 
 
-@pytest.mark.parametrize("ends", [(-0.2, 0.5), (0.0, 0.4), (-0.5, 0.0)])
-def test_no_report_is_green_above_a_correlation_whose_interval_holds_0(make, ends):
+@pytest.mark.parametrize("ends", [(-0.2, 0.5), (0.0, 0.4), (-0.5, 0.0), (-0.5, -0.1), (None, None)])
+def test_no_report_is_green_above_a_correlation_whose_interval_is_not_above_0(make, ends):
     found = with_pooled_spearman(make(audit=CLEAN), 0.3, *ends)
     assert summarise(found).trust is Trust.NOT
     page = render_report([EvaluationSection(found)], "A report")

@@ -183,6 +183,8 @@ ZERO = [{"key": key, "title": key, "value": 0.1, "low": -0.1, "high": 0.3, "rows
         ({"audit": {"verdict": "leaks pairs", "is_leaky": True, "believe": "x"}}, "leak", "wait"),
         ({"audit": {"verdict": "leaks x", "is_leaky": False, "believe": "x"}}, "overlap", "use"),
         ({"figures": ZERO}, "no-skill", "wait"),
+        ({"figures": [one | {"high": -0.02} for one in ZERO]}, "no-skill", "wait"),
+        ({"figures": [one | {"low": None, "high": None} for one in ZERO]}, "no-skill", "wait"),
         ({"status": {"reasons": [], "largest_recall_jump": 0.8}}, "recall", "education"),
         ({"differences": [{"level": "pooled", "key": "rmse", "value": 0.1, "baseline": "mean"}]},
          "baseline", "education"),

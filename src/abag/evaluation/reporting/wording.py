@@ -247,27 +247,26 @@ def _reasons(evaluation: Evaluation, model: ModelScores) -> list[tuple[bool, str
 
 
 def _unshown_skill(evaluation: Evaluation, model: ModelScores) -> list[tuple[bool, str]]:
-    """Where the interval of a correlation holds 0: chance gives as much.
+    """Correlations whose interval does not lie above 0: chance gives as much.
 
-    The correlation that leads the page forbids belief; the pooled one below it asks for care.
+    The correlation that leads the page forbids belief; the others on it ask for care.
     """
-    grouped, pooled = model.levels[evaluation.leading].summary["spearman"], model.pooled["spearman"]
+    level, pooled = evaluation.leading, model.pooled
+    grouped = model.levels[level].summary["spearman"]
     shown: list[tuple[str, float | None, Interval | None]] = [
-        (f"inside one {evaluation.leading}", grouped.mean, grouped.mean_interval),
-        ("pooled", pooled.score.value, pooled.interval),
-    ]
-    shown = shown if _leads_inside(grouped) else shown[1:]
+        (f"Spearman inside one {level}", grouped.mean, grouped.mean_interval)
+    ] * _leads_inside(grouped)
+    for key in ("spearman", "pearson"):
+        shown.append((f"{key.capitalize()} pooled", pooled[key].score.value, pooled[key].interval))
     return [
-        (place == 0, f"No skill is shown: Spearman {where} is {with_interval(value, interval)}.")
-        for place, (where, value, interval) in enumerate(shown)
-        if value is not None and _holds_zero(interval)
+        (place == 0, f"No skill is shown: {figure} is {with_interval(value, interval)}.")
+        for place, (figure, value, interval) in enumerate(shown)
+        if value is not None and not _above_zero(interval)
     ]
 
 
-def _holds_zero(interval: Interval | None) -> bool:
-    if interval is None or interval.low is None or interval.high is None:
-        return False
-    return interval.low <= 0.0 <= interval.high
+def _above_zero(interval: Interval | None) -> bool:
+    return interval is not None and interval.low is not None and interval.low > 0.0
 
 
 def _audit_reasons(audit: Mapping[str, Any] | None) -> list[tuple[bool, str]]:
