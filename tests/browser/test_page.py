@@ -75,7 +75,7 @@ def test_an_assay_is_learnt_and_gives_a_plate_that_survives_a_kill(
     page.reload()  # the address of the page names the job
     page.wait_for_selector("h2:has-text('Choose the next plate')")
     assert page.get_by_label("learning curve").locator("circle").count() >= 2
-    page.get_by_label("Wells").fill("8")
+    page.get_by_label("Wells", exact=True).fill("8")
     page.get_by_label("Controls").fill("1")
     page.get_by_role("button", name="Propose").click()
     page.wait_for_selector("h2:has-text('The latest plate')")
@@ -172,8 +172,8 @@ def test_a_table_is_predicted_sorted_and_filtered(
     page.goto(f"{running.address}#table")
     page.get_by_label("The table").set_input_files(table)
     page.get_by_role("button", name="Predict").click()
-    page.wait_for_selector("table")
-    assert page.locator("tbody tr").count() == 3
+    page.wait_for_selector("table.sorted")
+    assert page.locator("table.sorted tbody tr").count() == 3
     page.get_by_role("button", name="pkd", exact=True).click()
     assert page.locator("th[aria-sort=descending]").count() == 1
     verdict = page.get_by_label("Verdict").locator("option").nth(1).inner_text()

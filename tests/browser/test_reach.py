@@ -168,8 +168,9 @@ def test_a_table_is_predicted_by_the_keyboard_alone(page: Any, running: Running,
     page.goto(f"{running.address}#table")
     page.wait_for_selector("h1")
     choose_file(page, "The table", table)
+    page.wait_for_selector("table.columns")
     press(page, "Predict")
-    page.wait_for_selector("tbody tr")
+    page.wait_for_selector("table.sorted")
     press(page, "pkd")
     assert page.locator("th[aria-sort=descending]").count() == 1
 

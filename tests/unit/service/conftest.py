@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,22 @@ def settings(tmp_path: Path) -> ServiceSettings:
     return ServiceSettings(data=tmp_path / "data", upload_megabytes=0.5)
 
 
-@pytest.fixture
-def service(settings: ServiceSettings) -> Iterator[Asked]:
+@contextmanager
+def serving(settings: ServiceSettings) -> Iterator[Asked]:
     with TestClient(make_app(settings), base_url="http://localhost") as client:
         yield Asked(client)
+
+
+@pytest.fixture
+def service(settings: ServiceSettings) -> Iterator[Asked]:
+    with serving(settings) as asked:
+        yield asked
+
+
+@pytest.fixture
+def serve() -> Callable[[ServiceSettings], AbstractContextManager[Asked]]:
+    """A service of other settings."""
+    return serving
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from abag.apps.service.api import files_of
 from abag.apps.service.jobs import JobState, JobStore
 from abag.apps.service.places import Places, all_places
 from abag.apps.service.problems import without_folders
+from abag.apps.service.settings import ServiceSettings
 from abag.apps.service.tasks import TASKS
 from abag.errors import MissingFileError, OptionError
 
@@ -30,6 +31,47 @@ def test_a_table_is_predicted_as_a_job_and_its_file_is_harmless(service):
     answer = service.get(f"/v1/jobs/{job['id']}/files/predictions.csv")
     assert answer.headers["content-disposition"].startswith("attachment")
     assert not any(line.startswith("=") for line in answer.text.splitlines())
+
+
+def test_nothing_that_a_job_leaves_tells_a_folder_of_the_machine(serve, tmp_path, monkeypatch):
+    """Nor must the data folder be named from the root: `--data abag-data` serves as well."""
+    monkeypatch.chdir(tmp_path)
+    asked = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN], "cdrs": ["H3"]}
+    with serve(ServiceSettings(data=Path("own"))) as service:
+        kinds = {
+            "predict-table": {"file": service.upload("pairs.csv", TABLE)},
+            "scan": asked,
+        }
+        for kind, request in kinds.items():
+            job = service.finished(service.post(f"/v1/jobs/{kind}", request).json()["id"])
+            assert (job["state"], job["message"]) == ("done", "")
+            for name in job["files"]:
+                content = service.get(f"/v1/jobs/{job['id']}/files/{name}").content
+                assert str(tmp_path).encode() not in content, name
+
+
+def test_a_job_that_runs_too_long_is_ended_and_says_so(serve, tmp_path):
+    settings = ServiceSettings(data=tmp_path / "data", job_minutes=0.005)
+    with serve(settings) as service:
+        asked = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}
+        job = service.finished(service.post("/v1/jobs/scan", asked).json()["id"])
+    assert (job["state"], "longer than 0.005 minutes" in job["message"]) == ("failed", True)
+
+
+def test_a_result_is_there_until_its_days_are_over(serve, tmp_path):
+    settings = ServiceSettings(data=tmp_path / "data", keep_days=1.0)
+    with serve(settings) as service:
+        ticket = service.upload("pairs.csv", TABLE)
+        job = service.post("/v1/jobs/predict-table", {"file": ticket}).json()["id"]
+        assert service.finished(job)["state"] == "done"
+        path = f"/v1/jobs/{job}/files/predictions.csv"
+        assert service.get(path).status_code == 200
+        service.client.app.state.service.jobs._connection.execute(
+            "update jobs set ended = ended - 90000"
+        )
+        service.client.app.state.service.runner._expire()
+        assert [service.get(one).status_code for one in (path, f"/v1/jobs/{job}")] == [404, 404]
+    assert not list((tmp_path / "data").rglob("pairs.csv"))
 
 
 def test_a_faulty_table_says_where_and_nothing_of_the_machine(service, settings):
@@ -125,6 +167,9 @@ def test_a_message_keeps_the_users_file_and_loses_the_machines_folders(tmp_path:
         f"{tmp_path}/users/anna/uploads/12/a b.csv: 1 problem\n  row 2: in {tmp_path}/x/y.csv now"
     )
     assert without_folders(said, tmp_path) == "a b.csv: 1 problem\n  row 2: in y.csv now"
+    said = "uploads/0123456789abcdef/a b.csv: see models/m1, and not by models/hour or a/models/b"
+    told = "a b.csv: see m1, and not by hour or a/models/b"
+    assert without_folders(said, tmp_path) == told
 
 
 def test_every_kind_of_job_says_what_it_is():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,6 +14,10 @@ from starlette.exceptions import HTTPException
 
 from abag.errors import AbagError, MissingFileError, TableError
 
+_OWN_FOLDER: Final = re.compile(
+    r"(?<![\w/.-])(?:uploads/[0-9a-f]{16}|jobs/[A-Za-z0-9]{16}|models|campaigns)/"
+)
+"""Where a job, which runs in the folder of its user, finds and leaves files."""
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -51,7 +56,7 @@ def without_folders(message: str, data: Path) -> str:
     for root in {str(data), str(data.resolve())}:
         parts = message.split(root)
         message = parts[0] + "".join(_after(part) for part in parts[1:])
-    return message
+    return _OWN_FOLDER.sub("", message)
 
 
 def _after(part: str) -> str:

@@ -87,24 +87,28 @@ class Runner:
             folder = places.job(job.id)
             places.remove_job(job.id)  # a job that was killed begins anew
             make_folder(folder)
-            arguments = TASKS[job.kind].model_validate(job.request).command(places, folder)
+            command = TASKS[job.kind].model_validate(job.request).command(places, folder)
         except AbagError as error:
             self._store.end(job.id, JobState.FAILED, str(error))
             return
         try:
-            state, message = self._call(job, folder, arguments)
+            state, message = self._call(job, places, command)
         except OSError as error:  # a full disk, or the job was deleted meanwhile
             state, message = JobState.FAILED, f"the job cannot be run: {error.strerror}"
         if not self._stop.is_set():
             self._store.end(job.id, state, without_folders(message, self._settings.data))
 
-    def _call(self, job: Job, folder: Path, arguments: Sequence[str]) -> tuple[JobState, str]:
+    def _call(self, job: Job, places: Places, command: Sequence[str]) -> tuple[JobState, str]:
+        """Run a command in the folder of its user, so that what it writes names no other."""
+        folder = places.job(job.id)
         out, log = folder / f".{RESULT}", folder / _LOG
+        arguments = [one.replace(f"{places.root}/", "") for one in command]
+        progress = str((folder / PROGRESS).absolute())
         with out.open("wb") as stdout, log.open("wb") as stderr:
             process = subprocess.Popen(
                 [sys.executable, "-m", "abag", *arguments, "--json"],
-                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=folder,
-                env={**os.environ, PROGRESS_FILE: str(folder / PROGRESS)}, start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, cwd=places.root,
+                env={**os.environ, PROGRESS_FILE: progress}, start_new_session=True,
             )  # fmt: skip
             self._processes[job.id] = process
             self._store.note_process(job.id, process.pid)

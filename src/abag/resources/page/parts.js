@@ -97,7 +97,7 @@ export function sortedTable(rows, columns, caption, most = 200) {
   });
   fill();
   return make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: caption },
-    make("table", {}, make("caption", {}, caption), make("thead", {}, make("tr", {}, ...heads)), body));
+    make("table", { className: "sorted" }, make("caption", {}, caption), make("thead", {}, make("tr", {}, ...heads)), body));
 }
 
 function compare(a, b) {
