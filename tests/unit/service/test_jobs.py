@@ -15,6 +15,7 @@ from abag.apps.service.problems import without_folders
 from abag.apps.service.settings import ServiceSettings
 from abag.apps.service.tasks import TASKS
 from abag.errors import MissingFileError, OptionError
+from abag.files.recovery import old_name
 
 TABLE = f"name,heavy,light,antigen\n=1+1,{_HEAVY},{_LIGHT},{_ANTIGEN}\n".encode()
 
@@ -201,6 +202,16 @@ def test_an_upload_that_nothing_read_expires_with_the_jobs_of_its_days(tmp_path:
         assert path.exists() is left
     with pytest.raises(MissingFileError, match=ticket):
         places.uploaded(ticket)
+
+
+def test_a_model_whose_replacement_was_killed_between_two_renames_is_there(tmp_path: Path):
+    places = Places(tmp_path, "anna")
+    model = places.named("model", "mine")
+    model.mkdir()
+    (model / "model.json").write_text("{}")
+    model.rename(old_name(model))
+    assert places.all_of("model") == ["mine"]
+    assert files_of(places.existing("model", "mine")) == ["model.json"]
 
 
 def test_a_job_that_is_cancelled_and_deleted_as_it_begins_takes_no_worker_with_it(service):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from abag.errors import CampaignError, MissingFileError, OptionError
-from abag.files import make_folder
+from abag.files import make_folder, recover_within
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._()+-]{0,99}")
 
@@ -33,6 +33,7 @@ class Places:
     def _folder(self, kind: str) -> Path:
         folder = self.root / kind
         make_folder(folder)
+        recover_within(folder)  # a model whose replacement a kill cut short is there again
         return folder
 
     def upload(self, name: str) -> tuple[str, Path]:
