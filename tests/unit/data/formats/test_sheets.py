@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import tempfile
 from pathlib import Path
 
 import openpyxl
@@ -16,6 +17,7 @@ from abag.data.formats.sheets.excel import write_workbook
 from abag.data.formats.sheets.headline import starts_with_its_header
 from abag.data.formats.tables import read_noted
 from abag.errors import AbagError, FileFormatError, SchemaError, TableError
+from abag.files import is_temporary
 from abag.inference.inputs import normalised
 
 HEAVY = (
@@ -160,6 +162,24 @@ def test_a_workbook_is_written_as_text_and_read_back(tmp_path: Path) -> None:
     first = path.read_bytes()
     write_workbook(path, table)
     assert path.read_bytes() == first
+
+
+def test_what_is_collected_for_a_workbook_lies_where_it_is_swept_after_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    seen: list[str] = []
+    save = openpyxl.Workbook.save
+
+    def looked_at(book: openpyxl.Workbook, out: object) -> None:
+        seen.extend(path.name for path in tmp_path.rglob("*.xml"))
+        assert [path for path in tmp_path.iterdir() if not is_temporary(path)] == []
+        save(book, out)
+
+    monkeypatch.setattr(openpyxl.Workbook, "save", looked_at)
+    write_workbook(tmp_path / "out.xlsx", pl.DataFrame({"id": ["a"]}))
+    assert seen == ["1.xml"]
+    assert [path.name for path in tmp_path.iterdir()] == ["out.xlsx"]
 
 
 def test_import_says_what_each_column_is_taken_for(tmp_path: Path) -> None:

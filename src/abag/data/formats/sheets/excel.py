@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from abag.errors import FileFormatError, Problem, counted
+from abag.files import scratch_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -218,16 +219,31 @@ def write_workbook(path: Path, table: pl.DataFrame | Mapping[str, pl.DataFrame])
             else:
                 yield plain
 
-    for name, one in (table if isinstance(table, Mapping) else {"abag": table}).items():
-        sheet = book.create_sheet(name)
-        sheet.append(list(cells(sheet, tuple(one.columns))))
-        for row in one.iter_rows():
-            sheet.append(list(cells(sheet, row)))
-    fixed = datetime.datetime(2000, 1, 1)
-    book.properties.created = book.properties.modified = fixed
     buffer = io.BytesIO()
-    book.save(buffer)
+    with scratch_folder() as folder:
+        for name, one in (table if isinstance(table, Mapping) else {"abag": table}).items():
+            sheet = book.create_sheet(name)
+            _write_below(folder, sheet)
+            sheet.append(list(cells(sheet, tuple(one.columns))))
+            for row in one.iter_rows():
+                sheet.append(list(cells(sheet, row)))
+        fixed = datetime.datetime(2000, 1, 1)
+        book.properties.created = book.properties.modified = fixed
+        book.save(buffer)
     path.write_bytes(_without_times(buffer.getvalue()))
+
+
+def _write_below(folder: Path, sheet: Any) -> None:
+    """Have openpyxl collect the rows of a sheet in ``folder``.
+
+    Its own temporary files have names that nobody sweeps when the process is killed.
+    """
+    from openpyxl.worksheet import _writer as writing
+
+    place = str(folder / f"{len(sheet.parent.worksheets)}.xml")
+    writing.ALL_TEMP_FILES.append(place)  # it takes the name away there when it is done
+    sheet._writer = writing.WorksheetWriter(sheet, place)
+    sheet._writer.write_top()
 
 
 def _without_times(content: bytes) -> bytes:
