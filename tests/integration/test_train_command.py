@@ -107,6 +107,17 @@ def test_a_trained_model_predicts_like_any_other(
     assert 4.0 <= model.predict(table)[0] <= 14.0
 
 
+def test_what_was_tested_is_the_saved_model_though_the_store_rounds(
+    runs: list[Path], sources: Sources
+) -> None:
+    predicted = pl.read_csv(runs[1] / "test_predictions.csv")
+    rows = pl.read_parquet(sources.table).join(
+        predicted.select("record_id"), on="record_id", maintain_order="right"
+    )
+    found = load_model(runs[1] / "model").predict(rows)
+    assert found.tolist() == pytest.approx(predicted["pred"].to_list(), abs=1e-6)
+
+
 def test_checkpoints_hold_trained_parts_alone(runs: list[Path]) -> None:
     tensors, metadata = read_tensors(runs[0] / "checkpoint.safetensors")
     metrics = json.loads((runs[0] / "metrics.json").read_text())

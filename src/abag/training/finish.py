@@ -85,7 +85,11 @@ def write_artefacts(
     }
     if options.test:
         faults = content["training"]["reasons"]
-        content |= _test(run, setup, data, network, options, faults)
+        # A store may round embeddings; what is tested is the model that others will ask.
+        stored = setup.sources.store is not None
+        tested = setup.rows.table.take(setup.rows.test)
+        pkd = model.predict(tested) if stored else _trained(setup, data, network)
+        content |= _test(run, setup, pkd, options, faults)
     write_json(run / "metrics.json", content, seal=True)
     return cast(dict[str, Any], content["test"])
 
@@ -104,17 +108,15 @@ def write_weights(run: Path, setup: Setup, network: AffinityNetwork, epoch: int)
     write_tensors(run / WEIGHTS, tensors, metadata)
 
 
+def _trained(setup: Setup, data: TrainingData, network: AffinityNetwork) -> Array:
+    return predict(network, data, setup.rows.test, setup.recipe, setup.device)[0]
+
+
 def _test(
-    run: Path,
-    setup: Setup,
-    data: TrainingData,
-    network: AffinityNetwork,
-    options: Options,
-    faults: Sequence[str],
+    run: Path, setup: Setup, pkd: Array, options: Options, faults: Sequence[str]
 ) -> dict[str, Any]:
     """Evaluate the test part, write predictions and report, and give what metrics.json holds."""
     rows = setup.rows
-    pkd, _ = predict(network, data, rows.test, setup.recipe, setup.device)
     if not np.isfinite(pkd).all():
         ids = rows.record_ids(rows.test[~np.isfinite(pkd)])
         raise ModelError(f"the kept weights predict no number for {', '.join(ids[:5])}")
