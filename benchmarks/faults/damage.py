@@ -135,6 +135,27 @@ def read_campaign(folder: Path) -> object:
     return found.parent, rounds, tables, found.latest.seal, model.model_id
 
 
+def make_plate(folder: Path, seed: int) -> None:
+    """A plate by a model of an assay."""
+    write_assay(folder / "assay.csv", seed)
+    command("adapt", folder / "assay.csv", "--out", folder / "model")
+    command("propose", "--model", folder / "model", "--n", "4", "--cdrs", "H2", "--seed", str(seed),
+            "--out", folder / "plate")  # fmt: skip
+    for path in folder.iterdir():
+        if path.is_file():
+            path.unlink()
+        elif path.name != "plate":
+            shutil.rmtree(path)
+
+
+def read_plate(folder: Path) -> object:
+    """Wells and parent, as they are ordered."""
+    from abag.maturation.plate.table import read_wells
+
+    wells, parent = read_wells(folder / "plate")
+    return wells.to_dicts(), parent.heavy.sequence
+
+
 def make_store(folder: Path, seed: int) -> None:
     """Embeddings of some antibodies and their antigen."""
     write_assay(folder / "assay.csv", seed, rows=6)
@@ -279,6 +300,7 @@ KINDS: dict[str, Kind] = {
     "campaign": Kind(make_campaign, read_campaign, frozenset(
         {"proposed.csv", "proposed.fasta", "proposed.json", "plate.html", "report.html",
          "adaptation.json", "held_out.csv", "set_aside.csv"})),
+    "plate": Kind(make_plate, read_plate, frozenset({"proposed.fasta", "plate.html"})),
     "store": Kind(make_store, read_store),
     "adapter": Kind(make_adapter, read_adapter_folder),
     "run": Kind(make_run, read_run_folder, frozenset(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from abag.errors import FileFormatError, OptionError
-from abag.files import read_json, write_json
+from abag.files import hold, read_json, write_json
 
 LOCAL_USER: Final = "local"
 """Who asks where there are no keys: anybody on this machine."""
@@ -27,13 +27,16 @@ class Keys:
 
     def __init__(self, data: Path) -> None:
         self._path = data / _FILE
+        self._digests = self._read()
+
+    def _read(self) -> dict[str, str]:
         content = read_json(self._path) if self._path.is_file() else {}
         if not isinstance(content, dict) or not all(
             isinstance(name, str) and isinstance(digest, str) and len(digest) == 64
             for name, digest in content.items()
         ):
             raise FileFormatError(f"{self._path} holds no keys; restore it from a backup")
-        self._digests: dict[str, str] = content
+        return content
 
     def __len__(self) -> int:
         return len(self._digests)
@@ -43,17 +46,22 @@ class Keys:
 
         Raises:
             OptionError: the name is taken, or is none for a folder.
+            BusyError: another process makes one.
         """
         if not _NAME.fullmatch(name) or name == LOCAL_USER:
             raise OptionError(
                 f"--new-key {name!r}: a name has letters, digits, '.', '_' and '-', at most 40"
             )
-        if name in self._digests:
-            raise OptionError(f"--new-key {name}: there is a key of this name; take another name")
         key = f"abag_{secrets.token_urlsafe(32)}"
-        self._digests[name] = _digest(key)
-        write_json(self._path, self._digests)
-        self._path.chmod(0o600)
+        with hold(self._path.with_name(f".{_FILE}.lock"), self._path, "changed"):
+            self._digests = self._read()  # another process may have made one meanwhile
+            if name in self._digests:
+                raise OptionError(
+                    f"--new-key {name}: there is a key of this name; take another name"
+                )
+            self._digests[name] = _digest(key)
+            write_json(self._path, self._digests, seal=True)
+            self._path.chmod(0o600)
         return key
 
     def user_of(self, key: str) -> str | None:
