@@ -48,7 +48,7 @@ NumberChains = Callable[[Iterable[str]], Mapping[str, tuple[NumberedDomain, ...]
 _IS_PLAIN: Final = re.compile(f"[{AMINO_ACIDS}]+").fullmatch
 _GAPS: Final = re.compile(r"[\s\-.]+")
 _LINKER: Final = re.compile(r"(?:G{2,5}S){3,}")
-_OF_EVERY_LINKER: Final = "GGS"
+_FEWEST_BESIDE_A_LINKER: Final = 90
 _TAG: Final = re.compile(r"^M?[GS]{0,3}H{6,}[GS]{0,3}|(?:[GS]{0,4}LE|[GS]{2,4})?H{6,}[GSA]{0,3}$")
 
 
@@ -254,9 +254,10 @@ class AntibodyCleaner:
 
     def _pieces(self, sequence: str) -> list[tuple[int, str]]:
         """The chain, or what stands before and behind its linker, each with where it begins."""
-        may_have_one = self.by_proxy and _OF_EVERY_LINKER in sequence
+        least = _FEWEST_BESIDE_A_LINKER
+        may_have_one = self.by_proxy and len(sequence) > 2 * least
         linker = _LINKER.search(sequence) if may_have_one else None
-        if linker is None or min(linker.start(), len(sequence) - linker.end()) < 90:
+        if linker is None or min(linker.start(), len(sequence) - linker.end()) < least:
             return [(0, sequence)]
         return [(0, sequence[: linker.start()]), (linker.end(), sequence[linker.end() :])]
 

@@ -20,6 +20,7 @@ from abag.data.similarity import (
     cdr_sets,
     chain_identity,
 )
+from abag.data.similarity.antibodies import CdrTable
 from abag.data.similarity.antigens import UNKNOWN_ANTIGEN, antigen_changes, chance_identity
 from abag.data.similarity.kmers import kmer_containment
 from abag.data.similarity.linkage import linked_components
@@ -84,6 +85,34 @@ def test_blockwise_linkage_equals_all_pairs():
     _, expected = connected_components(near, directed=False)
     assert adjusted_rand_score(expected, labels) == 1.0
     assert all(labels[i] == np.flatnonzero(expected == expected[i]).min() for i in range(120))
+
+
+def test_the_nearest_antibody_of_a_library_is_that_of_a_look_at_all():
+    rng = random.Random(7)
+    parent = CdrSet(("GFNIKDTY", "IYPTNGYT", "SRWGGDGFYAMDY"), ("QDVNTA", "SAS", "QQHYTTPPT"))
+    known = [
+        CdrSet(
+            (chain(rng, 8), chain(rng, 8), chain(rng, rng.randint(5, 20))),
+            None if i % 7 == 0 else (chain(rng, 6), chain(rng, 3), chain(rng, 9)),
+        )
+        for i in range(300)
+    ]
+    relatives = [
+        CdrSet((parent.heavy[0], mutated(rng, parent.heavy[1], 0.3), parent.heavy[2]), parent.light)
+        for _ in range(20)
+    ]
+    table = CdrTable([*known[:150], *relatives, *known[150:]])
+    library = [
+        CdrSet((rng.choice(relatives).heavy[0], parent.heavy[1], chain(rng, 12)), parent.light)
+        for _ in range(200)
+    ]
+    for asked in (library, [*library, known[0]], [CdrSet(one.heavy, None) for one in library]):
+        rows, every = np.arange(len(asked)), np.arange(320)
+        identity, nearest = CdrTable(asked).nearest(table, rows)
+        all_of_them = CdrTable(asked).identities(table, rows, every)
+        assert (nearest == all_of_them.argmax(axis=1)).all()
+        assert (identity == all_of_them.max(axis=1)).all()
+    assert len(CdrTable(library)._in_reach(table, np.arange(200))) < 100
 
 
 def test_a_library_of_one_parent_is_one_cluster():

@@ -30,6 +30,12 @@ variant keeps at least that share of its parent's 45 to 60 CDR residues; unrelat
 antibodies of one germline pair stay below it because their CDR3s differ.
 """
 
+_FEWEST_OF_A_LIBRARY: Final = 16
+_VARIED: Final = 4
+"""A loop that has more than a row in so many different forms is bounded by its length alone."""
+_ROUNDING: Final = 1e-5
+"""Identities are single precision."""
+
 Loops = tuple[str, str, str]
 NumberChains = Callable[[Iterable[str]], Mapping[str, tuple[NumberedDomain, ...]]]
 
@@ -100,6 +106,18 @@ class CdrTable:
 
         One row where the loop is the same in all of them, as in a library.
         """
+        distinct, i, j = self._compared(other, loop, rows, columns)
+        one = len(distinct) == 1
+        longer = np.maximum.outer(
+            self.lengths[loop][rows[:1] if one else rows], other.lengths[loop][columns]
+        )
+        distance = distinct.take(j, axis=1)
+        return distance if one else distance.take(i, axis=0), longer
+
+    def _compared(
+        self, other: CdrTable, loop: int, rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> tuple[NDArray[np.uint16], NDArray[np.intp], NDArray[np.intp]]:
+        """Edit distances of the distinct loops, and the places of rows and columns among them."""
         from rapidfuzz import process
         from rapidfuzz.distance import Levenshtein
 
@@ -111,11 +129,44 @@ class CdrTable:
             scorer=Levenshtein.distance,
             dtype=np.uint16,
         )
-        longer = np.maximum.outer(
-            self.lengths[loop][rows[:1] if len(mine) == 1 else rows], other.lengths[loop][columns]
-        )
-        distance = distinct.take(j, axis=1)
-        return distance if len(mine) == 1 else distance.take(i, axis=0), longer
+        return distinct, i, j
+
+    def nearest(
+        self, other: CdrTable, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Largest CDR identity of antibodies ``rows`` to one of another table, and to which.
+
+        Of several that are as near the first.
+        """
+        columns = self._in_reach(other, rows)
+        found = self.identities(other, rows, columns)
+        best = found.argmax(axis=1)
+        return found[np.arange(len(rows)), best], columns[best]
+
+    def _in_reach(self, other: CdrTable, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Antibodies of another table that may be the nearest one of any of ``rows``.
+
+        The rows of a library share loops. What these and the lengths of the others say bounds the
+        identity of all rows to an antibody; where that is less than the identity of each row to
+        one and the same antibody, it is nearest to none.
+        """
+        every = np.arange(len(other.has_light), dtype=np.intp)
+        if len(rows) < _FEWEST_OF_A_LIBRARY or len(np.unique(self.has_light[rows])) > 1:
+            return every
+        distance, longer = np.zeros((2, len(every)))
+        for loop in range(6):
+            own, theirs = self.lengths[loop][rows].astype(float), other.lengths[loop].astype(float)
+            if _VARIED * len(np.unique(self.codes[loop][rows])) > len(rows):
+                least = np.maximum(own.min() - theirs, theirs - own.max()).clip(0.0)
+            else:
+                distinct, _, j = self._compared(other, loop, rows, every)
+                least = distinct.min(axis=0)[j]
+            counts = loop < 3 or other.has_light & self.has_light[rows[0]]
+            distance += least * counts
+            longer += np.maximum(own.max(), theirs) * counts
+        bound = 1.0 - distance / longer.clip(1.0)
+        likely = bound.argmax(keepdims=True)
+        return np.flatnonzero(bound >= self.identities(other, rows, likely).min() - _ROUNDING)
 
     def identities(
         self, other: CdrTable, rows: NDArray[np.intp], columns: NDArray[np.intp]

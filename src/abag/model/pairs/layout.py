@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple, Self
@@ -73,7 +73,8 @@ class ImgtLayout:
         """All positions that any of the antibodies has."""
         found = {
             f"{role}{position}"
-            for (role, _), domain in _domains(antibodies).items()
+            for (role, _), _, domain in _domains(antibodies)
+            if domain is not None
             for position in domain.positions
         }
         return cls(tuple(sorted(found)))
@@ -91,28 +92,24 @@ class ImgtLayout:
 
     def lay(self, antibodies: Sequence[Antibody]) -> LaidAntibodies:
         """Codes of each antibody; what is not in the layout is counted as extra."""
-        domains = _domains(antibodies)
         count = len(antibodies)
         codes = np.full((count, len(self.labels)), GAP, dtype=np.uint8)
         extra = np.zeros((count, 3), dtype=np.int64)
         found = np.ones(count, dtype=np.bool_)
-        alike: dict[tuple[str, tuple[str, ...]], tuple[list[int], list[str]]] = {}
-        for row, (heavy, light) in enumerate(antibodies):
-            for role, chain in (("H", heavy), ("L", light)):
-                if not chain:
-                    continue
-                domain = domains.get((role, chain))
-                if domain is None:
-                    found[row] = False
-                    continue
-                rows, texts = alike.setdefault((role, domain.positions), ([], []))
-                rows.append(row)
-                texts.append(domain.sequence)
+        alike: dict[tuple[str, tuple[str, ...]], tuple[list[list[int]], list[str]]] = {}
+        for (role, _), members, domain in _domains(antibodies):
+            if domain is None:
+                found[members] = False
+                continue
+            rows, texts = alike.setdefault((role, domain.positions), ([], []))
+            rows.append(members)
+            texts.append(domain.sequence)
         for (role, positions), (rows, texts) in alike.items():
             columns, kept, more = _places(self.labels, role, positions)
-            own = residue_codes("".join(texts)).reshape(len(rows), len(positions))
-            codes[np.ix_(np.array(rows), columns)] = own[:, kept]
-            extra[rows] += more
+            own = residue_codes("".join(texts)).reshape(len(rows), len(positions))[:, kept]
+            of_all = np.array([row for members in rows for row in members])
+            codes[np.ix_(of_all, columns)] = own.repeat([len(one) for one in rows], axis=0)
+            extra[of_all] += more
         has_light = np.array([bool(light) for _, light in antibodies], dtype=np.bool_)
         return LaidAntibodies(codes, extra, found, has_light)
 
@@ -190,15 +187,15 @@ _CDRS: Final = ("CDR1", "CDR2", "CDR3")
 
 
 def _domains(
-    antibodies: Iterable[Antibody],
-) -> dict[tuple[str, str], NumberedDomain]:
-    """The first domain of the right kind of each chain that has one, by role and chain."""
-    asked = [(role, chain) for pair in antibodies for role, chain in zip("HL", pair, strict=True)]
-    numbered = number_chains(dict.fromkeys(chain for _, chain in asked if chain))
-    found = {}
-    for role, chain in dict.fromkeys(asked):
-        own = (d for d in numbered.get(chain, ()) if d.kind.is_light == (role == "L"))
-        domain = next(own, None)
-        if domain is not None:
-            found[role, chain] = domain
-    return found
+    antibodies: Sequence[Antibody],
+) -> Iterator[tuple[tuple[str, str], list[int], NumberedDomain | None]]:
+    """Role and chain, the antibodies that have it, and its first domain of the right kind."""
+    members: dict[tuple[str, str], list[int]] = {}
+    for role, chains in zip("HL", zip(*antibodies, strict=True), strict=False):
+        for place, chain in enumerate(chains):
+            if chain:
+                members.setdefault((role, chain), []).append(place)
+    numbered = number_chains(dict.fromkeys(chain for _, chain in members))
+    for (role, chain), places in members.items():
+        own = (d for d in numbered[chain] if d.kind.is_light == (role == "L"))
+        yield (role, chain), places, next(own, None)

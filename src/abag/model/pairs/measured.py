@@ -213,13 +213,10 @@ class MeasuredPairs:
         if not self.antibodies:
             return identity, kin
         asked = CdrTable([sets[key] for key in distinct["antibody"]])
-        every = np.arange(len(self.antibodies), dtype=np.intp)
-        step = max(1, 2_000_000 // len(every))
+        step = max(1, 2_000_000 // len(self.antibodies))
         for start in range(0, distinct.height, step):
             rows = np.arange(start, min(start + step, distinct.height), dtype=np.intp)
-            found = asked.identities(self._table, rows, every)
-            kin[rows] = found.argmax(axis=1)
-            identity[rows] = found.max(axis=1)
+            identity[rows], kin[rows] = asked.nearest(self._table, rows)
         return identity, kin
 
     def _identities(self, keys: pl.Series) -> dict[str, Reals]:
