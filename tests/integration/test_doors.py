@@ -213,3 +213,43 @@ def test_every_numbering_stands_in_what_is_printed(model: Path, tmp_path: Path) 
     numbers = pl.read_csv(tmp_path / "n.csv")
     assert " 95W " in numbers["martin"][0]
     assert " 109W " in numbers["aho"][0]
+
+
+LIST = ("Clone ID,mutations", "x,Y33F", "y,Y33FQ", "c,isotype control", "w,W99A")
+
+
+def test_rows_of_a_list_that_do_not_fit_stay_with_their_problem(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = table(tmp_path / "list.csv", *LIST)
+    asked = ("predict", "--table", file, "--model", model, "--out", tmp_path / "p.csv")
+    assert run(*asked) == 2
+    told = capsys.readouterr().err
+    assert "--keep-going" in told
+    assert "--quarantine" not in told
+    assert run(*asked, "--keep-going") == 0
+    made = pl.read_csv(tmp_path / "p.csv")
+    assert made["antibody_name"].to_list() == ["x", "y", "c", "w"]
+    assert made["pkd"].is_not_null().to_list() == [True, False, False, True]
+    assert "several residues for one" in made["problem"][1]
+    assert made["problem"][2] == "a control, no variant"
+
+
+def test_controls_of_a_list_are_told_where_they_are_left_out(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = table(tmp_path / "list.csv", *(row for row in LIST if "Q" not in row))
+    assert run("predict", "--table", file, "--model", model, "--out", tmp_path / "p.csv") == 0
+    assert "1 control set aside (row 3)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("door", ["number", "embed"])
+def test_no_door_advises_an_option_that_it_lacks(
+    door: str, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = ("w,WT," + HEAVY + "," + LIGHT, "x,Y33F,,", "v,Y33S,,", "y,Y33FQ,,")
+    file = table(tmp_path / "list.csv", "Clone ID,mutations,heavy,light", *rows)
+    assert run(*DOORS[door](file, model, tmp_path)) == 2
+    told = capsys.readouterr().err
+    assert "several residues for one" in told
+    assert "--quarantine" not in told

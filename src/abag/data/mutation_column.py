@@ -29,6 +29,14 @@ _NEARLY_ALL: Final = 0.9
 class SingleMistakesError(TableError):
     """Rows that do not fit, each by itself: the others agree on the parent and the numbering."""
 
+    shared: str | None = None
+    """What the rows have in common all the same, and an option for it."""
+
+    def at_a_door(self, mend: str) -> SingleMistakesError:
+        """The same faults with what can be done of them where there is no ``--quarantine``."""
+        told = f"{self.shared} {mend}" if self.shared else mend
+        return SingleMistakesError(self.path, list(self.problems), told)
+
 
 def read_mutation_column(
     texts: Sequence[str | None],
@@ -73,7 +81,9 @@ def read_mutation_column(
         allowed = 0.5 if shared is None else 1.0 - _NEARLY_ALL
         if len(problems) <= allowed * len(numbers):
             mend = _SET_ASIDE if shared is None else f"{shared} --quarantine sets them aside."
-            raise SingleMistakesError(path, problems, mend)
+            mistakes = SingleMistakesError(path, problems, mend)
+            mistakes.shared = shared
+            raise mistakes
         raise TableError(path, problems, shared or _CORRECT)
     return found
 

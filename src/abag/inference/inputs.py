@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from abag.data.formats.sheets.frames import Tabular
 
 ROW: Final = "source_row"
+ROW_PROBLEM: Final = "row_problem"
+"""Column of what was wrong with a row when its file was read; see ``keep_faulty``."""
 _TEXTS: Final = ("antibody_name", "antigen_name", "heavy", "light", "scfv")
 _SHORT: Final = 8
 """A peptide epitope has about 8 residues or more."""
 _LIKE_BASES: Final = r"^[ACGTUN]{8,29}$"
 """Longer chains of these letters are refused as nucleotides; a short one may be a peptide."""
 _CHAINS: Final = pl.List(pl.String())
+KEEP_GOING: Final = (
+    "Correct these rows, or write them without a value, with their reason (--keep-going)."
+)
 
 
 def one_pair(heavy: str, light: str | None, antigen: str | Sequence[str]) -> pl.DataFrame:
@@ -61,11 +66,13 @@ def normalised(table: Tabular) -> pl.DataFrame:
         for name in _TEXTS
     ]
     flags = (pl.col("flags") if "flags" in frame.columns else pl.lit([])).cast(_CHAINS)
+    kept = [ROW_PROBLEM] if ROW_PROBLEM in frame.columns else []
     return frame.select(
         pl.col(ROW).cast(pl.Int64),
         *texts,
         antigen.cast(_CHAINS),
         flags.alias("flags"),
+        *kept,
     )
 
 
@@ -99,7 +106,11 @@ def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.D
     from abag.data.chains import clean_pairs
 
     known = pairs if "flags" in pairs.columns else pairs.with_columns(flags=pl.lit([], _CHAINS))
-    frame = clean_pairs(known, cleaner).rename({"chain_problem": "problem"})
+    mine = pl.col(ROW_PROBLEM) if ROW_PROBLEM in known.columns else pl.lit(None, pl.String)
+    frame = clean_pairs(known, cleaner)
+    frame = frame.with_columns(problem=pl.coalesce(mine, "chain_problem")).drop(
+        "chain_problem", ROW_PROBLEM, strict=False
+    )
     raised = [
         pl.when(condition & pl.col("problem").is_null()).then(pl.lit(flag))
         for flag, condition in _doubts().items()
@@ -135,10 +146,7 @@ def refuse_problems(frame: pl.DataFrame, path: Path | str) -> None:
         Problem(row, None, reason) for row, reason in faulty.select(ROW, "problem").iter_rows()
     ]
     if problems:
-        mend = (
-            "Correct these rows, or write them without a value, with their reason (--keep-going)."
-        )
-        raise TableError(path, problems, mend)
+        raise TableError(path, problems, KEEP_GOING)
 
 
 __all__ = ["cleaned", "normalised", "one_pair", "refuse_problems"]

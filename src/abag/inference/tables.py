@@ -13,6 +13,7 @@ import polars as pl
 from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.errors import FileFormatError, OptionError, Problem, TableError
 from abag.files import require_file, require_other, sha256_of
+from abag.inference.inputs import KEEP_GOING
 from abag.inference.outputs import COLUMNS, Shown, appending, require_writable, write_predictions
 from abag.inference.partial import PartialResult, partial_result
 from abag.inference.predictor import Predictor
@@ -120,6 +121,7 @@ def predict_file(
             choices or Choices(),
             parent=predictor.parent_chains,
             numbering=numbering or "sequential",
+            keep_faulty=keep_going,
         ),
         shown or Shown(),
     )  # fmt: skip
@@ -148,8 +150,15 @@ class _Asked:
 
     def pairs(self, path: Path) -> UserPairs:
         """The pairs of the table, or of a piece of it."""
+        from abag.data.mutation_column import SingleMistakesError
+
         unknown = not self.predictor.needs_antigen
-        return read_pairs(path, self.mapping, self.antigen, self.choices, antigen_unknown=unknown)
+        try:
+            return read_pairs(
+                path, self.mapping, self.antigen, self.choices, antigen_unknown=unknown
+            )
+        except SingleMistakesError as error:
+            raise error.at_a_door(KEEP_GOING) from None
 
     def predictions(
         self, pairs: UserPairs, parent: tuple[str, str | None] | None = None

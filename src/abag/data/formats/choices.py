@@ -76,3 +76,5 @@ class Choices:
     """For tables that give mutations alone: heavy and light chain of the parent."""
     numbering: str = "sequential"
     """How the places of these mutations are counted."""
+    keep_faulty: bool = False
+    """Whether rows whose mutations do not fit stay, each with its problem."""

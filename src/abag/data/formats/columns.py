@@ -14,7 +14,7 @@ from abag.antibody.notation import SEQUENTIAL
 from abag.data.formats.headers import names_mutations
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
-from abag.data.formats.mutants.checked_variants import check_variants
+from abag.data.formats.mutants.checked_variants import check_variants, complete_or_name
 from abag.data.formats.mutants.parents import ParentChains
 from abag.data.formats.mutants.variants import (
     VariantColumns,
@@ -44,8 +44,9 @@ from abag.data.formats.numbers.value_headers import read_value_header, split_uni
 from abag.data.formats.selection import Chosen, choose_columns, quantity_name
 from abag.data.formats.strays import refuse_strays
 from abag.data.formats.tables import ROW, read_noted
+from abag.data.mutation_column import SingleMistakesError
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
-from abag.units.missing import DITTO_MARKS, MARKS, MISSING_MARKERS
+from abag.units.missing import DITTO_MARKS, MARKS, MISSING_MARKERS, is_missing
 
 UNCHECKED: Final = "mutations_unchecked"
 """Flag of rows whose text of mutations could not be held against a parent, and was left out."""
@@ -264,11 +265,14 @@ def pairs_table(
     mapping: ColumnMapping | None = None,
     parent: tuple[str, str | None] | None = None,
     numbering: str = SEQUENTIAL,
+    *,
+    keep_faulty: bool = False,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """A user's pairs to predict (:data:`PAIRS_SCHEMA`, one row a row of the file), and notes.
 
     Rows that give mutations and no chains get those of ``parent`` (else of the row ``WT``) with
-    the mutations made.
+    the mutations made. With ``keep_faulty`` rows whose mutations do not fit stay, and a column
+    ``row_problem`` says why; controls are kept so, too.
 
     Raises the same errors as :func:`raw_table_from_user`, except those about values.
     """
@@ -276,11 +280,26 @@ def pairs_table(
     table, notes = read_noted(path, **mapping.constants.reading)
     table, mapping, told = recognise(table, mapping)
     columns = _variant_columns(path, table, mapping)
-    if columns and (columns.heavy is None or table[columns.heavy].null_count() > 0):
+    faults: dict[int, str] = {}
+    if columns and (columns.heavy is None or any(map(is_missing, table[columns.heavy]))):
         known = None if parent is None else ParentChains(*parent)
-        table = complete_variants(path, table, columns, parent=known, numbering=numbering).table
+        if keep_faulty:
+            done = complete_or_name(path, table, columns, numbering, known)
+            table, faults = done.table, done.faults
+        else:
+            try:
+                found = complete_variants(path, table, columns, parent=known, numbering=numbering)
+            except SingleMistakesError as error:
+                raise error.at_a_door("Correct these rows, or leave them out.") from None
+            table = found.table
+            if found.aside.height:
+                told = (*told, *found.notes)
     chosen = choose_columns(path, table, mapping, with_values=False)
-    return pairs_of_table(table, chosen, mapping), (*notes, *told)
+    pairs = pairs_of_table(table, chosen, mapping)
+    if faults:
+        said = pl.col(ROW).replace_strict(faults, default=None, return_dtype=pl.String)
+        pairs = pairs.with_columns(row_problem=said)
+    return pairs, (*notes, *told)
 
 
 def pairs_of_table(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping) -> pl.DataFrame:

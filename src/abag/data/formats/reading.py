@@ -100,7 +100,9 @@ def read_pairs(
     if kind is FileKind.TABLE:
         _refuse_options("a table", light=light, antigen=antigen)
         told = mapping_from_texts(mapping)
-        frame, notes = pairs_table(path, told, choices.parent, choices.numbering)
+        frame, notes = pairs_table(
+            path, told, choices.parent, choices.numbering, keep_faulty=choices.keep_faulty
+        )
         return UserPairs(frame, notes=notes)
     _refuse_options(f"a file of {kind}", mapping=mapping)
     if kind is FileKind.STRUCTURE:

@@ -39,13 +39,29 @@ def check_variants(
     Raises:
         TableError: as :func:`complete_variants`, where all rows have the fault in common.
     """
+    try:
+        return complete_or_name(path, table, columns, numbering)
+    except SeveralParentsError:
+        return CheckedVariants(table, None, {}, unchecked=True)
+
+
+def complete_or_name(
+    path: Path,
+    table: pl.DataFrame,
+    columns: VariantColumns,
+    numbering: str = SEQUENTIAL,
+    parent: ParentChains | None = None,
+) -> CheckedVariants:
+    """As :func:`complete_variants`, with the rows that do not fit and what is wrong with each.
+
+    Raises:
+        TableError: two parents, or a fault that all rows have in common.
+    """
     faults: dict[int, str] = {}
     good = table
     while True:
         try:
-            done = complete_variants(path, good, columns, numbering=numbering)
-        except SeveralParentsError:
-            return CheckedVariants(table, None, {}, unchecked=True)
+            done = complete_variants(path, good, columns, numbering=numbering, parent=parent)
         except (SingleMistakesError, ContradictionError) as error:
             faults |= {p.row: p.reason for p in error.problems if p.row is not None}
             good = table.filter(~pl.col(ROW).is_in(list(faults)))
