@@ -122,6 +122,10 @@ def detect_columns(
     holds chains is one, and a column of names beside a column of antigen sequences names them.
     """
     free = {name: name_key(name) for name in table.columns if name not in taken and name != ROW}
+    # "T (°C)" is a temperature; "tc" of a Biacore table is the coefficient of mass transport.
+    free |= {
+        name: f"{key} alone" for name, key in free.items() if name.strip().lower() in ("tc", "tk")
+    }
     made = Detected()
     for column, usual in USUAL_NAMES.items():
         matches = sorted(

@@ -15,9 +15,10 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 import abag
 from abag.data.chains import clean_antigen
-from abag.data.formats import read_airr, read_antibodies
+from abag.data.formats import read_airr, read_antibodies, read_measurements
 from abag.data.formats.content import decode
 from abag.data.formats.own_tables import OwnTable
+from abag.data.raw import RawTable
 from abag.errors import FileFormatError, TableError, UnitError
 from abag.units import parse_value
 from abag.units.bounds import convert
@@ -445,3 +446,40 @@ def test_raised_figures_of_a_sheet_stay_raised(tmp_path: Path) -> None:
 def test_what_is_struck_out_is_told(tmp_path: Path) -> None:
     found = sheet(tmp_path, lambda page: setattr(page["D3"], "font", Font(strike=True)))
     assert found.notes == ("D3: struck out and read all the same; empty what is void",)
+
+
+# -- tables of instruments -------------------------------------------------------------------------
+
+
+def labels(folder: Path, header: str, *rows: str) -> RawTable:
+    (folder / "chains.fasta").write_text(f">ab1_H\n{HEAVY}\n>ab1_L\n{LIGHT}\n")
+    (folder / "antigen.fasta").write_text(f">HER2\n{ANTIGEN}\n")
+    (folder / "results.csv").write_text("\n".join([header, *rows]) + "\n")
+    return read_measurements(
+        folder / "chains.fasta", labels=folder / "results.csv", antigen=folder / "antigen.fasta"
+    )
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["Ligand,Analyte,ka (M-1 s-1),kd (s-1),KD (nM)",
+     "Loading Sample ID,Sample ID,kon(1/Ms),kdis(1/s),KD (nM)",
+     "Capture 1 Solution,Analyte 1 Solution,ka (1/Ms),kd (1/s),KD (nM)"],
+)  # fmt: skip
+def test_results_of_instruments_may_have_kd_in_another_unit(header: str, tmp_path: Path) -> None:
+    found = labels(tmp_path, header, "ab1,HER2,1e5,1e-4,1").frame
+    assert found.select("antibody_name", "value", "unit").row(0) == ("ab1", "1", "nM")
+
+
+def test_the_coefficient_of_mass_transport_is_no_temperature(tmp_path: Path) -> None:
+    header = "Capture 1 Solution,Analyte 1 Solution,KD (M),tc"
+    found = labels(tmp_path, header, "ab1,HER2,1e-9,300").frame
+    assert found.select("temperature_kelvin", "flags").row(0) == (None, [])
+    warm = labels(tmp_path, header.replace("tc", "T (°C)"), "ab1,HER2,1e-9,25").frame
+    assert warm["temperature_kelvin"].to_list() == [298.15]
+
+
+def test_names_of_labels_fit_but_for_case_and_white_space(tmp_path: Path) -> None:
+    found = labels(tmp_path, "Sample,KD (nM)", "AB1 ,1")
+    assert found.frame["heavy"].to_list() == [HEAVY]
+    assert found.notes == ("names told apart by case alone: AB1 is ab1",)

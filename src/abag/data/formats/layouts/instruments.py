@@ -7,7 +7,7 @@ Headers of Biacore Insight are those that Benchling's open allotropy reads (``Ca
 Octet are of the kinetic result tables that public scripts read (``Sample ID``, ``Loading Sample
 ID``, ``KD (M)``). Reports of TitrationAnalysis (for Carterra, T200 and Octet) name ``KD`` without
 its unit; it is kd / ka in mol/L. No table that Carterra's own program wrote was found in public:
-``Ligand``, ``Analyte`` and ``KD (M)`` tell it.
+``Ligand`` and ``Analyte`` tell it. Where KD is in another unit, its column is found by its name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOTE: Final = (
 
 BIACORE: Final = KnownLayout(
     name="Biacore results",
-    needs=frozenset({"capture 1 solution", "analyte 1 solution", "kd (m)"}),
+    needs=frozenset({"capture 1 solution", "analyte 1 solution"}),
     columns={
         "value": "KD (M)", "antibody_name": "Capture 1 Solution",
         "antigen_name": "Analyte 1 Solution",
@@ -34,7 +34,7 @@ BIACORE: Final = KnownLayout(
 
 BIACORE_SINGLE_CYCLE: Final = KnownLayout(
     name="Biacore results (single-cycle kinetics)",
-    needs=frozenset({"capture 1 solution", "single cycle kinetics 1 solution", "kd (m)"}),
+    needs=frozenset({"capture 1 solution", "single cycle kinetics 1 solution"}),
     columns={
         "value": "KD (M)", "antibody_name": "Capture 1 Solution",
         "antigen_name": "Single cycle kinetics 1 Solution",
@@ -47,7 +47,7 @@ BIACORE_SINGLE_CYCLE: Final = KnownLayout(
 
 OCTET: Final = KnownLayout(
     name="Octet results",
-    needs=frozenset({"loading sample id", "sample id", "kd (m)"}),
+    needs=frozenset({"loading sample id", "sample id"}),
     columns={"value": "KD (M)", "antibody_name": "Loading Sample ID", "antigen_name": "Sample ID"},
     constants={"method": "BLI"},
     note=_NOTE.format(other='"Sample ID"', mine='"Loading Sample ID"'),
@@ -63,7 +63,7 @@ TITRATION_ANALYSIS: Final = KnownLayout(
 
 CARTERRA: Final = KnownLayout(
     name="Carterra results",
-    needs=frozenset({"ligand", "analyte", "kd (m)"}),
+    needs=frozenset({"ligand", "analyte"}),
     columns={"value": "KD (M)", "antibody_name": "Ligand", "antigen_name": "Analyte"},
     constants={"method": "SPR"},
     note=_NOTE.format(other="Analyte", mine="Ligand"),

@@ -102,6 +102,7 @@ def labelled(
         mend = "Map it: --map antibody_name=COLUMN"
         raise TableError(labels, [Problem(1, None, "no column of antibody names found", mend)])
     place = {name: row for row, name in enumerate(pairs["antibody_name"])}
+    table, respelt = _spelt_as(table, name_column, place)
     problems = _unknown(table, name_column, place, "sequence")
     target_column = name_column
     if antigens and len(antigens) > 1:
@@ -129,7 +130,30 @@ def labelled(
             pl.Series("antigen", several, pl.List(pl.String)),
         )
     made = joined_rows(labels, table, chains, chosen, mapping, antigen_from_labels=from_labels)
-    return replace(made, notes=(*notes, *known))
+    return replace(made, notes=(*notes, *known, *respelt))
+
+
+def _spelt_as(
+    table: pl.DataFrame, column: str, known: Mapping[str, int]
+) -> tuple[pl.DataFrame, tuple[str, ...]]:
+    """Names without white space around them, and in the case of the one sequence that they fit."""
+    by_case: dict[str, list[str]] = {}
+    for name in known:
+        by_case.setdefault(name.casefold(), []).append(name)
+    bare = [name if name is None else name.strip() for name in table[column]]
+    meant = [
+        several[0]
+        if name is not None
+        and name not in known
+        and len(several := by_case.get(name.casefold(), [])) == 1
+        else name
+        for name in bare
+    ]
+    told = [
+        f"{old} is {new}" for old, new in dict(zip(bare, meant, strict=True)).items() if old != new
+    ]
+    notes = (f"names told apart by case alone: {', '.join(told[:5])}",) if told else ()
+    return table.with_columns(pl.Series(column, meant, pl.String)), notes
 
 
 def joined_rows(
