@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from abag.apps.cli import main
+from command_line import run
 
 pytestmark = [pytest.mark.sources, pytest.mark.slow]
 
@@ -16,8 +16,8 @@ def test_random_rows_flatter_and_new_antigens_tell_the_truth(
     sources_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     out = tmp_path / "bench"
-    main(["benchmark", "saaint", "--sources", str(sources_dir), "--out", str(out),
-          "--model", "kmer-ridge", "--bootstrap", "100", "--json"])  # fmt: skip
+    asked = ("benchmark", "saaint", "--sources", sources_dir, "--out", out)
+    assert run(*asked, "--model", "kmer-ridge", "--bootstrap", 100, "--json") == 0
     found = json.loads(capsys.readouterr().out)
     pearson = {
         name: split["kmer-ridge"]["pearson"]["value"] for name, split in found["splits"].items()
