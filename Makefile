@@ -2,6 +2,7 @@
 # make test  lint, types, tests
 # make demo  predictions, an assay, a scan, a plate and its score
 # make docs  the documentation site in docs/_build/html; a warning is an error
+# make links asks every link to another site; it needs a network
 
 PYTHON ?= python3
 VENV := .venv
@@ -10,7 +11,7 @@ STAMP := $(VENV)/.made-from-constraints
 SOURCES ?= $(wildcard ../shared/data)
 export ABAG_DATA_SOURCES ?= $(abspath $(SOURCES))
 
-.PHONY: env test test-slow lint types demo docs format clean
+.PHONY: env test test-slow lint types demo docs links format clean
 
 env: $(STAMP)
 
@@ -42,6 +43,9 @@ demo: env
 docs: env
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[docs,service]"
 	$(BIN)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+
+links: docs
+	$(BIN)/sphinx-build -q -b linkcheck docs docs/_build/links
 
 format: env
 	$(BIN)/ruff check --fix .

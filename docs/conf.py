@@ -21,6 +21,8 @@ html_theme = "furo"
 html_title = f"abag {__version__}"
 exclude_patterns = ["_build", "examples/*/*"]
 nitpicky = False
+# Options are written with two hyphens, not with a dash.
+smartquotes = False
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 autodoc_typehints = "signature"
