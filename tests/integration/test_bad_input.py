@@ -15,7 +15,7 @@ import pytest
 from abag.apps.cli import main
 from abag.data.splits import make_split
 from abag.files import write_parquet
-from synthetic_pairs import HEAVY, LIGHT, complexes_table
+from synthetic_pairs import HEAVY, LIGHT, assay_table, complexes_table
 
 ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"
 DNA = "GAGGTGCAGCTGGTGGAGTCTGGAGGAGGC" * 8
@@ -87,7 +87,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assays = pl.Series("assay", [f"a{i % 4}" for i in range(60)])
     several = table.with_columns(assays, antigen=pl.lit([], dtype=pl.List(pl.String)))
     tables = {
-        "table": table, "other": other, "one": table[:1], "rowless": table[:0],
+        "table": table, "t.quarantine": table[:1], "variants": assay_table(20), "other": other,
+        "one": table[:1], "rowless": table[:0],
         "censored": censored, "several": several,
     }  # fmt: skip
     for name, frame in tables.items():
@@ -201,6 +202,7 @@ OTHERS: list[tuple[str, tuple[str, ...]]] = [
     ("data import {in}/good.csv --out {in}/a_file/t.parquet", ("a_file is a file",)),
     ("data import {in}/good.csv --out /proc/t.parquet", ("/proc/t.parquet cannot be written",)),
     ("data import {in}/table.parquet --out {in}/table.parquet", ("is a file that is read",)),
+    ("data import {in}/t.quarantine.parquet --out {in}/t.parquet", ("is a file that is read",)),
     ("data merge {in}/table.parquet --out {in}/table.parquet", ("is a file that is read",)),
     ("data merge {in}/table.parquet --out {out}/m.csv", ("name in .parquet",)),
     ("data check {in}/good.csv --column KD --unit nM", ("'KD'", "no such column", "KD (nM)")),
@@ -290,6 +292,20 @@ OTHERS: list[tuple[str, tuple[str, ...]]] = [
     ("demo --out {in}", ("is not empty",)),
     ("foo", ("Unknown command", "predict")),
 ]  # fmt: skip
+HOLDS_OTHERS = (
+    # Every result that is a folder: its command leaves one with files of another kind alone.
+    "adapt {in}/variants.parquet --out {in}/src",
+    "adapt {in}/variants.parquet --out {in}/src --overwrite",
+    "audit {in}/table.parquet --split {in}/split_table.parquet --out {in}/src",
+    "audit {in}/table.parquet --split {in}/split_table.parquet --out {in}/src --overwrite",
+    "evaluate {in}/table.parquet --split {in}/split_table.parquet --model mean --out {in}/src",
+    f"scan --heavy {HEAVY} --light {LIGHT} --out {{in}}/src",
+    f"scan --heavy {HEAVY} --light {LIGHT} --out {{in}}/src --overwrite",
+    f"explain {CHAINS} --out {{in}}/src",
+    "propose --model {in}/model --out {in}/src",
+    "screen {in}/good.csv --antigen AAAAAAAAAAAAA --out {in}/src",
+    "release {in}/model --table {in}/table.parquet --version 1.0.0 --out {in}/src",
+)
 
 
 def cases() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -302,6 +318,8 @@ def cases() -> Iterator[tuple[str, tuple[str, ...]]]:
         for name, words in files.items():
             yield template % name, (*words, name)
     yield from OTHERS
+    for template in HOLDS_OTHERS:
+        yield template, ("other files",)
 
 
 def contents(folder: Path) -> dict[str, str]:
