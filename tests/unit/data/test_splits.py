@@ -18,6 +18,7 @@ from abag.data.splits.positions import (
 from abag.data.tables import Measurements
 from abag.errors import FileFormatError, SchemaError, SplitError
 from abag.files import read_parquet, write_parquet
+from synthetic_pairs import complexes_table
 
 ANTIBODIES = {f"H{i}/": f"ab-{i // 2}" for i in range(12)}
 ANTIGENS = {f"G{i}": f"ag-{i // 2}" for i in range(12)}
@@ -278,3 +279,24 @@ def test_measured_values_cannot_change_below_a_split():
     raised = table.with_columns(pkd=pl.when(late).then(pl.col("pkd") + 3.0).otherwise("pkd"))
     with pytest.raises(SplitError, match="other measured values in 2 rows such as r002, r003"):
         made.require_labels(Measurements.of(raised))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"pkd": 8.5}, {"pkd": float("nan")}, {"pkd_lower": 8.1}, {"pkd_upper": 7.9},
+     {"rank_score": 0.5, "rank_lower": 0.75}, {"rank_lower": 2.0, "rank_upper": 1.0}],
+)  # fmt: skip
+def test_a_value_outside_of_its_own_bounds_is_refused(changed: dict[str, float]):
+    """One flipped bit of a table changed 42 values, which then disagreed with their bounds."""
+    table = complexes_table(4).with_columns(
+        *(pl.lit(8.0).alias(name) for name in ("pkd", "pkd_lower", "pkd_upper")),
+        *(pl.lit(None, pl.Float64).alias(n) for n in ("rank_score", "rank_lower", "rank_upper")),
+    )
+    Measurements.canonical(table)
+    second = pl.col("record_id") == table["record_id"][1]
+    wrong = table.with_columns(
+        pl.when(second).then(pl.lit(value)).otherwise(name).alias(name)
+        for name, value in changed.items()
+    )
+    with pytest.raises(SchemaError, match=f"in 1 row such as {table['record_id'][1]}"):
+        Measurements.canonical(wrong)

@@ -19,10 +19,12 @@ from abag.files import (
     neutral,
     read_json,
     read_parquet,
+    read_tensors,
     restored,
     write_csv,
     write_json,
     write_parquet,
+    write_tensors,
 )
 from abag.files.parquet_pages import require_sound_file
 
@@ -211,3 +213,18 @@ def test_places_and_counts_of_pages_that_cannot_be_are_refused(tmp_path: Path) -
         damaged_copy.write_bytes(content)
         with pytest.raises(ValueError, match=words):
             require_sound_file(damaged_copy)
+
+
+def test_a_step_that_was_changed_in_a_state_is_refused(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "state.safetensors"
+    write_tensors(path, {"weights": torch.arange(6.0)}, {"step": "120", "best": "0.75"})
+    tensors, metadata = read_tensors(path, sealed=True)
+    assert tensors["weights"].tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert metadata == {"step": "120", "best": "0.75"}
+    whole = path.read_bytes()
+    for old, new in ((b'"120"', b'"129"'), (b'"0.75"', b'"0.95"'), (b'"step"', b'"stop"')):
+        assert old in whole
+        path.write_bytes(whole.replace(old, new))
+        with pytest.raises(FileFormatError, match="has another digest"):
+            read_tensors(path, sealed=True)
