@@ -55,6 +55,34 @@ def test_a_table_is_embedded_once_and_found_again(tmp_path, model, capsys):
     assert checked == {"records": heavies + 2, "damage": []}
 
 
+def bytes_of(store) -> dict[str, bytes]:
+    files = [one for one in sorted(store.rglob("*")) if one.is_file()]
+    return {str(one.relative_to(store)): one.read_bytes() for one in files}
+
+
+@pytest.mark.parametrize("where", [("--processes", "2"), ("--ray", "local")], ids=["two", "ray"])
+def test_workers_write_the_bytes_of_one_process(tmp_path, model, capsys, monkeypatch, where):
+    if where[0] == "--ray":
+        pytest.importorskip("ray")
+    table = tmp_path / "table.parquet"
+    write_parquet(table, assay_table(12))
+    monkeypatch.chdir(tmp_path)
+    arguments = ("embed", table, "--encoder", f"hf:{model}", "--device", "cpu", "--budget", "300")
+    alone = run(capsys, *arguments, "--store", tmp_path / "alone")
+    shared = run(capsys, *arguments, "--store", tmp_path / "shared", *where)
+    assert shared["encoded"] == alone["encoded"] > 2
+    assert bytes_of(tmp_path / "shared") == bytes_of(tmp_path / "alone")
+
+
+def test_workers_have_one_device_each(tmp_path, model, capsys):
+    write_parquet(tmp_path / "table.parquet", assay_table(2))
+    asked = ["--encoder", f"hf:{model}", "--processes", "2", "--device", "cpu", "--device", "auto"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["embed", str(tmp_path / "table.parquet"), "--store", str(tmp_path / "store"), *asked])
+    assert stopped.value.code == 2
+    assert "each worker has one device" in capsys.readouterr().err
+
+
 def test_pairs_are_cleaned_before_they_are_embedded(tmp_path, model, capsys):
     pairs = tmp_path / "pairs.csv"
     pairs.write_text(f"heavy,light,antigen\n{HEAVY.lower()},{LIGHT},MKTAYIAKQRQISFVK\n")

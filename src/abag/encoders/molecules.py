@@ -15,6 +15,7 @@ from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.encoders.service import embed
 from abag.encoders.storage.quantise import Storage
 from abag.encoders.storage.store import EmbeddingStore, require_store_folder
+from abag.encoders.workers import Workers
 from abag.errors import EncoderError, OptionError, Problem, TableError
 from abag.files import read_parquet
 
@@ -55,6 +56,7 @@ def embed_file(
     storage: Storage | str = Storage.BF16,
     roles: Collection[Role] | None = None,
     budget: int | None = None,
+    workers: Workers | None = None,
 ) -> EmbeddedFile:
     """Embed the antibodies and antigens of a file into a store; what it has is not encoded again.
 
@@ -68,6 +70,7 @@ def embed_file(
         choices: what the user decides where a file leaves a choice.
         roles: antibodies, antigens or both; by default those the encoder was trained on.
         budget: padded residues in a batch.
+        workers: who encodes instead of this process.
 
     Raises:
         TableError: for rows whose chains cannot be read; all are named.
@@ -88,7 +91,7 @@ def embed_file(
     molecules = molecules_of(table, wanted)
     misplaced = warn_if_antibody(molecules)
     room = EmbeddingStore.for_encoder(store, encoders[0], storage)
-    result = embed(molecules, encoders, room, budget=budget)
+    result = embed(molecules, encoders, room, budget=budget, workers=workers)
     return EmbeddedFile(
         rows=table.height,
         molecules=len(molecules),

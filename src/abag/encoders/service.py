@@ -26,6 +26,7 @@ from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule
 from abag.encoders.storage.store import EmbeddingStore
 from abag.encoders.storage.store_layout import molecule_key
 from abag.encoders.storage.store_writer import StoreWriter
+from abag.encoders.workers import Workers
 from abag.errors import EncoderError, OptionError
 
 BUDGET_CPU: Final = 2_048
@@ -92,6 +93,7 @@ def embed(
     *,
     budget: int | None = None,
     progress: bool = True,
+    workers: Workers | None = None,
 ) -> Embeddings:
     """Residue embeddings of molecules, each distinct one encoded once.
 
@@ -102,6 +104,7 @@ def embed(
         budget: padded residues in a batch; by default what suits the device. It moves no result
             by more than 1e-5 (fp32).
         progress: show residues a second and the time left.
+        workers: who encodes instead of this process; ``encoder`` then tells identity and budget.
 
     Raises:
         EncoderError: for a store of another encoder, encoders that differ, or rows that are not
@@ -120,7 +123,7 @@ def embed(
     wanted, _ = distinct([piece for of_one in pieces for piece in of_one])
     keys = {piece: molecule_key(piece) for piece in wanted}
     parts = tuple(tuple(keys[piece] for piece in of_one) for of_one in pieces)
-    run = _Run(encoders, budget or _default_budget(encoders[0]), progress)
+    run = _Run(encoders, budget or _default_budget(encoders[0]), progress, workers)
     if store is None:
         held = _Held({keys[piece]: encoded for piece, encoded in run.encode(wanted)})
         return Embeddings(tuple(molecules), facts.width, len(wanted), 0, parts, held)
@@ -185,6 +188,7 @@ class _Run:
     encoders: Sequence[Encoder]
     budget: int
     progress: bool
+    workers: Workers | None = None
 
     def encode(self, molecules: Sequence[Molecule]) -> Iterator[tuple[Molecule, EncodedMolecule]]:
         """Yield every molecule with its rows, in an order that depends on the molecules alone."""
@@ -216,6 +220,10 @@ class _Run:
 
         With one encoder, too, a batch is computed while the one before is packed and written.
         """
+        if self.workers is not None:
+            encoded = self.workers.encode(self.encoders[0].identity, batches)
+            yield from zip(batches, encoded, strict=True)
+            return
         free: SimpleQueue[tuple[Encoder, MemoryLimit]] = SimpleQueue()
         for encoder in self.encoders:
             free.put((encoder, MemoryLimit()))

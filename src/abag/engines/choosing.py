@@ -22,8 +22,10 @@ class WorkPlace:
     """Work on a Ray cluster: `auto` for the one of this machine, HOST:PORT for another, `local` to
     start one here."""
 
-    def engine(self, *, every_core: bool = False) -> Engine:
+    def engine(self, *, every_core: bool = False, gpus: float = 0.0) -> Engine:
         """The engine; where nothing is asked for this process, or a process for each core.
+
+        On Ray a piece takes a core and ``gpus``.
 
         Raises:
             OptionError: both are given, or fewer than one process.
@@ -31,7 +33,7 @@ class WorkPlace:
         if self.ray is not None:
             if self.processes is not None:
                 raise OptionError("give either --ray or --processes, not both")
-            return RayCluster(self.ray)
+            return RayCluster(self.ray, gpus=gpus)
         count = self.processes
         if count is None:
             count = _cores() if every_core else 1

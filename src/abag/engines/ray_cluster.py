@@ -29,18 +29,22 @@ _LOOK_SECONDS: Final = 5.0
 class RayCluster:
     """A cluster that stands: ``auto`` for that of this machine, or ``HOST:PORT``; or ``local``.
 
-    ``cores`` are those that one piece takes.
+    ``cores`` and ``gpus`` are those that one piece takes.
     """
 
-    def __init__(self, address: str = "auto", cores: float = 1.0) -> None:
+    def __init__(self, address: str = "auto", cores: float = 1.0, gpus: float = 0.0) -> None:
         self.address = address
         self.cores = cores
+        self.gpus = gpus
 
     def answers(self, work: Work, pieces: Sequence[Any]) -> Iterator[Answered]:
         """Answers as they come; see :class:`abag.engines.Engine`."""
         with _connected(self.address) as ray:
             remote = ray.remote(told_remotely).options(
-                num_cpus=self.cores, max_retries=_RETRIES, retry_exceptions=False
+                num_cpus=self.cores,
+                num_gpus=self.gpus,
+                max_retries=_RETRIES,
+                retry_exceptions=False,
             )
             shared = ray.put(work)
             waiting = iter(range(len(pieces)))
@@ -57,8 +61,11 @@ class RayCluster:
                     yield Answered(running.pop(reference), _told(ray, reference).unwrapped())
 
     def _most(self, ray: Any) -> int:
-        cores = float(ray.cluster_resources().get("CPU", 1.0))
-        return max(2, int(_IN_FLIGHT * cores / self.cores))
+        there = ray.cluster_resources()
+        at_once = float(there.get("CPU", 1.0)) / self.cores
+        if self.gpus:
+            at_once = min(at_once, float(there.get("GPU", 1.0)) / self.gpus)
+        return max(2, int(_IN_FLIGHT * at_once))
 
 
 def told_remotely(work: Work, piece: Any) -> Told:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 from abag.apps.cli.options.reading import AS_IT_IS, FileChoices
 from abag.apps.cli.output import emit, tell
+from abag.engines import ANYWHERE, Here, WorkPlace
 
 if TYPE_CHECKING:
     from abag.encoders.molecules import EmbeddedFile
     from abag.encoders.protocol import Encoder
+    from abag.encoders.workers import EncoderChoice, Workers
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def embed(
     budget: int | None = None,
     long: Literal["windows", "refuse"] = "windows",
     compile: Annotated[bool, Parameter(negative=())] = False,  # noqa: A002
+    where_done: Annotated[WorkPlace, Parameter(name="*")] = ANYWHERE,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
     """Embed the antibodies and antigens of a file; each distinct one is encoded once.
@@ -71,17 +74,20 @@ def embed(
         budget: padded residues in a batch; halved by itself where the memory runs out.
         long: join windows of chains longer than the encoder reads, or refuse them.
         compile: compile the network first; pays for large files.
+        where_done: who encodes; this process writes the store.
         json: print one JSON object.
     """
     from abag.data.formats.antigens import given_antigen
-    from abag.encoders.devices import on_devices
     from abag.encoders.molecules import embed_file
-    from abag.encoders.protocol import Role
+    from abag.encoders.protocol import LongChain, Role
+    from abag.encoders.workers import EncoderChoice
 
+    choice = EncoderChoice(encoder, LongChain(long), compile, tuple(asdict(opened).items()))
+    open_encoders, workers = _encoding(choice, where_done, device or ["auto"])
     with _notes():
         done = embed_file(
             table,
-            lambda: on_devices(_opener(encoder, long, compile, asdict(opened)), device or ["auto"]),
+            open_encoders,
             store,
             mapping=map or (),
             antigen=given_antigen(antigen or []),
@@ -89,25 +95,28 @@ def embed(
             storage=storage,
             roles=[Role(name) for name in role] if role else None,
             budget=budget,
+            workers=workers,
         )
     emit({**asdict(done), "room": str(done.room), "encoder": encoder}, _text(done, encoder), json)
 
 
-def _opener(
-    encoder: str, long: str, compiled: bool, chosen: Mapping[str, Any]
-) -> Callable[[str], Encoder]:
-    """What opens the encoder on a device."""
-    from abag.encoders.adapters.opening import open_encoder
-    from abag.encoders.devices import compile_network
-    from abag.encoders.protocol import LongChain
+def _encoding(
+    choice: EncoderChoice, where: WorkPlace, devices: list[str]
+) -> tuple[Callable[[], list[Encoder]], Workers | None]:
+    """What opens the encoders of this process, and who encodes instead of it, if anybody."""
+    from abag.encoders.devices import on_devices
+    from abag.encoders.workers import Workers
+    from abag.errors import OptionError
 
-    def opened(device: str) -> Encoder:
-        one = open_encoder(encoder, device=device, long=LongChain(long), **chosen)
-        if compiled:
-            compile_network(one)
-        return one
-
-    return opened
+    engine = where.engine(gpus=1.0 if devices[0].startswith("cuda") else 0.0)
+    if isinstance(engine, Here):
+        return lambda: on_devices(choice.open, devices), None
+    if len(devices) > 1 or devices[0] == "all-cuda":
+        raise OptionError(
+            "--device: with --ray or --processes each worker has one device; give cpu, or cuda for "
+            "a GPU each"
+        )
+    return lambda: on_devices(choice.open, ["cpu"]), Workers(engine, choice, devices[0])
 
 
 def _text(done: EmbeddedFile, encoder: str) -> str:
