@@ -2,15 +2,23 @@
 
 Cys23, Trp41, Cys104 and the motif Gly119-X-Gly121 of the J segment stand in nearly every variable
 domain (Lefranc et al., Dev Comp Immunol 2003). Where one is missing, a stretch may be out of frame,
-cut off or mutated: the chain can be read, and a number for it is worth less.
+cut off or mutated: the chain can be read, and a number for it is worth less. A stretch of a
+framework out of frame that holds none of them is told by letters that germline genes lack there.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import cache, lru_cache
+from operator import itemgetter, ne
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from abag.antibody.alphabet import UNKNOWN, residue_codes
+from abag.antibody.germlines import Germlines
 from abag.antibody.numbering import NumberedDomain
 
 _CONSERVED: Final = {"23": ("C", "without_cys23"), "41": ("W", "without_trp41"),
@@ -20,12 +28,29 @@ _FEWEST_IN_FRAMEWORK: Final = {"FR1": 20, "FR2": 15, "FR3": 34}
 """Residues of the shortest germline framework, less two; FR1 less five, for primers cover it."""
 
 
+_SHORTEST_CDR3: Final = 4
+"""Of 2,700 variable domains of published collections none has a CDR3 of three residues or less."""
+_FRAMEWORK: Final = frozenset(map(str, (*range(1, 27), *range(39, 56), *range(66, 105))))
+_STRETCH: Final = 8
+_FOREIGN_BITS: Final = -8.0
+"""Bits of eight framework residues in a row, germline genes against even odds, that are too few.
+
+Of 2,737 variable domains of four published collections 4 have fewer; of 116 made by the loss of a
+base and its return 8 to 25 residues on, 83 % have a fault by this or by a conserved residue.
+"""
+_LIKE_THE_PROXY: Final = 5
+"""Siblings with so many changes in frameworks are judged by themselves."""
+
+
 @dataclass(frozen=True, slots=True)
 class Anchors:
     """Where the conserved residues of a domain stand, counted from its first residue."""
 
     places: tuple[int, ...]
     letters: tuple[str, ...]
+    framework: tuple[int, ...]
+    own: tuple[str, ...]
+    """Places of the frameworks, and the domain's letters there."""
 
     @classmethod
     def of(cls, domain: NumberedDomain) -> Anchors | None:
@@ -35,11 +60,16 @@ class Anchors:
         wanted = {**{p: letter for p, (letter, _) in _CONSERVED.items()},
                   **dict.fromkeys(_J_GLYCINES, "G")}  # fmt: skip
         places = tuple(i for i, position in enumerate(domain.positions) if position in wanted)
-        return cls(places, tuple(wanted[domain.positions[place]] for place in places))
+        letters = tuple(wanted[domain.positions[place]] for place in places)
+        frame = tuple(i for i, position in enumerate(domain.positions) if position in _FRAMEWORK)
+        return cls(places, letters, frame, itemgetter(*frame)(domain.sequence))
 
     def hold(self, sequence: str) -> bool:
-        """Whether a sibling of the domain, of its length, has these residues at these places."""
-        return bool(itemgetter(*self.places)(sequence) == self.letters)
+        """Whether a sibling of the domain, of its length, has these and like frameworks."""
+        if itemgetter(*self.places)(sequence) != self.letters:
+            return False
+        changes = sum(map(ne, itemgetter(*self.framework)(sequence), self.own))
+        return changes < _LIKE_THE_PROXY
 
 
 def faults_of(domain: NumberedDomain) -> tuple[str, ...]:
@@ -51,6 +81,40 @@ def faults_of(domain: NumberedDomain) -> tuple[str, ...]:
     found += [
         f"{loop.lower()}_empty" for loop in ("CDR1", "CDR2", "CDR3") if not domain.region(loop)
     ]
+    if 0 < len(domain.region("CDR3")) < _SHORTEST_CDR3:
+        found.append("cdr3_cut_short")
     if any(len(domain.region(name)) < least for name, least in _FEWEST_IN_FRAMEWORK.items()):
         found.append("framework_incomplete")
+    if _least_bits(domain) <= _FOREIGN_BITS:
+        found.append("framework_unlike_germlines")
     return tuple(found)
+
+
+def _least_bits(domain: NumberedDomain) -> float:
+    """The fewest bits of :data:`_STRETCH` framework residues in a row; 0 for a short domain."""
+    places, rows = _framework_of(domain.positions)
+    if len(places) < _STRETCH:
+        return 0.0
+    table = _germline_bits()[domain.kind.is_light]
+    sums = np.cumsum(table[rows, residue_codes(domain.sequence)[places]])
+    return float((sums[_STRETCH - 1 :] - np.append(0.0, sums[:-_STRETCH])).min())
+
+
+@lru_cache(maxsize=4_096)
+def _framework_of(positions: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where framework residues stand in a domain, and the rows of their positions."""
+    places = [place for place, position in enumerate(positions) if position in _FRAMEWORK]
+    return np.array(places), np.array([int(positions[place]) - 1 for place in places])
+
+
+@cache
+def _germline_bits() -> Mapping[bool, NDArray[np.float64]]:
+    """Bits of each letter at positions 1 to 104, of V genes of every species; by light or not."""
+    genes = Germlines.of_anarci()
+    made = {}
+    for is_light in (False, True):
+        codes = genes.codes[(genes.chain_type > 0) == is_light]
+        counts = [np.bincount(column, minlength=UNKNOWN + 1) for column in codes.T]
+        made[is_light] = np.log2((np.stack(counts) / len(codes) + 0.005) / 0.05)
+        made[is_light][:, UNKNOWN] = 0.0
+    return made

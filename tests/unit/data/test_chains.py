@@ -244,6 +244,9 @@ DAMAGED = {
     "without_cys23": HEAVY.replace("LSCAA", "LSSAA"),
     "without_j_segment": HEAVY[:96] + "SAGEETASMLWTTGARELWSPSP",
     "cdr3_empty": HEAVY[:96] + HEAVY[109:],
+    "cdr3_cut_short": HEAVY[:98] + HEAVY[109:],
+    # A base lost before a stretch of a framework and won back behind it; no conserved residue.
+    "framework_unlike_germlines": HEAVY[:67] + "GSPSALTLPRTRPTWT" + HEAVY[83:],
 }
 
 
@@ -277,6 +280,13 @@ def test_an_scfv_with_a_damaged_half_is_no_vhh(column: str, chain: str):
     got = clean(**{column: chain})
     assert got.heavy is None
     assert "part of a further variable domain" in got.problem or "a whole one" in got.problem
+
+
+def test_siblings_with_few_changes_keep_their_proxy_and_sound_domains_have_no_flag():
+    cleaner = AntibodyCleaner()
+    humanised = HEAVY.replace("RFTISADTSKNTAYLQMNSL", "RATLTVDKSSSTAYMELSSL")
+    got = cleaner.clean([(HEAVY, LIGHT, None), (humanised, LIGHT, None)])
+    assert {one.flags for one in got.values()} == {()}
 
 
 def test_a_framework_that_lost_its_beginning_is_flagged():
