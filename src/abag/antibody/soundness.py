@@ -68,7 +68,7 @@ class Anchors:
         """Whether a sibling of the domain, of its length, has these and like frameworks."""
         if itemgetter(*self.places)(sequence) != self.letters:
             return False
-        changes = sum(map(ne, itemgetter(*self.framework)(sequence), self.own))
+        changes: int = sum(map(ne, itemgetter(*self.framework)(sequence), self.own))
         return changes < _LIKE_THE_PROXY
 
 

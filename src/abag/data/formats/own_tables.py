@@ -13,11 +13,11 @@ from abag.data.formats.columns import raw_table_of
 from abag.data.formats.explaining import TableReading, explain_table
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
-from abag.data.formats.reading import read_measurements
+from abag.data.formats.reading import FileKind, file_kind, read_measurements
 from abag.data.formats.sheets.frames import Tabular, as_text
 from abag.data.formats.tables import read_noted
 from abag.data.raw import RawTable
-from abag.errors import Problem, TableError
+from abag.errors import FileFormatError, Problem, TableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,12 @@ def explain_file(
     Raises:
         AbagError: the file is no table.
     """
+    kind = file_kind(path)
+    if kind is not FileKind.TABLE:
+        raise FileFormatError(
+            f"{path} is {kind}, which is read as such and not by the names of columns; --explain is "
+            "for tables (explain the table of --labels)"
+        )
     told: ColumnMapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
     table, notes = read_noted(path, **told.constants.reading)
     table, told, known = recognise(table, told)

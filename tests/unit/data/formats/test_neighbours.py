@@ -17,7 +17,7 @@ import abag
 from abag.data.chains import clean_antigen
 from abag.data.formats import read_airr, read_antibodies, read_measurements
 from abag.data.formats.content import decode
-from abag.data.formats.own_tables import OwnTable
+from abag.data.formats.own_tables import OwnTable, explain_file
 from abag.data.raw import RawTable
 from abag.errors import FileFormatError, TableError, UnitError
 from abag.units import parse_value
@@ -483,3 +483,22 @@ def test_names_of_labels_fit_but_for_case_and_white_space(tmp_path: Path) -> Non
     found = labels(tmp_path, "Sample,KD (nM)", "AB1 ,1")
     assert found.frame["heavy"].to_list() == [HEAVY]
     assert found.notes == ("names told apart by case alone: AB1 is ab1",)
+
+
+# -- in Python -------------------------------------------------------------------------------------
+
+
+def test_an_index_with_a_name_is_a_column() -> None:
+    pandas = pytest.importorskip("pandas")
+    row = dict(zip(("VH", "VL", "antigen"), CHAINS.split(","), strict=True))
+    frame = pandas.DataFrame([{**row, "KD (nM)": 1.0, "name": "ab1"}])
+    named = abag.read_table(frame.set_index("name"))
+    assert named.rows["antibody_name"].to_list() == ["ab1"]
+    assert abag.read_table(frame).rows.height == 1
+
+
+def test_what_is_no_table_is_not_explained_as_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.fasta"
+    path.write_text(f">a\n{HEAVY}\n")
+    with pytest.raises(FileFormatError, match="is FASTA.*--explain is for tables"):
+        explain_file(path)

@@ -27,7 +27,7 @@ _SCIENTIFIC: Final = re.compile(r"(\d)(?:\.(\d*))?E\+?(\d+)", re.IGNORECASE)
 _DATE: Final = re.compile(r"(\d)-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", re.IGNORECASE)
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _AS_DATE: Final = re.compile(
-    rf"\d{{4}}-\d\d-\d\dT00:00:00|\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}",
+    rf"\d{{4}}-\d\d-\d\d[T ]00:00:00(?:\.0+)?|\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}",
     re.IGNORECASE,
 )
 """What Excel makes of ``SEPT2`` and ``1-3``: ``02-Sep``, ``2024-03-01``."""

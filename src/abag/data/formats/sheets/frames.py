@@ -28,7 +28,8 @@ def polars_frame(data: Tabular) -> pl.DataFrame:
     kind = type(data).__module__.partition(".")[0]
     try:
         if kind == "pandas":
-            return pl.from_pandas(data)
+            # An index with a name, such as that of the antibody, is a column.
+            return pl.from_pandas(data, include_index=any(data.index.names))
         if kind == "pyarrow":
             return pl.DataFrame(pl.from_arrow(data))
         if isinstance(data, Mapping):
