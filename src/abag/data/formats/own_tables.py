@@ -89,8 +89,8 @@ def explain_file(
     kind = file_kind(path)
     if kind is not FileKind.TABLE:
         raise FileFormatError(
-            f"{path} is {kind}, which is read as such and not by the names of columns; --explain is "
-            "for tables (explain the table of --labels)"
+            f"{path} is {kind}, which is read as such and not by the names of columns; --explain "
+            "is for tables (explain the table of --labels)"
         )
     told: ColumnMapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
     table, notes = read_noted(path, **told.constants.reading)

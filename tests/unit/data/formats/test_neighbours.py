@@ -500,5 +500,5 @@ def test_an_index_with_a_name_is_a_column() -> None:
 def test_what_is_no_table_is_not_explained_as_one(tmp_path: Path) -> None:
     path = tmp_path / "a.fasta"
     path.write_text(f">a\n{HEAVY}\n")
-    with pytest.raises(FileFormatError, match="is FASTA.*--explain is for tables"):
+    with pytest.raises(FileFormatError, match=r"is FASTA.*--explain is for"):
         explain_file(path)
