@@ -32,12 +32,12 @@ Question = tuple[bytes, int]
 """A request as it is sent, and the status that is to come."""
 BARE = """
 import json, sys, time
-from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+from abag.apps.service.answers import ANTIGEN, HEAVY, LIGHT
 from abag.inference import load
 predictor, took = load(), []
 for _ in range(int(sys.argv[1])):
     begun = time.perf_counter()
-    json.dumps(predictor.predict_pair(_HEAVY, _LIGHT, [_ANTIGEN]).as_json(), sort_keys=True)
+    json.dumps(predictor.predict_pair(HEAVY, LIGHT, [ANTIGEN]).as_json(), sort_keys=True)
     took.append(time.perf_counter() - begun)
 print(json.dumps(took[5:]))
 """
@@ -71,7 +71,7 @@ def question(path: str, content: Any = None, status: int = 200) -> Question:
 
 def a_day(seed: int) -> Iterator[Question]:
     """Requests without end: every second one predicts a pair that differs from the last."""
-    from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+    from abag.apps.service.answers import ANTIGEN, HEAVY, LIGHT
 
     chance = random.Random(seed)
 
@@ -81,12 +81,12 @@ def a_day(seed: int) -> Iterator[Question]:
 
     while True:
         for path in ("/v1/jobs", "/v1/campaigns", "/page/app.js", "/v1/number", "/v1/predict"):
-            pair = {"heavy": changed(_HEAVY), "light": changed(_LIGHT), "antigen": [_ANTIGEN]}
+            pair = {"heavy": changed(HEAVY), "light": changed(LIGHT), "antigen": [ANTIGEN]}
             yield question("/v1/predict", pair)
             if path == "/v1/number":
-                yield question(path, {"sequence": [changed(_HEAVY)]})
+                yield question(path, {"sequence": [changed(HEAVY)]})
             elif path == "/v1/predict":
-                yield question(path, {"heavy": "NO CHAIN 42", "antigen": [_ANTIGEN]}, 422)
+                yield question(path, {"heavy": "NO CHAIN 42", "antigen": [ANTIGEN]}, 422)
             else:
                 yield question(path)
 
@@ -131,9 +131,9 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=0, help="then as many, for the memory")
     parser.add_argument("--most-seconds", type=float, default=400.0, help="for those requests")
     given = parser.parse_args()
-    from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+    from abag.apps.service.answers import ANTIGEN, HEAVY, LIGHT
 
-    pair = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}
+    pair = {"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN]}
     same = itertools.repeat(question("/v1/predict", pair))
     bare = json.loads(subprocess.check_output([sys.executable, "-c", BARE, "300"]))
     found: dict[str, Any] = {"bare": figures(bare, sum(bare))}

@@ -37,6 +37,25 @@ def test_a_pair_is_asked_about_from_an_example(page: Any, running: Running, phot
     photograph(page, "page-pair")
 
 
+def test_the_chains_of_a_file_are_filled_in_one_after_the_other(
+    page: Any, running: Running, tmp_path: Path
+):
+    table, other = tmp_path / "pairs.csv", HEAVY.replace("WGGDGFYAMDY", "WGGDAFYAMDY")
+    rows = [f"one,{HEAVY},{LIGHT},{ANTIGEN}|{ANTIGEN}", f"two,{other},{LIGHT},"]
+    table.write_text("\n".join(["name,VH,VL,antigen", *rows]))
+    page.goto(running.address)
+    page.get_by_label("Or a file").set_input_files(table)
+    page.get_by_text("2 antibodies; the first is filled in").wait_for()
+    assert page.get_by_label("Light chain").input_value() == LIGHT
+    assert page.get_by_label("Antigen").input_value() == f"{ANTIGEN}\n{ANTIGEN}"
+    page.get_by_label("Example").select_option(label="two")
+    assert page.get_by_label("Heavy chain, VHH or scFv").input_value() == other
+    without = tmp_path / "without.csv"
+    without.write_text("name,remark\na,none")
+    page.get_by_label("Or a file").set_input_files(without)
+    page.locator(".wrong", has_text="“heavy chain or VHH”").wait_for()
+
+
 def test_a_chain_shows_its_numbers_and_a_prediction_what_carries_it(page: Any, running: Running):
     page.goto(running.address)
     page.get_by_label("Heavy chain, VHH or scFv").fill(HEAVY)
@@ -65,7 +84,8 @@ def test_an_assay_is_learnt_and_gives_a_plate_that_survives_a_kill(
     page.get_by_text("the quantity of the values is not named").wait_for()
     page.get_by_label("What was measured").select_option("KD")
     page.get_by_label("Unit of the values").fill("pKd")
-    page.locator(".wrong", has_text="quantity").wait_for(state="detached")
+    page.get_by_label("Unit of the values").press("Tab")
+    page.locator(".wrong", has_text="row 1").wait_for(state="detached")
     photograph(page, "page-columns")
     page.get_by_role("button", name="Learn", exact=True).click()
     page.wait_for_selector("progress")
@@ -174,7 +194,7 @@ def test_a_table_is_predicted_sorted_and_filtered(
     page.get_by_role("button", name="Predict").click()
     page.wait_for_selector("table.sorted")
     assert page.locator("table.sorted tbody tr").count() == 3
-    page.get_by_role("button", name="pkd", exact=True).click()
+    page.get_by_role("button", name="pKd", exact=True).click()
     assert page.locator("th[aria-sort=descending]").count() == 1
     verdict = page.get_by_label("Verdict").locator("option").nth(1).inner_text()
     page.get_by_label("Verdict").select_option(verdict)

@@ -171,7 +171,7 @@ def test_a_table_is_predicted_by_the_keyboard_alone(page: Any, running: Running,
     page.wait_for_selector("table.columns")
     press(page, "Predict")
     page.wait_for_selector("table.sorted")
-    press(page, "pkd")
+    press(page, "pKd")
     assert page.locator("th[aria-sort=descending]").count() == 1
 
 

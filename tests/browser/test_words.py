@@ -190,7 +190,7 @@ def test_a_job_is_deleted_from_the_list(page: Any, running: Running, tmp_path: P
     page.locator(".wrong[role=alert]", has_text="nothing.csv").last.wait_for()
     assert not OPTION.search(page.locator("main").inner_text())
     page.goto(f"{running.address}#jobs")
-    delete = page.get_by_role("button", name="Delete predict-table")
+    delete = page.get_by_role("button", name="Delete Table of pairs")
     delete.first.wait_for()
     before = page.locator("main .card").count()
     delete.first.click()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+from abag.apps.service.answers import ANTIGEN, HEAVY, LIGHT
 from abag.apps.service.api import files_of
 from abag.apps.service.jobs import JobState, JobStore
 from abag.apps.service.places import Places, all_places
@@ -17,7 +17,7 @@ from abag.apps.service.tasks import TASKS
 from abag.errors import MissingFileError, OptionError
 from abag.files.recovery import old_name
 
-TABLE = f"name,heavy,light,antigen\n=1+1,{_HEAVY},{_LIGHT},{_ANTIGEN}\n".encode()
+TABLE = f"name,heavy,light,antigen\n=1+1,{HEAVY},{LIGHT},{ANTIGEN}\n".encode()
 
 
 def test_a_table_is_predicted_as_a_job_and_its_file_is_harmless(service):
@@ -37,7 +37,7 @@ def test_a_table_is_predicted_as_a_job_and_its_file_is_harmless(service):
 def test_nothing_that_a_job_leaves_tells_a_folder_of_the_machine(serve, tmp_path, monkeypatch):
     """Nor must the data folder be named from the root: `--data abag-data` serves as well."""
     monkeypatch.chdir(tmp_path)
-    asked = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN], "cdrs": ["H3"]}
+    asked = {"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN], "cdrs": ["H3"]}
     with serve(ServiceSettings(data=Path("own"))) as service:
         kinds = {
             "predict-table": {"file": service.upload("pairs.csv", TABLE)},
@@ -54,7 +54,7 @@ def test_nothing_that_a_job_leaves_tells_a_folder_of_the_machine(serve, tmp_path
 def test_a_job_that_runs_too_long_is_ended_and_says_so(serve, tmp_path):
     settings = ServiceSettings(data=tmp_path / "data", job_minutes=0.005)
     with serve(settings) as service:
-        asked = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}
+        asked = {"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN]}
         job = service.finished(service.post("/v1/jobs/scan", asked).json()["id"])
     assert (job["state"], "longer than 0.005 minutes" in job["message"]) == ("failed", True)
 
@@ -114,7 +114,7 @@ def test_a_value_that_begins_with_a_hyphen_is_no_option(service):
 
 
 def test_a_job_is_cancelled_while_it_waits_and_while_it_runs(service):
-    asked = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}
+    asked = {"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN]}
     running = service.post("/v1/jobs/scan", asked).json()["id"]
     waiting = service.post("/v1/jobs/scan", asked).json()["id"]
     assert service.post(f"/v1/jobs/{waiting}/cancel").json()["state"] == "cancelled"

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from inspect import signature
+from pathlib import Path
 
 import pytest
 
 from abag.apps.cli import main
-from abag.apps.service.answers import _ANTIGEN, _HEAVY, _LIGHT
+from abag.apps.cli.serve import serve
+from abag.apps.service.answers import ANTIGEN, HEAVY, LIGHT
 from abag.apps.service.keys import Keys
 from abag.apps.service.settings import ServiceSettings
+from abag.apps.service.tasks import TASKS
 from abag.errors import OptionError
 
-PAIR = {"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}
+PAIR = {"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN]}
 
 
 def test_an_answer_is_that_of_the_command_to_the_byte(service, capsys):
     with suppress(SystemExit):
-        main(["predict", "--heavy", _HEAVY, "--light", _LIGHT, "--antigen", _ANTIGEN, "--json"])
+        main(["predict", "--heavy", HEAVY, "--light", LIGHT, "--antigen", ANTIGEN, "--json"])
     printed = capsys.readouterr().out
     assert service.post("/v1/predict", PAIR).text + "\n" == printed
     with suppress(SystemExit):
-        main(["number", "--sequence", _HEAVY, "--json"])
+        main(["number", "--sequence", HEAVY, "--json"])
     printed = capsys.readouterr().out
-    assert service.post("/v1/number", {"sequence": [_HEAVY]}).text + "\n" == printed
+    assert service.post("/v1/number", {"sequence": [HEAVY]}).text + "\n" == printed
 
 
 def test_health_is_a_prediction(service):
@@ -123,4 +128,16 @@ def test_its_own_description_holds_examples(service):
     described = service.get("/openapi.json").json()
     pair = described["components"]["schemas"]["PairRequest"]
     assert pair["examples"] == [PAIR]
-    assert {f"/v1/jobs/{kind}" for kind in ("scan", "adapt")} <= set(described["paths"])
+    assert {f"/v1/jobs/{kind}" for kind in TASKS} <= set(described["paths"])
+    for task in TASKS.values():
+        (example,) = described["components"]["schemas"][task.__name__]["examples"]
+        task.model_validate(example)
+
+
+@pytest.mark.parametrize("name", ["Containerfile", "abag.service"])
+def test_what_starts_the_service_for_a_group_names_options_that_there_are(name):
+    text = (Path(__file__).parents[3] / "container" / name).read_text(encoding="utf-8")
+    command = text.partition("CMD" if name == "Containerfile" else "ExecStart=")[2].splitlines()[0]
+    given = set(re.findall(r"--([a-z-]+)", command))
+    assert "data" in given
+    assert {one.replace("-", "_") for one in given} <= set(signature(serve).parameters)

@@ -14,18 +14,20 @@ from abag.files import read_json
 if TYPE_CHECKING:
     from abag.inference.predictor import Prediction, Predictor
 
-_HEAVY = (
+HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAY"
     "LQMNSLRAEDTAVYYCSRWGGDGFYAMDYWGQGTLVTVSS"
 )
-_LIGHT = (
+LIGHT = (
     "DIQMTQSPSSLSASVGDRVTITCRASQDVNTAVAWYQQKPGKAPKLLIYSASFLYSGVPSRFSGSRSGTDFTLTISSLQP"
     "EDFATYYCQQHYTTPPTFGQGTKVEIK"
 )
-_ANTIGEN = (
+ANTIGEN = (
     "TQVCTGTDMKLRLPASPETHLDMLRHLYQGCQVVQGNLELTYLPTNASLSFLQDIQEVQGYVLIAHNQVRQVPLQRLRIV"
     "RGTQLFEDNYALAVLD"
 )
+
+_MOST_PAIRS = 200
 
 Chain = Annotated[str, Field(max_length=100_000)]
 Short = Annotated[str, Field(max_length=200)]
@@ -37,7 +39,7 @@ class PairRequest(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
-        json_schema_extra={"examples": [{"heavy": _HEAVY, "light": _LIGHT, "antigen": [_ANTIGEN]}]},
+        json_schema_extra={"examples": [{"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN]}]},
     )
 
     heavy: Chain = Field(description="Heavy chain, VHH or whole scFv, one-letter code.")
@@ -51,7 +53,7 @@ class NumberRequest(BaseModel):
     """Chains to be numbered."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", json_schema_extra={"examples": [{"sequence": [_HEAVY]}]}
+        frozen=True, extra="forbid", json_schema_extra={"examples": [{"sequence": [HEAVY]}]}
     )
 
     sequence: list[Chain] = Field(min_length=1, max_length=200)
@@ -60,13 +62,27 @@ class NumberRequest(BaseModel):
 class ColumnsRequest(BaseModel):
     """An uploaded table, and what its columns are said to be."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        json_schema_extra={"examples": [{"file": "0123456789abcdef", "map": ["heavy=VH"]}]},
+    )
 
     file: Short = Field(description="Id of the uploaded table.")
     map: list[Short] = Field(default_factory=list, description="Texts such as heavy=VH.")
     unit: Short | None = Field(None, description="Unit of the values where no header says it.")
     quantity: Short | None = Field(None, description="KD, IC50, ... where no header says it.")
     values: bool = Field(True, description="Whether the table must have measured values.")
+
+
+class FileRequest(BaseModel):
+    """An uploaded file of pairs."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", json_schema_extra={"examples": [{"file": "0123456789abcdef"}]}
+    )
+
+    file: Short = Field(description="Id of the uploaded file.")
 
 
 class Asker:
@@ -99,9 +115,20 @@ class Asker:
         )
         return found.as_json()
 
+    def pairs(self, path: Path) -> list[dict[str, Any]]:
+        """The first pairs of a file: table, FASTA, AIRR or structure."""
+        import polars as pl
+
+        from abag.data.formats.reading import pairs_of_file
+
+        frame = pairs_of_file(path, antigen_unknown=True).frame.head(_MOST_PAIRS)
+        heavy = pl.coalesce("heavy", "scfv").alias("heavy")
+        antigen = pl.col("antigen").list.join("/")
+        return frame.select("antibody_name", "antigen_name", heavy, "light", antigen).to_dicts()
+
     def health(self) -> str:
         """Predict one pair; gives the model's id."""
-        asked = PairRequest(heavy=_HEAVY, light=_LIGHT, antigen=[_ANTIGEN], model=None, level=0.9)
+        asked = PairRequest(heavy=HEAVY, light=LIGHT, antigen=[ANTIGEN], model=None, level=0.9)
         return self.predict(asked, None).model_id
 
     def examples(self) -> list[dict[str, Any]]:

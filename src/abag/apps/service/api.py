@@ -16,7 +16,13 @@ from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from abag.apps.service.answers import Asker, ColumnsRequest, NumberRequest, PairRequest
+from abag.apps.service.answers import (
+    Asker,
+    ColumnsRequest,
+    FileRequest,
+    NumberRequest,
+    PairRequest,
+)
 from abag.apps.service.guards import Guard
 from abag.apps.service.jobs import Job, JobState, JobStore
 from abag.apps.service.keys import Keys
@@ -161,6 +167,15 @@ def _add_questions(app: FastAPI, service: Service) -> None:
             return service.asker.columns(asked, service.places(user).uploaded(asked.file))
 
         return exact_json(await in_thread(read))
+
+    @app.post("/v1/pairs", tags=["questions"])
+    async def pairs(asked: FileRequest, user: User) -> list[dict[str, Any]]:
+        """The first 200 pairs of an upload, to ask about one of them."""
+
+        def read() -> list[dict[str, Any]]:
+            return service.asker.pairs(service.places(user).uploaded(asked.file))
+
+        return await in_thread(read)
 
 
 def _add_uploads(app: FastAPI, service: Service) -> None:

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from abag.apps.service.answers import Chain, Short
+from abag.apps.service.answers import ANTIGEN, HEAVY, LIGHT, Chain, Short
 from abag.apps.service.places import Places
 from abag.errors import OptionError
 
+_UPLOAD: Final = "0123456789abcdef"
+
+
+def _asked(**example: Any) -> ConfigDict:
+    """How requests are read, with an example for the description of the interface."""
+    return ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [dict(example)]})
+
 
 class JobTask(BaseModel):
-    """One kind of job; a subclass gives its fields and its command."""
+    """One kind of job; a subclass gives its fields, an example and its command."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,6 +68,8 @@ class _OfAssay(JobTask):
 class PredictTable(JobTask):
     """Predict every pair of an uploaded table."""
 
+    model_config = _asked(file=_UPLOAD, level=0.9)
+
     file: Short = Field(description="Id of the uploaded table.")
     model: Short | None = Field(None, description="Name of an own model; without it the shipped.")
     antigen: list[Chain] = Field(default_factory=list, description="Antigen of every pair.")
@@ -97,6 +106,8 @@ class PredictTable(JobTask):
 class ScanMutants(JobTask):
     """Predict every single mutant of an antibody."""
 
+    model_config = _asked(heavy=HEAVY, light=LIGHT, cdrs=["H3"])
+
     heavy: Chain | None = Field(None, description="Parent; without it the one a model remembers.")
     light: Chain | None = None
     antigen: list[Chain] = Field(default_factory=list)
@@ -125,6 +136,8 @@ class ScanMutants(JobTask):
 class ExplainPair(JobTask):
     """Say what carries a prediction."""
 
+    model_config = _asked(heavy=HEAVY, light=LIGHT, antigen=[ANTIGEN])
+
     heavy: Chain
     light: Chain | None = None
     antigen: list[Chain] = Field(min_length=1)
@@ -143,6 +156,8 @@ class ExplainPair(JobTask):
 class AdaptModel(_OfAssay):
     """Learn a model of an assay."""
 
+    model_config = _asked(file=_UPLOAD, name="our SPR", unit="nM", quantity="KD")
+
     name: Short = Field(description="Name of the new model.")
     overwrite: bool = False
 
@@ -159,6 +174,8 @@ class AdaptModel(_OfAssay):
 
 class ProposePlate(JobTask):
     """Choose a plate by a model, outside of any campaign."""
+
+    model_config = _asked(model="our SPR", wells=92)
 
     model: Short
     wells: int = Field(96, ge=1, le=1536)
@@ -179,6 +196,8 @@ class ProposePlate(JobTask):
 class CampaignResults(_OfAssay):
     """Start a campaign with a table, or give a campaign the results of its plate."""
 
+    model_config = _asked(campaign="spring", file=_UPLOAD)
+
     campaign: Short
     allow_unproposed: bool = False
     failed: list[Short] = Field(default_factory=list, description="Wells without a measurement.")
@@ -197,6 +216,8 @@ class CampaignResults(_OfAssay):
 
 class CampaignPlate(JobTask):
     """Choose the next plate of a campaign."""
+
+    model_config = _asked(campaign="spring", wells=92, controls=4)
 
     campaign: Short
     wells: int = Field(96, ge=1, le=1536)
@@ -226,6 +247,8 @@ class CampaignPlate(JobTask):
 
 class OrderPlate(JobTask):
     """Files to order and pipette the last plate of a campaign, Excel among them."""
+
+    model_config = _asked(campaign="spring", host="h_sapiens")
 
     campaign: Short
     host: Short = Field("h_sapiens", description="Whose codons are used.")

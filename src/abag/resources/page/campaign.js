@@ -11,7 +11,7 @@ import { LABELS } from "/page/words.js";
 // form that asked: it helps to read the file, and keeps it where the job fails.
 export async function openCampaign(box, name, job = null, given = null) {
   const shown = make("div");
-  box.replaceChildren(make("h2", {}, `Campaign ${name}`), shown);
+  box.replaceChildren(make("h2", {}, `Campaign “${name}”`), shown);
   if (job) {
     const over = await watch(job, shown);
     if (!over) return true;
@@ -46,7 +46,8 @@ export async function openCampaign(box, name, job = null, given = null) {
   const plate = last("proposed.csv");
   const open = Boolean(plate) && !files.includes(plate.replace("proposed.csv", "measured.parquet"));
   if (plate) shown.append(plateCard(readCsv(await text(plate)), open, base, plate, name, go));
-  shown.append(nextForm(go, open), given?.form ?? resultsForm(go), make("details", { className: "card" }, make("summary", {}, "All files"),
+  const forms = [nextForm(go, open), given?.form ?? resultsForm(go)];
+  shown.append(...(open ? forms.reverse() : forms), make("details", { className: "card" }, make("summary", {}, "All files"),
     downloads(base, files.filter((path) => /\.(html|csv|fasta|json)$/.test(path)))));
   return true;
 }
@@ -105,7 +106,7 @@ function plateCard(wells, open, base, path, name, go) {
     ...cards.map((one) => make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "plate" }, one.grid)),
     open ? make("div", {}, told, make("div", { className: "row" }, ...buttons)) : null,
     make("details", {}, make("summary", {}, "As a table"), sortedTable(wells, columns, `${wells.length} wells`, 400)),
-    make("div", { className: "row" }, downloads(base, [path, path.replace(".csv", ".fasta")]), orderFiles(name)));
+    make("div", { className: "row low" }, downloads(base, [path, path.replace(".csv", ".fasta")]), orderFiles(name)));
 }
 
 function plateGrid(wells, number, open) {
@@ -146,7 +147,7 @@ function orderFiles(name) {
     } catch (error) { box.replaceChildren(make("p", { className: "wrong", role: "alert" }, error.message)); }
     button.disabled = false;
   });
-  return make("div", { className: "row" }, field(LABELS.host, host), button, box);
+  return make("div", {}, make("div", { className: "row low" }, field(LABELS.host, host), button), box);
 }
 
 const tick = (label) => { const input = make("input", { type: "checkbox" }); return [input, make("label", { className: "check" }, input, label)]; };

@@ -25,7 +25,7 @@ export function spreadsheet(label, hint, groups, { chains = true, values = true,
       const found = await send("/v1/columns", { file: ticket, map: map(), values, ...Object.fromEntries(told) });
       shown.replaceChildren(columnTable(found, chains, said, look));
       if (found.problems.length && chains) reading.open();
-      say(`${found.columns.length} columns; ${found.problems.length || "no"} problems with them.`);
+      say(`${found.columns.length} columns; ${found.problems.length || "no"} ${found.problems.length === 1 ? "problem" : "problems"} with them.`);
       if (focus !== null) shown.querySelectorAll("select")[focus]?.focus();
     } catch (error) {
       refuse(error);

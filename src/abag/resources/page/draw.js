@@ -19,9 +19,9 @@ export function interval(pkd, lower, upper) {
     parts.push(shape("text", { x: x(value), y: 64, "text-anchor": "middle", "font-size": 13 }, name));
   }
   if (lower !== null && upper !== null) {
-    parts.push(shape("rect", { x: x(lower), y: 33, width: Math.max(x(upper) - x(lower), 2), height: 14, rx: 7, fill: "#1f5fa8", "fill-opacity": .35 }));
+    parts.push(shape("rect", { x: x(lower), y: 33, width: Math.max(x(upper) - x(lower), 2), height: 14, rx: 7, fill: "var(--accent)", "fill-opacity": .35 }));
   }
-  parts.push(shape("circle", { cx: x(pkd), cy: 40, r: 7, fill: "#1f5fa8", stroke: "#fff", "stroke-width": 2 }));
+  parts.push(shape("circle", { cx: x(pkd), cy: 40, r: 7, fill: "var(--accent)", stroke: "var(--card)", "stroke-width": 2 }));
   parts.push(shape("text", { x: x(pkd), y: 22, "text-anchor": "middle", "font-size": 14, "font-weight": 700 }, `pKd ${pkd.toFixed(1)}`));
   const told = lower === null ? "" : `, interval ${lower.toFixed(1)} to ${upper.toFixed(1)}`;
   return shape("svg", { viewBox: "0 0 400 72", class: "scale", role: "img", "aria-label": `pKd ${pkd.toFixed(1)}${told}; from weak on the left to tight on the right` }, ...parts);
@@ -47,7 +47,7 @@ export function heatmap(rows, unit, perLine = Infinity) {
   const columns = [...sites.values()].sort((a, b) => a.chain.localeCompare(b.chain) || a.place - b.place);
   const most = Math.max(...rows.map((row) => Math.abs(Number(row.delta))), 0.1);
   const size = 13, left = 24, top = 74, step = top + LETTERS.length * size + 12, parts = [];
-  const across = Math.min(perLine, columns.length), lines = Math.ceil(columns.length / across);
+  const lines = Math.max(1, Math.ceil(columns.length / perLine)), across = Math.ceil(columns.length / lines);
   columns.forEach((site, at) => {
     const x = left + (at % across) * size, y0 = Math.floor(at / across) * step + top;
     if (at % across === 0) [...LETTERS].forEach((letter, i) => parts.push(shape("text", { x: 10, y: y0 + i * size + 10, "font-size": 10, "text-anchor": "middle" }, letter)));
@@ -63,14 +63,14 @@ export function heatmap(rows, unit, perLine = Infinity) {
       if (measured) parts.push(shape("circle", { cx: x + 6, cy: y + 6, r: 3, fill: "none", stroke: "#1c2430", "stroke-width": 1.4, class: "measured" }));
     });
   });
-  const width = left + Math.max(across * size, 5 * 46 + 150) + 6, height = lines * step + 40;
+  const width = left + Math.max(across * size, 5 * 46 + 175) + 6, height = lines * step + 40;
   [-most, -most / 2, 0, most / 2, most].forEach((value, i) => {
     parts.push(shape("rect", { x: left + i * 46, y: height - 32, width: 44, height: 12, fill: colour(value, most), stroke: "#8a939d" }));
     parts.push(shape("text", { x: left + i * 46 + 22, y: height - 8, "font-size": 10, "text-anchor": "middle" }, value.toFixed(1)));
   });
   parts.push(shape("circle", { cx: left + 248, cy: height - 26, r: 3, fill: "none", stroke: "currentColor", "stroke-width": 1.4 }),
-    shape("text", { x: left + 256, y: height - 22, "font-size": 10 }, "measured"), shape("rect", { x: left + 308, y: height - 32, width: 12, height: 12, fill: "#8a939d" }),
-    shape("text", { x: left + 324, y: height - 22, "font-size": 10 }, "parent"));
+    shape("text", { x: left + 256, y: height - 22, "font-size": 10 }, "measured"), shape("rect", { x: left + 322, y: height - 32, width: 12, height: 12, fill: "#8a939d" }),
+    shape("text", { x: left + 338, y: height - 22, "font-size": 10 }, "parent"));
   return shape("svg", { xmlns: SVG, viewBox: `0 0 ${width} ${height}`, width, height, role: "img",
     "aria-label": `heat map of ${rows.length} mutants, ${unit} against the parent, IMGT and Kabat positions; the table below has the values` }, ...parts);
 }
@@ -103,13 +103,14 @@ function diagram(xs, ys, names, parts, told) {
   const ticks = (low, high, count) => Array.from({ length: count }, (_, i) => low + (high - low) * i / (count - 1));
   const axes = [shape("path", { d: "M52 16V212H382", fill: "none", stroke: "currentColor", "stroke-opacity": .5 }),
     shape("text", { x: 217, y: 248, "text-anchor": "middle", "font-size": 12 }, names[0]), shape("text", { x: 12, y: 114, "text-anchor": "middle", "font-size": 12, transform: "rotate(-90 12 114)" }, names[1]),
-    ...ticks(xs[0], xs[1], 4).map((value) => shape("text", { x: x(value), y: 228, "text-anchor": "middle", "font-size": 11 }, Number.isInteger(value) ? value : value.toFixed(1))),
+    ...ticks(xs[0], xs[1], 4).map((value) => (xs.every(Number.isInteger) ? Math.round(value) : value)).map((value) => shape("text", { x: x(value), y: 228, "text-anchor": "middle", "font-size": 11 }, Number.isInteger(value) ? value : value.toFixed(1))),
     ...ticks(ys[0], ys[1], 4).map((value) => shape("text", { x: 46, y: y(value) + 4, "text-anchor": "end", "font-size": 11 }, value.toFixed(1)))];
   return shape("svg", { viewBox: "0 0 400 256", class: "diagram", role: "img", "aria-label": told }, ...axes, ...parts(x, y));
 }
 
 const ends = (values) => [Math.min(...values), Math.max(...values)];
-const HUES = ["#1f5fa8", "#b4540a", "#6b7480"];
+// Colours of the page, so that they suit light and dark.
+const HUES = ["var(--accent)", "var(--second)", "var(--faint)"];
 
 // Importance of each residue of one chain.
 export function bars(rows) {
@@ -118,7 +119,7 @@ export function bars(rows) {
     shape("text", { x: 20, y: 14, "font-size": 13 }, `${rows[0].chain} chain`),
     ...rows.map((row, i) => {
       const tall = 80 * Number(row.importance) / most;
-      const bar = shape("rect", { x: 20 + i * step, y: 104 - tall, width: Math.max(step - 1, 1), height: tall, fill: row.region.startsWith("CDR") ? "#1f5fa8" : "#8a939d" });
+      const bar = shape("rect", { x: 20 + i * step, y: 104 - tall, width: Math.max(step - 1, 1), height: tall, fill: row.region.startsWith("CDR") ? "var(--accent)" : "#8a939d" });
       bar.append(shape("title", {}, `${row.residue}${row.position}, IMGT ${row.imgt}, ${row.region}: ${Number(row.importance).toFixed(2)}`));
       return bar;
     }), shape("line", { x1: 20, x2: 780, y1: 104, y2: 104, stroke: "currentColor", "stroke-opacity": .4 }));
@@ -133,7 +134,7 @@ export function curve(points) {
       const line = known.filter((one) => one.model === model).sort((a, b) => a.rows - b.rows);
       return [shape("polyline", { points: line.map((one) => `${x(one.rows)},${y(one.spearman)}`).join(" "), fill: "none", stroke: HUES[i % 3], "stroke-width": 2, "stroke-dasharray": i ? "5 4" : "none" }),
         ...line.map((one) => shape("circle", { cx: x(one.rows), cy: y(one.spearman), r: 4, fill: HUES[i % 3] })),
-        shape("rect", { x: 250, y: 18 + i * 18, width: 10, height: 10, fill: HUES[i % 3] }), shape("text", { x: 265, y: 27 + i * 18, "font-size": 12 }, model)];
+        shape("rect", { x: 250, y: 18 + i * 18, width: 10, height: 10, fill: HUES[i % 3] }), shape("text", { x: 265, y: 27 + i * 18, "font-size": 12 }, i ? model : `${model} (used)`)];
     }), `learning curve: ${told}`);
 }
 

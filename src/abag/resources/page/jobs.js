@@ -6,6 +6,10 @@ import { cancelJob, deleteJob, getJson } from "/page/service.js";
 
 const SHOWS = { "predict-table": "table", scan: "scan", adapt: "assay", "campaign-results": "assay", "campaign-plate": "assay" };
 
+const TITLES = { "predict-table": "Table of pairs", scan: "Every single mutant", explain: "What carries a prediction", adapt: "Model of an assay", propose: "Plate by a model",
+  "campaign-results": "Measurements learnt", "campaign-plate": "Plate chosen", order: "Files to order" };
+const titled = (job) => `${TITLES[job.kind] ?? job.kind}${job.request.campaign ? `, ${job.request.campaign}` : ""}`;
+
 export async function render(main, [chosen]) {
   main.append(make("h1", {}, "Jobs"), make("p", { className: "lede" }, "Results stay here until they expire."));
   const box = make("section");
@@ -21,7 +25,7 @@ export async function render(main, [chosen]) {
     if (!jobs.length) box.append(make("p", {}, "There are none yet."));
     for (const job of jobs) {
       const where = SHOWS[job.kind] ? `#${SHOWS[job.kind]}/${job.id}` : `#jobs/${job.id}`;
-      box.append(make("div", { className: "card" }, make("h2", {}, make("a", { href: where }, job.kind)),
+      box.append(make("div", { className: "card" }, make("h2", {}, make("a", { href: where }, titled(job))),
         make("p", {}, `${job.state}, asked ${new Date(job.created * 1000).toLocaleString()}`),
         job.message ? make("p", { className: "wrong" }, job.message) : null, ending(job)));
     }
@@ -33,7 +37,7 @@ export async function render(main, [chosen]) {
 // A job that waits or runs can be cancelled, one that is over deleted with its files.
 function ending(job) {
   const goesOn = ["queued", "running"].includes(job.state), text = goesOn ? "Cancel" : "Delete";
-  const button = make("button", { type: "button", className: "plain", ariaLabel: `${text} ${job.kind}` }, text);
+  const button = make("button", { type: "button", className: "plain", ariaLabel: `${text} ${titled(job)}` }, text);
   button.addEventListener("click", async () => {
     button.disabled = true;
     try { await (goesOn ? cancelJob : deleteJob)(job.id); } catch (error) { say(error.message); button.disabled = false; return; }

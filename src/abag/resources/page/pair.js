@@ -1,8 +1,8 @@
 // Ask about a pair.
 
 import { bars, interval } from "/page/draw.js";
-import { downloads, field, make, readCsv, sortedTable, submits, watch } from "/page/parts.js";
-import { getJson, getText, send, startJob } from "/page/service.js";
+import { downloads, field, filePicker, make, readCsv, say, sortedTable, submits, watch } from "/page/parts.js";
+import { getJson, getText, send, startJob, upload } from "/page/service.js";
 
 export function chainField(label, hint) {
   const area = make("textarea", { spellcheck: false, autocomplete: "off" });
@@ -57,7 +57,9 @@ export async function render(main) {
   const antigen = make("textarea", { spellcheck: false, autocomplete: "off" });
   const example = make("select", {}, make("option", { value: "" }, "choose one"));
   const answer = make("section", { ariaLive: "polite" });
-  const form = make("form", { className: "card" }, field("Example", example), heavy.box, light.box,
+  const picker = filePicker("Or a file", "FASTA, a table, AIRR or a structure. Drop it here, or choose it.");
+  const unread = make("p", { className: "wrong", role: "alert" });
+  const form = make("form", { className: "card" }, make("div", { className: "fields" }, field("Example", example), picker.box), unread, heavy.box, light.box,
     field("Antigen", antigen, "One chain in one-letter code; several chains, one a line."),
     make("div", { className: "row" }, make("button", {}, "Ask")));
   main.append(make("h1", {}, "How tightly does this antibody bind this antigen?"),
@@ -67,23 +69,43 @@ export async function render(main) {
     const [found, words] = await Promise.all([send("/v1/predict", asked), send("/v1/predict", asked, "text/plain")]);
     answer.replaceChildren(answerCard(found, words), explainButton(asked));
   });
-  const examples = await getJson("/v1/examples").catch(() => []);
-  example.append(...examples.map((one, i) => make("option", { value: String(i) }, `${one.antibody_name} on ${one.antigen_name}`)));
-  example.addEventListener("change", () => {
-    const one = examples[Number(example.value)];
-    if (example.value === "" || !one) return;
-    [heavy.area.value, light.area.value, antigen.value] = [one.heavy, one.light ?? "", (one.antigen ?? "").replaceAll("/", "\n")];
+  let known = [];
+  const offer = (pairs, first) => {
+    known = pairs;
+    example.replaceChildren(make("option", { value: "" }, first), ...pairs.map((one, i) =>
+      make("option", { value: String(i) }, `${one.antibody_name || `row ${i + 1}`}${one.antigen_name ? ` on ${one.antigen_name}` : ""}`)));
+  };
+  const fill = (one) => {
+    [heavy.area.value, light.area.value] = [one.heavy ?? "", one.light ?? ""];
+    if (one.antigen || !picker.input.files.length) antigen.value = (one.antigen ?? "").replaceAll("/", "\n");
     heavy.look();
     light.look();
+  };
+  example.addEventListener("change", () => { if (example.value !== "") fill(known[Number(example.value)]); });
+  picker.input.addEventListener("change", async () => {
+    unread.textContent = "";
+    if (!picker.input.files.length) return;
+    try {
+      const found = await send("/v1/pairs", { file: await upload(picker.input.files[0]) });
+      if (!found.length) throw new Error("The file holds no antibody.");
+      offer(found, "choose one of the file");
+      example.value = "0";
+      fill(found[0]);
+      say(found.length === 1 ? "The chains of the file are filled in." : `${found.length} antibodies; the first is filled in, choose another above.`);
+    } catch (error) { unread.textContent = error.message; }
   });
+  const examples = await getJson("/v1/examples").catch(() => []);
+  if (!picker.input.files.length) offer(examples, "choose one");
 }
 
 function answerCard(found, words) {
-  const [first, ...lines] = words.split("\n"), condition = first.endsWith("IF IT BINDS") ? ", if it binds" : "";
+  const [first, verdict, ...lines] = words.replaceAll(/(?<=[a-z])_(?=[a-z])/g, " ").split("\n"), condition = first.endsWith("IF IT BINDS") ? ", if it binds" : "";
   const card = make("div", { className: "card" });
   if (found.pkd === null) card.append(make("p", { className: "big" }, `Rank score ${found.rank_score.toFixed(2)}`));
   else card.append(make("p", { className: "big" }, `KD ${found.kd}${condition}`), interval(found.pkd, found.pkd_lower, found.pkd_upper));
-  card.append(make("p", { className: "words" }, first), make("p", { className: "words" }, lines.join("\n")));
+  const small = /^(model|flags|error on|nearest training)/, listed = (kept, look) => make("ul", { className: look }, ...kept.map((line) => make("li", {}, line)));
+  card.append(make("p", { className: "hint" }, first), make("p", { className: "verdict" }, verdict ?? ""),
+    listed(lines.filter((line) => !small.test(line)), ""), listed(lines.filter((line) => small.test(line)), "hint"));
   return card;
 }
 

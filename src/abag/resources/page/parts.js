@@ -34,7 +34,7 @@ export function field(label, input, hint = "") {
 export function filePicker(label, hint, accept = ".csv,.tsv,.txt,.xlsx,.parquet,.gz,.fasta,.fa,.pdb,.cif") {
   const input = make("input", { type: "file", accept });
   const box = field(label, input, hint);
-  box.classList.add("card");
+  box.classList.add("drop");
   box.addEventListener("dragover", (event) => event.preventDefault());
   box.addEventListener("drop", (event) => {
     event.preventDefault();
@@ -68,6 +68,12 @@ export function readCsv(text) {
 
 export const isNumber = (text) => text !== "" && text !== null && Number.isFinite(Number(text));
 
+const HEADINGS = { pkd: "pKd", pkd_lower: "pKd, lower", pkd_upper: "pKd, upper", kd: "KD", domain: "verdict", antibody_name: "antibody", antigen_name: "antigen",
+  imgt: "IMGT", kabat: "Kabat", chothia: "Chothia", martin: "Martin", aho: "AHo", delta: "Δ", delta_lower: "Δ, lower", delta_upper: "Δ, upper",
+  lower_90: "lower, 90 %", upper_90: "upper, 90 %", spearman: "Spearman" };
+// Words of a program, such as antigen_not_in_training, are read more easily without its joints.
+const WORDY = new Set(["flags"]);
+
 function cellText(value) {
   if (value === null || value === undefined) return "";
   if (isNumber(value) && String(value).includes(".")) return Number(value).toFixed(2);
@@ -82,7 +88,7 @@ export function sortedTable(rows, columns, caption, most = 200) {
     const order = [...rows];
     if (by) order.sort((a, b) => compare(a[by], b[by]) * (down ? -1 : 1));
     body.replaceChildren(...order.slice(0, most).map((row) => make("tr", {}, ...columns.map((name) =>
-      make("td", { className: isNumber(row[name]) ? "number" : "" }, cellText(row[name]))))));
+      make("td", { className: isNumber(row[name]) ? "number" : String(row[name] ?? "").length > 24 ? "long" : "" }, WORDY.has(name) ? cellText(row[name]).replaceAll("_", " ") : cellText(row[name]))))));
   };
   const heads = columns.map((name) => {
     const head = make("th", { scope: "col", className: rows.length && isNumber(rows[0][name]) ? "number" : "" });
@@ -92,7 +98,7 @@ export function sortedTable(rows, columns, caption, most = 200) {
       for (const other of heads) other.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       fill();
-    } } }, name.replaceAll("_", " ")));
+    } } }, HEADINGS[name] ?? name.replaceAll("_", " ")));
     return head;
   });
   fill();

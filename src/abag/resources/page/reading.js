@@ -43,6 +43,7 @@ export function readingFields(groups, changed) {
     const [build, hint] = FIELDS[name], input = build();
     inputs.set(name, input);
     input.addEventListener("change", () => changed(name));
+    if (input.type === "checkbox") return make("div", {}, make("label", { className: "check" }, input, LABELS[name]), hint ? make("p", { className: "hint" }, hint) : null);
     if (name === "unit") {
       const list = make("datalist", { id: `units-${Math.random().toString(36).slice(2)}` }, ...UNITS.map((value) => make("option", { value })));
       input.setAttribute("list", list.id);

@@ -42,8 +42,9 @@ async function finish(id, box) {
     const picture = heatmap(rows, unit, Math.max(10, Math.floor((map.clientWidth - 32) / 13)));
     picture.setAttribute("class", "heat");
     // Few sites are drawn larger, at most twice.
-    const { width } = picture.viewBox.baseVal;
-    picture.setAttribute("width", Math.max(width, Math.min(2 * width, map.clientWidth)));
+    const { width, height } = picture.viewBox.baseVal, shown = Math.max(width, Math.min(2 * width, map.clientWidth));
+    picture.setAttribute("width", shown);
+    picture.setAttribute("height", height * shown / width);
     map.replaceChildren(picture);
   };
   for (const row of rows) row.measured = isMeasured(row) ? "measured" : "";

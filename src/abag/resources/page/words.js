@@ -22,7 +22,7 @@ export const ROLES = [["-", "not used"], ["antibody_name", "name"], ["heavy", "h
   ["temperature_celsius", "temperature, °C"], ["temperature_kelvin", "temperature, K"], ["molar_mass_g_per_mol", "molar mass, g/mol"], ["method", "method"]];
 
 const COMMANDS = [[/`abag adapt[^`]*--campaign[^`]*`(, with a new folder)?/g, "“Give the results back”"], [/`abag propose[^`]*--campaign[^`]*`/g, "“Choose the next plate”"],
-  [/`abag ([a-z-]+)[^`]*`/g, "the command line (abag $1)"]];
+  [/`abag adapt`/g, "“My assay”"], [/`abag ([a-z-]+)[^`]*`/g, "the command line (abag $1)"]];
 const FLAGS = new Set(["quarantine", "keep_strangers", "most_umis", "overwrite", "allow_unproposed", "hidden"]);
 const VALUE = String.raw`"[^"]*"|'[^']*'|[^\s,;)]*[^\s,;).]`;
 // A word behind an option is its value where it looks like one; FILE and SEQUENCE stand for one.
