@@ -24,7 +24,7 @@ _CELLS_OF_A_CHUNK: Final = 350_000
 """Rows of a chunk times training rows: 3 MB for each matrix that is held."""
 _BLOCK: Final = 128
 """Molecules that are multiplied at once, so that their part of the counts stays in the cache."""
-_FEW: Final = 4
+_FEW: Final = 16
 """Fewer molecules are compared without scipy, whose import takes longer."""
 
 

@@ -19,7 +19,7 @@ The spread is sqrt(v_level + v_effect); the calibration scales it for each verdi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -50,6 +50,9 @@ _EFFECT_SHARE: Final = 0.5
 complexes of many sources, and are twice as wide as the errors of designed variants."""
 
 
+_RECALLED: Final = 1_024
+
+
 class PairSettings(Settings):
     """Settings of the level and of how its parts are joined."""
 
@@ -76,6 +79,8 @@ class _State:
     potential: Reals
     """e(root -> pair) of each measured pair, pKd."""
     binding: BindingEvidence
+    recalled: dict[tuple[Any, ...], Reals] = field(default_factory=dict)
+    """What the kernels said of a pair before: a library asks for few, again and again."""
 
 
 class PairModel(ArrayModel[PairSettings]):
@@ -152,11 +157,21 @@ class PairModel(ArrayModel[PairSettings]):
             antigen=pl.col("antigen").list.join("/").fill_null(""),
             asked=pl.Series(asked),
         ).select("heavy", "light", "antigen", "asked")
-        place: dict[tuple[Any, ...], int] = {}
-        row = [place.setdefault(key, len(place)) for key in keyed.iter_rows()]
-        first = np.unique(np.array(row), return_index=True)[1]
-        found = own.kernel.recall(on_relatives[first.tolist()], own.binding.columns(asked[first]))
-        return Recalled(*(one[row] for one in found))
+        keys = keyed.rows()
+        # Another thread may forget all of them at any moment.
+        asked_before = ((key, own.recalled.get(key)) for key in set(keys))
+        known = {key: values for key, values in asked_before if values is not None}
+        new = {key: row for row, key in reversed(list(enumerate(keys))) if key not in known}
+        if new:
+            rows = sorted(new.values())
+            asked_of = own.binding.columns(asked[rows])
+            found = np.stack(own.kernel.recall(on_relatives[rows], asked_of), axis=1)
+            made = {keys[row]: values for row, values in zip(rows, found, strict=True)}
+            known |= made
+            if len(own.recalled) + len(made) > _RECALLED:
+                own.recalled.clear()
+            own.recalled.update(list(made.items())[:_RECALLED])
+        return Recalled(*np.array([known[key] for key in keys]).T)
 
     def _level(self, recalled: Recalled) -> tuple[Reals, Reals]:
         """F + known * (h - f), and known."""
