@@ -57,6 +57,7 @@ def test_a_pair_has_the_same_numbers_alone_and_numbered_ahead_in_a_table(
     rows = [(heavy, LIGHT, RBD) for heavy, _ in made_up_antibodies(6, seed=7)]
     rows += [(HEAVY, LIGHT, RBD), (HEAVY, None, NOVEL), (HEAVY, light, NOVEL)]
     table = pl.DataFrame(rows, schema=["heavy", "light", "antigen"], orient="row")
+    monkeypatch.setattr("abag.model.pairs.model._RECALLED", 0)
     alone = [shipped.predict_pair(*row) for row in rows]
     monkeypatch.setattr("abag.inference.predictor._STEP_ROWS", 2)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)

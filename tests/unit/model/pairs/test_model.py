@@ -94,11 +94,20 @@ def test_a_given_parent_that_nobody_measured_is_a_level_and_its_changes_an_effec
     assert (changes[1], in_cdrs[1]) == (1, 1)
 
 
-def test_a_row_is_predicted_alike_in_any_batch(model: PairModel) -> None:
-    whole = model.answer(FAMILIES)
-    alone = model.answer(FAMILIES[7:8])
-    assert whole.value[7] == alone.value[0]
-    assert whole.spread[7] == alone.spread[0]
+def test_a_row_is_predicted_alike_in_any_batch_and_when_it_is_remembered(
+    model: PairModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("abag.model.pairs.model._RECALLED", 0)
+    model._state.recalled.clear()
+    whole, alone = model.answer(FAMILIES), model.answer(FAMILIES[7:8])
+    assert not model._state.recalled
+    monkeypatch.undo()
+    model.answer(FAMILIES[5:12])
+    remembered = model.answer(FAMILIES[7:8])
+    assert model._state.recalled
+    for found in (alone, remembered):
+        assert whole.value[7] == found.value[0]
+        assert whole.spread[7] == found.spread[0]
 
 
 def test_the_saved_model_predicts_the_same_bytes(model: PairModel, tmp_path: Path) -> None:
