@@ -126,7 +126,7 @@ function explainButton(asked) {
 export async function explanation(id, job) {
   const rows = readCsv(await getText(`/v1/jobs/${id}/files/explanation/importance.csv`));
   return make("div", { className: "card" }, make("h2", {}, "What carries this prediction"),
-    make("p", { className: "hint" }, "Every residue is replaced by every other; a tall bar is a place where that changes the prediction much. CDRs are dark."),
+    make("p", { className: "hint" }, "Every residue is replaced by every other; a tall bar is a place where that changes the prediction much. CDRs are blue."),
     ...["heavy", "light"].map((chain) => rows.filter((row) => row.chain === chain)).filter((one) => one.length).map((one) => bars(one)),
     sortedTable(rows.sort((a, b) => b.importance - a.importance), ["chain", "residue", "position", "imgt", "region", "importance", "lowest_change", "lowest_to", "highest_change", "highest_to"], "Places, the heaviest first", 20),
     downloads(`/v1/jobs/${id}`, job.files.filter((path) => path.startsWith("explanation/"))));

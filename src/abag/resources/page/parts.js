@@ -88,7 +88,7 @@ export function sortedTable(rows, columns, caption, most = 200) {
     const order = [...rows];
     if (by) order.sort((a, b) => compare(a[by], b[by]) * (down ? -1 : 1));
     body.replaceChildren(...order.slice(0, most).map((row) => make("tr", {}, ...columns.map((name) =>
-      make("td", { className: isNumber(row[name]) ? "number" : String(row[name] ?? "").length > 24 ? "long" : "" }, WORDY.has(name) ? cellText(row[name]).replaceAll("_", " ") : cellText(row[name]))))));
+      make("td", { className: isNumber(row[name]) ? "number" : String(row[name] ?? "").length > 16 ? "long" : "" }, WORDY.has(name) ? cellText(row[name]).replaceAll("_", " ") : cellText(row[name]))))));
   };
   const heads = columns.map((name) => {
     const head = make("th", { scope: "col", className: rows.length && isNumber(rows[0][name]) ? "number" : "" });
