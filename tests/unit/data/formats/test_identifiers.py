@@ -52,3 +52,36 @@ def test_a_number_in_scientific_notation_is_no_paper_and_a_doubtful_name() -> No
     assert reference("1.23E+07") == (None, "reference_unreadable")
     assert own_name("2.00E+08") == ("2.00E+08", "name_in_scientific_notation")
     assert own_name("2E8") == ("2E8", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("6,00E+62", "6e62"), ("01-Mar", "1mar"), ("https://www.rcsb.org/structure/1N8Z", "1n8z"),
+     ("https://www.ebi.ac.uk/pdbe/entry/pdb/1n8z/", "1n8z")],
+)  # fmt: skip
+def test_more_spellings_of_one_structure(text: str, code: str) -> None:
+    assert structure_id(text)[0] == code
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2024-03-01", "2024-03-01 00:00:00", "Mar-01", "2.00E-03", "0.0", "12", "model", "AF2 model",
+     "homology model", "AlphaFold", "in-house", "unpublished", "no structure", "see text",
+     "this study", "cryo-EM"],
+)  # fmt: skip
+def test_what_names_no_structure_makes_no_complex_of_many(text: str) -> None:
+    assert structure_id(text) == (None, "structure_id_unreadable")
+
+
+@pytest.mark.parametrize("text", ["1N8Z model", "my-complex-3", "ab12", "AF-P04626", "EMD-1234"])
+def test_names_of_ones_own_stay(text: str) -> None:
+    assert structure_id(text)[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "paper"),
+    [("https://pubmed.ncbi.nlm.nih.gov/12345678/", "12345678"), ("12,345,678", "12345678"),
+     ("DOI 10.1038/ABC", "10.1038/abc")],
+)  # fmt: skip
+def test_more_spellings_of_one_paper(text: str, paper: str) -> None:
+    assert reference(text) == (paper, None)

@@ -24,16 +24,33 @@ _CODE: Final = re.compile(
     re.IGNORECASE,
 )
 _SCIENTIFIC: Final = re.compile(r"(\d)(?:\.(\d*))?E\+?(\d+)", re.IGNORECASE)
-_DATE: Final = re.compile(r"(\d)-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", re.IGNORECASE)
+_DATE: Final = re.compile(
+    r"0?(\d)-(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)", re.IGNORECASE
+)
 _MONTH: Final = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _AS_DATE: Final = re.compile(
     rf"\d{{4}}-\d\d-\d\d[T ]00:00:00(?:\.0+)?|\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}",
     re.IGNORECASE,
 )
 """What Excel makes of ``SEPT2`` and ``1-3``: ``02-Sep``, ``2024-03-01``."""
-_NUMBER: Final = re.compile(r"\d{5,}(?:\.0*)?")
-_PUBMED: Final = re.compile(r"(?:pmid|pubmed)?[\s:#]*(\d{5,9})(?:\.0*)?", re.IGNORECASE)
-_DOI: Final = re.compile(r"(?:https?://)?(?:dx\.)?(?:doi(?:\.org/|:)\s*)?(10\.\d{4,9}/\S+)", re.I)
+_NO_STRUCTURE: Final = re.compile(
+    r"\d{5,}(?:\.0*)?|\d{1,3}(?:[.,]\d*)?|\d+[.,]\d+(?:e[-+]?\d+)?|\d{4}-\d\d-\d\d.*"
+    rf"|\d{{1,2}}-{_MONTH}.*|{_MONTH}-\d+|(?:no|without) (?:structure|pdb|entry)"
+    r"|(?:homology|af2?|alphafold\d?|af2|af3|predicted|computed)?[ _-]*models?|homology|predicted"
+    r"|alphafold\d?|unpublished|in[ -]house|this (?:study|work|paper)|see (?:text|si|paper).*"
+    r"|pending|to be (?:released|deposited|published)|cryo-?em|x-?ray|nmr|yes|no|true|false|not? deposited",
+    re.IGNORECASE,
+)
+"""Numbers, dates and words that name no structure: as names they would make one complex of many."""
+_ADDRESS: Final = re.compile(r"(?:rcsb|wwpdb|pdbe?|ebi)[^\s]*/(?:\S*/)?([0-9][a-z0-9]{3})/?$", re.I)
+_PUBMED: Final = re.compile(
+    r"(?:(?:pmid|pubmed)?[\s:#]*|https?://\S*(?:pubmed|ncbi)\S*/)"
+    r"(\d{5,9}|\d{1,3}(?:,\d{3}){2})(?:\.0*)?/?",
+    re.IGNORECASE,
+)
+_DOI: Final = re.compile(
+    r"(?:https?://)?(?:dx\.)?(?:doi(?:\.org/|:|\s)\s*)?(10\.\d{4,9}/\S+)", re.I
+)
 
 
 def structure_id(text: str | None) -> tuple[str | None, str | None]:
@@ -44,13 +61,15 @@ def structure_id(text: str | None) -> tuple[str | None, str | None]:
     if text is None or is_missing(text):
         return None, None
     spelt = plain(text).strip("'\"")
-    number = _SCIENTIFIC.fullmatch(spelt)
+    number = _SCIENTIFIC.fullmatch(spelt.replace(",", "."))
     if number and ("+" in spelt or "." in spelt):
         return _from_number(number)
-    if _DATE.fullmatch(spelt):
-        return spelt.replace("-", "").lower(), RESTORED
-    if _NUMBER.fullmatch(spelt):
+    if day := _DATE.fullmatch(spelt):
+        return f"{day[1]}{day[2]}".lower(), RESTORED
+    if _NO_STRUCTURE.fullmatch(spelt):
         return None, UNREADABLE
+    if at := _ADDRESS.search(spelt):
+        return at[1].lower(), None
     code = _CODE.fullmatch(spelt)
     others = re.findall(r"(?<![a-z0-9])[0-9][a-z][a-z0-9]{2}(?![a-z0-9])", spelt.lower())
     if code and len(set(others) | {code[1].lower()}) > 1 and re.search(r"[;,|/ ]", spelt):
@@ -75,7 +94,8 @@ def reference(text: str | None) -> tuple[str | None, str | None]:
         return None, REFERENCE_UNREADABLE
     found = _PUBMED.fullmatch(spelt)
     doi = _DOI.fullmatch(spelt)
-    return (found[1] if found else doi[1].lower().rstrip(".") if doi else spelt), None
+    pubmed = found[1].replace(",", "") if found else None
+    return (pubmed if pubmed else doi[1].lower().rstrip(".") if doi else spelt), None
 
 
 def own_name(text: str | None) -> tuple[str | None, str | None]:
