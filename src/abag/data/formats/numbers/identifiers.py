@@ -38,7 +38,8 @@ _NO_STRUCTURE: Final = re.compile(
     rf"|\d{{1,2}}-{_MONTH}.*|{_MONTH}-\d+|(?:no|without) (?:structure|pdb|entry)"
     r"|(?:homology|af2?|alphafold\d?|af2|af3|predicted|computed)?[ _-]*models?|homology|predicted"
     r"|alphafold\d?|unpublished|in[ -]house|this (?:study|work|paper)|see (?:text|si|paper).*"
-    r"|pending|to be (?:released|deposited|published)|cryo-?em|x-?ray|nmr|yes|no|true|false|not? deposited",
+    r"|pending|to be (?:released|deposited|published)|cryo-?em|x-?ray|nmr"
+    r"|yes|no|true|false|not deposited",
     re.IGNORECASE,
 )
 """Numbers, dates and words that name no structure: as names they would make one complex of many."""
