@@ -46,6 +46,8 @@ def file_kind(path: Path) -> FileKind:
 
 def kind_of_head(head: bytes) -> FileKind:
     """The kind of a file that begins like this."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", "replace").encode()
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith((b">", b";")):
         return FileKind.FASTA
@@ -104,14 +106,17 @@ def read_pairs(
             path, told, choices.parent, choices.numbering, keep_faulty=choices.keep_faulty
         )
         return UserPairs(frame, notes=notes)
-    _refuse_options(f"a file of {kind}", mapping=mapping)
+    told = mapping_from_texts(mapping) if kind is FileKind.AIRR else ColumnMapping()
+    encoding = told.constants.encoding
+    if encoding is None or told != mapping_from_texts([f"encoding:={encoding}"]):
+        _refuse_options(f"a file of {kind}", mapping=mapping)
     if kind is FileKind.STRUCTURE:
         _refuse_options("a structure", light=light, antigen=antigen)
         return read_structures(path, choices.chains)
     antigens = read_antigens(antigen) if antigen else None
     if kind is FileKind.AIRR:
         _refuse_options("an AIRR table", light=light)
-        found = read_airr(path, most_umis=choices.most_umis)
+        found = read_airr(path, most_umis=choices.most_umis, encoding=encoding)
         return UserPairs(pairs_of(path, found.antibodies, antigens), found.problems, found.notes)
     return UserPairs(pairs_of(path, read_antibodies(path, light), antigens))
 

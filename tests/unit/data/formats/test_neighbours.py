@@ -15,11 +15,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 import abag
 from abag.data.chains import clean_antigen
-from abag.data.formats import read_airr, read_antibodies, read_measurements
+from abag.data.formats import read_airr, read_antibodies, read_measurements, read_pairs
 from abag.data.formats.content import decode
 from abag.data.formats.own_tables import OwnTable, explain_file
 from abag.data.raw import RawTable
-from abag.errors import FileFormatError, TableError, UnitError
+from abag.errors import FileFormatError, OptionError, TableError, UnitError
 from abag.units import parse_value
 from abag.units.bounds import convert
 from synthetic_pairs import HEAVY, LIGHT
@@ -502,3 +502,25 @@ def test_what_is_no_table_is_not_explained_as_one(tmp_path: Path) -> None:
     path.write_text(f">a\n{HEAVY}\n")
     with pytest.raises(FileFormatError, match=r"is FASTA.*--explain is for"):
         explain_file(path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
+def test_rearrangements_are_read_in_the_encoding_that_is_advised(
+    encoding: str, tmp_path: Path
+) -> None:
+    path = cells(tmp_path, ("s1", "µ1", "IGH", "T"), ("s2", "µ1", "IGK", "T"))
+    path.write_text(path.read_text(), encoding=encoding)
+    with pytest.raises((FileFormatError, TableError), match=f"--map encoding:={encoding}"):
+        read_pairs(path)
+    found = read_pairs(path, mapping=[f"encoding:={encoding}"])
+    assert found.frame["antibody_name"].to_list() == ["µ1"]
+    with pytest.raises(OptionError, match="takes no mapping"):
+        read_pairs(path, mapping=["heavy=x"])
+
+
+def test_fasta_in_utf_16_is_told_as_fasta(tmp_path: Path) -> None:
+    path = tmp_path / "a.fasta"
+    path.write_text(f">ab1\n{HEAVY}\n", encoding="utf-16")
+    with pytest.raises(FileFormatError, match="encoded in UTF-16") as caught:
+        read_pairs(path)
+    assert "--map" not in str(caught.value)

@@ -87,7 +87,7 @@ def is_airr(columns: Iterable[str]) -> bool:
     )
 
 
-def read_airr(path: Path, *, most_umis: bool = False) -> AirrPairs:
+def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = None) -> AirrPairs:
     """Read rearrangements (plain or gzip) and pair heavy and light chains by ``cell_id``.
 
     Cells are told apart by their sample as well (``repertoire_id``, ``sample_id``, ``library_id``
@@ -101,11 +101,12 @@ def read_airr(path: Path, *, most_umis: bool = False) -> AirrPairs:
     Args:
         path: The table.
         most_umis: Of several heavy or light chains of a cell take the one with the most UMIs.
+        encoding: Encoding of a text that is not UTF-8.
 
     Raises:
         TableError: columns are missing or nothing could be paired.
     """
-    table = read_table(path)
+    table = read_table(path, encoding=encoding)
     table = table.rename(_standard_names(table.columns))
     _require_fields(path, table.columns)
     by_clone = not _filled(table, "cell_id")
