@@ -135,11 +135,17 @@ def give_the_results_back(page: Any, tmp_path: Path, photograph: Keep) -> None:
     page.get_by_role("button", name="Save plate.xlsx").wait_for()
     assert downloaded(page, "Save plate.xlsx").startswith(b"PK")
     results = tmp_path / "results.csv"
-    values = [f"{well['name']},{7.0 + 0.2 * i:.2f}" for i, well in enumerate(plate)]
-    results.write_text("\n".join(["name,pKd", *values]))
+    values = [
+        f"{well['name']};{7.0 + 0.2 * i:.2f}".replace(".", ",") for i, well in enumerate(plate)
+    ]
+    results.write_text("\n".join(["name;pKd", *values]))
     page.get_by_label("Results of the plate").set_input_files(results)
     page.locator("table.columns td", has_text="R1-P1-A1").wait_for()
-    page.get_by_role("button", name="Learn from them").click()
+    learn = page.get_by_role("button", name="Learn from them")
+    learn.click()
+    page.locator(".wrong", has_text="(“Decimal sign”: comma)").wait_for()
+    page.get_by_label("Decimal sign").last.select_option("comma")  # the file is still there
+    learn.click()
     page.wait_for_selector("h2:has-text('What was foretold, and what came')")
     seen = page.get_by_label("round 1: predicted against measured for 8 variants")
     assert seen.locator("circle").count() == 8
