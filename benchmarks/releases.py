@@ -35,7 +35,7 @@ RELEASES = {
                                          "The recipe v2.7 after v2.6, on the same split."]),
     "abag-pairs": ("shipped", "0.2.0", []),
 }  # fmt: skip
-TEXTS = ("README.md", "RELEASE_NOTES.md", "COMPARISON.md", "LICENCES.md", "LICENSE")
+TEXTS = ("README.md", "RELEASE_NOTES.md", "LICENCES.md", "LICENSE")
 
 
 def main() -> None:
@@ -52,11 +52,10 @@ def main() -> None:
     seen = {name: one_release(out, name) for name in RELEASES}
     write_json(out / "published.json", seen)
     print(json.dumps(seen, indent=1))
-    for what, _, _ in RELEASES.values() if options.texts else ():
-        for name in TEXTS:
-            if (out / f"release-{what}" / name).exists():
-                (options.texts / what).mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(out / f"release-{what}" / name, options.texts / what / name)
+    for what, _, stated in RELEASES.values() if options.texts else ():
+        (options.texts / what).mkdir(parents=True, exist_ok=True)
+        for name in (*TEXTS, *(["COMPARISON.md"] if stated else [])):
+            shutil.copyfile(out / f"release-{what}" / name, options.texts / what / name)
 
 
 def abag(out: Path, *words: str, **told: str) -> str:

@@ -63,8 +63,9 @@ def _of_run(run: Facts) -> Iterator[dict[str, str]]:
     if audit is None:
         yield _issue("no-audit", "The split was not audited for leaks", "Train without --no-audit.")
     elif audit["verdict"] != "clean":
-        kind = "leak" if audit["is_leaky"] else "overlap"
-        yield _issue(kind, f"The split {audit['verdict']}. {audit['believe']}", _OTHER_SPLIT)
+        leaky, says = audit["is_leaky"], audit["believe"]
+        text = f"The split {audit['verdict']}. {says[:1].upper()}{says[1:]}"
+        yield _issue("leak" if leaky else "overlap", text, _OTHER_SPLIT if leaky else _READ_SO)
     yield from _of_figures(run)
     jump = status.get("largest_recall_jump")
     if jump is not None and jump > RECALL_JUMP:
@@ -78,9 +79,10 @@ def _of_run(run: Facts) -> Iterator[dict[str, str]]:
     if run["resampling"]["note"]:
         yield _issue("intervals", run["resampling"]["note"], "Test on more antigens.")
     for note in run["split"]["notes"]:
-        yield _issue("split", note, "Give figures with and without it.")
+        yield _issue("split", note, _READ_SO)
 
 
+_READ_SO: Final = "Read the figures so."
 _OTHER_SPLIT: Final = "Train and test on a split by antigen clusters."
 
 
