@@ -137,8 +137,9 @@ def may_be_a_name(text: str) -> bool:
 
 
 def reads_as_chain(text: str) -> bool:
-    """Whether a cell of a column may be a chain (or chains joined by ``|``, ``/`` or ``:``)."""
-    parts = [part for part in re.split(r"[|/:]", text) if not is_missing(part)]
+    """Whether a cell of a column may be a chain, or several joined by ``|/:;,`` or in a list."""
+    bare = re.sub(r"[\[\]'\"]", "", text) if re.match(r"\s*\[\s*['\"]", text) else text
+    parts = [part for part in re.split(r"[|/:;,]", bare) if not is_missing(part)]
     return bool(parts) and all(
         re.fullmatch(r"[A-Za-z*.\-\s]{6,}", bare := without_end_groups(part.strip())[0])
         and not_residues(bare) is None

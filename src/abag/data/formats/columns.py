@@ -67,7 +67,7 @@ PAIRS_SCHEMA: Final[dict[str, pl.DataType]] = {
 """Columns of a table of pairs to predict: as in a raw table, without measurements."""
 
 ZERO_CELSIUS_KELVIN: Final = 273.15
-CHAIN_JOINERS: Final = r"\s*[|/:]\s*"
+CHAIN_JOINERS: Final = r"\s*[|/:;,]\s*"
 """What may stand between the chains of one antigen."""
 
 
@@ -324,7 +324,12 @@ def stem(path: Path) -> str:
 
 
 def split_chains(column: pl.Expr) -> pl.Expr:
-    """Expression: a text of chains joined by ``|``, ``/`` or ``:`` as a list; null is no chain."""
+    """Expression: a text of chains joined by ``|``, ``/``, ``:``, ``;`` or a comma as a list.
+
+    Null is no chain. A list as Python writes it (``['EVQ', 'DIQ']``) is one.
+    """
+    is_list = column.str.contains(r"^\s*\[\s*['\"]")
+    column = pl.when(is_list).then(column.str.replace_all(r"[\[\]'\"]", "")).otherwise(column)
     parts = without_markers(column).str.replace_all(CHAIN_JOINERS, "|").str.split("|")
     kept = parts.list.eval(
         pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")

@@ -79,7 +79,9 @@ class ColumnMapping(BaseModel):
     heavy: str | None = Field(default=None, description="Heavy chain or VHH.")
     light: str | None = Field(default=None, description="Light chain.")
     scfv: str | None = Field(default=None, description="Single chain with both variable domains.")
-    antigen: tuple[str, ...] = Field(default=(), description="Antigen; chains joined by | / or :.")
+    antigen: tuple[str, ...] = Field(
+        default=(), description="Antigen; chains joined by | / : ; or a comma."
+    )
     quantity: str | None = Field(default=None, description="Column that names the quantity.")
     value: str | None = Field(default=None, description="Column of the measured values.")
     unit: str | None = Field(default=None, description="Column that names the unit.")

@@ -272,6 +272,19 @@ def test_blocks_gaps_and_linkers_are_residues(text: str) -> None:
     assert clean_antigen(text).problem is None
 
 
+@pytest.mark.parametrize("mark", ["|", "/", ":", ";", ", ", " ; "])
+def test_chains_of_an_antigen_may_be_joined_in_many_ways(mark: str, tmp_path: Path) -> None:
+    joined = f'"{ANTIGEN}{mark}{ANTIGEN[:40]}"'
+    found = read(tmp_path, "VH,VL,antigen,KD (nM)", f"{HEAVY},{LIGHT},{joined},1")
+    assert found.rows["antigen"].to_list() == [[ANTIGEN, ANTIGEN[:40]]]
+
+
+def test_a_list_of_chains_as_python_writes_it_is_read(tmp_path: Path) -> None:
+    joined = f"\"['{ANTIGEN}', '{ANTIGEN[:40]}']\""
+    found = read(tmp_path, "VH,VL,antigen,KD (nM)", f"{HEAVY},{LIGHT},{joined},1")
+    assert found.rows["antigen"].to_list() == [[ANTIGEN, ANTIGEN[:40]]]
+
+
 # -- FASTA and cells -------------------------------------------------------------------------------
 
 
