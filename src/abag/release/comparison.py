@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.similarity import antigen_clusters
 from abag.errors import ReleaseError
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.intervals import ClusterBootstrap
@@ -64,8 +65,10 @@ def compare_with_earlier(
         raise ReleaseError(
             "there are no test rows to compare on; name a table of measured rows by --compare-on"
         )
-    antigens = rows["antigen"].list.join("/").to_list()
-    bootstrap = ClusterBootstrap(antigens, resamples=RESAMPLES, seed=0)
+    antigens = rows["antigen"].to_list()
+    clusters = antigen_clusters(antigens)
+    keys = [clusters["/".join(antigen)] for antigen in antigens]
+    bootstrap = ClusterBootstrap(keys, resamples=RESAMPLES, seed=0)
     name, _, version = title.rpartition(" ")
     own = _line(said, true, bootstrap)
     split = _split_of(place)
