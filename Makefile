@@ -1,6 +1,7 @@
 # make env   creates the environment in .venv
 # make test  lint, types, tests
 # make demo  predictions, an assay, a scan, a plate and its score
+# make test-pages  what pages show is run: tutorials, notebooks, releases, the wheel
 # make docs  the documentation site in docs/_build/html; a warning is an error
 # make links asks every link to another site; it needs a network
 
@@ -11,7 +12,7 @@ STAMP := $(VENV)/.made-from-constraints
 SOURCES ?= $(wildcard ../shared/data)
 export ABAG_DATA_SOURCES ?= $(abspath $(SOURCES))
 
-.PHONY: env test test-slow lint types demo docs links format clean
+.PHONY: env test test-pages test-slow lint types demo docs links format clean
 
 env: $(STAMP)
 
@@ -32,6 +33,10 @@ types: env
 
 test: lint types
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
+
+test-pages: env
+	$(BIN)/pytest -n 2 --dist worksteal -m slow tests/integration/test_tutorials.py \
+		tests/integration/test_notebooks.py tests/integration/test_wheel.py tests/unit/release
 
 test-slow: env
 	$(BIN)/pytest -n 2 --dist worksteal -m slow

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LOADS = """
 import abag
-from abag.encoders.builtin import BuiltinEncoder
+from abag.encoders.adapters.builtin import BuiltinEncoder
 from abag.encoders.protocol import Molecule, Role
 print(abag.__file__)
 print(BuiltinEncoder().encode([Molecule(Role.ANTIGEN, ("MKTAYIAK",))])[0].rows.shape)
