@@ -108,15 +108,18 @@ def test_a_service_that_does_not_answer_is_said_and_nothing_is_lost(
 def test_limits_of_the_service_are_said_where_they_are_met(
     opened: Callable[..., Any], tmp_path: Path
 ):
-    service = Running(tmp_path / "data", "--most-waiting", "1", "--job-minutes", "0.2")
+    service = Running(tmp_path / "data", "--most-waiting", "1")
     page, other = opened(), opened()
     scan(page, service.address)
     other.goto(f"{service.address}#scan")
     other.get_by_label("Heavy chain, VHH or scFv").fill(HEAVY)
     other.get_by_role("button", name="Scan", exact=True).click()
     shows(other, "1 jobs wait already, 1 are allowed; wait, or cancel some")
-    shows(page, "it ran longer than 0.2 minutes; make it smaller")
     service.stop()
+    hasty = Running(tmp_path / "hasty", "--job-minutes", "0.01")
+    scan(page, hasty.address)
+    shows(page, "it ran longer than 0.01 minutes; make it smaller")
+    hasty.stop()
 
 
 @pytest.fixture
