@@ -14,6 +14,7 @@ from typing import Final
 
 import polars as pl
 
+from abag.antibody.numbering import first_domain
 from abag.antibody.words import reads_as_chain
 from abag.data.formats.numbers.value_headers import (
     ValueHeader,
@@ -23,6 +24,7 @@ from abag.data.formats.numbers.value_headers import (
     read_value_header,
     split_unit,
 )
+from abag.data.formats.sequences.chain_names import role_by_words
 from abag.data.formats.tables import ROW
 from abag.errors import Problem, UnitError
 from abag.units import is_missing, parse_relation, temperature_kelvin
@@ -80,6 +82,8 @@ USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
 """The names by which a raw column is found without being mapped, most telling first."""
 
 _CHAINS: Final = ("heavy", "light", "scfv", "antigen")
+_A_DOMAIN: Final = 80
+"""Residues of the shortest variable domains that people write down."""
 _LOOKED_AT: Final = 200
 """Distinct cells of a column that are looked at to tell what it holds."""
 
@@ -139,6 +143,7 @@ def detect_columns(
         if column in _ONE_ONLY and len(matches) > 1:
             made.problems.append(_ambiguous(column, matches))
         made.columns[column] = tuple(matches) if column == "antigen" else (matches[0],)
+    _chains_by_words(table, free, made, given)
     _antigens_by_content(table, made, given)
     if with_values:
         detect_values(free, made, given)
@@ -146,6 +151,28 @@ def detect_columns(
     _concentration(free, made, given)
     _relation_by_content(table, free, made, {*made.columns, *given})
     return made
+
+
+def _chains_by_words(
+    table: pl.DataFrame, free: Collection[str], made: Detected, given: Collection[str]
+) -> None:
+    """Columns that hold chains, under names put together from words of the field."""
+    taken = {name for names in made.columns.values() for name in names}
+    for column in _CHAINS:
+        if column in given or column in made.columns:
+            continue
+        named = [
+            name
+            for name in free
+            if name not in taken
+            and role_by_words(name) == column
+            and holds_chains(table[name], at_least=8)
+        ]
+        if len(named) > 1:
+            made.problems.append(_ambiguous(column, named))
+        for name in named[:1]:
+            made.columns[column] = (name,)
+            made.why[name] = f"{column}: by the words of its name, and it holds chains"
 
 
 def _with_chains(table: pl.DataFrame, column: str, matches: list[str], made: Detected) -> list[str]:
@@ -179,6 +206,27 @@ def holds_chains(column: pl.Series, at_least: int = 10) -> bool:
     """Whether any of the first cells reads as a chain of so many letters."""
     cells = column.drop_nulls().unique(maintain_order=True).head(_LOOKED_AT)
     return any(len(c) >= at_least and reads_as_chain(c) for c in cells if not is_missing(c))
+
+
+def unused_light(
+    table: pl.DataFrame, columns: Mapping[str, tuple[str, ...]], ignored: Collection[str]
+) -> list[Problem]:
+    """A column that holds light chains under a name that says nothing, beside heavy chains.
+
+    An antibody that lost its light chain on the way would be predicted as a heavy chain alone.
+    """
+    used = {name for names in columns.values() for name in names} | {*ignored, ROW}
+    problems = []
+    for name in table.columns:
+        if name in used or not holds_chains(table[name], at_least=_A_DOMAIN):
+            continue
+        cells = (cell for cell in table[name].drop_nulls() if len(cell.strip()) >= _A_DOMAIN)
+        domain = first_domain(re.sub(r"[^A-Z]", "", next(cells).upper()))
+        if domain is not None and domain.kind.is_light:
+            shown = shlex.quote(name)
+            mend = f"Say --map light={shown}, or leave it out (--map ignore={shown})"
+            problems.append(Problem(1, name, "it holds light chains, and is not used", mend))
+    return problems
 
 
 def _is_empty(column: pl.Series) -> bool:

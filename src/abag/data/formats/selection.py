@@ -17,7 +17,7 @@ from typing import Final
 import polars as pl
 
 from abag.antibody.words import FEWEST_RESIDUES
-from abag.data.formats.headers import detect_columns, holds_chains
+from abag.data.formats.headers import detect_columns, holds_chains, unused_light
 from abag.data.formats.mapping import COLUMN_FIELDS, ColumnMapping, Constants
 from abag.data.formats.numbers.redundant import RateColumns
 from abag.data.formats.numbers.value_headers import (
@@ -157,6 +157,8 @@ def _chain_problems(
     if "heavy" not in columns and "scfv" not in columns:
         mend = "Map one, for example --map heavy=VH or --map scfv=sequence"
         problems.append(Problem(1, None, "no column of heavy chains or scFv was found", mend))
+    if "heavy" in columns and "light" not in columns:
+        problems += unused_light(table, columns, mapping.ignore)
     known = mapping.constants.antigen or mapping.antigen_unknown
     if "antigen" not in columns and not known:
         mend = (
