@@ -37,6 +37,17 @@ def test_a_pair_is_asked_about_from_an_example(page: Any, running: Running, phot
     photograph(page, "page-pair")
 
 
+def test_where_nothing_says_that_a_pair_binds_its_kd_says_so(page: Any, running: Running):
+    page.goto(running.address)
+    page.get_by_label("Heavy chain, VHH or scFv").fill(HEAVY)
+    page.get_by_label("Light chain").fill(LIGHT)
+    page.get_by_label("Antigen").fill(
+        "KVFGRCELAAAMKRHGLDNYRGYSLGNWVCAAKFESNFNTQATNRNTDGSTDYGILQINS"
+    )
+    page.get_by_role("button", name="Ask").click()
+    assert page.wait_for_selector(".big").inner_text().endswith(", if it binds")
+
+
 def test_the_chains_of_a_file_are_filled_in_one_after_the_other(
     page: Any, running: Running, tmp_path: Path
 ):
