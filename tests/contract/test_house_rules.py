@@ -179,3 +179,9 @@ def test_help_and_import_load_nothing_heavy():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert "LOADED []" in done.stdout
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Pytest imports them by their names, and takes the second for the first."""
+    names = Counter(path.name for path in TESTS if path.name.startswith("test_"))
+    assert not [name for name, files in names.items() if files > 1]
