@@ -17,8 +17,12 @@ _TAIL: Final = 8
 """Length of the footer and the mark ``PAR1``."""
 _MOST_FOOTER: Final = 2**25
 _MOST_DEPTH: Final = 16
-_COUNTED: Final = (5, 7, 8)
+_DICTIONARY: Final = 7
+_COUNTED: Final = (5, _DICTIONARY, 8)
 """Fields of a page's header that hold its count of values: data, dictionary, data of version 2."""
+
+_REPEATED: Final = 2
+"""Repetition of an element of the schema that holds a list."""
 
 Fields = dict[int, Any]
 
@@ -114,19 +118,25 @@ def _require_sound_once(path: Path, size: int, changed_ns: int) -> None:
 def _require_sound(content: memoryview, footer: int) -> None:
     told = _Thrift(content, footer, len(content) - _TAIL).struct()
     groups = told[4]
+    lists = any(element.get(3) == _REPEATED for element in told[2])
     if min((group[3] for group in groups), default=0) < 0:
         raise ValueError("a group has a negative count of rows")
     if sum(group[3] for group in groups) != told[3]:
         raise ValueError("the rows of its groups are not those of the file")
     for group in groups:
         for column in group[1]:
-            for values in _values_of_pages(content, column[3], footer):
-                if not 0 <= values <= column[3][5]:
+            chunk, held = column[3], 0
+            for field, values in _values_of_pages(content, chunk, footer):
+                if not 0 <= values <= chunk[5]:
                     raise ValueError("a page says that it holds more values than its column")
+                held += values * (field != _DICTIONARY)
+            # A column of single values, none of them in lists, has one a row, missing ones too.
+            if held != chunk[5] or (len(chunk[3]) == 1 and not lists and held != group[3]):
+                raise ValueError("the pages of a column do not hold the values of its rows")
 
 
-def _values_of_pages(content: memoryview, chunk: Fields, footer: int) -> Iterator[int]:
-    """Count of values of each page of a chunk, its dictionary included."""
+def _values_of_pages(content: memoryview, chunk: Fields, footer: int) -> Iterator[tuple[int, int]]:
+    """Kind (a field of its header) and count of values of each page of a chunk."""
     if chunk[5] == 0:  # a table without rows has no pages, and their places mean nothing
         return
     at = min(chunk[9], chunk.get(11) or chunk[9])
@@ -140,4 +150,4 @@ def _values_of_pages(content: memoryview, chunk: Fields, footer: int) -> Iterato
         at = reader.at + packed
         if packed < 0 or plain < 0 or at > end:
             raise ValueError("a page lies outside of its column")
-        yield from (header[field][1] for field in _COUNTED if field in header)
+        yield from ((field, header[field][1]) for field in _COUNTED if field in header)

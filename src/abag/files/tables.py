@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from abag.errors import FileFormatError
+from abag.files.panics import without_panics
 from abag.files.parquet_pages import require_sound_file, require_sound_pages
 from abag.files.pipes import opened
 from abag.files.places import require_file
@@ -142,9 +143,12 @@ def _readable(path: str | Path) -> Iterator[None]:
         KeyError, OverflowError, MemoryError,
     )  # fmt: skip
     try:
-        yield
+        with without_panics():
+            yield
     except faults as error:
         reason = str(error).strip().partition("\n")[0][:200]
+        if isinstance(error, pl.exceptions.PanicException):
+            reason = "its pages are damaged"  # what polars says then is of its own code
         raise FileFormatError(
             f"{path} is not a readable Parquet file; make it again, or copy it again ({reason})"
         ) from None
