@@ -10,9 +10,8 @@ from abag.files.panics import without_panics
 
 
 def test_a_panic_is_not_printed_and_all_else_is(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match="damaged"), without_panics():
+    with without_panics():
         os.write(2, b"thread 'async-executor-0' panicked at row_group_decode.rs:418\nstack\n")
-        raise ValueError("damaged")
     with without_panics(), without_panics():
         os.write(2, b"reading: 40 of 100\n")
     os.write(2, b"done\n")
