@@ -89,9 +89,10 @@ def evidence_columns(
         else None
         for i, asked in zip(near.relative.tolist(), antigens, strict=True)
     ]
+    like = _like(answer)
     kinds = [
         _kind(v, int(c), a, z)
-        for v, c, a, z in zip(verdicts, near.changes, apart, _like(answer), strict=True)
+        for v, c, a, z in zip(verdicts, near.changes, apart, like, strict=True)
     ]
     return {
         "level_pkd": _numbers(answer.level, len(has)),
@@ -116,7 +117,7 @@ def evidence_columns(
         "binding_score": [
             _score(verdict, value, differs, z, float(identity))
             for verdict, value, differs, z, identity in zip(
-                verdicts, answer.value, apart, _like(answer), near.antigen, strict=True
+                verdicts, answer.value, apart, like, near.antigen, strict=True
             )
         ],
     }

@@ -94,11 +94,12 @@ def antigen_changes(first: tuple[str, ...], second: tuple[str, ...]) -> int:
     What only one of the two has does not count: tags, other ends of a construct, and loops, which
     chains of structures lack where they were not seen. Antigens without chains differ in none.
     """
-    pairs = [(len(a), len(b), a, b) for a in first for b in second if a and b]
+    pairs = [tuple(sorted((a, b), key=len)) for a in first for b in second if a and b]
     if not pairs:
         return 0
-    *_, one, other = max(pairs, key=lambda pair: (chain_identity(*pair[2:]), min(pair[:2])))
-    shorter, longer = sorted((one, other), key=len)
+    if len(pairs) > 1:  # one pair needs no alignment to be chosen
+        pairs.sort(key=lambda pair: (chain_identity(*pair), len(pair[0])), reverse=True)
+    shorter, longer = pairs[0]
     if shorter in longer:
         return 0
     if len(shorter) < PEPTIDE_RESIDUES:
