@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.raw import read_text_table
 from abag.errors import FileFormatError, OptionError
 from abag.evaluation.scores.intervals import require_resamples
 from abag.files import require_own
@@ -36,6 +35,7 @@ from abag_lab.mutation_effect.fitting import (
 )
 from abag_lab.sources.build import choose_sources, read_source
 from abag_lab.sources.libraries.partners import read_complex
+from abag_lab.sources.published import read_text_table
 
 Reals = NDArray[np.float64]
 

@@ -17,10 +17,10 @@ from typing import Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from abag.data.raw import read_text_table
 from abag.files import read_json
 from abag_lab.mutation_effect.assay import VariantAssay
 from abag_lab.sources.libraries.partners import read_complex
+from abag_lab.sources.published import read_text_table
 
 
 class VariantSource(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from abag.data.raw import RawTable, Source
 from abag_lab.sources.complexes import (
     attabseq,
     biomap,
@@ -26,6 +25,7 @@ from abag_lab.sources.libraries import (
     titeseq_4420,
     trastuzumab_her2_dms,
 )
+from abag_lab.sources.published import Source
 
 _MODULES = (
     abbibench,
@@ -52,5 +52,3 @@ SOURCES: Final[dict[str, Source]] = {
     for source in (*(module.SOURCE for module in _MODULES), *variant_tables.SOURCES)
 }
 """Every adapter by the name of its source."""
-
-__all__ = ["SOURCES", "RawTable", "Source"]

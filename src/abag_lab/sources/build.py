@@ -17,12 +17,12 @@ from abag.data.build import (
 )
 from abag.data.canonical import Canonical, canonicalise, concatenate
 from abag.data.chains import AntibodyCleaner
-from abag.data.raw import Source
 from abag.data.schema import SHIPPABLE_LICENCES
 from abag.errors import MissingFileError, OptionError
 from abag.files import require_folder, sha256_of
 from abag.progress import task
 from abag_lab.sources import SOURCES
+from abag_lab.sources.published import Source
 
 LICENCES: Final = ("all", "permissive")
 

@@ -112,8 +112,6 @@ def test_a_floor_value_of_a_landscape_is_an_upper_bound(tmp_path: Path) -> None:
     assert column(table, "value") == ["7.1", "6.0", "6.4"]
     assert "floor_in_a_replicate" in table.frame["flags"][2]
     assert table.frame["antigen"][0].to_list() == ["GG", "HH"]
-    published = next(phillips_cr9114_cr6261.read_as_published(folder))
-    assert column(published, "relation") == ["=", "=", "="]
 
 
 def test_lost_leading_zeros_of_a_bit_string_come_back(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import fastexcel
 import polars as pl
 import pytest
 
-from abag.data.raw import RAW_SCHEMA, Source
+from abag.data.raw import RAW_SCHEMA, RawTable
 from abag.errors import FileFormatError, MissingFileError
-from abag_lab.sources import SOURCES, RawTable
+from abag_lab.sources import SOURCES
 from abag_lab.sources.complexes import (
     attabseq,
     biomap,
@@ -28,6 +28,7 @@ from abag_lab.sources.complexes.mutant_complexes import (
     parse_substitutions,
     written,
 )
+from abag_lab.sources.published import Source
 
 # Made-up chains: no antibody, but of a length that substitutions can be made in.
 HEAVY = "EVQLVESGGAWYC"

@@ -14,9 +14,9 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.raw import read_text_table
 from abag.data.schema import SHIPPABLE_LICENCES
 from abag_lab.sources import SOURCES
+from abag_lab.sources.published import read_text_table
 
 COPIES_OF_A_LIBRARY: Final = 4
 """Variants kept of one parent in the tables of mutants, so that no library floods the corpus."""

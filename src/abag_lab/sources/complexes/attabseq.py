@@ -14,24 +14,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, flagged, listed, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag_lab.sources.complexes.mutant_complexes import (
-    ab_bind_structure_id,
+    CHAINS,
+    ROLES,
+    ab_bind_columns,
     differing_residues,
-    missing_from_chains,
-    non_binder_relation,
+    mutant_columns,
     parse_substitutions,
-    written,
 )
+from abag_lab.sources.published import Source, listed, present, read_text_table
 
-CHAINS: Final = ("antibody_heavy_seq", "antibody_light_seq", "antigen_a_seq", "antigen_b_seq")
 AB_BIND_FILES: Final[dict[str, str]] = {"AB1101.csv": "Mutation2", "AB645.csv": "Mutation"}
 """Copies of AB-Bind, with the column of each that parts its mutations by commas."""
-_ROLES: Final = {"antibody_heavy_seq": "H", "antibody_light_seq": "L"}
 
 
 def read(folder: Path) -> Iterator[RawTable]:
@@ -61,29 +60,21 @@ def chain_columns(folder: Path) -> dict[tuple[str, str], str]:
 
 def _ab_bind(path: Path, columns: dict[tuple[str, str], str]) -> RawTable:
     original = read_text_table(path)
-    mutations, problem = _mutations(original, AB_BIND_FILES[path.name], columns)
+    mutations = AB_BIND_FILES[path.name]
+
+    def roles_of(row: dict[str, Any]) -> dict[str, str]:
+        letters = {s.chain for s in parse_substitutions(row[mutations])}
+        known = {letter: columns.get((row["PDB"], letter), "") for letter in letters}
+        return {letter: ROLES[c] for letter, c in known.items() if c in ROLES}
+
     method, kelvin = _method_and_temperature(original)
-    relation = non_binder_relation(pl.col("ddG"))
     return raw_table(
         path.name,
         original,
-        heavy=pl.col("antibody_heavy_seq_mut"),
-        light=pl.col("antibody_light_seq_mut"),
-        antigen=listed("antigen_a_seq_mut", "antigen_b_seq_mut"),
-        quantity="ddG",
-        value=pl.col("ddG"),
-        unit="kcal/mol",
-        relation=relation,
-        assay=pl.format("attabseq:ab_bind:{}", pl.col("PDB").str.to_lowercase()),
         method=method,
         temperature_kelvin=kelvin,
-        structure_id=ab_bind_structure_id(pl.col("PDB")),
-        mutations=mutations,
-        flags=flagged(
-            non_binder=relation.is_not_null(),
-            homology_model=pl.col("PDB").str.starts_with("HM_"),
-        ),
-        problem=problem,
+        **ab_bind_columns("attabseq"),
+        **mutant_columns(original, mutations, roles_of),
     )
 
 
@@ -96,21 +87,6 @@ def _method_and_temperature(original: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
     moved = name.is_null() | name.str.contains(r"^[\d.]+$")
     celsius = pl.when(moved).then(pl.col("Assay pH")).otherwise(pl.col("Assay Temp (Celcius)"))
     return pl.when(~moved).then(name), celsius.cast(pl.Float64, strict=False) + 273.15
-
-
-def _mutations(
-    original: pl.DataFrame, column: str, columns: dict[tuple[str, str], str]
-) -> tuple[pl.Expr, pl.Expr]:
-    """The substitutions (heavy chain as H, light as L), and faults of the mutant chains."""
-    texts, problems = [], []
-    for row in original.iter_rows(named=True):
-        letters = {s.chain for s in parse_substitutions(row[column])}
-        known = {letter: columns.get((row["PDB"], letter), "") for letter in letters}
-        roles = {letter: _ROLES[c] for letter, c in known.items() if c in _ROLES}
-        texts.append(written(row[column], roles))
-        count = sum(differing_residues(row[c], row[f"{c}_mut"]) for c in CHAINS)
-        problems.append(missing_from_chains(row[column], count))
-    return pl.lit(pl.Series(texts, dtype=pl.String)), pl.lit(pl.Series(problems, dtype=pl.String))
 
 
 def _general(path: Path) -> RawTable:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, flagged, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
+from abag_lab.sources.published import Source, flagged, read_text_table
 
 FILE = "biomap.csv"
 

@@ -17,47 +17,37 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, listed, present, raw_table, read_sheet
+from abag.data.raw import RawTable, raw_table
+from abag_lab.sources.published import IGG_MOLAR_MASS, Source, listed, present, read_sheet
 
-IGG_MOLAR_MASS: Final = 150_000.0
-"""g/mol of an IgG; makes ug/mL molar, so that the rank score is a pIC50."""
-
-_LABELS: Final = {
-    "dataset_hiv_cls.xlsx": ("dataset_hiv", "hiv_cls", "HIV-1 envelope"),
-    "dataset_cov_cls.xlsx": ("Sheet1", "cov_cls", "coronavirus spike"),
+_IC50: Final[dict[str, pl.Expr | str]] = {
+    "quantity": "IC50", "value": pl.col("ic50"), "unit": "ug/mL",
+    "molar_mass_g_per_mol": pl.lit(IGG_MOLAR_MASS),
+}  # fmt: skip
+_LABEL: Final[dict[str, pl.Expr | str]] = {
+    "quantity": "binary", "value": pl.col("label"), "unit": "label",
+}  # fmt: skip
+_FILES: Final = {
+    "dataset_hiv_reg.xlsx": ("Sheet1", "hiv_reg", "HIV-1 envelope", _IC50),
+    "dataset_hiv_cls.xlsx": ("dataset_hiv", "hiv_cls", "HIV-1 envelope", _LABEL),
+    "dataset_cov_cls.xlsx": ("Sheet1", "cov_cls", "coronavirus spike", _LABEL),
 }
-"""Sheet, assay and antigen of each file of labels."""
+"""Sheet, assay, antigen and measurement of each file."""
 
 
 def read(folder: Path) -> Iterator[RawTable]:
     """One row a pair of antibody and virus."""
-    for path in present(folder, ["dataset_hiv_reg.xlsx"]):
-        yield raw_table(
-            path.name,
-            read_sheet(path, "Sheet1"),
-            antigen_name="HIV-1 envelope",
-            scfv=pl.col("antibody_seq"),
-            antigen=listed("virus_seq"),
-            quantity="IC50",
-            value=pl.col("ic50"),
-            unit="ug/mL",
-            assay="deepaai:hiv_reg",
-            method="pseudovirus neutralisation",
-            molar_mass_g_per_mol=pl.lit(IGG_MOLAR_MASS),
-        )
-    for path in present(folder, _LABELS):
-        sheet, assay, antigen = _LABELS[path.name]
+    for path in present(folder, _FILES):
+        sheet, assay, antigen, measurement = _FILES[path.name]
         yield raw_table(
             path.name,
             read_sheet(path, sheet),
             antigen_name=antigen,
             scfv=pl.col("antibody_seq"),
             antigen=listed("virus_seq"),
-            quantity="binary",
-            value=pl.col("label"),
-            unit="label",
             assay=f"deepaai:{assay}",
             method="pseudovirus neutralisation",
+            **measurement,
         )
 
 

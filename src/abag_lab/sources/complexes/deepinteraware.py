@@ -12,21 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, flagged, listed, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag.errors import FileFormatError
 from abag_lab.sources.complexes.mutant_complexes import (
-    ab_bind_structure_id,
-    differing_residues,
-    missing_from_chains,
-    non_binder_relation,
-    written,
+    ab_bind_columns,
+    mutant_columns,
+    temperature_columns,
 )
+from abag_lab.sources.published import Source, flagged, listed, present, read_text_table
 
-_CHAINS: Final = ("antibody_heavy_seq", "antibody_light_seq", "antigen_a_seq", "antigen_b_seq")
 _SKEMPI_COLUMNS: Final = (
     "#PDB", "Mutation(s)_PDB", "Affinity_mut (M)", "Affinity_wt (M)", "Reference", "Protein 1",
     "Protein 2", "Temperature", "Method", "Notes",
@@ -51,51 +49,30 @@ def read(folder: Path) -> Iterator[RawTable]:
 
 def _skempi(path: Path) -> RawTable:
     original = _with_measurements(path, _SKEMPI_COLUMNS)
-    temperature = pl.col("process Temperature")
-    mutations, problem = _mutations(original, "process Mutation(s)_PDB")
     return raw_table(
         path.name,
         original,
-        heavy=pl.col("antibody_heavy_seq_mut"),
-        light=pl.col("antibody_light_seq_mut"),
-        antigen=listed("antigen_a_seq_mut", "antigen_b_seq_mut"),
         quantity="KD",
         value=pl.col("process Affinity_mut (M)"),
         unit="M",
         assay="deepinteraware:skempi",
         method=pl.col("process Method"),
-        temperature_kelvin=temperature.str.extract(r"^([\d.]+)").cast(pl.Float64),
         structure_id=pl.col("PDB").str.to_lowercase(),
-        mutations=mutations,
         reference=pl.col("process Reference"),
-        flags=flagged(temperature_assumed=temperature.str.contains("assumed")),
-        problem=problem,
+        **mutant_columns(original, "process Mutation(s)_PDB", _roles_of),
+        **temperature_columns("process Temperature"),
     )
 
 
 def _ab_bind(path: Path) -> RawTable:
     original = _with_measurements(path, _AB_BIND_COLUMNS)
-    model = pl.col("PDB").str.starts_with("HM_")
-    mutations, problem = _mutations(original, "process Mutation")
     return raw_table(
         path.name,
         original,
-        heavy=pl.col("antibody_heavy_seq_mut"),
-        light=pl.col("antibody_light_seq_mut"),
-        antigen=listed("antigen_a_seq_mut", "antigen_b_seq_mut"),
-        quantity="ddG",
-        value=pl.col("ddG"),
-        unit="kcal/mol",
-        relation=non_binder_relation(pl.col("ddG")),
-        assay=pl.format("deepinteraware:ab_bind:{}", pl.col("PDB").str.to_lowercase()),
         method=pl.col("process Assay Name"),
         temperature_kelvin=pl.col("process Assay Temp (Celcius)").cast(pl.Float64) + 273.15,
-        structure_id=ab_bind_structure_id(pl.col("PDB")),
-        mutations=mutations,
-        flags=flagged(
-            non_binder=non_binder_relation(pl.col("ddG")).is_not_null(), homology_model=model
-        ),
-        problem=problem,
+        **ab_bind_columns("deepinteraware"),
+        **mutant_columns(original, "process Mutation", _roles_of),
     )
 
 
@@ -137,17 +114,12 @@ def _with_measurements(path: Path, columns: tuple[str, ...]) -> pl.DataFrame:
     return chains.hstack(process.select(pl.col(name).alias(f"process {name}") for name in columns))
 
 
-def _mutations(original: pl.DataFrame, column: str) -> tuple[pl.Expr, pl.Expr]:
-    """The substitutions (heavy chain as H, light as L), and faults of the mutant chains."""
-    texts, problems = [], []
-    for row in original.iter_rows(named=True):
-        letters = (row["heavy"], row["light"] or "")
-        if row["PDB"] == "1MLC" and letters == _EXCHANGED:
-            letters = letters[::-1]
-        texts.append(written(row[column], {letters[0]: "H", letters[1]: "L"}))
-        count = sum(differing_residues(row[c], row[f"{c}_mut"]) for c in _CHAINS)
-        problems.append(missing_from_chains(row[column], count))
-    return pl.lit(pl.Series(texts, dtype=pl.String)), pl.lit(pl.Series(problems, dtype=pl.String))
+def _roles_of(row: dict[str, Any]) -> dict[str, str]:
+    """The heavy chain's letter as H, the light chain's as L."""
+    letters = (row["heavy"], row["light"] or "")
+    if row["PDB"] == "1MLC" and letters == _EXCHANGED:
+        letters = letters[::-1]
+    return {letters[0]: "H", letters[1]: "L"}
 
 
 SOURCE = Source(

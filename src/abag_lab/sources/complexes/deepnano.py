@@ -19,14 +19,13 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.raw import (
-    RawTable,
+from abag.data.raw import RawTable, raw_table
+from abag_lab.sources.published import (
     Source,
     flagged,
     listed,
-    no_antigen,
+    packed_or_plain,
     present,
-    raw_table,
     read_text_table,
 )
 
@@ -37,7 +36,7 @@ def read(folder: Path) -> Iterator[RawTable]:
     """Complexes with their KD where one is known, labelled pairs, and two ELISA panels."""
     for path in present(folder, ["all_binding_site_data_5A.csv"]):
         yield _complexes(path)
-    for path in present(folder, ["all_pair_data.csv", "all_pair_data.csv.gz"])[:1]:
+    for path in packed_or_plain(folder, "all_pair_data.csv"):
         yield _pairs(path)
     for path in present(folder, _ELISA):
         yield _elisa(path)
@@ -83,7 +82,6 @@ def _elisa(path: Path) -> RawTable:
         path.name,
         original,
         heavy=pl.col("Protein Sequenze"),
-        antigen=no_antigen(),
         antigen_name=_ELISA[path.name],
         quantity="IC50",
         value=pl.when(non_binder).then(pl.lit("0")).when(written != "/").then(written),

@@ -8,12 +8,17 @@ code (``D100aG``, ``D60AA``).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
+from abag_lab.sources.published import flagged, listed
+
+CHAINS: Final = ("antibody_heavy_seq", "antibody_light_seq", "antigen_a_seq", "antigen_b_seq")
+"""Columns of the wild type's chains; those of the mutant end in ``_mut``."""
+ROLES: Final = {"antibody_heavy_seq": "H", "antibody_light_seq": "L"}
 _COLON: Final = re.compile(r"([A-Za-z0-9]):([A-Z])(-?\d+[A-Za-z]?)([A-Z])")
 _SKEMPI: Final = re.compile(r"([A-Z])([A-Za-z0-9])(-?\d+[a-z]?)([A-Z])")
 
@@ -73,15 +78,53 @@ def missing_from_chains(stated: str | None, differing: int) -> str | None:
     )
 
 
-def non_binder_relation(value: pl.Expr) -> pl.Expr:
-    """AB-Bind writes 8 kcal/mol (-8 for the reverse change) where no binding was seen: a bound.
+def mutant_columns(
+    original: pl.DataFrame, column: str, roles_of: Callable[[dict[str, Any]], Mapping[str, str]]
+) -> dict[str, pl.Expr]:
+    """Raw columns of the mutant chains: their substitutions, and a problem where they lack them.
 
-    Source: Sirin et al., AB-Bind, Protein Science 2016.
+    ``column`` parts the substitutions of a row by commas; ``roles_of`` maps its chain letters.
     """
-    number = value.cast(pl.Float64, strict=False)
-    return pl.when(number == 8.0).then(pl.lit(">")).when(number == -8.0).then(pl.lit("<"))
+    texts, problems = [], []
+    for row in original.iter_rows(named=True):
+        texts.append(written(row[column], roles_of(row)))
+        count = sum(differing_residues(row[c], row[f"{c}_mut"]) for c in CHAINS)
+        problems.append(missing_from_chains(row[column], count))
+    return {
+        "heavy": pl.col("antibody_heavy_seq_mut"),
+        "light": pl.col("antibody_light_seq_mut"),
+        "antigen": listed("antigen_a_seq_mut", "antigen_b_seq_mut"),
+        "mutations": pl.lit(pl.Series(texts, dtype=pl.String)),
+        "problem": pl.lit(pl.Series(problems, dtype=pl.String)),
+    }
 
 
-def ab_bind_structure_id(pdb: pl.Expr) -> pl.Expr:
-    """AB-Bind puts ``HM_`` before the code of the template of a homology model."""
-    return pdb.str.strip_prefix("HM_").str.to_lowercase()
+def ab_bind_columns(source: str) -> dict[str, pl.Expr | str]:
+    """Raw columns of the ddG of AB-Bind, in a table with its columns ``PDB`` and ``ddG``.
+
+    AB-Bind writes 8 kcal/mol (-8 for the reverse change) where no binding was seen, a bound, and
+    puts ``HM_`` before the code of the template of a homology model (Sirin et al., AB-Bind,
+    Protein Science 2016).
+    """
+    number, pdb = pl.col("ddG").cast(pl.Float64, strict=False), pl.col("PDB")
+    relation = pl.when(number == 8.0).then(pl.lit(">")).when(number == -8.0).then(pl.lit("<"))
+    return {
+        "quantity": "ddG",
+        "value": pl.col("ddG"),
+        "unit": "kcal/mol",
+        "relation": relation,
+        "assay": pl.format("{}:ab_bind:{}", pl.lit(source), pdb.str.to_lowercase()),
+        "structure_id": pdb.str.strip_prefix("HM_").str.to_lowercase(),
+        "flags": flagged(
+            non_binder=relation.is_not_null(), homology_model=pdb.str.starts_with("HM_")
+        ),
+    }
+
+
+def temperature_columns(column: str) -> dict[str, pl.Expr]:
+    """Raw columns of SKEMPI's temperature, which says ``298(assumed)`` where nobody states it."""
+    text = pl.col(column)
+    return {
+        "temperature_kelvin": text.str.extract(r"^([\d.]+)").cast(pl.Float64),
+        "flags": flagged(temperature_assumed=text.str.contains("assumed")),
+    }

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
+from abag_lab.sources.published import Source, flagged, read_text_table
 
 FILE = "saaintdb_affinity_only_rows.csv"
 
@@ -27,15 +28,12 @@ def read(folder: Path) -> Iterator[RawTable]:
         quantity="KD",
         value=pl.col("Affinity_KD(nM)"),
         unit="nM",
-        assay=pl.lit("saaint_db"),
+        assay="saaint_db",
         method=pl.col("Affinity_method"),
         temperature_kelvin=pl.col("Affinity_temp(K)").cast(pl.Float64, strict=False),
-        structure_id=pl.when(eaten).then(None).otherwise(pdb),
+        structure_id=pl.when(~eaten).then(pdb),
         reference=pl.col("DOI"),
-        flags=pl.when(eaten)
-        .then(pl.lit("structure_id_eaten_by_spreadsheet"))
-        .otherwise(None)
-        .pipe(lambda flag: pl.concat_list(flag).list.drop_nulls()),
+        flags=flagged(structure_id_eaten_by_spreadsheet=eaten),
     )
 
 

@@ -18,12 +18,10 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, no_antigen, raw_table, read_sheet
+from abag.data.raw import RawTable, raw_table
+from abag_lab.sources.published import IGG_MOLAR_MASS, Source, read_sheet
 
 FILE = "antibody_info.xlsx"
-IGG_MOLAR_MASS: Final = 150_000.0
-"""g/mol of an IgG; makes ug/mL molar, so that the rank score is a pIC50."""
-
 _VARIANTS: Final[dict[str, tuple[str, ...]]] = {
     "cross": ("D614G", "BA.1", "BA.2", "BA.2.75", "BA.5", "BQ.1.1", "XBB"),
     "specific": (
@@ -45,7 +43,6 @@ def read(folder: Path) -> Iterator[RawTable]:
                 antigen_name=f"SARS-CoV-2 {variant} spike",
                 heavy=pl.col("Heavy chain AA"),
                 light=pl.col("Light chain AA"),
-                antigen=no_antigen(),
                 quantity="IC50",
                 value=pl.col(variant),
                 unit="ug/mL",

@@ -17,9 +17,17 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, flagged, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag_lab.sources.complexes import attabseq
-from abag_lab.sources.complexes.mutant_complexes import Substitution, parse_substitutions, written
+from abag_lab.sources.complexes.mutant_complexes import (
+    CHAINS,
+    ROLES,
+    Substitution,
+    parse_substitutions,
+    temperature_columns,
+    written,
+)
+from abag_lab.sources.published import Source, flag_if, present, read_text_table
 
 FILES: Final = ("skempi_v2.csv", "skempi_v2.csv.gz")
 MIN_PLACES: Final = 3
@@ -50,8 +58,7 @@ class WildType:
 
     def roles(self) -> dict[str, str]:
         """H and L for the antibody's letters."""
-        roles = {"antibody_heavy_seq": "H", "antibody_light_seq": "L"}
-        return {letter: roles[c] for letter, c in self.column_of.items() if c in roles}
+        return {letter: ROLES[c] for letter, c in self.column_of.items() if c in ROLES}
 
 
 def read(folder: Path) -> Iterator[RawTable]:
@@ -75,7 +82,7 @@ def _wild_types(original: pl.DataFrame, attabseq_folder: Path) -> dict[str, Wild
     chains: dict[str, dict[str, str]] = {}
     for path in present(attabseq_folder, attabseq.AB_BIND_FILES):
         for row in read_text_table(path).unique("PDB").iter_rows(named=True):
-            chains[row["PDB"]] = {c: row[c] for c in attabseq.CHAINS if row[c]}
+            chains[row["PDB"]] = {c: row[c] for c in CHAINS if row[c]}
     named: dict[tuple[str, str], set[tuple[int, str]]] = {}
     for pdb, text in original.select("PDB", "Mutation(s)_cleaned").iter_rows():
         for s in parse_substitutions(text) if pdb in chains else ():
@@ -118,14 +125,14 @@ def _table(
         unit="M",
         assay="skempi_v2",
         method=pl.col("Method"),
-        temperature_kelvin=pl.col("Temperature").str.extract(r"^([\d.]+)").cast(pl.Float64),
         structure_id=pl.col("PDB").str.to_lowercase(),
         mutations=field("mutations"),
         reference=pl.col("Reference"),
-        flags=flagged(temperature_assumed=pl.col("Temperature").str.contains("assumed")),
-        problem=pl.when(field("heavy").is_null()).then(
-            pl.lit("SKEMPI has no sequences, and attabseq no chains that agree with the mutations")
+        problem=flag_if(
+            field("heavy").is_null(),
+            "SKEMPI has no sequences, and attabseq no chains that agree with the mutations",
         ),
+        **temperature_columns("Temperature"),
     )
 
 

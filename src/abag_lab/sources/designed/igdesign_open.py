@@ -13,9 +13,10 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, flagged, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag.errors import FileFormatError
 from abag.files import read_json
+from abag_lab.sources.published import Source, flag_if, flagged, present, read_text_table
 
 TARGETS: Final = {"tnfrsf9": "TNFRSF9", "fxi": "FXI", "il36r": "IL36R"}
 LOOPS: Final = ("HCDR1", "HCDR2", "HCDR3")
@@ -25,10 +26,9 @@ NO_BINDING_NM: Final = "10000"
 def read(folder: Path) -> Iterator[RawTable]:
     """One table a target."""
     antigens = read_json(folder / "antigens.json")
-    for name, target in TARGETS.items():
-        path = folder / f"{name}.csv"
-        if path.is_file():
-            yield _target(path, str(antigens[target]["seq"]), target)
+    for path in present(folder, (f"{name}.csv" for name in TARGETS)):
+        target = TARGETS[path.stem]
+        yield _target(path, str(antigens[target]["seq"]), target)
 
 
 def _target(path: Path, antigen: str, target: str) -> RawTable:
@@ -51,10 +51,10 @@ def _target(path: Path, antigen: str, target: str) -> RawTable:
         quantity="KD",
         value=pl.when(measured).then(pl.col("KD (nM)")).otherwise(pl.lit(NO_BINDING_NM)),
         unit="nM",
-        relation=pl.when(~measured).then(pl.lit(">")),
+        relation=flag_if(~measured, ">"),
         assay=f"igdesign_open:{path.stem}",
         method="SPR",
-        mutations=pl.when(pl.col("made") == heavy).then(pl.lit("")),
+        mutations=flag_if(pl.col("made") == heavy, ""),
         flags=flagged(non_binder=~measured),
     )
 

@@ -13,20 +13,26 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag.errors import MissingFileError
+from abag_lab.sources.published import (
+    Source,
+    flag_if,
+    listed,
+    packed_or_plain,
+    read_text_table,
+)
 
-FILES: Final = ("variants.csv", "variants.csv.gz")
+FILE: Final = "variants.csv"
 
 
 def _reader(name: str) -> Callable[[Path], Iterator[RawTable]]:
     def read(folder: Path) -> Iterator[RawTable]:
         """One row a variant; the parent names no mutations."""
-        paths = present(folder, FILES)
+        paths = packed_or_plain(folder, FILE)
         if not paths:
-            raise MissingFileError(f"{folder} has neither {' nor '.join(FILES)}")
+            raise MissingFileError(f"{folder} has neither {FILE} nor {FILE}.gz")
         original = read_text_table(paths[0])
-        antigen = pl.col("antigen").fill_null("")
         # -log10 KD is written with the unit of its argument.
         logarithm = pl.col("unit") == "log10 M"
         is_parent = pl.col("parent").str.to_lowercase() == "true"
@@ -37,15 +43,13 @@ def _reader(name: str) -> Callable[[Path], Iterator[RawTable]]:
             antigen_name=pl.col("antigen_name"),
             heavy=pl.col("heavy"),
             light=pl.col("light"),
-            antigen=pl.when(antigen == "")
-            .then(pl.lit([], dtype=pl.List(pl.String)))
-            .otherwise(pl.concat_list(antigen)),
+            antigen=listed("antigen"),
             quantity="KD",
             value=pl.col("value"),
             unit=pl.when(logarithm).then(pl.lit("pKd")).otherwise(pl.col("unit")),
             relation=pl.col("relation"),
             assay=pl.format("{}:{}:{}", pl.lit(name), "family", "antigen_name"),
-            mutations=pl.when(is_parent).then(pl.lit("")),
+            mutations=flag_if(is_parent, ""),
         )
 
     return read

@@ -23,9 +23,10 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag_lab.sources.libraries.partners import read_complex
-from abag_lab.sources.libraries.variants import chain_list, flag_list, number_text, point_changes
+from abag_lab.sources.libraries.variants import chain_list, number_text, point_changes
+from abag_lab.sources.published import Source, flagged, present, read_text_table
 
 WILD_TYPE_1MHP = 8.1549
 FILE = "{}_benchmarking_data_AntiBERTy_scores.csv"
@@ -83,15 +84,15 @@ def read_as_published(folder: Path) -> Iterator[RawTable]:
 
 
 def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
-    for name, assay in _ASSAYS.items():
-        file = FILE.format(name)
-        if not (folder / file).is_file():
-            continue
-        original = read_text_table(folder / file)
+    named = {FILE.format(name): name for name in _ASSAYS}
+    for path in present(folder, named):
+        name = named[path.name]
+        assay = _ASSAYS[name]
+        original = read_text_table(path)
         known = read_complex(folder, name)
         value, relation = _meaning(name, as_published)
         yield raw_table(
-            file,
+            path.name,
             original,
             antibody_name=assay.antibody,
             antigen_name=assay.antigen,
@@ -108,7 +109,7 @@ def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
             mutations=_changes(original, read_complex(folder, assay.parent or name).heavy),
             reference=assay.reference,
             licence=assay.licence,
-            flags=flag_list(*(() if as_published else assay.flags)),
+            flags=flagged(*(() if as_published else assay.flags)),
         )
 
 
@@ -128,9 +129,8 @@ def _meaning(name: str, as_published: bool) -> tuple[pl.Expr, pl.Expr]:
 
 def _changes(original: pl.DataFrame, parent: str) -> pl.Expr:
     """Changes from the parent, which may be longer (a Fab) than the rows (an Fv)."""
-    length = original["mut_heavy_chain_seq"].str.len_chars().max()
-    whole = len(parent) if not isinstance(length, int) else length
-    return point_changes(pl.col("mut_heavy_chain_seq"), parent[:whole])
+    lengths = original["mut_heavy_chain_seq"].drop_nulls().str.len_chars().to_list()
+    return point_changes(pl.col("mut_heavy_chain_seq"), parent[: max(lengths, default=None)])
 
 
 SOURCE = Source(

@@ -23,16 +23,17 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag.errors import FileFormatError
 from abag.files import read_bytes
 from abag_lab.sources.libraries.partners import read_antigen
-from abag_lab.sources.libraries.variants import (
-    TRASTUZUMAB,
-    chain_list,
+from abag_lab.sources.libraries.variants import TRASTUZUMAB, chain_list, relation_where
+from abag_lab.sources.published import (
+    Source,
     flag_if,
-    flag_list,
-    relation_where,
+    flagged,
+    packed_or_plain,
+    read_text_table,
 )
 
 REFERENCE = "10.1101/2024.11.11.622872"
@@ -50,22 +51,17 @@ _PS = "aab-pp3115_germlined_descendants_ps_metrics.csv"
 def read(folder: Path) -> Iterator[RawTable]:
     """One row a row of each file that is in the folder."""
     for library in _LIBRARIES:
-        for path in _either(folder, f"trastuzumab-scfv-{library}_validation_alphaseq.csv"):
+        for path in packed_or_plain(folder, f"trastuzumab-scfv-{library}_validation_alphaseq.csv"):
             yield _alphaseq(path, library)
     designs = _designs(folder)
     for clone, (env, target, parent, is_vhh) in _BLI.items():
-        for path in _either(folder, f"{clone}_bli_results.csv"):
+        for path in packed_or_plain(folder, f"{clone}_bli_results.csv"):
             yield _bli(path, clone, designs, _variables(folder / env), target, parent, is_vhh)
-    for path in _either(folder, _PS):
+    for path in packed_or_plain(folder, _PS):
         yield _tigit(path)
     for file, label in (("mHER_H3_AgPos.csv", "1"), ("mHER_H3_AgNeg.csv", "0")):
-        for path in _either(folder, file):
+        for path in packed_or_plain(folder, file):
             yield _sorted(path, label)
-
-
-def _either(folder: Path, file: str) -> list[Path]:
-    """The file, or its gzip'd form."""
-    return present(folder, (file, f"{file}.gz"))[:1]
 
 
 def _alphaseq(path: Path, library: str) -> RawTable:
@@ -86,7 +82,7 @@ def _alphaseq(path: Path, library: str) -> RawTable:
         structure_id="1n8z",
         mutations=flag_if(pl.col("mata_description").str.starts_with("parental"), ""),
         reference=REFERENCE,
-        flags=flag_list("scale_not_absolute"),
+        flags=flagged("scale_not_absolute"),
     )
 
 
@@ -94,7 +90,7 @@ def _designs(folder: Path) -> pl.DataFrame:
     """Sequence of every clone id that the BLI tables may name."""
     parts = [pl.DataFrame(schema={"clone": pl.String, "chain": pl.String})]
     for library in _LIBRARIES:
-        for path in _either(folder, f"trastuzumab-scfv-{library}_validation_alphaseq.csv"):
+        for path in packed_or_plain(folder, f"trastuzumab-scfv-{library}_validation_alphaseq.csv"):
             name = pl.concat_str([pl.lit(f"trastuzumab-scfv-{library}_"), "mata_description"])
             table = read_text_table(path)
             parts.append(table.select(name.alias("clone"), pl.col("mata_sequence").alias("chain")))
@@ -135,11 +131,7 @@ def _bli(
         method="BLI",
         mutations=flag_if(is_parent, ""),
         reference=REFERENCE,
-        flags=flag_list(
-            "antigen_construct_differs",
-            flag_if(slowest, "off_rate_at_limit"),
-            flag_if(low, "low_binding"),
-        ),
+        flags=flagged("antigen_construct_differs", off_rate_at_limit=slowest, low_binding=low),
         problem=flag_if(
             pl.lit(chain).is_null(), "the sequence of this clone is not published with the table"
         ),
@@ -165,7 +157,7 @@ def _tigit(path: Path) -> RawTable:
         method="BLI",
         mutations=flag_if(name == "parental", ""),
         reference=REFERENCE,
-        flags=flag_list("antigen_construct_differs"),
+        flags=flagged("antigen_construct_differs"),
     )
 
 
@@ -189,7 +181,7 @@ def _sorted(path: Path, label: str) -> RawTable:
         mutations=TRASTUZUMAB.changes(segment),
         reference=MASON,
         licence="not stated",
-        flags=flag_list("framework_grafted"),
+        flags=flagged("framework_grafted"),
     )
 
 

@@ -19,16 +19,14 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag.errors import FileFormatError, MissingFileError
 from abag_lab.sources.libraries.variants import (
     SCFV_LINKER,
-    chain_list,
-    flag_if,
-    flag_list,
     join_changes,
     point_changes,
 )
+from abag_lab.sources.published import Source, flagged, packed_or_plain, read_text_table
 
 TEST_FILE = "test_data_with_labels.csv"
 _ANTIBODIES = {"14": "Ab-14", "91": "Ab-91", "95": "Ab-95"}
@@ -36,7 +34,7 @@ _ANTIBODIES = {"14": "Ab-14", "91": "Ab-91", "95": "Ab-95"}
 
 def read(folder: Path) -> Iterator[RawTable]:
     """One row a variant; repeats between the files come out as often as they stand there."""
-    paths = present(folder, (f"{TEST_FILE}.gz", TEST_FILE))[:1]
+    paths = packed_or_plain(folder, TEST_FILE)
     if not paths:
         raise MissingFileError(
             f"{folder} lacks {TEST_FILE}(.gz), which holds the constant chains of the two others"
@@ -45,10 +43,10 @@ def read(folder: Path) -> Iterator[RawTable]:
     chains = test.select("POI", *_parted(pl.col("Sequence")))
     heavy = _constant(chains, "AAYL50", "heavy")
     light = _constant(chains, "AAYL49", "light")
-    for path in present(folder, ("df_14h_h_cdr.csv.gz", "df_14h_h_cdr.csv"))[:1]:
+    for path in packed_or_plain(folder, "df_14h_h_cdr.csv"):
         changes = point_changes(pl.col("heavy"), heavy)
         yield _half(path, "14H", pl.col("heavy"), pl.lit(light), changes)
-    for path in present(folder, ("df_14l_l_cdr.csv.gz", "df_14l_l_cdr.csv"))[:1]:
+    for path in packed_or_plain(folder, "df_14l_l_cdr.csv"):
         changes = point_changes(pl.col("light"), light, chain="L")
         yield _half(path, "14L", pl.lit(heavy), pl.col("light"), changes)
     yield _scfvs(paths[0], test, heavy, light)
@@ -81,6 +79,7 @@ def _half(path: Path, library: str, heavy: pl.Expr, light: pl.Expr, changes: pl.
         value=pl.col("affinity"),
         assay=f"alphaseq_14/{library}",
         mutations=changes,
+        flags=flagged("scale_not_absolute"),
         **_SHARED,
     )
 
@@ -99,25 +98,18 @@ def _scfvs(path: Path, test: pl.DataFrame, heavy: str, light: str) -> RawTable:
         value=pl.col("Pred_affinity"),
         assay=pl.concat_str([pl.lit("alphaseq_14/"), pl.col("POI").str.extract(r"^([^_]+)")]),
         mutations=pl.when(pl.col("seed_antibody") == "14").then(of_14),
-        **{
-            **_SHARED,
-            "flags": flag_list(
-                "scale_not_absolute",
-                flag_if(pl.col("seed_antibody") == "14", "repeats_14H_14L"),
-            ),
-        },
+        flags=flagged("scale_not_absolute", repeats_14H_14L=pl.col("seed_antibody") == "14"),
+        **_SHARED,
     )
 
 
 _SHARED: dict[str, pl.Expr | str] = {
     "antigen_name": "SARS-CoV-2 spike HR2 peptide",
-    "antigen": chain_list(()),
     "quantity": "KD",
     "unit": "log10 nM",
     "relation": "=",
     "method": "AlphaSeq",
     "reference": "10.1038/s41597-022-01779-4",
-    "flags": flag_list("scale_not_absolute"),
 }
 
 

@@ -19,18 +19,17 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag.errors import FileFormatError
 from abag.files import read_bytes
-from abag_lab.sources.libraries.partners import LibraryPartners, read_complex
+from abag_lab.sources.libraries.partners import read_complex
 from abag_lab.sources.libraries.variants import (
     chain_list,
-    flag_if,
-    flag_list,
     numbers,
     relation_where,
     with_substitution,
 )
+from abag_lab.sources.published import Source, flag_if, flagged, present, read_text_table
 
 FLOOR = 5.0
 _FILES = {
@@ -43,25 +42,18 @@ _FILES = {
 
 def read(folder: Path) -> Iterator[RawTable]:
     """One row a variant and antigen, controls included."""
-    return _tables(folder, as_published=False)
-
-
-def read_as_published(folder: Path) -> Iterator[RawTable]:
-    """The same rows with every number taken for an exact pKd."""
-    return _tables(folder, as_published=True)
-
-
-def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
-    for file, (assay, background, complex_name, antigen) in _FILES.items():
-        if not (folder / file).is_file():
-            continue
-        original = read_text_table(folder / file)
+    at_floor = numbers("minus_log_Kd")[0] <= FLOOR
+    replicates = numbers("minus_log_Kd_rep1", "minus_log_Kd_rep2")
+    partly = pl.any_horizontal(*(one <= FLOOR for one in replicates)) & ~at_floor
+    for path in present(folder, _FILES):
+        assay, background, complex_name, antigen = _FILES[path.name]
+        original = read_text_table(path)
         known = read_complex(folder, complex_name or "4fqi_h1")
         heavy = with_substitution(original["mut"], _parent(folder, background))
         silent = pl.col("mut_class").is_in(["silent", "WT"])
         change = pl.concat_str([pl.lit("H:"), pl.col("mut").str.replace("_", "*", literal=True)])
         yield raw_table(
-            file,
+            path.name,
             original,
             antibody_name="CR9114" if background == "WT" else "CR9114 germline",
             antigen_name=antigen,
@@ -76,24 +68,13 @@ def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
             mutations=pl.when(silent).then(pl.lit("")).otherwise(change),
             reference="BioProject PRJNA1284397",
             problem=flag_if(pl.lit(heavy).is_null(), "`mut` does not fit the parent chain"),
-            **_judged(known if complex_name else None, as_published),
+            relation=relation_where(less=at_floor, about=partly),
+            flags=flagged(
+                *(["antigen_construct_differs"] if complex_name else []),
+                floor_in_a_replicate=partly,
+                control=pl.col("mut_class").is_in(["silent", "nonsense"]),
+            ),
         )
-
-
-def _judged(known: LibraryPartners | None, as_published: bool) -> dict[str, pl.Expr]:
-    if as_published:
-        return {"relation": pl.lit("="), "flags": flag_list()}
-    at_floor = numbers("minus_log_Kd")[0] <= FLOOR
-    replicates = numbers("minus_log_Kd_rep1", "minus_log_Kd_rep2")
-    partly = pl.any_horizontal(*(one <= FLOOR for one in replicates)) & ~at_floor
-    return {
-        "relation": relation_where(less=at_floor, about=partly),
-        "flags": flag_list(
-            *(["antigen_construct_differs"] if known else []),
-            flag_if(partly, "floor_in_a_replicate"),
-            flag_if(pl.col("mut_class").is_in(["silent", "nonsense"]), "control"),
-        ),
-    }
 
 
 def _parent(folder: Path, background: str) -> str:

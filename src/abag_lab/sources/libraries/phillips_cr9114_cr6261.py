@@ -13,8 +13,6 @@ antigens.
   is the mean of those present, as AbBiBench gives it. The file lost the leading zeros of its bit
   strings. Means under 7 are fits below the titrated range (the published landscape writes them
   as 7.0): relation ``~`` and flag ``below_titration_range``.
-
-:func:`read_as_published` takes every number for exact, floors too.
 """
 
 from __future__ import annotations
@@ -24,37 +22,33 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag.errors import FileFormatError
 from abag_lab.sources.libraries.partners import LibraryPartners, bit_places, read_complex
 from abag_lab.sources.libraries.variants import (
     chain_list,
-    flag_if,
-    flag_list,
     from_bits,
     number_text,
     numbers,
     relation_where,
 )
+from abag_lab.sources.published import (
+    Source,
+    flag_if,
+    flagged,
+    packed_or_plain,
+    read_text_table,
+)
 
 H3_FLOOR = 6.0
 H1_RANGE_END = 7.0
-H3_FILES = ("phillips_etal_CR9114_H3_notusing.csv.gz", "phillips_etal_CR9114_H3_notusing.csv")
-H1_FILES = ("phillips_etal_CR6261_H1.csv.gz", "phillips_etal_CR6261_H1.csv")
+H3_FILE = "phillips_etal_CR9114_H3_notusing.csv"
+H1_FILE = "phillips_etal_CR6261_H1.csv"
 
 
 def read(folder: Path) -> Iterator[RawTable]:
     """One row a genotype, censored where the assay has its floor."""
-    return _tables(folder, as_published=False)
-
-
-def read_as_published(folder: Path) -> Iterator[RawTable]:
-    """The same rows with every number taken for an exact pKd."""
-    return _tables(folder, as_published=True)
-
-
-def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
-    for path in present(folder, H3_FILES)[:1]:
+    for path in packed_or_plain(folder, H3_FILE):
         original = read_text_table(path)
         replicates = numbers("repd", "repe", "repf")
         at_floor = numbers("logKd")[0] <= H3_FLOOR
@@ -62,13 +56,11 @@ def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
         columns = {
             "value": pl.col("logKd"),
             "relation": relation_where(less=at_floor, about=partly),
-            "flags": flag_list(
-                "library_framework_unverified", flag_if(partly, "floor_in_a_replicate")
-            ),
+            "flags": flagged("library_framework_unverified", floor_in_a_replicate=partly),
         }
         names = ("CR9114", "influenza H3 HA (A/Wisconsin/67/2005)", "CR9114-H3", "4fqy")
-        yield _table(path, original, read_complex(folder, "4fqi_h3"), names, columns, as_published)
-    for path in present(folder, H1_FILES)[:1]:
+        yield _table(path, original, read_complex(folder, "4fqi_h3"), names, columns)
+    for path in packed_or_plain(folder, H1_FILE):
         kept = ["source_row", "variant", "logKd_x", "logKd_y", "logKd"]
         original = read_text_table(path).select(kept)
         mean = pl.mean_horizontal(*numbers("logKd_x", "logKd_y", "logKd"))
@@ -76,10 +68,10 @@ def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
         columns = {
             "value": number_text(mean),
             "relation": relation_where(about=low),
-            "flags": flag_list("mean_of_replicates", flag_if(low, "below_titration_range")),
+            "flags": flagged("mean_of_replicates", below_titration_range=low),
         }
         names = ("CR6261", "influenza H1 HA (A/New Caledonia/20/1999)", "CR6261-H1", "3gbn")
-        yield _table(path, original, read_complex(folder, "3gbn_h1"), names, columns, as_published)
+        yield _table(path, original, read_complex(folder, "3gbn_h1"), names, columns)
 
 
 def _table(
@@ -88,10 +80,7 @@ def _table(
     known: LibraryPartners,
     names: tuple[str, str, str, str],
     columns: dict[str, pl.Expr],
-    as_published: bool,
 ) -> RawTable:
-    if as_published:
-        columns = {**columns, "relation": pl.lit("="), "flags": flag_list()}
     if known.bits is None:
         raise FileFormatError(f"{path}: complexes.json maps no bits to residues for {names[2]}")
     places = bit_places(known.bits)

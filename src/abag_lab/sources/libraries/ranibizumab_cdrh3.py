@@ -17,16 +17,15 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag_lab.sources.libraries.partners import read_antigen
 from abag_lab.sources.libraries.variants import (
     Scaffold,
     chain_list,
-    flag_if,
-    flag_list,
     number_text,
     numbers,
 )
+from abag_lab.sources.published import Source, flagged, packed_or_plain, read_text_table
 
 FILE = "R2R3_enrichment_replicates_I_II.csv"
 _FIRST, _SECOND = "log(R3/R2) replicate 1", "log(R3/R2) replicate 2"
@@ -47,7 +46,7 @@ RANIBIZUMAB: Final = Scaffold(
 
 def read(folder: Path) -> Iterator[RawTable]:
     """One row a CDR-H3; rows without either replicate have no value."""
-    for path in present(folder, (f"{FILE}.gz", FILE))[:1]:
+    for path in packed_or_plain(folder, FILE):
         original = read_text_table(path).rename({"": "CDRH3"}, strict=False)
         both = pl.col(_FIRST).is_not_null() & pl.col(_SECOND).is_not_null()
         mean = pl.when(both).then(pl.mean_horizontal(*numbers(_FIRST, _SECOND)))
@@ -68,7 +67,7 @@ def read(folder: Path) -> Iterator[RawTable]:
             structure_id="1cz8",
             mutations=RANIBIZUMAB.changes(pl.col("CDRH3")),
             reference="10.1093/bioinformatics/btz895",
-            flags=flag_list("framework_grafted", flag_if(both, "mean_of_replicates")),
+            flags=flagged("framework_grafted", mean_of_replicates=both),
         )
 
 

@@ -14,23 +14,21 @@ to a KD of 1 mol/L: beyond the highest concentration the row says KD > 1e-5 mol/
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
-from abag.errors import FileFormatError
-from abag.files import read_bytes
-from abag_lab.sources.libraries.variants import (
-    chain_list,
+from abag.data.raw import RawTable, raw_table
+from abag_lab.sources.libraries.variants import join_changes, numbers, point_changes
+from abag_lab.sources.published import (
+    Source,
     flag_if,
-    flag_list,
-    join_changes,
-    numbers,
-    point_changes,
+    flagged,
+    packed_or_plain,
+    present,
+    read_text_table,
 )
 
 HEAVY = (
@@ -44,6 +42,7 @@ LIGHT = (
 CDR1, CDR3 = "TFSDYWMNWV", "GSYYGMDYWG"
 LOWEST_KD, HIGHEST_KD = 10.0**-9.5, 1e-5
 CURVES = "titration_curves.csv"
+_BEYOND = "mended:beyond_titration_range"
 _COLUMNS = ["source_row", "CDR1H", "CDR1H_AA", "CDR3H", "CDR3H_AA"]
 _FITS = ["expression", "fit_KD", "fit_KD_sigma", "fit_fraction"]
 
@@ -54,8 +53,7 @@ def read(folder: Path) -> Iterator[RawTable]:
     # The file writes twelve digits, so its ends of the range are compared with a tolerance.
     low, high = kd <= LOWEST_KD * (1 + 1e-9), kd >= HIGHEST_KD * (1 - 1e-9)
     for number in (1, 2, 3):
-        names = (f"replicate_{number}.csv.gz", f"replicate_{number}.csv")
-        for path in present(folder, names)[:1]:
+        for path in packed_or_plain(folder, f"replicate_{number}.csv"):
             yield raw_table(
                 path.name,
                 read_text_table(path).select(_COLUMNS + _FITS),
@@ -71,10 +69,12 @@ def read(folder: Path) -> Iterator[RawTable]:
 
 
 def _curves(path: Path) -> RawTable:
-    original = _read_old_mac_table(path)
+    # The cells of this table are padded with blanks.
+    original = read_text_table(path).rename(str.strip)
+    original = original.with_columns(pl.col(pl.String).str.strip_chars())
     beyond = numbers("KD")[0] > HIGHEST_KD
     control = pl.col("name") == "delta"
-    columns = _antibody(pl.col("CDR1HAA"), pl.col("CDR3HAA"), flag_if(beyond, _BEYOND))
+    columns = _antibody(pl.col("CDR1HAA"), pl.col("CDR3HAA"), **{_BEYOND: beyond})
     for name in ("heavy", "light", "mutations"):
         columns[name] = pl.when(~control).then(columns[name])
     return raw_table(
@@ -89,10 +89,7 @@ def _curves(path: Path) -> RawTable:
     )
 
 
-_BEYOND = "mended:beyond_titration_range"
-
-
-def _antibody(cdr1: pl.Expr, cdr3: pl.Expr, *flags: pl.Expr) -> dict[str, Any]:
+def _antibody(cdr1: pl.Expr, cdr3: pl.Expr, **flags: pl.Expr) -> dict[str, Any]:
     """The columns that both kinds of file share."""
     first, third = HEAVY.index(CDR1), HEAVY.index(CDR3)
     heavy = pl.concat_str(
@@ -112,26 +109,13 @@ def _antibody(cdr1: pl.Expr, cdr3: pl.Expr, *flags: pl.Expr) -> dict[str, Any]:
         "antigen_name": "fluorescein",
         "heavy": heavy,
         "light": pl.lit(LIGHT),
-        "antigen": chain_list(()),
         "quantity": "KD",
         "unit": "M",
         "structure_id": "1flr",
         "mutations": changes,
         "reference": "10.7554/eLife.23156",
-        "flags": flag_list("antigen_not_protein", "framework_grafted", *flags),
+        "flags": flagged("antigen_not_protein", "framework_grafted", **flags),
     }
-
-
-def _read_old_mac_table(path: Path) -> pl.DataFrame:
-    """A CSV whose lines end in a lone carriage return and whose cells are padded with blanks."""
-    text = read_bytes(path).decode("utf-8-sig", "replace")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n")
-    try:
-        table = pl.read_csv(io.StringIO(lines), infer_schema=False, truncate_ragged_lines=True)
-    except pl.exceptions.PolarsError as error:
-        raise FileFormatError(f"{path} cannot be read as a table: {error}") from None
-    table = table.rename(str.strip).with_columns(pl.all().str.strip_chars())
-    return table.with_row_index("source_row", offset=2).cast({"source_row": pl.Int64})
 
 
 SOURCE = Source(

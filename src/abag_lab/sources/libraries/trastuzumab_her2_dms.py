@@ -14,9 +14,10 @@ from pathlib import Path
 
 import polars as pl
 
-from abag.data.raw import RawTable, Source, present, raw_table, read_text_table
+from abag.data.raw import RawTable, raw_table
 from abag_lab.sources.libraries.partners import read_antigen
-from abag_lab.sources.libraries.variants import TRASTUZUMAB, chain_list, flag_list
+from abag_lab.sources.libraries.variants import TRASTUZUMAB, chain_list
+from abag_lab.sources.published import Source, flagged, present, read_text_table
 
 FILES = tuple(f"trastuzumab_variants-random-{part}.csv" for part in ("train", "val", "test"))
 
@@ -42,7 +43,7 @@ def read(folder: Path) -> Iterator[RawTable]:
             structure_id="1n8z",
             mutations=TRASTUZUMAB.changes(segment),
             reference="10.1038/s41551-021-00699-9",
-            flags=flag_list("framework_grafted"),
+            flags=flagged("framework_grafted"),
         )
 
 

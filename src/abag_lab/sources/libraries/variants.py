@@ -122,23 +122,9 @@ def with_substitution(mutations: pl.Series, parent: str) -> pl.Series:
     )["heavy"]
 
 
-def flag_list(*flags: str | pl.Expr) -> pl.Expr:
-    """Expression: the list of flags of each row; an expression gives a text or null."""
-    if not flags:
-        return pl.lit([], dtype=pl.List(pl.String))
-    items = [pl.lit(flag) if isinstance(flag, str) else flag for flag in flags]
-    return pl.concat_list(items).list.drop_nulls()
-
-
-def flag_if(condition: pl.Expr, flag: str) -> pl.Expr:
-    """Expression: ``flag`` where the condition holds, else null."""
-    return pl.when(condition).then(pl.lit(flag))
-
-
 def chain_list(chains: Iterable[str]) -> pl.Expr:
     """Expression: the same antigen chains in every row."""
-    items = [pl.lit(chain) for chain in chains]
-    return pl.concat_list(items) if items else pl.lit([], dtype=pl.List(pl.String))
+    return pl.lit(list(chains), dtype=pl.List(pl.String))
 
 
 def numbers(*columns: str) -> list[pl.Expr]:
