@@ -19,8 +19,7 @@ import polars as pl
 from abag.data.build import load_table
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
-from abag.model.protocol import sound_answer
-from abag.model.settings import split_assignments
+from abag.model.protocol import sound_answer, split_assignments
 from abag.uncertainty.calibration import DEFAULT_LEVEL
 from abag.uncertainty.coverage import figures_of
 from abag.uncertainty.domain import Verdict

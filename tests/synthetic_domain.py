@@ -9,7 +9,7 @@ from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.similarity.antibodies import CDR_THRESHOLD
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.model.pairs.measured import NONE
-from abag.model.pairs.nearest import Nearest
+from abag.model.pairs.relatives import Nearest
 from abag.uncertainty.domain import Familiarity
 from synthetic_antibodies import made_up_antibodies
 from synthetic_pairs import canonical, random_chain

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, UNKNOWN, ChainKind, residue_codes
-from abag.antibody.wheel import wheel_part
+from abag.antibody.numbering.anarci import wheel_part
 
 Codes = NDArray[np.int64]
 Singles = NDArray[np.float32]

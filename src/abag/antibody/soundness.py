@@ -1,13 +1,15 @@
-"""Is a variable domain whole? Conserved residues, loops and the J segment of a numbered domain.
+"""Is it a whole variable domain of an antibody? Conserved residues, loops, J segment, strangers.
 
 Cys23, Trp41, Cys104 and the motif Gly119-X-Gly121 of the J segment stand in nearly every variable
 domain (Lefranc et al., Dev Comp Immunol 2003). Where one is missing, a stretch may be out of frame,
 cut off or mutated: the chain can be read, and a number for it is worth less. A stretch of a
 framework out of frame that holds none of them is told by letters that germline genes lack there.
+Binding domains that look like an antibody's and are none are told by name.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import UNKNOWN, residue_codes
 from abag.antibody.germlines import Germlines
 from abag.antibody.numbering import NumberedDomain
+from abag.antibody.numbering.chains import receptor_chain
 
 _CONSERVED: Final = {"23": ("C", "without_cys23"), "41": ("W", "without_trp41"),
                      "104": ("C", "without_cys104")}  # fmt: skip
@@ -118,3 +121,22 @@ def _germline_bits() -> Mapping[bool, NDArray[np.float64]]:
         made[is_light] = np.log2((np.stack(counts) / len(codes) + 0.005) / 0.05)
         made[is_light][:, UNKNOWN] = 0.0
     return made
+
+
+_VNAR: Final = re.compile(
+    r"C[VALI][LVIT][A-Z]{6,24}W[YF][RQ][A-Z]{14,30}[RK][YF][VS]E[TSP][VI][A-Z]{2,4}K[A-Z]FSL[A-Z]I"
+)
+"""The framework of shark VNARs: no CDR2, and ``RYVETVNKGSKSFSLRI`` or its like behind it."""
+
+
+def foreign_domain(sequence: str) -> str:
+    """What a chain without an antibody's variable domain is, where that can be told; else empty.
+
+    Knows the chains of T-cell receptors, and the single variable domain of shark antigen receptors
+    (VNAR), which lacks CDR2 and is far from every antibody that abag was fitted on.
+    """
+    if (chain := receptor_chain(sequence)) is not None:
+        return f"the {chain} chain of a T-cell receptor, and no antibody"
+    if _VNAR.search(sequence.upper()):
+        return "a VNAR (variable domain of a shark's antigen receptor), which abag does not know"
+    return ""

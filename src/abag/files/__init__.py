@@ -3,10 +3,10 @@
 `docs/promises.md` lists what is promised and how it is tested.
 """
 
-from abag.files.locks import LOCK, hold, is_at
-from abag.files.pipes import is_pipe, opened
 from abag.files.places import (
+    is_pipe,
     make_folder,
+    opened,
     require_file,
     require_folder,
     require_folder_name,
@@ -21,7 +21,16 @@ from abag.files.reading import (
     sha256_of,
     unpacked,
 )
-from abag.files.recovery import is_temporary, is_unfinished, locked, recover_within, undisturbed
+from abag.files.recovery import (
+    LOCK,
+    hold,
+    is_at,
+    is_temporary,
+    is_unfinished,
+    locked,
+    recover_within,
+    undisturbed,
+)
 from abag.files.scratch import scratch_folder
 from abag.files.tables import (
     MOST_COLUMNS,

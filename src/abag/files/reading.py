@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from abag.errors import FileFormatError
-from abag.files.pipes import opened
-from abag.files.places import require_file
+from abag.files.places import opened, require_file
 
 UNPACKED_BYTES: Final = 128 * 2**20
 """A gzip file may always unpack to this much."""

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from abag.files.locks import take
-from abag.files.recovery import sweep, temporary_prefix
+from abag.files.recovery import sweep, take, temporary_prefix
 
 
 @contextmanager

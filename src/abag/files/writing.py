@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from abag.errors import AbagError, BusyError, FileFormatError, OptionError
-from abag.files.locks import LOCK, take
 from abag.files.places import make_folder, require_own
 from abag.files.reading import sealed
 from abag.files.recovery import (
+    LOCK,
     has_other_writer,
     is_temporary,
     old_name,
     sweep,
+    take,
     temporary_prefix,
     undisturbed,
 )

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from abag.errors import counted
-from abag.model.pairs.nearest import MOST_OF_A_VARIANT
+from abag.model.pairs.relatives import MOST_OF_A_VARIANT
 from abag.pages import notebook
 
 _DOUBTFUL: Final = 0.9

@@ -14,10 +14,8 @@ from numpy.typing import NDArray
 from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, OptionError
 from abag.model import artefact
-from abag.model.domain import TrainingDomain
-from abag.model.protocol import PlainModel
-from abag.model.settings import Settings, parse_settings
-from abag.model.training_set import TrainingSet, TrainingSummary
+from abag.model.protocol import PlainModel, Settings, parse_settings
+from abag.model.training_set import TrainingDomain, TrainingSet, TrainingSummary
 
 S = TypeVar("S", bound=Settings)
 Arrays = dict[str, NDArray[Any]]

@@ -28,7 +28,7 @@ from abag.files import (
     require_own,
     write_json,
 )
-from abag.version import VERSION, is_newer
+from abag.version import VERSION
 
 FORMAT: Final = "abag-model"
 FORMAT_VERSION: Final = 1
@@ -160,7 +160,7 @@ def read_stamped(
             f"{path} has format version {found.get('format_version')}; this abag {VERSION} reads "
             f"{version}: fit the model again, or install the abag that made it ({maker})"
         )
-    if is_newer(maker):
+    if _is_newer(maker):
         raise ModelError(
             f"{path} was made by abag {maker}, and this is abag {VERSION}; install that abag, or "
             "fit the model again"
@@ -201,3 +201,14 @@ def unpacked_arrays(content: bytes, path: Path) -> Arrays:
 
 def _model_id(manifest: Mapping[str, Any]) -> str:
     return f"{manifest.get('name')}-{str(manifest.get('digest'))[:12]}"
+
+
+def _is_newer(version: object) -> bool:
+    """Whether something was made by a newer abag than this one, or by none that can be told."""
+    if version == VERSION:
+        return False
+    try:
+        parts = tuple(int(part) for part in str(version).split("."))
+    except ValueError:
+        return True
+    return len(parts) != 3 or parts > tuple(int(part) for part in VERSION.split("."))

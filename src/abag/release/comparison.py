@@ -15,8 +15,7 @@ from abag.errors import ReleaseError
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.intervals import ClusterBootstrap
 from abag.files import read_json
-from abag.model.registry import load_model
-from abag.model.shelf import MODEL, RELEASE, located
+from abag.model.registry import MODEL, RELEASE, load_model, located
 from abag.release.facts import stored_predictions
 from abag.release.subjects import RUN, Subject
 

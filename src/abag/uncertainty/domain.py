@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from abag.data.similarity.antibodies import CDR_THRESHOLD
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.model.pairs.measured import NONE, MeasuredPairs
-from abag.model.pairs.nearest import Nearest
+from abag.model.pairs.relatives import Nearest
 
 Reals = NDArray[np.float64]
 

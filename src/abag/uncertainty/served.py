@@ -31,8 +31,7 @@ from abag.model.artefact import (
 )
 from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel
-from abag.model.registry import create_model, load_model
-from abag.model.shelf import located
+from abag.model.registry import create_model, load_model, located
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
 from abag.uncertainty.card import card
 from abag.uncertainty.domain import DomainIndex

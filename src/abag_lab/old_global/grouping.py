@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.model.kmers import Molecule, count_kmers, unit_roots
+from abag.model.pair_similarity import Molecule, count_kmers, unit_roots
 
 Codes = NDArray[np.int64]
 

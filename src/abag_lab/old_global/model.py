@@ -26,8 +26,7 @@ from pydantic import Field
 from abag.antibody.germlines import Germlines
 from abag.data.tables import Pairs
 from abag.model.array_model import ArrayModel, Arrays
-from abag.model.protocol import Answer
-from abag.model.settings import Settings
+from abag.model.protocol import Answer, Settings
 from abag.model.training_set import TrainingSet
 from abag_lab.old_global.features import antibody_features
 from abag_lab.old_global.forest import Forest

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from abag.model.baselines.kmer_ridge import KmerRidge
-from abag.model.kmers import count_kmers
+from abag.model.pair_similarity import count_kmers
 from abag_lab.old_global.grouping import antigen_families, folds_of
 from abag_lab.old_global.kernel import PairKernel
 from abag_lab.old_global.model import GlobalModel

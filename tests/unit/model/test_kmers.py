@@ -4,7 +4,7 @@ from math import sqrt
 import numpy as np
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.model.kmers import COLUMNS, count_kmers, unit_roots
+from abag.model.pair_similarity import COLUMNS, count_kmers, unit_roots
 
 
 def plain_counts(chains: tuple[str, ...]) -> Counter[str]:

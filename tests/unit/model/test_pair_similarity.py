@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from abag.model.kmers import Molecule
-from abag.model.pair_similarity import MoleculeIndex, PairSimilarity
+from abag.model.pair_similarity import Molecule, MoleculeIndex, PairSimilarity
 
 LETTERS = "ACDEFGHIKLMNPQRSTVWY"
 

@@ -3,8 +3,7 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError, SchemaError
-from abag.model.domain import TrainingDomain
-from abag.model.training_set import TrainingSet
+from abag.model.training_set import TrainingDomain, TrainingSet
 from synthetic_pairs import canonical, complexes_table
 
 CHAINS = ("heavy", "light", "antigen")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Final, TypeVar
 
+from abag.antibody.numbering.anarci import load_profiles, readable
 from abag.antibody.numbering.domains import (
     J_MINIMUM_SCORE,
     MINIMUM_SCORE,
@@ -21,7 +22,6 @@ from abag.antibody.numbering.domains import (
     residue_at,
     with_j_segment,
 )
-from abag.antibody.numbering.profiles import load_profiles, readable
 from abag.antibody.numbering.protocol import NumberedDomain
 from abag.antibody.numbering.regular import align_regular_chains
 from abag.antibody.numbering.search import Hit, align

@@ -10,9 +10,8 @@ from functools import lru_cache
 from typing import Final
 
 from abag.antibody.alphabet import ChainKind
-from abag.antibody.numbering.profiles import COLUMNS
+from abag.antibody.numbering.anarci import COLUMNS, DELETE, INSERT, MATCH
 from abag.antibody.numbering.protocol import NumberedDomain
-from abag.antibody.numbering.states import DELETE, INSERT, MATCH
 
 OTHER_SCHEMES: Final = ("kabat", "chothia", "martin", "aho")
 SCHEMES: Final = ("imgt", *OTHER_SCHEMES)

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from abag.antibody.foreign import foreign_domain
 from abag.antibody.numbering import NumberedDomain, resembles_a_domain
-from abag.antibody.soundness import Anchors
+from abag.antibody.soundness import Anchors, foreign_domain
 
 _FEWEST_OF_A_FRAGMENT: Final = 40
 MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.tables import Measurements
-from abag.model.pairs.nearest import Nearest
+from abag.model.pairs.relatives import Nearest
 from abag.uncertainty.domain import DomainIndex, Familiarity, Verdict
 
 Array = NDArray[np.float64]

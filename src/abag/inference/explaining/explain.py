@@ -2,7 +2,7 @@
 
 Every residue of the variable domains is replaced, one at a time. A model of effects says what each
 change does, and the importance of a position is the part of it that is a matter of contact with
-the antigen (:func:`abag.model.pairs.effects.contact_importance`); the changes themselves, which
+the antigen (:func:`abag.model.pairs.relatives.contact_importance`); the changes themselves, which
 are of the fold as well, stand beside. Any other model is asked again for each mutant, and the
 importance is the mean absolute change: what the model uses, which need not be the paratope.
 With a structure, contacts tell (:mod:`abag.inference.explaining.contacts`).

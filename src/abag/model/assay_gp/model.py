@@ -37,10 +37,9 @@ from abag.model.assay_gp.rows import (
     relative_noise,
 )
 from abag.model.assay_gp.warping import Warp
-from abag.model.domain import TrainingDomain
 from abag.model.mutation_effect import MutationEffect, load_mutation_effect
-from abag.model.settings import Settings
-from abag.model.training_set import TrainingSet, TrainingSummary
+from abag.model.protocol import Settings
+from abag.model.training_set import TrainingDomain, TrainingSet, TrainingSummary
 
 Reals = NDArray[np.float64]
 Embedding = Literal["none", "builtin", "antiberty"]

@@ -30,7 +30,7 @@ _FLOOR: Final = 1e-3
 @cache
 def _profile(kind: str) -> Reals:
     """Log probability of the residues in each IMGT column, shape (128, 20); flat if unknown."""
-    from abag.antibody.numbering.profiles import alphabet, load_profiles
+    from abag.antibody.numbering.anarci import alphabet, load_profiles
 
     chosen = [
         np.array(profile.hmm.match_emissions, dtype=np.float64)[1:]

@@ -17,9 +17,8 @@ from pydantic import Field
 
 from abag.data.schema import antigen_key
 from abag.model.array_model import ArrayModel, Arrays
-from abag.model.domain import hashes
-from abag.model.settings import Settings
-from abag.model.training_set import TrainingSet
+from abag.model.protocol import Settings
+from abag.model.training_set import TrainingSet, hashes
 
 
 class AntigenMeanSettings(Settings):

@@ -23,8 +23,7 @@ from abag.data.tables import Pairs
 from abag.errors import ModelError
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.pair_similarity import Cosines, PairSimilarity
-from abag.model.protocol import Answer
-from abag.model.settings import Settings
+from abag.model.protocol import Answer, Settings
 from abag.model.training_set import TrainingSet
 
 Reals = NDArray[np.float64]

@@ -10,7 +10,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.model.array_model import ArrayModel, Arrays
-from abag.model.settings import Settings
+from abag.model.protocol import Settings
 from abag.model.training_set import TrainingSet
 
 

@@ -19,8 +19,7 @@ from pydantic import Field
 from abag.data.tables import Pairs
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.pair_similarity import Cosines, PairSimilarity
-from abag.model.protocol import Answer
-from abag.model.settings import Settings
+from abag.model.protocol import Answer, Settings
 from abag.model.training_set import TrainingSet
 
 _TIE: Final = 1e-9

@@ -20,7 +20,7 @@ from abag.data.tables import Pairs, asked_rows
 from abag.errors import ModelError, SchemaError, counted
 from abag.model.alignment import AlignBy, Alignment, Letters, pair_refusals
 from abag.model.array_model import ArrayModel, Arrays
-from abag.model.settings import Settings
+from abag.model.protocol import Settings
 from abag.model.training_set import TrainingSet
 
 Reals = NDArray[np.float64]

@@ -23,14 +23,12 @@ from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.errors import ModelError, SequenceError
 from abag.model import artefact
-from abag.model.domain import TrainingDomain
 from abag.model.network.config import NetworkConfig
 from abag.model.network.encoders import EncoderRecord, open_both
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import AffinityNetwork, make_network
-from abag.model.protocol import PlainModel
-from abag.model.settings import Settings, parse_settings
-from abag.model.training_set import TrainingSet, TrainingSummary
+from abag.model.protocol import PlainModel, Settings, parse_settings
+from abag.model.training_set import TrainingDomain, TrainingSet, TrainingSummary
 
 Reals = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.model.pairs.measured import MeasuredPairs
-from abag.model.pairs.nearest import MOST_OF_A_VARIANT
+from abag.model.pairs.relatives import MOST_OF_A_VARIANT
 
 DESIGNED: Final = 5
 """A family of so many variants is a parent and what was designed from it."""

@@ -1,8 +1,9 @@
 """The level of a pair: what measured pairs say of it, by k-mer cosines of the chains.
 
-With H, L and A the cosines of heavy chains, light chains and antigens (:mod:`abag.model.kmers`),
-and G the products of g = exp(-m / 4) of heavy and of light chains, m mutations away from the
-germline: affinity grows with the first of them and hardly with later ones
+With H, L and A the cosines of heavy chains, light chains and antigens
+(:mod:`abag.model.pair_similarity`), and G the products of
+g = exp(-m / 4) of heavy and of light chains, m mutations away from the germline: affinity grows
+with the first of them and hardly with later ones
 
 * of antibody and antigen together: 0.4 H² + 0.2 L² + (0.2 + 0.6 H² + 0.3 (H L)²) A² + G,
 * of the antibody alone:            0.5 H⁸ + 0.3 L⁸ + G,

@@ -22,7 +22,7 @@ from abag.data.schema import antibody_key, antigen_key
 from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
 from abag.data.similarity.antigens import antigen_identities
 from abag.model.pairs.layout import Antibody, Changes, ImgtLayout, LaidAntibodies
-from abag.model.pairs.nearest import FRAMEWORK_CHANGES, Nearest
+from abag.model.pairs.relatives import FRAMEWORK_CHANGES, Nearest
 
 Reals = NDArray[np.float64]
 Places = NDArray[np.int64]

@@ -5,12 +5,12 @@
 
 x is the antibody and g the antigen. p is the measured relative with the fewest changes, on g or
 nearly g (:mod:`abag.model.pairs.measured`); one with more than six changes in frameworks arose
-apart and counts as none (:mod:`abag.model.pairs.nearest`). root is the parent of p's family. f is a
-kernel ridge on the antibody alone, h one on antibody and antigen (:mod:`abag.model.pairs.kernel`);
-r is h fitted to pKd minus e, so that a library of weak variants says of its parent what the
+apart and counts as none (:mod:`abag.model.pairs.relatives`). root is the parent of p's family. f is
+a kernel ridge on the antibody alone, h one on antibody and antigen
+(:mod:`abag.model.pairs.kernel`); r is h fitted to pKd minus e, so that a library of weak variants says of its parent what the
 parent's own measurement says. With a the k-mer cosine to the nearest measured antigen, known =
 clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1): nothing is made of an antigen that no
-measured one resembles. e is the effect of the changes (:mod:`abag.model.pairs.effects`): what the
+measured one resembles. e is the effect of the changes (:mod:`abag.model.pairs.relatives`): what the
 model of mutation effects says, its size fitted to measured pairs and their relatives.
 
 The spread is sqrt(v_level + v_effect); the calibration scales it for each verdict.
@@ -31,13 +31,11 @@ from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.data.tables import Pairs
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.pairs.binding import BindingEvidence
-from abag.model.pairs.effects import ChangeEffects, Raw, contact_importance, raw_effects
 from abag.model.pairs.families import Families, antigen_groups
 from abag.model.pairs.kernel import LevelKernel, Recalled
 from abag.model.pairs.measured import NONE, MeasuredPairs
-from abag.model.pairs.nearest import Nearest
-from abag.model.protocol import Answer, EffectsOfChanges
-from abag.model.settings import Settings
+from abag.model.pairs.relatives import ChangeEffects, Nearest, Raw, contact_importance, raw_effects
+from abag.model.protocol import Answer, EffectsOfChanges, Settings
 from abag.model.training_set import TrainingSet
 
 Reals = NDArray[np.float64]

@@ -7,8 +7,8 @@ import re
 import pytest
 
 from abag.antibody.alphabet import ChainKind
-from abag.antibody.foreign import foreign_domain
 from abag.antibody.numbering import number_chains
+from abag.antibody.soundness import foreign_domain
 from abag.errors import SequenceError
 
 TRASTUZUMAB_H = (

@@ -7,13 +7,10 @@ import importlib
 import numpy as np
 import pytest
 
-from abag.antibody.numbering import clear_cache, number_chains, numbered_ahead, screen
-from abag.antibody.numbering.domains import choose_domains
-from abag.antibody.numbering.profiles import load_profiles
-from abag.antibody.numbering.regular import FirstLook, align_regular_chains
-from abag.antibody.numbering.screen import find_sites
-from abag.antibody.numbering.states import imgt_positions
-from abag.antibody.numbering.vhh import is_vhh
+from abag.antibody.numbering import clear_cache, number_chains, numbered_ahead, regular
+from abag.antibody.numbering.anarci import imgt_positions, load_profiles
+from abag.antibody.numbering.domains import choose_domains, is_vhh
+from abag.antibody.numbering.regular import FirstLook, align_regular_chains, find_sites
 from abag.errors import SequenceError
 
 HEAVY = (
@@ -112,7 +109,7 @@ def test_the_screen_finds_what_a_look_at_every_window_finds(monkeypatch: pytest.
         for k in range(1, 40)
     ]
     found = find_sites(changed)
-    monkeypatch.setattr(screen, "_may_be_sites", lambda codes, count: np.arange(count))
+    monkeypatch.setattr(regular, "_may_be_sites", lambda codes, count: np.arange(count))
     assert found == find_sites(changed)
     assert {len(sites) for sites in found} >= {0, 1, 2}
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from abag.antibody.numbering import clear_cache, number_chains, search
-from abag.antibody.numbering.underflow import flushing_to_zero
+from abag.antibody.numbering.search import flushing_to_zero
 
 HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAED"

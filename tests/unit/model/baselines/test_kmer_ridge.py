@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from abag.model.baselines.kmer_ridge import KmerRidge
-from abag.model.kmers import count_kmers
+from abag.model.pair_similarity import count_kmers
 from synthetic_pairs import complexes_table
 
 

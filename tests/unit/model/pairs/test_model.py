@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.model.pairs.effects import ChangeEffects, Raw
 from abag.model.pairs.model import PairModel
+from abag.model.pairs.relatives import ChangeEffects, Raw
 from abag.model.registry import load_model
 from synthetic_domain import families_table, substituted
 from synthetic_pairs import HEAVY, LIGHT, random_chain

@@ -49,7 +49,7 @@ def models(
     """
     from abag.inference.predictor import SHIPPED_MODEL
     from abag.model.artefact import CARD, read_manifest
-    from abag.model.shelf import shelved
+    from abag.model.registry import shelved
     from abag.release.comparison import released
     from abag.release.verify import read_facts
 

@@ -16,9 +16,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.antibody.foreign import foreign_domain
 from abag.antibody.numbering import NumberedDomain
 from abag.antibody.numbering.protocol import IMGT_REGIONS
+from abag.antibody.soundness import foreign_domain
 from abag.data.formats.choices import ChainNames
 from abag.data.formats.columns import PAIRS_SCHEMA
 from abag.data.formats.coordinates.structures import Structure, StructureChain, read_structure

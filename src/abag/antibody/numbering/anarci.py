@@ -1,18 +1,54 @@
-"""The variable-domain profiles: HMMER models of ANARCI's wheel, and letters as HMMER reads them.
+"""What ANARCI's wheel gives to numbering: profiles, germline genes, the rule of IMGT positions.
 
-ANARCI (Dunbar and Deane, Bioinformatics 2016; BSD-3) ships 29 models of 128 columns, one for each
-species and chain type, whose columns are the IMGT positions.
+ANARCI (Dunbar and Deane, Bioinformatics 2016; BSD-3) ships 29 HMMER models of 128 columns, one for
+each species and chain type. The columns are IMGT positions except inside the CDRs, whose gaps and
+insertions the IMGT definition places by length (its ``number_imgt``). Its parts are taken without
+its package, which imports BioPython and costs 0.1 s.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any, Final
 
 from abag.antibody.alphabet import ChainKind
-from abag.antibody.wheel import wheel_folder, wheel_part
 from abag.errors import SequenceError, UnavailableError
+
+
+def wheel_folder() -> Path:
+    """Where ANARCI is installed.
+
+    Raises:
+        UnavailableError: it is not.
+    """
+    found = find_spec("anarci")
+    if found is None or not found.submodule_search_locations:
+        raise UnavailableError(
+            "antibody numbering needs the package anarci; install it with: pip install anarci"
+        )
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+@cache
+def wheel_part(name: str) -> Any:
+    """The module ``germlines`` (V and J genes) or ``schemes`` (rules of numbering).
+
+    Raises:
+        UnavailableError: ANARCI is not installed, or has no such module.
+    """
+    path = wheel_folder() / f"{name}.py"
+    spec = spec_from_file_location(f"abag_anarci_{name}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise UnavailableError(
+            f"the anarci package has no {path.name}; reinstall it from its wheel"
+        )
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
 
 COLUMNS: Final = 128
 ANTIBODY_KINDS: Final = {"H": ChainKind.HEAVY, "K": ChainKind.KAPPA, "L": ChainKind.LAMBDA}
@@ -114,3 +150,47 @@ def readable(sequence: str) -> str:
     if _KNOWN_LETTERS.issuperset(upper):
         return upper
     return "".join(letter if letter in _KNOWN_LETTERS else "X" for letter in upper)
+
+
+MATCH, INSERT, DELETE = "m", "i", "d"
+
+
+@lru_cache(maxsize=65_536)
+def imgt_positions(first_column: int, path: str) -> tuple[str, ...] | None:
+    """IMGT position of every residue of an alignment; None where the scheme has no place for one.
+
+    Args:
+        first_column: profile column (from 1) of the first letter of ``path``.
+        path: one of ``m`` (residue in a column), ``i`` (residue between two columns) or ``d``
+            (column without residue) for each step.
+
+    The None case is a CDR3 of more than 117 residues, or more insertions in a framework than
+    there are letters.
+    """
+    residues = sum(step != DELETE for step in path)
+    try:
+        numbering, _, _ = wheel_part("schemes").number_imgt(
+            _state_vector(first_column, path), "A" * residues
+        )
+    except (AssertionError, IndexError):
+        return None
+    positions = tuple(
+        f"{number}{insertion.strip()}"
+        for (number, insertion), residue in numbering
+        if residue != "-"
+    )
+    return positions if len(positions) == residues else None
+
+
+def _state_vector(first_column: int, path: str) -> list[tuple[tuple[int, str], int | None]]:
+    """ANARCI's form: ((column, step), residue index); an insertion bears the column behind it."""
+    column, residue = first_column, 0
+    vector: list[tuple[tuple[int, str], int | None]] = []
+    for step in path:
+        vector.append(((column, step), None if step == DELETE else residue))
+        residue += step != DELETE
+        column += step != INSERT
+    # ANARCI holds back the columns at a border of a CDR and forgets them when the domain ends
+    # there (a chain cut inside its J segment); empty columns behind the end make it give them out.
+    vector += [((missing, DELETE), None) for missing in range(column, COLUMNS + 1)]
+    return vector

@@ -1,0 +1,193 @@
+"""What does a row pass on its way? Files, functions, climbs and returns, counted.
+
+    python benchmarks/walk.py predict            # three rows of CSV to their predictions
+    python benchmarks/walk.py adapt              # 31 variants to a model of their assay
+    python benchmarks/walk.py predict --list     # every file and function, in their order
+
+A file is passed where one of its functions runs, the command line included. A climb is a call from
+a lower room to an upper one (`docs/architecture.md` draws them). A return is a step back: the rooms
+that a command calls one after the other are data, model, uncertainty; data after model is a return.
+Of calls that number chains and of checks of columns all are counted. Counts, no times: they are
+the same on every machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import tempfile
+import threading
+from collections import Counter
+from inspect import CO_NEWLOCALS
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import CodeType, FrameType
+
+HEAVY = (
+    "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTAVYYC"
+    "SRWGGDGFYAMDYWGQGTLVTVSS"
+)
+LIGHT = (
+    "DIQMTQSPSSLSASVGDRVTITCRASQDVNTAVAWYQQKPGKAPKLLIYSASFLYSGVPSRFSGSRSGTDFTLTISSLQPEDFATYYCQQHYTTPP"
+    "TFGQGTKVEIK"
+)
+STRANGER = (
+    "QVQLVESGGGLVQAGGSLRLSCAASGRTFSSYAMGWFRQAPGKEREFVAAISWSGGSTYYADSVKGRFTISRDNAKNTVYLQMNSLKPEDTAVYYC"
+    "AADRGSYGSSWYEYDYWGQGTQVTVSS"
+)
+ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ"
+ROOMS = (
+    ("errors", "version", "units", "files", "progress", "engines", "resources"),
+    ("antibody",), ("data",), ("encoders",), ("model",), ("uncertainty",), ("inference",),
+    ("evaluation", "pages", "pictures"), ("maturation", "training"), ("screening", "release"),
+    ("apps", "client"),
+)  # fmt: skip
+"""Lowest first; those of one line are siblings."""
+NUMBERING = ("number_chains", "numbered", "trimmed_or_numbered", "chains_of")
+CHECKS = ("require_columns",)
+
+
+def rank(path: Path) -> int:
+    """Where the room of a file stands, lowest is 0."""
+    room = path.parts[0].removesuffix(".py")
+    return next(at for at, names in enumerate(ROOMS) if room in names)
+
+
+class Walk:
+    """Counts calls of functions of ``abag`` while it is open."""
+
+    def __init__(self) -> None:
+        import abag
+
+        self._root = Path(abag.__file__).parent
+        self._places: dict[CodeType, Path | None] = {}
+        self.calls: Counter[str] = Counter()
+        """``file:function`` -> how often it was called, in the order of first calls."""
+        self.climbs: Counter[str] = Counter()
+        """``file:function > file:function`` upwards -> how often."""
+        self.rooms: list[int] = []
+        """Ranks of the rooms that command line and inference called, one after the other."""
+
+    def __enter__(self) -> Walk:
+        threading.setprofile(self._seen)
+        sys.setprofile(self._seen)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+    def _place(self, code: CodeType) -> Path | None:
+        """Path of the file inside the package; None for what is no function of it."""
+        if code not in self._places:
+            path, package = Path(code.co_filename), self._root
+            inside = package in path.parents and code.co_flags & CO_NEWLOCALS
+            self._places[code] = path.relative_to(package) if inside else None
+        return self._places[code]
+
+    def _seen(self, frame: FrameType, event: str, _: object) -> None:
+        if event != "call":
+            return
+        place = self._place(frame.f_code)
+        if place is None or frame.f_code.co_name.startswith("<"):
+            return  # a module, or part of a function: comprehension, lambda
+        name = f"{place.as_posix()}:{frame.f_code.co_qualname}"
+        self.calls[name] += 1
+        caller = frame.f_back
+        while caller is not None and self._place(caller.f_code) is None:
+            caller = caller.f_back
+        if caller is None:
+            return
+        before = self._places[caller.f_code]
+        assert before is not None
+        if rank(place) > rank(before):
+            self.climbs[f"{before.as_posix()}:{caller.f_code.co_qualname} > {name}"] += 1
+        if rank(before) >= rank(Path("inference")) > rank(place) > 0:
+            self.rooms.append(rank(place))
+
+    @property
+    def files(self) -> list[str]:
+        """Files passed, in the order of first calls."""
+        return list(dict.fromkeys(name.partition(":")[0] for name in self.calls))
+
+    @property
+    def returns(self) -> int:
+        """Steps back from an upper room to a lower one."""
+        return sum(after < before for before, after in pairwise(self.rooms))
+
+    def times(self, names: Sequence[str]) -> int:
+        """Calls of all functions with one of these names."""
+        return sum(n for name, n in self.calls.items() if name.rpartition(":")[2] in names)
+
+    def counts(self) -> dict[str, int]:
+        """What is held by the test."""
+        return {
+            "files": len(self.files),
+            "functions": len(self.calls),
+            "climbs": self.climbs.total(),
+            "returns": self.returns,
+            "calls that number": self.times(NUMBERING),
+            "checks of columns": self.times(CHECKS),
+        }
+
+
+def predicted(folder: Path, run: Callable[[list[str]], None]) -> Walk:
+    """The walk of three rows: a measured antibody, a variant of it, a stranger."""
+    table = folder / "three_rows.csv"
+    variant = HEAVY[:98] + "A" + HEAVY[99:]
+    rows = [(HEAVY, LIGHT), (variant, LIGHT), (STRANGER, "")]
+    lines = [f"{heavy},{light},{ANTIGEN}" for heavy, light in rows]
+    table.write_text("\n".join(["heavy,light,antigen", *lines]) + "\n", encoding="utf-8")
+    with Walk() as walk:
+        run(["predict", "--table", str(table), "--out", str(folder / "predictions.csv")])
+    return walk
+
+
+def adapted(folder: Path, run: Callable[[list[str]], None]) -> Walk:
+    """The walk of 31 measured rows: a parent and single substitutions of it."""
+    table = folder / "assay.csv"
+    lines = ["heavy,light,kd_nm", f"{HEAVY},{LIGHT},1.0"]
+    for at in range(30):
+        place, letter = 97 + at % 10, "AWK"[at // 10]
+        lines.append(f"{HEAVY[:place]}{letter}{HEAVY[place + 1 :]},{LIGHT},{1.0 + at * 0.7:.2f}")
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with Walk() as walk:
+        run(["adapt", str(table), "--out", str(folder / "model")])
+    return walk
+
+
+WALKS = {"predict": predicted, "adapt": adapted}
+
+
+def main() -> None:
+    from abag.apps.cli import main as command
+
+    def run(arguments: list[str]) -> None:
+        with contextlib.suppress(SystemExit):
+            command(arguments)
+
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("walk", choices=sorted(WALKS))
+    parser.add_argument("--list", action="store_true", help="files, functions and climbs, too")
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        walk = WALKS[asked.walk](Path(folder), run)
+    if asked.list:
+        for file in walk.files:
+            print(file)
+            for name, times in walk.calls.items():
+                if name.startswith(f"{file}:"):
+                    print(f"    {times:6d}  {name.partition(':')[2]}")
+        for climb, times in walk.climbs.items():
+            print(f"climb {times:6d}  {climb}")
+    print(json.dumps(walk.counts()))
+
+
+if __name__ == "__main__":
+    main()
