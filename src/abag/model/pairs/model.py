@@ -5,9 +5,9 @@
 
 x is the antibody and g the antigen. p is the measured relative with the fewest changes, on g or
 nearly g (:mod:`abag.model.pairs.measured`); one with more than six changes in frameworks arose
-apart and counts as none (:mod:`abag.model.pairs.relatives`). root is the parent of p's family. f is
-a kernel ridge on the antibody alone, h one on antibody and antigen
-(:mod:`abag.model.pairs.kernel`); r is h fitted to pKd minus e, so that a library of weak variants says of its parent what the
+apart and counts as none (``relatives``). root is the parent of p's family. f is a
+kernel ridge on the antibody alone, h one on antibody and antigen (:mod:`abag.model.pairs.kernel`);
+r is h fitted to pKd minus e, so that a library of weak variants says of its parent what the
 parent's own measurement says. With a the k-mer cosine to the nearest measured antigen, known =
 clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1): nothing is made of an antigen that no
 measured one resembles. e is the effect of the changes (:mod:`abag.model.pairs.relatives`): what the
