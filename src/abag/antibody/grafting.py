@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from abag.antibody.numbering import IMGT_REGIONS, number_chains
-from abag.antibody.numbering.protocol import NumberedDomain, position_number
+from abag.antibody.numbering.domains import NumberedDomain, position_number
 from abag.antibody.numbering.schemes import scheme_positions
 from abag.errors import SequenceError
 

@@ -17,16 +17,19 @@ import polars as pl
 
 from abag.antibody.alphabet import (
     AMINO_ACIDS,
+    LONGEST_NAME,
     MAX_ANTIBODY_RESIDUES,
     MAX_ANTIGEN_RESIDUES,
     RARE_RESIDUES,
     UNKNOWN_RESIDUE,
     foreign_letters,
     looks_like_nucleotides,
+    may_be_a_name,
+    not_residues,
+    without_end_groups,
 )
 from abag.antibody.numbering import NumberedDomain, number_chains
 from abag.antibody.soundness import faults_of
-from abag.antibody.words import LONGEST_NAME, may_be_a_name, not_residues, without_end_groups
 from abag.data.engineered.constructs import (
     AntibodyChains,
     FoundDomain,

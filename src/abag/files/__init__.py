@@ -3,21 +3,15 @@
 `docs/promises.md` lists what is promised and how it is tested.
 """
 
-from abag.files.places import (
-    is_pipe,
-    make_folder,
-    opened,
-    require_file,
-    require_folder,
-    require_folder_name,
-    require_other,
-    require_own,
-)
 from abag.files.reading import (
     digest_of_json,
+    is_pipe,
+    opened,
     parse_json,
     read_bytes,
     read_json,
+    require_file,
+    require_folder,
     sha256_of,
     unpacked,
 )
@@ -52,9 +46,13 @@ from abag.files.tables import (
 from abag.files.tensors import digest_of, read_tensors, write_tensors
 from abag.files.writing import (
     keep_previous,
+    make_folder,
     new_result,
     replacing,
     replacing_together,
+    require_folder_name,
+    require_other,
+    require_own,
     swapping,
     write_json,
     write_text,

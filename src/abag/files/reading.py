@@ -1,4 +1,7 @@
-"""Reading within bounds: bytes, gzip and JSON, with checksums of what was read."""
+"""Files that are read, within bounds: what is there, pipes, gzip and JSON, with checksums.
+
+``/dev/stdin``, ``<(...)`` and named pipes can be read only once; what they gave is kept.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,15 @@ import hashlib
 import io
 import json
 import math
+import stat
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from abag.errors import FileFormatError
-from abag.files.places import opened, require_file
+from abag.errors import FileFormatError, MissingFileError
+from abag.files.recovery import recover
 
 UNPACKED_BYTES: Final = 128 * 2**20
 """A gzip file may always unpack to this much."""
@@ -23,8 +28,72 @@ PLAIN_BYTES: Final = 2 * 2**30
 SEAL: Final = "content_sha256"
 """Key of a JSON file that holds the digest of all others."""
 
+PIPE_BYTES: Final = 256 * 2**20
+"""Most bytes that are taken from a pipe."""
+
 _GZIP: Final = b"\x1f\x8b"
 _CHUNK: Final = 2**20
+
+
+def is_pipe(path: Path) -> bool:
+    """Whether ``path`` is there and can be read from start to end only once."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def piped(path: Path) -> bytes:
+    """All of a pipe; it is kept, so that several readers may ask for it.
+
+    Raises:
+        FileFormatError: it gives more than :data:`PIPE_BYTES`.
+    """
+    found = path.stat()
+    return _drained(path, found.st_dev, found.st_ino)
+
+
+@lru_cache(maxsize=8)
+def _drained(path: Path, _device: int, _inode: int) -> bytes:
+    try:
+        with path.open("rb", buffering=0) as stream:
+            content = bytearray()
+            while more := stream.read(2**20):
+                content += more
+                if len(content) > PIPE_BYTES:
+                    raise FileFormatError(
+                        f"{path} gives more than {PIPE_BYTES // 2**20} MB; write it to a file, and "
+                        "name the file"
+                    )
+    except OSError as error:
+        raise FileFormatError(f"{path} cannot be read: {error.strerror or error}") from None
+    return bytes(content)
+
+
+def opened(path: Path) -> io.BufferedReader | io.BytesIO:
+    """Open a file, or what a pipe gave, for reading from its start."""
+    return io.BytesIO(piped(path)) if is_pipe(path) else path.open("rb")
+
+
+def require_file(path: Path) -> None:
+    """Raise unless ``path`` is a file, or a pipe such as ``/dev/stdin``, that holds something."""
+    if not path.exists():
+        raise MissingFileError(f"there is no file {path}")
+    if path.is_dir():
+        raise FileFormatError(f"{path} is a folder; name a file inside it")
+    size = len(piped(path)) if is_pipe(path) else path.stat().st_size
+    if size == 0:
+        raise FileFormatError(f"{path} is empty")
+
+
+def require_folder(path: Path) -> None:
+    """Raise unless ``path`` is a folder; one whose replacement was cut short is put back."""
+    recover(path)
+    if not path.exists():
+        raise MissingFileError(f"there is no folder {path}")
+    if not path.is_dir():
+        raise FileFormatError(f"{path} is a file; name a folder")
 
 
 def read_bytes(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from abag.errors import FileFormatError
 from abag.files.panics import without_panics
 from abag.files.parquet_pages import require_sound_file, require_sound_pages
-from abag.files.places import opened, require_file
+from abag.files.reading import opened, require_file
 from abag.files.writing import replacing
 
 if TYPE_CHECKING:

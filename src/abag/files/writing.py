@@ -1,4 +1,7 @@
-"""Writing so that nothing is ever half-written: files and whole folders, renamed when done."""
+"""Writing so that nothing is ever half-written: files and whole folders, renamed when done.
+
+Also what may stand where: folders to write into, and who may be overwritten.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +10,98 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from abag.errors import AbagError, BusyError, FileFormatError, OptionError
-from abag.files.places import make_folder, require_own
 from abag.files.reading import sealed
 from abag.files.recovery import (
     LOCK,
     has_other_writer,
+    is_left_of,
     is_temporary,
     old_name,
+    recover,
     sweep,
     take,
     temporary_prefix,
     undisturbed,
 )
+
+_LITTER: Final = frozenset({LOCK, ".DS_Store", "Thumbs.db", "desktop.ini"})
+"""Files of the system and of the lock, which no rule about foreign files counts."""
+_SHOWN: Final = 3
+
+
+def require_folder_name(path: Path) -> None:
+    """Raise :class:`FileFormatError` where a file stands at ``path`` or above it."""
+    recover(path)
+    for place in (path, *path.parents):
+        if place.exists():
+            if not place.is_dir():
+                raise FileFormatError(f"{place} is a file; name a folder")
+            return
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it; raise FileFormatError where that cannot be."""
+    require_folder_name(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileFormatError(f"the folder {path} cannot be made: {error.strerror}") from None
+
+
+def require_other(outs: Path | Iterable[Path], inputs: Iterable[Path]) -> None:
+    """Raise :class:`OptionError` when writing one of ``outs`` would overwrite an input."""
+    inputs = list(inputs)
+    for out in [outs] if isinstance(outs, Path) else outs:
+        for path in inputs:
+            if out.exists() and path.exists() and out.samefile(path):
+                raise OptionError(
+                    f"{out} would be written, and it is a file that is read; give --out another "
+                    "name"
+                )
+
+
+def require_own(
+    folder: Path,
+    known: Collection[str],
+    what: str,
+    *,
+    overwrite: bool,
+    error: type[AbagError] = OptionError,
+) -> None:
+    """Raise unless a result made of the files ``known`` may be written to ``folder``.
+
+    Files of another kind are never touched; an earlier result is replaced only when ``overwrite``
+    is said.
+
+    Args:
+        folder: new, empty, or of an earlier result.
+        known: names that such a result has.
+        what: the result in words: "an evaluation".
+        overwrite: whether an earlier one may be replaced.
+        error: class of what is raised.
+    """
+    require_folder_name(folder)
+    if not folder.exists():
+        return
+    # What a kill left of a part goes with the part.
+    found = {
+        path.name for path in folder.iterdir()
+        if path.name not in _LITTER and not any(is_left_of(path, name) for name in known)
+    }  # fmt: skip
+    if foreign := sorted(found - set(known)):
+        shown = ", ".join(foreign[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
+        raise error(
+            f"{folder} holds other files than {what} ({shown}); it is left as it is: name a new "
+            "folder"
+        )
+    if found and not overwrite:
+        raise error(f"{folder} exists and holds {what}; name a new folder, or add --overwrite")
 
 
 @contextmanager
@@ -146,7 +223,7 @@ def new_result(
     """:func:`swapping` for a result that consists of files of these names.
 
     Raises:
-        OptionError, or another ``error``: see :func:`abag.files.places.require_own`.
+        OptionError, or another ``error``: see :func:`require_own`.
     """
     require_own(folder, names, what, overwrite=overwrite, error=error)
     with swapping(folder) as place:

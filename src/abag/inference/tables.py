@@ -262,8 +262,8 @@ class _Asked:
 
 def _own_columns(table: Path, mapping: Sequence[str]) -> pl.DataFrame | None:
     """The rows of a user's table as they stand; None for files that are no tables."""
+    from abag.data.formats.content import FileKind, file_kind
     from abag.data.formats.mapping import mapping_from_texts
-    from abag.data.formats.reading import FileKind, file_kind
     from abag.data.formats.tables import read_table
 
     if table.is_dir() or file_kind(table) is not FileKind.TABLE:
@@ -302,7 +302,7 @@ def _is_large_table(path: Path) -> bool:
     require_file(path)
     if path.stat().st_size <= STREAM_BYTES:
         return False
-    from abag.data.formats.reading import FileKind, file_kind
+    from abag.data.formats.content import FileKind, file_kind
     from abag.data.formats.sheets.headline import starts_with_its_header
 
     return file_kind(path) is FileKind.TABLE and starts_with_its_header(path)

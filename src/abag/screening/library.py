@@ -185,7 +185,7 @@ def _version(path: str, stream: IO[bytes]) -> str:
 def _text_shards(
     path: str, name: str, raw: IO[bytes], rows: int, packed: bool
 ) -> list[LibraryShard]:
-    from abag.data.formats.reading import FileKind, kind_of_head
+    from abag.data.formats.content import FileKind, kind_of_head
 
     size = raw.seek(0, io.SEEK_END)
     raw.seek(0)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from abag.data.chains import clean_antigen
-from abag.data.formats.antigens import given_antigens
 from abag.data.formats.choices import Choices
-from abag.data.formats.reading import FileKind
+from abag.data.formats.content import FileKind
+from abag.data.formats.reading import given_antigens
 from abag.errors import OptionError
 from abag.inference.outputs import COLUMNS
 from abag.inference.predictor import Predictor

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS, GAP, ChainKind, residue_codes
 from abag.antibody.germlines import V_POSITIONS, Germlines
-from abag.antibody.numbering.protocol import IMGT_REGIONS
+from abag.antibody.numbering.domains import IMGT_REGIONS
 from abag_lab.old_global.frames import LOOPS, Frame, Frames, find_frames
 from abag_lab.old_global.residues import (
     PROPERTIES,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.germlines import V_POSITIONS
 from abag.antibody.numbering.chains import number_chains
-from abag.antibody.numbering.protocol import NumberedDomain, position_number, region_span
+from abag.antibody.numbering.domains import NumberedDomain, position_number, region_span
 
 LOOPS: Final = ("CDR1", "CDR2", "CDR3")
 

@@ -6,8 +6,13 @@ import random
 
 import pytest
 
-from abag.antibody.alphabet import AMINO_ACIDS
-from abag.antibody.words import name_log_odds, not_residues, reads_as_chain, without_end_groups
+from abag.antibody.alphabet import (
+    AMINO_ACIDS,
+    name_log_odds,
+    not_residues,
+    reads_as_chain,
+    without_end_groups,
+)
 from abag.data.chains import clean_antigen
 
 

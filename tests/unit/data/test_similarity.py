@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from abag.antibody.alphabet import AMINO_ACIDS, ChainKind
-from abag.antibody.numbering.protocol import NumberedDomain
+from abag.antibody.numbering.domains import NumberedDomain
 from abag.data.similarity import (
     CdrSet,
     antibody_clusters,

@@ -68,7 +68,7 @@ def test_an_empty_device_is_empty_and_an_endless_one_is_refused(
 ) -> None:
     with pytest.raises(FileFormatError, match="is empty"):
         require_file(Path("/dev/null"))
-    monkeypatch.setattr("abag.files.places.PIPE_BYTES", 2**21)
+    monkeypatch.setattr("abag.files.reading.PIPE_BYTES", 2**21)
     with pytest.raises(FileFormatError, match="gives more than 2 MB"):
         require_file(Path("/dev/zero"))
 

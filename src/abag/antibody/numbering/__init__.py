@@ -7,12 +7,11 @@ from abag.antibody.numbering.chains import (
     numbered_ahead,
     resembles_a_domain,
 )
-from abag.antibody.numbering.protocol import IMGT_REGIONS, NumberedDomain, Numberer
+from abag.antibody.numbering.domains import IMGT_REGIONS, NumberedDomain
 
 __all__ = [
     "IMGT_REGIONS",
     "NumberedDomain",
-    "Numberer",
     "clear_cache",
     "first_domain",
     "number_chains",

@@ -13,6 +13,7 @@ from abag.antibody.numbering.domains import (
     J_MINIMUM_SCORE,
     MINIMUM_SCORE,
     PART_MINIMUM_SCORE,
+    NumberedDomain,
     choose_domains,
     complete,
     is_cut_short,
@@ -22,7 +23,6 @@ from abag.antibody.numbering.domains import (
     residue_at,
     with_j_segment,
 )
-from abag.antibody.numbering.protocol import NumberedDomain
 from abag.antibody.numbering.regular import align_regular_chains
 from abag.antibody.numbering.search import Hit, align
 from abag.progress import track

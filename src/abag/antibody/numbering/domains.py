@@ -1,4 +1,4 @@
-"""From the hits of a chain to its numbered variable domains, and what tells a VHH from a VH.
+"""Numbered variable domains: what one is, how hits make it, and what tells a VHH from a VH.
 
 A VH buries IMGT 42, 49, 50 and 52 under the light chain (Val, Gly, Leu, Trp). A VHH has no light
 chain and shows them to water: Phe or Tyr at 42, Glu or Gln at 49, Arg or Cys at 50 and Gly, Leu
@@ -11,14 +11,76 @@ treats VHH as heavy anyway.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.numbering.anarci import COLUMNS, DELETE, INSERT, MATCH, imgt_positions
-from abag.antibody.numbering.protocol import NumberedDomain
 from abag.antibody.numbering.search import Hit
+
+IMGT_REGIONS: Final[dict[str, tuple[int, int]]] = {
+    "FR1": (1, 26), "CDR1": (27, 38), "FR2": (39, 55), "CDR2": (56, 65),
+    "FR3": (66, 104), "CDR3": (105, 117), "FR4": (118, 128),
+}  # fmt: skip
+"""First and last IMGT position of each region (Lefranc et al., Dev Comp Immunol 2003)."""
+_INSERTIONS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedDomain:
+    """One variable domain found in a chain.
+
+    ``sequence[i]`` of the domain stands at IMGT position ``positions[i]`` (``"111A"`` for
+    insertions) and at index ``start + i`` of the chain it was found in.
+    """
+
+    kind: ChainKind
+    start: int
+    end: int
+    sequence: str
+    positions: tuple[str, ...]
+    score: float
+    """Bit score of the profile alignment."""
+
+    def region(self, name: str) -> str:
+        """Residues of one IMGT region: FR1, CDR1, FR2, CDR2, FR3, CDR3 or FR4."""
+        return self.sequence[region_span(self.positions, name)]
+
+    @property
+    def cdr1(self) -> str:
+        """Residues of CDR1 (IMGT 27 to 38)."""
+        return self.region("CDR1")
+
+    @property
+    def cdr2(self) -> str:
+        """Residues of CDR2 (IMGT 56 to 65)."""
+        return self.region("CDR2")
+
+    @property
+    def cdr3(self) -> str:
+        """Residues of CDR3 (IMGT 105 to 117)."""
+        return self.region("CDR3")
+
+    @property
+    def cdrs(self) -> str:
+        """The three CDRs joined."""
+        return self.cdr1 + self.cdr2 + self.cdr3
+
+
+def position_number(position: str) -> int:
+    """111 of ``111A``: the number of a position without its insertion letters."""
+    return int(position.rstrip(_INSERTIONS))
+
+
+@lru_cache(maxsize=4_096)
+def region_span(positions: tuple[str, ...], name: str) -> slice:
+    """Where a region stands in a domain; positions ascend, and those of a library are few."""
+    first, last = IMGT_REGIONS[name]
+    numbers = [position_number(position) for position in positions]
+    begin = sum(number < first for number in numbers)
+    return slice(begin, begin + sum(first <= number <= last for number in numbers))
+
 
 VHH_RESIDUES: Final[dict[str, str]] = {"42": "FY", "49": "EQ", "50": "RC", "52": "GLF"}
 """Residues typical of VHH at the four hallmark positions (IMGT)."""

@@ -11,7 +11,7 @@ from typing import Final
 
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.numbering.anarci import COLUMNS, DELETE, INSERT, MATCH
-from abag.antibody.numbering.protocol import NumberedDomain
+from abag.antibody.numbering.domains import NumberedDomain
 
 OTHER_SCHEMES: Final = ("kabat", "chothia", "martin", "aho")
 SCHEMES: Final = ("imgt", *OTHER_SCHEMES)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from abag.antibody.alphabet import foreign_letters, looks_like_nucleotides
 from abag.antibody.numbering.chains import number_chains
-from abag.antibody.numbering.protocol import IMGT_REGIONS, NumberedDomain
+from abag.antibody.numbering.domains import IMGT_REGIONS, NumberedDomain
 from abag.antibody.numbering.schemes import OTHER_SCHEMES, scheme_positions
 from abag.errors import SequenceError
 

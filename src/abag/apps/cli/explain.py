@@ -67,7 +67,7 @@ def _explained(
     read: FileChoices,
     substitutes: str,
 ) -> Explanation:
-    from abag.data.formats.antigens import given_antigen
+    from abag.data.formats.reading import given_antigen
     from abag.inference import load
     from abag.inference.explaining.explain import explain as explain_pair
     from abag.inference.explaining.explain import explain_structure

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from abag.data.formats.choices import ChainNames, Choices
     from abag.data.formats.columns import PAIRS_SCHEMA, pairs_table, raw_table_from_user
+    from abag.data.formats.content import FileKind, file_kind
     from abag.data.formats.coordinates.complexes import (
         Complex,
         Contact,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     )
     from abag.data.formats.coordinates.structures import Structure, StructureChain, read_structure
     from abag.data.formats.mapping import ColumnMapping, Constants, mapping_from_texts
-    from abag.data.formats.reading import FileKind, file_kind, read_measurements, read_pairs
+    from abag.data.formats.reading import read_measurements, read_pairs
     from abag.data.formats.sequences.airr import AirrPairs, read_airr
     from abag.data.formats.sequences.fasta import (
         AntibodyRecord,
@@ -71,7 +72,8 @@ _MODULES: Final = {
     "coordinates.complexes": "Complex Contact complexes_table read_complexes",
     "coordinates.structures": "Structure StructureChain read_structure",
     "mapping": "ColumnMapping Constants mapping_from_texts",
-    "reading": "FileKind file_kind read_measurements read_pairs",
+    "content": "FileKind file_kind",
+    "reading": "read_measurements read_pairs",
     "sequences.airr": "AirrPairs read_airr",
     "sequences.fasta": "AntibodyRecord FastaRecord read_antibodies read_antigens read_fasta",
     "sequences.pairing": "UserPairs labelled pairs_of",

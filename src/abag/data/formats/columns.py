@@ -225,7 +225,7 @@ def _read(
 ) -> pl.Expr:
     name = chosen.one(field)
     if name is None:
-        return pl.lit(read(constant)[0], dtype=pl.String)
+        return pl.lit(constant and read(constant)[0], dtype=pl.String)
     return texts(table[name], read, notes)
 
 

@@ -1,14 +1,17 @@
-"""The text of a user's file: what it is encoded in, and what it must not hold."""
+"""What a user's file is: its kind, by how it begins, its encoding, and what it must not hold."""
 
 from __future__ import annotations
 
+import gzip
 import io
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from abag.errors import FileFormatError, OptionError, Problem, TableError
-from abag.files import read_bytes
+from abag.files import read_bytes, require_file
 
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"PK\x03\x04", "an Excel (.xlsx), Numbers or zip file; save the sheet as CSV UTF-8"),
@@ -30,6 +33,101 @@ _WIDE_MARKS: Final = {
 _UTF8_MEND: Final = "Save the file again as UTF-8"
 _NAME_IT: Final = f"{_UTF8_MEND}, or name its encoding (--map encoding:={{}})"
 PARQUET_MARK: Final = b"PAR1"
+_HEAD_BYTES: Final = 20_000
+
+_REGIONS: Final = ("fwr1", "cdr1", "fwr2", "cdr2", "fwr3", "cdr3", "fwr4")
+AIRR_REGIONS: Final = tuple(f"{name}_aa" for name in _REGIONS)
+"""AIRR's fields of the residues of each region."""
+_OTHER_NAMES: Final = {
+    "barcode": "cell_id", "contig_id": "sequence_id", "chain": "locus", "v_gene": "v_call",
+    "c_gene": "c_call", "umis": "umi_count",
+    **{name: f"{name}_aa" for name in _REGIONS},
+}  # fmt: skip
+"""Cell Ranger's names of AIRR fields (its ``fwr1`` holds residues, ``fwr1_nt`` bases)."""
+
+
+class FileKind(StrEnum):
+    """What a user's file is, by its content."""
+
+    TABLE = "table"
+    FASTA = "FASTA"
+    AIRR = "AIRR rearrangements"
+    STRUCTURE = "structure"
+
+
+def file_kind(path: Path) -> FileKind:
+    """Tell tables, FASTA, AIRR and structures apart by content, not by name."""
+    return kind_of_head(_head(path))
+
+
+def kind_of_head(head: bytes) -> FileKind:
+    """The kind of a file that begins like this."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        head = head.decode("utf-16", "replace").encode()
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head.startswith((b">", b";")):
+        return FileKind.FASTA
+    if is_structure(head):
+        return FileKind.STRUCTURE
+    header = head.splitlines()[0].decode("utf-8", "replace") if head else ""
+    for delimiter in ("\t", ",", ";"):
+        if _is_airr([name.strip(' "') for name in header.split(delimiter)]):
+            return FileKind.AIRR
+    return FileKind.TABLE
+
+
+def _head(path: Path) -> bytes:
+    require_file(path)
+    with path.open("rb") as stream:
+        head = stream.read(_HEAD_BYTES)
+    if not head.startswith(b"\x1f\x8b"):
+        return head
+    try:
+        with gzip.open(path) as stream:
+            return stream.read(_HEAD_BYTES)
+    except (EOFError, zlib.error, OSError) as error:
+        raise FileFormatError(
+            f"{path} is a damaged or truncated gzip file ({error}); copy it again"
+        ) from None
+
+
+def is_structure(content: bytes) -> bool:
+    """Whether a file's bytes begin like PDB or mmCIF."""
+    for line in content[:20_000].splitlines():
+        words = line.split(maxsplit=1)
+        if not words or words[0].startswith(b"#"):
+            continue
+        if words[0].lower().startswith(b"data_"):
+            return True
+        records = (b"HEADER", b"ATOM", b"HETATM", b"CRYST1", b"REMARK", b"SEQRES", b"TITLE",
+                   b"MODEL", b"COMPND")  # fmt: skip
+        return line[:6].rstrip(b" ") in records and line[6:7] not in (b",", b";", b"\t", b"|")
+    return False
+
+
+def _is_airr(columns: Iterable[str]) -> bool:
+    """Whether these are the columns of a rearrangement table or a 10x contig table."""
+    names = set(airr_names(list(columns)).values())
+    paired = "v_call" in names or ("locus" in names and bool(names & {"cell_id", "clone_id"}))
+    return (
+        "sequence_id" in names
+        and paired
+        and bool(
+            names & {"sequence_alignment_aa", "sequence_aa", AIRR_REGIONS[0], "productive", "locus"}
+        )
+    )
+
+
+def airr_names(columns: Sequence[str]) -> dict[str, str]:
+    """AIRR's name of each column; a name that the table has already is not given twice."""
+    lower = {name: name.strip().lower() for name in columns}
+    taken = set(lower.values())
+    is_contig_table = "contig_id" in taken
+    names: dict[str, str] = {}
+    for name, spelt in lower.items():
+        other = _OTHER_NAMES.get(spelt, spelt) if is_contig_table or spelt == "barcode" else spelt
+        names[name] = spelt if other != spelt and other in taken else other
+    return names if len(set(names.values())) == len(names) else {name: name for name in columns}
 
 
 def decode(

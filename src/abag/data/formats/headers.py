@@ -14,8 +14,8 @@ from typing import Final
 
 import polars as pl
 
+from abag.antibody.alphabet import reads_as_chain
 from abag.antibody.numbering import first_domain
-from abag.antibody.words import reads_as_chain
 from abag.data.formats.numbers.value_headers import (
     ValueHeader,
     hints_at_value,

@@ -10,10 +10,11 @@ import polars as pl
 
 from abag.data.canonical import canonicalise
 from abag.data.formats.columns import raw_table_of
+from abag.data.formats.content import FileKind, file_kind
 from abag.data.formats.explaining import TableReading, explain_table
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
-from abag.data.formats.reading import FileKind, file_kind, read_measurements
+from abag.data.formats.reading import read_measurements
 from abag.data.formats.sheets.frames import Tabular, as_text
 from abag.data.formats.tables import read_noted
 from abag.data.raw import RawTable

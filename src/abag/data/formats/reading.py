@@ -1,24 +1,23 @@
-"""One door for every file a user may bring: what kind it is, and its rows."""
+"""One door for every file a user may bring: its pairs, its measurements, an antigen."""
 
 from __future__ import annotations
 
-import gzip
-import zlib
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
+from typing import Final
 
 import polars as pl
 
 from abag.data.engineered.arms import choose_arm
 from abag.data.formats.choices import Choices
 from abag.data.formats.columns import pairs_table, raw_table_from_user
+from abag.data.formats.content import FileKind, file_kind
 from abag.data.formats.coordinates.sabdab import is_summary, read_summary
 from abag.data.formats.coordinates.structure_files import first_complexes, read_structures
-from abag.data.formats.coordinates.structures import is_structure
 from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
-from abag.data.formats.sequences.airr import is_airr, read_airr
+from abag.data.formats.sequences.airr import read_airr
 from abag.data.formats.sequences.fasta import read_antibodies, read_antigens
 from abag.data.formats.sequences.pairing import UserPairs, labelled, pairs_of
 from abag.data.formats.tables import read_table
@@ -27,52 +26,7 @@ from abag.errors import FileFormatError, OptionError
 from abag.files import require_file
 
 _NO_CHOICE = Choices()
-_HEAD_BYTES = 20_000
-
-
-class FileKind(StrEnum):
-    """What a user's file is, by its content."""
-
-    TABLE = "table"
-    FASTA = "FASTA"
-    AIRR = "AIRR rearrangements"
-    STRUCTURE = "structure"
-
-
-def file_kind(path: Path) -> FileKind:
-    """Tell tables, FASTA, AIRR and structures apart by content, not by name."""
-    return kind_of_head(_head(path))
-
-
-def kind_of_head(head: bytes) -> FileKind:
-    """The kind of a file that begins like this."""
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        head = head.decode("utf-16", "replace").encode()
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if head.startswith((b">", b";")):
-        return FileKind.FASTA
-    if is_structure(head):
-        return FileKind.STRUCTURE
-    header = head.splitlines()[0].decode("utf-8", "replace") if head else ""
-    for delimiter in ("\t", ",", ";"):
-        if is_airr([name.strip(' "') for name in header.split(delimiter)]):
-            return FileKind.AIRR
-    return FileKind.TABLE
-
-
-def _head(path: Path) -> bytes:
-    require_file(path)
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
-    if not head.startswith(b"\x1f\x8b"):
-        return head
-    try:
-        with gzip.open(path) as stream:
-            return stream.read(_HEAD_BYTES)
-    except (EOFError, zlib.error, OSError) as error:
-        raise FileFormatError(
-            f"{path} is a damaged or truncated gzip file ({error}); copy it again"
-        ) from None
+_NAMES_A_FILE: Final = re.compile(r"\.(?:fa|fasta|faa|txt)(?:\.gz)?$|[\\/]", re.IGNORECASE)
 
 
 def read_pairs(
@@ -237,3 +191,56 @@ def _refuse_options(what: str, **given: object) -> None:
     if extra:
         asked = " or ".join(extra)
         raise OptionError(f"{what} takes no {asked}; leave it out")
+
+
+def given_antigen(texts: Sequence[str]) -> list[str]:
+    """Chains of one antigen that a user gives as letters, or as FASTA files of it.
+
+    Raises:
+        MissingFileError: a text that names a file which is not there.
+        OptionError: a file with several antigens.
+    """
+    chains: list[str] = []
+    for text in texts:
+        path = Path(text)
+        if text.strip().isalpha() and not _is_file(path):
+            chains.append(text)
+            continue
+        if not _is_file(path) and not _NAMES_A_FILE.search(text):
+            chains.append(text)  # refused later, as a chain
+            continue
+        found = read_antigens(path)
+        if len(found) > 1:
+            raise OptionError(
+                f"{path} has {len(found)} antigens ({', '.join(list(found)[:4])}); give a file "
+                "with one, its chains joined by / in one record"
+            )
+        chains += next(iter(found.values()))
+    return chains
+
+
+def given_antigens(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Antigens by name, each text the letters of one, or a FASTA file of one or several.
+
+    Raises:
+        MissingFileError: a text that names a file which is not there.
+        OptionError: two antigens of one name.
+    """
+    found: list[tuple[str, tuple[str, ...]]] = []
+    for number, text in enumerate(texts, start=1):
+        path = Path(text)
+        if _is_file(path) or _NAMES_A_FILE.search(text):
+            found += read_antigens(path).items()
+        else:
+            found.append((f"antigen {number}", (text,)))
+    names = [name for name, _ in found]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(f"two antigens have the name {twice[0]}; give each its own")
+    return dict(found)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a chain is longer than the name of a file may be
+        return False

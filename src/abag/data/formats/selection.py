@@ -16,7 +16,7 @@ from typing import Final
 
 import polars as pl
 
-from abag.antibody.words import FEWEST_RESIDUES
+from abag.antibody.alphabet import FEWEST_RESIDUES
 from abag.data.formats.headers import detect_columns, holds_chains, unused_light
 from abag.data.formats.mapping import COLUMN_FIELDS, ColumnMapping, Constants
 from abag.data.formats.numbers.redundant import RateColumns

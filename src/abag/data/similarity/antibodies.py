@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.antibody.numbering.protocol import NumberedDomain
+from abag.antibody.numbering.domains import NumberedDomain
 from abag.data.schema import antibody_key
 from abag.data.similarity.linkage import cluster_names, linked_components
 from abag.data.tables import Pairs

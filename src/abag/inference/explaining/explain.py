@@ -191,7 +191,7 @@ def _mutants(pair: pl.DataFrame, letters: str) -> tuple[pl.DataFrame, pl.DataFra
 def _labelled(pair: pl.DataFrame) -> pl.DataFrame:
     """Chain, position, number in every scheme, region and residue of both variable domains."""
     from abag.antibody.numbering import number_chains
-    from abag.antibody.numbering.protocol import IMGT_REGIONS
+    from abag.antibody.numbering.domains import IMGT_REGIONS
     from abag.antibody.numbering.schemes import OTHER_SCHEMES, SCHEMES, scheme_positions
 
     row = pair.row(0, named=True)

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from abag.antibody.numbering.protocol import position_number
+from abag.antibody.numbering.domains import position_number
 from abag.model.mutation_effect.parent import (
     ParentAntibody,
     ParentChain,

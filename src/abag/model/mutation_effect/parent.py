@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.numbering import IMGT_REGIONS, first_domain
 from abag.antibody.numbering.anarci import wheel_part
-from abag.antibody.numbering.protocol import position_number
+from abag.antibody.numbering.domains import position_number
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Codes, Reals, codes
 
 KINDS: Final[Mapping[ChainKind, str]] = {

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.numbering import number_chains
-from abag.antibody.numbering.protocol import position_number
+from abag.antibody.numbering.domains import position_number
 from abag.model.mutation_effect.parent import KINDS
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Reals, codes
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain
-from abag.antibody.numbering.protocol import position_number
+from abag.antibody.numbering.domains import position_number
 
 NONE: Final = 0
 """No region: antigens, padding, and molecules that are one mean row."""

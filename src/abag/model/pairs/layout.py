@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, UNKNOWN, residue_codes
 from abag.antibody.numbering import IMGT_REGIONS, number_chains
-from abag.antibody.numbering.protocol import NumberedDomain, position_number
+from abag.antibody.numbering.domains import NumberedDomain, position_number
 
 Codes = NDArray[np.uint8]
 Antibody = tuple[str, str]

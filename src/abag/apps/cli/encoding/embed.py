@@ -77,7 +77,7 @@ def embed(
         where_done: who encodes; this process writes the store.
         json: print one JSON object.
     """
-    from abag.data.formats.antigens import given_antigen
+    from abag.data.formats.reading import given_antigen
     from abag.encoders.molecules import embed_file
     from abag.encoders.protocol import LongChain, Role
     from abag.encoders.workers import EncoderChoice

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.numbering import NumberedDomain
-from abag.antibody.numbering.protocol import IMGT_REGIONS
+from abag.antibody.numbering.domains import IMGT_REGIONS
 from abag.antibody.soundness import foreign_domain
 from abag.data.formats.choices import ChainNames
 from abag.data.formats.columns import PAIRS_SCHEMA

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.data.formats.content import is_structure
 from abag.data.formats.coordinates.models import CAPS, in_todays_columns, join_models
 from abag.errors import FileFormatError
 from abag.files import read_bytes
@@ -65,20 +66,6 @@ class Structure:
                 return chain
         there = ", ".join(chain.name for chain in self.chains)
         raise FileFormatError(f"{self.path} has no protein chain {name!r}; it has {there}")
-
-
-def is_structure(content: bytes) -> bool:
-    """Whether a file's bytes begin like PDB or mmCIF."""
-    for line in content[:20_000].splitlines():
-        words = line.split(maxsplit=1)
-        if not words or words[0].startswith(b"#"):
-            continue
-        if words[0].lower().startswith(b"data_"):
-            return True
-        records = (b"HEADER", b"ATOM", b"HETATM", b"CRYST1", b"REMARK", b"SEQRES", b"TITLE",
-                   b"MODEL", b"COMPND")  # fmt: skip
-        return line[:6].rstrip(b" ") in records and line[6:7] not in (b",", b";", b"\t", b"|")
-    return False
 
 
 def read_structure(path: Path) -> Structure:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from abag.antibody.alphabet import not_residues
 from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.antibody.notation import SEQUENTIAL, means_parent
-from abag.antibody.words import not_residues
 from abag.errors import MutationError, Problem, TableError, counted
 
 _SHOWN: Final = 5

@@ -13,13 +13,13 @@ from typing import Final
 
 import polars as pl
 
+from abag.antibody.alphabet import not_residues
 from abag.antibody.mutations import (
     Mutation,
     apply_mutations,
     name_of,
 )
 from abag.antibody.notation import SEQUENTIAL, means_parent
-from abag.antibody.words import not_residues
 from abag.data.formats.mutants.parents import Pair, ParentChains, parent_row, parent_undone, spelt
 from abag.data.formats.selection import Chosen
 from abag.data.formats.tables import ROW

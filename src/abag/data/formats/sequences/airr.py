@@ -10,13 +10,14 @@ these names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import polars as pl
 
+from abag.data.formats.content import AIRR_REGIONS, airr_names
 from abag.data.formats.sequences.cells import (
     CellChain,
     Locus,
@@ -37,14 +38,6 @@ _LOCUS_WORDS: Final = {
     "VL": "IGL", "LIGHT": "IGL", "IG LIGHT": "IGL", "IGLIGHT": "IGL",
 }  # fmt: skip
 """Words for the locus; a light chain without its kind counts as one of IGL."""
-_REGION_NAMES: Final = ("fwr1", "cdr1", "fwr2", "cdr2", "fwr3", "cdr3", "fwr4")
-_REGIONS: Final = tuple(f"{name}_aa" for name in _REGION_NAMES)
-_OTHER_NAMES: Final = {
-    "barcode": "cell_id", "contig_id": "sequence_id", "chain": "locus", "v_gene": "v_call",
-    "c_gene": "c_call", "umis": "umi_count",
-    **{name: f"{name}_aa" for name in _REGION_NAMES},
-}  # fmt: skip
-"""Cell Ranger's names of AIRR fields (its ``fwr1`` holds residues, ``fwr1_nt`` bases)."""
 _COUNTS: Final = ("umi_count", "duplicate_count")
 """UMIs of a contig; the standard's older name for them is ``duplicate_count``."""
 _MARKS: Final = {"is_cell": "the barcode is no cell", "high_confidence": "a doubtful contig"}
@@ -74,19 +67,6 @@ class AirrPairs:
     notes: tuple[str, ...] = ()
 
 
-def is_airr(columns: Iterable[str]) -> bool:
-    """Whether these are the columns of a rearrangement table or a 10x contig table."""
-    names = set(_standard_names(list(columns)).values())
-    paired = "v_call" in names or ("locus" in names and bool(names & {"cell_id", "clone_id"}))
-    return (
-        "sequence_id" in names
-        and paired
-        and bool(
-            names & {"sequence_alignment_aa", "sequence_aa", _REGIONS[0], "productive", "locus"}
-        )
-    )
-
-
 def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = None) -> AirrPairs:
     """Read rearrangements (plain or gzip) and pair heavy and light chains by ``cell_id``.
 
@@ -107,7 +87,7 @@ def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = Non
         TableError: columns are missing or nothing could be paired.
     """
     table = read_table(path, encoding=encoding)
-    table = table.rename(_standard_names(table.columns))
+    table = table.rename(airr_names(table.columns))
     _require_fields(path, table.columns)
     by_clone = not _filled(table, "cell_id")
     key_field = "clone_id" if by_clone else "cell_id"
@@ -127,18 +107,6 @@ def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = Non
     antibodies.sort(key=lambda antibody: antibody.line)
     notes = _notes(path, by_clone, merged)
     return AirrPairs(tuple(antibodies), tuple(problems), table.height, merged, notes)
-
-
-def _standard_names(columns: Sequence[str]) -> dict[str, str]:
-    """AIRR's name of each column; a name that the table has already is not given twice."""
-    lower = {name: name.strip().lower() for name in columns}
-    taken = set(lower.values())
-    is_contig_table = "contig_id" in taken
-    names: dict[str, str] = {}
-    for name, spelt in lower.items():
-        other = _OTHER_NAMES.get(spelt, spelt) if is_contig_table or spelt == "barcode" else spelt
-        names[name] = spelt if other != spelt and other in taken else other
-    return names if len(set(names.values())) == len(names) else {name: name for name in columns}
 
 
 def _notes(path: Path, by_clone: bool, merged: int) -> tuple[str, ...]:
@@ -268,7 +236,7 @@ def _umis(record: dict[str, str | None]) -> int | None:
 
 
 def _sequence(record: dict[str, str | None]) -> str:
-    regions = [_text(record, name) for name in _REGIONS]
+    regions = [_text(record, name) for name in AIRR_REGIONS]
     joined = "".join(regions) if all(regions) else ""
     text = _text(record, "sequence_alignment_aa") or joined or _text(record, "sequence_aa")
     return "".join(text.split()).replace(".", "").replace("-", "")
