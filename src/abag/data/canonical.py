@@ -19,7 +19,7 @@ from abag.data.formats.mutants.variants import named_variants
 from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA
 from abag.errors import UnitError
-from abag.units import Quantity
+from abag.units import ABSOLUTE
 from abag.units.bounds import ConvertedValue, convert
 
 QUARANTINE_SCHEMA: Final[dict[str, pl.DataType]] = {
@@ -115,7 +115,7 @@ def _converted_values(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _canonical_rows(good: pl.DataFrame, file: str, source: str, licence: str) -> pl.DataFrame:
-    absolute = pl.col("quantity").is_in([q.value for q in Quantity if q.is_absolute])
+    absolute = pl.col("quantity").is_in(ABSOLUTE)
     exact = pl.col("value_lower") == pl.col("value_upper")
     lower, upper = pl.col("value_lower"), pl.col("value_upper")
     name = pl.format("{}:{}:{}", pl.lit(source), pl.lit(file), pl.col("source_row"))

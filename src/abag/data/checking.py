@@ -9,7 +9,7 @@ import polars as pl
 
 from abag.data.build import load_table
 from abag.data.faults import Fault, check_values, find_faults
-from abag.data.faults.fault import FaultKind, Severity, examples
+from abag.data.faults.fault import FaultKind, Severity
 from abag.data.faults.signs import ExpectedChanges
 from abag.data.formats import read_table
 from abag.data.formats.numbers.redundant import (
@@ -85,11 +85,8 @@ def _disagreements(table: pl.DataFrame, column: str, kind: Quantity, unit: str) 
                 "refuses differences of 0.9 and more by row"
             )
             severity = Severity.ERROR if max(gaps) >= REFUSED_PKD else Severity.WARNING
-            share = len(rows) / len(mine)
-            kinds = FaultKind.COLUMNS_DISAGREE
-            found.append(
-                Fault(kinds, column, severity, len(rows), share, message, {}, examples(rows))
-            )
+            kind_of = FaultKind.COLUMNS_DISAGREE
+            found.append(Fault.of_rows(kind_of, severity, column, rows, len(mine), message, {}))
     return found
 
 

@@ -29,20 +29,20 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.schema import SCHEMA, antibody_key, antigen_key
+from abag.data.schema import SCHEMA, antibody_key, antigen_key, is_exact
 from abag.data.tables import Measurements
-from abag.units import Quantity
+from abag.units import ABSOLUTE, Quantity
 
 CONFLICT_FLAG: Final = "replicate_conflict"
 MERGED_FLAG: Final = "replicates_merged"
 COPIES_FLAG: Final = "symmetry_copies_merged"
 CONFLICT_RANGE: Final = 1.0
-"""Labels further apart than this (pKd, pIC50, delta pKd) contradict each other."""
+"""Labels further apart than this (pKd, pIC50, delta pKd) contradict each other; laboratories agree
+within 0.5 to 1."""
 
 MANY: Final = 20
 """Of so many replicates the middle 90 % are judged: one of a hundred is far off by chance."""
 
-_ABSOLUTE: Final = tuple(q.value for q in Quantity if q.is_absolute)
 _KEYS: Final = ["_antibody", "_antigen", "_antigen_name", "_assay", "_quantity", "_parent"]
 _ORDER: Final = ["source", "source_file", "source_row", "record_id"]
 _ENDS: Final = ("pkd_lower", "pkd_upper", "rank_lower", "rank_upper")
@@ -109,7 +109,7 @@ def merge_replicates(table: Measurements | pl.DataFrame, *, across_assays: bool 
 
 
 def _key_columns(across_assays: bool) -> list[pl.Expr]:
-    shared = pl.col("quantity").is_in(_ABSOLUTE) & pl.lit(across_assays)
+    shared = pl.col("quantity").is_in(ABSOLUTE) & pl.lit(across_assays)
     nothing = pl.lit("")
     return [
         antibody_key().alias("_antibody"),
@@ -124,7 +124,7 @@ def _key_columns(across_assays: bool) -> list[pl.Expr]:
         .then(pl.col("structure_id").fill_null(""))
         .otherwise(nothing)
         .alias("_parent"),
-        pl.col("relation").is_in(["=", "~"]).alias("_exact"),
+        is_exact().alias("_exact"),
         pl.col("pkd").fill_null(pl.col("rank_score")).alias("_value"),
     ]
 

@@ -97,11 +97,6 @@ SHIPPABLE_LICENCES: Final = frozenset(
 """Rows under these may shape weights that the package ships (`--licence permissive`)."""
 
 
-def empty_table() -> pl.DataFrame:
-    """A canonical table without rows."""
-    return pl.DataFrame(schema=SCHEMA)
-
-
 def require_columns(table: pl.DataFrame, names: list[str], what: str = "the table") -> None:
     """Raise :class:`SchemaError` when columns are missing or have another type."""
     missing = [name for name in names if name not in table.columns]
@@ -130,6 +125,11 @@ def antigen_key() -> pl.Expr:
 def antibody_key() -> pl.Expr:
     """Expression: heavy and light chain joined by ``/``."""
     return pl.concat_str([pl.col("heavy"), pl.col("light").fill_null("")], separator="/")
+
+
+def is_exact() -> pl.Expr:
+    """Expression: whether the value is a number and no bound."""
+    return pl.col("relation").is_in(["=", "~"])
 
 
 def require_values_in_bounds(table: pl.DataFrame, what: str = "the table") -> None:

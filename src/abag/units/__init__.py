@@ -7,6 +7,7 @@ value; ``missing`` tells that a cell holds nothing; ``bounds`` makes bounds of b
 from abag.units.missing import MISSING_MARKERS, is_ditto, is_missing, present
 from abag.units.naming import is_rate, is_unit, parse_unit, plain
 from abag.units.scales import (
+    ABSOLUTE,
     ALLOWED_DIMENSIONS,
     GAS_CONSTANT_J_PER_MOL_K,
     JOULES_PER_KCAL,
@@ -38,6 +39,7 @@ from abag.units.written import (
 )
 
 __all__ = [
+    "ABSOLUTE",
     "ALLOWED_DIMENSIONS",
     "GAS_CONSTANT_J_PER_MOL_K",
     "JOULES_PER_KCAL",

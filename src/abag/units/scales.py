@@ -9,8 +9,8 @@ The working quantity is pKd = -log10(KD / 1 mol/L); higher is tighter. Relations
 R = 8.314462618 J/(mol K) (CODATA 2018, exact); 1 kcal = 4184 J (thermochemical). At 298.15 K
 R T ln 10 = 1.36425 kcal/mol.
 
-This module knows no texts (:mod:`abag.units.notation` reads them), no tables, and imports nothing
-heavy.
+This module knows no texts (:mod:`abag.units.naming` and :mod:`abag.units.written` read them), no
+tables, and imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -46,6 +46,10 @@ class Quantity(StrEnum):
     def is_absolute(self) -> bool:
         """Whether one value alone fixes a pKd."""
         return self in (Quantity.KD, Quantity.KA, Quantity.DELTA_G)
+
+
+ABSOLUTE: Final = tuple(quantity.value for quantity in Quantity if quantity.is_absolute)
+"""Names of the quantities of which one value alone fixes a pKd."""
 
 
 class Relation(StrEnum):
@@ -229,39 +233,18 @@ def is_decreasing(unit: Unit) -> bool:
     )
 
 
+_CONCENTRATIONS: Final = frozenset({
+    Dimension.MOLAR, Dimension.MASS_PER_VOLUME, Dimension.LOG10_MOLAR, Dimension.NEG_LOG10_MOLAR,
+})  # fmt: skip
+_SCORES: Final = frozenset({Dimension.SCORE_HIGH_TIGHT, Dimension.SCORE_LOW_TIGHT})
 ALLOWED_DIMENSIONS: Final[dict[Quantity, frozenset[Dimension]]] = {
-    Quantity.KD: frozenset(
-        {
-            Dimension.MOLAR,
-            Dimension.MASS_PER_VOLUME,
-            Dimension.LOG10_MOLAR,
-            Dimension.NEG_LOG10_MOLAR,
-        }
-    ),
+    Quantity.KD: _CONCENTRATIONS,
     Quantity.KA: frozenset({Dimension.PER_MOLAR}),
     Quantity.DELTA_G: frozenset({Dimension.ENERGY}),
     Quantity.DELTA_DELTA_G: frozenset({Dimension.ENERGY}),
-    Quantity.IC50: frozenset(
-        {
-            Dimension.MOLAR,
-            Dimension.MASS_PER_VOLUME,
-            Dimension.LOG10_MOLAR,
-            Dimension.NEG_LOG10_MOLAR,
-            Dimension.SCORE_HIGH_TIGHT,
-            Dimension.SCORE_LOW_TIGHT,
-        }
-    ),
-    Quantity.EC50: frozenset(
-        {
-            Dimension.MOLAR,
-            Dimension.MASS_PER_VOLUME,
-            Dimension.LOG10_MOLAR,
-            Dimension.NEG_LOG10_MOLAR,
-            Dimension.SCORE_HIGH_TIGHT,
-            Dimension.SCORE_LOW_TIGHT,
-        }
-    ),
-    Quantity.ENRICHMENT: frozenset({Dimension.SCORE_HIGH_TIGHT, Dimension.SCORE_LOW_TIGHT}),
+    Quantity.IC50: _CONCENTRATIONS | _SCORES,
+    Quantity.EC50: _CONCENTRATIONS | _SCORES,
+    Quantity.ENRICHMENT: _SCORES,
     Quantity.BINARY: frozenset({Dimension.LABEL}),
 }
 """The dimensions in which each quantity may be written."""

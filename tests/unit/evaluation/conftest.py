@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.data.schema import SCHEMA, empty_table
+from abag.data.schema import SCHEMA
 from abag.data.tables import Measurements
 from abag.model.protocol import PlainModel
 
@@ -24,7 +24,7 @@ def canonical(rows):
         {name: {**plain, "record_id": f"r{place}", **row}.get(name) for name in SCHEMA}
         for place, row in enumerate(rows)
     ]
-    return Measurements(pl.DataFrame(filled, schema=SCHEMA) if filled else empty_table())
+    return Measurements(pl.DataFrame(filled, schema=SCHEMA))
 
 
 def made_up(rows=120, antigens=8, censored=0, seed=0):

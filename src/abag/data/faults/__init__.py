@@ -17,8 +17,11 @@ from numpy.typing import ArrayLike
 from abag.data.faults.fault import Fault, FaultKind, Severity
 from abag.data.faults.labels import AssayLabels, labels_of_table, labels_of_values
 from abag.data.faults.landscape import FEWEST_VARIANTS, VariantSet, landscape
-from abag.data.faults.log_of_log import logs_of_logs, logs_of_logs_against_others
-from abag.data.faults.logs_as_values import logarithms_as_values
+from abag.data.faults.log_of_log import (
+    logarithms_as_values,
+    logs_of_logs,
+    logs_of_logs_against_others,
+)
 from abag.data.faults.mixed_units import follows_substitutions, mixed_units, shifted_residuals
 from abag.data.faults.pairs import SharedLabels, measured, shared_labels
 from abag.data.faults.ranges import impossible_ranges
@@ -37,7 +40,7 @@ from abag.data.faults.spikes import label_spikes
 from abag.data.tables import Measurements
 from abag.errors import UnitError
 from abag.progress import task
-from abag.units import Quantity, Unit, parse_unit
+from abag.units import ABSOLUTE, Quantity, Unit, parse_unit
 
 COLUMN_DETECTORS: Final[dict[FaultKind, Callable[[AssayLabels], list[Fault]]]] = {
     FaultKind.LABEL_SPIKE: label_spikes,
@@ -189,8 +192,7 @@ def _landscapes(rows: pl.DataFrame) -> list[VariantSet]:
 
 def _parents(rows: pl.DataFrame) -> dict[str, float]:
     """Median pKd of every antibody with an absolute label."""
-    absolute = [q.value for q in Quantity if q.is_absolute]
-    known = rows.filter(pl.col("quantity").is_in(absolute))
+    known = rows.filter(pl.col("quantity").is_in(ABSOLUTE))
     return dict(known.group_by("antibody").agg(pl.col("value").median()).iter_rows())
 
 

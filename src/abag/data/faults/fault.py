@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
 
 MAX_EXAMPLES: Final = 5
 
@@ -52,11 +55,26 @@ class Fault:
     examples: tuple[str, ...] = ()
     """Up to five ``record_id`` values (row numbers where the labels came without ids)."""
 
+    @classmethod
+    def of_rows(
+        cls,
+        kind: FaultKind,
+        severity: Severity,
+        assay: str,
+        ids: Sequence[str] | NDArray[np.str_],
+        total: int,
+        message: str,
+        evidence: Mapping[str, float | int | str],
+    ) -> Self:
+        """A fault of the rows ``ids`` of an assay of which ``total`` rows were looked at."""
+        share = len(ids) / total
+        return cls(kind, assay, severity, len(ids), share, message, evidence, examples(ids))
+
     def as_json(self) -> dict[str, Any]:
         """For ``--json``."""
         return {**asdict(self), "examples": list(self.examples), "evidence": dict(self.evidence)}
 
 
-def examples(record_ids: Sequence[str]) -> tuple[str, ...]:
+def examples(record_ids: Sequence[str] | NDArray[np.str_]) -> tuple[str, ...]:
     """The first few ids."""
     return tuple(str(name) for name in record_ids[:MAX_EXAMPLES])

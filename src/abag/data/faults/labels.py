@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from abag.data.schema import antibody_key, antigen_key
+from abag.data.schema import antibody_key, antigen_key, is_exact
 from abag.errors import SchemaError, UnitError
 from abag.units import Dimension, Quantity, Unit, check_unit, is_decreasing, to_log10_scale
 
@@ -46,30 +46,43 @@ class AssayLabels:
         return self.quantity not in (Quantity.ENRICHMENT, Quantity.BINARY)
 
 
+def view_of(table: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a canonical table as detectors compare them: who binds whom, and how tightly."""
+    return table.select(
+        "record_id", "source", "assay", "structure_id", "quantity", "raw_value", "raw_unit",
+        "relation", "rank_score", is_exact().alias("is_exact"), antibody_key().alias("antibody"),
+        antigen_key().alias("antigen"), pl.col("antigen_name").fill_null(""),
+        value=pl.col("pkd").fill_null(pl.col("rank_score")),
+        lower=pl.coalesce("pkd_lower", "rank_lower"), upper=pl.coalesce("pkd_upper", "rank_upper"),
+    )  # fmt: skip
+
+
+def reals(column: pl.Series) -> NDArray[np.float64]:
+    """The numbers of a column, NaN where one is missing."""
+    return column.to_numpy().astype(np.float64)
+
+
+def skewness(values: NDArray[np.float64]) -> float:
+    """Skewness of a distribution (biased); 0 where all values are the same."""
+    centred = values - values.mean()
+    deviation = float(np.sqrt((centred**2).mean()))
+    return float((centred**3).mean() / deviation**3) if deviation > 0 else 0.0
+
+
 def labels_of_table(table: pl.DataFrame) -> Iterator[AssayLabels]:
     """Labels of every (assay, quantity) of a canonical table, in the order of first appearance."""
-    exact = pl.col("rank_score").is_not_null() & pl.col("relation").is_in(["=", "~"])
-    view = table.select(
-        "assay",
-        "quantity",
-        pl.col("pkd").fill_null(pl.col("rank_score")).alias("value"),
-        pl.col("raw_value").str.extract(_NUMBER).cast(pl.Float64, strict=False).alias("written"),
-        pl.concat_str(
-            [antibody_key(), antigen_key(), pl.col("antigen_name").fill_null("")], separator="|"
-        )
-        .rank("dense")
-        .cast(pl.Int64)
-        .alias("molecule"),
-        "record_id",
-        exact.alias("exact"),
-    ).with_columns(pl.col("written").fill_null(pl.col("value")))
+    molecule = pl.concat_str("antibody", "antigen", "antigen_name", separator="|")
+    written = pl.col("raw_value").str.extract(_NUMBER).cast(pl.Float64, strict=False)
+    view = view_of(table).with_columns(
+        written=written.fill_null(pl.col("value")), molecule=molecule.rank("dense").cast(pl.Int64)
+    )
     for (assay, quantity), rows in view.group_by(["assay", "quantity"], maintain_order=True):
-        kept = rows.filter("exact")
+        kept = rows.filter("is_exact", pl.col("rank_score").is_not_null())
         yield AssayLabels(
             assay=str(assay),
             quantity=Quantity(str(quantity)),
-            values=kept["value"].to_numpy().astype(np.float64),
-            written=kept["written"].to_numpy().astype(np.float64),
+            values=reals(kept["value"]),
+            written=reals(kept["written"]),
             molecules=kept["molecule"].to_numpy().astype(np.int64),
             ids=np.asarray(kept["record_id"].to_list(), dtype=np.str_),
             censored=rows.height - kept.height,

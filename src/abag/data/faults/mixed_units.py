@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.data.faults.additive import additive_residuals
-from abag.data.faults.fault import Fault, FaultKind, Severity, examples
+from abag.data.faults.fault import Fault, FaultKind, Severity
 from abag.data.faults.labels import AssayLabels
 from abag.data.faults.landscape import VariantSet, spearman
 from abag.data.faults.ranges import USUAL_MEDIAN_PKD
@@ -117,7 +117,7 @@ def shifted_peaks(labels: AssayLabels) -> list[Fault]:
     1.6. Binders and non-binders may lie so by chance: :func:`follows_substitutions` tells. Floors
     are no peaks here: numbers that occur four times or more are left out.
     """
-    values = _without_ties(labels.values)
+    values = labels.values[_in_few_rows(np.round(labels.values, 9))]
     if len(values) < PEAK_ROWS or labels.quantity is Quantity.DELTA_DELTA_G:
         return []
     peaks = _second_peak(values, SMOOTHING, PEAK_PLACE)
@@ -261,13 +261,6 @@ def exact_slips(labels: AssayLabels) -> list[Fault]:
     ]
 
 
-def _without_ties(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    rounded, inverse, counts = np.unique(
-        np.round(values, 9), return_inverse=True, return_counts=True
-    )
-    return values[counts[inverse] < 4] if len(rounded) else values
-
-
 def _density(
     values: NDArray[np.float64], smoothing: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -298,14 +291,6 @@ def _fault(
     message: str,
     evidence: dict[str, float | int | str],
 ) -> Fault:
-    rows = int(chosen.sum())
-    return Fault(
-        kind=FaultKind.MIXED_UNITS,
-        assay=assay,
-        severity=Severity.ERROR,
-        rows=rows,
-        share=rows / total,
-        message=f"{rows} of {total} rows: {message}",
-        evidence=evidence,
-        examples=examples(ids[chosen].tolist()),
-    )
+    message = f"{int(chosen.sum())} of {total} rows: {message}"
+    kind = FaultKind.MIXED_UNITS
+    return Fault.of_rows(kind, Severity.ERROR, assay, ids[chosen], total, message, evidence)

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.schema import antibody_key, antigen_key
-from abag.units import Quantity
+from abag.data.faults.labels import reals, view_of
+from abag.units import ABSOLUTE, Quantity
 
 MAX_PANEL: Final = 20
 """Antibodies measured on more antigens than this in one assay (neutralisation panels) are left
@@ -49,23 +49,12 @@ class SharedLabels:
 
 def measured(table: pl.DataFrame) -> pl.DataFrame:
     """One row an assay, antibody and antigen: the median exact label (pKd where there is one)."""
-    exact = pl.col("rank_score").is_not_null() & pl.col("relation").is_in(["=", "~"])
+    labelled = pl.col("is_exact") & pl.col("rank_score").is_not_null()
+    keys = ["source", "assay", "quantity", "antibody", "antigen", "antigen_name"]
     return (
-        table.filter(exact & pl.col("quantity").ne(Quantity.BINARY.value))
-        .select(
-            "source",
-            "assay",
-            "quantity",
-            antibody_key().alias("antibody"),
-            antigen_key().alias("antigen"),
-            pl.col("antigen_name").fill_null(""),
-            pl.col("pkd").fill_null(pl.col("rank_score")).alias("value"),
-            "record_id",
-        )
-        .group_by(
-            ["source", "assay", "quantity", "antibody", "antigen", "antigen_name"],
-            maintain_order=True,
-        )
+        view_of(table)
+        .filter(labelled & (pl.col("quantity") != Quantity.BINARY.value))
+        .group_by(keys, maintain_order=True)
         .agg(pl.col("value").median(), pl.col("record_id").first())
     )
 
@@ -100,14 +89,13 @@ def shared_labels(table: pl.DataFrame, reference: pl.DataFrame) -> Iterator[Shar
     per_row = joined.group_by([*pairs, "record_id"], maintain_order=True).agg(
         pl.col("value", "antigen_code").first(), pl.col("value_ref").median()
     )
-    absolute = {q.value for q in Quantity if q.is_absolute}
     for key, rows in per_row.sort([*pairs, "record_id"]).group_by(pairs, maintain_order=True):
         yield SharedLabels(
             assay=str(key[0]),
             reference=str(key[2]),
-            values=rows["value"].to_numpy().astype(np.float64),
-            reference_values=rows["value_ref"].to_numpy().astype(np.float64),
-            both_absolute=str(key[1]) in absolute and str(key[3]) in absolute,
+            values=reals(rows["value"]),
+            reference_values=reals(rows["value_ref"]),
+            both_absolute=str(key[1]) in ABSOLUTE and str(key[3]) in ABSOLUTE,
             antigens=rows["antigen_code"].to_numpy().astype(np.int64),
             ids=np.asarray(rows["record_id"].to_list(), dtype=np.str_),
         )

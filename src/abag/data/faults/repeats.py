@@ -6,16 +6,10 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.faults.fault import Fault, FaultKind, Severity, examples
-from abag.data.schema import antibody_key, antigen_key
-from abag.units import Quantity
-
-CONFLICT: Final = 1.0
-"""Replicates that differ by more than this (pKd, pIC50, delta pKd) contradict each other;
-laboratories agree within 0.5 to 1."""
-
-MANY: Final = 20
-"""Of so many replicates the middle 90 % are judged: one of a hundred is far off by chance."""
+from abag.data.faults.fault import Fault, FaultKind, Severity
+from abag.data.faults.labels import view_of
+from abag.data.merging import CONFLICT_RANGE, MANY
+from abag.units import ABSOLUTE, Quantity
 
 MOLECULE: Final = ["antibody", "antigen", "antigen_name", "quantity"]
 MAX_NEAR_COPIES: Final = 50
@@ -26,25 +20,6 @@ BETWEEN_PAIRS: Final = 2
 BETWEEN_SHARE: Final = 0.05
 
 
-def _view(table: pl.DataFrame) -> pl.DataFrame:
-    return table.select(
-        "assay",
-        "source",
-        "quantity",
-        "raw_value",
-        "raw_unit",
-        "relation",
-        "structure_id",
-        "record_id",
-        antibody_key().alias("antibody"),
-        antigen_key().alias("antigen"),
-        pl.col("antigen_name").fill_null(""),
-        pl.col("pkd").fill_null(pl.col("rank_score")).alias("value"),
-        pl.coalesce("pkd_lower", "rank_lower").alias("lower"),
-        pl.coalesce("pkd_upper", "rank_upper").alias("upper"),
-    )
-
-
 def symmetry_copies(table: pl.DataFrame) -> list[Fault]:
     """Rows that repeat one measurement: copies of a complex in a crystal, or of a whole table.
 
@@ -53,8 +28,7 @@ def symmetry_copies(table: pl.DataFrame) -> list[Fault]:
     """
     keys = ["assay", "structure_id", "quantity", "raw_value", "raw_unit", "relation"]
     # A bound is the assay's limit: that two rows have it makes neither a copy of the other.
-    exact = pl.col("relation").is_in(["=", "~"])
-    view = _view(table).filter(pl.col("structure_id").is_not_null() & exact)
+    view = view_of(table).filter("is_exact", pl.col("structure_id").is_not_null())
     view = view.filter(pl.len().over(keys) > 1)
     if view.is_empty():
         return []
@@ -63,19 +37,16 @@ def symmetry_copies(table: pl.DataFrame) -> list[Fault]:
         extra.setdefault(str(key[0]), []).extend(_copies(rows))
     sizes = dict(table.group_by("assay").len().iter_rows())
     return [
-        Fault(
-            kind=FaultKind.SYMMETRY_COPY,
-            assay=assay,
-            severity=Severity.NOTE,
-            rows=len(ids),
-            share=len(ids) / sizes[assay],
-            message=(
-                f"{len(ids)} of {sizes[assay]} rows repeat the chains, structure and value of "
-                "another row (copies of a complex in one crystal, or one table inside another): "
-                "they are no replicates. Merge them before you split, or the split leaks"
-            ),
-            evidence={"copies": len(ids), "rows_without_them": sizes[assay] - len(ids)},
-            examples=examples(ids),
+        Fault.of_rows(
+            FaultKind.SYMMETRY_COPY,
+            Severity.NOTE,
+            assay,
+            ids,
+            sizes[assay],
+            f"{len(ids)} of {sizes[assay]} rows repeat the chains, structure and value of "
+            "another row (copies of a complex in one crystal, or one table inside another): "
+            "they are no replicates. Merge them before you split, or the split leaks",
+            {"copies": len(ids), "rows_without_them": sizes[assay] - len(ids)},
         )
         for assay, ids in sorted(extra.items())
         if ids
@@ -129,11 +100,11 @@ def replicate_conflicts(table: pl.DataFrame, others: pl.DataFrame | None = None)
 
 
 def _conflicts_inside(table: pl.DataFrame) -> list[Fault]:
-    view = _view(table).filter(pl.col("quantity") != Quantity.ENRICHMENT.value)
+    view = view_of(table).filter(pl.col("quantity") != Quantity.ENRICHMENT.value)
     # A ddG is relative to its parent: other structures have other parents.
     parent = pl.when(pl.col("quantity") == Quantity.DELTA_DELTA_G.value).then("structure_id")
     keys = ["assay", *MOLECULE, "parent"]
-    exact = pl.col("relation").is_in(["=", "~"])
+    exact = pl.col("is_exact")
     value = pl.col("value").filter(exact)
     floor, ceiling = pl.col("lower").filter(~exact).max(), pl.col("upper").filter(~exact).min()
     span = pl.when(pl.col("exact") < MANY).then("range").otherwise("inner")
@@ -153,19 +124,18 @@ def _conflicts_inside(table: pl.DataFrame) -> list[Fault]:
         .filter(pl.col("rows") > 1)
         .with_columns(span=pl.max_horizontal(span, "outside"))
     )
-    limit = pl.when(pl.col("quantity") == Quantity.BINARY.value).then(0.0).otherwise(CONFLICT)
+    limit = pl.when(pl.col("quantity") == Quantity.BINARY.value).then(0.0).otherwise(CONFLICT_RANGE)
     bad = groups.filter(pl.col("span") > limit)
     faults = []
     for (assay,), rows in bad.sort("span", descending=True, maintain_order=True).group_by(
         ["assay"], maintain_order=True
     ):
         compared = int(groups.filter(pl.col("assay") == assay).height)
-        concerned = int(rows["rows"].sum())
         total = table.filter(pl.col("assay") == assay).height
         faults.append(
             _conflict(
                 str(assay),
-                concerned,
+                [name for ids in rows["record_id"].to_list() for name in ids],
                 total,
                 f"{rows.height} of {compared} repeatedly measured antibody-antigen pairs have "
                 f"labels that contradict each other (largest difference {rows['span'][0]:.2f})",
@@ -175,19 +145,17 @@ def _conflicts_inside(table: pl.DataFrame) -> list[Fault]:
                     "pairs_compared": compared,
                     "largest": float(rows["span"][0]),
                 },
-                [name for ids in rows["record_id"].to_list() for name in ids],
             )
         )
     return sorted(faults, key=lambda fault: fault.assay)
 
 
 def _conflicts_between(table: pl.DataFrame, others: pl.DataFrame) -> list[Fault]:
-    absolute = [q.value for q in Quantity if q.is_absolute]
     # Without an antigen the same antibody may have met another one.
-    usable = pl.col("quantity").is_in(absolute) & (pl.col("antigen") != "")
+    usable = pl.col("quantity").is_in(ABSOLUTE) & (pl.col("antigen") != "")
     left, right = (
-        _view(frame)
-        .filter(usable & pl.col("value").is_not_null() & pl.col("relation").is_in(["=", "~"]))
+        view_of(frame)
+        .filter(usable & pl.col("value").is_not_null() & pl.col("is_exact"))
         .group_by(["assay", "antibody", "antigen"], maintain_order=True)
         .agg(pl.col("value").median(), pl.col("record_id").first())
         for frame in (table, others)
@@ -201,7 +169,7 @@ def _conflicts_between(table: pl.DataFrame, others: pl.DataFrame) -> list[Fault]
     faults = []
     for (assay, reference), rows in joined.group_by(["assay", "assay_ref"], maintain_order=True):
         offset = float(rows.select(pl.col("difference").median()).item())
-        bad = rows.filter(pl.col("difference").abs() > CONFLICT)
+        bad = rows.filter(pl.col("difference").abs() > CONFLICT_RANGE)
         systematic = rows.height >= OFFSET_PAIRS and abs(offset) > OFFSET
         few = bad.height < max(BETWEEN_PAIRS, BETWEEN_SHARE * rows.height)
         if few or systematic:
@@ -210,10 +178,10 @@ def _conflicts_between(table: pl.DataFrame, others: pl.DataFrame) -> list[Fault]
         faults.append(
             _conflict(
                 str(assay),
-                bad.height,
+                bad["record_id"].to_list(),
                 table.filter(pl.col("assay") == assay).height,
                 f"{bad.height} of {rows.height} antibody-antigen pairs differ by more than "
-                f"{CONFLICT:g} from {reference!r} (largest {largest:.2f})",
+                f"{CONFLICT_RANGE:g} from {reference!r} (largest {largest:.2f})",
                 {
                     "sign_other_assay": 1,
                     "reference": str(reference),
@@ -222,30 +190,17 @@ def _conflicts_between(table: pl.DataFrame, others: pl.DataFrame) -> list[Fault]
                     "largest": largest,
                     "offset": offset,
                 },
-                bad["record_id"].to_list(),
             )
         )
     return faults
 
 
 def _conflict(
-    assay: str,
-    rows: int,
-    total: int,
-    reason: str,
-    evidence: dict[str, float | int | str],
-    ids: list[str],
+    assay: str, ids: list[str], total: int, reason: str, evidence: dict[str, float | int | str]
 ) -> Fault:
-    return Fault(
-        kind=FaultKind.REPLICATE_CONFLICT,
-        assay=assay,
-        severity=Severity.WARNING,
-        rows=rows,
-        share=rows / total,
-        message=(
-            f"{reason}. Read the originals: conditions, constructs or units differ. Merged rows "
-            "carry the flag replicate_conflict"
-        ),
-        evidence=evidence,
-        examples=examples(ids),
+    message = (
+        f"{reason}. Read the originals: conditions, constructs or units differ. Merged rows "
+        "carry the flag replicate_conflict"
     )
+    kind = FaultKind.REPLICATE_CONFLICT
+    return Fault.of_rows(kind, Severity.WARNING, assay, ids, total, message, evidence)

@@ -32,7 +32,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.faults.fault import Fault, FaultKind, Severity, examples
+from abag.data.faults.fault import Fault, FaultKind, Severity
 from abag.data.faults.landscape import VariantSet, spearman
 from abag.data.faults.pairs import SharedLabels
 from abag.units import Quantity
@@ -83,7 +83,7 @@ def inverted_landscapes(
             faults.append(
                 _fault(
                     scan.assay,
-                    scan.ids.tolist(),
+                    scan.ids,
                     f"drastic substitutions read tighter than mild ones (Spearman {rho:.2f} with "
                     f"the BLOSUM62 score of {len(scan.values)} variants; it is positive in a scan "
                     "of a working antibody)",
@@ -107,7 +107,7 @@ def inverted_landscapes(
             faults.append(
                 _fault(
                     scan.assay,
-                    scan.ids.tolist(),
+                    scan.ids,
                     f"{100 * tighter:.0f} % of the variants read as tight as the parent or tighter "
                     f"(parent {parent:.2f}, median variant {np.median(variants):.2f}), and the "
                     "more drastic the change the tighter",
@@ -144,7 +144,7 @@ def inverted_scans(landscapes: Sequence[VariantSet]) -> list[Fault]:
         faults.append(
             _fault(
                 scan.assay,
-                scan.ids.tolist(),
+                scan.ids,
                 f"{count - weaker} of {count} single substitutions read as tight as the parent or "
                 f"tighter, as hardly one does{doubt}; the numbers may be -log10 KD or an energy",
                 {"sign_scan": 1, "singles": count, "weaker": weaker, "to_alanine": to_small},
@@ -172,7 +172,7 @@ def inverted_against_expectation(
             evidence: dict[str, float | int | str] = {
                 "sign_expected": 1, "spearman_expected": rho, "p": p,
             }  # fmt: skip
-            faults.append(_fault(scan.assay, scan.ids.tolist(), reason, evidence, Severity.WARNING))
+            faults.append(_fault(scan.assay, scan.ids, reason, evidence, Severity.WARNING))
     return faults
 
 
@@ -247,7 +247,7 @@ def inverted_against_others(
         doubt = "" if mine < theirs else "; nothing else tells which of the two is wrong"
         worst[assay] = _fault(
             assay,
-            pair.ids.tolist(),
+            pair.ids,
             f"{len(pair.values)} molecules that {reference!r} has, too, are in the reverse order "
             f"there (Spearman {rho:.2f}){doubt}",
             {
@@ -272,21 +272,14 @@ def _correlation(pair: SharedLabels) -> float | None:
 
 def _fault(
     assay: str,
-    ids: list[str],
+    ids: NDArray[np.str_],
     reason: str,
     evidence: dict[str, float | int | str],
     severity: Severity = Severity.ERROR,
 ) -> Fault:
-    return Fault(
-        kind=FaultKind.INVERTED_SIGN,
-        assay=assay,
-        severity=severity,
-        rows=len(ids),
-        share=1.0,
-        message=(
-            f"the sign looks inverted: {reason}. Find out which direction is tighter; if larger is "
-            "weaker, declare the unit 'score (lower is tighter)' or convert the values"
-        ),
-        evidence=evidence,
-        examples=examples(ids),
+    message = (
+        f"the sign looks inverted: {reason}. Find out which direction is tighter; if larger is "
+        "weaker, declare the unit 'score (lower is tighter)' or convert the values"
     )
+    kind = FaultKind.INVERTED_SIGN
+    return Fault.of_rows(kind, severity, assay, ids, len(ids), message, evidence)

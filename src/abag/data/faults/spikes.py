@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.faults.fault import Fault, FaultKind, Severity, examples
+from abag.data.faults.fault import Fault, FaultKind, Severity
 from abag.data.faults.labels import AssayLabels
 from abag.units import Quantity
 
@@ -112,7 +112,6 @@ def _fault(
     index: int,
 ) -> Fault:
     rows, number = int(same.sum()), float(labels.written[same][0])
-    share = rows / labels.rows
     tighter = float(counts[index + 1 :].sum() / counts.sum())
     looser = float(counts[:index].sum() / counts.sum())
     if looser <= EDGE_SHARE:
@@ -124,24 +123,20 @@ def _fault(
             "far more frequent than any other value, so it is a floor or a placeholder",
             "<",
         )
-    return Fault(
-        kind=FaultKind.LABEL_SPIKE,
-        assay=labels.assay,
-        severity=_severity(share),
-        rows=rows,
-        share=share,
-        message=(
-            f"{rows} of {labels.rows} labels are exactly {number:g}: {what}. Declare these rows "
-            f"censored ('{relation}' {level:.4g} where higher is tighter) or leave them out; "
-            "do not train on the number"
-        ),
-        evidence={
-            "value": number,
-            "on_tight_scale": level,
-            "pairs_with_it": int(counts[index]),
-            "next_most_frequent": int(np.delete(counts, index).max()),
-            "share_weaker": looser,
-            "share_tighter": tighter,
-        },
-        examples=examples(labels.ids[same].tolist()),
+    message = (
+        f"{rows} of {labels.rows} labels are exactly {number:g}: {what}. Declare these rows "
+        f"censored ('{relation}' {level:.4g} where higher is tighter) or leave them out; "
+        "do not train on the number"
     )
+    evidence: dict[str, float | int | str] = {
+        "value": number,
+        "on_tight_scale": level,
+        "pairs_with_it": int(counts[index]),
+        "next_most_frequent": int(np.delete(counts, index).max()),
+        "share_weaker": looser,
+        "share_tighter": tighter,
+    }
+    return Fault.of_rows(
+        FaultKind.LABEL_SPIKE, _severity(rows / labels.rows), labels.assay, labels.ids[same],
+        labels.rows, message, evidence,
+    )  # fmt: skip
