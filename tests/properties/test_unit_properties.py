@@ -14,12 +14,11 @@ from abag.units import (
     UNITS,
     Dimension,
     Relation,
-    delta_g_kcal_per_mol_from_pkd,
+    from_concentration,
     is_decreasing,
     kd_molar_from_pkd,
     parse_unit,
     parse_value,
-    pkd_from_delta_g,
     pkd_from_kd_molar,
     to_log10_scale,
 )
@@ -37,8 +36,11 @@ PHYSICAL = [
 @given(pkds, temperatures)
 def test_pkd_survives_the_way_through_concentration_and_energy(pkd: float, kelvin: float):
     assert pkd_from_kd_molar(kd_molar_from_pkd(pkd)) == pytest.approx(pkd, abs=1e-9)
-    energy = delta_g_kcal_per_mol_from_pkd(pkd, kelvin)
-    assert pkd_from_delta_g(energy, kelvin) == pytest.approx(pkd, abs=1e-9)
+    for unit in (UNITS["kcal/mol"], UNITS["kJ/mol"]):
+        energy = from_concentration(10.0**-pkd, unit, temperature_kelvin=kelvin)
+        assert to_log10_scale(energy, unit, temperature_kelvin=kelvin) == pytest.approx(
+            pkd, abs=1e-9
+        )
 
 
 @given(pkds)

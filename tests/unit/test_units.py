@@ -11,7 +11,6 @@ from abag.units import (
     Quantity,
     Relation,
     check_unit,
-    delta_g_kcal_per_mol_from_pkd,
     energy_per_pkd_j_per_mol,
     from_concentration,
     is_missing,
@@ -19,7 +18,6 @@ from abag.units import (
     kd_molar_from_pkd,
     parse_unit,
     parse_value,
-    pkd_from_delta_g,
     pkd_from_kd_molar,
     temperature_kelvin,
     to_log10_scale,
@@ -61,12 +59,17 @@ def test_every_encoding_of_2_5_nanomolar_gives_one_pkd(value: float, unit: str):
 
 
 def test_delta_g_of_minus_12_28_kcal_is_pkd_nine():
-    assert pkd_from_delta_g(-12.2787) == pytest.approx(9.0, abs=1e-3)
-    assert delta_g_kcal_per_mol_from_pkd(9.0) == pytest.approx(-12.2787, abs=1e-3)
+    energy = parse_unit("kcal/mol")
+    assert to_log10_scale(-12.2787, energy) == pytest.approx(9.0, abs=1e-3)
+    assert from_concentration(1e-9, energy) == pytest.approx(-12.2787, abs=1e-3)
 
 
 def test_a_warmer_measurement_of_the_same_energy_means_weaker_binding():
-    assert pkd_from_delta_g(-12.0, 310.15) < pkd_from_delta_g(-12.0, 298.15)
+    warm, cold = (
+        to_log10_scale(-12.0, parse_unit("kcal/mol"), temperature_kelvin=kelvin)
+        for kelvin in (310.15, 298.15)
+    )
+    assert warm < cold
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ import polars as pl
 from abag.data.canonical import QUARANTINE_SCHEMA, Canonical, canonicalise
 from abag.data.merging import MergeSummary, merge_replicates
 from abag.data.raw import RawTable
-from abag.data.schema import SCHEMA_VERSION
+from abag.data.schema import OWN_DATA, SCHEMA_VERSION, USER
 from abag.data.tables import Measurements
-from abag.errors import OptionError, Problem, SchemaError, TableError
+from abag.errors import OptionError, SchemaError, TableError
 from abag.files import (
     read_json,
     read_parquet,
@@ -85,15 +85,12 @@ def import_table(
     """
     require_parquet_name(out)
     require_other(_places(out), files)
-    made = canonicalise(raw, "user", "own-data")
+    made = canonicalise(raw, USER, OWN_DATA)
     if made.quarantine.height and not (quarantine and made.table.height):
-        problems = [
-            Problem(row, None, "; ".join(reasons))
-            for row, reasons in made.quarantine.select("source_row", "reasons").iter_rows()
-        ]
         mend = "Correct these rows, or set them aside with --quarantine."
-        raise TableError(files[0], problems, mend if made.table.height else "No row can be used.")
-    summary = summarise_source("user", "own-data", made, made.table)
+        mend = mend if made.table.height else "No row can be used."
+        raise TableError(files[0], made.problems(), mend)
+    summary = summarise_source(USER, OWN_DATA, made, made.table)
     checksums = {path.name: sha256_of(path) for path in files if path.is_file()}
     built = write_build(made, out, (summary,), checksums, {})
     return replace(built, notes=raw.notes)

@@ -18,9 +18,9 @@ from abag.data.formats.mutants.parents import ParentChains
 from abag.data.formats.mutants.variants import named_variants
 from abag.data.raw import RawTable
 from abag.data.schema import SCHEMA
-from abag.errors import UnitError
+from abag.errors import Problem, UnitError
 from abag.units import ABSOLUTE
-from abag.units.bounds import ConvertedValue, convert
+from abag.units.bounds import convert
 
 QUARANTINE_SCHEMA: Final[dict[str, pl.DataType]] = {
     "source": pl.String(),
@@ -53,6 +53,11 @@ class Canonical:
         if kept + aside != self.rows_in:
             raise AssertionError(f"{self.rows_in} rows in, {kept} kept, {aside} quarantined")
 
+    def problems(self) -> list[Problem]:
+        """Each row that was set aside, with all its reasons."""
+        rows = self.quarantine.select("source_row", "reasons").iter_rows()
+        return [Problem(row, None, "; ".join(reasons)) for row, reasons in rows]
+
 
 def canonicalise(
     raw: RawTable,
@@ -77,11 +82,7 @@ def canonicalise(
     table = _canonical_rows(good, raw.file, source, licence)
     if raw.parent is not None:
         table = table.with_columns(_named(table, raw.parent, cleaner or AntibodyCleaner()))
-    return Canonical(
-        table=table,
-        quarantine=_quarantined_rows(bad, raw, source),
-        rows_in=raw.frame.height,
-    )
+    return Canonical(table, _quarantined_rows(bad, raw, source), raw.frame.height)
 
 
 def _named(
@@ -143,41 +144,19 @@ def _canonical_rows(good: pl.DataFrame, file: str, source: str, licence: str) ->
 
 def _quarantined_rows(bad: pl.DataFrame, raw: RawTable, source: str) -> pl.DataFrame:
     original = raw.original[bad["_row"].to_list()] if bad.height else raw.original.head(0)
-    if original.width == 0:
-        text = pl.Series("original", [], pl.String)
-    else:
-        text = original.select(pl.struct(pl.all()).struct.json_encode().alias("original"))[
-            "original"
-        ]
-    return (
-        bad.select(
-            pl.lit(source).alias("source"),
-            pl.lit(raw.file).alias("source_file"),
-            "source_row",
-            "reasons",
-        )
-        .with_columns(text.alias("original"))
-        .select([pl.col(name).cast(dtype) for name, dtype in QUARANTINE_SCHEMA.items()])
+    text = pl.Series("original", [], pl.String)
+    if original.width:
+        text = original.select(original=pl.struct(pl.all()).struct.json_encode()).to_series()
+    return bad.with_columns(text, source=pl.lit(source), source_file=pl.lit(raw.file)).select(
+        [pl.col(name).cast(dtype) for name, dtype in QUARANTINE_SCHEMA.items()]
     )
 
 
 def concatenate(parts: Iterable[Canonical]) -> Canonical:
-    """All parts as one, in their order."""
+    """All parts, of which there must be one, as one in their order."""
     kept = list(parts)
     return Canonical(
-        table=pl.concat([part.table for part in kept]) if kept else pl.DataFrame(schema=SCHEMA),
-        quarantine=pl.concat([part.quarantine for part in kept])
-        if kept
-        else pl.DataFrame(schema=QUARANTINE_SCHEMA),
+        table=pl.concat([part.table for part in kept]),
+        quarantine=pl.concat([part.quarantine for part in kept]),
         rows_in=sum(part.rows_in for part in kept),
     )
-
-
-__all__ = [
-    "QUARANTINE_SCHEMA",
-    "Canonical",
-    "ConvertedValue",
-    "canonicalise",
-    "concatenate",
-    "convert",
-]

@@ -9,7 +9,7 @@ distinct chain.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -28,7 +28,7 @@ from abag.antibody.alphabet import (
     not_residues,
     without_end_groups,
 )
-from abag.antibody.numbering import NumberedDomain, number_chains
+from abag.antibody.numbering import number_chains
 from abag.antibody.soundness import faults_of
 from abag.data.engineered.constructs import (
     AntibodyChains,
@@ -46,7 +46,6 @@ MAX_UNKNOWN_SHARE: Final = 0.10
 """Chains with more unknown residues than this are refused."""
 
 ProxyKey = tuple[int, str, str]
-NumberChains = Callable[[Iterable[str]], Mapping[str, tuple[NumberedDomain, ...]]]
 
 _IS_PLAIN: Final = re.compile(f"[{AMINO_ACIDS}]+").fullmatch
 _GAPS: Final = re.compile(r"[\s\-.]+")
@@ -190,7 +189,6 @@ class AntibodyCleaner:
     numbered. IMGT positions are never taken by proxy.
     """
 
-    number: NumberChains = number_chains
     by_proxy: bool = True
     _proxies: dict[ProxyKey, tuple[Part, ...]] = field(default_factory=dict)
     _faults: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
@@ -227,7 +225,7 @@ class AntibodyCleaner:
         for piece in pieces:
             if piece.key not in self._proxies:
                 asked.setdefault(piece.key, piece.sequence)
-        found = self.number(list(asked.values()))
+        found = number_chains(list(asked.values()))
         for key, sequence in asked.items():
             self._proxies[key] = tuple(Part.of(domain) for domain in found[sequence])
 
@@ -242,7 +240,7 @@ class AntibodyCleaner:
                 for part in self._proxies[key]
             )
         }
-        found = self.number(list(doubtful))
+        found = number_chains(list(doubtful))
         for piece, key in doubtful.items():
             parts, own = self._proxies[key], found[piece]
             same = len(own) == len(parts)

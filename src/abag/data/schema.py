@@ -91,8 +91,14 @@ COLUMNS: Final[tuple[Column, ...]] = (
 SCHEMA: Final[dict[str, pl.DataType]] = {column.name: column.dtype for column in COLUMNS}
 """Polars schema of the canonical table, in column order."""
 
+USER: Final = "user"
+"""Value of the column ``source`` for a user's own rows."""
+
+OWN_DATA: Final = "own-data"
+"""Licence of rows for which a user names none."""
+
 SHIPPABLE_LICENCES: Final = frozenset(
-    {"MIT", "BSD-3-Clause", "Apache-2.0", "CC0-1.0", "CC-BY-4.0", "own-data"}
+    {"MIT", "BSD-3-Clause", "Apache-2.0", "CC0-1.0", "CC-BY-4.0", OWN_DATA}
 )
 """Rows under these may shape weights that the package ships (`--licence permissive`)."""
 

@@ -29,7 +29,6 @@ from abag.files.scratch import scratch_folder
 from abag.files.tables import (
     MOST_COLUMNS,
     column_names,
-    csv_text,
     file_metadata,
     neutral,
     neutral_table,
@@ -62,7 +61,6 @@ __all__ = [
     "LOCK",
     "MOST_COLUMNS",
     "column_names",
-    "csv_text",
     "digest_of",
     "digest_of_json",
     "file_metadata",

@@ -227,11 +227,6 @@ def write_csv(path: Path, table: pl.DataFrame, *, float_precision: int | None = 
         neutral_table(table).write_csv(temporary, float_precision=float_precision)
 
 
-def csv_text(table: pl.DataFrame) -> str:
-    """The text of :func:`write_csv`."""
-    return neutral_table(table).write_csv()
-
-
 def neutral_table(table: pl.DataFrame) -> pl.DataFrame:
     """The table with every text made :func:`neutral`."""
     import polars as pl

@@ -20,6 +20,7 @@ from abag.units.scales import (
     check_unit,
     from_concentration,
     is_decreasing,
+    quantity_of,
     to_log10_scale,
 )
 from abag.units.written import (
@@ -63,7 +64,7 @@ def convert(
     wins over one written in the value unless they contradict each other. A cell that says that
     nothing bound (``NB``) is a bound at ``highest_molar``, the highest concentration tested.
     """
-    kind = _quantity(quantity)
+    kind = quantity_of(quantity)
     if value is not None and kind is Quantity.BINARY:
         value = _label(value)
     elif value is not None and (no_binding(value) or not_detected(value)):
@@ -138,14 +139,6 @@ def _label(value: str) -> str:
     """A binary label as 0 or 1, however it is written."""
     word = value.strip().lower()
     return "1" if word in _TRUE else "0" if word in _FALSE else value
-
-
-def _quantity(text: str | None) -> Quantity:
-    try:
-        return Quantity(text or "")
-    except ValueError:
-        names = ", ".join(q.value for q in Quantity)
-        raise UnitError(f"unknown quantity {text!r}; known are {names}") from None
 
 
 def _relation(given: str | None, written: Relation) -> Relation:

@@ -48,6 +48,14 @@ class Quantity(StrEnum):
         return self in (Quantity.KD, Quantity.KA, Quantity.DELTA_G)
 
 
+def quantity_of(name: str | None) -> Quantity:
+    """The quantity of this name; raises :class:`UnitError` for another one."""
+    try:
+        return Quantity(name or "")
+    except ValueError:
+        raise UnitError(f"unknown quantity {name!r}; known are {', '.join(Quantity)}") from None
+
+
 ABSOLUTE: Final = tuple(quantity.value for quantity in Quantity if quantity.is_absolute)
 """Names of the quantities of which one value alone fixes a pKd."""
 
@@ -150,21 +158,6 @@ def pkd_from_kd_molar(kd_molar: float) -> float:
 def kd_molar_from_pkd(pkd: float) -> float:
     """Dissociation constant in mol/L of a pKd."""
     return float(10.0**-pkd)
-
-
-def pkd_from_delta_g(
-    delta_g_kcal_per_mol: float, temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN
-) -> float:
-    """PKd of a binding free energy in kcal/mol (negative binds)."""
-    energy = delta_g_kcal_per_mol * JOULES_PER_KCAL
-    return -energy / energy_per_pkd_j_per_mol(temperature_kelvin)
-
-
-def delta_g_kcal_per_mol_from_pkd(
-    pkd: float, temperature_kelvin: float = STANDARD_TEMPERATURE_KELVIN
-) -> float:
-    """Binding free energy in kcal/mol of a pKd."""
-    return -pkd * energy_per_pkd_j_per_mol(temperature_kelvin) / JOULES_PER_KCAL
 
 
 def to_log10_scale(

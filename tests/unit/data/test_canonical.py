@@ -8,12 +8,13 @@ import math
 import polars as pl
 import pytest
 
-from abag.data.canonical import canonicalise, convert
+from abag.data.canonical import canonicalise
 from abag.data.raw import RAW_SCHEMA, RawTable
 from abag.data.schema import SCHEMA
 from abag.data.tables import Measurements
 from abag.errors import UnitError
 from abag.units import Relation
+from abag.units.bounds import convert
 
 # Trastuzumab variable domains and the human HER2 stretch of its epitope (public sequences).
 HEAVY = (

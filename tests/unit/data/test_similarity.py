@@ -13,10 +13,10 @@ from abag.antibody.alphabet import AMINO_ACIDS, ChainKind
 from abag.antibody.numbering.domains import NumberedDomain
 from abag.data.similarity import (
     CdrSet,
+    antibodies,
     antibody_clusters,
     antigen_clusters,
     antigen_identities,
-    cdr_identity,
     cdr_sets,
     chain_identity,
 )
@@ -36,6 +36,11 @@ def mutated(rng: random.Random, parent: str, share: float) -> str:
     for i in rng.sample(range(len(parent)), round(share * len(parent))):
         residues[i] = rng.choice([a for a in AMINO_ACIDS if a != parent[i]])
     return "".join(residues)
+
+
+def cdr_identity(first: CdrSet, second: CdrSet) -> float:
+    one = np.zeros(1, dtype=np.intp)
+    return float(CdrTable([first]).identities(CdrTable([second]), one, one)[0, 0])
 
 
 def same_cluster(clusters: dict[str, str], first: str, second: str) -> bool:
@@ -127,7 +132,9 @@ def test_a_library_of_one_parent_is_one_cluster():
     assert len(set(clusters.values())) == 2
 
 
-def test_cdrs_are_read_from_numbered_domains_and_unnumbered_chains_stand_for_themselves():
+def test_cdrs_are_read_from_numbered_domains_and_unnumbered_chains_stand_for_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+):
     positions = tuple(str(i) for i in range(27, 118))
     sequence = "A" * 12 + "F" * 17 + "C" * 10 + "G" * 39 + "D" * 13
     domain = NumberedDomain(ChainKind.HEAVY, 0, 91, sequence, positions, 100.0)
@@ -135,7 +142,10 @@ def test_cdrs_are_read_from_numbered_domains_and_unnumbered_chains_stand_for_the
         {"heavy": [sequence, "QQQ"], "light": [None, None]},
         schema={"heavy": pl.String, "light": pl.String},
     )
-    sets = cdr_sets(table, lambda chains: {c: (domain,) if c == sequence else () for c in chains})
+    monkeypatch.setattr(
+        antibodies, "number_chains", lambda chains: {c: (domain,) * (c == sequence) for c in chains}
+    )
+    sets = cdr_sets(table)
     assert sets[sequence + "/"] == CdrSet(("A" * 12, "C" * 10, "D" * 13), None)
     assert sets["QQQ/"] == CdrSet(("", "", "QQQ"), None)
 

@@ -38,9 +38,8 @@ from abag.data.faults.signs import (
 )
 from abag.data.faults.spikes import label_spikes
 from abag.data.tables import Measurements
-from abag.errors import UnitError
 from abag.progress import task
-from abag.units import ABSOLUTE, Quantity, Unit, parse_unit
+from abag.units import ABSOLUTE, Quantity, Unit, parse_unit, quantity_of
 
 COLUMN_DETECTORS: Final[dict[FaultKind, Callable[[AssayLabels], list[Fault]]]] = {
     FaultKind.LABEL_SPIKE: label_spikes,
@@ -74,12 +73,8 @@ def check_values(
         SchemaError: ``values`` is not one column, or ``groups`` has another length.
     """
     known = parse_unit(unit) if isinstance(unit, str) else unit
-    try:
-        kind = Quantity(quantity)
-    except ValueError:
-        names = ", ".join(q.value for q in Quantity)
-        raise UnitError(f"unknown quantity {quantity!r}; known are {names}") from None
-    return _sorted(_column_faults(labels_of_values(values, kind, known, groups)))
+    columns = labels_of_values(values, quantity_of(quantity), known, groups)
+    return _sorted(_column_faults(columns))
 
 
 def find_faults(

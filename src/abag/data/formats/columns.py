@@ -46,16 +46,11 @@ from abag.data.formats.strays import refuse_strays
 from abag.data.formats.tables import ROW, read_noted
 from abag.data.mutation_column import SingleMistakesError
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
+from abag.data.schema import OWN_DATA
 from abag.units.missing import DITTO_MARKS, MARKS, MISSING_MARKERS, is_missing
 
 UNCHECKED: Final = "mutations_unchecked"
 """Flag of rows whose text of mutations could not be held against a parent, and was left out."""
-
-USER: Final = "user"
-"""Value of the column ``source`` for a user's own rows."""
-
-OWN_DATA: Final = "own-data"
-"""Licence of rows for which a user names none."""
 
 PAIRS_SCHEMA: Final[dict[str, pl.DataType]] = {
     name: RAW_SCHEMA[name]

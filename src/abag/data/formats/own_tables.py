@@ -18,7 +18,8 @@ from abag.data.formats.reading import read_measurements
 from abag.data.formats.sheets.frames import Tabular, as_text
 from abag.data.formats.tables import read_noted
 from abag.data.raw import RawTable
-from abag.errors import FileFormatError, Problem, TableError
+from abag.data.schema import OWN_DATA, USER
+from abag.errors import FileFormatError, TableError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,10 @@ def read_table(
         AbagError: the file cannot be read.
     """
     raw = _raw(table, mapping, unit, quantity)
-    made = canonicalise(raw, "user", "own-data")
+    made = canonicalise(raw, USER, OWN_DATA)
     if made.quarantine.height and not set_aside:
-        rows = made.quarantine.select("source_row", "reasons").iter_rows()
-        problems = [Problem(row, None, "; ".join(reasons)) for row, reasons in rows]
-        raise TableError(raw.file, problems, "Correct these rows, or give set_aside=True.")
+        mend = "Correct these rows, or give set_aside=True."
+        raise TableError(raw.file, made.problems(), mend)
     return OwnTable(made.table, made.quarantine, raw.notes)
 
 

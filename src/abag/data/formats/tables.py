@@ -91,11 +91,6 @@ def read_noted(
     return _parse(path, decode(path, content, encoding))
 
 
-def parse_table(path: Path, text: str) -> pl.DataFrame:
-    """The table in a text; ``path`` is for messages and for a preference of its suffix."""
-    return _parse(path, text)[0]
-
-
 def _parse(path: Path, text: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
     named = _SEP_LINE.match(text)
     delimiter = named[1] if named else find_delimiter(path, text)

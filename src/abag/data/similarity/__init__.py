@@ -5,7 +5,6 @@ from abag.data.similarity.antibodies import (
     CdrSet,
     CdrTable,
     antibody_clusters,
-    cdr_identity,
     cdr_sets,
 )
 from abag.data.similarity.antigens import (
@@ -25,7 +24,6 @@ __all__ = [
     "antibody_clusters",
     "antigen_clusters",
     "antigen_identities",
-    "cdr_identity",
     "cdr_sets",
     "chain_identity",
 ]

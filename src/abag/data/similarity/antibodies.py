@@ -8,7 +8,7 @@ do, because the missing half cannot show that the antibodies differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.antibody.numbering.domains import NumberedDomain
+from abag.antibody.numbering import NumberedDomain, number_chains
 from abag.data.schema import antibody_key
 from abag.data.similarity.linkage import cluster_names, linked_components
 from abag.data.tables import Pairs
@@ -37,7 +37,6 @@ _ROUNDING: Final = 1e-5
 """Identities are single precision."""
 
 Loops = tuple[str, str, str]
-NumberChains = Callable[[Iterable[str]], Mapping[str, tuple[NumberedDomain, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +52,21 @@ class CdrSet:
         return "|".join((*self.heavy, *(self.light or ())))
 
 
-def cdr_sets(table: Pairs | pl.DataFrame, number: NumberChains | None = None) -> dict[str, CdrSet]:
+def cdr_sets(table: Pairs | pl.DataFrame) -> dict[str, CdrSet]:
     """CDRs of every distinct antibody of a canonical table, by its ``antibody_key``.
 
     A chain in which no variable domain is found stands in whole for its CDR3: it then is close
     to itself and its point mutants only.
     """
-    if number is None:
-        from abag.antibody.numbering import number_chains
-
-        number = number_chains
     pairs = table.select("heavy", "light", key=antibody_key()).unique("key").sort("key")
     chains = sorted({chain for name in ("heavy", "light") for chain in pairs[name] if chain})
-    domains = number(chains)
-    heavy = {chain: _loops(chain, domains.get(chain, ()), light=False) for chain in chains}
-    light = {chain: _loops(chain, domains.get(chain, ()), light=True) for chain in chains}
+    domains = number_chains(chains)
     return {
-        key: CdrSet(heavy[vh], light[vl] if vl else None)
-        for key, vh, vl in zip(pairs["key"], pairs["heavy"], pairs["light"], strict=True)
+        key: CdrSet(
+            _loops(heavy, domains[heavy], light=False),
+            _loops(light, domains[light], light=True) if light else None,
+        )
+        for key, heavy, light in zip(pairs["key"], pairs["heavy"], pairs["light"], strict=True)
     }
 
 
@@ -194,12 +190,6 @@ class CdrTable:
 def _share(distance: NDArray[np.uint16], longer: NDArray[np.uint16]) -> NDArray[np.float32]:
     share = np.divide(distance, np.maximum(longer, 1), dtype=np.float32)
     return np.asarray(np.subtract(np.float32(1.0), share, out=share))
-
-
-def cdr_identity(first: CdrSet, second: CdrSet) -> float:
-    """CDR identity of two antibodies, 0 to 1."""
-    one = np.zeros(1, dtype=np.intp)
-    return float(CdrTable([first]).identities(CdrTable([second]), one, one)[0, 0])
 
 
 def antibody_clusters(

@@ -33,6 +33,8 @@ members of a fold family do not."""
 
 PEPTIDE_RESIDUES: Final = 36
 SHORTEST_CONTAINED: Final = 8
+_ALIGNED: Final = 5
+"""Chains that each chain is aligned with where no other is near."""
 UNKNOWN_ANTIGEN: Final = "ag-unknown"
 """Cluster of all rows whose source gives no antigen sequence: none of them may be parted."""
 
@@ -184,13 +186,13 @@ def _join_fragments(chains: Sequence[str], components: Components, threshold: fl
 
 
 def antigen_identities(
-    queries: Sequence[Sequence[str]], references: Sequence[Sequence[str]], aligned: int = 5
+    queries: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
 ) -> NDArray[np.float64]:
     """Identity of every query antigen to every reference antigen, ``[queries, references]``.
 
     Made without the clusters, to check them: global identity of all pairs and, for queries whose
-    nearest reference is under 0.9 by it, containment for the ``aligned`` references that share
-    the most 3-mers with the query (of the smaller set). Containment in any other reference may
+    nearest reference is under 0.9 by it, containment for the five references that share the most
+    3-mers with the query (of the smaller set). Containment in any other reference may
     be missed. Antigens without chains have identity 0 to all.
     """
     rows = sorted({chain for antigen in queries for chain in antigen if chain})
@@ -198,7 +200,7 @@ def antigen_identities(
     result = np.zeros((len(queries), len(references)))
     if not rows or not columns:
         return result
-    identity = _chain_identities(rows, columns, aligned)
+    identity = _chain_identities(rows, columns)
     row_of = {chain: i for i, chain in enumerate(rows)}
     column_of = {chain: i for i, chain in enumerate(columns)}
     widest = np.zeros((len(rows), len(references)))
@@ -213,25 +215,21 @@ def antigen_identities(
     return result
 
 
-def _chain_identities(
-    rows: Sequence[str], columns: Sequence[str], aligned: int
-) -> NDArray[np.float64]:
+def _chain_identities(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.float64]:
     identity = global_identities(rows, columns)
     shorter = np.minimum.outer(_lengths(rows), _lengths(columns))
     far = np.flatnonzero(identity.max(axis=1) < 0.9).tolist()
     contained = kmer_containment([rows[i] for i in far], columns)
     for i, shares in zip(far, contained, strict=True):
-        nearest = np.argsort(-shares, kind="stable")[:aligned]
+        nearest = np.argsort(-shares, kind="stable")[:_ALIGNED]
         for j in nearest.tolist():
             if shares[j] > 0:
-                identity[i, j] = max(identity[i, j], _cached_contained(rows[i], columns[j]))
+                identity[i, j] = max(identity[i, j], _contained(rows[i], columns[j]))
     identity[identity < chance_identity(shorter)] = 0.0
     return identity
 
 
-@functools.lru_cache(maxsize=200_000)
-def _cached_contained(first: str, second: str) -> float:
-    return contained_identity(first, second)
+_contained: Final = functools.lru_cache(maxsize=200_000)(contained_identity)
 
 
 @functools.cache

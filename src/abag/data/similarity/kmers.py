@@ -46,17 +46,15 @@ def kmer_matrix(chains: Sequence[str], k: int) -> Any:
     return sparse.csr_matrix((data, indices, starts), shape=(len(chains), _LETTERS**k))
 
 
-def kmer_containment(
-    first: Sequence[str], second: Sequence[str], k: int = 3
-) -> NDArray[np.float32]:
-    """Shared k-mers as a share of the smaller of the two sets, ``[first, second]``."""
+def kmer_containment(first: Sequence[str], second: Sequence[str]) -> NDArray[np.float32]:
+    """Shared 3-mers as a share of the smaller of the two sets, ``[first, second]``."""
     if not first:
         return np.zeros((0, len(second)), dtype=np.float32)
-    (rows, ends), (columns, starts) = _kmer_sets(first, k), _kmer_sets(second, k)
+    (rows, ends), (columns, starts) = _kmer_sets(first, 3), _kmer_sets(second, 3)
     owner = np.repeat(np.arange(len(second)), np.diff(starts))
     shared = np.zeros((len(first), len(second)), dtype=np.float32)
     for row in range(len(first)):
-        is_there = np.zeros(_LETTERS**k, dtype=np.bool_)
+        is_there = np.zeros(_LETTERS**3, dtype=np.bool_)
         is_there[rows[ends[row] : ends[row + 1]]] = True
         shared[row] = np.bincount(owner[is_there[columns]], minlength=len(second))
     smaller = np.minimum.outer(np.diff(ends), np.diff(starts))

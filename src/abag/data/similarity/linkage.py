@@ -38,11 +38,10 @@ class Components:
             self._parent[item], item = root, self._parent[item]
         return root
 
-    def join(self, first: int, second: int) -> bool:
-        """Join two sets; False when they were one already."""
+    def join(self, first: int, second: int) -> None:
+        """Join two sets."""
         a, b = sorted((self.find(first), self.find(second)))
         self._parent[b] = a
-        return a != b
 
     def labels(self) -> NDArray[np.intp]:
         """Smallest member of the set of each item."""

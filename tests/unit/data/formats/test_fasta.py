@@ -23,8 +23,8 @@ def written(folder: Path, text: str, name: str = "ab.fasta") -> Path:
     return path
 
 
-def chains(path: Path, light: Path | None = None, **options: str) -> list[tuple[object, ...]]:
-    found = read_antibodies(path, light, **options)  # type: ignore[arg-type]
+def chains(path: Path, light: Path | None = None) -> list[tuple[object, ...]]:
+    found = read_antibodies(path, light)
     return [(a.line, a.name, a.heavy, a.light, a.scfv) for a in found]
 
 
@@ -76,8 +76,6 @@ def test_two_files_without_common_ids_pair_by_order(tmp_path: Path) -> None:
     heavy = written(tmp_path, f">x1\n{H}\n>x2\n{H}A\n", "h.fasta")
     light = written(tmp_path, f">y1\n{L}\n>y2\n{L}C\n", "l.fasta")
     assert [c[2:4] for c in chains(heavy, light)] == [(H, L), (f"{H}A", f"{L}C")]
-    with pytest.raises(TableError, match="has no heavy chain"):
-        chains(heavy, light, pair_by="id")
     with pytest.raises(TableError, match=r"1 light chains, but .* has 2 heavy chains"):
         chains(heavy, written(tmp_path, f">y1\n{L}\n", "short.fasta"))
 

@@ -16,7 +16,6 @@ CAPS: Final = frozenset(
 They stand in SEQRES and among the atoms of a chain, and are no residues.
 """
 
-_ELEMENT_COLUMNS: Final = slice(72, 80)
 _LINE_NUMBER: Final = re.compile(rb"[ 0-9]{0,3}[0-9]")
 _ATOMS: Final = (b"ATOM  ", b"HETATM", b"ANISOU", b"TER   ")
 _APART_ANGSTROM: Final = 15.0

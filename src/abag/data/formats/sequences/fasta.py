@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from abag.data.formats.content import read_text, text_lines
 from abag.data.formats.sequences.fasta_names import (
@@ -20,8 +20,6 @@ from abag.data.formats.sequences.fasta_names import (
 )
 from abag.data.formats.tables import MAX_CELL_CHARACTERS
 from abag.errors import Problem, TableError
-
-PairBy = Literal["auto", "id", "order"]
 
 _JOINERS: Final = re.compile(r"[/:|]")
 _ILLEGAL: Final = re.compile(r"[^A-Za-z*.\-/:|]")
@@ -109,9 +107,7 @@ def _illegal(number: int, line: str) -> list[Problem]:
     return [Problem(number, None, f"not letters of a sequence: {listed}{more}")]
 
 
-def read_antibodies(
-    path: Path, light: Path | None = None, *, pair_by: PairBy = "auto"
-) -> list[AntibodyRecord]:
+def read_antibodies(path: Path, light: Path | None = None) -> list[AntibodyRecord]:
     """Read antibodies from one FASTA file, or heavy and light chains from two.
 
     In one file a chain is named by its header (see :mod:`abag.data.formats.sequences.fasta_names`);
@@ -121,7 +117,7 @@ def read_antibodies(
     (``>1N8Z_3|Chain C|...``).
 
     Two files are paired by id where their ids are the same (without ``_H``, ``|light`` and so
-    on), else by order; ``pair_by`` insists on one of the two.
+    on), else by order.
 
     Raises:
         TableError: Faults of the records (see :func:`read_fasta`), a light chain without its
@@ -132,7 +128,7 @@ def read_antibodies(
     heavies = [_named(record, "heavy") for record in read_fasta(path)]
     lights = [_named(record, "light") for record in read_fasta(light)]
     same = {name for name, _ in heavies} & {name for name, _ in lights}
-    if pair_by == "id" or (pair_by == "auto" and same):
+    if same:
         return _by_id(path, heavies, light, lights)
     return _by_order(path, heavies, light, lights)
 
