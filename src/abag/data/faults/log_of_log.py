@@ -73,8 +73,7 @@ def logs_of_logs_against_others(shared: Sequence[SharedLabels], judged: set[str]
         if misfits[name] >= min(CLOSE, CLOSER * plain):
             continue
         faults[pair.assay] = _fault(
-            pair.assay,
-            pair.ids,
+            pair,
             f"{len(x)} molecules that {pair.reference!r} has, too, agree with it only after a "
             f"logarithm is undone ({name}): median difference {misfits[name]:.2g} instead of "
             f"{plain:.2g}. Convert the labels so, and look for tight binders that were lost",
@@ -113,8 +112,7 @@ def logs_of_logs(labels: AssayLabels) -> list[Fault]:
         return []
     return [
         _fault(
-            labels.assay,
-            labels.ids,
+            labels,
             f"{len(x)} labels crowd between {low:.2f} and {high:.2f} with a sharp edge at the weak "
             f"end ({x.min():.2f}), as 9 - log10(log10(KD/nM)) does. If the source wrote log10(KD), "
             "pKd = 9 - 10**(9 - x), and tight binders were lost; compare with the original table",
@@ -170,11 +168,11 @@ def _are_concentrations(labels: AssayLabels) -> bool:
 
 
 def _fault(
-    assay: str, ids: NDArray[np.str_], reason: str, evidence: dict[str, float | int | str]
+    found: AssayLabels | SharedLabels, reason: str, evidence: dict[str, float | int | str]
 ) -> Fault:
     message = f"the labels look like a logarithm of a logarithm: {reason}"
-    kind = FaultKind.LOG_OF_LOG
-    return Fault.of_rows(kind, Severity.ERROR, assay, ids, len(ids), message, evidence)
+    kind, ids = FaultKind.LOG_OF_LOG, found.ids
+    return Fault.of_rows(kind, Severity.ERROR, found.assay, ids, len(ids), message, evidence)
 
 
 def _taken_for_values(

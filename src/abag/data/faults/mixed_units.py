@@ -88,10 +88,8 @@ def detached_clusters(labels: AssayLabels) -> list[Fault]:
             chosen = labels.values <= edge if name == "below" else labels.values >= edge
             faults.append(
                 _fault(
-                    labels.assay,
-                    labels.ids,
+                    labels,
                     chosen,
-                    labels.rows,
                     f"a cluster {name} {edge:.3g} (median {np.median(cluster):.3g}) is cut off "
                     "from the other labels and lies where no affinity is: its rows are on another "
                     "scale (an energy, a score, log10 of nM). Split the column by its origin and "
@@ -128,10 +126,8 @@ def shifted_peaks(labels: AssayLabels) -> list[Fault]:
         return []
     return [
         _fault(
-            labels.assay,
-            labels.ids,
+            labels,
             chosen,
-            labels.rows,
             f"labels form two equal peaks {peaks.distance:.2f} units apart (at {peaks.main:.2f} "
             f"and {peaks.second:.2f}): {_SLIP_MEND}",
             {
@@ -166,10 +162,9 @@ def shifted_residuals(library: VariantSet) -> list[Fault]:
     if chosen.mean() < PEAK_SHARE or _follows(chosen, library.severity[rows], peaks):
         return []
     return [
-        _fault(
+        _fault_of(
             library.assay,
-            library.ids[rows],
-            chosen,
+            library.ids[rows][chosen],
             len(rows),
             f"labels lie {peaks.distance:.2f} units off what the same substitutions do in other "
             f"variants, and none lie between: {_SLIP_MEND}",
@@ -250,10 +245,8 @@ def exact_slips(labels: AssayLabels) -> list[Fault]:
     chosen = np.isin(labels.molecules, molecules[starts][slipped])
     return [
         _fault(
-            labels.assay,
-            labels.ids,
+            labels,
             chosen,
-            labels.rows,
             f"{count} antibody-antigen pairs have rows that differ by exactly 3, 6 or 9 units of "
             "pKd: the same measurement in two units. Check the unit of these rows",
             {"sign_exact_slip": 1, "pairs": count, "pairs_expected": expected},
@@ -284,13 +277,21 @@ def _width(density: NDArray[np.float64], peak: int) -> float:
 
 
 def _fault(
+    labels: AssayLabels,
+    chosen: NDArray[np.bool_],
+    message: str,
+    evidence: dict[str, float | int | str],
+) -> Fault:
+    return _fault_of(labels.assay, labels.ids[chosen], labels.rows, message, evidence)
+
+
+def _fault_of(
     assay: str,
     ids: NDArray[np.str_],
-    chosen: NDArray[np.bool_],
     total: int,
     message: str,
     evidence: dict[str, float | int | str],
 ) -> Fault:
-    message = f"{int(chosen.sum())} of {total} rows: {message}"
+    message = f"{len(ids)} of {total} rows: {message}"
     kind = FaultKind.MIXED_UNITS
-    return Fault.of_rows(kind, Severity.ERROR, assay, ids[chosen], total, message, evidence)
+    return Fault.of_rows(kind, Severity.ERROR, assay, ids, total, message, evidence)

@@ -82,8 +82,7 @@ def inverted_landscapes(
         ):
             faults.append(
                 _fault(
-                    scan.assay,
-                    scan.ids,
+                    scan,
                     f"drastic substitutions read tighter than mild ones (Spearman {rho:.2f} with "
                     f"the BLOSUM62 score of {len(scan.values)} variants; it is positive in a scan "
                     "of a working antibody)",
@@ -106,8 +105,7 @@ def inverted_landscapes(
         ):
             faults.append(
                 _fault(
-                    scan.assay,
-                    scan.ids,
+                    scan,
                     f"{100 * tighter:.0f} % of the variants read as tight as the parent or tighter "
                     f"(parent {parent:.2f}, median variant {np.median(variants):.2f}), and the "
                     "more drastic the change the tighter",
@@ -143,8 +141,7 @@ def inverted_scans(landscapes: Sequence[VariantSet]) -> list[Fault]:
         doubt = "" if severity is Severity.ERROR else " (unless these were chosen as tighter)"
         faults.append(
             _fault(
-                scan.assay,
-                scan.ids,
+                scan,
                 f"{count - weaker} of {count} single substitutions read as tight as the parent or "
                 f"tighter, as hardly one does{doubt}; the numbers may be -log10 KD or an energy",
                 {"sign_scan": 1, "singles": count, "weaker": weaker, "to_alanine": to_small},
@@ -172,7 +169,7 @@ def inverted_against_expectation(
             evidence: dict[str, float | int | str] = {
                 "sign_expected": 1, "spearman_expected": rho, "p": p,
             }  # fmt: skip
-            faults.append(_fault(scan.assay, scan.ids, reason, evidence, Severity.WARNING))
+            faults.append(_fault(scan, reason, evidence, Severity.WARNING))
     return faults
 
 
@@ -246,8 +243,7 @@ def inverted_against_others(
             continue
         doubt = "" if mine < theirs else "; nothing else tells which of the two is wrong"
         worst[assay] = _fault(
-            assay,
-            pair.ids,
+            pair,
             f"{len(pair.values)} molecules that {reference!r} has, too, are in the reverse order "
             f"there (Spearman {rho:.2f}){doubt}",
             {
@@ -271,8 +267,7 @@ def _correlation(pair: SharedLabels) -> float | None:
 
 
 def _fault(
-    assay: str,
-    ids: NDArray[np.str_],
+    found: VariantSet | SharedLabels,
     reason: str,
     evidence: dict[str, float | int | str],
     severity: Severity = Severity.ERROR,
@@ -281,5 +276,5 @@ def _fault(
         f"the sign looks inverted: {reason}. Find out which direction is tighter; if larger is "
         "weaker, declare the unit 'score (lower is tighter)' or convert the values"
     )
-    kind = FaultKind.INVERTED_SIGN
-    return Fault.of_rows(kind, severity, assay, ids, len(ids), message, evidence)
+    kind, ids = FaultKind.INVERTED_SIGN, found.ids
+    return Fault.of_rows(kind, severity, found.assay, ids, len(ids), message, evidence)
