@@ -117,6 +117,72 @@ def asserts(node: ast.AST, functions: dict[str, ast.FunctionDef], seen: set[str]
     return False
 
 
+ANSWERS = {"predict", "predict_pair", "predict_fold", "answer", "sound_answer", "distribution"}
+
+
+def test_rows_are_held_out_in_one_place_alone(trees: dict[Path, ast.Module]):
+    """A loop that fits a model and asks it, by itself or by its module's functions, is a second.
+
+    Rows are held out by ``abag.model.cross_validation``, which shows a learner no test row.
+    """
+    found = [
+        f"{path.relative_to(SOURCE).as_posix()}:{loop.lineno}"
+        for path, tree in trees.items()
+        for loop in fitting_loops(tree)
+    ]
+    assert not found
+
+
+def test_a_second_way_of_holding_rows_out_would_be_found():
+    spread = """
+def score(model, train, test):
+    return model.fit(train).predict(test)
+def validate(folds):
+    return [score(Model(), train, test) for train, test in folds]
+"""
+    written_out = """
+for train, test in folds:
+    model = build().fit(train)
+    found.append(sound_answer(model, test))
+"""
+    learners = """
+def learn(train):
+    model = build().fit(train)
+    return model.predict
+for fold in folds:
+    cross_validate([fold], {"": learn}, "one fold")
+"""
+    assert [len(fitting_loops(ast.parse(text))) for text in (spread, written_out, learners)] == [
+        1,
+        1,
+        0,
+    ]
+
+
+def fitting_loops(tree: ast.Module) -> list[ast.AST]:
+    """Loops and comprehensions that both fit and ask."""
+    functions = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    loops = (ast.For, ast.While, ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
+    found = [node for node in ast.walk(tree) if isinstance(node, loops)]
+    return [
+        loop
+        for loop in found
+        if "fit" in (called := names_called(loop, functions, set())) and called & ANSWERS
+    ]
+
+
+def names_called(node: ast.AST, functions: dict[str, ast.FunctionDef], seen: set[str]) -> set[str]:
+    """Names of what is called in a node, and in the functions of its module that it calls."""
+    names = {
+        ast.unparse(part.func).rpartition(".")[2]
+        for part in ast.walk(node)
+        if isinstance(part, ast.Call)
+    }
+    for name in names & functions.keys() - seen:
+        names |= names_called(functions[name], functions, seen | names)
+    return names
+
+
 def test_no_module_has_a_name_that_says_nothing():
     said_nothing = {"utils", "util", "helpers", "helper", "manager", "misc", "common"}
     assert not [p for p in MODULES if p.stem in said_nothing]

@@ -2,14 +2,17 @@
 
 Affinity matures by mutation: the distance from the germline, and where the changes lie, is the one
 trait of an antibody that says something about its affinity without the antigen.
+
+What is near is said by a :data:`Criterion`. The two name another gene for about one chain in
+forty, and weights that were learnt with one of them hold with that one alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +22,14 @@ from abag.antibody.numbering.anarci import wheel_part
 
 Codes = NDArray[np.int64]
 Singles = NDArray[np.float32]
+Criterion: TypeAlias = Literal["mismatches", "shared"]
+"""How far a domain is from a gene. ``mismatches``: positions at which both have a residue and
+differ, and half of those that only one has. ``shared``: positions at which they do not share a
+residue, so that what is missing counts as much as what differs; X is shared by none."""
 
 V_POSITIONS: Final = 104
 """IMGT positions 1 to 104: behind them the CDR3 begins, which the V gene alone does not make."""
+_ALIGNED: Final = 128
 _CODES: Final = UNKNOWN + 1
 _SAVED: Final = np.array([*range(GAP), UNKNOWN, GAP])
 """Saved files have X at 20 and the gap at 21; this takes either order to the other."""
@@ -41,7 +49,7 @@ class NearestGenes:
     gene: Codes
     """Shape (domains,): index of the gene, -1 for a chain without a domain."""
     distance: NDArray[np.float64]
-    """Shape (domains, species + 1): mismatches to the nearest gene of each species, then of all."""
+    """Shape (domains, species + 1): that to the nearest gene of each species, then of all."""
     changed: NDArray[np.bool_]
     """Shape (domains, 104): positions that both have and where they differ."""
 
@@ -60,16 +68,10 @@ class Germlines:
     @classmethod
     def of_anarci(cls) -> Self:
         """V genes of ANARCI's wheel (from IMGT); raises UnavailableError without it."""
-        germlines = wheel_part("germlines")
-        genes = [
-            (chain_type, species, _family(gene), letters)
-            for chain_type in _CHAIN_TYPES
-            for species, found in sorted(germlines.all_germlines["V"][chain_type].items())
-            for gene, letters in sorted(found.items())
-        ]
+        genes = _genes()
         species = tuple(sorted({gene[1] for gene in genes}))
         families = tuple(sorted({gene[2] for gene in genes}))
-        aligned = "".join(gene[3][:V_POSITIONS].ljust(V_POSITIONS, "-") for gene in genes)
+        aligned = "".join(gene[3][:V_POSITIONS] for gene in genes)
         return cls(
             residue_codes(aligned).astype(np.int64).reshape(len(genes), V_POSITIONS),
             np.array([_CHAIN_TYPES.index(gene[0]) for gene in genes]),
@@ -79,25 +81,35 @@ class Germlines:
             families,
         )
 
-    def nearest(self, letters: Codes, kinds: Sequence[ChainKind | None]) -> NearestGenes:
+    def nearest(
+        self,
+        letters: Codes,
+        kinds: Sequence[ChainKind | None],
+        by: Criterion = "mismatches",
+        species: Collection[str] = (),
+    ) -> NearestGenes:
         """Nearest genes of domains laid on positions 1 to 104, shape (domains, 104).
 
-        A VHH is compared with heavy genes. Ties go to the first gene.
+        A VHH is compared with heavy genes. Ties go to the first gene. ``species`` leaves only
+        their genes to choose from.
         """
+        chosen = np.isin(self.species, [self.species_names.index(name) for name in species])
+        distances = _mismatches if by == "mismatches" else _not_shared
         types = np.array([_chain_type(kind) for kind in kinds], dtype=np.int64)
         gene = np.full(len(types), -1, dtype=np.int64)
         distance = np.zeros((len(types), len(self.species_names) + 1))
         changed = np.zeros((len(types), V_POSITIONS), dtype=np.bool_)
         for chain_type in range(len(_CHAIN_TYPES)):
             rows, genes = np.flatnonzero(types == chain_type), self.chain_type == chain_type
+            if species:
+                genes = genes & chosen
             if not len(rows):
                 continue
-            found = _mismatches(letters[rows], self.codes[genes])
+            found = distances(letters[rows], self.codes[genes])
             gene[rows] = np.flatnonzero(genes)[found.argmin(axis=1)]
             distance[rows, -1] = found.min(axis=1)
-            species = self.species[genes]
             for number in range(len(self.species_names)):
-                own = species == number
+                own = self.species[genes] == number
                 distance[rows, number] = (
                     found[:, own].min(axis=1) if own.any() else found.max(axis=1)
                 )
@@ -132,6 +144,25 @@ class Germlines:
             _as_names(arrays["germlines.species_names"]),
             _as_names(arrays["germlines.family_names"]),
         )
+
+
+@cache
+def _genes() -> tuple[tuple[str, str, str, str], ...]:
+    """Chain type, species, family and the 128 aligned letters of every V gene, sorted."""
+    tables = wheel_part("germlines").all_germlines["V"]
+    return tuple(
+        (chain_type, species, _family(gene), letters.ljust(_ALIGNED, "-")[:_ALIGNED])
+        for chain_type in _CHAIN_TYPES
+        for species, found in sorted(tables[chain_type].items())
+        for gene, letters in sorted(found.items())
+    )
+
+
+def _not_shared(domains: Codes, genes: Codes) -> Singles:
+    """Positions at which a domain does not share a residue with a gene, (domains, genes)."""
+    left, right = (np.eye(_CODES, dtype=np.float32)[one][..., :GAP] for one in (domains, genes))
+    shared = left.reshape(len(domains), -1) @ right.reshape(len(genes), -1).T
+    return np.asarray(V_POSITIONS - shared, dtype=np.float32)
 
 
 def _mismatches(domains: Codes, genes: Codes) -> Singles:
@@ -215,6 +246,18 @@ def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
 
 def _as_names(content: NDArray[Any]) -> tuple[str, ...]:
     return tuple(content.astype(np.uint8).tobytes().decode().split("\n"))
+
+
+def most_shared_gene(
+    letters: Codes, kind: ChainKind, species: Collection[str] = ("human", "mouse")
+) -> Codes:
+    """Codes of the V gene that shares most residues with a domain, IMGT positions 1 to 128, (128,).
+
+    ``letters`` (104,) is the domain on positions 1 to 104. Behind them stands what the gene gives
+    of the CDR3, which is not compared.
+    """
+    found = _germlines().nearest(letters[None, :], [kind], "shared", species)
+    return residue_codes(_genes()[int(found.gene[0])][3]).astype(np.int64)
 
 
 def germline_distances(chains: Sequence[str]) -> dict[str, float]:

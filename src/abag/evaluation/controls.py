@@ -23,6 +23,7 @@ from abag.data.labels import TARGET_COLUMNS
 from abag.data.tables import Measurements
 from abag.errors import ModelError
 from abag.evaluation.scores.metrics import SPEARMAN, Measure, Score
+from abag.model.cross_validation import Fold, cross_validate
 from abag.model.protocol import AffinityModel
 
 Reals = NDArray[np.float64]
@@ -57,16 +58,22 @@ def permuted_labels(
     seed: int = 0,
 ) -> Control:
     """Fit on training labels in random order (value and bounds move together), test as usual."""
-    model = build()
-    labels = test.labels(model.target)
-    actual = measure.score(labels, model.fit(train).predict(test))
-    names = list(TARGET_COLUMNS[model.target])
+    target = build().target
+    labels = test.labels(target)
+    names = list(TARGET_COLUMNS[target])
     generator = np.random.default_rng(seed)
-    scores = []
-    for _ in range(repeats):
+    folds = [Fold("as measured", train, test)]
+    for repeat in range(repeats):
         order = generator.permutation(train.height)
         shuffled = Measurements(train.frame.with_columns(train.select(*names)[order].get_columns()))
-        scores.append(measure.score(labels, build().fit(shuffled).predict(test)))
+        folds.append(Fold(f"permuted {repeat + 1}", shuffled, test))
+
+    def learn(rows: Measurements) -> Callable[[Fold[Measurements]], Score]:
+        model = build().fit(rows)
+        return lambda fold: measure.score(labels, model.predict(fold.test))
+
+    said = cross_validate(folds, {"": learn}, "permuted labels")
+    actual, *scores = (one[""] for _, one in said)
     return _control("permuted labels", measure, actual, tuple(scores), "with permuted labels")
 
 

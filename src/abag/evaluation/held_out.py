@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -14,8 +15,8 @@ from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.controls import ModelFactory, with_other_antigens
 from abag.evaluation.scores.risk_coverage import fold_familiarity, joined
+from abag.model.cross_validation import Fold, cross_validate
 from abag.model.protocol import AffinityModel, sound_answer
-from abag.progress import task
 from abag.uncertainty.domain import Familiarity
 
 Array = NDArray[np.float64]
@@ -86,42 +87,50 @@ def predict_held_out(
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names):
         raise OptionError(f"two models share a name: {', '.join(sorted(names))}")
-    folds = [fold for fold in split.fold_tables(table) if len(fold[2])]
+    folds = [Fold(*parts) for parts in split.fold_tables(table) if len(parts[2])]
     if not folds:
         raise SplitError("the split has no test rows in this table; nothing can be evaluated")
-    rows = pl.concat([test.frame for _, _, test in folds])
+    rows = pl.concat([fold.test.frame for fold in folds])
     if rows["record_id"].n_unique() != rows.height:
         raise SplitError("the split tests a row in more than one fold; each row counts once")
-    tested = Measurements(rows)
-    parts: dict[str, list[Array]] = {name: [] for name in names}
-    scales: dict[str, list[Array]] = {name: [] for name in names}
-    exchanged: dict[str, list[Array]] = {}
-    known = []
-    with task("fitting", total=len(folds) * len(candidates)) as bar:
-        for fold, train, test in folds:
-            for candidate in candidates:
-                bar.describe(f"{candidate.name}, {fold}")
-                predicted, scale, other = _values(candidate, train, test, target)
-                parts[candidate.name].append(predicted)
-                scales[candidate.name].append(scale)
-                if not candidate.baseline:
-                    values = predicted * np.nan if other is None else other
-                    exchanged.setdefault(candidate.name, []).append(values)
-                bar.advance()
-            known.append(fold_familiarity(train, test, target) if target == "pkd" else None)
+    learners = {one.name: partial(_learn, one, target) for one in candidates}
+    said = [parts for _, parts in cross_validate(folds, learners, "fitting")]
+    whole = {
+        name: _Said(*map(np.concatenate, zip(*(parts[name] for parts in said), strict=True)))
+        for name in names
+    }
+    known = [
+        fold_familiarity(fold.train, fold.test, target) if target == "pkd" else None
+        for fold in folds
+    ]
     return HeldOut(
-        table=tested,
-        folds=tuple(name for name, _, test in folds for _ in range(test.height)),
-        train_rows={name: train.height for name, train, _ in folds},
-        predictions={name: np.concatenate(values) for name, values in parts.items()},
-        scales={name: np.concatenate(values) for name, values in scales.items()},
-        exchanged={name: np.concatenate(values) for name, values in exchanged.items()},
+        table=Measurements(rows),
+        folds=tuple(fold.name for fold in folds for _ in range(fold.test.height)),
+        train_rows={fold.name: fold.train.height for fold in folds},
+        predictions={name: one.value for name, one in whole.items()},
+        scales={name: one.spread for name, one in whole.items()},
+        exchanged={one.name: whole[one.name].exchanged for one in candidates if not one.baseline},
         known=joined(known),
     )
 
 
-def _fitted(candidate: Candidate, train: Measurements, target: str) -> AffinityModel:
-    """The candidate's model, fitted on a fold's training rows unless it was before."""
+class _Said(NamedTuple):
+    """Predictions of a fold's test rows, their spread, and predictions with antigens exchanged.
+
+    The last are NaN for baselines, and where there are too few antigens.
+    """
+
+    value: Array
+    spread: Array
+    exchanged: Array
+
+
+def _learn(
+    candidate: Candidate, target: str, train: Measurements
+) -> Callable[[Fold[Measurements]], _Said]:
+    """The candidate's answers, fitted on training rows unless they were known before."""
+    if candidate.predicted is not None:
+        return partial(_as_predicted, candidate.predicted)
     model = candidate.build() if candidate.build is not None else candidate.fitted
     if model is None:
         raise ValueError(f"{candidate.name} has no model")
@@ -129,18 +138,17 @@ def _fitted(candidate: Candidate, train: Measurements, target: str) -> AffinityM
         raise ModelError(
             f"{candidate.name} predicts {model.target}, not {target}; evaluate it with that target"
         )
-    return model if candidate.build is None else model.fit(train)
+    fitted = model if candidate.build is None else model.fit(train)
+    return partial(_asked, fitted, candidate.baseline)
 
 
-def _values(
-    candidate: Candidate, train: Measurements, test: Measurements, target: str
-) -> tuple[Array, Array, Array | None]:
-    """Predictions of a fold, their spread, and predictions with the antigens exchanged."""
-    if candidate.predicted is not None:
-        known = candidate.predicted
-        made = np.array([known[record] for record in test.frame["record_id"]])
-        return made, np.ones(test.height), None
-    model = _fitted(candidate, train, target)
-    answer = sound_answer(model, test.frame)
-    other = None if candidate.baseline else with_other_antigens(test)
-    return answer.value, answer.spread, None if other is None else model.predict(other.frame)
+def _as_predicted(known: Mapping[str, float], fold: Fold[Measurements]) -> _Said:
+    made = np.array([known[record] for record in fold.test.frame["record_id"]])
+    return _Said(made, np.ones(fold.test.height), made * np.nan)
+
+
+def _asked(model: AffinityModel, baseline: bool, fold: Fold[Measurements]) -> _Said:
+    answer = sound_answer(model, fold.test.frame)
+    other = None if baseline else with_other_antigens(fold.test)
+    exchanged = answer.value * np.nan if other is None else model.predict(other.frame)
+    return _Said(answer.value, answer.spread, exchanged)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,29 +64,6 @@ class GroupFigures:
             f"({self.rmse_of_mean:.2f} for the mean), {self.within_one:.0%} within 1 pKd; "
             f"{self.level:.0%} intervals cover {self.coverage:.1%} and are {width}"
         )
-
-
-def cross_fold_reaches(
-    rows: pl.DataFrame, calibrate: Callable[[pl.DataFrame, pl.DataFrame], Reaches]
-) -> Reaches:
-    """Reaches of each row's interval, calibrated on the rows of all other folds; each (n,).
-
-    ``calibrate`` gives those of its second table from the rows of its first. The folds' models
-    were fitted on each other's rows, so this is a check of the quantiles and not a nested
-    experiment.
-    """
-    found = Reaches(np.full(rows.height, np.inf), np.full(rows.height, np.inf))
-    for inside in _folds(rows):
-        others, test = rows.filter(pl.Series(~inside)), rows.filter(pl.Series(inside))
-        for whole, part in zip(found, calibrate(others, test), strict=True):
-            whole[inside] = part
-    return found
-
-
-def _folds(rows: pl.DataFrame) -> Iterator[NDArray[np.bool_]]:
-    names = (rows["scheme"] + " " + rows["fold"]).to_numpy()
-    for name in sorted(set(names)):
-        yield names == name
 
 
 def figures_of(rows: pl.DataFrame, reaches: Reaches, level: float) -> GroupFigures:

@@ -11,6 +11,7 @@ is judged against the rows that its own model was fitted on.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -21,11 +22,11 @@ from abag.data.schema import antigen_key, require_columns
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split, make_split
 from abag.errors import SplitError
+from abag.model.cross_validation import Fold, cross_validate
 from abag.model.pairs.families import Families
 from abag.model.pairs.measured import MeasuredPairs, identities_of_folds
 from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel, sound_answer
-from abag.progress import task
 from abag.uncertainty.domain import DomainIndex, Verdict
 
 Reals = NDArray[np.float64]
@@ -106,20 +107,16 @@ def out_of_fold(
 def _every_fold(
     build: ModelFactory, rows: pl.DataFrame, folds: int, seed: int, labels: Mapping[str, str]
 ) -> pl.DataFrame:
-    parts = [pl.DataFrame(schema=COLUMNS)]
-    plan = [*_natural_folds(rows, folds, seed, labels), *_family_folds(rows)]
-    with task("fitting for calibration", len(plan)) as bar:
-        for scheme, fold, train, test in plan:
-            bar.describe(f"calibration, {scheme} {fold}")
-            if test.height and train["pkd"].count():
-                part = predict_fold(build().fit(train), train, test)
-                parts.append(part.with_columns(scheme=pl.lit(scheme), fold=pl.lit(fold)))
-            bar.advance()
+    plan = [
+        fold
+        for fold in (*_natural_folds(rows, folds, seed, labels), *_family_folds(rows))
+        if fold.test.height and fold.train["pkd"].count()
+    ]
+    held_out = cross_validate(
+        plan, {"": lambda train: partial(predict_fold, build().fit(train))}, "calibration"
+    )
+    parts = [pl.DataFrame(schema=COLUMNS), *(said[""] for _, said in held_out)]
     return pl.concat([part.select(*COLUMNS) for part in parts])
-
-
-Fold: TypeAlias = tuple[str, str, pl.DataFrame, pl.DataFrame]
-"""Scheme, name of the fold, training rows, test rows."""
 
 
 def with_kind(rows: pl.DataFrame) -> pl.DataFrame:
@@ -140,7 +137,7 @@ def with_kind(rows: pl.DataFrame) -> pl.DataFrame:
 
 def _natural_folds(
     rows: pl.DataFrame, folds: int, seed: int, labels: Mapping[str, str]
-) -> Iterator[Fold]:
+) -> Iterator[Fold[pl.DataFrame]]:
     chosen = _sample(rows, seed)
     for name in ("complex", "antigen-cluster"):
         split = _split(rows, name, folds, seed, labels)
@@ -151,18 +148,18 @@ def _natural_folds(
         if name == "complex":
             wanted &= pl.col("kind") == "natural"
         for fold, train, test in split.fold_tables(rows):
-            yield name, fold, train.frame, test.frame.filter(wanted)
+            yield Fold(fold, train.frame, test.frame.filter(wanted), name)
 
 
-def _family_folds(rows: pl.DataFrame) -> Iterator[Fold]:
+def _family_folds(rows: pl.DataFrame) -> Iterator[Fold[pl.DataFrame]]:
     designed = rows.filter(pl.col("kind") == "designed")
     names = designed["family"].unique(maintain_order=True).to_list()
     for place in range(min(FAMILY_FOLDS, len(names))):
         inside = pl.col("family").is_in(names[place::FAMILY_FOLDS])
         variants = inside & ~pl.col("is_parent")
         fold = f"fold-{place + 1}"
-        yield "variants", fold, rows.filter(~variants), rows.filter(variants)
-        yield "families", fold, rows.filter(~inside), rows.filter(inside)
+        yield Fold(fold, rows.filter(~variants), rows.filter(variants), "variants")
+        yield Fold(fold, rows.filter(~inside), rows.filter(inside), "families")
 
 
 def _split(
@@ -185,9 +182,9 @@ def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
     return ids.to_list()
 
 
-def predict_fold(model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
-    """Predictions of ``test`` by a model fitted on ``train``: :data:`COLUMNS` but for the fold."""
-    exact = train.filter(pl.col("pkd").is_not_null())
+def predict_fold(model: AffinityModel, fold: Fold[pl.DataFrame]) -> pl.DataFrame:
+    """Predictions of test rows by a model fitted on the training rows: :data:`COLUMNS`."""
+    test, exact = fold.test, fold.train.filter(pl.col("pkd").is_not_null())
     familiarity = domain_of(model, exact).familiarity(test)
     answer = sound_answer(model, test)
     return test.select(
@@ -204,6 +201,8 @@ def predict_fold(model: AffinityModel, train: pl.DataFrame, test: pl.DataFrame) 
         pl.Series("prediction", answer.value),
         pl.Series("scale", answer.spread),
         train_mean=pl.lit(exact["pkd"].mean(), dtype=pl.Float64),
+        scheme=pl.lit(fold.scheme),
+        fold=pl.lit(fold.name),
     )
 
 

@@ -8,8 +8,9 @@ figures are of rows held out in folds; choices were made while they were looked 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +19,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.files import require_own, write_json, write_parquet, write_text
+from abag.model.cross_validation import Fold, cross_validate
 from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model
-from abag.progress import task
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration, held_out_reaches
 from abag.uncertainty.coverage import GroupFigures, Reaches, group_figures
 from abag.uncertainty.domain import Verdict
@@ -171,28 +172,29 @@ def _open(
 ) -> tuple[pl.DataFrame, dict[Verdict, GroupFigures]]:
     """Every model fitted on the open rows, on the sealed ones."""
     test = with_kind(sealed.filter(pl.col("pkd").is_not_null()))
-    train = shut.filter(pl.col("pkd").is_not_null())
-    builds: dict[str, Any] = {
-        SHIPPED: create_model(SHIPPED),
-        REFERENCE: create_model(REFERENCE),
-        OLD: GlobalModel(),
+    builds: dict[str, Callable[[], AffinityModel]] = {
+        SHIPPED: partial(create_model, SHIPPED),
+        REFERENCE: partial(create_model, REFERENCE),
+        OLD: GlobalModel,
     }
-    found: dict[str, pl.DataFrame] = {}
-    fitted = {}
-    with task("opening the sealed part", len(builds)) as bar:
-        for name, build in builds.items():
-            fitted[name] = build.fit(shut)
-            part = predict_fold(fitted[name], train, test)
-            found[name] = part.with_columns(scheme=pl.lit("sealed"), fold=pl.lit("sealed"))
-            bar.advance()
+    learners = {name: partial(_learn, build) for name, build in builds.items()}
+    fold = Fold("sealed", shut, test, "sealed")
+    ((_, found),) = cross_validate([fold], learners, "opening the sealed part")
     own = found.pop(SHIPPED)
     near = (own["antibody_identity"].to_numpy(), own["antigen_identity"].to_numpy())
     reaches = calibration.reaches_of(
         [Verdict(one) for one in own["verdict"]], near, own["scale"].to_numpy(), DEFAULT_LEVEL
     )
-    table = _beside(own, found, test, reaches)
-    given = _from_parents(fitted[SHIPPED], test)
-    return table.with_columns(pl.Series(_GIVEN, given)), group_figures(own, reaches, DEFAULT_LEVEL)
+    return _beside(own, found, test, reaches), group_figures(own, reaches, DEFAULT_LEVEL)
+
+
+def _learn(
+    build: Callable[[], AffinityModel], train: pl.DataFrame
+) -> Callable[[Fold[pl.DataFrame]], pl.DataFrame]:
+    model = build().fit(train)
+    return lambda fold: predict_fold(model, fold).with_columns(
+        pl.Series(_GIVEN, _from_parents(model, fold.test))
+    )
 
 
 def _from_parents(model: AffinityModel, test: pl.DataFrame) -> Reals:
@@ -209,6 +211,3 @@ def _from_parents(model: AffinityModel, test: pl.DataFrame) -> Reals:
         change = effects.effects_on(chains, part)[0]
         found[part["at"].to_numpy()] = found[int(parent["at"][0])] + change
     return found
-
-
-__all__ = ["DoorFigures", "benchmark_door", "measure_door"]

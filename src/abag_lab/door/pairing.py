@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from abag.data.splits import make_split
 from abag.inference.evidence import evidence_columns
+from abag.model.cross_validation import Fold, cross_validate
 from abag.model.pairs.model import PairModel
-from abag.progress import task
 from abag.uncertainty.domain import DomainIndex, Verdict
 
 Reals = NDArray[np.float64]
@@ -56,24 +56,41 @@ def pairing_figures(
     """
     exact = rows.filter(pl.col("pkd").is_not_null())
     largest = exact["cluster"].mode().sort()[0]
-    found = []
-    with task("evidence that pairs bind", folds * len(SCHEMES)) as bar:
-        for scheme, verdict in SCHEMES.items():
-            true: list[pl.DataFrame] = []
-            shuffled: list[pl.DataFrame] = []
-            split = make_split(exact, scheme, folds=folds, seed=seed)
-            for fold, (_, train, test) in enumerate(split.fold_tables(exact)):
-                model = build().fit(train.frame)
-                own = _scored(model, test.frame)
-                own = own.filter(pl.col("verdict") == verdict.value, pl.col("cluster") != largest)
-                true.append(own)
-                for shuffle in range(SHUFFLES):
-                    generator = np.random.default_rng([seed, fold, shuffle])
-                    decoys = _exchanged(own, generator)
-                    shuffled.append(_scored(model, decoys).with_columns(shuffle=pl.lit(shuffle)))
-                bar.advance()
-            found.append(_figure(verdict, pl.concat(true), pl.concat(shuffled)))
-    return found
+    plan = [
+        Fold(str(number), train.frame, test.frame, scheme)
+        for scheme in SCHEMES
+        for number, (_, train, test) in enumerate(
+            make_split(exact, scheme, folds=folds, seed=seed).fold_tables(exact)
+        )
+    ]
+
+    def learn(train: pl.DataFrame) -> Callable[[Fold[pl.DataFrame]], list[pl.DataFrame]]:
+        model = build().fit(train)
+
+        def answer(fold: Fold[pl.DataFrame]) -> list[pl.DataFrame]:
+            """The true pairs, then those of each shuffle."""
+            own = _scored(model, fold.test).filter(
+                pl.col("verdict") == SCHEMES[fold.scheme].value, pl.col("cluster") != largest
+            )
+            draws = [
+                np.random.default_rng([seed, int(fold.name), shuffle])
+                for shuffle in range(SHUFFLES)
+            ]
+            return [own, *(_scored(model, _exchanged(own, draw)) for draw in draws)]
+
+        return answer
+
+    said = cross_validate(plan, {"": learn}, "evidence that pairs bind")
+    return [
+        _figure(
+            verdict,
+            *map(
+                pl.concat,
+                zip(*(parts[""] for fold, parts in said if fold.scheme == scheme), strict=True),
+            ),
+        )
+        for scheme, verdict in SCHEMES.items()
+    ]
 
 
 def _scored(model: PairModel, table: pl.DataFrame) -> pl.DataFrame:
@@ -106,12 +123,9 @@ def _exchanged(rows: pl.DataFrame, generator: np.random.Generator) -> pl.DataFra
     ).filter(pl.col("cluster") != pl.col("own_cluster"))
 
 
-def _figure(verdict: Verdict, true: pl.DataFrame, decoys: pl.DataFrame) -> PairingFigure:
+def _figure(verdict: Verdict, true: pl.DataFrame, *shuffled: pl.DataFrame) -> PairingFigure:
     own = true["score"].to_numpy()
-    values = [
-        auroc(own, one["score"].to_numpy())
-        for _, one in decoys.group_by("shuffle", maintain_order=True)
-    ]
+    values = [auroc(own, one["score"].to_numpy()) for one in shuffled]
     known = [value for value in values if value is not None]
     auc = float(np.mean(known)) if known else None
     return PairingFigure(verdict.value, true.height, true["cluster"].n_unique(), auc)

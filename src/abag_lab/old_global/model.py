@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import polars as pl
@@ -91,7 +91,7 @@ class GlobalModel(ArrayModel[GlobalSettings]):
     """Predicts pKd, and how far off it may be."""
 
     name = "global"
-    settings_type = GlobalSettings
+    settings_type: ClassVar[type[Settings]] = GlobalSettings
     _germlines: Germlines
     _parts: _FittedParts
     _spread: Reals

@@ -10,23 +10,25 @@ The prior mean of `assay-gp` is the global model learnt without the landscape's 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from abag.engines import Engine, Here, Work
-from abag.errors import ModelError, OptionError
+from abag.errors import OptionError
 from abag.files import locked, make_folder, require_own, write_json
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.adapt.skill import count_folds, position_folds
 from abag.model.assay_gp.kernels.knowledge import KNOWLEDGE
 from abag.model.assay_gp.kernels.terms import TERMS, UNLEARNT
 from abag.model.assay_gp.model import AssayGP
+from abag.model.cross_validation import Fold, cross_validate
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.registry import create_model
 from abag.progress import task
@@ -216,27 +218,38 @@ def score_split(
     if not folds:
         return []
     return [
-        _scored_model(landscape, name, kind, settings, size, seed, folds)
+        _nothing(landscape.name, name, size, seed)
+        if name == COMPLEX and landscape.structure is None
+        else _scored_model(landscape, name, kind, settings, size, seed, folds)
         for name, (kind, settings) in models.items()
     ]
 
 
-def _folds(
-    landscape: Landscape, seed: int, size: str, most_rows: int
-) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
+def _folds(landscape: Landscape, seed: int, size: str, most_rows: int) -> list[Fold[pl.DataFrame]]:
     """Training and test rows, in the order of the seed's permutation."""
-    count = landscape.table.height
+    table, count = landscape.table, landscape.table.height
     order = np.random.RandomState(seed).permutation(count)
     train_rows = int(0.8 * count)
     if size in (POSITIONS, MUTATIONS):
-        pool = landscape.table[order[:TRANSFER_ROWS].tolist()]
-        folds = position_folds(pool, 5) if size == POSITIONS else count_folds(pool)
-        return [(pool[a[:TRANSFER_TRAINING].tolist()], pool[b.tolist()]) for a, b in folds]
+        pool = table[order[:TRANSFER_ROWS].tolist()]
+        divisions = position_folds(pool, 5) if size == POSITIONS else count_folds(pool)
+        return [
+            Fold(str(number), pool[train[:TRANSFER_TRAINING].tolist()], pool[test.tolist()])
+            for number, (train, test) in enumerate(divisions, start=1)
+        ]
     rows = min(train_rows, most_rows) if size == WHOLE else int(size)
     if rows > train_rows:
         return []
-    test = landscape.table[order[train_rows:][:MOST_TEST_ROWS].tolist()]
-    return [(landscape.table[order[:rows].tolist()], test)]
+    test = table[order[train_rows:][:MOST_TEST_ROWS].tolist()]
+    return [Fold("1", table[order[:rows].tolist()], test)]
+
+
+class _Judged(NamedTuple):
+    """One model on one fold."""
+
+    spearman: float | None
+    coverage: float | None
+    fit_seconds: float
 
 
 def _scored_model(
@@ -246,56 +259,77 @@ def _scored_model(
     settings: dict[str, Any],
     size: str,
     seed: int,
-    folds: Sequence[tuple[pl.DataFrame, pl.DataFrame]],
+    folds: Sequence[Fold[pl.DataFrame]],
 ) -> FewShotScore:
     """One model, the mean over folds that allow a figure."""
-    values, covered, seconds = [], [], 0.0
-    if name == COMPLEX and landscape.structure is None:
-        return _nothing(landscape.name, name, size, seed)
-    for train, test in folds:
-        started = time.perf_counter()
-        if kind == PRIOR:
-            value = spearman(test["rank_score"].to_numpy(), _expected(landscape, test))
-            values += [] if value is None else [value]
-            continue
-        try:
-            model = create_model(kind, {"target": "rank_score", "seed": seed, **settings})
-            if isinstance(model, AssayGP):
-                model.global_model = landscape.prior
-                model.structure = landscape.structure if name == COMPLEX else None
-            model.fit(train)
-            seconds += time.perf_counter() - started
-            value, coverage = _scored(model, test)
-        except ModelError:  # training rows that teach nothing: all at the assay's floor
-            continue
-        values += [] if value is None else [value]
-        covered += [] if coverage is None else [coverage]
+    if kind == PRIOR:
+        learn = partial(_learn_nothing, landscape)
+    else:
+        build = partial(_built, landscape, name, kind, {"seed": seed, **settings})
+        learn = partial(_learn, build)
+    # Training rows may teach nothing: all at the assay's floor.
+    said = cross_validate(folds, {name: learn}, landscape.name, skip_untaught=True)
+    judged = [one[name] for _, one in said]
     return FewShotScore(
-        landscape.name, name, size, seed, folds[0][0].height,
-        sum(test.height for _, test in folds), float(np.mean(values)) if values else None,
-        float(np.mean(covered)) if covered else None, round(seconds, 3),
+        landscape.name, name, size, seed, folds[0].train.height,
+        sum(fold.test.height for fold in folds), _mean([one.spearman for one in judged]),
+        _mean([one.coverage for one in judged]),
+        round(sum(one.fit_seconds for one in judged), 3),
     )  # fmt: skip
 
 
-def _expected(landscape: Landscape, test: pl.DataFrame) -> Reals:
-    """What the global model expects of rows against the landscape's parent, before any value."""
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
+
+
+def _built(landscape: Landscape, name: str, kind: str, settings: dict[str, Any]) -> AffinityModel:
+    """A model that was told what is known of the landscape, where it takes that."""
+    values = {"target": "rank_score", **settings}
+    if kind != AssayGP.name:
+        return create_model(kind, values)
+    model = AssayGP(**values)
+    model.global_model = landscape.prior
+    model.structure = landscape.structure if name == COMPLEX else None
+    return model
+
+
+def _learn_nothing(
+    landscape: Landscape, train: pl.DataFrame
+) -> Callable[[Fold[pl.DataFrame]], _Judged]:
+    """What the global model expects against the landscape's parent, before any value."""
+    del train
     parent = as_assay(landscape.table)
     prior = landscape.prior or load_mutation_effect()
-    chains = test.select("heavy", "light")
-    return prior.delta(parent.parent_heavy, parent.parent_light or None, chains)
+
+    def judge(fold: Fold[pl.DataFrame]) -> _Judged:
+        chains = fold.test.select("heavy", "light")
+        expected = prior.delta(parent.parent_heavy, parent.parent_light or None, chains)
+        return _Judged(spearman(fold.test["rank_score"].to_numpy(), expected), None, 0.0)
+
+    return judge
 
 
-def _scored(model: AffinityModel, test: pl.DataFrame) -> tuple[float | None, float | None]:
-    true = test["rank_score"].to_numpy()
-    refused = np.array([reason is not None for reason in model.refusals(test)])
-    kept = test.filter(pl.Series(~refused))
-    # A row that a model cannot read stands in the middle, as it would for a user who asks for it.
-    pred = np.full(len(true), np.nan)
-    if kept.height:
-        pred[~refused] = model.predict(kept)
-    pred[refused] = np.nanmedian(pred) if kept.height else 0.0
-    if not isinstance(model, AssayGP):
-        return spearman(true, pred), None
-    shown = model.distribution(kept, LEVEL)
-    inside = (shown.lower <= true[~refused]) & (true[~refused] <= shown.upper)
-    return spearman(true, pred), float(inside.mean())
+def _learn(
+    build: Callable[[], AffinityModel], train: pl.DataFrame
+) -> Callable[[Fold[pl.DataFrame]], _Judged]:
+    started = time.perf_counter()
+    model = build().fit(train)
+    seconds = time.perf_counter() - started
+
+    def judge(fold: Fold[pl.DataFrame]) -> _Judged:
+        true = fold.test["rank_score"].to_numpy()
+        good = np.array([reason is None for reason in model.refusals(fold.test)])
+        kept = fold.test.filter(pl.Series(good))
+        # A row that a model cannot read stands in the middle, as it would for a user who asks.
+        pred = np.full(len(true), np.nan)
+        if kept.height:
+            pred[good] = model.predict(kept)
+        pred[~good] = np.nanmedian(pred) if kept.height else 0.0
+        ends = model.interval(kept, LEVEL)
+        if ends is None:
+            return _Judged(spearman(true, pred), None, seconds)
+        inside = (ends[0] <= true[good]) & (true[good] <= ends[1])
+        return _Judged(spearman(true, pred), float(inside.mean()), seconds)
+
+    return judge

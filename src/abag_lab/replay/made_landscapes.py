@@ -7,7 +7,7 @@ model knows beforehand is no help: it must not harm either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.schema import SCHEMA
-from abag.errors import ModelError
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.adapt.skill import count_folds, position_folds
 from abag.model.assay_gp.model import AssayGP
 from abag.model.baselines.one_hot_ridge import OneHotRidge
+from abag.model.cross_validation import Fold, cross_validate
 
 Reals = NDArray[np.float64]
-Fold = tuple[pl.DataFrame, pl.DataFrame]
 
 KINDS: Final = ("additive", "epistatic", "floor", "few large effects")
 ROWS: Final = (24, 48, 96, 192, 384)
@@ -77,14 +76,17 @@ class MadeLandscape:
         kept = min(rows, int(0.7 * len(values)))
         return cls(number, kind, kept, noise, _table(chains, values))
 
-    def folds(self) -> Iterator[tuple[str, Fold]]:
+    def folds(self) -> Iterator[Fold[pl.DataFrame]]:
         """Ways of holding rows out: random rows, new positions, more mutations."""
-        yield "random", (self.table[: self.rows], self.table[self.rows :])
+        yield Fold("1", self.table[: self.rows], self.table[self.rows :], "random")
         pool = self.table[: 2 * self.rows]
-        for train, test in position_folds(pool, 5)[:_MOST_FOLDS]:
-            yield "new positions", _taken(pool, train[: self.rows], test)
-        for train, test in count_folds(pool):
-            yield "more mutations", _taken(pool, train[: self.rows], test)
+        for way, divisions in (
+            ("new positions", position_folds(pool, 5)[:_MOST_FOLDS]),
+            ("more mutations", count_folds(pool)),
+        ):
+            for number, (train, test) in enumerate(divisions, start=1):
+                rows = train[: self.rows].tolist()
+                yield Fold(str(number), pool[rows], pool[test.tolist()], way)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,10 @@ class MadeScore:
 def score_landscape(made: MadeLandscape) -> list[MadeScore]:
     """`assay-gp` and the one-hot ridge on the same rows."""
     found: dict[str, list[tuple[float, ...]]] = {}
-    for way, (train, test) in made.folds():
-        try:
-            found.setdefault(way, []).append(_scored(train, test))
-        except ModelError:  # training rows that are all at the floor
-            continue
+    # The training rows of a fold may all be at the floor.
+    what = f"landscape {made.number}"
+    for fold, said in cross_validate(list(made.folds()), {"": _learn}, what, skip_untaught=True):
+        found.setdefault(fold.scheme, []).append(said[""])
     scores = []
     for way, rows in found.items():
         ours, ridge, coverage = np.mean([one[:3] for one in rows], axis=0).tolist()
@@ -142,16 +143,19 @@ def summary(scores: list[MadeScore]) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _scored(train: pl.DataFrame, test: pl.DataFrame) -> tuple[float, ...]:
-    true = test["pkd"].to_numpy()
-    model = AssayGP().fit(train)
-    shown = model.distribution(test)
-    ridge = OneHotRidge().fit(train).predict(test)
-    inside = (shown.lower <= true) & (true <= shown.upper)
-    return (
-        spearman(true, shown.mean_score) or 0.0, spearman(true, ridge) or 0.0,
-        float(inside.mean()), float(shown.lower.min()), float(shown.upper.max()),
-    )  # fmt: skip
+def _learn(train: pl.DataFrame) -> Callable[[Fold[pl.DataFrame]], tuple[float, ...]]:
+    model, ridge = AssayGP().fit(train), OneHotRidge().fit(train)
+
+    def scored(fold: Fold[pl.DataFrame]) -> tuple[float, ...]:
+        true, shown = fold.test["pkd"].to_numpy(), model.distribution(fold.test)
+        inside = (shown.lower <= true) & (true <= shown.upper)
+        return (
+            spearman(true, shown.mean_score) or 0.0,
+            spearman(true, ridge.predict(fold.test)) or 0.0,
+            float(inside.mean()), float(shown.lower.min()), float(shown.upper.max()),
+        )  # fmt: skip
+
+    return scored
 
 
 def _letters(rng: np.random.Generator) -> dict[int, list[str]]:
@@ -209,7 +213,3 @@ def _table(chains: list[tuple[str, str]], values: Reals) -> pl.DataFrame:
     }
     empty = {name: [None] * len(chains) for name in SCHEMA if name not in rows}
     return pl.DataFrame({**rows, **empty}, schema_overrides=SCHEMA).select(list(SCHEMA))
-
-
-def _taken(table: pl.DataFrame, train: NDArray[np.int64], test: NDArray[np.int64]) -> Fold:
-    return table[train.tolist()], table[test.tolist()]

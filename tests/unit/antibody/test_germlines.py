@@ -1,7 +1,7 @@
 import numpy as np
 
-from abag.antibody.alphabet import GAP, residue_codes
-from abag.antibody.germlines import V_POSITIONS, Germlines
+from abag.antibody.alphabet import GAP, UNKNOWN, ChainKind, residue_codes
+from abag.antibody.germlines import V_POSITIONS, Germlines, most_shared_gene
 from abag.antibody.numbering import first_domain, number_chains
 from synthetic_pairs import HEAVY, LIGHT
 
@@ -54,6 +54,40 @@ def test_a_chain_without_a_domain_has_no_gene() -> None:
     found = GERMLINES.nearest(np.full((1, 104), GAP), [None])
     assert found.gene.tolist() == [-1]
     assert not found.changed.any()
+
+
+def test_residues_that_nobody_resolved_part_the_two_criteria() -> None:
+    """What a chain has not counts half as a mismatch and whole as not shared; X is never shared."""
+    gene = int(np.flatnonzero(GERMLINES.chain_type == 1)[7])
+    kind = number_chains([LIGHT])[LIGHT][0].kind
+    gaps = int((GERMLINES.codes[gene] == GAP).sum())
+    shortened = GERMLINES.codes[gene].copy()
+    shortened[:3], shortened[3] = GAP, UNKNOWN
+    mismatches, shared = (
+        GERMLINES.nearest(shortened[None, :], [kind], by).distance[0, -1]
+        for by in ("mismatches", "shared")
+    )
+    assert mismatches == 3 * 0.5 + 1
+    assert shared == gaps + 4
+
+
+def test_only_genes_of_the_named_species_are_chosen_from() -> None:
+    mouse = GERMLINES.species_names.index("mouse")
+    letters = GERMLINES.codes[np.flatnonzero(GERMLINES.species == mouse)[:1]]
+    kind = number_chains([HEAVY])[HEAVY][0].kind
+    of_all = GERMLINES.nearest(letters, [kind])
+    of_human = GERMLINES.nearest(letters, [kind], species=["human"])
+    assert of_all.distance[0, -1] == 0.0 < of_human.distance[0, -1]
+    assert GERMLINES.species_names[GERMLINES.species[of_human.gene[0]]] == "human"
+
+
+def test_a_domain_of_a_gene_gets_its_letters_back_with_what_it_gives_of_the_cdr3() -> None:
+    human = GERMLINES.species_names.index("human")
+    gene = int(np.flatnonzero((GERMLINES.chain_type == 0) & (GERMLINES.species == human))[0])
+    found = most_shared_gene(GERMLINES.codes[gene], ChainKind.HEAVY)
+    assert found.shape == (128,)
+    assert np.array_equal(found[:V_POSITIONS], GERMLINES.codes[gene])
+    assert (found[V_POSITIONS:] < GAP).any()
 
 
 def test_germlines_are_saved_and_read() -> None:

@@ -6,14 +6,16 @@ Whether it helps is measured on variants that no antigen's training rows hold.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.errors import ModelError, OptionError, require_seed
+from abag.errors import OptionError, require_seed
 from abag.files import require_folder_name, sha256_of
 from abag.maturation.adapt.adaptation import (
     Adaptation,
@@ -35,8 +37,8 @@ from abag.maturation.assay.file import Assay, AssayFile, antigen_and_parent, rea
 from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings, Embedding
 from abag.model.assay_gp.several import fit_antigens
+from abag.model.cross_validation import Fold, cross_validate
 from abag.model.registry import create_model
-from abag.progress import track
 
 Reals = NDArray[np.float64]
 
@@ -129,7 +131,7 @@ def adapt_antigens(
     settings = AssayGPSettings(target=target, seed=seed, embedding=embedding)
     origin = {"table_sha256": sha256_of(path)}
     shared = fit_antigens(pl.concat([one.table for one in assays.values()]), settings, origin)
-    together = cross_validate(assays, settings)
+    together = skill_together(assays, settings)
     found = []
     for (key, assay), model in zip(assays.items(), shared.models.values(), strict=True):
         rows = sampled(assay.exact, seed)
@@ -164,58 +166,86 @@ def folder_names(keys: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def cross_validate(assays: Mapping[str, Assay], settings: AssayGPSettings) -> dict[str, Skill]:
+Tables: TypeAlias = dict[str, pl.DataFrame]
+"""Rows of each antigen."""
+
+
+class _Heard(NamedTuple):
+    """What was said of the test rows of one antigen in one fold."""
+
+    true: Reals
+    predicted: dict[str, Reals]
+    inside: NDArray[np.bool_]
+    tested: pl.DataFrame
+
+
+def skill_together(assays: Mapping[str, Assay], settings: AssayGPSettings) -> dict[str, Skill]:
     """Skill on variants that no antigen's training rows hold: together, alone, and a ridge."""
-    target, seed = settings.target, settings.seed
-    tables = {key: _drawn(one.exact, _MOST_ROWS // len(assays), seed) for key, one in
-              assays.items()}  # fmt: skip
-    everything = pl.concat(list(tables.values()))
-    variants = everything.select("heavy", "light").unique(maintain_order=True)
+    tables = {
+        key: _drawn(one.exact, _MOST_ROWS // len(assays), settings.seed)
+        for key, one in assays.items()
+    }
+    # A fold may leave an antigen too few rows.
+    said = cross_validate(
+        _folds_of_variants(tables, settings.seed),
+        {"": partial(_learn_together, settings)},
+        "cross-validation across antigens",
+        skip_untaught=True,
+    )
+    heard = [parts[""] for _, parts in said]
+    return {key: _skill([one[key] for one in heard if key in one], settings.seed) for key in assays}
+
+
+def _folds_of_variants(tables: Tables, seed: int) -> list[Fold[Tables]]:
+    """Each variant is held out of the rows of every antigen at once."""
+    everything, keys = pl.concat(list(tables.values())), ["heavy", "light"]
+    variants = everything.select(keys).unique(maintain_order=True)
     order = np.random.default_rng(seed).permutation(variants.height)
-    names = ("assay-gp", "alone", *MODELS[1:])
-    true: dict[str, list[Reals]] = {key: [] for key in assays}
-    found: dict[str, dict[str, list[Reals]]] = {k: {n: [] for n in names} for k in assays}
-    inside: dict[str, list[NDArray[np.bool_]]] = {key: [] for key in assays}
-    tested: dict[str, list[pl.DataFrame]] = {key: [] for key in assays}
-    for part in track(np.array_split(order, FOLDS), "cross-validation across antigens"):
+    folds = []
+    for number, part in enumerate(np.array_split(order, FOLDS), start=1):
         held = variants[np.sort(part).tolist()]
-        keys = ["heavy", "light"]
-        train = {k: t.join(held, on=keys, how="anti", nulls_equal=True) for k, t in tables.items()}
-        try:
-            shared = fit_antigens(pl.concat(list(train.values())), settings).models
-        except ModelError:
-            continue  # a fold that leaves an antigen too few rows
-        for (key, table), model in zip(tables.items(), shared.values(), strict=True):
-            test = table.join(held, on=keys, how="semi", nulls_equal=True)
-            test = test.filter(pl.Series([one is None for one in model.refusals(test)]))
-            if test.is_empty():
+        train, test = (
+            {k: t.join(held, on=keys, how=how, nulls_equal=True) for k, t in tables.items()}
+            for how in ("anti", "semi")
+        )
+        folds.append(Fold(str(number), train, test))
+    return folds
+
+
+def _learn_together(
+    settings: AssayGPSettings, train: Tables
+) -> Callable[[Fold[Tables]], dict[str, _Heard]]:
+    shared = fit_antigens(pl.concat(list(train.values())), settings).models
+    given = {"target": settings.target, "seed": settings.seed}
+
+    def answer(fold: Fold[Tables]) -> dict[str, _Heard]:
+        found = {}
+        for (key, test), model in zip(fold.test.items(), shared.values(), strict=True):
+            rows = test.filter(pl.Series([one is None for one in model.refusals(test)]))
+            if rows.is_empty():
                 continue
-            values = test[target].to_numpy()
-            shown = model.distribution(test)
-            true[key].append(values)
-            tested[key].append(names_of(test))
-            inside[key].append((shown.lower <= values) & (values <= shown.upper))
-            found[key]["assay-gp"].append(shown.median)
-            for name in names[1:]:
-                given = {"target": target, "seed": seed}
-                other = AssayGP(settings) if name == "alone" else create_model(name, given)
-                found[key][name].append(other.fit(train[key]).predict(test))
-    return {key: _skill(true[key], found[key], inside[key], tested[key], seed) for key in assays}
+            values, shown = rows[settings.target].to_numpy(), model.distribution(rows)
+            alone = AssayGP(settings).fit(train[key])
+            predicted = {"assay-gp": shown.median, "alone": alone.predict(rows)} | {
+                name: create_model(name, given).fit(train[key]).predict(rows) for name in MODELS[1:]
+            }
+            inside = (shown.lower <= values) & (values <= shown.upper)
+            found[key] = _Heard(values, predicted, inside, names_of(rows))
+        return found
+
+    return answer
 
 
-def _skill(
-    true: list[Reals],
-    found: dict[str, list[Reals]],
-    inside: list[NDArray[np.bool_]],
-    tested: list[pl.DataFrame],
-    seed: int,
-) -> Skill:
-    values = np.concatenate(true) if true else np.zeros(0)
-    joined = {n: np.concatenate(p) if p else values for n, p in found.items()}
-    covered = float(np.concatenate(inside).mean()) if inside else None
+def _skill(heard: Sequence[_Heard], seed: int) -> Skill:
+    values = np.concatenate([one.true for one in heard]) if heard else np.zeros(0)
+    joined = {
+        name: np.concatenate([one.predicted[name] for one in heard]) if heard else values
+        for name in ("assay-gp", "alone", *MODELS[1:])
+    }
+    covered = float(np.concatenate([one.inside for one in heard]).mean()) if heard else None
     models = tuple(figures_of(n, values, pred, covered, seed) for n, pred in joined.items())
     question = "New variants, learnt together with the other antigens?"
-    named = pl.concat(tested) if tested else None
+    named = pl.concat([one.tested for one in heard]) if heard else None
     return Skill("random", question, len(values), models, values, joined, named)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -13,15 +14,15 @@ from numpy.typing import NDArray
 
 from abag.data.splits.positions import mutated_positions
 from abag.data.tables import Pairs
-from abag.errors import ModelError
 from abag.maturation.adapt.ranking import spearman, spearman_interval
 from abag.model.assay_gp.model import FEWEST_ROWS, AssayGP, Embedding
+from abag.model.cross_validation import Fold, Learner, cross_validate
+from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model
-from abag.progress import track
 
 Reals = NDArray[np.float64]
 Rows = NDArray[np.int64]
-Fold = tuple[Rows, Rows]
+Division: TypeAlias = tuple[Rows, Rows]
 """Rows to train on, rows to test on."""
 
 MODELS: Final = ("assay-gp", "one-hot-ridge", "mean")
@@ -115,21 +116,22 @@ def measure_skill(
         ),
         ("mutation count", "Variants with more changes than any measured?", count_folds(exact)),
     ]
+    learners = _learners(Pairs.of(exact), target, seed, embedding, structure)
     return [
-        _score(exact, target, name, question, found, seed, embedding, structure)
+        _score(exact, target, name, question, found, seed, learners)
         for name, question, found in plans
         if found
     ]
 
 
-def random_folds(rows: int, folds: int, seed: int) -> list[Fold]:
+def random_folds(rows: int, folds: int, seed: int) -> list[Division]:
     """Random rows, each tested once; fewer than twenty rows are left out one by one."""
     order = np.random.default_rng(seed).permutation(rows)
     parts = np.array_split(order, folds if rows >= _FEWEST_FOR_FOLDS else rows)
     return [(np.sort(np.setdiff1d(order, part)), np.sort(part)) for part in parts]
 
 
-def position_folds(table: pl.DataFrame, folds: int) -> list[Fold]:
+def position_folds(table: pl.DataFrame, folds: int) -> list[Division]:
     """Blocks of neighbouring mutated positions: test rows with a change there, train without."""
     mutated = mutated_positions(table)
     positions = sorted({position for row in mutated for position in row})
@@ -141,7 +143,7 @@ def position_folds(table: pl.DataFrame, folds: int) -> list[Fold]:
     return [fold for fold in found if _enough(fold)]
 
 
-def count_folds(table: pl.DataFrame) -> list[Fold]:
+def count_folds(table: pl.DataFrame) -> list[Division]:
     """Train on the fewest mutations that give enough rows, test on all with more."""
     counts = np.array([len(row) for row in mutated_positions(table)])
     for most in range(1, int(counts.max(initial=0))):
@@ -151,7 +153,7 @@ def count_folds(table: pl.DataFrame) -> list[Fold]:
     return []
 
 
-def _enough(fold: Fold) -> bool:
+def _enough(fold: Division) -> bool:
     return len(fold[0]) >= _FEWEST_TRAIN and len(fold[1]) >= _FEWEST_TEST
 
 
@@ -160,33 +162,22 @@ def _score(
     target: str,
     name: str,
     question: str,
-    folds: Sequence[Fold],
+    divisions: Sequence[Division],
     seed: int,
-    embedding: Embedding,
-    structure: Path | None,
+    learners: Mapping[str, Learner[Rows, Answered]],
 ) -> Skill:
-    pairs = Pairs.of(table)
-    kept: list[Reals] = []
-    tested: list[Rows] = []
-    pred: dict[str, list[Reals]] = {model: [] for model in MODELS}
-    inside: list[NDArray[np.bool_]] = []
-    for train, test in track(folds, f"cross-validation by {name}"):
-        try:
-            values, within = _predict_fold(
-                pairs.take(train), pairs.take(test), target, seed, embedding, structure
-            )
-        except ModelError:
-            continue  # a fold whose training rows are all equal teaches nothing
-        kept.append(table[test.tolist()][target].to_numpy())
-        tested.append(test)
-        inside.append(within)
-        for model, found in values.items():
-            pred[model].append(found)
-    true = np.concatenate(kept) if kept else np.zeros(0)
-    joined = {model: np.concatenate(parts) if parts else true for model, parts in pred.items()}
-    covered = float(np.concatenate(inside).mean()) if inside else None
-    rows = np.concatenate(tested) if tested else None  # a row may be tested in several folds
-    single = all(len(test) == 1 for test in tested)
+    folds = [Fold(str(number), *parts) for number, parts in enumerate(divisions, start=1)]
+    said = cross_validate(folds, learners, f"cross-validation by {name}", skip_untaught=True)
+    # A row may be tested in several folds.
+    rows = np.concatenate([fold.test for fold, _ in said]) if said else None
+    true = np.zeros(0) if rows is None else table[rows.tolist()][target].to_numpy()
+    joined = {
+        model: np.concatenate([one[model].values for _, one in said]) if said else true
+        for model in learners
+    }
+    within = [one[AssayGP.name].within for _, one in said]
+    covered = float(np.concatenate(within).mean()) if within else None
+    single = all(len(fold.test) == 1 for fold, _ in said)
     scores = [
         figures_of(model, true, found, covered, seed, rows, joined["mean"] if single else None)
         for model, found in joined.items()
@@ -226,32 +217,54 @@ def figures_of(
     return ModelSkill(model, value, interval, rmse, covered if model == "assay-gp" else None)
 
 
-def _predict_fold(
-    train: Pairs,
-    test: Pairs,
-    target: str,
-    seed: int,
-    embedding: Embedding,
-    structure: Path | None,
-) -> tuple[dict[str, Reals], NDArray[np.bool_]]:
-    values: dict[str, Reals] = {}
-    within = np.zeros(test.height, dtype=np.bool_)
-    for name in MODELS:
-        own = {"embedding": embedding} if name == AssayGP.name else {}
-        model = create_model(name, {"target": target, "seed": seed, **own})
-        if isinstance(model, AssayGP):
-            model.structure = structure
-        model.fit(train)
+class Answered(NamedTuple):
+    """What one model says of test rows, each (rows,)."""
+
+    values: Reals
+    """The mean of the training rows where the model refuses."""
+    within: NDArray[np.bool_]
+    """Whether the measured value lies in the model's own 90 % interval."""
+
+
+def _learners(
+    pairs: Pairs, target: str, seed: int, embedding: Embedding, structure: Path | None
+) -> dict[str, Learner[Rows, Answered]]:
+    """The :data:`MODELS`, each learning from numbered rows of ``pairs``."""
+
+    def assay_gp() -> AffinityModel:
+        model = AssayGP(target=target, seed=seed, embedding=embedding)
+        model.structure = structure
+        return model
+
+    plain = {"target": target, "seed": seed}
+    builds: dict[str, Callable[[], AffinityModel]] = {
+        name: assay_gp if name == AssayGP.name else partial(create_model, name, plain)
+        for name in MODELS
+    }
+    return {name: partial(_learn, build, pairs, target) for name, build in builds.items()}
+
+
+def _learn(
+    build: Callable[[], AffinityModel], pairs: Pairs, target: str, train: Rows
+) -> Callable[[Fold[Rows]], Answered]:
+    known = pairs.take(train)
+    model = build().fit(known)
+    mean = float(known[target].to_numpy().mean())
+
+    def answer(fold: Fold[Rows]) -> Answered:
+        test = pairs.take(fold.test)
         good = np.array([reason is None for reason in model.refusals(test)])
-        values[name] = np.full(test.height, float(train[target].to_numpy().mean()))
+        values, within = np.full(test.height, mean), np.zeros(test.height, dtype=np.bool_)
         rows = test.filter(pl.Series(good))
-        if rows.is_empty():
-            continue
-        values[name][good] = model.predict(rows)
-        if isinstance(model, AssayGP):
-            true, shown = rows[target].to_numpy(), model.distribution(rows.frame, 0.9)
-            within[good] = (shown.lower <= true) & (true <= shown.upper)
-    return values, within
+        if not rows.is_empty():
+            values[good] = model.predict(rows)
+            ends = model.interval(rows, 0.9)
+            if ends is not None:
+                true = rows[target].to_numpy()
+                within[good] = (ends[0] <= true) & (true <= ends[1])
+        return Answered(values, within)
+
+    return answer
 
 
 def learning_curve(
@@ -264,26 +277,20 @@ def learning_curve(
     structure: Path | None = None,
 ) -> list[CurvePoint]:
     """Spearman on a held-out fifth after training on more and more rows."""
-    pairs, rows = Pairs.of(exact), exact.height
+    rows, true = exact.height, exact[target].to_numpy()
     held = max(_FEWEST_TEST, rows // 5)
     sizes = [size for size in CURVE if FEWEST_ROWS <= size < rows - held] + [rows - held]
+    orders = [np.random.default_rng([seed, repeat]).permutation(rows) for repeat in range(repeats)]
+    folds = [Fold(str(size), order[:size], order[-held:]) for size in sizes for order in orders]
+    learners = _learners(Pairs.of(exact), target, seed, embedding, structure)
+    ranking = {model: learners[model] for model in MODELS[:2]}
     found: dict[tuple[str, int], list[float]] = {}
-    for size, repeat in track(list(_pairs(sizes, repeats)), "learning curve"):
-        order = np.random.default_rng([seed, repeat]).permutation(rows)
-        train, test = pairs.take(order[:size]), pairs.take(order[-held:])
-        try:
-            values, _ = _predict_fold(train, test, target, seed, embedding, structure)
-        except ModelError:
-            continue
-        for model in MODELS[:2]:
-            value = spearman(test[target].to_numpy(), values[model])
+    for fold, said in cross_validate(folds, ranking, "learning curve", skip_untaught=True):
+        for model, answered in said.items():
+            value = spearman(true[fold.test], answered.values)
             if value is not None:
-                found.setdefault((model, size), []).append(value)
+                found.setdefault((model, len(fold.train)), []).append(value)
     return [_point(model, size, values) for (model, size), values in found.items()]
-
-
-def _pairs(sizes: Sequence[int], repeats: int) -> Iterator[tuple[int, int]]:
-    return ((size, repeat) for size in sizes for repeat in range(repeats))
 
 
 def _point(model: str, rows: int, values: Sequence[float]) -> CurvePoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import numpy as np
 import polars as pl
@@ -151,8 +151,8 @@ class AssayGP(ArrayModel[AssayGPSettings]):
     """
 
     name = "assay-gp"
-    inputs = ("heavy", "light")
-    settings_type = AssayGPSettings
+    inputs: ClassVar[tuple[str, ...]] = ("heavy", "light")
+    settings_type: ClassVar[type[Settings]] = AssayGPSettings
     global_model: MutationEffect | None = None
     """Model of mutation effects behind the terms of knowledge; the shipped one where None."""
     structure: Path | None = None

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError
-from abag.maturation.adapt.antigens import adapt_file, cross_validate, folder_names
+from abag.maturation.adapt.antigens import adapt_file, folder_names, skill_together
 from abag.maturation.assay.file import AssayFile, read_assays
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.registry import load_model
@@ -65,7 +65,7 @@ def test_held_out_variants_are_held_out_of_every_antigen(tmp_path: Path) -> None
     )
     pl.concat([table.head(24), same]).write_csv(path)
     assays = read_assays(path)
-    skills = cross_validate(assays, AssayGPSettings(target="pkd"))
+    skills = skill_together(assays, AssayGPSettings(target="pkd"))
     assert skills["H1"].rows == skills["H3"].rows == 24
     # The second antigen's values are the first one's in another order: to know a variant's value
     # on the first would help nobody, and nothing else is to be learnt of the second.

@@ -1,0 +1,64 @@
+"""The one way of holding rows out: learn from the training rows of a fold, answer for the others.
+
+A learner is given the training rows alone; the test rows reach what it has learnt, and no earlier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeAlias, TypeVar
+
+from abag.errors import ModelError
+from abag.progress import task
+
+Rows = TypeVar("Rows")
+Said = TypeVar("Said")
+
+
+class Fold(NamedTuple, Generic[Rows]):
+    """Rows to learn from, and rows to be asked about."""
+
+    name: str
+    train: Rows
+    test: Rows
+    scheme: str = ""
+    """The way of holding rows out, where there are several."""
+
+
+Learner: TypeAlias = Callable[[Rows], Callable[[Fold[Rows]], Said]]
+"""From training rows to what answers for the test rows of a fold."""
+
+
+def cross_validate(
+    folds: Sequence[Fold[Rows]],
+    learners: Mapping[str, Learner[Rows, Said]],
+    what: str,
+    *,
+    skip_untaught: bool = False,
+) -> list[tuple[Fold[Rows], dict[str, Said]]]:
+    """What each learner, anew for each fold, says of the fold's test rows; in their orders.
+
+    Args:
+        folds: rows to learn from and to be asked about.
+        learners: by name.
+        what: what the progress bar says is done.
+        skip_untaught: leave out folds from whose training rows one of the learners cannot learn
+            (they may be all equal), where else ModelError is raised.
+    """
+    found = []
+    with task(what, len(folds) * len(learners)) as bar:
+        for fold in folds:
+            said: dict[str, Said] = {}
+            for name, learn in learners.items():
+                bar.describe(" ".join(filter(None, (f"{what}:", name, fold.scheme, fold.name))))
+                try:
+                    learnt = learn(fold.train)
+                except ModelError:
+                    if not skip_untaught:
+                        raise
+                    break
+                said[name] = learnt(fold)
+                bar.advance()
+            else:
+                found.append((fold, said))
+    return found
