@@ -14,7 +14,7 @@ the errors that the model makes on antigen families and antibodies that are left
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -26,6 +26,7 @@ from pydantic import Field
 from abag.antibody.germlines import Germlines
 from abag.data.tables import Pairs
 from abag.model.array_model import ArrayModel, Arrays
+from abag.model.cross_validation import Fold, cross_validate
 from abag.model.protocol import Answer, Settings
 from abag.model.training_set import TrainingSet
 from abag_lab.old_global.features import antibody_features
@@ -131,21 +132,30 @@ class GlobalModel(ArrayModel[GlobalSettings]):
 
         # Fewer trees: the error of a forest hardly depends on them, the time does.
         trees = max(self.settings.trees // 5, 1)
-        columns, squares = [], []
+        folds = []
         for groups in (families, antibodies(pairs.frame)):
-            fold = folds_of(groups, self.settings.folds, self.settings.seed)
-            for left_out in np.unique(fold):
-                test = fold == left_out
-                if test.all():
-                    continue
-                parts, asked = self._fit(pairs.take(~test), trees), pairs.take(test)
-                value, column, _ = self._joined(parts, asked.frame, asked.features)
-                columns.append(column)
-                squares.append((value - asked.target) ** 2)
-        if not columns:
+            number = folds_of(groups, self.settings.folds, self.settings.seed)
+            tests = [number == one for one in np.unique(number)]
+            folds += [
+                Fold(str(place), pairs.take(~test), pairs.take(test))
+                for place, test in enumerate(tests)
+                if not test.all()
+            ]
+
+        def learn(train: _Pairs) -> Callable[[Fold[_Pairs]], tuple[Reals, Reals]]:
+            parts = self._fit(train, trees)
+            return lambda fold: self._column_and_square(parts, fold.test)
+
+        said = [one[""] for _, one in cross_validate(folds, {"": learn}, "spread of errors")]
+        if not said:
             return np.full(4, max(float(pairs.target.var()), 1e-6))
-        spread, _ = nnls(np.concatenate(columns), np.concatenate(squares))
+        spread, _ = nnls(*map(np.concatenate, zip(*said, strict=True)))
         return np.asarray(spread)
+
+    def _column_and_square(self, parts: _FittedParts, asked: _Pairs) -> tuple[Reals, Reals]:
+        """Columns of the variance of rows, and their squared errors."""
+        value, column, _ = self._joined(parts, asked.frame, asked.features)
+        return column, (value - asked.target) ** 2
 
     def _joined(
         self, parts: _FittedParts, frame: pl.DataFrame, features: Reals

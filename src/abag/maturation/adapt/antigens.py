@@ -217,6 +217,13 @@ def _learn_together(
 ) -> Callable[[Fold[Tables]], dict[str, _Heard]]:
     shared = fit_antigens(pl.concat(list(train.values())), settings).models
     given = {"target": settings.target, "seed": settings.seed}
+    others = {
+        key: {
+            "alone": AssayGP(settings).fit(rows),
+            **{name: create_model(name, given).fit(rows) for name in MODELS[1:]},
+        }
+        for key, rows in train.items()
+    }
 
     def answer(fold: Fold[Tables]) -> dict[str, _Heard]:
         found = {}
@@ -225,9 +232,8 @@ def _learn_together(
             if rows.is_empty():
                 continue
             values, shown = rows[settings.target].to_numpy(), model.distribution(rows)
-            alone = AssayGP(settings).fit(train[key])
-            predicted = {"assay-gp": shown.median, "alone": alone.predict(rows)} | {
-                name: create_model(name, given).fit(train[key]).predict(rows) for name in MODELS[1:]
+            predicted = {"assay-gp": shown.median} | {
+                name: other.predict(rows) for name, other in others[key].items()
             }
             inside = (shown.lower <= values) & (values <= shown.upper)
             found[key] = _Heard(values, predicted, inside, names_of(rows))

@@ -164,7 +164,7 @@ def _score(
     question: str,
     divisions: Sequence[Division],
     seed: int,
-    learners: Mapping[str, Learner[Rows, Answered]],
+    learners: Mapping[str, Learner[Rows, HeldOutAnswer]],
 ) -> Skill:
     folds = [Fold(str(number), *parts) for number, parts in enumerate(divisions, start=1)]
     said = cross_validate(folds, learners, f"cross-validation by {name}", skip_untaught=True)
@@ -217,7 +217,7 @@ def figures_of(
     return ModelSkill(model, value, interval, rmse, covered if model == "assay-gp" else None)
 
 
-class Answered(NamedTuple):
+class HeldOutAnswer(NamedTuple):
     """What one model says of test rows, each (rows,)."""
 
     values: Reals
@@ -228,7 +228,7 @@ class Answered(NamedTuple):
 
 def _learners(
     pairs: Pairs, target: str, seed: int, embedding: Embedding, structure: Path | None
-) -> dict[str, Learner[Rows, Answered]]:
+) -> dict[str, Learner[Rows, HeldOutAnswer]]:
     """The :data:`MODELS`, each learning from numbered rows of ``pairs``."""
 
     def assay_gp() -> AffinityModel:
@@ -246,12 +246,12 @@ def _learners(
 
 def _learn(
     build: Callable[[], AffinityModel], pairs: Pairs, target: str, train: Rows
-) -> Callable[[Fold[Rows]], Answered]:
+) -> Callable[[Fold[Rows]], HeldOutAnswer]:
     known = pairs.take(train)
     model = build().fit(known)
     mean = float(known[target].to_numpy().mean())
 
-    def answer(fold: Fold[Rows]) -> Answered:
+    def answer(fold: Fold[Rows]) -> HeldOutAnswer:
         test = pairs.take(fold.test)
         good = np.array([reason is None for reason in model.refusals(test)])
         values, within = np.full(test.height, mean), np.zeros(test.height, dtype=np.bool_)
@@ -262,7 +262,7 @@ def _learn(
             if ends is not None:
                 true = rows[target].to_numpy()
                 within[good] = (ends[0] <= true) & (true <= ends[1])
-        return Answered(values, within)
+        return HeldOutAnswer(values, within)
 
     return answer
 
