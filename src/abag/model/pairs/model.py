@@ -1,7 +1,7 @@
 """The model of pairs: the level of measured relatives, and the effect of the changes from them.
 
     pKd(x, g) = r(p, g) + e(root -> p) + [e(root -> x) - e(root -> p)]    with a relative p,
-    pKd(x, g) = f(x) + known(g) * (h(x, g) - f(x))                        without one.
+    pKd(x, g) = f(x) + s(g) * (h(x, g) - f(x))                            without one.
 
 x is the antibody and g the antigen. p is the measured relative with the fewest changes, on g or
 nearly g (:mod:`abag.model.pairs.measured`); one with more than six changes in frameworks arose
@@ -9,9 +9,10 @@ apart and counts as none (``relatives``). root is the parent of p's family. f is
 kernel ridge on the antibody alone, h one on antibody and antigen (:mod:`abag.model.pairs.kernel`);
 r is h fitted to pKd minus e, so that a library of weak variants says of its parent what the
 parent's own measurement says. With a the k-mer cosine to the nearest measured antigen, known =
-clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1): nothing is made of an antigen that no
-measured one resembles. e is the effect of the changes (:mod:`abag.model.pairs.relatives`): what the
-model of mutation effects says, its size fitted to measured pairs and their relatives.
+clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1), s is share_new + (1 - share_new) known:
+on an antigen that no measured one resembles, the antibody alone says most of the level. e is the
+effect of the changes (:mod:`abag.model.pairs.relatives`): what the model of mutation effects says,
+its size fitted to measured pairs and their relatives.
 
 The spread is sqrt(v_level + v_effect); the calibration scales it for each verdict.
 """
@@ -61,6 +62,9 @@ class PairSettings(Settings):
     )
     cosine_new: float = Field(0.5, ge=0.0, le=1.0, description="Antigens up to it are new.")
     cosine_known: float = Field(0.9, ge=0.0, le=1.0, description="Antigens from it are known.")
+    share_new: float = Field(
+        0.3, ge=0.0, le=1.0, description="Share of h in the level on a new antigen; f has the rest."
+    )
     remember: bool = Field(
         True, description="Use what the model of mutation effects knows of measured families."
     )
@@ -172,11 +176,12 @@ class PairModel(ArrayModel[PairSettings]):
         return Recalled(*np.array([known[key] for key in keys]).T)
 
     def _level(self, recalled: Recalled) -> tuple[Reals, Reals]:
-        """F + known * (h - f), and known."""
+        """F + s * (h - f), and known."""
         own = self.settings
         width = max(own.cosine_known - own.cosine_new, 1e-9)
         known = ((recalled.antigen - own.cosine_new) / width).clip(0.0, 1.0)
-        joined = known * (recalled.of_pair - recalled.of_antibody)
+        share = own.share_new + (1.0 - own.share_new) * known
+        joined = share * (recalled.of_pair - recalled.of_antibody)
         return recalled.of_antibody + joined, known
 
     def _on_relatives(self, table: pl.DataFrame, near: Nearest) -> pl.DataFrame:

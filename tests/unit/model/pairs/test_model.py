@@ -78,10 +78,22 @@ def test_what_changes_cost_is_not_asked_of_an_antibody_that_arose_apart(model: P
     assert found.value[1] > found.value[0]
 
 
-def test_of_a_new_antigen_only_the_antibody_counts(model: PairModel) -> None:
+def test_of_a_new_antigen_nearly_only_the_antibody_counts(model: PairModel) -> None:
     antigens = [random_chain(np.random.default_rng(i), 100 + 40 * i) for i in range(1, 4)]
     found = model.predict(table([(HEAVY, LIGHT, antigen, 0.0) for antigen in antigens]))
     assert np.ptp(found) < 0.2
+
+
+def test_a_stranger_has_seven_tenths_of_its_level_from_the_antibody_alone() -> None:
+    stranger, known = random_chain(np.random.default_rng(5), 160), FAMILIES["antigen"][0][0]
+    asked = table([(HEAVY, LIGHT, antigen, 0.0) for antigen in (stranger, known)])
+    alone, both, shipped = (
+        PairModel(**share).fit(FAMILIES).predict(asked)
+        for share in ({"share_new": 0.0}, {"share_new": 1.0}, {})
+    )
+    assert abs(both[0] - alone[0]) > 0.01
+    assert shipped[0] == pytest.approx(0.7 * alone[0] + 0.3 * both[0], abs=1e-9)
+    assert shipped[1] == alone[1] == both[1]
 
 
 def test_a_given_parent_that_nobody_measured_is_a_level_and_its_changes_an_effect(
