@@ -1,7 +1,7 @@
 # make env   creates the environment in .venv
 # make test  lint, types, tests
 # make demo  predictions, an assay, a scan, a plate and its score
-# make test-pages  what pages show is run: tutorials, notebooks, releases, the wheel
+# make test-pages  what pages show is run: tutorials, notebooks, releases, the wheel, sealed assays
 # make docs  the documentation site in docs/_build/html; a warning is an error
 # make links asks every link to another site; it needs a network
 
@@ -12,7 +12,10 @@ STAMP := $(VENV)/.made-from-constraints
 SOURCES ?= $(wildcard ../shared/data)
 export ABAG_DATA_SOURCES ?= $(abspath $(SOURCES))
 
-.PHONY: env test test-pages test-slow lint types demo docs links format clean
+# Tests start the command many times, and each start would compile the sources anew.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: env test suite test-pages test-slow lint types demo docs links format clean
 
 env: $(STAMP)
 
@@ -31,12 +34,17 @@ lint: env
 types: env
 	$(BIN)/mypy
 
-test: lint types
+# Types are checked by one process; the tests begin beside it.
+test: env
+	$(MAKE) --no-print-directory -j 2 lint types suite
+
+suite: lint
 	$(BIN)/pytest -n 2 --dist worksteal -m "not slow"
 
 test-pages: env
 	$(BIN)/pytest -n 2 --dist worksteal -m slow tests/integration/test_tutorials.py \
-		tests/integration/test_notebooks.py tests/integration/test_wheel.py tests/unit/release
+		tests/integration/test_notebooks.py tests/integration/test_wheel.py tests/unit/release \
+		tests/lab/mutation_effect
 
 test-slow: env
 	$(BIN)/pytest -n 2 --dist worksteal -m slow

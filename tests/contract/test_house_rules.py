@@ -6,9 +6,8 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"
@@ -17,9 +16,14 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "polars", "pyhmmer", "numpy", "pydantic")
 
 
-@pytest.fixture(scope="module")
-def trees() -> dict[Path, ast.Module]:
-    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in MODULES}
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree_of(path)))
 
 
 def test_a_module_stays_below_four_hundred_lines():
@@ -27,23 +31,20 @@ def test_a_module_stays_below_four_hundred_lines():
     assert not {path.relative_to(SOURCE): lines for path, lines in long.items() if lines > 400}
 
 
-def test_a_function_fits_on_a_screen(trees: dict[Path, ast.Module]):
+def test_a_function_fits_on_a_screen():
     """At most 60 lines, with its signature and docstring."""
     found = {
         f"{path.relative_to(SOURCE).as_posix()}:{node.name}": node.end_lineno - node.lineno + 1
-        for path, tree in trees.items()
-        for node in ast.walk(tree)
+        for path in MODULES
+        for node in nodes_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
     }
     assert not {name: lines for name, lines in found.items() if lines > 60}
 
 
-def test_a_name_means_one_class(trees: dict[Path, ast.Module]):
+def test_a_name_means_one_class():
     names = [
-        node.name
-        for tree in trees.values()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
+        node.name for path in MODULES for node in nodes_of(path) if isinstance(node, ast.ClassDef)
     ]
     counts = Counter(names)
     assert not {name: count for name, count in counts.items() if count > 1}
@@ -60,7 +61,7 @@ def test_tests_are_the_same_in_every_process_and_at_any_second():
     unsteady = {"time", "monotonic", "perf_counter", "now", "today", "utcnow", "uuid1", "uuid4",
                 "getpid", "urandom", "mkdtemp", "gettempdir", "hash", "id"}  # fmt: skip
     for path in TESTS:
-        for node in at_import(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in at_import(tree_of(path)):
             if isinstance(node, ast.Call):
                 name = ast.unparse(node.func).rpartition(".")[2]
                 given = {keyword.arg for keyword in node.keywords}
@@ -91,8 +92,7 @@ def at_import(tree: ast.Module) -> list[ast.AST]:
 
 def test_every_test_asserts_something():
     for path in TESTS:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        functions = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+        functions = {n.name: n for n in nodes_of(path) if isinstance(n, ast.FunctionDef)}
         for name, node in functions.items():
             if name.startswith("test_"):
                 assert asserts(node, functions, {name}), f"{path}: {name} asserts nothing"
@@ -207,17 +207,14 @@ NAMES = {name_of(path) for path in MODULES}
 
 
 def imported_by(path: Path) -> set[str]:
-    nodes: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     found: set[str] = set()
-    while nodes:
-        node = nodes.pop()
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             # ``from package import module`` means the module, not the package that leads to it.
             names = {f"{node.module}.{alias.name}" for alias in node.names}
             found |= names & NAMES or {str(node.module)}
-        nodes += ast.iter_child_nodes(node)
     return found
 
 
@@ -225,7 +222,7 @@ def test_nothing_is_pickled():
     for path in MODULES:
         names = {
             alias.name.split(".")[0]
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            for node in nodes_of(path)
             if isinstance(node, ast.Import | ast.ImportFrom)
             for alias in (
                 node.names if isinstance(node, ast.Import) else [ast.alias(name=node.module or "")]

@@ -7,6 +7,7 @@ catalogue, the tokenizer, the guard, transformers, PEFT, the saved model, the pr
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import pytest
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
-pytest.importorskip("peft")
+if find_spec("peft") is None:  # its import takes longer than those of all other libraries
+    pytest.skip("peft is not installed", allow_module_level=True)
 
 from abag.encoders.adapters.catalogue import ENTRIES
 from abag.inference.predictor import Predictor

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ import polars as pl
 import pytest
 
 pytest.importorskip("torch")
-pytest.importorskip("peft")
+if find_spec("peft") is None:  # its import takes longer than those of all other libraries
+    pytest.skip("peft is not installed", allow_module_level=True)
 
 from abag.encoders.adapters.builtin import BuiltinEncoder
 from abag.encoders.protocol import Encoder

@@ -147,6 +147,13 @@ def test_a_changed_value_changes_the_digest():
     assert digest(some, names) == digest(list(reversed(some)), names)
 
 
+def test_no_sealed_assay_of_the_shipped_model_is_among_those_it_learnt():
+    training = load_mutation_effect().training
+    assert len(training["sealed"]) == len({*training["sealed"]}) > 0
+    assert not {*training["sealed"]} & {*training["assays"]}
+
+
+@pytest.mark.slow
 @pytest.mark.sources
 def test_the_shipped_model_has_learnt_nothing_of_the_sealed_part(sources_dir: Path):
     opened, sealed = parts(read_assays(sources_dir))
