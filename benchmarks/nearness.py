@@ -26,8 +26,7 @@ from abag.data.build import load_table
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
 from abag.progress import task
-from abag.uncertainty.calibration import NEW_ANTIGENS
-from abag.uncertainty.conformal import ScoreDistribution
+from abag.uncertainty.calibration import NEW_ANTIGENS, ScoreDistribution
 from abag.uncertainty.domain import DomainIndex, Verdict
 from abag_lab.old_global.model import GlobalModel
 
@@ -165,7 +164,7 @@ def partial(error: Reals, measure: Reals, given: Sequence[Reals]) -> float:
 
 
 def slopes(rows: pl.DataFrame, columns: Sequence[str]) -> Reals:
-    """Slopes of log scale, none negative, as :func:`abag.uncertainty.nearness.fit_nearness`."""
+    """Slopes of log scale, none negative, as :func:`abag.uncertainty.calibration.fit_nearness`."""
     if not columns:
         return np.zeros(0)
     error = rows["error"].to_numpy() / rows["scale"].to_numpy()

@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from inspect import CO_NEWLOCALS
+from inspect import CO_GENERATOR, CO_NEWLOCALS
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,7 +49,11 @@ ROOMS = (
     ("apps", "client"),
 )  # fmt: skip
 """Lowest first; those of one line are siblings."""
-NUMBERING = ("number_chains", "numbered", "trimmed_or_numbered", "chains_of")
+PARTS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
+"""Parts of functions, and none of their own."""
+READING = "data/formats/reading.py:pairs_of_file"
+"""Where the walk of a row begins: what loads the model counts for files, and not for returns."""
+NUMBERING = ("number_chains",)
 CHECKS = ("require_columns",)
 
 
@@ -67,6 +71,8 @@ class Walk:
 
         self._root = Path(abag.__file__).parent
         self._places: dict[CodeType, Path | None] = {}
+        self._first: dict[CodeType, int] = {}
+        """Where each generator begins; further on it is resumed, and not called."""
         self.calls: Counter[str] = Counter()
         """``file:function`` -> how often it was called, in the order of first calls."""
         self.climbs: Counter[str] = Counter()
@@ -94,10 +100,15 @@ class Walk:
     def _seen(self, frame: FrameType, event: str, _: object) -> None:
         if event != "call":
             return
-        place = self._place(frame.f_code)
-        if place is None or frame.f_code.co_name.startswith("<"):
-            return  # a module, or part of a function: comprehension, lambda
-        name = f"{place.as_posix()}:{frame.f_code.co_qualname}"
+        code = frame.f_code
+        place = self._place(code)
+        if place is None or code.co_name in PARTS:
+            return
+        if code.co_flags & CO_GENERATOR and frame.f_lasti > self._first.setdefault(
+            code, frame.f_lasti
+        ):
+            return
+        name = f"{place.as_posix()}:{code.co_qualname}"
         self.calls[name] += 1
         caller = frame.f_back
         while caller is not None and self._place(caller.f_code) is None:
@@ -108,6 +119,8 @@ class Walk:
         assert before is not None
         if rank(place) > rank(before):
             self.climbs[f"{before.as_posix()}:{caller.f_code.co_qualname} > {name}"] += 1
+        if name == READING:
+            self.rooms.clear()
         if rank(before) >= rank(Path("inference")) > rank(place) > 0:
             self.rooms.append(rank(place))
 

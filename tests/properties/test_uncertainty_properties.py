@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abag.uncertainty.conformal import ScoreDistribution, signed_scores
+from abag.uncertainty.calibration import ScoreDistribution, signed_scores
 
 SCORES = st.lists(st.floats(0.0, 100.0), min_size=1, max_size=60)
 LEVELS = st.floats(0.01, 0.99)

@@ -1,4 +1,4 @@
-"""A user's pairs, made ready for a model: cleaned once a distinct chain, every fault named."""
+"""A user's pairs, made ready for a model: each chain cleaned once, every fault named."""
 
 from __future__ import annotations
 
@@ -23,6 +23,11 @@ _SHORT: Final = 8
 _LIKE_BASES: Final = r"^[ACGTUN]{8,29}$"
 """Longer chains of these letters are refused as nucleotides; a short one may be a peptide."""
 _CHAINS: Final = pl.List(pl.String())
+_FEWEST: Final = 8
+"""From so many antibodies a table may be a library."""
+_SAME_LENGTH: Final = 0.8
+_VARIED: Final = 0.25
+"""A library's rows differ from its commonest residues in fewer than this share of the residues."""
 KEEP_GOING: Final = (
     "Correct these rows, or write them without a value, with their reason (--keep-going)."
 )
@@ -149,4 +154,37 @@ def refuse_problems(frame: pl.DataFrame, path: Path | str) -> None:
         raise TableError(path, problems, KEEP_GOING)
 
 
-__all__ = ["cleaned", "normalised", "one_pair", "refuse_problems"]
+def library_parent(pairs: pl.DataFrame) -> tuple[str, str | None] | None:
+    """The commonest residues of a table that is plainly a library of one antibody, else None.
+
+    ``pairs`` are cleaned rows. Plain means: eight antibodies or more, four of five with chains of
+    the same length, and each close to the commonest residues.
+    """
+    if pairs["heavy"].null_count():
+        return None
+    antibodies = pairs.select("heavy", pl.col("light").fill_null("")).unique(maintain_order=True)
+    if antibodies.height < _FEWEST:
+        return None
+    chains = []
+    for column in ("heavy", "light"):
+        lengths = antibodies[column].str.len_chars()
+        usual = int(lengths.mode().sort()[0])
+        kept = antibodies[column].filter(lengths == usual).to_list()
+        if len(kept) < _SAME_LENGTH * antibodies.height:
+            return None
+        consensus = _commonest(kept)
+        far = sum(_apart(chain, consensus) > _VARIED * max(usual, 1) for chain in kept)
+        if far > (1.0 - _SAME_LENGTH) * len(kept):
+            return None
+        chains.append(consensus)
+    return chains[0], chains[1] or None
+
+
+def _commonest(chains: Sequence[str]) -> str:
+    return "".join(
+        max(sorted(set(column)), key=column.count) for column in zip(*chains, strict=True)
+    )
+
+
+def _apart(one: str, other: str) -> int:
+    return sum(a != b for a, b in zip(one, other, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import compress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -13,8 +13,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.numbering import numbered_ahead
+from abag.data.tables import Pairs
 from abag.errors import ModelError, SequenceError
-from abag.inference.evidence import EVIDENCE_COLUMNS, evidence_columns
 from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_problems
 from abag.inference.outputs import COLUMNS, format_kd
 from abag.inference.prediction import Prediction
@@ -83,7 +83,7 @@ class Predictor:
         place = SHIPPED_MODEL if folder is None else Path(folder)
         return cls(ServedModel.load(place), level=level)
 
-    @property
+    @cached_property
     def model_id(self) -> str:
         """Name and digest of the model."""
         return self.model.model_id
@@ -95,7 +95,7 @@ class Predictor:
             [f"It reads {reads}.", f"Its intervals are to hold {self.level:.0%} of measurements."],
         )
 
-    @property
+    @cached_property
     def needs_antigen(self) -> bool:
         """Whether a pair without an antigen is refused: the model was fitted on antigens."""
         return "antigen" in self.model.inputs and len(self.model.domain.antigens) > 0
@@ -173,7 +173,7 @@ class Predictor:
             reason = pl.when(none).then(pl.lit(NO_ANTIGEN))
             frame = frame.with_columns(problem=pl.coalesce("problem", reason))
         good = frame.filter(pl.col("problem").is_null())
-        reasons = self.model.refusals(good)
+        reasons = self.model.refusals(Pairs.of(good))
         refused = good.select("place").with_columns(refusal=pl.Series(reasons, dtype=pl.String))
         joined = frame.join(refused, on="place", how="left", maintain_order="left")
         return joined.with_columns(problem=pl.coalesce("problem", "refusal")).drop("refusal")
@@ -181,12 +181,14 @@ class Predictor:
     def _filled(
         self, frame: pl.DataFrame, abstain: bool = False, parent: Chains | None = None
     ) -> pl.DataFrame:
-        """Predictions for the rows without a problem, beside the rows with one."""
+        """Predictions for the rows of :meth:`_judged` without a problem, beside those with one."""
+        model_id = self.model_id
         good = frame.filter(pl.col("problem").is_null())
-        steps = [self._step(good[:0], parent)]
+        starts = range(0, max(good.height, 1), _STEP_ROWS)
+        parts = [good[start : start + _STEP_ROWS] for start in starts]
+        steps = []
         with _progress(good.height) as bar:
-            parts = [good[i : i + _STEP_ROWS] for i in range(0, good.height, _STEP_ROWS)]
-            for step in numbered_ahead(parts, _chains):
+            for step in numbered_ahead(parts, _chains) if len(parts) > 1 else parts:
                 steps.append(self._step(step, parent))
                 if bar is not None:
                     bar.advance(step.height)
@@ -199,32 +201,33 @@ class Predictor:
             "antibody_name",
             "antigen_name",
             *_VALUES,
-            pl.lit(self.model_id).alias("model_id"),
+            pl.lit(model_id).alias("model_id"),
             pl.concat_list("flags", pl.col("more_flags").fill_null([])).alias("flags"),
             pl.coalesce("problem", "abstained").alias("problem"),
         ).select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
 
     def _step(self, good: pl.DataFrame, parent: Chains | None = None) -> pl.DataFrame:
-        """Values of some rows by their ``place``, and an empty column ``abstained``."""
-        familiarity = self.domain.familiarity(good) if self.domain else None
-        answer = sound_answer(self.model, good)
+        """Values of some rows by their ``place``, and an empty column ``abstained``.
+
+        What the model says of the rows comes first, then what was measured near them.
+        """
+        pairs, own = Pairs(good), None
+        answer, flags = sound_answer(self.model, pairs), self._flags(pairs)
+        absolute = self.model.target == "pkd"
+        if good.height and absolute and self.calibration is None:
+            own = self.model.interval(pairs, self.level)
         if parent is not None and good.height:
             answer, familiarity = self._from_parent(good, parent)
+        else:
+            familiarity = self.domain.familiarity(good) if self.domain else None
         known = answer.value.tolist()
         nothing: list[None] = [None] * len(known)
-        absolute = self.model.target == "pkd"
         kd_molar = [kd_molar_from_pkd(value) for value in known] if absolute else nothing
-        trust = trust_columns(self.calibration, familiarity, self.level, answer)
-        trust = trust or dict.fromkeys(TRUST_COLUMNS, nothing)
-        evidence = evidence_columns(
-            self.domain,
-            familiarity,
-            answer,
-            good["antigen"].to_list(),
-            from_parent=parent is not None,
-        )
-        evidence = evidence or dict.fromkeys(EVIDENCE_COLUMNS, nothing)
-        if good.height and (own := self._own_interval(good)) is not None:
+        trust = trust_columns(
+            self.domain, familiarity, answer, good["antigen"].to_list(),
+            calibration=self.calibration, level=self.level, from_parent=parent is not None,
+        )  # fmt: skip
+        if own is not None:
             trust |= {"pkd_lower": own[0].tolist(), "pkd_upper": own[1].tolist()}
         return pl.DataFrame(
             {
@@ -235,8 +238,7 @@ class Predictor:
                 "rank_score": nothing if absolute else known,
                 **_near_columns(answer),
                 **trust,
-                **evidence,
-                "more_flags": self._flags(good),
+                "more_flags": flags,
                 "abstained": nothing,
             },
             schema_overrides={
@@ -245,12 +247,6 @@ class Predictor:
                 "abstained": pl.String(),
             },
         )
-
-    def _own_interval(self, good: pl.DataFrame) -> tuple[Reals, Reals] | None:
-        """Ends of intervals of pKd of the model's own, where it was not calibrated."""
-        if self.calibration is not None or self.model.target != "pkd":
-            return None
-        return self.model.interval(good, self.level)
 
     def _abstained(self, filled: pl.DataFrame) -> pl.DataFrame:
         """Take the values of rows outside the domain away, and say why."""
@@ -280,7 +276,7 @@ class Predictor:
         on_parent = good.with_columns(
             heavy=pl.lit(parent[0], pl.String), light=pl.lit(parent[1], pl.String)
         )
-        base = sound_answer(self.model, on_parent)
+        base = sound_answer(self.model, Pairs(on_parent))
         effect, deviation, changes, in_cdrs = effects.effects_on((parent[0], parent[1] or ""), good)
         answer = base._replace(
             value=base.value + effect,
@@ -293,17 +289,15 @@ class Predictor:
         near = self.domain.familiarity(on_parent).near
         return answer, Familiarity(near._replace(changes=changes, cdr_changes=in_cdrs))
 
-    def _flags(self, good: pl.DataFrame) -> pl.Series:
-        from abag.data.chains import flag_lists
-
+    def _flags(self, pairs: Pairs) -> pl.Series:
         domain = self.model.domain
-        raised = {
-            "antibody_not_in_training": ~domain.knows_antibody(good),
-            "antigen_not_in_training": ~domain.knows_antigen(good),
-            **self.model.row_flags(good),
-        }
-        masks = zip(*(rows.tolist() for rows in raised.values()), strict=True)
-        return flag_lists([tuple(compress(raised, rows)) for rows in masks])
+        raised = pl.DataFrame({
+            "antibody_not_in_training": ~domain.knows_antibody(pairs.frame),
+            "antigen_not_in_training": ~domain.knows_antigen(pairs.frame),
+            **self.model.row_flags(pairs),
+        })  # fmt: skip
+        named = [pl.when(pl.col(flag)).then(pl.lit(flag)) for flag in raised.columns]
+        return raised.select(pl.concat_list(named).list.drop_nulls()).to_series()
 
 
 def _chains(rows: pl.DataFrame) -> list[str]:
@@ -318,7 +312,7 @@ def _near_columns(answer: Answer) -> dict[str, list[float | None]]:
 
 
 _NEAR: Final = ("nearest_similarity", "antibody_similarity", "antigen_similarity")
-_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", *_NEAR, *TRUST_COLUMNS, *EVIDENCE_COLUMNS)
+_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", *_NEAR, *TRUST_COLUMNS)
 _FIELDS: Final = (*_VALUES, "model_id", "flags")
 
 

@@ -13,7 +13,7 @@ import polars as pl
 from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.errors import FileFormatError, OptionError, Problem, TableError
 from abag.files import require_file, require_other, sha256_of
-from abag.inference.inputs import KEEP_GOING
+from abag.inference.inputs import KEEP_GOING, library_parent
 from abag.inference.outputs import COLUMNS, Shown, appending, require_writable, write_predictions
 from abag.inference.partial import PartialResult, partial_result
 from abag.inference.predictor import Predictor
@@ -26,7 +26,7 @@ from abag.inference.streaming import (
     pieces_of,
     read_piece,
 )
-from abag.inference.variants import LIBRARY, GivenParent, library_parent, read_variants
+from abag.inference.variants import LIBRARY, GivenParent, read_variants
 from abag.model.registry import located
 from abag.progress import hidden, task
 from abag.uncertainty.calibration import DEFAULT_LEVEL

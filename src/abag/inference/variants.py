@@ -12,8 +12,8 @@ import polars as pl
 from abag.antibody.grafting import DEFINITIONS, fitting_definition, graft, loop_name
 from abag.antibody.mutations import apply_mutations
 from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
-from abag.data.formats.columns import PAIRS_SCHEMA, pair_columns
-from abag.data.formats.mapping import ColumnMapping, mapping_from_texts
+from abag.data.formats.columns import pairs_of_table
+from abag.data.formats.mapping import mapping_from_texts
 from abag.data.formats.reading import pairs_of_file as read_pairs
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.sequences.pairing import UserPairs
@@ -24,11 +24,6 @@ from abag.inference.inputs import cleaned, one_pair
 
 LIBRARY: Final = "library"
 """In the place of a parent's file: the commonest residues of the table itself."""
-_FEWEST: Final = 8
-"""From so many antibodies a table may be a library."""
-_SAME_LENGTH: Final = 0.8
-_VARIED: Final = 0.25
-"""A library's rows differ from its commonest residues in fewer than this share of the residues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +94,9 @@ def read_variants(
         )
         made = {**chosen.columns, "heavy": ("heavy",), "light": ("light",)}
         chosen = replace(chosen, columns=made)
-    frame = _pairs(table, chosen, chosen_mapping)
+    # Structures say nothing of variants that nobody measured.
+    used = {name: own for name, own in chosen.columns.items() if name != "structure_id"}
+    frame = pairs_of_table(table, replace(chosen, columns=used), chosen_mapping)
     own = pl.lit(list(parent.antigen), dtype=pl.List(pl.String))
     none = pl.col("antigen").list.len() == 0
     its_light = pl.when(pl.col("scfv").is_null()).then(pl.lit(parent.light, pl.String))
@@ -110,42 +107,6 @@ def read_variants(
         ),
         notes=notes,
     )
-
-
-def library_parent(pairs: pl.DataFrame) -> tuple[str, str | None] | None:
-    """The commonest residues of a table that is plainly a library of one antibody, else None.
-
-    ``pairs`` are cleaned rows. Plain means: eight antibodies or more, four of five with chains of
-    the same length, and each close to the commonest residues.
-    """
-    if pairs["heavy"].null_count():
-        return None
-    antibodies = pairs.select("heavy", pl.col("light").fill_null("")).unique(maintain_order=True)
-    if antibodies.height < _FEWEST:
-        return None
-    chains = []
-    for column in ("heavy", "light"):
-        lengths = antibodies[column].str.len_chars()
-        usual = int(lengths.mode().sort()[0])
-        kept = antibodies[column].filter(lengths == usual).to_list()
-        if len(kept) < _SAME_LENGTH * antibodies.height:
-            return None
-        consensus = _commonest(kept)
-        far = sum(_apart(chain, consensus) > _VARIED * max(usual, 1) for chain in kept)
-        if far > (1.0 - _SAME_LENGTH) * len(kept):
-            return None
-        chains.append(consensus)
-    return chains[0], chains[1] or None
-
-
-def _commonest(chains: Sequence[str]) -> str:
-    return "".join(
-        max(sorted(set(column)), key=column.count) for column in zip(*chains, strict=True)
-    )
-
-
-def _apart(one: str, other: str) -> int:
-    return sum(a != b for a, b in zip(one, other, strict=True))
 
 
 def _from_mutations(
@@ -197,13 +158,3 @@ def _from_loops(
         "into the parent"
     )
     return [heavy for heavy, _ in made], [light for _, light in made], (note,)
-
-
-def _pairs(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping) -> pl.DataFrame:
-    columns = {
-        ROW: pl.col(ROW),
-        **pair_columns(chosen, mapping),
-        "structure_id": pl.lit(None, dtype=pl.String),
-        "flags": pl.lit([], dtype=pl.List(pl.String)),
-    }
-    return table.select(columns[name].alias(name).cast(t) for name, t in PAIRS_SCHEMA.items())

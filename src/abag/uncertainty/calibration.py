@@ -17,13 +17,26 @@ What is guaranteed, and for whom:
 
 Each end of an interval has its own quantile, because designed variants are predicted too high more
 often than too low.
+
+Scores of rows that the model had not seen are ranked, those of predictions that are too high apart
+from those too low; each end of the interval takes the score below which its share lies, with a
+unit of mass at infinity for the pair to come (the finite-sample correction). Rows of one unit share
+its mass, so that a new *cluster*, not a new row of the largest cluster, is what the interval is
+made for (two-layer sampling: Dunn, Wasserman and Ramdas, J Am Stat Assoc 118:2491, 2023; Lee,
+Barber and Willett, arXiv 2306.06342). Strata of units have the same mass each, however many units.
+
+Errors within a verdict still depend on how near the nearest training antibody and antigen are. The
+scale of an error is taken as proportional to exp(-b u - c v) with u and v the identities and b and
+c not negative; b and c maximise the likelihood of the absolute errors as exponential variables,
+with a level of its own for each verdict. A convex problem; the levels themselves are not used,
+the quantiles of each verdict take their place.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
@@ -33,12 +46,133 @@ from numpy.typing import NDArray
 
 from abag.errors import ModelError, OptionError
 from abag.model.cross_validation import Fold, cross_validate
-from abag.uncertainty.conformal import ScoreDistribution, signed_scores
 from abag.uncertainty.coverage import GroupFigures, Reaches, group_figures
 from abag.uncertainty.domain import Familiarity, Verdict
-from abag.uncertainty.nearness import Nearness, fit_nearness
 
 Reals = NDArray[np.float64]
+
+_ROUNDING: Final = 1e-12
+
+
+class Scores(NamedTuple):
+    """How far each measurement lies below and above its prediction, in units of its scale, (n,).
+
+    Negative on the other side. NaN where a bound cannot tell.
+    """
+
+    below: Reals
+    above: Reals
+
+    @property
+    def either(self) -> Reals:
+        """The larger of both: how far off at all. NaN where a bound cannot tell."""
+        return np.fmax(self.below, self.above)
+
+
+def signed_scores(prediction: Reals, scale: Reals, lower: Reals, upper: Reals) -> Scores:
+    """Scores of measurements that lie between ``lower`` and ``upper``, equal where exact.
+
+    A censored row on whose allowed side the prediction lies cannot tell how large the error is,
+    and its score is NaN; else it counts with the least error that its bound allows.
+    """
+    exact = lower == upper
+    below, above = (prediction - upper) / scale, (lower - prediction) / scale
+    outside_low, outside_high = prediction > upper, prediction < lower
+    return Scores(
+        np.where(exact | outside_low, below, np.where(outside_high, -above, np.nan)),
+        np.where(exact | outside_high, above, np.where(outside_low, -below, np.nan)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreDistribution:
+    """Sorted scores, each with its share of the mass; what is missing to 1 lies at infinity."""
+
+    scores: Reals
+    shares: Reals
+
+    @classmethod
+    def of(cls, scores: Reals, units: Sequence[str], strata: Sequence[str] | None = None) -> Self:
+        """Weigh strata equally, the units of one equally, and the rows of a unit equally.
+
+        With one stratum and a unit for each row this is the ordinary split-conformal quantile.
+        """
+        if not len(scores):
+            return cls(np.zeros(0), np.zeros(0))
+        layer = np.array(strata if strata is not None else [""] * len(scores), dtype=np.str_)
+        unit = np.array(units, dtype=np.str_)
+        shares = np.zeros(len(scores))
+        names = np.unique(layer)
+        count = 0
+        for name in names:
+            inside = layer == name
+            _, place, sizes = np.unique(unit[inside], return_inverse=True, return_counts=True)
+            shares[inside] = 1.0 / (len(names) * len(sizes) * sizes[place])
+            count += len(sizes)
+        # One unit of the mass of all lies at infinity: the pair to come.
+        shares *= count / (count + 1.0)
+        order = np.argsort(scores, kind="stable")
+        return cls(scores[order], shares[order])
+
+    def quantile(self, level: float) -> float:
+        """Least score with ``level`` of the mass at or below it; infinite where there is none."""
+        reached = np.cumsum(self.shares) >= level - _ROUNDING
+        return float(self.scores[int(reached.argmax())]) if reached.any() else float("inf")
+
+
+_PENALTY: Final = 1.0
+"""Of b and c squared, in rows' worth of log-likelihood: against overfitting of small tables."""
+_STEEPEST: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nearness:
+    """Slopes of the logarithm of the error's scale; zero where nearness tells nothing."""
+
+    antibody: float = 0.0
+    antigen: float = 0.0
+    far: float = 1.0
+    """Median scale of the rows of which neither side is known."""
+
+    def scale(self, antibody_identity: Reals, antigen_identity: Reals) -> Reals:
+        """Relative scale of the error of each row, shape (n,)."""
+        slope = self.antibody * antibody_identity + self.antigen * antigen_identity
+        return np.asarray(np.exp(-slope), dtype=np.float64)
+
+
+def fit_nearness(rows: pl.DataFrame) -> Nearness:
+    """Learn from out-of-fold rows (:data:`abag.uncertainty.out_of_fold.COLUMNS`), exact ones."""
+    from scipy.optimize import minimize
+
+    exact = rows.filter(pl.col("lower") == pl.col("upper"))
+    if exact.height < 2:
+        return Nearness()
+    error = (exact["prediction"] - exact["lower"]).abs().to_numpy() / exact["scale"].to_numpy()
+    error = np.maximum(error, 1e-3 * max(float(error.mean()), 1e-9))
+    verdict = np.unique(exact["verdict"].to_numpy().astype(np.str_), return_inverse=True)[1]
+    levels = np.eye(int(verdict.max()) + 1)[verdict]
+    near = exact.select("antibody_identity", "antigen_identity").to_numpy()
+    design = np.hstack([levels, -near])
+
+    def loss(parameters: Reals) -> tuple[float, Reals]:
+        slopes = parameters[-2:]
+        linear = design @ parameters
+        ratio = error * np.exp(-linear)
+        gradient = design.T @ (1.0 - ratio)
+        gradient[-2:] += 2.0 * _PENALTY * slopes
+        return float((linear + ratio).sum() + _PENALTY * (slopes**2).sum()), gradient
+
+    start = np.zeros(design.shape[1])
+    start[:-2] = np.log(error.mean())
+    bounds = [(None, None)] * (design.shape[1] - 2) + [(0.0, _STEEPEST)] * 2
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    slopes = Nearness(float(found.x[-2]), float(found.x[-1]))
+    far = exact.filter(pl.col("verdict") == Verdict.NEITHER.value)
+    if far.is_empty():
+        return slopes
+    scales = slopes.scale(far["antibody_identity"].to_numpy(), far["antigen_identity"].to_numpy())
+    return replace(slopes, far=float(np.median(scales)))
+
 
 DEFAULT_LEVEL: Final = 0.9
 Distributions: TypeAlias = Mapping[Verdict, ScoreDistribution]

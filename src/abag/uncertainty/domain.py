@@ -6,7 +6,7 @@ antigens like this one* (:mod:`abag.model.pairs.measured`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final, Self
@@ -16,12 +16,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.similarity.antibodies import CDR_THRESHOLD
-from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
+from abag.data.similarity.antigens import ANTIGEN_THRESHOLD, antigen_changes
 from abag.model.pairs.measured import NONE, MeasuredPairs
 from abag.model.pairs.relatives import Nearest
 
 Reals = NDArray[np.float64]
 
+MEASURED_COLUMNS: Final = ("relative_pkd", "relative_antigen", "antigen_changes", "known_antigens")
+"""Of the nearest relative: its pKd, its antigen and the residues in which the row's antigen differs
+from it; the antigens that the nearest antibody was measured on."""
+_MOST_NAMED: Final = 4
 _ROUNDING: Final = 1e-6
 """Identities are single precision; equal fractions must not fall under a threshold."""
 
@@ -90,6 +94,40 @@ class DomainIndex:
     def familiarity(self, table: pl.DataFrame) -> Familiarity:
         """Compare each row of ``table`` with all that was measured."""
         return Familiarity(self.measured.nearest(table))
+
+    def measured_near(
+        self, known: Familiarity, verdicts: Sequence[Verdict], antigens: Sequence[Sequence[str]]
+    ) -> dict[str, list[Any]]:
+        """Columns :data:`MEASURED_COLUMNS` of rows with these verdicts and antigens (chains)."""
+        pairs = self.measured.pairs
+        relative = [None if i == NONE else i for i in known.near.relative.tolist()]
+        site = [None if i is None else int(pairs.antigen[i]) for i in relative]
+        elsewhere = (Verdict.VARIANT, Verdict.NEW_ANTIGEN)
+        return {
+            "relative_pkd": [None if i is None else float(pairs.pkd[i]) for i in relative],
+            "relative_antigen": [None if at is None else self.antigen_label(at) for at in site],
+            "antigen_changes": [
+                None if at is None else antigen_changes(tuple(asked), self.measured.antigens[at])
+                for at, asked in zip(site, antigens, strict=True)
+            ],
+            "known_antigens": [
+                self._known(kin) if verdict in elsewhere else None
+                for kin, verdict in zip(known.near.kin.tolist(), verdicts, strict=True)
+            ],
+        }
+
+    def antigen_label(self, antigen: int) -> str:
+        """What a measured antigen is called: its name, or length and first residues."""
+        if name := self.measured.names[antigen]:
+            return name
+        longest = max(self.measured.antigens[antigen], key=len, default="")
+        return f"an antigen of {len(longest)} residues ({longest[:8]}...)"
+
+    def _known(self, antibody: int) -> str | None:
+        """The antigens that an antibody was measured on."""
+        labels = list(dict.fromkeys(map(self.antigen_label, self.measured.antigens_of(antibody))))
+        more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
+        return "; ".join(labels[:_MOST_NAMED]) + more if labels else None
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""

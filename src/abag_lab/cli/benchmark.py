@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli import emit
 from abag.engines import ANYWHERE, WorkPlace
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli import emit
 from abag.apps.cli.data import summary_text
-from abag.apps.cli.output import emit
 
 
 def sources(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli import emit, tell
 from abag.apps.cli.options.assay import NOTHING_SAID, AssayOptions
-from abag.apps.cli.output import emit, tell
 from abag.engines import ANYWHERE, WorkPlace
 from abag.errors import OptionError
 

@@ -18,7 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.splits import make_split
-from abag.inference.evidence import evidence_columns
+from abag.inference.trust import trust_columns
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.pairs.model import PairModel
 from abag.uncertainty.domain import DomainIndex, Verdict
@@ -99,12 +99,10 @@ def _scored(model: PairModel, table: pl.DataFrame) -> pl.DataFrame:
         return table.with_columns(verdict=pl.lit(""), score=pl.lit(0.0))
     domain = DomainIndex(model.measured)
     known = domain.familiarity(table)
-    score = evidence_columns(domain, known, model.answer(table), table["antigen"].to_list())[
-        "binding_score"
-    ]
+    trust = trust_columns(domain, known, model.answer(table), table["antigen"].to_list())
     return table.with_columns(
         pl.Series("verdict", [one.value for one in known.verdicts]),
-        pl.Series("score", [one or 0.0 for one in score], pl.Float64),
+        pl.Series("score", [one or 0.0 for one in trust["binding_score"]], pl.Float64),
     )
 
 

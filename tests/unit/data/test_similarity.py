@@ -21,8 +21,12 @@ from abag.data.similarity import (
     chain_identity,
 )
 from abag.data.similarity.antibodies import CdrTable
-from abag.data.similarity.antigens import UNKNOWN_ANTIGEN, antigen_changes, chance_identity
-from abag.data.similarity.kmers import kmer_containment
+from abag.data.similarity.antigens import (
+    UNKNOWN_ANTIGEN,
+    antigen_changes,
+    chance_identity,
+    kmer_containment,
+)
 from abag.data.similarity.linkage import linked_components
 from abag.errors import SplitError
 

@@ -8,12 +8,12 @@ import pytest
 import abag
 from abag.antibody.grafting import fitting_definition, graft, loop_name, loops_of
 from abag.errors import OptionError, SequenceError, TableError
+from abag.inference.inputs import library_parent
 from abag.inference.tables import predict_file
 from abag.inference.variants import (
     LIBRARY,
     GivenParent,
     given_parent,
-    library_parent,
     read_variants,
 )
 from synthetic_antibodies import made_up_antibodies

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from abag.uncertainty.conformal import ScoreDistribution, signed_scores
+from abag.uncertainty.calibration import ScoreDistribution, signed_scores
 
 
 def distribution(scores: list[float], clusters: list[str] | None = None) -> ScoreDistribution:

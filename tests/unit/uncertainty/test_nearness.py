@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.uncertainty.nearness import Nearness, fit_nearness
+from abag.uncertainty.calibration import Nearness, fit_nearness
 
 
 def rows(slope: float, verdicts: int = 2, count: int = 4000, seed: int = 0) -> pl.DataFrame:

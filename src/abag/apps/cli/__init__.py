@@ -6,10 +6,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cyclopts import App
 
@@ -153,6 +153,26 @@ def _open_streams() -> None:
         if getattr(sys, name) is None:
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def emit(content: Mapping[str, Any], text: str, as_json: bool) -> None:
+    """Print ``content`` as one JSON object, or ``text``, on standard output."""
+    import json
+
+    from abag.errors import printable
+
+    plain = json.dumps(content, sort_keys=True, allow_nan=False) if as_json else printable(text)
+    print(plain, flush=True)
+
+
+def tell(text: str) -> None:
+    """Print a line on standard error, where one is open."""
+    from abag.errors import printable
+
+    try:
+        print(printable(text), file=sys.stderr, flush=True)
+    except (OSError, ValueError, AttributeError):
+        return
 
 
 def _say(text: str) -> None:

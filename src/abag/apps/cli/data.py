@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
+from abag.apps.cli import emit
 from abag.apps.cli.contributed import add_contributed
 from abag.apps.cli.options.reading import AS_IT_IS, FileChoices
-from abag.apps.cli.output import emit
 
 if TYPE_CHECKING:
     from abag.data.build import Build

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli import emit
 
 if TYPE_CHECKING:
     from abag.apps.demo import Demo

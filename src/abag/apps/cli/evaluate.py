@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli import emit
 
 if TYPE_CHECKING:
     from abag.evaluation.from_files import EvaluationRun

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli import emit
 from abag.apps.cli.options.reading import AS_IT_IS, NO_ANTIBODY, FileChoices, GivenAntibody
-from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
+from abag.apps.cli import emit, tell
 from abag.apps.cli.options.reading import AS_IT_IS, FileChoices
-from abag.apps.cli.output import emit, tell
 from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:

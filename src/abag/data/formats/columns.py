@@ -299,17 +299,23 @@ def pairs_table(
 
 def pairs_of_table(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping) -> pl.DataFrame:
     """Pairs of a table whose columns are chosen: :data:`PAIRS_SCHEMA`."""
-    notes = Notes(table.height)
-    named = _read(
-        table, chosen, "structure_id", mapping.constants.structure_id, structure_id, notes
-    )
     columns = {
         ROW: pl.col(ROW),
         **pair_columns(chosen, mapping),
-        "structure_id": named,
-        "flags": notes.flags,
+        **_structures(table, chosen, mapping.constants.structure_id),
     }
     return table.select(columns[name].alias(name).cast(t) for name, t in PAIRS_SCHEMA.items())
+
+
+def _structures(table: pl.DataFrame, chosen: Chosen, constant: str | None) -> dict[str, pl.Expr]:
+    """Codes of structures, and a flag for each that was restored or cannot be read."""
+    if chosen.one("structure_id") is None:
+        code = constant and structure_id(constant)[0]
+        none = pl.lit([], dtype=pl.List(pl.String))
+        return {"structure_id": pl.lit(code, dtype=pl.String), "flags": none}
+    notes = Notes(table.height)
+    named = _read(table, chosen, "structure_id", None, structure_id, notes)
+    return {"structure_id": named, "flags": notes.flags}
 
 
 def stem(path: Path) -> str:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
+from abag.apps.cli import emit, tell
 from abag.apps.cli.options.reading import AS_IT_IS, FileChoices
-from abag.apps.cli.output import emit, tell
 from abag.engines import ANYWHERE, Here, WorkPlace
 
 if TYPE_CHECKING:

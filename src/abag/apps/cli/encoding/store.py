@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli import emit
 from abag.errors import counted
 
 app = App(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from abag.apps.cli import emit
 from abag.apps.cli.options.assay import NOTHING_SAID, AssayOptions
-from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
 if TYPE_CHECKING:

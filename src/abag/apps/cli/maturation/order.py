@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli import emit
 from abag.errors import OptionError
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from abag.apps.cli import emit
 from abag.apps.cli.options.places import EVERYWHERE, FreePlaces
 from abag.apps.cli.options.plates import (
     ANY_VARIANT,
@@ -20,7 +21,6 @@ from abag.apps.cli.options.plates import (
     request_of,
 )
 from abag.apps.cli.options.reading import AS_IT_IS, NO_ANTIBODY, FileChoices, GivenAntibody
-from abag.apps.cli.output import emit
 from abag.errors import ModelError, OptionError
 
 if TYPE_CHECKING:

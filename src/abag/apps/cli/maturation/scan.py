@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from abag.apps.cli import emit
 from abag.apps.cli.options.places import EVERYWHERE, FreePlaces
 from abag.apps.cli.options.reading import NO_ANTIBODY, GivenAntibody
-from abag.apps.cli.output import emit
 from abag.errors import OptionError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit, tell
+from abag.apps.cli import emit, tell
 from abag.errors import OptionError
 
 if TYPE_CHECKING:

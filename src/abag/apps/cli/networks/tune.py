@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit, tell
+from abag.apps.cli import emit, tell
 
 
 def tune(

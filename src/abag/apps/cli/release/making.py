@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from abag.apps.cli.output import emit, tell
+from abag.apps.cli import emit, tell
 from abag.errors import OptionError
 from abag.release.intent import Intent
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli import emit
 from abag.data.build import load_table
 from abag.data.leaks.leakage import Audit
 from abag.data.leaks.leakage import audit as run_audit

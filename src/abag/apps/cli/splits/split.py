@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from abag.apps.cli.output import emit
+from abag.apps.cli import emit
 from abag.data.build import load_table
 from abag.data.similarity import ANTIGEN_THRESHOLD, CDR_THRESHOLD
 from abag.data.splits import Split, Strategy, make_split
