@@ -63,7 +63,9 @@ def build_table(
             bar.describe(f"reading {source.name}")
             made, read = read_source(source, folder, cleaner)
             checksums |= {f"{source.name}/{name}": sum_ for name, sum_ in read.items()}
-            kept = _permitted(made.table) if licence == "permissive" else made.table
+            kept = made.table
+            if licence == "permissive":
+                kept = kept.filter(pl.col("licence").is_in(list(SHIPPABLE_LICENCES)))
             summaries.append(summarise_source(source.name, source.licence, made, kept))
             parts.append(Canonical(kept, made.quarantine, kept.height + made.quarantine.height))
             bar.advance()
@@ -85,7 +87,3 @@ def read_source(
     if not parts:
         raise MissingFileError(f"{folder / source.name} holds none of the files of {source.name}")
     return concatenate(parts), checksums
-
-
-def _permitted(table: pl.DataFrame) -> pl.DataFrame:
-    return table.filter(pl.col("licence").is_in(list(SHIPPABLE_LICENCES)))

@@ -38,14 +38,17 @@ def impossible_ranges(labels: AssayLabels) -> list[Fault]:
         unusual = outside
     else:
         outside = (values < PKD_MIN) | (values > PKD_MAX)
-        unusual = (values < USUAL_PKD[0]) | (values > USUAL_PKD[1])
-        if not labels.quantity.is_absolute:
-            unusual = outside
+        low, high = USUAL_PKD if labels.quantity.is_absolute else (PKD_MIN, PKD_MAX)
+        unusual = (values < low) | (values > high)
     rows = int(outside.sum()) + labels.impossible
-    median = float(np.median(values)) if len(values) else float("nan")
+    least, median, greatest = (
+        (float(one(values)) if len(values) else float("nan")) for one in (np.min, np.median, np.max)
+    )
     misplaced = len(values) >= FEWEST_ROWS and (
         unusual.mean() >= MAX_UNUSUAL_SHARE
-        or (labels.quantity.is_absolute and not _is_usual_median(median))
+        or (
+            labels.quantity.is_absolute and not USUAL_MEDIAN_PKD[0] <= median <= USUAL_MEDIAN_PKD[1]
+        )
     )
     if not rows and not misplaced:
         return []
@@ -59,9 +62,9 @@ def impossible_ranges(labels: AssayLabels) -> list[Fault]:
             share=concerned / labels.rows,
             message=_message(labels, concerned, median),
             evidence={
-                "least": float(values.min()) if len(values) else float("nan"),
+                "least": least,
                 "median": median,
-                "greatest": float(values.max()) if len(values) else float("nan"),
+                "greatest": greatest,
                 "outside_physical_range": rows,
                 "outside_usual_range": concerned,
                 "without_logarithm": labels.impossible,
@@ -69,10 +72,6 @@ def impossible_ranges(labels: AssayLabels) -> list[Fault]:
             examples=examples(labels.ids[unusual].tolist()),
         )
     ]
-
-
-def _is_usual_median(median: float) -> bool:
-    return USUAL_MEDIAN_PKD[0] <= median <= USUAL_MEDIAN_PKD[1]
 
 
 def _message(labels: AssayLabels, rows: int, median: float) -> str:

@@ -249,17 +249,15 @@ def _audit_part(
         training_rows=train.height,
         left_out=split.left_out(name),
         examined_rows=examined.height,
-        same={kind: _shared_rows(test, train, f"same_{kind}") for kind in SAME},
+        same={
+            kind: test.join(train.drop_nulls(f"same_{kind}"), on=f"same_{kind}", how="semi").height
+            for kind in SAME
+        },
         near=_near(neighbours, thresholds),
         positions=_shared_positions(test, train, split),
         copying=spearman_of_copies(copied),
     )
     return part, neighbours, copied
-
-
-def _shared_rows(test: pl.DataFrame, train: pl.DataFrame, column: str) -> int:
-    known = train[column].drop_nulls().unique()
-    return test.filter(pl.col(column).is_in(known.to_list())).height
 
 
 def _near(neighbours: Neighbours, thresholds: Mapping[str, float]) -> dict[str, int]:

@@ -162,14 +162,11 @@ def _tigit(path: Path) -> RawTable:
 
 
 def _sorted(path: Path, label: str) -> RawTable:
-    segment = pl.col("AASeq")
     return raw_table(
         path.name,
         read_text_table(path),
         antibody_name="trastuzumab CDR-H3 variant",
         antigen_name="HER2",
-        heavy=TRASTUZUMAB.graft(segment),
-        light=TRASTUZUMAB.light,
         antigen=chain_list([read_antigen(path.parent, "HER2")]),
         quantity="binary",
         value=label,
@@ -178,10 +175,10 @@ def _sorted(path: Path, label: str) -> RawTable:
         assay="alphabind/mHER_H3",
         method="FACS",
         structure_id="1n8z",
-        mutations=TRASTUZUMAB.changes(segment),
         reference=MASON,
         licence="not stated",
         flags=flagged("framework_grafted"),
+        **TRASTUZUMAB.columns(pl.col("AASeq")),
     )
 
 

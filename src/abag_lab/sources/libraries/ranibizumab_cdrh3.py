@@ -55,8 +55,6 @@ def read(folder: Path) -> Iterator[RawTable]:
             original,
             antibody_name="ranibizumab CDR-H3 variant",
             antigen_name="VEGF-A",
-            heavy=RANIBIZUMAB.graft(pl.col("CDRH3")),
-            light=RANIBIZUMAB.light,
             antigen=chain_list([read_antigen(folder, "VEGF")]),
             quantity="enrichment",
             value=pl.coalesce(number_text(mean), _FIRST, _SECOND),
@@ -65,9 +63,9 @@ def read(folder: Path) -> Iterator[RawTable]:
             assay="ranibizumab_cdrh3/R3 over R2",
             method="phage panning",
             structure_id="1cz8",
-            mutations=RANIBIZUMAB.changes(pl.col("CDRH3")),
             reference="10.1093/bioinformatics/btz895",
             flags=flagged("framework_grafted", mean_of_replicates=both),
+            **RANIBIZUMAB.columns(pl.col("CDRH3")),
         )
 
 

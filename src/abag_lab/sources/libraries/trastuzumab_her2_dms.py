@@ -24,15 +24,12 @@ FILES = tuple(f"trastuzumab_variants-random-{part}.csv" for part in ("train", "v
 
 def read(folder: Path) -> Iterator[RawTable]:
     """One row a variant; the three files together are the whole set."""
-    segment = pl.col("cdrh3_seq")
     for path in present(folder, FILES):
         yield raw_table(
             path.name,
             read_text_table(path),
             antibody_name="trastuzumab CDR-H3 variant",
             antigen_name="HER2",
-            heavy=TRASTUZUMAB.graft(segment),
-            light=TRASTUZUMAB.light,
             antigen=chain_list([read_antigen(folder, "HER2")]),
             quantity="binary",
             value=pl.col("labels"),
@@ -41,9 +38,9 @@ def read(folder: Path) -> Iterator[RawTable]:
             assay="trastuzumab_her2_dms/CDR-H3",
             method="FACS",
             structure_id="1n8z",
-            mutations=TRASTUZUMAB.changes(segment),
             reference="10.1038/s41551-021-00699-9",
             flags=flagged("framework_grafted"),
+            **TRASTUZUMAB.columns(pl.col("cdrh3_seq")),
         )
 
 

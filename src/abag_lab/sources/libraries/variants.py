@@ -31,6 +31,14 @@ class Scaffold:
         """Expression: the heavy chain with ``segment`` in the place of the parent's stretch."""
         return pl.concat_str([pl.lit(self.before), segment, pl.lit(self.after)])
 
+    def columns(self, segment: pl.Expr) -> dict[str, pl.Expr | str]:
+        """Raw columns of the chains of a library of segments, and of what was changed."""
+        return {
+            "heavy": self.graft(segment),
+            "light": self.light,
+            "mutations": self.changes(segment),
+        }
+
     def changes(self, segment: pl.Expr) -> pl.Expr:
         """Expression: changes from the parent (``H:D101E``); null where the length differs."""
         return point_changes(segment, self.parent, first=len(self.before) + 1)

@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.numbering import NumberedDomain
-from abag.antibody.numbering.domains import IMGT_REGIONS
+from abag.antibody.numbering.domains import region_span
 from abag.antibody.soundness import foreign_domain
 from abag.data.formats.choices import ChainNames
 from abag.data.formats.columns import PAIRS_SCHEMA
@@ -75,6 +75,10 @@ class Complex:
         return f"{stem}_{antibody}_{antigen}".rstrip("_")
 
 
+Domains = dict[str, tuple[NumberedDomain, ...]]
+"""Variable domains by the name of their chain."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Fv:
     """Chains of one antibody and the residues (index in the chain) of their CDRs."""
@@ -83,6 +87,11 @@ class _Fv:
     light: StructureChain | None
     is_scfv: bool
     paratope: dict[str, frozenset[int]]
+
+    @property
+    def chains(self) -> tuple[StructureChain, ...]:
+        """Heavy and, where there is one, light chain."""
+        return (self.heavy,) if self.light is None else (self.heavy, self.light)
 
 
 def read_complexes(
@@ -101,7 +110,8 @@ def read_complexes(
     structure = read_structure(path)
     domains = _domains(structure.chains)
     if chains is not None:
-        fvs = [_given_fv(structure, domains, chains)]
+        light = structure.chain(chains.light) if chains.light else None
+        fvs = [_fv(structure.chain(chains.heavy), light, domains)]
     else:
         fvs = list(_found_fvs(structure.chains, domains))
         if not fvs:
@@ -189,7 +199,7 @@ def residue_distances(
     return found
 
 
-def _domains(chains: Sequence[StructureChain]) -> dict[str, tuple[NumberedDomain, ...]]:
+def _domains(chains: Sequence[StructureChain]) -> Domains:
     """Variable domains by the name of the chain."""
     from abag.antibody.numbering import number_chains
 
@@ -198,20 +208,15 @@ def _domains(chains: Sequence[StructureChain]) -> dict[str, tuple[NumberedDomain
 
 
 def _cdr_indices(domains: Iterable[NumberedDomain]) -> frozenset[int]:
-    spans = [IMGT_REGIONS[name] for name in _CDRS]
     return frozenset(
         domain.start + offset
         for domain in domains
-        for offset, position in enumerate(domain.positions)
-        if any(a <= int("".join(c for c in position if c.isdigit())) <= b for a, b in spans)
+        for name in _CDRS
+        for offset in range(len(domain.sequence))[region_span(domain.positions, name)]
     )
 
 
-def _fv(
-    heavy: StructureChain,
-    light: StructureChain | None,
-    domains: dict[str, tuple[NumberedDomain, ...]],
-) -> _Fv:
+def _fv(heavy: StructureChain, light: StructureChain | None, domains: Domains) -> _Fv:
     kinds = [domain.kind.is_light for domain in domains[heavy.name]]
     paratope = {
         chain.name: _cdr_indices(domains[chain.name]) or frozenset(range(len(chain.sequence)))
@@ -222,26 +227,15 @@ def _fv(
     return _Fv(heavy, light, is_scfv, paratope)
 
 
-def _given_fv(
-    structure: Structure, domains: dict[str, tuple[NumberedDomain, ...]], names: ChainNames
-) -> _Fv:
-    light = structure.chain(names.light) if names.light else None
-    return _fv(structure.chain(names.heavy), light, domains)
-
-
-def _found_fvs(
-    chains: Sequence[StructureChain], domains: dict[str, tuple[NumberedDomain, ...]]
-) -> Iterator[_Fv]:
+def _found_fvs(chains: Sequence[StructureChain], domains: Domains) -> Iterator[_Fv]:
     """Each heavy chain with the free light chain that its variable domain touches most."""
     heavies = [c for c in chains if any(not d.kind.is_light for d in domains[c.name])]
     lights = [c for c in chains if domains[c.name] and c not in heavies]
     alone = [c for c in heavies if not any(d.kind.is_light for d in domains[c.name])]
     touching = sorted(
-        (
-            (-_touching(h, domains[h.name], one, domains[one.name]), a, b)
-            for a, h in enumerate(alone)
-            for b, one in enumerate(lights)
-        )
+        (-_touching(heavy, light, domains), a, b)
+        for a, heavy in enumerate(alone)
+        for b, light in enumerate(lights)
     )
     partner: dict[str, StructureChain] = {}
     for touches, a, b in touching:
@@ -252,30 +246,21 @@ def _found_fvs(
         yield _fv(heavy, partner.get(heavy.name), domains)
 
 
-def _touching(
-    heavy: StructureChain,
-    heavy_domains: Sequence[NumberedDomain],
-    light: StructureChain,
-    light_domains: Sequence[NumberedDomain],
-) -> int:
+def _touching(heavy: StructureChain, light: StructureChain, domains: Domains) -> int:
     """Pairs of residues of the two variable domains in contact."""
-    pairs = residue_distances(heavy, light, CONTACT_ANGSTROM)
     return sum(
-        any(d.start <= i < d.end for d in heavy_domains)
-        and any(d.start <= j < d.end for d in light_domains)
-        for i, j in pairs
+        any(d.start <= i < d.end for d in domains[heavy.name])
+        and any(d.start <= j < d.end for d in domains[light.name])
+        for i, j in residue_distances(heavy, light, CONTACT_ANGSTROM)
     )
 
 
 def _antigens(
-    structure: Structure,
-    fv: _Fv,
-    fvs: Sequence[_Fv],
-    domains: dict[str, tuple[NumberedDomain, ...]],
+    structure: Structure, fv: _Fv, fvs: Sequence[_Fv], domains: Domains
 ) -> list[StructureChain]:
     """Chains without a variable domain near the CDRs; where there is none, other antibodies."""
-    own = {chain.name for chain in (fv.heavy, fv.light) if chain is not None}
-    near = [c for c in structure.chains if c.name not in own and _is_near(fv, c)]
+    own = {chain.name for chain in fv.chains}
+    near = [c for c in structure.chains if c.name not in own and _near_the_cdrs(fv, c)]
     plain = [chain for chain in near if not domains[chain.name]]
     return plain or (near if len(fvs) == 1 else [])
 
@@ -288,34 +273,24 @@ def _other_antibody(fv: _Fv, fvs: Sequence[_Fv]) -> list[StructureChain]:
     for other in fvs:
         if other is fv or other.heavy.sequence == fv.heavy.sequence:
             continue
-        theirs = [chain for chain in (other.heavy, other.light) if chain is not None]
-        touching = sum(
-            len(residue_distances(_only(mine, fv.paratope[mine.name]), chain, ANTIGEN_ANGSTROM))
-            for mine in (fv.heavy, fv.light)
-            if mine is not None
-            for chain in theirs
-        )
-        if touching >= _FEWEST_CONTACTS:
-            return [chain for chain in theirs if _is_near(fv, chain)]
+        near = [_near_the_cdrs(fv, chain) for chain in other.chains]
+        if sum(near) >= _FEWEST_CONTACTS:
+            return [chain for chain, pairs in zip(other.chains, near, strict=True) if pairs]
     return []
 
 
-def _is_near(fv: _Fv, other: StructureChain) -> bool:
-    return any(
-        bool(residue_distances(_only(chain, fv.paratope[chain.name]), other, ANTIGEN_ANGSTROM))
-        for chain in (fv.heavy, fv.light)
-        if chain is not None
-    )
-
-
-def _only(chain: StructureChain, residues: frozenset[int]) -> StructureChain:
-    """The chain with the atoms of some residues only."""
-    kept: NDArray[np.bool_] = np.isin(chain.atom_residues, sorted(residues))
-    return replace(
-        chain,
-        atom_positions=chain.atom_positions[kept],
-        atom_residues=chain.atom_residues[kept],
-    )
+def _near_the_cdrs(fv: _Fv, other: StructureChain) -> int:
+    """Pairs of residues of the CDRs and another chain within :data:`ANTIGEN_ANGSTROM`."""
+    count = 0
+    for chain in fv.chains:
+        kept: NDArray[np.bool_] = np.isin(chain.atom_residues, sorted(fv.paratope[chain.name]))
+        cdrs = replace(
+            chain,
+            atom_positions=chain.atom_positions[kept],
+            atom_residues=chain.atom_residues[kept],
+        )
+        count += len(residue_distances(cdrs, other, ANTIGEN_ANGSTROM))
+    return count
 
 
 def _complex(
@@ -324,16 +299,15 @@ def _complex(
     fv: _Fv,
     antigen: Sequence[StructureChain],
     unbound: int,
-    domains: dict[str, tuple[NumberedDomain, ...]],
+    domains: Domains,
 ) -> Complex:
-    antibody = [chain for chain in (fv.heavy, fv.light) if chain is not None]
     contacts = tuple(
         Contact(one.name, i, other.name, j, distance)
-        for one in antibody
+        for one in fv.chains
         for other in antigen
         for (i, j), distance in sorted(residue_distances(one, other, CONTACT_ANGSTROM).items())
     )
-    everyone = [*antibody, *antigen]
+    everyone = [*fv.chains, *antigen]
     raised = {
         "sequence_from_resolved_residues": any(not chain.from_seqres for chain in everyone),
         "missing_residues": any(chain.missing for chain in everyone)

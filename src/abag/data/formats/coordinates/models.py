@@ -50,7 +50,12 @@ def join_models(structure: Any) -> int:
     joined = 1
     for number in range(1, len(structure)):
         model = structure[number]
-        further = [chain for chain in model if _is_further(chain, places.get(chain.name))]
+        further = [
+            chain
+            for chain in model
+            if (place := places.get(chain.name)) is None
+            or _centre(chain).dist(place) > _APART_ANGSTROM
+        ]
         if not further:
             continue
         joined += 1
@@ -65,15 +70,11 @@ def join_models(structure: Any) -> int:
     return joined
 
 
-def _is_further(chain: Any, place: Any) -> bool:
-    return place is None or _centre(chain).dist(place) > _APART_ANGSTROM
-
-
 def _centre(chain: Any) -> Any:
     import gemmi
 
     atoms = [atom.pos for residue in chain for atom in residue]
     total = gemmi.Position(0, 0, 0)
-    for place in atoms:
-        total += place
+    for atom in atoms:
+        total += atom
     return total / max(len(atoms), 1)
