@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from abag.data.formats import ChainNames, Complex, read_complexes
+from abag.data.formats import ChainNames, read_complexes
+from abag.data.formats.coordinates.complexes import Complex
 from abag.errors import FileFormatError
 
 pytestmark = pytest.mark.sources

@@ -5,8 +5,6 @@
 
 from abag.files.reading import (
     digest_of_json,
-    is_pipe,
-    opened,
     parse_json,
     read_bytes,
     read_json,
@@ -42,7 +40,7 @@ from abag.files.tables import (
     write_parquet,
     written_by_polars,
 )
-from abag.files.tensors import digest_of, read_tensors, write_tensors
+from abag.files.tensors import read_tensors, write_tensors
 from abag.files.writing import (
     keep_previous,
     make_folder,
@@ -61,12 +59,10 @@ __all__ = [
     "LOCK",
     "MOST_COLUMNS",
     "column_names",
-    "digest_of",
     "digest_of_json",
     "file_metadata",
     "hold",
     "is_at",
-    "is_pipe",
     "is_temporary",
     "is_unfinished",
     "keep_previous",
@@ -75,7 +71,6 @@ __all__ = [
     "neutral",
     "neutral_table",
     "new_result",
-    "opened",
     "parquet_bytes",
     "parquet_height",
     "parquet_of",

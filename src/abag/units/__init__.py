@@ -4,13 +4,12 @@
 value; ``missing`` tells that a cell holds nothing; ``bounds`` makes bounds of both.
 """
 
-from abag.units.missing import MISSING_MARKERS, is_ditto, is_missing, present
+from abag.units.missing import is_ditto, is_missing, present
 from abag.units.naming import is_rate, is_unit, parse_unit, plain
 from abag.units.scales import (
     ABSOLUTE,
     PKD_MAX,
     PKD_MIN,
-    STANDARD_TEMPERATURE_KELVIN,
     UNITS,
     Dimension,
     Quantity,
@@ -33,10 +32,8 @@ from abag.units.written import (
 
 __all__ = [
     "ABSOLUTE",
-    "MISSING_MARKERS",
     "PKD_MAX",
     "PKD_MIN",
-    "STANDARD_TEMPERATURE_KELVIN",
     "UNITS",
     "Dimension",
     "Quantity",

@@ -196,7 +196,6 @@ def _sorted(faults: list[Fault]) -> list[Fault]:
 
 
 __all__ = [
-    "COLUMN_DETECTORS",
     "Fault",
     "FaultKind",
     "Severity",

@@ -3,7 +3,6 @@
 from abag.data.similarity.antibodies import (
     CDR_THRESHOLD,
     CdrSet,
-    CdrTable,
     antibody_clusters,
     cdr_sets,
 )
@@ -20,7 +19,6 @@ __all__ = [
     "CDR_THRESHOLD",
     "UNKNOWN_ANTIGEN",
     "CdrSet",
-    "CdrTable",
     "antibody_clusters",
     "antigen_clusters",
     "antigen_identities",

@@ -7,14 +7,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from abag.data.formats import (
-    ColumnMapping,
-    Constants,
-    mapping_from_texts,
-    pairs_table,
-    raw_table_from_user,
-)
+from abag.data.formats import ColumnMapping, mapping_from_texts, raw_table_from_user
+from abag.data.formats.columns import pairs_table
 from abag.data.formats.headers import read_value_header
+from abag.data.formats.mapping import Constants
 from abag.errors import OptionError, TableError
 
 H = "EVQLVESGGGLVQPGGSLRLSCAAS"

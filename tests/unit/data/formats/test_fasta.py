@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from abag.data.formats import labelled, pairs_of, read_antibodies, read_antigens, read_fasta
+from abag.data.formats import read_antibodies, read_antigens, read_fasta
 from abag.data.formats.mapping import mapping_from_texts
 from abag.data.formats.reading import given_antigen
 from abag.data.formats.sequences.fasta_names import chain_label
+from abag.data.formats.sequences.pairing import labelled, pairs_of
 from abag.errors import MissingFileError, OptionError, TableError
 from synthetic_pairs import HEAVY, LIGHT
 

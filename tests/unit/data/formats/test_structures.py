@@ -10,14 +10,9 @@ import gemmi
 import pytest
 
 from abag.data.canonical import canonicalise
-from abag.data.formats import (
-    ChainNames,
-    complexes_table,
-    read_complexes,
-    read_measurements,
-    read_pairs,
-    read_structure,
-)
+from abag.data.formats import ChainNames, read_complexes, read_measurements, read_pairs
+from abag.data.formats.coordinates.complexes import complexes_table
+from abag.data.formats.coordinates.structures import read_structure
 from abag.errors import FileFormatError, OptionError
 
 # Variable domains of trastuzumab (public: INN list 78, DrugBank DB00072).
