@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import BaseModel
-
 from abag.data.build import load_table
 from abag.data.leaks.leakage import Audit, audit
 from abag.data.similarity import antigen_clusters
@@ -144,12 +142,12 @@ def audit_png(audited: Audit) -> bytes | str:
 
 def named_candidate(name: str, values: Mapping[str, Any], *, baseline: bool) -> Candidate:
     """A registered model with settings, to be fitted on each fold."""
-    settings = getattr(create_model(name, values), "settings", None)
+    settings = create_model(name, values).settings
     return Candidate(
         name=name,
         build=lambda: create_model(name, values),
         baseline=baseline,
-        settings=settings.model_dump(mode="json") if isinstance(settings, BaseModel) else values,
+        settings=settings.model_dump(mode="json"),
     )
 
 

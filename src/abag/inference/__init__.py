@@ -25,19 +25,18 @@ def load(folder: Path | str | None = None, *, level: float = 0.9) -> Predictor:
 
 @overload
 def predict(
-    heavy: str, /, light: str | None = None, antigen: str | Sequence[str] = ()
-) -> Prediction: ...
-
-
-@overload
-def predict(
-    *, heavy: str, light: str | None = None, antigen: str | Sequence[str] = ()
+    heavy: str,
+    light: str | None = None,
+    antigen: str | Sequence[str] = (),
+    *,
+    model: Path | str | Predictor | None = None,
 ) -> Prediction: ...
 
 
 @overload
 def predict(
     model: Path | str | Predictor,
+    /,
     heavy: str,
     light: str | None = None,
     antigen: str | Sequence[str] = (),
@@ -45,12 +44,13 @@ def predict(
 
 
 def predict(*chains: Any, **named: Any) -> Prediction:
-    """Predict one pair: ``predict(heavy, light, antigen)``, with the model that abag ships.
+    """Predict one pair: ``predict(heavy, light, antigen, model=None)``.
 
-    With another model: ``predict(model, heavy, light, antigen)``, where ``model`` is a loaded one
-    (see :func:`load`) or the folder of a saved one, loaded for this call. Several antigen chains
-    are given as a list. The first argument is taken for a model when it is no text, names an
-    existing folder, is one of four, or when the heavy chain is given by name.
+    ``model`` is a loaded one (see :func:`load`), or the folder or name of a saved one, loaded for
+    this call; without it the one that abag ships is asked. Several antigen chains are given as a
+    list. Without ``model=`` the model may also come first, ``predict(model, heavy, light,
+    antigen)``: a first argument is taken for one when it is no text, names an existing folder, is
+    one of four, or when the heavy chain is given by name.
 
     Raises SequenceError for a chain that cannot be read, ModelError for a model that cannot.
     """

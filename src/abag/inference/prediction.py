@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from abag.errors import counted
+from abag.inference.evidence import Binding
 from abag.model.pairs.relatives import MOST_OF_A_VARIANT
 from abag.pages import notebook
+from abag.uncertainty.domain import Verdict
 
 _DOUBTFUL: Final = 0.9
 """Score of a variant under which its binding may be lost."""
@@ -18,13 +20,12 @@ _ANOTHER_STRAIN: Final = 3
 """Substitutions of the antigen from which the number holds only if the pair binds: one or two are
 made to repair a construct, or stand in most people's copy of a gene."""
 _KNOWLEDGE: Final = {
-    "variant of a measured pair": "this antibody, or one from which it differs little, was "
+    Verdict.VARIANT: "this antibody, or one from which it differs little, was "
     "measured on this antigen or one nearly like it",
-    "known antigen, new antibody": "this antigen or one like it was measured, with other "
+    Verdict.NEW_ANTIBODY: "this antigen or one like it was measured, with other "
     "antibodies than this one",
-    "known antibody, other antigen": "this antibody or one like it was measured, on another "
-    "antigen",
-    "neither known": "neither this antigen nor this antibody was measured, nor ones like them",
+    Verdict.NEW_ANTIGEN: "this antibody or one like it was measured, on another antigen",
+    Verdict.NEITHER: "neither this antigen nor this antibody was measured, nor ones like them",
 }
 """Verdict -> what it means."""
 
@@ -51,8 +52,8 @@ class Prediction:
     """Ends of the interval."""
     level: float | None = None
     """Share of such intervals that hold the measured value (see docs/uncertainty.md)."""
-    domain: str | None = None
-    """The verdict, by what was measured together: :class:`abag.uncertainty.domain.Verdict`."""
+    domain: Verdict | None = None
+    """The verdict, by what was measured together."""
     antibody_identity: float | None = None
     """CDR identity to the nearest training antibody, 0 to 1."""
     antigen_identity: float | None = None
@@ -68,7 +69,7 @@ class Prediction:
     antigen_similarity: float | None = None
     """K-mer cosine to the nearest training antigen, 0 to 1."""
 
-    binding: str | None = None
+    binding: Binding | None = None
     """What evidence there is that the pair binds at all; ``none``: pKd is of a pair that does."""
     binding_score: float | None = None
     """0 to 1, more evidence is higher; None where nothing can be said."""
@@ -120,7 +121,7 @@ class Prediction:
     def _value(self) -> str:
         if self.pkd is None:
             return f"rank score {self.rank_score:.3f} (order inside its assay, not a pKd)"
-        unsure = self.binding == "none" or (self.antigen_changes or 0) >= _ANOTHER_STRAIN
+        unsure = self.binding is Binding.NOTHING or (self.antigen_changes or 0) >= _ANOTHER_STRAIN
         condition = "   IF IT BINDS" if unsure else ""
         return f"pKd {self.pkd:.2f}{self._interval()}   KD {self.kd}{condition}"
 
@@ -147,13 +148,13 @@ class Prediction:
         ]
 
     def _evidence(self) -> str:
-        if self.binding == "measured":
+        if self.binding is Binding.MEASURED:
             return "evidence that it binds: measured"
-        if self.binding == "a relative was measured":
+        if self.binding is Binding.RELATIVE:
             lost = (self.binding_score or 0.0) < _DOUBTFUL or (self.cdr_changes or 0) >= _MANY
             doubt = "; with these changes it may be lost" if lost else ""
             return f"evidence that it binds: its relative does{doubt}"
-        if self.binding == "measured on an antigen nearly like it":
+        if self.binding is Binding.CLOSE:
             return (
                 "evidence that it binds: it, or its relative, binds an antigen nearly like this "
                 "one; where the changed residues are in contact, binding is lost"
@@ -163,7 +164,7 @@ class Prediction:
                 f"nothing says that it binds: it is known to bind {self.known_antigens}, and an "
                 "antibody does not bind a foreign antigen"
             )
-        if self.binding == "none":
+        if self.binding is Binding.NOTHING:
             return "nothing says that it binds: the number holds if it does"
         return "evidence that it binds: it resembles antibodies that bind this antigen (weak)"
 

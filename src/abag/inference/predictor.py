@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from abag.antibody.numbering import numbered_ahead
 from abag.data.tables import Pairs
 from abag.errors import ModelError, SequenceError
+from abag.inference.evidence import Binding
 from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_problems
 from abag.inference.outputs import COLUMNS, format_kd
 from abag.inference.prediction import Prediction
@@ -128,6 +129,8 @@ class Predictor:
             raise ModelError(row["problem"])
         level = self.level if row["pkd_lower"] is not None else None
         values = {name: row[name] for name in _FIELDS}
+        for name, kind in (("domain", Verdict), ("binding", Binding)):
+            values[name] = None if row[name] is None else kind(row[name])
         return Prediction(**{**values, "flags": tuple(row["flags"]), "level": level})
 
     def predict_table(

@@ -6,7 +6,7 @@ import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,9 @@ from abag.antibody.antibody import Chains
 from abag.data.tables import Pairs
 from abag.errors import ModelError, OptionError
 from abag.model.training_set import TrainingDomain, TrainingSummary
+
+if TYPE_CHECKING:
+    from abag.model.pairs.measured import MeasuredPairs
 
 
 class Settings(BaseModel):
@@ -131,6 +134,8 @@ class AffinityModel(Protocol):
     name: ClassVar[str]
     inputs: ClassVar[tuple[str, ...]]
     settings_type: ClassVar[type[Settings]]
+    settings_for_strangers: ClassVar[Mapping[str, Any]]
+    """What differs in the settings of models that measure the errors on rows held out."""
 
     @property
     def settings(self) -> Settings:
@@ -175,6 +180,10 @@ class AffinityModel(Protocol):
     def effects(self) -> EffectsOfChanges | None:
         """What changes do, for a model that tells their effect apart from the level."""
 
+    @property
+    def measured(self) -> MeasuredPairs | None:
+        """The measured pairs, for a model that keeps them and answers by them."""
+
     def reference_chains(self) -> Chains | None:
         """The antibody whose variants the model learnt, for a model of one assay."""
 
@@ -201,6 +210,8 @@ class AffinityModel(Protocol):
 class PlainModel(ABC):
     """The answers of a model that knows its value alone; others replace what they know more of."""
 
+    settings_for_strangers: ClassVar[Mapping[str, Any]] = {}
+
     @abstractmethod
     def predict(self, table: Pairs | pl.DataFrame) -> Reals:
         """One value a row."""
@@ -217,6 +228,11 @@ class PlainModel(ABC):
     @property
     def effects(self) -> EffectsOfChanges | None:
         """None: it does not tell effects apart."""
+        return None
+
+    @property
+    def measured(self) -> MeasuredPairs | None:
+        """None: it keeps no pairs."""
         return None
 
     def reference_chains(self) -> Chains | None:

@@ -25,7 +25,6 @@ from abag.errors import SplitError
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.pairs.families import Families
 from abag.model.pairs.measured import MeasuredPairs, identities_of_folds
-from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel, sound_answer
 from abag.uncertainty.domain import DomainIndex, Verdict
 
@@ -208,4 +207,5 @@ def predict_fold(model: AffinityModel, fold: Fold[pl.DataFrame]) -> pl.DataFrame
 
 def domain_of(model: AffinityModel, table: pl.DataFrame) -> DomainIndex:
     """The measured pairs behind a model: its own where it keeps them, else those of ``table``."""
-    return DomainIndex(model.measured if isinstance(model, PairModel) else MeasuredPairs.of(table))
+    own = model.measured
+    return DomainIndex(MeasuredPairs.of(table) if own is None else own)

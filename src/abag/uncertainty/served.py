@@ -29,7 +29,6 @@ from abag.model.artefact import (
     stamped,
     unpacked_arrays,
 )
-from abag.model.pairs.model import PairModel
 from abag.model.protocol import AffinityModel
 from abag.model.registry import create_model, load_model, located
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
@@ -78,9 +77,9 @@ class ServedModel:
         arrays = unpacked_arrays(path.read_bytes(), path)
         calibration = Calibration.from_saved(manifest["figures"], arrays)
         index = (
-            DomainIndex(model.measured)
-            if isinstance(model, PairModel)
-            else DomainIndex.from_arrays(arrays)
+            DomainIndex.from_arrays(arrays)
+            if model.measured is None
+            else DomainIndex(model.measured)
         )
         return cls(model, calibration, index, manifest["protocol"])
 
@@ -105,7 +104,7 @@ class ServedModel:
         with saving(folder, overwrite) as place:
             self.model.save(place)
             arrays: Arrays = {**self.calibration.arrays()}
-            if not isinstance(self.model, PairModel):
+            if self.model.measured is None:
                 arrays = {**arrays, **self.domain.arrays()}
             (place / CALIBRATION_ARRAYS).write_bytes(packed(arrays))
             write_json(place / SERVED, self._manifest(place))
@@ -179,8 +178,7 @@ def calibrated(
 
     values = dict(settings or {})
     model = create_model(name, values).fit(table, dict(origin or {}))
-    # Families that the effects remember would be told their own answers.
-    strangers = {**values, "remember": False} if isinstance(model, PairModel) else values
+    strangers = {**values, **model.settings_for_strangers}
     held_out = out_of_fold(lambda: create_model(name, strangers), table, folds=folds, seed=seed)
     calibration = Calibration.of(held_out, DEFAULT_LEVEL)
     protocol = {

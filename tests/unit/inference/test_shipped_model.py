@@ -30,6 +30,7 @@ def test_the_shipped_model_needs_no_folder_and_no_network(shipped: Predictor) ->
     assert one == shipped.predict_pair(HEAVY, LIGHT, RBD)
     assert one == abag.predict(SHIPPED_MODEL, HEAVY, LIGHT, RBD)
     assert one == abag.predict(shipped, heavy=HEAVY, light=LIGHT, antigen=RBD)
+    assert one == abag.predict(HEAVY, LIGHT, RBD, model=shipped)
     assert one == abag.predict(heavy=HEAVY, light=LIGHT, antigen=[RBD])
 
 

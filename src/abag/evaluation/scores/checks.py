@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -110,8 +110,7 @@ def _with_text(check: CollapseCheck) -> CollapseCheck:
         Spread.SOUND: f"{head}, spread {ratio:.2f} times as wide as the true values",
         Spread.UNKNOWN: f"{head}: too few to judge",
     }[check.verdict]
-    values = {name: getattr(check, name) for name in CollapseCheck.__slots__}
-    return CollapseCheck(**{**values, "text": text})
+    return replace(check, text=text)
 
 
 def _variety(values: Array) -> tuple[int, float]:

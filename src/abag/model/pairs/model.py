@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import polars as pl
@@ -90,6 +90,8 @@ class PairModel(ArrayModel[PairSettings]):
 
     name = "pairs"
     settings_type = PairSettings
+    # Families that the effects remember would be told their own answers.
+    settings_for_strangers: ClassVar[Mapping[str, Any]] = {"remember": False}
     _state: _State
 
     @property
