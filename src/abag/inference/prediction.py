@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from abag.errors import counted
-from abag.inference.evidence import Binding
+from abag.inference.trust import Binding
 from abag.model.pairs.relatives import MOST_OF_A_VARIANT
 from abag.pages import notebook
 from abag.uncertainty.domain import Verdict

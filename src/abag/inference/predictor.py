@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from abag.antibody.numbering import numbered_ahead
 from abag.data.tables import Pairs
 from abag.errors import ModelError, SequenceError
-from abag.inference.evidence import Binding
 from abag.inference.inputs import ROW, cleaned, normalised, one_pair, refuse_problems
 from abag.inference.outputs import COLUMNS, format_kd
 from abag.inference.prediction import Prediction
-from abag.inference.trust import TRUST_COLUMNS, trust_columns
+from abag.inference.trust import TRUST_COLUMNS, Binding, trust_columns
 from abag.model.protocol import AffinityModel, Answer, sound_answer
 from abag.pages import notebook
 from abag.progress import task
