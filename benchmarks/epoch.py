@@ -31,8 +31,7 @@ import torch
 
 from abag import progress
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.data.labels import Labels
-from abag.data.schema import SCHEMA
+from abag.data.tables import SCHEMA, Labels
 from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule, Role

@@ -37,8 +37,8 @@ import abag.training.finish
 import abag.training.run  # noqa: F401
 from abag import progress
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.data.schema import SCHEMA
 from abag.data.splits import make_split
+from abag.data.tables import SCHEMA
 from abag.encoders.adapters import opening  # noqa: F401
 from abag.files import write_parquet
 from abag.training.recipe import load_recipe

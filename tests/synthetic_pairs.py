@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.data.schema import SCHEMA
+from abag.data.tables import SCHEMA
 
 # Trastuzumab, the public variable domains (INN; PDB 1n8z).
 HEAVY = (

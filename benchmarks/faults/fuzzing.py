@@ -39,8 +39,8 @@ from abag.data.formats import (
     read_pairs,
     read_table,
 )
-from abag.data.schema import SCHEMA
 from abag.data.splits import Split
+from abag.data.tables import SCHEMA
 from abag.errors import AbagError
 from abag.files import read_json, write_json, write_parquet
 from abag.maturation.assay.file import read_assays

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from abag.apps.cli import COMMANDS
-from abag.data.schema import COLUMNS
+from abag.data.tables import COLUMNS
 from abag_lab.sources import SOURCES
 
 ROOT = Path(__file__).parents[2]

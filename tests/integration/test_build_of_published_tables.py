@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from abag.data.build import load_table
-from abag.data.schema import SHIPPABLE_LICENCES
+from abag.data.tables import SHIPPABLE_LICENCES
 from abag.files import sha256_of
 from abag_lab.sources import SOURCES
 from abag_lab.sources.build import build_table

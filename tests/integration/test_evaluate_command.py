@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from abag.apps.cli import main
-from abag.data.schema import SCHEMA
 from abag.data.splits import make_split
+from abag.data.tables import SCHEMA
 from abag.files import write_parquet
 
 PLAIN = {

@@ -11,7 +11,7 @@ import pytest
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.apps.cli import main
-from abag.data.schema import SCHEMA
+from abag.data.tables import SCHEMA
 from abag.files import write_parquet
 
 # Framework of a human VH3 domain with room for three CDRs.

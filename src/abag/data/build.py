@@ -16,8 +16,7 @@ import polars as pl
 from abag.data.canonical import QUARANTINE_SCHEMA, Canonical, canonicalise
 from abag.data.merging import MergeSummary, merge_replicates
 from abag.data.raw import RawTable
-from abag.data.schema import OWN_DATA, SCHEMA_VERSION, USER
-from abag.data.tables import Measurements
+from abag.data.tables import OWN_DATA, SCHEMA_VERSION, USER, Measurements
 from abag.errors import OptionError, SchemaError, TableError
 from abag.files import (
     read_json,

@@ -17,7 +17,7 @@ from abag.data.chains import AntibodyCleaner, clean_pairs
 from abag.data.formats.mutants.parents import ParentChains
 from abag.data.formats.mutants.variants import named_variants
 from abag.data.raw import RawTable
-from abag.data.schema import SCHEMA
+from abag.data.tables import SCHEMA
 from abag.errors import Problem, UnitError
 from abag.units import ABSOLUTE
 from abag.units.bounds import convert

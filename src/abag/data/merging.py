@@ -29,8 +29,7 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.schema import SCHEMA, antibody_key, antigen_key, is_exact
-from abag.data.tables import Measurements
+from abag.data.tables import SCHEMA, Measurements, antibody_key, antigen_key, is_exact
 from abag.units import ABSOLUTE, Quantity
 
 CONFLICT_FLAG: Final = "replicate_conflict"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from abag.data.schema import SCHEMA, require_columns
+from abag.data.tables import SCHEMA, require_columns
 from abag.encoders.guard import warn_if_antibody
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.encoders.service import embed

@@ -19,8 +19,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.labels import TARGET_COLUMNS
-from abag.data.tables import Measurements
+from abag.data.tables import TARGET_COLUMNS, Measurements
 from abag.errors import ModelError
 from abag.evaluation.scores.metrics import SPEARMAN, Measure, Score
 from abag.model.cross_validation import Fold, cross_validate

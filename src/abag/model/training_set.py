@@ -16,9 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import sequence_hash
-from abag.data.labels import TARGET_COLUMNS
-from abag.data.schema import antibody_key, antigen_key
-from abag.data.tables import Pairs
+from abag.data.tables import TARGET_COLUMNS, Pairs, antibody_key, antigen_key
 from abag.errors import ModelError, SchemaError
 
 KeyHashes = NDArray[np.uint64]

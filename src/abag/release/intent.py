@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from abag.data.schema import SHIPPABLE_LICENCES
+from abag.data.tables import SHIPPABLE_LICENCES
 from abag.errors import OptionError
 from abag.model.registry import ShelfName
 

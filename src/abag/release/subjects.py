@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 import polars as pl
 
-from abag.data.schema import SHIPPABLE_LICENCES
+from abag.data.tables import SHIPPABLE_LICENCES
 from abag.errors import MissingFileError, ReleaseError, counted
 from abag.files import parse_json, read_json, require_folder, sha256_of
 from abag.inference.predictor import SHIPPED_MODEL

@@ -208,8 +208,8 @@ def _diverse_of(candidates: pl.DataFrame, options: ScreenOptions) -> pl.DataFram
 
 def _chosen(candidates: pl.DataFrame, alike: float) -> Iterator[tuple[int, float | None]]:
     """Places of rows in their order, each with its CDR identity to the nearest one before it."""
-    from abag.data.schema import antibody_key
     from abag.data.similarity.antibodies import CdrTable, cdr_sets
+    from abag.data.tables import antibody_key
 
     sets = cdr_sets(candidates)
     keys = candidates.select(antibody_key()).to_series().to_list()

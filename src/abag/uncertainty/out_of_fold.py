@@ -18,9 +18,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.schema import antigen_key, require_columns
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split, make_split
+from abag.data.tables import antigen_key, require_columns
 from abag.errors import SplitError
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.pairs.families import Families

@@ -1,11 +1,10 @@
 """Binding quantities, their units, and how people write both.
 
-``scales`` has quantities, units and exact conversions; ``naming`` reads a unit, ``written`` a
-value; ``missing`` tells that a cell holds nothing; ``bounds`` makes bounds of both.
+``scales`` has quantities, units and exact conversions; ``naming`` reads a unit, and that a
+cell holds nothing; ``written`` reads a value; ``bounds`` makes bounds of both.
 """
 
-from abag.units.missing import is_ditto, is_missing, present
-from abag.units.naming import is_rate, is_unit, parse_unit, plain
+from abag.units.naming import is_ditto, is_missing, is_rate, is_unit, parse_unit, plain, present
 from abag.units.scales import (
     ABSOLUTE,
     PKD_MAX,

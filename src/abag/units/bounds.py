@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from abag.errors import UnitError
-from abag.units.missing import is_missing
-from abag.units.naming import parse_unit
+from abag.units.naming import is_missing, parse_unit
 from abag.units.scales import (
     PKD_MAX,
     PKD_MIN,

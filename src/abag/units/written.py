@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from abag.errors import UnitError
-from abag.units.missing import is_missing
-from abag.units.naming import plain
+from abag.units.naming import is_missing, plain
 from abag.units.scales import Relation
 
 ZERO_CELSIUS_KELVIN: Final = 273.15

@@ -15,8 +15,8 @@ from typing import Final
 import polars as pl
 
 from abag.data.merging import merge_replicates
-from abag.data.schema import SHIPPABLE_LICENCES, antigen_key
 from abag.data.similarity import antigen_clusters
+from abag.data.tables import SHIPPABLE_LICENCES, antigen_key
 from abag_lab.door.wellknown import with_names
 from abag_lab.sources.build import choose_sources, read_source
 

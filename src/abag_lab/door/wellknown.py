@@ -8,8 +8,8 @@ from typing import Final
 import polars as pl
 
 import abag
-from abag.data.schema import antigen_key
 from abag.data.similarity.antigens import antigen_identities
+from abag.data.tables import antigen_key
 
 EXAMPLES: Final = Path(abag.__file__).parent / "resources" / "examples" / "well_known.csv"
 NAMED: Final = {

@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from abag.data.schema import SHIPPABLE_LICENCES
+from abag.data.tables import SHIPPABLE_LICENCES
 from abag_lab.mutation_effect.assay import VariantAssay
 from abag_lab.mutation_effect.designed import read_designed
 from abag_lab.sources.build import choose_sources, read_source

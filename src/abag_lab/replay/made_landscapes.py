@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.data.schema import SCHEMA
+from abag.data.tables import SCHEMA
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.adapt.skill import count_folds, position_folds
 from abag.model.assay_gp.model import AssayGP

@@ -17,7 +17,7 @@ from abag.data.build import (
 )
 from abag.data.canonical import Canonical, canonicalise, concatenate
 from abag.data.chains import AntibodyCleaner
-from abag.data.schema import SHIPPABLE_LICENCES
+from abag.data.tables import SHIPPABLE_LICENCES
 from abag.errors import MissingFileError, OptionError
 from abag.files import require_folder, sha256_of
 from abag.progress import task

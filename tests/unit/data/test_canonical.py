@@ -10,8 +10,7 @@ import pytest
 
 from abag.data.canonical import canonicalise
 from abag.data.raw import RAW_SCHEMA, RawTable
-from abag.data.schema import SCHEMA
-from abag.data.tables import Measurements
+from abag.data.tables import SCHEMA, Measurements
 from abag.errors import UnitError
 from abag.units import Relation
 from abag.units.bounds import convert

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.checking import check_file
 from abag.data.faults import Fault, FaultKind, Severity, check_values, find_faults
-from abag.data.schema import SCHEMA
+from abag.data.tables import SCHEMA
 from abag.errors import SchemaError, TableError, UnitError
 
 PARENT = (

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from abag.data.merging import MergeSummary, merge_replicates
-from abag.data.schema import SCHEMA
+from abag.data.tables import SCHEMA
 from abag.errors import SchemaError
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from abag.data.schema import SCHEMA
 from abag.data.splits import Split, Strategy, make_split
 from abag.data.splits.assignment import assign_groups, part_targets
 from abag.data.splits.positions import (
@@ -15,7 +14,7 @@ from abag.data.splits.positions import (
     parse_positions,
     position_blocks,
 )
-from abag.data.tables import Measurements
+from abag.data.tables import SCHEMA, Measurements
 from abag.errors import FileFormatError, SchemaError, SplitError
 from abag.files import read_parquet, write_parquet
 from synthetic_pairs import complexes_table

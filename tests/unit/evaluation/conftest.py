@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.data.schema import SCHEMA
-from abag.data.tables import Measurements
+from abag.data.tables import SCHEMA, Measurements
 from abag.model.protocol import PlainModel
 
 

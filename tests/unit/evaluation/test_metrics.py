@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics as reference
 
-from abag.data.labels import Labels
+from abag.data.tables import Labels
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.metrics import (
     Budget,

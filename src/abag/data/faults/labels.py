@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
-from abag.data.schema import antibody_key, antigen_key, is_exact
+from abag.data.tables import antibody_key, antigen_key, is_exact
 from abag.errors import SchemaError, UnitError
 from abag.units import Dimension, Quantity, Unit, check_unit, is_decreasing, to_log10_scale
 

@@ -46,8 +46,8 @@ from abag.data.formats.strays import refuse_strays
 from abag.data.formats.tables import ROW, read_noted
 from abag.data.mutation_column import SingleMistakesError
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
-from abag.data.schema import OWN_DATA
-from abag.units.missing import DITTO_MARKS, MARKS, MISSING_MARKERS, is_missing
+from abag.data.tables import OWN_DATA
+from abag.units.naming import DITTO_MARKS, MARKS, MISSING_MARKERS, is_missing
 
 UNCHECKED: Final = "mutations_unchecked"
 """Flag of rows whose text of mutations could not be held against a parent, and was left out."""

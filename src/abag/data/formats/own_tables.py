@@ -18,7 +18,7 @@ from abag.data.formats.reading import read_measurements
 from abag.data.formats.sheets.frames import Tabular, as_text
 from abag.data.formats.tables import read_noted
 from abag.data.raw import RawTable
-from abag.data.schema import OWN_DATA, USER
+from abag.data.tables import OWN_DATA, USER
 from abag.errors import FileFormatError, TableError
 
 

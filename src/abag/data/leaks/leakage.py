@@ -17,12 +17,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.leaks.label_copying import Copying, copied_labels, labels_of, spearman_of_copies
-from abag.data.schema import antigen_key
 from abag.data.similarity import ANTIGEN_THRESHOLD, CDR_THRESHOLD, CdrSet, cdr_sets
 from abag.data.similarity.neighbours import Neighbours, nearest_rows
 from abag.data.splits import Split, Strategy
 from abag.data.splits.positions import mutated_positions
-from abag.data.tables import Measurements
+from abag.data.tables import Measurements, antigen_key
 from abag.errors import require_seed
 from abag.progress import task
 

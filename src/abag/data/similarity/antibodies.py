@@ -17,9 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.numbering import NumberedDomain, number_chains
-from abag.data.schema import antibody_key
 from abag.data.similarity.linkage import cluster_names, linked_components
-from abag.data.tables import Pairs
+from abag.data.tables import Pairs, antibody_key
 from abag.errors import SplitError
 
 CDR_THRESHOLD: Final = 0.8

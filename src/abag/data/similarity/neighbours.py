@@ -10,9 +10,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.schema import antibody_key, antigen_key
 from abag.data.similarity.antibodies import CdrSet, CdrTable
 from abag.data.similarity.antigens import antigen_identities
+from abag.data.tables import antibody_key, antigen_key
 
 _PAIRS_AT_ONCE: Final = 2_000_000
 

@@ -12,8 +12,7 @@ from typing import Any, Final, Self
 
 import polars as pl
 
-from abag.data.schema import antibody_key, antigen_key
-from abag.data.tables import Measurements
+from abag.data.tables import Measurements, antibody_key, antigen_key
 from abag.errors import FileFormatError, SplitError, counted
 from abag.files import parse_json, read_parquet, require_file, write_parquet
 

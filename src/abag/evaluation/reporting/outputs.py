@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from abag.data.labels import TARGET_COLUMNS
+from abag.data.tables import TARGET_COLUMNS
 from abag.evaluation.evaluation import Evaluation
 from abag.evaluation.reporting.report import EvaluationSection, render_report
 from abag.files import new_result, require_own, write_csv, write_json, write_text

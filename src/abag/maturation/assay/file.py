@@ -260,7 +260,7 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
 
 def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
     """Canonical rows, rows set aside, and notes."""
-    from abag.data.schema import SCHEMA
+    from abag.data.tables import SCHEMA
 
     made_here = path.suffix == ".parquet" and path.is_file()
     if made_here and set(SCHEMA) <= set(column_names(path)):

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.labels import TARGET_COLUMNS
+from abag.data.tables import TARGET_COLUMNS
 from abag.model.assay_gp.censoring import Bounds
 
 Reals = NDArray[np.float64]

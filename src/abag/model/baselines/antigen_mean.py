@@ -15,7 +15,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.schema import antigen_key
+from abag.data.tables import antigen_key
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.protocol import Settings
 from abag.model.training_set import TrainingSet, hashes

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 import polars as pl
 
-from abag.data.schema import require_columns
+from abag.data.tables import require_columns
 from abag.errors import ModelError
 from abag.model import artefact
 from abag.model.mutation_effect.changes import CodedChanges, changes_of, tables_of

@@ -18,9 +18,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP
-from abag.data.schema import antibody_key, antigen_key
 from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
 from abag.data.similarity.antigens import antigen_identities
+from abag.data.tables import antibody_key, antigen_key
 from abag.model.pairs.layout import Antibody, Changes, ImgtLayout, LaidAntibodies
 from abag.model.pairs.relatives import FRAMEWORK_CHANGES, Nearest
 

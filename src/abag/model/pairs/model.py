@@ -31,9 +31,8 @@ from pydantic import Field
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD
 from abag.data.tables import Pairs
 from abag.model.array_model import ArrayModel, Arrays
-from abag.model.pairs.binding import BindingEvidence
 from abag.model.pairs.families import Families, antigen_groups
-from abag.model.pairs.kernel import LevelKernel, Recalled
+from abag.model.pairs.kernel import BindingEvidence, LevelKernel, Recalled
 from abag.model.pairs.measured import NONE, MeasuredPairs
 from abag.model.pairs.relatives import ChangeEffects, Nearest, Raw, contact_importance, raw_effects
 from abag.model.protocol import Answer, EffectsOfChanges, Settings

@@ -14,7 +14,7 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.schema import SHIPPABLE_LICENCES
+from abag.data.tables import SHIPPABLE_LICENCES
 from abag_lab.sources import SOURCES
 from abag_lab.sources.published import read_text_table
 
