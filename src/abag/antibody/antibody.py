@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.numbering import IMGT_REGIONS, first_domain
+from abag.antibody.numbering.domains import position_number
 from abag.errors import SequenceError
 
 Chains = tuple[str, str | None]
@@ -100,5 +101,4 @@ class Antibody:
 
 
 def _region(position: str) -> str:
-    number = position.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-    return _REGION_OF[int(number)] if number else ""
+    return _REGION_OF[position_number(position)] if position else ""

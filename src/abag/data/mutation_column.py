@@ -48,16 +48,10 @@ def read_mutation_column(
     path: Path | str = "the table",
     column: str = "mutations",
 ) -> list[tuple[Mutation, ...]]:
-    """Read every row of a column of mutations of one parent.
+    """Read every row of a column of mutations of one parent; None is read as the parent itself.
 
-    Args:
-        texts: the column; None is read as the parent.
-        parent_heavy: heavy chain of the parent.
-        parent_light: light chain of the parent.
-        scheme: the numbering of the whole column.
-        lines: line of each row in its file (from 2 where it is not given).
-        path: the file, for messages.
-        column: name of the column, for messages.
+    ``scheme`` is the numbering of the whole column, ``lines`` has the line of each row in its file
+    (from 2 where it is not given).
 
     Raises:
         TableError: every row that does not fit, and what the rows have in common: the numbering

@@ -24,11 +24,7 @@ def write_tensors(
 ) -> None:  # fmt: skip
     """Write a sealed safetensors file, flush it, read it back, rename it.
 
-    Args:
-        path: the file.
-        tensors: on any device, by name.
-        metadata: texts; all of them are in the digest.
-        keep: name that an earlier file gets.
+    The digest is of tensors, on any device, and metadata; an earlier file gets the name ``keep``.
 
     Raises:
         FileFormatError: the disk is full or the folder cannot be written; what was there is whole.

@@ -8,6 +8,7 @@ its package, which imports BioPython and costs 0.1 s.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -68,8 +69,6 @@ class Profile:
     species: str
     chain_type: str
     hmm: Any
-    last_column: int
-    """Last IMGT position that germline J segments of this species and type fill (127 or 128)."""
 
     @property
     def kind(self) -> ChainKind | None:
@@ -107,17 +106,10 @@ def load_profiles() -> tuple[Profile, ...]:
     with HMMFile(path) as models:
         for hmm in models:
             species, chain_type = _text(hmm.name).split("_")
-            profile = Profile(
-                len(profiles), species, chain_type, hmm, _last_column(species, chain_type)
-            )
+            profile = Profile(len(profiles), species, chain_type, hmm)
             if _is_in_frame(profile):
                 profiles.append(profile)
     return tuple(profiles)
-
-
-def _last_column(species: str, chain_type: str) -> int:
-    genes = wheel_part("germlines").all_germlines["J"].get(chain_type, {}).get(species)
-    return len(next(iter(genes.values())).rstrip("-")) if genes else COLUMNS
 
 
 def _is_in_frame(profile: Profile) -> bool:
@@ -153,6 +145,8 @@ def readable(sequence: str) -> str:
 
 
 MATCH, INSERT, DELETE = "m", "i", "d"
+StateVector = list[tuple[tuple[int, str], int | None]]
+"""ANARCI's form: ((column, step), residue index); an insertion bears the column behind it."""
 
 
 @lru_cache(maxsize=65_536)
@@ -168,10 +162,17 @@ def imgt_positions(first_column: int, path: str) -> tuple[str, ...] | None:
     there are letters.
     """
     residues = sum(step != DELETE for step in path)
+    return positions_by(
+        wheel_part("schemes").number_imgt, _state_vector(first_column, path), residues
+    )
+
+
+def positions_by(
+    rules: Callable[..., Any], vector: StateVector, residues: int, **options: str
+) -> tuple[str, ...] | None:
+    """Positions that ANARCI's rules give residues; None where they have no place for one."""
     try:
-        numbering, _, _ = wheel_part("schemes").number_imgt(
-            _state_vector(first_column, path), "A" * residues
-        )
+        numbering, _, _ = rules(vector, "A" * residues, **options)
     except (AssertionError, IndexError):
         return None
     positions = tuple(
@@ -182,10 +183,9 @@ def imgt_positions(first_column: int, path: str) -> tuple[str, ...] | None:
     return positions if len(positions) == residues else None
 
 
-def _state_vector(first_column: int, path: str) -> list[tuple[tuple[int, str], int | None]]:
-    """ANARCI's form: ((column, step), residue index); an insertion bears the column behind it."""
+def _state_vector(first_column: int, path: str) -> StateVector:
     column, residue = first_column, 0
-    vector: list[tuple[tuple[int, str], int | None]] = []
+    vector: StateVector = []
     for step in path:
         vector.append(((column, step), None if step == DELETE else residue))
         residue += step != DELETE

@@ -62,11 +62,6 @@ class NumberedDomain:
         """Residues of CDR3 (IMGT 105 to 117)."""
         return self.region("CDR3")
 
-    @property
-    def cdrs(self) -> str:
-        """The three CDRs joined."""
-        return self.cdr1 + self.cdr2 + self.cdr3
-
 
 def position_number(position: str) -> int:
     """111 of ``111A``: the number of a position without its insertion letters."""
@@ -89,12 +84,7 @@ _NEEDED: Final = 2
 
 
 def is_vhh(positions: tuple[str, ...], sequence: str) -> bool:
-    """Whether at least two of the four hallmark positions bear a VHH residue.
-
-    Args:
-        positions: IMGT position of each residue of one heavy-type domain.
-        sequence: these residues.
-    """
+    """Whether at least two of the four hallmark positions of a heavy domain bear a VHH residue."""
     marks = sum(sequence[place] in typical for place, typical in _hallmarks(positions))
     return marks >= _NEEDED
 
@@ -182,12 +172,8 @@ def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
     HMMER leaves off first and last residues that are unlike the germline. As in ANARCI up to five
     columns are filled at the front, and the J segment is completed once half of it is aligned, or
     once no more than three residues are left to which nothing else could belong.
-    Light chains end at IMGT 127: the residue behind it belongs to the constant domain.
-
-    Args:
-        hit: the alignment.
-        floor: first residue of the chain that is free for this domain.
-        ceiling: residue behind the last free one.
+    Light chains end at IMGT 127: the residue behind it belongs to the constant domain. Residues
+    from ``floor`` on and before ``ceiling`` are free for this domain.
     """
     missing = hit.first_column - 1
     if 0 < missing <= 5:
@@ -223,16 +209,9 @@ def joined(hit: Hit, others: Sequence[Hit], floor: int, ceiling: int) -> Hit:
     """One alignment of two parts of a domain that follow each other in chain and columns.
 
     A loop that is lost parts the domain: HMMER then aligns both sides by themselves. Residues that
-    both claim go to the side where they stand in a framework.
-
-    Args:
-        hit: the part that was chosen.
-        others: hits of the same chain, best first.
-        floor: first residue of the chain that is free for this domain.
-        ceiling: residue behind the last free one.
-
-    Returns:
-        The joined alignment, or ``hit`` where no other part fits.
+    both claim go to the side where they stand in a framework. ``others`` are hits of the same
+    chain, best first; ``floor`` and ``ceiling`` as in :func:`complete`. ``hit`` itself is given
+    back where no other part fits.
     """
     for other in others:
         first, second = sorted((hit, other), key=lambda one: one.start)
@@ -285,14 +264,8 @@ def residue_at(hit: Hit, wanted: int) -> int | None:
 def with_j_segment(hit: Hit, j_hits: Sequence[Hit], offset: int, ceiling: int) -> Hit:
     """Join a V segment that ends in CDR3 with the J segment found behind it.
 
-    Args:
-        hit: the alignment of the V segment.
-        j_hits: hits in the rest of the chain behind Cys104, best first.
-        offset: index in the chain of the first residue of that rest.
-        ceiling: residue behind the last free one.
-
-    Returns:
-        The joined alignment, or ``hit`` where no J segment reaches IMGT 126.
+    ``j_hits`` are hits in the rest of the chain behind Cys104, which begins at ``offset``, best
+    first. ``hit`` itself is given back where no J segment reaches IMGT 126.
     """
     near = [j for j in j_hits if j.score >= J_MINIMUM_SCORE and j.start + offset < ceiling]
     if not near:

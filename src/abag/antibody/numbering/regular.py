@@ -83,11 +83,7 @@ def _codes() -> NDArray[np.intp]:
 
 
 def find_sites(chains: Sequence[str]) -> list[list[ThirdFrameworkEnd]]:
-    """Likely variable domains of each chain, in the order of the chain.
-
-    Args:
-        chains: upper-case chains in ASCII.
-    """
+    """Likely variable domains of each upper-case ASCII chain, in the order of the chain."""
     types, table = _log_odds()
     width = table.shape[1]
     gap = "X" * width

@@ -10,21 +10,25 @@ from functools import lru_cache
 from typing import Final
 
 from abag.antibody.alphabet import ChainKind
-from abag.antibody.numbering.anarci import COLUMNS, DELETE, INSERT, MATCH
-from abag.antibody.numbering.domains import NumberedDomain
+from abag.antibody.numbering.anarci import (
+    COLUMNS,
+    DELETE,
+    INSERT,
+    MATCH,
+    StateVector,
+    positions_by,
+)
+from abag.antibody.numbering.domains import NumberedDomain, position_number
 
 OTHER_SCHEMES: Final = ("kabat", "chothia", "martin", "aho")
 SCHEMES: Final = ("imgt", *OTHER_SCHEMES)
-_LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TYPES: Final = {ChainKind.KAPPA: "K", ChainKind.LAMBDA: "L"}
 
 
 def scheme_positions(domain: NumberedDomain, scheme: str) -> tuple[str, ...] | None:
-    """Position of every residue of a domain (``"100A"``), or None where the scheme has no place.
+    """Position of every residue of a domain (``"100A"``) in one of :data:`SCHEMES`.
 
-    Args:
-        domain: an IMGT-numbered domain.
-        scheme: one of :data:`SCHEMES`.
+    None where the scheme has no place for a residue.
     """
     if scheme == "imgt":
         return domain.positions
@@ -35,25 +39,16 @@ def scheme_positions(domain: NumberedDomain, scheme: str) -> tuple[str, ...] | N
 def _converted(positions: tuple[str, ...], chain: str, scheme: str) -> tuple[str, ...] | None:
     from anarci.anarci import number_sequence_from_alignment
 
-    try:
-        numbering, _, _ = number_sequence_from_alignment(
-            _state_vector(positions), "A" * len(positions), scheme=scheme, chain_type=chain
-        )
-    except (AssertionError, IndexError):
-        return None
-    found = tuple(
-        f"{number}{insertion.strip()}" for (number, insertion), letter in numbering if letter != "-"
-    )
-    return found if len(found) == len(positions) else None
+    rules, vector = number_sequence_from_alignment, _state_vector(positions)
+    return positions_by(rules, vector, len(positions), scheme=scheme, chain_type=chain)
 
 
-def _state_vector(positions: tuple[str, ...]) -> list[tuple[tuple[int, str], int | None]]:
-    """ANARCI's form of an alignment; an insertion bears the column behind it."""
-    vector: list[tuple[tuple[int, str], int | None]] = []
+def _state_vector(positions: tuple[str, ...]) -> StateVector:
+    vector: StateVector = []
     column = 1
     for residue, position in enumerate(positions):
-        number = int(position.rstrip(_LETTERS))
-        if position[-1] in _LETTERS:
+        number = position_number(position)
+        if not position.isdigit():
             vector.append(((max(column, number), INSERT), residue))
             continue
         vector += [((missing, DELETE), None) for missing in range(column, number)]

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
 
 
 def number_records(records: Sequence[tuple[str, str]]) -> pl.DataFrame:
-    """Number named chains.
-
-    Args:
-        records: name and sequence of each chain.
+    """Number chains, each given with its name.
 
     Returns:
         A row for each variable domain, in the order of ``records`` and of the chain; a chain

@@ -38,13 +38,10 @@ def nearest_rows(
     cdrs: Mapping[str, CdrSet],
     allowed: Sequence[NDArray[np.intp]] | None = None,
 ) -> Neighbours:
-    """Compare every test row with every training row.
+    """Compare every test row with every training row of a canonical table.
 
-    Args:
-        test: n rows of a canonical table.
-        train: the rows it is compared with.
-        cdrs: CDRs by antibody key of all rows (:func:`~abag.data.similarity.cdr_sets`).
-        allowed: training rows that may be named in ``rows``, one array a test row; None is all.
+    ``cdrs`` are those of all rows (:func:`~abag.data.similarity.cdr_sets`); ``allowed`` has the
+    training rows that may be named in ``rows``, one array a test row (None is all).
     """
     query, query_of = _distinct(test, antibody_key())
     reference, reference_of = _distinct(train, antibody_key())

@@ -84,12 +84,7 @@ def from_bits(
 ) -> pl.Expr:
     """Expression: ``parent`` with residue ``zero[i]`` or ``one[i]`` at ``positions[i]``.
 
-    Args:
-        bits: text of one 0 or 1 a site, padded to ``len(positions)``.
-        parent: the chain that the sites stand in.
-        positions: ascending, counted from 0.
-        zero: residue of each site where its bit is 0.
-        one: residue of each site where its bit is 1.
+    ``bits`` is a text of one 0 or 1 a site, ``positions`` ascend and count from 0.
     """
     parts: list[pl.Expr] = []
     start = 0

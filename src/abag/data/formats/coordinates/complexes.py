@@ -99,10 +99,8 @@ def read_complexes(
 ) -> tuple[Complex, ...]:
     """Read the antibody-antigen complexes of a PDB or mmCIF file, plain or gzip.
 
-    Args:
-        path: The structure.
-        chains: Names of the chains of one complex; without an antigen's the chains near the CDRs.
-        antigen_needed: Whether an antibody without an antigen is refused, or read alone.
+    ``chains`` names those of one complex; without an antigen's the chains near the CDRs are it. An
+    antibody without an antigen is refused where one is needed, else read alone.
 
     Raises:
         FileFormatError: A chain is not there, or no antibody or no antigen was found.

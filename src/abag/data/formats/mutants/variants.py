@@ -89,13 +89,8 @@ def complete_variants(
 ) -> Completed:
     """Give every row of a table with a column of mutations its chains.
 
-    Args:
-        path: the file, for messages.
-        table: as :func:`abag.data.formats.read_table` reads it, with line numbers.
-        columns: names of the columns.
-        parent: the parent, where the user gives it.
-        numbering: how the places of the mutations are counted.
-        quarantine: leave out rows whose mutations do not fit, with a note, where most rows do.
+    ``table`` is as :func:`abag.data.formats.read_table` reads it, ``parent`` what the user gives.
+    With ``quarantine`` rows whose mutations do not fit are left out with a note, where most do.
 
     Raises:
         TableError: no parent, two parents, a mutation that does not fit, mixed numberings, or

@@ -78,10 +78,8 @@ def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = Non
     without one of the two chains and cells with several of one kind are left out, each row with a
     problem.
 
-    Args:
-        path: The table.
-        most_umis: Of several heavy or light chains of a cell take the one with the most UMIs.
-        encoding: Encoding of a text that is not UTF-8.
+    With ``most_umis`` the one with the most UMIs is taken of several heavy or light chains of a
+    cell; ``encoding`` is that of a text that is not UTF-8.
 
     Raises:
         TableError: columns are missing or nothing could be paired.
