@@ -32,8 +32,8 @@ from abag.data.faults.signs import (
     ExpectedChanges,
     inverted_against_expectation,
     inverted_against_others,
-    inverted_landscapes,
-    inverted_scans,
+    inverted_landscape,
+    inverted_scan,
     signs_not_judged,
 )
 from abag.data.faults.spikes import label_spikes
@@ -116,21 +116,27 @@ def find_faults(
         bar.advance()
         shared = list(shared_labels(reference, reference))
         between = _faults_between(reference, shared, large, judged)
-        known = {fault.assay for fault in between if fault.kind is FaultKind.INVERTED_SIGN}
+        known = _of_inverted_sign(between)
         own = [scan for scan in scans if scan.assay in judged - known]
-        faults += [*between, *inverted_scans(own)]
+        between += [fault for scan in own for fault in inverted_scan(scan)]
         if expected is not None:
-            known |= {fault.assay for fault in faults if fault.kind is FaultKind.INVERTED_SIGN}
+            known = _of_inverted_sign(between)
             left = [scan for scan in own if scan.assay not in known]
-            faults += inverted_against_expectation(left, expected)
-            known |= {fault.assay for fault in faults if fault.kind is FaultKind.INVERTED_SIGN}
+            between += [f for scan in left for f in inverted_against_expectation(scan, expected)]
+            known = _of_inverted_sign(between)
             compared = known | {pair.assay for pair in shared if len(pair.ids) >= SHARED}
-            faults += signs_not_judged(mine.filter(pl.col("assay").is_in(judged)), own, compared)
+            between += signs_not_judged(mine.filter(pl.col("assay").is_in(judged)), own, compared)
         bar.advance()
+        faults += between
         faults += symmetry_copies(table)
         faults += replicate_conflicts(table, others)
         bar.advance()
     return _sorted(faults)
+
+
+def _of_inverted_sign(faults: Iterable[Fault]) -> set[str]:
+    """Assays whose sign is inverted."""
+    return {fault.assay for fault in faults if fault.kind is FaultKind.INVERTED_SIGN}
 
 
 def _column_faults(columns: Iterable[AssayLabels]) -> list[Fault]:
@@ -162,7 +168,8 @@ def _faults_between(
 ) -> list[Fault]:
     """Signs and logarithms, judged against the parent and against other assays."""
     own = [scan for scan in scans if scan.assay in judged]
-    inverted = inverted_landscapes(own, _parents(reference))
+    parents = _parents(reference)
+    inverted = [fault for scan in own for fault in inverted_landscape(scan, parents)]
     known = {fault.assay for fault in inverted}
     inverted += [
         fault

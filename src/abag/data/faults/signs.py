@@ -8,13 +8,13 @@ Five independent signs:
   says, are counted as votes;
 * in one library: drastic substitutions weaken binding, so labels correlate positively with the
   BLOSUM62 score of the changes (+0.15 to +0.7 in published scans). Spearman of -0.2 or less with
-  p below 1e-6 is the reverse (:func:`inverted_landscapes`);
+  p below 1e-6 is the reverse (:func:`inverted_landscape`);
 * against the parent: 90 % or more of the variants tighter than the parent, in a library with
   three or more residues a position whose drastic changes read tighter (Spearman -0.15 or less).
   Libraries between a germline antibody and its mature form have two residues a position and are
   not judged, for their variants are tighter indeed;
 * in a scan of single substitutions, hardly one weaker than the parent, which chance gives in less
-  than 1 of 1,000 such scans (:func:`inverted_scans`): an error where the new residue is alanine or
+  than 1 of 1,000 such scans (:func:`inverted_scan`): an error where the new residue is alanine or
   glycine, else a warning, for variants may have been chosen because they bind tighter;
 * against what a model expects of the substitutions, where the caller gives one: a warning
   (:func:`inverted_against_expectation`).
@@ -66,111 +66,86 @@ PARENT_SEVERITY: Final = -0.15
 PARENT_RESIDUES: Final = 3.0
 
 
-def inverted_landscapes(
-    landscapes: Sequence[VariantSet], parents: Mapping[str, float] | None = None
-) -> list[Fault]:
-    """Libraries that contradict what substitutions do; ``parents`` holds known parents' pKd.
+def inverted_landscape(scan: VariantSet, parents: Mapping[str, float]) -> list[Fault]:
+    """A library that contradicts what substitutions do; ``parents`` holds known parents' pKd.
 
     The keys of ``parents`` are antibodies (``heavy/light``); a parent inside the library wins.
     """
-    faults = []
-    for scan in landscapes:
-        rho, p = severity_correlation(scan)
-        if (
-            any(rho <= least and p < chance for least, chance in SEVERITY_SIGNS)
-            and scan.residues_per_position >= RESIDUES_PER_POSITION
-        ):
-            faults.append(
-                _fault(
-                    scan,
-                    f"drastic substitutions read tighter than mild ones (Spearman {rho:.2f} with "
-                    f"the BLOSUM62 score of {len(scan.values)} variants; it is positive in a scan "
-                    "of a working antibody)",
-                    {"sign_substitutions": 1, "spearman_blosum62": rho, "p": p},
-                )
-            )
-            continue
-        parent = scan.parent_value
-        if parent is None and parents is not None:
-            parent = parents.get(scan.parent)
-        variants = scan.values[scan.changes > 0]
-        if parent is None or len(variants) == 0:
-            continue
-        tighter = float((variants > parent - TIGHTER_BY).mean())
-        if (
-            tighter >= TIGHTER_SHARE
-            and float(np.median(variants)) > parent + 2 * TIGHTER_BY
-            and rho <= PARENT_SEVERITY
-            and scan.residues_per_position >= PARENT_RESIDUES
-        ):
-            faults.append(
-                _fault(
-                    scan,
-                    f"{100 * tighter:.0f} % of the variants read as tight as the parent or tighter "
-                    f"(parent {parent:.2f}, median variant {np.median(variants):.2f}), and the "
-                    "more drastic the change the tighter",
-                    {
-                        "sign_parent": 1,
-                        "parent": parent,
-                        "share_tighter": tighter,
-                        "spearman_blosum62": rho,
-                    },
-                )
-            )
-    return faults
-
-
-def inverted_scans(landscapes: Sequence[VariantSet]) -> list[Fault]:
-    """Scans of single substitutions in which the parent reads weakest."""
-    faults = []
-    for scan in landscapes:
-        single = scan.changes == 1
-        count = int(single.sum())
-        if (
-            scan.quantity is Quantity.BINARY
-            or scan.parent_value is None
-            or count < max(FEWEST_OF_SCAN - 1, SINGLES_SHARE * (scan.changes > 0).sum())
-        ):
-            continue
-        weaker = int((scan.values[single] < scan.parent_value).sum())
-        if weaker > WEAKER_SHARE * count or _chance(weaker, count) >= P_SCAN:
-            continue
-        letters, changed = scan.letters[single], scan.letters[single] != scan.consensus
-        to_small = float(np.isin(letters[changed], np.frombuffer(b"AG", np.uint8)).mean())
-        severity = Severity.ERROR if to_small >= SMALL_SHARE else Severity.WARNING
-        doubt = "" if severity is Severity.ERROR else " (unless these were chosen as tighter)"
-        faults.append(
-            _fault(
-                scan,
-                f"{count - weaker} of {count} single substitutions read as tight as the parent or "
-                f"tighter, as hardly one does{doubt}; the numbers may be -log10 KD or an energy",
-                {"sign_scan": 1, "singles": count, "weaker": weaker, "to_alanine": to_small},
-                severity,
-            )
+    rho, p = severity_correlation(scan)
+    is_drastic = any(rho <= least and p < chance for least, chance in SEVERITY_SIGNS)
+    if is_drastic and scan.residues_per_position >= RESIDUES_PER_POSITION:
+        reason = (
+            f"drastic substitutions read tighter than mild ones (Spearman {rho:.2f} with the "
+            f"BLOSUM62 score of {len(scan.values)} variants; it is positive in a scan of a working "
+            "antibody)"
         )
-    return faults
+        return [_fault(scan, reason, {"sign_substitutions": 1, "spearman_blosum62": rho, "p": p})]
+    parent = parents.get(scan.parent) if scan.parent_value is None else scan.parent_value
+    variants = scan.values[scan.changes > 0]
+    if parent is None or len(variants) == 0:
+        return []
+    tighter, middle = float((variants > parent - TIGHTER_BY).mean()), float(np.median(variants))
+    if (
+        tighter < TIGHTER_SHARE
+        or middle <= parent + 2 * TIGHTER_BY
+        or rho > PARENT_SEVERITY
+        or scan.residues_per_position < PARENT_RESIDUES
+    ):
+        return []
+    reason = (
+        f"{100 * tighter:.0f} % of the variants read as tight as the parent or tighter (parent "
+        f"{parent:.2f}, median variant {middle:.2f}), and the more drastic the change the tighter"
+    )
+    evidence: dict[str, float | int | str] = {
+        "sign_parent": 1, "parent": parent, "share_tighter": tighter, "spearman_blosum62": rho,
+    }  # fmt: skip
+    return [_fault(scan, reason, evidence)]
 
 
-def inverted_against_expectation(
-    landscapes: Sequence[VariantSet], expected: ExpectedChanges
-) -> list[Fault]:
-    """Small libraries that run against what a model expects of their substitutions: warnings."""
-    faults = []
-    for scan in landscapes:
-        changed = scan.changes > 0
-        if int(changed.sum()) < EXPECTED_VARIANTS or scan.quantity is Quantity.BINARY:
-            continue
-        rho, p = spearman(scan.values[changed], expected(scan.parent, scan.variants(changed)))
-        if rho <= -EXPECTED_CORRELATION and p < P_EXPECTED:
-            reason = (
-                f"the variants that should bind weakest read tightest (Spearman {rho:.2f} of "
-                f"{int(changed.sum())} variants with what is expected of their substitutions)"
-            )
-            evidence: dict[str, float | int | str] = {
-                "sign_expected": 1, "spearman_expected": rho, "p": p,
-            }  # fmt: skip
-            faults.append(_fault(scan, reason, evidence, Severity.WARNING))
-    return faults
+def inverted_scan(scan: VariantSet) -> list[Fault]:
+    """A scan of single substitutions in which the parent reads weakest."""
+    single = scan.changes == 1
+    count = int(single.sum())
+    if (
+        scan.quantity is Quantity.BINARY
+        or scan.parent_value is None
+        or count < max(FEWEST_OF_SCAN - 1, SINGLES_SHARE * (scan.changes > 0).sum())
+    ):
+        return []
+    weaker = int((scan.values[single] < scan.parent_value).sum())
+    if weaker > WEAKER_SHARE * count or _chance(weaker, count) >= P_SCAN:
+        return []
+    letters, changed = scan.letters[single], scan.letters[single] != scan.consensus
+    to_small = float(np.isin(letters[changed], np.frombuffer(b"AG", np.uint8)).mean())
+    severity = Severity.ERROR if to_small >= SMALL_SHARE else Severity.WARNING
+    doubt = "" if severity is Severity.ERROR else " (unless these were chosen as tighter)"
+    reason = (
+        f"{count - weaker} of {count} single substitutions read as tight as the parent or "
+        f"tighter, as hardly one does{doubt}; the numbers may be -log10 KD or an energy"
+    )
+    evidence: dict[str, float | int | str] = {
+        "sign_scan": 1, "singles": count, "weaker": weaker, "to_alanine": to_small,
+    }  # fmt: skip
+    return [_fault(scan, reason, evidence, severity)]
+
+
+def inverted_against_expectation(scan: VariantSet, expected: ExpectedChanges) -> list[Fault]:
+    """A small library that runs against what a model expects of its substitutions: a warning."""
+    changed = scan.changes > 0
+    count = int(changed.sum())
+    if count < EXPECTED_VARIANTS or scan.quantity is Quantity.BINARY:
+        return []
+    rho, p = spearman(scan.values[changed], expected(scan.parent, scan.variants(changed)))
+    if rho > -EXPECTED_CORRELATION or p >= P_EXPECTED:
+        return []
+    reason = (
+        f"the variants that should bind weakest read tightest (Spearman {rho:.2f} of {count} "
+        "variants with what is expected of their substitutions)"
+    )
+    evidence: dict[str, float | int | str] = {
+        "sign_expected": 1, "spearman_expected": rho, "p": p,
+    }  # fmt: skip
+    return [_fault(scan, reason, evidence, Severity.WARNING)]
 
 
 def signs_not_judged(
