@@ -125,17 +125,19 @@ def read_antibodies(path: Path, light: Path | None = None) -> list[AntibodyRecor
     """
     if light is None:
         return _from_one_file(path, read_fasta(path))
-    heavies = [_named(record, "heavy") for record in read_fasta(path)]
-    lights = [_named(record, "light") for record in read_fasta(light)]
-    same = {name for name, _ in heavies} & {name for name, _ in lights}
-    if same:
+    heavies, lights = _named(path, "heavy"), _named(light, "light")
+    if {name for name, _ in heavies} & {name for name, _ in lights}:
         return _by_id(path, heavies, light, lights)
     return _by_order(path, heavies, light, lights)
 
 
-def _named(record: FastaRecord, expected: Chain) -> tuple[str, FastaRecord]:
-    fitting = [one for one in readings(record.header) if one.chain == expected and one.name]
-    return (fitting[0].name if fitting else record.id), record
+def _named(path: Path, expected: Chain) -> list[tuple[str, FastaRecord]]:
+    """Records of a file of one kind of chain, each with the antibody's name."""
+    found = []
+    for record in read_fasta(path):
+        names = (one.name for one in readings(record.header) if one.chain == expected)
+        found.append((next(filter(None, names), record.id), record))
+    return found
 
 
 def _from_one_file(path: Path, records: Sequence[FastaRecord]) -> list[AntibodyRecord]:
@@ -159,16 +161,13 @@ def _from_one_file(path: Path, records: Sequence[FastaRecord]) -> list[AntibodyR
                 antigen=old.antigen or new.antigen,
             )
     antibodies = _with_shared_antigen(found)
-    problems += [
-        Problem(a.line, None, f"the light chain of {a.name!r} has no heavy chain")
-        for a in antibodies
-        if a.light and not a.heavy
-    ]
-    problems += [
-        Problem(a.line, None, f"{a.name!r} is a light chain, and no heavy chain has its name")
-        for a in antibodies
-        if a.heavy and not a.light and looks_light(a.heavy)
-    ]
+    for one in antibodies:
+        if one.light and not one.heavy:
+            reason = f"the light chain of {one.name!r} has no heavy chain"
+            problems.append(Problem(one.line, None, reason))
+        elif one.heavy and not one.light and looks_light(one.heavy):
+            reason = f"{one.name!r} is a light chain, and no heavy chain has its name"
+            problems.append(Problem(one.line, None, reason))
     if problems:
         mend = "The ids of a pair must be the same but for the chain: >ab1_H and >ab1_L."
         raise TableError(path, sorted(problems, key=lambda p: p.row or 0), mend)
