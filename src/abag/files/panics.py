@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import RLock
-from typing import Final
+from typing import Any, Final
 
 _STANDARD_ERROR: Final = 2
 _PANIC: Final = b"panicked at"
@@ -20,7 +20,7 @@ def without_panics() -> Iterator[None]:
 
     A panic of Rust is printed before Python gets it as an exception, and no setting stops that.
     """
-    with _ONE_AT_A_TIME, tempfile.TemporaryFile(buffering=0) as kept:
+    with _ONE_AT_A_TIME, _scratch() as kept:
         try:
             own = os.dup(_STANDARD_ERROR)
         except OSError:  # standard error was closed
@@ -36,3 +36,10 @@ def without_panics() -> Iterator[None]:
             said = kept.read()
             if said and _PANIC not in said:
                 os.write(_STANDARD_ERROR, said)
+
+
+def _scratch() -> Any:
+    """A file in memory where the system has such (Linux), which no full disk hinders."""
+    if not hasattr(os, "memfd_create"):
+        return tempfile.TemporaryFile(buffering=0)
+    return os.fdopen(os.memfd_create("panics"), "w+b", buffering=0)
