@@ -113,7 +113,8 @@ def compare_all(out: Path, runs: list[Path]) -> None:
         sys.exit("no comparison in this abag")
     for strategy in SPLITS:
         done = [run for run in runs if run.parent.name == strategy]
-        compare_runs(done, out / f"compare-{strategy}")
+        if len(done) > 1:
+            compare_runs(done, out / f"compare-{strategy}")
 
 
 if __name__ == "__main__":

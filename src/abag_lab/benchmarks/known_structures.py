@@ -1,4 +1,4 @@
-"""The measured assays whose complex is among the published structures, and its log-odds."""
+"""The measured assays whose complex is among the published structures."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from abag.files import scratch_folder, write_text
 from abag.model.inverse_folding.complexes import ComplexLogOdds
 
 if TYPE_CHECKING:
     from abag_lab.mutation_effect.assay import VariantAssay
-
-Reals = NDArray[np.float64]
 
 OF_ASSAYS: Final = {
     "abbibench/1mhp": "1MHP", "abbibench/1mlc": "1MLC", "abbibench/2fjg": "2FJG",
@@ -65,8 +60,8 @@ class KnownStructures:
         write_text(path, content)
         return path
 
-    def log_odds(self, assay: VariantAssay) -> Reals | None:
-        """ProteinMPNN's log-odds (rows,) of an assay's variants in its complex, or None.
+    def complex(self, assay: VariantAssay) -> ComplexLogOdds | None:
+        """What there is to know of an assay's complex; None where it is not there.
 
         Raises SequenceError where the structure is of another antibody.
         """
@@ -75,5 +70,4 @@ class KnownStructures:
             path = self.write(assay.name, folder / "complex.pdb")
             if path is None:
                 return None
-            found = ComplexLogOdds.read(path, parent)
-        return found.of_variants(assay.variants)
+            return ComplexLogOdds.read(path, parent)

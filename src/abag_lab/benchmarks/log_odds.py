@@ -3,7 +3,8 @@
 Each assay of the open part and each open AbBiBench assay is scored by the global model learnt
 without the assay's cluster, by the log-odds alone, by the average of both ranks, and by a sum whose
 weight is learnt on the assays of other clusters. The log-odds are those of an encoder (how natural
-the variants are) or of the complex (ProteinMPNN), for the assays whose structure is at hand.
+the variants are) or of the complex (ProteinMPNN), for the assays whose structure is at hand; there
+the global model is also asked in the complex, as `abag scan --structure` does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,22 +22,32 @@ from numpy.typing import NDArray
 from abag.errors import OptionError, SequenceError
 from abag.evaluation.scores.intervals import require_resamples
 from abag.files import require_own, write_json, write_text
+from abag.model.mutation_effect import ParentAntibody
 from abag.progress import track
 from abag_lab.benchmarks.abbibench import ASSAYS, read_assay
 from abag_lab.benchmarks.abbibench_scores import Correlations, correlate
 from abag_lab.benchmarks.known_structures import KnownStructures
 from abag_lab.mutation_effect.assay import VariantAssay
+from abag_lab.mutation_effect.assays import read_assays
 from abag_lab.mutation_effect.blind import BlindPriors
 from abag_lab.mutation_effect.complexes import complex_clusters
 from abag_lab.mutation_effect.design import design
 from abag_lab.mutation_effect.fitting import POWER, learn_weights
+from abag_lab.mutation_effect.sealed import parts
 from abag_lab.sources.build import choose_sources, read_source
+
+if TYPE_CHECKING:
+    from abag.model.inverse_folding.complexes import ComplexLogOdds
 
 Reals = NDArray[np.float64]
 
 STRUCTURE: Final = "structure"
 TERMS: Final = ("builtin", "antiberty", "sapiens", STRUCTURE)
 GLOBAL, ALONE, RANKS, LEARNT = "global model", "log-odds", "average of ranks", "learnt weight"
+WITHIN: Final = "in the complex"
+SEALED: Final = "sealed"
+OPENINGS: Final = "openings.jsonl"
+FILES: Final = ("log-odds.json", "log-odds.md", "scores", OPENINGS)
 _FEWEST_ROWS: Final = 8
 """Exact rows of an assay that is scored or that a weight is learnt on."""
 _RIDGE: Final = 10.0
@@ -45,13 +56,17 @@ _LEAST_SCALE: Final = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ScoredAssay:
-    """Exact rows of one assay: values, the global model's effects, and the log-odds."""
+    """Exact rows of one assay: values, the global model's effects, and the log-odds.
+
+    ``within`` are the effects in the complex, where it is known.
+    """
 
     name: str
     cluster: str
     delta: Reals
     effect: Reals
     log_odds: Reals
+    within: Reals | None = None
 
     @property
     def in_abbibench(self) -> bool:
@@ -59,12 +74,14 @@ class ScoredAssay:
         return self.name.startswith("abbibench/")
 
     def scores(self, weight: float) -> dict[str, Reals]:
-        """Scores (rows,) of the four models; ``weight`` multiplies the log-odds."""
+        """Scores (rows,) of every model; ``weight`` multiplies the log-odds."""
+        told = {} if self.within is None else {WITHIN: self.within}
         return {
             GLOBAL: self.effect,
             ALONE: self.log_odds,
             RANKS: _ranks(self.effect) + _ranks(self.log_odds),
             LEARNT: self.effect + weight * self.log_odds,
+            **told,
         }
 
 
@@ -80,8 +97,9 @@ class TermFigures:
     correlations: Correlations
 
     def as_json(self) -> dict[str, Any]:
-        """Every figure; the advantage is that of the learnt weight."""
-        figures = self.correlations.as_json(LEARNT)
+        """Every figure; the advantage is that of the complex, or of the learnt weight."""
+        models = self.correlations.models
+        figures = self.correlations.as_json(WITHIN if WITHIN in models else LEARNT)
         return {"weights": dict(self.weights), "rows": dict(self.rows), **figures}
 
 
@@ -90,6 +108,7 @@ def benchmark_log_odds(
     out: Path,
     *,
     terms: Sequence[str] = TERMS,
+    opened: bool = False,
     seed: int = 0,
     resamples: int = 1000,
 ) -> list[TermFigures]:
@@ -99,6 +118,8 @@ def benchmark_log_odds(
         sources: Folder with the published sources, and ``structures`` among them.
         out: Folder for what is written; scores/ keeps what was computed of each assay.
         terms: Names, of those in :data:`TERMS`.
+        opened: Also score the sealed assays, and add the figures to openings.jsonl: once for each
+            term that is to ship.
         seed: Seed of the bootstrap.
         resamples: Bootstrap resamples of rows.
 
@@ -110,19 +131,25 @@ def benchmark_log_odds(
     unknown = [name for name in terms if name not in TERMS]
     if unknown or not terms:
         raise OptionError(f"unknown term {(unknown or [''])[0]!r}; known are {', '.join(TERMS)}")
-    require_own(out, ("log-odds.json", "log-odds.md", "scores"), "log-odds", overwrite=True)
+    require_own(out, FILES, "log-odds", overwrite=True)
     priors = BlindPriors.of(sources)
     table = read_source(choose_sources(sources, ["abbibench"])[0], sources)[0].table
     whole = [read_assay(sources, name, table)[0] for name in ASSAYS]
     names = {one.name for one in whole}
-    assays = [*(one for one in priors.assays if one.name not in names), *whole]
+    sealed = parts(read_assays(sources))[1] if opened else []
+    assays = [*(one for one in priors.assays if one.name not in names), *whole, *sealed]
     assays = [one for one in assays if (~one.censored).sum() >= _FEWEST_ROWS]
     found = []
     for term in terms:
         scored = _scored(assays, term, priors, sources, out / "scores")
-        found += _figures(term, scored, seed, resamples)
+        found += _figures(term, scored, {one.name for one in sealed}, seed, resamples)
     by_term = {f"{one.term}, {one.part}": one.as_json() for one in found}
     write_json(out / "log-odds.json", by_term)
+    if opened:
+        log = out / OPENINGS
+        earlier = log.read_text(encoding="utf-8") if log.exists() else ""
+        seen = {name: figures for name, figures in by_term.items() if name.endswith(SEALED)}
+        write_text(log, earlier + json.dumps(seen, sort_keys=True) + "\n")
     write_text(out / "log-odds.md", page(found))
     return found
 
@@ -131,35 +158,65 @@ def _scored(
     assays: Sequence[VariantAssay], term: str, priors: BlindPriors, sources: Path, kept: Path
 ) -> list[ScoredAssay]:
     found = []
-    log_odds = _scorer(term, sources)
+    makers: dict[str, Callable[[VariantAssay], Reals | None]]
+    if term == STRUCTURE:
+        complexes = _Complexes(KnownStructures(sources / "structures"), priors)
+        makers = {term: complexes.log_odds, f"{term}-effect": complexes.effect}
+    else:
+        makers = {term: _log_odds(term)}
+    makers["global"] = lambda one: design(one, priors.shipped.repertoire).total(
+        learn_weights(priors.families_without(one)), POWER
+    )
     clusters = complex_clusters([*assays])
     for assay in track(assays, f"log-odds, {term}"):
-        values = _remembered(kept / f"{_file_name(assay)}-{term}.json", assay, log_odds)
-        if values is None:
-            continue
-        effect = _remembered(
-            kept / f"{_file_name(assay)}-global.json", assay, lambda one: _effect(one, priors)
-        )
         exact = ~assay.censored
-        if effect is not None:
-            parts = (assay.delta[exact], effect[exact], values[exact])
-            found.append(ScoredAssay(assay.name, clusters[assay.name], *parts))
+        values = []
+        for name, make in makers.items():
+            one = _remembered(kept / f"{_file_name(assay)}-{name}.json", assay, make)
+            if one is None:
+                break
+            values.append(one[exact])
+        else:
+            log_odds, *within, effect = values
+            cluster = clusters[assay.name]
+            found.append(
+                ScoredAssay(assay.name, cluster, assay.delta[exact], effect, log_odds, *within)
+            )
     return found
 
 
-def _effect(assay: VariantAssay, priors: BlindPriors) -> Reals:
-    weights = learn_weights(priors.families_without(assay))
-    return design(assay, priors.shipped.repertoire).total(weights, POWER)
-
-
-def _scorer(term: str, sources: Path) -> Callable[[VariantAssay], Reals | None]:
-    """What gives the log-odds (rows,) of an assay's variants; None where there is no structure."""
-    if term == STRUCTURE:
-        return KnownStructures(sources / "structures").log_odds
+def _log_odds(encoder: str) -> Callable[[VariantAssay], Reals | None]:
     from abag.maturation.antibody.naturalness import Naturalness
 
-    encoder = Naturalness(term)
-    return lambda one: encoder.of_variants(one.parent_heavy, one.parent_light, one.variants)
+    found = Naturalness(encoder)
+    return lambda one: found.of_variants(one.parent_heavy, one.parent_light, one.variants)
+
+
+@dataclass(slots=True)
+class _Complexes:
+    """What the structures say of an assay's variants; the last one is kept."""
+
+    known: KnownStructures
+    priors: BlindPriors
+    last: tuple[str, ComplexLogOdds | None] = ("", None)
+
+    def log_odds(self, assay: VariantAssay) -> Reals | None:
+        """Log-odds (rows,); None where there is no structure."""
+        found = self._complex(assay)
+        return None if found is None else found.of_variants(assay.variants)
+
+    def effect(self, assay: VariantAssay) -> Reals | None:
+        """ΔpKd (rows,) in the complex by the global model without the assay's cluster."""
+        found = self._complex(assay)
+        if found is None:
+            return None
+        parent = ParentAntibody.of(*found.parent).within(found.surroundings_of(assay.variants))
+        return self.priors.model_without(assay).predict(parent, assay.table).delta_pkd
+
+    def _complex(self, assay: VariantAssay) -> ComplexLogOdds | None:
+        if self.last[0] != assay.name:
+            self.last = (assay.name, self.known.complex(assay))
+        return self.last[1]
 
 
 def _remembered(
@@ -207,14 +264,19 @@ def learnt_weight(assays: Sequence[ScoredAssay], cluster: str) -> float:
 
 
 def _figures(
-    term: str, assays: Sequence[ScoredAssay], seed: int, resamples: int
+    term: str, assays: Sequence[ScoredAssay], sealed: set[str], seed: int, resamples: int
 ) -> list[TermFigures]:
     found = []
-    for part in ("AbBiBench", "other open assays"):
-        inside = [one for one in assays if one.in_abbibench == (part == "AbBiBench")]
+    seen = [one for one in assays if one.name not in sealed]
+    in_parts = {
+        "AbBiBench": [one for one in seen if one.in_abbibench],
+        "other open assays": [one for one in seen if not one.in_abbibench],
+        SEALED: [one for one in assays if one.name in sealed],
+    }
+    for part, inside in in_parts.items():
         if not inside:
             continue
-        weights = {one.name: learnt_weight(assays, one.cluster) for one in inside}
+        weights = {one.name: learnt_weight(seen, one.cluster) for one in inside}
         scored = {one.name: (one.delta, one.scores(weights[one.name])) for one in inside}
         figures = correlate(scored, (), seed, resamples)
         rows = {one.name: len(one.delta) for one in inside}
@@ -240,7 +302,9 @@ def page(found: Sequence[TermFigures]) -> str:
             lines.append(f"| {name} | {one.rows[name]:,} | {values} | {one.weights[name]:.3f} |")
         means = " | ".join(f"{value:.3f}" for value in one.correlations.values.mean(axis=0))
         lines += [f"| mean of {len(one.rows)} | | {means} | |", ""]
-        for model in (RANKS, LEARNT):
+        for model in (RANKS, LEARNT, WITHIN):
+            if model not in one.correlations.models:
+                continue
             gain = one.correlations.advantage(model, GLOBAL)
             if gain is not None:
                 told = json.dumps({k: round(v, 3) for k, v in asdict(gain).items()})

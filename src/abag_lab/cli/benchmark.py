@@ -232,6 +232,7 @@ def log_odds(
     sources: Annotated[Path, Parameter(env_var="ABAG_DATA_SOURCES")],
     out: Path,
     terms: Annotated[list[str], Parameter(negative=())] | None = None,
+    opened: Annotated[bool, Parameter(negative=())] = False,
     seed: int = 0,
     bootstrap: int = 1000,
     json: Annotated[bool, Parameter(negative=())] = False,
@@ -242,6 +243,7 @@ def log_odds(
         sources: Folder with the published sources (also read from ABAG_DATA_SOURCES).
         out: Folder for log-odds.json, .md and the scores; a run that was stopped goes on there.
         terms: builtin, antiberty, sapiens or structure; repeat the option (default: all).
+        opened: Also measure on the sealed part: once for each term that is to ship.
         seed: Seed of the bootstrap.
         bootstrap: Number of bootstrap resamples of rows.
         json: Print one JSON object.
@@ -249,6 +251,8 @@ def log_odds(
     from abag_lab.benchmarks.log_odds import TERMS, benchmark_log_odds, page
 
     names = [name for item in terms or TERMS for name in item.split(",")]
-    done = benchmark_log_odds(sources, out, terms=names, seed=seed, resamples=bootstrap)
+    done = benchmark_log_odds(
+        sources, out, terms=names, opened=opened, seed=seed, resamples=bootstrap
+    )
     figures = {f"{one.term}, {one.part}": one.as_json() for one in done}
     emit(figures, "\n".join([page(done), f"files: {out}"]), json)

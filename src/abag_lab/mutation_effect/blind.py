@@ -53,7 +53,11 @@ class BlindPriors:
 
         It remembers no family.
         """
-        weights = learn_weights(self.families_without(as_assay(table)))
+        return self.model_without(as_assay(table))
+
+    def model_without(self, assay: VariantAssay) -> MutationEffect:
+        """The same without the cluster of an assay."""
+        weights = learn_weights(self.families_without(assay))
         shared, maturation = np.split(weights, [len(FEATURES)])
         return replace(self.shipped, weights=shared, maturation=maturation, memories=())
 

@@ -15,6 +15,7 @@ from abag.errors import ModelError, OptionError, counted
 from abag.progress import track
 
 if TYPE_CHECKING:
+    from abag.model.mutation_effect.surroundings import Surroundings
     from abag.model.protocol import AffinityModel
 
 Reals = NDArray[np.float64]
@@ -97,29 +98,37 @@ def model_effects(
 
 
 def zero_shot_effects(
-    parent: Chains, mutants: Sequence[Chains], antigen: Sequence[str] = (), level: float = 0.9
+    parent: Chains,
+    mutants: Sequence[Chains],
+    antigen: Sequence[str] = (),
+    level: float = 0.9,
+    surroundings: Sequence[Surroundings] = (),
 ) -> Effects:
     """Effects under the shipped mutation-effect model, which needs no measurement.
 
     Intervals are those of a measured ΔpKd on an antibody that training had not, errors taken as
-    normal.
+    normal. ``surroundings`` are those of the parent's two chains in a known complex.
 
     Raises:
         ModelError: the parent has no variable domain.
     """
     from scipy.special import ndtri
 
-    from abag.model.mutation_effect import load_mutation_effect
+    from abag.model.mutation_effect import ParentAntibody, load_mutation_effect
 
     model = load_mutation_effect()
-    table = _table(mutants, antigen)
-    delta, deviation = model.delta_distribution(*parent, table, antigen)
+    numbered = ParentAntibody.of(*parent, antigen)
+    if surroundings:
+        numbered = numbered.within(surroundings)
+    delta, deviation = model.predict(numbered, _table(mutants, antigen))
     reach = float(ndtri(0.5 + level / 2)) * deviation
     note = (
         "predicted without any measurement of this antibody: an order to begin with, no more; "
         "`abag adapt` makes a model of your own measurements"
     )
     notes = (note, "this model reads the antibody alone, not the antigen") if antigen else (note,)
+    if surroundings:
+        notes = (note, "contacts, burial and log-odds are those of the structure")
     none: tuple[tuple[str, ...], ...] = ((),) * len(mutants)
     return Effects(
         delta, delta - reach, delta + reach, none, None, UNITS["pkd"], model.model_id,

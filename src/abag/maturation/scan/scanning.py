@@ -50,7 +50,7 @@ def scan(
         parent: the antibody, from :func:`read_parent`.
         out: folder for :data:`FILES`.
         model: folder of a saved model; None takes the shipped zero-shot model.
-        structure: the parent on its antigen: adds each mutant's log-odds in it (ProteinMPNN).
+        structure: the parent on its antigen, for log-odds (ProteinMPNN) and the zero-shot model.
         structure_chains: which chain of the structure is which.
         cdrs: IMGT CDRs such as ``H3``; with positions and chains, see :func:`choose_sites`.
         positions: ``H:100-110`` and the like.
@@ -77,7 +77,7 @@ def scan(
     odds = None if structure is None else _log_odds(structure, parent, structure_chains)
     mutations = single_mutants(sites, without_cysteine=without_cysteine)
     mutants = mutant_chains(parent.antibody, mutations)
-    effects = _effects(model, parent, mutants, level)
+    effects = _effects(model, parent, mutants, level, odds)
     mutations = [mutations[i] for i in effects.kept]
     mutants = [mutants[i] for i in effects.kept]
     natural = None if scorer is None else scorer.of_variants(*parent.chains, mutants)
@@ -96,10 +96,15 @@ def require_level(level: float) -> None:
 
 
 def _effects(
-    model: Path | None, parent: Parent, mutants: Sequence[Chains], level: float
+    model: Path | None,
+    parent: Parent,
+    mutants: Sequence[Chains],
+    level: float,
+    odds: ComplexLogOdds | None,
 ) -> Effects:
     if model is None:
-        return zero_shot_effects(parent.chains, mutants, parent.antigen, level)
+        around = () if odds is None else odds.surroundings_of(mutants)
+        return zero_shot_effects(parent.chains, mutants, parent.antigen, level, around)
     from abag.model.registry import load_model
 
     return model_effects(load_model(model), parent.chains, mutants, parent.antigen, level)

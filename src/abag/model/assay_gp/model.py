@@ -156,7 +156,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
     global_model: MutationEffect | None = None
     """Model of mutation effects behind the terms of knowledge; the shipped one where None."""
     structure: Path | None = None
-    """Structure of the parent on its antigen, whose log-odds join the term ``effects``."""
+    """Structure of the parent on its antigen, in which the term ``effects`` is then meant."""
     kin: AssayGP | None = None
     """Model of another parent's variants in the same assay: hyper-parameters start from its."""
     _mixture: Mixture
@@ -273,9 +273,9 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         encoded = Encoded.asked(positions, self.settings.embedding)
         if encoded is None and not set(self.settings.term_names) & set(KNOWLEDGE):
             return None
-        found = Knowledge.of(positions, self.global_model or load_mutation_effect())
-        told = found if self.structure is None else found.with_complex(positions, self.structure)
-        return replace(told, encoded=encoded)
+        model = self.global_model or load_mutation_effect()
+        found = Knowledge.of(positions, model, self.structure)
+        return replace(found, encoded=encoded)
 
     def interval(self, table: Pairs | pl.DataFrame, level: float) -> tuple[Reals, Reals]:
         """Ends of :meth:`distribution`."""

@@ -8,9 +8,9 @@ fits the complex better than the parent's residue. It is no affinity: see docs/s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.antibody import Chains
 from abag.data.formats.choices import ChainNames
-from abag.data.formats.coordinates.complexes import Complex, read_complexes
-from abag.data.formats.coordinates.structures import StructureChain
 from abag.errors import SequenceError, UnavailableError
+from abag.model.inverse_folding.placing import PlacedParent
+from abag.model.mutation_effect.surroundings import Surroundings
 from abag.progress import track
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ ORDERS: Final = 4
 """Orders of decoding that are averaged; see docs/structure.md."""
 _SHOWN: Final = 20
 """From so many residues on, progress is shown."""
-_LEAST_SAME: Final = 0.8
-"""Share of the parent's aligned residues that the structure must have."""
+_DECIMALS: Final = 3
 
 
 class ComplexLogOdds:
@@ -46,17 +45,17 @@ class ComplexLogOdds:
     changed so far, and at those that the structure does not have.
     """
 
-    def __init__(self, found: Complex, laid: Sequence[_Laid], orders: int = ORDERS) -> None:
+    def __init__(self, placed: PlacedParent, orders: int = ORDERS) -> None:
         """Encode the complex; see :meth:`read`."""
         import torch
 
         from abag.model.inverse_folding.network import LETTERS
 
-        self.complex_name = found.name
-        self.parent: tuple[str, str] = (laid[0].text, laid[1].text)
-        self.tables = tuple(np.full((len(one.text), len(AMINO_ACIDS)), np.nan) for one in laid)
+        self.placed = placed
+        self.parent: tuple[str, str] = (placed.chains[0].text, placed.chains[1].text)
+        self.tables = tuple(np.full((len(one), len(AMINO_ACIDS)), np.nan) for one in self.parent)
         self._network = loaded_network()
-        rows = _Residues.of(found, laid)
+        rows = _Residues.of(placed)
         self._at = rows.owner
         self._codes = torch.tensor([LETTERS.find(one) % len(LETTERS) for one in rows.letters])
         self._columns = [LETTERS.index(letter) for letter in AMINO_ACIDS]
@@ -86,7 +85,7 @@ class ComplexLogOdds:
             SequenceError: the structure is of another antibody.
             UnavailableError: torch is missing, or ProteinMPNN was not fetched.
         """
-        return cls(*_fitting(path, parent, names), orders)
+        return cls(PlacedParent.read(path, parent, names), orders)
 
     def of_variants(self, variants: Sequence[Chains]) -> Reals:
         """Log-odds of variants against the parent, (variants,), in natural logarithms.
@@ -105,10 +104,31 @@ class ComplexLogOdds:
         )
         return np.array([sum(self._of_chain(i, one[i]) for i in (0, 1)) for one in variants])
 
-    def whole(self) -> tuple[Reals, ...]:
-        """The tables with every residue scored that the structure has; takes a minute or so."""
+    def surroundings_of(self, variants: Sequence[Chains]) -> tuple[Surroundings, ...]:
+        """Contacts, burial and log-odds of both chains, the residues scored that variants change.
+
+        Raises SequenceError as :meth:`of_variants`.
+        """
+        self.of_variants(variants)
+        return self._surroundings()
+
+    def surroundings(self) -> tuple[Surroundings, ...]:
+        """The same with every residue scored that the structure has; takes a minute or so."""
         self._score((i, place) for i, text in enumerate(self.parent) for place in range(len(text)))
-        return self.tables
+        return self._surroundings()
+
+    def _surroundings(self) -> tuple[Surroundings, ...]:
+        """Log-odds are rounded: their last digits depend on the number of threads."""
+        found = []
+        for text, table, around in zip(
+            self.parent, self.tables, self.placed.surroundings(), strict=True
+        ):
+            places = [AMINO_ACIDS.find(letter) for letter in text]
+            own = np.take_along_axis(table, np.maximum(places, 0).reshape(-1, 1), axis=1)
+            known = np.isfinite(own) & (np.array(places).reshape(-1, 1) >= 0)
+            odds = np.where(known, table - own, 0.0).round(_DECIMALS)
+            found.append(replace(around, log_odds=odds))
+        return tuple(found)
 
     def _score(self, wanted: Iterable[tuple[int, int]]) -> None:
         """Fill the rows of the tables that are wanted and not there."""
@@ -150,16 +170,6 @@ def _differences(own: str, chain: str | None) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Laid:
-    """A chain of the parent and where its residues stand in a chain of the structure."""
-
-    chain: StructureChain
-    text: str
-    mapped: dict[int, int]
-    """Index in the structure's chain -> index in the parent's."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Residues:
     """Residues of a complex that have all four backbone atoms, chain after chain.
 
@@ -174,10 +184,11 @@ class _Residues:
     owner: tuple[tuple[int, int], ...]
 
     @classmethod
-    def of(cls, found: Complex, laid: Sequence[_Laid]) -> Self:
+    def of(cls, placed: PlacedParent) -> Self:
+        found = placed.complex
         mine = {
             (one.chain.name, index): (which, place)
-            for which, one in enumerate(laid)
+            for which, one in enumerate(placed.chains)
             for index, place in one.mapped.items()
         }
         read = (found.heavy, *([found.light] if found.light else []), *found.antigen)
@@ -188,7 +199,8 @@ class _Residues:
                 backbone.append(chain.backbone[index])
                 places.append(index)
                 chains.append(number)
-                letters.append(chain.sequence[index] if which < 0 else laid[which].text[at])
+                own = chain.sequence[index] if which < 0 else placed.chains[which].text[at]
+                letters.append(own)
                 owner.append((which, at))
         return cls(
             np.array(backbone), np.array(places), np.array(chains), "".join(letters), tuple(owner)
@@ -220,55 +232,3 @@ def loaded_network() -> ProteinMPNN:
     network = ProteinMPNN()
     network.load_state_dict(fetched_tensors("proteinmpnn"))
     return network.eval().requires_grad_(False)
-
-
-def _fitting(
-    path: Path, parent: Chains, names: ChainNames | None
-) -> tuple[Complex, tuple[_Laid, _Laid]]:
-    """The first complex that holds the parent, and where its residues stand in the chains."""
-    best = 0.0
-    for found in read_complexes(path, names):
-        heavy, light = (
-            _laid(found, text or "", chain)
-            for text, chain in zip(parent, (found.heavy, found.light), strict=True)
-        )
-        same = sum(
-            one.chain.sequence[i] == one.text[j]
-            for one in (heavy, light)
-            for i, j in one.mapped.items()
-        )
-        share = same / max(len(heavy.text) + len(light.text), 1)
-        if share >= _LEAST_SAME:
-            return found, (heavy, light)
-        best = max(best, share)
-    raise SequenceError(
-        f"{path} holds another antibody: {best:.0%} of the parent's residues stand in it, "
-        f"{_LEAST_SAME:.0%} are needed; give the structure of this antibody, or of one near it"
-    )
-
-
-def _laid(found: Complex, text: str, chain: StructureChain | None) -> _Laid:
-    """A chain of the parent on its own of the complex; the light domain of an scFv on the first."""
-    own = chain or found.heavy
-    there = bool(text) and (chain is not None or found.is_scfv)
-    return _Laid(own, text, _aligned(own.sequence, text) if there else {})
-
-
-def _aligned(structure: str, parent: str) -> dict[int, int]:
-    """Index in the structure's chain -> index in the parent's, of aligned residues."""
-    from Bio import Align
-    from Bio.Align import substitution_matrices
-
-    make: Any = Align.PairwiseAligner
-    load: Any = substitution_matrices.load
-    aligner = make(mode="global", open_gap_score=-11.0, extend_gap_score=-1.0)
-    aligner.substitution_matrix = load("BLOSUM62")
-    aligner.end_gap_score = 0.0
-    letters = set(str(aligner.substitution_matrix.alphabet))
-    first, second = ("".join(c if c in letters else "X" for c in t) for t in (structure, parent))
-    best = aligner.align(first, second)[0]
-    return {
-        i: j
-        for (a, b), (c, d) in zip(*best.aligned, strict=True)
-        for i, j in zip(range(a, b), range(c, d), strict=True)
-    }

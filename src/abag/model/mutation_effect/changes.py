@@ -58,6 +58,13 @@ class ChangeTable:
         weight = np.maximum(guess, 0.0) + _LEAST
         return cls(chain, features, matured, ratio_table(chain), weight)
 
+    def effects(self, weights: Reals) -> Reals:
+        """Effect of every change (P, 22) by weights (F,), and its fit in a known complex."""
+        found = np.asarray(self.features @ weights)
+        if self.chain.surroundings is not None:
+            found += padded(self.chain.surroundings.fit[:, :, None])[:, :, 0]
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class CodedChanges:

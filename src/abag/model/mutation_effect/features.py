@@ -48,9 +48,13 @@ class Sites:
         log_shares = repertoire.log_shares(chain.kind)[chain.imgt]
         log_shares[chain.inserted | (chain.imgt == 0)] = np.log(1 / 20)
         matrix = blosum62()[known[:, 0]]
+        touched, deep = (table(chain.light)[chain.imgt] for table in (contact_share, burial))
+        if chain.surroundings is not None:
+            touched = chain.surroundings.contact_beside(touched)
+            deep = chain.surroundings.burial_beside(deep)
         return cls(
-            contact=contact_share(chain.light)[chain.imgt][:, None],
-            burial=burial(chain.light)[chain.imgt][:, None],
+            contact=touched[:, None],
+            burial=deep[:, None],
             gain=(log_shares - np.take_along_axis(log_shares, known, axis=1)) / 3.0,
             severity=(np.take_along_axis(matrix, known, axis=1) - matrix) / 8.0,
             hot_spot=HOT_SPOT[known],

@@ -129,7 +129,7 @@ class MutationEffect:
         memory = nearest_memory(self.memories, parent)
         effects = {}
         for number, table in tables:
-            effects[number] = table.features @ self.weights
+            effects[number] = table.effects(self.weights)
             if memory is not None:
                 effects[number] += memory.table(("heavy", "light")[number], table.chain)
         parts = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 import numpy as np
@@ -14,6 +14,7 @@ from abag.antibody.germlines import V_POSITIONS, most_shared_gene
 from abag.antibody.numbering import IMGT_REGIONS, first_domain
 from abag.antibody.numbering.domains import position_number
 from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Codes, codes
+from abag.model.mutation_effect.surroundings import Surroundings
 
 KINDS: Final[Mapping[ChainKind, str]] = {
     ChainKind.HEAVY: "H", ChainKind.VHH: "H", ChainKind.KAPPA: "K", ChainKind.LAMBDA: "L",
@@ -29,6 +30,7 @@ class ParentChain:
     framework, 1 to 3 for the CDRs, -1 outside; ``germline`` (P,) the residue of the human or mouse
     V gene that shares most residues, 20 where there is none. ``labels`` are IMGT positions
     (``111A``), empty outside. ``kind`` is H, K, L, or empty where no domain was found.
+    ``surroundings`` are those of its residues in a known complex.
     """
 
     sequence: str
@@ -39,6 +41,7 @@ class ParentChain:
     region: Codes
     germline: Codes
     labels: tuple[str, ...]
+    surroundings: Surroundings | None = None
 
     @property
     def light(self) -> bool:
@@ -92,6 +95,14 @@ class ParentAntibody:
         """Number the chains; an empty one is none."""
         chains = [ParentChain.of(chain) if chain else None for chain in (heavy, light)]
         return cls(chains[0], chains[1], tuple(antigen))
+
+    def within(self, surroundings: Sequence[Surroundings]) -> Self:
+        """The same antibody in a known complex; surroundings of heavy and light chain."""
+        chains = [
+            None if chain is None else replace(chain, surroundings=around)
+            for (_, chain), around in zip(self.chains, surroundings, strict=True)
+        ]
+        return replace(self, heavy=chains[0], light=chains[1])
 
     @property
     def chains(self) -> tuple[tuple[str, ParentChain | None], ...]:

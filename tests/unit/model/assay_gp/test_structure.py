@@ -1,7 +1,8 @@
-"""The log-odds of a known complex beside what the global model expects."""
+"""What the global model expects in a known complex, as a term of an assay's model."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import OptionError
 from abag.maturation.adapt.antigens import adapt_file
 from abag.model.assay_gp.kernels import knowledge
-from abag.model.assay_gp.kernels.knowledge import COMPLEX_WEIGHT, Knowledge
+from abag.model.assay_gp.kernels.knowledge import Knowledge
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
-from abag.model.mutation_effect import load_mutation_effect
+from abag.model.mutation_effect import MutationEffect, ParentAntibody, load_mutation_effect
+from abag.model.mutation_effect.surroundings import LOG_ODDS_WEIGHT, Surroundings
 from abag.model.registry import load_model
 from synthetic_pairs import HEAVY as PARENT
 from synthetic_pairs import LIGHT as PARTNER
@@ -27,35 +29,57 @@ def positions() -> Positions:
     return Positions.of([HEAVY], [""], "place", (HEAVY, ""))
 
 
-def test_log_odds_are_added_in_pkd_and_unresolved_residues_say_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    table = np.full((len(HEAVY), 20), np.log(0.01))
-    table[30, AMINO_ACIDS.index("W")] = np.log(0.5)
-    table[31] = np.nan
-    monkeypatch.setattr(knowledge, "_log_probabilities", lambda *_: (table, np.zeros((0, 20))))
-    plain = Knowledge.of(positions(), load_mutation_effect())
-    found = plain.with_complex(positions(), Path("any.pdb"))
+def around(log_odds: np.ndarray, contact: float = 0.0) -> Surroundings:
+    rows = len(log_odds)
+    return Surroundings(np.full(rows, contact), np.full(rows, np.nan), log_odds)
+
+
+def told(
+    monkeypatch: pytest.MonkeyPatch, heavy: Surroundings, model: MutationEffect
+) -> tuple[Knowledge, Knowledge]:
+    """Knowledge without and with a structure of these surroundings."""
+    monkeypatch.setattr(knowledge, "_surroundings", lambda *_: (heavy, around(np.zeros((0, 20)))))
+    return Knowledge.of(positions(), model), Knowledge.of(positions(), model, Path("any.pdb"))
+
+
+def test_log_odds_are_added_to_the_expected_effects(monkeypatch: pytest.MonkeyPatch):
+    odds = np.zeros((len(HEAVY), 20))
+    odds[30, AMINO_ACIDS.index("W")] = 3.0
+    unresolved = replace(around(odds), contact=np.full(len(HEAVY), np.nan))
+    plain, found = told(monkeypatch, unresolved, load_mutation_effect())
     added = found.effects - plain.effects
-    expected = COMPLEX_WEIGHT * np.log(50.0)
-    assert added[30, AMINO_ACIDS.index("W"), 0] == pytest.approx(expected)
+    assert added[30, AMINO_ACIDS.index("W"), 0] == pytest.approx(3.0 * LOG_ODDS_WEIGHT)
     assert added[30, AMINO_ACIDS.index(HEAVY[30]), 0] == 0.0
-    assert not added[31].any()
-    assert np.count_nonzero(added[..., 0]) == 2  # W, and a deletion as the mean change
+    assert (abs(added[..., 0]) > 1e-9).sum() == 2  # W, and a deletion as the mean change
     np.testing.assert_array_equal(found.features, plain.features)
+
+
+def test_effects_are_those_at_the_contacts_of_the_structure(monkeypatch: pytest.MonkeyPatch):
+    odds = np.zeros((len(HEAVY), 20))
+    model = load_mutation_effect()
+    plain, touching = told(monkeypatch, around(odds, contact=1.0), model)
+    framework, alanine = 60, AMINO_ACIDS.index("A")
+    assert HEAVY[framework] != "A"
+    assert touching.effects[framework, alanine, 0] < plain.effects[framework, alanine, 0]
+    table = pl.DataFrame({"heavy": [HEAVY[:60] + "A" + HEAVY[61:]], "light": [""]})
+    parent = ParentAntibody.of(HEAVY).within((around(odds, contact=1.0), around(np.zeros((0, 20)))))
+    # What an assay's model expects before its first row is what the zero-shot model says.
+    assert (
+        model.predict(parent, table).delta_pkd
+        < model.predict(ParentAntibody.of(HEAVY), table).delta_pkd
+    )
 
 
 def test_a_model_that_was_told_of_the_complex_needs_it_no_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """The structure's log-odds are saved with the model."""
+    """The effects in the structure are saved with the model."""
     rng = np.random.default_rng(0)
 
-    def scored(_: Path, heavy: str, light: str | None) -> tuple[np.ndarray, np.ndarray]:
-        made = [rng.normal(size=(len(chain), 20)) for chain in (heavy, light or "")]
-        return made[0], made[1]
+    def scored(_: Path, heavy: str, light: str | None) -> tuple[Surroundings, ...]:
+        return tuple(around(rng.normal(size=(len(chain or ""), 20))) for chain in (heavy, light))
 
-    monkeypatch.setattr(knowledge, "_log_probabilities", scored)
+    monkeypatch.setattr(knowledge, "_surroundings", scored)
     structure = tmp_path / "complex.pdb"
     structure.write_text("END\n")
     told = AssayGP()
