@@ -26,7 +26,7 @@ from abag.maturation.adapt.ranking import spearman
 from abag.model.assay_gp.kernels.knowledge import KNOWLEDGE
 from abag.model.assay_gp.kernels.terms import TERMS
 from abag.model.assay_gp.model import AssayGP
-from abag.model.registry import create_model
+from abag.model.protocol import create_model
 from abag_lab.mutation_effect.blind import BlindPriors
 from abag_lab.replay.landscapes import read_landscapes
 

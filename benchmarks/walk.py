@@ -1,25 +1,29 @@
 """What does a row pass on its way? Files, functions, climbs and returns, counted.
 
     python benchmarks/walk.py predict            # three rows of CSV to their predictions
+    python benchmarks/walk.py variants           # three rows of which a relative was measured
     python benchmarks/walk.py adapt              # 31 variants to a model of their assay
     python benchmarks/walk.py predict --list     # every file and function, in their order
 
 A file is passed where one of its functions runs, the command line included. A climb is a call from
-a lower room to an upper one (`docs/architecture.md` draws them). A return is a step back: the rooms
-that a command calls one after the other are data, model, uncertainty; data after model is a return.
-Of calls that number chains and of checks of columns all are counted. Counts, no times: they are
-the same on every machine.
+a lower room to an upper one (`docs/architecture.md` draws them), functions that an upper one handed
+down included. A return is a step back: command line and inference call data, then model, then
+uncertainty; data after model is a return. What loads the model counts for files alone. Numberings
+of chains that are not known yet, and checks of columns, are counted call by call. Counts, no times:
+they are the same on every machine. `tests/contract/test_walk.py` holds them.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import csv
 import json
 import sys
 import tempfile
 import threading
 from collections import Counter
+from importlib.resources import as_file, files
 from inspect import CO_GENERATOR, CO_NEWLOCALS
 from itertools import pairwise
 from pathlib import Path
@@ -28,6 +32,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import CodeType, FrameType
+
+    Run = Callable[[list[str]], None]
 
 HEAVY = (
     "EVQLVESGGGLVQPGGSLRLSCAASGFNIKDTYIHWVRQAPGKGLEWVARIYPTNGYTRYADSVKGRFTISADTSKNTAYLQMNSLRAEDTAVYYC"
@@ -53,8 +59,8 @@ PARTS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 """Parts of functions, and none of their own."""
 READING = "data/formats/reading.py:pairs_of_file"
 """Where the walk of a row begins: what loads the model counts for files, and not for returns."""
-NUMBERING = ("number_chains",)
-CHECKS = ("require_columns",)
+NUMBERING = "antibody/numbering/chains.py:_number"
+CHECKS = "data/tables.py:require_columns"
 
 
 def rank(path: Path) -> int:
@@ -134,10 +140,6 @@ class Walk:
         """Steps back from an upper room to a lower one."""
         return sum(after < before for before, after in pairwise(self.rooms))
 
-    def times(self, names: Sequence[str]) -> int:
-        """Calls of all functions with one of these names."""
-        return sum(n for name, n in self.calls.items() if name.rpartition(":")[2] in names)
-
     def counts(self) -> dict[str, int]:
         """What is held by the test."""
         return {
@@ -145,24 +147,37 @@ class Walk:
             "functions": len(self.calls),
             "climbs": self.climbs.total(),
             "returns": self.returns,
-            "calls that number": self.times(NUMBERING),
-            "checks of columns": self.times(CHECKS),
+            "numberings": self.calls[NUMBERING],
+            "checks": self.calls[CHECKS],
         }
 
 
-def predicted(folder: Path, run: Callable[[list[str]], None]) -> Walk:
-    """The walk of three rows: a measured antibody, a variant of it, a stranger."""
-    table = folder / "three_rows.csv"
+def predicted(folder: Path, run: Run) -> Walk:
+    """Three antibodies that nobody measured on an antigen that nobody measured."""
     variant = HEAVY[:98] + "A" + HEAVY[99:]
     rows = [(HEAVY, LIGHT), (variant, LIGHT), (STRANGER, "")]
-    lines = [f"{heavy},{light},{ANTIGEN}" for heavy, light in rows]
-    table.write_text("\n".join(["heavy,light,antigen", *lines]) + "\n", encoding="utf-8")
+    return _predicted(folder, run, [(heavy, light, ANTIGEN) for heavy, light in rows])
+
+
+def variants(folder: Path, run: Run) -> Walk:
+    """A measured antibody, a variant of it and another antibody, on a measured antigen."""
+    with as_file(files("abag") / "resources" / "examples" / "well_known.csv") as path:
+        known = next(csv.DictReader(path.open(encoding="utf-8")))
+    heavy, light, antigen = (known[name] for name in ("heavy", "light", "antigen"))
+    rows = [(heavy, light), (heavy[:98] + "A" + heavy[99:], light), (STRANGER, "")]
+    return _predicted(folder, run, [(*row, antigen) for row in rows])
+
+
+def _predicted(folder: Path, run: Run, rows: Sequence[Sequence[str]]) -> Walk:
+    table = folder / "three_rows.csv"
+    lines = ["heavy,light,antigen", *map(",".join, rows)]
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with Walk() as walk:
         run(["predict", "--table", str(table), "--out", str(folder / "predictions.csv")])
     return walk
 
 
-def adapted(folder: Path, run: Callable[[list[str]], None]) -> Walk:
+def adapted(folder: Path, run: Run) -> Walk:
     """The walk of 31 measured rows: a parent and single substitutions of it."""
     table = folder / "assay.csv"
     lines = ["heavy,light,kd_nm", f"{HEAVY},{LIGHT},1.0"]
@@ -175,7 +190,7 @@ def adapted(folder: Path, run: Callable[[list[str]], None]) -> Walk:
     return walk
 
 
-WALKS = {"predict": predicted, "adapt": adapted}
+WALKS = {"predict": predicted, "variants": variants, "adapt": adapted}
 
 
 def main() -> None:

@@ -197,7 +197,7 @@ def make_run(folder: Path, seed: int) -> None:
 
 def read_run_folder(folder: Path) -> object:
     """Recipe, sources, state and saved model."""
-    from abag.model.registry import load_model
+    from abag.model.protocol import load_model
     from abag.training.engine.checkpoint import STATE
     from abag.training.setup import read_run, recipe_digest
 

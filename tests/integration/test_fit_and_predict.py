@@ -14,7 +14,7 @@ import pytest
 from abag.apps.cli import main
 from abag.data.splits import make_split
 from abag.files import write_parquet
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_pairs import HEAVY, LIGHT, complexes_table
 
 ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ"

@@ -87,7 +87,7 @@ def test_a_model_gives_a_plate(tmp_path: Path, capsys: pytest.CaptureFixture[str
 def test_only_a_model_of_an_assay_proposes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from abag.model.registry import create_model
+    from abag.model.protocol import create_model
 
     create_model("one-hot-ridge").fit(assay_table(10)).save(tmp_path / "ridge")
     assert run("propose", "--model", tmp_path / "ridge", "--out", tmp_path / "p") == 2

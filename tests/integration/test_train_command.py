@@ -14,7 +14,7 @@ pytest.importorskip("torch")
 from abag.apps.cli import main
 from abag.files import read_tensors, write_json
 from abag.files.reading import SEAL
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from abag.training.setup import Sources
 from synthetic_runs import write_inputs
 

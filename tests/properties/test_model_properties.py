@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from abag.model.protocol import AffinityModel
-from abag.model.registry import MODELS, create_model, load_model
+from abag.model.protocol import MODELS, AffinityModel, create_model, load_model
 from synthetic_pairs import assay_table, complexes_table
 
 OF_ONE_ASSAY = ("one-hot-ridge", "assay-gp")

@@ -24,8 +24,8 @@ from abag.evaluation.reporting.outputs import (
 from abag.evaluation.reporting.report import EvaluationSection
 from abag.evaluation.scores.intervals import require_resamples
 from abag.files import sha256_of
-from abag.model.artefact import read_manifest
-from abag.model.registry import MODELS, create_model, load_model, located
+from abag.model.artefact import located, read_manifest
+from abag.model.protocol import MODELS, create_model, load_model
 from abag.pictures import NO_PICTURE, can_draw
 
 BASELINES: Final = ("mean", "antigen-mean", "nearest-neighbour", "kmer-ridge")

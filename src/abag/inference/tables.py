@@ -27,7 +27,7 @@ from abag.inference.streaming import (
     read_piece,
 )
 from abag.inference.variants import LIBRARY, GivenParent, read_variants
-from abag.model.registry import located
+from abag.model.artefact import located
 from abag.progress import hidden, task
 from abag.uncertainty.calibration import DEFAULT_LEVEL
 from abag.uncertainty.domain import Verdict

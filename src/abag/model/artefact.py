@@ -1,15 +1,21 @@
-"""The saved form of a model: a folder with ``model.json`` and ``weights.safetensors``.
+"""Saved models, each a folder with ``model.json`` and ``weights.safetensors``, and their shelf.
 
 Every description in such a folder is *stamped*: it names its format, its version, the abag that
 wrote it, and the SHA-256 of its own content; ``model.json`` holds that of the weights, too. A file
 that was changed, or taken from another model, is refused and never half believed. Nothing is
 pickled. The same model gives the same bytes. :func:`saving` is the one writer of such folders.
+
+A release is a folder with ``release.json`` and, below ``model``, a saved model. ``abag pull`` puts
+it into ``SHELF/NAME/REVISION``; the shelf is ``~/.cache/abag/models``, or the folder that the
+variable ``ABAG_MODELS`` names.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +25,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.errors import AbagError, MissingFileError, ModelError
+from abag.errors import AbagError, MissingFileError, ModelError, OptionError
 from abag.files import (
     digest_of_json,
+    is_temporary,
     new_result,
     read_json,
     require_folder,
@@ -212,3 +219,90 @@ def _is_newer(version: object) -> bool:
     except ValueError:
         return True
     return len(parts) != 3 or parts > tuple(int(part) for part in VERSION.split("."))
+
+
+VARIABLE: Final = "ABAG_MODELS"
+RELEASE: Final = "release.json"
+MODEL: Final = "model"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NESTED: Final = "--"
+"""Stands for the slash of ``organisation/name`` in the name of a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfName:
+    """``name@revision``, the revision where one was given."""
+
+    name: str
+    revision: str | None = None
+
+    @classmethod
+    def read(cls, text: str) -> ShelfName:
+        """Read ``name``, ``name@revision`` or ``organisation/name@revision``.
+
+        Raises:
+            OptionError: the text is neither.
+        """
+        name, _, revision = text.partition("@")
+        parts = [*name.split("/"), *([revision] if "@" in text else [])]
+        if len(name.split("/")) > 2 or not all(_PLAIN.fullmatch(part) for part in parts):
+            raise OptionError(
+                f"{text!r} is no name of a release; give NAME@REVISION, such as pairs@0.2.0"
+            )
+        return cls(name, revision or None)
+
+    def __str__(self) -> str:
+        """As it is given to ``--model``."""
+        return self.name if self.revision is None else f"{self.name}@{self.revision}"
+
+    @property
+    def folder_name(self) -> str:
+        """The name as one part of a path."""
+        return self.name.replace("/", _NESTED)
+
+
+def shelf() -> Path:
+    """Where pulled releases lie."""
+    named = os.environ.get(VARIABLE)
+    return Path(named) if named else Path.home() / ".cache" / "abag" / "models"
+
+
+def shelved() -> dict[ShelfName, Path]:
+    """Every release that was pulled, by name and revision."""
+    found = {}
+    for folder in sorted(shelf().glob(f"*/*/{RELEASE}")):
+        revision, name = folder.parent, folder.parent.parent
+        if not is_temporary(revision):
+            key = ShelfName(name.name.replace(_NESTED, "/"), revision.name)
+            found[key] = revision
+    return found
+
+
+def located(model: Path | str) -> Path:
+    """The folder of a saved model: itself, the one inside a release, or a pulled one by name.
+
+    Raises:
+        MissingFileError: nothing of this name is here.
+        OptionError: several revisions were pulled, and none is named.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        return folder / MODEL if (folder / RELEASE).is_file() else folder
+    if folder.exists():
+        return folder
+    try:
+        asked = ShelfName.read(str(model))
+    except OptionError:
+        raise MissingFileError(f"there is no folder {folder}") from None
+    known = shelved()
+    fits = [
+        one for one in known if one.name == asked.name and asked.revision in (None, one.revision)
+    ]
+    if not fits:
+        raise MissingFileError(
+            f"there is no folder {folder}, and no release of that name was pulled; `abag models` "
+            f"lists those that were, `abag pull {asked}` fetches one"
+        )
+    if len(fits) > 1:
+        raise OptionError(f"{asked} was pulled more than once: name {' or '.join(map(str, fits))}")
+    return known[fits[0]] / MODEL

@@ -14,7 +14,7 @@ from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError
 from abag.files import sha256_of
 from abag.model.artefact import require_free
-from abag.model.registry import create_model
+from abag.model.protocol import create_model
 from abag.model.training_set import TrainingSummary
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from abag.errors import ReleaseError
 from abag.files import make_folder, new_result, read_json, sha256_of, write_json, write_text
 from abag.inference.predictor import Predictor
-from abag.model.registry import MODEL, RELEASE
+from abag.model.artefact import MODEL, RELEASE
 from abag.release.checking import CHECK, write_check
 from abag.release.comparison import compare_with_earlier
 from abag.release.facts import gather

@@ -12,7 +12,7 @@ import polars as pl
 from abag.errors import ReleaseError, counted
 from abag.files import make_folder, write_csv
 from abag.inference.predictor import Predictor
-from abag.model.registry import MODEL
+from abag.model.artefact import MODEL
 from abag.release.facts import AGREE_PKD, stored_predictions
 from abag.release.subjects import RUN, Subject
 

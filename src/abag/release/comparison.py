@@ -15,7 +15,8 @@ from abag.errors import ReleaseError
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.intervals import ClusterBootstrap
 from abag.files import read_json
-from abag.model.registry import MODEL, RELEASE, load_model, located
+from abag.model.artefact import MODEL, RELEASE, located
+from abag.model.protocol import load_model
 from abag.release.facts import stored_predictions
 from abag.release.subjects import RUN, Subject
 

@@ -19,8 +19,8 @@ import polars as pl
 from abag.errors import ReleaseError
 from abag.evaluation.scores import metrics as scores
 from abag.files import read_json
-from abag.model.artefact import SERVED, read_manifest
-from abag.model.registry import MODEL, MODELS
+from abag.model.artefact import MODEL, SERVED, read_manifest
+from abag.model.protocol import MODELS
 from abag.release.issues import known_issues, recommendation
 from abag.release.subjects import REPORT, RUN
 from abag.version import VERSION

@@ -10,7 +10,7 @@ from typing import Final
 
 from abag.data.tables import SHIPPABLE_LICENCES
 from abag.errors import OptionError
-from abag.model.registry import ShelfName
+from abag.model.artefact import ShelfName
 
 _VERSION: Final = re.compile(r"\d+\.\d+\.\d+(-[0-9A-Za-z.]+)?")
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from abag.errors import OptionError, ReleaseError
 from abag.files import scratch_folder, swapping
-from abag.model.registry import ShelfName, shelf, shelved
+from abag.model.artefact import ShelfName, shelf, shelved
 from abag.release.bundle import SUMS
 from abag.release.verify import read_facts, require_sums
 

@@ -17,8 +17,7 @@ from abag.data.tables import SHIPPABLE_LICENCES
 from abag.errors import MissingFileError, ReleaseError, counted
 from abag.files import parse_json, read_json, require_folder, sha256_of
 from abag.inference.predictor import SHIPPED_MODEL
-from abag.model.artefact import FILES, SERVED, read_manifest
-from abag.model.registry import MODEL, located
+from abag.model.artefact import FILES, MODEL, SERVED, located, read_manifest
 
 SHIPPED: Final = "shipped"
 """The word for the model that comes with the package."""

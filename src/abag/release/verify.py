@@ -10,7 +10,7 @@ from typing import Any
 
 from abag.errors import MissingFileError, ReleaseError
 from abag.files import read_json, require_folder
-from abag.model.registry import RELEASE
+from abag.model.artefact import RELEASE
 from abag.release.bundle import SUMS, require_honest_notes, sums_text
 from abag.release.checking import require_predictions
 from abag.release.facts import FORMAT, FORMAT_VERSION, gather

@@ -15,7 +15,7 @@ from abag.errors import OptionError
 from abag.inference.outputs import COLUMNS
 from abag.inference.predictor import Predictor
 from abag.inference.variants import GivenParent
-from abag.model.registry import located
+from abag.model.artefact import located
 from abag.screening.library import PARQUET, SHARD_ROWS, LibraryShard
 from abag.screening.reading import LibraryReading
 from abag.screening.shards import ScreenWork, condition

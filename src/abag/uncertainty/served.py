@@ -22,6 +22,7 @@ from abag.model.artefact import (
     CARD,
     SERVED,
     Arrays,
+    located,
     packed,
     read_stamped,
     require_free,
@@ -29,8 +30,7 @@ from abag.model.artefact import (
     stamped,
     unpacked_arrays,
 )
-from abag.model.protocol import AffinityModel
-from abag.model.registry import create_model, load_model, located
+from abag.model.protocol import AffinityModel, create_model, load_model
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration
 from abag.uncertainty.card import card
 from abag.uncertainty.domain import DomainIndex

@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from abag.files import require_own, write_json, write_parquet, write_text
 from abag.model.cross_validation import Fold, cross_validate
-from abag.model.protocol import AffinityModel
-from abag.model.registry import create_model
+from abag.model.protocol import AffinityModel, create_model
 from abag.uncertainty.calibration import DEFAULT_LEVEL, Calibration, held_out_reaches
 from abag.uncertainty.coverage import GroupFigures, Reaches, group_figures
 from abag.uncertainty.domain import Verdict

@@ -30,7 +30,7 @@ from abag.model.assay_gp.kernels.terms import TERMS, UNLEARNT
 from abag.model.assay_gp.model import AssayGP
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.mutation_effect import load_mutation_effect
-from abag.model.registry import create_model
+from abag.model.protocol import create_model
 from abag.progress import task
 from abag_lab.benchmarks.known_structures import KnownStructures
 from abag_lab.mutation_effect.blind import BlindPriors, as_assay

@@ -22,7 +22,7 @@ def test_the_split_is_that_of_the_protocol() -> None:
     assert {(one.rows, one.test_rows, one.size) for one in scores} == {(24, 10, "24")}
     from scipy.stats import spearmanr
 
-    from abag.model.registry import create_model
+    from abag.model.protocol import create_model
 
     ridge = create_model("one-hot-ridge", {"target": "rank_score"}).fit(table[order[:24].tolist()])
     test = table[order[40:].tolist()]

@@ -8,8 +8,7 @@ from abag.data.tables import Pairs
 from abag.errors import ModelError
 from abag.inference.predictor import Predictor
 from abag.model.baselines.mean import Mean
-from abag.model.protocol import Answer, sound_answer
-from abag.model.registry import create_model
+from abag.model.protocol import Answer, create_model, sound_answer
 from synthetic_domain import families_table
 
 TABLE = families_table(60)

@@ -9,7 +9,7 @@ from abag.errors import MissingFileError, ModelError
 from abag.model.artefact import MANIFEST, WEIGHTS, Artefact, read
 from abag.model.baselines.antigen_mean import AntigenMean
 from abag.model.baselines.kmer_ridge import KmerRidge
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_pairs import complexes_table
 
 

@@ -2,8 +2,7 @@ import pytest
 
 from abag.errors import OptionError
 from abag.model.baselines.kmer_ridge import KmerRidge, KmerRidgeSettings
-from abag.model.protocol import parse_settings, split_assignments
-from abag.model.registry import MODELS, create_model, model_class
+from abag.model.protocol import MODELS, create_model, model_class, parse_settings, split_assignments
 
 
 @pytest.mark.parametrize("name", MODELS)

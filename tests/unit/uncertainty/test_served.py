@@ -13,7 +13,7 @@ from abag.files import write_parquet
 from abag.inference.predictor import Predictor
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.fitting import TrainingRows
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from abag.uncertainty.served import SERVED, ServedModel, fit_served
 from synthetic_domain import families_table
 

@@ -50,8 +50,7 @@ def fit(
         json: Print one JSON object.
     """
     from abag.model.fitting import TrainingRows, fit_model
-    from abag.model.protocol import split_assignments
-    from abag.model.registry import MODELS
+    from abag.model.protocol import MODELS, split_assignments
 
     if model is None:
         raise OptionError(f"--model is missing: choose one of {', '.join(MODELS)}")

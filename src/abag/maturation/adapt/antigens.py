@@ -38,7 +38,7 @@ from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings, Embedding
 from abag.model.assay_gp.several import fit_antigens
 from abag.model.cross_validation import Fold, cross_validate
-from abag.model.registry import create_model
+from abag.model.protocol import create_model
 
 Reals = NDArray[np.float64]
 

@@ -17,8 +17,7 @@ from abag.data.tables import Pairs
 from abag.maturation.adapt.ranking import spearman, spearman_interval
 from abag.model.assay_gp.model import FEWEST_ROWS, AssayGP, Embedding
 from abag.model.cross_validation import Fold, Learner, cross_validate
-from abag.model.protocol import AffinityModel
-from abag.model.registry import create_model
+from abag.model.protocol import AffinityModel, create_model
 
 Reals = NDArray[np.float64]
 Rows = NDArray[np.int64]

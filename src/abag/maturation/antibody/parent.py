@@ -78,7 +78,7 @@ def parent_of_model(
     Raises:
         OptionError: the model is of another kind and remembers no chains.
     """
-    from abag.model.registry import load_model
+    from abag.model.protocol import load_model
 
     model = load_model(folder)
     chains = model.reference_chains()

@@ -1,1 +1,1 @@
-"""Baselines that a larger model must beat; see :mod:`abag.model.registry` for their names."""
+"""Baselines that a larger model must beat; see :mod:`abag.model.protocol` for their names."""

@@ -7,10 +7,11 @@ import importlib
 import numpy as np
 import pytest
 
-from abag.antibody.numbering import clear_cache, number_chains, numbered_ahead, regular
+from abag.antibody.numbering import clear_cache, number_chains, numbered_ahead, search
 from abag.antibody.numbering.anarci import imgt_positions, load_profiles
+from abag.antibody.numbering.chains import FirstLook, align_regular_chains
 from abag.antibody.numbering.domains import choose_domains, is_vhh
-from abag.antibody.numbering.regular import FirstLook, align_regular_chains, find_sites
+from abag.antibody.numbering.search import find_sites
 from abag.errors import SequenceError
 
 HEAVY = (
@@ -109,7 +110,7 @@ def test_the_screen_finds_what_a_look_at_every_window_finds(monkeypatch: pytest.
         for k in range(1, 40)
     ]
     found = find_sites(changed)
-    monkeypatch.setattr(regular, "_may_be_sites", lambda codes, count: np.arange(count))
+    monkeypatch.setattr(search, "_may_be_sites", lambda codes, count: np.arange(count))
     assert found == find_sites(changed)
     assert {len(sites) for sites in found} >= {0, 1, 2}
 

@@ -10,7 +10,7 @@ from abag.maturation.adapt.adaptation import adapt
 from abag.maturation.adapt.verdict import Grade
 from abag.maturation.assay.file import check_assay, read_assay
 from abag.model.assay_gp.model import AssayGP, Embedding
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_pairs import HEAVY, assay_table
 
 ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ"

@@ -9,7 +9,7 @@ from abag.errors import ModelError
 from abag.maturation.adapt.antigens import adapt_file, folder_names, skill_together
 from abag.maturation.assay.file import AssayFile, read_assays
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_pairs import LIGHT, assay_table
 
 ANTIGENS = {

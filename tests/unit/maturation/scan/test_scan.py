@@ -22,7 +22,7 @@ from abag.maturation.scan.heatmap import LETTERS, grid_of, lines_of
 from abag.maturation.scan.result import Scan
 from abag.maturation.scan.scanning import scan
 from abag.model.assay_gp.model import AssayGP
-from abag.model.registry import create_model
+from abag.model.protocol import create_model
 from synthetic_pairs import HEAVY, LIGHT, MUTATED, assay_table
 
 

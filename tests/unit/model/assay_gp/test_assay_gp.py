@@ -18,7 +18,7 @@ from abag.model.assay_gp.mixture import (
 from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.posterior import Posterior
 from abag.model.assay_gp.rows import widening_of
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_pairs import HEAVY, LIGHT, assay_table, canonical
 
 

@@ -120,7 +120,7 @@ def test_without_torch_a_saved_model_predicts_and_a_fit_says_what_to_install(
         "import polars as pl; from pathlib import Path\n"
         "from abag.errors import UnavailableError\n"
         "from abag.model.assay_gp.model import AssayGP\n"
-        "from abag.model.registry import load_model\n"
+        "from abag.model.protocol import load_model\n"
         f"table = pl.read_parquet({str(tmp_path / 'new.parquet')!r})\n"
         f"print(load_model(Path({str(tmp_path / 'model')!r})).predict(table).tolist())\n"
         "try: AssayGP(embedding='builtin').fit(table)\n"

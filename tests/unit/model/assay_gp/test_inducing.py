@@ -8,7 +8,7 @@ import pytest
 
 from abag.model.assay_gp.inducing import InducedPosterior, inducing_rows
 from abag.model.assay_gp.model import AssayGP
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_pairs import assay_table
 
 

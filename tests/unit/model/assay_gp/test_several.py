@@ -11,7 +11,7 @@ from abag.model.assay_gp.kernels.kernel import prior_mean
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
 from abag.model.assay_gp.objective import KernelChoice, Objective
 from abag.model.assay_gp.several import SharedObjective, by_antigen, correlation, fit_antigens
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_pairs import assay_table
 
 

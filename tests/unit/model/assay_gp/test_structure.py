@@ -18,7 +18,7 @@ from abag.model.assay_gp.model import AssayGP
 from abag.model.assay_gp.positions import Positions
 from abag.model.mutation_effect import MutationEffect, ParentAntibody, load_mutation_effect
 from abag.model.mutation_effect.surroundings import LOG_ODDS_WEIGHT, Surroundings
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_pairs import HEAVY as PARENT
 from synthetic_pairs import LIGHT as PARTNER
 from synthetic_pairs import assay_table

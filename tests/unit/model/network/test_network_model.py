@@ -21,8 +21,7 @@ from abag.model.network.config import HeadConfig, NetworkConfig
 from abag.model.network.encoders import FOLDERS
 from abag.model.network.model import NetworkModel
 from abag.model.network.network import make_network
-from abag.model.protocol import AffinityModel
-from abag.model.registry import create_model, load_model
+from abag.model.protocol import AffinityModel, create_model, load_model
 from encoder_zoo import CASES
 from synthetic_encoder import HashEncoder
 
@@ -275,6 +274,6 @@ def test_without_torch_a_sentence_says_what_to_install(monkeypatch: pytest.Monke
     def absent(name: str) -> None:
         raise ModuleNotFoundError(f"No module named {name!r}", name="torch")
 
-    monkeypatch.setattr("abag.model.registry.import_module", absent)
+    monkeypatch.setattr("abag.model.protocol.import_module", absent)
     with pytest.raises(UnavailableError, match=r"'network' needs PyTorch: .*abag\[network\]"):
         create_model("network")

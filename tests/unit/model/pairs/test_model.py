@@ -9,7 +9,7 @@ import pytest
 from abag.errors import ModelError
 from abag.model.pairs.model import PairModel
 from abag.model.pairs.relatives import ChangeEffects, Raw
-from abag.model.registry import load_model
+from abag.model.protocol import load_model
 from synthetic_domain import families_table, substituted
 from synthetic_pairs import HEAVY, LIGHT, random_chain
 from synthetic_variants import H3, changed, table, variants

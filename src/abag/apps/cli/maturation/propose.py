@@ -97,7 +97,7 @@ def _from_model(
     from abag.maturation.plate.table import require_free_plate, write_plate
     from abag.maturation.propose.proposals import propose as choose
     from abag.model.assay_gp.model import AssayGP
-    from abag.model.registry import load_model
+    from abag.model.protocol import load_model
 
     require_free_plate(out, overwrite)
     loaded = load_model(_required(model, "--model", "name a model, or a --campaign"))

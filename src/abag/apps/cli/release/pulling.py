@@ -48,8 +48,7 @@ def models(
         json: Print one JSON object.
     """
     from abag.inference.predictor import SHIPPED_MODEL
-    from abag.model.artefact import CARD, read_manifest
-    from abag.model.registry import shelved
+    from abag.model.artefact import CARD, read_manifest, shelved
     from abag.release.comparison import released
     from abag.release.verify import read_facts
 
