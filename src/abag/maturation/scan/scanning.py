@@ -103,14 +103,9 @@ def _effects(
     odds: ComplexLogOdds | None,
 ) -> Effects:
     if model is None:
-<<<<<<< HEAD
         around = () if odds is None else odds.surroundings_of(mutants)
         return zero_shot_effects(parent.chains, mutants, parent.antigen, level, around)
-    from abag.model.registry import load_model
-=======
-        return zero_shot_effects(parent.chains, mutants, parent.antigen, level)
     from abag.model.protocol import load_model
->>>>>>> 4e652a0 (A CSV row passes 50 files and goes one way; a test counts it)
 
     return model_effects(load_model(model), parent.chains, mutants, parent.antigen, level)
 
