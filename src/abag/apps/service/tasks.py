@@ -6,7 +6,6 @@ same answer to the byte, can be stopped at any moment, and takes nothing down wi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,6 +32,19 @@ class JobTask(BaseModel):
         """Arguments of ``abag``; outputs go into ``folder``."""
         raise TypeError(f"{type(self).__name__} has no command for {places.root} and {folder}")
 
+    def options(self, *names: str) -> list[str]:
+        """Options of the command for fields of the same names; what is not given is left out."""
+        found: list[str] = []
+        for name in names:
+            option, value = "--" + name.replace("_", "-"), getattr(self, name)
+            if value is True:
+                found.append(option)
+            elif value is not None and value is not False and value != "":
+                # One text each, so that a value which begins with a hyphen is no option.
+                values = value if isinstance(value, list) else [value]
+                found += [f"{option}={one}" for one in values]
+        return found
+
 
 class _OfAssay(JobTask):
     """How a table of measurements is to be read."""
@@ -51,18 +63,10 @@ class _OfAssay(JobTask):
     seed: int = Field(0, ge=0)
 
     def _reading(self) -> list[str]:
-        values = {
-            "--unit": self.unit, "--quantity": self.quantity, "--assay": self.assay,
-            "--parent-heavy": self.parent_heavy, "--parent-light": self.parent_light,
-            "--numbering": self.numbering, "--arm": _text(self.arm),
-        }  # fmt: skip
-        return [
-            *_repeated("--map", self.map),
-            *_given(values),
-            *(["--quarantine"] if self.quarantine else []),
-            *(["--keep-strangers"] if self.keep_strangers else []),
-            *("--seed", str(self.seed)),
-        ]
+        return self.options(
+            "map", "unit", "quantity", "assay", "parent_heavy", "parent_light", "numbering", "arm",
+            "quarantine", "keep_strangers", "seed",
+        )  # fmt: skip
 
 
 class PredictTable(JobTask):
@@ -86,21 +90,15 @@ class PredictTable(JobTask):
 
     def command(self, places: Places, folder: Path) -> list[str]:
         """``abag predict --table``."""
-        values = {
-            "--parent": "library" if self.parent_library else None,
-            "--parent-heavy": self.parent_heavy, "--parent-light": self.parent_light,
-            "--numbering": self.numbering, "--chains": self.chains, "--arm": _text(self.arm),
-        }  # fmt: skip
         return [
             *("predict", "--table", str(places.uploaded(self.file))),
-            *("--out", str(folder / "predictions.csv"), "--level", str(self.level)),
-            *_model(places, self.model),
-            *_repeated("--antigen", self.antigen),
-            *_repeated("--map", self.map),
-            *_given(values),
-            *(["--keep-going"] if self.keep_going else []),
-            *(["--most-umis"] if self.most_umis else []),
-        ]
+            *("--out", str(folder / "predictions.csv"), *_model(places, self.model)),
+            *(["--parent=library"] if self.parent_library else []),
+            *self.options(
+                "level", "antigen", "map", "parent_heavy", "parent_light", "numbering", "chains",
+                "arm", "keep_going", "most_umis",
+            ),
+        ]  # fmt: skip
 
 
 class ScanMutants(JobTask):
@@ -119,17 +117,15 @@ class ScanMutants(JobTask):
 
     def command(self, places: Places, folder: Path) -> list[str]:
         """``abag scan``."""
-        values = {"--heavy": self.heavy, "--light": self.light, "--name": self.name}
-        if self.campaign is not None:
-            if self.model is not None:
-                raise OptionError("give either a model or a campaign, not both")
-            values["--model"] = str(places.campaign_model(self.campaign))
+        if self.campaign is None:
+            model = _model(places, self.model)
+        elif self.model is None:
+            model = ["--model", str(places.campaign_model(self.campaign))]
+        else:
+            raise OptionError("give either a model or a campaign, not both")
         return [
-            *("scan", "--out", str(folder / "scan"), "--level", str(self.level)),
-            *_given(values),
-            *_repeated("--antigen", self.antigen),
-            *_model(places, self.model),
-            *_repeated("--cdrs", self.cdrs),
+            *("scan", "--out", str(folder / "scan"), *model),
+            *self.options("level", "heavy", "light", "name", "antigen", "cdrs"),
         ]
 
 
@@ -146,10 +142,8 @@ class ExplainPair(JobTask):
     def command(self, places: Places, folder: Path) -> list[str]:
         """``abag explain``."""
         return [
-            *("explain", "--out", str(folder / "explanation"), "--heavy", self.heavy),
-            *_given({"--light": self.light}),
-            *_repeated("--antigen", self.antigen),
-            *_model(places, self.model),
+            *("explain", "--out", str(folder / "explanation"), *_model(places, self.model)),
+            *self.options("heavy", "light", "antigen"),
         ]
 
 
@@ -168,7 +162,7 @@ class AdaptModel(_OfAssay):
             *("adapt", str(places.uploaded(self.file)), "--out", str(out)),
             *("--report", str(folder / "report")),
             *self._reading(),
-            *(["--overwrite"] if self.overwrite else []),
+            *self.options("overwrite"),
         ]
 
 
@@ -187,9 +181,8 @@ class ProposePlate(JobTask):
         """``abag propose --model``."""
         return [
             *("propose", "--model", str(places.existing("model", self.model))),
-            *("--out", str(folder / "plate"), "--n", str(self.wells), "--seed", str(self.seed)),
-            *_given({"--max-mutations": _text(self.max_mutations)}),
-            *_repeated("--cdrs", self.cdrs),
+            *("--out", str(folder / "plate"), "--n", str(self.wells)),
+            *self.options("seed", "max_mutations", "cdrs"),
         ]
 
 
@@ -209,8 +202,7 @@ class CampaignResults(_OfAssay):
             *("adapt", str(places.uploaded(self.file))),
             *("--campaign", str(places.named("campaign", self.campaign))),
             *self._reading(),
-            *(["--allow-unproposed"] if self.allow_unproposed else []),
-            *_repeated("--failed", self.failed),
+            *self.options("allow_unproposed", "failed"),
         ]
 
 
@@ -236,12 +228,8 @@ class CampaignPlate(JobTask):
         del folder
         return [
             *("propose", "--campaign", str(places.existing("campaign", self.campaign))),
-            *("--n", str(self.wells), "--seed", str(self.seed)),
-            *("--controls", str(self.controls)),
-            *_given({"--max-mutations": _text(self.max_mutations)}),
-            *_repeated("--cdrs", self.cdrs),
-            *_repeated("--exclude", self.exclude),
-            *(["--overwrite"] if self.overwrite else []),
+            *("--n", str(self.wells)),
+            *self.options("seed", "controls", "max_mutations", "cdrs", "exclude", "overwrite"),
         ]
 
 
@@ -257,7 +245,7 @@ class OrderPlate(JobTask):
         """``abag order``."""
         return [
             *("order", str(places.existing("campaign", self.campaign))),
-            *("--out", str(folder / "order"), *_given({"--host": self.host})),
+            *("--out", str(folder / "order"), *self.options("host")),
         ]
 
 
@@ -274,18 +262,5 @@ TASKS: Final[dict[str, type[JobTask]]] = {
 """Kind of job -> what it is asked with. A new kind is a class and a line here."""
 
 
-def _given(values: dict[str, str | None]) -> list[str]:
-    # One text, so that a value which begins with a hyphen is no option.
-    return [f"{option}={value}" for option, value in values.items() if value]
-
-
-def _repeated(option: str, values: Sequence[str]) -> list[str]:
-    return [f"{option}={value}" for value in values]
-
-
 def _model(places: Places, name: str | None) -> list[str]:
     return [] if name is None else ["--model", str(places.existing("model", name))]
-
-
-def _text(value: int | None) -> str | None:
-    return None if value is None else str(value)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.errors import OptionError
 from abag.files import new_result, write_csv, write_json
+from abag.inference.explaining.contacts import ContactMap, agreement
 from abag.inference.explaining.explanation import SCHEMA, Explanation
 from abag.inference.inputs import cleaned, one_pair
 from abag.inference.predictor import Predictor
@@ -30,7 +31,6 @@ from abag.progress import track
 
 if TYPE_CHECKING:
     from abag.data.formats.choices import ChainNames
-    from abag.inference.explaining.contacts import ContactMap
 
 Reals = NDArray[np.float64]
 _STEP: Final = 2_000
@@ -119,18 +119,10 @@ def explain_structure(
     Raises FileFormatError where the file holds no antibody with an antigen, else as
     :func:`explain`.
     """
-    from abag.inference.explaining.contacts import ContactMap, agreement
-
     contacts = ContactMap.read(path, chains)
     found = explain(
         predictor, contacts.heavy, contacts.light, contacts.antigen, substitutes=substitutes
     )
-    return _with_contacts(found, contacts, agreement, seed)
-
-
-def _with_contacts(
-    found: Explanation, contacts: ContactMap, agreement: Any, seed: int
-) -> Explanation:
     domains = {
         chain: "".join(found.positions.filter(pl.col("chain") == chain)["residue"])
         for chain in ("heavy", "light")

@@ -201,11 +201,6 @@ class MeasuredPairs:
         self._antigens_of[antibody] = found
         return found
 
-    def identities_of(self, antigen: Sequence[str]) -> Reals:
-        """Identity of an antigen to each measured one, shape (antigens,)."""
-        key = "/".join(antigen)
-        return self._identities(pl.Series([key]))[key]
-
     def _nearest_antibodies(self, distinct: pl.DataFrame) -> tuple[Reals, Places]:
         sets = cdr_sets(distinct)
         identity = np.zeros(distinct.height)

@@ -100,7 +100,7 @@ def train(
     chosen = {"tensorboard": tensorboard, "wandb": wandb, "mlflow": mlflow}
     trackers = tuple(name for name, wanted in chosen.items() if wanted)
     require_trackers(trackers)
-    options = Options(device, stop_after, save_every, trackers=trackers, audit=audit, tell=_note)
+    options = Options(device, stop_after, save_every, trackers=trackers, audit=audit, tell=note)
     if resume is not None:
         done = runs.resume(resume, options, table=table, split=split)
     elif table is not None and split is not None and out is not None:
@@ -150,7 +150,8 @@ def require_torch() -> None:
         ) from None
 
 
-def _note(text: str) -> None:
+def note(text: str) -> None:
+    """Print what a run says on its way."""
     tell(f"abag: {text}")
 
 

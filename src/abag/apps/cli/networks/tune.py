@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from abag.apps.cli import emit, tell
+from abag.apps.cli import emit
 
 
 def tune(
@@ -48,7 +48,7 @@ def tune(
         device: auto, cpu, cuda or cuda:1.
         json: Print one JSON object.
     """
-    from abag.apps.cli.networks.train import chosen_recipe, require_torch
+    from abag.apps.cli.networks.train import chosen_recipe, note, require_torch
 
     require_torch()
     from abag.training.setup import Options, Sources
@@ -61,7 +61,7 @@ def tune(
         out,
         trials,
         search or (),
-        Options(device=device, tell=_note),
+        Options(device=device, tell=note),
     )
     best = "no trial succeeded" if done.best is None else (
         f"best: trial {done.best_trial}, validation {done.metric} {done.best:.3f}"
@@ -69,7 +69,3 @@ def tune(
     values = "".join(f"\n  {key} = {value}" for key, value in done.settings.items())
     text = f"{done.trials} trials in {out}, {done.failed} failed\n{best}{values}"
     emit(done.as_json(), f"{text}\nrecipe: {out / 'best.toml'}", json)
-
-
-def _note(text: str) -> None:
-    tell(f"abag: {text}")
