@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
@@ -41,6 +41,15 @@ class Table:
             ])
             for row in cells
         )  # fmt: skip
+
+
+def markdown_table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> list[str]:
+    """The lines of a Markdown table."""
+    return [
+        f"| {' | '.join(map(str, header))} |",
+        "|" + "---|" * len(header),
+        *(f"| {' | '.join(map(str, row))} |" for row in rows),
+    ]
 
 
 def page(template: str, *, styles: tuple[str, ...] = (), **fields: object) -> str:

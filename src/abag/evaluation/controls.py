@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,8 +43,7 @@ class Control:
     @property
     def control_mean(self) -> float | None:
         """Mean over the repeats in which the metric is defined."""
-        values = [score.value for score in self.control if score.value is not None]
-        return float(np.mean(values)) if values else None
+        return _mean(self.control)
 
 
 def permuted_labels(
@@ -93,22 +92,30 @@ def shuffled_antigen(
     model = build().fit(train)
     labels = test.labels(model.target)
     actual = measure.score(labels, model.predict(test))
-    generator = np.random.default_rng(seed)
-    scores = tuple(
-        measure.score(labels, model.predict(_with_other_antigens(test, generator)))
-        for _ in range(repeats)
-    )
-    return _control("shuffled antigen", measure, actual, scores, "with other antigens")
+    generator, scores = np.random.default_rng(seed), []
+    for _ in range(repeats):
+        other = with_other_antigens(test, generator)
+        if other is None:
+            count = test.antigen_keys.n_unique()
+            raise ModelError(
+                f"the shuffled-antigen control needs two distinct antigens, not {count}"
+            )
+        scores.append(measure.score(labels, model.predict(other)))
+    return _control("shuffled antigen", measure, actual, tuple(scores), "with other antigens")
 
 
-def _with_other_antigens(test: Measurements, generator: np.random.Generator) -> Measurements:
+def with_other_antigens(
+    test: Measurements, draw: int | np.random.Generator = 0
+) -> Measurements | None:
+    """The rows with their antigens exchanged throughout; None with fewer than two antigens.
+
+    ``draw`` is a seed, or a generator to go on with.
+    """
     keyed = test.frame.with_columns(test.antigen_keys.alias("_key"))
     distinct = keyed.select("_key", "antigen").unique("_key", maintain_order=True)
     if distinct.height < 2:
-        raise ModelError(
-            f"the shuffled-antigen control needs two distinct antigens, not {distinct.height}"
-        )
-    order = generator.permutation(distinct.height)
+        return None
+    order = np.random.default_rng(draw).permutation(distinct.height)
     replaced: NDArray[np.intp] = np.empty(distinct.height, dtype=np.intp)
     replaced[order] = np.roll(order, 1)  # a cyclic shift maps none to itself
     other = distinct.with_columns(distinct["antigen"][replaced].alias("_other"))
@@ -122,10 +129,15 @@ def _with_other_antigens(test: Measurements, generator: np.random.Generator) -> 
 def _control(
     name: str, measure: Measure, actual: Score, scores: tuple[Score, ...], how: str
 ) -> Control:
-    control = Control(name, measure.key, actual, scores, "")
-    was, now = _shown(actual.value), _shown(control.control_mean)
+    was, now = _shown(actual.value), _shown(_mean(scores))
     text = f"{measure.title} {was} as measured, {now} {how}"
     return Control(name, measure.key, actual, scores, text)
+
+
+def _mean(scores: Sequence[Score]) -> float | None:
+    """Over the repeats in which the metric is defined."""
+    values = [score.value for score in scores if score.value is not None]
+    return float(np.mean(values)) if values else None
 
 
 def _shown(value: float | None) -> str:
@@ -160,25 +172,22 @@ def skill_controls(
     """Both controls of exact rows, each of shape (rows,); None where an order is undefined."""
     if len(measured) < 3 or np.ptp(measured) == 0 or np.ptp(predicted) == 0:
         return None
-    truth, own = (_ranks(values) for values in (measured, predicted))
+    from scipy.stats import rankdata
+
+    def correlation(one: Reals, other: Reals) -> float:
+        return float(np.corrcoef(one, other)[0, 1])
+
+    truth, own = rankdata(measured), rankdata(predicted)
     shuffled = None
     if with_other_antigens is not None and np.ptp(with_other_antigens) > 0:
-        shuffled = _correlation(truth, _ranks(with_other_antigens))
+        shuffled = correlation(truth, rankdata(with_other_antigens))
     fixed = None
     if np.ptp(distance) > 0:
-        given = _ranks(distance)
-        a, b, c = _correlation(truth, own), _correlation(truth, given), _correlation(own, given)
+        given = rankdata(distance)
+        a, b, c = correlation(truth, own), correlation(truth, given), correlation(own, given)
         left = np.sqrt((1.0 - b**2) * (1.0 - c**2))
         fixed = float((a - b * c) / left) if left > 0 else None
-    return SkillControls(_correlation(truth, own), shuffled, fixed)
-
-
-def with_other_antigens(test: Measurements, seed: int = 0) -> Measurements | None:
-    """The rows with their antigens exchanged throughout; None with fewer than two antigens."""
-    try:
-        return _with_other_antigens(test, np.random.default_rng(seed))
-    except ModelError:
-        return None
+    return SkillControls(correlation(truth, own), shuffled, fixed)
 
 
 def germline_distance(chains: pl.DataFrame) -> Reals:
@@ -190,12 +199,3 @@ def germline_distance(chains: pl.DataFrame) -> Reals:
     return np.array(
         [known.get(h, 0.0) + known.get(vl, 0.0) for h, vl in zip(heavy, light, strict=True)]
     )
-
-
-def _ranks(values: Reals) -> Reals:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2.0)[place])
-
-
-def _correlation(one: Reals, other: Reals) -> float:
-    return float(np.corrcoef(one, other)[0, 1])

@@ -14,7 +14,6 @@ from abag.errors import OptionError, SplitError, counted
 from abag.evaluation.controls import SkillControls, germline_distance, skill_controls
 from abag.evaluation.held_out import Candidate, HeldOut, SplitLike, predict_held_out
 from abag.evaluation.scores.grouping import (
-    FEWEST_ROWS,
     Groups,
     antigen_groups,
     assay_groups,
@@ -144,7 +143,6 @@ def evaluate(
     audit: Mapping[str, Any] | None = None,
     resamples: int = 1000,
     seed: int = 0,
-    minimum: int = FEWEST_ROWS,
 ) -> Evaluation:
     """Fit and score candidates over the folds of a split.
 
@@ -159,7 +157,6 @@ def evaluate(
         audit: What the leak audit found, with a key ``verdict``.
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
-        minimum: Rows that a group needs before a metric is taken inside it.
 
     Raises:
         SchemaError: the table lacks columns.
@@ -174,7 +171,7 @@ def evaluate(
     )
     antigens = antigen_groups(held.table, _keys_of(held.table, table, antigen_keys))
     bootstrap, resampling = _resampling(held.table, antigens, resamples, seed)
-    setting = _setting(held, labels, antigens, bootstrap, target, minimum)
+    setting = _setting(held, labels, antigens, bootstrap, target)
     return Evaluation(
         name=name,
         target=target,
@@ -263,7 +260,6 @@ def _setting(
     antigens: Groups,
     bootstrap: ClusterBootstrap,
     target: str,
-    minimum: int,
 ) -> Setting:
     assays = assay_groups(held.table)
     folds = Groups.of("fold", held.folds)
@@ -275,7 +271,6 @@ def _setting(
         groups=groups,
         folds=np.asarray(folds.codes, dtype=np.intp),
         bootstrap=bootstrap,
-        minimum=minimum,
         threshold=None if ranks else TIGHT_PKD,
         poolable="rank scores of different assays share no scale" if mixed else None,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,11 +132,9 @@ def audit_png(audited: Audit) -> bytes | str:
     """Picture of an audit as PNG; a sentence of markup where nothing can draw it."""
     if not can_draw():
         return f"<p>{NO_PICTURE}</p>"
-    from abag.evaluation.reporting.audit_figure import audit_figure
+    from abag.evaluation.reporting.audit_figure import audit_bytes
 
-    stream = io.BytesIO()
-    audit_figure(audited).savefig(stream, format="png", dpi=110, metadata={"Software": None})
-    return stream.getvalue()
+    return audit_bytes(audited, dpi=110)
 
 
 def named_candidate(name: str, values: Mapping[str, Any], *, baseline: bool) -> Candidate:

@@ -22,8 +22,13 @@ from abag.evaluation.scores.intervals import require_resamples
 from abag.files import require_own
 from abag.model.mutation_effect.features import FEATURES
 from abag.progress import track
-from abag_lab.benchmarks.abbibench_report import write_report
-from abag_lab.benchmarks.abbibench_result import INVERTED, OURS, AbBiBenchmark, AssayResult
+from abag_lab.benchmarks.abbibench_report import (
+    INVERTED,
+    OURS,
+    AbBiBenchmark,
+    AssayResult,
+    write_report,
+)
 from abag_lab.benchmarks.abbibench_scores import correlate
 from abag_lab.mutation_effect.assay import VariantAssay
 from abag_lab.mutation_effect.assays import library

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from abag.files import replacing, write_csv, write_json, write_text
+from abag.pages import markdown_table
 from abag.pictures import picture_file
-from abag_lab.benchmarks.abbibench_result import BASELINES, INVERTED, OURS, AbBiBenchmark
-from abag_lab.benchmarks.abbibench_scores import Figure
+from abag_lab.benchmarks.abbibench_scores import Correlations, Figure
 
+Reals = NDArray[np.float64]
+
+OURS: Final = "abag"
+BASELINES: Final = ("fewer mutations", "BLOSUM62", "repertoire")
+INVERTED: Final = frozenset({"1mhp", "1mlc"})
+"""Assays whose published score is larger for weaker binding."""
 SCORES: Final = "{}_benchmarking_data_abag_scores.csv"
 """AbBiBench's name and columns for a model's scores of one assay."""
 SHOWN: Final = (
@@ -21,6 +30,44 @@ SHOWN: Final = (
 )  # fmt: skip
 
 COMPARED: Final = ("ESMIF1", "ProteinMPNN", "ESM2", "AntiBERTy", "BLOSUM62", "fewer mutations")
+
+
+@dataclass(frozen=True, slots=True)
+class AssayResult:
+    """One assay: what was left out, and every model's scores of its rows."""
+
+    name: str
+    variants: pl.DataFrame
+    """As published: ``mut_heavy_chain_seq`` and ``binding_score``."""
+    truth: Reals
+    scores: Mapping[str, Reals]
+    left_out: tuple[str, ...]
+    trained_on: int
+    """Rows of the training assays that were kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class AbBiBenchmark:
+    """All assays, the correlations, and where the files lie."""
+
+    results: tuple[AssayResult, ...]
+    correlations: Correlations
+    folder: Path
+
+    def as_json(self) -> dict[str, Any]:
+        """For ``--json`` and abbibench.json."""
+        return {
+            "assays": {
+                one.name: {
+                    "rows": len(one.truth),
+                    "left_out": list(one.left_out),
+                    "trained_on_rows": one.trained_on,
+                }
+                for one in self.results
+            },
+            **self.correlations.as_json(OURS),
+            "folder": str(self.folder),
+        }
 
 
 def write_report(done: AbBiBenchmark, out: Path) -> None:
@@ -46,26 +93,34 @@ def page(done: AbBiBenchmark) -> str:
         "logarithm; corrected for every model. `1mlc` and `2fjg` are enrichments. The last column "
         "is the mean against the labels as published.",
         "",
-        f"| model | {' | '.join(found.assays)} | mean | as published |",
-        f"|---|{'---|' * (len(found.assays) + 2)}",
+        *markdown_table(
+            ("model", *found.assays, "mean", "as published"),
+            [
+                (
+                    f"**{model}**" if model == OURS else model.replace("|", " "),
+                    *(_short(found.figure(assay, model)) for assay in found.assays),
+                    _long(found.mean(model)),
+                    f"{found.mean_as_published(model):.3f}",
+                )
+                for model in found.ranked()
+            ],
+        ),
+        *("", f"Intervals of {OURS}:", ""),
+        *markdown_table(
+            ("assay", "rows", "Spearman", "trained on", "without"),
+            [
+                (
+                    one.name,
+                    f"{len(one.truth):,}",
+                    _long(found.figure(one.name, OURS)),
+                    f"{one.trained_on:,} rows",
+                    ", ".join(one.left_out) or "nothing: no training assay is related",
+                )
+                for one in done.results
+            ],
+        ),
+        *("", *_differences(done), ""),
     ]
-    for model in found.ranked():
-        cells = [_short(found.figure(assay, model)) for assay in found.assays]
-        mean = found.mean(model)
-        shown = f"**{model}**" if model == OURS else model.replace("|", " ")
-        lines.append(
-            f"| {shown} | {' | '.join(cells)} | {_long(mean)} "
-            f"| {found.mean_as_published(model):.3f} |"
-        )
-    lines += ["", f"Intervals of {OURS}:", "", "| assay | rows | Spearman | trained on | without |"]
-    lines.append("|---|---|---|---|---|")
-    for one in done.results:
-        without = ", ".join(one.left_out) or "nothing: no training assay is related"
-        lines.append(
-            f"| {one.name} | {len(one.truth):,} | {_long(found.figure(one.name, OURS))} "
-            f"| {one.trained_on:,} rows | {without} |"
-        )
-    lines += ["", *_differences(done), ""]
     inverted = ", ".join(name for name in found.assays if name in INVERTED)
     if inverted:
         lines += [f"Sign turned: {inverted}.", ""]
@@ -85,14 +140,12 @@ def _differences(done: AbBiBenchmark) -> list[str]:
         "Intervals are over the rows of these assays and say nothing of other antibodies. The same "
         "differences without one of the assays:",
         "",
-        f"| without | {' | '.join(peers)} |",
-        f"|---|{'---|' * len(peers)}",
     ]
+    rows = []
     for assay in found.assays:
         values = [found.advantage_without(assay, OURS, peer) for peer in peers]
-        cells = ["–" if value is None else f"{value:+.3f}" for value in values]
-        lines.append(f"| {assay} | {' | '.join(cells)} |")
-    return lines
+        rows.append((assay, *("–" if value is None else f"{value:+.3f}" for value in values)))
+    return [*lines, *markdown_table(("without", *peers), rows)]
 
 
 def _short(figure: Figure | None) -> str:

@@ -31,8 +31,6 @@ from abag_lab.mutation_effect.assay import VariantAssay
 from abag_lab.mutation_effect.assays import read_assays
 from abag_lab.mutation_effect.blind import BlindPriors
 from abag_lab.mutation_effect.complexes import complex_clusters
-from abag_lab.mutation_effect.design import design
-from abag_lab.mutation_effect.fitting import POWER, learn_weights
 from abag_lab.mutation_effect.sealed import parts
 from abag_lab.sources.build import choose_sources, read_source
 
@@ -164,9 +162,7 @@ def _scored(
         makers = {term: complexes.log_odds, f"{term}-effect": complexes.effect}
     else:
         makers = {term: _log_odds(term)}
-    makers["global"] = lambda one: design(one, priors.shipped.repertoire).total(
-        learn_weights(priors.families_without(one)), POWER
-    )
+    makers["global"] = priors.effects_without
     clusters = complex_clusters([*assays])
     for assay in track(assays, f"log-odds, {term}"):
         exact = ~assay.censored

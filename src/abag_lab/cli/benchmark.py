@@ -11,7 +11,7 @@ from abag.apps.cli import emit
 from abag.engines import ANYWHERE, WorkPlace
 
 if TYPE_CHECKING:
-    from abag_lab.benchmarks.abbibench_result import AbBiBenchmark
+    from abag_lab.benchmarks.abbibench_report import AbBiBenchmark
     from abag_lab.benchmarks.saaint import SaaintBenchmark
     from abag_lab.door.benchmark import DoorFigures
     from abag_lab.replay.fewshot_scores import FewShotBenchmark

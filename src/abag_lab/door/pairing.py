@@ -18,13 +18,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.splits import make_split
+from abag.evaluation.scores import kernels
 from abag.inference.trust import trust_columns
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.pairs.model import PairModel
 from abag.uncertainty.domain import DomainIndex, Verdict
 
 Reals = NDArray[np.float64]
-Words = NDArray[np.str_]
 
 SCHEMES: Final = {"complex": Verdict.VARIANT, "antibody-cluster": Verdict.NEW_ANTIBODY}
 """Split, and the verdict of the true pairs that are taken from it."""
@@ -131,10 +131,8 @@ def _figure(verdict: Verdict, true: pl.DataFrame, *shuffled: pl.DataFrame) -> Pa
 
 def auroc(positive: Reals, negative: Reals) -> float | None:
     """Chance that a true pair has a larger score than a decoy; ties count half; None of none."""
-    from scipy.stats import rankdata
-
     if not len(positive) or not len(negative):
         return None
-    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)]
-    least = len(positive) * (len(positive) + 1) / 2.0
-    return float((ranks.sum() - least) / (len(positive) * len(negative)))
+    scores = np.concatenate([positive, negative])
+    true = (np.arange(len(scores)) < len(positive)).astype(np.float64)
+    return float(kernels.auroc(true, scores, np.ones((1, len(scores))))[0])

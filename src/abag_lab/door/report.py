@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from abag.pages import markdown_table
 from abag_lab.door.scores import PartScore
 from abag_lab.door.sets import RankedSet
 
@@ -28,11 +29,7 @@ def door_lines(done: DoorFigures) -> Iterator[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
-    yield ""
-    yield f"| {' | '.join(head)} |"
-    yield "|" + "---|" * len(head)
-    for row in rows:
-        yield f"| {' | '.join(str(cell) for cell in row)} |"
+    yield from ["", *markdown_table(head, rows)]
 
 
 def _scores(scores: Sequence[PartScore]) -> Iterator[str]:

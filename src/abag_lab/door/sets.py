@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP
 from abag.antibody.residues import substitution_scores
+from abag.maturation.adapt.ranking import spearman
 from abag.model.pairs.layout import ImgtLayout, LaidAntibodies
 
 Reals = NDArray[np.float64]
@@ -52,7 +53,7 @@ def variant_sets(rows: pl.DataFrame, models: Sequence[str]) -> list[RankedSet]:
             RankedSet(
                 str(name),
                 part.height,
-                {model: spearman(order, truth) for model, order in orders.items()},
+                {model: spearman(order, truth) or 0.0 for model, order in orders.items()},
                 float(np.sqrt(np.mean(error**2))),
                 float(error.mean()),
                 float(part["inside"].mean()) if "inside" in part.columns else None,  # type: ignore[arg-type]
@@ -77,12 +78,3 @@ def plain_orders(part: pl.DataFrame) -> tuple[Reals, Reals]:
 def _commonest(own: LaidAntibodies) -> NDArray[np.uint8]:
     counts = np.stack([(own.codes == code).sum(axis=0) for code in range(GAP + 2)])
     return np.asarray(counts.argmax(axis=0), dtype=np.uint8)
-
-
-def spearman(one: Reals, other: Reals) -> float:
-    """Rank correlation; 0 of an order without differences."""
-    from scipy.stats import rankdata
-
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return 0.0
-    return float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])

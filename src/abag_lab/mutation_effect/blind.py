@@ -24,7 +24,7 @@ from abag_lab.mutation_effect.assay import VariantAssay
 from abag_lab.mutation_effect.assays import read_assays
 from abag_lab.mutation_effect.complexes import complex_clusters, families_and_antigens
 from abag_lab.mutation_effect.design import design
-from abag_lab.mutation_effect.fitting import Family, families_of, learn_weights, outside
+from abag_lab.mutation_effect.fitting import POWER, Family, families_of, learn_weights, outside
 from abag_lab.mutation_effect.sealed import parts
 
 Reals = NDArray[np.float64]
@@ -60,6 +60,11 @@ class BlindPriors:
         weights = learn_weights(self.families_without(assay))
         shared, maturation = np.split(weights, [len(FEATURES)])
         return replace(self.shipped, weights=shared, maturation=maturation, memories=())
+
+    def effects_without(self, assay: VariantAssay) -> Reals:
+        """Effects (rows,) of an assay's variants by weights learnt without its cluster."""
+        weights = learn_weights(self.families_without(assay))
+        return design(assay, self.shipped.repertoire).total(weights, POWER)
 
     def families_without(self, assay: VariantAssay) -> list[Family]:
         """The families of training assays that no antibody family or antigen links to an assay."""

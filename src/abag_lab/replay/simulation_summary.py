@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from abag.pages import markdown_table
 from abag_lab.replay.averages import Average
 from abag_lab.replay.simulation import CHANCE, OURS, RIDGE, PickingStrategy, Plan, Replay
 
@@ -136,24 +137,26 @@ class Summary:
 
 def table_text(summary: Summary) -> str:
     """The shares found by the end, as a Markdown table."""
-    lines = [
-        f"| landscape | pool | best | {' | '.join(summary.names)} |",
-        f"|---|---|---|{'---|' * len(summary.names)}",
-    ]
+    rows = []
     for name in summary.landscapes:
-        cells = [_cell(summary.share(name, strategy)) for strategy in summary.names]
         some = summary.of(name, summary.names[0])
-        pools = _range([one.pool for one in some])
-        lines.append(f"| {name} | {pools} | {_range([one.top for one in some])} | "
-                     f"{' | '.join(cells)} |")  # fmt: skip
-    means = [f"**{summary.mean_share(strategy):.3f}**" for strategy in summary.names]
-    chance = [f"{summary.chance_of_top(strategy):.2f}" for strategy in summary.names]
-    tenths = [f"{summary.tenths(strategy):.2f}" for strategy in summary.names]
-    return "\n".join(
-        [*lines, f"| **mean** | | | {' | '.join(means)} |",
-         f"| one of the best or more, share of campaigns | | | {' | '.join(chance)} |",
-         f"| proposed variants in the best tenth | | | {' | '.join(tenths)} |"]
-    ) + "\n"  # fmt: skip
+        sizes = (_range([one.pool for one in some]), _range([one.top for one in some]))
+        shares = (_cell(summary.share(name, strategy)) for strategy in summary.names)
+        rows.append((name, *sizes, *shares))
+    lines = markdown_table(("landscape", "pool", "best", *summary.names), rows)
+    for what, figures in (
+        ("**mean**", [f"**{summary.mean_share(name):.3f}**" for name in summary.names]),
+        (
+            "one of the best or more, share of campaigns",
+            [f"{summary.chance_of_top(name):.2f}" for name in summary.names],
+        ),
+        (
+            "proposed variants in the best tenth",
+            [f"{summary.tenths(name):.2f}" for name in summary.names],
+        ),
+    ):
+        lines.append(f"| {what} | | | {' | '.join(figures)} |")
+    return "\n".join(lines) + "\n"
 
 
 def _cell(found: Average) -> str:

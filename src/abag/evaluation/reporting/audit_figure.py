@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -43,9 +44,15 @@ def audit_figure(audit: Audit) -> Figure:
 @picture_file
 def save_audit_figure(audit: Audit, path: Path) -> None:
     """Write the picture as PNG in one step; the same audit gives the same bytes."""
-    figure = audit_figure(audit)
     with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130, metadata={"Software": None})
+        temporary.write_bytes(audit_bytes(audit, dpi=130))
+
+
+def audit_bytes(audit: Audit, dpi: int) -> bytes:
+    """The picture as PNG."""
+    stream = BytesIO()
+    audit_figure(audit).savefig(stream, format="png", dpi=dpi, metadata={"Software": None})
+    return stream.getvalue()
 
 
 def _heading(area: Any, audit: Audit) -> None:

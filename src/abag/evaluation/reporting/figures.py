@@ -23,6 +23,7 @@ from abag.evaluation.reporting.drawing import (
     figure,
     svg,
 )
+from abag.evaluation.reporting.wording import number
 from abag.evaluation.scores.grouping import LevelScores
 from abag.evaluation.scores.intervals import Interval
 from abag.evaluation.scores.metrics import BandScore
@@ -125,7 +126,7 @@ def models(panels: Sequence[tuple[str, Sequence[Mark], float | None]]) -> str:
             _forest(axes, marks, chance)
             axes.set_title(title)
         words = "; ".join(
-            f"{title}: " + ", ".join(f"{m.name} {_number(m.value)}" for m in marks)
+            f"{title}: " + ", ".join(f"{m.name} {number(m.value)}" for m in marks)
             for title, marks, _ in panels
         )
         return svg(drawn, words)
@@ -226,7 +227,7 @@ def residuals(true: Array, pred: Array, unit: str) -> str:
         below.axvline(0.0, color=FAINT, linewidth=0.9)
         below.axvline(float(error.mean()), color=SECOND, linewidth=1.2, linestyle=(0, (3, 2)))
         below.set(
-            xlabel=f"predicted − measured (dashed: mean {_number(float(error.mean()))})",
+            xlabel=f"predicted − measured (dashed: mean {number(float(error.mean()))})",
             ylabel="rows",
         )
         return svg(drawn, f"Residuals of {len(true)} rows; mean {error.mean():.2f}")
@@ -261,7 +262,7 @@ def _dodged(axes: Axes, place: int, marks: Sequence[Mark]) -> None:
         axes.plot(place + offset, mark.value, "o", color=colour, markersize=6,
                   markeredgecolor=PAPER)  # fmt: skip
         if mark.main:
-            axes.annotate(_number(mark.value), (place + offset, mark.value), xytext=(6, 0),
+            axes.annotate(number(mark.value), (place + offset, mark.value), xytext=(6, 0),
                           textcoords="offset points", va="center", fontweight="bold")  # fmt: skip
 
 
@@ -275,10 +276,3 @@ def _short(name: str) -> str:
     # matplotlib reads a dollar sign as the start of a formula.
     name = name.replace("$", "")
     return name if len(name) <= _NAME else f"{name[: _NAME - 1]}…"
-
-
-def _number(value: float | None) -> str:
-    if value is None:
-        return "undefined"
-    text = f"{value:.2f}"
-    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")

@@ -12,7 +12,6 @@ from abag.evaluation.reporting import figures, tables
 from abag.evaluation.reporting.figures import Mark
 from abag.evaluation.reporting.risk_figure import draw_risk_coverage, risk_in_words
 from abag.evaluation.reporting.wording import (
-    ReportSummary,
     Trust,
     compare,
     plural,
@@ -20,7 +19,7 @@ from abag.evaluation.reporting.wording import (
     unit_of,
 )
 from abag.evaluation.scores.scoring import ModelScores
-from abag.pages import Table, page
+from abag.pages import page
 
 _TONE: Final = {Trust.SOUND: "sound", Trust.CARE: "care", Trust.NOT: "not"}
 
@@ -49,56 +48,25 @@ class Picture:
     markup: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """What the template shows of one section."""
+def render_report(sections: Sequence[EvaluationSection], title: str) -> str:
+    """The report of one or several evaluations as one HTML page; several are compared at the top.
 
-    anchor: str
-    name: str
-    note: str
-    summary: ReportSummary
-    tone: str
-    pictures: tuple[Picture, ...]
-    audit: tuple[tuple[str, str], ...] | None
-    audit_picture: str
-    open_tables: tuple[Table, ...]
-    closed_tables: tuple[Table, ...]
-
-
-def render_report(
-    sections: Sequence[EvaluationSection],
-    title: str,
-    *,
-    lede: str = "",
-    date: str | None = None,
-    subject: str | None = None,
-) -> str:
-    """The report of one or several evaluations as one HTML page.
-
-    Args:
-        sections: Evaluations in the order of the page; several are compared at the top.
-        title: Heading of the page.
-        lede: A paragraph below the heading.
-        date: Printed if given; without it the same input gives the same bytes.
-        subject: The model to compare across sections; the first section's where not given.
+    The same sections give the same bytes.
     """
     if not sections:
         raise ValueError("a report needs at least one evaluation")
     evaluations = [section.evaluation for section in sections]
-    subject = subject or evaluations[0].subject.name
-    comparison = _comparison(evaluations, subject) if len(sections) > 1 else None
     return page(
         "report",
         title=title,
-        lede=lede,
-        date=date,
         version=evaluations[0].version,
         parts=[_part(place, section) for place, section in enumerate(sections)],
-        comparison=comparison,
+        comparison=_comparison(evaluations) if len(sections) > 1 else None,
     )
 
 
-def _part(place: int, section: EvaluationSection) -> _Section:
+def _part(place: int, section: EvaluationSection) -> dict[str, Any]:
+    """What the template shows of one section."""
     evaluation = section.evaluation
     summary = summarise(evaluation, section.faults)
     shown = (
@@ -114,18 +82,18 @@ def _part(place: int, section: EvaluationSection) -> _Section:
         tables.groups_table(evaluation),
         tables.provenance_table(evaluation, section.provenance),
     )
-    return _Section(
-        anchor=f"split-{place + 1}",
-        name=evaluation.name,
-        note=section.note,
-        summary=summary,
-        tone=_TONE[summary.trust],
-        pictures=_pictures(evaluation),
-        audit=None if evaluation.audit is None else _audit(evaluation.audit),
-        audit_picture=_embedded(section.audit_picture),
-        open_tables=tuple(table for table in shown if table is not None and table.rows),
-        closed_tables=tuple(table for table in closed if table.rows),
-    )
+    return {
+        "anchor": f"split-{place + 1}",
+        "name": evaluation.name,
+        "note": section.note,
+        "summary": summary,
+        "tone": _TONE[summary.trust],
+        "pictures": _pictures(evaluation),
+        "audit": None if evaluation.audit is None else _audit(evaluation.audit),
+        "audit_picture": _embedded(section.audit_picture),
+        "open_tables": tuple(table for table in shown if table is not None and table.rows),
+        "closed_tables": tuple(table for table in closed if table.rows),
+    }
 
 
 def _pictures(evaluation: Evaluation) -> tuple[Picture, ...]:
@@ -197,19 +165,10 @@ def _only_largest(model: ModelScores, level: str) -> str:
 
 
 def _panels(evaluation: Evaluation) -> list[tuple[str, list[Mark], float | None]]:
-    level, subject = evaluation.leading, evaluation.subject.name
-    inside: list[Mark] = []
-    pearson: list[Mark] = []
-    rmse: list[Mark] = []
-    for model in evaluation.models:
-        main = model.name == subject
-        summary = model.levels[level].summary["spearman"]
-        inside.append(Mark(model.name, summary.mean, summary.mean_interval, main))
-        for marks, key in ((pearson, "pearson"), (rmse, "rmse")):
-            estimate = model.pooled[key]
-            marks.append(Mark(model.name, estimate.score.value, estimate.interval, main))
+    subject = evaluation.subject.name
+    pearson, rmse = (_pooled_marks(evaluation, key, subject) for key in ("pearson", "rmse"))
     panels: list[tuple[str, list[Mark], float | None]] = [
-        (f"Spearman inside one {level}, mean", inside, 0.0)
+        (f"Spearman inside one {evaluation.leading}, mean", _inside_marks(evaluation, subject), 0.0)
     ]
     if any(mark.value is not None for mark in pearson):
         panels.append(("Pearson, pooled", pearson, 0.0))
@@ -218,43 +177,43 @@ def _panels(evaluation: Evaluation) -> list[tuple[str, list[Mark], float | None]
     return panels
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    sentences: tuple[str, ...]
-    picture: Picture
-    table: Table
+def _inside_marks(evaluation: Evaluation, subject: str) -> list[Mark]:
+    """Spearman inside one group of each model."""
+    summaries = {
+        m.name: m.levels[evaluation.leading].summary["spearman"] for m in evaluation.models
+    }
+    return [
+        Mark(name, one.mean, one.mean_interval, name == subject) for name, one in summaries.items()
+    ]
 
 
-def _comparison(evaluations: Sequence[Evaluation], subject: str) -> _Comparison:
-    def marks(pooled: bool) -> list[list[Mark]]:
-        found = []
-        for evaluation in evaluations:
-            line = []
-            for model in evaluation.models:
-                if pooled:
-                    estimate = model.pooled["pearson"]
-                    value, interval = estimate.score.value, estimate.interval
-                else:
-                    summary = model.levels[evaluation.leading].summary["spearman"]
-                    value, interval = summary.mean, summary.mean_interval
-                line.append(Mark(model.name, value, interval, model.name == subject))
-            found.append(line)
-        return found
+def _pooled_marks(evaluation: Evaluation, key: str, subject: str) -> list[Mark]:
+    """A pooled metric of each model."""
+    estimates = {model.name: model.pooled[key] for model in evaluation.models}
+    return [
+        Mark(name, one.score.value, one.interval, name == subject)
+        for name, one in estimates.items()
+    ]
 
-    level = evaluations[0].leading
+
+def _comparison(evaluations: Sequence[Evaluation]) -> dict[str, Any]:
+    subject, level = evaluations[0].subject.name, evaluations[0].leading
     picture = figures.across_splits(
         [evaluation.name for evaluation in evaluations],
-        [("Pearson, pooled", marks(True)), (f"Spearman inside one {level}", marks(False))],
+        [
+            ("Pearson, pooled", [_pooled_marks(e, "pearson", subject) for e in evaluations]),
+            (f"Spearman inside one {level}", [_inside_marks(e, subject) for e in evaluations]),
+        ],
     )
-    return _Comparison(
-        sentences=tuple(compare(evaluations, subject)),
-        picture=Picture(
+    return {
+        "sentences": tuple(compare(evaluations, subject)),
+        "picture": Picture(
             "One model, several splits",
             f"Coloured: {subject}. Grey: the other models, in the order of the table.",
             picture,
         ),
-        table=tables.splits_table(evaluations),
-    )
+        "table": tables.splits_table(evaluations),
+    }
 
 
 def _audit(audit: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -180,10 +180,9 @@ def score_groups(
     pred: Array,
     groups: Groups,
     bootstrap: ClusterBootstrap,
-    minimum: int = FEWEST_ROWS,
     no_order: str | None = None,
 ) -> LevelScores:
-    """Metrics inside each group with at least ``minimum`` known rows, and over these groups.
+    """Metrics inside each group with :data:`FEWEST_ROWS` known rows or more, and over these groups.
 
     ``no_order`` is the reason, if any, why the order of these predictions means nothing.
     """
@@ -191,35 +190,35 @@ def score_groups(
     chosen = [
         (code, rows)
         for code in range(len(groups.names))
-        if known[rows := groups.rows(code)].sum() >= minimum
+        if known[rows := groups.rows(code)].sum() >= FEWEST_ROWS
     ]
     scored = tuple(
-        _score_one(code, groups.names[code], labels.take(rows), pred[rows], minimum, no_order)
+        _score_one(code, groups.names[code], labels.take(rows), pred[rows], no_order)
         for code, rows in chosen
     )
     inside = groups.inside(bootstrap.codes)
     clusters = None if inside is None else inside[[code for code, _ in chosen]]
-    level = LevelScores(groups.level, minimum, sum(len(rows) for _, rows in chosen), scored, {})
+    level = LevelScores(groups.level, FEWEST_ROWS, sum(len(r) for _, r in chosen), scored, {})
     summary = {
         key: _summarise(
-            level.values(key), clusters, bootstrap, minimum, no_order if key in RANKING else None
+            level.values(key), clusters, bootstrap, no_order if key in RANKING else None
         )
         for key in [measure.key for measure in GROUP_MEASURES] + [CONCORDANCE]
     }
-    return LevelScores(level.level, minimum, level.rows, scored, summary)
+    return replace(level, summary=summary)
 
 
 def _score_one(
-    code: int, name: str, labels: Labels, pred: Array, minimum: int, no_order: str | None
+    code: int, name: str, labels: Labels, pred: Array, no_order: str | None
 ) -> GroupScore:
     scores = {measure.key: measure.score(labels, pred) for measure in GROUP_MEASURES}
     scores[CONCORDANCE] = concordance(labels, pred)
     if no_order is not None:
         scores |= {key: Score(None, scores[key].n, no_order) for key in RANKING & scores.keys()}
     few = {
-        key: Score(None, score.n, f"fewer than {minimum} rows")
+        key: Score(None, score.n, f"fewer than {FEWEST_ROWS} rows")
         for key, score in scores.items()
-        if score.n < minimum
+        if score.n < FEWEST_ROWS
     }
     exact, censored = int(labels.exact.sum()), int(labels.censored.sum())
     return GroupScore(code, name, exact, censored, {**scores, **few})
@@ -229,13 +228,12 @@ def _summarise(
     values: Array,
     clusters: NDArray[np.intp] | None,
     bootstrap: ClusterBootstrap,
-    minimum: int,
     no_order: str | None,
 ) -> GroupSummary:
     defined = values[np.isfinite(values)]
     reason = no_order
     if not len(values):
-        reason = f"no group has at least {minimum} rows"
+        reason = f"no group has at least {FEWEST_ROWS} rows"
     elif not len(defined) and reason is None:
         reason = "undefined in every group (constant predictions or equal true values)"
     return GroupSummary(

@@ -27,7 +27,6 @@ from abag.evaluation.scores.metrics import (
     RMSE,
     SPEARMAN,
     BandScore,
-    Budget,
     Measure,
     Score,
     budget_measures,
@@ -72,12 +71,10 @@ class Setting:
     """The first level is the one that leads the report."""
     folds: NDArray[np.intp]
     bootstrap: ClusterBootstrap
-    minimum: int
     threshold: float | None
     """pKd of a tight binder; None where values are ranks and not pKd."""
     poolable: str | None = None
     """Reason why rows of different assays cannot be pooled, if so."""
-    budgets: tuple[Budget, ...] = BUDGETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +108,7 @@ def score_model(name: str, baseline: bool, pred: Array, setting: Setting) -> Sco
     decisions: list[Measure] = []
     if setting.threshold is not None:
         decisions += decision_measures(setting.threshold)
-        for budget in setting.budgets:
+        for budget in BUDGETS:
             decisions += budget_measures(budget, setting.threshold)
     distributions: dict[str, Array] = {}
     pooled = {m.key: _estimate(m, pred, setting, distributions) for m in REGRESSION}
@@ -122,7 +119,7 @@ def score_model(name: str, baseline: bool, pred: Array, setting: Setting) -> Sco
         name=name,
         baseline=baseline,
         levels={
-            groups.level: score_groups(labels, pred, groups, bootstrap, setting.minimum, no_order)
+            groups.level: score_groups(labels, pred, groups, bootstrap, no_order)
             for groups in setting.groups
         },
         pooled=pooled,
