@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 Letters: TypeAlias = NDArray[np.uint8]
@@ -113,6 +114,11 @@ def _imgt(chains: Sequence[str]) -> list[dict[int, str]]:
         else {}
         for chain in chains
     ]
+
+
+def chains_of(table: pl.DataFrame) -> tuple[list[str], list[str]]:
+    """Heavy and light chains; an empty text where there is no light chain."""
+    return table["heavy"].to_list(), table["light"].fill_null("").to_list()
 
 
 def pair_refusals(

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.tables import Pairs, asked_rows
-from abag.errors import ModelError, OptionError
+from abag.errors import ModelError, OptionError, counted
 from abag.model import artefact
 from abag.model.protocol import PlainModel, Settings, parse_settings
 from abag.model.training_set import TrainingDomain, TrainingSet, TrainingSummary
@@ -40,7 +40,6 @@ class ArrayModel(PlainModel, Generic[S]):
             settings = parse_settings(self.settings_type, values, self.name)  # type: ignore[assignment]
         self.settings: S = settings  # type: ignore[assignment]
         self._fitted: tuple[TrainingDomain, TrainingSummary] | None = None
-        self._model_id: str | None = None
 
     @property
     def target(self) -> str:
@@ -56,13 +55,6 @@ class ArrayModel(PlainModel, Generic[S]):
     def training(self) -> TrainingSummary:
         """How many rows the model was fitted on, and which."""
         return self._require_fitted()[1]
-
-    @property
-    def model_id(self) -> str:
-        """Name and digest of what was learnt: equal for equal models."""
-        if self._model_id is None:
-            self._model_id = self._artefact().model_id
-        return self._model_id
 
     def fit(self, table: Pairs | pl.DataFrame, origin: Mapping[str, str] | None = None) -> Self:
         """Learn from the rows whose target is exact; censored rows are counted and left out.
@@ -87,17 +79,12 @@ class ArrayModel(PlainModel, Generic[S]):
 
     def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None; most models refuse nothing."""
-        self._require_fitted()
-        return [None] * table.height
+        return self._refused(self._asked(table))
 
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Warnings of this kind of model: name of the flag, and the rows that it concerns."""
         self._asked(table)
         return {}
-
-    def save(self, folder: Path, overwrite: bool = False) -> None:
-        """Write the model into a new folder, in one step (see :mod:`abag.model.artefact`)."""
-        self._artefact().write(folder, overwrite)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -142,6 +129,20 @@ class ArrayModel(PlainModel, Generic[S]):
         """The rows that a fitted model is asked about; a user's bare frame is checked here."""
         self._require_fitted()
         return asked_rows(table, self.inputs)
+
+    def _refused(self, rows: pl.DataFrame) -> list[str | None]:
+        """The same of rows that were checked."""
+        return [None] * rows.height
+
+    def _require_predictable(self, rows: pl.DataFrame) -> None:
+        """Raise ModelError that names the first row which this model refuses."""
+        refused = [(i, reason) for i, reason in enumerate(self._refused(rows)) if reason]
+        if refused:
+            place, reason = refused[0]
+            name = rows["record_id"][place] if "record_id" in rows.columns else place
+            raise ModelError(
+                f"{self.name} cannot predict {counted(len(refused), 'row')}; row {name}: {reason}"
+            )
 
     def _choose(self, rows: TrainingSet) -> TrainingSet:
         """Rows to learn from: all, unless a model must draw a sample."""

@@ -31,6 +31,7 @@ from abag.model.artefact import located, read_manifest
 from abag.model.training_set import TrainingDomain, TrainingSummary
 
 if TYPE_CHECKING:
+    from abag.model.artefact import Artefact
     from abag.model.pairs.measured import MeasuredPairs
 
 
@@ -223,6 +224,22 @@ class PlainModel(ABC):
     """The answers of a model that knows its value alone; others replace what they know more of."""
 
     settings_for_strangers: ClassVar[Mapping[str, Any]] = {}
+    _model_id: str | None = None
+
+    @property
+    def model_id(self) -> str:
+        """Name and digest of what was learnt: equal for equal models."""
+        if self._model_id is None:
+            self._model_id = self._artefact().model_id
+        return self._model_id
+
+    def save(self, folder: Path, overwrite: bool = False) -> None:
+        """Write the model into a new folder, in one step (see :mod:`abag.model.artefact`)."""
+        self._artefact().write(folder, overwrite)
+
+    def _artefact(self) -> Artefact:
+        """What is saved."""
+        raise NotImplementedError
 
     @abstractmethod
     def predict(self, table: Pairs | pl.DataFrame) -> Reals:

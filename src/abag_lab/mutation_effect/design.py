@@ -10,11 +10,10 @@ import scipy.sparse
 from numpy.typing import NDArray
 
 from abag.model.mutation_effect.changes import CodedChanges, changes_of, tables_of
-from abag.model.mutation_effect.combination import combined
 from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.parent import ParentAntibody
 from abag.model.mutation_effect.repertoire import Repertoire
-from abag.model.mutation_effect.scale import DEPTH, unlevelled
+from abag.model.mutation_effect.scale import DEPTH, combined, unlevelled
 from abag.model.mutation_effect.scales import Reals, burial, contact_share
 from abag_lab.mutation_effect.assay import VariantAssay
 

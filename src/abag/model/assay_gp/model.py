@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from abag.data.tables import Pairs, asked_rows
-from abag.errors import ModelError, SchemaError, counted
+from abag.errors import ModelError, SchemaError
 from abag.files import sha256_of
-from abag.model.alignment import AlignBy, pair_refusals
+from abag.model.alignment import AlignBy, chains_of, pair_refusals
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.assay_gp.censoring import Bounds, RowNormals, resolved
 from abag.model.assay_gp.joint import JointScores, joint_scores
@@ -30,7 +30,6 @@ from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.rows import (
     bounds_of,
     censored_rows,
-    chains_of,
     in_order,
     lengths,
     parent_of,
@@ -345,11 +344,6 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         positions = self._mixture.kernel.positions
         return positions.chains(positions.reference[None])[0]
 
-    def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
-        """For each row, why this model cannot predict it, or None."""
-        self._require_fitted()
-        return self._refused(asked_rows(table, self.inputs))
-
     def _refused(self, rows: pl.DataFrame) -> list[str | None]:
         heavy, light = chains_of(rows)
         positions = self._mixture.kernel.positions
@@ -369,15 +363,6 @@ class AssayGP(ArrayModel[AssayGPSettings]):
             "position_not_varied_in_training": np.asarray(changed.any(axis=1)),
             "interval_at_limit_of_model": limited,
         }
-
-    def _require_predictable(self, table: pl.DataFrame) -> None:
-        refused = [(i, reason) for i, reason in enumerate(self._refused(table)) if reason]
-        if refused:
-            place, reason = refused[0]
-            name = table["record_id"][place] if "record_id" in table.columns else place
-            raise ModelError(
-                f"{self.name} cannot predict {counted(len(refused), 'row')}; row {name}: {reason}"
-            )
 
     def _letters(self, table: pl.DataFrame) -> Codes:
         return self._mixture.kernel.positions.letters(*chains_of(table))

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,7 @@ TERM_MEANS: Final = {"effects": -2.0, "mutations": -2.5}
 """Terms with another prior mean: the global model's prediction is believed a little sooner."""
 TERM_SPREAD: Final = 1.2
 JITTER: Final = 1e-6
+_ITERATIONS: Final = 80
 _TOLERANCE: Final = 1e-6
 """Relative gain of the log posterior below which the search ends."""
 
@@ -257,15 +258,18 @@ def _centred(sites: Reals | None, count: int) -> Reals:
     return np.zeros(count) if sites is None or not count else sites - sites.mean()
 
 
-def fit_hyper(objective: Objective, terms: int, iterations: int = 80) -> tuple[Hyper, float]:
-    """The maximum a posteriori hyper-parameters by L-BFGS, and minus their log posterior."""
+class _Minimised(Protocol):
+    """A value and its gradient, and the prior mean that the search starts from."""
+
+    mean: Reals
+
+    def __call__(self, theta: Reals) -> tuple[float, Reals]: ...
+
+
+def most_probable(objective: _Minimised) -> Reals:
+    """The maximum a posteriori of an objective, by L-BFGS."""
     from scipy.optimize import minimize
 
-    found = minimize(
-        objective,
-        objective.mean,
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": iterations, "ftol": _TOLERANCE},
-    )
-    return Hyper.of(found.x, terms), float(found.fun)
+    options = {"maxiter": _ITERATIONS, "ftol": _TOLERANCE}
+    found = minimize(objective, objective.mean, jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(found.x)

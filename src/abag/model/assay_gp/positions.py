@@ -9,10 +9,11 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.antibody.alphabet import GAP, LETTERS, UNKNOWN, code_of_byte
+from abag.antibody.alphabet import LETTERS, UNKNOWN, code_of_byte
 from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, first_domain, number_chains
 from abag.model.alignment import AlignBy, Alignment, Letters, imgt_code
 from abag.model.assay_gp.kernels.substitution import Codes
+from abag.model.mutation_effect.parent import KINDS
 
 Reals = NDArray[np.float64]
 
@@ -195,10 +196,5 @@ def _regions(
     outside = _OUTSIDE + np.arange(len(numbers), dtype=np.float64)
     # An insertion stands a third of a step behind the position that it follows.
     place = np.where(numbers > 0, numbers + insertions / 3.0, outside) + offset
-    kind = "" if domain is None else _PROFILE_LETTER.get(domain.kind.value, "")
+    kind = "" if domain is None else KINDS.get(domain.kind, "")
     return _Placed(place, region, numbers, kind)
-
-
-_PROFILE_LETTER: Final = {"heavy": "H", "vhh": "H", "kappa": "K", "lambda": "L"}
-
-__all__ = ["GAP", "Positions"]

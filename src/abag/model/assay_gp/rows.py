@@ -24,11 +24,6 @@ _OPTIMISM: Final = 3.0
 """Rows' worth of optimism of leave-one-out errors; chosen on seeds 10 and 11 of the benchmark."""
 
 
-def chains_of(table: pl.DataFrame) -> tuple[list[str], list[str]]:
-    """Heavy and light chains; an empty text where there is no light chain."""
-    return table["heavy"].to_list(), table["light"].fill_null("").to_list()
-
-
 def parent_of(table: pl.DataFrame) -> tuple[str, str] | None:
     """Heavy and light chain of the parent: what most rows become when their mutations are undone.
 

@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.errors import ModelError
+from abag.model.alignment import chains_of
 from abag.model.assay_gp.censoring import Bounds, RowNormals, resolved
 from abag.model.assay_gp.kernels.encoded import encoder_origin
 from abag.model.assay_gp.kernels.kernel import Kernel
@@ -26,13 +27,12 @@ from abag.model.assay_gp.kernels.novelty import Widening
 from abag.model.assay_gp.kernels.substitution import Codes
 from abag.model.assay_gp.mixture import Mixture
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
-from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective
+from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective, most_probable
 from abag.model.assay_gp.positions import Positions
 from abag.model.assay_gp.posterior import Posterior
 from abag.model.assay_gp.rows import (
     bounds_of,
     censored_rows,
-    chains_of,
     in_order,
     parent_of,
     relative_noise,
@@ -82,23 +82,6 @@ class SharedObjective:
         )
 
 
-def fit_shared_hyper(
-    objective: SharedObjective, terms: int, iterations: int = 80
-) -> tuple[Hyper, Reals]:
-    """Hyper-parameters and shares (T,) of maximum posterior."""
-    from scipy.optimize import minimize
-
-    found = minimize(
-        objective,
-        objective.mean,
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": iterations, "ftol": 1e-6},
-    )
-    own, free = found.x[: -objective.count], found.x[-objective.count :]
-    return Hyper.of(own, terms), np.tanh(free)
-
-
 @dataclass(frozen=True, slots=True)
 class Tasked:
     """Rows of several antigens on common positions; ``tasks`` (n,) numbers their antigens."""
@@ -137,7 +120,8 @@ class SharedMixture:
                 knowledge,
             )  # fmt: skip
             objective = SharedObjective(single, data.tasks[data.hyper_rows], data.count)
-            hyper, share = fit_shared_hyper(objective, len(kernel.terms))
+            own, free = np.split(most_probable(objective), [-data.count])
+            hyper, share = Hyper.of(own, len(kernel.terms)), np.tanh(free)
             kernel = replace(kernel, hyper=hyper.with_sites(len(kernel.shifts.active)))
             noise = hyper.noise * data.noise + normals.extra
             members.append(

@@ -16,9 +16,9 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.tables import Pairs, asked_rows
-from abag.errors import ModelError, SchemaError, counted
-from abag.model.alignment import AlignBy, Alignment, Letters, pair_refusals
+from abag.data.tables import Pairs
+from abag.errors import ModelError, SchemaError
+from abag.model.alignment import AlignBy, Alignment, Letters, chains_of, pair_refusals
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.protocol import Settings
 from abag.model.training_set import TrainingSet
@@ -108,7 +108,7 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
         return rows
 
     def _learn(self, rows: TrainingSet) -> None:
-        heavy, light = _chains(rows.frame)
+        heavy, light = chains_of(rows.frame)
         self._refuse_other_lengths(heavy, light)
         self._heavy = Alignment.of(heavy, self.settings.align)
         self._light = Alignment.of(light, self.settings.align)
@@ -131,30 +131,18 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
             if len({len(chain) for chain in chains}) > 1:
                 raise ModelError(f"{role} chains differ in length; fit with `--set align=imgt`")
 
-    def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
-        """For each row, why this model cannot predict it, or None."""
-        self._require_fitted()
-        return self._refused(asked_rows(table, self.inputs))
-
     def _refused(self, rows: pl.DataFrame) -> list[str | None]:
-        heavy, light = _chains(rows)
+        heavy, light = chains_of(rows)
         return pair_refusals(zip(heavy, light, strict=True), self._heavy, self._light)
 
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Flag rows with a residue that training did not show at its variable position."""
-        self._require_fitted()
-        letters = self._letters(asked_rows(table, self.inputs))
+        letters = self._letters(self._asked(table))
         known = self._one_hot(letters).sum(axis=1)
         return {"residue_not_seen_in_training": np.asarray(known < letters.shape[1])}
 
     def _values(self, table: pl.DataFrame) -> Reals:
-        refused = [(i, reason) for i, reason in enumerate(self._refused(table)) if reason]
-        if refused:
-            place, reason = refused[0]
-            name = table["record_id"][place] if "record_id" in table.columns else place
-            raise ModelError(
-                f"{self.name} cannot predict {counted(len(refused), 'row')}; row {name}: {reason}"
-            )
+        self._require_predictable(table)
         parts = []
         for start in range(0, table.height, _CHUNK_ROWS):
             features = self._one_hot(self._letters(table[start : start + _CHUNK_ROWS]))
@@ -165,7 +153,7 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
         return np.concatenate(parts)
 
     def _letters(self, table: pl.DataFrame) -> Letters:
-        heavy, light = _chains(table)
+        heavy, light = chains_of(table)
         return np.concatenate([self._heavy.letters(heavy), self._light.letters(light)], axis=1)
 
     def _one_hot(self, letters: Letters) -> Reals:
@@ -190,7 +178,3 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
         self._coefficients = arrays["coefficients"]
         self._intercept = float(arrays["intercept"][0])
         self._ridge = float(arrays["ridge"][0])
-
-
-def _chains(table: pl.DataFrame) -> tuple[list[str], list[str]]:
-    return table["heavy"].to_list(), table["light"].fill_null("").to_list()

@@ -30,13 +30,12 @@ from abag.data.tables import require_columns
 from abag.errors import ModelError
 from abag.model import artefact
 from abag.model.mutation_effect.changes import CodedChanges, changes_of, tables_of
-from abag.model.mutation_effect.combination import combined
 from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.maturation import MATURED
 from abag.model.mutation_effect.memory import FamilyMemory, nearest_memory
 from abag.model.mutation_effect.parent import ParentAntibody, ParentChain
 from abag.model.mutation_effect.repertoire import Repertoire
-from abag.model.mutation_effect.scale import Scale, exposure
+from abag.model.mutation_effect.scale import Scale, combined, exposure
 from abag.model.mutation_effect.scales import Reals
 
 NAME: Final = "mutation-effect"

@@ -1,4 +1,4 @@
-"""From combined effects to pKd, and how far off the result may be."""
+"""How the effects of several changes make one, in pKd, and how far off it may be."""
 
 from __future__ import annotations
 
@@ -14,6 +14,28 @@ from abag.model.mutation_effect.scales import Codes, Reals
 DEPTH: Final = 4.0
 """Where losses level off, pKd."""
 _EXPOSURE: Final = tuple(list(FEATURES).index(name) for name in ("contact", "buried_severity"))
+
+
+def combine(lost: Reals, gained: Reals, power: float) -> Reals:
+    """Gains add up; losses l_i combine to (sum of l_i^power)^(1/power).
+
+    With power 1 losses add up, too; the larger it is, the more the worst of them decides. A change
+    without effect changes nothing, and no further loss is ever a gain.
+
+    Args:
+        lost: sums of the losses' powers.
+        gained: sums of the gains.
+        power: at least 1.
+    """
+    return np.asarray(gained - lost ** (1.0 / power))
+
+
+def combined(changes: CodedChanges, effects: Reals, maturation: Reals, power: float) -> Reals:
+    """S of every row, of the effects (k,) of its changes and the weights (6,) of maturation."""
+    lost = changes.total(np.maximum(-effects, 0.0) ** power)
+    gained = changes.total(np.maximum(effects, 0.0))
+    matured = (changes.matured * maturation).sum(axis=1)
+    return np.asarray(combine(lost, gained, power) + matured)
 
 
 def exposure(changes: CodedChanges) -> Reals:
@@ -37,7 +59,7 @@ class Scale:
     """Slope and depth of ΔpKd, and the standard deviation of its error.
 
     ``slope`` multiplies the combined effect S of a row, in which losses combine by ``power``
-    (:mod:`abag.model.mutation_effect.combination`); ``depth`` is A, in pKd, at which losses level
+    (:func:`combine`); ``depth`` is A, in pKd, at which losses level
     off. The variance of the error of a row with exposures c and b is
     (floor^2 + contact^2 c + burial^2 b) widening^2. ``widening`` makes 90 % of the errors in
     left-out clusters lie within 1.645 deviations.

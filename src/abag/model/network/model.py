@@ -82,7 +82,6 @@ class NetworkModel(PlainModel):
             NetworkSettings, values, self.name
         )
         self._trained: _Trained | None = None
-        self._model_id: str | None = None
 
     @classmethod
     def from_trained(
@@ -157,13 +156,6 @@ class NetworkModel(PlainModel):
         """Of antibodies and of antigens."""
         return self._require_trained().encoders
 
-    @property
-    def model_id(self) -> str:
-        """Name and digest of what was learnt: equal for equal models."""
-        if self._model_id is None:
-            self._model_id = self._artefact().model_id
-        return self._model_id
-
     def fit(
         self,
         table: Pairs | pl.DataFrame,  # noqa: ARG002
@@ -220,10 +212,6 @@ class NetworkModel(PlainModel):
         longest = pl.col("antigen").list.eval(pl.element().str.len_bytes()).list.max().fill_null(0)
         long = (read > antibody.max_residues) | (longest > antigen.max_residues)
         return {"read_in_windows": table.select(long).to_series().to_numpy()}
-
-    def save(self, folder: Path, overwrite: bool = False) -> None:
-        """Write the model into a new folder, in one step (see :mod:`abag.model.artefact`)."""
-        self._artefact().write(folder, overwrite)
 
     @classmethod
     def load(

@@ -13,7 +13,7 @@ from abag.model.assay_gp.censoring import RowNormals
 from abag.model.assay_gp.kernels.knowledge import Knowledge, contact_prior
 from abag.model.assay_gp.kernels.substitution import Codes, distances, embedding
 from abag.model.assay_gp.kernels.terms import CentredTerm, additive_terms
-from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective, Shifts, fit_hyper
+from abag.model.assay_gp.objective import Hyper, KernelChoice, Objective, Shifts, most_probable
 from abag.model.assay_gp.positions import Positions
 
 Reals = NDArray[np.float64]
@@ -61,7 +61,7 @@ class Kernel:
     ) -> Self:
         """Choose hyper-parameters on ``rows`` of the training rows, for use with all of them."""
         kernel, objective = cls.draft(positions, letters, normals, noise, choice, rows, knowledge)
-        hyper, _ = fit_hyper(objective, len(kernel.terms))
+        hyper = Hyper.of(most_probable(objective), len(kernel.terms))
         return replace(kernel, hyper=hyper.with_sites(len(kernel.shifts.active)))
 
     @classmethod
