@@ -16,8 +16,6 @@ from abag.evaluation.held_out import Candidate, HeldOut, SplitLike, predict_held
 from abag.evaluation.scores.grouping import (
     Groups,
     antigen_groups,
-    assay_groups,
-    complex_groups,
 )
 from abag.evaluation.scores.intervals import FEWEST_CLUSTERS, ClusterBootstrap
 from abag.evaluation.scores.metrics import TIGHT_PKD
@@ -261,10 +259,11 @@ def _setting(
     bootstrap: ClusterBootstrap,
     target: str,
 ) -> Setting:
-    assays = assay_groups(held.table)
+    assays = Groups.of("assay", held.table["assay"].to_list())
+    complexes = Groups.of("complex", held.table["structure_id"].to_list())
     folds = Groups.of("fold", held.folds)
     ranks = target != "pkd"
-    groups = (assays,) if ranks else (antigens, complex_groups(held.table), assays, folds)
+    groups = (assays,) if ranks else (antigens, complexes, assays, folds)
     mixed = ranks and len(assays.names) > 1
     return Setting(
         labels=labels,

@@ -38,7 +38,7 @@ from abag_lab.mutation_effect.fitting import (
     POWER,
     learn_weights,
 )
-from abag_lab.sources.build import choose_sources, read_source
+from abag_lab.sources.build import source_table
 from abag_lab.sources.libraries.partners import read_complex
 from abag_lab.sources.published import read_text_table
 
@@ -75,7 +75,7 @@ def benchmark_abbibench(
     if unknown or not assays:
         raise OptionError(f"unknown assay {(unknown or [''])[0]!r}; known are {', '.join(ASSAYS)}")
     priors = BlindPriors.of(sources)
-    table = read_source(choose_sources(sources, ["abbibench"])[0], sources)[0].table
+    table = source_table(sources, "abbibench")
     results = []
     for name in track(assays, "AbBiBench"):
         assay, rows = read_assay(sources, name, table)

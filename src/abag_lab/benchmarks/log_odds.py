@@ -32,7 +32,7 @@ from abag_lab.mutation_effect.assays import read_assays
 from abag_lab.mutation_effect.blind import BlindPriors
 from abag_lab.mutation_effect.complexes import complex_clusters
 from abag_lab.mutation_effect.sealed import parts
-from abag_lab.sources.build import choose_sources, read_source
+from abag_lab.sources.build import source_table
 
 if TYPE_CHECKING:
     from abag.model.inverse_folding.complexes import ComplexLogOdds
@@ -131,7 +131,7 @@ def benchmark_log_odds(
         raise OptionError(f"unknown term {(unknown or [''])[0]!r}; known are {', '.join(TERMS)}")
     require_own(out, FILES, "log-odds", overwrite=True)
     priors = BlindPriors.of(sources)
-    table = read_source(choose_sources(sources, ["abbibench"])[0], sources)[0].table
+    table = source_table(sources, "abbibench")
     whole = [read_assay(sources, name, table)[0] for name in ASSAYS]
     names = {one.name for one in whole}
     sealed = parts(read_assays(sources))[1] if opened else []

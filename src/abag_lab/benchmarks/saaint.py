@@ -27,7 +27,7 @@ from abag.evaluation.reporting.outputs import NAMES, EvaluationFiles, put_evalua
 from abag.evaluation.reporting.report import EvaluationSection
 from abag.evaluation.scores.intervals import require_resamples
 from abag.files import new_result, require_own, write_parquet
-from abag_lab.sources.build import choose_sources, read_source
+from abag_lab.sources.build import source_table
 
 SOURCE: Final = "saaint_db"
 ROWS: Final = ("deduplicated", "published")
@@ -86,8 +86,7 @@ def saaint_table(sources: Path, rows: str = "deduplicated") -> Measurements:
     """
     if rows not in ROWS:
         raise OptionError(f"unknown rows {rows!r}; known are {', '.join(ROWS)}")
-    (source,) = choose_sources(sources, [SOURCE])
-    table = read_source(source, sources)[0].table
+    table = source_table(sources, SOURCE)
     table = table.filter(pl.col("pkd").is_not_null() & (pl.col("antigen").list.len() > 0))
     found = Measurements.canonical(table)
     return merge_replicates(found).table if rows == "deduplicated" else found

@@ -16,9 +16,9 @@ import polars as pl
 
 from abag.data.merging import merge_replicates
 from abag.data.similarity import antigen_clusters
-from abag.data.tables import SHIPPABLE_LICENCES, antigen_key
+from abag.data.tables import antigen_key
 from abag_lab.door.wellknown import with_names
-from abag_lab.sources.build import choose_sources, read_source
+from abag_lab.sources.build import source_table
 
 NATURAL: Final = ("saaint_db",)
 COMPLEXES: Final = ("skempi_v2",)
@@ -39,14 +39,22 @@ SEALED_SHARE: Final = 5
 
 def door_rows(sources: Path, seed: int = 0) -> pl.DataFrame:
     """Canonical rows with ``cluster`` (antigen cluster) and ``sealed``."""
-    natural = pl.concat([_read(sources, name) for name in NATURAL])
-    complexes = pl.concat([_without_antigen_mutants(_read(sources, n)) for n in COMPLEXES])
-    variants = pl.concat([_read(sources, name) for name in VARIANTS if (sources / name).is_dir()])
+    natural = pl.concat([source_table(sources, name, shippable=True) for name in NATURAL])
+    complexes = pl.concat(
+        [_without_antigen_mutants(source_table(sources, n, shippable=True)) for n in COMPLEXES]
+    )
+    variants = pl.concat(
+        [
+            source_table(sources, name, shippable=True)
+            for name in VARIANTS
+            if (sources / name).is_dir()
+        ]
+    )
     rows = pl.concat([natural, complexes, _thinned(variants, seed)])
     known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
     rows = merge_replicates(rows.filter(known & (pl.col("antigen").list.len() > 0))).table.frame
     rows = with_names(rows)
-    return with_seal(rows, [_read(sources, n, False)["antigen"] for n in _ALSO_CLUSTERED])
+    return with_seal(rows, [source_table(sources, n)["antigen"] for n in _ALSO_CLUSTERED])
 
 
 def with_seal(rows: pl.DataFrame, others: Sequence[pl.Series] = ()) -> pl.DataFrame:
@@ -76,13 +84,6 @@ def seal_digest(rows: pl.DataFrame) -> str:
     """SHA-256 of the sealed antigens: what was set aside, in 64 digits."""
     keys = rows.filter("sealed").select(antigen_key().alias("key"))["key"].unique().sort()
     return hashlib.sha256("\n".join(keys).encode()).hexdigest()
-
-
-def _read(sources: Path, name: str, shippable: bool = True) -> pl.DataFrame:
-    table = read_source(choose_sources(sources, [name])[0], sources)[0].table
-    if not shippable:
-        return table
-    return table.filter(pl.col("licence").is_in(list(SHIPPABLE_LICENCES)))
 
 
 def _without_antigen_mutants(rows: pl.DataFrame) -> pl.DataFrame:

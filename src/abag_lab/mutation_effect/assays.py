@@ -18,10 +18,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from abag.data.tables import SHIPPABLE_LICENCES
 from abag_lab.mutation_effect.assay import VariantAssay
 from abag_lab.mutation_effect.designed import read_designed
-from abag_lab.sources.build import choose_sources, read_source
+from abag_lab.sources.build import source_table
 from abag_lab.sources.libraries.partners import read_complex
 
 COMPLEXES: Final = ("attabseq", "skempi_v2")
@@ -45,7 +44,7 @@ def read_assays(sources: Path, seed: int = 0) -> list[VariantAssay]:
     tables: dict[str, pl.DataFrame] = {}
     for name, (source, entry) in LIBRARIES.items():
         if source not in tables:
-            tables = {source: _read(sources, source)}
+            tables = {source: source_table(sources, source, shippable=True)}
         rows = tables[source].filter(pl.col("assay") == name)
         parent = read_complex(sources / "abbibench", entry).heavy if entry else None
         found.append(library(name, rows, parent, seed))
@@ -56,7 +55,7 @@ def read_assays(sources: Path, seed: int = 0) -> list[VariantAssay]:
 
 def _clones(sources: Path) -> VariantAssay:
     """Clones of the anti-TIGIT antibody AAB-PP3115, KD by BLI."""
-    rows = _read(sources, "alphabind").filter(
+    rows = source_table(sources, "alphabind", shippable=True).filter(
         (pl.col("assay") == "alphabind/aab-pp3115 BLI") & pl.col("pkd").is_not_null()
     )
     parent = rows.filter(pl.col("mutations") == "")
@@ -73,11 +72,6 @@ def _clones(sources: Path) -> VariantAssay:
         absolute=True,
         designed=True,
     )
-
-
-def _read(sources: Path, name: str) -> pl.DataFrame:
-    table = read_source(choose_sources(sources, [name])[0], sources)[0].table
-    return table.filter(pl.col("licence").is_in(list(SHIPPABLE_LICENCES)))
 
 
 def library(
@@ -143,7 +137,7 @@ def _base(rows: pl.DataFrame, own: pl.DataFrame, enrichment: bool) -> float:
 
 def _complexes(sources: Path) -> Iterator[VariantAssay]:
     """AB-Bind and SKEMPI, one assay a structure; values of one variant are averaged."""
-    ab_bind, skempi = (_read(sources, name) for name in COMPLEXES)
+    ab_bind, skempi = (source_table(sources, name, shippable=True) for name in COMPLEXES)
     wild = skempi.filter((pl.col("mutations") == "") & pl.col("pkd").is_not_null())
     bases = wild.group_by("structure_id", "reference").agg(base=pl.col("pkd").mean())
     differences = skempi.join(bases, on=["structure_id", "reference"], how="inner").with_columns(

@@ -17,7 +17,7 @@ import polars as pl
 from abag.errors import OptionError
 from abag.maturation.assay.file import Assay
 from abag.model.mutation_effect import MutationEffect
-from abag_lab.sources.build import choose_sources, read_source
+from abag_lab.sources.build import source_table
 
 LANDSCAPES: Final[dict[str, tuple[str, str]]] = {
     # name -> source, assay
@@ -74,7 +74,7 @@ def read_landscapes(sources: Path, names: Sequence[str] = ()) -> Iterator[Landsc
     for name in chosen:
         source, assay = LANDSCAPES[name]
         if source not in read:
-            read = {source: read_source(choose_sources(sources, [source])[0], sources)[0].table}
+            read = {source: source_table(sources, source)}
         yield Landscape(name, with_values(read[source].filter(pl.col("assay") == assay)))
 
 

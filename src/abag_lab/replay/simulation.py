@@ -54,7 +54,7 @@ class PickingStrategy:
 
 
 _MODELS: Final[Mapping[str, Believer]] = {
-    "assay-gp": assay_gp_belief(),
+    "assay-gp": assay_gp_belief,
     "one-hot-ridge": one_hot_ridge_belief,
 }
 

@@ -147,29 +147,24 @@ def _one_hot(letters: NDArray[np.uint8]) -> Any:
     return csr_matrix((np.ones(rows * places), columns.ravel(), start), shape=shape)
 
 
-def assay_gp_belief(settings: dict[str, Any] | None = None) -> Believer:
+def assay_gp_belief(pool: Pool, measured: Rows) -> tuple[Belief, Rows] | None:
     """The assay model, fitted to the measured variants of the pool."""
-
-    def believe(pool: Pool, measured: Rows) -> tuple[Belief, Rows] | None:
-        try:
-            # The shipped global model may have learnt from the landscape: it stays out.
-            blind = {"terms": ",".join(UNLEARNT)} if pool.prior is None else {}
-            chosen = {**blind, **(settings or {})}
-            model = AssayGP(target="rank_score", align=pool.align, **chosen)
-            model.global_model = pool.prior
-            model.fit(pool.table[measured.tolist()])
-        except ModelError:
-            return None  # nothing to learn: all values stand at the assay's floor
-        free = pool.free(measured)
-        free = free[[reason is None for reason in model.refusals(pool.table[free.tolist()])]]
-        # Variances of the whole pool would take longer than all else together.
-        means = model.predict(pool.table[free.tolist()])
-        short = shortlist(free, means, np.zeros(len(free)))
-        joint = model.joint(pool.table[short.tolist()])
-        best = float(model.distribution(pool.table[measured.tolist()]).mean_score.max())
-        return Belief(joint.mean, joint.covariance, joint.noise, best), short
-
-    return believe
+    # The shipped global model may have learnt from the landscape: it stays out.
+    blind = {"terms": ",".join(UNLEARNT)} if pool.prior is None else {}
+    model = AssayGP(target="rank_score", align=pool.align, **blind)
+    model.global_model = pool.prior
+    try:
+        model.fit(pool.table[measured.tolist()])
+    except ModelError:
+        return None  # nothing to learn: all values stand at the assay's floor
+    free = pool.free(measured)
+    free = free[[reason is None for reason in model.refusals(pool.table[free.tolist()])]]
+    # Variances of the whole pool would take longer than all else together.
+    means = model.predict(pool.table[free.tolist()])
+    short = shortlist(free, means, np.zeros(len(free)))
+    joint = model.joint(pool.table[short.tolist()])
+    best = float(model.distribution(pool.table[measured.tolist()]).mean_score.max())
+    return Belief(joint.mean, joint.covariance, joint.noise, best), short
 
 
 def one_hot_ridge_belief(pool: Pool, measured: Rows) -> tuple[Belief, Rows] | None:

@@ -72,6 +72,14 @@ def build_table(
     return write_build(concatenate(parts), out, tuple(summaries), checksums, {"licence": licence})
 
 
+def source_table(folder: Path, name: str, *, shippable: bool = False) -> pl.DataFrame:
+    """One source's canonical rows; with ``shippable`` those that may shape shipped weights."""
+    (source,) = choose_sources(folder, [name])
+    table = read_source(source, folder)[0].table
+    licences = list(SHIPPABLE_LICENCES)
+    return table.filter(pl.col("licence").is_in(licences)) if shippable else table
+
+
 def read_source(
     source: Source, folder: Path, cleaner: AntibodyCleaner | None = None
 ) -> tuple[Canonical, dict[str, str]]:

@@ -216,7 +216,7 @@ def test_replays_of_other_measurements_are_run_again(tmp_path: Path) -> None:
 def test_the_assay_model_starts_from_the_global_model_that_a_landscape_brings() -> None:
     table, measured = landscape(), np.arange(24)
     without, blind = Pool.of("x", table), Pool.of("x", table, prior=load_mutation_effect())
-    found = [assay_gp_belief()(pool, measured) for pool in (without, blind)]
+    found = [assay_gp_belief(pool, measured) for pool in (without, blind)]
     means = [one[0].mean for one in found if one is not None]
     assert len(means) == 2
     assert not np.allclose(*(mean[:50] for mean in means))

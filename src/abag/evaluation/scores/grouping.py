@@ -98,16 +98,6 @@ def _names(keys: Sequence[str | None], table: Measurements) -> dict[str, str]:
     return names | common
 
 
-def complex_groups(table: Measurements) -> Groups:
-    """Groups by structure; rows without one are in no group."""
-    return Groups.of("complex", table["structure_id"].to_list())
-
-
-def assay_groups(table: Measurements) -> Groups:
-    """Groups by assay."""
-    return Groups.of("assay", table["assay"].to_list())
-
-
 def _short(chain: str) -> str:
     return f"ag-{hashlib.sha256(chain.encode()).hexdigest()[:16]}"
 

@@ -99,9 +99,11 @@ class Measure:
     def score(self, labels: Labels, pred: Array) -> Score:
         """The metric over all rows that it can use."""
         rows = self.rows(labels)
-        return self._of(self.truth(labels.take(rows)), pred[rows])
+        return self.of(self.truth(labels.take(rows)), pred[rows])
 
-    def _of(self, true: Array, pred: Array) -> Score:
+    def of(self, true: Array, pred: Array) -> Score:
+        """The metric of true values (n,) and predictions (n,), both numbers."""
+        true, pred = np.asarray(true, np.float64), np.asarray(pred, np.float64)
         reason = self.undefined(true, pred)
         if reason is not None:
             return Score(None, len(true), reason)
@@ -129,6 +131,10 @@ MAE: Final = Measure("mae", "MAE", kernels.mae, _none, higher_is_better=False)
 R_SQUARED: Final = Measure("r_squared", "R²", kernels.r_squared, _needs_true_spread)
 BIAS: Final = Measure("bias", "mean error", kernels.bias, _none, higher_is_better=False)
 
+spearman, pearson, rmse, mae, r_squared = (
+    one.of for one in (SPEARMAN, PEARSON, RMSE, MAE, R_SQUARED)
+)
+"""The metrics as functions of true values and predictions."""
 REGRESSION: Final = (SPEARMAN, PEARSON, RMSE, MAE, R_SQUARED, BIAS)
 
 
@@ -204,38 +210,13 @@ def budget_measures(budget: Budget, threshold: float = TIGHT_PKD) -> tuple[Measu
     )  # fmt: skip
 
 
-def spearman(true: Array, pred: Array) -> Score:
-    """Spearman's rank correlation; equal values share their mean rank."""
-    return SPEARMAN._of(_array(true), _array(pred))
-
-
-def pearson(true: Array, pred: Array) -> Score:
-    """Pearson's product-moment correlation."""
-    return PEARSON._of(_array(true), _array(pred))
-
-
-def rmse(true: Array, pred: Array) -> Score:
-    """Root mean squared error, in units of the target."""
-    return RMSE._of(_array(true), _array(pred))
-
-
-def mae(true: Array, pred: Array) -> Score:
-    """Mean absolute error, in units of the target."""
-    return MAE._of(_array(true), _array(pred))
-
-
-def r_squared(true: Array, pred: Array) -> Score:
-    """Coefficient of determination, 1 - SSE/SST; negative when worse than the rows' own mean."""
-    return R_SQUARED._of(_array(true), _array(pred))
-
-
 def concordance(labels: Labels, pred: Array) -> Score:
     """Harrell's C over the pairs of rows whose true order is certain (chance 0.5).
 
     ``n`` of the score counts rows, censored ones included.
     """
     rows = labels.known
-    index = Concordance(labels.take(rows), _array(pred)[rows])
+    index = Concordance(labels.take(rows), np.asarray(pred, dtype=np.float64)[rows])
     value = float(index(np.ones((1, int(rows.sum()))))[0]) if rows.any() else np.nan
     if not np.isfinite(value):
         return Score(None, int(rows.sum()), "no pair of rows has a certain order")
@@ -282,11 +263,7 @@ def by_band(
         bands.append(
             BandScore(
                 low, high, len(true), int(censored.sum()), rmse(true, guess), mae(true, guess),
-                BIAS._of(true, guess), spearman(true, guess),
+                BIAS.of(true, guess), spearman(true, guess),
             )
         )  # fmt: skip
     return tuple(bands)
-
-
-def _array(values: Array) -> Array:
-    return np.asarray(values, dtype=np.float64)

@@ -13,14 +13,12 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.residues import HOT_SPOT, VOLUME, substitution_scores
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scales import (
-    HOT_SPOT,
     NO_RESIDUE,
-    VOLUME,
     Reals,
-    blosum62,
     burial,
     contact_share,
 )
@@ -47,7 +45,7 @@ class Sites:
         known = np.minimum(chain.residues, NO_RESIDUE - 1)[:, None]
         log_shares = repertoire.log_shares(chain.kind)[chain.imgt]
         log_shares[chain.inserted | (chain.imgt == 0)] = np.log(1 / 20)
-        matrix = blosum62()[known[:, 0]]
+        matrix = substitution_scores("BLOSUM62")[known[:, 0]]
         touched, deep = (table(chain.light)[chain.imgt] for table in (contact_share, burial))
         if chain.surroundings is not None:
             touched = chain.surroundings.contact_beside(touched)

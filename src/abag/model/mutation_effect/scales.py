@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, residue_codes
-from abag.antibody.residues import HOT_SPOT, VOLUME, substitution_scores
 
 Reals = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -80,17 +79,6 @@ def _by_column(values: dict[int, float]) -> Reals:
     return found
 
 
-def blosum62() -> Reals:
-    """BLOSUM62, half bits, shape (20, 20)."""
-    return substitution_scores("BLOSUM62")
-
-
 def codes(chain: str) -> Codes:
     """Codes of the residues; :data:`NO_RESIDUE` for a gap, X and anything else."""
     return np.minimum(residue_codes(chain), NO_RESIDUE).astype(np.int64)
-
-
-__all__ = [
-    "HOT_SPOT", "IMGT_COLUMNS", "NO_RESIDUE", "VOLUME", "Codes", "Reals",
-    "blosum62", "burial", "codes", "contact_share",
-]  # fmt: skip
