@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -39,17 +40,10 @@ SEALED_SHARE: Final = 5
 
 def door_rows(sources: Path, seed: int = 0) -> pl.DataFrame:
     """Canonical rows with ``cluster`` (antigen cluster) and ``sealed``."""
-    natural = pl.concat([source_table(sources, name, shippable=True) for name in NATURAL])
-    complexes = pl.concat(
-        [_without_antigen_mutants(source_table(sources, n, shippable=True)) for n in COMPLEXES]
-    )
-    variants = pl.concat(
-        [
-            source_table(sources, name, shippable=True)
-            for name in VARIANTS
-            if (sources / name).is_dir()
-        ]
-    )
+    read = partial(source_table, sources, shippable=True)
+    natural = pl.concat([read(name) for name in NATURAL])
+    complexes = pl.concat([_without_antigen_mutants(read(name)) for name in COMPLEXES])
+    variants = pl.concat([read(name) for name in VARIANTS if (sources / name).is_dir()])
     rows = pl.concat([natural, complexes, _thinned(variants, seed)])
     known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
     rows = merge_replicates(rows.filter(known & (pl.col("antigen").list.len() > 0))).table.frame

@@ -150,7 +150,7 @@ def _one_hot(letters: NDArray[np.uint8]) -> Any:
 def assay_gp_belief(pool: Pool, measured: Rows) -> tuple[Belief, Rows] | None:
     """The assay model, fitted to the measured variants of the pool."""
     # The shipped global model may have learnt from the landscape: it stays out.
-    blind = {"terms": ",".join(UNLEARNT)} if pool.prior is None else {}
+    blind: dict[str, Any] = {"terms": ",".join(UNLEARNT)} if pool.prior is None else {}
     model = AssayGP(target="rank_score", align=pool.align, **blind)
     model.global_model = pool.prior
     try:
