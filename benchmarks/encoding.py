@@ -203,9 +203,9 @@ class Bench:
         if "compiled" in name:
             compile_network(encoder)
         for _ in range(2):
-            embed(found[: BATCH + 1], encoder, progress=False)
+            embed(found[: BATCH + 1], encoder)
         wall, cpu = timed(
-            lambda: embed(molecules, encoder, budget=options.budget, progress=False),
+            lambda: embed(molecules, encoder, budget=options.budget),
             self.loaded.device,
         )
         self.loaded.network._compiled_call_impl = None  # the plain loops use the same network

@@ -15,9 +15,10 @@ import numpy as np
 import torch
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.encoders.adapters.adapter import PRECISIONS, TransformerEncoder
+from abag.encoders.adapters.adapter import EncoderParts, TransformerEncoder
 from abag.encoders.adapters.catalogue import entry_named
 from abag.encoders.adapters.huggingface import HuggingFaceVocabulary, last_hidden_state
+from abag.encoders.devices import PRECISIONS
 from abag.encoders.input_rules import rule_named
 from abag.encoders.protocol import Molecule, Role
 from abag.encoders.published.letters import antiberty_vocabulary
@@ -93,21 +94,21 @@ class Loaded:
 
     def in_precision(self, precision: str) -> Loaded:
         """The same object: the network is turned in place."""
-        self.network.to(PRECISIONS[precision])
+        self.network.to(getattr(torch, PRECISIONS[precision]))
         return self
 
     def encoder(self, precision: str) -> TransformerEncoder:
         """The package's adapter around the network."""
         entry = entry_named(self.architecture.id)
         own = entry.id == "antiberty"
-        return TransformerEncoder(
+        parts = EncoderParts(
             entry.facts("random weights"),
             rule_named(entry.rule),
             antiberty_vocabulary() if own else HuggingFaceVocabulary(self.tokenizer),
             self.in_precision(precision).network,
             last_hidden_state,
-            precision=precision,
         )
+        return TransformerEncoder(parts, precision=precision)
 
 
 def load(id_: str, device: torch.device, precision: str) -> Loaded:
@@ -118,11 +119,11 @@ def load(id_: str, device: torch.device, precision: str) -> Loaded:
     if id_ == "antiberty":
         real = AntiBERTy()
         real.load_state_dict(fetched_tensors(id_))
-        bert = real.bert.to(device=device, dtype=PRECISIONS[precision])
+        bert = real.bert.to(device=device, dtype=getattr(torch, PRECISIONS[precision]))
         bert = bert.eval().requires_grad_(False)
         return Loaded(a, bert, _tokenizer(id_), device, paired=False, spaced=True)
     torch.manual_seed(0)
-    torch.set_default_dtype(PRECISIONS[precision])
+    torch.set_default_dtype(getattr(torch, PRECISIONS[precision]))
     with torch.device(device):
         if id_.startswith("esm2"):
             network: Any = EsmModel(

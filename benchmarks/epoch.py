@@ -32,8 +32,8 @@ import torch
 from abag import progress
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.tables import SCHEMA, Labels
-from abag.encoders.adapters.adapter import chosen_device
 from abag.encoders.adapters.opening import open_encoder
+from abag.encoders.devices import chosen_device
 from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule, Role
 from abag.model.network.inputs import MoleculeRows, PairBatch, PairFeatures
 from abag.model.network.network import make_network
@@ -119,9 +119,9 @@ def measure(
     cached = trainer_of(recipe, table, on_device(features, device), encoder, device)
     data = cached.data
     pairwise = EveryPair(data.recipe, data.rows, data.features, data.plan, encoder.inner)
-    again = Trainer(pairwise, cached.network, cached.state, cached.run, {}, device)
+    again = Trainer(data=pairwise, state=cached.state, run=cached.run, identity={}, device=device)
     for trainer in (cached, again):
-        trainer._step(data.plan.epoch(0)[-1][-1:])  # not counted
+        trainer.take(data.plan.epoch(0)[-1][-1:])  # not counted
     rates: list[tuple[float, float]] = []
     for _ in range(rounds):
         rates.append((timed(cached, seconds / 2), timed(again, seconds, OLD_BATCHES)))
@@ -149,7 +149,7 @@ def timed(trainer: Trainer, seconds: float, batches: int | None = None) -> float
     began, rows, place = clock(), 0, 0
     while rows == 0 or clock() - began < seconds:
         step = steps[place % len(steps)]
-        trainer._step(step)
+        trainer.take(step)
         rows += sum(len(batch) for batch in step)
         place += 1
     return rows / (clock() - began)
@@ -210,8 +210,10 @@ def trainer_of(
     network = make_network(recipe.network, width, width, seed=0).to(device)
     network.centre(8.0)
     state = first_state(network, recipe)
-    return Trainer(TrainingData(recipe, rows, features, plan), network, state,
-                   Path(tempfile.gettempdir()), {}, device)  # fmt: skip
+    return Trainer(
+        data=TrainingData(recipe, rows, features, plan), state=state,
+        run=Path(tempfile.gettempdir()), identity={}, device=device,
+    )  # fmt: skip
 
 
 def generated(pairs: int) -> pl.DataFrame:

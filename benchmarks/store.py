@@ -27,6 +27,7 @@ from abag.antibody.alphabet import AMINO_ACIDS
 from abag.encoders.protocol import EncodedMolecule, EncoderIdentity, Molecule, Role
 from abag.encoders.storage.store import EmbeddingStore, molecule_key
 from abag.encoders.storage.store_upkeep import verify
+from abag.encoders.storage.store_writer import writer_of
 
 WIDTH = 1024
 Read = Callable[[int], torch.Tensor]
@@ -62,7 +63,7 @@ def measure(folder: Path, records: int, rounds: int) -> dict:
     store = EmbeddingStore(folder, EncoderIdentity("random", "1", "", "bf16", 1), WIDTH, "bf16")
     noise = rng.standard_normal((1000, WIDTH), dtype=np.float32)
     began = time.perf_counter()
-    with store.writer(flush_seconds=1e9) as writer:
+    with writer_of(store, flush_seconds=1e9) as writer:
         for molecule in molecules:
             writer.add(molecule, EncodedMolecule(noise[-molecule.residues :]))
     write = time.perf_counter() - began

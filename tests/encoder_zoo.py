@@ -201,15 +201,12 @@ class Case:
         return replace(ENTRIES[self.id], width=WIDTH, max_residues=LIMIT)
 
     def open(self, folder: Path, **options: Any) -> TransformerEncoder:
-        options = {"device": "cpu", "precision": "fp32", **options}
+        from abag.encoders.adapters.opening import opened
+
         if self.id == "ablang2":
-            from abag.encoders.adapters.ablang2 import open_ablang2
-
             ablang2_class()
-            return open_ablang2(self.entry(), folder=folder, **options)
-        from abag.encoders.adapters.huggingface import open_hugging_face
-
-        return open_hugging_face(self.entry(), folder=folder, **options)
+        return opened(self.entry(), folder=folder, **{"device": "cpu", "precision": "fp32",
+                                                      **options})  # fmt: skip
 
 
 _ESM = ("<cls> E V Q <eos>", "<cls> E V Q <eos> / <cls> D I U <eos>")

@@ -17,8 +17,8 @@ from abag.apps.cli import main
 from abag.encoders.adapters.builtin import BuiltinEncoder
 from abag.encoders.protocol import Molecule, Role
 from abag.errors import OptionError
-from abag_lab.pretraining.checkpoint import LAST
 from abag_lab.pretraining.config import PretrainConfig
+from abag_lab.pretraining.loop import LAST
 from abag_lab.pretraining.run import pretrain, resume
 from synthetic_antibodies import write_sources
 

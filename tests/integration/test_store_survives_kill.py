@@ -27,12 +27,13 @@ from synthetic_encoder import HashEncoder, random_molecules, rows_of
 from abag.encoders.protocol import EncodedMolecule
 from abag.encoders.storage.store import EmbeddingStore
 from abag.encoders.storage.store_upkeep import compact
+from abag.encoders.storage.store_writer import writer_of
 
 molecules = random_molecules(400, seed=3, longest=200)
 store = EmbeddingStore.for_encoder(Path(sys.argv[1]), HashEncoder(width=64), "bf16")
 print("ready", flush=True)
 while True:
-    with store.writer(shard_bytes=60_000) as writer:
+    with writer_of(store, shard_bytes=60_000) as writer:
         for molecule in molecules:
             if molecule not in store:
                 writer.add(molecule, EncodedMolecule(rows_of(molecule, 64)))
@@ -60,7 +61,7 @@ def kill_and_check(folder: Path, rng: random.Random) -> int:
     assert verify(store) == []
     assert store.unreadable == ()
     survived = len(store)
-    result = embed(MOLECULES, encoder, store, progress=False)
+    result = embed(MOLECULES, encoder, store)
     assert result.found == survived
     assert len(encoder.encoded) == len(set(MOLECULES)) - survived
     place = rng.randrange(len(MOLECULES))

@@ -1,11 +1,18 @@
-"""One encoder for each device, and compiling its network."""
+"""Devices and number formats: which are there, one encoder for each device, a compiled network."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
 
 from abag.encoders.protocol import Encoder
-from abag.errors import EncoderError, OptionError
+from abag.errors import EncoderError, OptionError, UnavailableError, counted
+
+if TYPE_CHECKING:
+    import torch
+
+PRECISIONS: Final = {"fp32": "float32", "bf16": "bfloat16"}
+"""Arithmetic that may be asked for, and torch's name of it; not fp16: T5 overflows in it."""
 
 
 def on_devices(open_: Callable[[str], Encoder], devices: Sequence[str]) -> list[Encoder]:
@@ -50,3 +57,57 @@ def compile_network(encoder: Encoder) -> None:
     if not isinstance(network, torch.nn.Module):
         raise EncoderError(f"{encoder.identity.id} cannot be compiled; leave --compile away")
     network.compile(dynamic=True)
+
+
+def chosen_device(device: str) -> torch.device:
+    """``auto`` means the first CUDA device where there is one, else the processor.
+
+    Raises:
+        OptionError: for a name that is no device.
+        UnavailableError: for a CUDA device that is not there.
+    """
+    import torch
+
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    chosen: torch.device | None
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        chosen = None
+    if chosen is None or chosen.type not in ("cpu", "cuda", "mps"):
+        raise OptionError(f"{device!r} is no device; give auto, cpu, cuda, cuda:0 and so on")
+    if chosen.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count <= (chosen.index or 0):
+            raise UnavailableError(
+                f"there is no device {device}: PyTorch sees {counted(count, 'CUDA device')}; "
+                f"give auto or cpu"
+            )
+    return chosen
+
+
+def chosen_precision(precision: str, device: torch.device) -> str:
+    """``auto`` means bf16 where the device has units for it (it is about twice as fast), else fp32.
+
+    Raises:
+        EncoderError: for anything but auto, fp32 and bf16.
+    """
+    if precision == "auto":
+        return "bf16" if has_bf16_units(device) else "fp32"
+    if precision not in PRECISIONS:
+        raise EncoderError(
+            f"there is no precision {precision!r}; choose auto, {' or '.join(PRECISIONS)}"
+        )
+    return precision
+
+
+def has_bf16_units(device: torch.device) -> bool:
+    """Whether a device has units that multiply bf16 numbers: newer GPUs, processors with AMX."""
+    import torch
+
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    # Older releases of torch cannot tell; they get fp32.
+    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
+    return device.type == "cpu" and bool(capabilities.get("amx_bf16", False))

@@ -7,7 +7,7 @@ that the number of tokens is always the number of residues plus the number of sp
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from abag.antibody.alphabet import UNKNOWN_RESIDUE
@@ -73,43 +73,39 @@ class InputRule:
         ]
 
 
+_RARE: Final = "UZOBJ"
+_T5: Final = InputRule("spaced-t5", spaced=True, single=(CHAIN, "</s>"), read_as_x=_RARE)
+_BERT: Final = InputRule(
+    "spaced-bert", spaced=True, single=("[CLS]", CHAIN, "[SEP]"), read_as_x=_RARE
+)
+_ABLANG2: Final = InputRule(
+    "ablang2",
+    spaced=False,
+    single=("<", CHAIN, ">", "|"),
+    pair=("<", CHAIN, ">", "|", "<", CHAIN, ">"),
+    lone_light=("|", "<", CHAIN, ">"),
+    read_as_x=_RARE,
+)
+_SAPIENS: Final = InputRule(
+    "sapiens",
+    spaced=False,
+    single=("<s>", CHAIN, "</s>"),
+    lone_light=("<light>", CHAIN, "</s>"),
+    read_as_x=_RARE,
+    light_limit=126,
+)
+
 RULES: Final[dict[str, InputRule]] = {
     rule.name: rule
     for rule in (
         InputRule("plain", spaced=False, single=("<cls>", CHAIN, "<eos>"), read_as_x="J"),
-        InputRule("spaced-t5", spaced=True, single=(CHAIN, "</s>"), read_as_x="UZOBJ"),
-        InputRule(
-            "spaced-t5-pair",
-            spaced=True,
-            single=(CHAIN, "</s>"),
-            pair=(CHAIN, "</s>", CHAIN, "</s>"),
-            read_as_x="UZOBJ",
-        ),
-        InputRule("spaced-bert", spaced=True, single=("[CLS]", CHAIN, "[SEP]"), read_as_x="UZOBJ"),
-        InputRule(
-            "spaced-bert-pair",
-            spaced=True,
-            single=("[CLS]", CHAIN, "[SEP]"),
-            pair=("[CLS]", CHAIN, "[SEP]", CHAIN, "[SEP]"),
-            read_as_x="UZOBJ",
-        ),
-        InputRule(
-            "ablang2",
-            spaced=False,
-            single=("<", CHAIN, ">", "|"),
-            pair=("<", CHAIN, ">", "|", "<", CHAIN, ">"),
-            lone_light=("|", "<", CHAIN, ">"),
-            read_as_x="UZOBJ",
-        ),
-        InputRule("antiberty", spaced=False, single=("[CLS]", CHAIN, "[SEP]"), read_as_x="UZOBJ"),
-        InputRule(
-            "sapiens",
-            spaced=False,
-            single=("<s>", CHAIN, "</s>"),
-            lone_light=("<light>", CHAIN, "</s>"),
-            read_as_x="UZOBJ",
-            light_limit=126,
-        ),
+        _T5,
+        replace(_T5, name="spaced-t5-pair", pair=2 * _T5.single),
+        _BERT,
+        replace(_BERT, name="spaced-bert-pair", pair=(*_BERT.single, CHAIN, "[SEP]")),
+        _ABLANG2,
+        replace(_BERT, name="antiberty", spaced=False),
+        _SAPIENS,
     )
 }
 """Rules by name; ``open_encoder(..., rule=...)`` takes one for a model of one's own."""

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -33,7 +31,7 @@ def encode_within(
     padded = len(batch) * max(molecule.residues for molecule in batch)
     if limit.padded is None or padded <= limit.padded or len(batch) == 1:
         try:
-            return _checked(encoder, batch, _encode(encoder, batch))
+            return _checked(encoder, batch, encoder.encode(batch))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -62,11 +60,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def _encode(encoder: Encoder, batch: Sequence[Molecule]) -> list[EncodedMolecule]:
-    with _inference_mode():
-        return encoder.encode(batch)
-
-
 def _checked(
     encoder: Encoder, batch: Sequence[Molecule], results: list[EncodedMolecule]
 ) -> list[EncodedMolecule]:
@@ -88,17 +81,7 @@ def _checked(
     return results
 
 
-def _torch() -> Any | None:
-    """The torch module where something has loaded it; an encoder may do without."""
-    return sys.modules.get("torch")
-
-
-def _inference_mode() -> AbstractContextManager[Any]:
-    torch = _torch()
-    return nullcontext() if torch is None else torch.inference_mode()
-
-
 def _empty_cache() -> None:
-    torch = _torch()
+    torch = sys.modules.get("torch")  # an encoder may do without
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from abag.data.tables import SCHEMA, require_columns
+from abag.encoders.batching import require_budget
 from abag.encoders.guard import warn_if_antibody
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.encoders.service import embed
 from abag.encoders.storage.quantise import Storage
 from abag.encoders.storage.store import EmbeddingStore, require_store_folder
 from abag.encoders.workers import Workers
-from abag.errors import EncoderError, OptionError, Problem, TableError
+from abag.errors import EncoderError, Problem, TableError
 from abag.files import read_parquet
 
 if TYPE_CHECKING:
@@ -82,8 +83,7 @@ def embed_file(
         AntibodyAsAntigenWarning: for antigens that are antibody domains; they are embedded all
             the same.
     """
-    if budget is not None and budget < 1:
-        raise OptionError(f"a budget of {budget} residues holds no molecule; give 1 or more")
+    require_budget(budget)
     require_store_folder(store)
     table, left_out = read_chains(path, mapping, antigen, choices)
     encoders = open_encoders()

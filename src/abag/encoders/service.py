@@ -9,51 +9,28 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abag import progress as bars
-from abag.encoders.batching import distinct, plan_batches
+from abag.encoders.batching import distinct, plan_batches, require_budget
 from abag.encoders.memory import MemoryLimit, encode_within
 from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule
-from abag.encoders.storage.store import EmbeddingStore
-from abag.encoders.storage.store_layout import molecule_key
-from abag.encoders.storage.store_writer import StoreWriter
+from abag.encoders.storage.store import EmbeddingStore, molecule_key
+from abag.encoders.storage.store_writer import writer_of
 from abag.encoders.workers import Workers
-from abag.errors import EncoderError, OptionError
+from abag.errors import EncoderError
 
 BUDGET_CPU: Final = 2_048
 """Padded residues in a batch on a processor: enough to fill it, small enough for its caches."""
 BUDGET_GPU: Final = 65_536
 """Padded residues in a batch on a GPU; halved where the memory does not hold them."""
-
-
-class _Source(Protocol):
-    """Where rows are read: a store, or memory."""
-
-    def rows(self, key: str) -> NDArray[np.float32]: ...
-
-    def windowed(self, key: str) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """Embeddings in memory."""
-
-    by_key: dict[str, EncodedMolecule]
-
-    def rows(self, key: str) -> NDArray[np.float32]:
-        return self.by_key[key].rows
-
-    def windowed(self, key: str) -> bool:
-        return self.by_key[key].windowed
 
 
 @dataclass(frozen=True)
@@ -71,19 +48,21 @@ class Embeddings(Sequence[NDArray[np.float32]]):
     found: int
     """Distinct molecules (or chains) that the store had."""
     _parts: tuple[tuple[str, ...], ...]
-    _source: _Source
+    """Keys of what each molecule consists of."""
+    _rows: Callable[[str], NDArray[np.float32]]
+    _windowed: Callable[[str], bool]
 
     def __len__(self) -> int:
         return len(self._parts)
 
     def __getitem__(self, place: int) -> NDArray[np.float32]:  # type: ignore[override]
         """Rows of one molecule, in fp32; chains follow each other in their order."""
-        rows = [self._source.rows(key) for key in self._parts[place]]
+        rows = [self._rows(key) for key in self._parts[place]]
         return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
     def windowed(self, place: int) -> bool:
         """Whether overlapping windows were joined because the molecule is longer than the limit."""
-        return any(self._source.windowed(key) for key in self._parts[place])
+        return any(self._windowed(key) for key in self._parts[place])
 
 
 def embed(
@@ -92,7 +71,6 @@ def embed(
     store: EmbeddingStore | None = None,
     *,
     budget: int | None = None,
-    progress: bool = True,
     workers: Workers | None = None,
 ) -> Embeddings:
     """Residue embeddings of molecules, each distinct one encoded once.
@@ -103,7 +81,6 @@ def embed(
         store: where embeddings are looked up and kept; without one they are held in memory.
         budget: padded residues in a batch; by default what suits the device. It moves no result
             by more than 1e-5 (fp32).
-        progress: show residues a second and the time left.
         workers: who encodes instead of this process; ``encoder`` then tells identity and budget.
 
     Raises:
@@ -114,8 +91,7 @@ def embed(
         UnavailableError: where another process writes the store, or the memory does not hold
             one molecule.
     """
-    if budget is not None and budget < 1:
-        raise OptionError(f"a budget of {budget} residues holds no molecule; give 1 or more")
+    require_budget(budget)
     encoders = [encoder] if not isinstance(encoder, Sequence) else list(encoder)
     _require_one_identity(encoders, store)
     facts = encoders[0].facts
@@ -123,29 +99,23 @@ def embed(
     wanted, _ = distinct([piece for of_one in pieces for piece in of_one])
     keys = {piece: molecule_key(piece) for piece in wanted}
     parts = tuple(tuple(keys[piece] for piece in of_one) for of_one in pieces)
-    run = _Run(encoders, budget or _default_budget(encoders[0]), progress, workers)
+    run = _Run(encoders, budget or _default_budget(encoders[0]), workers)
     if store is None:
-        held = _Held({keys[piece]: encoded for piece, encoded in run.encode(wanted)})
-        return Embeddings(tuple(molecules), facts.width, len(wanted), 0, parts, held)
+        held = {keys[piece]: encoded for piece, encoded in run.encode(wanted)}
+        return Embeddings(
+            tuple(molecules), facts.width, len(wanted), 0, parts,
+            lambda key: held[key].rows, lambda key: held[key].windowed,
+        )  # fmt: skip
     store.refresh()
     new = sum(not store.has(keys[piece]) for piece in wanted)
     if new:
-        with store.writer() as writer:
-            _fill(store, writer, run, wanted, keys)
-    return Embeddings(tuple(molecules), facts.width, new, len(wanted) - new, parts, store)
-
-
-def _fill(
-    store: EmbeddingStore,
-    writer: StoreWriter,
-    run: _Run,
-    wanted: Sequence[Molecule],
-    keys: dict[Molecule, str],
-) -> None:
-    # Looked up again: another process may have written until the lock was ours.
-    missing = [piece for piece in wanted if not store.has(keys[piece])]
-    for piece, encoded in run.encode(missing):
-        writer.add(piece, encoded)
+        with writer_of(store) as writer:
+            # Looked up again: another process may have written until the lock was ours.
+            missing = [piece for piece in wanted if not store.has(keys[piece])]
+            for piece, encoded in run.encode(missing):
+                writer.add(piece, encoded)
+    found = len(wanted) - new
+    return Embeddings(tuple(molecules), facts.width, new, found, parts, store.rows, store.windowed)
 
 
 def _pieces(molecule: Molecule, paired: bool) -> tuple[Molecule, ...]:
@@ -187,7 +157,6 @@ class _Run:
 
     encoders: Sequence[Encoder]
     budget: int
-    progress: bool
     workers: Workers | None = None
 
     def encode(self, molecules: Sequence[Molecule]) -> Iterator[tuple[Molecule, EncodedMolecule]]:
@@ -195,23 +164,19 @@ class _Run:
         if not molecules:
             return
         batches = [
-            [molecules[place] for place in batch.places]
+            [molecules[place] for place in batch]
             for batch in plan_batches([m.residues for m in molecules], self.budget)
         ]
         name = self.encoders[0].identity.id
         done, began = 0, time.monotonic()
-        with self._bar(f"encode {name}", sum(m.residues for m in molecules)) as bar:
+        with bars.task(f"encode {name}", sum(m.residues for m in molecules)) as bar:
             for batch, results in self._batches(batches):
                 residues = sum(molecule.residues for molecule in batch)
                 done += residues
-                if bar is not None:
-                    rate = done / max(time.monotonic() - began, 1e-9)
-                    bar.describe(f"encode {name}, {rate:,.0f} residues/s")
-                    bar.advance(residues)
+                rate = done / max(time.monotonic() - began, 1e-9)
+                bar.describe(f"encode {name}, {rate:,.0f} residues/s")
+                bar.advance(residues)
                 yield from zip(batch, results, strict=True)
-
-    def _bar(self, text: str, total: int) -> AbstractContextManager[bars.Task | None]:
-        return bars.task(text, total) if self.progress else nullcontext()
 
     def _batches(
         self, batches: Sequence[list[Molecule]]

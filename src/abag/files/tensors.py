@@ -85,11 +85,11 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def digest_of(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 of names, types, shapes and bytes, in the order of names."""
+def digest_of(tensors: Mapping[str, Tensor], before: str = "") -> str:
+    """SHA-256 of a text, then of names, types, shapes and bytes, in the order of names."""
     import torch
 
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(before.encode())
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())

@@ -3,55 +3,55 @@
 The adapters see the training rows of the run's own split and nothing else. They are saved in
 RUN/adapters/antibody and RUN/adapters/antigen; the second stage opens the encoders with them,
 keeps the embeddings under their digest and trains a new network by the usual loop. The network of
-the first stage is not kept.
-
-After every epoch the whole stage is saved, so that a stopped run goes on from there; order and
-dropout are functions of (seed, epoch) and (seed, step).
+the first stage is not kept. While it trains, its state lies beside them, as that of the second
+stage does in RUN.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, Self, cast
 
 import numpy as np
 import torch
-from jaxtyping import Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abag import progress as display
+from abag.encoders.adapters.adapter import NetworkEncoder
 from abag.encoders.adapters.lora import (
-    Adaptable,
     digest_of_folder,
     freeze_adapter,
     load_adapter,
     new_lora,
     save_lora,
 )
+from abag.encoders.batching import distinct
 from abag.encoders.protocol import Encoder, Molecule, Role
-from abag.errors import EncoderError, FileFormatError, ModelError
-from abag.files import read_json, read_tensors, write_json, write_tensors
+from abag.errors import EncoderError, FileFormatError, MissingFileError
+from abag.files import read_json, write_json
 from abag.model.network.config import Pooling
 from abag.model.network.inputs import MoleculeRows, PairBatch, PairFeatures
 from abag.model.network.network import AffinityNetwork
 from abag.model.network.regions import region_codes
+from abag.training.engine.checkpoint import IDENTITY, StateFile, Tensors, TrainingState
+from abag.training.engine.engine import TrainingEngine, decaying, seed_of
 from abag.training.engine.losses import Targets, compute_loss
 from abag.training.engine.plan import BatchPlan, Rows
 from abag.training.engine.rows import TrainingTable
 from abag.training.engine.world import World
-from abag.training.recipe import AdaptationConfig, BatchConfig, Recipe, SamplerConfig
-from abag.training.setup import Setup
+from abag.training.recipe import BatchConfig, Recipe, SamplerConfig
+from abag.training.setup import Options, Setup
 
 ADAPTERS: Final = "adapters"
 STAGE: Final = "stage.json"
 STATE: Final = "stage.safetensors"
+PREVIOUS: Final = "stage.previous.safetensors"
 SIDES: Final = ("antibody", "antigen")
 
 
@@ -59,17 +59,20 @@ def adapt_encoders(
     run: Path,
     setup: Setup,
     network: AffinityNetwork,
+    options: Options | None = None,
     world: World | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> Setup:
+) -> Setup | None:
     """Train the adapters of a run, or take those that it has, and give its setup back with them.
 
     Args:
         run: folder of the run.
         setup: whose recipe has an ``adaptation``; without one it is given back as it is.
         network: a fresh one of the recipe, for the first stage alone; it is changed.
+        options: time limit, pace of saved states, who takes notes.
         world: the first process trains, the others wait and load.
-        tell: takes notes.
+
+    Returns:
+        None where the time was over before the stage was: its state is saved.
 
     Raises:
         EncoderError: an encoder cannot be adapted.
@@ -77,19 +80,22 @@ def adapt_encoders(
         FileFormatError: adapters or state were changed since they were written.
         UnavailableError: PEFT is not installed.
     """
-    config, world = setup.recipe.adaptation, world or World()
+    config, world, options = setup.recipe.adaptation, world or World(), options or Options()
     if config is None:
         return setup
     encoders = _apart(setup.antibody_encoder, setup.antigen_encoder)
     folder = run / ADAPTERS
-    trained = world.is_first and not (folder / STAGE).exists()
+    trained, ended = world.is_first and not (folder / STAGE).exists(), True
     if trained:
-        stage = Stage(folder, setup.recipe, config, setup.rows, encoders, network.to(setup.device))
-        losses = stage.train()
-        if tell is not None:
-            shown = ", ".join(f"{loss:.3f}" for loss in losses)
-            tell(f"both encoders adapted (rank {config.rank}); loss by epoch: {shown}")
-    world.wait()
+        stage = Stage.of(folder, setup, network, encoders, options.save_steps)
+        ended = stage.train(options.seconds)
+        if ended:
+            losses = stage.finish()
+            if options.tell is not None:
+                shown = ", ".join(f"{loss:.3f}" for loss in losses)
+                options.tell(f"both encoders adapted (rank {config.rank}); loss by epoch: {shown}")
+    if not world.told([float(ended)], setup.device)[0]:
+        return None
     if not trained:
         _load(folder, encoders)
     antibody, antigen = (cast(Encoder, encoder) for encoder in encoders)
@@ -97,149 +103,150 @@ def adapt_encoders(
 
 
 @dataclass
-class Stage:
-    """The first stage of a run in memory."""
+class StageProgress:
+    """Where the first stage is, in plain values."""
 
-    folder: Path
+    step: int = 0
+    """Optimiser steps done."""
+    seconds: float = 0.0
+    """Wall time, over all parts of the run."""
+    loss_sum: float = 0.0
+    """Sum of the losses of the unfinished epoch's rows."""
+    losses: list[float] = field(default_factory=list)
+    """Mean loss of each finished epoch."""
+
+
+@dataclass(kw_only=True)
+class Stage(TrainingEngine):
+    """The training of both adapters and a network that is not kept."""
+
+    title = "adapting encoders"
+    rate_key = "adaptation.lr"
+
     recipe: Recipe
-    config: AdaptationConfig
     rows: TrainingTable
-    encoders: tuple[Adaptable, Adaptable]
+    encoders: tuple[NetworkEncoder, NetworkEncoder]
     network: AffinityNetwork
+    plan: BatchPlan
 
-    def train(self) -> list[float]:
-        """Train to the end, from the last saved epoch; returns the mean loss of each epoch."""
-        config, seed = self.config, self.recipe.seed
-        self.adapters = [
-            new_lora(
-                encoder, r=config.rank, alpha=config.alpha, dropout=config.dropout, seed=seed + i
-            )
-            for i, encoder in enumerate(self.encoders)
+    @classmethod
+    def of(
+        cls,
+        folder: Path,
+        setup: Setup,
+        network: AffinityNetwork,
+        encoders: tuple[NetworkEncoder, NetworkEncoder],
+        save_steps: int | None,
+    ) -> Self:
+        """A new stage of a run, or the one whose state lies in ``folder``."""
+        recipe, rows = setup.recipe, setup.rows
+        config, seed = recipe.adaptation, recipe.seed
+        assert config is not None
+        adapters = [
+            new_lora(one, r=config.rank, alpha=config.alpha, dropout=config.dropout, seed=seed + i)
+            for i, one in enumerate(encoders)
         ]
-        self.optimiser = self._optimiser()
-        losses = self._restored()
-        length = np.zeros(self.rows.table.height, dtype=np.int64)
+        network.to(setup.device)
+        trained = nn.ModuleDict({"network": network})
+        for side, own in zip(SIDES, adapters, strict=True):
+            trained[side] = nn.ParameterList(own)
+        # Adapters at their own rate, without decay; the network as in the second stage.
+        optimiser = torch.optim.AdamW(
+            [{"params": [p for own in adapters for p in own], "lr": config.lr, "weight_decay": 0.0},
+             *decaying(network.parameters(), recipe.optimiser.weight_decay)],
+            lr=recipe.optimiser.lr,
+        )  # fmt: skip
+        length = np.zeros(rows.table.height, dtype=np.int64)
         batch = BatchConfig(size=config.batch)
-        plan = BatchPlan.of(self.rows, length, SamplerConfig(kind="shuffle"), batch, seed)
-        steps = plan.steps_per_epoch
-        with display.task("adapting encoders", config.epochs * steps) as bar:
-            bar.advance(len(losses) * steps)
-            for epoch in range(len(losses), config.epochs):
-                total = 0.0
-                for place, (rows,) in enumerate(plan.epoch(epoch)):
-                    loss = self._step(rows, epoch * steps + place)
-                    total += loss * len(rows)
-                    bar.advance()
-                    bar.describe(f"adapting encoders, epoch {epoch + 1}: loss {loss:.3f}")
-                losses.append(total / len(plan.rows))
-                if epoch + 1 < config.epochs:
-                    self._save(losses)
-        self._finish(losses)
-        return losses
+        plan = BatchPlan.of(rows, length, SamplerConfig(kind="shuffle"), batch, seed)
+        state = TrainingState(trained, optimiser, StageProgress())
 
-    def _optimiser(self) -> torch.optim.AdamW:
-        """AdamW; adapters at their own rate, without decay; the network as in the second stage."""
-        decay, lr = self.recipe.optimiser.weight_decay, self.recipe.optimiser.lr
-        adapters = [p for of_one in self.adapters for p in of_one]
-        weights = list(self.network.parameters())
-        return torch.optim.AdamW(
-            [
-                {"params": adapters, "lr": self.config.lr, "weight_decay": 0.0},
-                {"params": [p for p in weights if p.ndim > 1], "lr": lr, "weight_decay": decay},
-                {"params": [p for p in weights if p.ndim <= 1], "lr": lr, "weight_decay": 0.0},
-            ]
-        )
+        def older(tensors: Tensors, metadata: Mapping[str, str]) -> tuple[Tensors, dict[str, Any]]:
+            return _of_before(tensors, state), {"progress": _progress_of_before(metadata, plan)}
 
-    def _step(self, rows: Rows, step: int) -> float:
-        entropy = np.random.SeedSequence([self.recipe.seed, 2, step])
-        torch.manual_seed(int(entropy.generate_state(1, np.uint64)[0] >> 1))
-        self.network.train()
-        for encoder in self.encoders:
-            encoder.network.train()
+        file = StateFile(STATE, PREVIOUS, IDENTITY, older)
+        with suppress(MissingFileError):
+            file.read(folder, setup.identity, state.restore)
+        return cls(
+            state=state, run=folder, file=file, identity=setup.identity, device=setup.device,
+            clip_norm=recipe.optimiser.clip_norm, save_steps=save_steps, recipe=recipe, rows=rows,
+            encoders=encoders, network=network, plan=plan,
+        )  # fmt: skip
+
+    @property
+    def most_steps(self) -> int:
+        """Steps of all epochs of the stage."""
+        assert self.recipe.adaptation is not None
+        return self.recipe.adaptation.epochs * self.plan.steps_per_epoch
+
+    def step(self) -> None:
+        """The next batch of pairs, through both encoders and the network."""
+        progress = self.state.progress
+        (rows,) = self.plan.step(progress.step)
+        torch.manual_seed(seed_of(self.recipe.seed, 2, progress.step))
+        for network in (self.network, *(encoder.network for encoder in self.encoders)):
+            network.train()
         strong = self.recipe.network.output.strong_pkd
         output = self.network(self.molecules.batch(rows, self.encoders))
-        targets = targets_of(self.rows, rows).to(output.pkd.device)
-        loss, _ = compute_loss(self.recipe.loss, output, targets, strong)
+        targets = self.targets.take(rows).to(output.pkd.device)
+        loss = compute_loss(self.recipe.loss, output, targets, strong)
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self._trained, self.recipe.optimiser.clip_norm)
         value = float(loss.detach())
-        if not (math.isfinite(value) and math.isfinite(float(norm))):
-            raise ModelError(
-                f"step {step} of the adaptation of the encoders: the loss is {value} and the "
-                f"gradient norm {float(norm):.3g}. Rows of the batch: "
-                f"{', '.join(self.rows.record_ids(rows))}. Look at these rows, or lower "
-                "adaptation.lr in a new run"
-            )
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return value
+        self.update([value], lambda: [self.rows.record_ids(rows)])
+        progress.loss_sum += value * len(rows)
+        self.said = f"epoch {len(progress.losses) + 1}: loss {value:.3f}"
+        if self.plan.place(progress.step)[1] == 0:
+            progress.losses.append(progress.loss_sum / len(self.plan.rows))
+            progress.loss_sum = 0.0
 
     @cached_property
     def molecules(self) -> PairMolecules:
         """The molecules of the table, to be embedded with gradients."""
         return PairMolecules.of(self.rows, self.recipe)
 
-    @property
-    def _trained(self) -> list[Tensor]:
-        return [p for group in self.optimiser.param_groups for p in group["params"]]
+    @cached_property
+    def targets(self) -> Targets:
+        """Targets of all rows of the table."""
+        return Targets.of(self.rows.labels, self.rows.assay)
 
-    def _tensors(self) -> dict[str, Tensor]:
-        """Everything that the next epoch depends on."""
-        moments = {
-            f"moment.{place}.{key}": value
-            for place, state in self.optimiser.state_dict()["state"].items()
-            for key, value in state.items()
-        }
-        adapters = {
-            f"{side}.{place}": tensor
-            for side, tensors in zip(SIDES, self.adapters, strict=True)
-            for place, tensor in enumerate(tensors)
-        }
-        network = {f"network.{name}": t for name, t in self.network.state_dict().items()}
-        every = {**moments, **adapters, **network}
-        return {name: t.detach().cpu().contiguous() for name, t in every.items()}
+    def clipped(self) -> Iterable[Tensor]:
+        """Adapters first, then the network."""
+        return (p for group in self.state.optimiser.param_groups for p in group["params"])
 
-    def _save(self, losses: Sequence[float]) -> None:
-        metadata = {"losses": json.dumps(list(losses))}
-        write_tensors(self.folder / STATE, self._tensors(), metadata)
+    def finish(self) -> list[float]:
+        """Write both adapters, then the note that the stage is done; freeze the encoders.
 
-    def _restored(self) -> list[float]:
-        """Go back to the last saved epoch; returns the losses of the epochs done."""
-        path = self.folder / STATE
-        if not path.exists():
-            return []
-        try:
-            found, metadata = read_tensors(path, sealed=True)
-        except FileFormatError as error:
-            raise FileFormatError(
-                f"{error}; delete it to start the first stage again with --resume"
-            ) from None
-        try:
-            with torch.no_grad():
-                for side, tensors in zip(SIDES, self.adapters, strict=True):
-                    for place, tensor in enumerate(tensors):
-                        tensor.copy_(found[f"{side}.{place}"])
-            self.network.load_state_dict(_below(found, "network."))
-            moments: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in _below(found, "moment.").items():
-                number, _, key = name.partition(".")
-                moments.setdefault(int(number), {})[key] = tensor
-            groups = self.optimiser.state_dict()["param_groups"]
-            self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
-        except (KeyError, RuntimeError) as error:
-            raise FileFormatError(f"{path} is of another run ({error})") from None
-        return [float(loss) for loss in json.loads(metadata["losses"])]
-
-    def _finish(self, losses: Sequence[float]) -> None:
-        """Write both adapters, then the note that the stage is done; freeze the encoders."""
+        Returns the mean loss of each epoch.
+        """
+        losses: list[float] = self.state.progress.losses
         digests = {
-            side: save_lora(encoder, self.folder / side)
+            side: save_lora(encoder, self.run / side)
             for side, encoder in zip(SIDES, self.encoders, strict=True)
         }
-        write_json(self.folder / STAGE, {"digests": digests, "losses": list(losses)}, seal=True)
-        (self.folder / STATE).unlink(missing_ok=True)
+        write_json(self.run / STAGE, {"digests": digests, "losses": losses}, seal=True)
+        for name in (STATE, PREVIOUS):
+            (self.run / name).unlink(missing_ok=True)
         for encoder in self.encoders:
             freeze_adapter(encoder)
+        return losses
+
+
+def _of_before(tensors: Tensors, state: TrainingState) -> Tensors:
+    """The tensors of a state that was written when the first stage had a file of its own kind."""
+    weights, found = state.weights(), {}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        if part == "moment":
+            number, _, key = rest.partition(".")
+            found[f"optimiser.{key}.{weights[int(number)]}"] = tensor
+        else:
+            found[f"model.{name}"] = tensor
+    return found
+
+
+def _progress_of_before(metadata: Mapping[str, str], plan: BatchPlan) -> dict[str, Any]:
+    losses = json.loads(metadata["losses"])
+    return {"step": len(losses) * plan.steps_per_epoch, "losses": losses}
 
 
 @dataclass(frozen=True)
@@ -270,44 +277,35 @@ class PairMolecules:
         ]
         regions: dict[tuple[Molecule, ...], NDArray[np.int64]] = {}
         if config.fusion.regions and config.antibody.pooling == "residues":
-            distinct = list(dict.fromkeys(antibodies))
-            chains = [(*one[0].chains, None)[:2] for one in distinct]
-            regions = dict(zip(distinct, region_codes(cast(Any, chains)), strict=True))
+            every = list(dict.fromkeys(antibodies))
+            chains = [(*one[0].chains, None)[:2] for one in every]
+            regions = dict(zip(every, region_codes(cast(Any, chains)), strict=True))
         poolings = (config.antibody.pooling, config.antigen.pooling)
         return cls(antibodies, antigens, regions, poolings, rows.assay)
 
-    def batch(self, rows: Rows, encoders: tuple[Adaptable, Adaptable]) -> PairBatch:
+    def batch(self, rows: Rows, encoders: tuple[NetworkEncoder, NetworkEncoder]) -> PairBatch:
         """Embed the pairs of some rows, each distinct molecule once, with gradients."""
-        distinct, antibody_of = _distinct([self.antibodies[row] for row in rows.tolist()])
-        antibodies = embedded(distinct, encoders[0], self.poolings[0])
-        antigens, antigen_of = _distinct([self.antigens[row] for row in rows.tolist()])
+        own, antibody_of = distinct([self.antibodies[row] for row in rows.tolist()])
+        antibodies = embedded(own, encoders[0], self.poolings[0])
+        antigens, antigen_of = distinct([self.antigens[row] for row in rows.tolist()])
         regions = torch.zeros(len(antibodies.rows), dtype=torch.int64)
         if self.regions:
-            codes = [self.regions[one] for one in distinct]
+            codes = [self.regions[one] for one in own]
             regions[1:] = torch.from_numpy(np.concatenate(codes))
         device = antibodies.rows.device
         features = PairFeatures(
             antibodies,
             embedded(antigens, encoders[1], self.poolings[1]),
             regions.to(device),
-            antibody_of.to(device),
-            antigen_of.to(device),
+            torch.from_numpy(antibody_of).to(device),
+            torch.from_numpy(antigen_of).to(device),
             np.zeros((len(rows), 2), dtype=np.int64),
         )
         return features.batch(range(len(rows)), self.assay[rows].tolist())
 
 
-def _distinct(
-    items: Sequence[tuple[Molecule, ...]],
-) -> tuple[list[tuple[Molecule, ...]], Int64[Tensor, " rows"]]:
-    """Distinct items, and the place of each item among them."""
-    index: dict[tuple[Molecule, ...], int] = {}
-    places = [index.setdefault(item, len(index)) for item in items]
-    return list(index), torch.tensor(places)
-
-
 def embedded(
-    parts: Sequence[tuple[Molecule, ...]], encoder: Adaptable, pooling: Pooling
+    parts: Sequence[tuple[Molecule, ...]], encoder: NetworkEncoder, pooling: Pooling
 ) -> MoleculeRows:
     """A pool whose rows lead back to the encoder's adapter; one entry for each tuple."""
     flat = [molecule for of_one in parts for molecule in of_one]
@@ -322,29 +320,19 @@ def embedded(
     return MoleculeRows(nn.functional.pad(kept, (0, 0, 1, 0)), starts, counts)
 
 
-def targets_of(rows: TrainingTable, chosen: Rows) -> Targets:
-    """Targets of some rows."""
-    labels = rows.labels.take(chosen)
-    value, lower, upper = (
-        torch.from_numpy(array).float() for array in (labels.value, labels.lower, labels.upper)
-    )
-    assay = torch.from_numpy(rows.assay[chosen])
-    return Targets(value, lower, upper, assay, assay == 0)
-
-
-def _apart(antibody: Encoder, antigen: Encoder) -> tuple[Adaptable, Adaptable]:
+def _apart(antibody: Encoder, antigen: Encoder) -> tuple[NetworkEncoder, NetworkEncoder]:
     """Two encoders that can be adapted, each in its own way, also where they are one object."""
     for encoder in (antibody, antigen):
-        if not hasattr(encoder, "embed"):
+        if not isinstance(encoder, NetworkEncoder):
             raise EncoderError(
                 f"{encoder.identity.id} cannot be adapted: it gives no gradients; leave "
                 "`adaptation` out of the recipe, or choose another encoder"
             )
     other = copy.deepcopy(antigen) if antigen is antibody else antigen
-    return cast(Adaptable, antibody), cast(Adaptable, other)
+    return cast(NetworkEncoder, antibody), cast(NetworkEncoder, other)
 
 
-def _load(folder: Path, encoders: Sequence[Adaptable]) -> None:
+def _load(folder: Path, encoders: Sequence[NetworkEncoder]) -> None:
     digests = read_json(folder / STAGE)["digests"]
     for side, encoder in zip(SIDES, encoders, strict=True):
         if digest_of_folder(folder / side) != digests[side]:
@@ -353,7 +341,3 @@ def _load(folder: Path, encoders: Sequence[Adaptable]) -> None:
                 "or start a new run with --out"
             )
         load_adapter(encoder, folder / side)
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {k.removeprefix(prefix): t for k, t in tensors.items() if k.startswith(prefix)}

@@ -22,10 +22,10 @@ from abag.evaluation.scores.scoring import Estimate
 from abag.files import write_csv, write_json, write_tensors, write_text
 from abag.model.network.model import NetworkModel
 from abag.model.network.network import AffinityNetwork
-from abag.training.engine.checkpoint import WEIGHTS, TrainingState
-from abag.training.engine.data import TrainingData
-from abag.training.engine.plan import Rows
-from abag.training.engine.validation import PHYSICAL, figures_of, predict
+from abag.training.engine.checkpoint import WEIGHTS
+from abag.training.engine.loop import Trainer
+from abag.training.engine.rows import TrainingTable
+from abag.training.engine.validation import PHYSICAL, figures_of
 from abag.training.history import draw_history, summary_of
 from abag.training.monitors import distinct_share
 from abag.training.setup import Options, Setup
@@ -43,26 +43,19 @@ SERVED_TOLERANCE: Final = 0.5
 """Difference in pKd that stored embeddings in bf16 or int8 may make."""
 
 
-def write_artefacts(
-    run: Path,
-    setup: Setup,
-    data: TrainingData,
-    network: AffinityNetwork,
-    state: TrainingState,
-    options: Options,
-) -> dict[str, Any]:
-    """Write everything that a finished run holds; ``network`` has the kept weights.
+def write_artefacts(trainer: Trainer, setup: Setup, options: Options) -> dict[str, Any]:
+    """Write everything that a finished run holds; its network has the kept weights.
 
     Returns the test figures, empty where ``options.test`` is false: then that part is not read.
     """
-    progress = state.progress
+    run, network, progress = trainer.run, trainer.network, trainer.state.progress
     title = f"{setup.recipe.name}: epoch {progress.best_epoch} of {len(progress.history)} kept"
     write_weights(run, setup, network, progress.best_epoch)
     if options.report:
         draw_history(run, progress.history, progress.best_epoch, title)
     model = served_model(setup, network)
     model.save(run / "model", overwrite=True)
-    val, _ = predict(network, data, setup.rows.val, setup.recipe, setup.device)
+    val = trainer.predict(setup.rows.val)
     content: dict[str, Any] = {
         "format": FORMAT,
         "abag_version": VERSION,
@@ -75,12 +68,12 @@ def write_artefacts(
             "rows": len(val),
             "epoch": progress.best_epoch,
         },
-        "training": summary_of(progress, state.monitor),
+        "training": summary_of(progress, trainer.state.monitor),
         "size": {
             "trained_parameters": sum(p.numel() for p in network.parameters()),
             "checkpoint_bytes": (run / WEIGHTS).stat().st_size,
         },
-        "served_difference": served_difference(model, setup, network, data, setup.rows.val),
+        "served_difference": served_difference(model, trainer, setup.rows),
         "test": {},
     }
     if options.test:
@@ -88,7 +81,7 @@ def write_artefacts(
         # A store may round embeddings; what is tested is the model that others will ask.
         stored = setup.sources.store is not None
         tested = setup.rows.table.take(setup.rows.test)
-        pkd = model.predict(tested) if stored else _trained(setup, data, network)
+        pkd = model.predict(tested) if stored else trainer.predict(setup.rows.test)
         content |= _test(run, setup, pkd, options, faults)
     write_json(run / "metrics.json", content, seal=True)
     return cast(dict[str, Any], content["test"])
@@ -106,10 +99,6 @@ def write_weights(run: Path, setup: Setup, network: AffinityNetwork, epoch: int)
         "part": setup.rows.part,
     }
     write_tensors(run / WEIGHTS, tensors, metadata)
-
-
-def _trained(setup: Setup, data: TrainingData, network: AffinityNetwork) -> Array:
-    return predict(network, data, setup.rows.test, setup.recipe, setup.device)[0]
 
 
 def _test(
@@ -270,18 +259,15 @@ def served_model(setup: Setup, network: AffinityNetwork) -> NetworkModel:
     )
 
 
-def served_difference(
-    model: NetworkModel, setup: Setup, network: AffinityNetwork, data: TrainingData, rows: Rows
-) -> float:
-    """Largest difference between what was trained and what is served, over some rows.
+def served_difference(model: NetworkModel, trainer: Trainer, rows: TrainingTable) -> float:
+    """Largest difference between what was trained and what is served, over validation rows.
 
     Raises:
         ModelError: it is too large to come from the number format of stored embeddings.
     """
-    chosen = rows[:SERVED_ROWS]
-    trained, _ = predict(network, data, chosen, setup.recipe, setup.device)
-    served = model.predict(setup.rows.table.take(chosen))
-    difference = float(np.abs(trained - served).max())
+    chosen = rows.val[:SERVED_ROWS]
+    served = model.predict(rows.table.take(chosen))
+    difference = float(np.abs(trainer.predict(chosen) - served).max())
     if not difference <= SERVED_TOLERANCE:
         raise ModelError(
             f"the saved model predicts up to {difference:.3g} pKd apart from the network that was "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median_high
 from typing import Any, Final
 
 import polars as pl
@@ -18,8 +19,6 @@ COLUMNS: Final = (
     "prediction_sd", "label_sd", "distinct_share", "share_in_range", "lr", "seconds",
     "rows_per_second",
 )  # fmt: skip
-WALL_CLOCK: Final = ("seconds", "rows_per_second")
-"""Columns that differ from run to run."""
 
 
 def write_history(run: Path, history: Sequence[dict[str, Any]]) -> None:
@@ -34,6 +33,7 @@ def summary_of(progress: Progress, monitor: Monitor) -> dict[str, Any]:
     history = progress.history
     spearman = _best(history, "val_spearman")
     status = monitor.verdict(progress.best_epoch or None)
+    rates = [row["rows_per_second"] for row in history]
     return {
         "total_epochs": len(history),
         "total_steps": progress.step,
@@ -44,7 +44,7 @@ def summary_of(progress: Progress, monitor: Monitor) -> dict[str, Any]:
         "lowest_loss": (_best(history, "val_loss", highest=False) or {}).get("val_loss"),
         "current_learning_rate": history[-1]["lr"] if history else None,
         "seconds": sum(row["seconds"] for row in history),
-        "rows_per_second": _median([row["rows_per_second"] for row in history]),
+        "rows_per_second": median_high(rates) if rates else None,
         "ended": progress.ended,
         **status.as_json(),
     }
@@ -100,8 +100,3 @@ def _best(
     if not known:
         return None
     return max(known, key=lambda row: row[key] if highest else -row[key])
-
-
-def _median(values: Sequence[float]) -> float | None:
-    ordered = sorted(values)
-    return ordered[len(ordered) // 2] if ordered else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from statistics import pstdev
 from typing import Any, Final
@@ -36,12 +36,7 @@ class Status:
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {
-            "status": self.status,
-            "reasons": list(self.reasons),
-            "recall_sd": self.recall_sd,
-            "largest_recall_jump": self.largest_recall_jump,
-        }
+        return {**asdict(self), "reasons": list(self.reasons)}
 
 
 @dataclass
@@ -70,26 +65,19 @@ class Monitor:
         if not self.rows:
             return Status("unstable", ("no epoch was finished",), None, None)
         chosen = [row for row in self.rows if row["epoch"] == kept_epoch] or self.rows[-1:]
-        faults = self._faults(chosen[0]) | _of_kind(self._recall_fault(), "recall")
+        faults = self._faults(chosen[0])
         status = "unstable" if faults else "stable"
         return Status(status, tuple(faults.values()), self._recall_sd(), self._recall_jump())
 
-    def state(self) -> dict[str, Any]:
-        """Plain values for a checkpoint."""
-        return {"rows": self.rows, "active": self.active}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from :meth:`state`."""
-        self.rows = [dict(row) for row in state["rows"]]
-        self.active = list(state["active"])
-
     def _faults(self, row: Mapping[str, Any]) -> dict[str, str]:
-        return {
-            **_of_kind(self._collapse(row), "collapse"),
-            **_of_kind(self._repeats(row), "repeats"),
-            **_of_kind(self._overfit(row), "overfit"),
-            **(_of_kind(self._recall_fault(), "recall") if row is self.rows[-1] else {}),
+        """Sentences by kind of fault: of an epoch, and of the recalls of all of them."""
+        judged = {
+            "collapse": self._collapse(row),
+            "repeats": self._repeats(row),
+            "overfit": self._overfit(row),
+            "recall": self._recall_fault(),
         }
+        return {kind: text for kind, text in judged.items() if text is not None}
 
     def _collapse(self, row: Mapping[str, Any]) -> str | None:
         spread, labels = row["prediction_sd"], row["label_sd"]
@@ -165,7 +153,3 @@ def distinct_share(predictions: Mapping[str, float]) -> float:
         raise ValueError("no predictions")
     values = {round(value, 6) for value in predictions.values() if math.isfinite(value)}
     return len(values) / len(predictions)
-
-
-def _of_kind(text: str | None, kind: str) -> dict[str, str]:
-    return {} if text is None else {kind: text}

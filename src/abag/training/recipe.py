@@ -12,13 +12,15 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self, TypeVar, get_args
 
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from abag.errors import MissingFileError, OptionError
 from abag.files import read_json, require_file
 from abag.model.network.config import ConfigSection, NetworkConfig
+
+SectionType = TypeVar("SectionType", bound=BaseModel)
 
 
 class _Term(ConfigSection):
@@ -236,17 +238,26 @@ def load_recipe(name: str | Path, settings: Sequence[str] = ()) -> Recipe:
     except ValueError as error:
         raise OptionError(f"{path} is not TOML: {error}") from None
     for setting in settings:
-        _override(values, setting)
+        override(values, setting)
     return parse_recipe(values, str(name))
 
 
 def parse_recipe(values: Mapping[str, Any], source: str = "recipe") -> Recipe:
     """Check plain values; raises OptionError with all faults at once."""
+    return parse_section(Recipe, values, f"recipe {source}")
+
+
+def parse_section(kind: type[SectionType], values: Mapping[str, Any], source: str) -> SectionType:
+    """Check plain values of a part of a recipe, or of another kind of settings.
+
+    Raises:
+        OptionError: every unknown key with its nearest known one, and every bad value, at once.
+    """
     try:
-        return Recipe.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        faults = "; ".join(_fault(fault) for fault in error.errors())
-        raise OptionError(f"recipe {source}: {faults}") from None
+        faults = "; ".join(_fault(kind, fault) for fault in error.errors())
+        raise OptionError(f"{source}: {faults}") from None
 
 
 def _folder() -> Path:
@@ -268,11 +279,12 @@ def _path_of(name: str | Path) -> Path:
     )
 
 
-def _override(values: dict[str, Any], setting: str) -> None:
+def override(values: dict[str, Any], setting: str, example: str = "optimiser.lr=5e-4") -> None:
+    """Change plain values by a ``--set KEY=VALUE``; raises OptionError for one that is none."""
     key, equals, text = setting.partition("=")
     keys = [part.strip() for part in key.split(".")]
     if not equals or not all(keys):
-        raise OptionError(f"--set {setting!r} is not KEY=VALUE, for example optimiser.lr=5e-4")
+        raise OptionError(f"--set {setting!r} is not KEY=VALUE, for example {example}")
     place: Any = values
     for part in keys[:-1]:
         place = _below(place, part, setting)
@@ -297,19 +309,14 @@ def _below(place: Any, part: str, setting: str) -> Any:
     return place[int(part)]
 
 
-def _fault(fault: Any) -> str:
+def _fault(kind: type[BaseModel], fault: Any) -> str:
     place = [str(part) for part in fault["loc"]]
     if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], _fields_at(place[:-1]), n=1)
+        known = {name for found in _kinds_at(kind, place[:-1]) for name in found.model_fields}
+        near = difflib.get_close_matches(place[-1], sorted(known), n=1)
         return f"unknown key {'.'.join(place)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
     message = fault["msg"].removeprefix("Value error, ")
     return f"{'.'.join(place)}={fault['input']!r}: {message}" if place else message
-
-
-def _fields_at(place: Sequence[str]) -> list[str]:
-    """Names of the settings of a part, for a suggestion."""
-    kinds = _kinds_at(Recipe, place)
-    return sorted({name for kind in kinds for name in kind.model_fields})
 
 
 def field_description(kind: type[BaseModel], place: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ and ``report.html``.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, replace
@@ -17,20 +18,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from abag.encoders.adapters.adapter import chosen_device
+from abag.encoders.devices import chosen_device
 from abag.encoders.protocol import Encoder
 from abag.errors import AbagError, FileFormatError, MissingFileError
 from abag.files import locked
 from abag.model.network.inputs import PairFeatures
 from abag.model.network.network import AffinityNetwork, make_network
-from abag.training.engine.checkpoint import (
-    STATE,
-    TrainingState,
-    copied,
-    load_state,
-)
+from abag.training.engine.checkpoint import STATE, NetworkState, Progress, copied
 from abag.training.engine.data import TrainingData
-from abag.training.engine.loop import Trainer, make_optimiser
+from abag.training.engine.engine import make_adamw
+from abag.training.engine.loop import Trainer
 from abag.training.engine.plan import BatchPlan
 from abag.training.engine.schedule import Plateau
 from abag.training.engine.validation import HIGHER_IS_BETTER
@@ -174,16 +171,22 @@ def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> Train
     """Embed, train from where the run is, and finish it if training has ended."""
     for note in setup.rows.notes if world.is_first else ():
         _tell(options, f"note: {note}")
+    seconds = options.seconds
     if setup.recipe.adaptation is not None:
         from abag.training.adaptation import adapt_encoders
 
-        setup = adapt_encoders(run, setup, make_trained_network(setup), world, options.tell)
+        began, network = time.monotonic(), make_trained_network(setup)
+        adapted = adapt_encoders(run, setup, network, options, world)
+        if adapted is None:
+            return _outcome(run, setup, first_state(network, setup.recipe), {}, finished=False)
+        setup = adapted
+        seconds = None if seconds is None else max(0.0, seconds - (time.monotonic() - began))
     data = make_data(setup, world)
     data.plan.require_world(world.size)
     network = make_trained_network(setup).to(setup.device)
     state = first_state(network, setup.recipe)
     with suppress(MissingFileError):
-        load_state(run, state, setup.identity)
+        STATE.read(run, setup.identity, state.restore)
     trackers = open_trackers(options.trackers if world.is_first else (), run, setup.recipe)
 
     def on_epoch(row: dict[str, Any]) -> None:
@@ -193,7 +196,6 @@ def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> Train
 
     trainer = Trainer(
         data=data,
-        network=network,
         state=state,
         run=run,
         identity=setup.identity,
@@ -203,10 +205,10 @@ def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> Train
         on_epoch=on_epoch,
         warn=lambda text: _tell(options, f"warning: {text}"),
     )
-    ended = trainer.train(options.seconds)
+    ended = trainer.train(seconds)
     try:
         if ended and world.is_first:
-            return _finish(run, setup, data, network, state, options, trackers)
+            return _finish(trainer, setup, options, trackers)
         return _outcome(run, setup, state, {}, finished=ended)
     finally:
         for tracker in trackers:
@@ -214,20 +216,15 @@ def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> Train
 
 
 def _finish(
-    run: Path,
-    setup: Setup,
-    data: TrainingData,
-    network: AffinityNetwork,
-    state: TrainingState,
-    options: Options,
-    trackers: Sequence[Tracker],
+    trainer: Trainer, setup: Setup, options: Options, trackers: Sequence[Tracker]
 ) -> TrainedRun:
     from abag.training.finish import write_artefacts
 
-    network.load_state_dict(state.best)
+    run, state = trainer.run, trainer.state
+    trainer.network.load_state_dict(state.best)
     write_history(run, state.progress.history)
     summary = write_summary(run, state.progress, state.monitor)
-    test = write_artefacts(run, setup, data, network, state, options)
+    test = write_artefacts(trainer, setup, options)
     for tracker in trackers:
         tracker.finish({key: value["value"] for key, value in test.items()}, summary)
     write_run(run, setup, options.trackers, summary["status"], finished=True)
@@ -278,12 +275,13 @@ def make_trained_network(setup: Setup) -> AffinityNetwork:
     return network
 
 
-def first_state(network: AffinityNetwork, recipe: Recipe) -> TrainingState:
+def first_state(network: AffinityNetwork, recipe: Recipe) -> NetworkState:
     """The state before the first step."""
-    higher = HIGHER_IS_BETTER[recipe.stopping.metric]
-    return TrainingState(
+    higher, own = HIGHER_IS_BETTER[recipe.stopping.metric], recipe.optimiser
+    return NetworkState(
         network=network,
-        optimiser=make_optimiser(network, recipe),
+        optimiser=make_adamw(network.parameters(), own.lr, own.weight_decay, fused=True),
+        progress=Progress(),
         monitor=Monitor(recipe.monitor),
         plateau=Plateau(recipe.schedule, higher),
         ema=copied(network.state_dict().items()) if recipe.optimiser.ema else {},
@@ -291,7 +289,7 @@ def first_state(network: AffinityNetwork, recipe: Recipe) -> TrainingState:
 
 
 def _outcome(
-    run: Path, setup: Setup, state: TrainingState, test: dict[str, Any], *, finished: bool
+    run: Path, setup: Setup, state: NetworkState, test: dict[str, Any], *, finished: bool
 ) -> TrainedRun:
     progress = state.progress
     verdict = state.monitor.verdict(progress.best_epoch or None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -141,18 +141,23 @@ def recipe_digest(recipe: Recipe) -> str:
     return hashlib.sha256(json.dumps(recipe.as_json(), sort_keys=True).encode()).hexdigest()
 
 
-def require_new_run(out: Path) -> None:
+def require_new_run(out: Path, marker: str = RUN, begun: Collection[str] = (RECIPE,)) -> None:
     """Make the folder of a new run.
+
+    Args:
+        out: the folder.
+        marker: file that says that it holds a run.
+        begun: files that a run may have left that was stopped before there was a marker.
 
     Raises:
         OptionError: it holds a run or other files.
         FileFormatError: it cannot be made.
     """
-    if (out / RUN).exists():
+    if (out / marker).exists():
         raise OptionError(f"{out} holds a run already; use --resume {out} or another folder")
     make_folder(out)
     others = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
-    if [name for name in others if name != RECIPE]:
+    if set(others) - set(begun):
         raise OptionError(f"{out} holds other files ({', '.join(others[:3])}); name a new folder")
 
 

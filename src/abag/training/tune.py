@@ -39,6 +39,7 @@ from abag.training.setup import Options, Sources
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.trial import FrozenTrial, TrialState
 
 Encoders = tuple[Encoder, Encoder]
 
@@ -155,37 +156,16 @@ def tune(
     content = _searched(recipe, sources, ranges)
     _require_folder(out, content)
     make_folder(out)
-    with locked(out, "searched"):
-        study = _study(out, content, recipe)
-        return _search(study, recipe, sources, out, trials, ranges, options, encoders)
-
-
-def _search(
-    study: Study,
-    recipe: Recipe,
-    sources: Sources,
-    out: Path,
-    trials: int,
-    ranges: Sequence[Range],
-    options: Options | None,
-    encoders: Encoders | None,
-) -> TunedStudy:
     sources = replace(sources, store=sources.store or out / "store")
     quiet = replace(options or Options(), test=False, audit=False, report=False, trackers=())
-    search_on = _Search(recipe, sources, out, ranges, quiet, encoders)
-    done = len(_finished(study))
-    with task(f"trials of {recipe.name}", trials) as bar:
-        bar.advance(done)
-        while done < trials:
-            search_on.next_trial(study)
-            done = len(_finished(study))
-            _write(out, study, recipe, ranges)
-            bar.advance()
-    return _write(out, study, recipe, ranges)
+    with locked(out, "searched"):
+        study = _study(out, content, recipe)
+        return _Search(study, recipe, sources, out, ranges, quiet, encoders).until(trials)
 
 
 @dataclass(frozen=True)
 class _Search:
+    study: Study
     recipe: Recipe
     sources: Sources
     out: Path
@@ -193,26 +173,46 @@ class _Search:
     options: Options
     encoders: Encoders | None
 
-    def next_trial(self, study: Study) -> None:
+    def until(self, trials: int) -> TunedStudy:
+        """Carry out trials until so many are finished, earlier ones counted in."""
+        found = self._written()
+        with task(f"trials of {self.recipe.name}", trials) as bar:
+            bar.advance(found.trials)
+            while found.trials < trials:
+                self._next_trial()
+                found = self._written()
+                bar.advance()
+        return found
+
+    def _next_trial(self) -> None:
         """Carry out a trial, or the one that a kill left behind."""
         from optuna.trial import Trial, TrialState
 
-        left = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        study = self.study
+        left = self._trials(TrialState.RUNNING)
         trial = Trial(study, left[0]._trial_id) if left else study.ask()
         number = trial.number
-        drawn = {one.key: self._drawn(study, trial, place) for place, one in enumerate(self.ranges)}
+        drawn = {one.key: self._drawn(trial, place) for place, one in enumerate(self.ranges)}
         try:
             value = self._run(number, drawn).best
         except AbagError as error:
             if self.options.tell is not None:
                 self.options.tell(f"trial {number} failed: {error}")
             study.tell(number, state=TrialState.FAIL)
-            _require_some_success(study, error)
+            failed = len(self._trials(TrialState.FAIL))
+            # Where every trial fails, the cause is not the values that were drawn.
+            if failed >= 3 and not self._trials(TrialState.COMPLETE):
+                raise OptionError(
+                    f"the first {failed} trials all failed, the last one so: {error}"
+                ) from None
             return
-        failed = value is None
-        study.tell(number, None if failed else value, TrialState.FAIL if failed else None)
+        failed_state = TrialState.FAIL if value is None else None
+        study.tell(number, value, failed_state)
 
-    def _drawn(self, study: Study, trial: Trial, place: int) -> Any:
+    def _trials(self, *states: TrialState) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=states or None)
+
+    def _drawn(self, trial: Trial, place: int) -> Any:
         """A value for a trial: the one that it has, or one that a stop could not change.
 
         What the sampler draws depends on the seed, the trial's number, the place of the key and
@@ -222,7 +222,7 @@ class _Search:
 
         entropy = [self.recipe.seed, trial.number, place]
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
-        study.sampler = TPESampler(seed=seed)
+        self.study.sampler = TPESampler(seed=seed)
         return self.ranges[place].draw(trial)
 
     def _run(self, number: int, drawn: Mapping[str, Any]) -> TrainedRun:
@@ -232,14 +232,38 @@ class _Search:
         chosen = with_values(self.recipe, drawn)
         return train(chosen, self.sources, run, self.options, self.encoders)
 
+    def _written(self) -> TunedStudy:
+        """Write ``trials.csv`` and ``best.toml``; returns where the study stands."""
+        from optuna.trial import TrialState
 
-def _require_some_success(study: Study, error: AbagError) -> None:
-    """Stop where every trial fails: the cause is not the values that were drawn."""
-    from optuna.trial import TrialState
-
-    failed = len(study.get_trials(deepcopy=False, states=(TrialState.FAIL,)))
-    if failed >= 3 and not _finished(study):
-        raise OptionError(f"the first {failed} trials all failed, the last one so: {error}")
+        recipe, trials = self.recipe, self._trials()
+        rows = [
+            {
+                "trial": trial.number,
+                "state": trial.state.name.lower(),
+                f"val_{recipe.stopping.metric}": trial.value,
+                **{one.key: _text(trial.params.get(one.key)) for one in self.ranges},
+            }
+            for trial in trials
+        ]
+        if rows:
+            write_csv(self.out / "trials.csv", pl.DataFrame(rows, infer_schema_length=None))
+        done = len(self._trials(TrialState.COMPLETE))
+        best = self.study.best_trial if done else None
+        settings = {} if best is None else dict(best.params)
+        if best is not None:
+            chosen = with_values(recipe, settings)
+            chosen = chosen.model_copy(update={"name": f"{recipe.name}-tuned"})
+            write_text(self.out / "best.toml", toml(chosen.as_json()))
+        return TunedStudy(
+            folder=self.out,
+            metric=recipe.stopping.metric,
+            trials=done,
+            failed=len(self._trials(TrialState.FAIL)),
+            best_trial=None if best is None else best.number,
+            best=None if best is None else best.value,
+            settings=settings,
+        )
 
 
 def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
@@ -322,38 +346,6 @@ def _study(out: Path, content: Mapping[str, Any], recipe: Recipe) -> Study:
     except Exception as error:  # Optuna hands on whatever its database raises
         raise FileFormatError(f"{path} is no readable study ({error})") from None
     return study
-
-
-def _finished(study: Study) -> list[Any]:
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
-
-
-def _write(out: Path, study: Study, recipe: Recipe, ranges: Sequence[Range]) -> TunedStudy:
-    """Write ``trials.csv`` and ``best.toml``; returns where the study stands."""
-    trials = study.get_trials(deepcopy=False)
-    rows = [
-        {
-            "trial": trial.number,
-            "state": trial.state.name.lower(),
-            f"val_{recipe.stopping.metric}": trial.value,
-            **{one.key: _text(trial.params.get(one.key)) for one in ranges},
-        }
-        for trial in trials
-    ]
-    write_csv(out / "trials.csv", pl.DataFrame(rows, infer_schema_length=None))
-    done = _finished(study)
-    best = study.best_trial if done else None
-    settings = dict(best.params) if best is not None else {}
-    if best is not None:
-        chosen = with_values(recipe, settings).model_copy(update={"name": f"{recipe.name}-tuned"})
-        write_text(out / "best.toml", toml(chosen.as_json()))
-    return TunedStudy(
-        out, recipe.stopping.metric, len(done),
-        sum(t.state.name == "FAIL" for t in trials),
-        None if best is None else best.number, None if best is None else best.value, settings,
-    )  # fmt: skip
 
 
 def toml(content: Mapping[str, Any], above: str = "") -> str:

@@ -16,15 +16,14 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import AMINO_ACIDS, GAP, ChainKind, residue_codes
 from abag.antibody.germlines import V_POSITIONS, Germlines
 from abag.antibody.numbering.domains import IMGT_REGIONS
+from abag.encoders.batching import distinct
 from abag_lab.old_global.frames import LOOPS, Frame, Frames, find_frames
 from abag_lab.old_global.residues import (
     PROPERTIES,
-    charge_of,
     count_residues,
-    hydropathy_of,
-    is_aromatic,
     properties,
     shares,
+    trait,
 )
 
 Reals = NDArray[np.float64]
@@ -58,16 +57,10 @@ def antibody_features(table: pl.DataFrame, germlines: Germlines) -> Reals:
     frames = find_frames([*heavy, *(chain for chain in light if chain)])
     parts = []
     for chains, is_light in ((heavy, False), (light, True)):
-        distinct, place = _distinct(chains)
-        domains = [_domain(chain, frames, is_light) for chain in distinct]
+        own, place = distinct(chains)
+        domains = [_domain(chain, frames, is_light) for chain in own]
         parts.append(_chain_features(domains, germlines)[place])
     return np.concatenate(parts, axis=1)
-
-
-def _distinct(texts: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
-    places: dict[str, int] = {}
-    place = [places.setdefault(text, len(places)) for text in texts]
-    return list(places), np.array(place, dtype=np.int64)
 
 
 Domain = tuple[str, Frame]
@@ -101,8 +94,8 @@ def _germline_columns(domains: Sequence[Domain], germlines: Germlines) -> list[R
     germline = germlines.codes[near.gene]
     own, reference = np.minimum(letters, 20), np.minimum(germline, 20)
     gained = [
-        np.where(near.changed, trait(own) - trait(reference), 0.0).sum(axis=1)
-        for trait in (is_aromatic, charge_of, hydropathy_of)
+        np.where(near.changed, trait(name, own) - trait(name, reference), 0.0).sum(axis=1)
+        for name in ("aromatic", "charge", "hydropathy")
     ]
     flags = np.array(
         [[1.0, kind == ChainKind.VHH, kind == ChainKind.LAMBDA] for kind in kinds]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.germlines import V_POSITIONS
 from abag.antibody.numbering.chains import number_chains
-from abag.antibody.numbering.domains import NumberedDomain, position_number, region_span
+from abag.antibody.numbering.domains import position_number, region_span
 
 LOOPS: Final = ("CDR1", "CDR2", "CDR3")
 
@@ -31,11 +31,6 @@ class Frame:
     """Its index in the chain."""
     loops: tuple[slice, slice, slice]
     """CDR1 to CDR3 in the chain."""
-
-    @classmethod
-    def of(cls, domain: NumberedDomain) -> Frame:
-        """The places of a numbered domain."""
-        return _frame(domain.kind, domain.start, domain.end, domain.positions)
 
 
 @lru_cache(maxsize=4_096)
@@ -63,4 +58,7 @@ Frames = dict[str, tuple[Frame, ...]]
 def find_frames(chains: Iterable[str]) -> Frames:
     """Frames of every distinct chain, each numbered for itself."""
     numbered = number_chains(sorted(set(chains)))
-    return {chain: tuple(map(Frame.of, domains)) for chain, domains in numbered.items()}
+    return {
+        chain: tuple(_frame(d.kind, d.start, d.end, d.positions) for d in domains)
+        for chain, domains in numbered.items()
+    }

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.model.pair_similarity import Molecule, count_kmers, unit_roots
+from abag.encoders.batching import distinct
+from abag.model.pair_similarity import count_kmers, unit_roots
 
 Codes = NDArray[np.int64]
 
@@ -16,9 +17,8 @@ def antigen_families(antigens: list[list[str]], cosine: float) -> Codes:
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
-    places: dict[Molecule, int] = {}
-    place = [places.setdefault(tuple(chains), len(places)) for chains in antigens]
-    roots = unit_roots(count_kmers(list(places))).sparse()
+    own, place = distinct([tuple(chains) for chains in antigens])
+    roots = unit_roots(count_kmers(own)).sparse()
     near = (roots @ roots.T).toarray() >= cosine
     _, family = connected_components(csr_matrix(near), directed=False)
     return np.asarray(family, dtype=np.int64)[place]

@@ -47,16 +47,6 @@ def properties(counts: Reals) -> Reals:
     return np.asarray(found)
 
 
-def hydropathy_of(codes: NDArray[np.int64]) -> Reals:
-    """Hydropathy of each residue; 0 for an unknown one."""
-    return np.append(_TABLE[:, 1], 0.0)[codes]
-
-
-def charge_of(codes: NDArray[np.int64]) -> Reals:
-    """Charge of each residue; 0 for an unknown one."""
-    return np.append(_TABLE[:, 0], 0.0)[codes]
-
-
-def is_aromatic(codes: NDArray[np.int64]) -> Reals:
-    """1 for F, W and Y, else 0."""
-    return np.append(_TABLE[:, 2], 0.0)[codes]
+def trait(name: str, codes: NDArray[np.int64]) -> Reals:
+    """One of :data:`PROPERTIES` of each residue (``aromatic`` is 0 or 1); 0 for an unknown one."""
+    return np.append(_TABLE[:, PROPERTIES.index(name)], 0.0)[codes]

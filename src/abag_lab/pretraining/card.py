@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from abag.files import write_text
 from abag.version import VERSION
-from abag_lab.pretraining.checkpoint import PretrainingProgress
 from abag_lab.pretraining.config import PretrainConfig
+
+if TYPE_CHECKING:
+    from abag_lab.pretraining.loop import PretrainingProgress
 
 LEFT_OUT: Final = {
     "oas_light_covid": "PolyForm Noncommercial",

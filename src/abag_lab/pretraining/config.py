@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field
 
+from abag.encoders.adapters.builtin_model import Shape
 from abag.errors import OptionError
 from abag.files import read_json
+from abag.training.recipe import override, parse_section
 
 
-class PretrainConfig(BaseModel):
+class PretrainConfig(Shape):
     """A recipe. Every key can be changed with ``--set key=value``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    width: int = Field(256, ge=8, le=2048, description="Dimension d of a residue's row.")
-    layers: int = Field(4, ge=1, le=48, description="Number of transformer blocks.")
-    heads: int = Field(4, ge=1, le=64, description="Attention heads of each block.")
-    feed_forward: int = Field(1024, ge=8, le=8192, description="Hidden width of the MLP.")
 
     seed: int = Field(0, ge=0, description="Seed of weights, order, views and masks.")
     steps: int = Field(2000, ge=1, description="Optimiser steps; the cosine ends there.")
@@ -60,15 +53,6 @@ class PretrainConfig(BaseModel):
     evaluate_molecules: int = Field(256, ge=1, description="Held-out molecules of that loss.")
     checkpoint_every: int = Field(50, ge=1, description="Steps between checkpoints.")
 
-    @model_validator(mode="after")
-    def _heads_divide_the_width(self) -> PretrainConfig:
-        # The network says so too, but only once the corpus has been built.
-        if self.width % (2 * self.heads):
-            raise ValueError(
-                f"width {self.width} must be an even multiple of the number of heads {self.heads}"
-            )
-        return self
-
 
 CHANGEABLE = frozenset(
     {"steps", "threads", "log_every", "evaluate_every", "evaluate_molecules", "checkpoint_every"}
@@ -82,47 +66,20 @@ def load_config(path: Path | None, settings: Sequence[str] = ()) -> PretrainConf
     Raises:
         OptionError: names every unknown key with the nearest known one, and every bad value.
     """
-    values: dict[str, Any] = {}
-    if path is not None:
-        content = read_json(path)
-        if not isinstance(content, dict):
-            raise OptionError(f"{path} holds no JSON object of settings")
-        values |= content
-    return parse_config(values | parse_settings(settings))
+    content = {} if path is None else read_json(path)
+    if not isinstance(content, dict):
+        raise OptionError(f"{path} holds no JSON object of settings")
+    return parse_config(content | parse_settings(settings))
 
 
 def parse_settings(settings: Sequence[str]) -> dict[str, Any]:
     """``key=value`` texts as a dictionary."""
     values: dict[str, Any] = {}
     for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key.strip():
-            raise OptionError(f"--set {setting!r} is not of the form key=value")
-        try:
-            values[key.strip()] = json.loads(text)
-        except json.JSONDecodeError:
-            values[key.strip()] = text.strip()
+        override(values, setting, example="steps=500")
     return values
 
 
 def parse_config(values: dict[str, Any]) -> PretrainConfig:
     """Checked config; all faults at once."""
-    known = list(PretrainConfig.model_fields)
-    faults = []
-    for key in values:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            faults.append(f"unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-    config = None
-    try:
-        config = PretrainConfig.model_validate({k: v for k, v in values.items() if k in known})
-    except ValidationError as error:
-        faults += [
-            f"{'.'.join(map(str, fault['loc']))}={fault['input']!r}: {fault['msg']}"
-            if fault["loc"]
-            else fault["msg"].removeprefix("Value error, ")
-            for fault in error.errors()
-        ]
-    if config is None or faults:
-        raise OptionError("pre-training settings: " + "; ".join(faults))
-    return config
+    return parse_section(PretrainConfig, values, "pre-training settings")

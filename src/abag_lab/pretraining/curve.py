@@ -1,4 +1,4 @@
-"""The picture of a loss curve."""
+"""The table and the picture of a loss curve."""
 
 from __future__ import annotations
 
@@ -6,8 +6,20 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from abag.files import replacing
+import polars as pl
+
+from abag.files import replacing, write_csv
 from abag.pictures import picture_file
+
+
+def write_curve(run: Path, curve: Sequence[dict[str, float]]) -> None:
+    """Write ``loss_curve.csv``."""
+    names = ["step", "epoch", "tokens", "seconds", "learning_rate", "gradient_norm", "loss"]
+    frame = pl.DataFrame(
+        [{name: row.get(name) for name in (*names, "held_out_loss")} for row in curve],
+        schema=dict.fromkeys((*names, "held_out_loss"), pl.Float64()),
+    ).with_columns(pl.col("step", "epoch", "tokens").cast(pl.Int64))
+    write_csv(run / "loss_curve.csv", frame)
 
 
 @picture_file

@@ -1,53 +1,68 @@
-"""The training loop: one batch a step, AdamW, warm-up and cosine, a checkpoint now and then.
-
-After any step the weights depend on (config, corpus, step) alone, so a run that was stopped and
-resumed ends with the same bits as one that was not (on CPU, with one thread count; GPU kernels
-add in an order of their own).
-"""
+"""How the built-in encoder is trained: a batch a step, AdamW, warm-up and cosine, a loss curve."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional
 
-from abag import progress as display
 from abag.encoders.adapters.builtin_model import BuiltinModel, Shape, padded
-from abag.errors import ModelError
-from abag_lab.pretraining.checkpoint import PretrainingProgress, save
+from abag.encoders.devices import chosen_device
+from abag.training.engine.checkpoint import StateFile, TrainingState
+from abag.training.engine.engine import TrainingEngine, make_adamw
+from abag.training.engine.loop import autocast
 from abag_lab.pretraining.config import PretrainConfig
+from abag_lab.pretraining.curve import write_curve
 from abag_lab.pretraining.views import Item, Masked, View, epoch_batches, step_masks
+
+LAST: Final = "checkpoint.safetensors"
+PREVIOUS: Final = "checkpoint.previous.safetensors"
+CHECKPOINT: Final = StateFile(LAST, PREVIOUS, {"run": "another config or corpus"})
+
+
+@dataclass
+class PretrainingProgress:
+    """Where a run is."""
+
+    step: int = 0
+    """Steps done."""
+    epoch: int = 0
+    position: int = 0
+    """Batches of this epoch that are done."""
+    tokens: int = 0
+    """Residues and chain tokens seen, without padding."""
+    seconds: float = 0.0
+    """Wall time over all parts of the run."""
+    curve: list[dict[str, float]] = field(default_factory=list)
+    """Rows of the loss curve so far."""
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    """Settings changed on resuming, with the step at which."""
 
 
 def make_model(config: PretrainConfig) -> BuiltinModel:
     """A network with weights drawn from the seed."""
-    shape = Shape(
-        width=config.width,
-        layers=config.layers,
-        heads=config.heads,
-        feed_forward=config.feed_forward,
-    )
-    model = BuiltinModel(shape)
+    model = BuiltinModel(Shape(**config.model_dump(include=set(Shape.model_fields))))
     model.initialise(torch.Generator().manual_seed(config.seed))
     return model
 
 
-def make_optimiser(model: nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW in the model's order of parameters; biases and normalisations do not decay."""
-    groups = [
-        {"params": [p], "weight_decay": config.weight_decay if p.ndim > 1 else 0.0}
-        for p in model.parameters()
-    ]
-    return torch.optim.AdamW(
-        groups, lr=config.learning_rate, betas=(0.9, config.second_moment_decay)
+def first_state(config: PretrainConfig) -> TrainingState:
+    """The state before the first step, on the device that trains; sets the number of threads."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    model = make_model(config).to(chosen_device("auto"))
+    betas = (0.9, config.second_moment_decay)
+    optimiser = make_adamw(
+        model.parameters(), config.learning_rate, config.weight_decay, betas=betas
     )
+    return TrainingState(model, optimiser, PretrainingProgress())
 
 
 def learning_rate(step: int, config: PretrainConfig) -> float:
@@ -59,136 +74,107 @@ def learning_rate(step: int, config: PretrainConfig) -> float:
     return config.learning_rate * (config.final_rate_share + (1 - config.final_rate_share) * cosine)
 
 
-def device_and_precision(config: PretrainConfig) -> tuple[torch.device, bool]:
-    """Where to train, and whether in bf16: on GPUs that have it and CPUs with AMX."""
-    if torch.cuda.is_available():
-        device, native = torch.device("cuda"), torch.cuda.is_bf16_supported()
-    else:
-        device, native = torch.device("cpu"), torch.cpu._is_amx_tile_supported()
-    return device, native if config.precision == "auto" else config.precision == "bf16"
-
-
-def masked_loss(model: BuiltinModel, batch: Sequence[Masked], device: torch.device) -> Tensor:
+def masked_loss(
+    model: BuiltinModel, batch: Sequence[Masked], device: torch.device
+) -> Float[Tensor, " hidden"]:
     """Negative log-likelihood (nats) of each hidden residue of a batch, in its order."""
-    codes, positions = padded([masked.tokens for masked in batch])
-    for i, masked in enumerate(batch):
-        codes[i, : len(masked.codes)] = torch.tensor(masked.codes)
+    codes = padded([masked.codes for masked in batch])
     row = np.repeat(np.arange(len(batch)), [masked.places.size for masked in batch])
     place = np.concatenate([masked.places for masked in batch])
     target = torch.from_numpy(np.concatenate([masked.targets for masked in batch])).to(device)
-    rows = model(codes.to(device), positions.to(device))
+    rows = model(codes.to(device))
     chosen = rows[torch.from_numpy(row).to(device), torch.from_numpy(place).to(device)]
     return functional.cross_entropy(model.logits(chosen).float(), target, reduction="none")
 
 
-@dataclass
-class PretrainingTrainer:
-    """A run in memory; :meth:`train` goes on from ``progress`` to the end or to a time limit."""
+@dataclass(kw_only=True)
+class PretrainingTrainer(TrainingEngine):
+    """The training of the built-in encoder."""
+
+    title = "pre-training"
+    members = "Molecules"
+    rate_key = "learning_rate"
 
     config: PretrainConfig
     items: Sequence[Item]
     held_out: Sequence[Masked]
-    model: BuiltinModel
-    optimiser: torch.optim.AdamW
-    progress: PretrainingProgress
-    run: Path
-    identity: str
-    on_checkpoint: Callable[[PretrainingProgress], None]
+    file: StateFile = CHECKPOINT
+    clip_norm: float = field(init=False)
+    _batches: tuple[int, list[list[View]]] = field(default=(-1, []), init=False)
+    """Of the epoch that was asked for last."""
+    _window: list[float] = field(default_factory=list, init=False)
+    """Losses since the last row of the curve."""
 
-    def train(self, seconds: float | None = None) -> bool:
-        """Train; returns whether all steps are done. A checkpoint is written at the end too."""
-        config, progress = self.config, self.progress
-        device, bf16 = device_and_precision(config)
-        if config.threads:
-            torch.set_num_threads(config.threads)
-        self.model.to(device).train()
-        started, before = time.monotonic(), progress.seconds
-        batches = epoch_batches(self.items, config, progress.epoch)
-        window: list[tuple[float, int]] = []
-        left = config.steps - progress.step
-        with display.task("pre-training", left) as bar:
-            while progress.step < config.steps:
-                if progress.position == len(batches):
-                    progress.epoch, progress.position = progress.epoch + 1, 0
-                    batches = epoch_batches(self.items, config, progress.epoch)
-                loss, norm, tokens = self._step(batches[progress.position], device, bf16)
-                progress.step += 1
-                progress.position += 1
-                progress.tokens += tokens
-                progress.seconds = before + time.monotonic() - started
-                window.append((loss, tokens))
-                bar.advance()
-                if progress.step % config.log_every == 0 or progress.step == config.steps:
-                    self._log(window, norm, device, bf16)
-                    rate = progress.tokens / max(progress.seconds, 1e-9)
-                    bar.describe(
-                        f"pre-training: loss {progress.curve[-1]['loss']:.3f}, "
-                        f"{rate:,.0f} residues/s"
-                    )
-                    window = []
-                stop = seconds is not None and time.monotonic() - started >= seconds
-                if progress.step % config.checkpoint_every == 0 or stop:
-                    self._checkpoint()
-                if stop:
-                    return progress.step >= config.steps
-        self._checkpoint()
-        return True
+    def __post_init__(self) -> None:
+        self.clip_norm, self.save_steps = self.config.clip_norm, self.config.checkpoint_every
 
-    def _step(
-        self, batch: Sequence[View], device: torch.device, bf16: bool
-    ) -> tuple[float, float, int]:
-        """One optimiser step; returns loss, gradient norm before clipping, tokens shown."""
-        masked = step_masks(self.items, batch, self.config, self.progress.step)
-        rate = learning_rate(self.progress.step, self.config)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-            loss = masked_loss(self.model, masked, device).mean()
+    @property
+    def model(self) -> BuiltinModel:
+        """What is trained, with its weights of now."""
+        return cast(BuiltinModel, self.state.network)
+
+    @property
+    def most_steps(self) -> int:
+        """Steps of the config."""
+        return self.config.steps
+
+    def step(self) -> None:
+        """The next batch of its epoch, and a row of the curve now and then."""
+        progress, config = self.state.progress, self.config
+        if progress.position == len(self._batches_of(progress.epoch)):
+            progress.epoch, progress.position = progress.epoch + 1, 0
+        batch = self._batches_of(progress.epoch)[progress.position]
+        masked = step_masks(self.items, batch, config, progress.step)
+        self.model.train()
+        with autocast(config.precision, self.device):
+            loss = masked_loss(self.model, masked, self.device).mean()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_norm)
-        value, size = loss.item(), norm.item()
-        if not (math.isfinite(value) and math.isfinite(size)):
-            ids = ", ".join(self.items[view.item].id for view in batch)
-            raise ModelError(
-                f"step {self.progress.step}: the loss is {value} and the gradient norm {size}; "
-                f"molecules of the batch: {ids}. Resume with a lower learning_rate in a new run"
-            )
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return value, size, sum(len(m.codes) for m in masked)
+        value, rate = loss.item(), learning_rate(progress.step, config)
+        norm = self.update([value], lambda: [[self.items[v.item].id for v in batch]], rate)
+        progress.position += 1
+        progress.tokens += sum(len(one.codes) for one in masked)
+        self._window.append(value)
+        self.clock()
+        if progress.step % config.log_every == 0 or self.has_ended:
+            self._log(norm)
 
-    def _log(
-        self, window: list[tuple[float, int]], norm: float, device: torch.device, bf16: bool
-    ) -> None:
-        progress = self.progress
+    def _batches_of(self, epoch: int) -> list[list[View]]:
+        if self._batches[0] != epoch:
+            self._batches = epoch, epoch_batches(self.items, self.config, epoch)
+        return self._batches[1]
+
+    def _log(self, norm: float) -> None:
+        progress, config = self.state.progress, self.config
         row = {
             "step": float(progress.step),
             "epoch": float(progress.epoch),
             "tokens": float(progress.tokens),
             "seconds": round(progress.seconds, 3),
-            "learning_rate": learning_rate(progress.step - 1, self.config),
+            "learning_rate": learning_rate(progress.step - 1, config),
             "gradient_norm": norm,
-            "loss": sum(loss for loss, _ in window) / len(window),
+            "loss": sum(self._window) / len(self._window),
         }
-        due = self.config.evaluate_every
         last = max((r["step"] for r in progress.curve if "held_out_loss" in r), default=0.0)
-        if self.held_out and (progress.step >= last + due or progress.step == self.config.steps):
-            row["held_out_loss"] = self._held_out_loss(device, bf16)
+        if self.held_out and (progress.step >= last + config.evaluate_every or self.has_ended):
+            row["held_out_loss"] = self._held_out_loss()
         progress.curve.append(row)
+        self._window = []
+        residues = progress.tokens / max(progress.seconds, 1e-9)
+        self.said = f"loss {row['loss']:.3f}, {residues:,.0f} residues/s"
 
-    def _held_out_loss(self, device: torch.device, bf16: bool) -> float:
+    def _held_out_loss(self) -> float:
         self.model.eval()
         total, count = 0.0, 0
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with torch.inference_mode(), autocast(self.config.precision, self.device):
             for batch in by_budget(self.held_out, self.config.tokens_per_batch):
-                losses = masked_loss(self.model, batch, device)
+                losses = masked_loss(self.model, batch, self.device)
                 total, count = total + losses.sum().item(), count + losses.numel()
-        self.model.train()
         return total / count
 
-    def _checkpoint(self) -> None:
-        save(self.run, self.model, self.optimiser, self.progress, self.identity)
-        self.on_checkpoint(self.progress)
+    def save(self) -> None:
+        """Replace the saved state, and write its loss curve."""
+        super().save()
+        write_curve(self.run, self.state.progress.curve)
 
 
 def by_budget(masked: Sequence[Masked], budget: int) -> list[list[Masked]]:

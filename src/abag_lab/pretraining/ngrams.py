@@ -13,11 +13,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.antibody.alphabet import AMINO_ACIDS
+from abag.antibody.alphabet import AMINO_ACIDS, UNKNOWN, residue_codes
 
 RESIDUES: Final = len(AMINO_ACIDS)
 BOUNDARY: Final = RESIDUES
-HIDDEN: Final = RESIDUES + 1
+HIDDEN: Final = UNKNOWN
 """Symbol of a residue that is masked or unknown."""
 
 Probabilities = NDArray[np.float64]
@@ -25,7 +25,7 @@ Probabilities = NDArray[np.float64]
 
 def symbols(chain: str) -> NDArray[np.intp]:
     """Letters as 0 to 19, anything else as :data:`HIDDEN`."""
-    return np.array([AMINO_ACIDS.find(c) if c in AMINO_ACIDS else HIDDEN for c in chain], np.intp)
+    return residue_codes(chain).astype(np.intp)
 
 
 def unigram(chains: Iterable[str]) -> Probabilities:

@@ -135,12 +135,7 @@ def _network(
     with torch.inference_mode():
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            _, positions = padded([tests[i].masked.tokens for i in batch])
-            codes = torch.zeros_like(positions)
-            for row, i in enumerate(batch):
-                shown = tests[i].masked.codes
-                codes[row, : len(shown)] = torch.tensor(shown)
-            rows = model(codes.to(device), positions.to(device))
+            rows = model(padded([tests[i].masked.codes for i in batch]).to(device))
             for row, i in enumerate(batch):
                 masked = tests[i].masked
                 logits = model.logits(rows[row, torch.from_numpy(masked.places).to(device)])

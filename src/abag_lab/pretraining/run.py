@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
@@ -20,17 +20,19 @@ from abag.errors import FileFormatError, MissingFileError, OptionError
 from abag.files import (
     LOCK,
     locked,
-    make_folder,
     read_json,
     read_parquet,
     require_folder,
-    write_csv,
     write_json,
     write_parquet,
 )
-from abag_lab.pretraining.checkpoint import LAST, PretrainingProgress, load
+from abag.training.setup import require_new_run
 from abag_lab.pretraining.config import CHANGEABLE, PretrainConfig, parse_config
 from abag_lab.pretraining.corpora.corpus import SCHEMA, build_corpus, corpus_digest
+
+if TYPE_CHECKING:
+    from abag.encoders.adapters.builtin_model import BuiltinModel
+    from abag_lab.pretraining.loop import PretrainingProgress
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ def pretrain(
         FileFormatError: ``run`` cannot be made, as below a file.
         MissingFileError: ``sources`` holds none of the corpus sources.
     """
-    new = _require_free(run)
+    new = not run.exists()
+    require_new_run(run, "config.json", ("corpus.parquet", "corpus.json"))
     with locked(run, "trained"):
         try:
             table, manifest = build_corpus(
@@ -93,19 +96,6 @@ def resume(
         return _train(run, config, table, manifest, changed, seconds)
 
 
-def _require_free(run: Path) -> bool:
-    """Make the folder of a new run, before anything slow; returns whether it was not there."""
-    if (run / "config.json").exists():
-        raise OptionError(f"{run} holds a run already; use --resume {run} or another folder")
-    new = not run.exists()
-    make_folder(run)
-    # A run that was stopped while it wrote its corpus may be begun again.
-    others = {path.name for path in run.iterdir() if not path.name.startswith(".")}
-    if others - {"corpus.parquet", "corpus.json"}:
-        raise OptionError(f"{run} holds other files already; name a new folder")
-    return new
-
-
 def _config_of(run: Path) -> PretrainConfig:
     require_folder(run)
     path = run / "config.json"
@@ -134,11 +124,11 @@ def _corpus_of(run: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
     return table, manifest
 
 
-def _identity(config: PretrainConfig, manifest: dict[str, Any]) -> str:
+def _identity(config: PretrainConfig, manifest: dict[str, Any]) -> dict[str, str]:
     """Digest of what may not change in a run."""
     fixed = {k: v for k, v in config.model_dump().items() if k not in CHANGEABLE}
     text = json.dumps([fixed, manifest["digest"]], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return {"run": hashlib.sha256(text.encode()).hexdigest()}
 
 
 def _train(
@@ -149,21 +139,15 @@ def _train(
     changed: dict[str, Any] | None,
     seconds: float | None,
 ) -> Outcome:
-    from abag_lab.pretraining.loop import (
-        PretrainingTrainer,
-        device_and_precision,
-        make_model,
-        make_optimiser,
-    )
+    from abag_lab.pretraining.loop import CHECKPOINT, PretrainingTrainer, first_state
     from abag_lab.pretraining.perplexity import held_out_masks
     from abag_lab.pretraining.views import items_of
 
-    identity = _identity(config, manifest)
-    model = make_model(config).to(device_and_precision(config)[0])
-    optimiser = make_optimiser(model, config)
-    progress = PretrainingProgress()
-    if changed is not None and (run / LAST).is_file():
-        progress, _ = load(run, model, optimiser, identity)
+    identity, state = _identity(config, manifest), first_state(config)
+    if changed is not None:
+        with suppress(MissingFileError):
+            CHECKPOINT.read(run, identity, state.restore)
+    progress = state.progress
     if config.steps < progress.step:
         raise OptionError(
             f"steps={config.steps}: {run} has done {progress.step} already; give as many or more"
@@ -176,15 +160,13 @@ def _train(
         min(config.evaluate_molecules, held_out.height), seed=config.seed, shuffle=True
     )
     trainer = PretrainingTrainer(
+        state=state,
+        run=run,
+        identity=identity,
+        device=next(state.network.parameters()).device,
         config=config,
         items=items_of(table.filter(~pl.col("held_out"))),
         held_out=[one.masked for one in held_out_masks(sample, config)],
-        model=model,
-        optimiser=optimiser,
-        progress=progress,
-        run=run,
-        identity=identity,
-        on_checkpoint=lambda state: write_curve(run, state.curve),
     )
     finished = trainer.train(seconds)
     return finish(run) if finished else _outcome(run, progress, finished=False)
@@ -195,17 +177,7 @@ def _outcome(run: Path, progress: PretrainingProgress, finished: bool) -> Outcom
     return Outcome(run, finished, progress.step, loss)
 
 
-def write_curve(run: Path, curve: Sequence[dict[str, float]]) -> None:
-    """Write ``loss_curve.csv``."""
-    names = ["step", "epoch", "tokens", "seconds", "learning_rate", "gradient_norm", "loss"]
-    frame = pl.DataFrame(
-        [{name: row.get(name) for name in (*names, "held_out_loss")} for row in curve],
-        schema=dict.fromkeys((*names, "held_out_loss"), pl.Float64()),
-    ).with_columns(pl.col("step", "epoch", "tokens").cast(pl.Int64))
-    write_csv(run / "loss_curve.csv", frame)
-
-
-def finish(run: Path, hardware: str | None = None) -> Outcome:
+def finish(run: Path) -> Outcome:
     """Turn the last checkpoint into weights, perplexities, picture and card.
 
     Works on a run that was cut short as well; the card says at which step.
@@ -213,22 +185,17 @@ def finish(run: Path, hardware: str | None = None) -> Outcome:
     Raises:
         MissingFileError: the run has no checkpoint yet.
     """
-    import torch
-
     from abag_lab.pretraining.card import hardware_in_words, make_card, render_card
-    from abag_lab.pretraining.curve import draw_curve
-    from abag_lab.pretraining.loop import device_and_precision, make_model, make_optimiser
+    from abag_lab.pretraining.curve import draw_curve, write_curve
+    from abag_lab.pretraining.loop import CHECKPOINT, first_state
     from abag_lab.pretraining.perplexity import measure
     from abag_lab.pretraining.weights import save_weights
 
     config = _config_of(run)
     table, manifest = _corpus_of(run)
-    if not (run / LAST).is_file():
-        raise MissingFileError(f"{run} has no checkpoint yet")
-    if config.threads:
-        torch.set_num_threads(config.threads)
-    model = make_model(config).to(device_and_precision(config)[0])
-    progress, _ = load(run, model, make_optimiser(model, config), _identity(config, manifest))
+    state = first_state(config)
+    CHECKPOINT.read(run, _identity(config, manifest), state.restore)
+    model, progress = cast("BuiltinModel", state.network), state.progress
     revision = save_weights(run / "weights.safetensors", model)
     result = measure(model, table, config)
     write_json(run / "perplexity.json", result)
@@ -236,7 +203,7 @@ def finish(run: Path, hardware: str | None = None) -> Outcome:
     baselines = {name: result["all"][name] for name in ("unigram", "trigram")}
     draw_curve(run / "loss_curve.png", progress.curve, baselines)
     card = make_card(
-        config, manifest, progress, model.count(), revision, result, hardware or hardware_in_words()
+        config, manifest, progress, model.count(), revision, result, hardware_in_words()
     )
     write_json(run / "card.json", card)
     render_card(run / "card.md", card)

@@ -54,7 +54,6 @@ class View:
 class Masked:
     """Tokens with hidden residues: ``codes`` as shown, ``places`` and the true ``targets``."""
 
-    tokens: Tokens
     codes: tuple[int, ...]
     places: NDArray[np.intp]
     """Indices into ``codes`` of the residues to predict."""
@@ -180,7 +179,7 @@ def hide(
     codes[places] = np.where(fate < 0.8, MASK, np.where(fate < 0.9, drawn, codes[places]))
     if always_mask:
         codes[places] = MASK
-    return Masked(tokens, tuple(codes.tolist()), places, targets)
+    return Masked(tuple(codes.tolist()), places, targets)
 
 
 def step_masks(

@@ -12,15 +12,17 @@ torch = pytest.importorskip("torch")
 
 from abag.encoders.adapters.builtin_model import HEAVY, LIGHT, tokens_of  # noqa: E402
 from abag.errors import FileFormatError, MissingFileError, ModelError  # noqa: E402
-from abag_lab.pretraining import checkpoint  # noqa: E402
-from abag_lab.pretraining.checkpoint import PretrainingProgress  # noqa: E402
+from abag.files import read_tensors, write_tensors  # noqa: E402
 from abag_lab.pretraining.config import PretrainConfig  # noqa: E402
 from abag_lab.pretraining.loop import (  # noqa: E402
+    CHECKPOINT,
+    LAST,
+    PREVIOUS,
     PretrainingTrainer,
     by_budget,
+    first_state,
     learning_rate,
     make_model,
-    make_optimiser,
     masked_loss,
 )
 from abag_lab.pretraining.views import Item, hide  # noqa: E402
@@ -30,16 +32,16 @@ CONFIG = PretrainConfig(
     threads=1, precision="fp32",
 )  # fmt: skip
 CPU = torch.device("cpu")
+SAME = {"run": "same"}
 
 
 def trainer(run: Path, config: PretrainConfig = CONFIG) -> PretrainingTrainer:
     items = [
         Item(f"id{i}", ((HEAVY, "A" * 20), (LIGHT, "C" * 10)), (False,) * 30) for i in range(8)
     ]
-    model = make_model(config)
     return PretrainingTrainer(
-        config, items, [], model, make_optimiser(model, config), PretrainingProgress(), run, "same",
-        lambda progress: None,
+        state=first_state(config), run=run, identity=SAME, device=CPU, config=config, items=items,
+        held_out=[],
     )  # fmt: skip
 
 
@@ -87,10 +89,11 @@ def test_training_lowers_the_loss(tmp_path: Path) -> None:
     )
     run = trainer(tmp_path, config)
     assert run.train()
-    losses = [row["loss"] for row in run.progress.curve]
+    progress = run.state.progress
+    losses = [row["loss"] for row in progress.curve]
     assert losses[-1] < 0.5 * losses[0]
-    assert run.progress.epoch > 5
-    assert [row["step"] for row in run.progress.curve] == [10, 20, 30, 40, 50, 60]
+    assert progress.epoch > 5
+    assert [row["step"] for row in progress.curve] == [10, 20, 30, 40, 50, 60]
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_names_the_molecules(tmp_path: Path) -> None:
@@ -99,50 +102,62 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_molecules(tmp_path
         run.model.norm.weight.fill_(float("nan"))
     with pytest.raises(ModelError, match=r"the loss is nan.*id\d"):
         run.train()
-    assert not (tmp_path / checkpoint.LAST).exists()
+    assert not (tmp_path / LAST).exists()
 
 
 def test_the_optimiser_decays_matrices_only() -> None:
-    model = make_model(CONFIG)
-    optimiser = make_optimiser(model, CONFIG)
-    for group in optimiser.param_groups:
-        (parameter,) = group["params"]
-        assert (group["weight_decay"] > 0) == (parameter.ndim > 1)
+    state, seen = first_state(CONFIG), set()
+    for group in state.optimiser.param_groups:
+        for parameter in group["params"]:
+            assert (group["weight_decay"] > 0) == (parameter.ndim > 1)
+            seen.add(id(parameter))
+    assert seen == {id(parameter) for parameter in state.network.parameters()}
 
 
 def test_a_checkpoint_gives_everything_back(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.train()
-    model = make_model(CONFIG.model_copy(update={"seed": 9}))
-    optimiser = make_optimiser(model, CONFIG)
-    progress, name = checkpoint.load(tmp_path, model, optimiser, "same")
-    assert name == checkpoint.LAST
-    assert progress == run.progress
-    for a, b in zip(model.parameters(), run.model.parameters(), strict=True):
+    state = first_state(CONFIG.model_copy(update={"seed": 9}))
+    assert CHECKPOINT.read(tmp_path, SAME, state.restore) == LAST
+    assert state.progress == run.state.progress
+    for a, b in zip(state.network.parameters(), run.model.parameters(), strict=True):
         assert torch.equal(a, b)
-        for key, value in run.optimiser.state[b].items():
-            assert torch.equal(optimiser.state[a][key], value)
+        for key, value in run.state.optimiser.state[b].items():
+            assert torch.equal(state.optimiser.state[a][key], value)
 
 
 def test_a_checkpoint_of_another_recipe_or_corpus_is_refused(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     run.train(seconds=0)
     with pytest.raises(FileFormatError, match="another config or corpus"):
-        checkpoint.load(tmp_path, run.model, run.optimiser, "other")
+        CHECKPOINT.read(tmp_path, {"run": "other"}, run.state.restore)
+
+
+def test_a_flipped_byte_and_another_format_are_refused(tmp_path: Path) -> None:
+    run = trainer(tmp_path)
+    run.train(seconds=0)
+    whole = (tmp_path / LAST).read_bytes()
+    tensors, said = read_tensors(tmp_path / LAST)
+    (tmp_path / LAST).write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+    with pytest.raises(FileFormatError, match="another digest"):
+        CHECKPOINT.read(tmp_path, SAME, run.state.restore)
+    write_tensors(tmp_path / LAST, tensors, {**said, "format": "99"})
+    with pytest.raises(FileFormatError, match="no training state of this abag"):
+        CHECKPOINT.read(tmp_path, SAME, run.state.restore)
 
 
 def test_two_damaged_checkpoints_are_both_named(tmp_path: Path) -> None:
     run = trainer(tmp_path)
-    for name in (checkpoint.LAST, checkpoint.PREVIOUS):
+    for name in (LAST, PREVIOUS):
         (tmp_path / name).write_bytes(b"no tensors")
     with pytest.raises(FileFormatError, match=r"checkpoint\.saf.*checkpoint\.previous"):
-        checkpoint.load(tmp_path, run.model, run.optimiser, "same")
+        CHECKPOINT.read(tmp_path, SAME, run.state.restore)
 
 
 def test_no_checkpoint_is_said_plainly(tmp_path: Path) -> None:
     run = trainer(tmp_path)
     with pytest.raises(MissingFileError, match="no state to resume from"):
-        checkpoint.load(tmp_path, run.model, run.optimiser, "same")
+        CHECKPOINT.read(tmp_path, SAME, run.state.restore)
 
 
 def test_a_failed_write_leaves_the_last_checkpoint_whole(
@@ -150,7 +165,7 @@ def test_a_failed_write_leaves_the_last_checkpoint_whole(
 ) -> None:
     run = trainer(tmp_path)
     run.train(seconds=0)
-    before = (tmp_path / checkpoint.LAST).read_bytes()
+    before = (tmp_path / LAST).read_bytes()
 
     def full(*arguments: object) -> None:
         raise OSError("No space left on device")
@@ -158,8 +173,8 @@ def test_a_failed_write_leaves_the_last_checkpoint_whole(
     monkeypatch.setattr("safetensors.torch.save_file", full)
     with pytest.raises(FileFormatError, match=r"No space.*whole"):
         run.train(seconds=0)
-    assert (tmp_path / checkpoint.LAST).read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == [checkpoint.LAST]
+    assert (tmp_path / LAST).read_bytes() == before
+    assert {p.name for p in tmp_path.iterdir()} == {LAST, "loss_curve.csv"}
 
 
 def test_evaluation_batches_hold_each_molecule_once() -> None:

@@ -8,37 +8,32 @@ from abag.errors import OptionError
 
 def test_the_longest_come_first_and_equal_lengths_keep_their_order():
     batches = plan_batches([3, 9, 9, 3, 3], budget=18)
-    assert [batch.places for batch in batches] == [(1, 2), (0, 3, 4)]
-    assert [(batch.longest, batch.residues, batch.padded) for batch in batches] == [
-        (9, 18, 18),
-        (3, 9, 9),
-    ]
+    assert batches == [(1, 2), (0, 3, 4)]
 
 
 def test_a_budget_counts_padding():
     # 10 + 9 + 9 = 28 residues would fit 29, but three rows of 10 are 30.
-    assert [b.places for b in plan_batches([10, 9, 9], budget=29)] == [(0, 1), (2,)]
+    assert plan_batches([10, 9, 9], budget=29) == [(0, 1), (2,)]
 
 
 def test_a_molecule_longer_than_the_budget_goes_alone():
-    assert [b.places for b in plan_batches([5, 900, 5], budget=100)] == [(1,), (0, 2)]
+    assert plan_batches([5, 900, 5], budget=100) == [(1,), (0, 2)]
 
 
 def test_rows_that_would_be_padded_by_more_than_a_tenth_start_a_batch():
     # 90 of 100 is padded by a tenth; 89 by more.
-    assert [b.places for b in plan_batches([100, 90], budget=10_000)] == [(0, 1)]
-    assert [b.places for b in plan_batches([100, 89], budget=10_000)] == [(0,), (1,)]
-    assert plan_batches([100, 90], budget=10_000)[0].padding == pytest.approx(0.05)
+    assert plan_batches([100, 90], budget=10_000) == [(0, 1)]
+    assert plan_batches([100, 89], budget=10_000) == [(0,), (1,)]
 
 
 def test_nothing_to_encode_is_no_batch():
     assert plan_batches([], budget=10) == []
 
 
-@pytest.mark.parametrize(("budget", "share"), [(0, 0.1), (-5, 0.1), (10, 1.5), (10, -0.1)])
-def test_a_senseless_budget_is_refused(budget, share):
+@pytest.mark.parametrize("budget", [0, -5])
+def test_a_senseless_budget_is_refused(budget):
     with pytest.raises(OptionError, match="give"):
-        plan_batches([4], budget, max_padding=share)
+        plan_batches([4], budget)
 
 
 def test_distinct_items_keep_the_order_of_their_first_appearance():

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from abag.antibody.alphabet import AMINO_ACIDS  # noqa: E402
-from abag.encoders.adapters.builtin import BuiltinEncoder, read_facts, shipped_folder  # noqa: E402
+from abag.encoders.adapters.builtin import BuiltinEncoder  # noqa: E402
 from abag.encoders.adapters.builtin_model import (  # noqa: E402
     ANTIGEN,
     FIRST_RESIDUE,
@@ -25,8 +25,10 @@ from abag.encoders.adapters.builtin_model import (  # noqa: E402
     Shape,
     molecule_tokens,
     padded,
+    positions_of,
     shape_metadata,
 )
+from abag.encoders.adapters.catalogue import read_facts, shipped_folder  # noqa: E402
 from abag.encoders.protocol import LongChain, Molecule, Role  # noqa: E402
 from abag.errors import FileFormatError, MissingFileError, OptionError, SequenceError  # noqa: E402
 from abag.files import sha256_of  # noqa: E402
@@ -81,7 +83,17 @@ def test_a_pair_is_read_as_heavy_then_light_each_behind_its_type() -> None:
     first = [FIRST_RESIDUE + AMINO_ACIDS.index(letter) for letter in "ACDWY"]
     assert tokens.codes == (HEAVY, *first[:3], LIGHT, *first[3:])
     assert tokens.residues == (1, 2, 3, 5, 6)
-    assert tokens.positions == (0, 1, 2, 3, LIGHT_START, LIGHT_START + 1, LIGHT_START + 2)
+    positions = positions_of(padded([tokens.codes, tokens.codes[:4], tokens.codes[4:]]))
+    assert positions.tolist() == [
+        [0, 1, 2, 3, LIGHT_START, LIGHT_START + 1, LIGHT_START + 2],
+        [0, 1, 2, 3, 0, 0, 0],
+        [LIGHT_START, LIGHT_START + 1, LIGHT_START + 2, 0, 0, 0, 0],
+    ]
+
+
+def test_behind_a_heavy_chain_beyond_its_start_a_light_chain_follows_at_once() -> None:
+    tokens = molecule_tokens(antibody("A" * (LIGHT_START + 3), "WY"))
+    assert positions_of(padded([tokens.codes])).tolist() == [list(range(LIGHT_START + 7))]
 
 
 def test_a_single_chain_and_an_antigen_have_one_special_token() -> None:
@@ -105,7 +117,7 @@ def test_the_rows_are_the_residues_and_no_special_token(encoder: BuiltinEncoder)
     assert whole.dtype == np.float32
     tokens = molecule_tokens(PAIR)
     model = encoder.network
-    every = model(torch.tensor([tokens.codes]), torch.tensor([tokens.positions]))[0].numpy()
+    every = model(torch.tensor([tokens.codes]))[0].numpy()
     np.testing.assert_allclose(whole[: len(HEAVY_CHAIN)], every[1 : len(HEAVY_CHAIN) + 1], 1e-5)
     np.testing.assert_allclose(whole[len(HEAVY_CHAIN) :], every[len(HEAVY_CHAIN) + 2 :], 1e-5)
 
@@ -115,13 +127,13 @@ def test_the_masked_mean_over_a_padded_batch_is_the_mean_over_residues(
 ) -> None:
     molecules = [PAIR, antibody(HEAVY_CHAIN), antigen("MKTAYIAKQR")]
     tokens = [molecule_tokens(molecule) for molecule in molecules]
-    codes, positions = padded(tokens)
+    codes = padded([one.codes for one in tokens])
     mask = torch.zeros(codes.shape, dtype=torch.bool)
     for row, one in enumerate(tokens):
         mask[row, list(one.residues)] = True
         assert set(codes[row][~mask[row]].tolist()) <= {HEAVY, LIGHT, ANTIGEN, PAD}
     with torch.inference_mode():
-        every = encoder.network(codes, positions)
+        every = encoder.network(codes)
     pooled = (every * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
     means = [encoded.rows.mean(axis=0) for encoded in encoder.encode(molecules)]
     np.testing.assert_allclose(pooled.numpy(), means, rtol=0, atol=1e-5)
@@ -262,7 +274,7 @@ def test_the_shipped_encoder_knows_the_landmarks_of_a_heavy_chain(
     assert codes[place] == FIRST_RESIDUE + AMINO_ACIDS.index(residue)
     codes[place] = MASK
     model = shipped.network
-    rows = model(torch.tensor([codes]), torch.tensor([tokens.positions]))
+    rows = model(torch.tensor([codes]))
     assert AMINO_ACIDS[int(model.logits(rows[0, place]).argmax())] == residue
 
 

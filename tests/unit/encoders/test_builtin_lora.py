@@ -27,7 +27,7 @@ def rows(encoder: BuiltinEncoder, molecule: Molecule = PAIR) -> np.ndarray:
 
 def tuned(seed: int = 0) -> BuiltinEncoder:
     encoder = BuiltinEncoder()
-    embed([PAIR], encoder, progress=False)  # loaded in inference mode, as the service does it
+    embed([PAIR], encoder)  # loaded in inference mode, as the service does it
     optimiser = torch.optim.SGD(new_lora(encoder, seed=seed, dropout=0.0), lr=5.0)
     for _ in range(3):
         states, mask = encoder.embed([PAIR])

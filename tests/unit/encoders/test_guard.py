@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from abag.encoders.adapters.adapter import TransformerEncoder
-from abag.encoders.adapters.huggingface import open_hugging_face
+from abag.encoders.adapters.opening import opened as open_entry
 from abag.encoders.adapters.windows import Segment
 from abag.encoders.guard import (
     AntibodyAsAntigenWarning,
@@ -46,7 +46,7 @@ def test_unspaced_residues_to_a_spaced_tokenizer_are_refused(name: str, model_fo
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RULES, "wrong", wrong)
         with pytest.raises(EncoderError) as caught:
-            open_hugging_face(replace(case.entry(), rule="wrong"), folder=model_folder(case))
+            open_entry(replace(case.entry(), rule="wrong"), folder=model_folder(case))
     message = str(caught.value)
     assert message.startswith(f"{name}: ")
     assert "of a chain of 20 residues are unknown" in message
@@ -107,12 +107,12 @@ def test_two_inputs_with_the_same_ids_are_refused(opened: Opened):
 def test_another_models_tokenizer_is_refused(model_folder: Folder):
     entry = replace(BY_ID["esm2-8m"].entry(), id="mine", rule="spaced-bert")
     with pytest.raises(EncoderError, match=r"mine: the tokenizer has no \[CLS\], \[SEP\]"):
-        open_hugging_face(entry, folder=model_folder(BY_ID["esm2-8m"]))
+        open_entry(entry, folder=model_folder(BY_ID["esm2-8m"]))
     entry = replace(BY_ID["esmc-300m"].entry(), rule="no-specials")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(RULES, "no-specials", replace(RULES["plain"], single=("{chain}", "<eos>")))
         with pytest.raises(EncoderError, match="the tokenizer writes a chain as <cls> A C D"):
-            open_hugging_face(entry, folder=model_folder(BY_ID["esmc-300m"]))
+            open_entry(entry, folder=model_folder(BY_ID["esmc-300m"]))
 
 
 def test_a_width_that_does_not_fit_a_saved_model_is_refused(opened: Opened):

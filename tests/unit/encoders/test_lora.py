@@ -178,9 +178,9 @@ def test_an_unnamed_adapter_is_refused_by_layers_or_shapes(tuned, model_folder, 
         load_adapter(BY_ID["igt5"].open(model_folder(BY_ID["igt5"])), folder)
     write_esm(tmp_path / "wide", width=32)
     entry = replace(BY_ID["esm2-8m"].entry(), width=32)
-    from abag.encoders.adapters.huggingface import open_hugging_face
+    from abag.encoders.adapters.opening import opened as open_entry
 
-    wide = open_hugging_face(entry, folder=tmp_path / "wide", device="cpu")
+    wide = open_entry(entry, folder=tmp_path / "wide", device="cpu")
     before = rows(wide)
     with pytest.raises(EncoderError, match=r"should be \(4, 32\), is \(4, 16\)"):
         load_adapter(wide, folder)

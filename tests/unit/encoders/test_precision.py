@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from abag.encoders.adapters.adapter import chosen_precision
 from abag.encoders.adapters.opening import open_encoder
+from abag.encoders.devices import chosen_precision
 
 CPU = torch.device("cpu")
 

@@ -13,8 +13,8 @@ import huggingface_hub.constants
 import pytest
 
 from abag.encoders.adapters.catalogue import ENTRIES
-from abag.encoders.adapters.huggingface import open_hugging_face
 from abag.encoders.adapters.opening import open_encoder
+from abag.encoders.adapters.opening import opened as open_entry
 from abag.encoders.adapters.revisions import LOCK_FILE, folder_digest, locked_revision
 from abag.encoders.protocol import Molecule, Role
 from abag.errors import EncoderError, MissingFileError, UnavailableError
@@ -59,13 +59,13 @@ def test_the_commit_is_the_revision_and_stays_when_main_moves_on(
 ):
     files = model_folder(BY_ID["esm2-8m"])
     put(hub_cache, SMALL.repository, FIRST, files)
-    first = open_hugging_face(SMALL, device="cpu", local_files_only=True)
+    first = open_entry(SMALL, device="cpu", local_files_only=True)
     assert first.identity.revision == first.facts.revision == FIRST
     assert json.loads((hub_cache / LOCK_FILE).read_text()) == {SMALL.repository: FIRST}
     put(hub_cache, SMALL.repository, SECOND, files)
-    assert open_hugging_face(SMALL, device="cpu").identity.revision == FIRST
+    assert open_entry(SMALL, device="cpu").identity.revision == FIRST
     (hub_cache / LOCK_FILE).unlink()
-    assert open_hugging_face(SMALL, device="cpu").identity.revision == SECOND
+    assert open_entry(SMALL, device="cpu").identity.revision == SECOND
 
 
 def test_a_pinned_revision_is_loaded_whatever_the_lock_says(
@@ -74,7 +74,7 @@ def test_a_pinned_revision_is_loaded_whatever_the_lock_says(
     for commit in (FIRST, SECOND):
         put(hub_cache, SMALL.repository, commit, model_folder(BY_ID["esm2-8m"]))
     pinned = replace(SMALL, revision=FIRST)
-    assert open_hugging_face(pinned, device="cpu").identity.revision == FIRST
+    assert open_entry(pinned, device="cpu").identity.revision == FIRST
     assert locked_revision(SMALL.repository) is None
 
 
@@ -101,7 +101,7 @@ def test_a_tokenizer_of_another_repository_is_part_of_the_revision(
     files = model_folder(BY_ID["prott5"])
     put(hub_cache, entry.repository, FIRST, files)
     put(hub_cache, entry.tokenizer, TOKENIZER, files, keep="*.safetensors")
-    encoder = open_hugging_face(entry, device="cpu")
+    encoder = open_entry(entry, device="cpu")
     assert encoder.identity.revision == f"{FIRST}.{TOKENIZER[:12]}"
     assert encoder.encode([Molecule(Role.ANTIGEN, ("EVQ",))])[0].rows.shape == (3, WIDTH)
 
@@ -126,7 +126,7 @@ def test_pickled_weights_are_not_loaded(tmp_path: Path, model_folder: Callable[[
     shutil.copytree(files, copy)
     (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
     with pytest.raises(EncoderError, match=r"holds only pytorch_model.bin.*convert_weights"):
-        open_hugging_face(SMALL, folder=copy, device="cpu")
+        open_entry(SMALL, folder=copy, device="cpu")
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path):

@@ -14,6 +14,7 @@ from abag.encoders.storage.quantise import Packed, Storage, pack, unpack
 from abag.encoders.storage.shards import write_shard
 from abag.encoders.storage.store import EmbeddingStore, molecule_key, rooms
 from abag.encoders.storage.store_upkeep import compact, info, verify
+from abag.encoders.storage.store_writer import writer_of
 from abag.errors import EncoderError, FileFormatError, MissingFileError, UnavailableError
 from abag.files import is_at
 from synthetic_encoder import HashEncoder, antibody, antigen, random_molecules, rows_of
@@ -25,7 +26,7 @@ WIDTH = HashEncoder().width
 def filled(folder, storage="fp32", molecules=MOLECULES, each=4, **encoder) -> EmbeddingStore:
     """A store with shards of ``each`` records."""
     store = EmbeddingStore.for_encoder(folder, HashEncoder(**encoder), storage)
-    with store.writer() as writer:
+    with writer_of(store) as writer:
         for i, molecule in enumerate(molecules, start=1):
             writer.add(molecule, EncodedMolecule(rows_of(molecule, WIDTH), windowed=i % 5 == 0))
             if i % each == 0:
@@ -88,7 +89,7 @@ def test_rows_of_another_width_are_refused_by_name(tmp_path):
     with pytest.raises(EncoderError, match=r"width 6 of hash, this encoder gives 7"):
         EmbeddingStore.for_encoder(tmp_path, HashEncoder(width=7), "fp32")
     store = EmbeddingStore.for_encoder(tmp_path, HashEncoder(revision="r2"), "fp32")
-    with pytest.raises(EncoderError, match=r"\[4, 7\].*\[4, 6\]"), store.writer() as writer:
+    with pytest.raises(EncoderError, match=r"\[4, 7\].*\[4, 6\]"), writer_of(store) as writer:
         writer.add(antigen("ACDE"), EncodedMolecule(np.zeros((4, 7), np.float32)))
 
 
@@ -96,13 +97,13 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path):
     store = EmbeddingStore.for_encoder(tmp_path, HashEncoder())
     rows = np.zeros((4, WIDTH), np.float32)
     rows[2, 3] = np.nan
-    with pytest.raises(EncoderError, match="not finite"), store.writer() as writer:
+    with pytest.raises(EncoderError, match="not finite"), writer_of(store) as writer:
         writer.add(antigen("ACDE"), EncodedMolecule(rows))
 
 
 def test_a_molecule_is_stored_once(tmp_path):
     store = filled(tmp_path)
-    with store.writer() as writer:
+    with writer_of(store) as writer:
         assert not writer.add(MOLECULES[0], EncodedMolecule(rows_of(MOLECULES[0], WIDTH)))
         assert writer.add(antigen("WYWY"), EncodedMolecule(rows_of(antigen("WYWY"), WIDTH)))
         assert not writer.add(antigen("WYWY"), EncodedMolecule(rows_of(antigen("WYWY"), WIDTH)))
@@ -193,7 +194,7 @@ def test_a_shard_that_was_cut_short_is_set_aside_and_the_others_are_read(tmp_pat
     path.write_bytes(path.read_bytes()[:-3])
     again = EmbeddingStore.for_encoder(tmp_path, HashEncoder(), "fp32")
     assert len(again) == 8
-    assert [bad.path for bad in again.unreadable] == [path]
+    assert [bad.shard for bad in again.unreadable] == [path]
     assert [damage.shard for damage in verify(again)] == [path]
 
 
@@ -296,7 +297,8 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path):
     script = (
         "import sys; from pathlib import Path\n"
         "from abag.encoders.storage.store import rooms\n"
-        "with rooms(Path(sys.argv[1]))[0].writer():\n"
+        "from abag.encoders.storage.store_writer import writer_of\n"
+        "with writer_of(rooms(Path(sys.argv[1]))[0]):\n"
         "    print('locked', flush=True); sys.stdin.read()\n"
     )
     with subprocess.Popen(
@@ -304,13 +306,13 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path):
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as other:  # fmt: skip
         assert other.stdout.readline() == "locked\n"
-        with pytest.raises(UnavailableError, match=f"process {other.pid}"), store.writer():
+        with pytest.raises(UnavailableError, match=f"process {other.pid}"), writer_of(store):
             pass
         assert len(EmbeddingStore.for_encoder(tmp_path, HashEncoder(), "fp32")) == len(MOLECULES)
         other.kill()
         other.wait()
         # Its lock file is still there, with its number in it, and stops nobody.
-        with store.writer() as writer:
+        with writer_of(store) as writer:
             assert writer.add(antigen("WYWY"), EncodedMolecule(rows_of(antigen("WYWY"), WIDTH)))
 
 
@@ -319,20 +321,20 @@ def test_what_a_killed_writer_left_is_swept(tmp_path):
     left = store.room / ".shard-000009-00000000.safetensors.abc.safetensors"
     left.write_bytes(b"half")
     assert len(EmbeddingStore.for_encoder(tmp_path, HashEncoder(), "fp32")) == len(MOLECULES)
-    with store.writer():
+    with writer_of(store):
         assert not left.exists()
 
 
 def test_a_writer_that_writes_nothing_leaves_nothing(tmp_path):
     store = EmbeddingStore.for_encoder(tmp_path / "new", HashEncoder(), "fp32")
-    with pytest.raises(KeyboardInterrupt), store.writer():
+    with pytest.raises(KeyboardInterrupt), writer_of(store):
         raise KeyboardInterrupt
     assert not (tmp_path / "new").exists()
     other = filled(tmp_path / "new", "int8")
-    with pytest.raises(KeyboardInterrupt), store.writer():
+    with pytest.raises(KeyboardInterrupt), writer_of(store):
         raise KeyboardInterrupt
     assert [path.name for path in (tmp_path / "new").iterdir()] == [other.room.name]
-    with pytest.raises(KeyboardInterrupt), other.writer():
+    with pytest.raises(KeyboardInterrupt), writer_of(other):
         raise KeyboardInterrupt
     assert len(rooms(tmp_path / "new")[0]) == len(MOLECULES)
 

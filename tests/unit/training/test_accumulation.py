@@ -44,15 +44,15 @@ def trainer_of(recipe: Recipe, tmp_path) -> Trainer:
     split = parts_of(table, ["train"] * 32 + ["val"] * 8 + ["test"] * 8)
     rows = training_rows(table, split, None, recipe)
     encoder = HashEncoder()
-    features = PairFeatures.of(rows.table, encoder, encoder, recipe.network, progress=False)
+    features = PairFeatures.of(rows.table, encoder, encoder, recipe.network)
     plan = BatchPlan.of(
         rows, features.lengths.sum(axis=1), recipe.sampler, recipe.batch, recipe.seed
     )
     network = make_network(recipe.network, 6, 6, seed=1)
     network.centre(8.0)
     return Trainer(
-        TrainingData(recipe, rows, features, plan), network, first_state(network, recipe),
-        tmp_path, {}, torch.device("cpu"),
+        data=TrainingData(recipe, rows, features, plan), state=first_state(network, recipe),
+        run=tmp_path, identity={}, device=torch.device("cpu"),
     )  # fmt: skip
 
 
@@ -135,9 +135,9 @@ def test_batches_of_pooled_molecules_are_computed_together_and_nothing_else_chan
     trainers = [trainer_of(tiny_recipe(*settings, name=name), tmp_path) for _ in range(2)]
     (step, *_) = trainers[0].data.plan.epoch(0)
     assert [len(group) for group in trainers[0].data.joined(list(enumerate(step)))] == [4]
-    together = [trainers[0]._step(step) for _ in range(3)]
+    together = [trainers[0].take(step) for _ in range(3)]
     monkeypatch.setattr(TrainingData, "joined", lambda self, step: [[one] for one in step])
-    alone = [trainers[1]._step(step) for _ in range(3)]
+    alone = [trainers[1].take(step) for _ in range(3)]
     assert together == pytest.approx(alone, abs=1e-5)
     ours, theirs = (trainer.network.state_dict() for trainer in trainers)
     for weight, tensor in ours.items():
@@ -156,7 +156,7 @@ def test_batches_are_left_apart_where_rows_or_normalisation_ask_for_it(tmp_path)
 def test_query_and_key_of_one_pooled_row_stay_as_they_are(tmp_path):
     trainer = trainer_of(tiny_recipe(*POOLED, name="v2.7"), tmp_path)
     before = {n: t.clone() for n, t in trainer.network.state_dict().items()}
-    trainer._step(trainer.data.plan.epoch(0)[0])
+    trainer.take(trainer.data.plan.epoch(0)[0])
     moved = {n for n, t in trainer.network.state_dict().items() if not torch.equal(t, before[n])}
     still = before.keys() - moved
     assert still == {n for n in before if ".query." in n or ".key." in n or ".score." in n}

@@ -13,13 +13,21 @@ from abag.encoders.adapters.builtin_model import BuiltinModel, Shape, shape_meta
 from abag.encoders.adapters.lora import digest_of_folder
 from abag.encoders.protocol import Encoder
 from abag.errors import EncoderError, FileFormatError
-from abag.files import sha256_of
+from abag.files import read_tensors, sha256_of, write_tensors
 from abag.model.network.inputs import PairBatch, PairFeatures
 from abag.model.network.network import make_network
-from abag.training.adaptation import ADAPTERS, SIDES, STAGE, STATE, PairMolecules, adapt_encoders
+from abag.training.adaptation import (
+    ADAPTERS,
+    SIDES,
+    STAGE,
+    STATE,
+    PairMolecules,
+    Stage,
+    adapt_encoders,
+)
 from abag.training.recipe import Recipe
 from abag.training.run import make_trained_network
-from abag.training.setup import Setup, Sources, read_setup
+from abag.training.setup import Options, Setup, Sources, read_setup
 from synthetic_encoder import HashEncoder
 from synthetic_pairs import complexes_table
 from synthetic_runs import tiny_recipe, write_inputs
@@ -61,7 +69,9 @@ def setup_of(recipe: Recipe, sources: Sources, files: Path) -> Setup:
 
 
 def adapted(run: Path, setup: Setup) -> Setup:
-    return adapt_encoders(run, setup, make_trained_network(setup))
+    done = adapt_encoders(run, setup, make_trained_network(setup))
+    assert done is not None
+    return done
 
 
 def digests(setup: Setup) -> list[str]:
@@ -92,29 +102,67 @@ def test_the_same_seed_gives_the_same_adapters_and_another_others(
     assert found[0] == found[1] != found[2]
 
 
-def test_stopped_between_epochs_it_ends_with_the_same_adapters(
-    sources: Sources, files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_stopped_after_every_step_it_ends_with_the_same_adapters(
+    sources: Sources, files: Path, tmp_path: Path
 ):
-    straight = adapted(tmp_path / "straight", setup_of(recipe_of(epochs=3), sources, files))
-    from abag.training import adaptation
-
-    save, calls = adaptation.Stage._save, []
-
-    def save_and_stop(stage: adaptation.Stage, losses: list[float]) -> None:
-        save(stage, losses)
-        calls.append(len(losses))
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(adaptation.Stage, "_save", save_and_stop)
-    for _ in range(2):
-        with pytest.raises(KeyboardInterrupt):
-            adapted(tmp_path / "stopped", setup_of(recipe_of(epochs=3), sources, files))
-    monkeypatch.undo()
-    assert calls == [1, 2]
-    stopped = adapted(tmp_path / "stopped", setup_of(recipe_of(epochs=3), sources, files))
+    straight = adapted(tmp_path / "straight", setup_of(recipe_of(), sources, files))
+    run, stopped, stops = tmp_path / "stopped", None, 0
+    while stopped is None:
+        torch.manual_seed(stops)  # what another process would have drawn before
+        stopped = one_step(run, setup_of(recipe_of(), sources, files))
+        stops += 1
+    assert stops == 2 * 3  # epochs, steps of each
     assert digests(stopped) == digests(straight)
     notes = [(tmp_path / name / ADAPTERS / STAGE).read_text() for name in ("straight", "stopped")]
     assert notes[0] == notes[1]
+    assert not list((run / ADAPTERS).glob("stage*.safetensors"))
+
+
+def one_step(run: Path, setup: Setup) -> Setup | None:
+    return adapt_encoders(run, setup, make_trained_network(setup), Options(seconds=0))
+
+
+def test_a_state_is_believed_only_where_it_is_whole_and_of_this_run(
+    sources: Sources, files: Path, tmp_path: Path
+):
+    path, setup = tmp_path / ADAPTERS / STATE, setup_of(recipe_of(), sources, files)
+    assert one_step(tmp_path, setup) is None
+    whole = path.read_bytes()
+    tensors, said = read_tensors(path)
+
+    def refused(why: str, setup: Setup) -> None:
+        with pytest.raises(FileFormatError, match=why):
+            one_step(tmp_path, setup)
+
+    path.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+    refused("another digest", setup_of(recipe_of(), sources, files))
+    write_tensors(path, tensors, {**said, "format": "99"})
+    refused("no training state of this abag", setup_of(recipe_of(), sources, files))
+    path.write_bytes(whole)
+    refused("another recipe", setup_of(recipe_of("seed=9"), sources, files))
+
+
+def test_a_state_from_before_the_engines_were_one_goes_on(
+    sources: Sources, files: Path, tmp_path: Path
+):
+    """It was written after each epoch, with names of its own and no format."""
+    straight = adapted(tmp_path / "straight", setup_of(recipe_of(), sources, files))
+    run = tmp_path / "stopped"
+    for _ in range(3):
+        assert one_step(run, setup_of(recipe_of(), sources, files)) is None
+    tensors, said = read_tensors(run / ADAPTERS / STATE)
+    setup = setup_of(recipe_of(), sources, files)
+    encoders = BuiltinEncoder(files), BuiltinEncoder(files)
+    stage = Stage.of(run / ADAPTERS, setup, make_trained_network(setup), encoders, None)
+    place = {name: number for number, name in enumerate(stage.state.weights())}
+    before = {}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        key, _, weight = rest.partition(".")
+        before[rest if part == "model" else f"moment.{place[weight]}.{key}"] = tensor
+    losses = json.loads(said["progress"])["losses"]
+    write_tensors(run / ADAPTERS / STATE, before, {"losses": json.dumps(losses)})
+    assert digests(adapted(run, setup_of(recipe_of(), sources, files))) == digests(straight)
 
 
 def test_a_finished_stage_is_loaded_and_gives_the_same_rows(
@@ -126,13 +174,13 @@ def test_a_finished_stage_is_loaded_and_gives_the_same_rows(
     assert digests(loaded) == digests(trained)
     table, config = setup.rows.table, setup.recipe.network
     first, again = (
-        PairFeatures.of(table, s.antibody_encoder, s.antigen_encoder, config, progress=False)
+        PairFeatures.of(table, s.antibody_encoder, s.antigen_encoder, config)
         for s in (trained, loaded)
     )
     assert torch.equal(first.antibodies.rows, again.antibodies.rows)
     assert torch.equal(first.antigens.rows, again.antigens.rows)
     bare = BuiltinEncoder(files)
-    base = PairFeatures.of(table, bare, bare, config, progress=False)
+    base = PairFeatures.of(table, bare, bare, config)
     assert (first.antibodies.rows - base.antibodies.rows).abs().max() > 1e-3
 
 
@@ -171,7 +219,7 @@ def test_pairs_embedded_with_gradients_are_those_of_the_cached_way(
     setup, encoder = setup_of(recipe, sources, files), BuiltinEncoder(files)
     rows = np.array([5, 0, 7, 5])
     table = setup.rows.table
-    features = PairFeatures.of(table, encoder, encoder, recipe.network, progress=False)
+    features = PairFeatures.of(table, encoder, encoder, recipe.network)
     cached = features.batch(rows.tolist())
     live = PairMolecules.of(setup.rows, recipe).batch(rows, (encoder, encoder))
 

@@ -7,13 +7,14 @@ is here, once.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -26,11 +27,9 @@ from abag.encoders.protocol import (
     EncoderIdentity,
     LongChain,
     Molecule,
+    Role,
 )
-from abag.errors import EncoderError, OptionError, UnavailableError, counted
-
-PRECISIONS: Final = {"fp32": torch.float32, "bf16": torch.bfloat16}
-"""Arithmetic that may be asked for. Half precision (fp16) is not offered: T5 overflows in it."""
+from abag.errors import EncoderError
 
 Forward = Callable[[nn.Module, Tensor, Tensor], Tensor]
 """(network, ids [rows, tokens], mask [rows, tokens]) -> hidden states [rows, tokens, width]."""
@@ -46,6 +45,22 @@ class MaskedHead:
     logits: Callable[[nn.Module, Tensor, Tensor], Tensor]
     """(network, states [residues, width], first token of each residue's row [residues]) ->
     logits [residues, vocabulary]."""
+
+
+class EncoderParts(NamedTuple):
+    """What is special to a model, as its loader gives it."""
+
+    facts: EncoderFacts
+    """With the revision that was loaded."""
+    rule: InputRule
+    vocabulary: Vocabulary
+    network: nn.Module
+    """In the precision that it is to run in."""
+    forward: Forward
+    base_names: tuple[str, ...] = ()
+    """Other names of the base model that an adapter may have been made for."""
+    head: MaskedHead | None = None
+    """For models that foretell hidden residues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,64 +80,34 @@ class TokenBatch:
     windowed: tuple[bool, ...]
     """Whether each molecule was longer than the limit and was read in parts."""
 
-    @property
-    def residue_mask(self) -> NDArray[np.bool_]:
-        """[rows, tokens]: True where a residue stands whose row is kept."""
-        kept = np.zeros(self.ids.shape, dtype=np.bool_)
-        kept[self.row, self.column] = True
-        return kept
 
-
-class TransformerEncoder:
+class NetworkEncoder(ABC):
     """An encoder whose network is a torch module; satisfies the ``Encoder`` protocol.
 
     Not to be shared between threads: the network and its adapter belong to one object.
     """
 
+    network: nn.Module
+    pad_id: int
+    """Token that fills a shorter row of a batch."""
+
     def __init__(
         self,
         facts: EncoderFacts,
         rule: InputRule,
-        vocabulary: Vocabulary,
-        network: nn.Module,
-        forward: Forward,
         *,
-        precision: str = "fp32",
-        long: LongChain = LongChain.WINDOWS,
+        precision: str,
+        long: LongChain,
         base_names: Sequence[str] = (),
-        head: MaskedHead | None = None,
     ) -> None:
-        """Prove rule and tokenizer, then keep everything.
-
-        Args:
-            facts: with the revision that was loaded.
-            rule: how chains are written.
-            vocabulary: the tokenizer.
-            network: in the precision and on the device it is to run on.
-            forward: how the network is called.
-            precision: ``fp32`` or ``bf16``.
-            long: what to do with molecules longer than ``facts.max_residues``.
-            base_names: other names of the base model that an adapter may have been made for.
-            head: for models that foretell hidden residues.
-
-        Raises:
-            EncoderError: where the tokenizer does not read chains as the rule says.
-        """
         self.facts: EncoderFacts = facts
         self.rule = rule
-        self.vocabulary = vocabulary
-        self.network = network.eval()
         self.precision = precision
         self.long = long
         self.base_names = (facts.id, *base_names)
+        """Names of the base model that an adapter may have been made for."""
         self.adapter_digest: Callable[[], str] = str
         """Gives the digest of the LoRA adapter; the empty text without one."""
-        self._forward = forward
-        self._head = head
-        self._guard = TokenGuard(facts.id, rule, vocabulary)
-        self._guard.prove()
-        self._specials = template_ids(rule, vocabulary)
-        self._table = self._guard.residue_table()
 
     @property
     def identity(self) -> EncoderIdentity:
@@ -140,15 +125,35 @@ class TransformerEncoder:
         """Where the network is."""
         return next(self.network.parameters()).device
 
-    def token_count(self, molecule: Molecule) -> int:
-        """Tokens that a molecule costs, special tokens and overlaps included."""
-        return sum(
-            part.residues + self.rule.specials(len(part.chains), light=part.light)
-            for part in segments(molecule, self.rule, self.facts.max_residues, self.long)
-        )
+    @abstractmethod
+    def read(
+        self, parts: Sequence[tuple[Role, Segment]]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Token ids of what goes through the network at once, and the token of each residue."""
+
+    @abstractmethod
+    def states(
+        self, ids: Int64[Tensor, "rows tokens"], mask: Bool[Tensor, "rows tokens"]
+    ) -> Float[Tensor, "rows tokens width"]:
+        """Hidden states of the last layer; ``mask`` is False at padding."""
+
+    @abstractmethod
+    def foretold(
+        self,
+        states: Float[Tensor, "hidden width"],
+        starts: Int64[Tensor, " hidden"],
+        counts: Sequence[int],
+    ) -> Float[Tensor, "hidden 20"]:
+        """Logits of the residues that were hidden.
+
+        Args:
+            states: of the hidden residues of all molecules.
+            starts: first token of each one's row.
+            counts: hidden residues of each molecule.
+        """
 
     def tokens(self, molecules: Sequence[Molecule]) -> TokenBatch:
-        """Token ids of a batch, checked by the guard.
+        """Token ids of a batch.
 
         Raises:
             EncoderError: for a role the encoder does not take, or tokens that are not the
@@ -157,30 +162,27 @@ class TransformerEncoder:
         """
         require_roles(self.facts, molecules)
         cut = [segments(m, self.rule, self.facts.max_residues, self.long) for m in molecules]
-        parts = [part for of_molecule in cut for part in of_molecule]
-        rows, kept = [], []
-        for part in parts:
-            ids, places = self._tokenised(part)
-            rows.append(ids)
-            kept.append(places[part.skip : part.skip + part.keep])
-        self._guard.check_batch(parts, rows)
-        ids, mask = padded(rows, self.vocabulary.pad_id)
+        parts = [(m.role, part) for m, own in zip(molecules, cut, strict=True) for part in own]
+        read = self.read(parts)
+        kept = [
+            places[part.skip : part.skip + part.keep]
+            for (_, part), (_, places) in zip(parts, read, strict=True)
+        ]
+        ids, mask = padded([ids for ids, _ in read], self.pad_id)
         return TokenBatch(
             ids,
             mask,
             row=np.repeat(np.arange(len(parts)), [len(places) for places in kept]),
             column=np.concatenate(kept) if kept else np.zeros(0, dtype=np.int64),
             lengths=tuple(m.residues for m in molecules),
-            windowed=tuple(any(part.windowed for part in of_molecule) for of_molecule in cut),
+            windowed=tuple(any(part.windowed for part in own) for own in cut),
         )
 
     def hidden(self, batch: TokenBatch) -> Float[Tensor, "all_residues width"]:
         """Rows of all molecules of a batch, one after the other, with gradients where wanted."""
         device = self.device
-        states = self._forward(
-            self.network,
-            torch.from_numpy(batch.ids).to(device),
-            torch.from_numpy(batch.mask).to(device),
+        states = self.states(
+            torch.from_numpy(batch.ids).to(device), torch.from_numpy(batch.mask).to(device)
         )
         row = torch.from_numpy(batch.row).to(device)
         return states[row, torch.from_numpy(batch.column).to(device)]
@@ -188,12 +190,13 @@ class TransformerEncoder:
     def embed(
         self, molecules: Sequence[Molecule]
     ) -> tuple[Float[Tensor, "molecules residues width"], Bool[Tensor, "molecules residues"]]:
-        """For training: rows, and a mask that is True for a residue.
+        """For training: rows in fp32, and a mask that is True for a residue.
 
-        Padding rows are zero. Gradients flow to whatever of the network is not frozen.
+        Padding rows are zero. Gradients flow to whatever of the network is not frozen, such as an
+        adapter.
         """
         batch = self.tokens(molecules)
-        parts = torch.split(self.hidden(batch), list(batch.lengths))
+        parts = torch.split(self.hidden(batch).float(), list(batch.lengths))
         rows = nn.utils.rnn.pad_sequence(list(parts), batch_first=True)
         lengths = torch.tensor(batch.lengths, device=rows.device)
         mask = torch.arange(rows.shape[1], device=rows.device)[None, :] < lengths[:, None]
@@ -203,9 +206,7 @@ class TransformerEncoder:
         """One batch, padded inside; results in the order given, the same in any batch.
 
         Raises:
-            EncoderError: for a role the encoder does not take, or tokens that are not the
-                residues.
-            SequenceError: for a molecule beyond the limit where long chains are refused.
+            EncoderError, SequenceError: see :meth:`tokens`.
         """
         if not molecules:
             return []
@@ -229,24 +230,94 @@ class TransformerEncoder:
         """Log-probabilities of the twenty residues where some are hidden; see ``MaskedEncoder``.
 
         Raises:
-            EncoderError: for an encoder without a head that foretells residues.
+            EncoderError: for an encoder that foretells no residues.
         """
-        head = self._head
-        if head is None:
+        batch, counts = self.tokens(molecules), [len(places) for places in hidden]
+        firsts = np.cumsum([0, *batch.lengths[:-1]])
+        at = np.concatenate([first + places for first, places in zip(firsts, hidden, strict=True)])
+        batch.ids[batch.row[at], batch.column[at]] = self.mask_id
+        with torch.inference_mode():
+            states = self.hidden(batch)[torch.from_numpy(at).to(self.device)]
+            starts = torch.from_numpy(batch.ids[batch.row[at], 0]).to(self.device)
+            logits = self.foretold(states, starts, counts)
+            rows = logits.double().log_softmax(-1).cpu().numpy()
+        return np.split(rows, np.cumsum(counts)[:-1])
+
+    @property
+    @abstractmethod
+    def mask_id(self) -> int:
+        """Token that hides a residue; EncoderError where the encoder foretells none."""
+
+
+class TransformerEncoder(NetworkEncoder):
+    """Any published transformer; its tokens are read back and checked on every batch."""
+
+    def __init__(
+        self,
+        parts: EncoderParts,
+        *,
+        precision: str = "fp32",
+        long: LongChain = LongChain.WINDOWS,
+    ) -> None:
+        """Prove rule and tokenizer, then keep everything.
+
+        Args:
+            parts: what is special to the model; its network on the device it is to run on.
+            precision: ``fp32`` or ``bf16``.
+            long: what to do with molecules longer than ``facts.max_residues``.
+
+        Raises:
+            EncoderError: where the tokenizer does not read chains as the rule says.
+        """
+        facts, rule, vocabulary, network, forward, base_names, head = parts
+        super().__init__(facts, rule, precision=precision, long=long, base_names=base_names)
+        self.vocabulary, self.pad_id = vocabulary, vocabulary.pad_id
+        self.network = network.eval()
+        self._forward = forward
+        self._head = head
+        self._guard = TokenGuard(facts.id, rule, vocabulary)
+        self._guard.prove()
+        self._specials = template_ids(rule, vocabulary)
+        self._table = self._guard.residue_table()
+
+    def read(
+        self, parts: Sequence[tuple[Role, Segment]]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Token ids, checked by the guard, and the token of each residue."""
+        found = [self._tokenised(part) for _, part in parts]
+        self._guard.check_batch([part for _, part in parts], [ids for ids, _ in found])
+        return found
+
+    def states(
+        self, ids: Int64[Tensor, "rows tokens"], mask: Bool[Tensor, "rows tokens"]
+    ) -> Float[Tensor, "rows tokens width"]:
+        """Hidden states of the last layer."""
+        return self._forward(self.network, ids, mask)
+
+    @property
+    def head(self) -> MaskedHead:
+        """What foretells hidden residues; EncoderError where there is none."""
+        if self._head is None:
             raise EncoderError(
                 f"{self.facts.id} is read without a head that foretells hidden residues; "
                 f"antiberty, sapiens and builtin have one"
             )
-        batch = self.tokens(molecules)
-        firsts = np.cumsum([0, *batch.lengths[:-1]])
-        at = np.concatenate([first + places for first, places in zip(firsts, hidden, strict=True)])
-        batch.ids[batch.row[at], batch.column[at]] = head.mask_id
-        with torch.inference_mode():
-            states = self.hidden(batch)[torch.from_numpy(at).to(self.device)]
-            starts = torch.from_numpy(batch.ids[batch.row[at], 0]).to(self.device)
-            logits = head.logits(self.network, states, starts)[:, head.residue_ids]
-            rows = logits.double().log_softmax(-1).cpu().numpy()
-        return np.split(rows, np.cumsum([len(places) for places in hidden])[:-1])
+        return self._head
+
+    @property
+    def mask_id(self) -> int:
+        """Token that hides a residue."""
+        return self.head.mask_id
+
+    def foretold(
+        self,
+        states: Float[Tensor, "hidden width"],
+        starts: Int64[Tensor, " hidden"],
+        counts: Sequence[int],
+    ) -> Float[Tensor, "hidden 20"]:
+        """Logits of the hidden residues of all molecules at once."""
+        del counts
+        return self.head.logits(self.network, states, starts)[:, self.head.residue_ids]
 
     def _tokenised(self, part: Segment) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         chains = []
@@ -276,54 +347,3 @@ def padded(
         ids[i, : len(row)] = row
         mask[i, : len(row)] = True
     return ids, mask
-
-
-def chosen_device(device: str) -> torch.device:
-    """``auto`` means the first CUDA device where there is one, else the processor.
-
-    Raises:
-        OptionError: for a name that is no device.
-        UnavailableError: for a CUDA device that is not there.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    chosen: torch.device | None
-    try:
-        chosen = torch.device(device)
-    except RuntimeError:
-        chosen = None
-    if chosen is None or chosen.type not in ("cpu", "cuda", "mps"):
-        raise OptionError(f"{device!r} is no device; give auto, cpu, cuda, cuda:0 and so on")
-    if chosen.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if count <= (chosen.index or 0):
-            raise UnavailableError(
-                f"there is no device {device}: PyTorch sees {counted(count, 'CUDA device')}; "
-                f"give auto or cpu"
-            )
-    return chosen
-
-
-def chosen_precision(precision: str, device: torch.device) -> str:
-    """``auto`` means bf16 where the hardware has matrix units for it, else fp32.
-
-    These are CUDA devices with bf16 and processors with AMX, where it is about twice as fast.
-
-    Raises:
-        EncoderError: for anything but auto, fp32 and bf16.
-    """
-    if precision == "auto":
-        return "bf16" if _has_bf16_units(device) else "fp32"
-    if precision not in PRECISIONS:
-        raise EncoderError(
-            f"there is no precision {precision!r}; choose auto, {' or '.join(PRECISIONS)}"
-        )
-    return precision
-
-
-def _has_bf16_units(device: torch.device) -> bool:
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Older releases of torch cannot tell; they get fp32.
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return device.type == "cpu" and bool(capabilities.get("amx_bf16", False))

@@ -57,7 +57,6 @@ class Tokens:
     """One molecule as the network reads it."""
 
     codes: tuple[int, ...]
-    positions: tuple[int, ...]
     residues: tuple[int, ...]
     """Index in ``codes`` of each residue, in the order of the chains."""
 
@@ -70,16 +69,11 @@ def chain_codes(chain: str) -> list[int]:
 def tokens_of(chains: Sequence[tuple[int, str]]) -> Tokens:
     """Token codes of chains given as (chain-type token, residues), in their order."""
     codes: list[int] = []
-    positions: list[int] = []
     residues: list[int] = []
     for kind, chain in chains:
-        start = positions[-1] + 1 if positions else 0
-        if kind == LIGHT:
-            start = max(start, LIGHT_START)
         residues += range(len(codes) + 1, len(codes) + 1 + len(chain))
         codes += [kind, *chain_codes(chain)]
-        positions += range(start, start + len(chain) + 1)
-    return Tokens(tuple(codes), tuple(positions), tuple(residues))
+    return Tokens(tuple(codes), tuple(residues))
 
 
 def kinds_of(role: Role) -> tuple[int, ...]:
@@ -92,17 +86,19 @@ def molecule_tokens(molecule: Molecule) -> Tokens:
     return tokens_of(list(zip(kinds_of(molecule.role), molecule.chains, strict=False)))
 
 
-def padded(
-    batch: Sequence[Tokens],
-) -> tuple[Int64[Tensor, "batch longest"], Int64[Tensor, "batch longest"]]:
-    """Codes and positions, padded with :data:`PAD` and 0."""
-    longest = max(len(tokens.codes) for tokens in batch)
-    codes = torch.full((len(batch), longest), PAD, dtype=torch.long)
-    positions = torch.zeros((len(batch), longest), dtype=torch.long)
-    for i, tokens in enumerate(batch):
-        codes[i, : len(tokens.codes)] = torch.tensor(tokens.codes)
-        positions[i, : len(tokens.positions)] = torch.tensor(tokens.positions)
-    return codes, positions
+def padded(batch: Sequence[Sequence[int]]) -> Int64[Tensor, "batch longest"]:
+    """Token codes, padded at the end with :data:`PAD`."""
+    rows = [torch.tensor(codes) for codes in batch]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=PAD)
+
+
+def positions_of(codes: Int64[Tensor, "batch length"]) -> Int64[Tensor, "batch length"]:
+    """Rotary positions of token codes: one after the other, a light chain from its own start on."""
+    places = torch.arange(codes.shape[1], device=codes.device).expand_as(codes)
+    light = (codes == LIGHT).cumsum(1) > 0
+    before = (~light).sum(1, keepdim=True)
+    moved = places + light * (LIGHT_START - before).clamp_min(0)
+    return moved * (codes != PAD)
 
 
 def rotary_angles(
@@ -184,13 +180,11 @@ class BuiltinModel(nn.Module):
         with torch.no_grad():
             self.embedding.weight[PAD].zero_()
 
-    def forward(
-        self, codes: Int64[Tensor, "batch length"], positions: Int64[Tensor, "batch length"]
-    ) -> Float[Tensor, "batch length width"]:
-        """Rows of token codes and positions, specials included."""
+    def forward(self, codes: Int64[Tensor, "batch length"]) -> Float[Tensor, "batch length width"]:
+        """Rows of token codes, specials included."""
         keys = codes != PAD
         mask = None if bool(keys.all()) else keys[:, None, None, :]
-        cosine, sine = rotary_angles(positions, self.shape.width // self.shape.heads)
+        cosine, sine = rotary_angles(positions_of(codes), self.shape.width // self.shape.heads)
         x = self.embedding(codes)
         for block in self.blocks:
             x = block(x, cosine, sine, mask)

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
 from typing import Final
 
 from abag.encoders.input_rules import RULES
 from abag.encoders.protocol import EncoderFacts, Role
-from abag.errors import EncoderError
+from abag.errors import EncoderError, FileFormatError, MissingFileError
+from abag.files import read_json, require_folder
 
 BOTH: Final = frozenset(Role)
 ANTIBODY_ONLY: Final = frozenset({Role.ANTIBODY})
@@ -165,3 +168,39 @@ def entry_named(id_: str) -> CatalogueEntry:
 def with_rule(entry: CatalogueEntry, rule: str) -> CatalogueEntry:
     """The entry with another input rule; the id then says so, since embeddings differ."""
     return replace(entry, id=f"{entry.id}#{rule}", rule=rule)
+
+
+def shipped_folder() -> Path:
+    """Folder of the built-in encoder's shipped ``weights.safetensors`` and ``card.json``."""
+    return Path(str(files("abag"))) / "resources" / "encoder"
+
+
+def read_facts(folder: Path | None = None) -> EncoderFacts:
+    """Facts of the built-in encoder in ``folder`` (default: the shipped one), from its card alone.
+
+    Raises:
+        MissingFileError: there is no card.
+        FileFormatError: the card lacks a fact.
+    """
+    path = (folder or shipped_folder()) / "card.json"
+    if folder is not None:
+        require_folder(folder)
+        if not path.exists():
+            raise MissingFileError(
+                f"{folder} holds no card.json, so it is no built-in encoder; name the folder of a "
+                f"finished run (abag pretrain --resume RUN --finish makes one of a stopped run)"
+            )
+    card = read_json(path)
+    try:
+        return EncoderFacts(
+            id=str(card["id"]),
+            width=int(card["width"]),
+            max_residues=int(card["max_residues"]),
+            roles=BOTH,
+            paired=True,
+            licence=str(card["licence"]),
+            revision=str(card["revision"]),
+            extra="network",
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileFormatError(f"{path} is no card of an encoder ({error!r})") from None

@@ -18,17 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abag.antibody.alphabet import AMINO_ACIDS, RARE_RESIDUES
-from abag.encoders.adapters.adapter import (
-    PRECISIONS,
-    TransformerEncoder,
-    chosen_device,
-    chosen_precision,
-)
+from abag.encoders.adapters.adapter import EncoderParts
 from abag.encoders.adapters.catalogue import CatalogueEntry
 from abag.encoders.adapters.revisions import locate
 from abag.encoders.guard import MAX_UNKNOWN
 from abag.encoders.input_rules import CHAIN, InputRule, rule_named
-from abag.encoders.protocol import LongChain
 from abag.errors import EncoderError, UnavailableError
 
 _WITHOUT_POOLER: Final = frozenset({"esm", "bert"})
@@ -41,51 +35,33 @@ _UNSTATED_LIMIT: Final = 1022
 """Residues read at once where a model's configuration has relative positions and no limit."""
 
 
-def open_hugging_face(
-    entry: CatalogueEntry,
-    *,
-    folder: Path | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    local_files_only: bool = False,
-    long: LongChain = LongChain.WINDOWS,
-) -> TransformerEncoder:
-    """Load an encoder that transformers knows.
+def load_huggingface(
+    entry: CatalogueEntry, folder: Path | None, dtype: torch.dtype, local_files_only: bool
+) -> EncoderParts:
+    """An encoder that transformers knows.
 
     Args:
         entry: from the catalogue; ``detect`` as its rule and 0 as width or limit are found out.
         folder: a local folder with config, tokenizer and safetensors weights.
-        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` ...
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        dtype: of the weights in memory.
         local_files_only: do not ask the hub (``HF_HUB_OFFLINE=1`` does the same).
-        long: what to do with longer molecules.
 
     Raises:
         UnavailableError: where transformers is not installed or the hub cannot be reached.
         EncoderError: for files that are not this encoder's.
     """
     require_transformers()
-    where = chosen_device(device)
-    arithmetic = chosen_precision(precision, where)
     source = locate(entry, folder=folder, local_files_only=local_files_only)
     vocabulary = HuggingFaceVocabulary(load_tokenizer(entry.id, source.tokenizer))
-    network = load_network(entry.id, source.weights, PRECISIONS[arithmetic])
+    network = load_network(entry.id, source.weights, dtype)
     rule = detected(entry.id, vocabulary) if entry.rule == "detect" else rule_named(entry.rule)
     facts = replace(
         entry.facts(source.revision),
         width=fitting_width(entry, network),
         max_residues=entry.max_residues or limit_of(network.config, rule),
     )
-    return TransformerEncoder(
-        facts,
-        rule,
-        vocabulary,
-        network.to(where),
-        last_hidden_state,
-        precision=arithmetic,
-        long=long,
-        base_names=(entry.repository,),
-    )
+    names = (entry.repository,)
+    return EncoderParts(facts, rule, vocabulary, network, last_hidden_state, names)
 
 
 class HuggingFaceVocabulary:
@@ -93,20 +69,10 @@ class HuggingFaceVocabulary:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
-        unknown = tokenizer.unk_token_id
-        self._unknown: int | None = None if unknown is None else int(unknown)
-        pad = tokenizer.pad_token_id
-        self._pad = 0 if pad is None else int(pad)
-
-    @property
-    def unknown_id(self) -> int | None:
-        """Id of the unknown token, if there is one."""
-        return self._unknown
-
-    @property
-    def pad_id(self) -> int:
-        """Id that fills a shorter row; it is masked, so a vocabulary without one may use 0."""
-        return self._pad
+        unknown, pad = tokenizer.unk_token_id, tokenizer.pad_token_id
+        self.unknown_id: int | None = None if unknown is None else int(unknown)
+        # It is masked, so a vocabulary without one may use 0.
+        self.pad_id = 0 if pad is None else int(pad)
 
     def ids(self, text: str) -> NDArray[np.int64]:
         """Ids of a text without special tokens."""

@@ -8,15 +8,15 @@ another adapter or of none.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from abag.errors import EncoderError, FileFormatError, UnavailableError
 from abag.files import (
+    digest_of,
     read_json,
     read_tensors,
     require_file,
@@ -26,11 +26,9 @@ from abag.files import (
 )
 
 if TYPE_CHECKING:
-    import torch
-    from jaxtyping import Bool, Float
-    from torch import Tensor, nn
+    from torch import Tensor
 
-    from abag.encoders.protocol import EncoderFacts, EncoderIdentity, Molecule
+    from abag.encoders.adapters.adapter import NetworkEncoder
 
 SETTINGS: Final = "adapter_config.json"
 WEIGHTS: Final = "adapter_model.safetensors"
@@ -61,33 +59,8 @@ _NOT_IN_DIGEST: Final = frozenset(
 """Settings of a saved adapter that do not change what it computes in inference."""
 
 
-class Adaptable(Protocol):
-    """What an encoder offers to take an adapter."""
-
-    network: nn.Module
-    base_names: tuple[str, ...]
-    adapter_digest: Callable[[], str]
-
-    @property
-    def facts(self) -> EncoderFacts:
-        """With the revision that was loaded."""
-
-    @property
-    def identity(self) -> EncoderIdentity:
-        """With the adapter's digest."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-
-    def embed(
-        self, molecules: Sequence[Molecule]
-    ) -> tuple[Float[Tensor, "molecules residues width"], Bool[Tensor, "molecules residues"]]:
-        """Rows with gradients, and their mask."""
-
-
 def new_lora(
-    encoder: Adaptable,
+    encoder: NetworkEncoder,
     *,
     r: int = 4,
     alpha: int = 8,
@@ -132,13 +105,12 @@ def new_lora(
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
-def load_adapter(encoder: Adaptable, folder: Path, *, trainable: bool = False) -> None:
+def load_adapter(encoder: NetworkEncoder, folder: Path) -> None:
     """Put a saved adapter on an encoder, in place.
 
     Args:
         encoder: the base it was made for, without an adapter.
         folder: with ``adapter_config.json`` and ``adapter_model.safetensors``.
-        trainable: whether its weights take gradients.
 
     Raises:
         MissingFileError: where a file is not there.
@@ -147,23 +119,21 @@ def load_adapter(encoder: Adaptable, folder: Path, *, trainable: bool = False) -
         UnavailableError: where PEFT is not installed.
     """
     settings, tensors = read_adapter(folder)
-    apply_adapter(encoder, settings, tensors, str(folder), trainable=trainable)
+    apply_adapter(encoder, settings, tensors, str(folder))
 
 
 def apply_adapter(
-    encoder: Adaptable,
+    encoder: NetworkEncoder,
     settings: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     name: str,
-    *,
-    trainable: bool = False,
 ) -> None:
     """Put an adapter that was read from ``name`` on an encoder; see :func:`load_adapter`."""
     peft = _peft()
     _require_bare(encoder)
     _require_base(encoder, name, settings)
     _require_layers(encoder, name, tensors)
-    network = _wrapped(peft, encoder, _config(peft, name, settings, trainable))
+    network = _wrapped(peft, encoder, _config(peft, name, settings))
     expected = {key: tuple(t.shape) for key, t in _tensors(network).items()}
     got = {key: tuple(t.shape) for key, t in tensors.items()}
     if expected != got:
@@ -175,14 +145,11 @@ def apply_adapter(
         )
     peft.set_peft_model_state_dict(network, dict(tensors))
     encoder.network = network.eval()
-    if trainable:
-        encoder.adapter_digest = lambda: adapter_digest(_settings(network), _tensors(network))
-    else:
-        digest = adapter_digest(settings, tensors)
-        encoder.adapter_digest = lambda: digest
+    digest = adapter_digest(settings, tensors)
+    encoder.adapter_digest = lambda: digest
 
 
-def _wrapped(peft: Any, encoder: Adaptable, config: Any) -> Any:
+def _wrapped(peft: Any, encoder: NetworkEncoder, config: Any) -> Any:
     """The network with an adapter; nothing a user could mend is said on the way."""
     with warnings.catch_warnings():
         # PEFT asks transformers 5 for a property under its old name.
@@ -190,7 +157,7 @@ def _wrapped(peft: Any, encoder: Adaptable, config: Any) -> Any:
         return peft.get_peft_model(encoder.network, config)
 
 
-def save_lora(encoder: Adaptable, folder: Path) -> str:
+def save_lora(encoder: NetworkEncoder, folder: Path) -> str:
     """Write an encoder's adapter in PEFT's layout and return its digest.
 
     The base is written as ``id@revision``, so that it is refused on another one.
@@ -206,7 +173,7 @@ def save_lora(encoder: Adaptable, folder: Path) -> str:
     return digest
 
 
-def adapter_content(encoder: Adaptable) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def adapter_content(encoder: NetworkEncoder) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Settings and tensors of an encoder's adapter: what :func:`apply_adapter` takes.
 
     Raises:
@@ -223,15 +190,8 @@ def adapter_content(encoder: Adaptable) -> tuple[dict[str, Any], dict[str, Tenso
 
 def adapter_digest(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     """First 16 hexadecimal digits of the SHA-256 of an adapter's settings and tensors."""
-    import torch
-
     kept = {k: v for k, v in settings.items() if k not in _NOT_IN_DIGEST}
-    digest = hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
+    return digest_of(tensors, json.dumps(kept, sort_keys=True, default=str))[:16]
 
 
 def digest_of_folder(folder: Path) -> str:
@@ -280,7 +240,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return cast(dict[str, Any], settings)
 
 
-def freeze_adapter(encoder: Adaptable) -> None:
+def freeze_adapter(encoder: NetworkEncoder) -> None:
     """End the training of an adapter: no gradients any more, and a digest that is final."""
     settings, tensors = adapter_content(encoder)
     encoder.network.eval().requires_grad_(False)
@@ -288,19 +248,19 @@ def freeze_adapter(encoder: Adaptable) -> None:
     encoder.adapter_digest = lambda: digest
 
 
-def has_adapter(encoder: Adaptable) -> bool:
+def has_adapter(encoder: NetworkEncoder) -> bool:
     """Whether an encoder carries an adapter."""
     return hasattr(encoder.network, "peft_config")
 
 
-def _require_bare(encoder: Adaptable) -> None:
+def _require_bare(encoder: NetworkEncoder) -> None:
     if has_adapter(encoder):
         raise EncoderError(
             f"{encoder.facts.id} carries an adapter already; open the encoder anew for another one"
         )
 
 
-def _require_base(encoder: Adaptable, source: str, settings: Mapping[str, Any]) -> None:
+def _require_base(encoder: NetworkEncoder, source: str, settings: Mapping[str, Any]) -> None:
     name = str(settings.get("base_model_name_or_path") or "")
     base, _, revision = name.partition("@")
     if not base or base.startswith((".", "/", "~")) or "\\" in base:
@@ -316,7 +276,7 @@ def _require_base(encoder: Adaptable, source: str, settings: Mapping[str, Any]) 
         )
 
 
-def _require_layers(encoder: Adaptable, source: str, tensors: Mapping[str, Tensor]) -> None:
+def _require_layers(encoder: NetworkEncoder, source: str, tensors: Mapping[str, Tensor]) -> None:
     layers = {name for name, _ in encoder.network.named_modules()}
     for name in tensors:
         layer = name.removeprefix("base_model.model.").split(".lora_")[0]
@@ -327,7 +287,7 @@ def _require_layers(encoder: Adaptable, source: str, tensors: Mapping[str, Tenso
             )
 
 
-def _config(peft: Any, source: str, settings: Mapping[str, Any], trainable: bool) -> Any:
+def _config(peft: Any, source: str, settings: Mapping[str, Any]) -> Any:
     """From the dictionary, not from the folder: PEFT asks a hub for what a folder lacks."""
     fields = peft.LoraConfig.__dataclass_fields__
     unknown = [k for k, v in settings.items() if k not in fields and v and k not in _NOT_IN_DIGEST]
@@ -343,11 +303,11 @@ def _config(peft: Any, source: str, settings: Mapping[str, Any], trainable: bool
         )
     kept = {k: v for k, v in settings.items() if k in fields}
     # The base has been checked by name already; PEFT would compare it with a folder's path.
-    kept |= {"base_model_name_or_path": None, "inference_mode": not trainable}
+    kept |= {"base_model_name_or_path": None, "inference_mode": True}
     return peft.LoraConfig(**kept)
 
 
-def _targets(encoder: Adaptable, targets: Sequence[str] | None) -> list[str]:
+def _targets(encoder: NetworkEncoder, targets: Sequence[str] | None) -> list[str]:
     if targets is not None:
         return sorted(targets)
     config = getattr(encoder.network, "config", None)

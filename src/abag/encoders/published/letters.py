@@ -1,4 +1,4 @@
-"""Vocabularies of one letter a residue, as the published antibody models have them."""
+"""Vocabularies of one letter a residue, as several antibody models have them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ ALPHABETICAL: Final = tuple("ACDEFGHIKLMNPQRSTVWY")
 
 
 class LetterVocabulary:
-    """One residue, one token; X is read as the mask, which both models saw in training.
+    """One residue, one token.
 
-    Neither model has a token of its own for X, and the row of AntiBERTy's ``[UNK]`` was never
-    trained.
+    Where there is no token for X it is read as the mask, which the models saw in training; the row
+    of AntiBERTy's ``[UNK]`` was never trained.
     """
 
     def __init__(self, tokens: Sequence[str], *, mask: str, padding: str) -> None:
@@ -30,23 +30,24 @@ class LetterVocabulary:
             padding: the token that fills a shorter row.
         """
         self._tokens = tuple(tokens)
-        self._ids = {token: number for number, token in enumerate(tokens)}
-        self.mask_id = self._ids[mask]
-        self.pad_id = self._ids[padding]
-        self.unknown_id: int | None = self.mask_id
+        self.ids_of = {token: number for number, token in enumerate(tokens)}
+        self.mask_id = self.ids_of[mask]
+        self.pad_id = self.ids_of[padding]
+        x = self.ids_of.get(UNKNOWN_RESIDUE)
+        self.unknown_id: int | None = self.mask_id if x is None else None
+        self._read = {letter: self.ids_of[letter] for letter in AMINO_ACIDS}
+        self._read[UNKNOWN_RESIDUE] = self.mask_id if x is None else x
 
     @property
     def residue_ids(self) -> NDArray[np.int64]:
         """Ids of the twenty residues in the order of ``AMINO_ACIDS``, shape (20,)."""
-        return np.array([self._ids[letter] for letter in AMINO_ACIDS], dtype=np.int64)
+        return np.array([self.ids_of[letter] for letter in AMINO_ACIDS], dtype=np.int64)
 
     def ids(self, text: str) -> NDArray[np.int64]:
         """Ids of a chain; a letter that the vocabulary lacks raises :class:`EncoderError`."""
-        read = {**{letter: self._ids[letter] for letter in AMINO_ACIDS},
-                UNKNOWN_RESIDUE: self.mask_id}  # fmt: skip
-        if foreign := set(text) - set(read):
+        if foreign := set(text) - set(self._read):
             raise EncoderError(f"there is no token for {', '.join(sorted(foreign))}")
-        return np.array([read[letter] for letter in text], dtype=np.int64)
+        return np.array([self._read[letter] for letter in text], dtype=np.int64)
 
     def ids_with_specials(self, text: str) -> None:
         """None: special tokens come from the input rule alone."""
@@ -57,7 +58,7 @@ class LetterVocabulary:
 
     def id_of(self, token: str) -> int | None:
         """Id of one token; None where the vocabulary lacks it."""
-        return self._ids.get(token)
+        return self.ids_of.get(token)
 
     def pieces(self) -> Iterable[str]:
         """Every token of the vocabulary."""

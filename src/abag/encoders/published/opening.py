@@ -9,22 +9,11 @@ import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor, nn
 
-from abag.encoders.adapters.adapter import (
-    PRECISIONS,
-    MaskedHead,
-    TransformerEncoder,
-    chosen_device,
-    chosen_precision,
-)
+from abag.encoders.adapters.adapter import EncoderParts, MaskedHead
 from abag.encoders.adapters.catalogue import CatalogueEntry
 from abag.encoders.adapters.huggingface import require_transformers
 from abag.encoders.input_rules import rule_named
-from abag.encoders.protocol import LongChain
-from abag.encoders.published.letters import (
-    LetterVocabulary,
-    antiberty_vocabulary,
-    sapiens_vocabulary,
-)
+from abag.encoders.published.letters import antiberty_vocabulary, sapiens_vocabulary
 from abag.encoders.published.wheels import WHEELS, fetched_tensors
 from abag.errors import EncoderError
 
@@ -32,49 +21,35 @@ _START: Final = 0
 """Sapiens' id of ``<s>``."""
 
 
-def open_published(
-    entry: CatalogueEntry,
-    *,
-    folder: Path | None = None,
-    device: str = "auto",
-    precision: str = "auto",
-    long: LongChain = LongChain.WINDOWS,
-) -> TransformerEncoder:
-    """Load ``antiberty`` or ``sapiens`` from the cache of fetched weights.
+def load_published(
+    entry: CatalogueEntry, folder: Path | None, dtype: torch.dtype, local_files_only: bool
+) -> EncoderParts:
+    """``antiberty`` or ``sapiens`` from the cache of fetched weights.
 
     Raises:
         EncoderError: where a folder is named; the weights are those of the pinned wheel.
         UnavailableError: they were not fetched, or transformers is not installed.
         FileFormatError: the file in the cache is damaged.
     """
+    del local_files_only
     if folder is not None:
         raise EncoderError(
             f"{entry.id} is read from the weights of its pinned wheel (abag encoders fetch "
             f"{entry.id}); leave --folder away, or open another model's files as hf:folder"
         )
     require_transformers()
-    where = chosen_device(device)
-    arithmetic = chosen_precision(precision, where)
-    network: nn.Module
-    vocabulary: LetterVocabulary
+    network: AntiBERTy | Sapiens
     if entry.id == "antiberty":
         network, vocabulary = AntiBERTy(), antiberty_vocabulary()
     else:
         vocabulary = sapiens_vocabulary()
-        light = vocabulary.id_of("<light>")
-        network = Sapiens(-1 if light is None else light)
+        network = Sapiens(vocabulary.ids_of["<light>"])
     network.load_state_dict(fetched_tensors(entry.id))
-    network = network.requires_grad_(False).to(device=where, dtype=PRECISIONS[arithmetic])
-    return TransformerEncoder(
-        entry.facts(WHEELS[entry.id].revision),
-        rule_named(entry.rule),
-        vocabulary,
-        network,
-        _hidden,
-        precision=arithmetic,
-        long=long,
-        head=MaskedHead(vocabulary.mask_id, vocabulary.residue_ids, _logits),
-    )
+    network.requires_grad_(False).to(dtype)
+    facts, rule = entry.facts(WHEELS[entry.id].revision), rule_named(entry.rule)
+    logits: Any = type(network).logits
+    head = MaskedHead(vocabulary.mask_id, vocabulary.residue_ids, logits)
+    return EncoderParts(facts, rule, vocabulary, network, type(network).__call__, head=head)
 
 
 class AntiBERTy(nn.Module):
@@ -155,11 +130,3 @@ def _roberta(positions: int) -> Any:
         layer_norm_eps=1e-5, pad_token_id=1, bos_token_id=0, eos_token_id=2,
     )  # fmt: skip
     return RobertaForMaskedLM(config)
-
-
-def _hidden(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
-    return cast(Tensor, network(ids, mask))
-
-
-def _logits(network: nn.Module, states: Tensor, starts: Tensor) -> Tensor:
-    return cast(Tensor, cast(Any, network).logits(states, starts))

@@ -17,7 +17,6 @@ import json
 import re
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -28,21 +27,36 @@ from numpy.typing import NDArray
 from abag.encoders.protocol import Encoder, EncoderIdentity, Molecule
 from abag.encoders.storage.quantise import Packed, Storage, unpack
 from abag.encoders.storage.shards import PREFIX, SUFFIX, Shard
-from abag.encoders.storage.store_layout import FORMAT, LOCK_FILE, ROOM_FILE, molecule_key
-from abag.encoders.storage.store_writer import FLUSH_SECONDS, SHARD_BYTES, StoreWriter, writing
 from abag.errors import EncoderError, FileFormatError, MissingFileError
 from abag.files import read_json, require_folder_name
 
+FORMAT: Final = 1
+ROOM_FILE: Final = "store.json"
+LOCK_FILE: Final = "writer.lock"
 _MAX_OPEN: Final = 256
 """Shards that are mapped at one time; each costs a file handle."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableShard:
-    """A shard file that is set aside: the others are read without it."""
+def molecule_key(molecule: Molecule) -> str:
+    """First 32 hexadecimal digits of the SHA-256 of role and chains, upper case."""
+    text = f"{molecule.role.value}:{'/'.join(molecule.chains).upper()}"
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
 
-    path: Path
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """One place whose bytes are not those that were written."""
+
+    shard: Path
+    record: str | None
+    """Key of the record, or None where the shard's header is damaged and nothing of it can be
+    read."""
     reason: str
+
+    def __str__(self) -> str:
+        """Render as one line that names the shard and the record."""
+        where = f"record {self.record} in {self.shard}" if self.record else str(self.shard)
+        return f"{where}: {self.reason}"
 
 
 class EmbeddingStore:
@@ -72,7 +86,8 @@ class EmbeddingStore:
         self.identity = identity
         self.width = width
         self.storage = Storage(storage)
-        self.unreadable: tuple[UnreadableShard, ...] = ()
+        self.unreadable: tuple[Damage, ...] = ()
+        """Shard files that are set aside: the others are read without them."""
         self._shards: dict[tuple[str, int, int], Shard] = {}
         self._index: dict[str, Shard] = {}
         self._mapped: OrderedDict[Path, Shard] = OrderedDict()
@@ -179,30 +194,6 @@ class EmbeddingStore:
         """Whether overlapping windows were joined in a record."""
         return self._index[key].entries[key].windowed
 
-    @contextmanager
-    def writer(
-        self, *, shard_bytes: int | None = None, flush_seconds: float | None = None
-    ) -> Iterator[StoreWriter]:
-        """The one writer of this room; what was added is kept also when the block is left early.
-
-        Args:
-            shard_bytes: a shard is written when this much waits (64 MiB by default).
-            flush_seconds: and at least this often (60 by default).
-
-        Raises:
-            UnavailableError: where another process writes; it names the process.
-        """
-        with writing(self):
-            writer = StoreWriter(
-                self,
-                shard_bytes=shard_bytes or SHARD_BYTES,
-                flush_seconds=FLUSH_SECONDS if flush_seconds is None else flush_seconds,
-            )
-            try:
-                yield writer
-            finally:
-                writer.flush()
-
     def _require_width(self) -> None:
         path = self.room / ROOM_FILE
         if not path.exists():
@@ -217,14 +208,14 @@ class EmbeddingStore:
 
     def _scan(self) -> None:
         found: dict[tuple[str, int, int], Shard] = {}
-        unreadable: list[UnreadableShard] = []
+        unreadable: list[Damage] = []
         for path in sorted(self.room.glob(f"{PREFIX}*{SUFFIX}")):
             state = path.stat()
             name = (path.name, state.st_ino, state.st_mtime_ns)
             try:
                 found[name] = self._shards.get(name) or self._opened(path)
             except FileFormatError as error:
-                unreadable.append(UnreadableShard(path, str(error)))
+                unreadable.append(Damage(path, None, str(error)))
         self.unreadable = tuple(unreadable)
         new = [shard for name, shard in found.items() if name not in self._shards]
         if self._shards.keys() - found.keys():
@@ -328,14 +319,3 @@ def _read_about(path: Path) -> dict[str, Any]:
             f"{path} is of format {about.get('format')}, this version reads {FORMAT}"
         )
     return about
-
-
-__all__ = [
-    "FORMAT",
-    "ROOM_FILE",
-    "EmbeddingStore",
-    "UnreadableShard",
-    "molecule_key",
-    "require_store_folder",
-    "rooms",
-]

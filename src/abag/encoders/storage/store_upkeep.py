@@ -11,25 +11,9 @@ from typing import Any
 
 from abag import progress
 from abag.encoders.storage.shards import Record, Shard
-from abag.encoders.storage.store import EmbeddingStore
+from abag.encoders.storage.store import Damage, EmbeddingStore
 from abag.encoders.storage.store_writer import SHARD_BYTES, StoreWriter, writing
 from abag.errors import FileFormatError
-
-
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """One place whose bytes are not those that were written."""
-
-    shard: Path
-    record: str | None
-    """Key of the record, or None where the shard's header is damaged and nothing of it can be
-    read."""
-    reason: str
-
-    def __str__(self) -> str:
-        """Render as one line that names the shard and the record."""
-        where = f"record {self.record} in {self.shard}" if self.record else str(self.shard)
-        return f"{where}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +43,7 @@ def info(store: EmbeddingStore) -> dict[str, Any]:
         "duplicates": sum(len(shard.entries) for shard in shards) - len(store),
         "shards": len(shards),
         "bytes": sum(shard.stored_bytes for shard in shards),
-        "unreadable": [str(shard.path) for shard in store.unreadable],
+        "unreadable": [str(bad.shard) for bad in store.unreadable],
     }
 
 
@@ -70,19 +54,12 @@ def verify(store: EmbeddingStore) -> list[Damage]:
     byte passes (nor any burst of up to 32 bits).
     """
     store.refresh()
-    damage = [Damage(bad.path, None, bad.reason) for bad in store.unreadable]
+    damage = list(store.unreadable)
+    changed = "its bytes are not those that were written (checksum)"
     for shard in progress.track(store.shards, f"verify {store.room.name}"):
-        damage += _damaged(shard)
+        damage += [Damage(shard.path, k, changed) for k in shard.entries if not shard.is_whole(k)]
         shard.close()
     return damage
-
-
-def _damaged(shard: Shard) -> list[Damage]:
-    return [
-        Damage(shard.path, key, "its bytes are not those that were written (checksum)")
-        for key in shard.entries
-        if not shard.is_whole(key)
-    ]
 
 
 def compact(
@@ -121,7 +98,7 @@ def compact(
         for record in _unique(old, kept, bad):
             writer.add_record(record)
         writer.flush()
-        for path in [*(shard.path for shard in old), *(u.path for u in store.unreadable)]:
+        for path in [*(shard.path for shard in old), *(bad.shard for bad in store.unreadable)]:
             path.unlink()
         store.refresh()
     after = store.shards

@@ -13,7 +13,7 @@ import numpy as np
 from abag.encoders.protocol import EncodedMolecule, Molecule
 from abag.encoders.storage.quantise import pack
 from abag.encoders.storage.shards import PREFIX, SUFFIX, Record, write_shard
-from abag.encoders.storage.store_layout import LOCK_FILE, ROOM_FILE, Room, molecule_key
+from abag.encoders.storage.store import LOCK_FILE, ROOM_FILE, EmbeddingStore, molecule_key
 from abag.errors import EncoderError
 from abag.files import hold, is_at, make_folder, write_json
 
@@ -26,7 +26,29 @@ FLUSH_SECONDS: Final = 60.0
 
 
 @contextmanager
-def writing(store: Room) -> Iterator[None]:
+def writer_of(
+    store: EmbeddingStore, *, shard_bytes: int = SHARD_BYTES, flush_seconds: float = FLUSH_SECONDS
+) -> Iterator[StoreWriter]:
+    """The one writer of a room; what was added is kept also when the block is left early.
+
+    Args:
+        store: the room.
+        shard_bytes: a shard is written when this much waits.
+        flush_seconds: and at least this often.
+
+    Raises:
+        UnavailableError: where another process writes; it names the process.
+    """
+    with writing(store):
+        writer = StoreWriter(store, shard_bytes=shard_bytes, flush_seconds=flush_seconds)
+        try:
+            yield writer
+        finally:
+            writer.flush()
+
+
+@contextmanager
+def writing(store: EmbeddingStore) -> Iterator[None]:
     """Hold the room's lock; make the room where it is new; sweep what a killed writer left.
 
     A room made for this and left without a shard is taken away again.
@@ -80,15 +102,9 @@ def _remove_empty(room: Path, above: Sequence[Path]) -> None:
 
 
 class StoreWriter:
-    """Collects records and writes them as shards; made by :meth:`EmbeddingStore.writer`."""
+    """Collects records and writes them as shards; made by :func:`writer_of`."""
 
-    def __init__(
-        self,
-        store: Room,
-        *,
-        shard_bytes: int = SHARD_BYTES,
-        flush_seconds: float = FLUSH_SECONDS,
-    ) -> None:
+    def __init__(self, store: EmbeddingStore, *, shard_bytes: int, flush_seconds: float) -> None:
         self.store = store
         self.shard_bytes = shard_bytes
         self.flush_seconds = flush_seconds
@@ -144,12 +160,9 @@ class StoreWriter:
         self._flushed = time.monotonic()
 
 
-def next_number(store: Room) -> int:
+def next_number(store: EmbeddingStore) -> int:
     """One more than any shard in the room has, readable or not."""
     # A damaged shard keeps its number too: a new one in its place would look like its repair.
     names = [path.name for path in store.room.glob(f"{PREFIX}*{SUFFIX}")]
     numbers = [int(name.removeprefix(PREFIX)[:6]) for name in names if name[6:12].isdigit()]
     return max(numbers, default=0) + 1
-
-
-__all__ = ["FLUSH_SECONDS", "SHARD_BYTES", "StoreWriter", "next_number", "writing"]

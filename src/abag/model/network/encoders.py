@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from abag.encoders.adapters.lora import Adaptable, adapter_content, adapter_digest, apply_adapter
+from abag.encoders.adapters.adapter import NetworkEncoder
+from abag.encoders.adapters.lora import adapter_content, adapter_digest, apply_adapter
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.guard import require_width
 from abag.encoders.protocol import Encoder, EncoderIdentity
@@ -43,7 +44,7 @@ class EncoderRecord:
         if not encoder.identity.adapter_digest:
             return cls(side, encoder.identity, encoder.facts.width)
         # Only an encoder that can be adapted has a digest.
-        settings, tensors = adapter_content(cast(Adaptable, encoder))
+        settings, tensors = adapter_content(cast(NetworkEncoder, encoder))
         return cls(side, encoder.identity, encoder.facts.width, settings, tensors)
 
     def as_json(self) -> dict[str, Any]:
@@ -100,7 +101,7 @@ class EncoderRecord:
         if self.adapter_tensors:
             name = f"of the model's {self.side} encoder"
             apply_adapter(
-                cast(Adaptable, encoder), self.adapter_settings, self.adapter_tensors, name
+                cast(NetworkEncoder, encoder), self.adapter_settings, self.adapter_tensors, name
             )
         self.require(encoder)
         return encoder

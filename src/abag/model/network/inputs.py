@@ -152,7 +152,6 @@ class PairFeatures:
         antigen_encoder: Encoder,
         config: NetworkConfig,
         store: EmbeddingStore | Path | None = None,
-        progress: bool = True,
     ) -> Self:
         """Embed the pairs of a table with ``heavy``, ``light`` and ``antigen``.
 
@@ -163,7 +162,6 @@ class PairFeatures:
             config: whether residues or means are kept, and whether regions are numbered.
             store: where embeddings are looked up and kept. A bf16 store gives bf16 pools, which
                 lose nothing more.
-            progress: show what is embedded.
 
         Raises:
             SchemaError: a column is missing.
@@ -176,11 +174,11 @@ class PairFeatures:
         codes = region_codes(antibodies) if residues and config.fusion.regions else None
         antibody_pool = _pool(
             [[Molecule(Role.ANTIBODY, tuple(c for c in pair if c))] for pair in antibodies],
-            antibody_encoder, config.antibody.pooling, store, progress,
+            antibody_encoder, config.antibody.pooling, store,
         )  # fmt: skip
         antigen_pool = _pool(
             [[Molecule(Role.ANTIGEN, (chain,)) for chain in chains] for chains in antigens],
-            antigen_encoder, config.antigen.pooling, store, progress,
+            antigen_encoder, config.antigen.pooling, store,
         )  # fmt: skip
         regions = torch.zeros(len(antibody_pool.rows), dtype=torch.int64)
         if codes:
@@ -310,12 +308,11 @@ def _pool(
     encoder: Encoder,
     pooling: Pooling,
     store: EmbeddingStore | Path | None,
-    progress: bool,
 ) -> MoleculeRows:
     """A pool with one entry for each list of molecules, whose rows follow each other."""
     room = _room(store, encoder)
     flat = [molecule for of_one in parts for molecule in of_one]
-    rows = embed(flat, encoder, room, progress=progress)
+    rows = embed(flat, encoder, room)
     ends = np.cumsum([len(of_one) for of_one in parts])
 
     def joined(place: int) -> NDArray[np.float32]:

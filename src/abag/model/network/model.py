@@ -8,6 +8,7 @@ what was trained; an encoder that differs is refused by name.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
@@ -18,8 +19,9 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
+from abag import progress
 from abag.data.tables import Pairs, asked_rows
-from abag.encoders.adapters.adapter import chosen_device
+from abag.encoders.devices import chosen_device
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.errors import ModelError, SequenceError
 from abag.model import artefact
@@ -184,9 +186,8 @@ class NetworkModel(PlainModel):
         found = np.zeros((3, table.height))
         for start in range(0, table.height, _CHUNK):
             chunk = table[start : start + _CHUNK]
-            features = PairFeatures.of(
-                chunk, *trained.encoders, trained.network.config, progress=chunk.height > _SHOWN
-            )
+            with nullcontext() if chunk.height > _SHOWN else progress.hidden():
+                features = PairFeatures.of(chunk, *trained.encoders, trained.network.config)
             for rows in _batches(features):
                 found[:, start + rows] = _outputs(trained.network, features, rows)
         pkd, logit, log_variance = found

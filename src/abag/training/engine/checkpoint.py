@@ -1,10 +1,10 @@
-"""The complete state of a run in one safetensors file, ``state.safetensors``.
+"""What training goes on from: weights, optimiser and place of a run in one safetensors file.
 
-It holds the trained weights, the optimiser's moments, the running mean of the weights, the best
-weights so far, and as JSON where the run is: step, sums of the unfinished epoch, history, early
-stop, plateau rule, monitor. Random numbers need no state: order and dropout are functions of
-(seed, epoch) and (seed, step, batch). A file is written under a temporary name, flushed, read back
-and checked, and renamed; the one before is kept, and read where the last one is damaged.
+It holds the trained weights, the optimiser's moments, whatever else a kind of training keeps (such
+as a running mean of the weights), and as JSON where the run is. Random numbers need no state: order
+and dropout are functions of (seed, epoch) and (seed, step, batch). A file is written under a
+temporary name, flushed, read back and checked, and renamed; its digest covers the tensors and every
+text in it. The file before is kept, and read where the last one is damaged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from torch import Tensor, nn
 
 from abag.errors import FileFormatError, MissingFileError
 from abag.files import read_tensors, write_tensors
-from abag.training.engine.optimiser_state import optimiser_tensors, restore_optimiser
 from abag.training.engine.schedule import Plateau
 from abag.training.monitors import Monitor
 
@@ -28,7 +27,10 @@ LAST: Final = "state.safetensors"
 PREVIOUS: Final = "state.previous.safetensors"
 WEIGHTS: Final = "checkpoint.safetensors"
 FORMAT: Final = 2
-_JSON: Final = {"identity", "progress", "monitor", "plateau"}
+OPTIMISER: Final = "optimiser"
+Tensors = Mapping[str, Tensor]
+WATCHERS: Final = ("monitor", "plateau")
+_JSON: Final = {"identity", "progress", *WATCHERS}
 
 IDENTITY: Final[dict[str, str]] = {
     "recipe": "another recipe (recipe.json was changed)",
@@ -42,7 +44,7 @@ IDENTITY: Final[dict[str, str]] = {
 
 @dataclass
 class Progress:
-    """Where a run is, in plain values."""
+    """Where the training of a network is, in plain values."""
 
     step: int = 0
     """Optimiser steps done; epoch and place in it follow from the plan."""
@@ -67,13 +69,51 @@ class Progress:
 
 @dataclass
 class TrainingState:
-    """Everything that changes while a run trains."""
+    """Everything that changes while anything is trained."""
 
     network: nn.Module
     optimiser: torch.optim.Optimizer
+    progress: Any
+    """Where it is, as a dataclass of plain values with ``step`` and ``seconds``."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All tensors under distinct names; the optimiser's as ``optimiser.KEY.WEIGHT``."""
+        names = self.weights()
+        return {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()} | {
+            f"{OPTIMISER}.{key}.{names[place]}": torch.as_tensor(value)
+            for place, of_one in self.optimiser.state_dict()["state"].items()
+            for key, value in of_one.items()
+        }
+
+    def plain(self) -> dict[str, Any]:
+        """All plain values."""
+        return {"progress": vars(self.progress)}
+
+    def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`tensors` and :meth:`plain` gave."""
+        self.network.load_state_dict(_under(tensors, "model"))
+        place = {name: number for number, name in enumerate(self.weights())}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for full, tensor in _under(tensors, OPTIMISER).items():
+            key, _, name = full.partition(".")
+            moments.setdefault(place[name], {})[key] = tensor
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
+        self.progress = type(self.progress)(**plain["progress"])
+
+    def weights(self) -> list[str]:
+        """Names of the weights in the order in which the optimiser counts them."""
+        name = {id(parameter): own for own, parameter in self.network.named_parameters()}
+        return [name[id(p)] for group in self.optimiser.param_groups for p in group["params"]]
+
+
+@dataclass
+class NetworkState(TrainingState):
+    """Everything that changes while a network of a recipe is trained."""
+
+    progress: Progress
     monitor: Monitor
     plateau: Plateau
-    progress: Progress = field(default_factory=Progress)
     ema: dict[str, Tensor] = field(default_factory=dict)
     """Running mean of the weights; empty where the recipe keeps none."""
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -81,35 +121,24 @@ class TrainingState:
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors under distinct names."""
-        tensors = {f"model.{n}": t.detach() for n, t in self.network.state_dict().items()}
-        tensors |= {f"ema.{name}": tensor for name, tensor in self.ema.items()}
-        tensors |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        tensors |= optimiser_tensors(self.network, self.optimiser)
-        return {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
+        kept = {f"ema.{name}": tensor for name, tensor in self.ema.items()}
+        kept |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        return super().tensors() | kept
 
     def plain(self) -> dict[str, Any]:
         """All plain values."""
-        return {
-            "progress": vars(self.progress),
-            "monitor": self.monitor.state(),
-            "plateau": self.plateau.state(),
-        }
+        return super().plain() | {name: seen_by(getattr(self, name)) for name in WATCHERS}
 
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """Go on from what :meth:`tensors` and :meth:`plain` gave."""
-        self.network.load_state_dict(_under(tensors, "model"))
+        super().restore(tensors, plain)
+        device = next(self.network.parameters()).device
         self.ema, self.best = (
-            {name: tensor.to(self._device) for name, tensor in _under(tensors, part).items()}
+            {name: tensor.to(device) for name, tensor in _under(tensors, part).items()}
             for part in ("ema", "best")
         )
-        restore_optimiser(self.network, self.optimiser, tensors)
-        self.progress = Progress(**plain["progress"])
-        self.monitor.restore(plain["monitor"])
-        self.plateau.restore(plain["plateau"])
-
-    @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        for name in WATCHERS:
+            vars(getattr(self, name)).update(plain[name])
 
 
 @dataclass(frozen=True)
@@ -121,13 +150,10 @@ class StateFile:
     identity: Mapping[str, str]
     """What ties a state to its run, and what is said where it differs."""
 
-    def write(
-        self,
-        run: Path,
-        tensors: Mapping[str, Tensor],
-        plain: Mapping[str, Any],
-        identity: Mapping[str, str],
-    ) -> None:
+    older: Callable[[Tensors, Mapping[str, str]], tuple[Tensors, dict[str, Any]]] | None = None
+    """Reads a file from before there was a format: tensors and plain values of today."""
+
+    def write(self, run: Path, state: TrainingState, identity: Mapping[str, str]) -> None:
         """Replace the state of a run; the one before is kept.
 
         Raises:
@@ -137,15 +163,15 @@ class StateFile:
         metadata = {
             "format": str(FORMAT),
             "identity": json.dumps(dict(identity), sort_keys=True),
-            **{key: json.dumps(value) for key, value in plain.items()},
+            **{key: json.dumps(value) for key, value in state.plain().items()},
         }
-        write_tensors(run / self.last, tensors, metadata, keep=run / self.previous)
+        write_tensors(run / self.last, state.tensors(), metadata, keep=run / self.previous)
 
     def read(
         self,
         run: Path,
         identity: Mapping[str, str],
-        restore: Callable[[Mapping[str, Tensor], Mapping[str, Any]], None],
+        restore: Callable[[Tensors, Mapping[str, Any]], None],
     ) -> str:
         """Give the tensors and plain values of the last whole state to ``restore``.
 
@@ -160,14 +186,11 @@ class StateFile:
             if not (run / name).is_file():
                 continue
             try:
-                tensors, metadata = read_tensors(run / name, sealed=True)
-                if metadata.get("format") != str(FORMAT):
-                    raise FileFormatError(f"{run / name} is no training state of this abag")
+                tensors, plain = self._read(run / name)
             except FileFormatError as error:
                 faults.append(str(error))
                 continue
-            plain = {key: json.loads(value) for key, value in metadata.items() if key in _JSON}
-            self.require(run / name, plain.get("identity", {}), identity)
+            self.require(run / name, plain.pop("identity", identity), identity)
             try:
                 restore(tensors, plain)
             except (RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -180,6 +203,15 @@ class StateFile:
                 "; ".join(faults) + ". Copy one of them again, or start a new run"
             )
         raise MissingFileError(f"{run} has no state to resume from")
+
+    def _read(self, path: Path) -> tuple[Tensors, dict[str, Any]]:
+        tensors, metadata = read_tensors(path, sealed=True)
+        if "format" not in metadata and self.older is not None:
+            return self.older(tensors, metadata)
+        if metadata.get("format") != str(FORMAT):
+            raise FileFormatError(f"{path} is no training state of this abag")
+        plain = {key: json.loads(value) for key, value in metadata.items() if key in _JSON}
+        return tensors, {"identity": {}, **plain}
 
     def require(self, path: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         """Raise :class:`FileFormatError`, saying what differs, unless a state is of its run."""
@@ -196,14 +228,9 @@ class StateFile:
 STATE: Final = StateFile(LAST, PREVIOUS, IDENTITY)
 
 
-def save_state(run: Path, state: TrainingState, identity: Mapping[str, str]) -> None:
-    """Replace the state of a run, as :meth:`StateFile.write`."""
-    STATE.write(run, state.tensors(), state.plain(), identity)
-
-
-def load_state(run: Path, state: TrainingState, identity: Mapping[str, str]) -> str:
-    """Restore the last whole state, as :meth:`StateFile.read`; returns the name of its file."""
-    return STATE.read(run, identity, state.restore)
+def seen_by(watcher: Monitor | Plateau) -> dict[str, Any]:
+    """What a watcher of the epochs remembers, in plain values: all but its settings."""
+    return {k: v for k, v in vars(watcher).items() if k not in ("config", "higher_is_better")}
 
 
 def copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
@@ -211,6 +238,6 @@ def copied(tensors: Iterable[tuple[str, Tensor]]) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in tensors}
 
 
-def _under(tensors: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+def _under(tensors: Tensors, part: str) -> dict[str, Tensor]:
     head = f"{part}."
     return {name[len(head) :]: t for name, t in tensors.items() if name.startswith(head)}

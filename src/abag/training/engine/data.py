@@ -8,9 +8,7 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from jaxtyping import Shaped
 from numpy.typing import NDArray
-from torch import Tensor
 
 from abag.model.network.inputs import AT_ONCE, PairBatch, PairFeatures, PairParts
 from abag.training.engine.accumulation import usable_rows
@@ -61,11 +59,8 @@ class TrainingData:
 
     def targets_of(self, rows: Rows, device: torch.device) -> Targets:
         """Targets of some rows on a device."""
-        chosen = torch.from_numpy(rows)
-        return Targets(*(tensor[chosen] for tensor in self._targets)).to(device)
+        return self._targets.take(rows).to(device)
 
     @cached_property
-    def _targets(self) -> tuple[Shaped[Tensor, " rows"], ...]:
-        labels, assay = self.rows.labels, torch.from_numpy(self.rows.assay)
-        known = (torch.from_numpy(a).float() for a in (labels.value, labels.lower, labels.upper))
-        return (*known, assay, assay == 0)
+    def _targets(self) -> Targets:
+        return Targets.of(self.rows.labels, self.rows.assay)

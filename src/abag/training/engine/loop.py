@@ -1,9 +1,4 @@
-"""The training loop: steps, an evaluation after each epoch, a saved state now and then.
-
-After any step the weights depend on (recipe, rows, embeddings, step) alone, so a run that was
-killed and resumed ends with the same bits as one that was not (on CPU, one process, one number of
-threads; GPU kernels add in an order of their own).
-"""
+"""How a network of a recipe is trained: an evaluation after each epoch, the best weights kept."""
 
 from __future__ import annotations
 
@@ -12,8 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Final, NoReturn, cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -21,73 +15,67 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from abag import progress as display
-from abag.errors import ModelError
-from abag.files import write_json
+from abag.encoders.devices import chosen_precision
 from abag.model.network.dropout import drawn_apart
 from abag.model.network.network import AffinityNetwork, NetworkOutput
 from abag.training.engine.accumulation import shares, weighed_loss
-from abag.training.engine.checkpoint import TrainingState, copied, save_state
+from abag.training.engine.checkpoint import STATE, NetworkState, StateFile, copied
 from abag.training.engine.data import TrainingData
+from abag.training.engine.engine import TrainingEngine, seed_of
 from abag.training.engine.normalisation import following
 from abag.training.engine.plan import BatchPlan, Rows, Step
 from abag.training.engine.schedule import learning_rate
 from abag.training.engine.validation import figures_of, gains, predict
-from abag.training.engine.world import World
 from abag.training.recipe import Recipe
 
-SAVE_SECONDS: Final = 60.0
-"""A state is written at least this often."""
-SHOWN_IDS: Final = 5
 
+@dataclass(kw_only=True)
+class Trainer(TrainingEngine):
+    """The training of a network of a recipe."""
 
-@dataclass
-class Trainer:
-    """A run in memory; :meth:`train` goes on from its state to the end or to a time limit."""
+    title = "training"
 
     data: TrainingData
-    network: AffinityNetwork
-    state: TrainingState
-    run: Path
-    identity: dict[str, str]
-    device: torch.device
-    world: World = field(default_factory=World)
-    save_steps: int | None = None
-    """Steps between saved states; by default one is written every :data:`SAVE_SECONDS`."""
+    state: NetworkState
+    file: StateFile = STATE
+    clip_norm: float = field(init=False)
     on_epoch: Callable[[dict[str, Any]], None] | None = None
     warn: Callable[[str], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.clip_norm = self.recipe.optimiser.clip_norm
 
     @property
     def recipe(self) -> Recipe:
         """What is trained."""
         return self.data.recipe
 
-    def train(self, seconds: float | None = None) -> bool:
-        """Train; returns whether training has ended. A state is written at the end too."""
-        progress, plan = self.state.progress, self.data.plan
-        self._began = self._saved = self._mark = time.monotonic()
-        total = self.recipe.stopping.epochs * plan.steps_per_epoch
-        epoch, place = plan.place(progress.step)
-        steps = plan.epoch(epoch)
-        with display.task("training", total) as bar:
-            bar.advance(progress.step)
-            while not progress.ended:
-                loss = self._step(steps[place])
-                bar.advance()
-                epoch, place = plan.place(progress.step)
-                self._say(bar, loss)
-                if place == 0:
-                    self._end_epoch()
-                    steps = plan.epoch(epoch)
-                if self._is_time_up(seconds) and not progress.ended:
-                    self._save()
-                    return False
-                if not progress.ended and self._is_save_due():
-                    self._save()
-        self._save()
-        return True
+    @property
+    def network(self) -> AffinityNetwork:
+        """What is trained, with its weights of now."""
+        return cast(AffinityNetwork, self.state.network)
 
-    def _step(self, step: Step) -> float:
+    @property
+    def most_steps(self) -> int:
+        """Steps of all epochs of the recipe."""
+        return self.recipe.stopping.epochs * self.data.plan.steps_per_epoch
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the recipe's epochs are done, or its patience is over."""
+        return bool(self.state.progress.ended)
+
+    def step(self) -> None:
+        """The next step of the plan; an evaluation where it ends an epoch."""
+        plan, progress = self.data.plan, self.state.progress
+        loss = self.take(plan.step(progress.step))
+        rate = progress.rows / max(progress.train_seconds, 1e-9)
+        best = "" if progress.best is None else f", best {progress.best:.3f}"
+        self.said = f"epoch {len(progress.history) + 1}: loss {loss:.3f}, {rate:,.0f} rows/s{best}"
+        if plan.place(progress.step)[1] == 0:
+            self._end_epoch()
+
+    def take(self, step: Step) -> float:
         """One optimiser step over its batches; returns the loss of the whole step."""
         progress, began = self.state.progress, time.monotonic()
         self.network.train()
@@ -105,22 +93,11 @@ class Trainer:
                 torch.stack(found).sum().backward()  # type: ignore[no-untyped-call]
                 for (place, _), loss in zip(batches, found, strict=True):
                     losses[place] = loss.detach()
-        self.world.sum_gradients(self.network.parameters())
         losses = self.world.sum_of(losses)
-        # Clip after the sum over processes: each alone would clip its share by another factor, and
-        # the step would depend on how many processes share it.
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.recipe.optimiser.clip_norm)
-        loss_of_step, size = float(losses.sum()), float(norm)
-        # Before any weight moves: a step that is not finite leaves a run that can be resumed.
-        if not (math.isfinite(loss_of_step) and math.isfinite(size)):
-            self._stop_nonfinite(step, losses.tolist(), size)
-        for group in self.state.optimiser.param_groups:
-            group["lr"] = self.rate(progress.step)
-        self.state.optimiser.step()
-        self.state.optimiser.zero_grad(set_to_none=True)
+        names = self.data.rows.record_ids
+        self.update(losses.tolist(), lambda: map(names, step), self.rate(progress.step))
         self._update_mean()
-        rows = sum(len(batch) for batch in step)
-        progress.step += 1
+        rows, loss_of_step = sum(len(batch) for batch in step), float(losses.sum())
         progress.loss_sum += loss_of_step * rows
         progress.rows += rows
         progress.train_seconds += time.monotonic() - began
@@ -144,6 +121,10 @@ class Trainer:
         strong = self.recipe.network.output.strong_pkd
         return weighed_loss(self.recipe.loss, weights, output, targets, strong)
 
+    def predict(self, rows: Rows) -> NDArray[np.float64]:
+        """Predicted pKd of some rows with the weights of now; no dropout, fp32."""
+        return predict(self.network, self.data, rows, self.recipe, self.device)[0]
+
     def rate(self, step: int) -> float:
         """Learning rate of a step, after what the plateau rule has seen so far."""
         return learning_rate(
@@ -156,15 +137,14 @@ class Trainer:
 
     def _dropout_seed(self, place: int) -> int:
         """Of a batch: the same in whichever process it is computed, whatever came before."""
-        entropy = [self.recipe.seed, 1, self.state.progress.step, place]
-        return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0] >> 1)
+        return seed_of(self.recipe.seed, 1, self.state.progress.step, place)
 
     def _update_mean(self) -> None:
         """Move the running mean of the weights; its decay grows from 0.1 in the first steps."""
         if not self.state.ema:
             return
-        step = self.state.progress.step
-        decay = min(self.recipe.optimiser.ema, (1 + step) / (10 + step))
+        steps = self.state.progress.step
+        decay = min(self.recipe.optimiser.ema, steps / (9 + steps))
         with torch.no_grad():
             for name, tensor in self.network.state_dict().items():
                 if tensor.is_floating_point():
@@ -195,12 +175,8 @@ class Trainer:
             progress.ended = f"no better {metric} in {progress.waited} epochs"
         elif epoch >= self.recipe.stopping.epochs:
             progress.ended = f"all {epoch} epochs done"
-        progress.loss_sum, progress.rows, progress.seconds, progress.train_seconds = (
-            0.0,
-            0,
-            0.0,
-            0.0,
-        )
+        progress.loss_sum = progress.seconds = progress.train_seconds = 0.0
+        progress.rows = 0
         if self.on_epoch is not None and self.world.is_first:
             self.on_epoch(row)
 
@@ -210,13 +186,12 @@ class Trainer:
         with loaded(self.network, self.state.ema):
             pkd, loss = predict(self.network, self.data, rows.val, self.recipe, self.device)
         if not np.isfinite(pkd).all():
-            self._stop_nonfinite((rows.val[~np.isfinite(pkd)],), [math.nan], math.nan)
+            ids = rows.record_ids(rows.val[~np.isfinite(pkd)])
+            raise self.not_finite([math.nan], math.nan, [ids])
         found = figures_of(rows, pkd, self.recipe.network.output.strong_pkd) | {"val_loss": loss}
         said = [math.nan if value is None else value for value in found.values()]
         told = self.world.told(said, self.device)
-        now = time.monotonic()
-        progress.seconds += now - self._mark
-        self._mark = now
+        self.clock()
         return {
             "epoch": epoch,
             "train_loss": progress.loss_sum / progress.rows,
@@ -225,54 +200,6 @@ class Trainer:
             "seconds": progress.seconds,
             "rows_per_second": progress.rows / max(progress.train_seconds, 1e-9),
         }
-
-    def _stop_nonfinite(self, step: Step, losses: Sequence[float], norm: float) -> NoReturn:
-        """Write which rows were in the step, and stop before any weight is touched."""
-        ids = [self.data.rows.record_ids(batch) for batch in step]
-        path = self.run / "nonfinite.json"
-        if self.world.is_first:
-            write_json(path, {
-                "step": self.state.progress.step,
-                "gradient_norm": str(norm),
-                "batches": [
-                    {"loss": str(loss), "record_ids": names}
-                    for loss, names in zip(losses, ids, strict=True)
-                ],
-            })  # fmt: skip
-        bad = [place for place, loss in enumerate(losses) if not math.isfinite(loss)]
-        names = [name for place in bad or range(len(ids)) for name in ids[place]]
-        shown = ", ".join(names[:SHOWN_IDS]) + (", ..." if len(names) > SHOWN_IDS else "")
-        raise ModelError(
-            f"step {self.state.progress.step}: the loss is {sum(losses)} and the gradient norm "
-            f"{norm:.3g}; training stopped before the step. Rows of the batch: {shown} (all in "
-            f"{path}). The last saved state is whole; look at these rows, or start a new run with "
-            "a lower optimiser.lr"
-        )
-
-    def _say(self, bar: display.Task, loss: float) -> None:
-        progress = self.state.progress
-        rate = progress.rows / max(progress.train_seconds, 1e-9)
-        best = "" if progress.best is None else f", best {progress.best:.3f}"
-        epoch = len(progress.history) + 1
-        bar.describe(f"epoch {epoch}: loss {loss:.3f}, {rate:,.0f} rows/s{best}")
-
-    def _is_time_up(self, seconds: float | None) -> bool:
-        if seconds is None:
-            return False
-        mine = time.monotonic() - self._began >= seconds
-        return bool(self.world.told([float(mine)], self.device)[0])
-
-    def _is_save_due(self) -> bool:
-        if self.save_steps is not None:
-            return self.state.progress.step % self.save_steps == 0
-        return time.monotonic() - self._saved >= SAVE_SECONDS
-
-    def _save(self) -> None:
-        now = time.monotonic()
-        self.state.progress.seconds += now - self._mark
-        self._mark = self._saved = now
-        if self.world.is_first:
-            save_state(self.run, self.state, self.identity)
 
 
 @contextmanager
@@ -290,26 +217,7 @@ def loaded(network: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:
-    """bf16 arithmetic where the recipe asks for it."""
-    if not in_bf16(precision, device):
+    """bf16 where it is asked for, or, for ``auto``, where the device has units for it."""
+    if chosen_precision(precision, device) == "fp32":
         return nullcontext()
     return torch.autocast(device.type, torch.bfloat16)
-
-
-def in_bf16(precision: str, device: torch.device) -> bool:
-    """Whether the fusion is computed in bf16; ``auto``: where the hardware has units for it."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    return device.type == "cpu" and bool(torch.cpu._is_amx_tile_supported())
-
-
-def make_optimiser(network: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW in one pass over the weights; biases and normalisations do not decay."""
-    decay, every = recipe.optimiser.weight_decay, list(network.parameters())
-    groups = [
-        {"params": [p for p in every if p.ndim > 1], "weight_decay": decay},
-        {"params": [p for p in every if p.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=recipe.optimiser.lr, fused=True)

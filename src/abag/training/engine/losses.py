@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Self, cast
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int64
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from abag.data.tables import Labels
 from abag.model.network.network import NetworkOutput
 from abag.training.recipe import (
     BceLoss,
@@ -49,6 +52,20 @@ class Targets:
     absolute: Bool[Tensor, " pairs"]
     """Whether the row is on the absolute scale of pKd."""
 
+    @classmethod
+    def of(cls, labels: Labels, assay: NDArray[np.int64]) -> Self:
+        """Targets of the rows of a table; ``assay`` is 0 for absolute ones."""
+        value, lower, upper = (
+            torch.from_numpy(known).float() for known in (labels.value, labels.lower, labels.upper)
+        )
+        codes = torch.from_numpy(assay)
+        return cls(value, lower, upper, codes, codes == 0)
+
+    def take(self, rows: NDArray[np.intp]) -> Self:
+        """Those of some rows."""
+        chosen = torch.from_numpy(rows)
+        return type(self)(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
+
     def to(self, device: torch.device | str) -> Self:
         """The same targets on a device."""
         moved = (
@@ -78,8 +95,8 @@ class Targets:
 
 def compute_loss(
     terms: Sequence[LossTerm], output: NetworkOutput, targets: Targets, strong_pkd: float
-) -> tuple[Float[Tensor, ""], dict[str, float]]:
-    """The weighted sum of the terms, and each term by its kind without its weight.
+) -> Float[Tensor, ""]:
+    """The weighted sum of the terms.
 
     Args:
         terms: of the recipe.
@@ -87,10 +104,8 @@ def compute_loss(
         targets: of the same rows.
         strong_pkd: pKd from which a binder is strong.
     """
-    values = [term_loss(term, output, targets, strong_pkd) for term in terms]
-    total = torch.stack([t.weight * v for t, v in zip(terms, values, strict=True)]).sum()
-    shown = torch.stack([value.detach() for value in values]).tolist()
-    return total, {term.kind: value for term, value in zip(terms, shown, strict=True)}
+    values = [term.weight * term_loss(term, output, targets, strong_pkd) for term in terms]
+    return torch.stack(values).sum()
 
 
 def term_loss(

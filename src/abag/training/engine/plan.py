@@ -99,6 +99,19 @@ class BatchPlan:
             batches = _shuffled(batches, rng)
         return [tuple(batches[at : at + count]) for at in range(0, len(batches), count)]
 
+    def step(self, number: int) -> Step:
+        """The batches of a step counted from the start."""
+        epoch, place = self.place(number)
+        if epoch not in self._drawn:
+            self._drawn.clear()
+            self._drawn[epoch] = self.epoch(epoch)
+        return self._drawn[epoch][place]
+
+    @cached_property
+    def _drawn(self) -> dict[int, list[Step]]:
+        """The steps of the epoch that was asked for last."""
+        return {}
+
     @staticmethod
     def share_of(step: Step, rank: int, world: int) -> list[tuple[int, Rows]]:
         """The batches of a step that one process computes, with their place in the step."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from abag.training.recipe import ScheduleConfig
 
@@ -41,16 +40,6 @@ class Plateau:
             return True
         margin = THRESHOLD * abs(self.best)
         return (value - self.best if self.higher_is_better else self.best - value) > margin
-
-    def state(self) -> dict[str, Any]:
-        """Plain values for a checkpoint."""
-        return {"best": self.best, "waited": self.waited, "reductions": self.reductions}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from :meth:`state`."""
-        self.best, self.waited, self.reductions = (
-            state["best"], state["waited"], state["reductions"]
-        )  # fmt: skip
 
 
 def learning_rate(

@@ -29,16 +29,16 @@ def heavy_variant(*changes: tuple[int, str]) -> tuple[str, str]:
 
 
 def test_each_residue_is_foretold_while_it_is_hidden(natural: Naturalness):
-    from abag.encoders.adapters import builtin, builtin_model
+    from abag.encoders.adapters import builtin, builtin_model, catalogue
 
-    model = builtin.load_model(builtin.shipped_folder(), builtin.read_facts().revision)
+    model = builtin.load_model(catalogue.shipped_folder(), catalogue.read_facts().revision)
     tokens = builtin_model.tokens_of([(builtin_model.HEAVY, HEAVY), (builtin_model.LIGHT, LIGHT)])
-    codes, positions = builtin_model.padded([tokens])
+    codes = builtin_model.padded([tokens.codes])
     # 227 residues in 57 passes: residues 10, 67, 124 and 181 (from 0) are hidden together.
     for residue in (10, 67, 124, 181):
         codes[0, tokens.residues[residue]] = builtin_model.MASK
     with torch.inference_mode():
-        logits = model.logits(model(codes, positions))[0, tokens.residues[124]]
+        logits = model.logits(model(codes))[0, tokens.residues[124]]
     expected = logits.double().log_softmax(-1).numpy()
     rows = natural.residue_log_probabilities(HEAVY, LIGHT)
     assert rows.shape == (len(HEAVY) + len(LIGHT), 20)

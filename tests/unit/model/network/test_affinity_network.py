@@ -18,9 +18,7 @@ ALL_HEADS = HeadConfig(hidden=(16,), classifier=True, variance=True, per_assay=T
 
 
 def features_of(pairs: pl.DataFrame, config: NetworkConfig) -> PairFeatures:
-    return PairFeatures.of(
-        pairs, HashEncoder(width=6), HashEncoder(width=6), config, progress=False
-    )
+    return PairFeatures.of(pairs, HashEncoder(width=6), HashEncoder(width=6), config)
 
 
 def padded_by(batch: PairBatch, extra: int) -> PairBatch:

@@ -55,7 +55,7 @@ def test_residues_outside_the_domain_and_chains_without_one_are_framework():
 
 def test_a_batch_holds_each_pairs_rows_and_zeros_behind_them(pairs: pl.DataFrame, config_of: Make):
     encoder = HashEncoder(width=6)
-    features = PairFeatures.of(pairs, encoder, encoder, config_of(), progress=False)
+    features = PairFeatures.of(pairs, encoder, encoder, config_of())
     batch = features.batch([3, 0])
     heavy, light, antigen = pairs.row(3)
     antibody_rows = rows_of(Molecule(Role.ANTIBODY, (heavy, light)), 6)
@@ -76,14 +76,14 @@ def test_a_batch_holds_each_pairs_rows_and_zeros_behind_them(pairs: pl.DataFrame
 
 def test_each_distinct_molecule_is_encoded_once(pairs: pl.DataFrame, config_of: Make):
     encoder = HashEncoder()
-    PairFeatures.of(pairs, encoder, encoder, config_of(), progress=False)
+    PairFeatures.of(pairs, encoder, encoder, config_of())
     asked = encoder.encoded
     assert len(asked) == len(set(asked)) == 5 + 3
 
 
 def test_mean_pooling_keeps_the_mean_of_the_residues(pairs: pl.DataFrame, config_of: Make):
     encoder = HashEncoder(width=6)
-    features = PairFeatures.of(pairs, encoder, encoder, config_of("mean"), progress=False)
+    features = PairFeatures.of(pairs, encoder, encoder, config_of("mean"))
     batch = features.batch([3])
     antigen = np.concatenate(
         [rows_of(Molecule(Role.ANTIGEN, (c,)), 6) for c in pairs["antigen"][3]]
@@ -98,8 +98,8 @@ def test_a_store_is_filled_once_and_read_afterwards(
     pairs: pl.DataFrame, config_of: Make, tmp_path: Path
 ):
     first, second = HashEncoder(), HashEncoder()
-    filled = PairFeatures.of(pairs, first, first, config_of(), tmp_path / "store", progress=False)
-    read = PairFeatures.of(pairs, second, second, config_of(), tmp_path / "store", progress=False)
+    filled = PairFeatures.of(pairs, first, first, config_of(), tmp_path / "store")
+    read = PairFeatures.of(pairs, second, second, config_of(), tmp_path / "store")
     assert not second.asked
     assert torch.equal(filled.antigens.rows, read.antigens.rows)
     assert filled.antibodies.rows.dtype is torch.bfloat16  # as stored: nothing more is lost
@@ -108,7 +108,7 @@ def test_a_store_is_filled_once_and_read_afterwards(
 def test_one_store_folder_serves_two_encoders(pairs: pl.DataFrame, config_of: Make, tmp_path: Path):
     antibody, antigen = HashEncoder(width=6, id="one"), HashEncoder(width=4, id="two")
     store = EmbeddingStore.for_encoder(tmp_path / "store", antibody, "fp32")
-    features = PairFeatures.of(pairs, antibody, antigen, config_of(), store, progress=False)
+    features = PairFeatures.of(pairs, antibody, antigen, config_of(), store)
     assert features.antibodies.rows.shape[1] == 6
     assert features.antigens.rows.shape[1] == 4
     assert features.antigens.rows.dtype is torch.float32
@@ -118,7 +118,7 @@ def test_rows_without_heavy_chain_or_antigen_are_refused(pairs: pl.DataFrame, co
     encoder = HashEncoder()
     no_antigen = pairs.with_columns(antigen=pl.lit([], dtype=pl.List(pl.String())))
     with pytest.raises(ModelError, match="6 rows of 6 have no antigen"):
-        PairFeatures.of(no_antigen, encoder, encoder, config_of(), progress=False)
+        PairFeatures.of(no_antigen, encoder, encoder, config_of())
     no_heavy = pairs.with_columns(heavy=pl.lit(None, dtype=pl.String()))
     with pytest.raises(ModelError, match="no heavy chain"):
-        PairFeatures.of(no_heavy, encoder, encoder, config_of(), progress=False)
+        PairFeatures.of(no_heavy, encoder, encoder, config_of())

@@ -22,6 +22,7 @@ from abag.antibody.alphabet import AMINO_ACIDS, GAP, LETTERS, UNKNOWN
 from abag.model.assay_gp.positions import Positions
 
 if TYPE_CHECKING:
+    from abag.encoders.adapters.builtin import BuiltinEncoder
     from abag.encoders.adapters.builtin_model import BuiltinModel
     from abag.encoders.protocol import MaskedEncoder, Molecule
 
@@ -106,9 +107,9 @@ def _read(name: str, heavy: str, light: str) -> tuple[Reals, Reals]:
 
 
 def _of_builtin(_: str, molecule: Molecule) -> tuple[Reals, Reals]:
-    from abag.encoders.adapters.builtin import BuiltinEncoder
+    from abag.encoders.adapters.opening import open_encoder
 
-    encoder = BuiltinEncoder(device="cpu")
+    encoder = cast("BuiltinEncoder", open_encoder("builtin", device="cpu"))
     (encoded,) = encoder.encode([molecule])
     import torch
 
