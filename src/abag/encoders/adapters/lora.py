@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from abag.errors import EncoderError, FileFormatError, UnavailableError
 from abag.files import (
-    digest_of,
     read_json,
     read_tensors,
     require_file,
@@ -24,6 +23,7 @@ from abag.files import (
     write_json,
     write_tensors,
 )
+from abag.files.tensors import digest_of
 
 if TYPE_CHECKING:
     from torch import Tensor
