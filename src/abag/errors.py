@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -131,3 +132,11 @@ class TableError(AbagError, ValueError):
         if mend:
             lines.append(mend)
         super().__init__("\n".join(lines))
+
+
+def installed(module: str, advice: str) -> Any:
+    """A module that not every installation has; UnavailableError with the advice without it."""
+    try:
+        return import_module(module)
+    except ImportError:
+        raise UnavailableError(advice) from None

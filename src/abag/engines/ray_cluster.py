@@ -7,14 +7,13 @@ work keeps what it loaded, so a process of Ray's loads a model once.
 
 from __future__ import annotations
 
-import importlib
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from abag.engines.answers import THREADS, Answered, Told, Work
-from abag.errors import UnavailableError
+from abag.errors import UnavailableError, installed
 
 LOCAL: Final = "local"
 """Instead of an address: a cluster of this machine's cores, for the length of the work."""
@@ -95,12 +94,7 @@ def _require_listener(address: str) -> None:
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
     """Ray, connected to a cluster; the connection ends with the block, a foreign cluster stays."""
-    try:
-        ray: Any = importlib.import_module("ray")
-    except ImportError:
-        raise UnavailableError(
-            "--ray needs the package ray; install it with: pip install 'abag[ray]'"
-        ) from None
+    ray = installed("ray", "--ray needs the package ray; install it with: pip install 'abag[ray]'")
     # Threads are told by the job's environment: what a task unpacks loads libraries before it runs.
     told = {
         "log_to_driver": False, "logging_level": "ERROR", "runtime_env": {"env_vars": THREADS},

@@ -96,19 +96,15 @@ def train(
         FileFormatError: ``out`` cannot be written.
     """
     options = options or Options()
-    device = _device(options.device)
-    world = World.join(device)
-    try:
+    with _joined(options.device) as (device, world):
         setup = read_setup(recipe, sources, device, encoders)
         if world.is_first:
             require_new_run(out)
         world.wait()
-        with _whole(out), locked(out, "trained") if world.is_first else nullcontext():
+        with _held(out, world):
             if world.is_first:
                 begin(out, setup, options.trackers)
             return _carry_out(out, setup, options, world)
-    finally:
-        world.leave()
 
 
 def resume(
@@ -132,24 +128,34 @@ def resume(
     followed = tuple(dict.fromkeys([*content.get("trackers", ()), *options.trackers]))
     options = replace(options, trackers=followed)
     sources = replace(sources, table=table or sources.table, split=split or sources.split)
-    device = _device(options.device)
-    world = World.join(device)
-    try:
+    with _joined(options.device) as (device, world):
         setup = read_setup(recipe, sources, device, encoders)
         STATE.require(run, content.get("identity", {}), setup.identity)
-        with _whole(run), locked(run, "trained") if world.is_first else nullcontext():
+        with _held(run, world):
             if world.is_first and list(followed) != content.get("trackers"):
                 write_run(run, setup, followed, "training")
             return _carry_out(run, setup, options, world)
+
+
+@contextmanager
+def _joined(name: str) -> Iterator[tuple[torch.device, World]]:
+    """The device, and the world of processes, joined for the length of the block."""
+    device = chosen_device(name)
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", World.local_rank())
+    world = World.join(device)
+    try:
+        yield device, world
     finally:
         world.leave()
 
 
 @contextmanager
-def _whole(run: Path) -> Iterator[None]:
-    """Say of whatever hinders writing which run it is, and how it goes on."""
+def _held(run: Path, world: World) -> Iterator[None]:
+    """Hold the folder of a run; an error of the system names the run, and how it goes on."""
     try:
-        yield
+        with locked(run, "trained") if world.is_first else nullcontext():
+            yield
     except AbagError:
         raise
     except OSError as error:
@@ -158,13 +164,6 @@ def _whole(run: Path) -> Iterator[None]:
             f"{what} cannot be written or read: {error.strerror or error}; the last saved state "
             f"of {run} is whole. Free space or mend the folder, then go on with --resume {run}"
         ) from None
-
-
-def _device(name: str) -> torch.device:
-    device = chosen_device(name)
-    if device.type == "cuda" and device.index is None:
-        return torch.device("cuda", World.local_rank())
-    return device
 
 
 def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> TrainedRun:

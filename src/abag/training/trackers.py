@@ -7,11 +7,10 @@ TensorBoard files go to ``RUN/tensorboard``, Weights & Biases writes an offline 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from abag.errors import OptionError, UnavailableError
+from abag.errors import OptionError, installed
 from abag.training.recipe import Recipe
 
 
@@ -130,13 +129,11 @@ def require_trackers(names: Sequence[str]) -> None:
 
 
 def _require(module: str, title: str, mend: str) -> Any:
-    try:
-        return import_module(module)
-    except ImportError:
-        raise UnavailableError(
-            f"{title} is not installed: {mend}, or train without it (training_history.csv holds "
-            "the same figures)"
-        ) from None
+    return installed(
+        module,
+        f"{title} is not installed: {mend}, or train without it (training_history.csv holds "
+        "the same figures)",
+    )
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, float]:

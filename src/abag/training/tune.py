@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from abag.encoders.protocol import Encoder
-from abag.errors import AbagError, FileFormatError, OptionError, UnavailableError
+from abag.errors import AbagError, FileFormatError, OptionError, installed
 from abag.files import (
     locked,
     make_folder,
@@ -321,10 +321,7 @@ def _require_folder(out: Path, content: Mapping[str, Any]) -> None:
 
 def _study(out: Path, content: Mapping[str, Any], recipe: Recipe) -> Study:
     """A new study in ``out``, or the one that it holds."""
-    try:
-        import optuna
-    except ImportError:
-        raise UnavailableError('the search needs Optuna: pip install "abag[training]"') from None
+    optuna = installed("optuna", 'the search needs Optuna: pip install "abag[training]"')
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     _require_folder(out, content)
     if not (out / "study.json").exists():
@@ -342,7 +339,7 @@ def _study(out: Path, content: Mapping[str, Any], recipe: Recipe) -> Study:
                     direction="maximize" if higher else "minimize",
                 )
                 storage.engine.dispose()
-        study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{path.resolve()}")
+        study: Study = optuna.load_study(study_name=STUDY, storage=f"sqlite:///{path.resolve()}")
     except Exception as error:  # Optuna hands on whatever its database raises
         raise FileFormatError(f"{path} is no readable study ({error})") from None
     return study

@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.errors import UnavailableError
+from abag.errors import installed
 
 Reals = NDArray[np.float64]
 _ROWS_OF_A_CHUNK = 256
@@ -43,15 +43,14 @@ class Forest:
         seed: int,
     ) -> Self:
         """Grow ``trees``; ``leaf`` is the fewest rows of a leaf, ``share`` of features tried."""
-        try:
-            from sklearn.ensemble import ExtraTreesRegressor
-        except ImportError:
-            raise UnavailableError(
-                "trees are grown by scikit-learn: pip install 'abag[workshop]'"
-            ) from None
-        grown = ExtraTreesRegressor(
-            trees, min_samples_leaf=leaf, max_features=share, random_state=seed, n_jobs=1
-        ).fit(features.astype(np.float32), target, sample_weight=weights)
+        needs = "trees are grown by scikit-learn: pip install 'abag[workshop]'"
+        grown = (
+            installed("sklearn.ensemble", needs)
+            .ExtraTreesRegressor(
+                trees, min_samples_leaf=leaf, max_features=share, random_state=seed, n_jobs=1
+            )
+            .fit(features.astype(np.float32), target, sample_weight=weights)
+        )
         own = [estimator.tree_ for estimator in grown.estimators_]
         sizes = [tree.node_count for tree in own]
         roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)

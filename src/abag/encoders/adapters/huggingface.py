@@ -23,7 +23,11 @@ from abag.encoders.adapters.catalogue import CatalogueEntry
 from abag.encoders.adapters.revisions import locate
 from abag.encoders.guard import MAX_UNKNOWN
 from abag.encoders.input_rules import CHAIN, InputRule, rule_named
-from abag.errors import EncoderError, UnavailableError
+from abag.errors import EncoderError, UnavailableError, installed
+
+NEEDS_TRANSFORMERS: Final = (
+    "this encoder needs transformers: pip install \"abag[encoders]\", or use the encoder 'builtin'"
+)
 
 _WITHOUT_POOLER: Final = frozenset({"esm", "bert"})
 """Model types whose base class has a pooling layer that residue rows do not need."""
@@ -50,7 +54,7 @@ def load_huggingface(
         UnavailableError: where transformers is not installed or the hub cannot be reached.
         EncoderError: for files that are not this encoder's.
     """
-    require_transformers()
+    installed("transformers", NEEDS_TRANSFORMERS)
     source = locate(entry, folder=folder, local_files_only=local_files_only)
     vocabulary = HuggingFaceVocabulary(load_tokenizer(entry.id, source.tokenizer))
     network = load_network(entry.id, source.weights, dtype)
@@ -96,21 +100,6 @@ class HuggingFaceVocabulary:
     def pieces(self) -> Iterable[str]:
         """Every token of the vocabulary."""
         return cast(Iterable[str], self.tokenizer.get_vocab())
-
-
-def require_transformers() -> None:
-    """Raise unless transformers can be imported.
-
-    Raises:
-        UnavailableError: that names the extra to install.
-    """
-    try:
-        import transformers  # noqa: F401
-    except ImportError:
-        raise UnavailableError(
-            'this encoder needs transformers: pip install "abag[encoders]", or use the encoder '
-            "'builtin'"
-        ) from None
 
 
 def load_tokenizer(encoder: str, folder: Path) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from abag.errors import EncoderError, FileFormatError, UnavailableError
+from abag.errors import EncoderError, FileFormatError, installed
 from abag.files import (
     read_json,
     read_tensors,
@@ -341,8 +341,4 @@ def _tensors(network: Any) -> dict[str, Tensor]:
 
 
 def _peft() -> Any:
-    try:
-        import peft
-    except ImportError:
-        raise UnavailableError('LoRA adapters need peft: pip install "abag[encoders]"') from None
-    return peft
+    return installed("peft", 'LoRA adapters need peft: pip install "abag[encoders]"')

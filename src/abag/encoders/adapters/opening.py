@@ -16,13 +16,17 @@ from abag.encoders.adapters.catalogue import (
 )
 from abag.encoders.devices import PRECISIONS, chosen_device, chosen_precision
 from abag.encoders.protocol import Encoder, EncoderFacts, LongChain
-from abag.errors import EncoderError, UnavailableError
+from abag.errors import EncoderError, installed
 
 if TYPE_CHECKING:
     from abag.encoders.adapters.adapter import EncoderParts, NetworkEncoder, TransformerEncoder
     from abag.encoders.adapters.builtin import BuiltinEncoder
 
 BUILTIN: Final = "builtin"
+_NEEDS_TORCH: Final = (
+    'encoders need PyTorch: pip install "abag[network]" for the built-in one, '
+    'pip install "abag[encoders]" for the others'
+)
 LOADERS: Final = {
     "huggingface": "abag.encoders.adapters.huggingface",
     "ablang2": "abag.encoders.adapters.ablang2",
@@ -102,9 +106,7 @@ def opened(
     local_files_only: bool = False,
 ) -> TransformerEncoder:
     """An encoder of the catalogue; see :func:`open_encoder` for the arguments."""
-    _require_torch()
-    import torch
-
+    torch = installed("torch", _NEEDS_TORCH)
     from abag.encoders.adapters.adapter import TransformerEncoder
 
     where = chosen_device(device)
@@ -129,20 +131,10 @@ def _entry(id_: str, rule: str | None, max_residues: int | None) -> CatalogueEnt
 
 
 def _builtin(folder: Path | None, device: str, precision: str, long: LongChain) -> BuiltinEncoder:
-    _require_torch()
+    installed("torch", _NEEDS_TORCH)
     from abag.encoders.adapters.builtin import BuiltinEncoder
 
     where = chosen_device(device)
     # It is small: the same rows on every machine are worth more than the time saved.
     arithmetic = chosen_precision("fp32" if precision == "auto" else precision, where)
     return BuiltinEncoder(folder, device=str(where), precision=arithmetic, long_chain=long)
-
-
-def _require_torch() -> None:
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise UnavailableError(
-            'encoders need PyTorch: pip install "abag[network]" for the built-in one, '
-            'pip install "abag[encoders]" for the others'
-        ) from None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from abag.encoders.adapters.catalogue import HUB, CatalogueEntry
-from abag.errors import EncoderError, UnavailableError
+from abag.errors import EncoderError, UnavailableError, installed
 from abag.files import read_json, require_folder, sha256_of, write_json
 from abag.progress import track
 
@@ -150,11 +150,6 @@ def require_safetensors(encoder: str, folder: Path) -> None:
 
 
 def _hub() -> Any:
-    try:
-        import huggingface_hub
-        import huggingface_hub.errors
-    except ImportError:
-        raise UnavailableError(
-            'this encoder needs transformers: pip install "abag[encoders]"'
-        ) from None
-    return huggingface_hub
+    needs = 'this encoder needs transformers: pip install "abag[encoders]"'
+    installed("huggingface_hub.errors", needs)
+    return installed("huggingface_hub", needs)

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 
 from abag.encoders.adapters.adapter import EncoderParts, MaskedHead
 from abag.encoders.adapters.catalogue import CatalogueEntry
-from abag.encoders.adapters.huggingface import require_transformers
+from abag.encoders.adapters.huggingface import NEEDS_TRANSFORMERS
 from abag.encoders.input_rules import rule_named
 from abag.encoders.published.letters import antiberty_vocabulary, sapiens_vocabulary
 from abag.encoders.published.wheels import WHEELS, fetched_tensors
-from abag.errors import EncoderError
+from abag.errors import EncoderError, installed
 
 _START: Final = 0
 """Sapiens' id of ``<s>``."""
@@ -37,7 +37,7 @@ def load_published(
             f"{entry.id} is read from the weights of its pinned wheel (abag encoders fetch "
             f"{entry.id}); leave --folder away, or open another model's files as hf:folder"
         )
-    require_transformers()
+    installed("transformers", NEEDS_TRANSFORMERS)
     network: AntiBERTy | Sapiens
     if entry.id == "antiberty":
         network, vocabulary = AntiBERTy(), antiberty_vocabulary()

