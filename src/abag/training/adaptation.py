@@ -20,7 +20,6 @@ from typing import Any, Final, Self, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from abag.encoders.adapters.adapter import NetworkEncoder
@@ -31,14 +30,12 @@ from abag.encoders.adapters.lora import (
     new_lora,
     save_lora,
 )
-from abag.encoders.batching import distinct
-from abag.encoders.protocol import Encoder, Molecule, Role
+from abag.encoders.protocol import Encoder, Molecule
 from abag.errors import EncoderError, FileFormatError, MissingFileError
 from abag.files import read_json, write_json
 from abag.model.network.config import Pooling
 from abag.model.network.inputs import MoleculeRows, PairBatch, PairFeatures
 from abag.model.network.network import AffinityNetwork
-from abag.model.network.regions import region_codes
 from abag.training.engine.checkpoint import IDENTITY, StateFile, Tensors, TrainingState
 from abag.training.engine.engine import TrainingEngine, decaying, seed_of
 from abag.training.engine.losses import Targets, compute_loss
@@ -187,7 +184,7 @@ class Stage(TrainingEngine):
         for network in (self.network, *(encoder.network for encoder in self.encoders)):
             network.train()
         strong = self.recipe.network.output.strong_pkd
-        output = self.network(self.molecules.batch(rows, self.encoders))
+        output = self.network(self.pairs(rows))
         targets = self.targets.take(rows).to(output.pkd.device)
         loss = compute_loss(self.recipe.loss, output, targets, strong)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -199,10 +196,12 @@ class Stage(TrainingEngine):
             progress.losses.append(progress.loss_sum / len(self.plan.rows))
             progress.loss_sum = 0.0
 
-    @cached_property
-    def molecules(self) -> PairMolecules:
-        """The molecules of the table, to be embedded with gradients."""
-        return PairMolecules.of(self.rows, self.recipe)
+    def pairs(self, rows: Rows) -> PairBatch:
+        """The pairs of some rows, each distinct molecule embedded once, with gradients."""
+        frame = self.rows.table.frame[rows.tolist()]
+        config = self.recipe.network
+        features = PairFeatures.of(frame, *self.encoders, config, pool=with_gradients)
+        return features.batch(range(len(rows)), self.rows.assay[rows].tolist())
 
     @cached_property
     def targets(self) -> Targets:
@@ -249,68 +248,13 @@ def _progress_of_before(metadata: Mapping[str, str], plan: BatchPlan) -> dict[st
     return {"step": len(losses) * plan.steps_per_epoch, "losses": losses}
 
 
-@dataclass(frozen=True)
-class PairMolecules:
-    """The molecules of a table's pairs and the codes of their antibodies' regions."""
-
-    antibodies: list[tuple[Molecule, ...]]
-    """[rows], one molecule each."""
-    antigens: list[tuple[Molecule, ...]]
-    """[rows], one molecule a chain."""
-    regions: dict[tuple[Molecule, ...], NDArray[np.int64]]
-    """Of each distinct antibody; empty where they are not asked for."""
-    poolings: tuple[Pooling, Pooling]
-    assay: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, rows: TrainingTable, recipe: Recipe) -> PairMolecules:
-        """Read the molecules of a run's table."""
-        config = recipe.network
-        table = rows.table.select("heavy", "light", "antigen")
-        antibodies: list[tuple[Molecule, ...]] = [
-            (Molecule(Role.ANTIBODY, tuple(c.upper() for c in (heavy, light) if c)),)
-            for heavy, light, _ in table.iter_rows()
-        ]
-        antigens = [
-            tuple(Molecule(Role.ANTIGEN, (chain.upper(),)) for chain in chains)
-            for chains in table["antigen"].to_list()
-        ]
-        regions: dict[tuple[Molecule, ...], NDArray[np.int64]] = {}
-        if config.fusion.regions and config.antibody.pooling == "residues":
-            every = list(dict.fromkeys(antibodies))
-            chains = [(*one[0].chains, None)[:2] for one in every]
-            regions = dict(zip(every, region_codes(cast(Any, chains)), strict=True))
-        poolings = (config.antibody.pooling, config.antigen.pooling)
-        return cls(antibodies, antigens, regions, poolings, rows.assay)
-
-    def batch(self, rows: Rows, encoders: tuple[NetworkEncoder, NetworkEncoder]) -> PairBatch:
-        """Embed the pairs of some rows, each distinct molecule once, with gradients."""
-        own, antibody_of = distinct([self.antibodies[row] for row in rows.tolist()])
-        antibodies = embedded(own, encoders[0], self.poolings[0])
-        antigens, antigen_of = distinct([self.antigens[row] for row in rows.tolist()])
-        regions = torch.zeros(len(antibodies.rows), dtype=torch.int64)
-        if self.regions:
-            codes = [self.regions[one] for one in own]
-            regions[1:] = torch.from_numpy(np.concatenate(codes))
-        device = antibodies.rows.device
-        features = PairFeatures(
-            antibodies,
-            embedded(antigens, encoders[1], self.poolings[1]),
-            regions.to(device),
-            torch.from_numpy(antibody_of).to(device),
-            torch.from_numpy(antigen_of).to(device),
-            np.zeros((len(rows), 2), dtype=np.int64),
-        )
-        return features.batch(range(len(rows)), self.assay[rows].tolist())
-
-
-def embedded(
-    parts: Sequence[tuple[Molecule, ...]], encoder: NetworkEncoder, pooling: Pooling
+def with_gradients(
+    parts: Sequence[Sequence[Molecule]], encoder: Encoder, pooling: Pooling
 ) -> MoleculeRows:
-    """A pool whose rows lead back to the encoder's adapter; one entry for each tuple."""
+    """A pool whose rows lead back to the adapter of a :class:`NetworkEncoder`."""
     flat = [molecule for of_one in parts for molecule in of_one]
-    rows, mask = encoder.embed(flat)
-    kept = rows[mask].float()
+    rows, mask = cast(NetworkEncoder, encoder).embed(flat)
+    kept = rows[mask]
     lengths = [sum(molecule.residues for molecule in of_one) for of_one in parts]
     if pooling == "mean":
         kept = torch.stack([part.mean(dim=0) for part in torch.split(kept, lengths)])

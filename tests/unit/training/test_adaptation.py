@@ -21,7 +21,6 @@ from abag.training.adaptation import (
     SIDES,
     STAGE,
     STATE,
-    PairMolecules,
     Stage,
     adapt_encoders,
 )
@@ -209,7 +208,7 @@ def test_only_training_rows_are_learnt_from(sources: Sources, files: Path, tmp_p
 @pytest.mark.parametrize("pooling", ["residues", "mean"])
 @pytest.mark.parametrize("regions", ["true", "false"])
 def test_pairs_embedded_with_gradients_are_those_of_the_cached_way(
-    pooling: str, regions: str, sources: Sources, files: Path
+    pooling: str, regions: str, sources: Sources, files: Path, tmp_path: Path
 ):
     recipe = recipe_of(
         f"network.antibody.pooling={pooling}",
@@ -221,7 +220,9 @@ def test_pairs_embedded_with_gradients_are_those_of_the_cached_way(
     table = setup.rows.table
     features = PairFeatures.of(table, encoder, encoder, recipe.network)
     cached = features.batch(rows.tolist())
-    live = PairMolecules.of(setup.rows, recipe).batch(rows, (encoder, encoder))
+    network = make_network(recipe.network, 16, 16)
+    stage = Stage.of(tmp_path, setup, network, (BuiltinEncoder(files), BuiltinEncoder(files)), None)
+    live = stage.pairs(rows)
 
     def of_pairs(batch: PairBatch, name: str) -> torch.Tensor:
         of = batch.antigen_of if name.startswith("antigen") else batch.antibody_of

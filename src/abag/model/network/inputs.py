@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -128,6 +129,10 @@ class MoleculeRows:
         return type(self)(self.rows.to(device), self.starts.to(device), self.lengths.to(device))
 
 
+Pool = Callable[[Sequence[Sequence[Molecule]], Encoder, Pooling], MoleculeRows]
+"""Embeds lists of molecules: one entry for each list."""
+
+
 @dataclass(frozen=True)
 class PairFeatures:
     """The embeddings of a table's pairs, ready to be gathered into batches."""
@@ -152,6 +157,7 @@ class PairFeatures:
         antigen_encoder: Encoder,
         config: NetworkConfig,
         store: EmbeddingStore | Path | None = None,
+        pool: Pool | None = None,
     ) -> Self:
         """Embed the pairs of a table with ``heavy``, ``light`` and ``antigen``.
 
@@ -162,6 +168,7 @@ class PairFeatures:
             config: whether residues or means are kept, and whether regions are numbered.
             store: where embeddings are looked up and kept. A bf16 store gives bf16 pools, which
                 lose nothing more.
+            pool: what embeds instead of encoder and store.
 
         Raises:
             SchemaError: a column is missing.
@@ -172,21 +179,25 @@ class PairFeatures:
         antigens, antigen_of = _antigens(table)
         residues = config.antibody.pooling == "residues"
         codes = region_codes(antibodies) if residues and config.fusion.regions else None
-        antibody_pool = _pool(
+        pool = pool or partial(_pool, store=store)
+        antibody_pool = pool(
             [[Molecule(Role.ANTIBODY, tuple(c for c in pair if c))] for pair in antibodies],
-            antibody_encoder, config.antibody.pooling, store,
+            antibody_encoder, config.antibody.pooling,
         )  # fmt: skip
-        antigen_pool = _pool(
+        antigen_pool = pool(
             [[Molecule(Role.ANTIGEN, (chain,)) for chain in chains] for chains in antigens],
-            antigen_encoder, config.antigen.pooling, store,
+            antigen_encoder, config.antigen.pooling,
         )  # fmt: skip
         regions = torch.zeros(len(antibody_pool.rows), dtype=torch.int64)
         if codes:
             regions[1:] = torch.from_numpy(np.concatenate(codes))
-        lengths = torch.stack(
-            [antibody_pool.lengths[antibody_of], antigen_pool.lengths[antigen_of]], dim=1
-        )
-        return cls(antibody_pool, antigen_pool, regions, antibody_of, antigen_of, lengths.numpy())
+        pools = (antibody_pool, antibody_of), (antigen_pool, antigen_of)
+        lengths = torch.stack([own.lengths.cpu()[places] for own, places in pools], dim=1)
+        device = antibody_pool.rows.device
+        return cls(
+            antibody_pool, antigen_pool, regions.to(device), antibody_of.to(device),
+            antigen_of.to(device), lengths.cpu().numpy(),
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.lengths)
