@@ -118,7 +118,7 @@ class Encoder(Protocol):
 
 
 class MaskedEncoder(Encoder, Protocol):
-    """An encoder that also foretells residues that are hidden from it."""
+    """An encoder that also predicts residues that are hidden from it."""
 
     def log_probabilities(
         self, molecules: Sequence[Molecule], hidden: Sequence[NDArray[np.intp]]
@@ -131,5 +131,5 @@ class MaskedEncoder(Encoder, Protocol):
                 together.
 
         Returns:
-            One array (hidden, 20) a molecule, columns in the order of ``AMINO_ACIDS``.
+            One array (hidden, 20) for each molecule, columns in the order of ``AMINO_ACIDS``.
         """

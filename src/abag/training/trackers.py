@@ -66,7 +66,7 @@ class WeightsAndBiases:
         )
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """One step a epoch."""
+        """One step for each epoch."""
         self._run.log(_numbers(row), step=int(row["epoch"]))
 
     def finish(self, test: Mapping[str, Any], summary: Mapping[str, Any]) -> None:

@@ -140,7 +140,7 @@ def tune(
         recipe: what is not searched.
         sources: table and split; without a store, embeddings are kept in ``out/store``.
         out: new folder, or that of a study with the same recipe, files and search.
-        trials: finished trials that the study shall have, earlier ones counted in.
+        trials: finished trials that the study is to have, earlier ones counted in.
         search: ranges, see :meth:`Range.parse`; by default :data:`DEFAULTS`.
         options: device, notes.
         encoders: opened ones, in place of those that the recipe names.

@@ -1,4 +1,4 @@
-"""How the built-in encoder is trained: a batch a step, AdamW, warm-up and cosine, a loss curve."""
+"""How the built-in encoder is trained: AdamW with warm-up and cosine, and a loss curve."""
 
 from __future__ import annotations
 

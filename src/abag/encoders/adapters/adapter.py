@@ -37,7 +37,7 @@ Forward = Callable[[nn.Module, Tensor, Tensor], Tensor]
 
 @dataclass(frozen=True, slots=True)
 class MaskedHead:
-    """What foretells hidden residues from a network's last states."""
+    """What predicts hidden residues from a network's last states."""
 
     mask_id: int
     residue_ids: NDArray[np.int64]
@@ -60,7 +60,7 @@ class EncoderParts(NamedTuple):
     base_names: tuple[str, ...] = ()
     """Other names of the base model that an adapter may have been made for."""
     head: MaskedHead | None = None
-    """For models that foretell hidden residues."""
+    """For models that predict hidden residues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class NetworkEncoder(ABC):
         """Hidden states of the last layer; ``mask`` is False at padding."""
 
     @abstractmethod
-    def foretold(
+    def hidden_logits(
         self,
         states: Float[Tensor, "hidden width"],
         starts: Int64[Tensor, " hidden"],
@@ -230,7 +230,7 @@ class NetworkEncoder(ABC):
         """Log-probabilities of the twenty residues where some are hidden; see ``MaskedEncoder``.
 
         Raises:
-            EncoderError: for an encoder that foretells no residues.
+            EncoderError: for an encoder that predicts no residues.
         """
         batch, counts = self.tokens(molecules), [len(places) for places in hidden]
         firsts = np.cumsum([0, *batch.lengths[:-1]])
@@ -239,14 +239,14 @@ class NetworkEncoder(ABC):
         with torch.inference_mode():
             states = self.hidden(batch)[torch.from_numpy(at).to(self.device)]
             starts = torch.from_numpy(batch.ids[batch.row[at], 0]).to(self.device)
-            logits = self.foretold(states, starts, counts)
+            logits = self.hidden_logits(states, starts, counts)
             rows = logits.double().log_softmax(-1).cpu().numpy()
         return np.split(rows, np.cumsum(counts)[:-1])
 
     @property
     @abstractmethod
     def mask_id(self) -> int:
-        """Token that hides a residue; EncoderError where the encoder foretells none."""
+        """Token that hides a residue; EncoderError where the encoder predicts none."""
 
 
 class TransformerEncoder(NetworkEncoder):
@@ -296,10 +296,10 @@ class TransformerEncoder(NetworkEncoder):
 
     @property
     def head(self) -> MaskedHead:
-        """What foretells hidden residues; EncoderError where there is none."""
+        """What predicts hidden residues; EncoderError where there is none."""
         if self._head is None:
             raise EncoderError(
-                f"{self.facts.id} is read without a head that foretells hidden residues; "
+                f"{self.facts.id} is read without a head that predicts hidden residues; "
                 f"antiberty, sapiens and builtin have one"
             )
         return self._head
@@ -309,7 +309,7 @@ class TransformerEncoder(NetworkEncoder):
         """Token that hides a residue."""
         return self.head.mask_id
 
-    def foretold(
+    def hidden_logits(
         self,
         states: Float[Tensor, "hidden width"],
         starts: Int64[Tensor, " hidden"],

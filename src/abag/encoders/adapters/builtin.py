@@ -125,7 +125,7 @@ class BuiltinEncoder(NetworkEncoder):
                 )
         return super().log_probabilities(molecules, hidden)
 
-    def foretold(
+    def hidden_logits(
         self,
         states: Float[Tensor, "hidden width"],
         starts: Int64[Tensor, " hidden"],

@@ -1,4 +1,4 @@
-"""Vocabularies of one letter a residue, as several antibody models have them."""
+"""Vocabularies with one letter for each residue, as several antibody models have them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ SCHEMA: Final[dict[str, pl.DataType]] = {
     "cluster": pl.String(),
     "held_out": pl.Boolean(),
 }
-"""One row a molecule; positions are IMGT codes (:func:`position_code`), one a residue."""
+"""A row for each molecule; an IMGT code (:func:`position_code`) for each of its residues."""
 
 INSERTIONS: Final = 32
 SHORTEST_ANTIGEN: Final = 30
