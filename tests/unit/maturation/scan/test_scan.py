@@ -17,11 +17,13 @@ from abag.errors import ModelError, OptionError, SequenceError, UnavailableError
 from abag.maturation.antibody.humanness import Humanness
 from abag.maturation.antibody.mutants import choose_sites, mutant_chains, single_mutants
 from abag.maturation.antibody.parent import Parent, parent_of_model, read_parent
+from abag.maturation.scan import scanning
 from abag.maturation.scan.effects import model_effects, zero_shot_effects
 from abag.maturation.scan.heatmap import LETTERS, grid_of, lines_of
 from abag.maturation.scan.result import Scan
 from abag.maturation.scan.scanning import scan
 from abag.model.assay_gp.model import AssayGP
+from abag.model.mutation_effect.surroundings import Surroundings
 from abag.model.protocol import create_model
 from synthetic_pairs import HEAVY, LIGHT, MUTATED, assay_table
 
@@ -156,6 +158,37 @@ def test_without_a_model_the_shipped_one_answers(parent: Parent, tmp_path: Path)
     told = zero_shot_effects(chains, [chains], ("MKTAYIAK",)).notes
     assert told[-1] == "this model reads the antibody alone, not the antigen"
     assert told[:-1] == zero_shot_effects(chains, [chains]).notes
+
+
+class TouchingEverywhere:
+    """A complex in which every residue touches the antigen, and fits it as well as any other."""
+
+    def of_variants(self, variants: list[tuple[str, str | None]]) -> np.ndarray:
+        return np.zeros(len(variants))
+
+    def surroundings_of(self, _: object) -> tuple[Surroundings, ...]:
+        return tuple(
+            Surroundings(np.ones(len(chain)), np.full(len(chain), np.nan))
+            for chain in (HEAVY, LIGHT)
+        )
+
+
+def test_without_a_model_the_effects_are_those_in_the_complex(
+    parent: Parent, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(scanning, "_log_odds", lambda *_: TouchingEverywhere())
+    told = {"positions": ["H:66-68"], "structure": tmp_path / "complex.pdb"}
+    bound = scan(parent, tmp_path / "bound", **told).table.sort("mutation")
+    plain = scan(parent, tmp_path / "plain", positions=["H:66-68"]).table.sort("mutation")
+    # Framework, of which the tables say that it does not touch.
+    assert (bound["delta"] <= plain["delta"]).all()
+    assert (bound["delta"] - plain["delta"]).min() < -0.05
+    assert bound["structure_log_odds"].to_list() == [0.0] * bound.height
+    # A model of the assay has been told of the complex when it was made, or not at all.
+    mine = scan(parent, tmp_path / "mine", model=model, **told).table["delta"]
+    assert mine.equals(
+        scan(parent, tmp_path / "own", model=model, positions=["H:66-68"]).table["delta"]
+    )
 
 
 def test_a_model_without_intervals_gives_differences_alone(parent: Parent, tmp_path: Path):
