@@ -1,4 +1,7 @@
-"""Short questions, answered at once by the functions that command line and Python call."""
+"""Short questions, answered at once by the functions that command line and Python call.
+
+Every function may run in several threads at once.
+"""
 
 from __future__ import annotations
 
@@ -85,65 +88,63 @@ class FileRequest(BaseModel):
     file: Short = Field(description="Id of the uploaded file.")
 
 
-class Asker:
-    """Holds loaded models; every method may run in several threads at once."""
+def predict(asked: PairRequest, folder: Path | None) -> Prediction:
+    """One pair."""
+    # Of an own model, the one that lies there now.
+    changed = 0.0 if folder is None else (folder / "model.json").stat().st_mtime
+    targets = [chain for chain in asked.antigen if chain.strip()]
+    predictor = _loaded(folder, asked.level, changed)
+    return predictor.predict_pair(asked.heavy, asked.light, targets)
 
-    def predictor(self, folder: Path | None, level: float) -> Predictor:
-        """A loaded model; of an own one, the one that lies there now."""
-        changed = 0.0 if folder is None else (folder / "model.json").stat().st_mtime
-        return _loaded(folder, level, changed)
 
-    def predict(self, asked: PairRequest, folder: Path | None) -> Prediction:
-        """One pair."""
-        predictor = self.predictor(folder, asked.level)
-        targets = [chain for chain in asked.antigen if chain.strip()]
-        return predictor.predict_pair(asked.heavy, asked.light, targets)
+def number(asked: NumberRequest) -> dict[str, Any]:
+    """Chains with IMGT numbers."""
+    from abag.antibody.numbering.table import number_records
 
-    def number(self, asked: NumberRequest) -> dict[str, Any]:
-        """Chains with IMGT numbers."""
-        from abag.antibody.numbering.table import number_records
+    named = [(f"sequence {i}", text) for i, text in enumerate(asked.sequence, start=1)]
+    return {"domains": number_records(named).to_dicts(), "out": None}
 
-        named = [(f"sequence {i}", text) for i, text in enumerate(asked.sequence, start=1)]
-        return {"domains": number_records(named).to_dicts(), "out": None}
 
-    def columns(self, asked: ColumnsRequest, path: Path) -> dict[str, Any]:
-        """What each column of a table is taken for, and why."""
-        from abag.data.formats.own_tables import explain_file
+def columns(asked: ColumnsRequest, path: Path) -> dict[str, Any]:
+    """What each column of a table is taken for, and why."""
+    from abag.data.formats.own_tables import explain_file
 
-        found = explain_file(
-            path, asked.map, unit=asked.unit, quantity=asked.quantity, with_values=asked.values
-        )
-        return found.as_json()
+    found = explain_file(
+        path, asked.map, unit=asked.unit, quantity=asked.quantity, with_values=asked.values
+    )
+    return found.as_json()
 
-    def pairs(self, path: Path) -> list[dict[str, Any]]:
-        """The first pairs of a file: table, FASTA, AIRR or structure."""
-        import polars as pl
 
-        from abag.data.formats.reading import pairs_of_file
+def pairs(path: Path) -> list[dict[str, Any]]:
+    """The first pairs of a file: table, FASTA, AIRR or structure."""
+    import polars as pl
 
-        frame = pairs_of_file(path, antigen_unknown=True).frame.head(_MOST_PAIRS)
-        heavy = pl.coalesce("heavy", "scfv").alias("heavy")
-        antigen = pl.col("antigen").list.join("/")
-        return frame.select("antibody_name", "antigen_name", heavy, "light", antigen).to_dicts()
+    from abag.data.formats.reading import pairs_of_file
 
-    def health(self) -> str:
-        """Predict one pair; gives the model's id."""
-        asked = PairRequest(heavy=HEAVY, light=LIGHT, antigen=[ANTIGEN], model=None, level=0.9)
-        return self.predict(asked, None).model_id
+    frame = pairs_of_file(path, antigen_unknown=True).frame.head(_MOST_PAIRS)
+    heavy = pl.coalesce("heavy", "scfv").alias("heavy")
+    antigen = pl.col("antigen").list.join("/")
+    return frame.select("antibody_name", "antigen_name", heavy, "light", antigen).to_dicts()
 
-    def examples(self) -> list[dict[str, Any]]:
-        """The package's own table of well-known antibodies."""
-        import polars as pl
 
-        with as_file(files("abag") / "resources" / "examples" / "well_known.csv") as path:
-            return pl.read_csv(path, infer_schema=False).to_dicts()
+def health() -> str:
+    """Predict one pair; gives the model's id."""
+    asked = PairRequest(heavy=HEAVY, light=LIGHT, antigen=[ANTIGEN], model=None, level=0.9)
+    return predict(asked, None).model_id
 
-    def card(self, folder: Path) -> dict[str, Any]:
-        """What an own model is."""
-        facts = read_json(folder / "model.json")
-        return {"name": folder.name} | {
-            key: facts[key] for key in ("model_id", "name", "training") if key != "name"
-        }
+
+def examples() -> list[dict[str, Any]]:
+    """The package's own table of well-known antibodies."""
+    import polars as pl
+
+    with as_file(files("abag") / "resources" / "examples" / "well_known.csv") as path:
+        return pl.read_csv(path, infer_schema=False).to_dicts()
+
+
+def card(folder: Path) -> dict[str, Any]:
+    """What an own model is."""
+    facts = read_json(folder / "model.json")
+    return {"name": folder.name, "model_id": facts["model_id"], "training": facts["training"]}
 
 
 @lru_cache(maxsize=8)

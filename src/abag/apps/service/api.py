@@ -16,8 +16,8 @@ from fastapi import Body, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from abag.apps.service import answers
 from abag.apps.service.answers import (
-    Asker,
     ColumnsRequest,
     FileRequest,
     NumberRequest,
@@ -56,7 +56,6 @@ class Service:
         settings.require_guarded(len(self.keys))
         self.jobs = JobStore(settings.data / "jobs.sqlite")
         self.runner = Runner(self.jobs, settings)
-        self.asker = Asker()
         # Predictions use cores: more at a time than there are cores only take memory.
         self.cores = anyio.CapacityLimiter(os.cpu_count() or 1)
 
@@ -137,19 +136,19 @@ def _add_questions(app: FastAPI, service: Service) -> None:
     @app.get("/health", tags=["service"])
     async def health() -> dict[str, str]:
         """Predict a known pair, so that a good answer means that predictions work."""
-        model = await in_thread(service.asker.health)
+        model = await in_thread(answers.health)
         return {"status": "ok", "version": VERSION, "model": model}
 
     @app.get("/v1/examples", tags=["questions"])
     async def examples() -> list[dict[str, Any]]:
         """Well-known antibodies with their antigens, to begin with."""
-        return await in_thread(service.asker.examples)
+        return await in_thread(answers.examples)
 
     @app.post("/v1/predict", tags=["questions"])
     async def predict(asked: PairRequest, user: User, request: Request) -> Response:
         """Predict one pair: what `abag predict` prints with `--json`; as text without it."""
         folder = service.places(user).existing("model", asked.model) if asked.model else None
-        found = await in_thread(partial(service.asker.predict, asked, folder), service.cores)
+        found = await in_thread(partial(answers.predict, asked, folder), service.cores)
         if request.headers.get("accept") == "text/plain":
             return Response(found.in_words(), media_type="text/plain")
         return exact_json(found.as_json())
@@ -157,14 +156,14 @@ def _add_questions(app: FastAPI, service: Service) -> None:
     @app.post("/v1/number", tags=["questions"])
     async def number(asked: NumberRequest) -> Response:
         """Number chains; the answer is that of `abag number --json`."""
-        return exact_json(await in_thread(partial(service.asker.number, asked), service.cores))
+        return exact_json(await in_thread(partial(answers.number, asked), service.cores))
 
     @app.post("/v1/columns", tags=["questions"])
     async def columns(asked: ColumnsRequest, user: User) -> Response:
         """Say what each column of an upload is taken for: `abag data import --explain --json`."""
 
         def read() -> dict[str, Any]:
-            return service.asker.columns(asked, service.places(user).uploaded(asked.file))
+            return answers.columns(asked, service.places(user).uploaded(asked.file))
 
         return exact_json(await in_thread(read))
 
@@ -173,7 +172,7 @@ def _add_questions(app: FastAPI, service: Service) -> None:
         """The first 200 pairs of an upload, to ask about one of them."""
 
         def read() -> list[dict[str, Any]]:
-            return service.asker.pairs(service.places(user).uploaded(asked.file))
+            return answers.pairs(service.places(user).uploaded(asked.file))
 
         return await in_thread(read)
 
@@ -278,7 +277,7 @@ def _add_shelves(app: FastAPI, service: Service) -> None:
         places = service.places(user)
 
         def cards() -> list[dict[str, Any]]:
-            return [service.asker.card(places.named("model", n)) for n in places.all_of("model")]
+            return [answers.card(places.named("model", n)) for n in places.all_of("model")]
 
         return await in_thread(cards)
 
