@@ -57,7 +57,7 @@ ROOMS = (
 """Lowest first; those of one line are siblings."""
 PARTS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 """Parts of functions, and none of their own."""
-READING = "data/formats/reading.py:pairs_of_file"
+READING = "data/formats/reading.py:read_pairs"
 """Where the walk of a row begins: what loads the model counts for files, and not for returns."""
 NUMBERING = "antibody/numbering/chains.py:_number"
 CHECKS = "data/tables.py:require_columns"

@@ -140,9 +140,9 @@ def read_chains(
             require_columns(table, ["heavy", "light", "antigen"], str(path))
             return table.select("heavy", "light", "antigen"), ()
     from abag.data.chains import clean_pairs
-    from abag.data.formats.reading import pairs_of_file
+    from abag.data.formats.reading import read_pairs
 
-    pairs = pairs_of_file(path, mapping, antigen, choices, antigen_unknown=not antigen)
+    pairs = read_pairs(path, mapping, antigen, choices, antigen_unknown=not antigen)
     cleaned = clean_pairs(pairs.frame)
     problems = [
         Problem(row, None, reason)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from abag.data.formats.reading import pairs_of_file as read_pairs
+from abag.data.formats.reading import read_pairs
 from abag.errors import FileFormatError, OptionError, Problem, TableError
 from abag.files import require_file, require_other, sha256_of
 from abag.inference.inputs import KEEP_GOING, library_parent

@@ -14,7 +14,7 @@ from abag.antibody.mutations import apply_mutations
 from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.data.formats.columns import pairs_of_table
 from abag.data.formats.mapping import mapping_from_texts
-from abag.data.formats.reading import pairs_of_file as read_pairs
+from abag.data.formats.reading import read_pairs
 from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.sequences.pairing import UserPairs
 from abag.data.formats.tables import ROW, read_table

@@ -12,7 +12,7 @@ import polars as pl
 
 from abag.data.formats.choices import Choices
 from abag.data.formats.content import FileKind
-from abag.data.formats.reading import pairs_of_file as read_pairs
+from abag.data.formats.reading import read_pairs
 from abag.errors import FileFormatError, Problem, TableError
 from abag.files import parquet_rows, scratch_folder
 from abag.inference.inputs import ROW

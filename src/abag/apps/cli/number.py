@@ -63,11 +63,11 @@ def number(
 def _records(path: Path, mapping: list[str], read: FileChoices) -> list[tuple[str, str]]:
     """Name and letters of each chain of a file."""
     from abag.data.formats import FileKind, file_kind, read_fasta
-    from abag.data.formats.reading import pairs_of_file
+    from abag.data.formats.reading import read_pairs
 
     if not path.is_dir() and file_kind(path) is FileKind.FASTA:
         return [(record.id, record.sequence) for record in read_fasta(path)]
-    found = pairs_of_file(path, mapping, choices=read.choices(), antigen_unknown=True)
+    found = read_pairs(path, mapping, choices=read.choices(), antigen_unknown=True)
     for problem in found.problems:
         tell(f"left out: {problem}")
     return [

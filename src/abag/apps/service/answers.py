@@ -119,9 +119,9 @@ def pairs(path: Path) -> list[dict[str, Any]]:
     """The first pairs of a file: table, FASTA, AIRR or structure."""
     import polars as pl
 
-    from abag.data.formats.reading import pairs_of_file
+    from abag.data.formats.reading import read_pairs
 
-    frame = pairs_of_file(path, antigen_unknown=True).frame.head(_MOST_PAIRS)
+    frame = read_pairs(path, antigen_unknown=True).frame.head(_MOST_PAIRS)
     heavy = pl.coalesce("heavy", "scfv").alias("heavy")
     antigen = pl.col("antigen").list.join("/")
     return frame.select("antibody_name", "antigen_name", heavy, "light", antigen).to_dicts()

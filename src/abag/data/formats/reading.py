@@ -31,59 +31,13 @@ _NAMES_A_FILE: Final = re.compile(r"\.(?:fa|fasta|faa|txt)(?:\.gz)?$|[\\/]", re.
 
 def read_pairs(
     path: Path,
-    *,
-    mapping: Sequence[str] = (),
-    light: Path | None = None,
-    antigen: Path | None = None,
-    choices: Choices = _NO_CHOICE,
-) -> UserPairs:
-    """Pairs to predict from a table, FASTA, AIRR table, structure or folder of structures.
-
-    Args:
-        path: The file; structures may also be a folder of them.
-        mapping: For tables, ``heavy=VH`` and the like (see :func:`mapping_from_texts`).
-        light: For FASTA, a second file with the light chains.
-        antigen: For FASTA and AIRR, a FASTA file of the antigen(s).
-        choices: What the user decides where a file leaves a choice.
-
-    Raises:
-        AbagError: The file's faults, each with its place and mend; see the reader of its kind.
-    """
-    if path.is_dir():
-        _refuse_options("a folder of structures", mapping=mapping, light=light, antigen=antigen)
-        return read_structures(path, choices.chains)
-    kind = file_kind(path)
-    if kind is FileKind.TABLE:
-        _refuse_options("a table", light=light, antigen=antigen)
-        told = mapping_from_texts(mapping)
-        frame, notes = pairs_table(
-            path, told, choices.parent, choices.numbering, keep_faulty=choices.keep_faulty
-        )
-        return UserPairs(frame, notes=notes)
-    told = mapping_from_texts(mapping) if kind is FileKind.AIRR else ColumnMapping()
-    encoding = told.constants.encoding
-    if encoding is None or told != mapping_from_texts([f"encoding:={encoding}"]):
-        _refuse_options(f"a file of {kind}", mapping=mapping)
-    if kind is FileKind.STRUCTURE:
-        _refuse_options("a structure", light=light, antigen=antigen)
-        return read_structures(path, choices.chains)
-    antigens = read_antigens(antigen) if antigen else None
-    if kind is FileKind.AIRR:
-        _refuse_options("an AIRR table", light=light)
-        found = read_airr(path, most_umis=choices.most_umis, encoding=encoding)
-        return UserPairs(pairs_of(path, found.antibodies, antigens), found.problems, found.notes)
-    return UserPairs(pairs_of(path, read_antibodies(path, light), antigens))
-
-
-def pairs_of_file(
-    path: Path,
     mapping: Sequence[str] = (),
     antigen: Sequence[str] = (),
     choices: Choices | None = None,
     *,
     antigen_unknown: bool = False,
 ) -> UserPairs:
-    """Read pairs from a table, FASTA, AIRR rearrangements, a structure or a folder of these.
+    """Pairs to predict from a table, FASTA, AIRR table, structure or folder of structures.
 
     Args:
         path: The file; its kind is told by its content.
@@ -96,13 +50,19 @@ def pairs_of_file(
         MissingFileError, FileFormatError, TableError: the file cannot be read as pairs.
         OptionError: ``mapping`` names what is not known, or the file is no table.
     """
-    is_table = not path.is_dir() and file_kind(path) is FileKind.TABLE
-    if (antigen or antigen_unknown) and is_table:
-        mapping = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
-        if antigen_unknown and not any(text.startswith("antigen_unknown") for text in mapping):
-            mapping = [*mapping, "antigen_unknown:=true"]
-    choices = choices or Choices()
-    pairs = read_pairs(path, mapping=mapping, choices=choices)
+    choices = choices or _NO_CHOICE
+    kind = FileKind.STRUCTURE if path.is_dir() else file_kind(path)
+    if kind is FileKind.TABLE:
+        told = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
+        if antigen_unknown and not any(text.startswith("antigen_unknown") for text in told):
+            told.append("antigen_unknown:=true")
+        frame, notes = pairs_table(
+            path, mapping_from_texts(told), choices.parent, choices.numbering,
+            keep_faulty=choices.keep_faulty,
+        )  # fmt: skip
+        pairs = UserPairs(frame, notes=notes)
+    else:
+        pairs = _pairs_of_sequences(path, kind, mapping, choices)
     if choices.arm is not None:
         pairs = replace(pairs, frame=choose_arm(pairs.frame, choices.arm, path))
     if not antigen:
@@ -111,6 +71,24 @@ def pairs_of_file(
     none = pl.col("antigen").list.len() == 0
     filled = pl.when(none).then(given).otherwise("antigen")
     return replace(pairs, frame=pairs.frame.with_columns(antigen=filled))
+
+
+def _pairs_of_sequences(
+    path: Path, kind: FileKind, mapping: Sequence[str], choices: Choices
+) -> UserPairs:
+    if path.is_dir():
+        _refuse_options("a folder of structures", mapping=mapping)
+        return read_structures(path, choices.chains)
+    told = mapping_from_texts(mapping) if kind is FileKind.AIRR else ColumnMapping()
+    encoding = told.constants.encoding
+    if encoding is None or told != mapping_from_texts([f"encoding:={encoding}"]):
+        _refuse_options(f"a file of {kind}", mapping=mapping)
+    if kind is FileKind.STRUCTURE:
+        return read_structures(path, choices.chains)
+    if kind is FileKind.AIRR:
+        found = read_airr(path, most_umis=choices.most_umis, encoding=encoding)
+        return UserPairs(pairs_of(path, found.antibodies), found.problems, found.notes)
+    return UserPairs(pairs_of(path, read_antibodies(path)))
 
 
 def read_measurements(

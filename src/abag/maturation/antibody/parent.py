@@ -93,7 +93,7 @@ def parent_of_model(
 
 
 def _one_of(path: Path, name: str | None, choices: Choices | None) -> pl.DataFrame:
-    from abag.data.formats.reading import pairs_of_file as read_pairs
+    from abag.data.formats.reading import read_pairs
 
     pairs = read_pairs(path, choices=choices, antigen_unknown=True).frame
     names = pairs["antibody_name"].drop_nulls().unique(maintain_order=True).to_list()

@@ -70,8 +70,7 @@ def test_fasta_with_labels_and_antigens_is_a_table_of_measurements(tmp_path: Pat
 def test_pairs_of_every_kind_have_one_schema(tmp_path: Path) -> None:
     table = written(tmp_path, f"heavy,antigen\n{H},{AG}\n", "t.csv")
     fasta = written(tmp_path, f">a\n{H}:{L}\n", "a.fa")
-    antigen = written(tmp_path, f">x\n{AG}\n", "x.fa")
-    first, second = read_pairs(table).frame, read_pairs(fasta, antigen=antigen).frame
+    first, second = read_pairs(table).frame, read_pairs(fasta, antigen=[AG]).frame
     assert first.schema == second.schema
     assert pl.concat([first, second])["antigen"].to_list() == [[AG], [AG]]
 
@@ -79,7 +78,7 @@ def test_pairs_of_every_kind_have_one_schema(tmp_path: Path) -> None:
 def test_options_that_a_kind_cannot_use_are_refused(tmp_path: Path) -> None:
     table = written(tmp_path, f"heavy,antigen\n{H},{AG}\n", "t.csv")
     with pytest.raises(OptionError, match="a table takes no light"):
-        read_pairs(table, light=table)
+        read_measurements(table, light=table)
     with pytest.raises(FileFormatError, match="a folder without PDB or mmCIF files"):
         read_pairs(tmp_path)
     with pytest.raises(MissingFileError):
