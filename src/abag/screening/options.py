@@ -10,8 +10,8 @@ from typing import Final
 from abag.data.chains import clean_antigen
 from abag.data.formats.choices import Choices
 from abag.data.formats.content import FileKind
-from abag.data.formats.reading import given_antigens
 from abag.errors import OptionError
+from abag.inference.inputs import given_antigens
 from abag.inference.outputs import COLUMNS
 from abag.inference.predictor import Predictor
 from abag.inference.variants import GivenParent

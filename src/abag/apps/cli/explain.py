@@ -67,10 +67,10 @@ def _explained(
     read: FileChoices,
     substitutes: str,
 ) -> Explanation:
-    from abag.data.formats.reading import given_antigen
     from abag.inference import load
     from abag.inference.explaining.explain import explain as explain_pair
     from abag.inference.explaining.explain import explain_structure
+    from abag.inference.inputs import given_antigen
 
     if structure is None:
         predictor = load(model)

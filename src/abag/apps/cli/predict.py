@@ -102,7 +102,7 @@ def predict(
         abstain: Refuse pairs that are no variant of a measured pair.
         json: Print one JSON object.
     """
-    from abag.data.formats.reading import given_antigen
+    from abag.inference.inputs import given_antigen
 
     targets = given_antigen([chain for chain in antigen or [] if chain.strip()])
     if table is None:

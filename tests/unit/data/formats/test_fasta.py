@@ -9,10 +9,10 @@ import pytest
 
 from abag.data.formats import read_antibodies, read_antigens, read_fasta
 from abag.data.formats.mapping import mapping_from_texts
-from abag.data.formats.reading import given_antigen
 from abag.data.formats.sequences.fasta_names import chain_label
 from abag.data.formats.sequences.pairing import labelled, pairs_of
 from abag.errors import MissingFileError, OptionError, TableError
+from abag.inference.inputs import given_antigen
 from synthetic_pairs import HEAVY, LIGHT
 
 H, L = "EVQLVESGG", "DIQMTQSPS"

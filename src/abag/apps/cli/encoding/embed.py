@@ -77,10 +77,10 @@ def embed(
         where_done: who encodes; this process writes the store.
         json: print one JSON object.
     """
-    from abag.data.formats.reading import given_antigen
     from abag.encoders.molecules import embed_file
     from abag.encoders.protocol import LongChain, Role
     from abag.encoders.workers import EncoderChoice
+    from abag.inference.inputs import given_antigen
 
     choice = EncoderChoice(encoder, LongChain(long), compile, tuple(asdict(opened).items()))
     open_encoders, workers = _encoding(choice, where_done, device or ["auto"])

@@ -80,7 +80,7 @@ def scan(
 
 
 def _parent(model: Path | None, of: GivenAntibody, antigen: list[str], choices: Choices) -> Parent:
-    from abag.data.formats.reading import given_antigen
+    from abag.inference.inputs import given_antigen
     from abag.maturation.antibody.parent import parent_of_model
 
     target = given_antigen(antigen)
