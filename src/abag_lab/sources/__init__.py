@@ -1,54 +1,31 @@
-"""Published sources, one small adapter each. A new one is a file and a line here."""
+"""Published sources, one small adapter each. A new one is a file in one of the packages here."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Final
 
-from abag_lab.sources.complexes import (
-    attabseq,
-    biomap,
-    deepaai,
-    deepinteraware,
-    deepnano,
-    saaint_db,
-    sarscov2_ic50_cao2022,
-    skempi_v2,
-)
-from abag_lab.sources.designed import igdesign_open, variant_tables
-from abag_lab.sources.libraries import (
-    abbibench,
-    alphabind,
-    alphaseq_14,
-    cr9114_dms,
-    phillips_cr9114_cr6261,
-    ranibizumab_cdrh3,
-    titeseq_4420,
-    trastuzumab_her2_dms,
-)
+from abag_lab.sources import complexes, designed, libraries
 from abag_lab.sources.published import Source
 
-_MODULES = (
-    abbibench,
-    alphabind,
-    alphaseq_14,
-    attabseq,
-    biomap,
-    cr9114_dms,
-    deepaai,
-    deepinteraware,
-    deepnano,
-    igdesign_open,
-    phillips_cr9114_cr6261,
-    ranibizumab_cdrh3,
-    saaint_db,
-    sarscov2_ic50_cao2022,
-    skempi_v2,
-    titeseq_4420,
-    trastuzumab_her2_dms,
-)
+
+def _found() -> list[Source]:
+    """What the modules of the packages call ``SOURCE``, or several ``SOURCES``."""
+    names = [
+        f"{package.__name__}.{module.name}"
+        for package in (complexes, designed, libraries)
+        for module in iter_modules(package.__path__)
+    ]
+    return [
+        source
+        for module in map(import_module, names)
+        for source in (getattr(module, "SOURCE", None), *getattr(module, "SOURCES", ()))
+        if source is not None
+    ]
+
 
 SOURCES: Final[dict[str, Source]] = {
-    source.name: source
-    for source in (*(module.SOURCE for module in _MODULES), *variant_tables.SOURCES)
+    source.name: source for source in sorted(_found(), key=lambda source: source.name)
 }
 """Every adapter by the name of its source."""
