@@ -175,14 +175,8 @@ def begin(out: Path, setup: Setup, trackers: Sequence[str]) -> None:
 
 def write_run(out: Path, setup: Setup, trackers: Sequence[str], status: str, **more: Any) -> None:
     """Write ``run.json``: what a run started from, who follows it, and how it stands."""
-    content = {**run_content(setup), "trackers": list(trackers), "status": status, **more}
-    write_json(out / RUN, content, seal=True)
-
-
-def run_content(setup: Setup) -> dict[str, Any]:
-    """What ``run.json`` says of a run, apart from how it went."""
     rows = setup.rows
-    return {
+    content = {
         "abag_version": VERSION,
         "recipe": setup.recipe.name,
         "sources": setup.sources.as_json(),
@@ -198,7 +192,11 @@ def run_content(setup: Setup) -> dict[str, Any]:
         "part": rows.part,
         "notes": list(rows.notes),
         "manifest": setup.manifest,
+        "trackers": list(trackers),
+        "status": status,
+        **more,
     }
+    write_json(out / RUN, content, seal=True)
 
 
 def read_run(run: Path) -> tuple[Recipe, Sources, dict[str, Any]]:

@@ -13,13 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.antibody.alphabet import AMINO_ACIDS, GAP, ChainKind, residue_codes
+from abag.antibody.alphabet import GAP, ChainKind, residue_codes
 from abag.antibody.germlines import V_POSITIONS, Germlines
 from abag.antibody.numbering.domains import IMGT_REGIONS
 from abag.encoders.batching import distinct
 from abag_lab.old_global.frames import LOOPS, Frame, Frames, find_frames
 from abag_lab.old_global.residues import (
-    PROPERTIES,
     count_residues,
     properties,
     shares,
@@ -34,25 +33,13 @@ for _loop in ("CDR1", "CDR2"):
     _CDR_OF_V[IMGT_REGIONS[_loop][0] - 1 : IMGT_REGIONS[_loop][1]] = True
 
 
-def feature_names(germlines: Germlines) -> list[str]:
-    """Names of the columns of :func:`antibody_features`, in their order."""
-    chain = [
-        "present", "vhh", "lambda",
-        *(f"from_{name}" for name in (*germlines.species_names, "any")),
-        "changed_in_cdrs", "changed_in_frameworks",
-        "aromatic_gained", "charge_gained", "hydropathy_gained",
-        *(f"species_{name}" for name in germlines.species_names),
-        *(f"family_{name}" for name in germlines.family_names),
-        *(f"{loop}_{name}" for loop in LOOPS for name in ("length", *PROPERTIES)),
-        *(f"CDR3_{letter}" for letter in AMINO_ACIDS),
-        *(f"CDRs_{letter}" for letter in AMINO_ACIDS),
-        *(f"domain_{name}" for name in PROPERTIES),
-    ]  # fmt: skip
-    return [f"{role}.{name}" for role in ("heavy", "light") for name in chain]
-
-
 def antibody_features(table: pl.DataFrame, germlines: Germlines) -> Reals:
-    """Features of each row of a table with heavy and light, shape (rows, features)."""
+    """Features of each row of a table with heavy and light, shape (rows, features).
+
+    Of each chain: presence and kind, germline distance, changes, species and family, then length
+    and properties of each loop, shares of residues in CDR3 and in all loops, and properties of the
+    domain.
+    """
     heavy, light = table["heavy"].to_list(), [chain or "" for chain in table["light"]]
     frames = find_frames([*heavy, *(chain for chain in light if chain)])
     parts = []

@@ -2,11 +2,33 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.germlines import Germlines
-from abag_lab.old_global.features import ABSENT, antibody_features, feature_names
+from abag_lab.old_global.features import ABSENT, antibody_features
+from abag_lab.old_global.frames import LOOPS
+from abag_lab.old_global.residues import PROPERTIES
 from synthetic_pairs import HEAVY, LIGHT
 
 GERMLINES = Germlines.of_anarci()
+
+
+def feature_names(germlines: Germlines) -> list[str]:
+    """Names of the columns of :func:`antibody_features`, in their order."""
+    chain = [
+        "present", "vhh", "lambda",
+        *(f"from_{name}" for name in (*germlines.species_names, "any")),
+        "changed_in_cdrs", "changed_in_frameworks",
+        "aromatic_gained", "charge_gained", "hydropathy_gained",
+        *(f"species_{name}" for name in germlines.species_names),
+        *(f"family_{name}" for name in germlines.family_names),
+        *(f"{loop}_{name}" for loop in LOOPS for name in ("length", *PROPERTIES)),
+        *(f"CDR3_{letter}" for letter in AMINO_ACIDS),
+        *(f"CDRs_{letter}" for letter in AMINO_ACIDS),
+        *(f"domain_{name}" for name in PROPERTIES),
+    ]  # fmt: skip
+    return [f"{role}.{name}" for role in ("heavy", "light") for name in chain]
+
+
 NAMES = feature_names(GERMLINES)
 SCHEMA = {"heavy": pl.String, "light": pl.String}
 
