@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from abag.antibody.antibody import Chains
-from abag.model.mutation_effect.scales import Reals
+from abag.model.mutation_effect.priors import Reals
 
 
 @dataclass(frozen=True, slots=True)

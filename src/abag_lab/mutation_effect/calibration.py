@@ -8,8 +8,8 @@ from typing import Final
 
 import numpy as np
 
+from abag.model.mutation_effect.priors import Codes, Reals
 from abag.model.mutation_effect.scale import DEPTH, Scale, error_terms, exposure
-from abag.model.mutation_effect.scales import Codes, Reals
 from abag_lab.mutation_effect.design import Design
 
 LEVEL: Final = 0.9

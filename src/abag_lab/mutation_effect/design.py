@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from abag.model.mutation_effect.changes import CodedChanges, changes_of, tables_of
 from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.parent import ParentAntibody
+from abag.model.mutation_effect.priors import Reals, burial, contact_share
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scale import DEPTH, combined, unlevelled
-from abag.model.mutation_effect.scales import Reals, burial, contact_share
 from abag_lab.mutation_effect.assay import VariantAssay
 
 REACH: Final = (-4.0, 3.5)

@@ -28,8 +28,8 @@ from abag.model.mutation_effect.maturation import MATURED
 from abag.model.mutation_effect.memory import FamilyMemory
 from abag.model.mutation_effect.model import MutationEffect
 from abag.model.mutation_effect.parent import ParentAntibody
+from abag.model.mutation_effect.priors import Reals
 from abag.model.mutation_effect.repertoire import Repertoire
-from abag.model.mutation_effect.scales import Reals
 from abag_lab.mutation_effect.calibration import blind_assays, learn_scale, left_out_coverage
 from abag_lab.mutation_effect.design import Design
 

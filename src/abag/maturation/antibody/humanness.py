@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from abag.antibody.antibody import Chains
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.mutation_effect.parent import ParentChain
+from abag.model.mutation_effect.priors import NO_RESIDUE, codes
 from abag.model.mutation_effect.repertoire import LETTERS
-from abag.model.mutation_effect.scales import NO_RESIDUE, codes
 
 Reals = NDArray[np.float64]
 

@@ -15,13 +15,13 @@ import numpy as np
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.residues import HOT_SPOT, VOLUME, substitution_scores
 from abag.model.mutation_effect.parent import ParentChain
-from abag.model.mutation_effect.repertoire import Repertoire
-from abag.model.mutation_effect.scales import (
+from abag.model.mutation_effect.priors import (
     NO_RESIDUE,
     Reals,
     burial,
     contact_share,
 )
+from abag.model.mutation_effect.repertoire import Repertoire
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,8 @@ import numpy as np
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.model.mutation_effect.parent import ParentAntibody, ParentChain
+from abag.model.mutation_effect.priors import NO_RESIDUE, Reals, contact_share
 from abag.model.mutation_effect.repertoire import Repertoire
-from abag.model.mutation_effect.scales import NO_RESIDUE, Reals, contact_share
 
 MATURED: Final = ("change", "common", "contact", "cdr", "severity", "guess")
 """What the gain of a matured change is a weighted sum of: 1, how common the new residue is, whether

@@ -19,7 +19,7 @@ from abag.model.mutation_effect.parent import (
     ParentChain,
     regions,
 )
-from abag.model.mutation_effect.scales import NO_RESIDUE, Codes, Reals
+from abag.model.mutation_effect.priors import NO_RESIDUE, Codes, Reals
 
 SAME_FAMILY: Final = 0.8
 """Identity over the IMGT positions of the CDRs that either of two antibodies has."""

@@ -34,9 +34,9 @@ from abag.model.mutation_effect.features import FEATURES
 from abag.model.mutation_effect.maturation import MATURED
 from abag.model.mutation_effect.memory import FamilyMemory, nearest_memory
 from abag.model.mutation_effect.parent import ParentAntibody, ParentChain
+from abag.model.mutation_effect.priors import Reals
 from abag.model.mutation_effect.repertoire import Repertoire
 from abag.model.mutation_effect.scale import Scale, combined, exposure
-from abag.model.mutation_effect.scales import Reals
 
 NAME: Final = "mutation-effect"
 _SLICE: Final = 4_096

@@ -13,7 +13,7 @@ from abag.antibody.alphabet import ChainKind
 from abag.antibody.germlines import V_POSITIONS, most_shared_gene
 from abag.antibody.numbering import IMGT_REGIONS, first_domain
 from abag.antibody.numbering.domains import position_number
-from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Codes, codes
+from abag.model.mutation_effect.priors import IMGT_COLUMNS, NO_RESIDUE, Codes, codes
 from abag.model.mutation_effect.surroundings import Surroundings
 
 KINDS: Final[Mapping[ChainKind, str]] = {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from abag.antibody.numbering import number_chains
 from abag.antibody.numbering.domains import position_number
 from abag.model.mutation_effect.parent import KINDS
-from abag.model.mutation_effect.scales import IMGT_COLUMNS, NO_RESIDUE, Reals, codes
+from abag.model.mutation_effect.priors import IMGT_COLUMNS, NO_RESIDUE, Reals, codes
 
 LETTERS: Final = ("H", "K", "L")
 _FLOOR: Final = 1e-3

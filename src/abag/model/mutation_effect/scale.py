@@ -9,7 +9,7 @@ import numpy as np
 
 from abag.model.mutation_effect.changes import CodedChanges
 from abag.model.mutation_effect.features import FEATURES
-from abag.model.mutation_effect.scales import Codes, Reals
+from abag.model.mutation_effect.priors import Codes, Reals
 
 DEPTH: Final = 4.0
 """Where losses level off, pKd."""

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from abag.model.mutation_effect.scales import Reals
+from abag.model.mutation_effect.priors import Reals
 
 TRUST: Final = 0.5
 """Share of the structure in contacts and burial; the rest are the tables by IMGT position."""

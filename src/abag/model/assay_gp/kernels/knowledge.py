@@ -23,7 +23,7 @@ from abag.model.assay_gp.positions import REGIONS, Positions
 from abag.model.mutation_effect import MutationEffect
 from abag.model.mutation_effect.features import substitution_features
 from abag.model.mutation_effect.parent import ParentChain
-from abag.model.mutation_effect.scales import contact_share
+from abag.model.mutation_effect.priors import contact_share
 from abag.model.mutation_effect.surroundings import Surroundings
 
 Reals = NDArray[np.float64]
