@@ -121,11 +121,8 @@ class Guard:
     def _user(self, scope: Message) -> str | None:
         if not len(self._keys):
             return LOCAL_USER
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                kind, _, key = value.decode("latin-1").partition(" ")
-                return self._keys.user_of(key.strip()) if kind.lower() == "bearer" else None
-        return None
+        kind, _, key = _header(scope, b"authorization").partition(" ")
+        return self._keys.user_of(key.strip()) if kind.lower() == "bearer" else None
 
     def _may_ask(self, who: str) -> bool:
         now = time.monotonic()
@@ -140,19 +137,18 @@ class Guard:
         return True
 
 
+def _header(scope: Message, name: bytes) -> str:
+    return next((value.decode("latin-1") for own, value in scope["headers"] if own == name), "")
+
+
 def _host(scope: Message) -> str:
-    for name, value in scope["headers"]:
-        if name == b"host":
-            text: str = value.decode("latin-1")
-            return text if text.endswith("]") else text.rpartition(":")[0] or text
-    return ""
+    text = _header(scope, b"host")
+    return text if text.endswith("]") else text.rpartition(":")[0] or text
 
 
 def _declared(scope: Message) -> int:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else 0
-    return 0
+    length = _header(scope, b"content-length")
+    return int(length) if length.isdecimal() else 0
 
 
 def _with_headers(send: Send) -> Send:
