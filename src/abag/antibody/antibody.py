@@ -99,6 +99,11 @@ class Antibody:
         found = {HEAVY: self.heavy}
         return found if self.light is None else {**found, LIGHT: self.light}
 
+    @property
+    def sequences(self) -> Chains:
+        """Both chains as text."""
+        return self.heavy.sequence, None if self.light is None else self.light.sequence
+
 
 def _region(position: str) -> str:
     return _REGION_OF[position_number(position)] if position else ""

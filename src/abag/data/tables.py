@@ -172,6 +172,8 @@ TARGET_COLUMNS: Final[dict[str, tuple[str, str, str]]] = {
     "rank_score": ("rank_score", "rank_lower", "rank_upper"),
 }
 """Value, lower and upper bound of each target in the canonical table."""
+TARGET_UNITS: Final = {"pkd": "pKd", "rank_score": "rank score"}
+"""What the numbers of each target are, for people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -69,18 +70,16 @@ def _forget_places(path: Path) -> None:
 
 
 def sums_text(place: Path) -> str:
-    """``SHA256SUMS`` of a folder, as ``sha256sum --check`` reads it."""
+    """``SHA256SUMS`` of a folder, as ``sha256sum --check`` reads it.
+
+    Files of git, of the hub's client and of locks are no part of a release.
+    """
     found = sorted(
-        path.relative_to(place).as_posix()
-        for path in place.rglob("*")
-        if path.is_file() and path.name not in (SUMS, ".gitattributes") and not _apart(path, place)
+        name.as_posix()
+        for name in (path.relative_to(place) for path in place.rglob("*") if path.is_file())
+        if name.name != SUMS and not any(part.startswith(".") for part in name.parts)
     )
     return "".join(f"{sha256_of(place / name)}  {name}\n" for name in found)
-
-
-def _apart(path: Path, place: Path) -> bool:
-    """Files of git, of the hub's client and of locks are no part of a release."""
-    return any(part.startswith(".") for part in path.relative_to(place).parts)
 
 
 def require_honest_notes(facts: Mapping[str, Any], notes: str) -> None:
@@ -119,10 +118,7 @@ def _given(subject: Subject, intent: Intent, place: Path, predictor: Predictor) 
         "news": list(intent.new),
         "migration": list(intent.migration),
         "pull": intent.pull_from or f"{name}@{intent.version}",
-        "origins": [
-            {"source": one.source, "licence": one.licence, "rows": one.rows}
-            for one in subject.origins
-        ],
+        "origins": [asdict(one) for one in subject.origins],
         "dataset": ", ".join(dict.fromkeys(one.source for one in subject.origins)),
         "notes": list(subject.notes),
         "encoders": [dict(one) for one in subject.encoders],

@@ -71,6 +71,7 @@ def gather(place: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     model = place / MODEL
     manifest = read_manifest(model)
+    settings = manifest["settings"]
     run = place / RUN
     facts: dict[str, Any] = {
         "format": FORMAT,
@@ -83,8 +84,8 @@ def gather(place: Path, given: Mapping[str, Any]) -> dict[str, Any]:
             "id": manifest["model_id"],
             "name": manifest["name"],
             "made_by": manifest["abag_version"],
-            "settings": _plain_settings(manifest["settings"]),
-            "target": manifest["settings"].get("target", "pkd"),
+            "settings": {k: v for k, v in settings.items() if not isinstance(v, dict)},
+            "target": settings.get("target", "pkd"),
             "equation": equation_of(manifest["name"]),
             "bytes": sum(path.stat().st_size for path in model.iterdir()),
         },
@@ -104,10 +105,6 @@ def equation_of(name: str) -> list[str]:
     told = import_module(MODELS[name].partition(":")[0]).__doc__ or ""
     lines = [line.strip() for line in told.splitlines() if line.startswith("    ")]
     return lines or list(EQUATIONS.get(name, (QUANTITY,)))
-
-
-def _plain_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if not isinstance(value, dict)}
 
 
 def _calibration(model: Path) -> dict[str, Any] | None:

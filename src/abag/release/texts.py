@@ -135,7 +135,8 @@ class FactNumbers:
         """Whether a word with digits is one of the facts'."""
         if word in self._words:
             return True
-        if "/" in word and all(self.holds(part) for part in word.split("/") if _has_digit(part)):
+        numbered = [part for part in word.split("/") if any(map(str.isdigit, part))]
+        if "/" in word and all(map(self.holds, numbered)):
             return True
         if not _NUMBER.fullmatch(word):
             return False
@@ -156,10 +157,6 @@ class FactNumbers:
                 if abs(value) < Decimal("1e15")
             }
         return self._rounded[key]
-
-
-def _has_digit(text: str) -> bool:
-    return any(letter.isdigit() for letter in text)
 
 
 def _leaves(value: Any) -> Iterator[str | int | float]:

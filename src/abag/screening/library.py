@@ -12,13 +12,11 @@ import hashlib
 import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import IO, Any, Final
 
 from abag.errors import FileFormatError, MissingFileError, OptionError
 from abag.files import parquet_height, unpacked
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SHARD_ROWS: Final = 10_000
 """Records of a shard: some seconds of work, which is what a lost worker costs."""
@@ -189,7 +187,7 @@ def _text_shards(
 
     size = raw.seek(0, io.SEEK_END)
     raw.seek(0)
-    stream: IO[bytes] = unpacked(_local(path), raw) if packed else raw  # type: ignore[arg-type]
+    stream: IO[bytes] = unpacked(Path(path), raw) if packed else raw  # type: ignore[arg-type]
     head = stream.read(_HEAD_BYTES)
     kind = kind_of_head(head)
     if kind is FileKind.STRUCTURE or head.startswith(b"PK"):
@@ -197,26 +195,21 @@ def _text_shards(
             f"{path} is no library: give a Parquet or text table, FASTA or AIRR rearrangements"
         )
     raw.seek(0)
-    stream = unpacked(_local(path), raw) if packed else raw  # type: ignore[arg-type]
+    stream = unpacked(Path(path), raw) if packed else raw  # type: ignore[arg-type]
     digest = hashlib.sha256()
+    lines = _hashed(stream, digest)
+    key: _Key = _nothing
     if kind is FileKind.FASTA:
-        header, cuts = 0, list(_cuts(_fasta_records(_hashed(stream, digest)), rows, 0, 0))
+        above, records, key = b"", _fasta_records(lines), _antibody_name
     else:
-        lines = _hashed(stream, digest)
         above, first = _header(lines)
-        key = _cell_key(first) if kind is FileKind.AIRR else None
-        header = len(above)
-        records = _table_records(lines, key)
-        cuts = list(_cuts(records, rows, header, above.count(b"\n")))
+        records = _table_records(lines)
+        if kind is FileKind.AIRR:
+            key = _cell_key(first)
+    header = len(above)
+    cuts = list(_cuts(records, key, rows, header, above.count(b"\n")))
     file = LibraryFile(path, name, kind.value, size, digest.hexdigest(), header, packed)
     return [LibraryShard(file, *cut) for cut in cuts]
-
-
-def _local(path: str) -> Path:
-    """A path for messages."""
-    from pathlib import Path
-
-    return Path(path)
 
 
 def _hashed(stream: IO[bytes], digest: Any) -> Iterator[bytes]:
@@ -235,37 +228,42 @@ def _header(lines: Iterator[bytes]) -> tuple[bytes, bytes]:
     return above, b""
 
 
-_Record = tuple[int, int, Callable[[], bytes]]
-"""Bytes and lines of a record, and what must not be parted from the record before if it is equal;
-0 records are blank lines."""
+_Record = tuple[int, int, bytes]
+"""Bytes and lines of a record, and its first line; a blank line has its lines below 0."""
+_Key = Callable[[bytes], bytes]
+"""From the first line of a record what keeps it together with a record before that has the same;
+empty where nothing does."""
+
+
+def _nothing(_: bytes) -> bytes:
+    return b""
 
 
 def _fasta_records(lines: Iterator[bytes]) -> Iterator[_Record]:
-    """Records with their names; lines before the first header belong to it."""
-    from abag.data.formats.sequences.fasta_names import chain_label
-
+    """Records with their headers; lines before the first header belong to it."""
     size = count = 0
     header = b""
     for line in lines:
         if line.startswith(b">"):
             if header:
-                yield size, count, _named(header, chain_label)
+                yield size, count, header
                 size = count = 0
             header = line
         size += len(line)
         count += 1
     if size:
-        yield size, count, _named(header, chain_label)
+        yield size, count, header
 
 
-def _named(header: bytes, label: Callable[[str], tuple[str, Any]]) -> Callable[[], bytes]:
+def _antibody_name(header: bytes) -> bytes:
+    """The name of the antibody whose chain stands below a header of FASTA."""
+    from abag.data.formats.sequences.fasta_names import chain_label
+
     text = header[1:].decode("utf-8", "replace").strip()
-    return lambda: label(text)[0].encode() if text else b""
+    return chain_label(text)[0].encode() if text else b""
 
 
-def _table_records(
-    lines: Iterator[bytes], key: Callable[[bytes], bytes] | None
-) -> Iterator[_Record]:
+def _table_records(lines: Iterator[bytes]) -> Iterator[_Record]:
     """Records of a table; a quoted cell may hold line breaks."""
     size = count = quotes = 0
     first = b""
@@ -276,24 +274,20 @@ def _table_records(
         quotes += line.count(b'"')
         if quotes % 2 and size < _LONGEST_RECORD:
             continue
-        yield size, count if first.strip() else -count, _bound(key, first)
+        yield size, count if first.strip() else -count, first
         size = count = quotes = 0
         first = b""
     if size:
-        yield size, count, _bound(key, first)
+        yield size, count, first
 
 
-def _bound(key: Callable[[bytes], bytes] | None, line: bytes) -> Callable[[], bytes]:
-    return (lambda: b"") if key is None else (lambda: key(line))
-
-
-def _cell_key(header: bytes) -> Callable[[bytes], bytes]:
+def _cell_key(header: bytes) -> _Key:
     """What names the cell in a line of an AIRR table."""
     delimiter = max((b"\t", b",", b";"), key=header.count)
     names = [name.strip(b' "\r\n').lower() for name in header.split(delimiter)]
     wanted = next((n for n in (b"cell_id", b"barcode", b"clone_id") if n in names), None)
     if wanted is None:
-        return lambda _: b""
+        return _nothing
     place = names.index(wanted)
 
     def key(line: bytes) -> bytes:
@@ -304,19 +298,18 @@ def _cell_key(header: bytes) -> Callable[[bytes], bytes]:
 
 
 def _cuts(
-    records: Iterator[_Record], rows: int, start: int, line: int
+    records: Iterator[_Record], key: _Key, rows: int, start: int, line: int
 ) -> Iterator[tuple[int, int, int, int]]:
     """Start, stop, lines before, and records of each shard."""
-    stop, lines, held = start, line, 0
-    last: Callable[[], bytes] | None = None
-    for size, count, key in records:
-        if held >= rows and not (last is not None and last() and last() == key()):
+    stop, lines, held, last = start, line, 0, b""
+    for size, count, first in records:
+        if held >= rows and not (key(last) and key(last) == key(first)):
             yield start, stop, line, held
             start, line, held = stop, lines, 0
         stop += size
         lines += abs(count)
         if count > 0:
             held += 1
-            last = key
+            last = first
     if held:
         yield start, stop, line, held

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from abag.data.formats.choices import Choices
+from abag.data.formats.columns import PAIRS_SCHEMA
 from abag.data.formats.content import FileKind
 from abag.data.formats.reading import read_pairs
 from abag.errors import FileFormatError, Problem, TableError
@@ -109,7 +109,7 @@ def _tolerant(piece: TablePart, file: LibraryFile, reading: LibraryReading) -> S
                 raise
             unread += of_records
             if not _blanked(piece, [int(p.row or 0) - piece.offset for p in of_records], file):
-                return ShardRecords(_nothing(), _once(unread))
+                return ShardRecords(pl.DataFrame(schema=PAIRS_SCHEMA), _once(unread))
             continue
         left = [
             p if p.row is None else Problem(p.row + piece.offset, p.column, p.reason, p.mend)
@@ -137,12 +137,6 @@ def _once(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(first.values(), key=lambda p: p.row or 0))
 
 
-def _nothing() -> pl.DataFrame:
-    from abag.data.formats.columns import PAIRS_SCHEMA
-
-    return pl.DataFrame(schema=PAIRS_SCHEMA)
-
-
 def _blanked(piece: TablePart, rows: Sequence[int], file: LibraryFile) -> bool:
     """Take the records at these lines of a piece away; False where nothing is left.
 
@@ -158,11 +152,8 @@ def _blanked(piece: TablePart, rows: Sequence[int], file: LibraryFile) -> bool:
         for at in _lines_of(lines, row - 1, file):
             lines[at] = b"\n"
     piece.path.write_bytes(b"".join(lines))
-    above = file.header and len(_HEADER_LINES.findall(b"".join(lines)[: file.header]))
-    return any(line.strip() for line in lines[above or 0 :])
-
-
-_HEADER_LINES: Final = re.compile(b"\n")
+    above = b"".join(lines)[: file.header].count(b"\n")
+    return any(line.strip() for line in lines[above:])
 
 
 def _lines_of(lines: Sequence[bytes], at: int, file: LibraryFile) -> range:

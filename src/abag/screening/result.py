@@ -59,18 +59,6 @@ class ScreenCounts:
     passed: int
     best: int
 
-    def as_json(self) -> dict[str, int]:
-        """Plain values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class PutTogether:
-    """Counts, and what the user should know of the result."""
-
-    counts: ScreenCounts
-    notes: tuple[str, ...]
-
 
 class Merging:
     """What is put together while shards come: candidates, counts, and the quarantine.
@@ -117,8 +105,8 @@ class Merging:
 
     def put_together(
         self, made_from: dict[str, Any], place: Path, options: ScreenOptions
-    ) -> PutTogether:
-        """Write the result into the new folder ``place``."""
+    ) -> tuple[ScreenCounts, tuple[str, ...]]:
+        """Write the result into the new folder ``place``; returns its counts, and notes."""
         (place / PREDICTIONS).mkdir()
         for number in range(self._next):
             _link(self._done.path_of(number), place / PREDICTIONS / f"{number:06d}.parquet")
@@ -134,9 +122,9 @@ class Merging:
             best=best.height,
         )  # fmt: skip
         digests = {name: sha256_of(place / name) for name in (BEST, QUARANTINE)}
-        content = {**made_from, "counts": counts.as_json(), "files": digests}
+        content = {**made_from, "counts": asdict(counts), "files": digests}
         write_json(place / MANIFEST, content, seal=True)
-        return PutTogether(counts, _notes(counts, options, work, self.pool.height))
+        return counts, _notes(counts, options, work, self.pool.height)
 
 
 def finished(out: Path, made_from: Mapping[str, Any]) -> ScreenCounts | None:

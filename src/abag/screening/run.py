@@ -11,7 +11,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,7 +48,7 @@ class Screened:
         return {
             "out": str(self.out),
             "model_id": self.model_id,
-            **self.counts.as_json(),
+            **asdict(self.counts),
             "shards": self.shards,
             "shards_before": self.shards_before,
             "seconds": round(self.seconds, 1),
@@ -96,11 +96,9 @@ def screen_library(
         merging = Merging(done, work)
         before, rate = _do(local, work, engine, done, merging)
         with swapping(out) as place:
-            put = merging.put_together(made_from, place, options)
+            counts, notes = merging.put_together(made_from, place, options)
     seconds = time.monotonic() - began
-    return Screened(
-        out, put.counts, predictor.model_id, len(shards), before, seconds, rate, put.notes
-    )
+    return Screened(out, counts, predictor.model_id, len(shards), before, seconds, rate, notes)
 
 
 def _made_from(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import abag
-from abag.maturation.adapt.adaptation import Adaptation, adapt
+from abag.maturation.adapt.adaptation import Adaptation
+from abag.maturation.adapt.antigens import adapt_file
 from abag.maturation.antibody.parent import read_parent
 from abag.maturation.assay.file import AssayFile
 from abag.maturation.propose.proposals import propose
@@ -26,7 +27,7 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
     folder: Path = tmp_path_factory.mktemp("notebook")
     (folder / "assay.csv").write_text(measured())
     told = AssayFile(["antigen_unknown:=true"])
-    return adapt(folder / "assay.csv", folder / "model", told=told)
+    return adapt_file(folder / "assay.csv", folder / "model", told=told)[0]
 
 
 def test_every_text_of_a_fragment_is_escaped():

@@ -204,10 +204,10 @@ def test_earlier_releases_stand_beside_on_the_same_rows(made: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_a_model_of_an_assay_is_released_with_its_report(tmp_path: Path):
-    from abag.maturation.adapt.adaptation import adapt
+    from abag.maturation.adapt.antigens import adapt_file
 
     write_parquet(tmp_path / "assay.parquet", assay_table(30))
-    adapt(tmp_path / "assay.parquet", tmp_path / "model")
+    adapt_file(tmp_path / "assay.parquet", tmp_path / "model")
     with pytest.raises(ReleaseError, match="--table"):
         read_subject(tmp_path / "model")
     subject = read_subject(tmp_path / "model", tmp_path / "assay.parquet")

@@ -1,4 +1,4 @@
-"""``abag adapt``: from a measured assay to a model of it, and to a plain verdict on that model."""
+"""From the checked rows of an assay to a model of it, and to a plain verdict on that model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from abag.errors import counted, require_seed
+from abag.errors import counted
 from abag.files import new_result, require_own, sha256_of, write_csv, write_json, write_text
 from abag.maturation.adapt.skill import (
     MOST_ROWS,
@@ -20,7 +20,7 @@ from abag.maturation.adapt.skill import (
     sampled,
 )
 from abag.maturation.adapt.verdict import SkillVerdict, judge
-from abag.maturation.assay.file import Assay, AssayFile, read_assay
+from abag.maturation.assay.file import Assay
 from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, Embedding
 from abag.pages import notebook
@@ -35,8 +35,8 @@ class Adaptation:
     model: AssayGP
     assay: Assay
     verdict: SkillVerdict
-    skills: tuple[Skill, ...]
-    curve: tuple[CurvePoint, ...]
+    skills: Sequence[Skill]
+    curve: Sequence[CurvePoint]
     notes: tuple[str, ...]
     folder: Path
     report: Path
@@ -66,40 +66,6 @@ class Adaptation:
         }
 
 
-def adapt(
-    path: Path,
-    out: Path,
-    *,
-    report: Path | None = None,
-    told: AssayFile | None = None,
-    seed: int = 0,
-    overwrite: bool = False,
-    embedding: Embedding = "none",
-) -> Adaptation:
-    """Fit a model to the variants of one antigen's assay, measure what it knows, and save both.
-
-    Args:
-        path: Canonical table (.parquet), or a user's own CSV, TSV or Parquet file.
-        out: New folder for the model.
-        report: Folder for report.html, adaptation.json, held_out.csv and set_aside.csv; beside the
-            model where it is not given (``MODEL-report``).
-        told: What the user says of the file: columns, unit, parent, numbering.
-        seed: Seed of folds, draws and bootstrap.
-        overwrite: Replace a saved model.
-        embedding: Encoder whose view of the parent joins the kernel (needs torch), or ``none``.
-
-    Raises:
-        TableError: rows or headers with problems.
-        ModelError: the rows cannot teach a model, or ``out`` is taken.
-        UnavailableError: an encoder is asked for, and torch is not installed.
-    """
-    require_seed(seed)
-    require_free(out, overwrite)
-    where = report or out.with_name(f"{out.name}-report")
-    require_free_report(where, out, overwrite)
-    return adapt_assay(path, read_assay(path, told), out, where, seed, overwrite, embedding)
-
-
 def adapt_assay(
     path: Path,
     given: Assay,
@@ -123,25 +89,20 @@ def adapt_assay(
             f"cross-validated on {MOST_ROWS:,} rows drawn from {given.exact.height:,}; "
             "the saved model has learnt from all that it takes"
         )
-    skills = tuple(
-        measure_skill(rows, given.target, seed, embedding=embedding, structure=structure)
-    )
-    curve = tuple(
-        learning_curve(rows, given.target, seed, embedding=embedding, structure=structure)
-    )
+    skills = measure_skill(rows, given.target, seed, embedding=embedding, structure=structure)
+    curve = learning_curve(rows, given.target, seed, embedding=embedding, structure=structure)
     model = AssayGP(target=given.target, seed=seed, embedding=embedding)
     model.kin, model.structure = kin, structure
     model.fit(given.table, {"table_sha256": sha256_of(path)})
     verdict = judge(skills, given.exact.height)
-    done = Adaptation(
-        model, given, verdict, skills, curve, tuple(notes), out, where / "report.html"
-    )
-    save_adaptation(done, path, where, overwrite)
+    report = where / "report.html"
+    done = Adaptation(model, given, verdict, skills, curve, tuple(notes), out, report)
+    save_adaptation(done, path, overwrite)
     return done
 
 
-def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) -> None:
-    """Write the model, and its report into ``where``; ``path`` is the user's file."""
+def save_adaptation(done: Adaptation, path: Path, overwrite: bool) -> None:
+    """Write the model and its report; ``path`` is the user's file."""
     from abag.maturation.adapt.report import render_adaptation
 
     counts = done.model.training
@@ -155,7 +116,7 @@ def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) 
         done.assay.unit,
     )  # fmt: skip
     stale = overwrite or not done.folder.exists()
-    with new_result(where, REPORT_FILES, "a report", overwrite=stale) as new:
+    with new_result(done.report.parent, REPORT_FILES, "a report", overwrite=stale) as new:
         write_text(new / "report.html", page)
         write_json(new / "adaptation.json", done.as_json())
         write_csv(new / "held_out.csv", _held_out(done.skills))
@@ -164,11 +125,12 @@ def save_adaptation(done: Adaptation, path: Path, where: Path, overwrite: bool) 
     done.model.save(done.folder, overwrite)
 
 
-def require_free_report(where: Path, out: Path, overwrite: bool) -> None:
-    """Raise OptionError unless the report of a model in ``out`` may be written to ``where``.
+def require_free_places(out: Path, where: Path, overwrite: bool) -> None:
+    """Raise unless a model may be written to ``out`` (ModelError), its report to ``where``.
 
-    One without its model is of a call that was cut short, and may be replaced.
+    A report without its model is of a call that was cut short, and may be replaced.
     """
+    require_free(out, overwrite)
     stale = overwrite or not out.exists()
     require_own(where, REPORT_FILES, "a report", overwrite=stale)
 

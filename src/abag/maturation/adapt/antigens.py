@@ -1,6 +1,7 @@
-"""``abag adapt`` of a file with several antigens: one model each, learnt together where that helps.
+"""``abag adapt``: from a file of measured variants to a model of each antigen and parent in it.
 
-Whether it helps is measured on variants that no antigen's training rows hold.
+Antigens are learnt together where that helps, which is measured on variants that no antigen's
+training rows hold.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from abag.files import require_folder_name, sha256_of
 from abag.maturation.adapt.adaptation import (
     Adaptation,
     adapt_assay,
-    require_free_report,
+    require_free_places,
     save_adaptation,
 )
 from abag.maturation.adapt.skill import (
@@ -34,7 +35,6 @@ from abag.maturation.adapt.skill import (
 )
 from abag.maturation.adapt.verdict import judge
 from abag.maturation.assay.file import Assay, AssayFile, antigen_and_parent, read_assays
-from abag.model.artefact import require_free
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings, Embedding
 from abag.model.assay_gp.several import fit_antigens
 from abag.model.cross_validation import Fold, cross_validate
@@ -58,14 +58,28 @@ def adapt_file(
     embedding: Embedding = "none",
     structure: Path | None = None,
 ) -> list[Adaptation]:
-    """As :func:`abag.maturation.adapt.adaptation.adapt`; several give a model of each.
+    """Fit models to the variants of a file, measure what they know, and save both.
 
-    Antigens are learnt together. Variants of a second parent get a model of their own in
-    ``OUT/parent-2``, whose hyper-parameters start from those of the first. ``structure`` is a
-    file with the parent on its antigen: its log-odds join what the model expects beforehand.
+    Several antigens are learnt together. Variants of a second parent get a model of their own in
+    ``OUT/parent-2``, whose hyper-parameters start from those of the first.
+
+    Args:
+        path: Canonical table (.parquet), or a user's own CSV, TSV or Parquet file.
+        out: New folder for the model.
+        report: Folder for report.html, adaptation.json, held_out.csv and set_aside.csv; beside the
+            model where it is not given (``MODEL-report``).
+        told: What the user says of the file: columns, unit, parent, numbering.
+        seed: Seed of folds, draws and bootstrap.
+        overwrite: Replace a saved model.
+        embedding: Encoder whose view of the parent joins the kernel (needs torch), or ``none``.
+        structure: File with the parent on its antigen, whose log-odds join what the model expects
+            beforehand.
 
     Raises:
+        TableError: rows or headers with problems.
+        ModelError: the rows cannot teach a model, or ``out`` is taken.
         OptionError: a structure for several antigens or parents.
+        UnavailableError: an encoder is asked for, and torch is not installed.
     """
     require_seed(seed)
     where = report or out.with_name(f"{out.name}-report")
@@ -82,8 +96,7 @@ def adapt_file(
         if len(assays) > 1:
             done += adapt_antigens(path, to, at, assays, seed, overwrite, embedding)
             continue
-        require_free(to, overwrite)
-        require_free_report(at, to, overwrite)
+        require_free_places(to, at, overwrite)
         (assay,) = assays.values()
         kin = done[0].model if done else None
         done.append(adapt_assay(path, assay, to, at, seed, overwrite, embedding, kin, structure))
@@ -104,28 +117,21 @@ def adapt_antigens(
     out: Path,
     where: Path,
     assays: Mapping[str, Assay],
-    seed: int = 0,
-    overwrite: bool = False,
-    embedding: Embedding = "none",
+    seed: int,
+    overwrite: bool,
+    embedding: Embedding,
 ) -> list[Adaptation]:
     """A model of each antigen in a folder of its own, ``OUT/<antigen>``, with its report.
 
-    Args:
-        path: The user's file.
-        out: Folder for the models.
-        where: Folder for the reports.
-        assays: Name of each antigen, and its checked rows.
-        seed: Seed of folds, draws and bootstrap.
-        overwrite: Replace saved models.
-        embedding: Encoder whose view of the parent joins the kernel, or ``none``.
+    ``where`` is the folder for the reports, ``assays`` the checked rows of each antigen by name;
+    all else as in :func:`adapt_file`.
 
     Raises:
         ModelError: an antigen's rows cannot teach a model, or a folder is taken.
     """
     names = folder_names(list(assays))
     for name in names.values():
-        require_free(out / name, overwrite)
-        require_free_report(where / name, out / name, overwrite)
+        require_free_places(out / name, where / name, overwrite)
     targets = {one.target for one in assays.values()}
     target = "pkd" if targets == {"pkd"} else "rank_score"
     settings = AssayGPSettings(target=target, seed=seed, embedding=embedding)
@@ -146,12 +152,12 @@ def adapt_antigens(
         )
         skills = (alone[0] if worse else together[key], *alone[1:])
         folder = where / names[key]
+        curve = learning_curve(rows, target, seed, embedding=embedding)
         done = Adaptation(
-            chosen, assay, judge(skills, assay.exact.height), skills,
-            tuple(learning_curve(rows, target, seed, embedding=embedding)),
+            chosen, assay, judge(skills, assay.exact.height), skills, curve,
             (f"antigen {key[:60]}", note, *assay.notes), out / names[key], folder / "report.html",
         )  # fmt: skip
-        save_adaptation(done, path, folder, overwrite)
+        save_adaptation(done, path, overwrite)
         found.append(done)
     return found
 
@@ -181,10 +187,8 @@ class _Heard(NamedTuple):
 
 def skill_together(assays: Mapping[str, Assay], settings: AssayGPSettings) -> dict[str, Skill]:
     """Skill on variants that no antigen's training rows hold: together, alone, and a ridge."""
-    tables = {
-        key: _drawn(one.exact, _MOST_ROWS // len(assays), settings.seed)
-        for key, one in assays.items()
-    }
+    most = _MOST_ROWS // len(assays)
+    tables = {key: sampled(one.exact, settings.seed, most) for key, one in assays.items()}
     # A fold may leave an antigen too few rows.
     said = cross_validate(
         _folds_of_variants(tables, settings.seed),
@@ -253,14 +257,6 @@ def _skill(heard: Sequence[_Heard], seed: int) -> Skill:
     question = "New variants, learnt together with the other antigens?"
     named = pl.concat([one.tested for one in heard]) if heard else None
     return Skill("random", question, len(values), models, values, joined, named)
-
-
-def _drawn(table: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
-    if table.height <= most:
-        return table
-    chosen = np.random.default_rng(seed).choice(table.height, most, replace=False)
-    drawn: pl.DataFrame = table[np.sort(chosen).tolist()]
-    return drawn
 
 
 def _text(value: float | None) -> str:

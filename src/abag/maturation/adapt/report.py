@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,34 +14,12 @@ from abag.evaluation.reporting.figures import Mark
 from abag.evaluation.reporting.report import Picture
 from abag.evaluation.reporting.wording import number
 from abag.evaluation.scores.intervals import Interval
-from abag.maturation.adapt.skill import CurvePoint, ModelSkill, Skill
+from abag.maturation.adapt.skill import CurvePoint, Skill
 from abag.maturation.adapt.verdict import Grade, SkillVerdict
 from abag.pages import Table, page
 from abag.pictures import picture
 
 _TONE: Final = {Grade.GOOD: "sound", Grade.WEAK: "care", Grade.CHANCE: "not"}
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedPage:
-    """A page that opens with a judgement and shows what it rests on."""
-
-    title: str
-    lede: str
-    question: str
-    headline: str
-    badge: str
-    tone: str
-    """``sound``, ``care`` or ``not``."""
-    reasons: Sequence[str]
-    notes: Sequence[str]
-    pictures: Sequence[Picture]
-    tables: Sequence[Table]
-    footer: str
-
-    def render(self) -> str:
-        """The page as text; the same content gives the same bytes."""
-        return page("judged", **{name: getattr(self, name) for name in self.__dataclass_fields__})
 
 
 def render_adaptation(
@@ -55,14 +32,22 @@ def render_adaptation(
     unit: str,
 ) -> str:
     """The page as text; the same input gives the same bytes."""
-    return JudgedPage(
-        title, lede, "Can the next variants be chosen by this model?", verdict.headline,
-        verdict.grade.value, _TONE[verdict.grade], verdict.reasons, notes,
-        _pictures(skills, curve, unit), (skill_table(skills), curve_table(curve)),
-        "every figure is of rows that the model was not fitted on. Intervals of Spearman's "
+    return page(
+        "judged",
+        title=title,
+        lede=lede,
+        question="Can the next variants be chosen by this model?",
+        headline=verdict.headline,
+        badge=verdict.grade.value,
+        tone=_TONE[verdict.grade],
+        reasons=verdict.reasons,
+        notes=notes,
+        pictures=_pictures(skills, curve, unit),
+        tables=(skill_table(skills), curve_table(curve)),
+        footer="every figure is of rows that the model was not fitted on. Intervals of Spearman's "
         "correlation are 95 % bootstrap intervals over variants. A 90 % interval of a prediction "
         "is that of a new measurement, noise included; it should hold nine values of ten.",
-    ).render()  # fmt: skip
+    )
 
 
 def skill_table(skills: Sequence[Skill]) -> Table:
@@ -120,16 +105,11 @@ def _pictures(
 
 
 def _marks(skill: Skill) -> list[Mark]:
-    return [
-        Mark(one.model, one.spearman, _interval(one, skill.rows), one.model == "assay-gp")
-        for one in skill.models
-    ]
-
-
-def _interval(one: ModelSkill, rows: int) -> Interval | None:
-    if one.interval is None:
-        return None
-    return Interval(one.interval[0], one.interval[1], 0.95, 1000, rows)
+    found = []
+    for one in skill.models:
+        ends = None if one.interval is None else Interval(*one.interval, 0.95, 1000, skill.rows)
+        found.append(Mark(one.model, one.spearman, ends, one.model == "assay-gp"))
+    return found
 
 
 @picture

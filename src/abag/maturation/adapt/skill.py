@@ -57,7 +57,7 @@ class Skill:
     true: Reals
     predictions: Mapping[str, Reals]
     variants: pl.DataFrame | None = None
-    """Name, mutations and line in the file of each held-out row; None where nobody keeps them."""
+    """Name, mutations and line in the file of each held-out row; None where they are not kept."""
 
     def of(self, model: str) -> ModelSkill:
         """The figures of one model."""
@@ -83,11 +83,11 @@ class CurvePoint:
     repeats: int
 
 
-def sampled(table: pl.DataFrame, seed: int) -> pl.DataFrame:
-    """At most :data:`MOST_ROWS` rows, drawn without replacement, in the table's order."""
-    if table.height <= MOST_ROWS:
+def sampled(table: pl.DataFrame, seed: int, most: int = MOST_ROWS) -> pl.DataFrame:
+    """At most ``most`` rows, drawn without replacement, in the table's order."""
+    if table.height <= most:
         return table
-    chosen = np.random.default_rng(seed).choice(table.height, MOST_ROWS, replace=False)
+    chosen = np.random.default_rng(seed).choice(table.height, most, replace=False)
     drawn: pl.DataFrame = table[np.sort(chosen).tolist()]
     return drawn
 

@@ -101,28 +101,21 @@ class _Rule:
     """A motif, its severity in CDRs, and that elsewhere (None: not reported there)."""
 
     kind: LiabilityKind
-    pattern: re.Pattern[str]
+    motif: str
     in_cdr: LiabilitySeverity
     elsewhere: LiabilitySeverity | None = None
 
 
-def _rule(
-    kind: LiabilityKind, motif: str, cdr: LiabilitySeverity, other: LiabilitySeverity | None = None
-) -> _Rule:
-    # A lookahead finds motifs that overlap.
-    return _Rule(kind, re.compile(f"(?=({motif}))"), cdr, other)
-
-
 _RULES: Final = (
-    _rule(LiabilityKind.GLYCOSYLATION, "N[^P][ST]", LiabilitySeverity.HIGH, LiabilitySeverity.HIGH),
-    _rule(LiabilityKind.DEAMIDATION, "NG", LiabilitySeverity.HIGH, LiabilitySeverity.LOW),
-    _rule(LiabilityKind.DEAMIDATION, "N[HNST]", LiabilitySeverity.MEDIUM),
-    _rule(LiabilityKind.DEAMIDATION, "N[AD]", LiabilitySeverity.LOW),
-    _rule(LiabilityKind.ISOMERISATION, "DG", LiabilitySeverity.HIGH, LiabilitySeverity.LOW),
-    _rule(LiabilityKind.ISOMERISATION, "D[DHST]", LiabilitySeverity.MEDIUM),
-    _rule(LiabilityKind.OXIDATION, "M", LiabilitySeverity.MEDIUM),
-    _rule(LiabilityKind.OXIDATION, "W", LiabilitySeverity.LOW),
-    _rule(LiabilityKind.CLIPPING, "DP", LiabilitySeverity.MEDIUM, LiabilitySeverity.LOW),
+    _Rule(LiabilityKind.GLYCOSYLATION, "N[^P][ST]", LiabilitySeverity.HIGH, LiabilitySeverity.HIGH),
+    _Rule(LiabilityKind.DEAMIDATION, "NG", LiabilitySeverity.HIGH, LiabilitySeverity.LOW),
+    _Rule(LiabilityKind.DEAMIDATION, "N[HNST]", LiabilitySeverity.MEDIUM),
+    _Rule(LiabilityKind.DEAMIDATION, "N[AD]", LiabilitySeverity.LOW),
+    _Rule(LiabilityKind.ISOMERISATION, "DG", LiabilitySeverity.HIGH, LiabilitySeverity.LOW),
+    _Rule(LiabilityKind.ISOMERISATION, "D[DHST]", LiabilitySeverity.MEDIUM),
+    _Rule(LiabilityKind.OXIDATION, "M", LiabilitySeverity.MEDIUM),
+    _Rule(LiabilityKind.OXIDATION, "W", LiabilitySeverity.LOW),
+    _Rule(LiabilityKind.CLIPPING, "DP", LiabilitySeverity.MEDIUM, LiabilitySeverity.LOW),
 )
 
 _CANONICAL: Final = ("23", "104")
@@ -211,44 +204,48 @@ def _of_chain(letter: str, chain: NumberedChain) -> tuple[Liability, ...]:
     length = chain.regions.count("CDR3")
     if letter == HEAVY and length > MOST_CDR_H3:
         place = chain.regions.index("CDR3")
-        loop = chain.residues("CDR3")
-        found.append(
-            Liability(
-                LiabilityKind.LONG_CDR_H3, letter, place + 1, chain.positions[place], loop, "CDR3",
-                LiabilitySeverity.LOW, float(length - MOST_CDR_H3),
-            )
-        )  # fmt: skip
+        loop, severity = chain.residues("CDR3"), LiabilitySeverity.LOW
+        excess = float(length - MOST_CDR_H3)
+        found.append(_at(place, letter, chain, LiabilityKind.LONG_CDR_H3, loop, severity, excess))
     return tuple(found)
+
+
+def _at(
+    place: int,
+    letter: str,
+    chain: NumberedChain,
+    kind: LiabilityKind,
+    motif: str,
+    severity: LiabilitySeverity,
+    excess: float = 0.0,
+) -> Liability:
+    """A warning of one chain whose motif begins at ``place``, counted from 0."""
+    imgt, region = chain.positions[place], chain.regions[place]
+    return Liability(kind, letter, place + 1, imgt, motif, region, severity, excess)
 
 
 def _motifs(letter: str, chain: NumberedChain) -> Iterator[Liability]:
     for rule in _RULES:
-        for match in rule.pattern.finditer(chain.sequence):
+        # A lookahead finds motifs that overlap.
+        for match in re.finditer(f"(?=({rule.motif}))", chain.sequence):
             place = match.start()
-            region = chain.regions[place]
-            severity = rule.in_cdr if region.startswith("CDR") else rule.elsewhere
+            in_cdr = chain.regions[place].startswith("CDR")
+            severity = rule.in_cdr if in_cdr else rule.elsewhere
             if severity is not None:
-                imgt = chain.positions[place]
-                yield Liability(
-                    rule.kind, letter, place + 1, imgt, match.group(1), region, severity
-                )
+                yield _at(place, letter, chain, rule.kind, match.group(1), severity)
 
 
 def _cysteines(letter: str, chain: NumberedChain) -> Iterator[Liability]:
-    extra = []
+    kind, extra = LiabilityKind.CYSTEINE, []
     for place, (residue, imgt) in enumerate(zip(chain.sequence, chain.positions, strict=True)):
         canonical = imgt in _CANONICAL
         if canonical and residue != "C":
-            yield Liability(
-                LiabilityKind.CYSTEINE, letter, place + 1, imgt, f"{residue} for C",
-                chain.regions[place], LiabilitySeverity.HIGH,
-            )  # fmt: skip
+            yield _at(place, letter, chain, kind, f"{residue} for C", LiabilitySeverity.HIGH)
         elif residue == "C" and not canonical:
             extra.append(place)
     severity = LiabilitySeverity.HIGH if len(extra) % 2 else LiabilitySeverity.MEDIUM
     for place in extra:
-        imgt, region = chain.positions[place], chain.regions[place]
-        yield Liability(LiabilityKind.CYSTEINE, letter, place + 1, imgt, "C", region, severity)
+        yield _at(place, letter, chain, kind, "C", severity)
 
 
 def _patches(letter: str, chain: NumberedChain) -> Iterator[Liability]:
@@ -261,11 +258,10 @@ def _patches(letter: str, chain: NumberedChain) -> Iterator[Liability]:
         if not means or max(means) <= MOST_HYDROPHOBIC:
             continue
         first = means.index(max(means))
-        place = chain.regions.index(region) + first
-        yield Liability(
-            LiabilityKind.HYDROPHOBIC, letter, place + 1, chain.positions[place],
-            residues[first : first + PATCH_RESIDUES], region, LiabilitySeverity.MEDIUM,
-            max(means) - MOST_HYDROPHOBIC,
+        motif, excess = residues[first : first + PATCH_RESIDUES], max(means) - MOST_HYDROPHOBIC
+        yield _at(
+            chain.regions.index(region) + first, letter, chain, LiabilityKind.HYDROPHOBIC, motif,
+            LiabilitySeverity.MEDIUM, excess,
         )  # fmt: skip
 
 

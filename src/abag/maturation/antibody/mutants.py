@@ -13,7 +13,7 @@ from abag.antibody.antibody import Antibody, NumberedChain
 from abag.antibody.mutations import Mutation
 from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.antibody.numbering import first_domain
-from abag.antibody.numbering.schemes import SCHEMES, scheme_positions
+from abag.antibody.numbering.schemes import scheme_positions
 from abag.errors import OptionError
 
 _CDR: Final = re.compile(r"(?:CDR-?)?([HL])(?:CDR)?-?([123])", re.IGNORECASE)
@@ -97,8 +97,7 @@ def mutant_chains(
     antibody: Antibody, mutations: Iterable[Mutation]
 ) -> list[tuple[str, str | None]]:
     """Heavy and light chain of each single mutant."""
-    heavy = antibody.heavy.sequence
-    light = antibody.light.sequence if antibody.light is not None else None
+    heavy, light = antibody.sequences
     found: list[tuple[str, str | None]] = []
     for one in mutations:
         parent = heavy if one.chain == "H" else light or ""
@@ -167,6 +166,7 @@ def _ends(labels: Sequence[str]) -> str:
     return f"{known[0]} to {known[-1]}" if known else "nowhere to nowhere"
 
 
+@lru_cache(maxsize=64)
 def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
     """Position of each residue in a numbering scheme; empty outside the variable domain.
 
@@ -189,11 +189,6 @@ def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
     return ("",) * domain.start + found + ("",) * behind
 
 
-@lru_cache(maxsize=64)
-def _labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
-    return position_labels(chain, numbering)
-
-
 def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) -> str:
     """Mutations named by the positions of a scheme, ``H:Y100aF;L:S30T``.
 
@@ -203,7 +198,7 @@ def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) 
     named = []
     for one in mutations:
         try:
-            label = _labels(antibody.chains[one.chain], numbering)[one.place - 1]
+            label = position_labels(antibody.chains[one.chain], numbering)[one.place - 1]
         except OptionError:
             return ""
         if not label:
@@ -213,9 +208,3 @@ def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) 
         shown = number + (letter.lower() if numbering != "imgt" else letter)
         named.append(f"{one.chain}:{one.wild_type}{shown}{one.mutant}")
     return ";".join(named)
-
-
-def named_in_each(mutations: Iterable[Mutation], antibody: Antibody) -> dict[str, str]:
-    """Mutations named by the positions of every scheme that papers use, IMGT among them."""
-    several = tuple(mutations)
-    return {scheme: named_in(several, antibody, scheme) for scheme in SCHEMES}

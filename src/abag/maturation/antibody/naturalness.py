@@ -1,6 +1,6 @@
 """How natural variants are: their log-likelihood under an encoder, beside the parent's.
 
-Residues are hidden and foretold from the rest of the antibody (masked marginals: Meier et al.,
+Residues are hidden and predicted from the rest of the antibody (masked marginals: Meier et al.,
 NeurIPS 2021). A variant's naturalness is the sum over its changed residues of
 log p(new residue) - log p(parent's residue), in natural logarithms: 0 for the parent, below 0 for
 what the encoder would not have expected. It knows what antibodies look like, not what binds; the
@@ -9,7 +9,7 @@ built-in encoder's card says how little that one knows of CDR-H3. Needs torch (e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
@@ -21,12 +21,13 @@ from abag.errors import EncoderError, SequenceError, UnavailableError
 from abag.progress import track
 
 if TYPE_CHECKING:
-    from abag.encoders.protocol import MaskedEncoder, Molecule
+    from abag.encoders.protocol import MaskedEncoder
 
 Reals = NDArray[np.float64]
-"""Heavy chain and, where there is one, light chain."""
 
 _BATCH: Final = 16
+_TOGETHER: Final = 4
+"""Residues hidden in one pass, spread evenly over the chains."""
 _COLUMN: Final = {letter: column for column, letter in enumerate(AMINO_ACIDS)}
 _GUESS: Final = -float(np.log(len(AMINO_ACIDS)))
 """Log-probability of a residue that is not known (X): any of the twenty."""
@@ -35,50 +36,35 @@ _GUESS: Final = -float(np.log(len(AMINO_ACIDS)))
 class Naturalness:
     """Scores antibodies under an encoder; loads it once."""
 
-    def __init__(self, encoder: str = "builtin", *, together: int = 4) -> None:
-        """Load the encoder.
-
-        Args:
-            encoder: ``builtin``, or the name of another that foretells hidden residues
-                (``antiberty``, ``sapiens``).
-            together: residues hidden in one pass, spread evenly over the chains. With 1 each
-                residue is foretold from all others, four times as slowly.
+    def __init__(self, encoder: str = "builtin") -> None:
+        """Load ``builtin``, or another encoder that predicts residues (``antiberty``, ``sapiens``).
 
         Raises:
-            EncoderError: for an encoder that foretells no residues.
+            EncoderError: for an encoder that predicts no residues.
             UnavailableError: torch is not installed, or the weights were not fetched.
         """
         self._encoder = _opened(encoder)
-        self._together = together
         self._known: dict[Chains, Reals] = {}
 
     def residue_log_probabilities(self, heavy: str, light: str | None = None) -> Reals:
         """Log-probabilities of the twenty residues at each residue, (n, 20).
 
         Rows are the residues of the heavy chain, then of the light chain; columns follow
-        :data:`abag.antibody.alphabet.AMINO_ACIDS`. Each residue is hidden when it is foretold.
+        :data:`abag.antibody.alphabet.AMINO_ACIDS`. Each residue is hidden when it is predicted.
         """
         everything = np.arange(len(heavy) + len(light or ""))
-        return self._foretold((heavy, light or None), everything).copy()
+        return self._predicted_rows((heavy, light or None), everything).copy()
 
     def log_likelihood(self, heavy: str, light: str | None = None) -> float:
         """Pseudo log-likelihood: the sum of the residues' own log-probabilities."""
         rows = self.residue_log_probabilities(heavy, light)
         return float(_own(rows, heavy + (light or "")).sum())
 
-    def of_variants(
-        self, heavy: str, light: str | None, variants: Sequence[Chains], *, joint: bool = False
-    ) -> Reals:
+    def of_variants(self, heavy: str, light: str | None, variants: Sequence[Chains]) -> Reals:
         """Naturalness of variants relative to their parent, (variants,).
 
-        Args:
-            heavy: heavy chain of the parent.
-            light: its light chain, if it has one.
-            variants: chains of each variant. A variant of another length gets the difference of
-                pseudo log-likelihoods.
-            joint: hide all changed residues of a variant at once, one pass a variant. Otherwise
-                the effects of single changes, each in the parent's context, are added up, which
-                needs no further pass.
+        The effects of single changes, each in the parent's context, are added up. A variant of
+        another length gets the difference of pseudo log-likelihoods.
 
         Raises:
             SequenceError: a variant has other chains than the parent, or is too long.
@@ -91,60 +77,33 @@ class Naturalness:
         ]
         needed = [found for found in changes if found is not None]
         everywhere = np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *needed]))
-        rows = self._foretold((heavy, light or None), everywhere)
+        rows = self._predicted_rows((heavy, light or None), everywhere)
         own = _own(rows, parent)
         result = np.zeros(len(variants))
-        several: list[tuple[int, Chains, NDArray[np.intp]]] = []
         for place, (chains, text, changed) in enumerate(zip(variants, texts, changes, strict=True)):
             if changed is None:
                 result[place] = self.log_likelihood(*chains) - self.log_likelihood(heavy, light)
-                continue
-            if joint and len(changed) > 1:
-                several.append((place, chains, changed))
-            result[place] = (_own(rows, text)[changed] - own[changed]).sum()
-        for place, value in self._joint(parent, several):
-            result[place] = value
+            else:
+                result[place] = (_own(rows, text)[changed] - own[changed]).sum()
         return result
 
-    def _foretold(self, chains: Chains, needed: NDArray[np.intp]) -> Reals:
-        """Log-probabilities (n, 20) of all residues; NaN at those that nobody needed so far."""
-        molecule = _molecule(chains)
+    def _predicted_rows(self, chains: Chains, needed: NDArray[np.intp]) -> Reals:
+        """Log-probabilities (n, 20) of all residues; NaN at those that were not needed so far."""
+        from abag.encoders.protocol import Molecule, Role
+
+        molecule = Molecule(Role.ANTIBODY, tuple(chain for chain in chains if chain))
         count = molecule.residues
         rows = self._known.setdefault(chains, np.full((count, len(AMINO_ACIDS)), np.nan))
-        passes = -(-count // self._together)
+        passes = -(-count // _TOGETHER)
         missing = needed[np.isnan(rows[needed, 0])] % passes
         hidden = [np.arange(first, count, passes) for first in np.unique(missing).tolist()]
-        found = self._foretell([molecule] * len(hidden), hidden)
-        for places, values in zip(hidden, found, strict=True):
-            rows[places] = values
+        starts = range(0, len(hidden), _BATCH)
+        for start in track(starts, "naturalness") if len(starts) > 20 else starts:
+            batch = hidden[start : start + _BATCH]
+            found = self._encoder.log_probabilities([molecule] * len(batch), batch)
+            for places, values in zip(batch, found, strict=True):
+                rows[places] = values
         return rows
-
-    def _joint(
-        self, parent: str, several: Sequence[tuple[int, Chains, NDArray[np.intp]]]
-    ) -> Iterator[tuple[int, float]]:
-        pieces = [_molecule(chains) for _, chains, _ in several]
-        found = self._foretell(pieces, [changed for _, _, changed in several])
-        for (place, chains, changed), rows in zip(several, found, strict=True):
-            text = chains[0] + (chains[1] or "")
-            new = _own(rows, [text[i] for i in changed])
-            old = _own(rows, [parent[i] for i in changed])
-            yield place, float((new - old).sum())
-
-    def _foretell(
-        self, molecules: Sequence[Molecule], hidden: Sequence[NDArray[np.intp]]
-    ) -> Iterator[Reals]:
-        """Log-probabilities (hidden residues, 20) of each molecule, its hidden residues masked."""
-        starts = range(0, len(molecules), _BATCH)
-        shown = track(starts, "naturalness") if len(starts) > 20 else starts
-        for start in shown:
-            batch = slice(start, start + _BATCH)
-            yield from self._encoder.log_probabilities(molecules[batch], hidden[batch])
-
-
-def _molecule(chains: Chains) -> Molecule:
-    from abag.encoders.protocol import Molecule, Role
-
-    return Molecule(Role.ANTIBODY, tuple(chain for chain in chains if chain))
 
 
 def _opened(encoder: str) -> MaskedEncoder:

@@ -25,8 +25,7 @@ class Parent:
     @property
     def chains(self) -> Chains:
         """Heavy and light chain."""
-        light = self.antibody.light
-        return self.antibody.heavy.sequence, None if light is None else light.sequence
+        return self.antibody.sequences
 
 
 def read_parent(

@@ -28,10 +28,11 @@ from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW, read_noted
 from abag.data.merging import merge_replicates
 from abag.data.raw import RawTable
+from abag.data.tables import TARGET_UNITS
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
 from abag.files import column_names
 from abag.maturation.assay.one_assay import notes_of, require_one, require_one_value
-from abag.maturation.assay.strangers import SheetFamilies, part_families
+from abag.maturation.assay.strangers import part_families
 from abag.model.assay_gp.model import FEWEST_ROWS
 from abag.model.assay_gp.several import by_antigen
 
@@ -153,13 +154,10 @@ def read_groups(path: Path, told: AssayFile) -> ReadRows:
     require_numbering(told.numbering)
     table, aside, notes = _canonical(path, told)
     if told.assay is not None:
-        other = table.filter(pl.col("assay") != told.assay)
-        aside = pl.concat([aside, _set_apart(other, pl.lit("of another assay"))])
-        table = table.filter(pl.col("assay") == told.assay)
-    if table.is_empty() or told.keep_strangers:
-        families = SheetFamilies((table,), table.clear().with_columns(reason=pl.lit("")))
-    else:
-        families = part_families(table)
+        wanted = pl.col("assay") == told.assay
+        aside = pl.concat([aside, _set_apart(table.filter(~wanted), pl.lit("of another assay"))])
+        table = table.filter(wanted)
+    families = part_families(table, keep_strangers=told.keep_strangers)
     if families.aside.height:
         aside = pl.concat([aside, _set_apart(families.aside, pl.col("reason"))])
         notes.append(_of_strangers(families.aside))
@@ -253,9 +251,8 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
             f"{where} has {counted(exact.height, 'variant')} with a number; "
             f"{FEWEST_ROWS} are the fewest to learn from"
         )
-    unit = "pKd" if target == "pkd" else "rank score"
     notes = tuple(notes_of(rows, exact, target, merged.summary))
-    return Assay(rows, target, unit, notes, table.height)
+    return Assay(rows, target, TARGET_UNITS[target], notes, table.height)
 
 
 def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
@@ -299,19 +296,16 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
     if told.leave_out:
         table = table.filter(~pl.col(ROW).is_in(list(told.leave_out)))
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
-    names = chosen.one("mutations")
     table = _with_named_chains(path, table, chosen, told.names)
-    if chosen.one("scfv") is not None or names is None:
-        return _noted(raw_table_of(path, table, mapping), around), Completed(table, parent)
-    columns = VariantColumns.chosen(chosen)
-    done = complete_variants(
-        path, table, columns, parent=parent, numbering=told.numbering, quarantine=told.quarantine
-    )
-    return _noted(raw_table_of(path, done.table, mapping), around), done
-
-
-def _noted(raw: RawTable, around: tuple[str, ...]) -> RawTable:
-    return replace(raw, notes=(*around, *raw.notes))
+    done = Completed(table, parent)
+    if chosen.one("scfv") is None and chosen.one("mutations") is not None:
+        columns = VariantColumns.chosen(chosen)
+        done = complete_variants(
+            path, table, columns, parent=parent, numbering=told.numbering,
+            quarantine=told.quarantine,
+        )  # fmt: skip
+    raw = raw_table_of(path, done.table, mapping)
+    return replace(raw, notes=(*around, *raw.notes)), done
 
 
 def _with_named_chains(

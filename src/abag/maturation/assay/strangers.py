@@ -40,17 +40,21 @@ class SheetFamilies:
     aside: pl.DataFrame
 
 
-def part_families(table: pl.DataFrame) -> SheetFamilies:
-    """Part canonical rows of one assay by the antibody that they are variants of."""
-    if table.is_empty():
-        return SheetFamilies((table,), _aside(table, []))
+def part_families(table: pl.DataFrame, *, keep_strangers: bool = False) -> SheetFamilies:
+    """Part canonical rows of one assay by the antibody that they are variants of.
+
+    With ``keep_strangers`` all of them count as variants of one.
+    """
+    whole = SheetFamilies((table,), _aside(table.clear(), []))
+    if table.is_empty() or keep_strangers:
+        return whole
     parent = _parent(table)
     far = _beyond_gap(differences(table, parent))
     near, rest = table.filter(~pl.Series(far)), table.filter(pl.Series(far))
     others, lone = _gathered(rest)
     found = [part for part in (near, *others) if _variants(part) >= FEWEST_VARIANTS]
     if not far.any() or not found or lone.height > max(part.height for part in found):
-        return SheetFamilies((table,), _aside(table.clear(), []))
+        return whole
     found.sort(key=lambda part: -part.height)
     kept = pl.concat(found)["record_id"].implode()
     strange = table.filter(~pl.col("record_id").is_in(kept))

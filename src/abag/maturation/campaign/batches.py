@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +32,9 @@ class BatchOffset:
     batch: str
     offset: float
     standard_error: float
-    shared: int
+    shared_variants: int
     """Variants of the batch that were measured in other batches, too."""
     rows: int
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "batch": self.batch, "offset": self.offset, "standard_error": self.standard_error,
-            "shared_variants": self.shared, "rows": self.rows,
-        }  # fmt: skip
 
 
 def batch_offsets(

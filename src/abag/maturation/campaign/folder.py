@@ -9,7 +9,7 @@
     round-01/training.parquet  all rows so far, offsets of batches taken off
     round-01/model, report     the model of them and its verdict
     round-01/state.json        written last: what is there counts only once this says so
-    scorecard.json, .html      what the plates foretold, and what came
+    scorecard.json, .html      what the plates predicted, and what was measured
 
 Late results of a round are a second intake: ``measured-2.parquet``, ``model-2`` and so on, which
 count once the state names them.
@@ -38,7 +38,7 @@ from abag.files import (
     sha256_of,
     write_json,
 )
-from abag.maturation.campaign.seal import Seal, open_seal
+from abag.maturation.campaign.seal import Seal, SealedWell, open_seal
 from abag.version import VERSION
 
 FORMAT: Final = "abag-campaign"
@@ -101,7 +101,7 @@ class Round:
 
     @cached_property
     def seal(self) -> Seal | None:
-        """What was foretold; None for rounds that were not proposed.
+        """What was predicted; None for rounds that were not proposed.
 
         Raises CampaignError where the seal is not what was sealed.
         """
@@ -109,9 +109,19 @@ class Round:
         return open_seal(self.folder, digest) if digest else None
 
     @property
+    def variants(self) -> dict[Chains, SealedWell]:
+        """Proposed variants, each once."""
+        return {} if self.seal is None else self.seal.variants
+
+    @property
+    def names(self) -> dict[str, Chains]:
+        """Chains by the names of wells, as the seal has them."""
+        return {} if self.seal is None else self.seal.names
+
+    @property
     def failed(self) -> set[Chains]:
         """Variants of the plate that gave no measurement."""
-        names = {} if self.seal is None else self.seal.names
+        names = self.names
         return {names[one] for one in self.state.get("failed", ()) if one in names}
 
     def measured(self) -> pl.DataFrame:
@@ -148,7 +158,7 @@ class Campaign:
     @property
     def measured(self) -> Round:
         """The last round whose results are in."""
-        return next(one for one in reversed(self.rounds) if one.status == DONE)
+        return self.done[-1]
 
     @property
     def done(self) -> list[Round]:
@@ -169,15 +179,14 @@ class Campaign:
 
     def pending(self) -> set[Chains]:
         """Variants of plates that have results already, still without one of their own."""
-        sealed = {one for each in self.done if each.seal for one in each.seal.variants}
+        sealed = {one for each in self.done for one in each.variants}
         return sealed - self.known() - self.failed()
 
     def names(self) -> dict[str, Chains]:
         """Chains by the names of all plates, and by wells where one plate is open alone."""
         found: dict[str, Chains] = {}
         for one in self.rounds:
-            names = {} if one.seal is None else one.seal.names
-            found |= {k: v for k, v in names.items() if one is self.latest or "-" in k}
+            found |= {k: v for k, v in one.names.items() if one is self.latest or "-" in k}
         return found
 
     def as_json(self) -> dict[str, Any]:

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import polars as pl
 
 from abag.antibody.antibody import Chains
-from abag.errors import CampaignError, counted
+from abag.data.tables import TARGET_COLUMNS
+from abag.errors import CampaignError, counted, require_seed
 from abag.files import (
     LOCK,
     require_folder_name,
@@ -27,8 +28,8 @@ from abag.files import (
     write_json,
     write_parquet,
 )
-from abag.maturation.adapt.adaptation import Adaptation, adapt
-from abag.maturation.assay.file import AssayFile, check_assay, read_rows
+from abag.maturation.adapt.adaptation import Adaptation, adapt_assay
+from abag.maturation.assay.file import AssayFile, check_assay, read_assay, read_rows
 from abag.maturation.campaign.batches import BatchOffset, batch_offsets
 from abag.maturation.campaign.folder import (
     ASIDE_ROWS,
@@ -52,7 +53,6 @@ from abag.maturation.campaign.folder import (
 )
 from abag.maturation.campaign.results import Results
 from abag.maturation.campaign.scorecard_page import write_scorecard
-from abag.model.assay_gp.model import AssayGP
 from abag.version import VERSION
 
 _SHOWN: Final = 5
@@ -92,6 +92,7 @@ def take_results(
         TableError, ModelError: the rows cannot be read, or cannot teach a model.
     """
     told = told or AssayFile()
+    require_seed(seed)
     require_folder_name(folder)
     if _is_new(folder):
         return _start(folder, path, told, seed)
@@ -106,10 +107,12 @@ def take_results(
         _require_proposed(campaign, rows, path)
     gone = [
         well.name
-        for each in campaign.rounds if each.seal
-        for chains, well in each.seal.variants.items() if chains in results.failed
+        for each in campaign.rounds
+        for chains, well in each.variants.items() if chains in results.failed
     ]  # fmt: skip
-    intake = Intake(results.with_batches(rows, number), pl.concat([results.aside, aside]), notes)
+    intakes = sum(one.intakes for one in campaign.rounds if one.number == number)
+    rows = results.with_batches(rows, number, intakes)
+    intake = Intake(rows, pl.concat([results.aside, aside]), notes)
     done = _close(campaign, intake, number, path, gone, seed)
     opened = open_campaign(folder)
     write_scorecard(opened)
@@ -132,8 +135,8 @@ def _round_of(campaign: Campaign, variants: set[Chains], allow_unproposed: bool)
     """The round that results belong to: the open one, or for late ones the last with results."""
     latest, late = campaign.latest, campaign.pending()
     if latest.status == PROPOSED:
-        here = set() if latest.seal is None else set(latest.seal.variants)
-        return latest.number if variants & here or not variants & late else latest.number - 1
+        here = variants & set(latest.variants)
+        return latest.number if here or not variants & late else latest.number - 1
     if variants & late:
         return latest.number
     if not allow_unproposed:
@@ -159,9 +162,10 @@ def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campai
         shutil.rmtree(place)  # of a start that was cut short
     antigen = tuple(rows["antigen"][0])
     first = Campaign(folder, ("", None), rows["assay"][0], checked.target, antigen, ())
-    intake = Intake(Results.plain(path, told).with_batches(rows, 0), aside, notes)
+    intake = Intake(Results.plain(path, told).with_batches(rows, 0, 0), aside, notes)
     done = _close(first, intake, 0, path, (), seed)
-    heavy, light = _parent(rows, done.model)
+    named = rows.filter(pl.col("mutations") == "").select("heavy", "light")
+    heavy, light = named.row(0) if named.height else done.model.reference_chains()
     write_json(
         folder / CAMPAIGN,
         {"format": FORMAT, "format_version": FORMAT_VERSION, "abag_version": VERSION,
@@ -201,12 +205,13 @@ def _close(
     write_parquet(here.place(TRAINING), together)
     write_csv(here.place(ASIDE_ROWS), intake.aside.sort("source_row"))
     shutil.rmtree(here.place(MODEL), ignore_errors=True)  # of a try that was cut short
-    done = adapt(here.place(TRAINING), here.place(MODEL), report=here.place(REPORT), seed=seed)
+    given = read_assay(here.place(TRAINING))
+    places = here.place(MODEL), here.place(REPORT)
+    done = adapt_assay(here.place(TRAINING), given, *places, seed, overwrite=False)
     gone = sorted({*state.get("failed", ()), *failed})
     known = pairs_of(together)
-    sealed = {} if here.seal is None else here.seal.variants
-    names = {} if here.seal is None else here.seal.names
-    waiting = set(sealed) - known - {names[one] for one in gone if one in names}
+    here = replace(here, state={**here.state, "failed": gone})
+    waiting = set(here.variants) - known - here.failed
     new: dict[str, Any] = {
         "rows": (state.get("rows") or 0) + rows.height,
         "rows_set_aside": (state.get("rows_set_aside") or 0) + intake.aside.height,
@@ -215,8 +220,8 @@ def _close(
         "best_so_far": _best(together, campaign.target), "model_id": done.model.model_id,
         "verdict": done.verdict.grade.name.lower(),
         "results_sha256": [*_listed(state.get("results_sha256")), sha256_of(path)],
-        "failed": gone, "pending": sorted(sealed[one].name for one in waiting),
-        "batches": [one.as_json() for one in offsets], "abag_version": VERSION,
+        "pending": sorted(here.variants[one].name for one in waiting),
+        "batches": [asdict(one) for one in offsets], "abag_version": VERSION,
     }  # fmt: skip
     write_state(here, {**here.state, **new})
     told = _told_of(intake, offsets, waiting, gone)
@@ -238,8 +243,7 @@ def _together(rows: pl.DataFrame, target: str) -> tuple[pl.DataFrame, list[Batch
         [one.batch for one in offsets], [one.offset for one in offsets], default=0.0,
         return_dtype=pl.Float64,
     )  # fmt: skip
-    stem = "rank" if target == "rank_score" else "pkd"
-    moved = [pl.col(name) - shift for name in (target, f"{stem}_lower", f"{stem}_upper")]
+    moved = [pl.col(name) - shift for name in TARGET_COLUMNS[target]]
     return rows.with_columns(moved).drop(BATCH), offsets
 
 
@@ -255,7 +259,7 @@ def _told_of(
         if abs(one.offset) > 2 * one.standard_error > 0:
             notes.append(
                 f"batch {one.batch} reads {one.offset:+.2f} ± {one.standard_error:.2f} against the "
-                f"first, by {counted(one.shared, 'shared variant')}; taken off"
+                f"first, by {counted(one.shared_variants, 'shared variant')}; taken off"
             )
     if waiting:
         notes.append(f"{counted(len(waiting), 'variant')} of the plate pending; add them when "
@@ -269,14 +273,6 @@ def _told_of(
 def _best(table: pl.DataFrame, target: str) -> float | None:
     found = table[target].max()
     return None if found is None else float(str(found))
-
-
-def _parent(rows: pl.DataFrame, model: AssayGP) -> Chains:
-    """The row without mutations; else the commonest residues."""
-    named = rows.filter(pl.col("mutations") == "")
-    if named.height:
-        return named["heavy"][0], named["light"][0]
-    return model.reference_chains()
 
 
 def _fitted_in(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFrame:
@@ -304,7 +300,7 @@ def _fitted_in(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFra
 def _require_proposed(campaign: Campaign, rows: pl.DataFrame, path: Path) -> None:
     """Raise CampaignError for rows that are neither proposed, nor measured before, nor parent."""
     allowed = {campaign.parent} | campaign.known()
-    allowed |= {one for each in campaign.rounds if each.seal for one in each.seal.variants}
+    allowed |= {one for each in campaign.rounds for one in each.variants}
     strange = [
         (row, mutations or name or "")
         for heavy, light, row, mutations, name in rows.select(

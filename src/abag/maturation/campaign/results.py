@@ -16,7 +16,7 @@ from abag.data.formats.selection import Chosen, choose_columns
 from abag.data.formats.tables import ROW
 from abag.errors import CampaignError, Problem, TableError
 from abag.maturation.assay.file import AssayFile
-from abag.maturation.campaign.folder import BATCH, PROPOSED, Campaign
+from abag.maturation.campaign.folder import BATCH, Campaign
 
 FAILED_WORDS: Final = frozenset(
     {"failed", "fail", "no expression", "not expressed", "not expressing", "not produced",
@@ -36,8 +36,6 @@ class Results:
     failed: frozenset[Chains]
     batches: dict[int, str]
     """Batch by line of the file, where it has such a column."""
-    intake: int
-    """1 for the first file of a round, 2 for the second."""
     aside: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=ASIDE))
     """Rows without a value, and why."""
 
@@ -45,7 +43,7 @@ class Results:
     def plain(cls, path: Path, told: AssayFile) -> Self:
         """The file that starts a campaign."""
         table = _table(path)
-        return cls(told, frozenset(), {} if table is None else _batches(table), 1)
+        return cls(told, frozenset(), {} if table is None else _batches(table))
 
     @classmethod
     def read(
@@ -62,12 +60,9 @@ class Results:
         if strange:
             raise CampaignError(f"--failed {strange[0]}: no plate of {campaign.folder} has it")
         gone = {names[one] for one in failed}
-        intake = campaign.latest.intakes + 1 if campaign.latest.status == PROPOSED else (
-            campaign.measured.intakes + 1
-        )  # fmt: skip
         table = _table(path)
         if table is None:
-            return cls(told, frozenset(gone), {}, intake)
+            return cls(told, frozenset(gone), {})
         mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
         chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
         value = choose_columns(path, table, mapping, with_chains=False).one("value")
@@ -90,11 +85,14 @@ class Results:
         named = chosen.one("antibody_name"), chosen.one("mutations")
         found = pl.concat([_set_aside(part, *named, why) for part, why in aside])
         found = found.unique("source_row", keep="last", maintain_order=True)
-        return cls(told, frozenset(gone), _batches(table), intake, found)
+        return cls(told, frozenset(gone), _batches(table), found)
 
-    def with_batches(self, rows: pl.DataFrame, number: int) -> pl.DataFrame:
-        """Canonical rows with the batch of each: the file's, the plate of its name, the file."""
-        again = f" ({self.intake})" if self.intake > 1 else ""
+    def with_batches(self, rows: pl.DataFrame, number: int, intakes: int) -> pl.DataFrame:
+        """Canonical rows with the batch of each: the file's, the plate of its name, the file.
+
+        They belong to round ``number``, which has had ``intakes`` files before.
+        """
+        again = f" ({intakes + 1})" if intakes else ""
         found = []
         for line, name in rows.select("source_row", "antibody_name").iter_rows():
             prefix = f"R{number}-P"
@@ -153,7 +151,7 @@ def _chains_of(path: Path, row: dict[str, object], chosen: Chosen, campaign: Cam
     if texts.get("antibody_name") in names:
         return names[texts["antibody_name"]]
     for one in campaign.rounds:
-        for chains, well in ({} if one.seal is None else one.seal.variants).items():
+        for chains, well in one.variants.items():
             same = chains == (texts.get("heavy"), texts.get("light"))
             if same or well.mutations == texts.get("mutations"):
                 return chains

@@ -83,15 +83,15 @@ def propose_round(
             f"({campaign.measured.state.get('model_id')}); restore it from a copy"
         )
     found = propose(model, campaign.parent, request, standing)
+    notes = list(found.notes)
     if campaign.measured.state.get("verdict") == Grade.CHANCE.name.lower():
-        found = replace(found, notes=(_UNPROVED, *found.notes))
-    if standing.pending:
-        note = f"{len(standing.pending)} wells of earlier plates are pending; none is asked again"
-        found = replace(found, notes=(*found.notes, note))
+        notes.insert(0, _UNPROVED)
+    if pending := len(standing.pending):
+        notes.append(f"{pending} wells of earlier plates are pending; none is asked again")
     if scale > 1:
         told = counted(wells, "sealed well")
-        note = f"intervals are {scale:.2f} times as wide as the model's: {told} ask for it"
-        found = replace(found, notes=(*found.notes, note))
+        notes.append(f"intervals are {scale:.2f} times as wide as the model's: {told} ask for it")
+    found = replace(found, notes=tuple(notes))
     _write_round(campaign, found, layout or Layout())
     return open_campaign(folder), found
 

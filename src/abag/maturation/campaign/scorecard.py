@@ -1,4 +1,4 @@
-"""What plates foretold, and what came: one judgement a round, and all of them together.
+"""What plates predicted, and what was measured: one judgement a round, and all of them together.
 
 Everything that is judged was sealed before it was measured (:mod:`.seal`). A plate is judged by
 the rank correlation of its predictions, by how many measurements its 90 % intervals hold, and by
@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.antibody import Chains
+from abag.data.tables import TARGET_COLUMNS, TARGET_UNITS
 from abag.maturation.adapt.ranking import spearman
 from abag.maturation.campaign.folder import Campaign, Round
 from abag.maturation.campaign.seal import Seal, SealedWell
@@ -40,7 +41,7 @@ class Tally:
 
     @property
     def kept(self) -> bool:
-        """Whether the count lies in the range that was foretold."""
+        """Whether the count lies in the range that was predicted."""
         return self.lower <= self.seen <= self.upper
 
 
@@ -49,11 +50,10 @@ class PlateScore:
     """One plate: n of its variants are measured, in the order of the seal."""
 
     round: int
-    seal_sha256: str
-    proposed: int
+    seal: Seal
     failed: int
-    pending: int
-    names: tuple[str, ...]
+    wells: tuple[SealedWell, ...]
+    """The n wells."""
     predicted: Reals
     """Shape (n,), as are the next three."""
     lower: Reals
@@ -62,18 +62,26 @@ class PlateScore:
     exact: NDArray[np.bool_]
     """Shape (n,): False for a bound, which stands in for its value."""
     spearman: float | None
-    spearman_expected: tuple[float, float, float] | None
-    """Mean and 90 % range over joint draws of the sealed posterior."""
     over_best: Tally
     over_parent: Tally
-    best: float | None
-    """Largest measurement of the plate."""
-    best_expected: tuple[float, float, float]
-    best_before: float
     others: dict[str, dict[str, Any]]
     """Expected hits and best value of as many random variants, and random single mutants."""
-    interval_scale: float
-    """Factor on the widths of intervals that plates before this one asked for."""
+
+    @property
+    def expected(self) -> dict[str, Any]:
+        """What was expected of the whole plate (:class:`.expectation.PlateExpectation`)."""
+        found: dict[str, Any] = self.seal.plates["proposed"]
+        return found
+
+    @property
+    def proposed(self) -> int:
+        """Variants of the plate."""
+        return len(self.seal.variants)
+
+    @property
+    def pending(self) -> int:
+        """Variants that are not measured yet, and did not fail."""
+        return self.proposed - len(self.wells) - self.failed
 
     @property
     def inside(self) -> int:
@@ -86,13 +94,13 @@ class PlateScore:
         exact = int(self.exact.sum())
         return {
             "round": self.round,
-            "seal_sha256": self.seal_sha256,
+            "seal_sha256": self.seal.sha256,
             "proposed": self.proposed,
-            "measured": len(self.names),
+            "measured": len(self.wells),
             "failed": self.failed,
             "pending": self.pending,
             "spearman": self.spearman,
-            "spearman_expected": _ranged(self.spearman_expected),
+            "spearman_expected": self.expected["spearman"],
             "coverage_90": self.inside / exact if exact else None,
             "inside_90": self.inside,
             "exact": exact,
@@ -101,17 +109,17 @@ class PlateScore:
             else None,
             "over_best": asdict(self.over_best),
             "over_parent": asdict(self.over_parent),
-            "best": self.best,
-            "best_expected": _ranged(self.best_expected),
-            "best_before": self.best_before,
+            "best": float(self.measured.max()),
+            "best_expected": self.expected["best"],
+            "best_before": self.seal.best_so_far,
             "other_plates": self.others,
-            "interval_scale": self.interval_scale,
+            "interval_scale": self.seal.interval_scale,
             "variants": [
-                {"name": name, "predicted": p, "lower_90": low, "upper_90": high, "measured": m,
-                 "exact": exact_one}
-                for name, p, low, high, m, exact_one in zip(
-                    self.names, self.predicted.tolist(), self.lower.tolist(), self.upper.tolist(),
-                    self.measured.tolist(), self.exact.tolist(), strict=True,
+                {"name": well.name, "predicted": well.predicted, "lower_90": low, "upper_90": high,
+                 "measured": value, "exact": known}
+                for well, low, high, value, known in zip(
+                    self.wells, self.lower.tolist(), self.upper.tolist(), self.measured.tolist(),
+                    self.exact.tolist(), strict=True,
                 )
             ],
         }  # fmt: skip
@@ -178,7 +186,7 @@ def score(campaign: Campaign) -> Scorecard:
         for one in campaign.done
         if one.seal is not None and (found := _plate(one, one.seal, values)) is not None
     ]
-    return Scorecard(tuple(plates), "pKd" if campaign.target == "pkd" else "rank score")
+    return Scorecard(tuple(plates), TARGET_UNITS[campaign.target])
 
 
 def interval_scale(campaign: Campaign) -> tuple[float, int]:
@@ -193,7 +201,7 @@ def interval_scale(campaign: Campaign) -> tuple[float, int]:
         half = np.where(
             one.measured > one.predicted, one.upper - one.predicted, one.predicted - one.lower
         )
-        away = np.abs(one.measured - one.predicted) / half.clip(1e-3) * one.interval_scale
+        away = np.abs(one.measured - one.predicted) / half.clip(1e-3) * one.seal.interval_scale
         found.append(away[one.exact])
     away = np.sort(np.concatenate([*found, np.zeros(0)]))
     if not len(away):
@@ -205,17 +213,16 @@ def interval_scale(campaign: Campaign) -> tuple[float, int]:
 
 def _values(campaign: Campaign) -> dict[Chains, tuple[float, bool]]:
     """Measured value of each variant, and whether it is exact: the median, or a bound."""
-    target = campaign.target
-    stem = "rank" if target == "rank_score" else "pkd"
+    value, lower, upper = map(pl.col, TARGET_COLUMNS[campaign.target])
+    median = value.median()
     rows = campaign.training().group_by("heavy", "light", maintain_order=True).agg(
-        pl.col(target).median(), pl.col(f"{stem}_upper").min(), pl.col(f"{stem}_lower").max()
+        pl.coalesce(median, upper.min(), lower.max()).alias("value"),
+        median.is_not_null().alias("exact"),
     )  # fmt: skip
-    found: dict[Chains, tuple[float, bool]] = {}
-    for heavy, light, value, upper, lower in rows.iter_rows():
-        known = next((one for one in (value, upper, lower) if one is not None), None)
-        if known is not None:
-            found[heavy, light or None] = float(known), value is not None
-    return found
+    return {
+        (heavy, light or None): (value, exact)
+        for heavy, light, value, exact in rows.drop_nulls("value").iter_rows()
+    }
 
 
 def _plate(one: Round, seal: Seal, values: dict[Chains, tuple[float, bool]]) -> PlateScore | None:
@@ -225,27 +232,21 @@ def _plate(one: Round, seal: Seal, values: dict[Chains, tuple[float, bool]]) -> 
     measured = np.array([value for _, value, _ in wells])
     exact = np.array([known for *_, known in wells], dtype=np.bool_)
     predicted = np.array([well.predicted for well, *_ in wells])
-    proposed = seal.plates["proposed"]
+    proposed, told = seal.plates["proposed"], tuple(well for well, *_ in wells)
     share = len(wells) / len(seal.variants)
-    told = [well for well, *_ in wells]
-    ranks = proposed["spearman"]
     return PlateScore(
-        one.number, seal.sha256, len(seal.variants), len(one.failed),
-        len(seal.variants) - len(wells) - len(one.failed),
-        tuple(well.name for well in told), predicted,
+        one.number, seal, len(one.failed), told, predicted,
         np.array([_number(well.lower_90) for well in told]),
-        np.array([_number(well.upper_90) for well in told]), measured, exact,
-        spearman(measured, predicted), None if ranks is None else _triple(ranks),
+        np.array([_number(well.upper_90) for well in told]),
+        measured, exact, spearman(measured, predicted),
         _tally(told, "over_best", measured > seal.best_so_far, proposed, share),
         _tally(told, "over_parent", measured > seal.parent, proposed, share),
-        float(measured.max()), _triple(proposed["best"]), seal.best_so_far,
         {
             name: {"over_best": plate["over_best"]["mean"] * len(wells) / plate["variants"],
                    "over_parent": plate["over_parent"]["mean"] * len(wells) / plate["variants"],
                    "best": plate["best"]}
             for name, plate in seal.plates.items() if name != "proposed"
         },
-        seal.interval_scale,
     )  # fmt: skip
 
 
@@ -256,7 +257,7 @@ def _tally(
     proposed: dict[str, Any],
     share: float,
 ) -> Tally:
-    """Hits beside what was foretold of the wells that are measured."""
+    """Hits beside what was predicted of the wells that are measured."""
     expected = sum(_number(getattr(well, what)) for well in wells)
     lower, upper = proposed[what]["lower_90"] * share, proposed[what]["upper_90"] * share
     return Tally(int(hits.sum()), expected, float(np.floor(lower)), float(np.ceil(upper)))
@@ -264,11 +265,3 @@ def _tally(
 
 def _number(value: float | None) -> float:
     return float("nan") if value is None else value
-
-
-def _triple(told: dict[str, float]) -> tuple[float, float, float]:
-    return told["mean"], told["lower_90"], told["upper_90"]
-
-
-def _ranged(told: tuple[float, float, float] | None) -> dict[str, float] | None:
-    return None if told is None else dict(zip(("mean", "lower_90", "upper_90"), told, strict=True))

@@ -11,10 +11,9 @@ from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, SECOND, figu
 from abag.evaluation.reporting.report import Picture
 from abag.evaluation.reporting.wording import number
 from abag.files import write_json, write_text
-from abag.maturation.adapt.report import JudgedPage
 from abag.maturation.campaign.folder import Campaign
-from abag.maturation.campaign.scorecard import PlateScore, Scorecard, Tally, score
-from abag.pages import Table
+from abag.maturation.campaign.scorecard import Scorecard, Tally, score
+from abag.pages import Table, page
 from abag.pictures import picture
 
 SCORECARD: Final = "scorecard.json"
@@ -44,24 +43,31 @@ def scorecard_page(found: Scorecard, name: str) -> str:
         f"{found.inside} of {found.exact} measurements lie in their 90 % interval; "
         f"{hits} better than the best of before, {expected:.1f} expected."
     )
-    measured = sum(len(one.names) for one in found.plates)
-    return JudgedPage(
-        f"Scorecard of {name}",
-        f"{counted(measured, 'variant')} of {counted(len(found.plates), 'plate')} measured, each "
-        "foretold and sealed before.",
-        "Did the predictions come true?", headline, badge, tone, _reasons(found), (),
-        (
+    measured = sum(len(one.wells) for one in found.plates)
+    return page(
+        "judged",
+        title=f"Scorecard of {name}",
+        lede=f"{counted(measured, 'variant')} of {counted(len(found.plates), 'plate')} measured, "
+        "each foretold and sealed before.",
+        question="Did the predictions come true?",
+        headline=headline,
+        badge=badge,
+        tone=tone,
+        reasons=_reasons(found),
+        notes=(),
+        pictures=(
             Picture("Foretold and measured", "Lines are the sealed 90 % intervals; a ring lies "
                     "outside of its interval.", _parity(found)),
             Picture("Best so far", "Bars are 90 % ranges of what the sealed model expected of the "
                     "best well.", _course(found)),
-        ), (_table(found), _others(found), _seals(found)),
-        "a plate was sealed by a SHA-256 before it was measured; the seals are listed above, and "
-        "the files are not read when they were changed. Ranges are 90 % ranges over 1,000 joint "
-        "draws of the sealed posterior, noise of measuring included. Random and single-mutant "
-        "plates are as large as what was measured, from the same design space; what they would "
-        "have given is the model's expectation, not a measurement.",
-    ).render()  # fmt: skip
+        ),
+        tables=(_table(found), _others(found), _seals(found)),
+        footer="a plate was sealed by a SHA-256 before it was measured; the seals are listed "
+        "above, and the files are not read when they were changed. Ranges are 90 % ranges over "
+        "1,000 joint draws of the sealed posterior, noise of measuring included. Random and "
+        "single-mutant plates are as large as what was measured, from the same design space; what "
+        "they would have given is the model's expectation, not a measurement.",
+    )  # fmt: skip
 
 
 def judgement(found: Scorecard) -> tuple[str, str]:
@@ -78,12 +84,12 @@ def _reasons(found: Scorecard) -> list[str]:
     reasons = []
     for one in found.plates:
         told = []
-        ranks = one.spearman_expected
+        ranks = one.expected["spearman"]
         if one.spearman is not None and ranks is not None:
-            place = "below" if one.spearman < ranks[1] else "within"
-            place = "above" if one.spearman > ranks[2] else place
+            place = "below" if one.spearman < ranks["lower_90"] else "within"
+            place = "above" if one.spearman > ranks["upper_90"] else place
             told.append(f"rank correlation {number(one.spearman)}, {place} what was foretold "
-                        f"({number(ranks[1])} to {number(ranks[2])})")  # fmt: skip
+                        f"({_range(ranks)})")  # fmt: skip
         told.append(f"{_told(one.over_best)} better than the best of before")
         if one.pending:
             told.append(f"{counted(one.pending, 'variant')} pending")
@@ -91,6 +97,10 @@ def _reasons(found: Scorecard) -> list[str]:
             told.append(f"{counted(one.failed, 'well')} failed")
         reasons.append(f"Round {one.round}: {'; '.join(told)}.")
     return reasons
+
+
+def _range(told: dict[str, float]) -> str:
+    return f"{number(told['lower_90'])} to {number(told['upper_90'])}"
 
 
 def _told(tally: Tally) -> str:
@@ -102,14 +112,13 @@ def _table(found: Scorecard) -> Table:
               "better than parent", "best", "foretold")  # fmt: skip
     rows = []
     for one in found.plates:
-        ranks, best = one.spearman_expected, one.best_expected
+        ranks = one.expected["spearman"]
         rows.append(
             (
-                str(one.round), f"{len(one.names)} of {one.proposed}", number(one.spearman),
-                f"{number(ranks[1])} to {number(ranks[2])}" if ranks else "–",
+                str(one.round), f"{len(one.wells)} of {one.proposed}", number(one.spearman),
+                _range(ranks) if ranks else "–",
                 f"{one.inside} of {int(one.exact.sum())}", _told(one.over_best),
-                _told(one.over_parent), number(one.best),
-                f"{number(best[1])} to {number(best[2])}",
+                _told(one.over_parent), number(one.measured.max()), _range(one.expected["best"]),
             )
         )  # fmt: skip
     return Table("Foretold and found, by round", header, tuple(rows))
@@ -121,7 +130,7 @@ def _others(found: Scorecard) -> Table:
     names = {"random": "random variants, expected", "singles": "random single mutants, expected"}
     for one in found.plates:
         rows.append((str(one.round), "this one, found", str(one.over_best.seen),
-                     str(one.over_parent.seen), number(one.best)))  # fmt: skip
+                     str(one.over_parent.seen), number(one.measured.max())))  # fmt: skip
         for name, told in one.others.items():
             best = told["best"]
             rows.append((str(one.round), names[name], f"{told['over_best']:.1f}",
@@ -131,7 +140,7 @@ def _others(found: Scorecard) -> Table:
 
 
 def _seals(found: Scorecard) -> Table:
-    rows = tuple((str(one.round), one.seal_sha256) for one in found.plates)
+    rows = tuple((str(one.round), one.seal.sha256) for one in found.plates)
     return Table("Seals", ("round", "SHA-256 of seal.json"), rows)
 
 
@@ -163,17 +172,23 @@ def _ends(found: Scorecard) -> tuple[float, float]:
 
 @picture
 def _course(found: Scorecard) -> str:
-    """Best value so far by round, beside what was foretold and what others would have given."""
+    """Best value so far by round, beside what was predicted and what others would have given."""
     plates = found.plates
     rounds = [one.round for one in plates]
     with figure(3.2) as (drawn, axes):
-        so_far = np.maximum.accumulate([max(one.best_before, _best(one)) for one in plates])
-        axes.plot([rounds[0] - 1, *rounds], [plates[0].best_before, *so_far], color=ACCENT,
+        before = plates[0].seal.best_so_far
+        so_far = np.maximum.accumulate(
+            [max(one.seal.best_so_far, one.measured.max()) for one in plates]
+        )
+        axes.plot([rounds[0] - 1, *rounds], [before, *so_far], color=ACCENT,
                   marker="o", markersize=4, label="best so far")  # fmt: skip
-        told = np.array([one.best_expected for one in plates])
-        axes.errorbar(rounds, told[:, 0], yerr=np.stack([told[:, 0] - told[:, 1],
-                      told[:, 2] - told[:, 0]]).clip(0.0), fmt="s", markersize=3, color=SECOND,
-                      elinewidth=1.0, label="best of the plate, foretold")  # fmt: skip
+        mean, lower, upper = (
+            np.array([one.expected["best"][key] for one in plates])
+            for key in ("mean", "lower_90", "upper_90")
+        )
+        axes.errorbar(rounds, mean, yerr=np.stack([mean - lower, upper - mean]).clip(0.0), fmt="s",
+                      markersize=3, color=SECOND, elinewidth=1.0,
+                      label="best of the plate, foretold")  # fmt: skip
         for name, shape, label in (("random", "v", "random variants"), ("singles", "^", "singles")):
             values = [(one.round, one.others[name]["best"]["mean"]) for one in plates
                       if name in one.others]  # fmt: skip
@@ -185,7 +200,3 @@ def _course(found: Scorecard) -> str:
         axes.legend(loc="best")
         words = ", ".join(f"round {r} {v:.2f}" for r, v in zip(rounds, so_far, strict=True))
         return svg(drawn, f"Best value so far: {words}")
-
-
-def _best(one: PlateScore) -> float:
-    return float("-inf") if one.best is None else one.best

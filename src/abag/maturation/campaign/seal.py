@@ -1,8 +1,8 @@
-"""The sealed plate: what was foretold, fixed by a SHA-256 before anything is measured.
+"""The sealed plate: what was predicted, fixed by a SHA-256 before anything is measured.
 
 ``seal.json`` of a round holds every well's variant, its prediction, interval, chances and reason,
 what the whole plate is expected to give, and the seal of the round before. Its SHA-256 stands in
-the round's state and is printed: whoever keeps that line elsewhere can show later that nothing
+the round's state and is printed: who keeps that line elsewhere can show later that nothing
 was changed. ``proposed.csv`` is for people; results are matched to, and judged by, the seal.
 """
 
@@ -23,12 +23,11 @@ from abag.version import VERSION
 SEAL: Final = "seal.json"
 FORMAT: Final = "abag-seal"
 FORMAT_VERSION: Final = 1
-CONTROL: Final = "control"
 
 
 @dataclass(frozen=True, slots=True)
 class SealedWell:
-    """One well as it was foretold; a control has the prediction of the variant it repeats."""
+    """One well as it was predicted; a control has the prediction of the variant it repeats."""
 
     name: str
     well: str
@@ -50,8 +49,6 @@ class Seal:
     """A seal that was opened: its text was checked against the SHA-256 of its round."""
 
     wells: tuple[SealedWell, ...]
-    model_id: str
-    unit: str
     best_so_far: float
     parent: float
     plates: dict[str, Any]
@@ -129,9 +126,8 @@ def open_seal(folder: Path, sha256: str) -> Seal:
         expected = content["expected"]
         wells = tuple(_well(one) for one in content["wells"])
         return Seal(
-            wells, content["model_id"], content["unit"], float(expected["best_so_far"]),
-            float(expected["parent"]), expected["plates"], found,
-            float(content.get("interval_scale", 1.0)),
+            wells, float(expected["best_so_far"]), float(expected["parent"]), expected["plates"],
+            found, float(content.get("interval_scale", 1.0)),
         )  # fmt: skip
     except (FileFormatError, KeyError, TypeError, ValueError) as error:
         raise CampaignError(f"{path} is damaged ({error}); restore it from a copy") from None

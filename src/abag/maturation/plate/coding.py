@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
-from typing import Any, Final
+from typing import Final
 
 from abag.errors import OptionError, SequenceError, UnavailableError
 
@@ -25,12 +25,6 @@ LONGEST_RUN: Final = 6
 """More of one base in a row is kept out: synthesis and sequencing slip there."""
 RAREST: Final = 0.1
 """Codons of which a host uses fewer for their residue are the last choice."""
-AMBIGUITY: Final[dict[str, str]] = {
-    "A": "A", "C": "C", "G": "G", "T": "T", "R": "AG", "Y": "CT", "S": "CG", "W": "AT", "K": "GT",
-    "M": "AC", "B": "CGT", "D": "AGT", "H": "ACT", "V": "ACG", "N": "ACGT",
-}  # fmt: skip
-"""IUPAC letters of mixed bases."""
-_COMPLEMENT: Final = str.maketrans("ACGT", "TGCA")
 STOP: Final = "*"
 
 
@@ -75,8 +69,10 @@ class Coding:
     @property
     def forbidden(self) -> tuple[str, ...]:
         """Sequences that must not occur: sites, their reverse complements, long runs."""
+        from Bio.Seq import reverse_complement
+
         sites = [SITES.get(one, one.upper()) for one in self.avoid]
-        both = [*sites, *(one.translate(_COMPLEMENT)[::-1] for one in sites)]
+        both = [*sites, *map(reverse_complement, sites)]
         return tuple(dict.fromkeys([*both, *(base * (LONGEST_RUN + 1) for base in "ACGT")]))
 
     def encode(self, protein: str, like: tuple[str, str] | None = None) -> str:
@@ -122,11 +118,6 @@ class Coding:
         return [own, *(one for one in ranked if one != own)] if own else ranked
 
 
-def translate(dna: str) -> str:
-    """The protein of a coding strand; ``*`` is a stop."""
-    return "".join(_residue(dna[i : i + 3]) for i in range(0, len(dna) - 2, 3))
-
-
 def _kept(protein: str, like: tuple[str, str] | None) -> list[str | None]:
     """The parent's codon of each residue, where it has the same residue there."""
     if like is None:
@@ -145,31 +136,16 @@ def _kept(protein: str, like: tuple[str, str] | None) -> list[str | None]:
     return [*codons[:head], *([None] * middle), *codons[len(codons) - tail :]]
 
 
-@cache
-def _genetic_code() -> dict[str, str]:
-    found = usage("h_sapiens")
-    return {codon: residue for residue, codons in found.items() for codon in codons}
-
-
-def _residue(codon: str) -> str:
-    return _genetic_code()[codon]
-
-
 @dataclass(frozen=True, slots=True)
 class Degenerate:
     """One codon of mixed bases, and the residues it codes beside those that are wanted."""
 
     codon: str
-    residues: str
+    codes: str
     extra: str
     stop: bool
     codons: int
     """How many codons it stands for: the size of the library at this place."""
-
-    def as_row(self) -> dict[str, Any]:
-        """Plain values of a table."""
-        return {"codon": self.codon, "codes": self.residues, "extra": self.extra,
-                "stop": self.stop, "codons": self.codons}  # fmt: skip
 
 
 def degenerate_codon(wanted: Iterable[str]) -> Degenerate:
@@ -194,9 +170,15 @@ def degenerate_codon(wanted: Iterable[str]) -> Degenerate:
 
 @cache
 def _mixtures() -> Sequence[tuple[str, frozenset[str], int]]:
-    """All 3,375 codons of mixed bases, what each codes, and how many codons it is."""
+    """All 3,375 codons of mixed bases (IUPAC), what each codes, and how many codons it is."""
+    from Bio.Data.CodonTable import unambiguous_dna_by_id
+    from Bio.Data.IUPACData import ambiguous_dna_values
+
+    standard = unambiguous_dna_by_id[1]
+    code = {**standard.forward_table, **dict.fromkeys(standard.stop_codons, STOP)}
+    bases = {letter: mixed for letter, mixed in ambiguous_dna_values.items() if letter != "X"}
     found = []
-    for letters in product(AMBIGUITY, repeat=3):
-        codons = ["".join(one) for one in product(*(AMBIGUITY[letter] for letter in letters))]
-        found.append(("".join(letters), frozenset(map(_residue, codons)), len(codons)))
+    for letters in product(bases, repeat=3):
+        codons = ["".join(one) for one in product(*(bases[letter] for letter in letters))]
+        found.append(("".join(letters), frozenset(code[one] for one in codons), len(codons)))
     return found

@@ -9,7 +9,7 @@ echo.csv, opentrons.csv, hamilton.csv   from the plate of DNA to the plate of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -144,7 +144,7 @@ def _dna(
                 continue
             coded = coding.encode(row[role], like.get(letter))
             own = ";".join(x for x in row["mutations"].split(";") if x.startswith(f"{letter}:"))
-            changes = parse_mutations(own, *_texts(parent))
+            changes = parse_mutations(own, *parent.sequences)
             rows.append(
                 {
                     "name": f"{row['name']}_{letter}", "source_plate": source.plate,
@@ -157,15 +157,11 @@ def _dna(
     return pl.DataFrame(rows)
 
 
-def _texts(parent: Antibody) -> tuple[str, str | None]:
-    return parent.heavy.sequence, None if parent.light is None else parent.light.sequence
-
-
 def _library(first: pl.DataFrame, parent: Antibody) -> pl.DataFrame:
     """A degenerate codon for every place, with the parent's residue among those it codes."""
     wanted: dict[Mutation, set[str]] = {}
     for text in first["mutations"]:
-        for one in parse_mutations(text, *_texts(parent)):
+        for one in parse_mutations(text, *parent.sequences):
             if len(one.mutant) == 1 and one.mutant != "-":
                 place = Mutation(one.chain, one.place, one.wild_type, one.wild_type, one.imgt)
                 wanted.setdefault(place, {one.wild_type}).add(one.mutant)
@@ -175,7 +171,7 @@ def _library(first: pl.DataFrame, parent: Antibody) -> pl.DataFrame:
         rows.append(
             {"chain": place.chain, "place": place.place, "parent": place.wild_type,
              "kabat": named_in([shown], parent, "kabat"), "imgt": named_in([shown], parent, "imgt"),
-             "wanted": "".join(sorted(residues)), **degenerate_codon(residues).as_row()}
+             "wanted": "".join(sorted(residues)), **asdict(degenerate_codon(residues))}
         )  # fmt: skip
     schema = ("chain", "place", "parent", "kabat", "imgt", "wanted", "codon", "codes", "extra",
               "stop", "codons")  # fmt: skip

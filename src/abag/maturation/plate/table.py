@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +23,7 @@ from abag.files import (
     write_json,
     write_text,
 )
-from abag.maturation.antibody.mutants import named_in_each
+from abag.maturation.antibody.mutants import named_in
 from abag.maturation.plate.page import plate_page
 from abag.maturation.plate.wells import Layout
 from abag.maturation.propose.proposals import Proposal, Proposals
@@ -72,20 +73,13 @@ def plate_table(
 
 
 def _variant_row(one: Proposal, antibody: Antibody) -> dict[str, Any]:
-    heavy, light = antibody.heavy.sequence, antibody.light
-    changes = parse_mutations(one.mutations, heavy, None if light is None else light.sequence)
+    """The fields of a proposal under the names of the table; polars leaves the others out."""
+    changes = parse_mutations(one.mutations, *antibody.sequences)
+    told = {name: _short(value) for name, value in asdict(one).items()}
     return {
-        "kind": "variant", "mutations": one.mutations,
-        **named_in_each(changes, antibody), "mutation_count": one.mutation_count,
-        "heavy": one.heavy, "light": one.light, "predicted": _short(one.predicted),
-        "lower_90": _short(one.lower_90), "upper_90": _short(one.upper_90),
-        "chance_to_improve": _short(one.chance_to_improve),
-        "acquisition": None if one.acquisition is None else _short(one.acquisition),
-        "origin": one.origin, "reason": one.reason,
-        "liabilities": "; ".join(one.liabilities),
-        "naturalness": None if one.naturalness is None else _short(one.naturalness),
-        "humanness": _short(one.humanness), "germline_distance": one.germline_distance,
-        "other_antigens": one.others, "at_limit": one.at_limit, "pareto_front": one.front,
+        **told, **{scheme: named_in(changes, antibody, scheme) for scheme in SCHEMES},
+        "kind": "variant", "liabilities": "; ".join(one.liabilities),
+        "other_antigens": one.others, "pareto_front": one.front,
     }  # fmt: skip
 
 
@@ -167,5 +161,5 @@ def require_free_plate(folder: Path, overwrite: bool = False) -> None:
     require_own(folder, FILES, _WHAT, overwrite=overwrite)
 
 
-def _short(value: float) -> float:
-    return round(value, _DIGITS)
+def _short(value: Any) -> Any:
+    return round(value, _DIGITS) if isinstance(value, float) else value

@@ -13,9 +13,9 @@ Any posterior will do: means, a covariance, the variance of a measurement.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,26 +35,18 @@ _DRAWS: Final = 512
 _JITTER: Final = 1e-9
 
 
-class Rules(Protocol):
-    """What a batch as a whole must keep."""
-
-    def open(self, chosen: Sequence[int]) -> NDArray[np.bool_]:
-        """Candidates that may be chosen next, shape (m,)."""
-
-    def take(self, row: int) -> None:
-        """Count a choice."""
-
-
-class _Once:
-    """The only rule that always holds: each candidate once."""
+class Rules:
+    """What a batch as a whole must keep: here, each of ``count`` candidates once."""
 
     def __init__(self, count: int) -> None:
         self._free = np.ones(count, dtype=np.bool_)
 
     def open(self, chosen: Sequence[int]) -> NDArray[np.bool_]:  # noqa: ARG002
+        """Candidates that may be chosen next, shape (m,)."""
         return self._free
 
     def take(self, row: int) -> None:
+        """Count a choice."""
         self._free[row] = False
 
 
@@ -99,6 +91,11 @@ class Belief:
         left = self.covariance[np.ix_(kept, kept)] - across.T @ solve(inner, across, assume_a="pos")
         return Belief(self.mean[kept], (left + left.T) / 2, self.noise, self.best)
 
+    def among(self, rows: Rows) -> Belief:
+        """The belief of these candidates alone."""
+        covariance = self.covariance[np.ix_(rows, rows)]
+        return Belief(self.mean[rows], covariance, self.noise, self.best)
+
     def draws(self, count: int, rng: np.random.Generator) -> Reals:
         """Joint draws of all candidates, shape (count, m)."""
         noise = rng.standard_normal((count, len(self.mean)))
@@ -134,10 +131,10 @@ class Policy:
         self, belief: Belief, count: int, seed: int = 0, rules: Rules | None = None
     ) -> Batch:
         """Choose ``count`` candidates, or as many as there are and the rules allow."""
-        rules = rules or _Once(len(belief.mean))
+        rules = rules or Rules(len(belief.mean))
         rng = np.random.default_rng(seed)
         if self.acquisition == "thompson":
-            return thompson(belief, count, rng, rules)
+            return _thompson(belief, count, rng, rules)
         if self.acquisition == "top-set":
             shares = top_set(belief.draws(_DRAWS, rng), count)
             return _highest(shares, count, belief.mean, rules)
@@ -172,11 +169,8 @@ def top_set(draws: Reals, size: int) -> Reals:
     return np.bincount(best.ravel(), minlength=count) / len(draws)
 
 
-def thompson(
-    belief: Belief, count: int, rng: np.random.Generator, rules: Rules | None = None
-) -> Batch:
+def _thompson(belief: Belief, count: int, rng: np.random.Generator, rules: Rules) -> Batch:
     """The best candidate of each of ``count`` joint draws, each candidate once."""
-    rules = rules or _Once(len(belief.mean))
     rows: list[int] = []
     values: list[float] = []
     for draw in belief.draws(count, rng):
@@ -229,7 +223,7 @@ def _one_by_one(belief: Belief, count: int, policy: Policy, rules: Rules) -> Bat
     values = []
     for _ in range(count):
         value = _value(belief.mean, np.sqrt(variance.clip(0.0)), best, policy)
-        row = _best_open(_penalised(value, kept), rules, rows)
+        row = _best_open((value - value.min()) * kept, rules, rows)
         if row is None:
             break
         rows.append(row)
@@ -242,23 +236,13 @@ def _one_by_one(belief: Belief, count: int, policy: Policy, rules: Rules) -> Bat
             variance = variance - column**2
             best = max(best, float(belief.mean[row]))
         elif policy.diversity == "penalty":
-            kept = kept * (1.0 - _correlation(belief, row) ** 2).clip(0.0)
+            deviation = np.maximum(belief.deviation, 1e-12)
+            correlation = belief.covariance[row] / (deviation * deviation[row])
+            kept = kept * (1.0 - correlation**2).clip(0.0)
     return Batch(np.array(rows, dtype=np.int64), np.array(values))
 
 
 def _value(mean: Reals, deviation: Reals, best: float, policy: Policy) -> Reals:
-    value: Callable[[], Reals] = {
-        "ei": lambda: expected_improvement(mean, deviation, best),
-        "ucb": lambda: upper_confidence(mean, deviation, policy.beta),
-    }[policy.acquisition]
-    return value()
-
-
-def _penalised(value: Reals, kept: Reals) -> Reals:
-    """Values above their smallest, times what is left of each."""
-    return np.asarray((value - value.min()) * kept)
-
-
-def _correlation(belief: Belief, row: int) -> Reals:
-    deviation = np.maximum(belief.deviation, 1e-12)
-    return np.asarray(belief.covariance[row] / (deviation * deviation[row]))
+    if policy.acquisition == "ei":
+        return expected_improvement(mean, deviation, best)
+    return upper_confidence(mean, deviation, policy.beta)

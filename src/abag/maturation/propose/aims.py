@@ -2,7 +2,7 @@
 
 Rules on what other models of one antibody's assays say (keep the bond to one antigen, lose that to
 another), on humanness, on the distance from the germline and on charge. A candidate that breaks a
-rule is left off the plate.
+rule is left off the plate. Aims may be traded, too: variants that no other beats come first.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from abag.errors import ModelError, OptionError, counted
 from abag.maturation.antibody.humanness import Humanness
 from abag.maturation.antibody.liabilities import net_charge
+from abag.maturation.propose.acquisition import Belief
 from abag.maturation.propose.design_space import DesignSpace, Genotype
 from abag.maturation.propose.scorer import table_of
 from abag.model.assay_gp.model import AssayGP
@@ -44,7 +45,7 @@ class Aims:
     most_charge: float | None = None
     """Largest net charge of the variable domains at pH 7.4."""
     pareto: bool = False
-    """Choose among candidates that no other one beats on all aims (:mod:`.pareto`)."""
+    """Choose among candidates that no other one beats on all aims (:func:`fronts`)."""
 
     def __post_init__(self) -> None:
         """Raise OptionError for a range without anything in it."""
@@ -56,7 +57,10 @@ class Aims:
 
     def judge(self, space: DesignSpace) -> Judge:
         """The rules, ready for variants of a parent; loads the models of other antigens."""
-        return Judge(self, space, tuple(_other(folder) for folder in (*self.keep, *self.lose)))
+        models = tuple(
+            (Path(folder).name, AssayGP.load(Path(folder))) for folder in (*self.keep, *self.lose)
+        )
+        return Judge(self, space, Humanness.of(*space.parent.sequences), models)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Judge:
 
     aims: Aims
     space: DesignSpace
+    human: Humanness
     models: tuple[tuple[str, AssayGP], ...]
     """Names and models of the antigens to be kept, then of those to be lost."""
 
@@ -72,12 +77,11 @@ class Judge:
         """Whether each variant keeps all rules, shape (variants,)."""
         chains = [self.space.chains(one) for one in variants]
         good = np.ones(len(variants), dtype=np.bool_)
-        aims, parent = self.aims, self.space.chains(frozenset())
+        aims = self.aims
         if aims.least_human is not None:
-            good &= Humanness.of(*parent).of_variants(chains) >= aims.least_human
+            good &= self.human.of_variants(chains) >= aims.least_human
         if aims.most_from_germline is not None:
-            distance = Humanness.of(*parent).germline_distance(chains)
-            good &= distance <= aims.most_from_germline
+            good &= self.human.germline_distance(chains) <= aims.most_from_germline
         if aims.least_charge is not None or aims.most_charge is not None:
             charge = np.array([net_charge(heavy + (light or "")) for heavy, light in chains])
             good &= charge >= (-np.inf if aims.least_charge is None else aims.least_charge)
@@ -105,13 +109,12 @@ class Judge:
     def merits(self, variants: Sequence[Genotype], affinity: Reals) -> Reals:
         """What is to be large (variants, aims): affinity, other antigens, humanness, nearness."""
         chains = [self.space.chains(one) for one in variants]
-        human = Humanness.of(*self.space.chains(frozenset()))
         others = [
             change if place < len(self.aims.keep) else -change
             for place, change in enumerate(self.changes(variants))
         ]
-        distance = -human.germline_distance(chains).astype(np.float64)
-        return np.stack([affinity, *others, human.of_variants(chains), distance], axis=1)
+        distance = -self.human.germline_distance(chains).astype(np.float64)
+        return np.stack([affinity, *others, self.human.of_variants(chains), distance], axis=1)
 
     def told(self, variants: Sequence[Genotype]) -> list[str]:
         """Those changes as a text a variant, ``mouse -0.12; human +0.30``."""
@@ -122,5 +125,38 @@ class Judge:
         return ["; ".join(parts) for parts in zip(*columns, strict=True)] or [""] * len(variants)
 
 
-def _other(folder: str) -> tuple[str, AssayGP]:
-    return Path(folder).name, AssayGP.load(Path(folder))
+def fronts(merits: Reals) -> NDArray[np.int64]:
+    """Front of each row of merits (n, aims), larger is better; 1 where no row beats it.
+
+    A row beats another where it is as good on every aim and better on one; exact non-dominated
+    sorting (Deb et al. 2002, without crowding), which for a thousand candidates takes no time.
+    """
+    count = len(merits)
+    beats = np.ones((count, count), dtype=np.bool_)
+    better = np.zeros((count, count), dtype=np.bool_)
+    for aim in merits.T:
+        beats &= aim[:, None] >= aim[None, :]
+        better |= aim[:, None] > aim[None, :]
+    beats &= better
+    found = np.zeros(count, dtype=np.int64)
+    number = 0
+    while (left := found == 0).any():
+        number += 1
+        found[left & ~beats[left].any(axis=0)] = number
+    return found
+
+
+def on_first_fronts(
+    short: Sequence[Genotype], belief: Belief, judge: Judge, count: int, notes: list[str]
+) -> tuple[list[Genotype], Belief]:
+    """Candidates of the first fronts that hold ``count``, and their belief; all if not asked."""
+    if not judge.aims.pareto:
+        return list(short), belief
+    ranks = fronts(judge.merits(short, belief.mean))
+    last = int(np.sort(ranks)[min(count, len(ranks)) - 1])
+    kept = np.flatnonzero(ranks <= last)
+    notes.append(
+        f"chosen among {counted(len(kept), 'candidate')} of the first "
+        f"{counted(last, 'Pareto front')}"
+    )
+    return [short[row] for row in kept.tolist()], belief.among(kept)

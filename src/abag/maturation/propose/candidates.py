@@ -97,18 +97,13 @@ def find_candidates(
     found.add(singles, SCAN, score)
     if space.most > 1 and space.count() <= sizes.everything:
         found.add(space.every_variant(), ENUMERATION, score)
-        return _require_any(found)
-    known = [one for one in (space.within(one) for one in measured) if one]
-    if space.most > 1:
+    elif space.most > 1:
+        known = [one for one in map(space.within, measured) if one]
         good = _good_singles(found, space, score, sizes.good_singles)
         found.add(combinations(good, space, sizes.combinations, rng), COMBINATION, score)
         parents = _best(list(dict.fromkeys(known)), score, sizes.good_parents)
         found.add(recombinations(parents, space, sizes.recombinations, rng), RECOMBINATION, score)
         _search(found, space, parents, score, sizes, rng)
-    return _require_any(found)
-
-
-def _require_any(found: CandidateSet) -> CandidateSet:
     if not found.origins:
         raise OptionError(
             "every variant of this design space was measured; free more positions or allow more "

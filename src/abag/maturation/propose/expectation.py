@@ -9,7 +9,7 @@ as many mutations, and of a plate of random single mutants, of the same design s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -30,22 +30,18 @@ _TRIES: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Foretold:
+class Expected:
     """A mean and a central 90 % range over draws."""
 
     mean: float
-    lower: float
-    upper: float
+    lower_90: float
+    upper_90: float
 
     @classmethod
-    def of(cls, draws: Reals) -> Foretold:
+    def of(cls, draws: Reals) -> Expected:
         """Of one number a draw."""
         lower, upper = np.quantile(draws, [0.05, 0.95])
         return cls(float(draws.mean()), float(lower), float(upper))
-
-    def as_json(self) -> dict[str, float]:
-        """Plain values."""
-        return {"mean": self.mean, "lower_90": self.lower, "upper_90": self.upper}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +49,14 @@ class PlateExpectation:
     """What one plate would give."""
 
     variants: int
-    over_best: Foretold
+    over_best: Expected
     """Measurements above the largest value measured so far."""
-    over_parent: Foretold
+    over_parent: Expected
     """Measurements above the parent's value."""
-    best: Foretold
+    best: Expected
     """The largest measurement, in the target's unit."""
-    spearman: Foretold | None
+    spearman: Expected | None
     """Of predictions and measurements; None for fewer than three variants."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "variants": self.variants,
-            "over_best": self.over_best.as_json(),
-            "over_parent": self.over_parent.as_json(),
-            "best": self.best.as_json(),
-            "spearman": None if self.spearman is None else self.spearman.as_json(),
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +78,7 @@ class Expectation:
         return {
             "best_so_far": self.best_so_far,
             "parent": self.parent,
-            "plates": {name: one.as_json() for name, one in self.plates.items()},
+            "plates": {name: asdict(one) for name, one in self.plates.items()},
         }
 
 
@@ -131,28 +117,21 @@ def expectations(
         table = table.filter(pl.Series([reason is None for reason in model.refusals(table)]))
         if table.is_empty():
             continue
-        draws, mean = _measurements(model, table, rng, scale)
+        joint = model.joint(table, scale)
+        # New measurements on the scale of scores, shape (draws, rows).
+        noise = rng.standard_normal((DRAWS, table.height)) * np.sqrt(joint.noise)
+        draws = Belief(joint.mean, joint.covariance, joint.noise, 0.0).draws(DRAWS, rng) + noise
         above = draws[None] > thresholds[:, None, None]
         if name == "proposed":
             over = above.mean(axis=1)
         found[name] = PlateExpectation(
-            table.height, Foretold.of(above[0].sum(axis=1)), Foretold.of(above[1].sum(axis=1)),
-            Foretold.of(model.values_of(draws.max(axis=1))), _spearman(draws, mean),
+            table.height, Expected.of(above[0].sum(axis=1)), Expected.of(above[1].sum(axis=1)),
+            Expected.of(model.values_of(draws.max(axis=1))), _spearman(draws, joint.mean),
         )  # fmt: skip
     return Expectation(best, parent, found, over[0], over[1])
 
 
-def _measurements(
-    model: AssayGP, table: pl.DataFrame, rng: np.random.Generator, scale: float
-) -> tuple[Reals, Reals]:
-    """Draws (draws, rows) of new measurements on the scale of scores, and their means (rows,)."""
-    joint = model.joint(table, scale)
-    belief = Belief(joint.mean, joint.covariance, joint.noise, 0.0)
-    noise = rng.standard_normal((DRAWS, table.height)) * np.sqrt(joint.noise)
-    return belief.draws(DRAWS, rng) + noise, joint.mean
-
-
-def _spearman(draws: Reals, mean: Reals) -> Foretold | None:
+def _spearman(draws: Reals, mean: Reals) -> Expected | None:
     """Rank correlation of each draw with the means."""
     if draws.shape[1] < 3 or np.ptp(mean) == 0:
         return None
@@ -160,7 +139,7 @@ def _spearman(draws: Reals, mean: Reals) -> Foretold | None:
     own = mean.argsort().argsort().astype(np.float64)
     order -= order.mean(axis=1, keepdims=True)
     own -= own.mean()
-    return Foretold.of(order @ own / np.sqrt((order**2).sum(axis=1) * (own @ own)))
+    return Expected.of(order @ own / np.sqrt((order**2).sum(axis=1) * (own @ own)))
 
 
 def _random(

@@ -15,19 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.antibody import Antibody, Chains
+from abag.data.tables import TARGET_UNITS
 from abag.errors import OptionError, counted
-from abag.maturation.antibody.humanness import Humanness
 from abag.maturation.antibody.liabilities import Liability, new_liabilities, worst
-from abag.maturation.propose.aims import Judge
+from abag.maturation.antibody.naturalness import Naturalness
+from abag.maturation.propose.aims import Judge, fronts, on_first_fronts
 from abag.maturation.propose.candidates import CandidateSet, find_candidates
 from abag.maturation.propose.design_space import DesignSpace, Genotype, size_of
 from abag.maturation.propose.expectation import Expectation, expectations
-from abag.maturation.propose.filling import fill, placed
-from abag.maturation.propose.pareto import fronts, on_first_fronts
-from abag.maturation.propose.quota import Quota
+from abag.maturation.propose.filling import Quota, fill, placed
 from abag.maturation.propose.reasons import KEPT, Known, reason_for
 from abag.maturation.propose.request import LIABILITY_RULES, Request
-from abag.maturation.propose.scorer import Scorer, belief_of
+from abag.maturation.propose.scorer import Scorer
 from abag.model.assay_gp.model import AssayGP
 from abag.pages import Table, notebook
 
@@ -113,7 +112,7 @@ class Proposals:
     @property
     def unit(self) -> str:
         """What the predicted numbers are."""
-        return "pKd" if self.target == "pkd" else "rank score"
+        return TARGET_UNITS[self.target]
 
     def _repr_html_(self) -> str:
         header = ("mutations", self.unit, "90 % interval", "liabilities", "reason")
@@ -184,7 +183,7 @@ def propose(
     found = find_candidates(space, [*genotypes, *gone], scorer.optimism, request.seed)
     judge = request.aims.judge(space)
     short, left_out = _shortlisted(found, space, request, [*known, *standing.pending], judge)
-    belief = belief_of(model, scorer, short, known, waiting)
+    belief = scorer.belief(short, known, waiting)
     short, belief = on_first_fronts(short, belief, judge, request.count, notes)
     batch = fill(belief, short, request, Quota.of(short, request, own), len(own), notes)
     picks = placed(batch, short, standing.plate, own)
@@ -319,8 +318,6 @@ def naturalness_of(
 
     if find_spec("torch") is None and not needed:
         return None
-    from abag.maturation.antibody.naturalness import Naturalness
-
     heavy, light = space.chains(frozenset())
     chains = [space.chains(one) for one in variants]
     return np.asarray(Naturalness().of_variants(heavy, light, chains))
@@ -328,7 +325,7 @@ def naturalness_of(
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What is told of the chosen candidates, in the order of the plate."""
+    """What the descriptions of the chosen candidates are made from, in the order of the plate."""
 
     picks: Sequence[tuple[Genotype, float | None]]
     best: float
@@ -353,8 +350,8 @@ def _described(
     ranks = fronts(judge.merits(chosen, shown.mean_score))
     chance = ndtr((shown.mean_score - told.best) / np.maximum(shown.deviation, 1e-9))
     chains = [space.chains(one) for one in chosen]
-    human = Humanness.of(*space.chains(frozenset()))
-    humanness, distance = human.of_variants(chains), human.germline_distance(chains)
+    humanness = judge.human.of_variants(chains)
+    distance = judge.human.germline_distance(chains)
     described = []
     for order, (one, acquisition) in enumerate(told.picks):
         heavy, light = chains[order]

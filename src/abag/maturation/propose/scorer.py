@@ -59,6 +59,22 @@ class Scorer:
             found[good] = shown.mean_score + _REACH * shown.deviation
         return found
 
+    def belief(
+        self, short: Sequence[Genotype], known: Sequence[Chains], pending: Sequence[Genotype]
+    ) -> Belief:
+        """The joint posterior of a shortlist.
+
+        ``known`` are all measured variants, of which the best is to be improved upon; ``pending``
+        are in the laboratory: they count as measured at their means, so that their questions are
+        not asked again.
+        """
+        model, readable = self._model, table_of(known)
+        readable = readable.filter(pl.Series([r is None for r in model.refusals(readable)]))
+        best = float(model.distribution(readable).mean_score.max())
+        joint = model.joint(self.table([*short, *pending]))
+        belief = Belief(joint.mean, joint.covariance, joint.noise, best)
+        return belief.given(np.arange(len(short), len(short) + len(pending)))
+
 
 def table_of(chains: Sequence[Chains]) -> pl.DataFrame:
     """Chains as a table that a model reads."""
@@ -66,24 +82,3 @@ def table_of(chains: Sequence[Chains]) -> pl.DataFrame:
         {"heavy": [one[0] for one in chains], "light": [one[1] for one in chains]},
         schema={"heavy": pl.String(), "light": pl.String()},
     )
-
-
-def belief_of(
-    model: AssayGP,
-    scorer: Scorer,
-    short: Sequence[Genotype],
-    known: Sequence[Chains],
-    pending: Sequence[Genotype] = (),
-) -> Belief:
-    """The joint posterior of a shortlist.
-
-    ``known`` are all measured variants, of which the best is to be improved upon; ``pending`` are
-    in the laboratory: they count as measured at their means, so that their questions are not asked
-    again.
-    """
-    readable = table_of(known)
-    readable = readable.filter(pl.Series([r is None for r in model.refusals(readable)]))
-    best = float(model.distribution(readable).mean_score.max())
-    joint = model.joint(scorer.table([*short, *pending]))
-    belief = Belief(joint.mean, joint.covariance, joint.noise, best)
-    return belief.given(np.arange(len(short), len(short) + len(pending)))

@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.antibody import Chains
+from abag.data.tables import TARGET_UNITS
 from abag.errors import ModelError, OptionError, counted
 from abag.progress import track
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Reals = NDArray[np.float64]
 
 _STEP_ROWS: Final = 2_200
-UNITS: Final = {"pkd": "pKd", "rank_score": "rank score"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Effects:
     """Indices of the mutants that the model can predict, among all that were asked for."""
     notes: tuple[str, ...] = ()
     measured: frozenset[Chains] = frozenset()
-    """Variants that the model has learnt from: there is nothing left to foretell of them."""
+    """Variants that the model has learnt from: their values are known."""
 
 
 def model_effects(
@@ -89,10 +89,10 @@ def model_effects(
         upper[1:] - value[0] if known else None,
         flags,
         float(value[0]),
-        UNITS[model.target],
+        TARGET_UNITS[model.target],
         model.model_id,
         kept,
-        (*_left_out(reasons), *_notes(model, table[:1], raised, len(kept), known)),
+        tuple(_notes(model, table[:1], raised, reasons, known)),
         frozenset(model.training_chains()),
     )
 
@@ -122,30 +122,24 @@ def zero_shot_effects(
         numbered = numbered.within(surroundings)
     delta, deviation = model.predict(numbered, _table(mutants, antigen))
     reach = float(ndtri(0.5 + level / 2)) * deviation
-    note = (
+    notes = [
         "predicted without any measurement of this antibody: an order to begin with, no more; "
         "`abag adapt` makes a model of your own measurements"
-    )
-    notes = (note, "this model reads the antibody alone, not the antigen") if antigen else (note,)
+    ]
     if surroundings:
-        notes = (note, "contacts, burial and log-odds are those of the structure")
-    none: tuple[tuple[str, ...], ...] = ((),) * len(mutants)
+        notes.append("contacts, burial and log-odds are those of the structure")
+    elif antigen:
+        notes.append("this model reads the antibody alone, not the antigen")
     return Effects(
-        delta, delta - reach, delta + reach, none, None, UNITS["pkd"], model.model_id,
-        tuple(range(len(mutants))), notes,
+        delta, delta - reach, delta + reach, ((),) * len(mutants), None, TARGET_UNITS["pkd"],
+        model.model_id, tuple(range(len(mutants))), tuple(notes),
     )  # fmt: skip
 
 
 def _table(antibodies: Sequence[Chains], antigen: Sequence[str]) -> pl.DataFrame:
-    rows = len(antibodies)
-    return pl.DataFrame(
-        {
-            "heavy": [heavy for heavy, _ in antibodies],
-            "light": [light for _, light in antibodies],
-            "antigen": [list(antigen)] * rows,
-        },
-        schema={"heavy": pl.String, "light": pl.String, "antigen": pl.List(pl.String)},
-    )
+    schema = {"heavy": pl.String(), "light": pl.String(), "antigen": pl.List(pl.String)}
+    rows = [(heavy, light, list(antigen)) for heavy, light in antibodies]
+    return pl.DataFrame(rows, schema, orient="row")
 
 
 def _predicted(
@@ -157,29 +151,28 @@ def _predicted(
     return value, *(model.interval(table, level) or (unknown, unknown))
 
 
-def _left_out(reasons: Sequence[str | None]) -> tuple[str, ...]:
-    told = [reason for reason in reasons if reason]
-    if not told:
-        return ()
-    return (f"{counted(len(told), 'mutant')} left out that the model cannot predict: {told[0]}",)
-
-
 def _notes(
     model: AffinityModel,
     parent: pl.DataFrame,
     raised: dict[str, NDArray[np.bool_]],
-    mutants: int,
+    reasons: Sequence[str | None],
     intervals: bool,
-) -> tuple[str, ...]:
+) -> list[str]:
+    """``reasons`` say of parent and mutants why the model cannot predict them, or None."""
     notes = []
+    refused = [reason for reason in reasons if reason]
+    if refused:
+        lost = counted(len(refused), "mutant")
+        notes.append(f"{lost} left out that the model cannot predict: {refused[0]}")
     if not model.domain.knows_antibody(parent)[0]:
         notes.append("the model has not been trained on this very parent; it is predicted, too")
     for name, rows in raised.items():
         if rows.any():
             flag = name.replace("_", " ")
-            notes.append(f"{counted(int(rows.sum()), 'mutant')} of {mutants:,} flagged: {flag}")
+            flagged = counted(int(rows.sum()), "mutant")
+            notes.append(f"{flagged} of {len(rows):,} flagged: {flag}")
     if not intervals:
         notes.append(f"{model.model_id} gives no intervals; `abag adapt` makes a model that does")
     if model.target == "rank_score":
         notes.append("the quantity has no absolute scale: differences order mutants, no more")
-    return tuple(notes)
+    return notes

@@ -61,7 +61,7 @@ class Scan:
 
     @property
     def unmeasured(self) -> pl.DataFrame:
-        """Mutants that nobody measured yet: what there is to propose, best first."""
+        """Mutants that were not measured yet, best first: what there is to propose."""
         return self.table.filter(~pl.col("measured"))
 
     def _repr_html_(self) -> str:
@@ -100,6 +100,18 @@ class Scan:
         }
 
 
+_TYPES: Final = {
+    "place": pl.Int64,
+    "germline_distance": pl.Int64,
+    "measured": pl.Boolean,
+    **dict.fromkeys(
+        ("delta", "delta_lower", "delta_upper", "value", "fold_tighter", "naturalness",
+         "structure_log_odds", "humanness"), pl.Float64,
+    ),
+}  # fmt: skip
+"""Columns of a scan that are no texts."""
+
+
 def scan_table(
     parent: Parent,
     sites: Sequence[Site],
@@ -114,46 +126,37 @@ def scan_table(
     region = {(site.chain, site.place): site.region for site in sites}
     antibody, known = parent.antibody, find_liabilities(parent.antibody)
     added = [new_liabilities(antibody, antibody.variant(*one), known) for one in mutants]
-    severities = [worst(found) for found in added]
-    delta = effects.delta
-    columns = {
-        "mutation": pl.Series([str(one) for one in mutations], dtype=pl.String),
-        "chain": pl.Series([one.chain for one in mutations], dtype=pl.String),
-        "place": pl.Series([one.place for one in mutations], dtype=pl.Int64),
-        "imgt": pl.Series([one.imgt or "" for one in mutations], dtype=pl.String),
-        "region": pl.Series([region[one.chain, one.place] for one in mutations], dtype=pl.String),
-        "wild_type": pl.Series([one.wild_type for one in mutations], dtype=pl.String),
-        "mutant": pl.Series([one.mutant for one in mutations], dtype=pl.String),
-        "delta": pl.Series(delta, dtype=pl.Float64),
-        "delta_lower": _optional(effects.lower),
-        "delta_upper": _optional(effects.upper),
-        "value": _optional(None if effects.parent_value is None else delta + effects.parent_value),
-        "fold_tighter": _optional(10.0**delta if effects.unit == "pKd" else None),
-        "naturalness": _optional(natural),
-        "structure_log_odds": _optional(log_odds),
-        "humanness": _optional(human.of_variants(mutants)),
-        "germline_distance": pl.Series(human.germline_distance(mutants), dtype=pl.Int64),
-        **{
-            scheme: pl.Series(
-                [named_in([one], antibody, scheme) for one in mutations], dtype=pl.String
-            )
-            for scheme in OTHER_SCHEMES
-        },
-        "measured": pl.Series([one in effects.measured for one in mutants], dtype=pl.Boolean),
-        "liabilities": pl.Series(["; ".join(map(str, found)) for found in added], dtype=pl.String),
-        "severity": pl.Series([str(s) if s else "" for s in severities], dtype=pl.String),
-        "flags": pl.Series(["; ".join(flags) for flags in effects.flags], dtype=pl.String),
-        "heavy": pl.Series([heavy for heavy, _ in mutants], dtype=pl.String),
-        "light": pl.Series([light for _, light in mutants], dtype=pl.String),
+    delta, value = effects.delta, effects.parent_value
+    columns: dict[str, Any] = {
+        "mutation": [str(one) for one in mutations],
+        "chain": [one.chain for one in mutations],
+        "place": [one.place for one in mutations],
+        "imgt": [one.imgt or "" for one in mutations],
+        "region": [region[one.chain, one.place] for one in mutations],
+        "wild_type": [one.wild_type for one in mutations],
+        "mutant": [one.mutant for one in mutations],
+        "delta": delta,
+        "delta_lower": effects.lower,
+        "delta_upper": effects.upper,
+        "value": None if value is None else delta + value,
+        "fold_tighter": 10.0**delta if effects.unit == "pKd" else None,
+        "naturalness": natural,
+        "structure_log_odds": log_odds,
+        "humanness": human.of_variants(mutants),
+        "germline_distance": human.germline_distance(mutants),
+        **{name: [named_in([m], antibody, name) for m in mutations] for name in OTHER_SCHEMES},
+        "measured": [one in effects.measured for one in mutants],
+        "liabilities": ["; ".join(map(str, found)) for found in added],
+        "severity": [str(severity or "") for severity in map(worst, added)],
+        "flags": ["; ".join(flags) for flags in effects.flags],
+        "heavy": [heavy for heavy, _ in mutants],
+        "light": [light for _, light in mutants],
     }
-    rows = len(mutations)
-    filled = {
-        name: pl.Series([None] * rows, dtype=pl.Float64) if values is None else values
-        for name, values in columns.items()
-    }
-    table = pl.DataFrame(filled).sort("delta", descending=True, maintain_order=True)
+    unknown = [None] * len(mutations)
+    table = pl.DataFrame(
+        [
+            pl.Series(name, unknown if found is None else found, _TYPES.get(name, pl.String))
+            for name, found in columns.items()
+        ]
+    ).sort("delta", descending=True, maintain_order=True)
     return table.with_row_index("rank", offset=1).with_columns(pl.col("rank").cast(pl.Int64))
-
-
-def _optional(values: Any) -> pl.Series | None:
-    return None if values is None else pl.Series(values, dtype=pl.Float64)

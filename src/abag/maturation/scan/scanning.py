@@ -4,26 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import polars as pl
 
 from abag.antibody.antibody import Chains
 from abag.antibody.notation import SEQUENTIAL
+from abag.data.formats.choices import ChainNames
 from abag.errors import OptionError
 from abag.files import new_result, require_own, write_csv, write_json, write_text
 from abag.maturation.antibody.liabilities import find_liabilities
 from abag.maturation.antibody.mutants import choose_sites, mutant_chains, single_mutants
+from abag.maturation.antibody.naturalness import Naturalness
 from abag.maturation.antibody.parent import Parent
 from abag.maturation.scan.effects import Effects, model_effects, zero_shot_effects
 from abag.maturation.scan.heatmap import draw_heatmap
 from abag.maturation.scan.page import render_scan
 from abag.maturation.scan.result import FILES, Scan, scan_table
-
-if TYPE_CHECKING:
-    from abag.data.formats.choices import ChainNames
-    from abag.maturation.antibody.naturalness import Naturalness
-    from abag.model.inverse_folding.complexes import ComplexLogOdds
+from abag.model.inverse_folding.complexes import ComplexLogOdds
+from abag.model.protocol import load_model
 
 _WHAT: Final = "a scan"
 
@@ -73,8 +72,10 @@ def scan(
     sites = choose_sites(
         parent.antibody, cdrs=cdrs, positions=positions, chains=chains, numbering=numbering
     )
-    scorer = _scorer() if naturalness else None
-    odds = None if structure is None else _log_odds(structure, parent, structure_chains)
+    scorer = Naturalness() if naturalness else None
+    odds = None
+    if structure is not None:
+        odds = ComplexLogOdds.read(structure, parent.chains, structure_chains)
     mutations = single_mutants(sites, without_cysteine=without_cysteine)
     mutants = mutant_chains(parent.antibody, mutations)
     effects = _effects(model, parent, mutants, level, odds)
@@ -83,8 +84,7 @@ def scan(
     natural = None if scorer is None else scorer.of_variants(*parent.chains, mutants)
     fit = None if odds is None else odds.of_variants(mutants)
     table = scan_table(parent, sites, mutations, mutants, effects, natural, fit)
-    found = find_liabilities(parent.antibody)
-    done = Scan(parent, sites, table, effects, level, found, out)
+    done = Scan(parent, sites, table, effects, level, find_liabilities(parent.antibody), out)
     write_scan(done, overwrite)
     return done
 
@@ -105,21 +105,7 @@ def _effects(
     if model is None:
         around = () if odds is None else odds.surroundings_of(mutants)
         return zero_shot_effects(parent.chains, mutants, parent.antigen, level, around)
-    from abag.model.protocol import load_model
-
     return model_effects(load_model(model), parent.chains, mutants, parent.antigen, level)
-
-
-def _log_odds(path: Path, parent: Parent, names: ChainNames | None) -> ComplexLogOdds:
-    from abag.model.inverse_folding.complexes import ComplexLogOdds
-
-    return ComplexLogOdds.read(path, parent.chains, names)
-
-
-def _scorer() -> Naturalness:
-    from abag.maturation.antibody.naturalness import Naturalness
-
-    return Naturalness()
 
 
 def write_scan(done: Scan, overwrite: bool = False) -> None:

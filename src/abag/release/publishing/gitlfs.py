@@ -16,6 +16,7 @@ from abag.release.publishing.steps import (
     Publication,
     PublishStep,
     check_step,
+    moved,
     page_step,
 )
 
@@ -191,10 +192,7 @@ class WorkingCopy:
         if found is None:
             return False
         if found != self._known("HEAD"):
-            raise ReleaseError(
-                f"{self._what.address} has the tag {self._what.tag} on another commit; a release "
-                "is never replaced: choose another --version"
-            )
+            raise moved(self._what)
         return True
 
     def set_tag(self) -> None:

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING
 from abag.errors import ReleaseError, UnavailableError
 from abag.files import sha256_of
 from abag.release.bundle import SUMS
-from abag.release.publishing.steps import Publication, PublishStep, check_step, page_step
+from abag.release.publishing.steps import (
+    Publication,
+    PublishStep,
+    check_step,
+    moved,
+    page_step,
+)
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -68,13 +74,13 @@ def hub_steps(
     client = api(endpoint)
     remote = HubRepository(what, client, private)
     where = f"{what.address} on {client.endpoint}"
-    files, size = remote.described()
+    sizes = [path.stat().st_size for path in remote.files().values()]
     return [
         PublishStep("token", "from the client's own store, or HF_TOKEN", remote.has_token,
                     remote.require_token),
         PublishStep("repository", where, remote.is_there, remote.make),
-        PublishStep("upload", f"{files} files, {size:,} bytes, in one commit", remote.is_uploaded,
-                    remote.upload),
+        PublishStep("upload", f"{len(sizes)} files, {sum(sizes):,} bytes, in one commit",
+                    remote.is_uploaded, remote.upload),
         PublishStep("tag", what.tag, remote.is_tagged, remote.set_tag),
         page_step(what),
         check_step(what, lambda: download(what.address, what.tag, scratch / "hub", endpoint)),
@@ -87,15 +93,11 @@ class HubRepository:
     def __init__(self, what: Publication, client: HfApi, private: bool) -> None:
         self._what, self._client, self._private = what, client, private
 
-    def _files(self) -> list[Path]:
+    def files(self) -> dict[str, Path]:
+        """The files of the release by their place in the repository."""
         release = self._what.release
         names = [line.partition("  ")[2] for line in (release / SUMS).read_text().splitlines()]
-        return [release / name for name in (*names, SUMS)]
-
-    def described(self) -> tuple[int, int]:
-        """Number of files, and their bytes."""
-        files = self._files()
-        return len(files), sum(path.stat().st_size for path in files)
+        return {name: release / name for name in (*names, SUMS)}
 
     def has_token(self) -> bool:
         """Whether the client knows a token."""
@@ -133,8 +135,7 @@ class HubRepository:
 
     def is_uploaded(self) -> bool:
         """Whether the main branch holds the release and nothing else."""
-        found = self._listed()
-        ours = {path.relative_to(self._what.release).as_posix(): path for path in self._files()}
+        found, ours = self._listed(), self.files()
         return found.keys() == ours.keys() and all(
             found[name] in ((path.stat().st_size, sha256_of(path)), _as_blob(path))
             for name, path in ours.items()
@@ -144,7 +145,7 @@ class HubRepository:
         """One commit: every file, and away with those of an earlier release."""
         from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
-        ours = {path.relative_to(self._what.release).as_posix(): path for path in self._files()}
+        ours = self.files()
         adds = [CommitOperationAdd(name, path) for name, path in ours.items()]
         stale = [CommitOperationDelete(name) for name in self._listed() if name not in ours]
         with _said():
@@ -168,10 +169,7 @@ class HubRepository:
         """
         found, main = self._tag()
         if found not in (None, main):
-            raise ReleaseError(
-                f"{self._what.address} has the tag {self._what.tag} on another commit; a release "
-                "is never replaced: choose another --version"
-            )
+            raise moved(self._what)
         return found is not None
 
     def set_tag(self) -> None:

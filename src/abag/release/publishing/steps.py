@@ -69,6 +69,14 @@ class Publication:
         return f"{given['name']} {given['version']}"
 
 
+def moved(what: Publication) -> ReleaseError:
+    """The tag is there already, on another commit."""
+    return ReleaseError(
+        f"{what.address} has the tag {what.tag} on another commit; a release is never replaced: "
+        "choose another --version"
+    )
+
+
 def publication(release: Path, address: str) -> Publication:
     """Check a release whole, and say where it is to go; raises as :func:`verify_release`."""
     return Publication(release.resolve(), verify_release(release), address)

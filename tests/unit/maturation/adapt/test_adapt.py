@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from abag.errors import ModelError, TableError
-from abag.maturation.adapt.adaptation import adapt
+from abag.maturation.adapt.adaptation import Adaptation
+from abag.maturation.adapt.antigens import adapt_file
 from abag.maturation.adapt.verdict import Grade
 from abag.maturation.assay.file import check_assay, read_assay
 from abag.model.assay_gp.model import AssayGP, Embedding
@@ -14,6 +15,11 @@ from abag.model.protocol import load_model
 from synthetic_pairs import HEAVY, assay_table
 
 ANTIGEN = "MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQAPILSRVGDGTQDNLSGAEKAVQ"
+
+
+def adapt(path: Path, out: Path, embedding: Embedding = "none") -> Adaptation:
+    (done,) = adapt_file(path, out, embedding=embedding)
+    return done
 
 
 def users_file(folder: Path, rows: int = 40, noise: float = 0.3, unit: str = "nM") -> Path:

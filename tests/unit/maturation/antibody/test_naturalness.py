@@ -73,14 +73,6 @@ def test_a_germline_residue_is_natural_and_a_broken_fold_is_not(natural: Natural
     assert found["no cysteine"] < -3
 
 
-def test_a_variant_scores_the_same_alone_and_in_a_batch(natural: Naturalness):
-    variants = [heavy_variant((30, a), (31, b)) for a in "ASY" for b in "GTW"]
-    batch = natural.of_variants(HEAVY, LIGHT, variants, joint=True)
-    alone = natural.of_variants(HEAVY, LIGHT, variants[4:5], joint=True)
-    assert batch[4] == pytest.approx(alone[0], abs=1e-4)
-    assert np.corrcoef(batch, natural.of_variants(HEAVY, LIGHT, variants))[0, 1] > 0.8
-
-
 def test_an_insertion_is_compared_by_whole_likelihoods(natural: Naturalness):
     longer = HEAVY.replace("WGGDG", "WGGYDG")
     (found,) = natural.of_variants(HEAVY, LIGHT, [(longer, LIGHT)])

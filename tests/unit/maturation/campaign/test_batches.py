@@ -24,7 +24,7 @@ def rows(
 
 def test_controls_tell_how_much_higher_a_plate_reads() -> None:
     first, second = batch_offsets(*rows(0.5, controls=4))
-    assert (first.offset, first.standard_error, first.shared) == (0.0, 0.0, 1)
+    assert (first.offset, first.standard_error, first.shared_variants) == (0.0, 0.0, 1)
     assert second.offset == pytest.approx(0.5, abs=0.15)
     assert second.standard_error < 0.15
     assert second.rows == 44

@@ -382,6 +382,8 @@ def test_a_file_may_hold_some_of_the_plate_and_the_rest_may_come_late(
     assert [one.status for one in campaign.rounds] == ["measured", "measured", "proposed"]
     assert campaign.rounds[1].state["pending"] == []
     assert done.model.training.rows_used == 26
+    batches = [one["batch"] for one in campaign.rounds[1].state["batches"]]
+    assert batches == ["R0", "R1", "R1 (2)"]
     card = json.loads((folder / "scorecard.json").read_text())
     assert card["rounds"][0]["measured"] == 6
     last = write_results(tmp_path / "c.csv", proposed(folder, 2))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from Bio.Seq import translate
 
 from abag.antibody.antibody import Antibody
 from abag.antibody.mutations import apply_mutations, parse_mutations
@@ -15,7 +16,6 @@ from abag.maturation.plate.coding import (
     SITES,
     Coding,
     degenerate_codon,
-    translate,
     usage,
 )
 from abag.maturation.plate.order import OrderSheet, order_sheet, plate_folder, write_order
@@ -112,11 +112,11 @@ def test_a_degenerate_codon_codes_for_what_is_wanted_and_little_else(
     wanted: str, codon: str
 ) -> None:
     found = degenerate_codon(wanted)
-    assert set(wanted) <= set(found.residues)
+    assert set(wanted) <= set(found.codes)
     assert not found.extra
     assert not found.stop
     assert len(found.codon) == 3
-    assert found.codons <= len(degenerate_codon("ACDEFGHIKLMNPQRSTVWY").residues) * 2
+    assert found.codons <= len(degenerate_codon("ACDEFGHIKLMNPQRSTVWY").codes) * 2
     assert translate(codon.replace("S", "G").replace("W", "T").replace("Y", "T")) in wanted
 
 

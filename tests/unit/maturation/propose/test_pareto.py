@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from abag.maturation.propose.pareto import fronts
+from abag.maturation.propose.aims import fronts
 
 
 def test_a_trade_is_on_the_first_front_and_what_is_worse_in_all_is_behind() -> None:

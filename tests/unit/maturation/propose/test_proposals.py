@@ -338,7 +338,7 @@ def test_what_a_plate_is_expected_to_give_adds_up(plate: Proposals) -> None:
     total = sum(one.chance_over_best for one in plate.chosen)
     assert expected["proposed"].over_best.mean == pytest.approx(total)
     assert expected["proposed"].over_best.mean > expected["random"].over_best.mean
-    assert expected["proposed"].best.lower < expected["proposed"].best.upper
+    assert expected["proposed"].best.lower_90 < expected["proposed"].best.upper_90
 
 
 def test_a_reason_tells_what_was_measured_before() -> None:

@@ -22,7 +22,7 @@ class Search:
     max_mutations: int | None = None
     """Most mutations of a variant (default: as the measured ones, 2 to 8)."""
     freeze: Annotated[list[str] | None, Parameter(negative=())] = None
-    """FreePlaces that stay whatever else is asked for: H:1-26."""
+    """Places that stay whatever else is asked for: H:1-26."""
     untried: Annotated[bool, Parameter(negative=())] = False
     """Without --cdrs and --positions: also change positions that no measured variant changes."""
     max_untried: int = 1
