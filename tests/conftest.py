@@ -22,6 +22,10 @@ settings.load_profile("abag")
 # One thread count for all tests of a worker: sums depend on it, and some tests set it to 1.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# Where a machine has much to do, Ray's processes start later than Ray waits for them by itself.
+os.environ["RAY_worker_register_timeout_seconds"] = "600"
+os.environ["RAY_gcs_server_request_timeout_seconds"] = "600"
+
 
 @pytest.fixture(scope="session")
 def sources_dir() -> Path:

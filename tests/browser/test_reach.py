@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from command_line import run
 from served_page import ANTIGEN, AXE, HEAVY, LIGHT, Running, measured, serious
 
 NO_AXE = "axe-core is not installed: npm install --no-save --prefix tests/browser axe-core"
@@ -24,15 +23,11 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     table = folder / "assay.csv"
     table.write_text(measured())
 
-    def abag(*arguments: object) -> None:
-        command = [sys.executable, "-m", "abag", *map(str, arguments)]
-        subprocess.run(command, check=True, capture_output=True)
-
-    abag("adapt", table, "--out", folder / "model", "--map", "antigen_unknown:=true")
+    model, plate = folder / "model", folder / "plate"
+    assert run("adapt", table, "--out", model, "--map", "antigen_unknown:=true") == 0
     # One loop alone: axe takes a minute for the cells of all residues.
-    abag("scan", "--model", folder / "model", "--cdrs", "H3", "--out", folder / "scan")
-    plate = folder / "plate"
-    abag("propose", "--model", folder / "model", "--n", 20, "--controls", 1, "--out", plate)
+    assert run("scan", "--model", model, "--cdrs", "H3", "--out", folder / "scan") == 0
+    assert run("propose", "--model", model, "--n", 20, "--controls", 1, "--out", plate) == 0
     return {
         "report": folder / "model-report" / "report.html",
         "scan": folder / "scan" / "scan.html",

@@ -41,7 +41,7 @@ def by_antigen(saaint: pl.DataFrame, antigen_labels: dict[str, str]) -> Split:
 
 
 def test_a_random_split_leaks_antibodies_antigens_and_whole_pairs(saaint, cdrs):
-    found = audit(saaint, make_split(saaint, "random", folds=10), cdrs=cdrs)
+    found = audit(saaint, make_split(saaint, "random", folds=3), cdrs=cdrs)
     assert found.share("pair") > 0.2
     assert found.share("antibody >= 0.8") > 0.6
     assert found.share("antigen >= 0.5") > 0.9
@@ -53,7 +53,7 @@ def test_a_random_split_leaks_antibodies_antigens_and_whole_pairs(saaint, cdrs):
 
 
 def test_disjoint_structures_still_leak_antigens(saaint, cdrs):
-    found = audit(saaint, make_split(saaint, "complex", folds=10), cdrs=cdrs)
+    found = audit(saaint, make_split(saaint, "complex", folds=3), cdrs=cdrs)
     assert found.share("structure") == 0.0
     assert found.broken_promises == ()
     assert found.share("antigen >= 0.5") > 0.8

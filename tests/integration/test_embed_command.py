@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -62,12 +63,16 @@ def bytes_of(store) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("where", [("--processes", "2"), ("--ray", "local")], ids=["two", "ray"])
 def test_workers_write_the_bytes_of_one_process(tmp_path, model, capsys, monkeypatch, where):
+    encoder = "builtin"  # processes of their own need not load transformers to share a table out
     if where[0] == "--ray":
         pytest.importorskip("ray")
+        encoder = f"hf:{model}"
+    # Where workers start slowly, a minute would pass in between and end a shard.
+    monkeypatch.setattr("abag.encoders.storage.store.FLUSH_SECONDS", math.inf)
     table = tmp_path / "table.parquet"
     write_parquet(table, assay_table(12))
     monkeypatch.chdir(tmp_path)
-    arguments = ("embed", table, "--encoder", f"hf:{model}", "--device", "cpu", "--budget", "300")
+    arguments = ("embed", table, "--encoder", encoder, "--device", "cpu", "--budget", "300")
     alone = run(capsys, *arguments, "--store", tmp_path / "alone")
     shared = run(capsys, *arguments, "--store", tmp_path / "shared", *where)
     assert shared["encoded"] == alone["encoded"] > 2

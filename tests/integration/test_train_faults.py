@@ -48,12 +48,20 @@ def begun(tmp_path: Path, sources: Sources) -> Path:
     return run
 
 
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a run leaves that nothing stopped."""
+    folder = tmp_path_factory.mktemp("straight")
+    train(tiny_recipe(), write_inputs(folder), folder / "run", QUIET, encoders())
+    return outcome(folder / "run")
+
+
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 def test_a_number_that_is_none_stops_at_its_step_and_names_the_rows(
-    tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, sources: Sources, straight: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, own = tmp_path / "run", Trainer.loss_of
     poisoned: list[str] = []
@@ -77,8 +85,7 @@ def test_a_number_that_is_none_stops_at_its_step_and_names_the_rows(
     # What was saved before is whole: without the poison the run goes on and ends as if nothing was.
     monkeypatch.setattr(Trainer, "loss_of", own)
     resume(run, QUIET, encoders=encoders())
-    train(tiny_recipe(), sources, tmp_path / "straight", QUIET, encoders())
-    assert outcome(run) == outcome(tmp_path / "straight")
+    assert outcome(run) == straight
 
 
 def test_an_infinite_gradient_stops_before_it_touches_a_weight(
@@ -109,20 +116,19 @@ def largest_file(size: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_leaves_the_state_before(begun: Path, tmp_path: Path, sources: Sources) -> None:
+def test_a_full_disk_leaves_the_state_before(begun: Path, straight: dict[str, Any]) -> None:
     before = files(begun)
     with largest_file(4096), pytest.raises(FileFormatError, match=r"state.*large.*is whole\. Free"):
         resume(begun, replace(QUIET, save_steps=1), encoders=encoders())
     assert files(begun) == before
     assert not list(begun.glob(".state*"))
     resume(begun, QUIET, encoders=encoders())
-    train(tiny_recipe(), sources, tmp_path / "straight", QUIET, encoders())
-    assert outcome(begun) == outcome(tmp_path / "straight")
+    assert outcome(begun) == straight
 
 
 @pytest.mark.parametrize("name", ["write_artefacts", "write_history"])
 def test_a_disk_that_is_full_at_the_end_of_an_epoch_or_a_run_costs_no_step(
-    name: str, begun: Path, tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
+    name: str, begun: Path, straight: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -133,8 +139,7 @@ def test_a_disk_that_is_full_at_the_end_of_an_epoch_or_a_run_costs_no_step(
         with pytest.raises(FileFormatError, match=r"run cannot be .*No space left.*--resume .*run"):
             resume(begun, QUIET, encoders=encoders())
     resume(begun, QUIET, encoders=encoders())
-    train(tiny_recipe(), sources, tmp_path / "straight", QUIET, encoders())
-    assert outcome(begun) == outcome(tmp_path / "straight")
+    assert outcome(begun) == straight
 
 
 def test_a_run_in_a_folder_that_may_only_be_read_is_named(

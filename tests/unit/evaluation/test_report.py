@@ -8,6 +8,7 @@ import pytest
 
 from abag.evaluation.evaluation import evaluate
 from abag.evaluation.held_out import Candidate
+from abag.evaluation.reporting import figures, risk_figure
 from abag.evaluation.reporting.outputs import write_evaluation
 from abag.evaluation.reporting.report import EvaluationSection, render_report
 from abag.evaluation.reporting.tables import controls_table
@@ -20,8 +21,8 @@ def png():
 
 
 @pytest.fixture
-def make(fakes):
-    def evaluated(name="random", by_antigen=False, audit=None, **table):
+def make_anew(fakes):
+    def evaluated(name="random", by_antigen=False, **table):
         candidates = [
             Candidate("antigen reader", fakes.reads_antigen),
             Candidate("counts-e", fakes.counts_e, baseline=True),
@@ -29,9 +30,31 @@ def make(fakes):
         ]
         rows = fakes.table(**{"rows": 160, **table})
         split = fakes.split(by_antigen=by_antigen)
-        return evaluate(candidates, rows, split, name=name, audit=audit, resamples=100)
+        return evaluate(candidates, rows, split, name=name, resamples=100)
 
     return evaluated
+
+
+MADE = {}
+"""Evaluations by what was asked for: each is made once, and no test changes it."""
+
+
+@pytest.fixture
+def make(make_anew):
+    def evaluated(audit=None, **asked):
+        key = tuple(sorted(asked.items()))
+        if key not in MADE:
+            MADE[key] = make_anew(**asked)
+        return replace(MADE[key], audit=audit)
+
+    return evaluated
+
+
+@pytest.fixture
+def sketched(monkeypatch):
+    """A picture is a frame with its words, for tests of what stands around the pictures."""
+    for room in (figures, risk_figure):
+        monkeypatch.setattr(room, "svg", lambda drawn, words: f"<svg><title>{words}</title></svg>")
 
 
 class Reader(HTMLParser):
@@ -66,12 +89,12 @@ def test_the_page_is_one_file_that_loads_nothing(make, png):
     assert page.count("<svg") >= 5
 
 
-def test_the_same_evaluation_gives_the_same_bytes(make):
-    pages = {render_report([EvaluationSection(make())], "A report") for _ in range(2)}
+def test_the_same_evaluation_gives_the_same_bytes(make_anew):
+    pages = {render_report([EvaluationSection(make_anew())], "A report") for _ in range(2)}
     assert len(pages) == 1
 
 
-def test_words_come_before_pictures_and_pictures_before_tables(make):
+def test_words_come_before_pictures_and_pictures_before_tables(make, sketched):
     page = render_report([EvaluationSection(make())], "A report")
     places = [page.index(text) for text in ('class="headline"', "<svg", "<table")]
     assert places == sorted(places)
@@ -84,10 +107,10 @@ def test_names_are_escaped(make):
     assert "<b>bold" not in page
 
 
-def test_several_splits_are_compared_in_words(make):
+def test_several_splits_are_compared_in_words(make, sketched):
     sections = [
-        EvaluationSection(make("random")),
-        EvaluationSection(make("antigen-disjoint", by_antigen=True)),
+        EvaluationSection(make(name="random")),
+        EvaluationSection(make(name="antigen-disjoint", by_antigen=True)),
     ]
     page = render_report(sections, "Two splits")
     assert "What the splits say together" in page
@@ -100,7 +123,7 @@ def test_several_splits_are_compared_in_words(make):
 
 
 def test_a_fall_between_splits_is_called_memory(make):
-    one, other = make("random"), make("new antigens")
+    one, other = make(name="random"), make(name="new antigens")
     model = other.model("antigen reader")
     pearson = model.pooled["pearson"]
     low = replace(pearson, score=replace(pearson.score, value=0.05))
@@ -132,7 +155,7 @@ def test_belief_follows_the_audit(make, audit, trust):
         assert found.trust is trust
 
 
-def test_the_page_says_what_each_model_needed_the_antigen_for(make):
+def test_the_page_says_what_each_model_needed_the_antigen_for(make, sketched):
     evaluation = make()
     table = controls_table(evaluation)
     found = {row[0].text: [cell.text.replace("−", "-") for cell in row[1:3]] for row in table.rows}
@@ -178,7 +201,7 @@ def with_pooled_spearman(evaluation, value, low, high):
 
 
 @pytest.mark.parametrize("ends", [(-0.2, 0.5), (0.0, 0.4), (-0.5, 0.0), (-0.5, -0.1), (None, None)])
-def test_no_report_is_green_above_a_correlation_whose_interval_is_not_above_0(make, ends):
+def test_no_report_is_green_above_a_correlation_whose_interval_is_not_above_0(make, sketched, ends):
     found = with_pooled_spearman(make(audit=CLEAN), 0.3, *ends)
     assert summarise(found).trust is Trust.NOT
     page = render_report([EvaluationSection(found)], "A report")
@@ -188,7 +211,7 @@ def test_no_report_is_green_above_a_correlation_whose_interval_is_not_above_0(ma
     assert not any("No skill" in reason for reason in summarise(shown).reasons)
 
 
-def test_a_run_that_was_unstable_is_called_so_first(make):
+def test_a_run_that_was_unstable_is_called_so_first(make, sketched):
     section = EvaluationSection(make(audit=CLEAN), faults=("the recall swings",))
     page = render_report([section], "A run")
     assert summarise(section.evaluation, section.faults).reasons[0] == (
@@ -209,7 +232,7 @@ def test_a_large_antigen_group_is_named_and_left_out_once(fakes):
     assert "holds 50 % of the rows. Without it, pooled:" in text
 
 
-def test_the_three_files_are_written_and_agree(make, tmp_path):
+def test_the_three_files_are_written_and_agree(make, make_anew, tmp_path):
     evaluation = make(censored=12)
     files = write_evaluation([EvaluationSection(evaluation)], tmp_path / "out", "A report")
     content = json.loads(files.metrics.read_text())["evaluations"][0]
@@ -220,7 +243,9 @@ def test_the_three_files_are_written_and_agree(make, tmp_path):
     assert model["pooled"]["mae"]["score"]["value"] == pytest.approx(errors.abs().mean())
     assert content["models"]["mean"]["pooled"]["pearson"]["score"]["reason"]
     assert number(model["pooled"]["mae"]["score"]["value"]) in files.report.read_text()
-    again = write_evaluation([EvaluationSection(make(censored=12))], tmp_path / "two", "A report")
+    again = write_evaluation(
+        [EvaluationSection(make_anew(censored=12))], tmp_path / "two", "A report"
+    )
     for first, second in zip(
         (files.metrics, files.predictions, files.report),
         (again.metrics, again.predictions, again.report),
