@@ -23,8 +23,9 @@ settings.load_profile("abag")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 # Where a machine has much to do, Ray's processes start later than Ray waits for them by itself.
-os.environ["RAY_worker_register_timeout_seconds"] = "600"
-os.environ["RAY_gcs_server_request_timeout_seconds"] = "600"
+os.environ.update(
+    RAY_worker_register_timeout_seconds="600", RAY_gcs_server_request_timeout_seconds="600"
+)
 
 
 @pytest.fixture(scope="session")

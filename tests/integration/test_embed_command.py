@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -67,8 +67,9 @@ def test_workers_write_the_bytes_of_one_process(tmp_path, model, capsys, monkeyp
     if where[0] == "--ray":
         pytest.importorskip("ray")
         encoder = f"hf:{model}"
-    # Where workers start slowly, a minute would pass in between and end a shard.
-    monkeypatch.setattr("abag.encoders.storage.store.FLUSH_SECONDS", math.inf)
+    # A minute ends a shard, and workers that start slowly take it: here no time passes.
+    still = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr("abag.encoders.storage.store_writer.time", still)
     table = tmp_path / "table.parquet"
     write_parquet(table, assay_table(12))
     monkeypatch.chdir(tmp_path)
