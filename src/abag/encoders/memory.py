@@ -6,8 +6,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule
 from abag.errors import EncoderError, UnavailableError
 
@@ -67,17 +65,7 @@ def _checked(
     if len(results) != len(batch):
         raise EncoderError(f"{name} gave {len(results)} embeddings for {len(batch)} molecules")
     for molecule, encoded in zip(batch, results, strict=True):
-        shape = (molecule.residues, width)
-        if encoded.rows.shape != shape:
-            raise EncoderError(
-                f"{name} gave rows {list(encoded.rows.shape)} for an {molecule.role.value} whose "
-                f"rows should be {list(shape)}"
-            )
-        if not np.isfinite(encoded.rows).all():
-            raise EncoderError(
-                f"{name} gave numbers that are not finite for an {molecule.role.value} of "
-                f"{molecule.residues} residues ({molecule.chains[0][:12]}...); try fp32"
-            )
+        encoded.require(molecule, width, name)
     return results
 
 

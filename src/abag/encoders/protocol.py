@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import foreign_letters
-from abag.errors import SequenceError
+from abag.errors import EncoderError, SequenceError
 
 
 class Role(StrEnum):
@@ -100,6 +100,20 @@ class EncodedMolecule:
     """[residues, width]: row i belongs to residue i of the chains in their order."""
     windowed: bool = False
     """Whether overlapping windows were joined because the molecule is longer than the limit."""
+
+    def require(self, molecule: Molecule, width: int, encoder: str) -> None:
+        """Raise :class:`EncoderError` unless these are finite rows [residues, width] of it."""
+        shape, what = (molecule.residues, width), molecule.role.value
+        if self.rows.shape != shape:
+            raise EncoderError(
+                f"{encoder} gave rows {list(self.rows.shape)} for an {what} whose rows should be "
+                f"{list(shape)}"
+            )
+        if not np.isfinite(self.rows).all():
+            raise EncoderError(
+                f"{encoder} gave numbers that are not finite for an {what} of {shape[0]} residues "
+                f"({molecule.chains[0][:12]}...); try fp32"
+            )
 
 
 class Encoder(Protocol):

@@ -8,13 +8,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from abag.encoders.protocol import EncodedMolecule, Molecule
 from abag.encoders.storage.quantise import pack
 from abag.encoders.storage.shards import PREFIX, SUFFIX, Record, write_shard
 from abag.encoders.storage.store import LOCK_FILE, ROOM_FILE, EmbeddingStore, molecule_key
-from abag.errors import EncoderError
 from abag.files import hold, is_at, make_folder, write_json
 
 SHARD_BYTES: Final = 64 * 2**20
@@ -118,16 +115,7 @@ class StoreWriter:
         Raises:
             EncoderError: for rows of another shape than [residues, width], or not finite.
         """
-        shape = (molecule.residues, self.store.width)
-        if encoded.rows.shape != shape:
-            raise EncoderError(
-                f"{self.store.identity.id} gave rows {list(encoded.rows.shape)} for a molecule "
-                f"whose rows in {self.store.room} are {list(shape)}"
-            )
-        if not np.isfinite(encoded.rows).all():
-            raise EncoderError(
-                f"{self.store.identity.id} gave numbers that are not finite; they are not stored"
-            )
+        encoded.require(molecule, self.store.width, self.store.identity.id)
         key = molecule_key(molecule)
         # The first rows of a molecule stay: a second writer may have computed them in another
         # arithmetic order, and readers must not see a stored embedding change.
