@@ -133,8 +133,6 @@ def load_network(encoder: str, folder: Path, dtype: torch.dtype) -> Any:
     try:
         config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         network, info = _with_attention(config, folder, dtype, "sdpa")
-    except EncoderError:
-        raise
     except Exception as error:
         # As above: configuration and weights of a foreign folder fail in many ways.
         raise EncoderError(

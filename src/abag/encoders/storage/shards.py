@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import math
 import mmap
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -102,17 +101,7 @@ def write_shard(
         stream.write(text)
         for _, _, array in tensors:
             stream.write(np.ascontiguousarray(array).data)
-    _flush_folder(folder)
     return path
-
-
-def _flush_folder(folder: Path) -> None:
-    """Make a rename survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Shard:
