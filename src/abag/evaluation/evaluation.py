@@ -134,6 +134,7 @@ def evaluate(
     table: Measurements | pl.DataFrame,
     split: SplitLike,
     *,
+    part: str | None = None,
     name: str = "held-out rows",
     target: str = "pkd",
     antigen_keys: Sequence[str | None] | None = None,
@@ -148,6 +149,7 @@ def evaluate(
         candidates: Models and baselines; each is fitted on every fold unless it is fitted.
         table: Canonical table.
         split: Gives the folds; a saved model needs a split whose training part it was fitted on.
+        part: The one fold to test on, for a model that was fitted before.
         name: Short name for the report.
         target: ``pkd``, or ``rank_score`` (then every figure is inside an assay).
         antigen_keys: Antigen group of each row of ``table``; equal chains where not given.
@@ -165,7 +167,7 @@ def evaluate(
     if not candidates:
         raise OptionError("name at least one model to evaluate")
     held, labels, counts = _labelled(
-        predict_held_out(candidates, table, split, target), table, target
+        predict_held_out(candidates, table, split, target, part), table, target
     )
     antigens = antigen_groups(held.table, _keys_of(held.table, table, antigen_keys))
     bootstrap, resampling = _resampling(held.table, antigens, resamples, seed)

@@ -14,7 +14,7 @@ from abag.data.splits import Split
 from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError, SplitError
 from abag.evaluation.evaluation import Evaluation, evaluate
-from abag.evaluation.held_out import Candidate, SplitLike
+from abag.evaluation.held_out import Candidate
 from abag.evaluation.reporting.outputs import (
     EvaluationFiles,
     require_free_evaluation,
@@ -29,23 +29,6 @@ from abag.pictures import NO_PICTURE, can_draw
 
 BASELINES: Final = ("mean", "antigen-mean", "nearest-neighbour", "kmer-ridge")
 """Fitted beside every evaluation."""
-
-
-@dataclass(frozen=True, slots=True)
-class OnePart:
-    """One test part of a split: what a model that was fitted before may be tested on."""
-
-    split: Split
-    part: str
-
-    @property
-    def digest(self) -> str:
-        """Digest of the whole split."""
-        return self.split.digest
-
-    def fold_tables(self, table: Measurements) -> Any:
-        """The one part, with the rows that may train for it."""
-        return (fold for fold in self.split.fold_tables(table) if fold[0] == self.part)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +78,13 @@ def evaluate_files(
     require_free_evaluation(out, overwrite)
     rows = load_table(table)
     parts = Split.load_for(split, rows)
-    candidates, tested = _candidates(models, parts, target, seed)
+    candidates, part = _candidates(models, parts, target, seed)
     audited = audit(rows, parts, seed=seed) if with_audit else None
     evaluation = evaluate(
         candidates,
         rows,
-        tested,
+        parts,
+        part=part,
         name=parts.strategy,
         target=target,
         antigen_keys=antigen_keys(rows, parts),
@@ -150,8 +134,8 @@ def named_candidate(name: str, values: Mapping[str, Any], *, baseline: bool) -> 
 
 def _candidates(
     models: Sequence[str], split: Split, target: str, seed: int
-) -> tuple[list[Candidate], SplitLike]:
-    """The asked models, then the baselines that were not asked for; and what they are tested on."""
+) -> tuple[list[Candidate], str | None]:
+    """The asked models, then the baselines that were not asked for; and the one tested part."""
     values = {"target": target, "seed": seed}
     found, part = [], None
     for model in dict.fromkeys(models):
@@ -172,7 +156,7 @@ def _candidates(
     found += [
         named_candidate(name, values, baseline=True) for name in BASELINES if name not in taken
     ]
-    return found, split if part is None else OnePart(split, part)
+    return found, part
 
 
 def saved_candidate(folder: Path, split: Split) -> tuple[Candidate, str]:

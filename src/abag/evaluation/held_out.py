@@ -75,7 +75,11 @@ class HeldOut:
 
 
 def predict_held_out(
-    candidates: Sequence[Candidate], table: Measurements, split: SplitLike, target: str = "pkd"
+    candidates: Sequence[Candidate],
+    table: Measurements,
+    split: SplitLike,
+    target: str = "pkd",
+    part: str | None = None,
 ) -> HeldOut:
     """Fit each candidate on the training rows of each fold and predict its test rows.
 
@@ -87,7 +91,11 @@ def predict_held_out(
     names = [candidate.name for candidate in candidates]
     if len(set(names)) < len(names):
         raise OptionError(f"two models share a name: {', '.join(sorted(names))}")
-    folds = [Fold(*parts) for parts in split.fold_tables(table) if len(parts[2])]
+    folds = [
+        Fold(*parts)
+        for parts in split.fold_tables(table)
+        if len(parts[2]) and part in (None, parts[0])
+    ]
     if not folds:
         raise SplitError("the split has no test rows in this table; nothing can be evaluated")
     rows = pl.concat([fold.test.frame for fold in folds])

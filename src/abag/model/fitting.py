@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
@@ -19,6 +19,7 @@ from abag.model.training_set import TrainingSummary
 
 if TYPE_CHECKING:
     from abag.data.splits import Split
+    from abag.model.protocol import AffinityModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class FittedModel:
     name: str
     settings: dict[str, Any]
     training: TrainingSummary
+
+    @classmethod
+    def of(cls, folder: Path, model: AffinityModel) -> Self:
+        """A model that lies in a folder."""
+        settings = model.settings.model_dump(mode="json")
+        return cls(folder, model.model_id, model.name, settings, model.training)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -79,9 +86,7 @@ def fit_model(
     table, origin = select_rows(rows)
     model.fit(table, origin)
     model.save(out, overwrite)
-    return FittedModel(
-        out, model.model_id, name, model.settings.model_dump(mode="json"), model.training
-    )
+    return FittedModel.of(out, model)
 
 
 def select_rows(rows: TrainingRows) -> tuple[Measurements, dict[str, str]]:

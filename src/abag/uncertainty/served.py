@@ -159,9 +159,7 @@ def fit_served(
     table, origin = select_rows(rows)
     served = calibrated(name, table.frame, values, origin, folds=folds, seed=seed)
     served.save(out, overwrite)
-    fitted = served.model
-    hyper = fitted.settings.model_dump(mode="json")
-    return FittedModel(out, fitted.model_id, name, hyper, fitted.training), served
+    return FittedModel.of(out, served.model), served
 
 
 def calibrated(

@@ -24,6 +24,12 @@ IMGT_REGIONS: Final[dict[str, tuple[int, int]]] = {
     "FR3": (66, 104), "CDR3": (105, 117), "FR4": (118, 128),
 }  # fmt: skip
 """First and last IMGT position of each region (Lefranc et al., Dev Comp Immunol 2003)."""
+_CDRS: Final = tuple(IMGT_REGIONS[f"CDR{loop}"] for loop in (1, 2, 3))
+LOOPS: Final = tuple(
+    next((loop for loop, (first, last) in enumerate(_CDRS, start=1) if first <= one <= last), 0)
+    for one in range(129)
+)
+"""By IMGT position, of which there is none 0: 1 to 3 in the CDRs and 0 elsewhere."""
 _INSERTIONS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import LETTERS, UNKNOWN, code_of_byte
-from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain, first_domain, number_chains
+from abag.antibody.numbering import NumberedDomain, first_domain, number_chains
+from abag.antibody.numbering.domains import LOOPS
 from abag.model.alignment import AlignBy, Alignment, Letters, imgt_code
 from abag.model.assay_gp.kernels.substitution import Codes
 from abag.model.mutation_effect.parent import KINDS
@@ -189,12 +190,8 @@ def _regions(
     offset: float,
     domain: NumberedDomain | None,
 ) -> _Placed:
-    region = np.zeros(len(numbers), dtype=np.int64)
-    for code, name in enumerate(("CDR1", "CDR2", "CDR3"), start=1):
-        first, last = IMGT_REGIONS[name]
-        region[(numbers >= first) & (numbers <= last)] = code
     outside = _OUTSIDE + np.arange(len(numbers), dtype=np.float64)
     # An insertion stands a third of a step behind the position that it follows.
     place = np.where(numbers > 0, numbers + insertions / 3.0, outside) + offset
     kind = "" if domain is None else KINDS.get(domain.kind, "")
-    return _Placed(place, region, numbers, kind)
+    return _Placed(place, np.array(LOOPS)[numbers], numbers, kind)

@@ -13,11 +13,10 @@ from typing import Final
 
 import numpy as np
 
-from abag.antibody.numbering.domains import position_number
+from abag.antibody.numbering.domains import LOOPS, position_number
 from abag.model.mutation_effect.parent import (
     ParentAntibody,
     ParentChain,
-    regions,
 )
 from abag.model.mutation_effect.priors import NO_RESIDUE, Codes, Reals
 
@@ -88,4 +87,4 @@ def cdr_residues(parent: ParentAntibody) -> dict[str, int]:
 @cache
 def in_cdr(label: str) -> bool:
     """Whether ``heavy 111A`` lies in a CDR; asked of every label for every parent."""
-    return bool(regions(np.array([position_number(label.split()[1])]))[0] > 0)
+    return LOOPS[position_number(label.split()[1])] > 0

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import ChainKind
 from abag.antibody.germlines import V_POSITIONS, most_shared_gene
-from abag.antibody.numbering import IMGT_REGIONS, first_domain
-from abag.antibody.numbering.domains import position_number
+from abag.antibody.numbering import first_domain
+from abag.antibody.numbering.domains import LOOPS, position_number
 from abag.model.mutation_effect.priors import IMGT_COLUMNS, NO_RESIDUE, Codes, codes
 from abag.model.mutation_effect.surroundings import Surroundings
 
@@ -112,8 +112,4 @@ class ParentAntibody:
 
 def regions(imgt: Codes) -> Codes:
     """Region of IMGT numbers: 0 framework, 1 to 3 CDRs, -1 where the number is 0."""
-    found = np.where(imgt > 0, 0, -1)
-    for code, name in enumerate(("CDR1", "CDR2", "CDR3"), start=1):
-        first, last = IMGT_REGIONS[name]
-        found[(imgt >= first) & (imgt <= last)] = code
-    return np.asarray(found)
+    return np.where(imgt > 0, np.array(LOOPS)[imgt], -1)

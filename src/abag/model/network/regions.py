@@ -8,8 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.antibody.numbering import IMGT_REGIONS, NumberedDomain
-from abag.antibody.numbering.domains import position_number
+from abag.antibody.numbering.domains import LOOPS, NumberedDomain, position_number
 
 NONE: Final = 0
 """No region: antigens, padding, and molecules that are one mean row."""
@@ -18,10 +17,7 @@ LIGHT_FRAMEWORK: Final = 5
 REGIONS: Final = 9
 """Number of codes: none, heavy framework, CDR-H1 to H3, light framework, CDR-L1 to L3."""
 
-_LOOP: Final = np.zeros(129, dtype=np.int64)
-for _loop in (1, 2, 3):
-    _first, _last = IMGT_REGIONS[f"CDR{_loop}"]
-    _LOOP[_first : _last + 1] = _loop
+_LOOP: Final = np.array(LOOPS)
 
 
 def region_codes(

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, UNKNOWN, residue_codes
-from abag.antibody.numbering import IMGT_REGIONS, number_chains
-from abag.antibody.numbering.domains import NumberedDomain, position_number
+from abag.antibody.numbering import number_chains
+from abag.antibody.numbering.domains import LOOPS, NumberedDomain, position_number
 
 Codes = NDArray[np.uint8]
 Antibody = tuple[str, str]
@@ -179,11 +179,7 @@ def _places(
 
 
 def _in_cdr(position: str) -> bool:
-    number = position_number(position)
-    return any(IMGT_REGIONS[name][0] <= number <= IMGT_REGIONS[name][1] for name in _CDRS)
-
-
-_CDRS: Final = ("CDR1", "CDR2", "CDR3")
+    return LOOPS[position_number(position)] > 0
 
 
 def _domains(
