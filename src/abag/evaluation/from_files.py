@@ -93,9 +93,7 @@ def evaluate_files(
         resamples=resamples,
         seed=seed,
     )
-    files = {
-        "table file": table.name, "table SHA-256": sha256_of(table), "split file": split.name
-    }  # fmt: skip
+    files = {"table file": table.name, "table SHA-256": sha256_of(table), "split file": split.name}
     picture = None if audited is None else audit_png(audited)
     section = EvaluationSection(evaluation, audit_picture=picture, provenance=files)
     heading = title or f"{evaluation.subject.name} on {table.stem}, split: {parts.strategy}"
