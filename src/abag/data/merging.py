@@ -170,8 +170,7 @@ def _numbers(distinct: pl.DataFrame) -> pl.DataFrame:
     value = pl.col("_value").filter(exact)
     first = pl.col("quantity").first()
     spread = (value.max() - value.min()).fill_null(0.0)
-    inner = value.quantile(0.95, "linear") - value.quantile(0.05, "linear")
-    span = pl.when(value.len() < MANY).then(spread).otherwise(inner)
+    span = span_of(value).fill_null(0.0)
     lower = pl.coalesce("pkd_lower", "rank_lower").filter(~exact).max()
     upper = pl.coalesce("pkd_upper", "rank_upper").filter(~exact).min()
     outside = pl.max_horizontal(lower - value.min(), value.max() - upper).fill_null(0.0)
@@ -199,6 +198,12 @@ def _numbers(distinct: pl.DataFrame) -> pl.DataFrame:
         ((comparable & ((span > limit) | (outside > CONFLICT_RANGE))) | clash).alias("_conflict"),
         (pl.len() > 1).alias("_is_merged"),
     )
+
+
+def span_of(value: pl.Expr) -> pl.Expr:
+    """Expression: the largest difference of replicates; of :data:`MANY` that of the middle 90 %."""
+    inner = value.quantile(0.95, "linear") - value.quantile(0.05, "linear")
+    return pl.when(value.len() < MANY).then(value.max() - value.min()).otherwise(inner)
 
 
 def _origins(together: pl.DataFrame) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import polars as pl
 
 from abag.data.faults.fault import Fault, FaultKind, Severity
 from abag.data.faults.labels import view_of
-from abag.data.merging import CONFLICT_RANGE, MANY
+from abag.data.merging import CONFLICT_RANGE, span_of
 from abag.units import ABSOLUTE, Quantity
 
 MOLECULE: Final = ["antibody", "antigen", "antigen_name", "quantity"]
@@ -107,22 +107,17 @@ def _conflicts_inside(table: pl.DataFrame) -> list[Fault]:
     exact = pl.col("is_exact")
     value = pl.col("value").filter(exact)
     floor, ceiling = pl.col("lower").filter(~exact).max(), pl.col("upper").filter(~exact).min()
-    span = pl.when(pl.col("exact") < MANY).then("range").otherwise("inner")
     groups = (
         view.with_columns(parent=parent)
         .group_by(keys, maintain_order=True)
         .agg(
             pl.len().alias("rows"),
-            (value.max() - value.min()).alias("range"),
-            (value.quantile(0.95, "linear") - value.quantile(0.05, "linear")).alias("inner"),
-            value.len().alias("exact"),
-            pl.max_horizontal(floor - value.min(), value.max() - ceiling, floor - ceiling).alias(
-                "outside"
-            ),
+            pl.max_horizontal(
+                span_of(value), floor - value.min(), value.max() - ceiling, floor - ceiling
+            ).alias("span"),
             pl.col("record_id"),
         )
         .filter(pl.col("rows") > 1)
-        .with_columns(span=pl.max_horizontal(span, "outside"))
     )
     limit = pl.when(pl.col("quantity") == Quantity.BINARY.value).then(0.0).otherwise(CONFLICT_RANGE)
     bad = groups.filter(pl.col("span") > limit)
