@@ -96,11 +96,6 @@ class ReadRows:
     aside: pl.DataFrame
     notes: tuple[str, ...]
 
-    @property
-    def rows_in(self) -> int:
-        """Rows kept and rows set aside."""
-        return sum(rows.height for rows in self.groups.values()) + self.aside.height
-
 
 def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
     """Read a canonical table (.parquet) or a user's own file, and check that it can teach.

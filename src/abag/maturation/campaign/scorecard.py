@@ -39,11 +39,6 @@ class Tally:
     lower: float
     upper: float
 
-    @property
-    def kept(self) -> bool:
-        """Whether the count lies in the range that was predicted."""
-        return self.lower <= self.seen <= self.upper
-
 
 @dataclass(frozen=True, slots=True)
 class PlateScore:

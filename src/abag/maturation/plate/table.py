@@ -122,21 +122,16 @@ def write_plate(
     """
     table = plate_table(proposals, prefix, layout)
     with new_result(folder, FILES, _WHAT, overwrite=overwrite) as place:
-        write_wells(proposals, table, place)
+        write_text(place / FASTA_NAME, fasta_of(table))
+        write_text(place / PAGE_NAME, plate_page(proposals, table))
+        write_csv(place / CSV_NAME, table)
+        digest = sha256_of(place / CSV_NAME)
+        write_json(place / JSON_NAME, {**proposals.as_json(), _WELLS: digest}, seal=True)
     return table
 
 
-def write_wells(proposals: Proposals, table: pl.DataFrame, folder: Path) -> None:
-    """Write the files of a plate whose wells are laid out."""
-    write_text(folder / FASTA_NAME, fasta_of(table))
-    write_text(folder / PAGE_NAME, plate_page(proposals, table))
-    write_csv(folder / CSV_NAME, table)
-    digest = sha256_of(folder / CSV_NAME)
-    write_json(folder / JSON_NAME, {**proposals.as_json(), _WELLS: digest}, seal=True)
-
-
 def read_wells(folder: Path) -> tuple[pl.DataFrame, Antibody]:
-    """Wells of a plate and its parent, as :func:`write_wells` wrote them.
+    """Wells of a plate and its parent, as :func:`write_plate` wrote them.
 
     Raises:
         FileFormatError: a file was changed or damaged, or is of another plate.
