@@ -230,6 +230,17 @@ def open_campaign(folder: Path) -> Campaign:
     return Campaign(folder, parent, assay, target, antigen, rounds)
 
 
+def write_campaign(campaign: Campaign) -> None:
+    """Fix what a campaign is about, as :func:`open_campaign` reads it."""
+    heavy, light = campaign.parent
+    content = {
+        "format": FORMAT, "format_version": FORMAT_VERSION, "abag_version": VERSION,
+        "parent": {"heavy": heavy, "light": light}, "assay": campaign.assay,
+        "target": campaign.target, "antigen": list(campaign.antigen),
+    }  # fmt: skip
+    write_json(campaign.folder / CAMPAIGN, content, seal=True)
+
+
 def _rounds(folder: Path) -> list[Round]:
     recover_within(folder)
     found = []

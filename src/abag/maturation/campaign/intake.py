@@ -20,24 +20,14 @@ import polars as pl
 from abag.antibody.antibody import Chains
 from abag.data.tables import TARGET_COLUMNS
 from abag.errors import CampaignError, counted, require_seed
-from abag.files import (
-    LOCK,
-    require_folder_name,
-    sha256_of,
-    write_csv,
-    write_json,
-    write_parquet,
-)
+from abag.files import LOCK, require_folder_name, sha256_of, write_csv, write_parquet
 from abag.maturation.adapt.adaptation import Adaptation, adapt_assay
 from abag.maturation.assay.file import AssayFile, check_assay, read_assay, read_rows
 from abag.maturation.campaign.batches import BatchOffset, batch_offsets
 from abag.maturation.campaign.folder import (
     ASIDE_ROWS,
     BATCH,
-    CAMPAIGN,
     DONE,
-    FORMAT,
-    FORMAT_VERSION,
     MEASURED,
     MODEL,
     PROPOSED,
@@ -49,6 +39,7 @@ from abag.maturation.campaign.folder import (
     open_campaign,
     pairs_of,
     round_name,
+    write_campaign,
     write_state,
 )
 from abag.maturation.campaign.results import Results
@@ -165,14 +156,8 @@ def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campai
     intake = Intake(Results.plain(path, told).with_batches(rows, 0, 0), aside, notes)
     done = _close(first, intake, 0, path, (), seed)
     named = rows.filter(pl.col("mutations") == "").select("heavy", "light")
-    heavy, light = named.row(0) if named.height else done.model.reference_chains()
-    write_json(
-        folder / CAMPAIGN,
-        {"format": FORMAT, "format_version": FORMAT_VERSION, "abag_version": VERSION,
-         "parent": {"heavy": heavy, "light": light}, "assay": first.assay,
-         "target": first.target, "antigen": list(first.antigen)},
-        seal=True,
-    )  # fmt: skip
+    parent = named.row(0) if named.height else done.model.reference_chains()
+    write_campaign(replace(first, parent=parent))
     return open_campaign(folder), done
 
 

@@ -13,12 +13,7 @@ from abag.antibody.alphabet import ChainKind
 from abag.antibody.antibody import Chains
 from abag.antibody.numbering.schemes import OTHER_SCHEMES
 from abag.maturation.antibody.humanness import Humanness
-from abag.maturation.antibody.liabilities import (
-    Liability,
-    find_liabilities,
-    new_liabilities,
-    worst,
-)
+from abag.maturation.antibody.liabilities import Liability, find_liabilities, new_liabilities, worst
 from abag.maturation.antibody.mutants import Site, named_in
 from abag.maturation.antibody.parent import Parent
 from abag.maturation.scan.effects import Effects, Reals

@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING
 from abag.errors import ReleaseError, UnavailableError
 from abag.files import sha256_of
 from abag.release.bundle import SUMS
-from abag.release.publishing.steps import (
-    Publication,
-    PublishStep,
-    check_step,
-    moved,
-    page_step,
-)
+from abag.release.publishing.steps import Publication, PublishStep, check_step, moved, page_step
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
