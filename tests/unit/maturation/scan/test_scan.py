@@ -176,7 +176,7 @@ class TouchingEverywhere:
 def test_without_a_model_the_effects_are_those_in_the_complex(
     parent: Parent, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(scanning, "_log_odds", lambda *_: TouchingEverywhere())
+    monkeypatch.setattr(scanning.ComplexLogOdds, "read", lambda *_: TouchingEverywhere())
     told = {"positions": ["H:66-68"], "structure": tmp_path / "complex.pdb"}
     bound = scan(parent, tmp_path / "bound", **told).table.sort("mutation")
     plain = scan(parent, tmp_path / "plain", positions=["H:66-68"]).table.sort("mutation")
