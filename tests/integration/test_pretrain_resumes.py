@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -152,3 +153,14 @@ def test_wrong_options_are_refused_by_name(
         main(["pretrain", *arguments])
     assert stopped.value.code == 2
     assert reason in capsys.readouterr().err
+
+
+def test_without_torch_a_sentence_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SystemExit) as ended:
+        main(["pretrain", "--sources", str(tmp_path), "--out", str(tmp_path / "run")])
+    assert ended.value.code == 2
+    assert "pre-training needs PyTorch" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

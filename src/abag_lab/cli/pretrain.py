@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from abag.apps.cli import emit
-from abag.errors import OptionError
+from abag.errors import OptionError, installed
 
 
 def pretrain(
@@ -41,8 +41,6 @@ def pretrain(
         finish: with --resume, train no more and make weights and card from the last checkpoint.
         json: print one JSON object.
     """
-    from abag_lab.pretraining.config import load_config, parse_settings
-
     if (out is None) == (resume is None):
         raise OptionError("give --out for a new run or --resume for an old one, one of the two")
     if minutes is not None and not minutes > 0:
@@ -53,7 +51,9 @@ def pretrain(
         raise OptionError("--config is for a new run; change a resumed one with --set")
     if out is not None and sources is None:
         raise OptionError("name the folder of the sources: --sources or ABAG_DATA_SOURCES")
+    installed("torch", 'pre-training needs PyTorch: pip install "abag[network]"')
     from abag_lab.pretraining import run as runs
+    from abag_lab.pretraining.config import load_config, parse_settings
 
     seconds = None if minutes is None else 60 * minutes
     if out is not None and sources is not None:
