@@ -19,6 +19,7 @@ from abag.errors import OptionError
 _CDR: Final = re.compile(r"(?:CDR-?)?([HL])(?:CDR)?-?([123])", re.IGNORECASE)
 _POSITIONS: Final = re.compile(r"(?:([HL]):)?(\d+[A-Z]?)(?:-(\d+[A-Z]?))?", re.IGNORECASE)
 _ROLE: Final = {"H": "heavy", "L": "light"}
+ALL_CDRS: Final = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def choose_sites(
 
     Args:
         antibody: the parent.
-        cdrs: IMGT CDRs such as ``H3`` or ``L1``.
+        cdrs: IMGT CDRs such as ``H3`` or ``L1``, or ``all``.
         positions: ``H:100-110``, ``L:50``; added to the CDRs.
         chains: ``H`` or ``L``; of what was chosen, only these chains.
         numbering: how ``positions`` are counted: ``sequential`` (from 1 along the chain),
@@ -128,9 +129,13 @@ def _chain(antibody: Antibody, letter: str, asked: str) -> NumberedChain:
 
 
 def _cdr(antibody: Antibody, text: str) -> list[Site]:
+    if text.lower() == ALL_CDRS:
+        return [site for site in sites_of(antibody) if site.region.startswith("CDR")]
     match = _CDR.fullmatch(text)
     if match is None:
-        raise OptionError(f"--cdrs {text}: there is no such CDR; give some of H1,H2,H3,L1,L2,L3")
+        raise OptionError(
+            f"--cdrs {text}: there is no such CDR; give some of H1,H2,H3,L1,L2,L3, or all"
+        )
     letter, region = match[1].upper(), f"CDR{match[2]}"
     _chain(antibody, letter, f"--cdrs {text}")
     return [s for s in sites_of(antibody) if s.chain == letter and s.region == region]

@@ -25,7 +25,6 @@ Place: TypeAlias = tuple[str, int]
 
 LEFT_OUT: Final = "C"
 """Residues that are not proposed unless asked for: a free cysteine forms wrong bonds."""
-ALL_CDRS: Final = "all"
 MEASURED: Final = "measured"
 """In place of letters: only substitutions that some measured variant has."""
 
@@ -88,11 +87,10 @@ class DesignSpace:
             raise OptionError(f"--max-mutations is {most}; give 1 or more")
         if most_untried is not None and most_untried < 0:
             raise OptionError(f"--max-untried is {most_untried}; give 0 or more")
-        asked = _all_cdrs(parent) if ALL_CDRS in [text.lower() for text in cdrs] else list(cdrs)
-        free = choose_sites(parent, cdrs=asked, positions=positions, numbering=numbering)
+        free = choose_sites(parent, cdrs=cdrs, positions=positions, numbering=numbering)
         frozen = set(_frozen(parent, freeze, numbering))
         tried = frozenset(change for one in measured for change in one)
-        if not asked and not positions:
+        if not cdrs and not positions:
             free = _as_measured(parent, free, tried, untried)
         found = ((site.chain, site.place) for site in free if site.residue != "C")
         places = tuple(place for place in found if place not in frozen)
@@ -292,10 +290,6 @@ def _as_measured(
     return tuple(
         one for one in sites if one.region and (every or (one.chain, one.place) in changed)
     )
-
-
-def _all_cdrs(parent: Antibody) -> list[str]:
-    return [f"{chain}{number}" for chain in parent.chains for number in (1, 2, 3)]
 
 
 def _frozen(parent: Antibody, freeze: Sequence[str], numbering: str) -> list[Place]:

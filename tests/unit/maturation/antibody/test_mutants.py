@@ -60,6 +60,14 @@ def test_chains_narrow_what_was_chosen(trastuzumab: Antibody):
     assert text_of(trastuzumab, cdrs=["H3", "L2"], chains=["L"]) == "SAS"
 
 
+def test_all_is_every_cdr_of_the_chains_that_are_asked_for(trastuzumab: Antibody):
+    both = [f"{chain}{number}" for chain in "HL" for number in (1, 2, 3)]
+    assert text_of(trastuzumab, cdrs=["ALL"]) == text_of(trastuzumab, cdrs=both)
+    assert text_of(trastuzumab, cdrs=["all,H3"], chains=["L"]) == text_of(
+        trastuzumab, cdrs=both[3:]
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
