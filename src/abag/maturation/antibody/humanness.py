@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.antibody import Chains
+from abag.antibody.germlines import V_POSITIONS
 from abag.model.mutation_effect import load_mutation_effect
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.priors import NO_RESIDUE, codes
@@ -65,7 +66,11 @@ class Humanness:
 
     def _distance(self, chains: Chains) -> int:
         return sum(
-            int(((laid.germline < NO_RESIDUE) & (laid.germline != residues)).sum())
+            np.count_nonzero(
+                (laid.imgt <= V_POSITIONS)
+                & (laid.germline < NO_RESIDUE)
+                & (laid.germline != residues)
+            )
             for laid, residues in self._laid(chains)
         )
 
