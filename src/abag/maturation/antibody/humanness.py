@@ -66,10 +66,12 @@ class Humanness:
 
     def _distance(self, chains: Chains) -> int:
         return sum(
-            np.count_nonzero(
-                (laid.imgt <= V_POSITIONS)
-                & (laid.germline < NO_RESIDUE)
-                & (laid.germline != residues)
+            int(
+                (
+                    (laid.imgt <= V_POSITIONS)
+                    & (laid.germline < NO_RESIDUE)
+                    & (laid.germline != residues)
+                ).sum()
             )
             for laid, residues in self._laid(chains)
         )
