@@ -190,11 +190,11 @@ def find_delimiter(path: Path, text: str) -> str:
     if not splitting and _is_list_of_mutations(text):
         return NO_DELIMITER
     if not splitting:
-        # Lines of an instrument may stand before the header.
-        later = [d for d in order if widths[d] and widths[d].count(widths[d][-1]) > 1]
-        later = [d for d in later if widths[d][-1] > 2]
+        # Lines of an instrument may stand before the header, and a text below the rows.
+        last = {d: next((width for width in reversed(widths[d]) if width > 2), 0) for d in order}
+        later = [d for d in order if last[d] and widths[d].count(last[d]) > 1]
         if later:
-            return max(later, key=lambda d: widths[d][-1])
+            return max(later, key=lambda d: last[d])
         first = next((line.strip() for line in text_lines(text) if line.strip()), None)
         if first is None:
             raise FileFormatError(f"{path} is empty")

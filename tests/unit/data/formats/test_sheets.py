@@ -63,6 +63,17 @@ def test_lines_before_the_header_are_left_out_with_a_note(tmp_path: Path, before
     assert "before the header left out" in notes[0]
 
 
+def test_a_title_and_a_text_below_are_both_left_out(tmp_path: Path) -> None:
+    header = "Clone,VH,Antigen Sequence,KD (nM)"
+    row = f"ab1,{HEAVY},{ANTIGEN},1.2"
+    text = "\n".join(["Report of a laboratory", header, row, row, "* at 25 C", ""])
+    notes = abag.read_table(written(tmp_path, text)).notes
+    assert [note.split(" left out")[0] for note in notes[:2]] == [
+        "line 1 before the header",
+        "line 5",
+    ]
+
+
 def test_a_header_with_an_odd_first_row_stays_the_header(tmp_path: Path) -> None:
     table, notes = read_noted(written(tmp_path, "a,b,c\nx,,\ny,z,w\n"))
     assert (table.columns[1:], table.height, notes) == (["a", "b", "c"], 2, ())
