@@ -121,9 +121,14 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Raise OptionError for an unknown name or a beta that is no number from 0."""
-        for given, known in ((self.acquisition, ACQUISITIONS), (self.diversity, DIVERSITIES)):
+        for option, given, known in (
+            ("--acquisition", self.acquisition, ACQUISITIONS),
+            ("--diversity", self.diversity, DIVERSITIES),
+        ):
             if given not in known:
-                raise OptionError(f"unknown choice {given!r}; known are {', '.join(known)}")
+                raise OptionError(
+                    f"{option}: unknown choice {given!r}; known are {', '.join(known)}"
+                )
         if not (np.isfinite(self.beta) and self.beta >= 0):
             raise OptionError(f"beta is {self.beta:g}; give a number from 0, such as 1")
 

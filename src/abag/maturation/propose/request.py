@@ -34,7 +34,7 @@ class Purse:
     def __post_init__(self) -> None:
         """Raise OptionError for costs that limit nothing, or for negative ones."""
         if min(self.variant, self.mutation, self.budget or 0.0) < 0:
-            raise OptionError("give costs and a budget from 0")
+            raise OptionError("--budget, --cost-variant, --cost-mutation: give numbers from 0")
         if (self.budget is None) != (self.variant == self.mutation == 0):
             raise OptionError(
                 "a budget goes with its prices: give --budget together with --cost-variant, "

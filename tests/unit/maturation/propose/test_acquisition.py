@@ -97,8 +97,8 @@ def test_thompson_sampling_chooses_as_often_as_the_posterior_says() -> None:
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"acquisition": "luck"}, "unknown choice 'luck'"),
-        ({"diversity": "some"}, "unknown choice 'some'"),
+        ({"acquisition": "luck"}, "--acquisition: unknown choice 'luck'"),
+        ({"diversity": "some"}, "--diversity: unknown choice 'some'"),
         ({"beta": -1.0}, "beta is -1"),
         ({"beta": float("nan")}, "beta is nan"),
     ],
