@@ -156,7 +156,7 @@ def test_two_damaged_checkpoints_are_both_named(tmp_path: Path) -> None:
 
 def test_no_checkpoint_is_said_plainly(tmp_path: Path) -> None:
     run = trainer(tmp_path)
-    with pytest.raises(MissingFileError, match="no state to resume from"):
+    with pytest.raises(MissingFileError, match="no checkpoint to resume from"):
         CHECKPOINT.read(tmp_path, SAME, run.state.restore)
 
 

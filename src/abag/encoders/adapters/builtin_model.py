@@ -36,7 +36,7 @@ _CODES: Final = {letter: FIRST_RESIDUE + i for i, letter in enumerate(AMINO_ACID
 class Shape(BaseModel):
     """Size of the network."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     width: int = Field(256, ge=8, le=2048, description="Dimension d of a residue's row.")
     layers: int = Field(4, ge=1, le=48, description="Number of transformer blocks.")

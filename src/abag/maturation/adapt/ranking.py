@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.typing import NDArray
 
+from abag.evaluation.scores.kernels import weighted_ranks
+
 Reals = NDArray[np.float64]
+
+_MOST_NUMBERS: Final = 1_000_000
+"""Weights that are held at a time, resamples times rows: 8 MB, and a few times that beside."""
 
 
 def spearman(true: Reals, pred: Reals) -> float | None:
     """Spearman's correlation; None where it is undefined (fewer than 3 rows, or no spread)."""
-    from scipy.stats import rankdata
-
-    if len(true) < 3 or np.ptp(true) == 0 or np.ptp(pred) <= 1e-12 * max(1.0, np.abs(pred).max()):
-        return None
-    return float(np.corrcoef(rankdata(true), rankdata(pred))[0, 1])
+    (value,) = _under(np.ones((1, len(true))), true, pred)
+    return None if np.isnan(value) else float(value)
 
 
 def spearman_interval(
@@ -30,18 +34,34 @@ def spearman_interval(
     """
     if spearman(true, pred) is None:
         return None
-    own = np.arange(len(true)) if variants is None else variants
-    order = np.argsort(own, kind="stable")
-    _, starts, counts = np.unique(own[order], return_index=True, return_counts=True)
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(resamples):
-        drawn = rng.integers(len(starts), size=len(starts))
-        sizes = counts[drawn]
-        inner = np.arange(int(sizes.sum())) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        rows = order[np.repeat(starts[drawn], sizes) + inner]
-        value = spearman(true[rows], pred[rows])
-        if value is not None:
-            found.append(value)
-    low, high = np.quantile(found, [0.025, 0.975])
+    _, own = np.unique(np.arange(len(true)) if variants is None else variants, return_inverse=True)
+    size = int(own.max()) + 1
+    generator, together = np.random.default_rng(seed), max(1, _MOST_NUMBERS // len(true))
+    parts = []
+    for start in range(0, resamples, together):
+        count = min(together, resamples - start)
+        drawn = generator.integers(size, size=(count, size)) + size * np.arange(count)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
+        parts.append(_under(times[:, own].astype(np.float64), true, pred))
+    found = np.concatenate(parts)
+    low, high = np.quantile(found[~np.isnan(found)], [0.025, 0.975])
     return float(low), float(high)
+
+
+def _under(weights: Reals, true: Reals, pred: Reals) -> Reals:
+    """Spearman's correlation when row i occurs ``weights[:, i]`` times; NaN where undefined.
+
+    Ranks are halves, so sums of their products are exact in any order.
+    """
+    total = weights.sum(axis=1)
+    x, y = (weighted_ranks(one, weights) - (total[:, None] + 1) / 2 for one in (true, pred))
+    there = weights > 0
+    low, high = np.where(there, pred, np.inf).min(1), np.where(there, pred, -np.inf).max(1)
+    size = np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
+    scale = 1.0 / np.maximum(total - 1, 1)
+    xx, yy, xy = ((weights * a * b).sum(axis=1) * scale for a, b in ((x, x), (y, y), (x, y)))
+    undefined = (total < 3) | (xx == 0) | (high - low <= 1e-12 * size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found: Reals = np.clip(xy / np.sqrt(xx) / np.sqrt(yy), -1.0, 1.0)
+    found[undefined] = np.nan
+    return found

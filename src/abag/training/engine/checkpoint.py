@@ -202,7 +202,7 @@ class StateFile:
             raise FileFormatError(
                 "; ".join(faults) + ". Copy one of them again, or start a new run"
             )
-        raise MissingFileError(f"{run} has no state to resume from")
+        raise MissingFileError(f"{run} has no checkpoint to resume from; start a new run")
 
     def _read(self, path: Path) -> tuple[Tensors, dict[str, Any]]:
         tensors, metadata = read_tensors(path, sealed=True)
