@@ -96,7 +96,7 @@ def test_an_assay_is_learnt_and_gives_a_plate_that_survives_a_kill(
     page.get_by_label("What was measured").select_option("KD")
     page.get_by_label("Unit of the values").fill("pKd")
     page.get_by_label("Unit of the values").press("Tab")
-    page.locator(".wrong", has_text="row 1").wait_for(state="detached")
+    page.locator(".wrong", has_text="row 1").first.wait_for(state="detached")
     photograph(page, "page-columns")
     page.get_by_role("button", name="Learn", exact=True).click()
     page.wait_for_selector("progress")

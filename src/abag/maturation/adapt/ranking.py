@@ -17,6 +17,8 @@ _MOST_NUMBERS: Final = 1_000_000
 
 def spearman(true: Reals, pred: Reals) -> float | None:
     """Spearman's correlation; None where it is undefined (fewer than 3 rows, or no spread)."""
+    if len(true) < 3:
+        return None
     (value,) = _under(np.ones((1, len(true))), true, pred)
     return None if np.isnan(value) else float(value)
 
