@@ -248,15 +248,13 @@ def _as_names(content: NDArray[Any]) -> tuple[str, ...]:
     return tuple(content.astype(np.uint8).tobytes().decode().split("\n"))
 
 
-def most_shared_gene(
-    letters: Codes, kind: ChainKind, species: Collection[str] = ("human", "mouse")
-) -> Codes:
-    """Codes of the V gene that shares most residues with a domain, IMGT positions 1 to 128, (128,).
+def most_shared_gene(letters: Codes, kind: ChainKind) -> Codes:
+    """Codes of the human or murine V gene that shares most residues with a domain, (128,).
 
-    ``letters`` (104,) is the domain on positions 1 to 104. Behind them stands what the gene gives
-    of the CDR3, which is not compared.
+    ``letters`` (104,) is the domain on IMGT positions 1 to 104; the gene is on 1 to 128. Behind
+    104 stands what the gene gives of the CDR3, which is not compared.
     """
-    found = _germlines().nearest(letters[None, :], [kind], "shared", species)
+    found = _germlines().nearest(letters[None, :], [kind], "shared", ("human", "mouse"))
     return residue_codes(_genes()[int(found.gene[0])][3]).astype(np.int64)
 
 

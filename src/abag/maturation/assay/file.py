@@ -333,12 +333,10 @@ def _set_aside(path: Path, made: Canonical, quarantine: bool) -> list[str]:
     """Refuse rows with problems, or say how many were left out."""
     aside = made.quarantine.height
     if aside and not (quarantine and made.table.height):
-        problems = [
-            Problem(row, None, "; ".join(reasons))
-            for row, reasons in made.quarantine.select("source_row", "reasons").iter_rows()
-        ]
         mend = "Correct these rows, leave them out of the file, or set them aside (--quarantine)."
-        raise TableError(path, problems, mend if made.table.height else "No row can be used.")
+        raise TableError(
+            path, made.problems(), mend if made.table.height else "No row can be used."
+        )
     if not aside:
         return []
     shown = ", ".join(str(row) for row in made.quarantine["source_row"].head(10))

@@ -12,7 +12,7 @@ from functools import cache
 from itertools import product
 from typing import Final
 
-from abag.errors import OptionError, SequenceError, UnavailableError
+from abag.errors import OptionError, SequenceError, installed
 
 SITES: Final[dict[str, str]] = {
     "BsaI": "GGTCTC", "BsmBI": "CGTCTC", "BbsI": "GAAGAC", "SapI": "GCTCTTC", "NotI": "GCGGCCGC",
@@ -36,12 +36,10 @@ def usage(host: str) -> dict[str, dict[str, float]]:
         UnavailableError: python-codon-tables is not installed.
         OptionError: there is no such host.
     """
-    try:
-        import python_codon_tables as tables
-    except ImportError:
-        raise UnavailableError(
-            "DNA needs the package python-codon-tables: pip install 'abag[order]'"
-        ) from None
+    tables = installed(
+        "python_codon_tables",
+        "DNA needs the package python-codon-tables: pip install 'abag[order]'",
+    )
     known = {name.rsplit("_", 1)[0]: name for name in tables.available_codon_tables_names}
     if host not in known:
         raise OptionError(f"--host {host} is not known; give one of {', '.join(sorted(known))}")

