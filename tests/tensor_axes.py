@@ -16,7 +16,12 @@ from typing import Any
 
 from jaxtyping import install_import_hook
 
-ROOMS = ("abag.model.network", "abag.training.engine", "abag.encoders.adapters")
+ROOMS = (
+    "abag.model.network",
+    "abag.model.inverse_folding.network",
+    "abag.training.engine",
+    "abag.encoders.adapters",
+)
 
 
 def install() -> None:

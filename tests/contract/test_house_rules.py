@@ -42,6 +42,35 @@ def test_a_function_fits_on_a_screen():
     assert not {name: lines for name, lines in found.items() if lines > 60}
 
 
+def test_a_tensor_in_a_signature_names_its_axes():
+    """Containers of any tensors (``dict[str, Tensor]``: the parameters of a network) have none."""
+    bare = [
+        f"{path.relative_to(SOURCE).as_posix()}:{node.name}: {ast.unparse(note)}"
+        for path in MODULES
+        for node in nodes_of(path)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        for note in [*(one.annotation for one in signature_of(node)), node.returns]
+        if note is not None and has_bare_tensor(note)
+    ]
+    assert not bare
+
+
+def signature_of(node: ast.FunctionDef | ast.AsyncFunctionDef) -> list[ast.arg]:
+    return [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+
+
+def has_bare_tensor(note: ast.expr) -> bool:
+    """Whether an annotation is a tensor, a tuple of them, or either of these or None."""
+    match note:
+        case ast.Name("Tensor") | ast.Attribute(attr="Tensor"):
+            return True
+        case ast.BinOp(left, ast.BitOr(), right):
+            return has_bare_tensor(left) or has_bare_tensor(right)
+        case ast.Subscript(ast.Name("tuple"), ast.Tuple(parts)):
+            return any(has_bare_tensor(part) for part in parts)
+    return False
+
+
 def test_a_name_means_one_class():
     names = [
         node.name for path in MODULES for node in nodes_of(path) if isinstance(node, ast.ClassDef)

@@ -24,6 +24,7 @@ from abag.model.mutation_effect.surroundings import Surroundings
 from abag.progress import track
 
 if TYPE_CHECKING:
+    from jaxtyping import Int64
     from torch import Tensor
 
     from abag.model.inverse_folding.network import ProteinMPNN
@@ -207,7 +208,7 @@ class _Residues:
         )
 
 
-def _order(count: int, seed: int) -> Tensor:
+def _order(count: int, seed: int) -> Int64[Tensor, " residues"]:
     """Rank of each residue in a random order of decoding; the same for the same count and seed."""
     import torch
 

@@ -77,8 +77,8 @@ class _FeedForward(nn.Module):
         super().__init__()
         self.W_in, self.W_out = nn.Linear(_WIDTH, 4 * _WIDTH), nn.Linear(4 * _WIDTH, _WIDTH)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.W_out(functional.gelu(self.W_in(x)))  # type: ignore[no-any-return]
+    def forward(self, nodes: Float[Tensor, "residues width"]) -> Float[Tensor, "residues width"]:
+        return self.W_out(functional.gelu(self.W_in(nodes)))  # type: ignore[no-any-return]
 
 
 class _Layer(nn.Module):
@@ -113,7 +113,15 @@ class _EncoderLayer(_Layer):
         self.W12, self.W13 = nn.Linear(_WIDTH, _WIDTH), nn.Linear(_WIDTH, _WIDTH)
         self.norm3 = nn.LayerNorm(_WIDTH)
 
-    def both(self, nodes: Tensor, edges: Tensor, neighbours: Tensor) -> tuple[Tensor, Tensor]:
+    def both(
+        self,
+        nodes: Float[Tensor, "residues width"],
+        edges: Float[Tensor, "residues neighbours width"],
+        neighbours: Int64[Tensor, "residues neighbours"],
+    ) -> tuple[
+        Float[Tensor, "residues width"],
+        Float[Tensor, "residues neighbours width"],
+    ]:
         """New states of residues and of edges."""
         nodes = self(nodes, self.W1(_joined(nodes, edges, neighbours)))
         inner = functional.gelu(self.W11(_joined(nodes, edges, neighbours)))
@@ -126,7 +134,7 @@ class _DecoderLayer(_Layer):
     def __init__(self) -> None:
         super().__init__(parts=4)
 
-    def parts(self) -> tuple[Tensor, ...]:
+    def parts(self) -> tuple[Float[Tensor, "width width"], ...]:
         """Weights of the first layer for a residue, its edge, its neighbour's letter and state."""
         return torch.split(self.W1.weight, _WIDTH, dim=1)
 
@@ -217,13 +225,20 @@ class ProteinMPNN(nn.Module):
         return [one for one in self.decoder_layers if isinstance(one, _DecoderLayer)]
 
 
-def _joined(nodes: Tensor, edges: Tensor, neighbours: Tensor) -> Tensor:
+def _joined(
+    nodes: Float[Tensor, "residues width"],
+    edges: Float[Tensor, "residues neighbours width"],
+    neighbours: Int64[Tensor, "residues neighbours"],
+) -> Float[Tensor, "residues neighbours messages"]:
     own = nodes[:, None].expand(-1, neighbours.shape[1], -1)
     return torch.cat([own, edges, nodes[neighbours]], -1)
 
 
-def _distance(some: Tensor, others: Tensor) -> Tensor:
-    return torch.sqrt(((some - others) ** 2).sum(-1) + 1e-6)
+def _distance(
+    atoms: Float[Tensor, "*#residues 3"], others: Float[Tensor, "*#residues 3"]
+) -> Float[Tensor, "*residues"]:
+    """Distances in ångström, never quite 0."""
+    return torch.sqrt(((atoms - others) ** 2).sum(-1) + 1e-6)
 
 
 def _beta(backbone: Float[Tensor, "residues 4 3"]) -> Float[Tensor, "residues 3"]:

@@ -55,8 +55,8 @@ class BatchNorm(nn.BatchNorm1d):
                     cast(Tensor, held["num_batches_tracked"]).add_(1)
 
     @property
-    def _figures(self) -> Tensor:
-        """Running mean and variance [2, width]."""
+    def _figures(self) -> Float[Tensor, "2 width"]:
+        """Running mean and variance."""
         return torch.stack([cast(Tensor, self.running_mean), cast(Tensor, self.running_var)])
 
 
