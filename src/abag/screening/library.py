@@ -40,11 +40,11 @@ class LibraryFile:
     """``Parquet``, or a value of :class:`abag.data.formats.reading.FileKind`."""
     size: int
     digest: str
-    """SHA-256 of what was read; of a remote Parquet file what its storage says of its version."""
+    """SHA-256 of the content; of a remote Parquet file the version that its storage gives."""
     header: int = 0
     """Bytes up to the first record of a table."""
     packed: bool = False
-    """Whether it is gzip; positions are those of what it holds."""
+    """Whether it is gzip; positions are those of the unpacked content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +75,16 @@ def plan_library(paths: Sequence[str], rows: int = SHARD_ROWS) -> list[LibrarySh
     """
     if rows < 1:
         raise OptionError(f"--shard-rows {rows}: give a number of rows, 1 or more")
-    files = [one for given in paths for one in _files(given)]
+    files = [file for path in paths for file in _files(path)]
     names = [name for _, name in files]
     shards: list[LibraryShard] = []
     for path, name in files:
         if sum(path == other for other, _ in files) > 1:
             raise OptionError(f"{path} is given twice")
-        found = _plan_file(path, name if names.count(name) == 1 else path, rows)
-        if not found:
+        file_shards = _plan_file(path, name if names.count(name) == 1 else path, rows)
+        if not file_shards:
             raise FileFormatError(f"{path} holds no records")
-        shards += found
+        shards += file_shards
     return shards
 
 
@@ -108,7 +108,7 @@ def opened_file(path: str) -> IO[bytes]:
 
 
 def parquet_source(path: str) -> str:
-    """What polars opens: addresses that it knows are read in part, others fetched whole once."""
+    """The path that polars opens: it reads addresses that it knows in part; others are fetched."""
     import fsspec
 
     if "://" not in path or path.startswith(_READ_IN_PART):
@@ -116,30 +116,30 @@ def parquet_source(path: str) -> str:
     return str(fsspec.open_local(f"simplecache::{path}"))
 
 
-def _files(given: str) -> Iterator[tuple[str, str]]:
+def _files(argument: str) -> Iterator[tuple[str, str]]:
     """Paths and names of the files of one argument."""
     import fsspec
 
     try:
-        system, root = fsspec.core.url_to_fs(given)
+        system, root = fsspec.core.url_to_fs(argument)
         if not system.exists(root):
-            raise MissingFileError(f"there is no file or folder {given}")
+            raise MissingFileError(f"there is no file or folder {argument}")
         if not system.isdir(root):
-            yield given, root.rpartition("/")[2]
+            yield argument, root.rpartition("/")[2]
             return
-        found = sorted(system.find(root))
+        paths = sorted(system.find(root))
     except (OSError, ValueError, ImportError) as error:
         if isinstance(error, MissingFileError):
             raise
-        raise FileFormatError(f"{given} cannot be read: {str(error)[:300]}") from None
+        raise FileFormatError(f"{argument} cannot be read: {str(error)[:300]}") from None
     prefix = root.rstrip("/") + "/"
-    names = [path.removeprefix(prefix) for path in found]
-    kept = [name for name in names if _is_library(name)]
-    if not kept:
+    names = [path.removeprefix(prefix) for path in paths]
+    library = [name for name in names if _is_library(name)]
+    if not library:
         listed = ", ".join(_ENDINGS)
-        raise MissingFileError(f"{given} holds no file of a library ({listed}, plain or .gz)")
-    for name in kept:
-        yield system.unstrip_protocol(prefix + name) if "://" in given else prefix + name, name
+        raise MissingFileError(f"{argument} holds no file of a library ({listed}, plain or .gz)")
+    for name in library:
+        yield system.unstrip_protocol(prefix + name) if "://" in argument else prefix + name, name
 
 
 def _is_library(name: str) -> bool:
@@ -170,7 +170,7 @@ def _parquet_shards(path: str, name: str, stream: IO[bytes], rows: int) -> list[
 
 
 def _version(path: str, stream: IO[bytes]) -> str:
-    """What tells this content from another: its digest; remote, what the storage says of it."""
+    """Version of the content: its digest; remote, what the storage gives."""
     import fsspec
 
     if "://" in path:
@@ -198,7 +198,7 @@ def _text_shards(
     stream = unpacked(Path(path), raw) if packed else raw  # type: ignore[arg-type]
     digest = hashlib.sha256()
     lines = _hashed(stream, digest)
-    key: _Key = _nothing
+    key: _Key = _no_key
     if kind is FileKind.FASTA:
         above, records, key = b"", _fasta_records(lines), _antibody_name
     else:
@@ -231,11 +231,11 @@ def _header(lines: Iterator[bytes]) -> tuple[bytes, bytes]:
 _Record = tuple[int, int, bytes]
 """Bytes and lines of a record, and its first line; a blank line has its lines below 0."""
 _Key = Callable[[bytes], bytes]
-"""From the first line of a record what keeps it together with a record before that has the same;
-empty where nothing does."""
+"""From the first line of a record the name that it shares with the records of its antibody; empty
+where it has none."""
 
 
-def _nothing(_: bytes) -> bytes:
+def _no_key(_: bytes) -> bytes:
     return b""
 
 
@@ -282,17 +282,17 @@ def _table_records(lines: Iterator[bytes]) -> Iterator[_Record]:
 
 
 def _cell_key(header: bytes) -> _Key:
-    """What names the cell in a line of an AIRR table."""
+    """The key of an AIRR table: the cell that a line names."""
     delimiter = max((b"\t", b",", b";"), key=header.count)
     names = [name.strip(b' "\r\n').lower() for name in header.split(delimiter)]
-    wanted = next((n for n in (b"cell_id", b"barcode", b"clone_id") if n in names), None)
-    if wanted is None:
-        return _nothing
-    place = names.index(wanted)
+    column = next((n for n in (b"cell_id", b"barcode", b"clone_id") if n in names), None)
+    if column is None:
+        return _no_key
+    column_index = names.index(column)
 
     def key(line: bytes) -> bytes:
         cells = line.split(delimiter)
-        return cells[place].strip() if place < len(cells) else b""
+        return cells[column_index].strip() if column_index < len(cells) else b""
 
     return key
 
@@ -301,15 +301,15 @@ def _cuts(
     records: Iterator[_Record], key: _Key, rows: int, start: int, line: int
 ) -> Iterator[tuple[int, int, int, int]]:
     """Start, stop, lines before, and records of each shard."""
-    stop, lines, held, last = start, line, 0, b""
+    stop, lines, shard_records, last = start, line, 0, b""
     for size, count, first in records:
-        if held >= rows and not (key(last) and key(last) == key(first)):
-            yield start, stop, line, held
-            start, line, held = stop, lines, 0
+        if shard_records >= rows and not (key(last) and key(last) == key(first)):
+            yield start, stop, line, shard_records
+            start, line, shard_records = stop, lines, 0
         stop += size
         lines += abs(count)
         if count > 0:
-            held += 1
+            shard_records += 1
             last = first
-    if held:
-        yield start, stop, line, held
+    if shard_records:
+        yield start, stop, line, shard_records

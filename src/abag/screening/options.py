@@ -1,4 +1,4 @@
-"""What is asked of a library, checked before work begins."""
+"""The options of a screen, checked before work begins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _POOL: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ScreenOptions:
-    """What is asked of a library."""
+    """The options of a screen, as the user gives them."""
 
     antigens: tuple[str, ...] = ()
     """Letters of an antigen, or FASTA files of one or several; none for a model without antigens,
@@ -50,7 +50,7 @@ class ScreenOptions:
 
 
 def work_of(options: ScreenOptions, predictor: Predictor) -> ScreenWork:
-    """What all shards share; everything that can be wrong with the options is said here.
+    """The options that all shards share; wrong options are refused here.
 
     Raises:
         OptionError: an antigen, a condition, a column or a number that does not fit.
@@ -62,11 +62,13 @@ def work_of(options: ScreenOptions, predictor: Predictor) -> ScreenWork:
                 raise OptionError(f"--antigen {name}: {problem}")
     condition(options.where)
     by = options.by or ("pkd" if predictor.model.target == "pkd" else "rank_score")
-    _require_rank(by, options)
+    _require_ranking(by, options)
     if options.choices.chains is not None:
         raise OptionError("--chains is for structures, which are no library; leave it out")
-    own = options.parent
-    parent = predictor.parent_chains if own is None else (own.heavy, own.light)
+    user_parent = options.parent
+    parent = predictor.parent_chains
+    if user_parent is not None:
+        parent = user_parent.heavy, user_parent.light
     choices = replace(options.choices, parent=parent)
     folder = located(options.model) if options.model else Path()
     files = sorted(p for p in folder.rglob("*") if p.is_file()) if options.model else []
@@ -81,7 +83,7 @@ def work_of(options: ScreenOptions, predictor: Predictor) -> ScreenWork:
         where=options.where,
         by=by,
         pool=options.best * _POOL,
-        parent=None if own is None else parent,
+        parent=None if user_parent is None else parent,
     )
 
 
@@ -94,7 +96,7 @@ def require_antigen(predictor: Predictor, work: ScreenWork, shards: Sequence[Lib
         )
 
 
-def _require_rank(by: str, options: ScreenOptions) -> None:
+def _require_ranking(by: str, options: ScreenOptions) -> None:
     if by not in COLUMNS or not COLUMNS[by].is_numeric():
         listed = ", ".join(name for name, dtype in COLUMNS.items() if dtype.is_numeric())
         raise OptionError(f"--by {by}: rank by one of {listed}")

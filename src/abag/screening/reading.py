@@ -25,7 +25,7 @@ _ROUNDS: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class ShardRecords:
-    """What was read, and what could not be.
+    """The antibodies of a shard, and the records that could not be read.
 
     ``pairs`` are a table as :func:`abag.inference.inputs.read_pairs` makes it; ``unread`` are the
     records that are in none of its rows, each with its line in the file and the reason.
@@ -37,7 +37,7 @@ class ShardRecords:
 
 @dataclass(frozen=True, slots=True)
 class LibraryReading:
-    """What a user says of how the files of a library are read."""
+    """How the files of a library are read: columns and choices of the user."""
 
     mapping: tuple[str, ...] = ()
     choices: Choices = field(default_factory=Choices)
@@ -63,37 +63,37 @@ def read_shard(shard: LibraryShard, reading: LibraryReading) -> ShardRecords:
             body = _bytes(shard.file, shard.start, shard.stop)
             place.write_bytes(header + body)
             piece = TablePart(place, shard.line - header.count(b"\n"), 0.0)
-        return _tolerant(piece, shard.file, reading)
+        return _readable_records(piece, shard.file, reading)
 
 
 def _bytes(file: LibraryFile, start: int, stop: int) -> bytes:
     with opened_file(file.path) as stream:
         stream.seek(start)
-        found = stream.read(stop - start)
-    if len(found) < stop - start:
-        raise _changed(file)
-    return found
+        content = stream.read(stop - start)
+    if len(content) < stop - start:
+        raise _shorter_error(file)
+    return content
 
 
 def _rows(shard: LibraryShard) -> pl.DataFrame:
-    found = parquet_rows(parquet_source(shard.file.path), shard.start, shard.stop)
-    if found.height != shard.stop - shard.start:
-        raise _changed(shard.file)
-    return found
+    rows = parquet_rows(parquet_source(shard.file.path), shard.start, shard.stop)
+    if rows.height != shard.stop - shard.start:
+        raise _shorter_error(shard.file)
+    return rows
 
 
-def _changed(file: LibraryFile) -> FileFormatError:
+def _shorter_error(file: LibraryFile) -> FileFormatError:
     return FileFormatError(
         f"{file.path} is shorter than when the screen began; restore it, or give --out a new name"
     )
 
 
-def _tolerant(piece: TablePart, file: LibraryFile, reading: LibraryReading) -> ShardRecords:
+def _readable_records(piece: TablePart, file: LibraryFile, reading: LibraryReading) -> ShardRecords:
     """Read a piece; records with faults are blanked until the others can be read."""
     path, unread = Path(file.path), list[Problem]()
     for _ in range(_ROUNDS):
         try:
-            found = read_piece(
+            pairs = read_piece(
                 piece,
                 path,
                 lambda place: read_pairs(
@@ -104,23 +104,25 @@ def _tolerant(piece: TablePart, file: LibraryFile, reading: LibraryReading) -> S
                 ),
             )
         except TableError as error:
-            of_records = _of_records(error.problems, piece, file)
-            if not of_records:
+            faulty = _faulty_records(error.problems, piece, file)
+            if not faulty:
                 raise
-            unread += of_records
-            if not _blanked(piece, [int(p.row or 0) - piece.offset for p in of_records], file):
-                return ShardRecords(pl.DataFrame(schema=PAIRS_SCHEMA), _once(unread))
+            unread += faulty
+            if not _blanked(piece, [int(p.row or 0) - piece.offset for p in faulty], file):
+                return ShardRecords(pl.DataFrame(schema=PAIRS_SCHEMA), _first_by_line(unread))
             continue
-        left = [
+        problems = [
             p if p.row is None else Problem(p.row + piece.offset, p.column, p.reason, p.mend)
-            for p in found.problems
+            for p in pairs.problems
         ]
-        frame = found.frame.filter(~pl.col(ROW).is_in([p.row for p in unread]))
-        return ShardRecords(frame, _once([*unread, *left]))
+        frame = pairs.frame.filter(~pl.col(ROW).is_in([p.row for p in unread]))
+        return ShardRecords(frame, _first_by_line([*unread, *problems]))
     raise FileFormatError(f"{path}: more than {_ROUNDS} kinds of faults in one shard; mend it")
 
 
-def _of_records(problems: Sequence[Problem], piece: TablePart, file: LibraryFile) -> list[Problem]:
+def _faulty_records(
+    problems: Sequence[Problem], piece: TablePart, file: LibraryFile
+) -> list[Problem]:
     """Problems that are each of one record; empty where one of them is of the whole file."""
     above = piece.offset if file.kind == FileKind.FASTA.value else max(piece.offset + 1, 1)
     rows = [problem.row for problem in problems]
@@ -129,7 +131,7 @@ def _of_records(problems: Sequence[Problem], piece: TablePart, file: LibraryFile
     return list(problems)
 
 
-def _once(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+def _first_by_line(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     """The first reason of each line, in the order of the lines."""
     first: dict[int | None, Problem] = {}
     for problem in problems:
@@ -144,8 +146,8 @@ def _blanked(piece: TablePart, rows: Sequence[int], file: LibraryFile) -> bool:
     """
     if file.kind == PARQUET:
         frame = pl.read_parquet(piece.path).with_row_index("_row", offset=2)
-        gone = pl.col("_row").is_in(list(rows))
-        frame.select(pl.when(~gone).then(pl.exclude("_row"))).write_parquet(piece.path)
+        faulty = pl.col("_row").is_in(list(rows))
+        frame.select(pl.when(~faulty).then(pl.exclude("_row"))).write_parquet(piece.path)
         return True
     lines = piece.path.read_bytes().splitlines(keepends=True)
     for row in rows:

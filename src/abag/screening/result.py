@@ -5,7 +5,7 @@ CDR identity to the nearest better row. A row that is too like a better one is l
 candidates are the best rows of the whole library, twenty for each that is asked for.
 ``quarantine.csv``: every row without a prediction, with file, line and reason.
 ``predictions/``: a Parquet file for each shard (:data:`abag.screening.shards.PREDICTED`).
-``manifest.json``: what it was made from, and counts that add up.
+``manifest.json``: library, model and options that it was made from, and counts that add up.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ScreenCounts:
     """Counts of a screen.
 
     pairs = antibodies x antigens = predicted + refused, where antigens were given, else one pair an
-    antibody; what could not be read is in no pair; quarantined = refused + unread.
+    antibody; records that could not be read are in no pair; quarantined = refused + unread.
     """
 
     antibodies: int
@@ -61,18 +61,18 @@ class ScreenCounts:
 
 
 class Merging:
-    """What is put together while shards come: candidates, counts, and the quarantine.
+    """Candidates, counts and quarantine, put together while shards come.
 
     Shards are taken in their order, each as soon as all before it are there, so that nothing
     depends on which came first.
     """
 
-    def __init__(self, done: PartialResult, work: ScreenWork) -> None:
-        self._done, self._work = done, work
+    def __init__(self, partial: PartialResult, work: ScreenWork) -> None:
+        self._partial, self._work = partial, work
         self._next, self._there = 0, set[int]()
         self.pool = pl.DataFrame(schema=PREDICTED)
         self.total: Counter[str] = Counter()
-        self.quarantine = done.folder / f".{QUARANTINE}"
+        self.quarantine = partial.folder / f".{QUARANTINE}"
         with self.quarantine.open("wb") as stream:
             pl.DataFrame(schema={n: PREDICTED[n] for n in _QUARANTINED}).write_csv(stream)
 
@@ -85,17 +85,17 @@ class Merging:
         self._there.add(number)
         while self._next in self._there:
             self._there.remove(self._next)
-            self._take(self._next)
+            self._take_in(self._next)
             self._next += 1
 
-    def _take(self, number: int) -> None:
-        told, counts = _shard(self._done, number, self._work)
+    def _take_in(self, number: int) -> None:
+        rows, counts = _shard_rows(self._partial, number, self._work)
         self.total.update(counts)
-        faulty = told.filter(pl.col("problem").is_not_null())
+        faulty = rows.filter(pl.col("problem").is_not_null())
         if faulty.height:
             with self.quarantine.open("ab") as stream:
                 neutral_table(faulty.select(_QUARANTINED)).write_csv(stream, include_header=False)
-        best = best_of(pl.concat([self.pool, told]), self._work.by, self._work.pool)
+        best = best_of(pl.concat([self.pool, rows]), self._work.by, self._work.pool)
         # Columns of text keep the memory of all tables that their rows came from: written and read
         # again they keep their own alone.
         copied = io.BytesIO()
@@ -109,7 +109,7 @@ class Merging:
         """Write the result into the new folder ``place``; returns its counts, and notes."""
         (place / PREDICTIONS).mkdir()
         for number in range(self._next):
-            _link(self._done.path_of(number), place / PREDICTIONS / f"{number:06d}.parquet")
+            _link(self._partial.path_of(number), place / PREDICTIONS / f"{number:06d}.parquet")
         shutil.copyfile(self.quarantine, place / QUARANTINE)
         best = _diverse(self.pool, options)
         neutral_table(best.with_columns(pl.col("flags").list.join(";"))).write_csv(place / BEST)
@@ -128,7 +128,7 @@ class Merging:
 
 
 def finished(out: Path, made_from: Mapping[str, Any]) -> ScreenCounts | None:
-    """The counts of a screen that stands in ``out`` and was made from just this; None without."""
+    """The counts of a screen in ``out`` that was made from the same; None where there is none."""
     if not (out / MANIFEST).is_file():
         return None
     try:
@@ -139,39 +139,39 @@ def finished(out: Path, made_from: Mapping[str, Any]) -> ScreenCounts | None:
         return None
 
 
-def _shard(
-    done: PartialResult, number: int, work: ScreenWork
+def _shard_rows(
+    partial: PartialResult, number: int, work: ScreenWork
 ) -> tuple[pl.DataFrame, dict[str, int]]:
     """Candidates and faulty rows of a shard, and its counts; its digest is checked."""
-    path = done.path_of(number)
+    path = partial.path_of(number)
     try:
-        table, said = read_parquet(path)
+        table, metadata = read_parquet(path)
     except FileFormatError:
-        table, said = pl.DataFrame(), {}
-    if said.get(MADE_FROM) != f"{work.mark} {number}":
+        table, metadata = pl.DataFrame(), {}
+    if metadata.get(MADE_FROM) != f"{work.mark} {number}":
         path.unlink(missing_ok=True)
         raise FileFormatError(f"{path} was damaged and is removed; call the same command again")
-    kept = table.filter(pl.col("heavy").is_not_null() | pl.col("problem").is_not_null())
-    return kept, json.loads(said[COUNTS])
+    rows = table.filter(pl.col("heavy").is_not_null() | pl.col("problem").is_not_null())
+    return rows, json.loads(metadata[COUNTS])
 
 
-def _link(made: Path, place: Path) -> None:
+def _link(source: Path, place: Path) -> None:
     """The same file under a second name; a copy where the file system has no such names."""
     try:
-        os.link(made, place)
+        os.link(source, place)
     except OSError:
-        shutil.copyfile(made, place)
+        shutil.copyfile(source, place)
 
 
 def _diverse(pool: pl.DataFrame, options: ScreenOptions) -> pl.DataFrame:
-    """Of each antigen's candidates the best that are not too like a better one."""
+    """The best candidates of each antigen, without those too like a better one."""
     parts = [_diverse_of(part, options) for part in pool.partition_by("antigen_name")]
     empty = pl.DataFrame(schema={**PREDICTED, **_ADDED})
-    found = pl.concat([empty, *parts], how="diagonal").drop("passed", "problem")
-    kd = [None if one is None else format_kd(one) for one in found["kd_molar"]]
-    first = ("rank", "file", "row", "antibody_name", "antigen_name", "pkd", "kd")
-    rest = [name for name in found.columns if name not in first]
-    return found.with_columns(pl.Series("kd", kd, pl.String)).select(*first, *rest)
+    best = pl.concat([empty, *parts], how="diagonal").drop("passed", "problem")
+    kd = [None if molar is None else format_kd(molar) for molar in best["kd_molar"]]
+    leading = ("rank", "file", "row", "antibody_name", "antigen_name", "pkd", "kd")
+    others = [name for name in best.columns if name not in leading]
+    return best.with_columns(pl.Series("kd", kd, pl.String)).select(*leading, *others)
 
 
 _ADDED: Final = {
@@ -181,20 +181,20 @@ _ADDED: Final = {
 
 def _diverse_of(candidates: pl.DataFrame, options: ScreenOptions) -> pl.DataFrame:
     chosen, nearest = [], []
-    for place, identity in _chosen(candidates, options.alike):
+    for place, identity in _dissimilar(candidates, options.alike):
         chosen.append(place)
         nearest.append(identity)
         if len(chosen) == options.best:
             break
-    kept = candidates[chosen]
-    return kept.with_columns(
+    best = candidates[chosen]
+    return best.with_columns(
         pl.Series("rank", range(1, len(chosen) + 1), pl.Int64),
         pl.Series("identity_to_better", nearest, pl.Float64),
-        pl.Series("liabilities", [_liabilities(*r) for r in kept.select(CHAINS).iter_rows()]),
+        pl.Series("liabilities", [_liabilities(*r) for r in best.select(CHAINS).iter_rows()]),
     )
 
 
-def _chosen(candidates: pl.DataFrame, alike: float) -> Iterator[tuple[int, float | None]]:
+def _dissimilar(candidates: pl.DataFrame, alike: float) -> Iterator[tuple[int, float | None]]:
     """Places of rows in their order, each with its CDR identity to the nearest one before it."""
     from abag.data.similarity.antibodies import CdrTable, cdr_sets
     from abag.data.tables import antibody_key
@@ -204,29 +204,29 @@ def _chosen(candidates: pl.DataFrame, alike: float) -> Iterator[tuple[int, float
     cdrs = CdrTable([sets[key] for key in keys])
     taken: list[int] = []
     for place in range(candidates.height):
-        near = None
+        nearest = None
         if taken:
-            one, others = np.array([place], dtype=np.intp), np.array(taken, dtype=np.intp)
-            near = float(cdrs.identities(cdrs, one, others).max())
-        if near is None or near < alike:
+            row, others = np.array([place], dtype=np.intp), np.array(taken, dtype=np.intp)
+            nearest = float(cdrs.identities(cdrs, row, others).max())
+        if nearest is None or nearest < alike:
             taken.append(place)
-            yield place, near
+            yield place, nearest
 
 
 def _liabilities(heavy: str, light: str | None) -> str:
-    """What may harm a molecule: ``deamidation H55 NG (high)``, joined by ``; ``."""
+    """Liabilities as text: ``deamidation H55 NG (high)``, joined by ``; ``."""
     from abag.antibody.antibody import Antibody
     from abag.errors import SequenceError
     from abag.maturation.antibody.liabilities import LiabilitySeverity, find_liabilities
 
     try:
-        found = find_liabilities(Antibody.of(heavy, light))
+        liabilities = find_liabilities(Antibody.of(heavy, light))
     except SequenceError:
         return ""
     return "; ".join(
-        f"{one.kind} {one.chain}{one.imgt} {one.motif} ({one.severity})"
-        for one in found
-        if one.severity is not LiabilitySeverity.LOW
+        f"{risk.kind} {risk.chain}{risk.imgt} {risk.motif} ({risk.severity})"
+        for risk in liabilities
+        if risk.severity is not LiabilitySeverity.LOW
     )
 
 

@@ -1,8 +1,8 @@
-"""A screen from its library to the best: planned, done shard by shard, gone on with, put together.
+"""A screen of a library: planned, done shard by shard, continued after a stop, put together.
 
-What is done is in the file system and nowhere else: ``OUT.partial`` holds a file for each shard
-that is done, swapped in whole. A killed run, driver or worker, goes on from there with the same
-call; the shards do not depend on who does them, so the result has the bytes of an undisturbed one.
+Its state is in the file system and nowhere else: ``OUT.partial`` holds a file for each shard that
+is done, swapped in whole. After a kill of driver or worker the same call goes on from there; shards
+do not depend on who does them, so the result has the bytes of an undisturbed run.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from abag.version import VERSION
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """What became of a library."""
+    """The outcome of a screen: counts, speed and notes; the result itself is in ``out``."""
 
     out: Path
     counts: ScreenCounts
@@ -40,11 +40,11 @@ class Screened:
     """Shards that an earlier call had done."""
     seconds: float
     pairs_a_second: float
-    """Pairs that this call did, by the clock."""
+    """Pairs that this call screened, by the clock."""
     notes: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        """Counts and speed; the result itself is in ``out``."""
+        """Plain values."""
         return {
             "out": str(self.out),
             "model_id": self.model_id,
@@ -87,14 +87,14 @@ def screen_library(
         if out.with_name(f"{out.name}.partial").exists():
             with partial_result(out, made_from):
                 pass  # a kill fell between the last two steps
-        took = time.monotonic() - began
-        return Screened(out, counts, predictor.model_id, len(shards), len(shards), took, 0.0)
+        seconds = time.monotonic() - began
+        return Screened(out, counts, predictor.model_id, len(shards), len(shards), seconds, 0.0)
     require_own(out, FILES, "a screen", overwrite=overwrite)
-    with partial_result(out, made_from) as done:
-        local = _unpacked(shards, done.folder)
-        work = replace(work, mark=done.made_from)
-        merging = Merging(done, work)
-        before, rate = _do(local, work, engine, done, merging)
+    with partial_result(out, made_from) as partial:
+        local = _unpacked(shards, partial.folder)
+        work = replace(work, mark=partial.made_from)
+        merging = Merging(partial, work)
+        before, rate = _screen_shards(local, work, engine, partial, merging)
         with swapping(out) as place:
             counts, notes = merging.put_together(made_from, place, options)
     seconds = time.monotonic() - began
@@ -104,7 +104,7 @@ def screen_library(
 def _made_from(
     shards: Sequence[LibraryShard], options: ScreenOptions, work: ScreenWork, model_id: str
 ) -> dict[str, Any]:
-    """What every byte of the result depends on, as plain values."""
+    """Everything that the bytes of the result depend on, as plain values."""
     files = {shard.file.name: shard.file.digest for shard in shards}
     return {
         "library": [[name, digest] for name, digest in files.items()],
@@ -126,7 +126,7 @@ def _made_from(
 
 
 def _unpacked(shards: Sequence[LibraryShard], folder: Path) -> list[LibraryShard]:
-    """The shards with gzip files unpacked beside the result: no place in one can be jumped to."""
+    """The shards, gzip files unpacked beside the result: they cannot be read from the middle."""
     places: dict[str, str] = {}
     for shard in shards:
         if shard.file.packed and shard.file.path not in places:
@@ -141,40 +141,40 @@ def _unpacked(shards: Sequence[LibraryShard], folder: Path) -> list[LibraryShard
 
 
 def _unpack(path: str, place: Path) -> None:
-    with opened_file(path) as packed, replacing(place) as made, made.open("wb") as stream:
+    with opened_file(path) as packed, replacing(place) as temporary, temporary.open("wb") as stream:
         shutil.copyfileobj(unpacked(Path(path), packed), stream, 2**20)  # type: ignore[arg-type]
 
 
-def _do(
+def _screen_shards(
     shards: Sequence[LibraryShard],
     work: ScreenWork,
     engine: Engine,
-    done: PartialResult,
+    partial: PartialResult,
     merging: Merging,
 ) -> tuple[int, float]:
-    """Do the shards that are not done; returns how many were, and pairs a second of the others."""
-    left = [n for n in range(len(shards)) if not done.has(n)]
-    for number in sorted(set(range(len(shards))) - set(left)):
+    """Screen the shards that remain; returns how many were done before, and pairs a second."""
+    remaining = [n for n in range(len(shards)) if not partial.has(n)]
+    for number in sorted(set(range(len(shards))) - set(remaining)):
         merging.add(number)
-    pieces = [NumberedShard(n, shards[n]) for n in left]
+    pieces = [NumberedShard(n, shards[n]) for n in remaining]
     times = max(len(work.antigens), 1)
     pairs = times * sum(shard.records for shard in shards)
-    behind = pairs - times * sum(piece.shard.records for piece in pieces)
+    pairs_before = pairs - times * sum(piece.shard.records for piece in pieces)
     if not pieces:
         return len(shards), 0.0
-    began, made = time.monotonic(), 0
-    what = f"screening {counted(pairs, 'pair')}"
-    if behind:
-        what += f", {behind:,} of them done before"
-    with task(what, pairs - behind) as bar:
+    began, screened = time.monotonic(), 0
+    title = f"screening {counted(pairs, 'pair')}"
+    if pairs_before:
+        title += f", {pairs_before:,} of them done before"
+    with task(title, pairs - pairs_before) as bar:
         for place, content in engine.answers(Work(_FUNCTION, work), pieces):
             piece = pieces[place]
-            done.keep_bytes(piece.number, content)
+            partial.keep_bytes(piece.number, content)
             merging.add(piece.number)
-            made += times * piece.shard.records
-            bar.describe(f"{what}, {made / (time.monotonic() - began):,.0f} pairs/s")
+            screened += times * piece.shard.records
+            bar.describe(f"{title}, {screened / (time.monotonic() - began):,.0f} pairs/s")
             bar.advance(times * piece.shard.records)
-    return len(shards) - len(left), made / (time.monotonic() - began)
+    return len(shards) - len(remaining), screened / (time.monotonic() - began)
 
 
 _FUNCTION: Final = "abag.screening.shards:screen_shard"

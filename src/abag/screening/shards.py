@@ -1,4 +1,4 @@
-"""What becomes of one shard: its rows numbered, predicted and filtered, its candidates kept."""
+"""One shard of a screen: its rows are numbered, predicted and filtered, its candidates kept."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ no values; a record that could not be read has no antigen either."""
 _REMEMBERED: Final = 50_000
 """Chains that a worker remembers between shards: a library of pairs has each chain many times."""
 COUNTS: Final = "abag.counts"
-"""Key of a shard's metadata: how many antibodies it holds, and what became of its rows."""
+"""Key of a shard's metadata: counts of its antibodies, refusals, unread records and passed rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScreenWork:
-    """What all shards of a screen share: plain values, and small."""
+    """The options that all shards of a screen share: plain values, and small."""
 
     mark: str
     """Digest of library, model and options."""
@@ -82,7 +82,7 @@ def screen_shard(work: ScreenWork, item: NumberedShard) -> bytes:
         orient="row",
     )
     joined = pl.concat([table, unread], how="diagonal")
-    whole = joined.with_columns(
+    shard_table = joined.with_columns(
         pl.lit(item.shard.file.name).alias("file"), pl.col("passed").fill_null(False)
     ).select(pl.col(name).cast(dtype) for name, dtype in PREDICTED.items())
     counts = {
@@ -92,7 +92,7 @@ def screen_shard(work: ScreenWork, item: NumberedShard) -> bytes:
         "passed": int(table["passed"].sum()),
     }
     marks = {MADE_FROM: f"{work.mark} {item.number}", COUNTS: json.dumps(counts)}
-    return parquet_bytes(whole, marks)
+    return parquet_bytes(shard_table, marks)
 
 
 def predicted(predictor: Predictor, pairs: pl.DataFrame, work: ScreenWork) -> pl.DataFrame:
@@ -110,10 +110,10 @@ def predicted(predictor: Predictor, pairs: pl.DataFrame, work: ScreenWork) -> pl
     passed = pl.col("problem").is_null() & condition(work.where).fill_null(False)
     table = table.with_columns(passed=passed, place=pl.int_range(pl.len()))
     chosen = best_of(table, work.by, work.pool)["place"]
-    kept = pl.col("place").is_in(chosen.implode())
-    return table.with_columns(pl.when(kept).then(pl.col(name)).alias(name) for name in CHAINS).drop(
-        "place"
-    )
+    candidate = pl.col("place").is_in(chosen.implode())
+    return table.with_columns(
+        pl.when(candidate).then(pl.col(name)).alias(name) for name in CHAINS
+    ).drop("place")
 
 
 def best_of(table: pl.DataFrame, by: str, count: int) -> pl.DataFrame:
