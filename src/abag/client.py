@@ -62,12 +62,18 @@ class Client:
         from abag.inference.prediction import Prediction
 
         chains = [antigen] if isinstance(antigen, str) else list(antigen)
-        asked = {"heavy": heavy, "light": light, "antigen": chains, "model": model, "level": level}
-        found = self._json("/v1/predict", asked)
-        known = {one.name for one in fields(Prediction)}
+        request = {
+            "heavy": heavy,
+            "light": light,
+            "antigen": chains,
+            "model": model,
+            "level": level,
+        }
+        answer = self._json("/v1/predict", request)
+        known = {field.name for field in fields(Prediction)}
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
-            for key, value in found.items()
+            for key, value in answer.items()
             if key in known
         }
         return Prediction(**values)
@@ -100,17 +106,17 @@ class Client:
 
     def models(self) -> list[dict[str, Any]]:
         """Your models on the service."""
-        found: list[dict[str, Any]] = self._json("/v1/models")
-        return found
+        models: list[dict[str, Any]] = self._json("/v1/models")
+        return models
 
-    def run(self, kind: str, **asked: Any) -> tuple[str, dict[str, Any]]:
+    def run(self, kind: str, **request: Any) -> tuple[str, dict[str, Any]]:
         """Queue a job of any kind, wait for it, and give its id and its result.
 
         A value that is a path is uploaded. Raises ServiceError where the job fails.
         """
         sent = {
             name: self.upload(value) if isinstance(value, Path) else value
-            for name, value in asked.items()
+            for name, value in request.items()
         }
         job = self._json(f"/v1/jobs/{kind}", sent)
         while job["state"] in ("queued", "running"):
@@ -149,10 +155,10 @@ class Client:
                 return content
         except HTTPError as error:
             try:
-                told = json.loads(error.read())
+                refusal = json.loads(error.read())
             except ValueError:
-                told = {}
-            raise ServiceError(error.code, told) from None
+                refusal = {}
+            raise ServiceError(error.code, refusal) from None
         except URLError as error:
             raise UnavailableError(
                 f"no service answers at {self._address} ({error.reason}); start one with "

@@ -31,15 +31,17 @@ class Table:
 
     def text(self) -> str:
         """Lines for a terminal, columns aligned."""
-        rows = [[one if isinstance(one, str) else one.text for one in row] for row in self.rows]
-        cells = [list(self.header), *rows]
-        widths = [max(len(row[place]) for row in cells) for place in range(len(self.header))]
+        texts = [
+            [cell if isinstance(cell, str) else cell.text for cell in row] for row in self.rows
+        ]
+        rows = [list(self.header), *texts]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(self.header))]
         return "\n".join(
             "  ".join([
                 row[0].ljust(widths[0]),
                 *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
             ])
-            for row in cells
+            for row in rows
         )  # fmt: skip
 
 
@@ -79,7 +81,7 @@ def notebook(title: str, lines: Iterable[str] = (), table: Table | None = None) 
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.header)
         rows = "".join(
             "<tr>" + "".join(
-                f"<td>{escape(one if isinstance(one, str) else one.text)}</td>" for one in row
+                f"<td>{escape(cell if isinstance(cell, str) else cell.text)}</td>" for cell in row
             ) + "</tr>"
             for row in table.rows
         )  # fmt: skip

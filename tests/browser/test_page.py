@@ -157,7 +157,7 @@ def give_the_results_back(page: Any, tmp_path: Path, photograph: Keep) -> None:
     page.locator(".wrong", has_text="(“Decimal sign”: comma)").wait_for()
     page.get_by_label("Decimal sign").last.select_option("comma")  # the file is still there
     learn.click()
-    page.wait_for_selector("h2:has-text('What was foretold, and what came')")
+    page.wait_for_selector("h2:has-text('Predicted and measured')")
     seen = page.get_by_label("round 1: predicted against measured for 8 variants")
     assert seen.locator("circle").count() == 8
     photograph(page, "page-rounds")

@@ -69,8 +69,8 @@ def true_pkd(heavy: str, parent: str) -> float:
     """The rule of the made-up assay: each place likes some size and hydropathy of its own."""
     wanted = np.random.default_rng(4).normal(0.0, 1.0, (len(PLACES), 2))
     change = 0.0
-    for (size, oil), place in zip(wanted, PLACES, strict=True):
-        new, old = (AMINO_ACIDS.index(chain[place]) for chain in (heavy, parent))
+    for (size, oil), position in zip(wanted, PLACES, strict=True):
+        new, old = (AMINO_ACIDS.index(chain[position]) for chain in (heavy, parent))
         change += (
             size * (VOLUME[new] - VOLUME[old]) / 90.0
             + oil * (HYDROPATHY[new] - HYDROPATHY[old]) / 6.0
@@ -99,8 +99,8 @@ def run_demo(out: Path, say: Say) -> Demo:
     variants = [heavy, *_variants(heavy, rng, MEASURED - 1)]
     assay = _written(out / "assay.csv", variants, heavy, light, rng)
     campaign = out / "campaign"
-    told = AssayFile(mapping=["antigen_unknown:=true"])
-    opened, learnt = take_results(campaign, assay, told=told)
+    assay_file = AssayFile(mapping=["antigen_unknown:=true"])
+    opened, learnt = take_results(campaign, assay, told=assay_file)
     say(f"   {learnt.verdict.grade}: {learnt.verdict.headline}")
     model = opened.measured.place("model")
     say("3. Every single mutant of CDR-H3")
@@ -108,11 +108,11 @@ def run_demo(out: Path, say: Say) -> Demo:
     best = scanned.table.row(0, named=True)
     say(f"   best: {best['mutation']}, {best['delta']:+.2f} pKd against the parent")
     say(f"4. The next plate: {WELLS} variants, sealed before anything is measured")
-    _, found = propose_round(campaign, Request(count=WELLS), layout=Layout())
-    chosen = [one.heavy for one in found.chosen]
+    _, proposals = propose_round(campaign, Request(count=WELLS), layout=Layout())
+    chosen = [proposal.heavy for proposal in proposals.chosen]
     say("5. Results come back, and the plate is scored")
     results = _written(out / "results.csv", chosen, heavy, light, rng)
-    opened, _ = take_results(campaign, results, told=told)
+    opened, _ = take_results(campaign, results, told=assay_file)
     card = score(opened)
     above = sum(true_pkd(chain, heavy) > PARENT_PKD for chain in chosen)
     return Demo(out, predicted, learnt.verdict.headline, (above, WELLS), (card.inside, card.exact))
@@ -120,23 +120,23 @@ def run_demo(out: Path, say: Say) -> Demo:
 
 def _variants(heavy: str, rng: np.random.Generator, count: int) -> list[str]:
     """Distinct variants of one or two mutations."""
-    found: dict[str, None] = {}
-    while len(found) < count:
+    variants: dict[str, None] = {}
+    while len(variants) < count:
         chain = list(heavy)
-        for place in rng.choice(PLACES, rng.integers(1, 3), replace=False):
-            chain[int(place)] = str(rng.choice(list(AMINO_ACIDS.replace("C", ""))))
+        for position in rng.choice(PLACES, rng.integers(1, 3), replace=False):
+            chain[int(position)] = str(rng.choice(list(AMINO_ACIDS.replace("C", ""))))
         text = "".join(chain)
         if text != heavy:
-            found[text] = None
-    return list(found)
+            variants[text] = None
+    return list(variants)
 
 
 def _written(
     path: Path, variants: list[str], parent: str, light: str, rng: np.random.Generator
 ) -> Path:
     """A table of made-up measurements, as a laboratory would write it."""
-    values = [round(true_pkd(one, parent) + rng.normal(0.0, NOISE_PKD), 2) for one in variants]
-    names = ["WT" if one == parent else f"v{i:02d}" for i, one in enumerate(variants)]
+    values = [round(true_pkd(heavy, parent) + rng.normal(0.0, NOISE_PKD), 2) for heavy in variants]
+    names = ["WT" if heavy == parent else f"v{i:02d}" for i, heavy in enumerate(variants)]
     columns = {"name": names, "heavy": variants, "light": [light] * len(variants), "pKd": values}
     write_csv(path, pl.DataFrame(columns))
     return path

@@ -43,7 +43,7 @@ def predict(
 ) -> Prediction: ...
 
 
-def predict(*chains: Any, **named: Any) -> Prediction:
+def predict(*arguments: Any, **by_name: Any) -> Prediction:
     """Predict one pair: ``predict(heavy, light, antigen, model=None)``.
 
     ``model`` is a loaded one (see :func:`load`), or the folder or name of a saved one, loaded for
@@ -54,21 +54,21 @@ def predict(*chains: Any, **named: Any) -> Prediction:
 
     Raises SequenceError for a chain that cannot be read, ModelError for a model that cannot.
     """
-    values = list(chains)
-    model = named.pop("model", None)
-    if model is None and values and _is_model(values, named):
+    values = list(arguments)
+    model = by_name.pop("model", None)
+    if model is None and values and _is_model(values, by_name):
         model = values.pop(0)
     if model is None or isinstance(model, Path | str):
         model = _shipped() if model is None else load(model)
-    prediction: Prediction = model.predict_pair(*values, **named)
+    prediction: Prediction = model.predict_pair(*values, **by_name)
     return prediction
 
 
-def _is_model(values: Sequence[Any], named: dict[str, Any]) -> bool:
+def _is_model(values: Sequence[Any], by_name: dict[str, Any]) -> bool:
     first = values[0]
     if not isinstance(first, str):
         return True
-    if len(values) == 4 or "heavy" in named:
+    if len(values) == 4 or "heavy" in by_name:
         return True
     try:
         return Path(first).is_dir()

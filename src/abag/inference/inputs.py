@@ -73,13 +73,13 @@ def normalised(table: Tabular) -> pl.DataFrame:
         for name in _TEXTS
     ]
     flags = (pl.col("flags") if "flags" in frame.columns else pl.lit([])).cast(_CHAINS)
-    kept = [ROW_PROBLEM] if ROW_PROBLEM in frame.columns else []
+    row_problem = [ROW_PROBLEM] if ROW_PROBLEM in frame.columns else []
     return frame.select(
         pl.col(ROW).cast(pl.Int64),
         *texts,
         antigen.cast(_CHAINS),
         flags.alias("flags"),
-        *kept,
+        *row_problem,
     )
 
 
@@ -95,12 +95,12 @@ def _by_usual_names(frame: pl.DataFrame) -> pl.DataFrame:
         chosen, problems = consider_columns(table, ColumnMapping(), with_values=False)
         if not problems:
             return pairs_of_table(table, chosen, ColumnMapping())
-        said = f" ({'; '.join(map(str, problems))})"
+        reasons = f" ({'; '.join(map(str, problems))})"
     else:
-        said = ""
+        reasons = ""
     raise SchemaError(
         "a table of pairs needs the columns 'heavy' (or 'scfv') and 'antigen', and may have "
-        f"'light'; it has {', '.join(frame.columns) or 'none'}{said}"
+        f"'light'; it has {', '.join(frame.columns) or 'none'}{reasons}"
     )
 
 
@@ -135,14 +135,14 @@ def _doubts() -> dict[str, pl.Expr]:
     """What may be right, and more often is a mistake: flag and condition, over cleaned pairs."""
     chain = pl.element()
     chains = pl.col("antigen").list
-    own = pl.any_horizontal(
+    antibody_as_antigen = pl.any_horizontal(
         chains.contains(pl.col(name)).fill_null(False) for name in ("heavy", "light")
     )
     return {
         "light_missing": pl.col("light").is_null(),
         "antigen_very_short": chains.eval(chain.str.len_chars() < _SHORT).list.any(),
         "antigen_could_be_nucleotides": chains.eval(chain.str.contains(_LIKE_BASES)).list.any(),
-        "antigen_is_the_antibody": own,
+        "antigen_is_the_antibody": antibody_as_antigen,
     }
 
 
@@ -171,12 +171,12 @@ def library_parent(pairs: pl.DataFrame) -> tuple[str, str | None] | None:
     for column in ("heavy", "light"):
         lengths = antibodies[column].str.len_chars()
         usual = int(lengths.mode().sort()[0])
-        kept = antibodies[column].filter(lengths == usual).to_list()
-        if len(kept) < _SAME_LENGTH * antibodies.height:
+        same_length = antibodies[column].filter(lengths == usual).to_list()
+        if len(same_length) < _SAME_LENGTH * antibodies.height:
             return None
-        consensus = _commonest(kept)
-        far = sum(_apart(chain, consensus) > _VARIED * max(usual, 1) for chain in kept)
-        if far > (1.0 - _SAME_LENGTH) * len(kept):
+        consensus = _commonest(same_length)
+        far = sum(_differences(chain, consensus) > _VARIED * max(usual, 1) for chain in same_length)
+        if far > (1.0 - _SAME_LENGTH) * len(same_length):
             return None
         chains.append(consensus)
     return chains[0], chains[1] or None
@@ -188,8 +188,8 @@ def _commonest(chains: Sequence[str]) -> str:
     )
 
 
-def _apart(one: str, other: str) -> int:
-    return sum(a != b for a, b in zip(one, other, strict=True))
+def _differences(first: str, second: str) -> int:
+    return sum(a != b for a, b in zip(first, second, strict=True))
 
 
 def given_antigen(texts: Sequence[str]) -> list[str]:
@@ -208,13 +208,13 @@ def given_antigen(texts: Sequence[str]) -> list[str]:
         if not _is_file(path) and not _NAMES_A_FILE.search(text):
             chains.append(text)  # refused later, as a chain
             continue
-        found = _antigens_in(path)
-        if len(found) > 1:
+        antigens = _antigens_in(path)
+        if len(antigens) > 1:
             raise OptionError(
-                f"{path} has {len(found)} antigens ({', '.join(list(found)[:4])}); give a file "
-                "with one, its chains joined by / in one record"
+                f"{path} has {len(antigens)} antigens ({', '.join(list(antigens)[:4])}); give a "
+                "file with one, its chains joined by / in one record"
             )
-        chains += next(iter(found.values()))
+        chains += next(iter(antigens.values()))
     return chains
 
 
@@ -225,17 +225,17 @@ def given_antigens(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
         MissingFileError: a text that names a file which is not there.
         OptionError: two antigens of one name.
     """
-    found: list[tuple[str, tuple[str, ...]]] = []
+    antigens: list[tuple[str, tuple[str, ...]]] = []
     for number, text in enumerate(texts, start=1):
         path = Path(text)
         if _is_file(path) or _NAMES_A_FILE.search(text):
-            found += _antigens_in(path).items()
+            antigens += _antigens_in(path).items()
         else:
-            found.append((f"antigen {number}", (text,)))
-    names = [name for name, _ in found]
+            antigens.append((f"antigen {number}", (text,)))
+    names = [name for name, _ in antigens]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise OptionError(f"two antigens have the name {twice[0]}; give each its own")
-    return dict(found)
+    return dict(antigens)
 
 
 def _antigens_in(path: Path) -> dict[str, tuple[str, ...]]:

@@ -93,8 +93,8 @@ class Shown:
         """Whether the predictions must be there all at once."""
         return self.keep_columns or self.sort is not None or self.top is not None
 
-    def of(self, predictions: pl.DataFrame, own: pl.DataFrame | None) -> pl.DataFrame:
-        """The predictions as they are wanted; ``own`` are the table's rows with ``source_row``.
+    def of(self, predictions: pl.DataFrame, own_columns: pl.DataFrame | None) -> pl.DataFrame:
+        """The predictions as they are wanted; ``own_columns``: the table's, and ``source_row``.
 
         A column of the table that is called like one of the predictions gets ``_given`` behind
         its name.
@@ -104,10 +104,10 @@ class Shown:
         """
         if self.top is not None and self.top < 1:
             raise OptionError(f"--top {self.top}: give the number of rows, 1 or more")
-        if self.keep_columns and own is not None:
-            names = {n: f"{n}_given" for n in own.columns if n in predictions.columns}
-            kept = own.rename({**names, "source_row": "row"})
-            predictions = predictions.join(kept, on="row", how="left", maintain_order="left")
+        if self.keep_columns and own_columns is not None:
+            names = {n: f"{n}_given" for n in own_columns.columns if n in predictions.columns}
+            renamed = own_columns.rename({**names, "source_row": "row"})
+            predictions = predictions.join(renamed, on="row", how="left", maintain_order="left")
         by = self.sort
         if by is None and self.top is not None:
             by = "pkd" if predictions["pkd"].is_not_null().any() else "rank_score"

@@ -47,10 +47,10 @@ class PartialResult:
         if not path.exists():
             return None
         try:
-            frame, said = read_parquet(path)
+            frame, notes = read_parquet(path)
         except FileFormatError:
             return None
-        return frame if said.get(MADE_FROM) == self._mark(number) else None
+        return frame if notes.get(MADE_FROM) == self._mark(number) else None
 
     def keep(self, number: int, frame: pl.DataFrame) -> None:
         """Put a piece on disk."""
@@ -91,8 +91,10 @@ def partial_result(
     """
     folder = out.with_name(f"{out.name}.partial")
     make_folder(folder)
-    found = {path.name for path in folder.iterdir()}
-    if foreign := sorted(n for n in found if n not in (ABOUT, LOCK) and not _is_piece(n)):
+    names = {path.name for path in folder.iterdir()}
+    if foreign := sorted(
+        name for name in names if name not in (ABOUT, LOCK) and not _is_piece(name)
+    ):
         raise OptionError(f"{folder} holds other files ({foreign[0]}); give --out another name")
     with locked(folder):
         before = _about(folder)

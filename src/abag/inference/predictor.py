@@ -80,8 +80,8 @@ class Predictor:
             ModelError: a file was changed, is missing or is foreign.
             OptionError: ``level`` is no share between 0 and 1.
         """
-        place = SHIPPED_MODEL if folder is None else Path(folder)
-        return cls(ServedModel.load(place), level=level)
+        saved = SHIPPED_MODEL if folder is None else Path(folder)
+        return cls(ServedModel.load(saved), level=level)
 
     @cached_property
     def model_id(self) -> str:
@@ -213,31 +213,31 @@ class Predictor:
 
         What the model says of the rows comes first, then what was measured near them.
         """
-        pairs, own = Pairs(good), None
+        pairs, interval = Pairs(good), None
         answer, flags = sound_answer(self.model, pairs), self._flags(pairs)
         absolute = self.model.target == "pkd"
         if good.height and absolute and self.calibration is None:
-            own = self.model.interval(pairs, self.level)
+            interval = self.model.interval(pairs, self.level)
         if parent is not None and good.height:
             answer, familiarity = self._from_parent(good, parent)
         else:
             familiarity = self.domain.familiarity(good) if self.domain else None
-        known = answer.value.tolist()
-        nothing: list[None] = [None] * len(known)
-        kd_molar = [kd_molar_from_pkd(value) for value in known] if absolute else nothing
+        values = answer.value.tolist()
+        nothing: list[None] = [None] * len(values)
+        kd_molar = [kd_molar_from_pkd(value) for value in values] if absolute else nothing
         trust = trust_columns(
             self.domain, familiarity, answer, good["antigen"].to_list(),
             calibration=self.calibration, level=self.level, from_parent=parent is not None,
         )  # fmt: skip
-        if own is not None:
-            trust |= {"pkd_lower": own[0].tolist(), "pkd_upper": own[1].tolist()}
+        if interval is not None:
+            trust |= {"pkd_lower": interval[0].tolist(), "pkd_upper": interval[1].tolist()}
         return pl.DataFrame(
             {
                 "place": good["place"],
-                "pkd": known if absolute else nothing,
+                "pkd": values if absolute else nothing,
                 "kd_molar": kd_molar,
                 "kd": [format_kd(kd) if kd is not None else None for kd in kd_molar],
-                "rank_score": nothing if absolute else known,
+                "rank_score": nothing if absolute else values,
                 **_near_columns(answer),
                 **trust,
                 "more_flags": flags,
@@ -258,8 +258,8 @@ class Predictor:
                 "`abag fit --calibrate`, or leave --abstain out"
             )
         outside = pl.col("domain") != Verdict.VARIANT.value
-        kept = {"domain", "antibody_identity", "antigen_identity", "known_antigens"}
-        emptied = [name for name in _VALUES if name not in kept]
+        never_emptied = {"domain", "antibody_identity", "antigen_identity", "known_antigens"}
+        emptied = [name for name in _VALUES if name not in never_emptied]
         return filled.with_columns(
             *(pl.when(~outside).then(pl.col(name)).alias(name) for name in emptied),
             pl.when(outside)
@@ -288,8 +288,8 @@ class Predictor:
         )
         if self.domain is None:
             return answer, None
-        near = self.domain.familiarity(on_parent).near
-        return answer, Familiarity(near._replace(changes=changes, cdr_changes=in_cdrs))
+        relatives = self.domain.familiarity(on_parent).near
+        return answer, Familiarity(relatives._replace(changes=changes, cdr_changes=in_cdrs))
 
     def _flags(self, pairs: Pairs) -> pl.Series:
         domain = self.model.domain
@@ -298,8 +298,8 @@ class Predictor:
             "antigen_not_in_training": ~domain.knows_antigen(pairs.frame),
             **self.model.row_flags(pairs),
         })  # fmt: skip
-        named = [pl.when(pl.col(flag)).then(pl.lit(flag)) for flag in raised.columns]
-        return raised.select(pl.concat_list(named).list.drop_nulls()).to_series()
+        flags = [pl.when(pl.col(flag)).then(pl.lit(flag)) for flag in raised.columns]
+        return raised.select(pl.concat_list(flags).list.drop_nulls()).to_series()
 
 
 def _chains(rows: pl.DataFrame) -> list[str]:
@@ -307,9 +307,10 @@ def _chains(rows: pl.DataFrame) -> list[str]:
 
 
 def _near_columns(answer: Answer) -> dict[str, list[float | None]]:
-    near = zip(_NEAR, (answer.pair, answer.antibody, answer.antigen), strict=True)
+    by_column = zip(_NEAR, (answer.pair, answer.antibody, answer.antigen), strict=True)
     return {
-        name: [None if np.isnan(one) else one for one in values.tolist()] for name, values in near
+        name: [None if np.isnan(similarity) else similarity for similarity in values.tolist()]
+        for name, values in by_column
     }
 
 

@@ -38,7 +38,7 @@ class TablePart:
     path: Path
     offset: int
     """What must be added to its line numbers."""
-    done: float
+    fraction_read: float
     """Share of the whole table that is behind its end."""
 
 
@@ -49,13 +49,13 @@ def pieces_of(path: Path, rows: int = PIECE_ROWS) -> Iterator[Iterator[TablePart
     A piece's file is there until the next one is asked for.
     """
     with scratch_folder() as folder:
-        place = folder / path.name
+        piece = folder / path.name
         with path.open("rb") as stream:
             parquet = stream.read(4) == _PARQUET_MARK
-        yield _parquet_pieces(path, place, rows) if parquet else _text_pieces(path, place, rows)
+        yield _parquet_pieces(path, piece, rows) if parquet else _text_pieces(path, piece, rows)
 
 
-def _text_pieces(path: Path, place: Path, rows: int) -> Iterator[TablePart]:
+def _text_pieces(path: Path, piece: Path, rows: int) -> Iterator[TablePart]:
     size = path.stat().st_size
     with path.open("rb") as raw:
         packed = raw.read(2) == b"\x1f\x8b"
@@ -66,8 +66,8 @@ def _text_pieces(path: Path, place: Path, rows: int) -> Iterator[TablePart]:
         while record_lines := _records(stream, rows):
             body = b"".join(record_lines)
             if body.strip():
-                place.write_bytes(header + body)
-                yield TablePart(place, line - first, min(raw.tell() / size, 1.0))
+                piece.write_bytes(header + body)
+                yield TablePart(piece, line - first, min(raw.tell() / size, 1.0))
             line += len(record_lines)
 
 
@@ -92,20 +92,20 @@ def _records(stream: IO[bytes], count: int) -> list[bytes]:
     return lines
 
 
-def _parquet_pieces(path: Path, place: Path, rows: int) -> Iterator[TablePart]:
+def _parquet_pieces(path: Path, piece: Path, rows: int) -> Iterator[TablePart]:
     total = parquet_height(path)
     for start in range(0, total, rows):
         part = parquet_rows(path, start, start + rows)
-        part.write_parquet(place)
-        yield TablePart(place, start, (start + part.height) / total)
+        part.write_parquet(piece)
+        yield TablePart(piece, start, (start + part.height) / total)
 
 
-def read_piece(piece: TablePart, path: Path, read: Callable[[Path], UserPairs]) -> UserPairs:
+def read_piece(piece: TablePart, path: Path, reader: Callable[[Path], UserPairs]) -> UserPairs:
     """Read one piece of ``path``; line numbers and messages are those of ``path``."""
     import polars as pl
 
     try:
-        pairs = read(piece.path)
+        pairs = reader(piece.path)
     except AbagError as error:
         raise moved(error, piece, path) from None
     frame = pairs.frame.with_columns(pl.col("source_row") + piece.offset)

@@ -115,7 +115,7 @@ def predict_file(
         require_writable(out)
         require_other(out, [table])
     predictor = Predictor.load(model, level=level)
-    asked = _Asked(
+    request = _TableRequest(
         predictor, table, out, tuple(mapping), tuple(antigen), keep_going, abstain,
         replace(
             choices or Choices(),
@@ -126,16 +126,16 @@ def predict_file(
         shown or Shown(),
     )  # fmt: skip
     if isinstance(parent, GivenParent):
-        return asked.variants_of(parent, numbering)
-    if out is not None and not asked.shown.needs_all and _is_large_table(table):
+        return request.variants_of(parent, numbering)
+    if out is not None and not request.shown.needs_all and _is_large_table(table):
         if parent == LIBRARY:
             raise OptionError("--parent library is for tables of less than 2 MB; name the parent")
-        return asked.in_pieces(out, model, level, resume)
-    return asked.at_once(parent)
+        return request.in_pieces(out, model, level, resume)
+    return request.at_once(parent)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
+class _TableRequest:
     """A table to be predicted, and how."""
 
     predictor: Predictor
@@ -188,8 +188,8 @@ class _Asked:
     ) -> PredictedFile:
         rows = predictions.height
         problems = rows - predictions["problem"].null_count()
-        own = _own_columns(self.table, self.mapping) if self.shown.keep_columns else None
-        predictions = self.shown.of(predictions, own)
+        own_columns = _own_columns(self.table, self.mapping) if self.shown.keep_columns else None
+        predictions = self.shown.of(predictions, own_columns)
         if self.out is not None:
             write_predictions(self.out, predictions)
         return PredictedFile(
@@ -205,11 +205,11 @@ class _Asked:
             "--chains and --most-umis": repr(self.choices), "rows of a piece": PIECE_ROWS,
         }  # fmt: skip
         origin = _made_from(model, self.predictor, self.table, **options)
-        with partial_result(out, origin, resume=resume) as done:
-            rows, problems, kept = self._stream(out, done)
-        return PredictedFile(kept, self.predictor.model_id, out, rows, problems)
+        with partial_result(out, origin, resume=resume) as partial:
+            rows, problems, predictions = self._stream(out, partial)
+        return PredictedFile(predictions, self.predictor.model_id, out, rows, problems)
 
-    def _stream(self, out: Path, done: PartialResult) -> tuple[int, int, pl.DataFrame]:
+    def _stream(self, out: Path, partial: PartialResult) -> tuple[int, int, pl.DataFrame]:
         """Numbers of rows and of those without a value, and predictions of a middling table."""
         pieces = rows = problems = 0
         faults: list[Problem] = []
@@ -217,7 +217,7 @@ class _Asked:
             behind = 0.0
             for piece in parts:
                 try:
-                    predictions = self._piece(piece, pieces, done)
+                    predictions = self._piece(piece, pieces, partial)
                 except TableError as error:
                     faults += error.problems
                     if len(faults) >= MOST_PROBLEMS or any(p.row in (None, 1) for p in faults):
@@ -226,38 +226,38 @@ class _Asked:
                 pieces += 1
                 rows += predictions.height
                 problems += predictions.height - predictions["problem"].null_count()
-                bar.advance(100.0 * (piece.done - behind))
-                behind = piece.done
+                bar.advance(100.0 * (piece.fraction_read - behind))
+                behind = piece.fraction_read
         if faults:
-            shutil.rmtree(done.folder)
+            shutil.rmtree(partial.folder)
             raise TableError(self.table, faults)
-        return rows, problems, self._joined(out, pieces, done)
+        return rows, problems, self._joined(out, pieces, partial)
 
-    def _joined(self, out: Path, pieces: int, done: PartialResult) -> pl.DataFrame:
-        kept = []
+    def _joined(self, out: Path, pieces: int, partial: PartialResult) -> pl.DataFrame:
+        frames = []
         with appending(out) as append:
             for number in range(pieces):
-                part = done.piece(number)
+                part = partial.piece(number)
                 if part is None:
                     raise FileFormatError(
-                        f"{done.folder} was changed while it was written; predict again"
+                        f"{partial.folder} was changed while it was written; predict again"
                     )
                 append(part)
-                kept += [part] if self.table.stat().st_size <= KEPT_BYTES else []
-        return pl.concat(kept) if kept else pl.DataFrame(schema=COLUMNS)
+                frames += [part] if self.table.stat().st_size <= KEPT_BYTES else []
+        return pl.concat(frames) if frames else pl.DataFrame(schema=COLUMNS)
 
-    def _piece(self, piece: TablePart, number: int, done: PartialResult) -> pl.DataFrame:
+    def _piece(self, piece: TablePart, number: int, partial: PartialResult) -> pl.DataFrame:
         """The predictions of a piece, computed unless they are on disk."""
         from abag.antibody.numbering import clear_cache
 
-        found = done.piece(number)
-        if found is None:
+        predictions = partial.piece(number)
+        if predictions is None:
             with hidden():
-                found = self.predictions(read_piece(piece, self.table, self.pairs))
-            done.keep(number, found)
+                predictions = self.predictions(read_piece(piece, self.table, self.pairs))
+            partial.keep(number, predictions)
             # Numbered chains are remembered; in a stream that would be the whole file.
             clear_cache()
-        return found
+        return predictions
 
 
 def _own_columns(table: Path, mapping: Sequence[str]) -> pl.DataFrame | None:
@@ -275,24 +275,24 @@ def _library(
     table: Path, pairs: pl.DataFrame, parent: str | None
 ) -> tuple[tuple[str, str | None] | None, str | None]:
     """The parent to take from the table itself, where it is asked for, and what is seen of it."""
-    found = library_parent(pairs)
+    parent_chains = library_parent(pairs)
     if parent != LIBRARY:
-        return None, None if found is None else "the table is a library of one antibody"
-    if found is None:
+        return None, None if parent_chains is None else "the table is a library of one antibody"
+    if parent_chains is None:
         raise OptionError(
             f"{table} is not plainly a library of one antibody: eight variants or more, nearly all "
             "of one length; give the parent, --parent FILE or --parent-heavy"
         )
-    return found, "the parent is made of the commonest residues of the table"
+    return parent_chains, "the parent is made of the commonest residues of the table"
 
 
-def _notes(predictions: pl.DataFrame, seen: str | None) -> tuple[str, ...]:
+def _notes(predictions: pl.DataFrame, library_note: str | None) -> tuple[str, ...]:
     lone = int((predictions["domain"] != Verdict.VARIANT.value).sum())
-    if seen is None or not lone:
-        return () if seen is None else (seen,)
+    if library_note is None or not lone:
+        return () if library_note is None else (library_note,)
     return (
-        f"{seen}; {lone} of its rows have no measured relative: their order inside the library is "
-        "worth more with --parent FILE, or --parent library",
+        f"{library_note}; {lone} of its rows have no measured relative: their order inside "
+        "the library is worth more with --parent FILE, or --parent library",
     )
 
 
@@ -313,7 +313,7 @@ def _made_from(model: Path | None, predictor: Predictor, table: Path, **options:
     files = sorted(path for path in located(model).iterdir() if path.is_file()) if model else []
     return {
         "table": sha256_of(table),
-        "model": {"id": predictor.model_id, **{one.name: sha256_of(one) for one in files}},
+        "model": {"id": predictor.model_id, **{file.name: sha256_of(file) for file in files}},
         "options": options,
         "abag version": VERSION,
     }

@@ -78,8 +78,10 @@ def trust_columns(
     if calibration is not None:
         columns |= _calibrated(calibration, known, verdicts, level, answer)
     if domain is not None:
-        near = domain.measured_near(known, verdicts, antigens)
-        columns |= near | _evidence(known, verdicts, near["antigen_changes"], answer, from_parent)
+        measured = domain.measured_near(known, verdicts, antigens)
+        columns |= measured | _evidence(
+            known, verdicts, measured["antigen_changes"], answer, from_parent
+        )
     return columns
 
 
@@ -98,9 +100,9 @@ def _calibrated(
         "domain": [verdict.value for verdict in verdicts],
         "antibody_identity": known.antibody.tolist(),
         "antigen_identity": known.antigen.tolist(),
-        "group_rmse": [one and one.rmse for one in figures],
-        "group_within_one": [one and one.within_one for one in figures],
-        "group_rows": [one and one.rows for one in figures],
+        "group_rmse": [figure and figure.rmse for figure in figures],
+        "group_within_one": [figure and figure.within_one for figure in figures],
+        "group_rows": [figure and figure.rows for figure in figures],
     }
 
 
@@ -111,33 +113,45 @@ def _finite(values: Reals) -> list[float | None]:
 def _evidence(
     known: Familiarity,
     verdicts: Sequence[Verdict],
-    apart: Sequence[int | None],
+    antigen_changes: Sequence[int | None],
     answer: Answer,
     from_parent: bool,
 ) -> dict[str, list[Any]]:
-    near, like, changes = known.near, _like(answer), known.near.changes.tolist()
+    relatives, likeness, changes = known.near, _likeness(answer), known.near.changes.tolist()
     # Changes from a given parent are known even where that was not measured.
-    laid = ((near.relative != NONE) | from_parent).tolist()
+    has_relative = ((relatives.relative != NONE) | from_parent).tolist()
     return {
-        "level_pkd": _numbers(answer.level, len(laid)),
-        "delta_pkd": _numbers(answer.effect, len(laid)),
-        "changes": _where(laid, changes),
-        "cdr_changes": _where(laid, near.cdr_changes.tolist()),
-        "binding": [_kind(*row).value for row in zip(verdicts, changes, apart, like, strict=True)],
+        "level_pkd": _numbers(answer.level, len(has_relative)),
+        "delta_pkd": _numbers(answer.effect, len(has_relative)),
+        "changes": _known_counts(has_relative, changes),
+        "cdr_changes": _known_counts(has_relative, relatives.cdr_changes.tolist()),
+        "binding": [
+            _kind(*row).value
+            for row in zip(verdicts, changes, antigen_changes, likeness, strict=True)
+        ],
         "binding_score": [
             _score(*row)
-            for row in zip(verdicts, answer.value, apart, like, near.antigen.tolist(), strict=True)
+            for row in zip(
+                verdicts,
+                answer.value,
+                antigen_changes,
+                likeness,
+                relatives.antigen.tolist(),
+                strict=True,
+            )
         ],
     }
 
 
-def _where(there: Sequence[bool], counts: Sequence[int]) -> list[int | None]:
-    return [count if own else None for count, own in zip(counts, there, strict=True)]
+def _known_counts(known: Sequence[bool], counts: Sequence[int]) -> list[int | None]:
+    return [count if is_known else None for count, is_known in zip(counts, known, strict=True)]
 
 
-def _kind(verdict: Verdict, changes: int, apart: int | None, likeness: float | None) -> Binding:
+def _kind(
+    verdict: Verdict, changes: int, antigen_changes: int | None, likeness: float | None
+) -> Binding:
     if verdict is Verdict.VARIANT:
-        if apart:
+        if antigen_changes:
             return Binding.CLOSE
         return Binding.RELATIVE if changes else Binding.MEASURED
     if verdict is Verdict.NEW_ANTIBODY and likeness is not None and likeness >= _LIKE:
@@ -146,12 +160,16 @@ def _kind(verdict: Verdict, changes: int, apart: int | None, likeness: float | N
 
 
 def _score(
-    verdict: Verdict, pkd: float, apart: int | None, likeness: float | None, antigen: float
+    verdict: Verdict,
+    pkd: float,
+    antigen_changes: int | None,
+    likeness: float | None,
+    antigen: float,
 ) -> float | None:
     """From 0, no evidence for binding, to 1; None where nothing can be said."""
     if verdict is Verdict.VARIANT:
-        kept = math.exp2(-(apart or 0) / _HALF_LOST)
-        return 0.5 + 0.5 * kept * _logistic((pkd - _WEAK_PKD) / _PKD_WIDTH)
+        retained = math.exp2(-(antigen_changes or 0) / _HALF_LOST)
+        return 0.5 + 0.5 * retained * _logistic((pkd - _WEAK_PKD) / _PKD_WIDTH)
     if verdict is Verdict.NEW_ANTIBODY:
         return None if likeness is None else 0.5 * _logistic(likeness)
     # The nearer the antigen to one that was measured, the less it is a foreign one.
@@ -162,7 +180,7 @@ def _logistic(value: float) -> float:
     return 1.0 / (1.0 + math.exp(-max(min(value, 50.0), -50.0)))
 
 
-def _like(answer: Answer) -> list[float | None]:
+def _likeness(answer: Answer) -> list[float | None]:
     if answer.evidence is None:
         return [None] * len(answer.value)
     return [None if math.isnan(z) else float(z) for z in answer.evidence]

@@ -92,17 +92,17 @@ def read_variants(
         table = table.with_columns(
             pl.Series("heavy", heavy, pl.String), pl.Series("light", light, pl.String)
         )
-        made = {**chosen.columns, "heavy": ("heavy",), "light": ("light",)}
-        chosen = replace(chosen, columns=made)
+        chains = {"heavy": ("heavy",), "light": ("light",)}
+        chosen = replace(chosen, columns={**chosen.columns, **chains})
     # Structures say nothing of variants that nobody measured.
-    used = {name: own for name, own in chosen.columns.items() if name != "structure_id"}
+    used = {name: headers for name, headers in chosen.columns.items() if name != "structure_id"}
     frame = pairs_of_table(table, replace(chosen, columns=used), chosen_mapping)
-    own = pl.lit(list(parent.antigen), dtype=pl.List(pl.String))
-    none = pl.col("antigen").list.len() == 0
+    parent_antigen = pl.lit(list(parent.antigen), dtype=pl.List(pl.String))
+    unnamed = pl.col("antigen").list.len() == 0
     its_light = pl.when(pl.col("scfv").is_null()).then(pl.lit(parent.light, pl.String))
     return UserPairs(
         frame.with_columns(
-            antigen=pl.when(none).then(own).otherwise("antigen"),
+            antigen=pl.when(unnamed).then(parent_antigen).otherwise("antigen"),
             light=pl.coalesce("light", its_light),
         ),
         notes=notes,
@@ -116,12 +116,12 @@ def _from_mutations(
     if scheme not in NUMBERINGS:
         raise OptionError(f"--numbering {scheme}: choose one of {', '.join(NUMBERINGS)}")
     column = str(chosen.one("mutations"))
-    read = read_mutation_column(
+    mutations = read_mutation_column(
         table[column].to_list(), parent.heavy, parent.light, scheme=scheme,
         lines=table[ROW].to_list(), path=path, column=column,
     )  # fmt: skip
-    made = [apply_mutations(parent.heavy, parent.light, one) for one in read]
-    return [heavy for heavy, _ in made], [light for _, light in made]
+    variants = [apply_mutations(parent.heavy, parent.light, changes) for changes in mutations]
+    return [heavy for heavy, _ in variants], [light for _, light in variants]
 
 
 def _from_loops(
@@ -145,10 +145,10 @@ def _from_loops(
         definition = numbering or fitting_definition(parent.heavy, parent.light, rows)
     except SequenceError as error:
         raise TableError(path, [Problem(1, None, str(error))]) from None
-    made, problems = [], []
+    variants, problems = [], []
     for line, row in zip(table[ROW].to_list(), rows, strict=True):
         try:
-            made.append(graft(parent.heavy, parent.light, row, definition))
+            variants.append(graft(parent.heavy, parent.light, row, definition))
         except SequenceError as error:
             problems.append(Problem(line, None, str(error)))
     if problems:
@@ -157,4 +157,4 @@ def _from_loops(
         f"{counted(len(set(loops.values())), 'CDR column')} read as {definition} loops and put "
         "into the parent"
     )
-    return [heavy for heavy, _ in made], [light for _, light in made], (note,)
+    return [heavy for heavy, _ in variants], [light for _, light in variants], (note,)

@@ -71,7 +71,7 @@ def simulate(
     policy, *others = (Policy(name, diversity, beta) for name in _split([acquisition]) or [""])  # type: ignore[arg-type]
     arms = strategies(policy, others, _split(first_plate))  # type: ignore[arg-type]
     plan = Plan(start, rounds, batch, most, top, noise)
-    found = landscapes_of(assay_file, told.told(), sources, _split(landscapes))
+    found = landscapes_of(assay_file, told.assay_file(), sources, _split(landscapes))
     engine = where_done.engine()
     done = run_simulation(found, folder, plan=plan, arms=arms, seeds=numbers, engine=engine)
     for source in filter(None, (one.source for one in found)):

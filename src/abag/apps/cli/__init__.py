@@ -74,7 +74,7 @@ HELP: dict[str, str] = {
 }
 
 
-def build_app(asked: str = "") -> App:
+def build_app(command: str = "") -> App:
     """The command tree; no command module is imported until it is called.
 
     Where the command that is ``asked`` for is one of the product's own, those that other packages
@@ -93,7 +93,7 @@ def build_app(asked: str = "") -> App:
     )
     for name, path in COMMANDS.items():
         app.command(path, name=name, help=HELP[name])
-    if asked not in COMMANDS:
+    if command not in COMMANDS:
         from abag.apps.cli.contributed import add_contributed
 
         add_contributed(app)

@@ -19,16 +19,16 @@ GROUP: Final = "abag.commands"
 
 @cache
 def _contributed() -> dict[str, tuple[str, str]]:
-    found: dict[str, tuple[str, str]] = {}
+    by_name: dict[str, tuple[str, str]] = {}
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        commands: Mapping[str, tuple[str, str]] = point.load()
-        found |= commands
-    return found
+        added: Mapping[str, tuple[str, str]] = point.load()
+        by_name |= added
+    return by_name
 
 
 def add_contributed(app: App, under: str = "") -> None:
     """Add the commands that stand under the command ``under`` (at the top without it)."""
     for name, (path, text) in _contributed().items():
-        above, _, own = name.rpartition(" ")
-        if above == under:
-            app.command(path, name=own, help=text)
+        group, _, last = name.rpartition(" ")
+        if group == under:
+            app.command(path, name=last, help=text)

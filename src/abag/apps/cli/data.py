@@ -48,7 +48,7 @@ def import_(
     unit: str | None = None,
     quantity: str | None = None,
     beside: Annotated[FilesBeside, Parameter(name="*")] = NO_OTHER,
-    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
+    file_choices: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     numbering: str = "sequential",
     quarantine: Annotated[bool, Parameter(negative=())] = False,
     explain: Annotated[bool, Parameter(negative=())] = False,
@@ -63,7 +63,7 @@ def import_(
         unit: Unit of the value column where neither its header nor a unit column says it.
         quantity: KD, KA, dG, ddG, IC50, EC50, enrichment or binary, where no column says it.
         beside: Other files that belong to a FASTA, AIRR or structure file.
-        read: Options for files that leave a choice.
+        file_choices: Options for files that leave a choice.
         numbering: How a column of mutations counts: sequential, imgt, kabat, chothia, martin, aho.
         quarantine: Set rows with problems aside, with their reasons, instead of refusing the file.
         explain: Say what each column of a table is taken for, and why; write nothing.
@@ -89,10 +89,10 @@ def import_(
         unit=unit,
         quantity=quantity,
         **asdict(beside),
-        choices=read.choices(numbering),
+        choices=file_choices.choices(numbering),
     )
-    made = import_table(raw, beside.with_file(file), out, quarantine=quarantine)
-    emit(made.as_json(), summary_text(made), json)
+    build = import_table(raw, beside.with_file(file), out, quarantine=quarantine)
+    emit(build.as_json(), summary_text(build), json)
 
 
 @app.command
@@ -158,31 +158,31 @@ def merge(
     emit({"table": str(out), **asdict(did)}, text, json)
 
 
-def summary_text(made: Build) -> str:
+def summary_text(build: Build) -> str:
     """What became of the rows of each source, as a table."""
     head = (
         f"{'source':<24} {'rows in':>8} {'kept':>8} {'aside':>8} {'left out':>8} "
         f"{'censored':>8} {'pKd':>8}  licence"
     )
     lines = [head, "-" * len(head)]
-    for s in made.summaries:
+    for s in build.summaries:
         lines.append(
             f"{s.source:<24} {s.rows_in:>8} {s.kept:>8} {s.quarantined:>8} "
             f"{s.left_out_by_licence:>8} {s.censored:>8} {s.with_pkd:>8}  {s.licence}"
         )
     total = [
-        sum(getattr(s, name) for s in made.summaries)
+        sum(getattr(s, name) for s in build.summaries)
         for name in ("rows_in", "kept", "quarantined", "left_out_by_licence")
     ]
     lines.append(
         f"rows in {total[0]} = kept {total[1]} + set aside {total[2]} (quarantine)"
         + (f" + left out by licence {total[3]}" if total[3] else "")
     )
-    if len(made.summaries) == 1 and (flags := made.summaries[0].flags):
+    if len(build.summaries) == 1 and (flags := build.summaries[0].flags):
         listed = ", ".join(f"{flag} {rows}" for flag, rows in flags.items())
         lines.append(f"rows with flags: {listed}")
-    lines += [f"note: {note}" for note in made.notes]
-    lines.append(f"table {made.table}, quarantine {made.quarantine}, manifest {made.manifest}")
+    lines += [f"note: {note}" for note in build.notes]
+    lines.append(f"table {build.table}, quarantine {build.quarantine}, manifest {build.manifest}")
     return "\n".join(lines)
 
 

@@ -30,20 +30,20 @@ def demo(
     def say(line: str) -> None:
         print(line, file=sys.stderr if json else sys.stdout, flush=True)
 
-    done = run_demo(out, say)
-    emit(done.as_json(), _text(done), json)
+    finished = run_demo(out, say)
+    emit(finished.as_json(), _text(finished), json)
 
 
-def _text(done: Demo) -> str:
-    above, wells = done.better_than_parent
-    inside, measured = done.covered
+def _text(finished: Demo) -> str:
+    above, wells = finished.better_than_parent
+    inside, measured = finished.covered
     return "\n".join(
         [
             f"   {above} of {wells} are truly tighter than the parent; "
             f"{inside} of {measured} results lie in their 90 % interval",
             "",
-            f"open      {done.out / 'scan' / 'scan.html'}",
-            f"          {done.out / 'campaign' / 'scorecard.html'}",
-            f"then      abag serve --data {done.out / 'served'}   (the same, on a page)",
+            f"open      {finished.out / 'scan' / 'scan.html'}",
+            f"          {finished.out / 'campaign' / 'scorecard.html'}",
+            f"then      abag serve --data {finished.out / 'served'}   (the same, on a page)",
         ]
     )

@@ -73,7 +73,7 @@ def _content(run: EvaluationRun) -> dict[str, Any]:
         "reasons": list(summary.reasons),
         "rows": evaluation.rows.exact + evaluation.rows.censored,
         "split_digest": evaluation.split["digest"],
-        "models": {one.name: _figures(one, evaluation.leading) for one in evaluation.models},
+        "models": {model.name: _figures(model, evaluation.leading) for model in evaluation.models},
         "metrics": str(run.files.metrics),
         "predictions": str(run.files.predictions),
         "report": str(run.files.report),
@@ -107,11 +107,11 @@ def _text(run: EvaluationRun) -> str:
         figures += [model.pooled[key].score.value for key in ("spearman", "pearson", "rmse")]
         name = f"{model.name}{' (baseline)' if model.baseline else ''}"
         rows.append((name, *(number(value) for value in figures)))
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for name, *cells in rows:
         shown = (cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
         lines.append("  ".join([name.ljust(widths[0]), *shown]))
     controls = evaluation.controls()
     lines += [""] if controls else []
-    lines += [f"controls, {name}: {one.in_words()}" for name, one in controls.items()]
+    lines += [f"controls, {name}: {shuffled.in_words()}" for name, shuffled in controls.items()]
     return "\n".join([*lines, "", f"report: {run.files.report}"])

@@ -20,7 +20,7 @@ def explain(
     of: Annotated[GivenAntibody, Parameter(name="*")] = NO_ANTIBODY,
     antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
     structure: Path | None = None,
-    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
+    file_choices: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     model: Path | None = None,
     substitutes: str = "ACDEFGHIKLMNPQRSTVWY",
     out: Path | None = None,
@@ -35,7 +35,7 @@ def explain(
             model of one assay needs none.
         structure: PDB or mmCIF file of a complex instead of chains; its contacts are compared with
             what the model finds important.
-        read: Options for files that leave a choice.
+        file_choices: Options for files that leave a choice.
         model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
         substitutes: Residues that each position is replaced by.
         out: Folder for importance.csv, importance.png and explanation.json.
@@ -47,13 +47,13 @@ def explain(
 
     if out is not None:
         require_own(out, EXPLANATION_FILES, "an explanation", overwrite=overwrite)
-    found = _explained(model, of, antigen or [], structure, read, substitutes)
-    files = write_explanation(found, out, overwrite=overwrite) if out is not None else {}
-    content = found.as_json()
+    explanation = _explained(model, of, antigen or [], structure, file_choices, substitutes)
+    files = write_explanation(explanation, out, overwrite=overwrite) if out is not None else {}
+    content = explanation.as_json()
     if out is not None:
         content = {**content, "files": files}
         content.pop("positions")
-    text = found.in_words()
+    text = explanation.in_words()
     if files:
         text += "\n\n" + "\n".join(files.values())
     emit(content, text, json)
@@ -64,7 +64,7 @@ def _explained(
     of: GivenAntibody,
     antigen: list[str],
     structure: Path | None,
-    read: FileChoices,
+    file_choices: FileChoices,
     substitutes: str,
 ) -> Explanation:
     from abag.inference import load
@@ -74,24 +74,26 @@ def _explained(
 
     if structure is None:
         predictor = load(model)
-        heavy, light, target = _pair(of, given_antigen(antigen), read, predictor.needs_antigen)
+        heavy, light, target = _pair(
+            of, given_antigen(antigen), file_choices, predictor.needs_antigen
+        )
         return explain_pair(predictor, heavy, light, target, substitutes=substitutes)
     if of.is_named or antigen:
         raise OptionError("give either --structure, or --heavy or --parent and --antigen, not both")
-    names = read.choices().chains
+    names = file_choices.choices().chains
     return explain_structure(load(model), structure, substitutes=substitutes, chains=names)
 
 
 def _pair(
-    of: GivenAntibody, target: list[str], read: FileChoices, needs_antigen: bool
+    of: GivenAntibody, target: list[str], file_choices: FileChoices, needs_antigen: bool
 ) -> tuple[str, str | None, list[str]]:
     """Chains and antigen, as they are given or as a file holds them."""
     if of.parent is not None:
-        found = of.read(read.choices(), target)
-        heavy, light, target = *found.chains, list(found.antigen)
+        antibody = of.read(file_choices.choices(), target)
+        heavy, light, target = *antibody.chains, list(antibody.antigen)
     else:
         heavy, light = of.heavy or "", of.light
-        if read != AS_IT_IS:
+        if file_choices != AS_IT_IS:
             raise OptionError("--chains, --arm and --most-umis belong to --structure or --parent")
     if not heavy or (not target and needs_antigen):
         missing = "--antigen" if heavy else "--heavy"

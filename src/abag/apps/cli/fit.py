@@ -61,10 +61,12 @@ def fit(
     if calibrate:
         from abag.uncertainty.served import fit_served
 
-        done, served = fit_served(
+        fitted, served = fit_served(
             model, rows, out, settings, folds=calibration_folds, seed=seed, overwrite=overwrite
         )
-        emit({**done.as_json(), **served.as_json()}, f"{_text(done)}\n{served.in_words()}", json)
+        emit(
+            {**fitted.as_json(), **served.as_json()}, f"{_text(fitted)}\n{served.in_words()}", json
+        )
         return
     fitted = fit_model(model, rows, out, settings, overwrite=overwrite)
     emit(fitted.as_json(), _text(fitted), json)

@@ -20,7 +20,7 @@ def number(
     *,
     sequence: Annotated[list[str] | None, Parameter(negative=())] = None,
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
-    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
+    file_choices: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     out: Path | None = None,
     json: Annotated[bool, Parameter(negative=())] = False,
 ) -> None:
@@ -34,7 +34,7 @@ def number(
             structure of antibodies.
         sequence: one chain in one-letter code instead of a file; repeat the option for several.
         map_: for a table: which column is what, as heavy=VH; repeat it.
-        read: options for files that leave a choice.
+        file_choices: options for files that leave a choice.
         out: CSV file for the table, with one row for each domain.
         json: print one JSON object.
     """
@@ -48,7 +48,7 @@ def number(
     from abag.antibody.numbering.table import number_records
 
     if fasta is not None:
-        records = _records(Path(fasta), map_ or [], read)
+        records = _records(Path(fasta), map_ or [], file_choices)
     else:
         records = [(f"sequence {i}", text) for i, text in enumerate(sequence or [], start=1)]
     table = number_records(records)
@@ -60,19 +60,19 @@ def number(
     emit(content, _text(table, len(records), out), json)
 
 
-def _records(path: Path, mapping: list[str], read: FileChoices) -> list[tuple[str, str]]:
+def _records(path: Path, mapping: list[str], file_choices: FileChoices) -> list[tuple[str, str]]:
     """Name and letters of each chain of a file."""
     from abag.data.formats import FileKind, file_kind, read_fasta
     from abag.data.formats.reading import read_pairs
 
     if not path.is_dir() and file_kind(path) is FileKind.FASTA:
         return [(record.id, record.sequence) for record in read_fasta(path)]
-    found = read_pairs(path, mapping, choices=read.choices(), antigen_unknown=True)
-    for problem in found.problems:
+    pairs = read_pairs(path, mapping, choices=file_choices.choices(), antigen_unknown=True)
+    for problem in pairs.problems:
         tell(f"left out: {problem}")
     return [
         (f"{row['antibody_name'] or row['source_row']} {role}", row[role])
-        for row in found.frame.iter_rows(named=True)
+        for row in pairs.frame.iter_rows(named=True)
         for role in ("heavy", "light", "scfv")
         if row[role]
     ]
@@ -84,9 +84,8 @@ def _is_chain(text: str) -> bool:
 
 
 def _text(table: pl.DataFrame, chains: int, out: Path | None) -> str:
-    found = table["kind"].count()
     if out is not None:
-        domains = counted(int(found), "variable domain")
+        domains = counted(int(table["kind"].count()), "variable domain")
         return f"{domains} in {counted(chains, 'chain')}: {out}"
     from abag.antibody.numbering.schemes import OTHER_SCHEMES
 

@@ -13,6 +13,7 @@ from abag.apps.cli.options.reading import AS_IT_IS, FileChoices
 from abag.errors import OptionError, counted
 
 if TYPE_CHECKING:
+    from abag.inference.outputs import Shown
     from abag.inference.tables import PredictedFile
     from abag.inference.variants import GivenParent
 
@@ -64,6 +65,12 @@ class RowOptions:
     top: int | None = None
     """Write the best rows alone: this many, by --sort or the predicted value."""
 
+    def shown(self) -> Shown:
+        """As the writer of predictions takes them."""
+        from abag.inference.outputs import Shown
+
+        return Shown(self.keep_columns, self.sort, self.top)
+
 
 EVERY_ROW: Final = RowOptions()
 
@@ -78,7 +85,7 @@ def predict(
     out: Path | None = None,
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
     of: Annotated[VariantsOf, Parameter(name="*")] = VariantsOf(),
-    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
+    file_choices: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     rows: Annotated[RowOptions, Parameter(name="*")] = EVERY_ROW,
     level: float = 0.9,
     abstain: Annotated[bool, Parameter(negative=())] = False,
@@ -96,7 +103,7 @@ def predict(
         out: File for the predictions of a table; its ending, .csv or .parquet, chooses the format.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
         of: Options for variants of one antibody.
-        read: Options for files that leave a choice.
+        file_choices: Options for files that leave a choice.
         rows: Which rows of a table are written, and how.
         level: Share of the intervals that are to hold the measured value.
         abstain: Refuse pairs that are no variant of a measured pair.
@@ -106,7 +113,7 @@ def predict(
 
     targets = given_antigen([chain for chain in antigen or [] if chain.strip()])
     if table is None:
-        if out or map_ or read != AS_IT_IS or rows != EVERY_ROW or of != VariantsOf():
+        if out or map_ or file_choices != AS_IT_IS or rows != EVERY_ROW or of != VariantsOf():
             raise OptionError(
                 "--out, --map, --chains, --arm, --most-umis, --keep-going, --resume, "
                 "--keep-columns, --sort, --top, --parent, --parent-heavy and --numbering belong to "
@@ -118,16 +125,15 @@ def predict(
         raise OptionError("give either --table or --heavy and --light, not both")
     if out is None and not json:
         raise OptionError("--out is missing: name a file for the predictions, .csv or .parquet")
-    from abag.inference.outputs import Shown
     from abag.inference.tables import predict_file
 
-    done = predict_file(
+    predicted = predict_file(
         model, table, out, map_ or [], antigen=targets, keep_going=rows.keep_going, level=level,
-        abstain=abstain, choices=read.choices(), resume=rows.resume, parent=of.chosen(targets),
-        numbering=of.numbering, shown=Shown(rows.keep_columns, rows.sort, rows.top),
+        abstain=abstain, choices=file_choices.choices(), parent=of.chosen(targets),
+        numbering=of.numbering, resume=rows.resume, shown=rows.shown(),
     )  # fmt: skip
-    _tell_left_out(done)
-    emit(done.as_json(), _file_text(done), json)
+    _tell_left_out(predicted)
+    emit(predicted.as_json(), _file_text(predicted), json)
 
 
 def _one_pair(
@@ -159,18 +165,20 @@ def _missing(option: str) -> OptionError:
     )
 
 
-def _tell_left_out(done: PredictedFile) -> None:
-    for note in done.notes:
+def _tell_left_out(predicted: PredictedFile) -> None:
+    for note in predicted.notes:
         tell(f"note: {note}")
-    for problem in done.left_out[:_SHOWN]:
+    for problem in predicted.left_out[:_SHOWN]:
         tell(f"left out: {problem}")
-    if len(done.left_out) > _SHOWN:
-        tell(f"left out: {len(done.left_out) - _SHOWN} more")
+    if len(predicted.left_out) > _SHOWN:
+        tell(f"left out: {len(predicted.left_out) - _SHOWN} more")
 
 
-def _file_text(done: PredictedFile) -> str:
-    rows = counted(done.rows, "row")
-    text = f"{done.predicted} of {rows} predicted by {done.model_id}: {done.out}"
-    if done.problems:
-        text += f"\n{counted(done.problems, 'row')} not predicted; the column `problem` says why"
+def _file_text(predicted: PredictedFile) -> str:
+    rows = counted(predicted.rows, "row")
+    text = f"{predicted.predicted} of {rows} predicted by {predicted.model_id}: {predicted.out}"
+    if predicted.problems:
+        text += (
+            f"\n{counted(predicted.problems, 'row')} not predicted; the column `problem` says why"
+        )
     return text

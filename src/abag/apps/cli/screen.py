@@ -53,7 +53,7 @@ def screen(
     alike: float = 0.9,
     of: Annotated[ParentOfLibrary, Parameter(name="*")] = ParentOfLibrary(),
     map_: Annotated[list[str] | None, Parameter(name="--map", negative=())] = None,
-    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
+    file_choices: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     level: float = 0.9,
     shard_rows: int = 10_000,
     where_done: Annotated[WorkPlace, Parameter(name="*")] = ANYWHERE,
@@ -74,7 +74,7 @@ def screen(
         alike: Leave out a row with this CDR identity or more to a better one; 1.1 keeps all.
         of: The antibody of which all rows are variants.
         map_: Which column is what, as heavy=VH; repeat it. Usual names are found without it.
-        read: Options for files that leave a choice.
+        file_choices: Options for files that leave a choice.
         level: Share of the intervals that are to hold the measured value.
         shard_rows: Rows that are done, and written, at once.
         where_done: Where the work is done.
@@ -86,28 +86,28 @@ def screen(
 
     options = ScreenOptions(
         antigens=tuple(antigen or ()), model=model, level=level, mapping=tuple(map_ or ()),
-        choices=read.choices(of.numbering), parent=of.chosen(), where=where, by=by, best=best,
-        alike=alike, shard_rows=shard_rows,
+        choices=file_choices.choices(of.numbering), parent=of.chosen(), where=where, by=by,
+        best=best, alike=alike, shard_rows=shard_rows,
     )  # fmt: skip
     engine = where_done.engine(every_core=True)
-    done = screen_library(library, out, options, engine, overwrite=overwrite)
-    for note in done.notes:
+    screened = screen_library(library, out, options, engine, overwrite=overwrite)
+    for note in screened.notes:
         tell(f"note: {note}")
-    emit(done.as_json(), _text(done), json)
+    emit(screened.as_json(), _text(screened), json)
 
 
-def _text(done: Screened) -> str:
-    counts = done.counts
+def _text(run: Screened) -> str:
+    counts = run.counts
     lines = [
-        f"{counts.predicted:,} of {counted(counts.pairs, 'pair')} predicted by {done.model_id}, "
-        f"{counts.passed:,} passed, {counts.best:,} kept: {done.out}/best.csv",
-        f"{done.seconds:,.0f} s, {done.pairs_a_second:,.0f} pairs/s"
-        + (f"; {done.shards_before} of {done.shards} shards were done before"
-           if done.shards_before else ""),
+        f"{counts.predicted:,} of {counted(counts.pairs, 'pair')} predicted by {run.model_id}, "
+        f"{counts.passed:,} passed, {counts.best:,} kept: {run.out}/best.csv",
+        f"{run.seconds:,.0f} s, {run.pairs_a_second:,.0f} pairs/s"
+        + (f"; {run.shards_before} of {run.shards} shards were done before"
+           if run.shards_before else ""),
     ]  # fmt: skip
     if counts.quarantined:
         lines.append(
             f"{counted(counts.quarantined, 'row')} without a prediction, each with its reason: "
-            f"{done.out}/quarantine.csv"
+            f"{run.out}/quarantine.csv"
         )
     return "\n".join(lines)

@@ -75,5 +75,5 @@ def serve(
 
 
 def _show_key(name: str, key: str, json: bool) -> None:
-    told = f"The key of {name} (it is shown this once):\n{key}"
-    emit({"name": name, "key": key}, told, json)
+    text = f"The key of {name} (it is shown this once):\n{key}"
+    emit({"name": name, "key": key}, text, json)

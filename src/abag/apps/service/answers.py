@@ -88,31 +88,31 @@ class FileRequest(BaseModel):
     file: Short = Field(description="Id of the uploaded file.")
 
 
-def predict(asked: PairRequest, folder: Path | None) -> Prediction:
+def predict(pair: PairRequest, folder: Path | None) -> Prediction:
     """One pair."""
     # Of an own model, the one that lies there now.
     changed = 0.0 if folder is None else (folder / "model.json").stat().st_mtime
-    targets = [chain for chain in asked.antigen if chain.strip()]
-    predictor = _loaded(folder, asked.level, changed)
-    return predictor.predict_pair(asked.heavy, asked.light, targets)
+    targets = [chain for chain in pair.antigen if chain.strip()]
+    predictor = _loaded(folder, pair.level, changed)
+    return predictor.predict_pair(pair.heavy, pair.light, targets)
 
 
-def number(asked: NumberRequest) -> dict[str, Any]:
+def number(chains: NumberRequest) -> dict[str, Any]:
     """Chains with IMGT numbers."""
     from abag.antibody.numbering.table import number_records
 
-    named = [(f"sequence {i}", text) for i, text in enumerate(asked.sequence, start=1)]
-    return {"domains": number_records(named).to_dicts(), "out": None}
+    records = [(f"sequence {i}", text) for i, text in enumerate(chains.sequence, start=1)]
+    return {"domains": number_records(records).to_dicts(), "out": None}
 
 
-def columns(asked: ColumnsRequest, path: Path) -> dict[str, Any]:
+def columns(table: ColumnsRequest, path: Path) -> dict[str, Any]:
     """What each column of a table is taken for, and why."""
     from abag.data.formats.own_tables import explain_file
 
-    found = explain_file(
-        path, asked.map, unit=asked.unit, quantity=asked.quantity, with_values=asked.values
+    explained = explain_file(
+        path, table.map, unit=table.unit, quantity=table.quantity, with_values=table.values
     )
-    return found.as_json()
+    return explained.as_json()
 
 
 def pairs(path: Path) -> list[dict[str, Any]]:
@@ -129,8 +129,8 @@ def pairs(path: Path) -> list[dict[str, Any]]:
 
 def health() -> str:
     """Predict one pair; gives the model's id."""
-    asked = PairRequest(heavy=HEAVY, light=LIGHT, antigen=[ANTIGEN], model=None, level=0.9)
-    return predict(asked, None).model_id
+    pair = PairRequest(heavy=HEAVY, light=LIGHT, antigen=[ANTIGEN], model=None, level=0.9)
+    return predict(pair, None).model_id
 
 
 def examples() -> list[dict[str, Any]]:

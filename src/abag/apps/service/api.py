@@ -145,34 +145,34 @@ def _add_questions(app: FastAPI, service: Service) -> None:
         return await in_thread(answers.examples)
 
     @app.post("/v1/predict", tags=["questions"])
-    async def predict(asked: PairRequest, user: User, request: Request) -> Response:
+    async def predict(pair: PairRequest, user: User, request: Request) -> Response:
         """Predict one pair: what `abag predict` prints with `--json`; as text without it."""
-        folder = service.places(user).existing("model", asked.model) if asked.model else None
-        found = await in_thread(partial(answers.predict, asked, folder), service.cores)
+        folder = service.places(user).existing("model", pair.model) if pair.model else None
+        prediction = await in_thread(partial(answers.predict, pair, folder), service.cores)
         if request.headers.get("accept") == "text/plain":
-            return Response(found.in_words(), media_type="text/plain")
-        return exact_json(found.as_json())
+            return Response(prediction.in_words(), media_type="text/plain")
+        return exact_json(prediction.as_json())
 
     @app.post("/v1/number", tags=["questions"])
-    async def number(asked: NumberRequest) -> Response:
+    async def number(chains: NumberRequest) -> Response:
         """Number chains; the answer is that of `abag number --json`."""
-        return exact_json(await in_thread(partial(answers.number, asked), service.cores))
+        return exact_json(await in_thread(partial(answers.number, chains), service.cores))
 
     @app.post("/v1/columns", tags=["questions"])
-    async def columns(asked: ColumnsRequest, user: User) -> Response:
+    async def columns(table: ColumnsRequest, user: User) -> Response:
         """Say what each column of an upload is taken for: `abag data import --explain --json`."""
 
         def read() -> dict[str, Any]:
-            return answers.columns(asked, service.places(user).uploaded(asked.file))
+            return answers.columns(table, service.places(user).uploaded(table.file))
 
         return exact_json(await in_thread(read))
 
     @app.post("/v1/pairs", tags=["questions"])
-    async def pairs(asked: FileRequest, user: User) -> list[dict[str, Any]]:
+    async def pairs(upload: FileRequest, user: User) -> list[dict[str, Any]]:
         """The first 200 pairs of an upload, to ask about one of them."""
 
         def read() -> list[dict[str, Any]]:
-            return answers.pairs(service.places(user).uploaded(asked.file))
+            return answers.pairs(service.places(user).uploaded(upload.file))
 
         return await in_thread(read)
 
@@ -219,44 +219,44 @@ def _add_jobs(app: FastAPI, service: Service) -> None:
     @app.post("/v1/jobs/{name}/cancel", tags=["jobs"])
     async def cancel(name: str, user: User) -> dict[str, Any]:
         """Stop a job that waits or runs."""
-        found = service.job(name, user)
-        if found.state.is_over:
-            raise HTTPException(409, f"the job is over: {found.state}")
-        await in_thread(partial(service.runner.cancel, found))
+        stored = service.job(name, user)
+        if stored.state.is_over:
+            raise HTTPException(409, f"the job is over: {stored.state}")
+        await in_thread(partial(service.runner.cancel, stored))
         return service.shown(service.job(name, user))
 
     @app.delete("/v1/jobs/{name}", tags=["jobs"], status_code=204)
     async def delete(name: str, user: User) -> Response:
         """Delete a job that is over, with its files and the upload that no other job reads."""
-        found = service.job(name, user)
-        if not found.state.is_over:
+        stored = service.job(name, user)
+        if not stored.state.is_over:
             raise HTTPException(409, "the job is not over; cancel it first")
-        await in_thread(partial(service.runner.remove, found))
+        await in_thread(partial(service.runner.remove, stored))
         return Response(status_code=204)
 
     @app.get("/v1/jobs/{name}/result", tags=["jobs"])
     async def result(name: str, user: User) -> Response:
         """What the command printed with `--json`, to the byte."""
-        found = service.job(name, user)
+        stored = service.job(name, user)
         path = service.places(user).job(name) / RESULT
-        if found.state is not JobState.DONE or not path.is_file():
-            raise HTTPException(409, f"the job has no result: {found.state}")
+        if stored.state is not JobState.DONE or not path.is_file():
+            raise HTTPException(409, f"the job has no result: {stored.state}")
         return FileResponse(path, media_type="application/json")
 
     @app.get("/v1/jobs/{name}/files/{path:path}", tags=["jobs"])
     async def file(name: str, path: str, user: User) -> FileResponse:
         """One file of a job."""
-        found = service.job(name, user)
-        return _served(service.places(user).job(found.id), path)
+        stored = service.job(name, user)
+        return _served(service.places(user).job(stored.id), path)
 
 
 def _add_job_kind(app: FastAPI, service: Service, kind: str, model: type[JobTask]) -> None:
-    async def ask(asked: JobTask, user: User) -> dict[str, Any]:
+    async def ask(task: JobTask, user: User) -> dict[str, Any]:
         def queue() -> Job:
             places = service.places(user)
             # Made once before it is queued: what is missing is said now, not when its turn comes.
-            asked.command(places, places.job("none"))
-            request = asked.model_dump(mode="json")
+            task.command(places, places.job("none"))
+            request = task.model_dump(mode="json")
             return service.jobs.add(user, kind, request, service.settings.most_waiting)
 
         job = await in_thread(queue)
@@ -264,7 +264,7 @@ def _add_job_kind(app: FastAPI, service: Service, kind: str, model: type[JobTask
         return service.shown(job)
 
     ask.__doc__ = model.__doc__
-    ask.__annotations__["asked"] = model
+    ask.__annotations__["task"] = model
     app.post(
         f"/v1/jobs/{kind}", tags=["jobs"], status_code=202, name=kind, operation_id=f"job-{kind}"
     )(ask)
@@ -302,9 +302,11 @@ def files_of(folder: Path) -> list[str]:
     """Paths of the files below a folder, hidden ones and those of the service left out."""
     if not folder.is_dir():
         return []
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    kept = (path for path in found if not any(part.startswith(".") for part in path.parts))
-    return sorted(path.as_posix() for path in kept if path.name not in ("progress.json", "log.txt"))
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    visible = (path for path in paths if not any(part.startswith(".") for part in path.parts))
+    return sorted(
+        path.as_posix() for path in visible if path.name not in ("progress.json", "log.txt")
+    )
 
 
 def _served(folder: Path, path: str) -> FileResponse:

@@ -36,10 +36,14 @@ class PromptProtocol(H11Protocol):
         self._since = self.loop.time()
         self._due = self.loop.call_later(self.seconds, self._end_waiting)
         if len(self.connections) > MOST_CONNECTIONS:
-            idle = [one for one in self.connections if isinstance(one, PromptProtocol)]
-            waiting = [one for one in idle if one is not self and one.is_waiting]
+            idle = [
+                protocol for protocol in self.connections if isinstance(protocol, PromptProtocol)
+            ]
+            waiting = [
+                protocol for protocol in idle if protocol is not self and protocol.is_waiting
+            ]
             if waiting:
-                min(waiting, key=lambda one: one._since)._end_waiting()
+                min(waiting, key=lambda protocol: protocol._since)._end_waiting()
 
     def data_received(self, data: bytes) -> None:
         """Read on; the clock stops when all headers are there, and starts with the next ones."""

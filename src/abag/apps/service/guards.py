@@ -83,10 +83,10 @@ class Guard:
 
     async def _within(self, scope: Message, receive: Receive, send: Send) -> None:
         """Run the application; a body over the limit, or that does not come, ends the request."""
-        seen, whole, started, begun = 0, False, False, time.monotonic()
+        body_bytes, complete, started, begun = 0, False, False, time.monotonic()
 
         async def arriving() -> Message:
-            due = self._settings.body_seconds + seen / _SLOWEST_BYTES_A_SECOND
+            due = self._settings.body_seconds + body_bytes / _SLOWEST_BYTES_A_SECOND
             try:
                 async with asyncio.timeout(begun + due - time.monotonic()):
                     return await receive()
@@ -94,11 +94,11 @@ class Guard:
                 raise BodyError(408, "the body came too slowly; send it again") from None
 
         async def counted() -> Message:
-            nonlocal seen, whole
-            message = await (receive() if whole else arriving())
-            seen += len(message.get("body", b""))
-            whole = not message.get("more_body", False)
-            if seen > self._settings.upload_bytes:
+            nonlocal body_bytes, complete
+            message = await (receive() if complete else arriving())
+            body_bytes += len(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if body_bytes > self._settings.upload_bytes:
                 raise BodyError(413, self._limit())
             return message
 
@@ -128,17 +128,17 @@ class Guard:
         now = time.monotonic()
         if len(self._asked) > _MOST_CLIENTS:
             self._asked.clear()
-        asked = self._asked[who]
-        while asked and asked[0] < now - _WINDOW_SECONDS:
-            asked.popleft()
-        if len(asked) >= self._settings.requests_a_minute:
+        moments = self._asked[who]
+        while moments and moments[0] < now - _WINDOW_SECONDS:
+            moments.popleft()
+        if len(moments) >= self._settings.requests_a_minute:
             return False
-        asked.append(now)
+        moments.append(now)
         return True
 
 
 def _header(scope: Message, name: bytes) -> str:
-    return next((value.decode("latin-1") for own, value in scope["headers"] if own == name), "")
+    return next((value.decode("latin-1") for field, value in scope["headers"] if field == name), "")
 
 
 def _host(scope: Message) -> str:

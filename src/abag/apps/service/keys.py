@@ -66,11 +66,11 @@ class Keys:
 
     def user_of(self, key: str) -> str | None:
         """Whose key it is, or None; every known key is compared, so that time tells nothing."""
-        digest, found = _digest(key), None
+        digest, user = _digest(key), None
         for name, known in self._digests.items():
             if hmac.compare_digest(digest, known):
-                found = name
-        return found
+                user = name
+        return user
 
 
 def _digest(key: str) -> str:

@@ -14,11 +14,11 @@ from abag.files import make_folder, recover_within
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._()+-]{0,99}")
 
 
-def require_name(name: str, what: str) -> str:
+def require_name(name: str, kind: str) -> str:
     """Raise OptionError unless a text may be the name of one file or folder."""
     if not _NAME.fullmatch(name) or ".." in name or name != name.strip():
         raise OptionError(
-            f"{what} {name[:60]!r}: a name has letters, digits, blanks and . _ - ( ) +, begins "
+            f"{kind} {name[:60]!r}: a name has letters, digits, blanks and . _ - ( ) +, begins "
             "with a letter or digit, and has at most 100 signs"
         )
     return name
@@ -111,4 +111,4 @@ class Places:
 def all_places(data: Path) -> list[Places]:
     """Those of every user who has files."""
     root = data / "users"
-    return [Places(data, one.name) for one in root.iterdir()] if root.is_dir() else []
+    return [Places(data, folder.name) for folder in root.iterdir()] if root.is_dir() else []

@@ -60,15 +60,15 @@ def without_folders(message: str, data: Path) -> str:
 
 
 def _after(part: str) -> str:
-    path, blank, rest = part.partition(": ") if ": " in part else part.partition(" ")
-    return path.rsplit("/", 1)[-1] + blank + rest
+    path, blank, remainder = part.partition(": ") if ": " in part else part.partition(" ")
+    return path.rsplit("/", 1)[-1] + blank + remainder
 
 
 def of_error(error: AbagError, data: Path) -> JSONResponse:
     """The user's mistake, with the rows that it is in."""
     faults = [
-        FaultyField(row=one.row, column=one.column, reason=one.reason, mend=one.mend)
-        for one in (error.problems[:200] if isinstance(error, TableError) else ())
+        FaultyField(row=fault.row, column=fault.column, reason=fault.reason, mend=fault.mend)
+        for fault in (error.problems[:200] if isinstance(error, TableError) else ())
     ]
     status = 404 if isinstance(error, MissingFileError) else 422
     return problem(status, type(error).__name__, without_folders(str(error), data), faults)
@@ -85,8 +85,8 @@ def answer_errors(app: FastAPI, data: Path) -> None:
     @app.exception_handler(RequestValidationError)
     async def _request(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        faults = [_fault(one) for one in error.errors()]
-        detail = "; ".join(f"{one.column}: {one.reason}" for one in faults[:5])
+        faults = [_fault(fault) for fault in error.errors()]
+        detail = "; ".join(f"{fault.column}: {fault.reason}" for fault in faults[:5])
         return problem(422, "the request is not as it should be", detail, faults)
 
     @app.exception_handler(HTTPException)
@@ -118,5 +118,5 @@ _TITLES: Final = {
 
 
 def _fault(error: dict[str, Any]) -> FaultyField:
-    place = ".".join(str(part) for part in error["loc"] if part != "body")
-    return FaultyField(column=place or "body", reason=str(error["msg"]))
+    field = ".".join(str(part) for part in error["loc"] if part != "body")
+    return FaultyField(column=field or "body", reason=str(error["msg"]))

@@ -102,7 +102,7 @@ class Runner:
         """Run a command in the folder of its user, so that what it writes names no other."""
         folder = places.job(job.id)
         out, log = folder / f".{RESULT}", folder / _LOG
-        arguments = [one.replace(f"{places.root}/", "") for one in command]
+        arguments = [argument.replace(f"{places.root}/", "") for argument in command]
         progress = str((folder / PROGRESS).absolute())
         with out.open("wb") as stdout, log.open("wb") as stderr:
             process = subprocess.Popen(
@@ -125,9 +125,9 @@ class Runner:
         if code == 0:
             out.replace(folder / RESULT)
             return JobState.DONE, ""
-        said = log.read_text("utf-8", "replace")[-_LOG_TAIL:]
-        at = said.rfind("abag: error: ")
-        return JobState.FAILED, said[at + 13 :].strip() if at >= 0 else (
+        log_text = log.read_text("utf-8", "replace")[-_LOG_TAIL:]
+        at = log_text.rfind("abag: error: ")
+        return JobState.FAILED, log_text[at + 13 :].strip() if at >= 0 else (
             "the command ended without an answer; the operator finds it in the job's log"
         )
 
@@ -158,8 +158,8 @@ class Runner:
 def progress_of(folder: Path) -> dict[str, Any] | None:
     """What a job last said of how far it is; None where it has said nothing."""
     with suppress(MissingFileError, FileFormatError, OSError):
-        found = read_json(folder / PROGRESS)
-        return found if isinstance(found, dict) else None
+        progress = read_json(folder / PROGRESS)
+        return progress if isinstance(progress, dict) else None
     return None
 
 

@@ -41,7 +41,8 @@ def run_service(values: dict[str, Any], tell: Callable[[str], None]) -> None:
         settings = ServiceSettings.model_validate(values)
     except ValidationError as error:
         wrong = "; ".join(
-            f"--{str(one['loc'][0]).replace('_', '-')}: {one['msg']}" for one in error.errors()
+            f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg']}"
+            for fault in error.errors()
         )
         raise OptionError(wrong) from None
     make_folder(settings.data)

@@ -34,16 +34,16 @@ class JobTask(BaseModel):
 
     def options(self, *names: str) -> list[str]:
         """Options of the command for fields of the same names; what is not given is left out."""
-        found: list[str] = []
+        arguments: list[str] = []
         for name in names:
             option, value = "--" + name.replace("_", "-"), getattr(self, name)
             if value is True:
-                found.append(option)
+                arguments.append(option)
             elif value is not None and value is not False and value != "":
                 # One text each, so that a value which begins with a hyphen is no option.
                 values = value if isinstance(value, list) else [value]
-                found += [f"{option}={one}" for one in values]
-        return found
+                arguments += [f"{option}={text}" for text in values]
+        return arguments
 
 
 class _OfAssay(JobTask):

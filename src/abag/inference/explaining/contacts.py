@@ -24,10 +24,10 @@ _FAR: Final = 1e9
 
 @dataclass(frozen=True)
 class ContactMap:
-    """The chains of a complex, and how near each antibody residue is to the antigen."""
+    """The chains of a complex, and the distance of each antibody residue to the antigen."""
 
     complex: Complex
-    near: float = CONTACT_ANGSTROM
+    cutoff_angstrom: float = CONTACT_ANGSTROM
 
     @classmethod
     def read(cls, path: Path, chains: ChainNames | None = None) -> Self:
@@ -55,19 +55,22 @@ class ContactMap:
     def distances(self, chain: str, domain: str) -> list[float | None]:
         """Distance of each residue of a variable domain to the antigen, ångström.
 
-        None where the residue has no atoms in the file; very large where it is farther than
-        ``near``. ``chain`` is ``heavy`` or ``light``; the light domain of an scFv stands in the
-        heavy chain.
+        None where the residue has no atoms in the file; very large beyond ``cutoff_angstrom``.
+        ``chain`` is ``heavy`` or ``light``; the light domain of an scFv is part of the heavy chain.
         """
-        own = self.complex.light if chain == "light" and self.complex.light else self.complex.heavy
-        start = own.sequence.find(domain)
+        antibody = (
+            self.complex.light if chain == "light" and self.complex.light else self.complex.heavy
+        )
+        start = antibody.sequence.find(domain)
         if not domain or start < 0:
             return [None] * len(domain)
         nearest: dict[int, float] = {}
-        for other in self.complex.antigen:
-            for (i, _), distance in residue_distances(own, other, self.near).items():
+        for antigen in self.complex.antigen:
+            for (i, _), distance in residue_distances(
+                antibody, antigen, self.cutoff_angstrom
+            ).items():
                 nearest[i] = min(distance, nearest.get(i, _FAR))
-        resolved = set(own.atom_residues.tolist())
+        resolved = set(antibody.atom_residues.tolist())
         return [
             nearest.get(start + i, _FAR) if start + i in resolved else None
             for i in range(len(domain))
@@ -142,8 +145,8 @@ def agreement(positions: pl.DataFrame, seed: int = 0) -> Agreement | None:
 
 def auroc(scores: Reals, positive: NDArray[np.bool_]) -> float:
     """Probability that a positive has a higher score than a negative; ties count half."""
-    _, place, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    _, distinct, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2.0
     good = int(positive.sum())
     bad = len(positive) - good
-    return float((ranks[place][positive].sum() - good * (good + 1) / 2.0) / (good * bad))
+    return float((ranks[distinct][positive].sum() - good * (good + 1) / 2.0) / (good * bad))

@@ -55,9 +55,9 @@ def explain(
         raise OptionError(f"substitutes {substitutes!r}: give letters of amino acids, such as AW")
     prediction = predictor.predict_pair(heavy, light, antigen)
     pair = cleaned(one_pair(heavy, light, antigen))
-    mutants, places = _mutants(pair, letters)
+    mutants, substitutions = _mutants(pair, letters)
     change = _changes(predictor, pair, mutants)
-    table = places.with_columns(change=pl.Series(change))
+    table = substitutions.with_columns(change=pl.Series(change))
     changes = table.group_by("chain", "position", maintain_order=True).agg(
         importance=pl.col("change").abs().mean(),
         mean_change=pl.col("change").mean(),
@@ -120,28 +120,28 @@ def explain_structure(
     :func:`explain`.
     """
     contacts = ContactMap.read(path, chains)
-    found = explain(
+    explanation = explain(
         predictor, contacts.heavy, contacts.light, contacts.antigen, substitutes=substitutes
     )
     domains = {
-        chain: "".join(found.positions.filter(pl.col("chain") == chain)["residue"])
+        chain: "".join(explanation.positions.filter(pl.col("chain") == chain)["residue"])
         for chain in ("heavy", "light")
     }
     distances = [d for chain, domain in domains.items() for d in contacts.distances(chain, domain)]
-    near = contacts.near
-    positions = found.positions.with_columns(
-        contact=pl.Series([None if d is None else d < near for d in distances], dtype=pl.Boolean),
+    cutoff = contacts.cutoff_angstrom
+    positions = explanation.positions.with_columns(
+        contact=pl.Series([None if d is None else d < cutoff for d in distances], dtype=pl.Boolean),
         distance_angstrom=pl.Series(
-            [d if d is not None and d < near else None for d in distances], dtype=pl.Float64
+            [d if d is not None and d < cutoff else None for d in distances], dtype=pl.Float64
         ),
     )
     return Explanation(
-        found.prediction, positions, found.substitutes, agreement(positions, seed=seed)
+        explanation.prediction, positions, explanation.substitutes, agreement(positions, seed=seed)
     )
 
 
 def write_explanation(
-    found: Explanation, folder: Path, *, overwrite: bool = False
+    explanation: Explanation, folder: Path, *, overwrite: bool = False
 ) -> dict[str, str]:
     """Write ``importance.csv``, ``importance.png`` and ``explanation.json``; paths by name.
 
@@ -150,10 +150,10 @@ def write_explanation(
     """
     from abag.inference.explaining.picture import draw
 
-    with new_result(folder, EXPLANATION_FILES, "an explanation", overwrite=overwrite) as place:
-        write_csv(place / "importance.csv", found.positions)
-        draw(found, place / "importance.png")
-        write_json(place / "explanation.json", found.as_json())
+    with new_result(folder, EXPLANATION_FILES, "an explanation", overwrite=overwrite) as scratch:
+        write_csv(scratch / "importance.csv", explanation.positions)
+        draw(explanation, scratch / "importance.png")
+        write_json(scratch / "explanation.json", explanation.as_json())
     return {name: str(folder / name) for name in written(EXPLANATION_FILES)}
 
 
@@ -161,23 +161,23 @@ EXPLANATION_FILES: Final = ("importance.csv", "importance.png", "explanation.jso
 
 
 def _mutants(pair: pl.DataFrame, letters: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Every single substitution as pairs to predict, and which one each row is."""
+    """Every single mutant as a pair to predict, and the substitution of each row."""
     row = pair.row(0, named=True)
     chains: list[dict[str, Any]] = []
-    places: list[tuple[str, int, str]] = []
+    substitutions: list[tuple[str, int, str]] = []
     for chain in ("heavy", "light"):
-        whole = row[chain] or ""
-        for index, residue in enumerate(whole):
+        sequence = row[chain] or ""
+        for index, residue in enumerate(sequence):
             for letter in letters:
                 if letter != residue:
-                    changed = whole[:index] + letter + whole[index + 1 :]
+                    changed = sequence[:index] + letter + sequence[index + 1 :]
                     chains.append({"heavy": row["heavy"], "light": row["light"], chain: changed})
-                    places.append((chain, index + 1, letter))
+                    substitutions.append((chain, index + 1, letter))
     schema = {"heavy": pl.String(), "light": pl.String()}
     mutants = pl.DataFrame(chains, schema=schema).with_columns(
         antigen=pl.lit(row["antigen"], pl.List(pl.String()))
     )
-    return mutants, pl.DataFrame(places, schema=["chain", "position", "to"], orient="row")
+    return mutants, pl.DataFrame(substitutions, schema=["chain", "position", "to"], orient="row")
 
 
 def _labelled(pair: pl.DataFrame) -> pl.DataFrame:
@@ -189,16 +189,16 @@ def _labelled(pair: pl.DataFrame) -> pl.DataFrame:
     row = pair.row(0, named=True)
     rows: list[tuple[str | int, ...]] = []
     for chain in ("heavy", "light"):
-        whole = row[chain] or ""
-        labels = {scheme: ["-"] * len(whole) for scheme in SCHEMES}
-        for domain in number_chains([whole])[whole] if whole else ():
+        sequence = row[chain] or ""
+        labels = {scheme: ["-"] * len(sequence) for scheme in SCHEMES}
+        for domain in number_chains([sequence])[sequence] if sequence else ():
             for scheme in SCHEMES:
                 for offset, position in enumerate(scheme_positions(domain, scheme) or ()):
                     labels[scheme][domain.start + offset] = position
-        for index, (residue, label) in enumerate(zip(whole, labels["imgt"], strict=True)):
+        for index, (residue, label) in enumerate(zip(sequence, labels["imgt"], strict=True)):
             number = int("".join(c for c in label if c.isdigit()) or 0)
             inside = (name for name, (a, b) in IMGT_REGIONS.items() if a <= number <= b)
             others = (labels[scheme][index] for scheme in OTHER_SCHEMES)
             rows.append((chain, index + 1, label, next(inside, "-"), residue, *others))
-    named = ["chain", "position", "imgt", "region", "residue", *OTHER_SCHEMES]
-    return pl.DataFrame(rows, schema=named, orient="row")
+    columns = ["chain", "position", "imgt", "region", "residue", *OTHER_SCHEMES]
+    return pl.DataFrame(rows, schema=columns, orient="row")

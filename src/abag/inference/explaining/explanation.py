@@ -66,8 +66,8 @@ class Explanation:
 
     def in_words(self) -> str:
         """A few lines: the prediction, the ten positions with most importance, the agreement."""
-        asked = self.positions.filter(pl.col("importance").is_not_null())
-        top = asked.sort("importance", descending=True, maintain_order=True)[:_SHOWN]
+        mutated = self.positions.filter(pl.col("importance").is_not_null())
+        top = mutated.sort("importance", descending=True, maintain_order=True)[:_SHOWN]
         lines = [
             self.prediction.in_words(),
             "",

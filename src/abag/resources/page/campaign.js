@@ -76,7 +76,7 @@ function roundsCard(card) {
   const counted = (told) => `${told.seen} (expected ${told.expected.toFixed(1)}, ${told.lower.toFixed(0)} to ${told.upper.toFixed(0)})`;
   const rounds = card.rounds.map((one) => ({ round: one.round, measured: `${one.measured} of ${one.proposed}`, "inside its 90 % interval": `${one.inside_90} of ${one.exact}`,
     spearman: two(one.spearman), "better than the best before": counted(one.over_best), "better than the parent": counted(one.over_parent), best: two(one.best) }));
-  return make("div", { className: "card" }, make("h2", {}, "What was foretold, and what came"),
+  return make("div", { className: "card" }, make("h2", {}, "Predicted and measured"),
     sortedTable(rounds, Object.keys(rounds[0] ?? {}), "Each plate was sealed before it was measured"),
     make("div", { className: "pictures" }, ...card.rounds.map((one) => make("figure", {}, parity(one.variants, card.unit, one.round),
       make("figcaption", { className: "hint" }, `Round ${one.round}: predicted with its 90 % interval, and measured.`)))));

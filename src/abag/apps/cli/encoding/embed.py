@@ -45,7 +45,7 @@ def embed(
     encoder: str = "builtin",
     map: Annotated[list[str] | None, Parameter(negative=())] = None,  # noqa: A002
     antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
-    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
+    file_choices: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     role: Annotated[list[Literal["antibody", "antigen"]] | None, Parameter(negative=())] = None,
     storage: Literal["fp32", "bf16", "int8"] = "bf16",
     device: Annotated[list[str] | None, Parameter(negative=())] = None,
@@ -66,7 +66,7 @@ def embed(
         encoder: builtin, a name such as esm2-650m or igt5, or hf:owner/name.
         map: for pairs, heavy=VH and the like; repeat it for several columns.
         antigen: antigen chain or FASTA file, for files that name none; repeat it for several.
-        read: options for files that leave a choice.
+        file_choices: options for files that leave a choice.
         role: antibody or antigen alone; by default all that the encoder was trained on.
         storage: number format of the stored rows.
         device: auto, cpu, cuda:0 and so on; repeat it for several, or all-cuda.
@@ -85,19 +85,18 @@ def embed(
     choice = EncoderChoice(encoder, LongChain(long), compile, tuple(asdict(opened).items()))
     open_encoders, workers = _encoding(choice, where_done, device or ["auto"])
     with _notes():
-        done = embed_file(
-            table,
-            open_encoders,
-            store,
+        embedded = embed_file(
+            table, open_encoders, store,
             mapping=map or (),
             antigen=given_antigen(antigen or []),
-            choices=read.choices(),
+            choices=file_choices.choices(),
             storage=storage,
             roles=[Role(name) for name in role] if role else None,
             budget=budget,
             workers=workers,
-        )
-    emit({**asdict(done), "room": str(done.room), "encoder": encoder}, _text(done, encoder), json)
+        )  # fmt: skip
+    content = {**asdict(embedded), "room": str(embedded.room), "encoder": encoder}
+    emit(content, _text(embedded, encoder), json)
 
 
 def _encoding(
@@ -119,37 +118,41 @@ def _encoding(
     return lambda: on_devices(choice.open, ["cpu"]), Workers(engine, choice, devices[0])
 
 
-def _text(done: EmbeddedFile, encoder: str) -> str:
+def _text(embedded: EmbeddedFile, encoder: str) -> str:
     from abag.errors import counted
 
     text = (
-        f"{done.rows} rows, {done.molecules} molecules: {done.encoded} distinct ones encoded, "
-        f"{done.found} found in {done.room}"
+        f"{embedded.rows} rows, {embedded.molecules} molecules: {embedded.encoded} distinct ones "
+        f"encoded, {embedded.found} found in {embedded.room}"
     )
-    if aside := len(done.left_out):
-        text += f"\n{counted(done.rows, 'pair')} kept, {counted(aside, 'row')} of the file left out"
-    for said in done.left_out:
-        text += f"\nleft out: {said}"
-    if done.without_antigen:
-        text += f"\n{counted(done.without_antigen, 'row')} without an antigen sequence"
-    if done.windowed:
-        text += f"\n{done.windowed} molecules are longer than {encoder} reads; joined from windows"
+    if aside := len(embedded.left_out):
+        text += (
+            f"\n{counted(embedded.rows, 'pair')} kept, {counted(aside, 'row')} of the file left out"
+        )
+    for reason in embedded.left_out:
+        text += f"\nleft out: {reason}"
+    if embedded.without_antigen:
+        text += f"\n{counted(embedded.without_antigen, 'row')} without an antigen sequence"
+    if embedded.windowed:
+        text += (
+            f"\n{embedded.windowed} molecules are longer than {encoder} reads; joined from windows"
+        )
     return text
 
 
 @contextmanager
 def _notes() -> Iterator[None]:
-    """Show what is said of the molecules as a line for people, without a place in our code."""
+    """Show warnings of the molecules as plain lines, without the line of code that warns."""
     from abag.encoders.guard import AntibodyAsAntigenWarning
 
     with warnings.catch_warnings():
         plain = warnings.showwarning
 
-        def show(message: Warning | str, category: type[Warning], *place: object) -> None:
+        def show(message: Warning | str, category: type[Warning], *location: object) -> None:
             if issubclass(category, AntibodyAsAntigenWarning):
                 tell(f"abag: note: {message}")
             else:
-                plain(message, category, *place)  # type: ignore[arg-type]
+                plain(message, category, *location)  # type: ignore[arg-type]
 
         warnings.showwarning = show  # type: ignore[assignment]
         warnings.simplefilter("always", AntibodyAsAntigenWarning)

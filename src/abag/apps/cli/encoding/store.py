@@ -30,7 +30,7 @@ def info(folder: Path, *, json: Annotated[bool, Parameter(negative=())] = False)
     from abag.encoders.storage.store import rooms
     from abag.encoders.storage.store_upkeep import info as look
 
-    found = [look(room) for room in rooms(folder)]
+    infos = [look(room) for room in rooms(folder)]
     lines = [
         f"{room['encoder']['id']} ({room['encoder']['precision']}"
         + (f", LoRA {room['encoder']['adapter_digest']}" * bool(room["encoder"]["adapter_digest"]))
@@ -38,9 +38,9 @@ def info(folder: Path, *, json: Annotated[bool, Parameter(negative=())] = False)
         f"{room['residues']} residues, {room['bytes'] / 2**20:.1f} MiB in "
         f"{counted(room['shards'], 'shard')}"
         + (f", {len(room['unreadable'])} unreadable" * bool(room["unreadable"]))
-        for room in found
+        for room in infos
     ]
-    emit({"rooms": found}, "\n".join(lines), json)
+    emit({"rooms": infos}, "\n".join(lines), json)
 
 
 @app.command
@@ -55,11 +55,11 @@ def verify(folder: Path, *, json: Annotated[bool, Parameter(negative=())] = Fals
     from abag.encoders.storage.store_upkeep import verify as check
 
     checked = [(room, check(room)) for room in rooms(folder)]
-    damage = [place for _, places in checked for place in places]
+    damage = [record for _, places in checked for record in places]
     records = sum(len(room) for room, _ in checked)
     content = {
         "records": records,
-        "damage": [{**asdict(place), "shard": str(place.shard)} for place in damage],
+        "damage": [{**asdict(record), "shard": str(record.shard)} for record in damage],
     }
     text = "\n".join(map(str, damage)) or f"{records} records, all whole"
     emit(content, text, json)
@@ -84,17 +84,17 @@ def compact(
     from abag.encoders.storage.store import rooms
     from abag.encoders.storage.store_upkeep import compact as merge
 
-    done = [(room, merge(room, drop_damaged=drop_damaged)) for room in rooms(folder)]
+    results = [(room, merge(room, drop_damaged=drop_damaged)) for room in rooms(folder)]
     lines = [
-        f"{room.room.name}: {counted(one.shards_before, 'shard')} became {one.shards_after}, "
-        f"{counted(one.duplicates, 'duplicate')} and "
-        f"{counted(len(one.dropped), 'damaged place')} dropped"
-        for room, one in done
+        f"{room.room.name}: {counted(merged.shards_before, 'shard')} became {merged.shards_after}, "
+        f"{counted(merged.duplicates, 'duplicate')} and "
+        f"{counted(len(merged.dropped), 'damaged place')} dropped"
+        for room, merged in results
     ]
     content = {
         "rooms": [
-            {**asdict(one), "dropped": list(map(str, one.dropped)), "room": str(room.room)}
-            for room, one in done
+            {**asdict(merged), "dropped": list(map(str, merged.dropped)), "room": str(room.room)}
+            for room, merged in results
         ]
     }
     emit(content, "\n".join(lines), json)

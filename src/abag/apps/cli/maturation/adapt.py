@@ -24,7 +24,7 @@ def adapt(
     campaign: Path | None = None,
     allow_unproposed: Annotated[bool, Parameter(negative=())] = False,
     failed: Annotated[list[str] | None, Parameter(negative=())] = None,
-    told: Annotated[AssayOptions, Parameter(name="*")] = NOTHING_SAID,
+    assay: Annotated[AssayOptions, Parameter(name="*")] = NOTHING_SAID,
     embedding: Literal["none", "builtin", "antiberty"] = "none",
     structure: Path | None = None,
     seed: int = 0,
@@ -45,7 +45,7 @@ def adapt(
             plate was proposed takes the file as its results.
         allow_unproposed: For --campaign: take variants, too, that were not proposed.
         failed: For --campaign: names of wells that gave no measurement and will give none.
-        told: What you say of the file.
+        assay: What you say of the file.
         embedding: builtin or antiberty: let an encoder's view of the parent join in, for --out. To
             fit needs torch (and `abag encoders fetch antiberty`), to predict does not.
         structure: PDB or mmCIF file of the parent on its antigen, whose log-odds (ProteinMPNN) join
@@ -63,36 +63,39 @@ def adapt(
                 "and --structure"
             )
         _into_campaign(
-            campaign, assay_file, told.told(), allow_unproposed, failed or [], seed, json
+            campaign, assay_file, assay.assay_file(), allow_unproposed, failed or [], seed, json
         )
         return
     if failed:
         raise OptionError("--failed names wells of a campaign's plate; give --campaign")
     if out is None:
         raise OptionError("--out is missing: name a new folder for the model")
-    all_done = adapt_file(
-        assay_file, out, report=report, told=told.told(), seed=seed, overwrite=overwrite,
+    adaptations = adapt_file(
+        assay_file, out, report=report, told=assay.assay_file(), seed=seed, overwrite=overwrite,
         embedding=embedding, structure=structure,
     )  # fmt: skip
-    _print(all_done, json)
+    _print(adaptations, json)
 
 
-def _print(all_done: list[Adaptation], json: bool) -> None:
-    if len(all_done) == 1:
-        emit(all_done[0].as_json(), _text(all_done[0]), json)
+def _print(adaptations: list[Adaptation], json: bool) -> None:
+    if len(adaptations) == 1:
+        emit(adaptations[0].as_json(), _text(adaptations[0]), json)
         return
-    kept, aside = sum(one.assay.rows for one in all_done), all_done[0].assay.aside.height
-    shown = {
-        "antigens": [one.as_json() for one in all_done],
-        "rows": {"in": kept + aside, "kept": kept, "set_aside": aside},
+    kept_rows, aside = (
+        sum(adaptation.assay.rows for adaptation in adaptations),
+        adaptations[0].assay.aside.height,
+    )
+    content = {
+        "antigens": [adaptation.as_json() for adaptation in adaptations],
+        "rows": {"in": kept_rows + aside, "kept": kept_rows, "set_aside": aside},
     }
-    emit(shown, "\n\n".join([_text(one) for one in all_done]), json)
+    emit(content, "\n\n".join([_text(adaptation) for adaptation in adaptations]), json)
 
 
 def _into_campaign(
     folder: Path,
     path: Path,
-    told: AssayFile,
+    assay_file: AssayFile,
     allow_unproposed: bool,
     failed: list[str],
     seed: int,
@@ -101,12 +104,12 @@ def _into_campaign(
     from abag.maturation.campaign.intake import take_results
     from abag.maturation.campaign.scorecard import score
 
-    names = [one for text in failed for one in text.split(",") if one]
-    opened, done = take_results(
-        folder, path, told=told, allow_unproposed=allow_unproposed, failed=names, seed=seed
+    names = [name for text in failed for name in text.split(",") if name]
+    opened, adaptation = take_results(
+        folder, path, told=assay_file, allow_unproposed=allow_unproposed, failed=names, seed=seed
     )
     card = score(opened)
-    lines = [_text(done), f"round {opened.measured.number} of {folder} has its results"]
+    lines = [_text(adaptation), f"round {opened.measured.number} of {folder} has its results"]
     if card.plates:
         from abag.maturation.campaign.scorecard_page import judgement
 
@@ -114,17 +117,17 @@ def _into_campaign(
             f"scorecard: {card.inside} of {card.exact} measurements in their 90 % interval "
             f"({judgement(card)[0].lower()}): {folder / 'scorecard.html'}"
         )
-    shown = {**done.as_json(), "campaign": opened.as_json(), "scorecard": card.as_json()}
-    emit(shown, "\n".join(lines), json)
+    content = {**adaptation.as_json(), "campaign": opened.as_json(), "scorecard": card.as_json()}
+    emit(content, "\n".join(lines), json)
 
 
-def _text(done: Adaptation) -> str:
+def _text(adaptation: Adaptation) -> str:
     from abag.maturation.adapt.report import skill_table
 
-    verdict = done.verdict
+    verdict = adaptation.verdict
     lines = [verdict.grade.value, verdict.headline, *verdict.reasons, ""]
-    lines.append(skill_table(done.skills).text())
-    kept, aside = done.assay.rows, done.assay.aside.height
-    counts = f"rows: {kept + aside} in = {kept} kept + {aside} set aside"
-    lines += ["", counts, *(f"note: {note}" for note in done.notes)]
-    return "\n".join([*lines, f"model: {done.folder}", f"report: {done.report}"])
+    lines.append(skill_table(adaptation.skills).text())
+    kept_rows, aside = adaptation.assay.rows, adaptation.assay.aside.height
+    counts = f"rows: {kept_rows + aside} in = {kept_rows} kept + {aside} set aside"
+    lines += ["", counts, *(f"note: {note}" for note in adaptation.notes)]
+    return "\n".join([*lines, f"model: {adaptation.folder}", f"report: {adaptation.report}"])

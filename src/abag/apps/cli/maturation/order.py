@@ -43,7 +43,7 @@ def order(
 
     if volume_nl <= 0:
         raise OptionError(f"--volume-nl is {volume_nl:g}; give a number above 0")
-    names = [one for text in avoid or [] for one in text.split(",") if one]
+    names = [name for text in avoid or [] for name in text.split(",") if name]
     coding = Coding(host, tuple(names)) if names else Coding(host)
     folder = orders.plate_folder(plate)
     out = out or folder / ORDER

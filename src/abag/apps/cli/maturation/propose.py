@@ -37,7 +37,7 @@ def propose(
     model: Path | None = None,
     campaign: Path | None = None,
     of: Annotated[GivenAntibody, Parameter(name="*")] = NO_ANTIBODY,
-    read: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
+    file_choices: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     n: int = 96,
     out: Path | None = None,
     where: Annotated[FreePlaces, Parameter(name="*")] = EVERYWHERE,
@@ -54,7 +54,7 @@ def propose(
         model: Folder of a model of your assay, from `abag adapt`.
         campaign: Campaign folder instead of a model; the plate becomes its next round.
         of: The parent (default: the commonest residues of the measured rows).
-        read: Options for files that leave a choice.
+        file_choices: Options for files that leave a choice.
         n: Number of variants; with controls, 92 and 4 fill a plate.
         out: Folder for proposed.csv, proposed.fasta, proposed.json and plate.html.
         where: Which residues may change.
@@ -71,7 +71,7 @@ def propose(
         _require_alone(model=model, out=out, heavy=of.heavy, light=of.light, parent=of.parent)
         from abag.maturation.campaign.rounds import propose_round
 
-        opened, found = propose_round(
+        opened, proposals = propose_round(
             campaign, request, layout=layout, exclude=unwanted, overwrite=overwrite
         )
         folder = opened.latest.folder
@@ -80,10 +80,10 @@ def propose(
         if unwanted:
             raise OptionError("--exclude exchanges wells of a campaign's plate; give --campaign")
         folder = _required(out, "--out", "name a folder for the plate")
-        chains = _parent(of, read)
-        found, sealed = _from_model(model, folder, chains, request, layout, overwrite), ""
-    shown = {"folder": str(folder), "seal_sha256": sealed or None, **found.as_json()}
-    emit(shown, _text(found, folder, sealed), json)
+        chains = _parent(of, file_choices)
+        proposals, sealed = _from_model(model, folder, chains, request, layout, overwrite), ""
+    shown = {"folder": str(folder), "seal_sha256": sealed or None, **proposals.as_json()}
+    emit(shown, _text(proposals, folder, sealed), json)
 
 
 def _from_model(
@@ -106,52 +106,53 @@ def _from_model(
             f"{model} is a model {loaded.name!r}; plates are chosen by a model of your own assay: "
             "fit one with `abag adapt ASSAY.csv --out MODEL`"
         )
-    found = choose(loaded, parent, request)
-    write_plate(found, out, layout=layout, overwrite=overwrite)
-    return found
+    proposals = choose(loaded, parent, request)
+    write_plate(proposals, out, layout=layout, overwrite=overwrite)
+    return proposals
 
 
-def _parent(of: GivenAntibody, read: FileChoices) -> Chains | None:
+def _parent(of: GivenAntibody, file_choices: FileChoices) -> Chains | None:
     if of.heavy is None and of.parent is None:
         if of != NO_ANTIBODY:
             raise OptionError("give the parent by --heavy and --light, or by --parent FILE --name")
         return None
-    return of.read(read.choices()).chains
+    return of.read(file_choices.choices()).chains
 
 
-def _required(given: Path | None, option: str, mend: str) -> Path:
-    if given is None:
+def _required(value: Path | None, option: str, mend: str) -> Path:
+    if value is None:
         raise OptionError(f"{option} is missing: {mend}")
-    return given
+    return value
 
 
-def _require_alone(**given: Any) -> None:
-    for name, value in given.items():
+def _require_alone(**options: Any) -> None:
+    for name, value in options.items():
         if value is not None:
             raise OptionError(f"--campaign has its own model and parent; leave out --{name}")
 
 
-def _text(found: Proposals, folder: Path, sealed: str) -> str:
-    expected = found.expected.plates
+def _text(proposals: Proposals, folder: Path, sealed: str) -> str:
+    expected = proposals.expected.plates
     lines = [
-        f"{len(found.chosen)} variants chosen of {found.candidates:,} candidates "
-        f"({found.left_out:,} left out); the parent is predicted at "
-        f"{found.parent_predicted:.2f} {found.unit}",
+        f"{len(proposals.chosen)} variants chosen of {proposals.candidates:,} candidates "
+        f"({proposals.left_out:,} left out); the parent is predicted at "
+        f"{proposals.parent_predicted:.2f} {proposals.unit}",
         "",
     ]
-    for one in found.chosen[:_SHOWN]:
+    for proposal in proposals.chosen[:_SHOWN]:
         lines.append(
-            f"{one.mutations:<32} {one.predicted:6.2f} ({one.lower_90:.2f} to "
-            f"{one.upper_90:.2f})  {'; '.join(one.liabilities)}".rstrip()
+            f"{proposal.mutations:<32} {proposal.predicted:6.2f} ({proposal.lower_90:.2f} to "
+            f"{proposal.upper_90:.2f})  {'; '.join(proposal.liabilities)}".rstrip()
         )
-    if len(found.chosen) > _SHOWN:
-        lines.append(f"... and {len(found.chosen) - _SHOWN} more")
-    told = {"proposed": "this plate", "random": "random variants", "singles": "random singles"}
+    if len(proposals.chosen) > _SHOWN:
+        lines.append(f"... and {len(proposals.chosen) - _SHOWN} more")
+    labels = {"proposed": "this plate", "random": "random variants", "singles": "random singles"}
     lines += [
-        "", f"expected to measure better than the best so far ({found.expected.best_so_far:.2f}): "
-        + ", ".join(f"{told[name]} {one.over_best.mean:.1f}" for name, one in expected.items()),
-        *(f"note: {note}" for note in found.notes), f"plate: {folder / 'proposed.csv'}",
+        "",
+        f"expected to measure better than the best so far ({proposals.expected.best_so_far:.2f}): "
+        + ", ".join(f"{labels[key]} {plate.over_best.mean:.1f}" for key, plate in expected.items()),
+        *(f"note: {note}" for note in proposals.notes), f"plate: {folder / 'proposed.csv'}",
     ]  # fmt: skip
     if sealed:
-        lines.append(f"seal: {sealed} (keep this line; it proves what was foretold)")
+        lines.append(f"seal: {sealed} (keep this line; it proves what was predicted)")
     return "\n".join(lines)

@@ -64,19 +64,19 @@ def scan(
 
     if out is None:
         raise OptionError("--out is missing: name a folder for the files of the scan")
-    told = ",".join(text for text in chains or [] if "=" in text)
-    names = ChainNames.parse(told) if told else None
+    roles = ",".join(text for text in chains or [] if "=" in text)
+    names = ChainNames.parse(roles) if roles else None
     chains = [text for text in chains or [] if "=" not in text]
     if structure is not None and model is None and not of.is_named:
         of = replace(of, parent=structure)
-    done = scan_all(
+    scanned = scan_all(
         _parent(model, of, antigen or [], Choices(names, most_umis, arm)), out,
         model=model, structure=structure, structure_chains=names, cdrs=where.cdrs or [],
         positions=where.positions or [], chains=chains, numbering=where.numbering,
         without_cysteine=exclude_cysteine, naturalness=naturalness, level=level,
         overwrite=overwrite,
     )  # fmt: skip
-    emit(done.as_json(), _text(done), json)
+    emit(scanned.as_json(), _text(scanned), json)
 
 
 def _parent(model: Path | None, of: GivenAntibody, antigen: list[str], choices: Choices) -> Parent:
@@ -89,20 +89,20 @@ def _parent(model: Path | None, of: GivenAntibody, antigen: list[str], choices: 
     return of.read(choices, target)
 
 
-def _text(done: Scan) -> str:
-    summary = done.as_json()
-    unit = done.effects.unit
-    told = f"{summary['mutants']:,} mutants of {done.parent.name}; "
+def _text(scanned: Scan) -> str:
+    summary = scanned.as_json()
+    unit = scanned.effects.unit
+    sentence = f"{summary['mutants']:,} mutants of {scanned.parent.name}; "
     if summary["better_than_parent"]:
-        told += (
+        sentence += (
             f"{summary['better_than_parent']:,} predicted better than the parent, "
             f"{summary['better_without_new_liability']:,} of them without a new liability"
         )
     else:
-        told += "none is predicted better than the parent, the least harmful come first"
+        sentence += "none is predicted better than the parent, the least harmful come first"
     if summary["measured"]:
-        told += f"; {summary['measured']:,} measured already are left out of the list"
-    lines = [told, ""]
+        sentence += f"; {summary['measured']:,} measured already are left out of the list"
+    lines = [sentence, ""]
     for row in summary["best"][:_SHOWN]:
         ends = ""
         if row["delta_lower"] is not None:
@@ -112,5 +112,5 @@ def _text(done: Scan) -> str:
             f"{row['mutation']:<10}{where:<12}Δ {unit} {row['delta']:+.2f}{ends}"
             f"  {row['liabilities']}".rstrip()
         )
-    lines += ["", *(f"note: {note}" for note in done.notes)]
+    lines += ["", *(f"note: {note}" for note in scanned.notes)]
     return "\n".join([*lines, f"page: {summary['files']['scan.html']}"])

@@ -26,5 +26,5 @@ def compare(
     """
     from abag.training.compare import compare_runs, markdown
 
-    done = compare_runs(runs, out, overwrite=overwrite)
-    emit(done.as_json(), f"{markdown(done)}\npage: {out / 'compare.html'}", json)
+    comparison = compare_runs(runs, out, overwrite=overwrite)
+    emit(comparison.as_json(), f"{markdown(comparison)}\npage: {out / 'compare.html'}", json)

@@ -33,9 +33,9 @@ def recipes(
     if name is None:
         if set_:
             raise OptionError("--set changes one recipe; name it, for example: abag recipes v2.7")
-        known = {one: load_recipe(one) for one in recipe_names()}
-        listed = {one: recipe.as_json() for one, recipe in known.items()}
-        emit(listed, "\n".join(f"{k:8} {v.title}" for k, v in known.items()), json)
+        known = {key: load_recipe(key) for key in recipe_names()}
+        content = {key: recipe.as_json() for key, recipe in known.items()}
+        emit(content, "\n".join(f"{key:8} {known[key].title}" for key in known), json)
         return
     recipe = load_recipe(name, set_ or [])
     emit(recipe.as_json(), _explained(recipe), json)
@@ -61,8 +61,8 @@ def _flat(content: Any, prefix: str = "") -> list[tuple[str, Any]]:
     """Settings as ``optimiser.lr`` and value."""
     if isinstance(content, dict):
         items = list(content.items())
-    elif isinstance(content, list) and any(isinstance(one, dict) for one in content):
-        items = [(str(place), one) for place, one in enumerate(content)]
+    elif isinstance(content, list) and any(isinstance(item, dict) for item in content):
+        items = [(str(index), item) for index, item in enumerate(content)]
     else:
         return [(prefix, content)]
     return [

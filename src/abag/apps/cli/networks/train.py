@@ -102,13 +102,13 @@ def train(
     require_trackers(trackers)
     options = Options(device, stop_after, save_every, trackers=trackers, audit=audit, tell=note)
     if resume is not None:
-        done = runs.resume(resume, options, table=table, split=split)
+        trained = runs.resume(resume, options, table=table, split=split)
     elif table is not None and split is not None and out is not None:
         folders = (start.antibody_folder, start.antigen_folder)
         sources = Sources(table, split, start.holdout, start.store, *folders)
-        done = runs.train(start.chosen(), sources, out, options)
+        trained = runs.train(start.chosen(), sources, out, options)
     if os.environ.get("RANK", "0") == "0":
-        emit(done.as_json(), _text(done), json)
+        emit(trained.as_json(), _text(trained), json)
 
 
 def require_inputs(
@@ -118,8 +118,8 @@ def require_inputs(
     if (out is None) == (resume is None):
         raise OptionError("give --out for a new run or --resume for an old one, one of the two")
     if resume is not None and start.given:
-        named = ", ".join(start.given)
-        raise OptionError(f"{named}: a resumed run keeps what it was started with")
+        options = ", ".join(start.given)
+        raise OptionError(f"{options}: a resumed run keeps what it was started with")
     if out is not None:
         needed = {"TABLE": table, "--recipe": start.recipe, "--split": split}
         if missing := [name for name, value in needed.items() if value is None]:
@@ -133,8 +133,8 @@ def chosen_recipe(
     from abag.training.recipe import load_recipe
 
     sides = {"antibody": antibody, "antigen": antigen}
-    own = [f"network.{side}.id={value}" for side, value in sides.items() if value]
-    return load_recipe(name, [*own, *settings])
+    encoders = [f"network.{side}.id={value}" for side, value in sides.items() if value]
+    return load_recipe(name, [*encoders, *settings])
 
 
 def require_torch() -> None:
@@ -153,22 +153,24 @@ def note(text: str) -> None:
     tell(f"abag: {text}")
 
 
-def _text(done: TrainedRun) -> str:
-    best = "undefined" if done.best is None else f"{done.best:.3f}"
-    head = f"{done.epochs} epochs, {done.steps:,} steps in {done.run}"
-    if not done.finished:
-        return f"{head}; go on with abag train --resume {done.run}"
-    lines = [head, f"kept: epoch {done.best_epoch}, validation {done.metric} {best}"]
+def _text(trained: TrainedRun) -> str:
+    best = "undefined" if trained.best is None else f"{trained.best:.3f}"
+    head = f"{trained.epochs} epochs, {trained.steps:,} steps in {trained.run}"
+    if not trained.finished:
+        return f"{head}; go on with abag train --resume {trained.run}"
+    lines = [head, f"kept: epoch {trained.best_epoch}, validation {trained.metric} {best}"]
     for key in ("spearman", "pearson", "rmse", "recall"):
-        if key in done.test:
-            lines.append(f"test {key}: {_figure(done.test[key])}")
-    lines.append(f"status: {done.status}" + "".join(f"\n  {reason}" for reason in done.reasons))
-    lines.append(f"report: {done.run / 'report.html'}; model: {done.run / 'model'}")
+        if key in trained.test:
+            lines.append(f"test {key}: {_figure(trained.test[key])}")
+    lines.append(
+        f"status: {trained.status}" + "".join(f"\n  {reason}" for reason in trained.reasons)
+    )
+    lines.append(f"report: {trained.run / 'report.html'}; model: {trained.run / 'model'}")
     return "\n".join(lines)
 
 
-def _figure(found: dict[str, Any]) -> str:
-    if found["value"] is None:
-        return f"undefined ({found['reason']})"
-    ends = found.get("interval")
-    return f"{found['value']:.3f}" + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else "")
+def _figure(figure: dict[str, Any]) -> str:
+    if figure["value"] is None:
+        return f"undefined ({figure['reason']})"
+    ends = figure.get("interval")
+    return f"{figure['value']:.3f}" + (f" ({ends[0]:.3f} to {ends[1]:.3f})" if ends else "")

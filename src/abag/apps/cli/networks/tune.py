@@ -55,7 +55,7 @@ def tune(
     from abag.training.tune import tune as run_study
 
     sides = (antibody_encoder or encoder, antigen_encoder or encoder)
-    done = run_study(
+    study = run_study(
         chosen_recipe(recipe, set_ or [], *sides),
         Sources(table, split, holdout, store),
         out,
@@ -63,9 +63,9 @@ def tune(
         search or (),
         Options(device=device, tell=note),
     )
-    best = "no trial succeeded" if done.best is None else (
-        f"best: trial {done.best_trial}, validation {done.metric} {done.best:.3f}"
+    best = "no trial succeeded" if study.best is None else (
+        f"best: trial {study.best_trial}, validation {study.metric} {study.best:.3f}"
     )  # fmt: skip
-    values = "".join(f"\n  {key} = {value}" for key, value in done.settings.items())
-    text = f"{done.trials} trials in {out}, {done.failed} failed\n{best}{values}"
-    emit(done.as_json(), f"{text}\nrecipe: {out / 'best.toml'}", json)
+    values = "".join(f"\n  {key} = {value}" for key, value in study.settings.items())
+    text = f"{study.trials} trials in {out}, {study.failed} failed\n{best}{values}"
+    emit(study.as_json(), f"{text}\nrecipe: {out / 'best.toml'}", json)

@@ -37,7 +37,7 @@ class AssayOptions:
     arm: int | None = None
     """For constructs with several variable domains: which arm, counted along the heavy chain."""
 
-    def told(self) -> AssayFile:
+    def assay_file(self) -> AssayFile:
         """As the readers take it."""
         from abag.maturation.assay.file import AssayFile
 

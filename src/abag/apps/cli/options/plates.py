@@ -72,7 +72,7 @@ class Wells:
 
     def unwanted(self) -> list[str]:
         """Names of wells to be filled anew."""
-        return [one for text in self.exclude or [] for one in text.split(",") if one]
+        return [name for text in self.exclude or [] for name in text.split(",") if name]
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,39 +113,47 @@ def publish(
 
     if (git is None) == (hub is None):
         raise OptionError("name --git ADDRESS or --hub ORGANISATION/NAME, one of the two")
-    what = steps.publication(folder, git or hub or "")
+    publication = steps.publication(folder, git or hub or "")
     with scratch_folder() as scratch:
         if git is not None:
             from abag.release.publishing.gitlfs import git_steps
 
-            planned = git_steps(what, branch, scratch)
+            planned = git_steps(publication, branch, scratch)
         else:
             from abag.release.publishing.hub import hub_steps
 
-            planned = hub_steps(what, endpoint, scratch, private=private)
-        shown = [{"step": one.name, "does": one.words} for one in planned]
-        did = [] if dry_run else steps.carry_out(planned, what, tell)
-    lines = [f"{place}/{len(shown)} {one['step']}: {one['does']}"
-             for place, one in enumerate(shown, start=1)]  # fmt: skip
-    text = "\n".join(lines) if dry_run else f"published {what.title} as {what.tag}: {what.address}"
-    emit({"release": str(folder), "steps": shown, "done_now": did, "tag": what.tag}, text, json)
+            planned = hub_steps(publication, endpoint, scratch, private=private)
+        shown = [{"step": step.name, "does": step.words} for step in planned]
+        did = [] if dry_run else steps.carry_out(planned, publication, tell)
+    lines = [f"{number}/{len(shown)} {step['step']}: {step['does']}"
+             for number, step in enumerate(shown, start=1)]  # fmt: skip
+    text = (
+        "\n".join(lines)
+        if dry_run
+        else f"published {publication.title} as {publication.tag}: {publication.address}"
+    )
+    emit(
+        {"release": str(folder), "steps": shown, "done_now": did, "tag": publication.tag},
+        text,
+        json,
+    )
 
 
 def summary_of(facts: dict[str, Any]) -> dict[str, Any]:
     """What machines want to know of a release."""
-    given = facts["given"]
+    stated = facts["given"]
     return {
-        "name": given["name"],
-        "version": given["version"],
+        "name": stated["name"],
+        "version": stated["version"],
         "model_id": facts["model"]["id"],
         "recommendation": facts["recommendation"]["what"],
-        "issues": [one["text"] for one in facts["issues"]],
+        "issues": [issue["text"] for issue in facts["issues"]],
     }
 
 
 def text_of(facts: dict[str, Any]) -> str:
     """Name, recommendation and known issues."""
-    given = facts["given"]
-    lines = [f"{given['name']} {given['version']} ({facts['model']['id']})"]
+    stated = facts["given"]
+    lines = [f"{stated['name']} {stated['version']} ({facts['model']['id']})"]
     lines.append(facts["recommendation"]["words"])
-    return "\n".join([*lines, *(f"  {one['text']}" for one in facts["issues"])])
+    return "\n".join([*lines, *(f"  {issue['text']}" for issue in facts["issues"])])

@@ -30,10 +30,10 @@ def pull(
     """
     from abag.release.pull import pull as fetch
 
-    done = fetch(model, source, endpoint=endpoint, again=again)
-    how = "pulled" if done.new else "already here, whole"
-    text = f"{text_of(done.facts)}\n{how}: use it as --model {done.name}"
-    emit(done.as_json(), text, json)
+    pulled = fetch(model, source, endpoint=endpoint, again=again)
+    how = "pulled" if pulled.new else "already here, whole"
+    text = f"{text_of(pulled.facts)}\n{how}: use it as --model {pulled.name}"
+    emit(pulled.as_json(), text, json)
 
 
 def models(

@@ -44,29 +44,29 @@ def audit(
     if out is not None:
         require_own(out, AUDIT_FILES, "an audit", overwrite=overwrite)
     rows = load_table(table)
-    found = run_audit(rows, Split.load_for(split, rows), seed=seed)
+    audited = run_audit(rows, Split.load_for(split, rows), seed=seed)
     written: list[str] = []
     if out is not None:
         from abag.evaluation.reporting.audit_figure import save_audit_figure
         from abag.pictures import written as there_are
 
-        with new_result(out, AUDIT_FILES, "an audit", overwrite=overwrite) as place:
-            write_json(place / AUDIT_FILES[0], found.as_json())
-            save_audit_figure(found, place / AUDIT_FILES[1])
+        with new_result(out, AUDIT_FILES, "an audit", overwrite=overwrite) as scratch:
+            write_json(scratch / AUDIT_FILES[0], audited.as_json())
+            save_audit_figure(audited, scratch / AUDIT_FILES[1])
         written = [str(out / name) for name in there_are(AUDIT_FILES)]
     emit(
-        {**found.as_json(), "files": written},
-        _text(found, written),
+        {**audited.as_json(), "files": written},
+        _text(audited, written),
         json,
     )
-    if fail_on_leak and found.is_leaky:
+    if fail_on_leak and audited.is_leaky:
         sys.exit(LEAKY)
 
 
-def _text(found: Audit, written: list[str]) -> str:
-    content = found.as_json()
-    copying = found.copying
-    lines = [f"verdict: {found.verdict}", f"believe: {found.believe}", ""]
+def _text(audited: Audit, written: list[str]) -> str:
+    content = audited.as_json()
+    copying = audited.copying
+    lines = [f"verdict: {audited.verdict}", f"believe: {audited.believe}", ""]
     lines.append("share of test rows for which training holds")
     lines += [f"  {kind.replace('_', '-'):<18} {share:7.1%}" for kind, share in
               content["shares"].items()]  # fmt: skip
@@ -75,6 +75,6 @@ def _text(found: Audit, written: list[str]) -> str:
             f"copying the nearest label: Spearman {copying.spearman:.3f} "
             f"({copying.permuted_mean or 0.0:.3f} with shuffled labels, {copying.rows} rows)"
         )
-    lines += [f"note: {note}" for note in found.notes]
+    lines += [f"note: {note}" for note in audited.notes]
     lines += [f"wrote {path}" for path in written]
     return "\n".join(lines)

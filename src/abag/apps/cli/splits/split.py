@@ -51,7 +51,7 @@ def split(
         raise OptionError(f"--out {out}: a split is a Parquet file; name it like split.parquet")
     require_other(out, [table])
     antibody, antigen = _thresholds(strategy, threshold, antibody_threshold, antigen_threshold)
-    made = make_split(
+    made_split = make_split(
         load_table(table),
         strategy,
         folds=folds,
@@ -60,29 +60,29 @@ def split(
         antibody_threshold=antibody,
         antigen_threshold=antigen,
     )
-    made.save(out)
-    emit({**made.summary(), "out": str(out)}, _text(made, out), json)
+    made_split.save(out)
+    emit({**made_split.summary(), "out": str(out)}, _text(made_split, out), json)
 
 
 def _fractions(
     train: float | None, val: float | None, test: float | None
 ) -> tuple[float, float, float] | None:
-    given = [share for share in (train, val, test) if share is not None]
-    if not given:
+    shares = [share for share in (train, val, test) if share is not None]
+    if not shares:
         return None
-    if len(given) == 3 or (val is None and len(given) == 2):
+    if len(shares) == 3 or (val is None and len(shares) == 2):
         return (train or 0.0, val or 0.0, test or 0.0)
     raise OptionError("give --train and --test (and --val if wanted), shares that sum to 1")
 
 
 def _thresholds(
-    strategy: str, own: float | None, antibody: float | None, antigen: float | None
+    strategy: str, threshold: float | None, antibody: float | None, antigen: float | None
 ) -> tuple[float, float]:
-    if own is not None:
+    if threshold is not None:
         if strategy == Strategy.ANTIBODY_CLUSTER and antibody is None:
-            antibody = own
+            antibody = threshold
         elif strategy == Strategy.ANTIGEN_CLUSTER and antigen is None:
-            antigen = own
+            antigen = threshold
         else:
             raise OptionError(
                 f"--threshold cannot be used here (strategy {strategy}): it is for "
@@ -95,11 +95,11 @@ def _thresholds(
     )
 
 
-def _text(made: Split, out: Path) -> str:
-    summary = made.summary()
+def _text(made_split: Split, out: Path) -> str:
+    summary = made_split.summary()
     rows, groups = counted(summary["rows"], "row"), counted(summary["groups"], "group")
-    lines = [f"{made.strategy}: {rows} in {groups}", f"  {'part':<10} {'rows':>8}"]
+    lines = [f"{made_split.strategy}: {rows} in {groups}", f"  {'part':<10} {'rows':>8}"]
     lines += [f"  {part:<10} {count:>8}" for part, count in summary["parts"].items()]
-    lines += [f"note: {note}" for note in made.notes]
-    lines.append(f"wrote {out} (digest {made.digest[:12]})")
+    lines += [f"note: {note}" for note in made_split.notes]
+    lines.append(f"wrote {out} (digest {made_split.digest[:12]})")
     return "\n".join(lines)
