@@ -1,7 +1,7 @@
-"""The letters of chains: amino acids, their codes and hashes, and what reads as a name.
+"""The letters of chains: amino acids, their codes and hashes, and texts that read as names.
 
 A residue has one code everywhere: 0 to 19 in the order of :data:`AMINO_ACIDS`, :data:`GAP` for a
-position that a chain does not have, :data:`UNKNOWN` for X and whatever is no standard residue.
+position that a chain does not have, :data:`UNKNOWN` for X and all that is no standard residue.
 
 Names of proteins are spelt in the letters of amino acids. A short text is a name where it is
 written like one (``Streptavidin``), is a known symbol (``EGFR``), has letters that antigens do
@@ -35,7 +35,7 @@ AMINO_ACIDS: Final = "ACDEFGHIKLMNPQRSTVWY"
 GAP: Final = 20
 """Code of a gap."""
 UNKNOWN: Final = 21
-"""Code of X, of rare residues and of whatever is no residue."""
+"""Code of X, of rare residues and of signs that are no residue."""
 LETTERS: Final = AMINO_ACIDS + "-X"
 """Letter of each code."""
 UNKNOWN_RESIDUE: Final = "X"
@@ -49,7 +49,7 @@ MAX_ANTIBODY_RESIDUES: Final = 1_500
 
 
 class ChainKind(StrEnum):
-    """What a chain is."""
+    """The kind of a chain."""
 
     HEAVY = "heavy"
     KAPPA = "kappa"
@@ -166,12 +166,12 @@ def without_end_groups(text: str) -> tuple[str, bool]:
 
 
 def not_residues(text: str) -> str | None:
-    """Why a text that should be a chain is none; None where nothing speaks against it."""
+    """Why a text is not a chain; None where it may be one."""
     mixed = text != text.upper() and text != text.lower()
-    inside = _MISSING_INSIDE.search(text) if mixed or "/" in text or "<" in text else None
-    if inside and len(text) > len(inside[0]):
-        place = len("".join(text[: inside.start()].split())) + 1
-        return f"has {inside[0]!r}, a mark of a missing value, at residue {place}"
+    marker = _MISSING_INSIDE.search(text) if mixed or "/" in text or "<" in text else None
+    if marker and len(text) > len(marker[0]):
+        position = len("".join(text[: marker.start()].split())) + 1
+        return f"has {marker[0]!r}, a mark of a missing value, at residue {position}"
     if mixed and _THREE_LETTERS.fullmatch(text):
         return "is written in three-letter code; write one letter a residue"
     if mixed and (modified := _MODIFIED.fullmatch(text)):
@@ -195,7 +195,7 @@ def not_residues(text: str) -> str | None:
 
 
 def _foreign_piece(text: str) -> str | None:
-    """Why a piece set apart by a dash or a space is no residues: ``-Fc``, ``GST-``, ``Spike``."""
+    """Why a piece behind a dash or space is not residues: ``-Fc``, ``GST-``, ``Spike``."""
     pieces = [piece for piece in re.split(r"[\s\-]+", text.strip()) if piece]
     if len(pieces) < 2 or not any(piece.isupper() and len(piece) > 4 for piece in pieces):
         return None
@@ -209,7 +209,7 @@ def _foreign_piece(text: str) -> str | None:
 
 
 def may_be_a_name(text: str) -> bool:
-    """Whether a short chain that passed :func:`not_residues` still has something of a name."""
+    """Whether a short chain that passed :func:`not_residues` may still be a name."""
     letters = re.sub(r"[^A-Za-z]", "", text).upper()
     if not letters or len(text) > LONGEST_NAME or _RESIDUE_BY_RESIDUE.fullmatch(text):
         return False
@@ -288,18 +288,18 @@ def _model() -> tuple[_Trigrams, Mapping[str, float]]:
     shares = dict.fromkeys("BJOUXZ", 0.05) | dict(
         zip(AMINO_ACIDS, _COMPOSITION_PERCENT, strict=True)
     )
-    whole = sum(shares.values())
-    return _Trigrams(_listed("antigens.txt")), {
-        letter: math.log2(share / whole) for letter, share in shares.items()
+    total = sum(shares.values())
+    return _Trigrams(_name_list("antigens.txt")), {
+        letter: math.log2(share / total) for letter, share in shares.items()
     }
 
 
 @cache
 def _known_names() -> frozenset[str]:
-    return _listed("antigens.txt") | _listed("symbols.txt") | _listed("laboratory.txt")
+    return _name_list("antigens.txt") | _name_list("symbols.txt") | _name_list("laboratory.txt")
 
 
 @cache
-def _listed(name: str) -> frozenset[str]:
+def _name_list(name: str) -> frozenset[str]:
     text = resources.files("abag").joinpath("resources", "names", name).read_text("utf-8")
     return frozenset(text.upper().split())

@@ -96,8 +96,8 @@ class Antibody:
     @property
     def chains(self) -> dict[str, NumberedChain]:
         """Chains by letter: H, and L where there is a light chain."""
-        found = {HEAVY: self.heavy}
-        return found if self.light is None else {**found, LIGHT: self.light}
+        heavy = {HEAVY: self.heavy}
+        return heavy if self.light is None else {**heavy, LIGHT: self.light}
 
     @property
     def sequences(self) -> Chains:

@@ -3,8 +3,8 @@
 Affinity matures by mutation: the distance from the germline, and where the changes lie, is the one
 trait of an antibody that says something about its affinity without the antigen.
 
-What is near is said by a :data:`Criterion`. The two name another gene for about one chain in
-forty, and weights that were learnt with one of them hold with that one alone.
+Distance has two definitions (:data:`Criterion`). They choose different genes for about one chain in
+forty, and weights that were learnt with one hold with that one alone.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _CHAIN_TYPES: Final = "HKL"
 _PRESENCE_WEIGHT: Final = 0.5
 """Of a position that only one of the two has: insertions and unresolved ends count half."""
 _MOST_CHANGES: Final = 16
-"""Domains with no more changes from the usual one of their table are compared by these alone."""
+"""Domains with no more changes from the consensus of their table are compared at these alone."""
 _FEW: Final = 32
-"""Fewer domains are compared in whole."""
+"""Fewer domains are compared at every position."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +49,9 @@ class NearestGenes:
     gene: Codes
     """Shape (domains,): index of the gene, -1 for a chain without a domain."""
     distance: NDArray[np.float64]
-    """Shape (domains, species + 1): that to the nearest gene of each species, then of all."""
+    """Shape (domains, species + 1): to the nearest gene of each species, then of all."""
     changed: NDArray[np.bool_]
-    """Shape (domains, 104): positions that both have and where they differ."""
+    """Shape (domains, 104): positions that domain and gene both have, and where they differ."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,11 @@ class Germlines:
     ) -> NearestGenes:
         """Nearest genes of domains laid on positions 1 to 104, shape (domains, 104).
 
-        A VHH is compared with heavy genes. Ties go to the first gene. ``species`` leaves only
-        their genes to choose from.
+        A VHH is compared with heavy genes. Ties go to the first gene. Where ``species`` are named,
+        only their genes are compared.
         """
         chosen = np.isin(self.species, [self.species_names.index(name) for name in species])
-        distances = _mismatches if by == "mismatches" else _not_shared
+        measure = _mismatches if by == "mismatches" else _not_shared
         types = np.array([_chain_type(kind) for kind in kinds], dtype=np.int64)
         gene = np.full(len(types), -1, dtype=np.int64)
         distance = np.zeros((len(types), len(self.species_names) + 1))
@@ -105,17 +105,19 @@ class Germlines:
                 genes = genes & chosen
             if not len(rows):
                 continue
-            found = distances(letters[rows], self.codes[genes])
-            gene[rows] = np.flatnonzero(genes)[found.argmin(axis=1)]
-            distance[rows, -1] = found.min(axis=1)
+            distances = measure(letters[rows], self.codes[genes])
+            gene[rows] = np.flatnonzero(genes)[distances.argmin(axis=1)]
+            distance[rows, -1] = distances.min(axis=1)
             for number in range(len(self.species_names)):
-                own = self.species[genes] == number
+                of_species = self.species[genes] == number
                 distance[rows, number] = (
-                    found[:, own].min(axis=1) if own.any() else found.max(axis=1)
+                    distances[:, of_species].min(axis=1)
+                    if of_species.any()
+                    else distances.max(axis=1)
                 )
             reference = self.codes[gene[rows]]
-            both = (letters[rows] != GAP) & (reference != GAP)
-            changed[rows] = both & (letters[rows] != reference)
+            both_present = (letters[rows] != GAP) & (reference != GAP)
+            changed[rows] = both_present & (letters[rows] != reference)
         return NearestGenes(gene, distance, changed)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -153,15 +155,17 @@ def _genes() -> tuple[tuple[str, str, str, str], ...]:
     return tuple(
         (chain_type, species, _family(gene), letters.ljust(_ALIGNED, "-")[:_ALIGNED])
         for chain_type in _CHAIN_TYPES
-        for species, found in sorted(tables[chain_type].items())
-        for gene, letters in sorted(found.items())
+        for species, genes in sorted(tables[chain_type].items())
+        for gene, letters in sorted(genes.items())
     )
 
 
 def _not_shared(domains: Codes, genes: Codes) -> Singles:
     """Positions at which a domain does not share a residue with a gene, (domains, genes)."""
-    left, right = (np.eye(_CODES, dtype=np.float32)[one][..., :GAP] for one in (domains, genes))
-    shared = left.reshape(len(domains), -1) @ right.reshape(len(genes), -1).T
+    domain_bits, gene_bits = (
+        np.eye(_CODES, dtype=np.float32)[codes][..., :GAP] for codes in (domains, genes)
+    )
+    shared = domain_bits.reshape(len(domains), -1) @ gene_bits.reshape(len(genes), -1).T
     return np.asarray(V_POSITIONS - shared, dtype=np.float32)
 
 
@@ -173,18 +177,20 @@ def _mismatches(domains: Codes, genes: Codes) -> Singles:
     """
     if len(domains) < _FEW:
         return _all_mismatches(domains, genes)
-    usual = _usual(domains)
-    changed = domains != usual
-    few = changed.sum(axis=1) <= _MOST_CHANGES
-    found = np.empty((len(domains), len(genes)), dtype=np.float32)
-    if few.any():
-        found[few] = _mismatches_of_variants(domains[few], changed[few], usual, genes)
-    if not few.all():
-        found[~few] = _all_mismatches(domains[~few], genes)
-    return found
+    consensus = _consensus(domains)
+    changed = domains != consensus
+    is_variant = changed.sum(axis=1) <= _MOST_CHANGES
+    mismatches = np.empty((len(domains), len(genes)), dtype=np.float32)
+    if is_variant.any():
+        mismatches[is_variant] = _mismatches_of_variants(
+            domains[is_variant], changed[is_variant], consensus, genes
+        )
+    if not is_variant.all():
+        mismatches[~is_variant] = _all_mismatches(domains[~is_variant], genes)
+    return mismatches
 
 
-def _usual(domains: Codes) -> Codes:
+def _consensus(domains: Codes) -> Codes:
     """The most frequent letter of each position, shape (104,)."""
     positions = np.arange(V_POSITIONS)
     letters = (domains + positions * (_CODES)).ravel()
@@ -193,35 +199,40 @@ def _usual(domains: Codes) -> Codes:
 
 
 def _mismatches_of_variants(
-    domains: Codes, changed: NDArray[np.bool_], usual: Codes, genes: Codes
+    domains: Codes, changed: NDArray[np.bool_], consensus: Codes, genes: Codes
 ) -> Singles:
     from scipy.sparse import csr_matrix
 
     _, position = np.nonzero(changed)
-    kinds, kind = np.unique(position * (_CODES) + domains[changed], return_inverse=True)
-    place, letter = np.divmod(kinds, _CODES)
-    reference = genes[:, place].T
-    effects = _cost(letter[:, None], reference) - _cost(usual[place][:, None], reference)
+    substitutions, substitution = np.unique(
+        position * (_CODES) + domains[changed], return_inverse=True
+    )
+    column, letter = np.divmod(substitutions, _CODES)
+    reference = genes[:, column].T
+    effects = _cost(letter[:, None], reference) - _cost(consensus[column][:, None], reference)
     ends = np.concatenate([[0], np.cumsum(changed.sum(axis=1))])
     chosen = csr_matrix(
-        (np.ones(len(kind), dtype=np.float32), kind, ends), shape=(len(domains), len(kinds))
+        (np.ones(len(substitution), dtype=np.float32), substitution, ends),
+        shape=(len(domains), len(substitutions)),
     )
-    return np.asarray(chosen @ effects + _all_mismatches(usual[None], genes))
+    return np.asarray(chosen @ effects + _all_mismatches(consensus[None], genes))
 
 
 def _cost(letters: Codes, genes: Codes) -> Singles:
-    """What letters at one position cost: 1 where they differ, half where one is a gap."""
+    """Cost of letters at a position: 1 where they differ, half where one is a gap."""
     one_is_gap = (letters == GAP) != (genes == GAP)
     return np.where(one_is_gap, _PRESENCE_WEIGHT, letters != genes).astype(np.float32)
 
 
 def _all_mismatches(domains: Codes, genes: Codes) -> Singles:
-    left, right = _one_hot(domains), _one_hot(genes)
-    has_left = (domains != GAP).astype(np.float32)
-    has_right = (genes != GAP).astype(np.float32)
-    both = has_left @ has_right.T
-    alone = has_left.sum(axis=1)[:, None] + has_right.sum(axis=1)[None, :] - 2.0 * both
-    return np.asarray(both - left @ right.T + _PRESENCE_WEIGHT * alone, dtype=np.float32)
+    domain_bits, gene_bits = _one_hot(domains), _one_hot(genes)
+    in_domain = (domains != GAP).astype(np.float32)
+    in_gene = (genes != GAP).astype(np.float32)
+    both_present = in_domain @ in_gene.T
+    one_present = in_domain.sum(axis=1)[:, None] + in_gene.sum(axis=1)[None, :] - 2.0 * both_present
+    return np.asarray(
+        both_present - domain_bits @ gene_bits.T + _PRESENCE_WEIGHT * one_present, dtype=np.float32
+    )
 
 
 def _one_hot(codes: Codes) -> NDArray[np.float32]:
@@ -252,10 +263,10 @@ def most_shared_gene(letters: Codes, kind: ChainKind) -> Codes:
     """Codes of the human or murine V gene that shares most residues with a domain, (128,).
 
     ``letters`` (104,) is the domain on IMGT positions 1 to 104; the gene is on 1 to 128. Behind
-    104 stands what the gene gives of the CDR3, which is not compared.
+    104 stand the gene's residues of the CDR3, which are not compared.
     """
-    found = _germlines().nearest(letters[None, :], [kind], "shared", ("human", "mouse"))
-    return residue_codes(_genes()[int(found.gene[0])][3]).astype(np.int64)
+    nearest = _germlines().nearest(letters[None, :], [kind], "shared", ("human", "mouse"))
+    return residue_codes(_genes()[int(nearest.gene[0])][3]).astype(np.int64)
 
 
 def germline_distances(chains: Sequence[str]) -> dict[str, float]:
@@ -265,23 +276,23 @@ def germline_distances(chains: Sequence[str]) -> dict[str, float]:
     """
     from abag.antibody.numbering import number_chains
 
-    numbered = {chain: found[0] for chain, found in number_chains(chains).items() if found}
+    numbered = {chain: domains[0] for chain, domains in number_chains(chains).items() if domains}
     if not numbered:
         return {}
     letters = np.full((len(numbered), V_POSITIONS), GAP, dtype=np.int64)
     for row, domain in zip(letters, numbered.values(), strict=True):
-        kept, columns = _of_the_gene(domain.positions)
-        row[columns] = residue_codes(domain.sequence)[kept]
-    near = _germlines().nearest(letters, [domain.kind for domain in numbered.values()])
-    return dict(zip(numbered, near.distance[:, -1].tolist(), strict=True))
+        residues, columns = _v_gene_columns(domain.positions)
+        row[columns] = residue_codes(domain.sequence)[residues]
+    nearest = _germlines().nearest(letters, [domain.kind for domain in numbered.values()])
+    return dict(zip(numbered, nearest.distance[:, -1].tolist(), strict=True))
 
 
 @lru_cache(maxsize=4_096)
-def _of_the_gene(positions: tuple[str, ...]) -> tuple[list[int], list[int]]:
-    """Which residues stand at positions 1 to 104, and the columns of these positions."""
-    number = [int(position) if position.isdigit() else V_POSITIONS + 1 for position in positions]
-    kept = [place for place, one in enumerate(number) if one <= V_POSITIONS]
-    return kept, [number[place] - 1 for place in kept]
+def _v_gene_columns(positions: tuple[str, ...]) -> tuple[list[int], list[int]]:
+    """Residues that stand at positions 1 to 104, and the columns of these positions."""
+    numbers = [int(position) if position.isdigit() else V_POSITIONS + 1 for position in positions]
+    residues = [i for i, number in enumerate(numbers) if number <= V_POSITIONS]
+    return residues, [numbers[i] - 1 for i in residues]
 
 
 @cache

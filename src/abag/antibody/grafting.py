@@ -37,7 +37,7 @@ def loop_name(column: str) -> str | None:
     match = _SPELT.match(text)
     if match is None:
         return None
-    chains = {one for one in (match[1], match[2], match[4]) if one}
+    chains = {letter for letter in (match[1], match[2], match[4]) if letter}
     if text.startswith(("HEAVY", "LIGHT")):
         chains.add(text[0])
     return f"{chains.pop()}CDR{match[3]}" if len(chains) == 1 else None
@@ -45,7 +45,7 @@ def loop_name(column: str) -> str | None:
 
 def loops_of(heavy: str, light: str | None, definition: str) -> dict[str, str]:
     """The CDRs of an antibody; a chain without a variable domain has none."""
-    found = {}
+    loops = {}
     for letter, chain in (("H", heavy), ("L", light or "")):
         domain = _domain(chain, letter)
         if domain is None:
@@ -53,12 +53,12 @@ def loops_of(heavy: str, light: str | None, definition: str) -> dict[str, str]:
         positions = scheme_positions(domain, definition) or ()
         for loop, (first, last) in _BORDERS[definition].items():
             if loop[0] == letter:
-                found[loop] = "".join(
+                loops[loop] = "".join(
                     residue
                     for residue, position in zip(domain.sequence, positions, strict=True)
                     if position and first <= position_number(position.upper()) <= last
                 )
-    return found
+    return loops
 
 
 def graft(
@@ -67,26 +67,25 @@ def graft(
     """The parent's chains with some of its CDRs replaced.
 
     Raises:
-        SequenceError: the parent has not such a loop, or its residues stand in the chain more than
-            once.
+        SequenceError: the parent lacks such a loop, or has its residues more than once.
     """
-    own = loops_of(heavy, light, definition)
+    parent_loops = loops_of(heavy, light, definition)
     chains = {"H": heavy, "L": light or ""}
     for loop, residues in loops.items():
-        before = own.get(loop, "")
+        before = parent_loops.get(loop, "")
         count = chains[loop[0]].count(before) if before else 0
         if count != 1:
-            what = "is not found" if count == 0 else f"({before}) stands {count} times"
+            problem = "is not found" if count == 0 else f"({before}) stands {count} times"
             raise SequenceError(
-                f"{loop} of the parent ({definition}) {what} in its chain, so that nothing can be "
-                "put in its place; give the variants' whole chains"
+                f"{loop} of the parent ({definition}) {problem} in its chain, so that nothing "
+                "can be put in its place; give the variants' whole chains"
             )
         chains[loop[0]] = chains[loop[0]].replace(before, residues)
     return chains["H"], chains["L"] or None
 
 
 def fitting_definition(heavy: str, light: str | None, rows: Sequence[Mapping[str, str]]) -> str:
-    """The definition whose loops of the parent differ least from the variants' ones.
+    """The definition by which the parent's loops differ least from the variants'.
 
     Raises:
         SequenceError: two definitions fit equally well and give other variants.
@@ -95,16 +94,16 @@ def fitting_definition(heavy: str, light: str | None, rows: Sequence[Mapping[str
 
     costs = {}
     for definition in DEFINITIONS:
-        own = loops_of(heavy, light, definition)
+        parent_loops = loops_of(heavy, light, definition)
         costs[definition] = sum(
-            Levenshtein.distance(own.get(loop, ""), residues)
+            Levenshtein.distance(parent_loops.get(loop, ""), residues)
             for row in rows
             for loop, residues in row.items()
         )
     least = min(costs.values())
     best = [name for name in DEFINITIONS if costs[name] == least]
-    made = {name: [graft(heavy, light, row, name) for row in rows] for name in best}
-    if any(made[name] != made[best[0]] for name in best):
+    grafted = {name: [graft(heavy, light, row, name) for row in rows] for name in best}
+    if any(grafted[name] != grafted[best[0]] for name in best):
         raise SequenceError(
             f"the CDRs could be {' or '.join(best)} ones, and the variants would differ; name the "
             "definition by --numbering"
@@ -116,5 +115,5 @@ def _domain(chain: str, letter: str) -> NumberedDomain | None:
     if not chain:
         return None
     domains = number_chains([chain])[chain]
-    own = (domain for domain in domains if domain.kind.is_light == (letter == "L"))
-    return next(own, None)
+    of_type = (domain for domain in domains if domain.kind.is_light == (letter == "L"))
+    return next(of_type, None)

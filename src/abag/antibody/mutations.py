@@ -3,7 +3,7 @@
 A mutation is ``H:A33G``: chain, the parent's residue, its place in the chain from 1, the new
 residue. ``H:A33-`` is a deletion; ``H:A33AGS`` puts G and S behind A33. With a numbering scheme the
 place is a position of that scheme (``H:Y100aF`` in Kabat), and is translated to the place in the
-chain, which is the one form that everything else knows.
+chain, the form that all other code uses.
 """
 
 from __future__ import annotations
@@ -79,20 +79,20 @@ def parse_mutations(
     if means_parent(text):
         return ()
     parent = (parent_heavy, parent_light)
-    found: dict[tuple[str, int], Mutation] = {}
+    mutations: dict[tuple[str, int], Mutation] = {}
     last = "H"
     for piece in read_pieces(text, scheme):
-        one = _fitted(piece, parent, last)
+        mutation = _fitted(piece, parent, last)
         if any(reading.chain for reading in piece.readings):
-            last = one.chain
-        other = found.get((one.chain, one.place))
-        if other is not None and other != one:
+            last = mutation.chain
+        earlier = mutations.get((mutation.chain, mutation.place))
+        if earlier is not None and earlier != mutation:
             raise MutationError(
-                f"{text!r} changes residue {one.place} of the {_ROLE[one.chain]} chain twice "
-                f"({other} and {one}); keep one"
+                f"{text!r} changes residue {mutation.place} of the {_ROLE[mutation.chain]} chain "
+                f"twice ({earlier} and {mutation}); keep one"
             )
-        found[one.chain, one.place] = one
-    return tuple(sorted(one for one in found.values() if one.wild_type != one.mutant))
+        mutations[mutation.chain, mutation.place] = mutation
+    return tuple(sorted(m for m in mutations.values() if m.wild_type != m.mutant))
 
 
 def _fitted(piece: Piece, parent: _Chains, last: str) -> Mutation:
@@ -108,26 +108,26 @@ def _fitted(piece: Piece, parent: _Chains, last: str) -> Mutation:
         if place is not None:
             chain = reading.chain or "H"
             imgt = _imgt_labels(parent[chain == "L"] or "")[place - 1]
-            one = Mutation(chain, place, reading.wild_type, reading.mutant, imgt)
-            fitting.setdefault(one, reading)
+            candidate = Mutation(chain, place, reading.wild_type, reading.mutant, imgt)
+            fitting.setdefault(candidate, reading)
     unnamed = all(reading.chain is None for reading in piece.readings)
     if len(fitting) > 1:
-        raise MutationError(_asked(piece.text, fitting))
+        raise MutationError(_ambiguity(piece.text, fitting))
     if not fitting:
         raise MutationError(_misfit(piece.text, readings[0], parent))
-    ((found, reading),) = fitting.items()
+    ((mutation, reading),) = fitting.items()
     if _is_two_changes(reading):
-        kept = f"{reading.wild_type}{reading.position}{reading.wild_type}{reading.mutant[-1]}"
+        insertion = f"{reading.wild_type}{reading.position}{reading.wild_type}{reading.mutant[-1]}"
         raise MutationError(
             f"{piece.text!r} gives several residues for one; write each change by itself, an "
-            f"insertion as {kept}, and name the numbering where a letter belongs to the place"
+            f"insertion as {insertion}, and name the numbering where a letter belongs to the place"
         )
-    if unnamed and found.chain != last:
+    if unnamed and mutation.chain != last:
         raise MutationError(
-            f"{piece.text}: the light chain was named before it, and {found} fits the heavy chain "
-            "alone; name the chain of every mutation, as in L:S50A,H:Y33F"
+            f"{piece.text}: the light chain was named before it, and {mutation} fits the heavy "
+            "chain alone; name the chain of every mutation, as in L:S50A,H:Y33F"
         )
-    return found
+    return mutation
 
 
 def _place(reading: Reading, parent: _Chains) -> int | None:
@@ -140,29 +140,29 @@ def _place(reading: Reading, parent: _Chains) -> int | None:
 
 
 def _is_two_changes(reading: Reading) -> bool:
-    """Whether ``Y33AF`` would change a residue and put one in: two changes, or Y33A or F.
+    """Whether a mutation such as ``Y33AF`` would change a residue and insert another.
 
-    In front of the first residue alone are residues put in before it (``E1ME``).
+    Only in front of the first residue may residues be inserted before it (``E1ME``).
     """
-    new, kept = reading.mutant, reading.wild_type
-    if len(new) < 2 or new[0] == kept:
+    new, old = reading.mutant, reading.wild_type
+    if len(new) < 2 or new[0] == old:
         return False
-    return reading.position != "1" or kept not in new
+    return reading.position != "1" or old not in new
 
 
-def _asked(text: str, fitting: Mapping[Mutation, Reading]) -> str:
-    told = []
-    for one, reading in fitting.items():
+def _ambiguity(text: str, fitting: Mapping[Mutation, Reading]) -> str:
+    options = []
+    for mutation, reading in fitting.items():
         count = "" if reading.scheme == SEQUENTIAL else f" ({reading.scheme} {reading.position})"
-        told.append(f"{one}{count}")
-    if len({one.chain for one in fitting}) > 1:
+        options.append(f"{mutation}{count}")
+    if len({mutation.chain for mutation in fitting}) > 1:
         mend = "name the chain of every mutation, as in H:A33G"
     else:
         scheme = next(r.scheme for r in fitting.values() if r.scheme != SEQUENTIAL)
         mend = (
             f"name the numbering (--numbering {scheme}), or put residues in behind the one before"
         )
-    return f"{text} has two readings that fit, {' and '.join(told)}; {mend}"
+    return f"{text} has two readings that fit, {' and '.join(options)}; {mend}"
 
 
 def apply_mutations(
@@ -174,13 +174,15 @@ def apply_mutations(
     """
     chains = {"H": heavy, "L": light}
     residues = {chain: list(letters or "") for chain, letters in chains.items()}
-    taken: set[tuple[str, int]] = set()
-    for one in mutations:
-        _require_residue(one, chains[one.chain])
-        if (one.chain, one.place) in taken:
-            raise MutationError(f"{one}: residue {one.place} is changed twice; keep one change")
-        taken.add((one.chain, one.place))
-        residues[one.chain][one.place - 1] = one.mutant.replace("-", "")
+    changed: set[tuple[str, int]] = set()
+    for mutation in mutations:
+        _require_residue(mutation, chains[mutation.chain])
+        if (mutation.chain, mutation.place) in changed:
+            raise MutationError(
+                f"{mutation}: residue {mutation.place} is changed twice; keep one change"
+            )
+        changed.add((mutation.chain, mutation.place))
+        residues[mutation.chain][mutation.place - 1] = mutation.mutant.replace("-", "")
     return "".join(residues["H"]), None if light is None else "".join(residues["L"])
 
 
@@ -188,15 +190,15 @@ def find_mutations(
     parent_heavy: str, parent_light: str | None, heavy: str, light: str | None
 ) -> tuple[Mutation, ...]:
     """The mutations that make a variant of its parent; lengths may differ (fewest edits)."""
-    found = []
+    mutations = []
     for chain, parent, variant in (("H", parent_heavy, heavy), ("L", parent_light, light)):
         if (parent or None) is None and (variant or None) is not None:
             raise MutationError(f"the variant has a {_ROLE[chain]} chain and the parent has none")
         labels = _imgt_labels(parent) if parent and parent != (variant or "") else ()
         for place, new in _changes(parent or "", variant or ""):
             old = (parent or "")[place - 1]
-            found.append(Mutation(chain, place, old, new or "-", labels[place - 1]))
-    return tuple(found)
+            mutations.append(Mutation(chain, place, old, new or "-", labels[place - 1]))
+    return tuple(mutations)
 
 
 def name_of(parent_heavy: str, parent_light: str | None, heavy: str, light: str | None) -> str:
@@ -251,7 +253,7 @@ def _changes(parent: str, variant: str) -> list[tuple[int, str]]:
 
 
 def _misfit(piece: str, reading: Reading, parent: _Chains) -> str:
-    """What stands at the place instead, and where the mutation would fit."""
+    """Message for a mutation that does not fit: the parent's residue, and where it would fit."""
     chain, wild_type, position = reading.chain or "H", reading.wild_type, reading.position
     scheme = reading.scheme
     residues = parent[chain == "L"] or ""
@@ -261,36 +263,36 @@ def _misfit(piece: str, reading: Reading, parent: _Chains) -> str:
     role = _ROLE[chain]
     place = _places(residues, scheme).get(position)
     if place is None:
-        told = f"{piece}: the {role} chain has no residue {position}{count}"
-        told += f", it has {len(residues)} residues" if scheme == SEQUENTIAL else ""
+        problem = f"{piece}: the {role} chain has no residue {position}{count}"
+        problem += f", it has {len(residues)} residues" if scheme == SEQUENTIAL else ""
     else:
-        told = (
+        problem = (
             f"{piece}: residue {position} of the {role} chain{count} is {residues[place - 1]}, "
             f"not {wild_type}"
         )
     fitting = [
-        other
-        for other in NUMBERINGS
-        if (at := _places(residues, other).get(position)) and residues[at - 1] == wild_type
+        numbering
+        for numbering in NUMBERINGS
+        if (at := _places(residues, numbering).get(position)) and residues[at - 1] == wild_type
     ]
     if fitting:
-        return f"{told}; it would fit {' or '.join(fitting)} numbering"
+        return f"{problem}; it would fit {' or '.join(fitting)} numbering"
     other_chain = parent[chain == "H"] or ""
     at = _places(other_chain, scheme).get(position) if other_chain else None
     if at and other_chain[at - 1] == wild_type:
-        return f"{told}; the {_ROLE['L' if chain == 'H' else 'H']} chain has {wild_type} there"
-    return f"{told}; correct the mutation or the parent"
+        return f"{problem}; the {_ROLE['L' if chain == 'H' else 'H']} chain has {wild_type} there"
+    return f"{problem}; correct the mutation or the parent"
 
 
-def _require_residue(one: Mutation, residues: str | None) -> None:
-    if not residues or not 1 <= one.place <= len(residues):
+def _require_residue(mutation: Mutation, residues: str | None) -> None:
+    if not residues or not 1 <= mutation.place <= len(residues):
         raise MutationError(
-            f"{one}: the {_ROLE[one.chain]} chain has {len(residues or '')} residues"
+            f"{mutation}: the {_ROLE[mutation.chain]} chain has {len(residues or '')} residues"
         )
-    if residues[one.place - 1] != one.wild_type:
+    if residues[mutation.place - 1] != mutation.wild_type:
         raise MutationError(
-            f"{one}: residue {one.place} of the {_ROLE[one.chain]} chain is "
-            f"{residues[one.place - 1]}, not {one.wild_type}"
+            f"{mutation}: residue {mutation.place} of the {_ROLE[mutation.chain]} chain is "
+            f"{residues[mutation.place - 1]}, not {mutation.wild_type}"
         )
 
 

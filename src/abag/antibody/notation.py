@@ -1,9 +1,9 @@
-"""The grammar of mutations as people write them: a text is parted, each piece read in every way.
+"""The grammar of mutations as people write them: text into pieces, each with all its readings.
 
 Known are ``H:A33G``, ``HA33G``, ``VH-A33G``, ``HER2-VH_A33G``, SKEMPI's ``AH33G`` (the chain behind
 the residue) and ``A33(H)G``, HGVS's ``p.Ala33Gly``, ``A33del``, ``delA33``, ``A33AGS`` (G and S put
 in behind A33), Kabat's ``Y100aF`` and ``Y100AF``, and a numbering behind a mutation,
-``D98W (Kabat)``. Whether a reading fits is for the parent to say (:mod:`abag.antibody.mutations`).
+``D98W (Kabat)``. Which reading fits the parent is decided in :mod:`abag.antibody.mutations`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _JOINER: Final = re.compile(r"[-_:.]")
 _PIECE: Final = re.compile(
     rf"(?:(?:\S*?[-_.])?(?P<chain>{_LABEL})[-_:.])?(?:p\.)?\(?"
     r"(?P<letters>[A-Za-z]*)(?P<number>\d+)(?:\((?P<behind>[A-Za-z]+)\))?(?:->|→|>)?"
-    r"(?P<rest>[A-Za-z*-]+)\)?",
+    r"(?P<mutant>[A-Za-z*-]+)\)?",
     re.IGNORECASE,
 )
 _CHAIN_BEHIND: Final = re.compile(
@@ -97,7 +97,7 @@ def require_numbering(scheme: str) -> None:
 
 
 def read_pieces(text: str, scheme: str = SEQUENTIAL) -> list[Piece]:
-    """Part a text into its mutations and read each; ``scheme`` counts where a piece names none.
+    """Part a text into its mutations and read each; ``scheme`` holds where a piece names none.
 
     Raises:
         MutationError: a piece that names no mutation, or a letter that is no amino acid.
@@ -108,16 +108,16 @@ def read_pieces(text: str, scheme: str = SEQUENTIAL) -> list[Piece]:
     joined = _SCHEME.sub(lambda match: f"({match[1].lower()})", re.sub("[\"']", "", spelt))
     joined = _CHAIN_BEHIND.sub(r"\2:\1", joined)
     joined = _HEADING.sub(r"\1:", joined)
-    pieces = [piece for piece in _SEPARATOR.split(joined) if piece]
-    return [one for piece in pieces for one in _read(piece, scheme)]
+    parts = [part for part in _SEPARATOR.split(joined) if part]
+    return [piece for part in parts for piece in _parse(part, scheme)]
 
 
-def _read(piece: str, scheme: str) -> list[Piece]:
+def _parse(piece: str, scheme: str) -> list[Piece]:
     if match := _match(piece):
         return [_piece(piece, match, scheme)]
-    for place in _JOINER.finditer(piece):
-        first, rest = piece[: place.start()], piece[place.end() :]
-        if (match := _match(first)) and (others := _try(rest, scheme)):
+    for joiner in _JOINER.finditer(piece):
+        first, second = piece[: joiner.start()], piece[joiner.end() :]
+        if (match := _match(first)) and (others := _parse_if_possible(second, scheme)):
             return [_piece(first, match, scheme), *others]
     if stranger := _STRANGER.fullmatch(_plain(piece)):
         raise MutationError(
@@ -129,9 +129,9 @@ def _read(piece: str, scheme: str) -> list[Piece]:
     )
 
 
-def _try(text: str, scheme: str) -> list[Piece]:
+def _parse_if_possible(text: str, scheme: str) -> list[Piece]:
     try:
-        return _read(text, scheme)
+        return _parse(text, scheme)
     except MutationError:
         return []
 
@@ -142,8 +142,8 @@ def _plain(piece: str) -> str:
     bare = _LONG.sub(lambda match: _THREE[match[0]], bare)
     if big := _ALL_BIG.fullmatch(bare):
         bare = f"{big[1]}{_THREE[big[2].title()]}{big[3]}{_THREE[big[4].title()]}"
-    if gone := _DELETED.fullmatch(bare):
-        bare = f"{gone[1]}{gone[2]}del"
+    if deletion := _DELETED.fullmatch(bare):
+        bare = f"{deletion[1]}{deletion[2]}del"
     return bare
 
 
@@ -152,62 +152,61 @@ def _match(piece: str) -> re.Match[str] | None:
 
 
 def _piece(text: str, match: re.Match[str], scheme: str) -> Piece:
-    named = re.search(rf"\(({'|'.join(SCHEMES)})\)", text)
-    count = named[1] if named else scheme
+    numbering = re.search(rf"\(({'|'.join(SCHEMES)})\)", text)
     chains = _chains(text, match)
-    residues = _mutants(match["number"], match["rest"], count)
-    found = [
-        Reading(chain, wild_type, position, mutant, kept)
+    residues = _mutants(match["number"], match["mutant"], numbering[1] if numbering else scheme)
+    readings = [
+        Reading(chain, wild_type, position, mutant, counted)
         for chain, wild_type in chains
-        for position, mutant, kept in residues
+        for position, mutant, counted in residues
     ]
-    for one in found:
-        _require_letters(text, one)
-    return Piece(text, tuple(dict.fromkeys(found)))
+    for reading in readings:
+        _require_letters(text, reading)
+    return Piece(text, tuple(dict.fromkeys(readings)))
 
 
 def _chains(text: str, match: re.Match[str]) -> list[tuple[str | None, str]]:
     """Chain and residue of the parent in ``H:A``, ``HA``, ``AH`` and ``A``, in every reading."""
     letters = match["letters"].upper()
-    given = match["chain"] or match["behind"]
-    if given is not None and given.upper() not in _LABELS:
-        raise MutationError(f"{text!r}: unknown chain {given!r}; write H or L, as in H:A33G")
+    label = match["chain"] or match["behind"]
+    if label is not None and label.upper() not in _LABELS:
+        raise MutationError(f"{text!r}: unknown chain {label!r}; write H or L, as in H:A33G")
     if not letters:
         raise MutationError(
             f"{text!r} does not name the parent's residue; write it, as in H:A33G, so that the "
             "place can be checked"
         )
     if len(letters) == 1:
-        return [(_LABELS[given.upper()] if given else None, letters)]
-    found: list[tuple[str | None, str]] = []
-    if given is None and letters[:-1] in _LABELS:
-        found.append((_LABELS[letters[:-1]], letters[-1]))
-    if given is None and len(letters) == 2 and letters[-1] in "HL":
-        found.append((letters[-1], letters[0]))
-    if not found:
+        return [(_LABELS[label.upper()] if label else None, letters)]
+    pairs: list[tuple[str | None, str]] = []
+    if label is None and letters[:-1] in _LABELS:
+        pairs.append((_LABELS[letters[:-1]], letters[-1]))
+    if label is None and len(letters) == 2 and letters[-1] in "HL":
+        pairs.append((letters[-1], letters[0]))
+    if not pairs:
         raise MutationError(f"{text!r}: unknown chain {letters[:-1]!r}; write H or L, as in H:A33G")
-    return found
+    return pairs
 
 
-def _mutants(number: str, rest: str, scheme: str) -> list[tuple[str, str, str]]:
+def _mutants(number: str, mutant: str, scheme: str) -> list[tuple[str, str, str]]:
     """Position, new residues and numbering behind a piece's number, in every reading."""
-    place = str(int(number))
-    if rest.lower() in ("del", "-"):
-        return [(place, "-", scheme)]
-    lettered = len(rest) > 1 and rest[0].isalpha()
-    inserted = (place + rest[0].upper(), rest[1:].upper(), scheme)
-    if lettered and rest[0].islower() and not rest[1:].islower():
+    position = str(int(number))
+    if mutant.lower() in ("del", "-"):
+        return [(position, "-", scheme)]
+    lettered = len(mutant) > 1 and mutant[0].isalpha()
+    inserted = (position + mutant[0].upper(), mutant[1:].upper(), scheme)
+    if lettered and mutant[0].islower() and not mutant[1:].islower():
         return [inserted]  # Kabat's 100a
     if scheme != SEQUENTIAL:
-        return [inserted] if lettered else [(place, rest.upper(), scheme)]
-    whole = (place, rest.upper(), scheme)
-    if not (lettered and len(rest) == 2):
-        return [whole]
-    return [whole, *((*inserted[:2], other) for other in SCHEMES)]
+        return [inserted] if lettered else [(position, mutant.upper(), scheme)]
+    substitution = (position, mutant.upper(), scheme)
+    if not (lettered and len(mutant) == 2):
+        return [substitution]
+    return [substitution, *((*inserted[:2], numbering) for numbering in SCHEMES)]
 
 
-def _require_letters(text: str, one: Reading) -> None:
-    for letter in one.wild_type + one.mutant.replace("-", "", int(one.mutant == "-")):
+def _require_letters(text: str, reading: Reading) -> None:
+    for letter in reading.wild_type + reading.mutant.replace("-", "", int(reading.mutant == "-")):
         if letter not in _ALLOWED:
             hint = " (a stop codon is no variant that binds)" if letter == "*" else ""
             raise MutationError(f"{text!r}: {letter!r} is no amino acid{hint}")

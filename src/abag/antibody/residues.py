@@ -19,9 +19,9 @@ Reals = NDArray[np.float64]
 
 def scale(values: Mapping[str, float]) -> Reals:
     """Values by letter as an array, shape (20,); 0 for a letter that is not named."""
-    found = np.array([values.get(letter, 0.0) for letter in AMINO_ACIDS])
-    found.setflags(write=False)
-    return found
+    array = np.array([values.get(letter, 0.0) for letter in AMINO_ACIDS])
+    array.setflags(write=False)
+    return array
 
 
 def membership(letters: str) -> Reals:
@@ -57,14 +57,28 @@ Biol 280:1 (1998)."""
 
 
 @cache
-def substitution_scores(name: str) -> Reals:
-    """Scores of a published matrix of Biopython (``BLOSUM62``, ``PAM250``), shape (20, 20).
+def scores_by_letter(name: str) -> Reals:
+    """Scores of a published matrix of Biopython by character code, shape (128, 128).
 
-    BLOSUM62 is in half bits, BLOSUM50 and PAM250 in thirds of a bit.
+    The ambiguous letters B, Z and X and the stop ``*`` have scores, too; other signs have 0.
     """
     from Bio.Align import substitution_matrices
 
     matrix = substitution_matrices.load(name)  # type: ignore[no-untyped-call]
-    found = np.array([[float(matrix[a][b]) for b in AMINO_ACIDS] for a in AMINO_ACIDS])
-    found.setflags(write=False)
-    return found
+    codes = [ord(letter) for letter in matrix.alphabet]
+    scores = np.zeros((128, 128))
+    scores[np.ix_(codes, codes)] = matrix
+    scores.setflags(write=False)
+    return scores
+
+
+@cache
+def substitution_scores(name: str) -> Reals:
+    """Scores of the twenty residues (``BLOSUM62``, ``PAM250``), shape (20, 20).
+
+    BLOSUM62 is in half bits, BLOSUM50 and PAM250 in thirds of a bit.
+    """
+    codes = list(AMINO_ACIDS.encode())
+    scores = scores_by_letter(name)[np.ix_(codes, codes)]
+    scores.setflags(write=False)
+    return scores

@@ -1,10 +1,10 @@
-"""Is it a whole variable domain of an antibody? Conserved residues, loops, J segment, strangers.
+"""Whether a variable domain is whole: conserved residues, loops, J segment; and foreign domains.
 
 Cys23, Trp41, Cys104 and the motif Gly119-X-Gly121 of the J segment stand in nearly every variable
 domain (Lefranc et al., Dev Comp Immunol 2003). Where one is missing, a stretch may be out of frame,
 cut off or mutated: the chain can be read, and a number for it is worth less. A stretch of a
-framework out of frame that holds none of them is told by letters that germline genes lack there.
-Binding domains that look like an antibody's and are none are told by name.
+framework out of frame that holds none of them is recognised by letters that germline genes lack
+there. Chains of T-cell receptors and VNARs, which look like antibodies, are recognised, too.
 """
 
 from __future__ import annotations
@@ -27,6 +27,11 @@ from abag.antibody.numbering.chains import receptor_chain
 _CONSERVED: Final = {"23": ("C", "without_cys23"), "41": ("W", "without_trp41"),
                      "104": ("C", "without_cys104")}  # fmt: skip
 _J_GLYCINES: Final = ("119", "121")
+_ANCHORS: Final = {
+    **{position: letter for position, (letter, _) in _CONSERVED.items()},
+    **dict.fromkeys(_J_GLYCINES, "G"),
+}
+"""Letters of conserved positions."""
 _FEWEST_IN_FRAMEWORK: Final = {"FR1": 20, "FR2": 15, "FR3": 34}
 """Residues of the shortest germline framework, less two; FR1 less five, for primers cover it."""
 
@@ -42,55 +47,53 @@ Of 2,737 variable domains of four published collections 4 have fewer; of 116 mad
 base and its return 8 to 25 residues on, 83 % have a fault by this or by a conserved residue.
 """
 _LIKE_THE_PROXY: Final = 5
-"""Siblings with so many changes in frameworks are judged by themselves."""
+"""Variants with so many changes in frameworks are judged by themselves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Anchors:
-    """Where the conserved residues of a domain stand, counted from its first residue."""
+    """Where a domain has its conserved residues and its frameworks (indices), and their letters."""
 
-    places: tuple[int, ...]
-    letters: tuple[str, ...]
+    conserved: tuple[int, ...]
+    conserved_letters: tuple[str, ...]
     framework: tuple[int, ...]
-    own: tuple[str, ...]
-    """Places of the frameworks, and the domain's letters there."""
+    framework_letters: tuple[str, ...]
 
     @classmethod
     def of(cls, domain: NumberedDomain) -> Anchors | None:
         """The anchors of a sound domain; None for one with a fault."""
         if faults_of(domain):
             return None
-        wanted = {**{p: letter for p, (letter, _) in _CONSERVED.items()},
-                  **dict.fromkeys(_J_GLYCINES, "G")}  # fmt: skip
-        places = tuple(i for i, position in enumerate(domain.positions) if position in wanted)
-        letters = tuple(wanted[domain.positions[place]] for place in places)
-        frame = tuple(i for i, position in enumerate(domain.positions) if position in _FRAMEWORK)
-        return cls(places, letters, frame, itemgetter(*frame)(domain.sequence))
+        at = domain.positions
+        conserved = tuple(i for i, position in enumerate(at) if position in _ANCHORS)
+        framework = tuple(i for i, position in enumerate(at) if position in _FRAMEWORK)
+        letters = tuple(_ANCHORS[at[i]] for i in conserved)
+        return cls(conserved, letters, framework, itemgetter(*framework)(domain.sequence))
 
     def hold(self, sequence: str) -> bool:
-        """Whether a sibling of the domain, of its length, has these and like frameworks."""
-        if itemgetter(*self.places)(sequence) != self.letters:
+        """Whether a variant of the same length keeps these residues and most of the frameworks."""
+        if itemgetter(*self.conserved)(sequence) != self.conserved_letters:
             return False
-        changes: int = sum(map(ne, itemgetter(*self.framework)(sequence), self.own))
+        changes: int = sum(map(ne, itemgetter(*self.framework)(sequence), self.framework_letters))
         return changes < _LIKE_THE_PROXY
 
 
 def faults_of(domain: NumberedDomain) -> tuple[str, ...]:
-    """What is missing in a domain, in words that become flags (``without_trp41``)."""
+    """Parts that a domain lacks, as flags (``without_trp41``)."""
     at = dict(zip(domain.positions, domain.sequence, strict=True))
-    found = [fault for place, (letter, fault) in _CONSERVED.items() if at.get(place) != letter]
-    if any(at.get(place) != "G" for place in _J_GLYCINES):
-        found.append("without_j_segment")
-    found += [
+    faults = [name for position, (letter, name) in _CONSERVED.items() if at.get(position) != letter]
+    if any(at.get(position) != "G" for position in _J_GLYCINES):
+        faults.append("without_j_segment")
+    faults += [
         f"{loop.lower()}_empty" for loop in ("CDR1", "CDR2", "CDR3") if not domain.region(loop)
     ]
     if 0 < len(domain.region("CDR3")) < _SHORTEST_CDR3:
-        found.append("cdr3_cut_short")
+        faults.append("cdr3_cut_short")
     if any(len(domain.region(name)) < least for name, least in _FEWEST_IN_FRAMEWORK.items()):
-        found.append("framework_incomplete")
+        faults.append("framework_incomplete")
     if _least_bits(domain) <= _FOREIGN_BITS:
-        found.append("framework_unlike_germlines")
-    return tuple(found)
+        faults.append("framework_unlike_germlines")
+    return tuple(faults)
 
 
 def _least_bits(domain: NumberedDomain) -> float:
@@ -106,21 +109,21 @@ def _least_bits(domain: NumberedDomain) -> float:
 @lru_cache(maxsize=4_096)
 def _framework_of(positions: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where framework residues stand in a domain, and the rows of their positions."""
-    places = [place for place, position in enumerate(positions) if position in _FRAMEWORK]
-    return np.array(places), np.array([int(positions[place]) - 1 for place in places])
+    framework = [i for i, position in enumerate(positions) if position in _FRAMEWORK]
+    return np.array(framework), np.array([int(positions[i]) - 1 for i in framework])
 
 
 @cache
 def _germline_bits() -> Mapping[bool, NDArray[np.float64]]:
     """Bits of each letter at positions 1 to 104, of V genes of every species; by light or not."""
     genes = Germlines.of_anarci()
-    made = {}
+    bits = {}
     for is_light in (False, True):
         codes = genes.codes[(genes.chain_type > 0) == is_light]
         counts = [np.bincount(column, minlength=UNKNOWN + 1) for column in codes.T]
-        made[is_light] = np.log2((np.stack(counts) / len(codes) + 0.005) / 0.05)
-        made[is_light][:, UNKNOWN] = 0.0
-    return made
+        bits[is_light] = np.log2((np.stack(counts) / len(codes) + 0.005) / 0.05)
+        bits[is_light][:, UNKNOWN] = 0.0
+    return bits
 
 
 _VNAR: Final = re.compile(
@@ -130,7 +133,7 @@ _VNAR: Final = re.compile(
 
 
 def foreign_domain(sequence: str) -> str:
-    """What a chain without an antibody's variable domain is, where that can be told; else empty.
+    """What a chain without an antibody's variable domain is; empty where unknown.
 
     Knows the chains of T-cell receptors, and the single variable domain of shark antigen receptors
     (VNAR), which lacks CDR2 and is far from every antibody that abag was fitted on.

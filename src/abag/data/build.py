@@ -1,7 +1,7 @@
-"""From rows that were read to one canonical table on disk.
+"""Writes one canonical table to disk.
 
 Three files are written: the table, the quarantine beside it, and a manifest with the checksum of
-everything read and written. The same input gives the same bytes: there is no date in them.
+every file read and written. The same input gives the same bytes: they hold no date.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from abag.version import VERSION
 
 @dataclass(frozen=True, slots=True)
 class SourceSummary:
-    """What became of the rows of one source."""
+    """How many rows of one source were kept, set aside or left out, and why."""
 
     source: str
     licence: str
@@ -59,7 +59,7 @@ class Build:
     manifest: Path
     summaries: tuple[SourceSummary, ...]
     notes: tuple[str, ...] = ()
-    """What was left out around the rows of a user's file, and how doubtful columns were taken."""
+    """What was left out around the rows of a user's file, and how doubtful columns were read."""
 
     def as_json(self) -> dict[str, Any]:
         """For ``--json`` and for the manifest."""
@@ -83,15 +83,15 @@ def import_table(
     no name for a table or one of the files.
     """
     require_parquet_name(out)
-    require_other(_places(out), files)
-    made = canonicalise(raw, USER, OWN_DATA)
-    if made.quarantine.height and not (quarantine and made.table.height):
+    require_other(_paths(out), files)
+    canonical = canonicalise(raw, USER, OWN_DATA)
+    if canonical.quarantine.height and not (quarantine and canonical.table.height):
         mend = "Correct these rows, or set them aside with --quarantine."
-        mend = mend if made.table.height else "No row can be used."
-        raise TableError(files[0], made.problems(), mend)
-    summary = summarise_source(USER, OWN_DATA, made, made.table)
+        mend = mend if canonical.table.height else "No row can be used."
+        raise TableError(files[0], canonical.problems(), mend)
+    summary = summarise_source(USER, OWN_DATA, canonical, canonical.table)
     checksums = {path.name: sha256_of(path) for path in files if path.is_file()}
-    built = write_build(made, out, (summary,), checksums, {})
+    built = write_build(canonical, out, (summary,), checksums, {})
     return replace(built, notes=raw.notes)
 
 
@@ -101,12 +101,12 @@ def merge_table(path: Path, out: Path, *, across_assays: bool = False) -> MergeS
     Raises OptionError when ``out`` is no name for a table, or one of its three files is read.
     """
     require_parquet_name(out)
-    require_other(_places(out), _places(path))
+    require_other(_paths(out), _paths(path))
     merged = merge_replicates(load_table(path), across_assays=across_assays)
     rows = merged.table.frame
-    whole = Canonical(rows, pl.DataFrame(schema=QUARANTINE_SCHEMA), rows.height)
+    canonical = Canonical(rows, pl.DataFrame(schema=QUARANTINE_SCHEMA), rows.height)
     options = {"merged": "across assays" if across_assays else "inside assays"}
-    write_build(whole, out, (), {path.name: sha256_of(path)}, options)
+    write_build(canonical, out, (), {path.name: sha256_of(path)}, options)
     return merged.summary
 
 
@@ -124,18 +124,18 @@ def load_table(path: Path) -> Measurements:
         )
     table, _ = read_parquet(path)
     _require_manifest(path)
-    found = Measurements.canonical(table, str(path))
-    if not len(found):
+    measurements = Measurements.canonical(table, str(path))
+    if not len(measurements):
         raise SchemaError(f"{path} has no rows; build or import a table with some")
-    return found
+    return measurements
 
 
 def _require_manifest(path: Path) -> None:
     """Raise SchemaError where a manifest lies beside a table, and was written with another one."""
-    manifest = _places(path)[2]
+    manifest = _paths(path)[2]
     content = read_json(manifest) if manifest.is_file() else None
-    told = content.get("files_written") if isinstance(content, dict) else None
-    if isinstance(told, dict) and told.get(path.name, "") not in ("", sha256_of(path)):
+    checksums = content.get("files_written") if isinstance(content, dict) else None
+    if isinstance(checksums, dict) and checksums.get(path.name, "") not in ("", sha256_of(path)):
         raise SchemaError(
             f"{path} is not the table that {manifest.name} was written with (its checksum "
             f"differs); import or build it again, or take {manifest.name} away where it is of "
@@ -151,10 +151,12 @@ def require_parquet_name(out: Path) -> None:
         )
 
 
-def summarise_source(name: str, licence: str, made: Canonical, kept: pl.DataFrame) -> SourceSummary:
-    """Count what became of the rows of one source; ``kept`` are those that its licence leaves."""
+def summarise_source(
+    name: str, licence: str, canonical: Canonical, rows: pl.DataFrame
+) -> SourceSummary:
+    """Count the rows of one source; ``rows`` are those of ``canonical`` that its licence leaves."""
     reasons = (
-        made.quarantine.select(pl.col("reasons").list.explode())
+        canonical.quarantine.select(pl.col("reasons").list.explode())
         .select(pl.col("reasons").str.replace_all(r"'[^']*'|\d+(\.\d+)?(e[-+]?\d+)?", "#"))
         .group_by("reasons")
         .len()
@@ -162,57 +164,58 @@ def summarise_source(name: str, licence: str, made: Canonical, kept: pl.DataFram
         .head(8)
     )
     flags = (
-        kept.select(pl.col("flags").list.explode())
+        rows.select(pl.col("flags").list.explode())
         .drop_nulls()
         .group_by("flags")
         .len()
         .sort(["len", "flags"], descending=[True, False])
     )
-    licences = made.table["licence"].unique().sort().to_list()
+    licences = canonical.table["licence"].unique().sort().to_list()
     return SourceSummary(
         source=name,
         licence=" / ".join(licences) or licence,
-        rows_in=made.rows_in,
-        kept=kept.height,
-        quarantined=made.quarantine.height,
-        left_out_by_licence=made.table.height - kept.height,
-        censored=kept.filter(pl.col("relation").is_in(["<", ">"])).height,
-        with_pkd=kept["pkd"].count(),
-        mended=kept.filter(pl.col("flags").list.len() > 0).height,
+        rows_in=canonical.rows_in,
+        kept=rows.height,
+        quarantined=canonical.quarantine.height,
+        left_out_by_licence=canonical.table.height - rows.height,
+        censored=rows.filter(pl.col("relation").is_in(["<", ">"])).height,
+        with_pkd=rows["pkd"].count(),
+        mended=rows.filter(pl.col("flags").list.len() > 0).height,
         reasons=dict(reasons.iter_rows()),
         flags=dict(flags.iter_rows()),
     )
 
 
-def _places(out: Path) -> tuple[Path, Path, Path]:
+def _paths(out: Path) -> tuple[Path, Path, Path]:
     """The table, its quarantine and its manifest."""
     return out, out.with_suffix(".quarantine.parquet"), out.with_suffix(".manifest.json")
 
 
 def write_build(
-    made: Canonical,
+    canonical: Canonical,
     out: Path,
     summaries: tuple[SourceSummary, ...],
     checksums: dict[str, str],
     options: dict[str, str],
 ) -> Build:
     """Write table, quarantine and manifest together, or none of them."""
-    Measurements.canonical(made.table)
-    _, aside, manifest = _places(out)
+    Measurements.canonical(canonical.table)
+    paths = _paths(out)
     header = {"abag.schema_version": str(SCHEMA_VERSION)}
-    with replacing_together((out, aside, manifest)) as (table, rest, account):
-        write_parquet(table, made.table, header)
-        write_parquet(rest, made.quarantine, header)
+    with replacing_together(paths) as (table, quarantine, manifest):
+        write_parquet(table, canonical.table, header)
+        write_parquet(quarantine, canonical.quarantine, header)
+        written = zip(paths, (table, quarantine), strict=False)
         write_json(
-            account,
+            manifest,
             {
                 "abag_version": VERSION,
                 "schema_version": SCHEMA_VERSION,
                 "options": options,
                 "files_read": checksums,
-                "files_written": {out.name: sha256_of(table), aside.name: sha256_of(rest)},
+                "files_written": {path.name: sha256_of(temporary) for path, temporary in written},
                 "sources": [asdict(summary) for summary in summaries],
             },
             seal=True,
         )
-    return Build(out, aside, manifest, summaries)
+    return Build(*paths, summaries)

@@ -1,4 +1,4 @@
-"""From raw rows to the canonical table and its quarantine: rows in = kept + quarantined.
+"""Makes the canonical table and its quarantine of raw rows: rows in = kept + quarantined.
 
 Each row is converted on its own: quantity and unit are read, the value becomes a pKd, a bound or
 a rank score, chains are cleaned. A row with any problem goes to the quarantine with all its
@@ -42,7 +42,7 @@ _CONVERTED: Final[dict[str, pl.DataType]] = {
 
 @dataclass(frozen=True, slots=True)
 class Canonical:
-    """What became of one raw table."""
+    """The rows of one raw table: converted, or set aside."""
 
     table: pl.DataFrame
     quarantine: pl.DataFrame
@@ -81,34 +81,34 @@ def canonicalise(
     good = rows.filter(pl.col("reasons").list.len() == 0)
     table = _canonical_rows(good, raw.file, source, licence)
     if raw.parent is not None:
-        table = table.with_columns(_named(table, raw.parent, cleaner or AntibodyCleaner()))
+        table = table.with_columns(_mutation_names(table, raw.parent, cleaner or AntibodyCleaner()))
     return Canonical(table, _quarantined_rows(bad, raw, source), raw.frame.height)
 
 
-def _named(
+def _mutation_names(
     table: pl.DataFrame, parent: tuple[str, str | None], cleaner: AntibodyCleaner
 ) -> pl.Series:
     """Mutations of the rows against their parent's variable domains; null where it has none."""
     triple = (*parent, None)
-    found = cleaner.clean([triple])[triple]
-    if found.problem or found.heavy is None:
+    cleaned = cleaner.clean([triple])[triple]
+    if cleaned.problem or cleaned.heavy is None:
         return pl.Series("mutations", [None] * table.height, pl.String)
-    return named_variants(table, ParentChains(found.heavy, found.light))
+    return named_variants(table, ParentChains(cleaned.heavy, cleaned.light))
 
 
 def _converted_values(frame: pl.DataFrame) -> pl.DataFrame:
-    """Convert each distinct combination of a value and what is said of it once."""
+    """Convert each distinct combination of value, unit and other facts once."""
     keys = ["value", "quantity", "unit", "relation", "temperature_kelvin", "molar_mass_g_per_mol",
             "highest_molar"]  # fmt: skip
     distinct = frame.select(keys).unique(maintain_order=True)
     rows: list[tuple[str | None, str | None, float | None, float | None, str | None]] = []
     for key in distinct.iter_rows():
         try:
-            found = convert(*key)
+            bounds = convert(*key)
         except UnitError as error:
             rows.append((None, None, None, None, str(error)))
         else:
-            rows.append((found.unit, found.relation.value, found.lower, found.upper, None))
+            rows.append((bounds.unit, bounds.relation.value, bounds.lower, bounds.upper, None))
     lookup = distinct.hstack(pl.DataFrame(rows, schema=_CONVERTED, orient="row"))
     return frame.join(lookup, on=keys, how="left", nulls_equal=True, maintain_order="left").select(
         list(_CONVERTED)
@@ -153,10 +153,10 @@ def _quarantined_rows(bad: pl.DataFrame, raw: RawTable, source: str) -> pl.DataF
 
 
 def concatenate(parts: Iterable[Canonical]) -> Canonical:
-    """All parts, of which there must be one, as one in their order."""
-    kept = list(parts)
+    """All parts (one or more) as one, in their order."""
+    parts = list(parts)
     return Canonical(
-        table=pl.concat([part.table for part in kept]),
-        quarantine=pl.concat([part.quarantine for part in kept]),
-        rows_in=sum(part.rows_in for part in kept),
+        table=pl.concat([part.table for part in parts]),
+        quarantine=pl.concat([part.quarantine for part in parts]),
+        rows_in=sum(part.rows_in for part in parts),
     )

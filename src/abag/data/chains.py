@@ -1,9 +1,8 @@
-"""Chains as people write them, made into chains as models need them.
+"""Cleans chains: from what people write to the variable domains that models need.
 
-What can be mended is mended and flagged: white space, lower case, gaps, a closing stop, leader
-peptides, tags, constant domains (all trimmed to the variable domain), heavy and light swapped,
-two domains in one chain (scFv). What cannot is refused with a reason. Work is done once for each
-distinct chain.
+Mended and flagged are white space, lower case, gaps, a closing stop, leader peptides, tags,
+constant domains (all trimmed to the variable domain), heavy and light swapped, two domains in one
+chain (scFv). All else is refused with a reason. Each distinct chain is cleaned once.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from abag.antibody.numbering import number_chains
 from abag.antibody.soundness import faults_of
 from abag.data.engineered.constructs import (
     AntibodyChains,
-    FoundDomain,
+    ChainDomain,
     Part,
     damaged_neighbour,
     one_antibody,
-    own_domain,
     plain_antibody,
+    plain_domain,
     refused,
 )
 from abag.units import is_missing
@@ -56,15 +55,15 @@ _TAG: Final = re.compile(r"^M?[GS]{0,3}H{6,}[GS]{0,3}|(?:[GS]{0,4}LE|[GS]{2,4})?
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """One chain after spelling is mended: letters, flags, and a reason if it must be refused."""
+    """One chain with mended spelling, flags, and the reason if it is refused."""
 
     sequence: str
     flags: tuple[str, ...] = ()
     problem: str | None = None
 
 
-def spell(text: str | None, what: str, longest: int) -> Chain:
-    """Mend the spelling of a chain, or say why it cannot be read as one."""
+def spell(text: str | None, name: str, longest: int) -> Chain:
+    """Mend the spelling of a chain, called ``name`` in messages, or say why it is none."""
     if (
         text
         and LONGEST_NAME < len(text) <= longest
@@ -73,10 +72,10 @@ def spell(text: str | None, what: str, longest: int) -> Chain:
     ):
         return Chain(text)
     if text is None or is_missing(text):
-        return Chain("", problem=f"{what} is empty")
+        return Chain("", problem=f"{name} is empty")
     sequence, has_groups = without_end_groups(text.strip())
-    if strange := not_residues(sequence):
-        return Chain(sequence, problem=f"{what} {strange}")
+    if problem := not_residues(sequence):
+        return Chain(sequence, problem=f"{name} {problem}")
     flags = ["end_groups_removed"] if has_groups else []
     if may_be_a_name(sequence):
         flags.append("could_be_a_name")
@@ -90,8 +89,8 @@ def spell(text: str | None, what: str, longest: int) -> Chain:
     if sequence.endswith("*"):
         sequence = sequence.rstrip("*")
         flags.append("stop_codon_trimmed")
-    if strange := _no_residues(sequence):
-        return Chain(sequence, problem=f"{what} {strange}")
+    if problem := _no_residues(sequence):
+        return Chain(sequence, problem=f"{name} {problem}")
     if not set(RARE_RESIDUES).isdisjoint(sequence):
         as_unknown = str.maketrans(RARE_RESIDUES, UNKNOWN_RESIDUE * len(RARE_RESIDUES))
         sequence = sequence.translate(as_unknown)
@@ -101,12 +100,12 @@ def spell(text: str | None, what: str, longest: int) -> Chain:
         flags.append("unknown_residues")
         if unknown > MAX_UNKNOWN_SHARE * len(sequence):
             return Chain(
-                sequence, problem=f"{what} has {unknown} unknown residues of {len(sequence)}"
+                sequence, problem=f"{name} has {unknown} unknown residues of {len(sequence)}"
             )
     if len(sequence) > longest:
         return Chain(
             sequence,
-            problem=f"{what} has {len(sequence)} residues, more than {longest}; "
+            problem=f"{name} has {len(sequence)} residues, more than {longest}; "
             "give the domain that is bound",
         )
     return Chain(sequence, tuple(flags))
@@ -117,8 +116,8 @@ def _no_residues(sequence: str) -> str | None:
     if "*" in sequence:
         return f"has a stop codon at residue {sequence.index('*') + 1}"
     if foreign := foreign_letters(sequence):
-        place, letter = foreign[0]
-        return f"has {letter!r} at residue {place}, which is no amino acid"
+        position, letter = foreign[0]
+        return f"has {letter!r} at residue {position}, which is no amino acid"
     if looks_like_nucleotides(sequence):
         return "looks like nucleotides; translate it first"
     return None
@@ -144,38 +143,38 @@ class _Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
+class _Lookup:
     """The variable domains of chains, each looked up once."""
 
     pieces: Mapping[str, Sequence[_Piece]]
     proxies: Mapping[ProxyKey, tuple[Part, ...]]
     faults: Mapping[str, tuple[tuple[str, ...], ...]]
-    _known: dict[tuple[str, str], list[FoundDomain]] = field(default_factory=dict)
-    _own: dict[tuple[str, str], FoundDomain | None] = field(default_factory=dict)
+    _domains: dict[tuple[str, str], list[ChainDomain]] = field(default_factory=dict)
+    _plain: dict[tuple[str, str], ChainDomain | None] = field(default_factory=dict)
 
-    def own(self, role: str, chain: str) -> FoundDomain | None:
-        """The domain of a chain that is plainly what its role says."""
+    def plain(self, role: str, chain: str) -> ChainDomain | None:
+        """The only domain of a chain, if it is of the kind that the role says."""
         key = (role, chain)
-        if key not in self._own:
-            self._own[key] = own_domain(role, chain, self.domains(role, chain))
-        return self._own[key]
+        if key not in self._plain:
+            self._plain[key] = plain_domain(role, chain, self.domains(role, chain))
+        return self._plain[key]
 
-    def domains(self, role: str, chain: str) -> list[FoundDomain]:
+    def domains(self, role: str, chain: str) -> list[ChainDomain]:
         """All domains of a chain, in their order."""
-        if (role, chain) in self._known:
-            return self._known[role, chain]
+        if (role, chain) in self._domains:
+            return self._domains[role, chain]
         domains = []
         for offset, piece, key in self.pieces[chain]:
             parts = self.proxies[key]
             faults = self.faults.get(piece) or ((),) * len(parts)
             domains += [
-                FoundDomain(
+                ChainDomain(
                     role, part.is_heavy, chain[offset + part.start : offset + part.end],
-                    offset + part.start, len(chain) - offset - part.end, its,
+                    offset + part.start, len(chain) - offset - part.end, domain_faults,
                 )
-                for part, its in zip(parts, faults, strict=True)
+                for part, domain_faults in zip(parts, faults, strict=True)
             ]  # fmt: skip
-        self._known[role, chain] = domains
+        self._domains[role, chain] = domains
         return domains
 
 
@@ -211,26 +210,26 @@ class AntibodyCleaner:
             for chain in spelled.values()
             if not chain.problem
         }
-        every = [piece for parts in pieces.values() for piece in parts]
-        self._number_new(every)
-        self._judge_new(every)
-        found = _Found(pieces, self._proxies, self._faults)
+        all_pieces = [piece for parts in pieces.values() for piece in parts]
+        self._number_new(all_pieces)
+        self._judge_new(all_pieces)
+        lookup = _Lookup(pieces, self._proxies, self._faults)
         return {
-            triple: self._one([spelled.get(text) if text else None for text in triple], found)
+            triple: self._cleaned([spelled.get(text) if text else None for text in triple], lookup)
             for triple in antibodies
         }
 
     def _number_new(self, pieces: Iterable[_Piece]) -> None:
-        asked: dict[ProxyKey, str] = {}
+        sequences: dict[ProxyKey, str] = {}
         for piece in pieces:
             if piece.key not in self._proxies:
-                asked.setdefault(piece.key, piece.sequence)
-        found = number_chains(list(asked.values()))
-        for key, sequence in asked.items():
-            self._proxies[key] = tuple(Part.of(domain) for domain in found[sequence])
+                sequences.setdefault(piece.key, piece.sequence)
+        numbered = number_chains(list(sequences.values()))
+        for key, sequence in sequences.items():
+            self._proxies[key] = tuple(Part.of(domain) for domain in numbered[sequence])
 
     def _judge_new(self, pieces: Iterable[_Piece]) -> None:
-        """Look for faults in the domains of chains that differ from their proxy where it counts."""
+        """Look for faults in domains whose anchors differ from the proxy's."""
         doubtful = {
             sequence: key
             for _, sequence, key in pieces
@@ -240,21 +239,21 @@ class AntibodyCleaner:
                 for part in self._proxies[key]
             )
         }
-        found = number_chains(list(doubtful))
+        numbered = number_chains(list(doubtful))
         for piece, key in doubtful.items():
-            parts, own = self._proxies[key], found[piece]
-            same = len(own) == len(parts)
+            parts, domains = self._proxies[key], numbered[piece]
+            same = len(domains) == len(parts)
             unlike = tuple(("unlike_a_variable_domain",) for _ in parts)
-            self._faults[piece] = tuple(map(faults_of, own)) if same else unlike
+            self._faults[piece] = tuple(map(faults_of, domains)) if same else unlike
 
     def _proxy_key(self, sequence: str) -> ProxyKey:
-        """What chains must share to share domain ends; the whole chain where they may not."""
+        """Key of chains with the same domain ends; the chain itself where none is a proxy."""
         if self.by_proxy and len(sequence) <= 135:
             return (len(sequence), sequence[:20], sequence[-10:])
         return (len(sequence), sequence, "")
 
     def _pieces(self, sequence: str) -> list[tuple[int, str]]:
-        """The chain, or what stands before and behind its linker, each with where it begins."""
+        """The chain, or its parts before and behind a linker, each with its offset."""
         least = _FEWEST_BESIDE_A_LINKER
         may_have_one = self.by_proxy and len(sequence) > 2 * least
         linker = _LINKER.search(sequence) if may_have_one else None
@@ -262,7 +261,7 @@ class AntibodyCleaner:
             return [(0, sequence)]
         return [(0, sequence[: linker.start()]), (linker.end(), sequence[linker.end() :])]
 
-    def _one(self, triple: Sequence[Chain | None], found: _Found) -> AntibodyChains:
+    def _cleaned(self, triple: Sequence[Chain | None], lookup: _Lookup) -> AntibodyChains:
         heavy, light, scfv = triple
         chains = [chain for chain in (scfv, heavy, light) if chain is not None]
         if not chains:
@@ -272,21 +271,21 @@ class AntibodyCleaner:
                 return refused(chain.problem)
         flags = {flag: None for chain in chains for flag in chain.flags}
         if scfv is None and heavy is not None:
-            own = found.own("heavy", heavy.sequence)
-            other = None if light is None else found.own("light", light.sequence)
-            if own is not None and (light is None or other is not None):
-                return plain_antibody(own, other, flags)
+            heavy_domain = lookup.plain("heavy", heavy.sequence)
+            light_domain = None if light is None else lookup.plain("light", light.sequence)
+            if heavy_domain is not None and (light is None or light_domain is not None):
+                return plain_antibody(heavy_domain, light_domain, flags)
         roles = {"single": scfv} if scfv is not None else {"heavy": heavy, "light": light}
-        given = {
-            role: (chain.sequence, found.domains(role, chain.sequence))
+        by_role = {
+            role: (chain.sequence, lookup.domains(role, chain.sequence))
             for role, chain in roles.items()
             if chain is not None
         }
-        if list(given) == ["heavy"] and len(given["heavy"][1]) > 1:
-            given = {"single": given["heavy"]}
-        made = one_antibody(given, flags)
-        damaged = None if made.problem else damaged_neighbour(given)
-        return refused(damaged) if damaged else made
+        if list(by_role) == ["heavy"] and len(by_role["heavy"][1]) > 1:
+            by_role = {"single": by_role["heavy"]}
+        antibody = one_antibody(by_role, flags)
+        damaged = None if antibody.problem else damaged_neighbour(by_role)
+        return refused(damaged) if damaged else antibody
 
 
 def clean_pairs(frame: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.DataFrame:
@@ -331,10 +330,10 @@ def _antibody_lookup(frame: pl.DataFrame, cleaner: AntibodyCleaner) -> pl.DataFr
 
 
 def flag_lists(flags: Sequence[tuple[str, ...]]) -> pl.Series:
-    """A column of lists of text, made quickly where few different ones are repeated."""
-    places: dict[tuple[str, ...], int] = {}
-    place = [places.setdefault(one, len(places)) for one in flags]
-    return pl.Series([list(one) for one in places], dtype=pl.List(pl.String)).gather(place)
+    """A column of lists of text; fast where few different lists repeat."""
+    index_of: dict[tuple[str, ...], int] = {}
+    index = [index_of.setdefault(row, len(index_of)) for row in flags]
+    return pl.Series([list(row) for row in index_of], dtype=pl.List(pl.String)).gather(index)
 
 
 def _antigen_lookup(texts: pl.Series) -> pl.DataFrame:

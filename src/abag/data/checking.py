@@ -40,8 +40,8 @@ def check_file(
         path: The file.
         others: A second canonical table to cross-check a canonical one against.
         column: Header of the labels; without it ``path`` must be a canonical table.
-        unit: Unit that the labels are said to be in.
-        quantity: Quantity that the labels are said to be.
+        unit: Unit of the labels.
+        quantity: Quantity of the labels.
         expected: What a model expects of substitutions (see :func:`abag.data.faults.find_faults`).
 
     Raises:
@@ -57,12 +57,12 @@ def check_file(
         raise OptionError("--others goes with a canonical table, not with --column")
     if quantity not in list(Quantity):
         raise OptionError(f"unknown quantity {quantity!r}; known are {', '.join(Quantity)}")
-    kind, known = Quantity(quantity), parse_unit(unit)
+    kind, parsed_unit = Quantity(quantity), parse_unit(unit)
     table = read_table(path)
     values = _numbers(path, table, column)
     return [
-        *check_values(values.to_numpy(), kind, known),
-        *_disagreements(table, column, kind, known.name),
+        *check_values(values.to_numpy(), kind, parsed_unit),
+        *_disagreements(table, column, kind, parsed_unit.name),
     ]
 
 
@@ -71,11 +71,11 @@ def _disagreements(table: pl.DataFrame, column: str, kind: Quantity, unit: str) 
     if not kind.is_absolute:
         return []
     mine = pkds(table[column], kind.value, unit)
-    found = []
+    faults = []
     for name, theirs in _second_writings(table, column, kind):
         gaps = [
-            abs(one - two) if one is not None and two is not None else 0.0
-            for one, two in zip(mine, theirs, strict=True)
+            abs(pkd - other_pkd) if pkd is not None and other_pkd is not None else 0.0
+            for pkd, other_pkd in zip(mine, theirs, strict=True)
         ]
         rows = [str(line) for line, gap in zip(table[ROW], gaps, strict=True) if gap > FLAGGED_PKD]
         if rows:
@@ -86,15 +86,15 @@ def _disagreements(table: pl.DataFrame, column: str, kind: Quantity, unit: str) 
             )
             severity = Severity.ERROR if max(gaps) >= REFUSED_PKD else Severity.WARNING
             kind_of = FaultKind.COLUMNS_DISAGREE
-            found.append(Fault.of_rows(kind_of, severity, column, rows, len(mine), message, {}))
-    return found
+            faults.append(Fault.of_rows(kind_of, severity, column, rows, len(mine), message, {}))
+    return faults
 
 
 def _second_writings(
     table: pl.DataFrame, column: str, kind: Quantity
 ) -> Iterator[tuple[str, list[float | None]]]:
-    """Name and pKd of each row of what should say the same as ``column``."""
-    own = read_value_header(column)
+    """Name and pKd by row of each column (or pair of rates) that should equal ``column``."""
+    own_header = read_value_header(column)
     rates: dict[str, tuple[str, str]] = {}
     for name in table.columns:
         rate, header = read_rate_header(name), read_value_header(name)
@@ -103,20 +103,20 @@ def _second_writings(
         elif (
             header is not None and name not in (ROW, column) and header.quantity is not None
             and header.quantity.is_absolute and header.unit is not None and header.unread is None
-            and (own is None or header.remarks == own.remarks)
+            and (own_header is None or header.remarks == own_header.remarks)
         ):  # fmt: skip
             yield repr(name), pkds(table[name], header.quantity.value, header.unit)
     if kind is Quantity.KD and len(rates) == 2:
         (kon, kon_unit), (koff, koff_unit) = rates["kon"], rates["koff"]
-        both = RateColumns(kon, koff, kon_unit, koff_unit)
-        yield f"{koff!r} / {kon!r}", minus_log10(both.kd_molar(table))
+        rate_columns = RateColumns(kon, koff, kon_unit, koff_unit)
+        yield f"{koff!r} / {kon!r}", minus_log10(rate_columns.kd_molar(table))
 
 
 def _numbers(path: Path, table: pl.DataFrame, column: str) -> pl.Series:
     """The column as numbers; empty cells are missing, anything else must be a number."""
     if column not in table.columns:
-        known = ", ".join(name for name in table.columns if name != "source_row")
-        raise TableError(path, [Problem(1, column, f"no such column; the file has {known}")])
+        columns = ", ".join(name for name in table.columns if name != "source_row")
+        raise TableError(path, [Problem(1, column, f"no such column; the file has {columns}")])
     texts = pl.Series(column, [present(cell) for cell in table[column]], pl.String)
     numbers = texts.cast(pl.Float64, strict=False)
     finite = numbers.is_finite().fill_null(False)

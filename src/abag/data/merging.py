@@ -1,4 +1,4 @@
-"""Replicates merged into one row by a stated rule.
+"""Merges replicates into one row by a fixed rule.
 
 Rows are one measurement when they agree in heavy and light chain, antigen chains (where the
 source gives none: the antigen's name), assay and quantity; a ddG also in the structure, for it is
@@ -49,7 +49,7 @@ _ENDS: Final = ("pkd_lower", "pkd_upper", "rank_lower", "rank_upper")
 
 @dataclass(frozen=True, slots=True)
 class MergeSummary:
-    """What merging did; ``rows_in = rows_out + replicates + copies`` always."""
+    """Counts of a merge; ``rows_in = rows_out + replicates + copies`` always."""
 
     rows_in: int
     rows_out: int
@@ -67,21 +67,21 @@ class MergeSummary:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """A table with one row a measurement, and what was done."""
+    """A table with one row a measurement, and the counts of the merge."""
 
     table: Measurements
     summary: MergeSummary
 
 
 def merge_replicates(table: Measurements | pl.DataFrame, *, across_assays: bool = False) -> Merged:
-    """Merge the rows of one measurement as the module's text says.
+    """Merge the rows of one measurement by the rule above.
 
     A merged row stands where the earliest of its rows stood. Its content does not depend on the
     order of the rows, and a second merge changes nothing. Raises :class:`SchemaError` when the
     table is not canonical.
     """
     table = Measurements.canonical(table)
-    ready = table.frame.with_row_index("_place").with_columns(_key_columns(across_assays))
+    ready = table.frame.with_row_index("_order").with_columns(_key_columns(across_assays))
     repeated = pl.len().over(_KEYS) > 1
     together = ready.filter(repeated).sort(_ORDER)
     alone = ready.filter(~repeated)
@@ -90,11 +90,11 @@ def merge_replicates(table: Measurements | pl.DataFrame, *, across_assays: bool 
         return Merged(Measurements(table.select(*SCHEMA)), nothing)
     distinct = together.filter(_counts())
     merged = _merged_rows(together, distinct)
-    columns = ["_place", *SCHEMA]
-    result = pl.concat([alone.select(columns), merged.select(columns)]).sort("_place")
+    columns = ["_order", *SCHEMA]
+    result = pl.concat([alone.select(columns), merged.select(columns)]).sort("_order")
     copies = together.height - distinct.height
     return Merged(
-        table=Measurements(result.drop("_place")),
+        table=Measurements(result.drop("_order")),
         summary=MergeSummary(
             rows_in=table.height,
             rows_out=result.height,
@@ -136,11 +136,11 @@ def _counts() -> pl.Expr:
 
 
 def _merged_rows(together: pl.DataFrame, distinct: pl.DataFrame) -> pl.DataFrame:
-    """One row a group, with the canonical columns, ``_place``, ``_conflict`` and ``_range``."""
+    """One row a group, with the canonical columns, ``_order``, ``_conflict`` and ``_range``."""
     firsts = (
         distinct.sort(pl.col("_exact").not_(), maintain_order=True)
         .group_by(_KEYS, maintain_order=True)
-        .agg(pl.all().exclude("_place").first())
+        .agg(pl.all().exclude("_order").first())
     )
     rows = firsts
     for facts in (_numbers(distinct), _origins(together)):
@@ -207,10 +207,10 @@ def span_of(value: pl.Expr) -> pl.Expr:
 
 
 def _origins(together: pl.DataFrame) -> pl.DataFrame:
-    """Place, flags and whether there were copies, from all rows of each group."""
+    """Order, flags and whether there were copies, from all rows of each group."""
     copied = pl.struct("structure_id", "quantity", "raw_value", "raw_unit", "relation")
     return together.group_by(_KEYS, maintain_order=True).agg(
-        pl.col("_place").min(),
+        pl.col("_order").min(),
         pl.col("flags").explode().drop_nulls().unique().sort().alias("_all_flags"),
         copied.filter(pl.col("structure_id").is_not_null() & pl.col("_exact"))
         .is_duplicated()

@@ -1,4 +1,4 @@
-"""A whole column of mutations against one parent: every fault by its row, and what they share."""
+"""Reads a column of mutations against one parent: each fault by its row, and any common cause."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _NEARLY_ALL: Final = 0.9
 
 
 class SingleMistakesError(TableError):
-    """Rows that do not fit, each by itself: the others agree on the parent and the numbering."""
+    """Single rows that do not fit, while the others agree on the parent and the numbering."""
 
     shared: str | None = None
-    """What the rows have in common all the same, and an option for it."""
+    """What the rows have in common, and an option for it."""
 
-    def at_a_door(self, mend: str) -> SingleMistakesError:
-        """The same faults with what can be done of them where there is no ``--quarantine``."""
-        told = f"{self.shared} {mend}" if self.shared else mend
-        return SingleMistakesError(self.path, list(self.problems), told)
+    def with_advice(self, mend: str) -> SingleMistakesError:
+        """The same faults with advice for commands that have no ``--quarantine``."""
+        advice = f"{self.shared} {mend}" if self.shared else mend
+        return SingleMistakesError(self.path, list(self.problems), advice)
 
 
 def read_mutation_column(
@@ -54,24 +54,24 @@ def read_mutation_column(
     (from 2 where it is not given).
 
     Raises:
-        TableError: every row that does not fit, and what the rows have in common: the numbering
-            that would fit all of them, or that no single numbering does.
+        TableError: every row that does not fit, and the numbering that would fit all of them, or
+            that none does.
         SingleMistakesError: as above, where most rows fit and the rest have nothing in common.
     """
     numbers = list(lines) if lines is not None else list(range(2, len(texts) + 2))
-    known: dict[str, tuple[Mutation, ...] | MutationError] = {}
+    parsed: dict[str, tuple[Mutation, ...] | MutationError] = {}
     problems: list[Problem] = []
-    found: list[tuple[Mutation, ...]] = []
+    rows: list[tuple[Mutation, ...]] = []
     for line, text in zip(numbers, (text or "" for text in texts), strict=True):
-        if text not in known:
-            known[text] = _parsed(text, parent_heavy, parent_light, scheme)
-        one = known[text]
-        if isinstance(one, MutationError):
-            problems.append(Problem(line, column, str(one)))
+        if text not in parsed:
+            parsed[text] = _parsed(text, parent_heavy, parent_light, scheme)
+        mutations = parsed[text]
+        if isinstance(mutations, MutationError):
+            problems.append(Problem(line, column, str(mutations)))
         else:
-            found.append(one)
+            rows.append(mutations)
     if problems:
-        shared = _common_fault(list(known), parent_heavy, parent_light)
+        shared = _common_fault(list(parsed), parent_heavy, parent_light)
         allowed = 0.5 if shared is None else 1.0 - _NEARLY_ALL
         if len(problems) <= allowed * len(numbers):
             mend = _SET_ASIDE if shared is None else f"{shared} --quarantine sets them aside."
@@ -79,7 +79,7 @@ def read_mutation_column(
             mistakes.shared = shared
             raise mistakes
         raise TableError(path, problems, shared or _CORRECT)
-    return found
+    return rows
 
 
 def _parsed(
@@ -92,20 +92,20 @@ def _parsed(
 
 
 def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str | None:
-    """What the rows tell together about their numbering; None where they agree on one."""
+    """What is wrong with the numbering of the rows; None where they agree on one."""
     tried = texts[:_MOST_TRIED]
     fitting = {text: set(fitting_numberings(text, heavy, light)) for text in tried}
-    readable = {text: found for text, found in fitting.items() if found}
+    readable = {text: numberings for text, numberings in fitting.items() if numberings}
     shared = set(NUMBERINGS).intersection(*fitting.values())
     if shared:
-        one = next(name for name in NUMBERINGS if name in shared)
-        return f"Every row fits {one} numbering: give --numbering {one}."
+        numbering = next(name for name in NUMBERINGS if name in shared)
+        return f"Every row fits {numbering} numbering: give --numbering {numbering}."
     shift = _shift(tried, heavy, light)
     if shift == 1:
         return "Every row fits if its places are counted from 0: add 1 to each of them."
     if shift:
-        told = f"{abs(shift)} {'less' if shift > 0 else 'more'} than here"
-        return f"Every row fits if its places are {told}; count them along the chain as given."
+        change = f"{abs(shift)} {'less' if shift > 0 else 'more'} than here"
+        return f"Every row fits if its places are {change}; count them along the chain as given."
     if not readable:
         return "No numbering fits: is this the parent that the mutations were counted on?"
     most = set(NUMBERINGS).intersection(*readable.values())
@@ -115,7 +115,7 @@ def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str | 
 
 
 def _shift(texts: Sequence[str], heavy: str, light: str | None) -> int:
-    """What must be added to the place of every mutation so that all fit; 0 where nothing does.
+    """The shift of all places by which every mutation fits; 0 where none does.
 
     A leader, a tag or a count from 0 shifts all of them alike. Few residues may fit by chance.
     """
@@ -138,23 +138,20 @@ def _fits(text: str, heavy: str, light: str | None) -> bool:
 
 def _mixed(readable: dict[str, set[str]]) -> str:
     """The fewest numberings that explain the rows, with an example of each."""
-    left = dict(readable)
+    texts = dict(readable)
     groups: dict[str, list[str]] = defaultdict(list)
-    while left:
-        best = max(
-            NUMBERINGS,
-            key=lambda name: (sum(name in f for f in left.values()), -NUMBERINGS.index(name)),
-        )
-        groups[best] = [text for text, found in left.items() if best in found]
-        left = {text: found for text, found in left.items() if best not in found}
+    while texts:
+        best = max(NUMBERINGS, key=lambda name: sum(name in fitting for fitting in texts.values()))
+        groups[best] = [text for text, numberings in texts.items() if best in numberings]
+        texts = {text: numberings for text, numberings in texts.items() if best not in numberings}
     main, members = next(iter(groups.items()))
     if len(members) >= _NEARLY_ALL * len(readable):
         return f"Nearly all rows fit {main} numbering (--numbering {main}); correct the others."
     shown = "; ".join(
         f"{counted(len(group), 'text')} only in {name} (such as {group[0]})"
-        if place
+        if rank
         else f"{counted(len(group), 'text')} in {name}"
-        for place, (name, group) in enumerate(groups.items())
+        for rank, (name, group) in enumerate(groups.items())
     )
     return (
         f"The column mixes numbering schemes: {shown}. Write all of them in one numbering and name "

@@ -1,4 +1,4 @@
-"""The former place of :mod:`abag.antibody.mutations`, kept for code that imports it from here."""
+"""The former name of :mod:`abag.antibody.mutations`, for code that imports it from here."""
 
 from abag.antibody.mutations import (
     Mutation,

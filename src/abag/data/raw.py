@@ -1,4 +1,4 @@
-"""Raw rows: what is read of a file, before anything is converted or cleaned."""
+"""Raw rows of a file, before anything is converted or cleaned."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ RAW_SCHEMA: Final[dict[str, pl.DataType]] = {
 ``scfv`` holds a chain with both variable domains (scFv, or VH and VL written as one text) to be
 parted by numbering; rows fill either it or ``heavy``. ``value`` is the text of the file; a
 relation may stand in it (``>10``) or in ``relation``. ``quantity`` and ``unit`` are texts of
-:mod:`abag.units`. ``heavy`` and ``light`` may be swapped in the source: the canonical step
-finds out. ``highest_molar`` is the highest concentration tested, in mol/L, at which a value that
-says that nothing bound is a bound. ``problem`` is a fault that only the adapter can know, such as
+:mod:`abag.units`. ``heavy`` and ``light`` may be swapped in the source: the canonical step puts
+them right. ``highest_molar`` is the highest concentration tested, in mol/L: the bound of a value
+that says "no binding". ``problem`` is a fault that only the adapter can know, such as
 chains that do not carry the stated mutation: a row with one is quarantined under that reason.
 """
 
@@ -53,9 +53,9 @@ class RawTable:
     frame: pl.DataFrame
     original: pl.DataFrame
     notes: tuple[str, ...] = ()
-    """What was left out around the rows, and columns that were not taken by their name alone."""
+    """What was left out around the rows, and columns that were not chosen by their name alone."""
     parent: tuple[str, str | None] | None = None
-    """Heavy and light chain of the antibody that the rows are variants of, where one was found."""
+    """Heavy and light chain of the antibody that the rows are variants of, if there is one."""
 
     def __post_init__(self) -> None:
         if self.frame.height != self.original.height:

@@ -1,7 +1,7 @@
-"""Tables that say what they are: their columns, checked where they are made, and nowhere after.
+"""Typed tables: their columns are checked where one is made, and nowhere after.
 
-A frame of polars says nothing of what is in it. Inside the house functions take one of these; a
-bare frame lives only where a file is read or written, or where a user hands one over.
+Functions take one of these types. A bare frame of polars, which may hold any columns, is used only
+where a file is read or written, or where a user passes one.
 
 The canonical table of measurements is the one schema that every later stage reads. One row is one
 measurement. The text of :data:`COLUMNS` is the documentation: `docs/data-contract.md` is made from
@@ -110,7 +110,7 @@ SHIPPABLE_LICENCES: Final = frozenset(
 """Rows under these may shape weights that the package ships (`--licence permissive`)."""
 
 
-def require_columns(table: pl.DataFrame, names: list[str], what: str = "the table") -> None:
+def require_columns(table: pl.DataFrame, names: list[str], title: str = "the table") -> None:
     """Raise :class:`SchemaError` when columns are missing or have another type."""
     missing = [name for name in names if name not in table.columns]
     if missing:
@@ -118,7 +118,7 @@ def require_columns(table: pl.DataFrame, names: list[str], what: str = "the tabl
             f" and {len(missing) - 6} more" if len(missing) > 6 else ""
         )
         raise SchemaError(
-            f"{what} lacks the {'column' if len(missing) == 1 else 'columns'} {shown}; make a "
+            f"{title} lacks the {'column' if len(missing) == 1 else 'columns'} {shown}; make a "
             "canonical table with `abag data build` or, of your own file, `abag data import`"
         )
     wrong = [
@@ -127,7 +127,7 @@ def require_columns(table: pl.DataFrame, names: list[str], what: str = "the tabl
         if name in SCHEMA and table.schema[name] != SCHEMA[name]
     ]
     if wrong:
-        raise SchemaError(f"{what} has columns of another type: {'; '.join(wrong)}")
+        raise SchemaError(f"{title} has columns of another type: {'; '.join(wrong)}")
 
 
 def antigen_key() -> pl.Expr:
@@ -141,11 +141,11 @@ def antibody_key() -> pl.Expr:
 
 
 def is_exact() -> pl.Expr:
-    """Expression: whether the value is a number and no bound."""
+    """Expression: whether the value is a number, not a bound."""
     return pl.col("relation").is_in(["=", "~"])
 
 
-def require_values_in_bounds(table: pl.DataFrame, what: str = "the table") -> None:
+def require_values_in_bounds(table: pl.DataFrame, title: str = "the table") -> None:
     """Raise :class:`SchemaError`, naming rows, for a value that contradicts its own bounds."""
     for value, lower, upper in (
         ("pkd", "pkd_lower", "pkd_upper"),
@@ -161,7 +161,7 @@ def require_values_in_bounds(table: pl.DataFrame, what: str = "the table") -> No
         if len(wrong):
             shown = ", ".join(wrong.head(3).to_list())
             raise SchemaError(
-                f"{what} has a {value} outside of its own bounds in {counted(len(wrong), 'row')} "
+                f"{title} has a {value} outside of its own bounds in {counted(len(wrong), 'row')} "
                 f"such as {shown}: it was changed or damaged. Make it again with `abag data "
                 "build` or `abag data import`"
             )
@@ -173,7 +173,7 @@ TARGET_COLUMNS: Final[dict[str, tuple[str, str, str]]] = {
 }
 """Value, lower and upper bound of each target in the canonical table."""
 TARGET_UNITS: Final = {"pkd": "pKd", "rank_score": "rank score"}
-"""What the numbers of each target are, for people."""
+"""Units of each target, for messages and pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class Labels:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """Rows that say anything at all."""
+        """Rows with a number or a bound."""
         return self.exact | self.censored
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Labels:
@@ -261,8 +261,8 @@ class Pairs:
     columns_needed: ClassVar[tuple[str, ...]] = PAIR_COLUMNS
 
     @classmethod
-    def of(cls, table: pl.DataFrame | Pairs, what: str = "the table") -> Self:
-        """Check a frame, once; a table of this kind is given back as it is.
+    def of(cls, table: pl.DataFrame | Pairs, title: str = "the table") -> Self:
+        """Check a frame, once; a table of this kind is returned as it is.
 
         Raises:
             SchemaError: a column is missing or has another type.
@@ -270,7 +270,7 @@ class Pairs:
         if isinstance(table, cls):
             return table
         frame = table.frame if isinstance(table, Pairs) else table
-        require_columns(frame, list(cls.columns_needed), what)
+        require_columns(frame, list(cls.columns_needed), title)
         return cls(frame)
 
     def __len__(self) -> int:
@@ -289,13 +289,13 @@ class Pairs:
         """Whether there is no row."""
         return self.frame.is_empty()
 
-    def select(self, *columns: str | pl.Expr, **named: pl.Expr | pl.Series) -> pl.DataFrame:
+    def select(self, *columns: str | pl.Expr, **expressions: pl.Expr | pl.Series) -> pl.DataFrame:
         """Columns and expressions as a bare frame."""
-        return self.frame.select(*columns, **named)
+        return self.frame.select(*columns, **expressions)
 
-    def filter(self, kept: pl.Expr | pl.Series) -> Self:
+    def filter(self, condition: pl.Expr | pl.Series) -> Self:
         """The rows that a condition holds for, in their order."""
-        return type(self)(self.frame.filter(kept))
+        return type(self)(self.frame.filter(condition))
 
     def take(self, rows: Rows) -> Self:
         """The chosen rows, by index (in the order given) or by mask."""
@@ -315,7 +315,7 @@ class Pairs:
 
 
 def asked_rows(table: Pairs | pl.DataFrame, inputs: tuple[str, ...]) -> pl.DataFrame:
-    """The rows that a model is asked about; a user's bare frame needs the model's inputs alone.
+    """The rows to predict; a user's bare frame needs the model's inputs alone.
 
     Raises:
         SchemaError: a bare frame lacks one of ``inputs``.
@@ -330,13 +330,13 @@ def asked_rows(table: Pairs | pl.DataFrame, inputs: tuple[str, ...]) -> pl.DataF
 class Measurements(Pairs):
     """Rows of the canonical table (:mod:`abag.data.tables`), one a measurement, each with a name.
 
-    :meth:`of` takes tables that lack columns which no pair needs; :meth:`canonical` takes none.
+    :meth:`of` takes tables without columns that no pair needs; :meth:`canonical` does not.
     """
 
     columns_needed: ClassVar[tuple[str, ...]] = ("record_id", *PAIR_COLUMNS)
 
     @classmethod
-    def of(cls, table: pl.DataFrame | Pairs, what: str = "the table") -> Self:
+    def of(cls, table: pl.DataFrame | Pairs, title: str = "the table") -> Self:
         """Check a frame, once.
 
         Raises:
@@ -345,22 +345,22 @@ class Measurements(Pairs):
         """
         if isinstance(table, cls):
             return table
-        made = super(Measurements, cls).of(table, what)
-        if made["record_id"].n_unique() != made.height:
-            raise SchemaError(f"{what} has record_id values that occur more than once")
-        return made
+        measurements = super(Measurements, cls).of(table, title)
+        if measurements["record_id"].n_unique() != measurements.height:
+            raise SchemaError(f"{title} has record_id values that occur more than once")
+        return measurements
 
     @classmethod
-    def canonical(cls, table: pl.DataFrame | Pairs, what: str = "the table") -> Self:
-        """Check that every column of the canonical table is there, and every value in its bounds.
+    def canonical(cls, table: pl.DataFrame | Pairs, title: str = "the table") -> Self:
+        """Check that no column of the canonical table is missing and values lie in their bounds.
 
         Raises:
             SchemaError: see :meth:`of`; a value is not finite or lies outside its own bounds.
         """
-        found = cls.of(table, what)
-        require_columns(found.frame, list(SCHEMA), what)
-        require_values_in_bounds(found.frame, what)
-        return found
+        measurements = cls.of(table, title)
+        require_columns(measurements.frame, list(SCHEMA), title)
+        require_values_in_bounds(measurements.frame, title)
+        return measurements
 
     def require(self, *columns: str) -> Self:
         """Raise SchemaError unless these columns are there with their types."""

@@ -1,4 +1,4 @@
-"""Files: nothing half-written, nothing read that is not what was written, nothing without bounds.
+"""Reading and writing files: whole or not at all, checked by digests, within bounds of size.
 
 `docs/promises.md` lists what is promised and how it is tested.
 """

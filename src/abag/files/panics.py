@@ -1,4 +1,4 @@
-"""What a library below prints of its own faults, kept from the user's terminal."""
+"""Keeps the panic messages of polars off the user's terminal."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ _ONE_AT_A_TIME: Final = RLock()
 
 @contextmanager
 def without_panics() -> Iterator[None]:
-    """Leave out what polars prints of a panic; what else goes to standard error meanwhile follows.
+    """Drop what polars prints of a panic; other output to standard error follows at the end.
 
     A panic of Rust is printed before Python gets it as an exception, and no setting stops that.
     """
-    with _ONE_AT_A_TIME, _scratch() as kept:
+    with _ONE_AT_A_TIME, _scratch() as capture:
         try:
-            own = os.dup(_STANDARD_ERROR)
+            terminal = os.dup(_STANDARD_ERROR)
         except OSError:  # standard error was closed
             yield
             return
-        os.dup2(kept.fileno(), _STANDARD_ERROR)
+        os.dup2(capture.fileno(), _STANDARD_ERROR)
         try:
             yield
         finally:
-            os.dup2(own, _STANDARD_ERROR)
-            os.close(own)
-            kept.seek(0)
-            said = kept.read()
-            if said and _PANIC not in said:
-                os.write(_STANDARD_ERROR, said)
+            os.dup2(terminal, _STANDARD_ERROR)
+            os.close(terminal)
+            capture.seek(0)
+            printed = capture.read()
+            if printed and _PANIC not in printed:
+                os.write(_STANDARD_ERROR, printed)
 
 
 def _scratch() -> Any:
-    """A file in memory where the system has such (Linux), which no full disk hinders."""
+    """A file in memory where the system has such (Linux), so that a full disk does not matter."""
     if not hasattr(os, "memfd_create"):
         return tempfile.TemporaryFile(buffering=0)
     return os.fdopen(os.memfd_create("panics"), "w+b", buffering=0)

@@ -1,4 +1,4 @@
-"""Whether the counts and sizes that a Parquet file says of itself can be, before polars reads it.
+"""Checks the counts and sizes in a Parquet file's footer and pages before polars reads it.
 
 A page whose count of values was damaged makes polars ask for more memory than there is, and that
 ends the process: no exception says so. The footer and the headers of pages are read here for
@@ -28,7 +28,7 @@ Fields = dict[int, Any]
 
 
 class _Thrift:
-    """Structs of Thrift's compact protocol, from one place of a buffer on."""
+    """Structs of Thrift's compact protocol, read from offset ``at`` of a buffer."""
 
     def __init__(self, content: memoryview, at: int, end: int) -> None:
         self.content, self.at, self.end = content, at, end
@@ -40,19 +40,19 @@ class _Thrift:
         return self.content[self.at - 1]
 
     def _varint(self) -> int:
-        found = shift = 0
+        value = shift = 0
         while True:
             byte = self._byte()
-            found |= (byte & 0x7F) << shift
+            value |= (byte & 0x7F) << shift
             if byte < 0x80:
-                return found
+                return value
             shift += 7
             if shift > 63:
                 raise ValueError("a number has too many bytes")
 
     def _number(self) -> int:
-        found = self._varint()
-        return (found >> 1) ^ -(found & 1)
+        zigzag = self._varint()
+        return (zigzag >> 1) ^ -(zigzag & 1)
 
     def _value(self, kind: int, depth: int) -> Any:
         if kind in (1, 2):
@@ -77,16 +77,16 @@ class _Thrift:
         """Numbers, lists and structs by field; texts are None."""
         if depth > _MOST_DEPTH:
             raise ValueError("it is nested too deeply")
-        found: Fields = {}
+        fields: Fields = {}
         name = 0
         while head := self._byte():
             name = name + (head >> 4) if head >> 4 else self._number()
-            found[name] = self._value(head & 15, depth)
-        return found
+            fields[name] = self._value(head & 15, depth)
+        return fields
 
 
 def require_sound_pages(content: memoryview) -> None:
-    """Raise ValueError where counts or places of pages contradict each other."""
+    """Raise ValueError where counts or offsets of pages contradict each other."""
     start = len(content) - _TAIL - int.from_bytes(content[-_TAIL:-4], "little")
     if bytes(content[-4:]) != b"PAR1" or not 4 <= start < len(content) - _TAIL:
         raise ValueError("it has no footer")
@@ -99,14 +99,14 @@ def require_sound_pages(content: memoryview) -> None:
 
 
 def require_sound_file(path: Path) -> None:
-    """:func:`require_sound_pages` of a file on disk, which is not read as a whole; once each."""
-    found = path.stat()
-    _require_sound_once(path, found.st_size, found.st_mtime_ns)
+    """:func:`require_sound_pages` of a file on disk, checked once and not read as a whole."""
+    status = path.stat()
+    _require_sound_once(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
 def _require_sound_once(path: Path, size: int, changed_ns: int) -> None:
-    del size, changed_ns  # the file is looked at anew where they differ
+    del size, changed_ns  # the file is checked again where they differ
     with (
         path.open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
@@ -115,33 +115,35 @@ def _require_sound_once(path: Path, size: int, changed_ns: int) -> None:
         require_sound_pages(view)
 
 
-def _require_sound(content: memoryview, footer: int) -> None:
-    told = _Thrift(content, footer, len(content) - _TAIL).struct()
-    groups = told[4]
-    lists = any(element.get(3) == _REPEATED for element in told[2])
+def _require_sound(content: memoryview, footer_start: int) -> None:
+    metadata = _Thrift(content, footer_start, len(content) - _TAIL).struct()
+    groups = metadata[4]
+    lists = any(element.get(3) == _REPEATED for element in metadata[2])
     if min((group[3] for group in groups), default=0) < 0:
         raise ValueError("a group has a negative count of rows")
-    if sum(group[3] for group in groups) != told[3]:
+    if sum(group[3] for group in groups) != metadata[3]:
         raise ValueError("the rows of its groups are not those of the file")
     for group in groups:
         for column in group[1]:
-            chunk, held = column[3], 0
-            for field, values in _values_of_pages(content, chunk, footer):
+            chunk, n_values = column[3], 0
+            for field, values in _values_of_pages(content, chunk, footer_start):
                 if not 0 <= values <= chunk[5]:
                     raise ValueError("a page says that it holds more values than its column")
-                held += values * (field != _DICTIONARY)
+                n_values += values * (field != _DICTIONARY)
             # A column of single values, none of them in lists, has one a row, missing ones too.
-            if held != chunk[5] or (len(chunk[3]) == 1 and not lists and held != group[3]):
+            if n_values != chunk[5] or (len(chunk[3]) == 1 and not lists and n_values != group[3]):
                 raise ValueError("the pages of a column do not hold the values of its rows")
 
 
-def _values_of_pages(content: memoryview, chunk: Fields, footer: int) -> Iterator[tuple[int, int]]:
+def _values_of_pages(
+    content: memoryview, chunk: Fields, footer_start: int
+) -> Iterator[tuple[int, int]]:
     """Kind (a field of its header) and count of values of each page of a chunk."""
     if chunk[5] == 0:  # a table without rows has no pages, and their places mean nothing
         return
     at = min(chunk[9], chunk.get(11) or chunk[9])
     end = at + chunk[7]
-    if not 4 <= at <= end <= footer or chunk[5] < 0:
+    if not 4 <= at <= end <= footer_start or chunk[5] < 0:
         raise ValueError("a column lies outside of the file")
     while at < end:
         reader = _Thrift(content, at, end)

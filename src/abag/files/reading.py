@@ -1,6 +1,6 @@
-"""Files that are read, within bounds: what is there, pipes, gzip and JSON, with checksums.
+"""Reading files within bounds: plain files, pipes, gzip and JSON, with checksums.
 
-``/dev/stdin``, ``<(...)`` and named pipes can be read only once; what they gave is kept.
+``/dev/stdin``, ``<(...)`` and named pipes can be read only once; their content is kept.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ def is_pipe(path: Path) -> bool:
 
 
 def piped(path: Path) -> bytes:
-    """All of a pipe; it is kept, so that several readers may ask for it.
+    """The whole content of a pipe; it is kept, so that several readers may ask for it.
 
     Raises:
         FileFormatError: it gives more than :data:`PIPE_BYTES`.
     """
-    found = path.stat()
-    return _drained(path, found.st_dev, found.st_ino)
+    status = path.stat()
+    return _drained(path, status.st_dev, status.st_ino)
 
 
 @lru_cache(maxsize=8)
@@ -72,7 +72,7 @@ def _drained(path: Path, _device: int, _inode: int) -> bytes:
 
 
 def opened(path: Path) -> io.BufferedReader | io.BytesIO:
-    """Open a file, or what a pipe gave, for reading from its start."""
+    """Open a file, or the kept content of a pipe, for reading from its start."""
     return io.BytesIO(piped(path)) if is_pipe(path) else path.open("rb")
 
 
@@ -130,15 +130,15 @@ class _Unpacking(io.RawIOBase):
     def __init__(self, path: Path, packed: BinaryIO, most: int) -> None:
         self._path, self._packed, self._most = path, packed, most
         self._member = zlib.decompressobj(wbits=31)
-        self._waiting, self._given = b"", 0
+        self._waiting, self._n_unpacked = b"", 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        content = self._some(len(buffer))
-        self._given += len(content)
-        if self._given > self._most:
+        content = self._next_part(len(buffer))
+        self._n_unpacked += len(content)
+        if self._n_unpacked > self._most:
             raise FileFormatError(
                 f"{self._path} unpacks to more than {self._most // 2**20} MB; unpack it with "
                 "gunzip first where that is right"
@@ -146,7 +146,7 @@ class _Unpacking(io.RawIOBase):
         buffer[: len(content)] = content
         return len(content)
 
-    def _some(self, most: int) -> bytes:
+    def _next_part(self, most: int) -> bytes:
         try:
             while True:
                 if self._member.eof:
@@ -161,10 +161,10 @@ class _Unpacking(io.RawIOBase):
                     self._waiting = self._packed.read(_CHUNK)
                     if not self._waiting:
                         raise EOFError("it ends before its end mark")
-                found = self._member.decompress(self._waiting, most)
+                part = self._member.decompress(self._waiting, most)
                 self._waiting = self._member.unconsumed_tail
-                if found:
-                    return found
+                if part:
+                    return part
         except (EOFError, zlib.error) as error:
             raise FileFormatError(
                 f"{self._path} is a damaged or truncated gzip file ({error}); copy it again"
@@ -195,8 +195,8 @@ def _is_seal(key: str) -> bool:
     return len(key) == len(SEAL) and sum(a != b for a, b in zip(key, SEAL, strict=True)) < 2
 
 
-def parse_json(text: str | bytes, what: Path | str) -> Any:
-    """Parse JSON, naming ``what`` it is in; NaN and infinite numbers are not JSON.
+def parse_json(text: str | bytes, source: Path | str) -> Any:
+    """Parse JSON; errors name its ``source``. NaN and infinite numbers are not JSON.
 
     Raises:
         FileFormatError: the text is not JSON, or nested too deeply.
@@ -205,9 +205,9 @@ def parse_json(text: str | bytes, what: Path | str) -> Any:
         text = text.decode("utf-8-sig") if isinstance(text, bytes) else text
         return json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
     except RecursionError:
-        raise FileFormatError(f"{what} is not a JSON file of abag: nested too deeply") from None
+        raise FileFormatError(f"{source} is not a JSON file of abag: nested too deeply") from None
     except ValueError as error:
-        raise FileFormatError(f"{what} is not a JSON file: {error}") from None
+        raise FileFormatError(f"{source} is not a JSON file: {error}") from None
 
 
 def _finite(text: str) -> float:

@@ -1,9 +1,9 @@
-"""Who is writing, and what a killed process leaves beside its output, cleared up by the next one.
+"""Locks of outputs, and clearing up the temporary files of killed processes.
 
 A file or folder ``NAME`` is made under ``.NAME.abag-XXXXXXXX`` beside it, locked by its writer as
 long as it lives: locks of the kernel (``flock``) end with their process, however that ends. A
-folder that is replaced waits as ``.NAME.abag-old`` until the new one stands. What nobody holds any
-more is put back (an old folder without a new one) or removed.
+folder that is replaced waits as ``.NAME.abag-old`` until the new one stands. What no process holds
+is put back (an old folder without a new one) or removed by the next process.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ LOCK: Final = ".lock"
 
 
 @contextmanager
-def hold(path: Path, what: Path, doing: str, *, needed: bool = False) -> Iterator[IO[str]]:
-    """Hold the lock file ``path``; ``what`` is named in messages.
+def hold(path: Path, target: Path, doing: str, *, needed: bool = False) -> Iterator[IO[str]]:
+    """Hold the lock file ``path`` of ``target``, which messages name.
 
     Raises:
         BusyError: another process holds it.
@@ -39,18 +39,19 @@ def hold(path: Path, what: Path, doing: str, *, needed: bool = False) -> Iterato
     """
     with path.open("a+", encoding="ascii") as lock:
         try:
-            taken = take(lock.fileno())
+            has_lock = take(lock.fileno())
         except BlockingIOError:
             with suppress(OSError, ValueError):
                 lock.seek(0)
             holder = lock.read().strip() or "another"
             raise BusyError(
-                f"{what} is being {doing} by process {holder}; wait for it, or name another folder"
+                f"{target} is being {doing} by process {holder}; wait for it, or name another "
+                "folder"
             ) from None
-        if needed and not taken:
+        if needed and not has_lock:
             raise UnavailableError(
-                f"the file system of {what} has no file locks (Linux and macOS have them on local "
-                "disks); name a folder on another disk"
+                f"the file system of {target} has no file locks (Linux and macOS have them on "
+                "local disks); name a folder on another disk"
             )
         with suppress(OSError):  # a full disk: the lock holds without the name of its holder
             lock.truncate(0)
@@ -90,7 +91,7 @@ def is_at(handle: int, path: Path) -> bool:
 
 _MARK: Final = ".abag-"
 _OLD: Final = f"{_MARK}old"
-_LEFT: Final = re.compile(r"[A-Za-z0-9_]{8}(\.[^.]*)?")
+_RANDOM_ENDING: Final = re.compile(r"[A-Za-z0-9_]{8}(\.[^.]*)?")
 
 
 def temporary_prefix(path: Path) -> str:
@@ -106,7 +107,7 @@ def old_name(path: Path) -> Path:
 def is_temporary(path: Path) -> bool:
     """Whether this is the name of something that is being made."""
     head, mark, tail = path.name.partition(_MARK)
-    return head.startswith(".") and bool(mark) and _LEFT.fullmatch(tail) is not None
+    return head.startswith(".") and bool(mark) and _RANDOM_ENDING.fullmatch(tail) is not None
 
 
 def is_left_of(path: Path, name: str) -> bool:
@@ -121,9 +122,9 @@ def is_unfinished(path: Path) -> bool:
 
 @contextmanager
 def held(path: Path, *, unknown: bool = not HAS_LOCKS) -> Iterator[bool]:
-    """Hold a file or folder; False where a living process holds it, or where it is gone.
+    """Hold a file or folder; False where a living process holds it, or where there is none.
 
-    ``unknown`` is the answer where the file system has no locks, and nobody can say.
+    ``unknown`` is the answer where the file system has no locks.
     """
     try:
         handle = os.open(path, os.O_RDONLY)
@@ -161,29 +162,33 @@ def recover_within(folder: Path) -> None:
 
 
 def sweep(path: Path) -> None:
-    """Remove what dead processes left while they made ``path``."""
+    """Remove the temporary files of dead processes that were writing ``path``."""
     with suppress(OSError):
         prefix = temporary_prefix(path)
-        for left in path.parent.iterdir():
-            old = left == old_name(path) and path.exists()
-            if left.name.startswith(prefix) and (old or is_temporary(left)):
-                _remove_dead(left)
+        for leftover in path.parent.iterdir():
+            old = leftover == old_name(path) and path.exists()
+            if leftover.name.startswith(prefix) and (old or is_temporary(leftover)):
+                _remove_dead(leftover)
 
 
-def has_other_writer(path: Path, own: Path) -> bool:
-    """Whether a living process makes ``path`` under another name than ``own``."""
+def has_other_writer(path: Path, temporary: Path) -> bool:
+    """Whether a living process makes ``path`` under another name than ``temporary``."""
     prefix = temporary_prefix(path)
-    for left in path.parent.iterdir():
-        if left.name.startswith(prefix) and is_temporary(left) and left.name != own.name:
-            with held(left, unknown=True) as dead:
-                if not dead and left.exists():
+    for leftover in path.parent.iterdir():
+        if (
+            leftover.name.startswith(prefix)
+            and is_temporary(leftover)
+            and leftover.name != temporary.name
+        ):
+            with held(leftover, unknown=True) as dead:
+                if not dead and leftover.exists():
                     return True
     return False
 
 
 @contextmanager
 def locked(folder: Path, doing: str = "written") -> Iterator[None]:
-    """Hold a folder, which must be there, for this process, and clear up what dead ones left.
+    """Hold an existing folder for this process, and clear up the leftovers of dead ones.
 
     A file system without locks lets every process in.
 
@@ -193,15 +198,15 @@ def locked(folder: Path, doing: str = "written") -> Iterator[None]:
     """
     with hold(folder / LOCK, folder, doing):
         recover_within(folder)
-        for left in list(folder.glob(f".*{_MARK}*")):
-            if is_unfinished(left):
-                _remove_dead(left)
+        for leftover in list(folder.glob(f".*{_MARK}*")):
+            if is_unfinished(leftover):
+                _remove_dead(leftover)
         yield
 
 
 @contextmanager
 def undisturbed(folder: Path) -> Iterator[None]:
-    """Hold a folder that stands, so that nobody replaces it (see ``swapping``) meanwhile.
+    """Hold an existing folder, so that nobody replaces it (see ``swapping``) meanwhile.
 
     Raises:
         BusyError: another process holds it.
@@ -212,11 +217,11 @@ def undisturbed(folder: Path) -> Iterator[None]:
         yield
 
 
-def _remove_dead(left: Path) -> None:
-    with held(left) as dead:
+def _remove_dead(leftover: Path) -> None:
+    with held(leftover) as dead:
         if not dead:
             return
-        if left.is_dir() and not left.is_symlink():
-            shutil.rmtree(left, ignore_errors=True)
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
         else:
-            left.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)

@@ -50,18 +50,18 @@ def parquet_bytes(table: pl.DataFrame, metadata: dict[str, str] | None = None) -
     return content.getvalue()
 
 
-def _write_sealed(place: Path | BinaryIO, table: pl.DataFrame, metadata: dict[str, str]) -> None:
+def _write_sealed(target: Path | BinaryIO, table: pl.DataFrame, metadata: dict[str, str]) -> None:
     # Where pages end depends on how the table is held in memory: it is held in one piece.
     table = table.rechunk()
     table.write_parquet(
-        place, compression="zstd", compression_level=ZSTD, row_group_size=GROUP_ROWS,
+        target, compression="zstd", compression_level=ZSTD, row_group_size=GROUP_ROWS,
         metadata=sealed_metadata(_parts(table), metadata),
     )  # fmt: skip
 
 
 @contextmanager
 def written_by_polars(path: Path) -> Iterator[None]:
-    """A full disk and its like, which polars calls a fault of the format, by their names."""
+    """Turn errors of polars while it writes (a full disk and its like) into FileFormatError."""
     import polars as pl
 
     try:
@@ -83,22 +83,22 @@ def read_parquet(path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
 
 
 def parquet_of(stream: BinaryIO, path: Path) -> tuple[pl.DataFrame, dict[str, str]]:
-    """What :func:`read_parquet` gives, of an open file; ``path`` is for messages."""
+    """:func:`read_parquet` for an open file; ``path`` is for messages."""
     import polars as pl
 
     with _readable(path):
         content = io.BytesIO(stream.read())
         require_sound_pages(content.getbuffer())
-        table = pl.scan_parquet(content)
-        _require_bounds(path, _height(table), len(table.collect_schema()))
-        found, metadata = table.collect(), _metadata_of(content)
+        lazy_table = pl.scan_parquet(content)
+        _require_bounds(path, _height(lazy_table), len(lazy_table.collect_schema()))
+        table, metadata = lazy_table.collect(), _metadata_of(content)
     digest = metadata.pop(DIGEST, None)
-    if digest is not None and digest != sealed_metadata(_parts(found), metadata)[DIGEST]:
+    if digest is not None and digest != sealed_metadata(_parts(table), metadata)[DIGEST]:
         raise FileFormatError(
             f"{path} was changed or damaged after abag wrote it (its digest differs); restore it "
             "from a copy, or make it again"
         )
-    return found, metadata
+    return table, metadata
 
 
 def parquet_rows(source: str | Path, start: int, stop: int) -> pl.DataFrame:
@@ -134,7 +134,7 @@ def file_metadata(path: Path) -> dict[str, str]:
 
 @contextmanager
 def _readable(path: str | Path) -> Iterator[None]:
-    """What Parquet readers raise, as an error that names the file."""
+    """Turn errors of Parquet readers into one that names the file."""
     import polars as pl
 
     faults = (
@@ -147,7 +147,7 @@ def _readable(path: str | Path) -> Iterator[None]:
     except faults as error:
         reason = str(error).strip().partition("\n")[0][:200]
         if isinstance(error, pl.exceptions.PanicException):
-            reason = "its pages are damaged"  # what polars says then is of its own code
+            reason = "its pages are damaged"  # the message of a panic is about polars' own code
         raise FileFormatError(
             f"{path} is not a readable Parquet file; make it again, or copy it again ({reason})"
         ) from None
@@ -172,8 +172,8 @@ def _metadata_of(content: BinaryIO) -> dict[str, str]:
     import polars as pl
 
     content.seek(0)
-    said = pl.read_parquet_metadata(content)
-    return {key: value for key, value in said.items() if key != "ARROW:schema"}
+    metadata = pl.read_parquet_metadata(content)
+    return {key: value for key, value in metadata.items() if key != "ARROW:schema"}
 
 
 def _require_bounds(path: Path, rows: int, columns: int) -> None:
@@ -198,21 +198,21 @@ def sealed_metadata(groups: Sequence[pl.DataFrame], metadata: Mapping[str, str])
 
 
 def digest_of_rows(rows: pl.DataFrame) -> str:
-    """SHA-256 of all values of some rows, whatever they are held in."""
+    """SHA-256 of all values of some rows, however polars stores them."""
     digest = hashlib.sha256()
     for column in rows.get_columns():
-        _add(digest, column)
+        _digest_column(digest, column)
     return digest.hexdigest()
 
 
-def _add(digest: Any, column: pl.Series) -> None:
+def _digest_column(digest: Any, column: pl.Series) -> None:
     import polars as pl
 
     digest.update(f"{column.name} {column.dtype} {len(column)}\n".encode())
     digest.update(column.is_null().to_numpy().tobytes())
     if isinstance(column.dtype, pl.List):
         digest.update(column.list.len().fill_null(0).cast(pl.UInt32).to_numpy().tobytes())
-        _add(digest, column.filter(column.list.len() > 0).explode().rename("item"))
+        _digest_column(digest, column.filter(column.list.len() > 0).explode().rename("item"))
     elif column.dtype.is_numeric() and not column.dtype.is_decimal():
         digest.update(column.fill_null(0).to_numpy().tobytes())
     else:
@@ -245,15 +245,15 @@ def neutral(text: str) -> str:
 
     A text of two signs or more that begins with ``=``, ``+``, ``-`` or ``@`` (or the wide forms of
     these) gets an apostrophe before it; control characters become ``\x1b`` and the like. Nothing
-    is lost: :func:`restored` is the inverse.
+    is lost: :func:`restored` is its inverse.
     """
     text = re.sub(r"\\(x[0-9a-f]{2})", r"\\x5c\1", text)
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda match: f"\\x{ord(match[0]):02x}", text)
     return f"'{text}" if re.match(_FORMULA, text, re.DOTALL) else text
 
 
 def restored(text: str) -> str:
-    """The text that :func:`neutral` was given."""
+    """The inverse of :func:`neutral`."""
     if text.startswith("'") and re.match(_FORMULA, text, re.DOTALL):
         text = text[1:]
-    return re.sub(r"\\x([0-9a-f]{2})", lambda found: chr(int(found[1], 16)), text)
+    return re.sub(r"\\x([0-9a-f]{2})", lambda match: chr(int(match[1], 16)), text)

@@ -1,4 +1,4 @@
-"""Safetensors files that carry a digest of all that they hold, metadata included."""
+"""Safetensors files with a digest of their tensors and metadata."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def write_tensors(
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    whole = f"; what {path.parent} held before is whole"
+    untouched = f"; what {path.parent} held before is whole"
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     sealed = {**metadata, DIGEST: _digest(plain, metadata)}
     try:
@@ -42,7 +42,7 @@ def write_tensors(
                 read_tensors(temporary, sealed=True)
             except FileFormatError:
                 raise FileFormatError(
-                    f"{path} was written but does not read back the same{whole}"
+                    f"{path} was written but does not read back the same{untouched}"
                 ) from None
             if keep is not None and path.is_file():
                 keep_previous(path, keep)
@@ -51,8 +51,8 @@ def write_tensors(
             raise
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise FileFormatError(
-            f"{path} cannot be written ({reason}){whole}. Free space or mend the folder, then go "
-            f"on with --resume {path.parent}"
+            f"{path} cannot be written ({reason}){untouched}. Free space or mend the folder, then "
+            f"go on with --resume {path.parent}"
         ) from None
 
 

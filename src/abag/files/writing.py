@@ -1,6 +1,6 @@
-"""Writing so that nothing is ever half-written: files and whole folders, renamed when done.
+"""Writing files and whole folders under temporary names, renamed when complete.
 
-Also what may stand where: folders to write into, and who may be overwritten.
+Also checks of outputs: where folders may be made, and which files may be overwritten.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _SHOWN: Final = 3
 def require_folder_name(path: Path) -> None:
     """Raise :class:`FileFormatError` where a file stands at ``path`` or above it."""
     recover(path)
-    for place in (path, *path.parents):
-        if place.exists():
-            if not place.is_dir():
-                raise FileFormatError(f"{place} is a file; name a folder")
+    for ancestor in (path, *path.parents):
+        if ancestor.exists():
+            if not ancestor.is_dir():
+                raise FileFormatError(f"{ancestor} is a file; name a folder")
             return
 
 
@@ -68,52 +68,51 @@ def require_other(outs: Path | Iterable[Path], inputs: Iterable[Path]) -> None:
 
 def require_own(
     folder: Path,
-    known: Collection[str],
-    what: str,
+    names: Collection[str],
+    result: str,
     *,
     overwrite: bool,
     error: type[AbagError] = OptionError,
 ) -> None:
-    """Raise unless a result made of the files ``known`` may be written to ``folder``.
+    """Raise unless a result made of the files ``names`` may be written to ``folder``.
 
-    Files of another kind are never touched; an earlier result is replaced only when ``overwrite``
-    is said.
+    Files of another kind are never touched; an earlier result is replaced only with ``overwrite``.
 
     Args:
         folder: new, empty, or of an earlier result.
-        known: names that such a result has.
-        what: the result in words: "an evaluation".
+        names: file names of such a result.
+        result: the result in words: "an evaluation".
         overwrite: whether an earlier one may be replaced.
-        error: class of what is raised.
+        error: class of the error.
     """
     require_folder_name(folder)
     if not folder.exists():
         return
-    # What a kill left of a part goes with the part.
-    found = {
+    # Temporary files of a killed writer count as the file that it was writing.
+    existing = {
         path.name for path in folder.iterdir()
-        if path.name not in _LITTER and not any(is_left_of(path, name) for name in known)
+        if path.name not in _LITTER and not any(is_left_of(path, name) for name in names)
     }  # fmt: skip
-    if foreign := sorted(found - set(known)):
+    if foreign := sorted(existing - set(names)):
         shown = ", ".join(foreign[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
         raise error(
-            f"{folder} holds other files than {what} ({shown}); it is left as it is: name a new "
+            f"{folder} holds other files than {result} ({shown}); it is left as it is: name a new "
             "folder"
         )
-    if found and not overwrite:
-        raise error(f"{folder} exists and holds {what}; name a new folder, or add --overwrite")
+    if existing and not overwrite:
+        raise error(f"{folder} exists and holds {result}; name a new folder, or add --overwrite")
 
 
 @contextmanager
 def replacing(path: Path, *, apart: bool = False) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success flush it and rename it to ``path``.
 
-    On any exception the temporary file is removed and an earlier ``path`` is left as it was. What
-    a killed process left of an earlier try is removed. Inside the block of another ``replacing``
-    or :func:`swapping` the path is written as it is: it is renamed by that one. ``apart`` gives a
-    path in a temporary folder, for libraries that make temporary files of their own beside it.
+    On any exception the temporary file is removed and an earlier ``path`` stays as it was.
+    Leftovers of a killed process are removed. Inside the block of another ``replacing`` or
+    :func:`swapping`, ``path`` itself is yielded: the outer block renames it. ``apart`` gives a path
+    in a temporary folder, for libraries that make temporary files of their own beside it.
     """
-    if any(is_temporary(place) for place in (path, *path.parents)):
+    if any(is_temporary(ancestor) for ancestor in (path, *path.parents)):
         yield path
         return
     make_folder(path.parent)
@@ -121,7 +120,7 @@ def replacing(path: Path, *, apart: bool = False) -> Iterator[Path]:
         raise FileFormatError(f"{path} is a folder; name a file to write")
     sweep(path)
     try:
-        handle, temporary = _made_folder(path) if apart else _made_file(path)
+        handle, temporary = _new_folder(path) if apart else _new_file(path)
     except OSError as error:
         raise FileFormatError(f"{path} cannot be written: {error.strerror}") from None
     try:
@@ -138,13 +137,13 @@ def replacing(path: Path, *, apart: bool = False) -> Iterator[Path]:
         os.close(handle)
 
 
-def _made_file(path: Path) -> tuple[int, Path]:
+def _new_file(path: Path) -> tuple[int, Path]:
     suffix = path.suffix if "." not in path.suffix[1:] else ""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=temporary_prefix(path), suffix=suffix)
     return handle, Path(name)
 
 
-def _made_folder(path: Path) -> tuple[int, Path]:
+def _new_folder(path: Path) -> tuple[int, Path]:
     folder = tempfile.mkdtemp(dir=path.parent, prefix=temporary_prefix(path))
     return os.open(folder, os.O_RDONLY), Path(folder) / path.name
 
@@ -157,11 +156,11 @@ def replacing_together(paths: Sequence[Path]) -> Iterator[tuple[Path, ...]]:
         BusyError: another process writes one of them, so that files of both would be mixed.
     """
     with ExitStack() as stack:
-        made = tuple(stack.enter_context(replacing(path)) for path in paths)
-        for path, own in zip(paths, made, strict=True):
-            if path != own and has_other_writer(path, own):
+        temporaries = tuple(stack.enter_context(replacing(path)) for path in paths)
+        for path, temporary in zip(paths, temporaries, strict=True):
+            if path != temporary and has_other_writer(path, temporary):
                 raise BusyError(f"{path} is being written by another process; wait for it")
-        yield made
+        yield temporaries
 
 
 @contextmanager
@@ -171,7 +170,7 @@ def swapping(folder: Path) -> Iterator[Path]:
     An earlier folder stands until the new one is whole, and is put back by whoever asks for it
     next where a kill falls between the two renames (see :mod:`abag.files.recovery`). A folder that
     cannot be renamed, such as a mounted disk, gets its files one by one. Inside the block of
-    another ``swapping`` the folder that this one made is given as it is.
+    another ``swapping``, ``folder`` itself is made and yielded.
 
     A folder that people stand in (the working directory) is not renamed under them.
 
@@ -179,7 +178,7 @@ def swapping(folder: Path) -> Iterator[Path]:
         BusyError: another process replaces the same folder, or made it meanwhile.
         FileFormatError: it cannot be written.
     """
-    if any(is_temporary(place) for place in (folder, *folder.parents)):
+    if any(is_temporary(path) for path in (folder, *folder.parents)):
         folder.mkdir(exist_ok=True)
         yield folder
         return
@@ -187,14 +186,14 @@ def swapping(folder: Path) -> Iterator[Path]:
     make_folder(folder.parent)
     sweep(folder)
     replaced = folder.is_dir() and any(folder.iterdir())
-    new = _made_beside(folder)
+    new = _folder_beside(folder)
     handle = os.open(new, os.O_RDONLY)
     try:
         take(handle)
         yield new
-        for place in new.rglob("*"):
-            if place.is_file():
-                _flush(place)
+        for path in new.rglob("*"):
+            if path.is_file():
+                _flush(path)
         new.chmod(0o755)
         if new.parent == folder:
             _move_in(new, folder)
@@ -215,7 +214,7 @@ def swapping(folder: Path) -> Iterator[Path]:
 def new_result(
     folder: Path,
     names: Collection[str],
-    what: str,
+    result: str,
     *,
     overwrite: bool,
     error: type[AbagError] = OptionError,
@@ -225,16 +224,16 @@ def new_result(
     Raises:
         OptionError, or another ``error``: see :func:`require_own`.
     """
-    require_own(folder, names, what, overwrite=overwrite, error=error)
-    with swapping(folder) as place:
-        yield place
+    require_own(folder, names, result, overwrite=overwrite, error=error)
+    with swapping(folder) as new:
+        yield new
 
 
-def _made_beside(folder: Path) -> Path:
+def _folder_beside(folder: Path) -> Path:
     prefix = temporary_prefix(folder)
     try:
-        here = Path.cwd()
-        stays = folder.is_mount() or folder == here or folder in here.parents
+        working_folder = Path.cwd()
+        stays = folder.is_mount() or folder == working_folder or folder in working_folder.parents
         beside = folder if stays else folder.parent
         return Path(tempfile.mkdtemp(dir=beside, prefix=prefix))
     except OSError as error:
@@ -268,16 +267,16 @@ def _exchange(new: Path, folder: Path, replaced: bool) -> None:
 
 
 def _move_in(new: Path, folder: Path) -> None:
-    """Put the files of ``new`` into ``folder`` one by one, in place of those that it holds."""
-    kept = {path.name for path in new.iterdir()} | {new.name, LOCK}
-    for place in sorted(new.iterdir()):
-        target = folder / place.name
+    """Move the files of ``new`` into ``folder`` one by one; its earlier files are removed."""
+    new_names = {path.name for path in new.iterdir()} | {new.name, LOCK}
+    for path in sorted(new.iterdir()):
+        target = folder / path.name
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
-        place.rename(target)
-    for place in folder.iterdir():
-        if place.name not in kept:
-            shutil.rmtree(place) if place.is_dir() else place.unlink()
+        path.rename(target)
+    for path in folder.iterdir():
+        if path.name not in new_names:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _flush(path: Path) -> None:
@@ -286,7 +285,7 @@ def _flush(path: Path) -> None:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Have the renames themselves on disk; some file systems cannot, and need not."""
+    """Flush renames to disk; some file systems cannot, and need not."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:
@@ -304,8 +303,8 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: Any, *, seal: bool = False) -> None:
     """Write JSON with sorted keys, so that the same content gives the same bytes.
 
-    ``seal`` adds the digest that :func:`abag.files.reading.read_json` checks; what abag reads back
-    is sealed.
+    ``seal`` adds the digest that :func:`abag.files.reading.read_json` checks; files that abag
+    reads back are sealed.
     """
     content = sealed(content) if seal else content
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")

@@ -158,7 +158,7 @@ class _TableRequest:
                 path, self.mapping, self.antigen, self.choices, antigen_unknown=unknown
             )
         except SingleMistakesError as error:
-            raise error.at_a_door(KEEP_GOING) from None
+            raise error.with_advice(KEEP_GOING) from None
 
     def predictions(
         self, pairs: UserPairs, parent: tuple[str, str | None] | None = None

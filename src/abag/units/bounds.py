@@ -1,4 +1,4 @@
-"""One written value, with what is said of it, as bounds on the scale where higher is tighter."""
+"""One written value with its unit and relation, as bounds where higher is tighter."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def convert(
     molar_mass_g_per_mol: float | None = None,
     highest_molar: float | None = None,
 ) -> ConvertedValue:
-    """Read one written value; raise :class:`UnitError` that says what is wrong with it.
+    """Read one written value; raise :class:`UnitError` where that is impossible.
 
     The result is pKd (or pIC50, delta pKd) for physical units and a score otherwise. ``relation``
     wins over one written in the value unless they contradict each other. A cell that says that
@@ -84,27 +84,29 @@ def convert(
     ):
         raise UnitError(f"the value says {written.unit_text!r} but the unit is {unit!r}")
     try:
-        known = parse_unit(written.unit_text or unit)
+        parsed_unit = parse_unit(written.unit_text or unit)
     except UnitError as error:
         if written.unit_text is None:
             raise
         raise UnitError(f"{value!r}: {error}") from None
-    check_unit(kind, known)
-    stands = _relation(relation, written.relation)
-    number = _on_tight_scale(written.number, known, kind, temperature_kelvin, molar_mass_g_per_mol)
+    check_unit(kind, parsed_unit)
+    sign = _relation(relation, written.relation)
+    number = _on_tight_scale(
+        written.number, parsed_unit, kind, temperature_kelvin, molar_mass_g_per_mol
+    )
     if kind.is_absolute and not PKD_MIN <= number <= PKD_MAX:
         raise UnitError(
-            f"{value} {known.name} is pKd {number:.2f}, outside {PKD_MIN:g} to {PKD_MAX:g}; "
+            f"{value} {parsed_unit.name} is pKd {number:.2f}, outside {PKD_MIN:g} to {PKD_MAX:g}; "
             "check the unit"
         )
-    return _bounds(number, known, stands)
+    return _bounds(number, parsed_unit, sign)
 
 
-def _bounds(number: float, unit: Unit, stands: Relation) -> ConvertedValue:
-    tight = stands.mirrored if is_decreasing(unit) else stands
+def _bounds(number: float, unit: Unit, relation: Relation) -> ConvertedValue:
+    tight = relation.mirrored if is_decreasing(unit) else relation
     lower = None if tight is Relation.LESS else number
     upper = None if tight is Relation.GREATER else number
-    return ConvertedValue(unit.name, stands, lower, upper)
+    return ConvertedValue(unit.name, relation, lower, upper)
 
 
 def _unbound(
@@ -126,12 +128,14 @@ def _unbound(
             f"{doubt}; a cell without binding becomes a bound where the highest concentration "
             'tested is named (--map highest_concentration:="10 uM", or =COLUMN)'
         )
-    known = parse_unit(unit or "M")
-    check_unit(kind, known)
+    parsed_unit = parse_unit(unit or "M")
+    check_unit(kind, parsed_unit)
     temperature = STANDARD_TEMPERATURE_KELVIN if temperature is None else temperature
-    written = from_concentration(highest_molar, known, temperature_kelvin=temperature)
-    number = to_log10_scale(written, known, temperature_kelvin=temperature)
-    return _bounds(number, known, Relation.GREATER if is_decreasing(known) else Relation.LESS)
+    written = from_concentration(highest_molar, parsed_unit, temperature_kelvin=temperature)
+    number = to_log10_scale(written, parsed_unit, temperature_kelvin=temperature)
+    return _bounds(
+        number, parsed_unit, Relation.GREATER if is_decreasing(parsed_unit) else Relation.LESS
+    )
 
 
 def _label(value: str) -> str:
@@ -140,12 +144,12 @@ def _label(value: str) -> str:
     return "1" if word in _TRUE else "0" if word in _FALSE else value
 
 
-def _relation(given: str | None, written: Relation) -> Relation:
-    relation = parse_relation(given)
+def _relation(relation_text: str | None, written: Relation) -> Relation:
+    relation = parse_relation(relation_text)
     if relation is None:
         return written
     if written is not Relation.EQUAL and relation is not written:
-        raise UnitError(f"the value says {written.value!r} but the relation is {given!r}")
+        raise UnitError(f"the value says {written.value!r} but the relation is {relation_text!r}")
     return relation
 
 

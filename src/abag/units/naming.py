@@ -3,9 +3,9 @@
 A unit is a product of factors with whole powers (``nmol L^-1``, ``M-1s-1``, ``1/(M s)``), a power
 of ten before one (``10^-9 M``), or the logarithm of one (``log10 nM``, ``-log10(KD/M)``). The
 powers decide what kind of scale it is; a rate therefore never passes for an affinity. A unit that
-is missing or not understood is refused with :class:`UnitError`; nothing is guessed.
+is missing or unknown is refused with :class:`UnitError`; nothing is guessed.
 
-Also how people write that there is nothing: one list for every door through which cells come in.
+Also the marks of missing values, in one list for every kind of input.
 """
 
 from __future__ import annotations
@@ -42,29 +42,29 @@ class _Symbol(NamedTuple):
 def _symbols() -> dict[str, _Symbol]:
     prefixes = {"": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9, "p": 1e-12, "f": 1e-15, "a": 1e-18}
     words = {"": 1.0, "milli": 1e-3, "micro": 1e-6, "nano": 1e-9, "pico": 1e-12, "femto": 1e-15}
-    found: dict[str, _Symbol] = {}
+    symbols: dict[str, _Symbol] = {}
     for prefix, size in prefixes.items():
-        found[f"{prefix}M"] = _Symbol((1, -1, 0, 0, 0), size)
-        found[f"{prefix}mol"] = _Symbol((1, 0, 0, 0, 0), size)
-        found[f"{prefix}g"] = _Symbol((0, 0, 1, 0, 0), size)
+        symbols[f"{prefix}M"] = _Symbol((1, -1, 0, 0, 0), size)
+        symbols[f"{prefix}mol"] = _Symbol((1, 0, 0, 0, 0), size)
+        symbols[f"{prefix}g"] = _Symbol((0, 0, 1, 0, 0), size)
         if size >= 1e-6:
             for letter in ("l", "L"):
-                found[f"{prefix}{letter}"] = _Symbol((0, 1, 0, 0, 0), size)
+                symbols[f"{prefix}{letter}"] = _Symbol((0, 1, 0, 0, 0), size)
     for word, size in words.items():
-        found[f"{word}molar"] = _Symbol((1, -1, 0, 0, 0), size)
+        symbols[f"{word}molar"] = _Symbol((1, -1, 0, 0, 0), size)
         for ending in ("mole", "moles", "mol"):
-            found[f"{word}{ending}"] = _Symbol((1, 0, 0, 0, 0), size)
-        found[f"{word}gram"] = _Symbol((0, 0, 1, 0, 0), size)
-    found["mcg"] = found["ug"]
-    del found["ag"], found["fg"]
+            symbols[f"{word}{ending}"] = _Symbol((1, 0, 0, 0, 0), size)
+        symbols[f"{word}gram"] = _Symbol((0, 0, 1, 0, 0), size)
+    symbols["mcg"] = symbols["ug"]
+    del symbols["ag"], symbols["fg"]
     for word in ("liter", "litre"):
-        found[word] = found["L"]
+        symbols[word] = symbols["L"]
     for word in ("s", "sec", "second", "seconds"):
-        found[word] = _Symbol((0, 0, 0, 1, 0), 1.0)
-    found["min"] = _Symbol((0, 0, 0, 1, 0), 60.0)
+        symbols[word] = _Symbol((0, 0, 0, 1, 0), 1.0)
+    symbols["min"] = _Symbol((0, 0, 0, 1, 0), 60.0)
     for word, size in {"J": 1.0, "kJ": 1e3, "cal": 4.184, "kcal": 4184.0}.items():
-        found[word] = _Symbol((0, 0, 0, 0, 1), size)
-    return found
+        symbols[word] = _Symbol((0, 0, 0, 0, 1), size)
+    return symbols
 
 
 _SYMBOLS: Final[Mapping[str, _Symbol]] = MappingProxyType(_symbols())
@@ -104,7 +104,7 @@ _FACTOR: Final = re.compile(r"([A-Za-z]+)\s*(?:\^?\s*\(?([+-]?\d)\)?)?")
 
 
 def parse_unit(text: str | None) -> Unit:
-    """Find the unit that ``text`` names.
+    """The unit that ``text`` names.
 
     Molar prefixes are read with their case (``mM`` is 1e-3, ``MM`` is nothing); the Greek and the
     micro sign both stand for u. Raises :class:`UnitError` for a missing or unknown unit.
@@ -113,11 +113,11 @@ def parse_unit(text: str | None) -> Unit:
         raise UnitError(
             f"the unit is missing; name one, for example {_EXAMPLES} (a unit is never guessed)"
         )
-    asked = _bare(plain(text))
-    found = _named(asked) or _logarithm(asked) or _product(asked)
-    if found is None:
+    bare = _bare(plain(text))
+    unit = _by_name(bare) or _logarithm(bare) or _product(bare)
+    if unit is None:
         raise UnitError(f"unknown unit {text!r}; known units are, for example, {_EXAMPLES}")
-    return found
+    return unit
 
 
 _EXAMPLES: Final = "M, mM, uM, nM, pM, fM, log10 nM, pKd, kcal/mol, kJ/mol, ug/mL"
@@ -138,14 +138,14 @@ def is_rate(unit: Unit) -> bool:
 
 
 def _bare(text: str) -> str:
-    """Without one pair of brackets around the whole."""
+    """The text without one pair of brackets around it."""
     for opening, closing in ("[]", "()", "{}"):
         if text.startswith(opening) and text.endswith(closing) and opening not in text[1:]:
             return text[1:-1].strip()
     return text
 
 
-def _named(text: str) -> Unit | None:
+def _by_name(text: str) -> Unit | None:
     if text in UNITS:
         return UNITS[text]
     lowered = text.lower()
@@ -159,7 +159,7 @@ def _logarithm(text: str) -> Unit | None:
     log = _LOG.fullmatch(text)
     if log is None:
         return None
-    inner = _named(log[2]) or _product(log[2])
+    inner = _by_name(log[2]) or _product(log[2])
     if inner is None or inner.dimension is not Dimension.MOLAR:
         return None
     kind = Dimension.NEG_LOG10_MOLAR if log[1] else Dimension.LOG10_MOLAR
@@ -170,59 +170,59 @@ def _product(text: str) -> Unit | None:
     """The unit whose powers and size a product of factors has; None where there is none."""
     ten = _TEN.match(text)
     size = 10.0 ** int(next(filter(None, ten.groups()))) if ten else 1.0
-    rest = _UNDER.sub(r"1/(\1)", text[ten.end() :] if ten else text)
+    product = _UNDER.sub(r"1/(\1)", text[ten.end() :] if ten else text)
     powers = [0, 0, 0, 0, 0]
-    pieces = [piece.strip() for piece in rest.split("/")]
+    pieces = [piece.strip() for piece in product.split("/")]
     if pieces[0] == "1":
         pieces[0] = ""
-    for place, piece in enumerate(pieces):
+    for index, piece in enumerate(pieces):
         if not piece:
-            if place == 0:
+            if index == 0:
                 continue
             return None
-        read = _factors(_bare(piece))
-        if read is None:
+        factors = _factors(_bare(piece))
+        if factors is None:
             return None
-        sign = -1 if place else 1
-        for symbol, power in read:
+        sign = -1 if index else 1
+        for symbol, power in factors:
             size *= symbol.size ** (sign * power)
-            for axis, one in enumerate(symbol.powers):
-                powers[axis] += sign * power * one
+            for axis, exponent in enumerate(symbol.powers):
+                powers[axis] += sign * power * exponent
     kind = _KINDS.get(tuple(powers))  # type: ignore[arg-type]
-    known = next(
+    unit = next(
         (u for u in UNITS.values() if u.dimension is kind and math.isclose(u.scale, size)), None
     )
-    if known is None and kind in (Dimension.ON_RATE, Dimension.OFF_RATE):
+    if unit is None and kind in (Dimension.ON_RATE, Dimension.OFF_RATE):
         return Unit(text, kind, size)  # rates come in any size: 10^5 M-1 s-1, 1/(nM s)
-    return known
+    return unit
 
 
 def _factors(text: str) -> list[tuple[_Symbol, int]] | None:
     """``M-1 s-1`` as symbols with powers; None where a part of it is no symbol."""
-    found: list[tuple[_Symbol, int]] = []
-    place = 0
+    factors: list[tuple[_Symbol, int]] = []
+    start = 0
     if text.endswith(("*", ".")) or text.startswith("*"):
         return None
-    while place < len(text):
-        if text[place] in " *·.⋅":
-            place += 1
+    while start < len(text):
+        if text[start] in " *·.⋅":
+            start += 1
             continue
-        factor = _FACTOR.match(text, place)
+        factor = _FACTOR.match(text, start)
         if factor is None:
             return None
         power = int(factor[2] or 1)
         word, symbol = factor[1], _symbol(factor[1])
         if symbol is not None:
-            found.append((symbol, power))
+            factors.append((symbol, power))
         elif word == "dm" and power in (3, -3):
-            found.append((_SYMBOLS["L"], power // 3))
+            factors.append((_SYMBOLS["L"], power // 3))
         elif word in ("Ms", "MS"):
             # 1/Ms and M-1s-1 without a space: both letters stand under the line.
-            found += [(_SYMBOLS["M"], power), (_SYMBOLS["s"], power)]
+            factors += [(_SYMBOLS["M"], power), (_SYMBOLS["s"], power)]
         else:
             return None
-        place = factor.end()
-    return found or None
+        start = factor.end()
+    return factors or None
 
 
 def _symbol(word: str) -> _Symbol | None:
@@ -273,5 +273,5 @@ def is_missing(text: str | None) -> bool:
 
 
 def present(text: str | None) -> str | None:
-    """The text without white space around it; None where it says that there is nothing."""
+    """The text without white space around it; None where it is missing (:func:`is_missing`)."""
     return None if text is None or is_missing(text) else text.strip()

@@ -9,8 +9,7 @@ The working quantity is pKd = -log10(KD / 1 mol/L); higher is tighter. Relations
 R = 8.314462618 J/(mol K) (CODATA 2018, exact); 1 kcal = 4184 J (thermochemical). At 298.15 K
 R T ln 10 = 1.36425 kcal/mol.
 
-This module knows no texts (:mod:`abag.units.naming` and :mod:`abag.units.written` read them), no
-tables, and imports nothing heavy.
+Texts are read by :mod:`abag.units.naming` and :mod:`abag.units.written`.
 """
 
 from __future__ import annotations
@@ -251,6 +250,6 @@ def check_unit(quantity: Quantity, unit: Unit) -> None:
         )
 
 
-def _require_positive(value: float, what: str) -> None:
+def _require_positive(value: float, name: str) -> None:
     if not (math.isfinite(value) and value > 0.0):
-        raise UnitError(f"{what} must be a positive finite number, not {value}")
+        raise UnitError(f"{name} must be a positive finite number, not {value}")

@@ -1,7 +1,7 @@
-"""Values as people write them: a relation, a number, an error, a unit; or that nothing bound.
+"""Values as people write them: a relation, a number, an error, a unit; or "no binding".
 
-A text that could mean two numbers is refused: a comma may part thousands or decimals, ``5x105`` may
-have lost its raised figures. What is refused is never read in part.
+A text that could mean two numbers is refused as a whole: a comma may part thousands or decimals,
+``5x105`` may have lost its raised figures.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ def parse_value(text: str) -> WrittenValue:
     refused because they cannot be told apart. Raises :class:`UnitError`.
     """
     spelt = _spelt(text)
-    if whole := _WITH_ERROR.fullmatch(spelt):
-        spelt = f"{whole['number']}{(whole['behind'] or '').lstrip()}"
+    if bracketed := _WITH_ERROR.fullmatch(spelt):
+        spelt = f"{bracketed['number']}{(bracketed['behind'] or '').lstrip()}"
     match = _WRITTEN.fullmatch(spelt)
     if match is None:
         raise UnitError(f"{text!r} is not a number, optionally with <, >, ~ before it")
@@ -85,11 +85,11 @@ def parse_value(text: str) -> WrittenValue:
             "3.2e-9 ± 0.4e-9"
         )
     relation = _RELATIONS[(match["relation"] or "").lower()]
-    rest = _ERROR.sub(" ", match["rest"]).strip()
-    rest = _without_remark(rest, match["number"], relation)
-    half = rest[: len(rest) // 2].strip()
-    rest = half if rest == f"{half} {half}" else rest
-    if rest.startswith((",", "'", "’")) or re.match(r"\d", rest):
+    tail = _ERROR.sub(" ", match["rest"]).strip()
+    tail = _without_remark(tail, match["number"], relation)
+    half = tail[: len(tail) // 2].strip()
+    tail = half if tail == f"{half} {half}" else tail
+    if tail.startswith((",", "'", "’")) or re.match(r"\d", tail):
         raise UnitError(
             f"{text!r} holds a comma or a space between its figures: write a decimal point and no "
             "thousands separator, or say that a comma is the decimal sign (--map decimal:=comma)"
@@ -99,9 +99,9 @@ def parse_value(text: str) -> WrittenValue:
         value *= _factor(match["times"], text)
     if not math.isfinite(value):
         raise UnitError(f"{text!r} is not a finite number")
-    if rest and (why := next((why for form, why in _BEHIND if form.match(rest)), None)):
+    if tail and (why := next((why for form, why in _BEHIND if form.match(tail)), None)):
         raise UnitError(f"{text!r} {why}")
-    return WrittenValue(relation, value, " ".join(rest.split()) or None)
+    return WrittenValue(relation, value, " ".join(tail.split()) or None)
 
 
 _BEHIND: Final = (
@@ -114,7 +114,7 @@ _BEHIND: Final = (
     (re.compile(r"[(\[]\s*[-+]?\.?\d"),
      "has a second number in brackets: write an error as 3.2 ± 0.4, others in a column of theirs"),
 )  # fmt: skip
-"""What stands behind numbers and is no unit, and what is said of it."""
+"""Texts behind a number that are no unit, and the message for each."""
 _METHOD: Final = re.compile(r"\((?:spr|bli|itc|biacore|octet|kinexa|mst)\)", re.IGNORECASE)
 _INTERVAL: Final = re.compile(
     rf"[(\[]\s*(?:95\s*%\s*(?:CI)?\s*[:,]?\s*)?({_NUMBER})\s*(?:-|to|,|;)\s*({_NUMBER})\s*[)\]]",
@@ -125,16 +125,16 @@ _SPREAD: Final = re.compile(
 )
 
 
-def _without_remark(rest: str, number: str | None, relation: Relation) -> str:
-    """What stands behind a number without its interval, its spread, its method and ``(NB)``."""
-    interval = _INTERVAL.search(rest)
+def _without_remark(tail: str, number: str | None, relation: Relation) -> str:
+    """The text behind a number without its interval, its spread, its method and ``(NB)``."""
+    interval = _INTERVAL.search(tail)
     if interval and number and float(interval[1]) <= float(number) <= float(interval[2]):
-        rest = rest.replace(interval[0], " ")
-    rest = _METHOD.sub(" ", _SPREAD.sub(" ", rest)).strip()
-    bracket = re.search(r"\(([^()]*)\)$", rest)
+        tail = tail.replace(interval[0], " ")
+    tail = _METHOD.sub(" ", _SPREAD.sub(" ", tail)).strip()
+    bracket = re.search(r"\(([^()]*)\)$", tail)
     if bracket and relation is Relation.GREATER and no_binding(bracket[1]):
-        rest = rest[: bracket.start()].strip()
-    return rest
+        tail = tail[: bracket.start()].strip()
+    return tail
 
 
 def _spelt(text: str) -> str:
@@ -147,14 +147,14 @@ def _power(text: str) -> float:
     return float(f"1e{exponent}")
 
 
-def _factor(text: str, whole: str) -> float:
-    """What a number is multiplied by: a power of ten, else it may be a lost raised figure."""
+def _factor(text: str, cell: str) -> float:
+    """The factor of a number; only a power of ten is sure not to have lost raised figures."""
     if _TEN.fullmatch(text):
         return float(text)
     if re.fullmatch(_POWER, text):
         return _power(text)
     raise UnitError(
-        f"{whole!r} may have lost raised figures ({text} for a power of ten?): write it as 5e-9"
+        f"{cell!r} may have lost raised figures ({text} for a power of ten?): write it as 5e-9"
     )
 
 
@@ -178,8 +178,8 @@ def parse_relation(text: str | None) -> Relation | None:
     if text is None or (is_missing(text) and "~" not in text):
         return None
     spelt = _spelt(text).strip("\"'").strip().lower()
-    if found := _RELATIONS.get(spelt) or _COLUMN_WORDS.get(spelt):
-        return found
+    if relation := _RELATIONS.get(spelt) or _COLUMN_WORDS.get(spelt):
+        return relation
     raise UnitError(f"unknown relation {text!r}; known are = < <= > >= ~")
 
 
@@ -215,7 +215,7 @@ def beyond_a_limit(text: str) -> bool:
 
 
 _TESTED: Final = re.compile(
-    rf"(?P<said>[^\d<>≥]*?)[\s,;:(\[]+(?:(?P<up>up to|upto|until|at|to|@)\s*)?(?P<sign>>=?|≥)?\s*"
+    rf"(?P<phrase>[^\d<>≥]*?)[\s,;:(\[]+(?:(?P<up>up to|upto|until|at|to|@)\s*)?(?P<sign>>=?|≥)?\s*"
     rf"(?P<top>{_NUMBER})\s*(?P<unit>[A-Za-z/]*)\s*[)\]]?",
     re.IGNORECASE,
 )
@@ -226,8 +226,8 @@ def tested_up_to(text: str) -> WrittenValue | None:
     match = _TESTED.fullmatch(_spelt(text))
     if match is None or not (match["unit"] or match["sign"]):
         return None
-    said = match["said"].strip()
-    if not (no_binding(said) or (not_detected(said) and match["sign"])):
+    phrase = match["phrase"].strip()
+    if not (no_binding(phrase) or (not_detected(phrase) and match["sign"])):
         return None
     return WrittenValue(Relation.GREATER, float(match["top"]), match["unit"] or None)
 
@@ -246,8 +246,8 @@ _TEMPERATURE: Final = re.compile(
 def temperature_kelvin(text: str, *, celsius: bool | None) -> float | None:
     """A cell of a column of temperatures in kelvin; ``37 °C`` and ``298 K`` say their own unit.
 
-    ``celsius`` is the unit of a bare number; None where nobody says it. Returns None for what is
-    no temperature from 200 to 400 K.
+    ``celsius`` is the unit of a bare number; None where it is unknown. Returns None where the text
+    is no temperature from 200 to 400 K.
     """
     match = _TEMPERATURE.fullmatch(_spelt(text).replace("º", "°").replace("˚", "°"))
     if match is None or (celsius is None and not (match[2] or match[3])):

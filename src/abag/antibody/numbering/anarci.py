@@ -1,4 +1,4 @@
-"""What ANARCI's wheel gives to numbering: profiles, germline genes, the rule of IMGT positions.
+"""The parts of ANARCI's wheel that numbering uses: profiles, germline genes, IMGT positions.
 
 ANARCI (Dunbar and Deane, Bioinformatics 2016; BSD-3) ships 29 HMMER models of 128 columns, one for
 each species and chain type. The columns are IMGT positions except inside the CDRs, whose gaps and
@@ -25,12 +25,12 @@ def wheel_folder() -> Path:
     Raises:
         UnavailableError: it is not.
     """
-    found = find_spec("anarci")
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec("anarci")
+    if spec is None or not spec.submodule_search_locations:
         raise UnavailableError(
             "antibody numbering needs the package anarci; install it with: pip install anarci"
         )
-    return Path(next(iter(found.submodule_search_locations)))
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 @cache

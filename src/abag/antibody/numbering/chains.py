@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 from abag.antibody.numbering.anarci import DELETE, INSERT, load_profiles, readable
 from abag.antibody.numbering.domains import (
     J_MINIMUM_SCORE,
+    LOOPS,
     MINIMUM_SCORE,
     PART_MINIMUM_SCORE,
     NumberedDomain,
@@ -66,21 +67,23 @@ def number_chains(
         UnavailableError: where anarci or pyhmmer is not installed.
     """
     threads = threads or _default_threads()
-    asked = dict.fromkeys(sequences)
-    read = {one: one if one in _cache else readable(one) for one in asked}
+    chain_of = {
+        sequence: sequence if sequence in _cache else readable(sequence)
+        for sequence in dict.fromkeys(sequences)
+    }
     # Another thread may forget all chains at any moment.
-    known = {chain: _cache.get(chain) for chain in read.values()}
-    answers = {chain: found for chain, found in known.items() if found is not None}
-    new = [chain for chain in dict.fromkeys(read.values()) if chain not in answers]
+    cached = {chain: _cache.get(chain) for chain in chain_of.values()}
+    answers = {chain: domains for chain, domains in cached.items() if domains is not None}
+    new = [chain for chain in dict.fromkeys(chain_of.values()) if chain not in answers]
     batches = [new[i : i + _BATCH] for i in range(0, len(new), _BATCH)]
-    shown = track(batches, f"numbering {len(new)} chains") if len(batches) > 1 else batches
-    for batch in shown:
-        answers.update(_number(batch, threads))
+    progress = track(batches, f"numbering {len(new)} chains") if len(batches) > 1 else batches
+    for batch in progress:
+        answers.update(_numbered(batch, threads))
     if len(_cache) + len(new) > _CACHED:
         _cache.clear()
         _receptors.clear()
     _cache.update((chain, answers[chain]) for chain in new)
-    return {sequence: answers[chain] for sequence, chain in read.items()}
+    return {sequence: answers[chain] for sequence, chain in chain_of.items()}
 
 
 def _default_threads() -> int:
@@ -100,13 +103,13 @@ def numbered_ahead(parts: Sequence[T], chains_of: Callable[[T], Iterable[str]]) 
         yield from parts
         return
     with ThreadPoolExecutor(1) as beside:
-        for place, part in enumerate(parts):
-            following = [] if place + 1 == len(parts) else list(chains_of(parts[place + 1]))
+        for part, next_part in zip(parts, [*parts[1:], None], strict=True):
+            following = [] if next_part is None else list(chains_of(next_part))
             pieces = [following[i : i + _BATCH] for i in range(0, len(following), _BATCH)]
-            waiting = [beside.submit(number_chains, piece) for piece in pieces]
+            jobs = [beside.submit(number_chains, piece) for piece in pieces]
             yield part
-            for one in waiting:
-                one.result()
+            for job in jobs:
+                job.result()
 
 
 @lru_cache(maxsize=4_096)
@@ -127,8 +130,8 @@ def resembles_a_domain(stretch: str) -> bool:
 
     Such a domain is damaged: whole ones are numbered, and constant domains resemble none.
     """
-    read = readable(stretch)
-    return bool(align({p.index: [read] for p in load_profiles()}, 1, _FRAGMENT_MINIMUM_SCORE))
+    chain = readable(stretch)
+    return bool(align({p.index: [chain] for p in load_profiles()}, 1, _FRAGMENT_MINIMUM_SCORE))
 
 
 _RECEPTOR_CHAINS: Final = {"A": "alpha", "B": "beta", "G": "gamma", "D": "delta"}
@@ -149,23 +152,23 @@ def clear_cache(*, beyond: int = 0) -> None:
     resembles_a_domain.cache_clear()
 
 
-def _number(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDomain, ...]]:
-    look = align_regular_chains(chains, threads)
-    chosen = dict(look.settled)
-    wanted: dict[int, list[str]] = {}
+def _numbered(chains: Sequence[str], threads: int) -> dict[str, tuple[NumberedDomain, ...]]:
+    first_look = align_regular_chains(chains, threads)
+    chosen = dict(first_look.settled)
+    chains_of_profile: dict[int, list[str]] = {}
     for chain in chains:
         if chain and chain not in chosen:
             for profile in load_profiles():
-                if profile.chain_type in look.types.get(chain, profile.chain_type):
-                    wanted.setdefault(profile.index, []).append(chain)
-    hits = align(wanted, threads, MINIMUM_SCORE)
-    irregular = {chain: choose_domains(found) for chain, found in hits.items()}
+                if profile.chain_type in first_look.types.get(chain, profile.chain_type):
+                    chains_of_profile.setdefault(profile.index, []).append(chain)
+    hits = align(chains_of_profile, threads, MINIMUM_SCORE)
+    irregular = {chain: choose_domains(chain_hits) for chain, chain_hits in hits.items()}
     _join_parts(irregular, threads)
     _complete_long_loops(irregular, threads)
     chosen.update(irregular)
-    for chain, found in irregular.items():
-        if found and all(hit.profile.kind is None for hit in found):
-            _receptors[chain] = found[0].profile.chain_type
+    for chain, chain_hits in irregular.items():
+        if chain_hits and all(hit.profile.kind is None for hit in chain_hits):
+            _receptors[chain] = chain_hits[0].profile.chain_type
     return {
         chain: number_domains(chain, _completed(chain, chosen.get(chain, []))) for chain in chains
     }
@@ -175,36 +178,36 @@ def _ceiling(chain: str, domains: Sequence[Hit], i: int) -> int:
     return domains[i + 1].start if i + 1 < len(domains) else len(chain)
 
 
-def _completed(chain: str, domains: Sequence[Hit]) -> list[Hit]:
-    done: list[Hit] = []
-    for i, hit in enumerate(domains):
-        floor = done[-1].end if done else 0
-        done.append(complete(hit, floor, _ceiling(chain, domains, i)))
-    return done
+def _completed(chain: str, hits: Sequence[Hit]) -> list[Hit]:
+    completed: list[Hit] = []
+    for i, hit in enumerate(hits):
+        floor = completed[-1].end if completed else 0
+        completed.append(complete(hit, floor, _ceiling(chain, hits, i)))
+    return completed
 
 
 def _join_parts(chosen: dict[str, list[Hit]], threads: int) -> None:
     """Look for the other part of every domain of which a part alone was aligned (a lost loop)."""
     for domains in chosen.values():
         for i in range(len(domains) - 1, 0, -1):
-            both = joined(domains[i - 1], domains[i : i + 1], 0, domains[i].end)
-            if both is not domains[i - 1]:
-                domains[i - 1 : i + 1] = [both]
+            joined_hit = joined(domains[i - 1], domains[i : i + 1], 0, domains[i].end)
+            if joined_hit is not domains[i - 1]:
+                domains[i - 1 : i + 1] = [joined_hit]
     parts = [
         (chain, i, domains[i - 1].end if i else 0, _ceiling(chain, domains, i))
         for chain, domains in chosen.items()
         for i in range(len(domains))
     ]
-    parts = [one for one in parts if is_cut_short(chosen[one[0]][one[1]], *one[2:])]
-    wanted: dict[int, list[str]] = {}
+    parts = [part for part in parts if is_cut_short(chosen[part[0]][part[1]], *part[2:])]
+    chains_of_profile: dict[int, list[str]] = {}
     for chain, i, _, _ in parts:
         for profile in load_profiles():
             same = profile.chain_type == chosen[chain][i].profile.chain_type
-            if same and chain not in wanted.setdefault(profile.index, []):
-                wanted[profile.index].append(chain)
-    found = align(wanted, threads, PART_MINIMUM_SCORE)
+            if same and chain not in chains_of_profile.setdefault(profile.index, []):
+                chains_of_profile[profile.index].append(chain)
+    hits = align(chains_of_profile, threads, PART_MINIMUM_SCORE)
     for chain, i, floor, ceiling in parts:
-        chosen[chain][i] = joined(chosen[chain][i], found.get(chain, []), floor, ceiling)
+        chosen[chain][i] = joined(chosen[chain][i], hits.get(chain, []), floor, ceiling)
 
 
 def _complete_long_loops(chosen: dict[str, list[Hit]], threads: int) -> None:
@@ -215,16 +218,16 @@ def _complete_long_loops(chosen: dict[str, list[Hit]], threads: int) -> None:
         for i, hit in enumerate(domains)
         if lacks_j_segment(hit, _ceiling(chain, domains, i))
     ]
-    wanted: dict[int, list[str]] = {}
+    chains_of_profile: dict[int, list[str]] = {}
     for chain, i, offset, ceiling in open_ends:
         for profile in load_profiles():
             if profile.chain_type == chosen[chain][i].profile.chain_type:
-                rest = wanted.setdefault(profile.index, [])
-                if chain[offset:ceiling] not in rest:
-                    rest.append(chain[offset:ceiling])
-    found = align(wanted, threads, J_MINIMUM_SCORE)
+                tails = chains_of_profile.setdefault(profile.index, [])
+                if chain[offset:ceiling] not in tails:
+                    tails.append(chain[offset:ceiling])
+    hits = align(chains_of_profile, threads, J_MINIMUM_SCORE)
     for chain, i, offset, ceiling in open_ends:
-        j_hits = found.get(chain[offset:ceiling], [])
+        j_hits = hits.get(chain[offset:ceiling], [])
         chosen[chain][i] = with_j_segment(chosen[chain][i], j_hits, offset, ceiling)
 
 
@@ -241,7 +244,6 @@ _TRACE_SCORE: Final = 40.0
 """Bits from which a stretch outside the domains may be another domain."""
 _LONG_STRETCH: Final = 60
 
-_LOOPS: Final = (range(27, 39), range(56, 66), range(105, 118))
 _EMPTY: Final = {
     "H": frozenset({10, 73}),
     "K": frozenset({10, 73, 81, 82}),
@@ -252,7 +254,7 @@ _EMPTY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class FirstLook:
-    """What one alignment a domain tells of a batch of chains."""
+    """Result of one alignment for each domain of a batch of chains."""
 
     settled: dict[str, list[Hit]]
     """Best alignments of the domains of the chains that need no more than this."""
@@ -261,21 +263,22 @@ class FirstLook:
 
 
 def align_regular_chains(chains: Sequence[str], threads: int) -> FirstLook:
-    """Align each chain to one profile of each type that the screen sees in it.
+    """Align each chain to one profile of each type that :func:`find_sites` sees in it.
 
     Chains that are in neither part of the answer need all profiles.
     """
     profile_of = _profiles()
-    sites = {chain: found for chain, found in zip(chains, find_sites(chains), strict=True) if found}
-    wanted: dict[int, list[str]] = {}
-    for chain, found in sites.items():
-        for chain_type in sorted({site.chain_type for site in found}):
-            wanted.setdefault(profile_of[chain_type], []).append(chain)
-    hits = align(wanted, threads, _TRACE_SCORE)
+    pairs = zip(chains, find_sites(chains), strict=True)
+    sites = {chain: chain_sites for chain, chain_sites in pairs if chain_sites}
+    chains_of_profile: dict[int, list[str]] = {}
+    for chain, chain_sites in sites.items():
+        for chain_type in sorted({site.chain_type for site in chain_sites}):
+            chains_of_profile.setdefault(profile_of[chain_type], []).append(chain)
+    hits = align(chains_of_profile, threads, _TRACE_SCORE)
     sure = {}
-    for chain, found in sites.items():
+    for chain, chain_sites in sites.items():
         chosen = choose_domains(hits.get(chain, []))
-        if _are_of_sure_type(chosen, found):
+        if _are_of_sure_type(chosen, chain_sites):
             sure[chain] = chosen
     for chain in _with_more_domains(sure, threads):
         del sure[chain]
@@ -320,7 +323,7 @@ def is_regular(hit: Hit) -> bool:
 def _has_germline_gaps(chain_type: str, first_column: int, path: str) -> bool:
     column = first_column
     for step in path:
-        in_loop = any(column in loop for loop in _LOOPS)
+        in_loop = LOOPS[column] > 0
         if step == INSERT and not in_loop:
             return False
         if step == DELETE and not in_loop and column not in _EMPTY[chain_type]:
@@ -329,9 +332,9 @@ def _has_germline_gaps(chain_type: str, first_column: int, path: str) -> bool:
     return True
 
 
-def _with_more_domains(found: Mapping[str, Sequence[Hit]], threads: int) -> set[str]:
+def _with_more_domains(domains: Mapping[str, Sequence[Hit]], threads: int) -> set[str]:
     """Chains in which something outside the domains resembles a variable domain."""
-    stretches = {chain: _outside(chain, chosen) for chain, chosen in found.items()}
+    stretches = {chain: _outside(chain, chosen) for chain, chosen in domains.items()}
     distinct = list(dict.fromkeys(part for parts in stretches.values() for part in parts))
     traces = align({p.index: distinct for p in load_profiles()}, threads, _TRACE_SCORE)
     return {chain for chain, parts in stretches.items() if any(part in traces for part in parts)}

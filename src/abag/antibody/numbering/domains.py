@@ -1,4 +1,4 @@
-"""Numbered variable domains: what one is, how hits make it, and what tells a VHH from a VH.
+"""Numbered variable domains, made of hits; and how a VHH is told from a VH.
 
 A VH buries IMGT 42, 49, 50 and 52 under the light chain (Val, Gly, Leu, Trp). A VHH has no light
 chain and shows them to water: Phe or Tyr at 42, Glu or Gln at 49, Arg or Cys at 50 and Gly, Leu
@@ -26,10 +26,10 @@ IMGT_REGIONS: Final[dict[str, tuple[int, int]]] = {
 """First and last IMGT position of each region (Lefranc et al., Dev Comp Immunol 2003)."""
 _CDRS: Final = tuple(IMGT_REGIONS[f"CDR{loop}"] for loop in (1, 2, 3))
 LOOPS: Final = tuple(
-    next((loop for loop, (first, last) in enumerate(_CDRS, start=1) if first <= one <= last), 0)
-    for one in range(129)
+    next((loop for loop, (first, last) in enumerate(_CDRS, start=1) if first <= column <= last), 0)
+    for column in range(129)
 )
-"""By IMGT position, of which there is none 0: 1 to 3 in the CDRs and 0 elsewhere."""
+"""Number of the CDR (1 to 3) at each IMGT position, 0 in frameworks; index 0 is unused."""
 _INSERTIONS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -91,15 +91,19 @@ _NEEDED: Final = 2
 
 def is_vhh(positions: tuple[str, ...], sequence: str) -> bool:
     """Whether at least two of the four hallmark positions of a heavy domain bear a VHH residue."""
-    marks = sum(sequence[place] in typical for place, typical in _hallmarks(positions))
+    marks = sum(sequence[i] in typical for i, typical in _hallmarks(positions))
     return marks >= _NEEDED
 
 
 @lru_cache(maxsize=4_096)
 def _hallmarks(positions: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     """Where the hallmark positions stand, and the residues that are typical there."""
-    place = {position: number for number, position in enumerate(positions)}
-    return tuple((place[one], text) for one, text in VHH_RESIDUES.items() if one in place)
+    index = {position: i for i, position in enumerate(positions)}
+    return tuple(
+        (index[hallmark], typical)
+        for hallmark, typical in VHH_RESIDUES.items()
+        if hallmark in index
+    )
 
 
 MINIMUM_SCORE: Final = 80.0
@@ -134,7 +138,9 @@ def choose_domains(hits: Sequence[Hit]) -> list[Hit]:
         return [hit for hit in hits if hit.score >= MINIMUM_SCORE]
     chosen: list[Hit] = []
     for hit in hits:
-        if hit.score >= MINIMUM_SCORE and all(_shared(hit, other) <= _OVERLAP for other in chosen):
+        if hit.score >= MINIMUM_SCORE and all(
+            _shared(hit, better) <= _OVERLAP for better in chosen
+        ):
             chosen.append(hit)
     ranks = [hit.rank for hit in chosen]
     chosen.sort(key=lambda hit: hit.start)
@@ -148,8 +154,8 @@ def choose_domains(hits: Sequence[Hit]) -> list[Hit]:
     return chosen
 
 
-def _shared(one: Hit, other: Hit) -> int:
-    return min(one.end, other.end) - max(one.start, other.start)
+def _shared(first: Hit, second: Hit) -> int:
+    return min(first.end, second.end) - max(first.start, second.start)
 
 
 def _without_first(hit: Hit, residues: int) -> Hit:
@@ -191,10 +197,10 @@ def complete(hit: Hit, floor: int, ceiling: int) -> Hit:
         )
     light = hit.profile.kind is not None and hit.profile.kind.is_light
     last = _LAST_LIGHT_COLUMN if light else COLUMNS
-    left = ceiling - hit.end
-    cut_short = hit.last_column >= _J_START and left <= _LEFT_OFF
+    n_left = ceiling - hit.end
+    cut_short = hit.last_column >= _J_START and n_left <= _LEFT_OFF
     if hit.last_column < last and (hit.last_column > 123 or cut_short):
-        added = min(last - hit.last_column, left)
+        added = min(last - hit.last_column, n_left)
         hit = hit._replace(
             end=hit.end + added,
             last_column=hit.last_column + added,
@@ -220,7 +226,7 @@ def joined(hit: Hit, others: Sequence[Hit], floor: int, ceiling: int) -> Hit:
     back where no other part fits.
     """
     for other in others:
-        first, second = sorted((hit, other), key=lambda one: one.start)
+        first, second = sorted((hit, other), key=lambda part: part.start)
         shared = first.end - second.start
         if (
             other.profile.chain_type == hit.profile.chain_type
@@ -229,7 +235,7 @@ def joined(hit: Hit, others: Sequence[Hit], floor: int, ceiling: int) -> Hit:
             and shared <= _OVERLAP
             and first.last_column < second.first_column + max(shared, 0)
         ):
-            if shared > 0 and _in_loop(first.last_column):
+            if shared > 0 and LOOPS[first.last_column]:
                 first = _without_last(first, shared)
             elif shared > 0:
                 second = _without_first(second, shared)
@@ -243,10 +249,6 @@ def joined(hit: Hit, others: Sequence[Hit], floor: int, ceiling: int) -> Hit:
     return hit
 
 
-def _in_loop(column: int) -> bool:
-    return any(first <= column <= last for first, last in ((27, 38), (56, 65), (105, 117)))
-
-
 def lacks_j_segment(hit: Hit, ceiling: int) -> bool:
     """Whether an alignment ends before FR4 though much of the chain is left (a very long CDR3)."""
     return (
@@ -256,11 +258,11 @@ def lacks_j_segment(hit: Hit, ceiling: int) -> bool:
     )
 
 
-def residue_at(hit: Hit, wanted: int) -> int | None:
+def residue_at(hit: Hit, target_column: int) -> int | None:
     """Index in the chain of the residue matched to a column, if there is one."""
     column, residue = hit.first_column, hit.start
     for step in hit.path:
-        if step == MATCH and column == wanted:
+        if step == MATCH and column == target_column:
             return residue
         residue += step != DELETE
         column += step != INSERT
@@ -273,10 +275,10 @@ def with_j_segment(hit: Hit, j_hits: Sequence[Hit], offset: int, ceiling: int) -
     ``j_hits`` are hits in the rest of the chain behind Cys104, which begins at ``offset``, best
     first. ``hit`` itself is given back where no J segment reaches IMGT 126.
     """
-    near = [j for j in j_hits if j.score >= J_MINIMUM_SCORE and j.start + offset < ceiling]
-    if not near:
+    candidates = [j for j in j_hits if j.score >= J_MINIMUM_SCORE and j.start + offset < ceiling]
+    if not candidates:
         return hit
-    j = near[0]
+    j = candidates[0]
     j = j._replace(start=j.start + offset, end=j.end + offset)
     j = complete(j, offset, ceiling)
     if j.last_column < 126 or j.first_column > _J_START:

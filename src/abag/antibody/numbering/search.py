@@ -1,4 +1,4 @@
-"""Profile searches: which part of a chain aligns to which profile, and how.
+"""Profile searches: which part of a chain aligns to which profile, with which path.
 
 Every score is that of one chain against one profile with the size of the database fixed, so a
 chain gets the same answer alone and in any batch.
@@ -8,9 +8,8 @@ zero. pyhmmer leaves the processor's mode alone, and most of a search then goes 
 numbers below 1e-38: it takes eight times as long, for the same alignments. So the mode is set
 while HMMER searches.
 
-Which profile is worth aligning first is told by a quick look (:func:`find_sites`): IMGT 85 to 104,
-up to the second cysteine, has the same length in every variable domain, so it can be scored without
-gaps.
+:func:`find_sites` says quickly which profile to align first: IMGT 85 to 104, up to the second
+cysteine, has the same length in every variable domain, so it can be scored without gaps.
 """
 
 from __future__ import annotations
@@ -115,27 +114,27 @@ class Hit(NamedTuple):
 
 
 def align(
-    wanted: Mapping[int, Sequence[str]], threads: int = 2, minimum_score: float = 0.0
+    chains_of_profile: Mapping[int, Sequence[str]], threads: int = 2, minimum_score: float = 0.0
 ) -> dict[str, list[Hit]]:
     """Search chains with profiles.
 
     Args:
-        wanted: the chains to search, by the index of the profile to search them with.
+        chains_of_profile: the chains to search, by the index of the profile to search them with.
         threads: how many searches run at once (HMMER runs outside Python's lock).
         minimum_score: hits of fewer bits are left out.
 
     Returns:
         Every hit of every chain that has one, best first.
     """
-    wanted = {
+    chains_of_profile = {
         profile: [chain for chain in chains if len(chain) <= MOST_RESIDUES]
-        for profile, chains in wanted.items()
+        for profile, chains in chains_of_profile.items()
     }
-    share = -(-max(map(len, wanted.values()), default=0) // threads)
+    share = -(-max(map(len, chains_of_profile.values()), default=0) // threads)
     size = min(max(share, _FEWEST_OF_A_TASK), _MOST_OF_A_TASK)
     tasks = [
         (profile, chains[i : i + size])
-        for profile, chains in wanted.items()
+        for profile, chains in chains_of_profile.items()
         for i in range(0, len(chains), size)
     ]
     profiles = load_profiles()
@@ -148,13 +147,13 @@ def align(
             answers = list(pool.map(run, tasks))
     else:
         answers = [run(task) for task in tasks]
-    found: dict[str, list[Hit]] = {}
+    hits: dict[str, list[Hit]] = {}
     for answer in answers:
         for chain, hit in answer:
-            found.setdefault(chain, []).append(hit)
-    for hits in found.values():
-        hits.sort(key=lambda hit: hit.rank)
-    return found
+            hits.setdefault(chain, []).append(hit)
+    for chain_hits in hits.values():
+        chain_hits.sort(key=lambda hit: hit.rank)
+    return hits
 
 
 def _search(
@@ -173,16 +172,16 @@ def _search(
     )
     pipeline = Pipeline(letters, Z=n_profiles, domZ=n_profiles)
     with flushing_to_zero():
-        hits = pipeline.search_hmm(profile.hmm, block)
-    found = []
-    for hit in hits:
+        top_hits = pipeline.search_hmm(profile.hmm, block)
+    hits = []
+    for hit in top_hits:
         chain = chains[int(hit.name)]
-        found += [
+        hits += [
             (chain, _hit(profile, domain, hit.pvalue))
             for domain in hit.domains
             if domain.included and domain.score >= minimum_score
         ]
-    return found
+    return hits
 
 
 @cache
@@ -220,7 +219,7 @@ _MINIMUM_BITS: Final = 20.0
 _SAME_SITE: Final = 40
 _OTHER_LETTER: Final = 20
 _TELLING: Final = 13
-"""Columns of which most windows are already so far below that no rest can lift them."""
+"""Columns whose bits alone rule out most windows, whatever the others add."""
 _ROUNDING: Final = 0.01
 """Far more bits than twenty sums in single precision are off."""
 
@@ -283,7 +282,7 @@ def find_sites(chains: Sequence[str]) -> list[list[ThirdFrameworkEnd]]:
     n_windows = len(codes) - width + 1
     if n_windows < 1:
         return [[] for _ in chains]
-    windows = _may_be_sites(codes, n_windows)
+    windows = _candidate_windows(codes, n_windows)
     bits = np.zeros((len(types), len(windows)), dtype=np.float32)
     for column in range(width):
         bits += table[:, column, :].take(codes[windows + column], axis=1)
@@ -292,23 +291,23 @@ def find_sites(chains: Sequence[str]) -> list[list[ThirdFrameworkEnd]]:
     chain = np.searchsorted(starts, windows[sure], side="right") - 1
     cysteine = windows[sure] - starts[chain] + (width - 1)
     best, score = bits[:, sure].argmax(axis=0), bits[:, sure].max(axis=0)
-    found: list[list[ThirdFrameworkEnd]] = [[] for _ in chains]
-    for i, *site in zip(*(one.tolist() for one in (chain, cysteine, best, score)), strict=True):
+    sites: list[list[ThirdFrameworkEnd]] = [[] for _ in chains]
+    for i, *site in zip(*(array.tolist() for array in (chain, cysteine, best, score)), strict=True):
         if site[0] < len(chains[i]):
-            _keep(found[i], ThirdFrameworkEnd(site[0], types[site[1]], site[2]))
-    return found
+            _add_site(sites[i], ThirdFrameworkEnd(site[0], types[site[1]], site[2]))
+    return sites
 
 
-def _may_be_sites(codes: NDArray[np.intp], n_windows: int) -> NDArray[np.intp]:
-    """Windows that may have the bits of a site: no other has, whatever its other columns say."""
-    telling, most, rest = _bounds()
-    bound = np.full(n_windows, rest, dtype=np.float32)
+def _candidate_windows(codes: NDArray[np.intp], n_windows: int) -> NDArray[np.intp]:
+    """Windows that may reach the bits of a site: the telling columns rule out all others."""
+    telling, most, other_bits = _bounds()
+    bound = np.full(n_windows, other_bits, dtype=np.float32)
     for column, bits in zip(telling, most, strict=True):
         bound += bits[codes[column : column + n_windows]]
     return np.flatnonzero(bound >= _MINIMUM_BITS - _ROUNDING)
 
 
-def _keep(sites: list[ThirdFrameworkEnd], site: ThirdFrameworkEnd) -> None:
+def _add_site(sites: list[ThirdFrameworkEnd], site: ThirdFrameworkEnd) -> None:
     """Add a site, or let the better one of two neighbours stand."""
     if not sites or site.cysteine - sites[-1].cysteine > _SAME_SITE:
         sites.append(site)

@@ -52,10 +52,10 @@ def _require_letters(name: str, sequence: str) -> None:
     if not sequence:
         raise SequenceError(f"{name}: the sequence is empty; give a protein chain")
     if foreign:
-        place, letter = foreign[0]
+        position, letter = foreign[0]
         raise SequenceError(
-            f"{name}: {letter!r} at place {place} is no amino acid; give one chain in one-letter "
-            "code, without gaps, stops or separators between chains"
+            f"{name}: {letter!r} at place {position} is no amino acid; give one chain in "
+            "one-letter code, without gaps, stops or separators between chains"
         )
 
 

@@ -25,8 +25,8 @@ def choose_arm(frame: pl.DataFrame, arm: int, path: Path | str) -> pl.DataFrame:
     """Pairs with the chains of one arm of each construct; ordinary antibodies stay as they are.
 
     An arm is an scFv (heavy and light domain side by side in one chain), a VHH, or a heavy domain
-    with the light domain of its place in the light chain (one alone serves every arm). Arms count
-    from 1 along the heavy chain.
+    with the light domain of the same rank in the light chain (a single one serves every arm). Arms
+    count from 1 along the heavy chain.
 
     Raises:
         OptionError: ``arm`` is not 1 or more.
@@ -38,8 +38,8 @@ def choose_arm(frame: pl.DataFrame, arm: int, path: Path | str) -> pl.DataFrame:
     domains = number_chains(sorted(texts))
     rows, problems = [], []
     for row in frame.iter_rows(named=True):
-        found = {role: domains[_spelt(row[role])] if row[role] else () for role in _ROLES}
-        arms = arms_of((*found["scfv"], *found["heavy"]), found["light"])
+        by_role = {role: domains[_spelt(row[role])] if row[role] else () for role in _ROLES}
+        arms = arms_of((*by_role["scfv"], *by_role["heavy"]), by_role["light"])
         chosen: dict[str, object] = {}
         if len(arms) > 1 and arm > len(arms):
             reason = f"--arm {arm} is asked for, and there are {len(arms)}"
@@ -58,12 +58,12 @@ def arms_of(heavy: Sequence[NumberedDomain], light: Sequence[NumberedDomain]) ->
     """The arms of a heavy (or single) chain's and a light chain's domains."""
     chain = sorted((*heavy, *(d for d in light if not d.kind.is_light)), key=lambda d: d.start)
     partner: dict[int, NumberedDomain] = {}
-    taken: set[int] = set()
-    for i, (one, other) in enumerate(pairwise(chain)):
-        near = other.start - one.end <= _LONGEST_LINKER and i not in taken
-        if near and one.kind.is_light != other.kind.is_light:
-            partner[i + one.kind.is_light] = one if one.kind.is_light else other
-            taken |= {i, i + 1}
+    in_scfv: set[int] = set()
+    for i, (first, second) in enumerate(pairwise(chain)):
+        adjacent = second.start - first.end <= _LONGEST_LINKER and i not in in_scfv
+        if adjacent and first.kind.is_light != second.kind.is_light:
+            partner[i + first.kind.is_light] = first if first.kind.is_light else second
+            in_scfv |= {i, i + 1}
     free = [domain for domain in light if domain.kind.is_light]
     paired = [i for i, d in enumerate(chain) if i not in partner and d.kind is ChainKind.HEAVY]
     shared = free * len(paired) if len(free) == 1 else free

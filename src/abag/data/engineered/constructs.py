@@ -1,4 +1,4 @@
-"""Which variable domains of the given chains are one antibody: Fv, Fab, IgG, scFv, or several.
+"""Which variable domains of some chains are one antibody: Fv, Fab, IgG, scFv; or several.
 
 A chain or pair of chains with further variable domains (a dual-variable-domain Ig, a Fab with an
 scFv or a VHH, two light domains) is several antibodies. None of them is chosen in silence: such a
@@ -21,7 +21,7 @@ MIN_VARIABLE_DOMAIN_RESIDUES: Final = 90
 
 @dataclass(frozen=True, slots=True)
 class AntibodyChains:
-    """An antibody as the canonical table wants it."""
+    """An antibody as the canonical table has it."""
 
     heavy: str | None
     light: str | None
@@ -31,7 +31,7 @@ class AntibodyChains:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A domain of a chain and of its siblings: kind, ends, and what a sound sibling has."""
+    """A domain shared by a chain and its variants: kind, ends, and the anchors of a sound one."""
 
     is_heavy: bool
     start: int
@@ -40,13 +40,13 @@ class Part:
 
     @classmethod
     def of(cls, domain: NumberedDomain) -> Part:
-        """The part that a numbered domain is."""
+        """The part of a numbered domain."""
         return cls(not domain.kind.is_light, domain.start, domain.end, Anchors.of(domain))
 
 
 @dataclass(frozen=True, slots=True)
-class FoundDomain:
-    """A variable domain in the chain of a role, and how much stands before and behind it."""
+class ChainDomain:
+    """A variable domain in the chain of a role, with the residues before and behind it."""
 
     role: str
     is_heavy: bool
@@ -61,10 +61,10 @@ def refused(problem: str) -> AntibodyChains:
     return AntibodyChains(None, None, problem=problem)
 
 
-def own_domain(role: str, text: str, domains: list[FoundDomain]) -> FoundDomain | None:
-    """The domain of a chain that is plainly what its role says; None where more must be asked.
+def plain_domain(role: str, text: str, domains: list[ChainDomain]) -> ChainDomain | None:
+    """The only domain of a chain, if its kind is that of the role; else None.
 
-    One whole domain of that kind, and beside it nothing of another one.
+    It must be whole, and the rest of the chain no part of another domain.
     """
     if len(domains) != 1:
         return None
@@ -76,9 +76,9 @@ def own_domain(role: str, text: str, domains: list[FoundDomain]) -> FoundDomain 
 
 
 def plain_antibody(
-    heavy: FoundDomain, light: FoundDomain | None, flags: dict[str, None]
+    heavy: ChainDomain, light: ChainDomain | None, flags: dict[str, None]
 ) -> AntibodyChains:
-    """What :func:`one_antibody` makes of chains that have their :func:`own_domain` each."""
+    """The antibody of chains that have a :func:`plain_domain` each."""
     for domain in (heavy, light):
         if domain is not None:
             _note_trims(domain, flags)
@@ -86,26 +86,26 @@ def plain_antibody(
 
 
 def one_antibody(
-    given: Mapping[str, tuple[str, list[FoundDomain]]], flags: dict[str, None]
+    chains: Mapping[str, tuple[str, list[ChainDomain]]], flags: dict[str, None]
 ) -> AntibodyChains:
-    """One heavy and at most one light domain out of the chains, or why that cannot be told."""
-    for role, (text, domains) in given.items():
+    """One heavy and at most one light domain of ``chains`` (text, domains by role), or why not."""
+    for role, (text, domains) in chains.items():
         if not domains:
-            what = foreign_domain(text)
+            foreign = foreign_domain(text)
             where = "the chain" if role == "single" else f"the {role} chain"
             kind = "heavy variable domain" if role == "single" else "antibody variable domain"
-            return refused(f"{where} is {what}" if what else f"no {kind} in {where}")
+            return refused(f"{where} is {foreign}" if foreign else f"no {kind} in {where}")
     per_kind = {
         kind: {role: [d for d in domains if d.is_heavy == (kind == "heavy")]
-               for role, (_, domains) in given.items()}
+               for role, (_, domains) in chains.items()}
         for kind in ("heavy", "light")
     }  # fmt: skip
     for kind, by_role in per_kind.items():
-        if len(given) == 2 and all(len(by_role[r]) == len(given[r][1]) == 1 for r in given):
+        if len(chains) == 2 and all(len(by_role[r]) == len(chains[r][1]) == 1 for r in chains):
             return refused(f"both chains are {kind} chains")
     heavies, lights = (_distinct(by_role.values()) for by_role in per_kind.values())
     if len(heavies) > 1 or len(lights) > 1:
-        where = "in one chain" if len(given) == 1 else "in its chains"
+        where = "in one chain" if len(chains) == 1 else "in its chains"
         # An arm is counted along the heavy domains: with one of them there is none to choose.
         way = ", or choose one of them (--arm 1)" if len(heavies) > 1 else ""
         return refused(
@@ -113,13 +113,13 @@ def one_antibody(
             f"antibody a row{way}"
         )
     if not heavies:
-        alone = "single" in given
+        alone = "single" in chains
         return refused(
             "no heavy variable domain in the chain" if alone else
             "no heavy chain, only a light chain"
         )  # fmt: skip
     heavy, light = heavies[0], lights[0] if lights else None
-    if "single" in given or (light is not None and heavy.role == light.role):
+    if "single" in chains or (light is not None and heavy.role == light.role):
         flags["single_chain_parted"] = None
     elif heavy.role != "heavy" or (light is not None and light.role != "light"):
         flags["chains_swapped"] = None
@@ -128,13 +128,13 @@ def one_antibody(
     return plain_antibody(heavy, light, flags)
 
 
-def damaged_neighbour(given: Mapping[str, tuple[str, list[FoundDomain]]]) -> str | None:
-    """Why a chain is no sound construct: part of a further domain stands beside one; else None.
+def damaged_neighbour(chains: Mapping[str, tuple[str, list[ChainDomain]]]) -> str | None:
+    """Why a chain is unsound: part of a further domain stands beside a whole one; else None.
 
     An scFv of which one half lost a stretch would else pass for a VHH.
     """
-    for role, (text, domains) in given.items():
-        ends = [0, *(place for d in domains for place in (d.before, len(text) - d.behind))]
+    for role, (text, domains) in chains.items():
+        ends = [0, *(edge for d in domains for edge in (d.before, len(text) - d.behind))]
         for start, end in zip(ends[::2], [*ends[1::2], len(text)], strict=True):
             if end - start >= _FEWEST_OF_A_FRAGMENT and resembles_a_domain(text[start:end]):
                 where = "the chain" if role == "single" else f"the {role} chain"
@@ -145,16 +145,16 @@ def damaged_neighbour(given: Mapping[str, tuple[str, list[FoundDomain]]]) -> str
     return None
 
 
-def _distinct(by_role: Iterable[list[FoundDomain]]) -> list[FoundDomain]:
-    """Domains of all chains; one that two columns give alike counts once."""
-    kept: list[FoundDomain] = []
+def _distinct(by_role: Iterable[list[ChainDomain]]) -> list[ChainDomain]:
+    """Domains of all chains; one that stands in two columns counts once."""
+    distinct: list[ChainDomain] = []
     for domains in by_role:
-        known = {domain.sequence for domain in kept}
-        kept += [domain for domain in domains if domain.sequence not in known]
-    return kept
+        sequences = {domain.sequence for domain in distinct}
+        distinct += [domain for domain in domains if domain.sequence not in sequences]
+    return distinct
 
 
-def _note_trims(domain: FoundDomain, flags: dict[str, None]) -> None:
+def _note_trims(domain: ChainDomain, flags: dict[str, None]) -> None:
     if domain.before > 0:
         flags["leader_trimmed"] = None
     if domain.behind >= 60:
@@ -164,7 +164,7 @@ def _note_trims(domain: FoundDomain, flags: dict[str, None]) -> None:
 
 
 def _checked(
-    heavy: FoundDomain, light: FoundDomain | None, flags: dict[str, None]
+    heavy: ChainDomain, light: ChainDomain | None, flags: dict[str, None]
 ) -> AntibodyChains:
     for role, domain in (("heavy", heavy), ("light", light)):
         if domain is None:

@@ -51,7 +51,7 @@ COLUMN_DETECTORS: Final[dict[FaultKind, Callable[[AssayLabels], list[Fault]]]] =
 
 LIBRARY_SHARE: Final = 0.6
 
-_ORDER: Final = {severity: place for place, severity in enumerate(Severity)}
+_ORDER: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
 
 def check_values(
@@ -63,7 +63,7 @@ def check_values(
     """Faults that plain labels show, without sequences.
 
     Args:
-        values: AssayLabels in ``unit``, shape (n,); NaN is a missing label.
+        values: Labels in ``unit``, shape (n,); NaN is a missing label.
         quantity: What was measured.
         unit: A unit of :mod:`abag.units` that the quantity can be written in.
         groups: The assay of each label where the column holds several; shape (n,).
@@ -72,8 +72,8 @@ def check_values(
         UnitError: The quantity or unit is unknown, or they do not go together.
         SchemaError: ``values`` is not one column, or ``groups`` has another length.
     """
-    known = parse_unit(unit) if isinstance(unit, str) else unit
-    columns = labels_of_values(values, quantity_of(quantity), known, groups)
+    parsed_unit = parse_unit(unit) if isinstance(unit, str) else unit
+    columns = labels_of_values(values, quantity_of(quantity), parsed_unit, groups)
     return _sorted(_column_faults(columns))
 
 
@@ -116,16 +116,20 @@ def find_faults(
         bar.advance()
         shared = list(shared_labels(reference, reference))
         between = _faults_between(reference, shared, large, judged)
-        known = _of_inverted_sign(between)
-        own = [scan for scan in scans if scan.assay in judged - known]
-        between += [fault for scan in own for fault in inverted_scan(scan)]
+        inverted = _of_inverted_sign(between)
+        own_scans = [scan for scan in scans if scan.assay in judged - inverted]
+        between += [fault for scan in own_scans for fault in inverted_scan(scan)]
         if expected is not None:
-            known = _of_inverted_sign(between)
-            left = [scan for scan in own if scan.assay not in known]
-            between += [f for scan in left for f in inverted_against_expectation(scan, expected)]
-            known = _of_inverted_sign(between)
-            compared = known | {pair.assay for pair in shared if len(pair.ids) >= SHARED}
-            between += signs_not_judged(mine.filter(pl.col("assay").is_in(judged)), own, compared)
+            inverted = _of_inverted_sign(between)
+            unjudged = [scan for scan in own_scans if scan.assay not in inverted]
+            between += [
+                f for scan in unjudged for f in inverted_against_expectation(scan, expected)
+            ]
+            inverted = _of_inverted_sign(between)
+            compared = inverted | {pair.assay for pair in shared if len(pair.ids) >= SHARED}
+            between += signs_not_judged(
+                mine.filter(pl.col("assay").is_in(judged)), own_scans, compared
+            )
         bar.advance()
         faults += between
         faults += symmetry_copies(table)
@@ -149,15 +153,17 @@ def _column_faults(columns: Iterable[AssayLabels]) -> list[Fault]:
 
 
 def _mixed_units_of_libraries(faults: list[Fault], scans: list[VariantSet]) -> list[Fault]:
-    """Second peaks of labels judged by the variants' substitutions: biology out, slips in."""
-    kept = list(faults)
+    """Drop second peaks that substitutions explain; add slips that the labels alone hide."""
+    remaining = list(faults)
     for scan in scans:
         if scan.quantity in (Quantity.ENRICHMENT, Quantity.BINARY):
             continue
-        kept = [f for f in kept if f.assay != scan.assay or not follows_substitutions(f, scan)]
-        if not any(f.assay == scan.assay and f.kind is FaultKind.MIXED_UNITS for f in kept):
-            kept += shifted_residuals(scan)
-    return kept
+        remaining = [
+            f for f in remaining if f.assay != scan.assay or not follows_substitutions(f, scan)
+        ]
+        if not any(f.assay == scan.assay and f.kind is FaultKind.MIXED_UNITS for f in remaining):
+            remaining += shifted_residuals(scan)
+    return remaining
 
 
 def _faults_between(
@@ -167,35 +173,35 @@ def _faults_between(
     judged: set[str],
 ) -> list[Fault]:
     """Signs and logarithms, judged against the parent and against other assays."""
-    own = [scan for scan in scans if scan.assay in judged]
+    own_scans = [scan for scan in scans if scan.assay in judged]
     parents = _parents(reference)
-    inverted = [fault for scan in own for fault in inverted_landscape(scan, parents)]
-    known = {fault.assay for fault in inverted}
+    inverted = [fault for scan in own_scans for fault in inverted_landscape(scan, parents)]
+    inverted_assays = {fault.assay for fault in inverted}
     inverted += [
         fault
         for fault in inverted_against_others(shared, scans, judged)
-        if fault.assay not in known
+        if fault.assay not in inverted_assays
     ]
     return inverted + logs_of_logs_against_others(shared, judged)
 
 
 def _landscapes(rows: pl.DataFrame) -> list[VariantSet]:
-    """Assays that are, for the most part, variants of one parent on one antigen."""
+    """Libraries: assays that are mostly variants of one parent on one antigen."""
     antigen = ["assay", "quantity", "antigen", "antigen_name"]
     mostly = pl.len().over(antigen) >= LIBRARY_SHARE * pl.len().over("assay")
     rows = rows.filter(mostly)
-    found = []
+    scans = []
     for (assay, quantity, _, _), group in rows.group_by(antigen, maintain_order=True):
         scan = landscape(str(assay), Quantity(str(quantity)), group, fewest=FEWEST_OF_SCAN)
         if scan is not None:
-            found.append(scan)
-    return found
+            scans.append(scan)
+    return scans
 
 
 def _parents(rows: pl.DataFrame) -> dict[str, float]:
     """Median pKd of every antibody with an absolute label."""
-    known = rows.filter(pl.col("quantity").is_in(ABSOLUTE))
-    return dict(known.group_by("antibody").agg(pl.col("value").median()).iter_rows())
+    absolute = rows.filter(pl.col("quantity").is_in(ABSOLUTE))
+    return dict(absolute.group_by("antibody").agg(pl.col("value").median()).iter_rows())
 
 
 def _sorted(faults: list[Fault]) -> list[Fault]:

@@ -1,4 +1,4 @@
-"""What a variant's label should be, judged by the other variants that share its substitutions."""
+"""Labels of variants against those of other variants that share their substitutions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TUKEY: Final = 4.685
 
 @dataclass(frozen=True, slots=True)
 class Residuals:
-    """What the effects leave; both arrays have shape (n,)."""
+    """Labels minus fitted effects; both arrays have shape (n,)."""
 
     values: NDArray[np.float64]
     rows: NDArray[np.int64]
@@ -33,7 +33,7 @@ class Residuals:
 
 
 def additive_residuals(library: VariantSet) -> Residuals | None:
-    """Label minus the sum of position and substitution effects; None where it cannot be told.
+    """Label minus the sum of position and substitution effects; None where none can be fitted.
 
     Ridge regression on "position changed" and "position changed to this residue" with a free
     intercept, refitted with Tukey's biweights so that rows in another unit do not pull it. At
@@ -49,19 +49,19 @@ def additive_residuals(library: VariantSet) -> Residuals | None:
     if len(rows) < ROWS_PER_EFFECT * design.shape[1]:
         return None
     values = library.values[rows]
-    own = np.where(single > 0, RIDGE / np.maximum(single, 1), np.inf)
+    own_penalty = np.where(single > 0, RIDGE / np.maximum(single, 1), np.inf)
     weights = np.ones(len(rows))
     residuals = values - np.median(values)
     penalty = RIDGE * np.eye(design.shape[1])
     penalty[0, 0] = 1e-9
-    for done in range(1, ROUNDS + 1):
-        left = 1.0 / (1.0 + weights / own)
-        weighted = design * (weights * left)[:, None]
+    for iteration in range(1, ROUNDS + 1):
+        shrinkage = 1.0 / (1.0 + weights / own_penalty)
+        weighted = design * (weights * shrinkage)[:, None]
         effects = np.linalg.solve(weighted.T @ design + penalty, weighted.T @ values)
-        residuals = (values - design @ effects) * left
+        residuals = (values - design @ effects) * shrinkage
         residuals = residuals - np.median(residuals)
         scale = 1.4826 * float(np.median(np.abs(residuals))) + 1e-6
-        if done == 2 and scale > MAX_SPREAD:
+        if iteration == 2 and scale > MAX_SPREAD:
             return None
         reach = np.clip(np.abs(residuals) / (TUKEY * scale), 0.0, 1.0)
         weights = (1.0 - reach**2) ** 2 + 1e-6
@@ -73,13 +73,13 @@ def _design(
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Columns that several rows share, and the number of substitutions that only one row has."""
     changed = letters != consensus
-    places = np.flatnonzero(changed.any(axis=0))
+    positions = np.flatnonzero(changed.any(axis=0))
     columns = [np.ones(len(letters), dtype=np.bool_)]
-    columns += [changed[:, place] for place in places if changed[:, place].sum() > 1]
+    columns += [changed[:, position] for position in positions if changed[:, position].sum() > 1]
     single = np.zeros(len(letters), dtype=np.int64)
-    for place in places:
-        for letter in np.unique(letters[changed[:, place], place]):
-            has = letters[:, place] == letter
+    for position in positions:
+        for letter in np.unique(letters[changed[:, position], position]):
+            has = letters[:, position] == letter
             if has.sum() > 1:
                 columns.append(has)
             else:

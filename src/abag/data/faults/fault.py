@@ -1,4 +1,4 @@
-"""What a fault is: a defect of a whole column of labels, found and reported, never repaired."""
+"""Faults: defects of whole columns of labels, reported and never repaired."""
 
 from __future__ import annotations
 

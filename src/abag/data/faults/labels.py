@@ -47,7 +47,7 @@ class AssayLabels:
 
 
 def view_of(table: pl.DataFrame) -> pl.DataFrame:
-    """Rows of a canonical table as detectors compare them: who binds whom, and how tightly."""
+    """The columns of a canonical table that detectors compare."""
     return table.select(
         "record_id", "source", "assay", "structure_id", "quantity", "raw_value", "raw_unit",
         "relation", "rank_score", is_exact().alias("is_exact"), antibody_key().alias("antibody"),
@@ -77,15 +77,15 @@ def labels_of_table(table: pl.DataFrame) -> Iterator[AssayLabels]:
         written=written.fill_null(pl.col("value")), molecule=molecule.rank("dense").cast(pl.Int64)
     )
     for (assay, quantity), rows in view.group_by(["assay", "quantity"], maintain_order=True):
-        kept = rows.filter("is_exact", pl.col("rank_score").is_not_null())
+        exact_rows = rows.filter("is_exact", pl.col("rank_score").is_not_null())
         yield AssayLabels(
             assay=str(assay),
             quantity=Quantity(str(quantity)),
-            values=reals(kept["value"]),
-            written=reals(kept["written"]),
-            molecules=kept["molecule"].to_numpy().astype(np.int64),
-            ids=np.asarray(kept["record_id"].to_list(), dtype=np.str_),
-            censored=rows.height - kept.height,
+            values=reals(exact_rows["value"]),
+            written=reals(exact_rows["written"]),
+            molecules=exact_rows["molecule"].to_numpy().astype(np.int64),
+            ids=np.asarray(exact_rows["record_id"].to_list(), dtype=np.str_),
+            censored=rows.height - exact_rows.height,
         )
 
 
@@ -135,6 +135,6 @@ def _tight(numbers: NDArray[np.float64], unit: Unit) -> NDArray[np.float64]:
         case Dimension.SCORE_LOW_TIGHT:
             return -numbers
         case _:
-            # What is left is linear: two points fix it.
-            zero, one = to_log10_scale(0.0, unit), to_log10_scale(1.0, unit)
-            return np.asarray(zero + (one - zero) * numbers, np.float64)
+            # All other scales are linear: two points fix them.
+            at_zero, at_one = to_log10_scale(0.0, unit), to_log10_scale(1.0, unit)
+            return np.asarray(at_zero + (at_one - at_zero) * numbers, np.float64)

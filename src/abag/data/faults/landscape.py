@@ -1,15 +1,15 @@
-"""Variant libraries of one parent: their consensus, and how severe each variant's changes are."""
+"""Variant libraries of one parent: their consensus, and the severity of each variant's changes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.antibody.residues import scores_by_letter
 from abag.units import Quantity
 
 FEWEST_VARIANTS: Final = 20
@@ -50,7 +50,7 @@ class VariantSet:
 def landscape(
     assay: str, quantity: Quantity, rows: pl.DataFrame, fewest: int = FEWEST_VARIANTS
 ) -> VariantSet | None:
-    """The library that an assay is, or None where it is no library of one parent.
+    """The library of an assay, or None where it is no library of one parent.
 
     ``rows`` needs ``antibody``, ``value`` and ``record_id``. A library has ``fewest`` or more
     variants, 60 % of them of one length, and a median variant within 10 % of the consensus.
@@ -71,7 +71,7 @@ def landscape(
     varied = different.any(axis=0)
     if not varied.any() or np.median(changes) > MAX_CHANGED_SHARE * letters.shape[1]:
         return None
-    scores = _blosum62()
+    scores = scores_by_letter("BLOSUM62")
     steps = scores[consensus[None, :], letters] - scores[consensus, consensus][None, :]
     values = same["value"].to_numpy().astype(np.float64)
     at_parent = values[changes == 0]
@@ -92,19 +92,6 @@ def landscape(
             )
         ),
     )
-
-
-@cache
-def _blosum62() -> NDArray[np.int64]:
-    """BLOSUM62 by character code, shape (128, 128); 0 for what is no residue."""
-    from Bio.Align import substitution_matrices
-
-    matrix = substitution_matrices.load("BLOSUM62")  # type: ignore[no-untyped-call]
-    table = np.zeros((128, 128), dtype=np.int64)
-    for a in matrix.alphabet:
-        for b in matrix.alphabet:
-            table[ord(a), ord(b)] = int(matrix[a, b])
-    return table
 
 
 def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:

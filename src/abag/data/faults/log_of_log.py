@@ -168,11 +168,11 @@ def _are_concentrations(labels: AssayLabels) -> bool:
 
 
 def _fault(
-    found: AssayLabels | SharedLabels, reason: str, evidence: dict[str, float | int | str]
+    labels: AssayLabels | SharedLabels, reason: str, evidence: dict[str, float | int | str]
 ) -> Fault:
     message = f"the labels look like a logarithm of a logarithm: {reason}"
-    kind, ids = FaultKind.LOG_OF_LOG, found.ids
-    return Fault.of_rows(kind, Severity.ERROR, found.assay, ids, len(ids), message, evidence)
+    kind, ids = FaultKind.LOG_OF_LOG, labels.ids
+    return Fault.of_rows(kind, Severity.ERROR, labels.assay, ids, len(ids), message, evidence)
 
 
 def _taken_for_values(

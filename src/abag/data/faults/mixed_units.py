@@ -6,7 +6,7 @@ Four signs, none of which needs the unit:
   middle where no affinity lies (:func:`detached_clusters`);
 * a second peak of the distribution 3, 6 or 9 units from the first, as narrow as it: a slip from
   nM to uM or pM (:func:`shifted_peaks`);
-* in a library, variants that lie so far from what their substitutions do in other variants
+** in a library, variants that lie so far off the effects of their substitutions in other variants
   (:func:`shifted_residuals`);
 * two rows of one antibody-antigen pair that differ by 3, 6 or 9 units exactly
   (:func:`exact_slips`).
@@ -112,8 +112,8 @@ def shifted_peaks(labels: AssayLabels) -> list[Fault]:
 
     Peaks of a histogram smoothed with a Gaussian of 0.15; the density between the two falls below
     60 % of the lower one, their widths at 60 % of their heights differ by less than a factor of
-    1.6. Binders and non-binders may lie so by chance: :func:`follows_substitutions` tells. Floors
-    are no peaks here: numbers that occur four times or more are left out.
+    1.6. Binders and non-binders may lie so by chance, which :func:`follows_substitutions` detects.
+    Floors are no peaks here: numbers that occur four times or more are left out.
     """
     values = labels.values[_in_few_rows(np.round(labels.values, 9))]
     if len(values) < PEAK_ROWS or labels.quantity is Quantity.DELTA_DELTA_G:
@@ -141,7 +141,7 @@ def shifted_peaks(labels: AssayLabels) -> list[Fault]:
 
 
 def shifted_residuals(library: VariantSet) -> list[Fault]:
-    """Variants that lie 3, 6 or 9 units (within 0.2) from what their substitutions do elsewhere.
+    """Variants 3, 6 or 9 units (within 0.2) off the effects of their substitutions elsewhere.
 
     The residuals of :func:`abag.data.faults.additive.additive_residuals` have a second peak as
     :func:`shifted_peaks` asks for, with a share of 2 %. Sees slips that the spread of the labels
@@ -149,10 +149,10 @@ def shifted_residuals(library: VariantSet) -> list[Fault]:
     """
     if len(library.values) < PEAK_ROWS:
         return []
-    found = additive_residuals(library)
-    if found is None:
+    additive = additive_residuals(library)
+    if additive is None:
         return []
-    residuals, rows = found.values, found.rows
+    residuals, rows = additive.values, additive.rows
     spread = 1.4826 * float(np.median(np.abs(residuals)))
     peaks = _second_peak(residuals, max(SMOOTHING, spread / 2), RESIDUAL_PLACE)
     if peaks is None:
@@ -235,8 +235,8 @@ def exact_slips(labels: AssayLabels) -> list[Fault]:
     molecules, values = labels.molecules[order], labels.values[order]
     starts = np.flatnonzero(np.diff(molecules, prepend=molecules[0] - 1))
     spans = np.maximum.reduceat(values, starts) - np.minimum.reduceat(values, starts)
-    near = np.array(SLIPS)[np.argmin(np.abs(spans[:, None] - np.array(SLIPS)), axis=1)]
-    slipped = np.abs(spans - near) <= SLIP_TOLERANCE
+    nearest = np.array(SLIPS)[np.argmin(np.abs(spans[:, None] - np.array(SLIPS)), axis=1)]
+    slipped = np.abs(spans - nearest) <= SLIP_TOLERANCE
     wide = int(((spans > 2.5) & (spans < 9.5) & ~slipped).sum())
     expected = wide * len(SLIPS) * 2 * SLIP_TOLERANCE / (7.0 - len(SLIPS) * 2 * SLIP_TOLERANCE)
     count = int(slipped.sum())

@@ -1,4 +1,4 @@
-"""The same antibody and antigen in two assays: the ground of every check between sources."""
+"""The same antibody and antigen in two assays, for all checks between sources."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def shared_labels(table: pl.DataFrame, reference: pl.DataFrame) -> Iterator[Shar
 def _likeness(
     source: str, antigen: str, name: str, source_ref: str, antigen_ref: str, name_ref: str
 ) -> float:
-    """1 for equal antigens, 0 for different ones, between for what is probably one antigen."""
+    """1 for equal antigens, 0 for different ones, between where they are probably one antigen."""
     if not antigen or not antigen_ref:
         return 0.5 if source != source_ref or name == name_ref else 0.0
     if antigen == antigen_ref:

@@ -1,4 +1,4 @@
-"""Values that the quantity cannot take: a column that is not what it is called."""
+"""Values that a quantity cannot take, so that its column must be another quantity."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def impossible_ranges(labels: AssayLabels) -> list[Fault]:
         unusual = (values < low) | (values > high)
     rows = int(outside.sum()) + labels.impossible
     least, median, greatest = (
-        (float(one(values)) if len(values) else float("nan")) for one in (np.min, np.median, np.max)
+        (float(f(values)) if len(values) else float("nan")) for f in (np.min, np.median, np.max)
     )
     misplaced = len(values) >= FEWEST_ROWS and (
         unusual.mean() >= MAX_UNUSUAL_SHARE

@@ -27,7 +27,7 @@ def symmetry_copies(table: pl.DataFrame) -> list[Fault]:
     that are not resolved in one of them (a substitution makes another molecule).
     """
     keys = ["assay", "structure_id", "quantity", "raw_value", "raw_unit", "relation"]
-    # A bound is the assay's limit: that two rows have it makes neither a copy of the other.
+    # A bound is the assay's limit: two rows may share it without being copies.
     view = view_of(table).filter("is_exact", pl.col("structure_id").is_not_null())
     view = view.filter(pl.len().over(keys) > 1)
     if view.is_empty():
@@ -60,12 +60,12 @@ def _copies(rows: pl.DataFrame) -> list[str]:
     copies: list[str] = rows.filter(~same)["record_id"].to_list()
     if not 2 <= firsts.height <= MAX_NEAR_COPIES:
         return copies
-    kept: list[tuple[str, str]] = []
+    distinct: list[tuple[str, str]] = []
     for antibody, antigen, name in firsts.select("antibody", "antigen", "record_id").iter_rows():
-        if any(_same_but_for_gaps(antibody, a) and _same_antigen(antigen, b) for a, b in kept):
+        if any(_same_but_for_gaps(antibody, a) and _same_antigen(antigen, b) for a, b in distinct):
             copies.append(name)
         else:
-            kept.append((antibody, antigen))
+            distinct.append((antibody, antigen))
     return copies
 
 
@@ -83,7 +83,7 @@ def _same_but_for_gaps(a: str, b: str) -> bool:
 
 def _same_antigen(a: str, b: str) -> bool:
     short, long = sorted((a.split("/"), b.split("/")), key=len)
-    return all(any(_same_but_for_gaps(chain, other) for other in long) for chain in short)
+    return all(any(_same_but_for_gaps(chain, long_chain) for long_chain in long) for chain in short)
 
 
 def replicate_conflicts(table: pl.DataFrame, others: pl.DataFrame | None = None) -> list[Fault]:
@@ -146,7 +146,7 @@ def _conflicts_inside(table: pl.DataFrame) -> list[Fault]:
 
 
 def _conflicts_between(table: pl.DataFrame, others: pl.DataFrame) -> list[Fault]:
-    # Without an antigen the same antibody may have met another one.
+    # Where the antigen is unknown, the same antibody may have been measured on two.
     usable = pl.col("quantity").is_in(ABSOLUTE) & (pl.col("antigen") != "")
     left, right = (
         view_of(frame)
@@ -166,8 +166,8 @@ def _conflicts_between(table: pl.DataFrame, others: pl.DataFrame) -> list[Fault]
         offset = float(rows.select(pl.col("difference").median()).item())
         bad = rows.filter(pl.col("difference").abs() > CONFLICT_RANGE)
         systematic = rows.height >= OFFSET_PAIRS and abs(offset) > OFFSET
-        few = bad.height < max(BETWEEN_PAIRS, BETWEEN_SHARE * rows.height)
-        if few or systematic:
+        too_few = bad.height < max(BETWEEN_PAIRS, BETWEEN_SHARE * rows.height)
+        if too_few or systematic:
             continue
         largest = float(bad.select(pl.col("difference").abs().max()).item())
         faults.append(

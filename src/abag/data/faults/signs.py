@@ -16,10 +16,10 @@ Five independent signs:
 * in a scan of single substitutions, hardly one weaker than the parent, which chance gives in less
   than 1 of 1,000 such scans (:func:`inverted_scan`): an error where the new residue is alanine or
   glycine, else a warning, for variants may have been chosen because they bind tighter;
-* against what a model expects of the substitutions, where the caller gives one: a warning
+** against the changes that a model expects, where the caller gives one: a warning
   (:func:`inverted_against_expectation`).
 
-What none of them could judge is said (:func:`signs_not_judged`).
+Assays that none of them can judge get a note (:func:`signs_not_judged`).
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from abag.units import Quantity
 
 EXPECTED_VARIANTS: Final = 20
 EXPECTED_CORRELATION: Final = 0.45
-"""Against what is expected of the substitutions: chosen on subsamples of 20 to 35 rows of published
-libraries (docs/faults.md)."""
+"""Between labels and expected changes; chosen on subsamples of 20 to 35 rows of published libraries
+(docs/faults.md)."""
 ExpectedChanges: TypeAlias = Callable[[str, Sequence[str]], NDArray[np.float64]]
 """Expected change of pKd of variants of a parent, all written ``heavy/light``."""
 
@@ -57,8 +57,8 @@ P_SHARED: Final = 1e-3
 SEVERITY_SIGNS: Final = ((-0.3, 1e-4), (-0.2, 1e-6), (-0.1, 1e-12))
 """Spearman with the severity of the changes, and its p value, from which a sign is inverted."""
 P_EXPECTED: Final = 0.05
-SIGN_IS_TOLD: Final = 100
-"""Variants from which BLOSUM62 alone tells most signs."""
+ENOUGH_VARIANTS: Final = 100
+"""Variants from which BLOSUM62 alone shows most inverted signs."""
 RESIDUES_PER_POSITION: Final = 4.0
 TIGHTER_SHARE: Final = 0.9
 TIGHTER_BY: Final = 0.05
@@ -67,7 +67,7 @@ PARENT_RESIDUES: Final = 3.0
 
 
 def inverted_landscape(scan: VariantSet, parents: Mapping[str, float]) -> list[Fault]:
-    """A library that contradicts what substitutions do; ``parents`` holds known parents' pKd.
+    """A library whose substitutions act in reverse; ``parents`` has the pKd of known parents.
 
     The keys of ``parents`` are antibodies (``heavy/light``); a parent inside the library wins.
     """
@@ -130,7 +130,7 @@ def inverted_scan(scan: VariantSet) -> list[Fault]:
 
 
 def inverted_against_expectation(scan: VariantSet, expected: ExpectedChanges) -> list[Fault]:
-    """A small library that runs against what a model expects of its substitutions: a warning."""
+    """A warning for a small library that contradicts a model's expected changes."""
     changed = scan.changes > 0
     count = int(changed.sum())
     if count < EXPECTED_VARIANTS or scan.quantity is Quantity.BINARY:
@@ -151,7 +151,7 @@ def inverted_against_expectation(scan: VariantSet, expected: ExpectedChanges) ->
 def signs_not_judged(
     rows: pl.DataFrame, landscapes: Sequence[VariantSet], compared: set[str]
 ) -> list[Fault]:
-    """One note on the assays for whose sign nothing speaks, so that silence is no clean bill.
+    """One note on the assays whose sign no check could judge.
 
     ``rows`` are those of :func:`abag.data.faults.pairs.measured`; ``compared`` are assays that
     share molecules with others.
@@ -159,26 +159,26 @@ def signs_not_judged(
     judged = compared | {
         scan.assay
         for scan in landscapes
-        if len(scan.values) >= SIGN_IS_TOLD
+        if len(scan.values) >= ENOUGH_VARIANTS
         or (scan.parent_value is not None and (scan.changes == 1).sum() >= FEWEST_OF_SCAN - 1)
     }
     counts = rows.group_by("assay", maintain_order=True).len().filter(pl.col("len") > 1)
-    left = [(str(name), int(n)) for name, n in counts.iter_rows() if name not in judged]
-    if not left:
+    unjudged = [(str(name), int(n)) for name, n in counts.iter_rows() if name not in judged]
+    if not unjudged:
         return []
-    shown = ", ".join(f"{name!r} ({n} antibodies)" for name, n in left[:5])
-    shown += " ..." if left[5:] else ""
+    shown = ", ".join(f"{name!r} ({n} antibodies)" for name, n in unjudged[:5])
+    shown += " ..." if unjudged[5:] else ""
     message = (
-        f"whether larger is tighter was not judged for {shown}: it takes {SIGN_IS_TOLD} variants "
-        f"of one antibody, or ten single mutants and their parent, or {SHARED} molecules of "
-        "another assay (--others); of smaller libraries about one wrong sign in five is seen. "
+        f"whether larger is tighter was not judged for {shown}: it takes {ENOUGH_VARIANTS} "
+        f"variants of one antibody, or ten single mutants and their parent, or {SHARED} molecules "
+        "of another assay (--others); of smaller libraries about one wrong sign in five is seen. "
         "Check a pair whose order you know"
     )
-    total = sum(n for _, n in left)
+    total = sum(n for _, n in unjudged)
     share = total / max(rows.height, 1)
     return [
-        Fault(FaultKind.SIGN_NOT_JUDGED, left[0][0], Severity.NOTE, total, share, message,
-              {"assays": len(left)})
+        Fault(FaultKind.SIGN_NOT_JUDGED, unjudged[0][0], Severity.NOTE, total, share, message,
+              {"assays": len(unjudged)})
     ]  # fmt: skip
 
 
@@ -199,20 +199,22 @@ def inverted_against_others(
     shared: Sequence[SharedLabels], landscapes: Sequence[VariantSet], judged: set[str]
 ) -> list[Fault]:
     """Assays of ``judged`` that run against other assays and have fewer votes than they."""
-    found = {
+    correlations = {
         (pair.assay, pair.reference): (pair, rho)
         for pair in shared
         if (rho := _correlation(pair)) is not None
     }
     votes: dict[str, int] = defaultdict(int)
-    for (assay, _), (_, rho) in found.items():
+    for (assay, _), (_, rho) in correlations.items():
         votes[assay] += int(rho > 0)
     for scan in landscapes:
         rho, p = severity_correlation(scan)
         if p < P_SHARED:
             votes[scan.assay] += 1 if rho > 0 else -1
     worst: dict[str, Fault] = {}
-    for (assay, reference), (pair, rho) in sorted(found.items(), key=lambda item: item[1][1]):
+    for (assay, reference), (pair, rho) in sorted(
+        correlations.items(), key=lambda item: item[1][1]
+    ):
         mine, theirs = votes[assay], votes[reference]
         if rho > 0 or assay not in judged or assay in worst or mine > theirs:
             continue
@@ -242,7 +244,7 @@ def _correlation(pair: SharedLabels) -> float | None:
 
 
 def _fault(
-    found: VariantSet | SharedLabels,
+    labels: VariantSet | SharedLabels,
     reason: str,
     evidence: dict[str, float | int | str],
     severity: Severity = Severity.ERROR,
@@ -251,5 +253,5 @@ def _fault(
         f"the sign looks inverted: {reason}. Find out which direction is tighter; if larger is "
         "weaker, declare the unit 'score (lower is tighter)' or convert the values"
     )
-    kind, ids = FaultKind.INVERTED_SIGN, found.ids
-    return Fault.of_rows(kind, severity, found.assay, ids, len(ids), message, evidence)
+    kind, ids = FaultKind.INVERTED_SIGN, labels.ids
+    return Fault.of_rows(kind, severity, labels.assay, ids, len(ids), message, evidence)

@@ -1,4 +1,4 @@
-"""Label spikes: one number that stands for many measurements which were never made.
+"""Label spikes: one number written for many measurements that were not made.
 
 A floor or ceiling of the assay (7.0 two hundred times) or a placeholder (ddG of 8 for "does not
 bind") looks like a measurement and is a bound. Common round values of curated tables (1 nM,
@@ -43,17 +43,17 @@ def label_spikes(labels: AssayLabels) -> list[Fault]:
     """A fault for each number that is a floor, a ceiling or a placeholder."""
     if labels.quantity is Quantity.BINARY or len(labels.values) < 2 * EDGE_COUNT:
         return []
-    numbers, levels, counts, which = _ties(labels)
+    numbers, levels, counts, row_number = _ties(labels)
     if len(numbers) < FEWEST_NUMBERS:
         return []
-    found: list[int] = []
+    spikes: list[int] = []
     order = np.argsort(-counts, kind="stable")
     for index in order[counts[order] >= EDGE_COUNT]:
         if labels.quantity is Quantity.DELTA_DELTA_G and numbers[index] == 0.0:
             continue
-        if _is_edge_spike(levels, counts, index) or _is_inner_spike(counts, index, found):
-            found.append(int(index))
-    return [_fault(labels, which == i, float(levels[i]), counts, i) for i in found]
+        if _is_edge_spike(levels, counts, index) or _is_inner_spike(counts, index, spikes):
+            spikes.append(int(index))
+    return [_fault(labels, row_number == i, float(levels[i]), counts, i) for i in spikes]
 
 
 def _ties(
@@ -69,9 +69,9 @@ def _ties(
     total = np.bincount(inverse, weights=labels.values, minlength=len(numbers))
     levels = total / np.bincount(inverse, minlength=len(numbers))
     order = np.argsort(levels, kind="stable")
-    place = np.empty(len(order), dtype=np.int64)
-    place[order] = np.arange(len(order))
-    return numbers[order], levels[order], counts[order], place[inverse]
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return numbers[order], levels[order], counts[order], rank[inverse]
 
 
 def _ten_digits(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -91,10 +91,10 @@ def _is_edge_spike(levels: NDArray[np.float64], counts: NDArray[np.int64], index
     return bool(counts[index] >= EDGE_RATIO * counts[nearest[nearest != index]].max())
 
 
-def _is_inner_spike(counts: NDArray[np.int64], index: np.int64, found: list[int]) -> bool:
+def _is_inner_spike(counts: NDArray[np.int64], index: np.int64, spikes: list[int]) -> bool:
     if counts[index] < max(INNER_COUNT, INNER_SHARE * counts.sum()):
         return False
-    others = np.delete(counts, np.array([*found, int(index)]))
+    others = np.delete(counts, np.array([*spikes, int(index)]))
     return bool(len(others) and counts[index] >= INNER_RATIO * others.max())
 
 
@@ -115,16 +115,19 @@ def _fault(
     tighter = float(counts[index + 1 :].sum() / counts.sum())
     looser = float(counts[:index].sum() / counts.sum())
     if looser <= EDGE_SHARE:
-        what, relation = "the weakest value of the assay, so it means 'this weak or weaker'", "<"
+        meaning, relation = "the weakest value of the assay, so it means 'this weak or weaker'", "<"
     elif tighter <= EDGE_SHARE:
-        what, relation = "the tightest value of the assay, so it means 'this tight or tighter'", ">"
+        meaning, relation = (
+            "the tightest value of the assay, so it means 'this tight or tighter'",
+            ">",
+        )
     else:
-        what, relation = (
+        meaning, relation = (
             "far more frequent than any other value, so it is a floor or a placeholder",
             "<",
         )
     message = (
-        f"{rows} of {labels.rows} labels are exactly {number:g}: {what}. Declare these rows "
+        f"{rows} of {labels.rows} labels are exactly {number:g}: {meaning}. Declare these rows "
         f"censored ('{relation}' {level:.4g} where higher is tighter) or leave them out; "
         "do not train on the number"
     )

@@ -285,7 +285,7 @@ def pairs_table(
             try:
                 found = complete_variants(path, table, columns, parent=known, numbering=numbering)
             except SingleMistakesError as error:
-                raise error.at_a_door("Correct these rows, or leave them out.") from None
+                raise error.with_advice("Correct these rows, or leave them out.") from None
             table = found.table
             if found.aside.height:
                 told = (*told, *found.notes)

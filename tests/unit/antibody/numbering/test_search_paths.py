@@ -110,7 +110,7 @@ def test_the_screen_finds_what_a_look_at_every_window_finds(monkeypatch: pytest.
         for k in range(1, 40)
     ]
     found = find_sites(changed)
-    monkeypatch.setattr(search, "_may_be_sites", lambda codes, count: np.arange(count))
+    monkeypatch.setattr(search, "_candidate_windows", lambda codes, count: np.arange(count))
     assert found == find_sites(changed)
     assert {len(sites) for sites in found} >= {0, 1, 2}
 
