@@ -314,7 +314,7 @@ class Pairs:
         return self.frame.select(antigen_key()).to_series()
 
 
-def asked_rows(table: Pairs | pl.DataFrame, inputs: tuple[str, ...]) -> pl.DataFrame:
+def rows_to_predict(table: Pairs | pl.DataFrame, inputs: tuple[str, ...]) -> pl.DataFrame:
     """The rows to predict; a user's bare frame needs the model's inputs alone.
 
     Raises:

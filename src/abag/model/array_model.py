@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.tables import Pairs, asked_rows
+from abag.data.tables import Pairs, rows_to_predict
 from abag.errors import ModelError, OptionError, counted
 from abag.model import artefact
 from abag.model.protocol import PlainModel, Settings, parse_settings
@@ -128,7 +128,7 @@ class ArrayModel(PlainModel, Generic[S]):
     def _asked(self, table: Pairs | pl.DataFrame) -> pl.DataFrame:
         """The rows that a fitted model is asked about; a user's bare frame is checked here."""
         self._require_fitted()
-        return asked_rows(table, self.inputs)
+        return rows_to_predict(table, self.inputs)
 
     def _refused(self, rows: pl.DataFrame) -> list[str | None]:
         """The same of rows that were checked."""

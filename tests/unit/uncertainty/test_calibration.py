@@ -2,7 +2,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from abag.data.tables import Pairs, asked_rows
+from abag.data.tables import Pairs, rows_to_predict
 from abag.errors import ModelError, OptionError
 from abag.model.baselines.kmer_ridge import KmerRidge
 from abag.model.baselines.mean import Mean
@@ -245,7 +245,9 @@ class WithSpread(Mean):
     """A mean that is twice as unsure of antibodies without a light chain."""
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:
-        spread = np.where(asked_rows(table, self.inputs)["light"].is_null().to_numpy(), 2.0, 1.0)
+        spread = np.where(
+            rows_to_predict(table, self.inputs)["light"].is_null().to_numpy(), 2.0, 1.0
+        )
         return super().answer(table)._replace(spread=spread)
 
 

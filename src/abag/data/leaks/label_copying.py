@@ -1,4 +1,4 @@
-"""The plainest critic of a split: predict a test row by copying its nearest training label."""
+"""The simplest check of a split: predict a test row by copying its nearest training label."""
 
 from __future__ import annotations
 
@@ -54,18 +54,22 @@ def copied_labels(
     Neighbours that tie are averaged. ``test`` and ``train`` need ``label`` and ``same_pair``.
     """
     labels = train["label"].to_numpy()
-    known = np.flatnonzero(np.isfinite(labels.astype(np.float64)))
+    labelled_rows = np.flatnonzero(np.isfinite(labels.astype(np.float64)))
     shuffled = np.tile(labels.astype(np.float64), (PERMUTATIONS, 1))
     for row in shuffled:
-        row[known] = generator.permutation(row[known])
-    pairs, wanted = train["same_pair"].to_list(), test["same_pair"].to_list()
+        row[labelled_rows] = generator.permutation(row[labelled_rows])
+    train_pairs, test_pairs = train["same_pair"].to_list(), test["same_pair"].to_list()
     rows = []
     for i, truth in enumerate(test["label"].to_list()):
-        near = nearest[i][np.isin(nearest[i], known)] if truth is not None else nearest[i][:0]
-        if not near.size:
+        labelled = (
+            nearest[i][np.isin(nearest[i], labelled_rows)] if truth is not None else nearest[i][:0]
+        )
+        if not labelled.size:
             continue
-        same = wanted[i] is not None and all(pairs[j] == wanted[i] for j in near.tolist())
-        copied, permuted = float(labels[near].mean()), shuffled[:, near].mean(axis=1)
+        same = test_pairs[i] is not None and all(
+            train_pairs[j] == test_pairs[i] for j in labelled.tolist()
+        )
+        copied, permuted = float(labels[labelled].mean()), shuffled[:, labelled].mean(axis=1)
         rows.append((truth, copied, same, permuted.tolist()))
     schema = {
         "truth": pl.Float64(),
@@ -77,7 +81,7 @@ def copied_labels(
 
 
 def spearman_of_copies(copied: pl.DataFrame) -> Copying:
-    """Sum up what :func:`copied_labels` gives."""
+    """Correlations and counts of the rows of :func:`copied_labels`."""
     truth = copied["truth"].to_numpy()
     permuted = np.array(copied["permuted"].to_list(), dtype=np.float64).reshape(-1, PERMUTATIONS)
     by_chance = [r for r in (_spearman(truth, column) for column in permuted.T) if r is not None]

@@ -1,4 +1,4 @@
-"""What really leaks across a split, measured without the clusters that made it.
+"""Leaks across a split, measured without the clusters that made it.
 
 For each test part the audit compares test rows with the rows that train for it: exact copies on
 all rows, identities of CDRs, CDR-H3 and antigens to the nearest training row, and how well a
@@ -30,8 +30,8 @@ MAX_PAIRS: Final = 40_000_000
 test rows are sampled."""
 FEWEST_SAMPLED: Final = 100
 TOLERATED_SHARE: Final = 0.05
-"""Largest share of test rows with a near neighbour under which figures are still called figures
-for new antibodies or new antigens (the leak is named all the same)."""
+"""Largest share of test rows with a near neighbour for which figures still count as figures for new
+antibodies or new antigens (the leak is reported all the same)."""
 HISTOGRAM_EDGES: Final[tuple[float, ...]] = tuple(round(i / 20, 2) for i in range(21))
 
 SAME: Final[dict[str, str]] = {
@@ -99,7 +99,7 @@ class Leak:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit found. ``as_json`` is the same for machines."""
+    """Result of an audit; ``as_json`` has the same for machines."""
 
     strategy: str
     split_digest: str
@@ -119,7 +119,7 @@ class Audit:
 
     @property
     def is_leaky(self) -> bool:
-        """Whether the strategy's promise is broken, or neither side of the pairs is new."""
+        """Whether the strategy breaks its promise, or neither side of the pairs is new."""
         return bool(self.broken_promises) or self.believe == NEITHER
 
     def share(self, kind: str) -> float:
@@ -174,7 +174,7 @@ def audit(
     thresholds = _thresholds(split)
     limit = _rows_a_part(keyed, split, max_pairs)
     generator = np.random.default_rng(seed)
-    parts, found, copies = [], [], []
+    parts, all_neighbours, copies = [], [], []
     with task("comparing test with training rows", len(split.test_parts)) as bar:
         for name in split.test_parts:
             train = keyed.filter(pl.col("record_id").is_in(list(split.training_ids(name))))
@@ -184,14 +184,14 @@ def audit(
                 name, split, train, test, sets, thresholds, limit, generator
             )
             parts.append(part)
-            found.append(neighbours)
+            all_neighbours.append(neighbours)
             copies.append(copied)
             bar.advance()
-    return _conclude(split, thresholds, parts, found, copies)
+    return _conclude(split, thresholds, parts, all_neighbours, copies)
 
 
 def _with_keys(table: Measurements, sets: Mapping[str, CdrSet]) -> pl.DataFrame:
-    """The table with the keys that exact copies are found by; missing values stay null."""
+    """The table with the keys by which exact copies are matched; missing values stay null."""
     antibody = table.antibody_keys
     h3 = pl.Series([sets[key].heavy[2] or None for key in antibody], dtype=pl.String)
     keyed = table.frame.with_columns(
@@ -260,15 +260,15 @@ def _audit_part(
 
 
 def _near(neighbours: Neighbours, thresholds: Mapping[str, float]) -> dict[str, int]:
-    levels = {
+    checks = {
         "antibody": (neighbours.antibody, {0.9, 0.8, thresholds["antibody"]}),
         "cdr_h3": (neighbours.cdr_h3, {0.8}),
         "antigen": (neighbours.antigen, {0.9, 0.5, thresholds["antigen"]}),
     }
     return {
         f"{kind} >= {level:g}": int((values >= level - 1e-6).sum())
-        for kind, (values, wanted) in levels.items()
-        for level in sorted(wanted, reverse=True)
+        for kind, (values, levels) in checks.items()
+        for level in sorted(levels, reverse=True)
     }
 
 
@@ -278,9 +278,9 @@ def _shared_positions(test: pl.DataFrame, train: pl.DataFrame, split: Split) -> 
     shared = 0
     for assay in test["assay"].unique().sort():
         # Both sides together, so that the parent is found from the same rows.
-        both = pl.concat([test, train], how="vertical").filter(pl.col("assay") == assay)
-        tested = both["record_id"].is_in(test["record_id"].to_list()).to_list()
-        positions = mutated_positions(both)
+        rows = pl.concat([test, train], how="vertical").filter(pl.col("assay") == assay)
+        tested = rows["record_id"].is_in(test["record_id"].to_list()).to_list()
+        positions = mutated_positions(rows)
         trained = set().union(*(p for p, t in zip(positions, tested, strict=True) if not t))
         shared += sum(
             bool(p & trained) for p, t in zip(positions, tested, strict=True) if t
@@ -292,14 +292,14 @@ def _conclude(
     split: Split,
     thresholds: dict[str, float],
     parts: Sequence[PartAudit],
-    found: Sequence[Neighbours],
+    neighbours: Sequence[Neighbours],
     copies: Sequence[pl.DataFrame],
 ) -> Audit:
     leaks = _leaks(parts, thresholds)
     promised = _PROMISES.get(split.strategy, ())
     broken = tuple(leak.kind for leak in leaks if leak.kind in promised)
-    named = tuple(leak for leak in leaks if leak.kind in (*promised, *_ALWAYS_NAMED))
-    verdict = "clean" if not named else "leaks " + ", ".join(str(leak) for leak in named)
+    reported = tuple(leak for leak in leaks if leak.kind in (*promised, *_ALWAYS_REPORTED))
+    verdict = "clean" if not reported else "leaks " + ", ".join(str(leak) for leak in reported)
     if broken:
         verdict += f". The strategy {split.strategy} promised to share no {' and no '.join(broken)}"
     examined, rows = sum(p.examined_rows for p in parts), sum(p.test_rows for p in parts)
@@ -316,11 +316,11 @@ def _conclude(
         thresholds=thresholds,
         parts=tuple(parts),
         histograms={
-            kind: _histogram([getattr(n, kind) for n in found])
+            kind: _histogram([getattr(n, kind) for n in neighbours])
             for kind in ("antibody", "cdr_h3", "antigen")
         },
         copying=spearman_of_copies(pl.concat(copies)),
-        leaks=named,
+        leaks=reported,
         broken_promises=broken,
         verdict=verdict,
         believe=_believe(leaks, split.strategy),
@@ -328,7 +328,7 @@ def _conclude(
     )
 
 
-_ALWAYS_NAMED: Final = ("pairs", "antibodies", "antigens")
+_ALWAYS_REPORTED: Final = ("pairs", "antibodies", "antigens")
 
 
 def _leaks(parts: Sequence[PartAudit], thresholds: Mapping[str, float]) -> list[Leak]:
@@ -358,8 +358,8 @@ def _leaks(parts: Sequence[PartAudit], thresholds: Mapping[str, float]) -> list[
             "a mutated position that training mutates, too",
         ),
     ]
-    found = [Leak(kind, sum(counts), of, text) for kind, counts, of, text in counted]
-    return [leak for leak in found if leak.rows]
+    leaks = [Leak(kind, sum(counts), of, text) for kind, counts, of, text in counted]
+    return [leak for leak in leaks if leak.rows]
 
 
 def _believe(leaks: Sequence[Leak], strategy: str) -> str:

@@ -1,4 +1,4 @@
-"""How alike two antibodies are: identity of their CDRs, and clusters of it.
+"""CDR identity of antibodies, and clusters by it.
 
 The identity of two antibodies is 1 - D / L: D is the sum over the CDRs of the Levenshtein
 distance between the two loops, L the sum of the longer lengths of each pair of loops. All six
@@ -31,7 +31,7 @@ antibodies of one germline pair stay below it because their CDR3s differ.
 
 _FEWEST_OF_A_LIBRARY: Final = 16
 _VARIED: Final = 4
-"""A loop that has more than a row in so many different forms is bounded by its length alone."""
+"""A loop with more distinct forms than one per so many rows is bounded by its length alone."""
 _ROUNDING: Final = 1e-5
 """Identities are single precision."""
 
@@ -102,17 +102,17 @@ class CdrTable:
         One row where the loop is the same in all of them, as in a library.
         """
         distinct, i, j = self._compared(other, loop, rows, columns)
-        one = len(distinct) == 1
+        same_loop = len(distinct) == 1
         longer = np.maximum.outer(
-            self.lengths[loop][rows[:1] if one else rows], other.lengths[loop][columns]
+            self.lengths[loop][rows[:1] if same_loop else rows], other.lengths[loop][columns]
         )
         distance = distinct.take(j, axis=1)
-        return distance if one else distance.take(i, axis=0), longer
+        return distance if same_loop else distance.take(i, axis=0), longer
 
     def _compared(
         self, other: CdrTable, loop: int, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> tuple[NDArray[np.uint16], NDArray[np.intp], NDArray[np.intp]]:
-        """Edit distances of the distinct loops, and the places of rows and columns among them."""
+        """Edit distances of the distinct loops, and the indices of rows and columns among them."""
         from rapidfuzz import process
         from rapidfuzz.distance import Levenshtein
 
@@ -129,36 +129,39 @@ class CdrTable:
     def nearest(
         self, other: CdrTable, rows: NDArray[np.intp]
     ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        """Largest CDR identity of antibodies ``rows`` to one of another table, and to which.
+        """Largest CDR identity of antibodies ``rows`` to another table, and the nearest one there.
 
-        Of several that are as near the first.
+        Ties go to the first.
         """
         columns = self._in_reach(other, rows)
-        found = self.identities(other, rows, columns)
-        best = found.argmax(axis=1)
-        return found[np.arange(len(rows)), best], columns[best]
+        identities = self.identities(other, rows, columns)
+        best = identities.argmax(axis=1)
+        return identities[np.arange(len(rows)), best], columns[best]
 
     def _in_reach(self, other: CdrTable, rows: NDArray[np.intp]) -> NDArray[np.intp]:
         """Antibodies of another table that may be the nearest one of any of ``rows``.
 
-        The rows of a library share loops. What these and the lengths of the others say bounds the
-        identity of all rows to an antibody; where that is less than the identity of each row to
-        one and the same antibody, it is nearest to none.
+        The rows of a library share loops. Their distances, and the lengths of the other loops,
+        bound the identity of all rows to an antibody. Where this bound is below the identity of
+        every row to some other antibody, the antibody is nearest to no row.
         """
-        every = np.arange(len(other.has_light), dtype=np.intp)
+        columns = np.arange(len(other.has_light), dtype=np.intp)
         if len(rows) < _FEWEST_OF_A_LIBRARY or len(np.unique(self.has_light[rows])) > 1:
-            return every
-        distance, longer = np.zeros((2, len(every)))
+            return columns
+        distance, longer = np.zeros((2, len(columns)))
         for loop in range(6):
-            own, theirs = self.lengths[loop][rows].astype(float), other.lengths[loop].astype(float)
+            lengths, theirs = (
+                self.lengths[loop][rows].astype(float),
+                other.lengths[loop].astype(float),
+            )
             if _VARIED * len(np.unique(self.codes[loop][rows])) > len(rows):
-                least = np.maximum(own.min() - theirs, theirs - own.max()).clip(0.0)
+                least = np.maximum(lengths.min() - theirs, theirs - lengths.max()).clip(0.0)
             else:
-                distinct, _, j = self._compared(other, loop, rows, every)
+                distinct, _, j = self._compared(other, loop, rows, columns)
                 least = distinct.min(axis=0)[j]
             counts = loop < 3 or other.has_light & self.has_light[rows[0]]
             distance += least * counts
-            longer += np.maximum(own.max(), theirs) * counts
+            longer += np.maximum(lengths.max(), theirs) * counts
         bound = 1.0 - distance / longer.clip(1.0)
         likely = bound.argmax(keepdims=True)
         return np.flatnonzero(bound >= self.identities(other, rows, likely).min() - _ROUNDING)
@@ -167,13 +170,13 @@ class CdrTable:
         self, other: CdrTable, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """CDR identity of antibodies ``rows`` of this and ``columns`` of another table."""
-        both = self.has_light[rows][:, None] & other.has_light[columns]
-        shape, all_have = (len(rows), len(columns)), bool(both.all())
+        both_have_light = self.has_light[rows][:, None] & other.has_light[columns]
+        shape, all_have = (len(rows), len(columns)), bool(both_have_light.all())
         distance, longer = np.zeros((2, *shape), dtype=np.uint16)
-        for loop in range(6 if both.any() else 3):
+        for loop in range(6 if both_have_light.any() else 3):
             d, n = self.distances(other, loop, rows, columns)
             if loop >= 3 and not all_have:
-                d, n = d * both, n * both
+                d, n = d * both_have_light, n * both_have_light
             distance += d
             longer += n
         return _share(distance, longer)

@@ -1,4 +1,4 @@
-"""How alike two antigens are, with fragments recognised, and clusters of it.
+"""Sequence identity of antigens, with fragments recognised, and clusters by it.
 
 The identity of two chains is the larger of
 
@@ -7,10 +7,10 @@ The identity of two chains is the larger of
   (BLOSUM62, gap 11 + 1 per residue; without gaps for peptides under 36 residues), so that a
   domain equals the construct that holds it.
 
-What chance alone reaches counts as 0: under Rost's curve for the shorter length, 480 n^(-0.32
-(1 + exp(-n / 1000))) per cent (Rost, Protein Eng 12:85, 1999), at most 80 %. Peptides under 8
-residues are compared as a whole only. The identity of two antigens is the largest over their
-pairs of chains: a shared partner chain (beta-2 microglobulin, a scaffold, a fusion tag longer
+Identities that chance alone reaches count as 0: under Rost's curve for the shorter length, 480
+n^(-0.32 (1 + exp(-n / 1000))) per cent (Rost, Protein Eng 12:85, 1999), at most 80 %. Peptides
+under 8 residues are compared as a whole only. The identity of two antigens is the largest over
+their pairs of chains: a shared partner chain (beta-2 microglobulin, a scaffold, a fusion tag longer
 than the domain) joins them.
 """
 
@@ -36,7 +36,7 @@ Places = NDArray[np.int64]
 
 
 def _kmer_sets(chains: Sequence[str], k: int) -> tuple[Places, Places]:
-    """Numbers of the distinct k-mers of all chains, in order, and where each chain's begin."""
+    """Codes of the distinct k-mers of each chain, in order, and the start of each chain's."""
     text = "".join(chains).encode("ascii")
     letters = (np.frombuffer(text, dtype=np.uint8).astype(np.int64) - ord("A")).clip(
         0, _LETTERS - 1
@@ -47,8 +47,8 @@ def _kmer_sets(chains: Sequence[str], k: int) -> tuple[Places, Places]:
     for i in range(k):
         codes = codes * _LETTERS + letters[i : i + count]
     within = owner[:count] == owner[k - 1 : k - 1 + count]
-    found = np.sort(codes[within])
-    distinct = found[np.diff(found, prepend=-1) > 0]
+    kmers = np.sort(codes[within])
+    distinct = kmers[np.diff(kmers, prepend=-1) > 0]
     starts = np.searchsorted(distinct, np.arange(len(chains) + 1) * _LETTERS**k)
     return distinct % _LETTERS**k, starts
 
@@ -88,8 +88,8 @@ def shares_a_diagonal(first: str, second: str) -> bool:
     a, b = _two_mers(shorter), _two_mers(longer)
     i, j = np.nonzero(a[:, None] == b)
     counts = np.bincount(j - i + a.size, minlength=a.size + b.size + 2)
-    near = counts[:-2] + counts[1:-1] + counts[2:]
-    return bool(near.max(initial=0) >= 4 + len(shorter) / 50)
+    sums = counts[:-2] + counts[1:-1] + counts[2:]
+    return bool(sums.max(initial=0) >= 4 + len(shorter) / 50)
 
 
 def _two_mers(chain: str) -> NDArray[np.uint16]:
@@ -137,7 +137,7 @@ SHORTEST_CONTAINED: Final = 8
 _ALIGNED: Final = 5
 """Chains that each chain is aligned with where no other is near."""
 UNKNOWN_ANTIGEN: Final = "ag-unknown"
-"""Cluster of all rows whose source gives no antigen sequence: none of them may be parted."""
+"""Cluster of all rows whose source gives no antigen sequence; it is never parted."""
 
 
 def chance_identity(residues: int | NDArray[np.intp]) -> NDArray[np.float64]:
@@ -194,8 +194,8 @@ def chain_identity(first: str, second: str) -> float:
 def antigen_changes(first: tuple[str, ...], second: tuple[str, ...]) -> int:
     """Residues that are substituted between the most alike chains of two antigens.
 
-    What only one of the two has does not count: tags, other ends of a construct, and loops, which
-    chains of structures lack where they were not seen. Antigens without chains differ in none.
+    Residues that only one of the two has do not count: tags, other ends of a construct, and loops
+    that a structure does not resolve. Antigens without chains differ in none.
     """
     pairs = [tuple(sorted((a, b), key=len)) for a in first for b in second if a and b]
     if not pairs:
@@ -231,8 +231,8 @@ def antigen_clusters(
     index = {chain: i for i, chain in enumerate(chains)}
     for antigen in distinct:
         present = [index[chain] for chain in antigen if chain]
-        for other in present[1:]:
-            components.join(present[0], other)
+        for chain_index in present[1:]:
+            components.join(present[0], chain_index)
     _join_peptides(chains, components, threshold)
     _join_fragments(chains, components, threshold)
     names = cluster_names(chains, components.labels(), "ag-")
@@ -272,7 +272,7 @@ def _join_peptides(chains: Sequence[str], components: Components, threshold: flo
 
 
 def _join_fragments(chains: Sequence[str], components: Components, threshold: float) -> None:
-    """Join chains that the local alignment of a k-mer candidate shows to hold one another."""
+    """Join chains of which one contains the other by local alignment (k-mer candidates only)."""
     long = [i for i, chain in enumerate(chains) if len(chain) >= PEPTIDE_RESIDUES]
     pairs = alignment_candidates([chains[i] for i in long], components, long)
     for i, j in pairs:
@@ -306,13 +306,13 @@ def antigen_identities(
     column_of = {chain: i for i, chain in enumerate(columns)}
     widest = np.zeros((len(rows), len(references)))
     for j, antigen in enumerate(references):
-        here = [column_of[chain] for chain in antigen if chain]
-        if here:
-            widest[:, j] = identity[:, here].max(axis=1)
+        indices = [column_of[chain] for chain in antigen if chain]
+        if indices:
+            widest[:, j] = identity[:, indices].max(axis=1)
     for i, antigen in enumerate(queries):
-        here = [row_of[chain] for chain in antigen if chain]
-        if here:
-            result[i] = widest[here].max(axis=0)
+        indices = [row_of[chain] for chain in antigen if chain]
+        if indices:
+            result[i] = widest[indices].max(axis=0)
     return result
 
 

@@ -48,7 +48,7 @@ class Components:
         return np.array([self.find(i) for i in range(len(self._parent))], dtype=np.intp)
 
 
-def linked_components(count: int, linked: Linked, what: str = "items") -> NDArray[np.intp]:
+def linked_components(count: int, linked: Linked, item_name: str = "items") -> NDArray[np.intp]:
     """Connected components of the graph ``linked``: the smallest member for each item.
 
     Only items that are not in a component yet are compared, so a library of variants of one
@@ -57,8 +57,8 @@ def linked_components(count: int, linked: Linked, what: str = "items") -> NDArra
     """
     labels = np.full(count, -1, dtype=np.intp)
     remaining = np.arange(count, dtype=np.intp)
-    bar = task(f"clustering {what}", count) if count >= _SHOW_PROGRESS_FROM else nullcontext()
-    with bar as shown:
+    bar = task(f"clustering {item_name}", count) if count >= _SHOW_PROGRESS_FROM else nullcontext()
+    with bar as progress:
         while remaining.size:
             start, remaining = remaining[0], remaining[1:]
             labels[start] = start
@@ -66,14 +66,14 @@ def linked_components(count: int, linked: Linked, what: str = "items") -> NDArra
             while frontier.size and remaining.size:
                 size = max(1, min(256, _PAIRS_AT_ONCE // remaining.size))
                 rows, frontier = frontier[:size], frontier[size:]
-                near = linked(rows, remaining).any(axis=0)
-                labels[remaining[near]] = start
-                frontier = np.concatenate([frontier, remaining[near]])
-                remaining = remaining[~near]
-                if shown is not None:
-                    shown.advance(int(near.sum()))
-            if shown is not None:
-                shown.advance()
+                is_linked = linked(rows, remaining).any(axis=0)
+                labels[remaining[is_linked]] = start
+                frontier = np.concatenate([frontier, remaining[is_linked]])
+                remaining = remaining[~is_linked]
+                if progress is not None:
+                    progress.advance(int(is_linked.sum()))
+            if progress is not None:
+                progress.advance()
     return labels
 
 

@@ -19,7 +19,7 @@ _PAIRS_AT_ONCE: Final = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """For each of n test rows, how near the training rows come (identities 0 to 1)."""
+    """Identities (0 to 1) of n test rows to their nearest training rows."""
 
     antibody: NDArray[np.float64]
     """Largest CDR identity to a training antibody, ``[n]``."""
@@ -48,29 +48,31 @@ def nearest_rows(
     mine = CdrTable([cdrs[key] for key in query])
     theirs = CdrTable([cdrs[key] for key in reference])
     antibody, cdr_h3 = _antibody_identities(mine, theirs, len(query), len(reference))
-    antigens, antigen_of = _distinct(test, antigen_key())
-    known, known_of = _distinct(train, antigen_key())
-    antigen = antigen_identities([k.split("/") for k in antigens], [k.split("/") for k in known])
+    test_antigens, test_antigen_of = _distinct(test, antigen_key())
+    train_antigens, train_antigen_of = _distinct(train, antigen_key())
+    antigen = antigen_identities(
+        [k.split("/") for k in test_antigens], [k.split("/") for k in train_antigens]
+    )
     rows = []
     for i in range(test.height):
         choice = np.arange(train.height) if allowed is None else allowed[i]
-        near = antibody[query_of[i], reference_of[choice]].astype(np.float64)
-        near += antigen[antigen_of[i], known_of[choice]]
-        rows.append(choice[near >= near.max() - 1e-6] if choice.size else choice)
+        similarity = antibody[query_of[i], reference_of[choice]].astype(np.float64)
+        similarity += antigen[test_antigen_of[i], train_antigen_of[choice]]
+        rows.append(choice[similarity >= similarity.max() - 1e-6] if choice.size else choice)
     return Neighbours(
         antibody.max(axis=1, initial=0.0)[query_of].astype(np.float64),
         cdr_h3.max(axis=1, initial=0.0)[query_of].astype(np.float64),
-        antigen.max(axis=1, initial=0.0)[antigen_of],
+        antigen.max(axis=1, initial=0.0)[test_antigen_of],
         tuple(rows),
     )
 
 
 def _distinct(table: pl.DataFrame, key: pl.Expr) -> tuple[list[str], NDArray[np.intp]]:
-    """Sorted distinct keys, and the place of each row's key among them."""
+    """Sorted distinct keys, and the index of each row's key among them."""
     keys = table.select(key.fill_null("")).to_series().to_list()
     distinct = sorted(set(keys))
-    place = {value: i for i, value in enumerate(distinct)}
-    return distinct, np.array([place[value] for value in keys], dtype=np.intp)
+    index = {value: i for i, value in enumerate(distinct)}
+    return distinct, np.array([index[value] for value in keys], dtype=np.intp)
 
 
 def _antibody_identities(
@@ -78,10 +80,10 @@ def _antibody_identities(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     cdr = np.zeros((rows, columns), dtype=np.float32)
     cdr_h3 = np.zeros((rows, columns), dtype=np.float32)
-    every = np.arange(columns, dtype=np.intp)
+    all_columns = np.arange(columns, dtype=np.intp)
     step = max(1, _PAIRS_AT_ONCE // max(columns, 1))
     for start in range(0, rows, step):
         block = np.arange(start, min(start + step, rows), dtype=np.intp)
-        cdr[block] = mine.identities(theirs, block, every)
-        cdr_h3[block] = mine.h3_identities(theirs, block, every)
+        cdr[block] = mine.identities(theirs, block, all_columns)
+        cdr_h3[block] = mine.h3_identities(theirs, block, all_columns)
     return cdr, cdr_h3

@@ -1,4 +1,4 @@
-"""Whole groups into parts of a wanted size."""
+"""Assigns whole groups to parts of a wanted size."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def part_targets(
         )
     if fractions[0] == 0 or fractions[2] == 0:
         raise SplitError("the train and test fractions must be above 0")
-    named = zip((TRAIN, VALIDATION, TEST), fractions, strict=True)
-    return {name: fraction * rows for name, fraction in named if fraction > 0}
+    shares = zip((TRAIN, VALIDATION, TEST), fractions, strict=True)
+    return {name: fraction * rows for name, fraction in shares if fraction > 0}
 
 
 def assign_groups(
-    sizes: Mapping[str, int], targets: Mapping[str, float], seed: int, what: str = "groups"
+    sizes: Mapping[str, int], targets: Mapping[str, float], seed: int, groups: str = "groups"
 ) -> dict[str, str]:
     """Part of each group: largest group first, always into the part that lacks most rows.
 
@@ -53,10 +53,10 @@ def assign_groups(
     """
     if len(sizes) < len(targets):
         raise SplitError(
-            f"the table has {len(sizes)} {what}, fewer than the {len(targets)} parts asked for; "
+            f"the table has {len(sizes)} {groups}, fewer than the {len(targets)} parts asked for; "
             f"ask for at most {len(sizes)} folds, change the threshold or choose another strategy"
             if len(sizes) > 1
-            else f"the table has fewer than two {what}: nothing to part; choose another strategy"
+            else f"the table has fewer than two {groups}: nothing to part; choose another strategy"
         )
     generator = np.random.default_rng(seed)
     names = sorted(sizes)
@@ -68,9 +68,9 @@ def assign_groups(
     heapq.heapify(lacking)
     empty = set(targets)
     assigned: dict[str, str] = {}
-    for done, name in enumerate(sorted(names, key=lambda n: (-sizes[n], order[n]))):
+    for n_assigned, name in enumerate(sorted(names, key=lambda n: (-sizes[n], order[n]))):
         set_aside = []
-        if len(names) - done <= len(empty):
+        if len(names) - n_assigned <= len(empty):
             # As many groups are left as parts are empty: each goes to one of those.
             while lacking[0][2] not in empty:
                 set_aside.append(heapq.heappop(lacking))

@@ -28,7 +28,7 @@ def mutated_positions(variants: pl.DataFrame) -> list[frozenset[Position]]:
     written = variants["mutations"] if "mutations" in variants.columns else None
     if written is not None and written.null_count() == 0:
         return [parse_positions(text) for text in written]
-    found: list[set[Position]] = [set() for _ in range(variants.height)]
+    positions: list[set[Position]] = [set() for _ in range(variants.height)]
     for letter, column in (("H", "heavy"), ("L", "light")):
         chains = variants[column].to_list()
         parents = [
@@ -37,10 +37,10 @@ def mutated_positions(variants: pl.DataFrame) -> list[frozenset[Position]]:
             if chain and text == ""
         ]
         parent = parents[0] if parents else consensus([chain for chain in chains if chain])
-        for row, chain in zip(found, chains, strict=True):
+        for row, chain in zip(positions, chains, strict=True):
             if chain:
                 row.update((letter, position) for position in changed_positions(parent, chain))
-    return [frozenset(row) for row in found]
+    return [frozenset(row) for row in positions]
 
 
 def parse_positions(text: str) -> frozenset[Position]:
@@ -62,8 +62,8 @@ def consensus(chains: Sequence[str]) -> str:
         return ""
     lengths = Counter(len(chain) for chain in chains)
     length = min(lengths, key=lambda n: (-lengths[n], n))
-    kept = [chain for chain in chains if len(chain) == length]
-    columns = (Counter(residues) for residues in zip(*kept, strict=True))
+    same_length = [chain for chain in chains if len(chain) == length]
+    columns = (Counter(residues) for residues in zip(*same_length, strict=True))
     return "".join(min(column, key=lambda r: (-column[r], r)) for column in columns)
 
 

@@ -1,4 +1,4 @@
-"""A split: which rows of which table train and which test, as one hashed file."""
+"""A split: the training and test rows of one table, as one hashed file."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ ASSIGNMENT_SCHEMA: Final[dict[str, pl.DataType]] = {
 }
 """Columns of :attr:`Split.assignment`, one row a row of the table, sorted by ``record_id``.
 
-``content`` hashes the row's chains, ``group`` is what was kept whole (a cluster, a structure, an
-assay), ``part`` is where the row is tested (``fold-3``, ``test``, ``val``), or ``train`` (never
+``content`` hashes the row's chains, ``group`` is the unit that stays whole (a cluster, a structure,
+an assay), ``part`` is where the row is tested (``fold-3``, ``test``, ``val``), or ``train`` (never
 tested) or ``unused``, and ``barred`` names further test parts for which it must not train.
 """
 
@@ -42,7 +42,7 @@ LABEL_COLUMNS: Final = (
     "quantity", "raw_value", "raw_unit", "relation", "pkd", "pkd_lower", "pkd_upper", "rank_score",
     "rank_lower", "rank_upper", "assay",
 )  # fmt: skip
-"""Columns of a table that say what was measured; :attr:`Split.labels` hashes them."""
+"""Columns of the measured values of a table; :attr:`Split.labels` hashes them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ class Split:
         return self._rows(trains & ~pl.col("barred").list.contains(part))
 
     def trained_without(self, part: str) -> dict[str, str]:
-        """What a model trained for ``part`` says of its origin; :meth:`tested_part` reads it."""
+        """Facts for the origin of a model trained for ``part``; :meth:`tested_part` reads them."""
         facts = {"split_digest": self.digest, "split_strategy": self.strategy}
         return facts | ({"held_out": part} if self.is_folds else {"part": TRAIN})
 
@@ -151,15 +151,15 @@ class Split:
 
     def require(self, table: Measurements | pl.DataFrame) -> None:
         """Raise :class:`SplitError`, naming the rows, unless this split was made for ``table``."""
-        found = row_contents(Measurements.of(table))
-        if table_digest(found) == self.table_digest:
+        contents = row_contents(Measurements.of(table))
+        if table_digest(contents) == self.table_digest:
             return
         mine = self.assignment.select("record_id", "content")
-        both = mine.join(found, on="record_id", how="full", suffix="_found")
-        changed = both.filter(pl.col("content") != pl.col("content_found"))["record_id"]
+        joined = mine.join(contents, on="record_id", how="full", suffix="_found")
+        changed = joined.filter(pl.col("content") != pl.col("content_found"))["record_id"]
         reasons = [
-            _reason(both.filter(pl.col("record_id_found").is_null())["record_id"], "lacks"),
-            _reason(both.filter(pl.col("record_id").is_null())["record_id_found"], "adds"),
+            _reason(joined.filter(pl.col("record_id_found").is_null())["record_id"], "lacks"),
+            _reason(joined.filter(pl.col("record_id").is_null())["record_id_found"], "adds"),
             _reason(changed, "has other chains in"),
         ]
         raise SplitError(
@@ -173,8 +173,8 @@ class Split:
         self.require(table)
         if self.labels is None:
             return
-        both = self.labels.join(row_labels(table), on="record_id", suffix="_found")
-        changed = both.filter(pl.col("labels") != pl.col("labels_found"))["record_id"]
+        joined = self.labels.join(row_labels(table), on="record_id", suffix="_found")
+        changed = joined.filter(pl.col("labels") != pl.col("labels_found"))["record_id"]
         if not changed.is_empty():
             raise SplitError(
                 f"{self.path or 'this split'} was made for another table: the table here "
@@ -185,11 +185,11 @@ class Split:
 
     def _require_part(self, part: str) -> None:
         if part not in self.test_parts:
-            known = ", ".join(self.test_parts)
-            raise SplitError(f"this split has no test part {part!r}; its test parts are {known}")
+            names = ", ".join(self.test_parts)
+            raise SplitError(f"this split has no test part {part!r}; its test parts are {names}")
 
     def summary(self) -> dict[str, Any]:
-        """What a person or a report wants to know, ready for JSON."""
+        """The split's settings, sizes and digests, ready for JSON."""
         return {
             "strategy": self.strategy,
             "parameters": dict(self.parameters),
@@ -232,7 +232,7 @@ class Split:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read what :meth:`save` wrote; raises SplitError when the content is not its digest."""
+        """Read a saved split; raises SplitError when its content does not match its digest."""
         require_file(path)
         if path.suffix != ".parquet":
             raise FileFormatError(f"{path} is not a split (.parquet); make one with `abag split`")
@@ -252,13 +252,13 @@ class Split:
         try:
             facts = (head["strategy"], head["parameters"], head["seed"])
             split = cls(*facts, rows, tuple(head["notes"]), path, labels)
-            told = str(head["digest"])
+            saved_digest = str(head["digest"])
         except (KeyError, TypeError, ValueError) as error:
             raise SplitError(f"{path} is damaged ({error}); make the split again") from None
-        if split.digest != told:
+        if split.digest != saved_digest:
             raise SplitError(
                 f"{path} was changed after it was made: its content has digest "
-                f"{split.digest[:12]}, not {told[:12]}; make the split again"
+                f"{split.digest[:12]}, not {saved_digest[:12]}; make the split again"
             )
         return split
 
@@ -282,7 +282,7 @@ def row_labels(table: Measurements) -> pl.DataFrame:
 
 
 def table_digest(contents: pl.DataFrame) -> str:
-    """SHA-256 of what :func:`row_contents` gives, whatever the order of its rows."""
+    """SHA-256 of the table of :func:`row_contents`, whatever the order of its rows."""
     return _digest_of(contents.select("record_id", "content").sort("record_id"))
 
 

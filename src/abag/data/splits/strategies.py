@@ -32,7 +32,7 @@ from abag.errors import SplitError, counted, require_seed
 
 
 class Strategy(StrEnum):
-    """What is kept whole, and so is new in the test rows."""
+    """The unit that stays whole, and so is new in the test rows."""
 
     RANDOM = "random"
     COMPLEX = "complex"
@@ -120,8 +120,8 @@ def _strategy(name: str) -> Strategy:
     try:
         return Strategy(name)
     except ValueError:
-        known = ", ".join(Strategy)
-        raise SplitError(f"no strategy {name!r}; the strategies are {known}") from None
+        names = ", ".join(Strategy)
+        raise SplitError(f"no strategy {name!r}; the strategies are {names}") from None
 
 
 def _structure_note(table: Measurements, strategy: Strategy) -> tuple[str, ...]:
@@ -144,7 +144,7 @@ def _relabel(keys: pl.Series, labels: Mapping[str, str]) -> pl.Series:
 
 
 def _groups(table: Measurements, keys: pl.DataFrame, strategy: Strategy) -> pl.Series:
-    """What each row must stay together with."""
+    """The group that each row must stay in."""
     if strategy is Strategy.ANTIBODY_CLUSTER:
         return keys["antibody"]
     if strategy is Strategy.ANTIGEN_CLUSTER:
@@ -168,11 +168,11 @@ def _frame(
 
 
 def _whole_groups(
-    groups: pl.Series, targets: Mapping[str, float], seed: int, what: str
+    groups: pl.Series, targets: Mapping[str, float], seed: int, names: str
 ) -> pl.DataFrame:
     """Each group, whole, in one part."""
     sizes = dict(groups.to_frame("group").group_by("group").len().iter_rows())
-    parts = assign_groups(sizes, targets, seed, what)
+    parts = assign_groups(sizes, targets, seed, names)
     return _frame(groups.to_list(), [parts[group] for group in groups])
 
 
@@ -236,11 +236,11 @@ def _with_rows(split: Split, targets: Mapping[str, float]) -> Split:
     empty = [part for part in targets if not split.parts().get(part)]
     untrained = [part for part in split.test_parts if not split.training_ids(part)]
     if empty or untrained:
-        what = f"{', '.join(empty)} without rows" if empty else (
+        lack = f"{', '.join(empty)} without rows" if empty else (
             f"{', '.join(untrained)} without training rows"
         )  # fmt: skip
         raise SplitError(
-            f"strategy {split.strategy} leaves {what} ({split.assignment.height} rows in "
+            f"strategy {split.strategy} leaves {lack} ({split.assignment.height} rows in "
             f"{split.assignment['group'].n_unique()} groups); ask for fewer or larger parts, "
             "change the threshold or choose another strategy"
         )
@@ -248,29 +248,29 @@ def _with_rows(split: Split, targets: Mapping[str, float]) -> Split:
 
 
 def _notes(rows: pl.DataFrame, targets: Mapping[str, float], strategy: Strategy) -> tuple[str, ...]:
-    """What a reader of figures from this split must know."""
+    """Notes for readers of figures from this split."""
     notes = []
     # Both-cold groups read "antibody-cluster antigen-cluster"; the antigen side is dealt out.
-    whole = pl.col("group")
+    group = pl.col("group")
     if strategy is Strategy.BOTH_COLD:
-        whole = whole.str.split(" ").list.last()
-    by_size = rows.group_by(whole).len().sort(["len", "group"], descending=[True, False])
+        group = group.str.split(" ").list.last()
+    by_size = rows.group_by(group).len().sort(["len", "group"], descending=[True, False])
     name, size = by_size.row(0)
     mean = min(target for part, target in targets.items() if part != VALIDATION)
     if strategy is not Strategy.POSITION_BLOCK and size > 2 * mean:
-        part = rows.filter(whole == name)["part"].mode().sort()[0]
+        part = rows.filter(group == name)["part"].mode().sort()[0]
         notes.append(
             f"group {name} holds {size} of {rows.height} rows ({size / rows.height:.0%}) and stays "
             f"whole in {part}: give figures with and without it"
         )
     split_sides = rows.filter((pl.col("barred").list.len() > 0) | (pl.col("part") == UNUSED)).height
     if split_sides:
-        what = {
+        reason = {
             Strategy.BOTH_COLD: "have antibody and antigen clusters on different sides",
             Strategy.POSITION_BLOCK: "are mutated in more than one block",
         }.get(strategy, "belong to two sides")
         notes.append(
-            f"{split_sides} of {rows.height} rows {what}: they are never tested and train only "
+            f"{split_sides} of {rows.height} rows {reason}: they are never tested and train only "
             "where they touch no test part"
         )
     unknown = rows.filter(pl.col("group").str.contains(UNKNOWN_ANTIGEN, literal=True)).height

@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.tables import Pairs, asked_rows
+from abag.data.tables import Pairs, rows_to_predict
 from abag.errors import ModelError, SchemaError
 from abag.files import sha256_of
 from abag.model.alignment import AlignBy, chains_of, pair_refusals
@@ -278,7 +278,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
 
     def interval(self, table: Pairs | pl.DataFrame, level: float) -> tuple[Reals, Reals]:
         """Ends of :meth:`distribution`."""
-        found = self.distribution(asked_rows(table, self.inputs), level)
+        found = self.distribution(rows_to_predict(table, self.inputs), level)
         return found.lower, found.upper
 
     def distribution(
@@ -352,7 +352,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Flag rows that change a position which no training row changed, or reach a limit."""
         self._require_fitted()
-        rows = asked_rows(table, self.inputs)
+        rows = rows_to_predict(table, self.inputs)
         letters, kernel = self._letters(rows), self._mixture.kernel
         changed = letters[:, kernel.still] != kernel.positions.reference[kernel.still]
         good = np.array([reason is None for reason in self._refused(rows)], dtype=np.bool_)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
 from abag import progress
-from abag.data.tables import Pairs, asked_rows
+from abag.data.tables import Pairs, rows_to_predict
 from abag.encoders.devices import chosen_device
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.errors import ModelError, SequenceError
@@ -181,7 +181,7 @@ class NetworkModel(PlainModel):
             ModelError: the model is not trained, or a row lacks a chain (see :meth:`refusals`).
             EncoderError, SequenceError: an encoder cannot read a molecule.
         """
-        trained, table = self._require_trained(), asked_rows(table, self.inputs)
+        trained, table = self._require_trained(), rows_to_predict(table, self.inputs)
         head = trained.network.config.head
         found = np.zeros((3, table.height))
         for start in range(0, table.height, _CHUNK):
@@ -201,13 +201,14 @@ class NetworkModel(PlainModel):
         """For each row, why the network cannot predict it, or None."""
         self._require_trained()
         return [
-            _refusal(*row) for row in asked_rows(table, self.inputs).select(self.inputs).iter_rows()
+            _refusal(*row)
+            for row in rows_to_predict(table, self.inputs).select(self.inputs).iter_rows()
         ]
 
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """``read_in_windows``: a molecule is longer than its encoder reads at once."""
         antibody, antigen = (encoder.facts for encoder in self.encoders)
-        table = asked_rows(table, self.inputs)
+        table = rows_to_predict(table, self.inputs)
         heavy, light = (pl.col(c).str.len_bytes().fill_null(0) for c in ("heavy", "light"))
         read = heavy + light if antibody.paired else pl.max_horizontal(heavy, light)
         longest = pl.col("antigen").list.eval(pl.element().str.len_bytes()).list.max().fill_null(0)
