@@ -36,12 +36,14 @@ class Alignment:
         lengths = {len(chain) for chain in distinct}
         if by == "place" or (by == "auto" and len(lengths) == 1):
             length = max(lengths)
-            whole = cls(np.arange(length, dtype=np.int64), length)
+            every_position = cls(np.arange(length, dtype=np.int64), length)
         else:
-            codes = {code for places in _imgt(distinct) for code in places}
-            whole = cls(np.array(sorted(codes), dtype=np.int64), -1)
-        letters = whole.letters(distinct)
-        return cls(whole.positions[(letters != letters[:1]).any(axis=0)], whole.length)
+            codes = {code for places in _residues_by_imgt(distinct) for code in places}
+            every_position = cls(np.array(sorted(codes), dtype=np.int64), -1)
+        letters = every_position.letters(distinct)
+        return cls(
+            every_position.positions[(letters != letters[:1]).any(axis=0)], every_position.length
+        )
 
     def letters(self, chains: Sequence[str]) -> Letters:
         """Letters at the positions, ``-`` where a chain has none; shape (chains, positions)."""
@@ -51,14 +53,16 @@ class Alignment:
         if self.length >= 0:
             text = "".join(chain.ljust(self.length, "-")[: self.length] for chain in distinct)
             table = np.frombuffer(text.encode("ascii"), dtype=np.uint8)
-            found = table.reshape(len(distinct), self.length)[:, self.positions]
+            table_letters = table.reshape(len(distinct), self.length)[:, self.positions]
         else:
             rows = [
                 [ord(numbered.get(code, "-")) for code in self.positions.tolist()]
-                for numbered in _imgt(distinct)
+                for numbered in _residues_by_imgt(distinct)
             ]
-            found = np.array(rows, dtype=np.uint8).reshape(len(distinct), len(self.positions))
-        return np.ascontiguousarray(found[owner])
+            table_letters = np.array(rows, dtype=np.uint8).reshape(
+                len(distinct), len(self.positions)
+            )
+        return np.ascontiguousarray(table_letters[owner])
 
     def refusal(self, chain: str) -> str | None:
         """Why a chain cannot be laid on these positions, or None."""
@@ -69,7 +73,7 @@ class Alignment:
                 f"has {len(chain)} residues where the training chains have {self.length}; "
                 "fit with `--set align=imgt` for variants of several lengths"
             )
-        if not len(self.positions) or _imgt([chain])[0]:
+        if not len(self.positions) or _residues_by_imgt([chain])[0]:
             return None
         return "has no variable domain that can be numbered"
 
@@ -98,7 +102,7 @@ def imgt_code(position: str) -> int:
     return int(number) * 1000 + insertion
 
 
-def _imgt(chains: Sequence[str]) -> list[dict[int, str]]:
+def _residues_by_imgt(chains: Sequence[str]) -> list[dict[int, str]]:
     """Residue at each IMGT position of the first domain; empty where none is found."""
     from abag.antibody.numbering import number_chains
 
@@ -125,14 +129,14 @@ def pair_refusals(
     pairs: Iterable[tuple[str, str]], heavy: Alignment, light: Alignment
 ) -> list[str | None]:
     """For each (heavy, light) pair, why it cannot be laid on the positions, or None."""
-    known: dict[tuple[str, str], str | None] = {}
-    found = []
+    refusal_of: dict[tuple[str, str], str | None] = {}
+    refusals = []
     for pair in pairs:
-        if pair not in known:
+        if pair not in refusal_of:
             reasons = (("heavy", heavy.refusal(pair[0])), ("light", light.refusal(pair[1])))
-            known[pair] = (
+            refusal_of[pair] = (
                 "; ".join(f"the {role} chain {reason}" for role, reason in reasons if reason)
                 or None
             )
-        found.append(known[pair])
-    return found
+        refusals.append(refusal_of[pair])
+    return refusals

@@ -74,16 +74,16 @@ class ArrayModel(PlainModel, Generic[S]):
 
     def predict(self, table: Pairs | pl.DataFrame) -> NDArray[np.float64]:
         """Predicted target of each row, shape (rows,), finite, in the table's order."""
-        asked = self._asked(table)
-        return np.zeros(0) if asked.is_empty() else self._values(asked)
+        rows = self._checked_rows(table)
+        return np.zeros(0) if rows.is_empty() else self._values(rows)
 
     def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None; most models refuse nothing."""
-        return self._refused(self._asked(table))
+        return self._refused(self._checked_rows(table))
 
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Warnings of this kind of model: name of the flag, and the rows that it concerns."""
-        self._asked(table)
+        self._checked_rows(table)
         return {}
 
     @classmethod
@@ -125,21 +125,21 @@ class ArrayModel(PlainModel, Generic[S]):
             raise ModelError(f"this {self.name} model is not fitted; call fit() or load() first")
         return self._fitted
 
-    def _asked(self, table: Pairs | pl.DataFrame) -> pl.DataFrame:
+    def _checked_rows(self, table: Pairs | pl.DataFrame) -> pl.DataFrame:
         """The rows that a fitted model is asked about; a user's bare frame is checked here."""
         self._require_fitted()
         return rows_to_predict(table, self.inputs)
 
     def _refused(self, rows: pl.DataFrame) -> list[str | None]:
-        """The same of rows that were checked."""
+        """:meth:`refusals` of rows that were checked."""
         return [None] * rows.height
 
     def _require_predictable(self, rows: pl.DataFrame) -> None:
         """Raise ModelError that names the first row which this model refuses."""
         refused = [(i, reason) for i, reason in enumerate(self._refused(rows)) if reason]
         if refused:
-            place, reason = refused[0]
-            name = rows["record_id"][place] if "record_id" in rows.columns else place
+            index, reason = refused[0]
+            name = rows["record_id"][index] if "record_id" in rows.columns else index
             raise ModelError(
                 f"{self.name} cannot predict {counted(len(refused), 'row')}; row {name}: {reason}"
             )

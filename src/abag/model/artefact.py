@@ -96,8 +96,8 @@ def saving(folder: Path, overwrite: bool = False) -> Iterator[Path]:
     Raises:
         ModelError: ``folder`` is taken.
     """
-    what = "a saved model"
-    with new_result(folder, FILES, what, overwrite=overwrite, error=ModelError) as place:
+    noun = "a saved model"
+    with new_result(folder, FILES, noun, overwrite=overwrite, error=ModelError) as place:
         yield place
 
 
@@ -154,17 +154,17 @@ def read_stamped(
         ModelError: it is missing, damaged, foreign, of a newer abag, or changed.
     """
     try:
-        found = read_json(path)
+        saved = read_json(path)
     except MissingFileError:
         raise ModelError(f"{path} is missing; the model is incomplete, copy it again") from None
     except AbagError as error:
         raise ModelError(f"the saved model is damaged: {error}") from None
-    if not isinstance(found, dict) or found.get("format") != form:
+    if not isinstance(saved, dict) or saved.get("format") != form:
         raise ModelError(f"{path} is not the description of an abag model")
-    maker = found.get("abag_version")
-    if found.get("format_version") != version:
+    maker = saved.get("abag_version")
+    if saved.get("format_version") != version:
         raise ModelError(
-            f"{path} has format version {found.get('format_version')}; this abag {VERSION} reads "
+            f"{path} has format version {saved.get('format_version')}; this abag {VERSION} reads "
             f"{version}: fit the model again, or install the abag that made it ({maker})"
         )
     if _is_newer(maker):
@@ -172,10 +172,10 @@ def read_stamped(
             f"{path} was made by abag {maker}, and this is abag {VERSION}; install that abag, or "
             "fit the model again"
         )
-    content = {key: value for key, value in found.items() if key not in ("digest", *apart)}
-    if digest_of_json(content) != found.get("digest"):
+    content = {key: value for key, value in saved.items() if key not in ("digest", *apart)}
+    if digest_of_json(content) != saved.get("digest"):
         raise ModelError(f"{path} was changed after it was saved; copy or fit the model again")
-    return found
+    return saved
 
 
 def packed(arrays: Arrays) -> bytes:
@@ -263,19 +263,19 @@ class ShelfName:
 
 def shelf() -> Path:
     """Where pulled releases lie."""
-    named = os.environ.get(VARIABLE)
-    return Path(named) if named else Path.home() / ".cache" / "abag" / "models"
+    folder = os.environ.get(VARIABLE)
+    return Path(folder) if folder else Path.home() / ".cache" / "abag" / "models"
 
 
 def shelved() -> dict[ShelfName, Path]:
     """Every release that was pulled, by name and revision."""
-    found = {}
+    releases = {}
     for folder in sorted(shelf().glob(f"*/*/{RELEASE}")):
         revision, name = folder.parent, folder.parent.parent
         if not is_temporary(revision):
             key = ShelfName(name.name.replace(_NESTED, "/"), revision.name)
-            found[key] = revision
-    return found
+            releases[key] = revision
+    return releases
 
 
 def located(model: Path | str) -> Path:
@@ -291,18 +291,18 @@ def located(model: Path | str) -> Path:
     if folder.exists():
         return folder
     try:
-        asked = ShelfName.read(str(model))
+        wanted = ShelfName.read(str(model))
     except OptionError:
         raise MissingFileError(f"there is no folder {folder}") from None
     known = shelved()
     fits = [
-        one for one in known if one.name == asked.name and asked.revision in (None, one.revision)
+        one for one in known if one.name == wanted.name and wanted.revision in (None, one.revision)
     ]
     if not fits:
         raise MissingFileError(
             f"there is no folder {folder}, and no release of that name was pulled; `abag models` "
-            f"lists those that were, `abag pull {asked}` fetches one"
+            f"lists those that were, `abag pull {wanted}` fetches one"
         )
     if len(fits) > 1:
-        raise OptionError(f"{asked} was pulled more than once: name {' or '.join(map(str, fits))}")
+        raise OptionError(f"{wanted} was pulled more than once: name {' or '.join(map(str, fits))}")
     return known[fits[0]] / MODEL

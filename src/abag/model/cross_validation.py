@@ -12,7 +12,7 @@ from abag.errors import ModelError
 from abag.progress import task
 
 Rows = TypeVar("Rows")
-Said = TypeVar("Said")
+Answered = TypeVar("Answered")
 
 
 class Fold(NamedTuple, Generic[Rows]):
@@ -25,40 +25,40 @@ class Fold(NamedTuple, Generic[Rows]):
     """The way of holding rows out, where there are several."""
 
 
-Learner: TypeAlias = Callable[[Rows], Callable[[Fold[Rows]], Said]]
+Learner: TypeAlias = Callable[[Rows], Callable[[Fold[Rows]], Answered]]
 """From training rows to what answers for the test rows of a fold."""
 
 
 def cross_validate(
     folds: Sequence[Fold[Rows]],
-    learners: Mapping[str, Learner[Rows, Said]],
-    what: str,
+    learners: Mapping[str, Learner[Rows, Answered]],
+    label: str,
     *,
     skip_untaught: bool = False,
-) -> list[tuple[Fold[Rows], dict[str, Said]]]:
-    """What each learner, anew for each fold, says of the fold's test rows; in their orders.
+) -> list[tuple[Fold[Rows], dict[str, Answered]]]:
+    """Answers of each learner, trained anew on each fold, for the fold's test rows; in their orders.
 
     Args:
         folds: rows to learn from and to be asked about.
         learners: by name.
-        what: what the progress bar says is done.
+        label: text of the progress bar.
         skip_untaught: leave out folds from whose training rows one of the learners cannot learn
             (they may be all equal), where else ModelError is raised.
     """
-    found = []
-    with task(what, len(folds) * len(learners)) as bar:
+    outcomes = []
+    with task(label, len(folds) * len(learners)) as bar:
         for fold in folds:
-            said: dict[str, Said] = {}
+            answers: dict[str, Answered] = {}
             for name, learn in learners.items():
-                bar.describe(" ".join(filter(None, (f"{what}:", name, fold.scheme, fold.name))))
+                bar.describe(" ".join(filter(None, (f"{label}:", name, fold.scheme, fold.name))))
                 try:
                     learnt = learn(fold.train)
                 except ModelError:
                     if not skip_untaught:
                         raise
                     break
-                said[name] = learnt(fold)
+                answers[name] = learnt(fold)
                 bar.advance()
             else:
-                found.append((fold, said))
-    return found
+                outcomes.append((fold, answers))
+    return outcomes

@@ -99,8 +99,8 @@ def select_rows(rows: TrainingRows) -> tuple[Measurements, dict[str, str]]:
         from abag.data.splits import Split
 
         split = Split.load_for(rows.split, table)
-        table, seen = _of_split(table, split, rows)
-        origin |= seen
+        table, split_origin = _of_split(table, split, rows)
+        origin |= split_origin
     if rows.assay is not None:
         table = _of_assay(table, rows.assay)
         origin["assay"] = rows.assay
@@ -116,8 +116,8 @@ def _of_split(
         if rows.part not in split.parts():
             known = ", ".join(split.parts())
             raise OptionError(f"--part {rows.part}: the split has the parts {known}")
-        facts = {"split_digest": split.digest, "split_strategy": split.strategy}
-        return split.part_table(table, rows.part), facts | {"part": rows.part}
+        origin = {"split_digest": split.digest, "split_strategy": split.strategy}
+        return split.part_table(table, rows.part), origin | {"part": rows.part}
     if rows.holdout is None and split.is_folds:
         raise OptionError(
             f"this split has folds ({', '.join(split.test_parts)}): name the one that is not to "

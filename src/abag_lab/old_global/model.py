@@ -174,7 +174,7 @@ class GlobalModel(ArrayModel[GlobalSettings]):
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:
         """Predictions, standard deviations, and how near the training pairs come."""
-        table = self._asked(table)
+        table = self._checked_rows(table)
         if table.is_empty():
             return Answer.of(np.zeros(0))
         features = antibody_features(table, self._germlines)

@@ -60,18 +60,19 @@ class RowNormals:
         """Given leave-one-out means and variances (n,), noise and ``extra`` included."""
         exact = bounds.exact
         cavity = np.where(exact, 1.0, (spread - self.extra).clip(1e-6))
-        found, left = truncated(mean, np.sqrt(cavity), bounds)
-        left = left.clip(_LEAST * cavity)
-        taken = (cavity - left).clip(_LEAST * cavity)
-        target = mean + (found - mean) * cavity / taken
+        tilted_mean, tilted_variance = truncated(mean, np.sqrt(cavity), bounds)
+        tilted_variance = tilted_variance.clip(_LEAST * cavity)
+        explained = (cavity - tilted_variance).clip(_LEAST * cavity)
+        target = mean + (tilted_mean - mean) * cavity / explained
         return type(self)(
-            np.where(exact, self.target, target), np.where(exact, 0.0, cavity * left / taken)
+            np.where(exact, self.target, target),
+            np.where(exact, 0.0, cavity * tilted_variance / explained),
         )
 
 
 class _Resolvable(Protocol):
     def left_out(self, target: Reals) -> tuple[Reals, Reals]: ...
-    def again(self, normals: RowNormals, noise: Reals) -> Self: ...
+    def reconditioned(self, normals: RowNormals, noise: Reals) -> Self: ...
 
 
 M = TypeVar("M", bound=_Resolvable)
@@ -82,15 +83,15 @@ def resolved(
 ) -> tuple[M, RowNormals]:
     """A model whose hyper-parameters ``choose`` finds, with bounds as bounds."""
     normals = RowNormals.before(bounds)
-    found = choose(normals)
+    model = choose(normals)
     if bounds.exact.all():
-        return found, normals
+        return model, normals
     for last in (False, True):
         for _ in range(ROUNDS):
-            normals = normals.after(*found.left_out(normals.target), bounds)
-            found = found.again(normals, noise)
-        found = found if last else choose(normals)
-    return found, normals
+            normals = normals.after(*model.left_out(normals.target), bounds)
+            model = model.reconditioned(normals, noise)
+        model = model if last else choose(normals)
+    return model, normals
 
 
 def truncated(mean: Reals, deviation: Reals, bounds: Bounds) -> tuple[Reals, Reals]:
@@ -106,7 +107,7 @@ def truncated(mean: Reals, deviation: Reals, bounds: Bounds) -> tuple[Reals, Rea
     within = b - a > 1e-9
     b = np.where(within, b, a + 1e-6)
     with np.errstate(invalid="ignore"):  # far tails, replaced below
-        found, spread = truncnorm.stats(a, b, loc=mean, scale=deviation, moments="mv")
+        truncated_mean, spread = truncnorm.stats(a, b, loc=mean, scale=deviation, moments="mv")
     nearest = np.clip(mean, bounds.lower, bounds.upper)
-    sound = np.isfinite(found) & np.isfinite(spread) & within
-    return np.where(sound, found, nearest), np.where(sound, spread, 0.0).clip(0.0)
+    sound = np.isfinite(truncated_mean) & np.isfinite(spread) & within
+    return np.where(sound, truncated_mean, nearest), np.where(sound, spread, 0.0).clip(0.0)

@@ -78,13 +78,13 @@ class _Cross:
         singles[np.arange(len(numbers)), numbers // _LETTERS] = numbers % _LETTERS
         start = kernel.additive(reference[None])
         features = kernel.additive(singles) - start
-        there = kernel.additive(kernel.training)
+        training = kernel.additive(kernel.training)
         shifts, induced = kernel.scaled_shifts(singles), kernel.scaled_shifts(kernel.training)
         return cls(
             kernel,
             numbers,
-            features @ there.T,
-            (start @ there.T)[0] + LEVEL_VARIANCE,
+            features @ training.T,
+            (start @ training.T)[0] + LEVEL_VARIANCE,
             shifts @ induced.T,
             (shifts**2).sum(axis=1),
             (induced**2).sum(axis=1),
@@ -101,18 +101,18 @@ class _Cross:
 
     def _chunk(self, rows: Codes) -> tuple[Reals, Reals]:
         hyper = self.kernel.hyper
-        which = self._which(rows)
+        incidence = self._incidence(rows)
         unseen = self.kernel.unseen(rows)
-        apart = (which @ self.norms + unseen)[:, None] + self.inducing_norms[None]
-        apart -= 2.0 * (which @ self.inner)
-        found = which @ self.additive + self.constant
-        found += hyper.product * np.exp(-0.5 * hyper.power * apart)
-        own = np.asarray(which.multiply(which @ self.own).sum(axis=1)).ravel()
-        own += 2.0 * (which @ self.own_base) + self.base
-        own += LEVEL_VARIANCE + hyper.product + self.kernel.unseen_variance(rows)
-        return np.asarray(found), np.asarray(own)
+        distance = (incidence @ self.norms + unseen)[:, None] + self.inducing_norms[None]
+        distance -= 2.0 * (incidence @ self.inner)
+        covariance = incidence @ self.additive + self.constant
+        covariance += hyper.product * np.exp(-0.5 * hyper.power * distance)
+        variance = np.asarray(incidence.multiply(incidence @ self.own).sum(axis=1)).ravel()
+        variance += 2.0 * (incidence @ self.own_base) + self.base
+        variance += LEVEL_VARIANCE + hyper.product + self.kernel.unseen_variance(rows)
+        return np.asarray(covariance), np.asarray(variance)
 
-    def _which(self, rows: Codes) -> Any:
+    def _incidence(self, rows: Codes) -> Any:
         """Mutations of each row as a sparse matrix of ones, (rows, mutations)."""
         from scipy.sparse import csr_matrix
 
@@ -146,17 +146,17 @@ class InducedPosterior(Posterior):
         cross = _Cross.of(kernel, rows)
         inner, right = np.eye(len(matrix)), np.zeros(len(matrix))
         lambdas = np.zeros(len(rows))
-        away = target - prior_mean(kernel.terms, rows)
-        for part, across, own in cross.chunks(rows):
+        residual = target - prior_mean(kernel.terms, rows)
+        for part, across, variance in cross.chunks(rows):
             half = solve_triangular(factor, across.T, lower=True, check_finite=False)
-            lambdas[part] = (own - (half**2).sum(axis=0)).clip(0.0) + noise[part] + JITTER
+            lambdas[part] = (variance - (half**2).sum(axis=0)).clip(0.0) + noise[part] + JITTER
             inner += (half / lambdas[part]) @ half.T
-            right += half @ (away[part] / lambdas[part])
+            right += half @ (residual[part] / lambdas[part])
         lower = cholesky(inner, lower=True, check_finite=False)
         weights = cho_solve((lower, True), right, check_finite=False)
         weights = solve_triangular(factor, weights, lower=True, trans="T", check_finite=False)
-        mean, spread = _leave_one_out(cross, rows, away, lambdas, factor, lower, weights)
-        left_out = mean + target - away, spread
+        mean, spread = _leave_one_out(cross, rows, residual, lambdas, factor, lower, weights)
+        left_out = mean + target - residual, spread
         effects, constant = added_effects(kernel, weights)
         whitener = _whitener(factor, inner)
         return cls(kernel, weights, effects, constant, np.zeros(0), None, [], whitener, left_out)

@@ -47,8 +47,8 @@ def joint_scores(mixture: Mixture, letters: Codes, widening: float = 1.0) -> Joi
     roots = np.sqrt(shares)
     covariance = np.zeros((len(letters), len(letters)))
     for root, of_member, member in zip(roots, means - mean, mixture.members, strict=True):
-        one = member_covariance(member, letters) + np.outer(of_member, of_member)
-        covariance += root[:, None] * one * root[None, :]
+        within = member_covariance(member, letters) + np.outer(of_member, of_member)
+        covariance += root[:, None] * within * root[None, :]
     factor = widening**2
     return JointScores(mean, np.asarray(covariance * factor), mixture.noise * factor)
 
@@ -58,8 +58,8 @@ def member_covariance(member: Posterior, letters: Codes) -> Reals:
     kernel = member.kernel
     laid = kernel.laid(letters)
     solved = member.whitened(kernel.covariance(kernel.laid(kernel.training), laid))
-    found = prior_covariance(kernel, letters, laid) - solved.T @ solved
-    return np.asarray((found + found.T) / 2)
+    covariance = prior_covariance(kernel, letters, laid) - solved.T @ solved
+    return np.asarray((covariance + covariance.T) / 2)
 
 
 def prior_covariance(kernel: Kernel, letters: Codes, laid: Laid) -> Reals:
@@ -68,15 +68,15 @@ def prior_covariance(kernel: Kernel, letters: Codes, laid: Laid) -> Reals:
     ``laid`` is what the kernel lays out of the rows.
     """
     hyper = kernel.hyper
-    seen, unseen, additive = laid.shifts, _unseen_shifts(kernel, letters), laid.additive
+    shifts, unseen, additive = laid.shifts, _unseen_shifts(kernel, letters), laid.additive
     still = unseen @ unseen.T
-    inner = seen @ seen.T + still
-    own = np.diag(inner)
-    apart = (own[:, None] + own[None, :] - 2.0 * inner).clip(0.0)
-    near = hyper.product * np.exp(-0.5 * hyper.power * apart)
-    fresh = kernel.own_effect * _same_changes(kernel, letters)
-    linear = additive @ additive.T + hyper.linear * still + fresh
-    return np.asarray(near + linear + LEVEL_VARIANCE)
+    inner = shifts @ shifts.T + still
+    norms = np.diag(inner)
+    distance = (norms[:, None] + norms[None, :] - 2.0 * inner).clip(0.0)
+    product = hyper.product * np.exp(-0.5 * hyper.power * distance)
+    own_effects = kernel.own_effect * _same_changes(kernel, letters)
+    linear = additive @ additive.T + hyper.linear * still + own_effects
+    return np.asarray(product + linear + LEVEL_VARIANCE)
 
 
 def _same_changes(kernel: Kernel, letters: Codes) -> Reals:
@@ -89,8 +89,8 @@ def _same_changes(kernel: Kernel, letters: Codes) -> Reals:
     changed = (letters[:, places] != reference[places]).astype(np.float64)
     shared = changed @ changed.T
     for place in places.tolist():
-        own = letters[:, place]
-        shared += (own[:, None] == own[None, :]) & (own != reference[place])[:, None]
+        column = letters[:, place]
+        shared += (column[:, None] == column[None, :]) & (column != reference[place])[:, None]
     return np.asarray(shared / 2.0)
 
 

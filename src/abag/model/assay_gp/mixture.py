@@ -99,10 +99,10 @@ class Mixture:
     def of(cls, members: tuple[Posterior, ...], rows: Codes) -> Self:
         """With the shares that members have before any row has spoken."""
         count = len(members)
-        beyond = np.stack([_first(one, count) for one in (FRESH_SHARES, MORE_SHARES)])
-        return cls(members, _first(PRIOR_SHARES, count), beyond, rows)
+        beyond = np.stack([_first_shares(shares, count) for shares in (FRESH_SHARES, MORE_SHARES)])
+        return cls(members, _first_shares(PRIOR_SHARES, count), beyond, rows)
 
-    def again(self, normals: RowNormals, noise: Reals) -> Self:
+    def reconditioned(self, normals: RowNormals, noise: Reals) -> Self:
         """The same kernels on what the rows say now."""
         kernels = [member.kernel for member in self.members]
         return replace(self, members=_conditioned(kernels, self.rows, normals, noise))
@@ -111,8 +111,8 @@ class Mixture:
         """With the shares that the leave-one-out likelihood of some rows (n,) gives."""
         if len(self.members) == 1:
             return self
-        both = [member.left_out(target) for member in self.members]
-        logs = np.stack([log_likelihood(target, *one)[rows] for one in both])
+        left_out = [member.left_out(target) for member in self.members]
+        logs = np.stack([log_likelihood(target, *moments)[rows] for moments in left_out])
         earned = logs.sum(axis=1)
         beyond = type(self).of(self.members, self.rows).beyond * np.exp(earned - earned.max())
         shares = stacked(logs)
@@ -128,10 +128,10 @@ class Mixture:
     def shares_of(self, letters: Codes) -> Reals:
         """Share of each member for each row, (members, rows)."""
         fresh, more = self.unlike(letters)
-        found = np.repeat(self.shares[:, None], len(letters), axis=1)
-        found[:, fresh] = self.beyond[0][:, None]
-        found[:, more] = self.beyond[1][:, None]
-        return found
+        shares = np.repeat(self.shares[:, None], len(letters), axis=1)
+        shares[:, fresh] = self.beyond[0][:, None]
+        shares[:, more] = self.beyond[1][:, None]
+        return shares
 
     @property
     def kernel(self) -> Kernel:
@@ -155,18 +155,18 @@ class Mixture:
 
     def left_out(self, target: Reals) -> tuple[Reals, Reals]:
         """Leave-one-out mean and variance, with noise, of each training row."""
-        return _joined([one.left_out(target) for one in self.members], self.shares[:, None])
+        return _joined([member.left_out(target) for member in self.members], self.shares[:, None])
 
     def blocks_left_out(
         self, target: Reals, blocks: Sequence[NDArray[np.int64]], shares: Reals
     ) -> list[tuple[Reals, Reals]]:
         """The same with other shares, where all rows of a block are left out together."""
         of_members = [member.blocks_left_out(target, blocks) for member in self.members]
-        return [_joined(one, shares[:, None]) for one in zip(*of_members, strict=True)]
+        return [_joined(block, shares[:, None]) for block in zip(*of_members, strict=True)]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""
-        found: dict[str, NDArray[Any]] = {
+        saved: dict[str, NDArray[Any]] = {
             **self.kernel.positions.arrays(),
             "positions.active": self.kernel.shifts.active,
             "training.letters": self.rows,
@@ -174,11 +174,11 @@ class Mixture:
             "mixture.beyond": self.beyond,
         }
         for order, member in enumerate(self.members):
-            found |= member_arrays(member, f"member{order}")
+            saved |= member_arrays(member, f"member{order}")
             if isinstance(member, InducedPosterior):
-                found["inducing.letters"] = member.kernel.training
-                found[f"member{order}.whitener"] = member.whitener
-        return found
+                saved["inducing.letters"] = member.kernel.training
+                saved[f"member{order}.whitener"] = member.whitener
+        return saved
 
     @classmethod
     def from_arrays(
@@ -204,7 +204,7 @@ class Mixture:
 def stacked(logs: Reals) -> Reals:
     """Shares (members,) from leave-one-out log likelihoods (members, rows), by EM."""
     likelihood = np.exp(logs - logs.max(axis=0))
-    prior = _first(PRIOR_SHARES, len(logs))
+    prior = _first_shares(PRIOR_SHARES, len(logs))
     shares = prior
     for _ in range(_ROUNDS):
         owned = shares[:, None] * likelihood
@@ -213,10 +213,10 @@ def stacked(logs: Reals) -> Reals:
     return np.asarray(shares)
 
 
-def _first(shares: Sequence[float], count: int) -> Reals:
+def _first_shares(shares: Sequence[float], count: int) -> Reals:
     """Shares of the first members alone, 1 in all."""
-    found = np.array(shares[:count])
-    return np.asarray(found / found.sum())
+    kept_shares = np.array(shares[:count])
+    return np.asarray(kept_shares / kept_shares.sum())
 
 
 def log_likelihood(target: Reals, mean: Reals, variance: Reals | float) -> Reals:
@@ -226,16 +226,16 @@ def log_likelihood(target: Reals, mean: Reals, variance: Reals | float) -> Reals
 
 def _averaged(values: Sequence[Reals], shares: Reals) -> Reals:
     """Sum of the members' values by their shares (members, rows or 1), member by member."""
-    found = shares[0] * values[0]
+    total = shares[0] * values[0]
     for share, value in zip(shares[1:], values[1:], strict=True):
-        found = found + share * value
-    return np.asarray(found)
+        total = total + share * value
+    return np.asarray(total)
 
 
 def _joined(both: Sequence[tuple[Reals, Reals]], shares: Reals) -> tuple[Reals, Reals]:
     """Mean, and variance within members plus that between them."""
-    mean = _averaged([one for one, _ in both], shares)
-    between = _averaged([(one - mean) ** 2 for one, _ in both], shares)
+    mean = _averaged([mean_within for mean_within, _ in both], shares)
+    between = _averaged([(mean_within - mean) ** 2 for mean_within, _ in both], shares)
     return mean, _averaged([within for _, within in both], shares) + between
 
 

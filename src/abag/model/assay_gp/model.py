@@ -86,12 +86,12 @@ class AssayGPSettings(Settings):
         """Which kernels take part in each member."""
         terms = (*self.term_names, *(() if self.embedding == "none" else ENCODED))
         rich = KernelChoice(self.product, self.linear, terms, self.site_spread)
-        found = [rich]
+        choices = [rich]
         for names in ADDITIVE if self.additive else ():
-            own = tuple(name for name in names if name in self.term_names)
-            plain = KernelChoice(False, False, own, self.site_spread)
-            found += [plain] if own and plain not in found else []
-        return tuple(found)
+            additive = tuple(name for name in names if name in self.term_names)
+            plain = KernelChoice(False, False, additive, self.site_spread)
+            choices += [plain] if additive and plain not in choices else []
+        return tuple(choices)
 
     @property
     def sizes(self) -> Sizes:
@@ -184,9 +184,11 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         used = in_order(pl.concat([rows.frame, censored]), self.target)
         self._last = None
         self._learn_rows(used)
-        told = {} if self.structure is None else {"structure_sha256": sha256_of(self.structure)}
-        known = {**(origin or {}), **encoder_origin(self.settings.embedding), **told}
-        self._fitted = (TrainingDomain.of(used), rows.summary(known))
+        structure = (
+            {} if self.structure is None else {"structure_sha256": sha256_of(self.structure)}
+        )
+        facts = {**(origin or {}), **encoder_origin(self.settings.embedding), **structure}
+        self._fitted = (TrainingDomain.of(used), rows.summary(facts))
         self._model_id = None
         return self
 
@@ -194,12 +196,12 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         """Raise ModelError for exact rows that cannot teach a model of one antigen."""
         if "assay" not in frame.columns:
             raise SchemaError("the training table lacks the column assay")
-        for column, what in (("assay", "assays"), ("antigen", "antigens")):
-            found = frame[column].n_unique()
-            if found > 1:
+        for column, noun in (("assay", "assays"), ("antigen", "antigens")):
+            count = frame[column].n_unique()
+            if count > 1:
                 raise ModelError(
                     f"{self.name} fits the variants of one assay on one antigen, and the rows "
-                    f"have {found} {what}; choose one with `abag fit --assay`, or split the table"
+                    f"have {count} {noun}; choose one with `abag fit --assay`, or split the table"
                 )
         if frame.height < FEWEST_ROWS:
             raise ModelError(
@@ -244,12 +246,12 @@ class AssayGP(ArrayModel[AssayGPSettings]):
             member.forget()
 
     def _kernels(self) -> tuple[KernelChoice, ...]:
-        """Kernels of the members, told what the kin's have found."""
-        own = self.settings.kernels
+        """Kernels of the members; their priors start from the hyper-parameters of the kin's."""
+        choices = self.settings.kernels
         if self.kin is None:
-            return own
-        found = [member.kernel.hyper.shared for member in self.kin._mixture.members]
-        return tuple(replace(one, kin=kin) for one, kin in zip(own, found, strict=True))
+            return choices
+        shared = [member.kernel.hyper.shared for member in self.kin._mixture.members]
+        return tuple(replace(choice, kin=kin) for choice, kin in zip(choices, shared, strict=True))
 
     def adopt(
         self,
@@ -265,21 +267,21 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         self._model_id = self._last = None
 
     def knowledge(self, positions: Positions) -> Knowledge | None:
-        """What global model, encoder and structure say of the positions; None where none is asked.
+        """What global model, encoder and structure say of the positions; None where none is used.
 
         Raises UnavailableError for an encoder or a structure without what it needs.
         """
-        encoded = Encoded.asked(positions, self.settings.embedding)
+        embedding = self.settings.embedding
+        encoded = None if embedding == "none" else Encoded.of(positions, embedding)
         if encoded is None and not set(self.settings.term_names) & set(KNOWLEDGE):
             return None
         model = self.global_model or load_mutation_effect()
-        found = Knowledge.of(positions, model, self.structure)
-        return replace(found, encoded=encoded)
+        return replace(Knowledge.of(positions, model, self.structure), encoded=encoded)
 
     def interval(self, table: Pairs | pl.DataFrame, level: float) -> tuple[Reals, Reals]:
         """Ends of :meth:`distribution`."""
-        found = self.distribution(rows_to_predict(table, self.inputs), level)
-        return found.lower, found.upper
+        predictions = self.distribution(rows_to_predict(table, self.inputs), level)
+        return predictions.lower, predictions.upper
 
     def distribution(
         self, table: pl.DataFrame, level: float = 0.9, scale: float = 1.0
@@ -294,9 +296,9 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         self._require_predictable(table)
         letters = self._letters(table)
         mean, variance = self._moments(letters)
-        wider = self._widening.of_rows(self._mixture, letters)
-        whole = np.sqrt(variance + self._mixture.noise) * wider * scale
-        reach = float(ndtri(0.5 + level / 2)) * whole
+        widening = self._widening.of_rows(self._mixture, letters)
+        deviation = np.sqrt(variance + self._mixture.noise) * widening * scale
+        reach = float(ndtri(0.5 + level / 2)) * deviation
         back, limited = self._warp.back, self._warp.limited
         return Predictions(
             back(mean), back(mean - reach), back(mean + reach), mean, np.sqrt(variance),
@@ -355,10 +357,10 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         rows = rows_to_predict(table, self.inputs)
         letters, kernel = self._letters(rows), self._mixture.kernel
         changed = letters[:, kernel.still] != kernel.positions.reference[kernel.still]
-        good = np.array([reason is None for reason in self._refused(rows)], dtype=np.bool_)
+        predictable = np.array([reason is None for reason in self._refused(rows)], dtype=np.bool_)
         limited = np.zeros(rows.height, dtype=np.bool_)
-        if good.any():
-            limited[good] = self.distribution(rows.filter(pl.Series(good))).limited
+        if predictable.any():
+            limited[predictable] = self.distribution(rows.filter(pl.Series(predictable))).limited
         return {
             "position_not_varied_in_training": np.asarray(changed.any(axis=1)),
             "interval_at_limit_of_model": limited,

@@ -45,12 +45,12 @@ def _profile(kind: str) -> Reals:
 
 def log_probabilities(positions: Positions) -> Reals:
     """Log probability of each residue at each position, shape (P, 20); flat outside a domain."""
-    found = np.full((positions.count, 20), np.log(1 / 20))
-    for order, kind in enumerate(positions.kinds):
-        rows = (positions.region // REGIONS == order) & (positions.imgt > 0)
+    log_p = np.full((positions.count, 20), np.log(1 / 20))
+    for chain_number, kind in enumerate(positions.kinds):
+        rows = (positions.region // REGIONS == chain_number) & (positions.imgt > 0)
         if kind and rows.any():
-            found[rows] = _profile(kind)[positions.imgt[rows] - 1]
-    return found
+            log_p[rows] = _profile(kind)[positions.imgt[rows] - 1]
+    return log_p
 
 
 def severity(positions: Positions) -> Reals:
@@ -76,8 +76,8 @@ def descriptors(positions: Positions) -> Reals:
     for scale in (VOLUME, CHARGE):
         change = scale - scale[known][:, None]
         columns += [change, np.abs(change)]
-    columns += [_is(letter) for letter in ("P", "C", "G")]
-    columns += [_is(letters)[0][known][:, None] for letters in ("G", "P", "FWY", "C")]
+    columns += [_is_one_of(letter) for letter in ("P", "C", "G")]
+    columns += [_is_one_of(letters)[0][known][:, None] for letters in ("G", "P", "FWY", "C")]
     columns.append(-(np.exp(log_p) * log_p).sum(axis=1, keepdims=True))
     columns += [(positions.region % REGIONS == code)[:, None] for code in range(REGIONS)]
     columns += [hydropathy[known][:, None], hydropathy[None, :]]
@@ -86,10 +86,10 @@ def descriptors(positions: Positions) -> Reals:
     flat = np.asarray(table, dtype=np.float64).reshape(-1, len(columns))
     spread = flat.std(axis=0)
     scaled = np.where(spread > 1e-9, (flat - flat.mean(axis=0)) / np.maximum(spread, 1e-9), 0.0)
-    whole = np.zeros((positions.count, 22, len(columns)))
-    whole[:, :20] = scaled.reshape(*shape, -1)
-    whole[reference >= GAP] = 0.0
-    return _without_reference(whole, positions)
+    every_letter = np.zeros((positions.count, 22, len(columns)))
+    every_letter[:, :20] = scaled.reshape(*shape, -1)
+    every_letter[reference >= GAP] = 0.0
+    return _without_reference(every_letter, positions)
 
 
 def _gain(positions: Positions) -> Reals:
@@ -100,7 +100,7 @@ def _gain(positions: Positions) -> Reals:
     return np.asarray(gain)
 
 
-def _is(letters: str) -> Reals:
+def _is_one_of(letters: str) -> Reals:
     return np.array([[float(letter in letters) for letter in AMINO_ACIDS]])
 
 

@@ -76,8 +76,8 @@ class Shifts:
 
     def dense(self, letters: Codes) -> Reals:
         """W of rows, shape (rows, active * 20)."""
-        found = self.table[np.arange(len(self.active)), letters[:, self.active]]
-        return np.asarray(found.reshape(len(letters), -1))
+        vectors = self.table[np.arange(len(self.active)), letters[:, self.active]]
+        return np.asarray(vectors.reshape(len(letters), -1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +152,11 @@ class Objective:
             ]
         )
         if choice.kin:  # half way from what assays have in common to what this one's kin has found
-            own = slice(0, len(choice.kin))
-            self.mean[own] = (self.mean[own] + choice.kin) / 2.0
-        for place, taken in enumerate((choice.product, choice.linear)):
+            shared = slice(0, len(choice.kin))
+            self.mean[shared] = (self.mean[shared] + choice.kin) / 2.0
+        for index, taken in enumerate((choice.product, choice.linear)):
             if not taken:
-                self.mean[place], self._spread[place] = _ABSENT, 1e-6
+                self.mean[index], self._spread[index] = _ABSENT, 1e-6
 
     def __call__(self, theta: Reals) -> tuple[float, Reals]:
         """Value and gradient at ``theta``."""
@@ -182,19 +182,23 @@ class Objective:
         if mask is not None:
             kernel *= mask
         kernel[np.diag_indices(count)] += hyper.noise * self._noise + self._extra
-        away = (theta - self.mean) / self._spread
+        from_prior = (theta - self.mean) / self._spread
         try:
             factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
         except LinAlgError:
             return 1e10, np.zeros_like(theta), None
         inverse = inverse_of(factor)
         weights = inverse @ self._target
-        value = 0.5 * self._target @ weights + np.log(np.diag(factor)).sum() + 0.5 * away @ away
+        value = (
+            0.5 * self._target @ weights
+            + np.log(np.diag(factor)).sum()
+            + 0.5 * from_prior @ from_prior
+        )
         slope = 0.5 * (inverse - np.outer(weights, weights))
         on_mask = None if mask is None else slope * plain
         slope = slope if mask is None else slope * mask
         gradient = self._gradient(hyper, slope, inner, distance, product)
-        return float(value), gradient + away / self._spread, on_mask
+        return float(value), gradient + from_prior / self._spread, on_mask
 
     def _product(self, hyper: Hyper) -> tuple[Reals, Reals, Reals]:
         from scipy.sparse import diags
@@ -205,8 +209,8 @@ class Objective:
         scale = diags(np.repeat(np.sqrt(hyper.sites), self._width))
         scaled = self._sparse @ scale
         inner = np.asarray((scaled @ scaled.T).todense())
-        own = np.diag(inner)
-        distance = own[:, None] + own[None, :] - 2.0 * inner
+        norms = np.diag(inner)
+        distance = norms[:, None] + norms[None, :] - 2.0 * inner
         return inner, distance, np.exp(-0.5 * hyper.power * distance)
 
     def _gradient(
@@ -234,23 +238,23 @@ class Objective:
 
     def _by_site(self, matrix: Reals) -> Reals:
         """Trace of W_p^T M W_p for each active position p."""
-        found = np.asarray(self._sparse.T @ matrix).T * self._dense
-        return np.asarray(found.sum(axis=0).reshape(self._sites, self._width).sum(axis=1))
+        products = np.asarray(self._sparse.T @ matrix).T * self._dense
+        return np.asarray(products.sum(axis=0).reshape(self._sites, self._width).sum(axis=1))
 
 
 def inverse_of(factor: Reals) -> Reals:
     """Inverse of a matrix from its lower factor, by half of the work of solving for each column."""
     from scipy.linalg.lapack import dpotri
 
-    found = np.tril(dpotri(factor, lower=1)[0])
-    return np.asarray(found + np.tril(found, -1).T)
+    lower = np.tril(dpotri(factor, lower=1)[0])
+    return np.asarray(lower + np.tril(lower, -1).T)
 
 
 def _term_means(choice: KernelChoice, count: int) -> Reals:
     """Prior means of the log variances of the terms, in their order (count,)."""
     means = TERM_MEANS if choice.product else {**TERM_MEANS, "mutations": PRIOR_MEAN[0]}
-    named = [means.get(name, TERM_MEAN) for name in choice.terms]
-    return np.array(named if len(named) == count else [TERM_MEAN] * count)
+    prior_means = [means.get(name, TERM_MEAN) for name in choice.terms]
+    return np.array(prior_means if len(prior_means) == count else [TERM_MEAN] * count)
 
 
 def _centred(sites: Reals | None, count: int) -> Reals:
@@ -271,5 +275,5 @@ def most_probable(objective: _Minimised) -> Reals:
     from scipy.optimize import minimize
 
     options = {"maxiter": _ITERATIONS, "ftol": _TOLERANCE}
-    found = minimize(objective, objective.mean, jac=True, method="L-BFGS-B", options=options)
-    return np.asarray(found.x)
+    optimum = minimize(objective, objective.mean, jac=True, method="L-BFGS-B", options=options)
+    return np.asarray(optimum.x)

@@ -54,29 +54,29 @@ class Positions:
         parent: tuple[str, str] | None = None,
     ) -> Self:
         """Lay the training chains of one assay on common positions; ``parent`` where known."""
-        parts = [_whole(chains, by) for chains in (heavy, light)]
+        parts = [_all_positions(chains, by) for chains in (heavy, light)]
         letters = [
             code_of_byte()[part.letters(chains)]
             for part, chains in zip(parts, (heavy, light), strict=True)
         ]
-        references = [_commonest(found) for found in letters]
+        references = [_commonest(codes) for codes in letters]
         if parent is not None and all(map(_fits, parts, parent)):
             references = [
                 code_of_byte()[part.letters([chain])[0]]
                 for part, chain in zip(parts, parent, strict=True)
             ]
         placed = [
-            _placed(part, chains, _CHAIN_GAP * order)
+            _place_chain(part, chains, _CHAIN_GAP * order)
             for order, (part, chains) in enumerate(zip(parts, (heavy, light), strict=True))
         ]
-        region = [one.region + REGIONS * order for order, one in enumerate(placed)]
+        region = [chain.region + REGIONS * order for order, chain in enumerate(placed)]
         return cls(
             parts[0],
             parts[1],
             np.concatenate(references),
-            np.concatenate([one.place for one in placed]),
+            np.concatenate([chain.place for chain in placed]),
             np.concatenate(region),
-            np.concatenate([one.imgt for one in placed]),
+            np.concatenate([chain.imgt for chain in placed]),
             (placed[0].kind, placed[1].kind),
         )
 
@@ -87,8 +87,8 @@ class Positions:
 
     def letters(self, heavy: Sequence[str], light: Sequence[str]) -> Codes:
         """Letter numbers of chains, shape (rows, P)."""
-        found: list[Letters] = [self.heavy.letters(heavy), self.light.letters(light)]
-        return code_of_byte()[np.concatenate(found, axis=1)]
+        both: list[Letters] = [self.heavy.letters(heavy), self.light.letters(light)]
+        return code_of_byte()[np.concatenate(both, axis=1)]
 
     def chains(self, letters: Codes) -> list[tuple[str, str | None]]:
         """Heavy and light chains of rows of letters (rows, P), without gaps.
@@ -141,20 +141,20 @@ class _Placed:
     kind: str
 
 
-def _whole(chains: Sequence[str], by: AlignBy) -> Alignment:
+def _all_positions(chains: Sequence[str], by: AlignBy) -> Alignment:
     """All positions, varying or not: a new variant may change any of them."""
     lengths = {len(chain) for chain in chains}
     if by == "place" or (by == "auto" and len(lengths) == 1):
         length = max(lengths)
         return Alignment(np.arange(length, dtype=np.int64), length)
     numbered = number_chains([chain for chain in set(chains) if chain])
-    found = {
+    codes = {
         imgt_code(position)
         for domains in numbered.values()
         if domains
         for position in domains[0].positions
     }
-    return Alignment(np.array(sorted(found), dtype=np.int64), -1)
+    return Alignment(np.array(sorted(codes), dtype=np.int64), -1)
 
 
 def _fits(part: Alignment, chain: str) -> bool:
@@ -167,7 +167,7 @@ def _commonest(letters: Codes) -> Codes:
     return np.where(counts.any(axis=0), counts.argmax(axis=0), UNKNOWN).astype(np.uint8)
 
 
-def _placed(alignment: Alignment, chains: Sequence[str], offset: float) -> _Placed:
+def _place_chain(alignment: Alignment, chains: Sequence[str], offset: float) -> _Placed:
     if alignment.length < 0:
         domain = first_domain(next((chain for chain in chains if chain), ""))
         numbers, insertions = np.divmod(alignment.positions, 1000)

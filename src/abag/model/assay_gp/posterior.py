@@ -32,7 +32,7 @@ class AntigenOfRows:
     task: int
 
     @property
-    def seen(self) -> Reals:
+    def with_predicted(self) -> Reals:
         """Correlation of each row's antigen with the one that is predicted (n,)."""
         return np.asarray(self.between[self.task, self.tasks])
 
@@ -70,9 +70,9 @@ class Posterior:
         from scipy.linalg import cho_solve
 
         factor = list(factor) or [_factorise(kernel, noise, antigens)]
-        away = target - prior_mean(kernel.terms, kernel.training)
-        weights = cho_solve((factor[0], True), away, check_finite=False)
-        weights = weights if antigens is None else weights * antigens.seen
+        residual = target - prior_mean(kernel.terms, kernel.training)
+        weights = cho_solve((factor[0], True), residual, check_finite=False)
+        weights = weights if antigens is None else weights * antigens.with_predicted
         effects, constant = added_effects(kernel, weights)
         return cls(kernel, weights, effects, constant, noise, antigens, list(factor))
 
@@ -90,44 +90,44 @@ class Posterior:
 
     def mean(self, letters: Codes) -> Reals:
         """Posterior mean of rows (rows,); a row's value does not depend on its neighbours."""
-        sparse, own = _sparse_training(self.kernel)
+        sparse, norms = _sparse_training(self.kernel)
         parts = [
-            self._mean(letters[start : start + _CHUNK_ROWS], sparse, own)
+            self._mean(letters[start : start + _CHUNK_ROWS], sparse, norms)
             for start in range(0, len(letters), _CHUNK_ROWS)
         ]
         return np.concatenate(parts) if parts else np.zeros(0)
 
-    def _mean(self, letters: Codes, sparse: Any, own: Reals) -> Reals:
+    def _mean(self, letters: Codes, sparse: Any, norms: Reals) -> Reals:
         kernel, hyper = self.kernel, self.kernel.hyper
         shifts = kernel.scaled_shifts(letters)
         # Sparse products and sums of contiguous rows, not BLAS, which may order the terms by the
         # number of rows: then a row's last digits would depend on its batch.
         inner = np.ascontiguousarray((sparse @ np.ascontiguousarray(shifts.T)).T)
-        apart = (shifts**2).sum(axis=1)[:, None] + own[None, :] - 2.0 * inner
-        apart += kernel.unseen(letters)[:, None]
-        near = hyper.product * np.exp(-0.5 * hyper.power * apart)
-        terms = np.multiply(near, self.weights, order="C").sum(axis=1)
-        found = np.ascontiguousarray(self.effects[np.arange(letters.shape[1]), letters])
-        return np.asarray(terms + found.sum(axis=1) + self.constant)
+        distance = (shifts**2).sum(axis=1)[:, None] + norms[None, :] - 2.0 * inner
+        distance += kernel.unseen(letters)[:, None]
+        product = hyper.product * np.exp(-0.5 * hyper.power * distance)
+        terms = np.multiply(product, self.weights, order="C").sum(axis=1)
+        effects = np.ascontiguousarray(self.effects[np.arange(letters.shape[1]), letters])
+        return np.asarray(terms + effects.sum(axis=1) + self.constant)
 
     def variance(self, letters: Codes) -> Reals:
         """Posterior variance without noise, shape (rows,)."""
-        kernel, found = self.kernel, []
+        kernel, variances = self.kernel, []
         training = kernel.laid(kernel.training)
         for start in range(0, len(letters), _CHUNK_ROWS):
             part = letters[start : start + _CHUNK_ROWS]
             chunk = kernel.laid(part)
             solved = self.whitened(kernel.covariance(training, chunk))
-            own = (chunk.additive**2).sum(axis=1) + LEVEL_VARIANCE + kernel.hyper.product
-            own += kernel.unseen_variance(part)
-            found.append((own - (solved**2).sum(axis=0)).clip(1e-9))
-        return np.concatenate(found) if found else np.zeros(0)
+            prior = (chunk.additive**2).sum(axis=1) + LEVEL_VARIANCE + kernel.hyper.product
+            prior += kernel.unseen_variance(part)
+            variances.append((prior - (solved**2).sum(axis=0)).clip(1e-9))
+        return np.concatenate(variances) if variances else np.zeros(0)
 
     def whitened(self, across: Reals) -> Reals:
         """L^-1 of covariances with the training rows (n, m), L the factor of their matrix."""
         from scipy.linalg import solve_triangular
 
-        across = across if self.antigens is None else across * self.antigens.seen[:, None]
+        across = across if self.antigens is None else across * self.antigens.with_predicted[:, None]
         return np.asarray(
             solve_triangular(self._cholesky(), across, lower=True, check_finite=False)
         )
@@ -147,11 +147,11 @@ class Posterior:
     ) -> list[tuple[Reals, Reals]]:
         """The same, where all rows of a block are left out together."""
         precision, weights = self._solved(target)
-        found = []
+        moments = []
         for rows in blocks:
             covariance = np.linalg.inv(precision[np.ix_(rows, rows)])
-            found.append((target[rows] - covariance @ weights[rows], np.diag(covariance)))
-        return found
+            moments.append((target[rows] - covariance @ weights[rows], np.diag(covariance)))
+        return moments
 
     def _solved(self, target: Reals) -> tuple[Reals, Reals]:
         """K^-1 (kept until :meth:`forget`), and K^-1 (y - prior mean)."""
@@ -160,8 +160,8 @@ class Posterior:
         factor = (self._cholesky(), True)
         if len(self._factor) == 1:
             self._factor.append(inverse_of(self._factor[0]))
-        away = target - prior_mean(self.kernel.terms, self.kernel.training)
-        return self._factor[1], cho_solve(factor, away, check_finite=False)
+        residual = target - prior_mean(self.kernel.terms, self.kernel.training)
+        return self._factor[1], cho_solve(factor, residual, check_finite=False)
 
     def forget(self) -> None:
         """Let go of what only fitting needs."""
@@ -210,7 +210,7 @@ def added_effects(kernel: Kernel, weights: Reals) -> tuple[Reals, float]:
 def member_arrays(posterior: Posterior, prefix: str) -> dict[str, NDArray[Any]]:
     """Arrays to be saved, under a prefix, without positions and training letters."""
     hyper = posterior.kernel.hyper
-    found: dict[str, NDArray[Any]] = {
+    arrays: dict[str, NDArray[Any]] = {
         "weights": posterior.weights,
         "noise": posterior.noise,
         "effects": posterior.effects,
@@ -221,15 +221,15 @@ def member_arrays(posterior: Posterior, prefix: str) -> dict[str, NDArray[Any]]:
     }
     for term in posterior.kernel.terms:
         name = f"term.{term.term.name}"
-        found[f"{name}.letter"] = term.term.letter
-        found[f"{name}.place"] = term.term.place
-        found[f"{name}.mean"] = term.mean
-        found[f"{name}.spread"] = term.spread
-        found[f"{name}.scale"] = np.array([term.scale])
+        arrays[f"{name}.letter"] = term.term.letter
+        arrays[f"{name}.place"] = term.term.place
+        arrays[f"{name}.mean"] = term.mean
+        arrays[f"{name}.spread"] = term.spread
+        arrays[f"{name}.scale"] = np.array([term.scale])
     if (antigens := posterior.antigens) is not None:
-        found["tasks"], found["between"] = antigens.tasks, antigens.between
-        found["task"] = np.array([antigens.task], dtype=np.int64)
-    return {f"{prefix}.{name}": array for name, array in found.items()}
+        arrays["tasks"], arrays["between"] = antigens.tasks, antigens.between
+        arrays["task"] = np.array([antigens.task], dtype=np.int64)
+    return {f"{prefix}.{name}": array for name, array in arrays.items()}
 
 
 def restored_member(

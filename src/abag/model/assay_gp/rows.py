@@ -16,7 +16,7 @@ from abag.model.assay_gp.censoring import Bounds
 Reals = NDArray[np.float64]
 
 _VOTERS: Final = 200
-"""Rows that are asked for their parent."""
+"""Rows whose parent is counted."""
 _SUBSTITUTION: Final = re.compile(r"([HL]):([A-Z])(\d+)([A-Z])")
 _CALIBRATION: Final = 0.9
 _NORMAL_90: Final = 1.6448536269514722
@@ -32,20 +32,20 @@ def parent_of(table: pl.DataFrame) -> tuple[str, str] | None:
     if "mutations" not in table.columns:
         return None
     votes: Counter[tuple[str, str]] = Counter()
-    named = table.filter(pl.col("mutations").is_not_null()).head(_VOTERS)
-    for heavy, light, text in named.select("heavy", "light", "mutations").iter_rows():
-        if (found := _undone({"H": list(heavy), "L": list(light or "")}, text)) is not None:
-            votes[found] += 1
+    rows = table.filter(pl.col("mutations").is_not_null()).head(_VOTERS)
+    for heavy, light, text in rows.select("heavy", "light", "mutations").iter_rows():
+        if (parent := _parent_chains({"H": list(heavy), "L": list(light or "")}, text)) is not None:
+            votes[parent] += 1
     return votes.most_common(1)[0][0] if votes else None
 
 
-def _undone(chains: dict[str, list[str]], text: str) -> tuple[str, str] | None:
+def _parent_chains(chains: dict[str, list[str]], text: str) -> tuple[str, str] | None:
     for piece in filter(None, text.split(";")):
-        known = _SUBSTITUTION.fullmatch(piece)
-        if known is None:
+        substitution = _SUBSTITUTION.fullmatch(piece)
+        if substitution is None:
             return None
-        old, place, new = known[2], int(known[3]) - 1, known[4]
-        chain = chains[known[1]]
+        old, place, new = substitution[2], int(substitution[3]) - 1, substitution[4]
+        chain = chains[substitution[1]]
         if place >= len(chain) or chain[place] != new:
             return None
         chain[place] = old
@@ -72,15 +72,15 @@ def censored_rows(table: pl.DataFrame, target: str) -> pl.DataFrame:
 def bounds_of(table: pl.DataFrame, target: str) -> Bounds:
     """Bounds of the targets, equal where exact, infinite where open."""
     value = table[target].to_numpy()
-    found = []
+    bounds = []
     for name, open_end in zip(TARGET_COLUMNS[target][1:], (-np.inf, np.inf), strict=True):
-        given = (
+        bound = (
             table[name].fill_null(open_end).to_numpy()
             if name in table.columns
             else np.full(table.height, open_end)
         )
-        found.append(np.where(np.isfinite(value), value, given))
-    return Bounds(found[0], found[1])
+        bounds.append(np.where(np.isfinite(value), value, bound))
+    return Bounds(bounds[0], bounds[1])
 
 
 def relative_noise(table: pl.DataFrame) -> Reals:
@@ -103,11 +103,11 @@ def widening_of(*blocks: Reals) -> float:
     were chosen with the rows in sight, so a share :data:`_OPTIMISM` / n is added.
     """
     count = sum(map(len, blocks))
-    found = max(_upper_error(away) for away in blocks) / _NORMAL_90
+    ratio = max(_upper_error(errors) for errors in blocks) / _NORMAL_90
     weight = count / (count + 10.0)
-    return float(np.exp(weight * np.log(max(found, 0.3))) * (1.0 + _OPTIMISM / count))
+    return float(np.exp(weight * np.log(max(ratio, 0.3))) * (1.0 + _OPTIMISM / count))
 
 
-def _upper_error(away: Reals) -> float:
-    rank = min(len(away), int(np.ceil(_CALIBRATION * (len(away) + 1))))
-    return float(np.sort(away)[rank - 1])
+def _upper_error(errors: Reals) -> float:
+    rank = min(len(errors), int(np.ceil(_CALIBRATION * (len(errors) + 1))))
+    return float(np.sort(errors)[rank - 1])

@@ -51,9 +51,9 @@ _SHARE_SPREAD: Final = 1.0
 
 def correlation(shares: Reals) -> Reals:
     """B of the antigens (T, T) from their shares (T,) between -1 and 1."""
-    found = np.outer(shares, shares)
-    np.fill_diagonal(found, 1.0)
-    return np.asarray(found)
+    matrix = np.outer(shares, shares)
+    np.fill_diagonal(matrix, 1.0)
+    return np.asarray(matrix)
 
 
 class SharedObjective:
@@ -65,20 +65,20 @@ class SharedObjective:
 
     def __call__(self, theta: Reals) -> tuple[float, Reals]:
         """Value and gradient at ``theta``."""
-        own, free = theta[: -self.count], theta[-self.count :]
+        kernel_theta, free = theta[: -self.count], theta[-self.count :]
         shares = np.tanh(free)
         mask = correlation(shares)[np.ix_(self.tasks, self.tasks)]
-        value, gradient, on_mask = self.single.evaluate(own, mask)
+        value, gradient, on_mask = self.single.evaluate(kernel_theta, mask)
         if on_mask is None:
             return value, np.zeros_like(theta)
         member = np.eye(self.count)[self.tasks]
         by_task = member.T @ on_mask @ member
         np.fill_diagonal(by_task, 0.0)
         slope = 2.0 * (by_task @ shares) * (1.0 - shares**2)
-        away = (free - _SHARE_MEAN) / _SHARE_SPREAD
+        from_prior = (free - _SHARE_MEAN) / _SHARE_SPREAD
         return (
-            value + 0.5 * float(away @ away),
-            np.concatenate([gradient, slope + away / _SHARE_SPREAD]),
+            value + 0.5 * float(from_prior @ from_prior),
+            np.concatenate([gradient, slope + from_prior / _SHARE_SPREAD]),
         )
 
 
@@ -120,8 +120,8 @@ class SharedMixture:
                 knowledge,
             )  # fmt: skip
             objective = SharedObjective(single, data.tasks[data.hyper_rows], data.count)
-            own, free = np.split(most_probable(objective), [-data.count])
-            hyper, share = Hyper.of(own, len(kernel.terms)), np.tanh(free)
+            kernel_theta, free = np.split(most_probable(objective), [-data.count])
+            hyper, share = Hyper.of(kernel_theta, len(kernel.terms)), np.tanh(free)
             kernel = replace(kernel, hyper=hyper.with_sites(len(kernel.shifts.active)))
             noise = hyper.noise * data.noise + normals.extra
             members.append(
@@ -130,7 +130,7 @@ class SharedMixture:
             shares.append(share)
         return cls(tuple(members), data.letters, np.mean(shares, axis=0))
 
-    def again(self, normals: RowNormals, noise: Reals) -> Self:
+    def reconditioned(self, normals: RowNormals, noise: Reals) -> Self:
         """The same kernels on what the rows say now."""
         members = []
         for first, *_ in self.members:
@@ -148,7 +148,7 @@ class SharedMixture:
 
     def of_task(self, task: int) -> Mixture:
         """The mixture of one antigen."""
-        return Mixture.of(tuple(one[task] for one in self.members), self.rows)
+        return Mixture.of(tuple(posteriors[task] for posteriors in self.members), self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class _Part:
 
     name: str
     used: pl.DataFrame
-    given: TrainingSet
+    training: TrainingSet
     warp: Warp
     bounds: Bounds
 
@@ -178,17 +178,17 @@ def antigen_key(antigen: list[str] | None, name: str | None) -> str:
 def by_antigen(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Rows of each antigen, in the order of first appearance.
 
-    Two antigens of one name are told apart by a number.
+    Two antigens of one name are kept apart by a number.
     """
-    found: dict[str, pl.DataFrame] = {}
+    groups: dict[str, pl.DataFrame] = {}
     keyed = table.with_columns(_chains=pl.col("antigen").list.join("/").fill_null(""))
     for (_,), part in keyed.group_by(["_chains"], maintain_order=True):
         key = antigen_key(part["antigen"].to_list()[0], part["antigen_name"].to_list()[0])
         unique, number = key, 2
-        while unique in found:
+        while unique in groups:
             unique, number = f"{key} ({number})", number + 1
-        found[unique] = part.drop("_chains")
-    return found
+        groups[unique] = part.drop("_chains")
+    return groups
 
 
 def fit_antigens(
@@ -230,11 +230,13 @@ def fit_antigens(
 
     mixture, normals = resolved(choose, bounds, noise)
     target, exact = normals.target, bounds.exact
-    known = {**(origin or {}), **encoder_origin(settings.embedding)}
+    facts = {**(origin or {}), **encoder_origin(settings.embedding)}
     for task, part in enumerate(parts):
-        own = mixture.of_task(task).weighed(target, exact)
-        wide = Widening.of(own, target, exact & (tasks == task))
-        models[part.name].adopt(own, part.warp, wide, part.used, part.given.summary(known))
+        antigen_mixture = mixture.of_task(task).weighed(target, exact)
+        widening = Widening.of(antigen_mixture, target, exact & (tasks == task))
+        models[part.name].adopt(
+            antigen_mixture, part.warp, widening, part.used, part.training.summary(facts)
+        )
     shares = {part.name: float(mixture.shares[i]) for i, part in enumerate(parts)}
     return SharedModels(models, shares)
 
@@ -244,21 +246,21 @@ def _parts(table: pl.DataFrame, settings: AssayGPSettings) -> list[_Part]:
     if len(groups) < 2:
         raise ModelError("these rows have one antigen; fit a model of one")
     most = max(5, settings.exact_rows // len(groups))
-    found = []
+    parts = []
     for name, group in groups.items():
-        given = TrainingSet.of(group, settings.target)
+        training = TrainingSet.of(group, settings.target)
         try:
-            AssayGP(settings).require_one_assay(given.frame)
+            AssayGP(settings).require_one_assay(training.frame)
         except ModelError as error:
             raise ModelError(f"antigen {name[:40]}: {error}") from None
-        given = given.sample(most, settings.seed)
+        training = training.sample(most, settings.seed)
         censored = censored_rows(group, settings.target)
-        room = min(censored.height, most - given.frame.height)
-        kept = pl.concat([given.frame, censored.sample(room, seed=settings.seed)])
-        used = in_order(kept, settings.target)
+        room = min(censored.height, most - training.frame.height)
+        rows = pl.concat([training.frame, censored.sample(room, seed=settings.seed)])
+        used = in_order(rows, settings.target)
         raw = bounds_of(used, settings.target)
         values = raw.lower[raw.exact]
         warp = (Warp.of if settings.warp else Warp.plain)(values, settings.target)
         bounds = Bounds(warp.forward(raw.lower), warp.forward(raw.upper))
-        found.append(_Part(name, used, given, warp, bounds))
-    return found
+        parts.append(_Part(name, used, training, warp, bounds))
+    return parts

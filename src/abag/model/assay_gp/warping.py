@@ -80,11 +80,11 @@ class Warp:
 
     def forward(self, target: Reals) -> Reals:
         """Normal scores of targets or bounds, training rows or not; infinite bounds stay."""
-        at = np.where(np.isfinite(target), target, 0.0)
+        finite = np.where(np.isfinite(target), target, 0.0)
         low, high = self._slopes()
-        found = _curve(at, self.values, self.scores, 1.0 / low, 1.0 / high)
-        found = found.clip(self.scores[0] - _BEYOND, self.scores[-1] + _BEYOND)
-        return np.where(np.isfinite(target), found, target)
+        scores = _curve(finite, self.values, self.scores, 1.0 / low, 1.0 / high)
+        scores = scores.clip(self.scores[0] - _BEYOND, self.scores[-1] + _BEYOND)
+        return np.where(np.isfinite(target), scores, target)
 
     def back(self, scores: Reals) -> Reals:
         """Targets of normal scores, within the limits."""
@@ -92,13 +92,13 @@ class Warp:
 
     def limited(self, scores: Reals) -> NDArray[np.bool_]:
         """Scores whose target would lie beyond the limits."""
-        found = self._unlimited(scores)
-        return np.asarray((found < self.lowest) | (found > self.highest))
+        targets = self._unlimited(scores)
+        return np.asarray((targets < self.lowest) | (targets > self.highest))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""
-        rest = np.array([self.deviation, self.lowest, self.highest])
-        return {"warp.scores": self.scores, "warp.values": self.values, "warp.limits": rest}
+        limits = np.array([self.deviation, self.lowest, self.highest])
+        return {"warp.scores": self.scores, "warp.values": self.values, "warp.limits": limits}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:

@@ -50,11 +50,11 @@ class AntigenMean(ArrayModel[AntigenMeanSettings]):
         self._means = (sums + s * self._global) / (n + s)
 
     def _values(self, table: pl.DataFrame) -> NDArray[np.float64]:
-        asked = hashes(table.select(antigen_key()).to_series())
+        keys = hashes(table.select(antigen_key()).to_series())
         if not len(self._antigens):
             return np.full(table.height, self._global)
-        place = np.searchsorted(self._antigens, asked).clip(max=len(self._antigens) - 1)
-        return np.where(self._antigens[place] == asked, self._means[place], self._global)
+        index = np.searchsorted(self._antigens, keys).clip(max=len(self._antigens) - 1)
+        return np.where(self._antigens[index] == keys, self._means[index], self._global)
 
     def _arrays(self) -> Arrays:
         return {

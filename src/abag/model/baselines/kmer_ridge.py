@@ -64,31 +64,33 @@ class KmerRidge(ArrayModel[KmerRidgeSettings]):
     def _learn(self, rows: TrainingSet) -> None:
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-        own = self.settings
-        distinct, owner = _distinct_pairs(rows.frame, own.heavy_residues, own.light_residues)
+        settings = self.settings
+        distinct, owner = _distinct_pairs(
+            rows.frame, settings.heavy_residues, settings.light_residues
+        )
         copies = np.bincount(owner).astype(np.float64)
         target = np.bincount(owner, rows.target) / copies
-        self._pairs = PairSimilarity.of(distinct, own.heavy_residues, own.light_residues)
+        self._pairs = PairSimilarity.of(distinct, settings.heavy_residues, settings.light_residues)
         self._mean = float(rows.target.mean())
         kernel = self._pairs.in_chunks(distinct, self.kernel)
-        kernel[np.diag_indices_from(kernel)] += own.ridge / copies
+        kernel[np.diag_indices_from(kernel)] += settings.ridge / copies
         try:
             factor = cho_factor(kernel, lower=True, overwrite_a=True, check_finite=False)
         except LinAlgError:
             raise ModelError(
-                f"the kernel matrix cannot be solved with ridge {own.ridge}; "
+                f"the kernel matrix cannot be solved with ridge {settings.ridge}; "
                 "use a larger one, for example --set ridge=0.1"
             ) from None
         self._weights = cho_solve(factor, target - self._mean, check_finite=False)
 
     def kernel(self, cosines: Cosines) -> Reals:
         """Kernel of each row to each training row, shape (rows, training rows)."""
-        own = self.settings
-        with_light = own.heavy_antigen + own.heavy_light_antigen * cosines.light
+        weights = self.settings
+        with_light = weights.heavy_antigen + weights.heavy_light_antigen * cosines.light
         return np.asarray(
-            own.heavy * cosines.heavy
-            + own.light * cosines.light
-            + own.antigen * cosines.antigen
+            weights.heavy * cosines.heavy
+            + weights.light * cosines.light
+            + weights.antigen * cosines.antigen
             + cosines.heavy * cosines.antigen * with_light
         )
 
@@ -103,31 +105,31 @@ class KmerRidge(ArrayModel[KmerRidgeSettings]):
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:
         """Predictions, and the normalised kernel to the nearest training pair."""
-        table = self._asked(table)
+        table = self._checked_rows(table)
         if table.is_empty():
             return Answer.of(np.zeros(0))
         of_training = self._self_kernel(self._pairs.light.present, self._pairs.antigen.present)
 
-        def both(cosines: Cosines) -> Reals:
+        def value_and_nearness(cosines: Cosines) -> Reals:
             kernel = self.kernel(cosines)
             values = self._dot(kernel)
-            own = self._self_kernel(cosines.has_light, cosines.has_antigen)
-            kernel /= np.sqrt(own[:, None] * of_training[None, :])
+            self_kernel = self._self_kernel(cosines.has_light, cosines.has_antigen)
+            kernel /= np.sqrt(self_kernel[:, None] * of_training[None, :])
             return np.stack([values, kernel.max(axis=1).clip(0.0, 1.0)], axis=1)
 
-        joined = self._pairs.in_chunks(table, both)
+        joined = self._pairs.in_chunks(table, value_and_nearness)
         return Answer.of(joined[:, 0], joined[:, 1])
 
     def _self_kernel(self, has_light: NDArray[np.bool_], has_antigen: NDArray[np.bool_]) -> Reals:
         """Kernel of a pair with itself: every cosine is 1 where the molecule is there."""
-        own = self.settings
+        weights = self.settings
         return np.asarray(
             np.maximum(
-                own.heavy
-                + own.light * has_light
-                + own.antigen * has_antigen
-                + own.heavy_antigen * has_antigen
-                + own.heavy_light_antigen * (has_light & has_antigen),
+                weights.heavy
+                + weights.light * has_light
+                + weights.antigen * has_antigen
+                + weights.heavy_antigen * has_antigen
+                + weights.heavy_light_antigen * (has_light & has_antigen),
                 1e-12,
             )
         )
@@ -140,8 +142,10 @@ class KmerRidge(ArrayModel[KmerRidgeSettings]):
         }
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        own = self.settings
-        self._pairs = PairSimilarity.from_arrays(arrays, own.heavy_residues, own.light_residues)
+        settings = self.settings
+        self._pairs = PairSimilarity.from_arrays(
+            arrays, settings.heavy_residues, settings.light_residues
+        )
         self._mean = float(arrays["mean"][0])
         self._weights = arrays["weights"]
 

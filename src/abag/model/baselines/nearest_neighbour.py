@@ -49,8 +49,10 @@ class NearestNeighbour(ArrayModel[NearestNeighbourSettings]):
         return rows.sample(self.settings.max_rows, self.settings.seed)
 
     def _learn(self, rows: TrainingSet) -> None:
-        own = self.settings
-        self._pairs = PairSimilarity.of(rows.frame, own.heavy_residues, own.light_residues)
+        settings = self.settings
+        self._pairs = PairSimilarity.of(
+            rows.frame, settings.heavy_residues, settings.light_residues
+        )
         self._target = rows.target
 
     def _values(self, table: pl.DataFrame) -> NDArray[np.float64]:
@@ -58,21 +60,21 @@ class NearestNeighbour(ArrayModel[NearestNeighbourSettings]):
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:
         """Predictions, and similarity to the nearest training pair."""
-        table = self._asked(table)
+        table = self._checked_rows(table)
         if table.is_empty():
             return Answer.of(np.zeros(0))
-        both = self._pairs.in_chunks(table, self._vote)
-        return Answer.of(both[:, 0], both[:, 1])
+        votes = self._pairs.in_chunks(table, self._vote)
+        return Answer.of(votes[:, 0], votes[:, 1])
 
     def _similarity(self, cosines: Cosines) -> NDArray[np.float64]:
-        own = self.settings
+        weights = self.settings
         neither = ~cosines.has_light[:, None] & ~self._pairs.light.present[None, :]
         weighted = (
-            own.heavy_weight * cosines.heavy
-            + own.light_weight * np.where(neither, 1.0, cosines.light)
-            + own.antigen_weight * cosines.antigen
+            weights.heavy_weight * cosines.heavy
+            + weights.light_weight * np.where(neither, 1.0, cosines.light)
+            + weights.antigen_weight * cosines.antigen
         )
-        return weighted / (own.heavy_weight + own.light_weight + own.antigen_weight)
+        return weighted / (weights.heavy_weight + weights.light_weight + weights.antigen_weight)
 
     def _vote(self, cosines: Cosines) -> NDArray[np.float64]:
         similarity = self._similarity(cosines)
@@ -86,6 +88,8 @@ class NearestNeighbour(ArrayModel[NearestNeighbourSettings]):
         return {**self._pairs.arrays(), "target": self._target}
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
-        own = self.settings
-        self._pairs = PairSimilarity.from_arrays(arrays, own.heavy_residues, own.light_residues)
+        settings = self.settings
+        self._pairs = PairSimilarity.from_arrays(
+            arrays, settings.heavy_residues, settings.light_residues
+        )
         self._target = arrays["target"]

@@ -42,14 +42,16 @@ def ridge_by_leaving_one_out(columns: Reals, target: Reals) -> tuple[float, Real
     """
     centre, mean = columns.mean(axis=0), float(target.mean())
     left, sizes, right = np.linalg.svd(columns - centre, full_matrices=False)
-    inside, rest = left.T @ (target - mean), target - mean
+    projected, residual = left.T @ (target - mean), target - mean
     errors = []
     for ridge in RIDGES:
-        kept = sizes**2 / (sizes**2 + ridge)
-        leverage = left**2 @ kept + 1.0 / len(target)
-        errors.append(float(np.mean(((rest - left @ (kept * inside)) / (1.0 - leverage)) ** 2)))
+        shrinkage = sizes**2 / (sizes**2 + ridge)
+        leverage = left**2 @ shrinkage + 1.0 / len(target)
+        errors.append(
+            float(np.mean(((residual - left @ (shrinkage * projected)) / (1.0 - leverage)) ** 2))
+        )
     ridge = float(RIDGES[int(np.argmin(errors))])
-    coefficients: Reals = right.T @ (sizes / (sizes**2 + ridge) * inside)
+    coefficients: Reals = right.T @ (sizes / (sizes**2 + ridge) * projected)
     return ridge, coefficients, mean - float(centre @ coefficients)
 
 
@@ -109,22 +111,24 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
 
     def _learn(self, rows: TrainingSet) -> None:
         heavy, light = chains_of(rows.frame)
-        self._refuse_other_lengths(heavy, light)
+        self._require_equal_lengths(heavy, light)
         self._heavy = Alignment.of(heavy, self.settings.align)
         self._light = Alignment.of(light, self.settings.align)
         letters = self._letters(rows.frame)
-        seen = [np.unique(column) for column in letters.T]
-        if not seen:
+        residues = [np.unique(column) for column in letters.T]
+        if not residues:
             raise ModelError(
                 f"the {rows.frame.height} training rows all have the same chains; "
                 f"{self.name} learns from differences"
             )
-        self._columns = np.repeat(np.arange(len(seen)), [len(found) for found in seen])
-        self._residues = np.concatenate(seen)
+        self._columns = np.repeat(
+            np.arange(len(residues)), [len(letters_there) for letters_there in residues]
+        )
+        self._residues = np.concatenate(residues)
         fitted = ridge_by_leaving_one_out(self._one_hot(letters), rows.target)
         self._ridge, self._coefficients, self._intercept = fitted
 
-    def _refuse_other_lengths(self, heavy: list[str], light: list[str]) -> None:
+    def _require_equal_lengths(self, heavy: list[str], light: list[str]) -> None:
         if self.settings.align != "place":
             return
         for role, chains in (("heavy", heavy), ("light", light)):
@@ -137,7 +141,7 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
 
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Flag rows with a residue that training did not show at its variable position."""
-        letters = self._letters(self._asked(table))
+        letters = self._letters(self._checked_rows(table))
         known = self._one_hot(letters).sum(axis=1)
         return {"residue_not_seen_in_training": np.asarray(known < letters.shape[1])}
 

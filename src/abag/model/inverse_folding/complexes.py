@@ -1,8 +1,8 @@
 """Log-odds of an antibody's residues given the complex that it stands in.
 
 The log-odds of a change at residue i is log p(new) - log p(parent's), each given the backbone of
-the whole complex and all other residues; those of several changes are added up. What is more than 0
-fits the complex better than the parent's residue. It is no affinity: see docs/structure.md.
+the whole complex and all other residues; those of several changes are added up. A residue
+above 0 fits the complex better than the parent's. It is no affinity: see docs/structure.md.
 """
 
 from __future__ import annotations
@@ -54,11 +54,11 @@ class ComplexLogOdds:
 
         self.placed = placed
         self.parent: tuple[str, str] = (placed.chains[0].text, placed.chains[1].text)
-        self.tables = tuple(np.full((len(one), len(AMINO_ACIDS)), np.nan) for one in self.parent)
+        self.tables = tuple(np.full((len(text), len(AMINO_ACIDS)), np.nan) for text in self.parent)
         self._network = loaded_network()
         rows = _Residues.of(placed)
         self._at = rows.owner
-        self._codes = torch.tensor([LETTERS.find(one) % len(LETTERS) for one in rows.letters])
+        self._codes = torch.tensor([LETTERS.find(letter) % len(LETTERS) for letter in rows.letters])
         self._columns = [LETTERS.index(letter) for letter in AMINO_ACIDS]
         self._orders = [_order(len(rows.letters), seed) for seed in range(orders)]
         with torch.inference_mode():
@@ -98,12 +98,12 @@ class ComplexLogOdds:
                 place on its backbone.
         """
         self._score(
-            (which, place)
-            for one in variants
-            for which in (0, 1)
-            for place in _differences(self.parent[which], one[which])
+            (i, place)
+            for variant in variants
+            for i in (0, 1)
+            for place in _differences(self.parent[i], variant[i])
         )
-        return np.array([sum(self._of_chain(i, one[i]) for i in (0, 1)) for one in variants])
+        return np.array([sum(self._of_chain(i, chains[i]) for i in (0, 1)) for chains in variants])
 
     def surroundings_of(self, variants: Sequence[Chains]) -> tuple[Surroundings, ...]:
         """Contacts, burial and log-odds of both chains, the residues scored that variants change.
@@ -120,16 +120,16 @@ class ComplexLogOdds:
 
     def _surroundings(self) -> tuple[Surroundings, ...]:
         """Log-odds are rounded: their last digits depend on the number of threads."""
-        found = []
+        surroundings = []
         for text, table, around in zip(
             self.parent, self.tables, self.placed.surroundings(), strict=True
         ):
             places = [AMINO_ACIDS.find(letter) for letter in text]
-            own = np.take_along_axis(table, np.maximum(places, 0).reshape(-1, 1), axis=1)
-            known = np.isfinite(own) & (np.array(places).reshape(-1, 1) >= 0)
-            odds = np.where(known, table - own, 0.0).round(_DECIMALS)
-            found.append(replace(around, log_odds=odds))
-        return tuple(found)
+            parent_log_p = np.take_along_axis(table, np.maximum(places, 0).reshape(-1, 1), axis=1)
+            known = np.isfinite(parent_log_p) & (np.array(places).reshape(-1, 1) >= 0)
+            odds = np.where(known, table - parent_log_p, 0.0).round(_DECIMALS)
+            surroundings.append(replace(around, log_odds=odds))
+        return tuple(surroundings)
 
     def _score(self, wanted: Iterable[tuple[int, int]]) -> None:
         """Fill the rows of the tables that are wanted and not there."""
@@ -143,31 +143,31 @@ class ComplexLogOdds:
         with torch.inference_mode():
             for target in shown:
                 rows = [
-                    self._network.foretold(self._encoded, self._codes, target, rank)
+                    self._network.log_probabilities(self._encoded, self._codes, target, rank)
                     for rank in self._orders
                 ]
-                which, place = self._at[target]
+                chain_number, place = self._at[target]
                 mean = torch.stack(rows).double().mean(dim=0).numpy()
-                self.tables[which][place] = mean[self._columns]
+                self.tables[chain_number][place] = mean[self._columns]
 
-    def _of_chain(self, which: int, chain: str | None) -> float:
-        own, table = self.parent[which], self.tables[which]
+    def _of_chain(self, chain_number: int, chain: str | None) -> float:
+        parent, table = self.parent[chain_number], self.tables[chain_number]
         total = 0.0
-        for place in _differences(own, chain):
-            old, new = AMINO_ACIDS.find(own[place]), AMINO_ACIDS.find((chain or "")[place])
+        for place in _differences(parent, chain):
+            old, new = AMINO_ACIDS.find(parent[place]), AMINO_ACIDS.find((chain or "")[place])
             if old >= 0 and new >= 0 and np.isfinite(table[place, 0]):
                 total += float(table[place, new] - table[place, old])
         return total
 
 
-def _differences(own: str, chain: str | None) -> list[int]:
+def _differences(parent: str, chain: str | None) -> list[int]:
     """Places at which a variant's chain is not the parent's."""
-    if len(chain or "") != len(own):
+    if len(chain or "") != len(parent):
         raise SequenceError(
-            f"a variant's chain has {len(chain or '')} residues and the parent's {len(own)}; "
+            f"a variant's chain has {len(chain or '')} residues and the parent's {len(parent)}; "
             f"in a structure only variants of the parent's length can be scored"
         )
-    return [place for place, (a, b) in enumerate(zip(own, chain or "", strict=True)) if a != b]
+    return [place for place, (a, b) in enumerate(zip(parent, chain or "", strict=True)) if a != b]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,23 +186,31 @@ class _Residues:
 
     @classmethod
     def of(cls, placed: PlacedParent) -> Self:
-        found = placed.complex
-        mine = {
-            (one.chain.name, index): (which, place)
-            for which, one in enumerate(placed.chains)
-            for index, place in one.mapped.items()
+        structure = placed.complex
+        parent_places = {
+            (chain.chain.name, index): (number, place)
+            for number, chain in enumerate(placed.chains)
+            for index, place in chain.mapped.items()
         }
-        read = (found.heavy, *([found.light] if found.light else []), *found.antigen)
+        chains_in_order = (
+            structure.heavy,
+            *([structure.light] if structure.light else []),
+            *structure.antigen,
+        )
         backbone, places, chains, letters, owner = [], [], [], [], []
-        for number, chain in enumerate(read):
+        for number, chain in enumerate(chains_in_order):
             for index in np.flatnonzero(np.isfinite(chain.backbone).all(axis=(1, 2))).tolist():
-                which, at = mine.get((chain.name, index), (-1, -1))
+                chain_number, at = parent_places.get((chain.name, index), (-1, -1))
                 backbone.append(chain.backbone[index])
                 places.append(index)
                 chains.append(number)
-                own = chain.sequence[index] if which < 0 else placed.chains[which].text[at]
-                letters.append(own)
-                owner.append((which, at))
+                letter = (
+                    chain.sequence[index]
+                    if chain_number < 0
+                    else placed.chains[chain_number].text[at]
+                )
+                letters.append(letter)
+                owner.append((chain_number, at))
         return cls(
             np.array(backbone), np.array(places), np.array(chains), "".join(letters), tuple(owner)
         )

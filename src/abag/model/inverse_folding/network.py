@@ -1,8 +1,8 @@
 """ProteinMPNN: residues of a backbone pass messages to their 48 nearest (Dauparas et al., 2022).
 
 Our own forward pass over the published weights. Edges carry 25 distances between backbone atoms
-and how far apart two residues stand in their chain. Of the decoder only one question is asked: what
-stands at residue i when all the others are known. So i is decoded last, in a fixed random order of
+and how far apart two residues stand in their chain. The decoder answers one question: which residue
+stands at i when all the others are known. So i is decoded last, in a fixed random order of
 the others, and each layer is computed for the residues that reach i through the layers after it.
 """
 
@@ -129,7 +129,7 @@ class _EncoderLayer(_Layer):
 
 
 class _DecoderLayer(_Layer):
-    """A round whose messages tell letters of residues that are known already."""
+    """A round whose messages carry the letters of residues that were decoded before."""
 
     def __init__(self) -> None:
         super().__init__(parts=4)
@@ -165,8 +165,8 @@ class ProteinMPNN(nn.Module):
         """
         atoms = torch.cat([backbone, _beta(backbone)[:, None]], dim=1)
         alpha = backbone[:, _CA]
-        near = _distance(alpha[:, None], alpha[None])
-        neighbours = near.topk(min(_NEIGHBOURS, len(alpha)), largest=False).indices
+        distance = _distance(alpha[:, None], alpha[None])
+        neighbours = distance.topk(min(_NEIGHBOURS, len(alpha)), largest=False).indices
         distances = torch.stack(
             [_distance(atoms[:, None, a], atoms[neighbours][:, :, b]) for a, b in _PAIRS], dim=-1
         )
@@ -182,7 +182,7 @@ class ProteinMPNN(nn.Module):
         parts = [functional.linear(edges, o.parts()[1], o.W1.bias) for o in self._decoder]
         return EncodedComplex(nodes, neighbours, tuple(parts))
 
-    def foretold(
+    def log_probabilities(
         self,
         encoded: EncodedComplex,
         residues: Int64[Tensor, " residues"],
@@ -206,23 +206,25 @@ class ProteinMPNN(nn.Module):
         for layer, edges, rows in zip(
             self._decoder, encoded.edge_parts, reversed(reached), strict=True
         ):
-            near = encoded.neighbours[rows]
+            neighbours = encoded.neighbours[rows]
             of_own, _, of_letter, of_state = layer.parts()
-            told = functional.linear(letters, of_letter) + functional.linear(states, of_state)
-            untold = functional.linear(encoded.nodes, of_state)
-            known = (last[near] < last[rows][:, None])[..., None]
+            decoded = functional.linear(letters, of_letter) + functional.linear(states, of_state)
+            undecoded = functional.linear(encoded.nodes, of_state)
+            is_decoded = (last[neighbours] < last[rows][:, None])[..., None]
             messages = edges[rows] + functional.linear(states[rows], of_own)[:, None]
-            messages = messages + torch.where(known, told[near], untold[near])
+            messages = messages + torch.where(
+                is_decoded, decoded[neighbours], undecoded[neighbours]
+            )
             states = states.index_copy(0, rows, layer(states[rows], messages))
         return self.W_out(states[target]).log_softmax(-1)  # type: ignore[no-any-return]
 
     @property
     def _encoder(self) -> list[_EncoderLayer]:
-        return [one for one in self.encoder_layers if isinstance(one, _EncoderLayer)]
+        return [layer for layer in self.encoder_layers if isinstance(layer, _EncoderLayer)]
 
     @property
     def _decoder(self) -> list[_DecoderLayer]:
-        return [one for one in self.decoder_layers if isinstance(one, _DecoderLayer)]
+        return [layer for layer in self.decoder_layers if isinstance(layer, _DecoderLayer)]
 
 
 def _joined(
@@ -230,8 +232,8 @@ def _joined(
     edges: Float[Tensor, "residues neighbours width"],
     neighbours: Int64[Tensor, "residues neighbours"],
 ) -> Float[Tensor, "residues neighbours messages"]:
-    own = nodes[:, None].expand(-1, neighbours.shape[1], -1)
-    return torch.cat([own, edges, nodes[neighbours]], -1)
+    states = nodes[:, None].expand(-1, neighbours.shape[1], -1)
+    return torch.cat([states, edges, nodes[neighbours]], -1)
 
 
 def _distance(

@@ -42,10 +42,10 @@ class PlacedChain:
     @property
     def same(self) -> NDArray[np.bool_]:
         """Residues of the parent that the structure has, shape (P,)."""
-        found = np.zeros(len(self.text), dtype=np.bool_)
+        mask = np.zeros(len(self.text), dtype=np.bool_)
         for i, j in self.mapped.items():
-            found[j] = self.chain.sequence[i] == self.text[j]
-        return found
+            mask[j] = self.chain.sequence[i] == self.text[j]
+        return mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +71,15 @@ class PlacedParent:
         """
         best = 0.0, 0.0
         in_cdrs = np.concatenate([ParentChain.of(text or "").region > 0 for text in parent])
-        for found in read_complexes(path, names):
+        for structure in read_complexes(path, names):
             heavy, light = (
-                _placed(found, text or "", chain)
-                for text, chain in zip(parent, (found.heavy, found.light), strict=True)
+                _place_chain(structure, text or "", chain)
+                for text, chain in zip(parent, (structure.heavy, structure.light), strict=True)
             )
             same = np.concatenate([heavy.same, light.same])
             shares = float(same.mean()), float(same[in_cdrs].mean()) if in_cdrs.any() else 1.0
             if shares[0] >= _LEAST_SAME and shares[1] >= _LEAST_CDRS:
-                return cls(found, (heavy, light))
+                return cls(structure, (heavy, light))
             best = max(best, shares)
         raise SequenceError(
             f"{path} holds another antibody: {best[0]:.0%} of the parent's residues stand in it "
@@ -91,13 +91,13 @@ class PlacedParent:
         """Contacts and burial of heavy and light chain, without log-odds."""
         from scipy.spatial import cKDTree
 
-        antigen = cKDTree(np.concatenate([one.atom_positions for one in self.complex.antigen]))
+        antigen = cKDTree(np.concatenate([chain.atom_positions for chain in self.complex.antigen]))
         atoms = [
-            one.chain.atom_positions[np.isin(one.chain.atom_residues, list(one.mapped))]
-            for one in self.chains
+            placed.chain.atom_positions[np.isin(placed.chain.atom_residues, list(placed.mapped))]
+            for placed in self.chains
         ]
         domains = cKDTree(np.concatenate(atoms))
-        heavy, light = (_surroundings(one, antigen, domains) for one in self.chains)
+        heavy, light = (_surroundings(placed, antigen, domains) for placed in self.chains)
         return heavy, light
 
 
@@ -112,8 +112,8 @@ def _surroundings(placed: PlacedChain, antigen: Any, domains: Any) -> Surroundin
         nearest, _ = antigen.query(chain.atom_positions[chain.atom_residues == i])
         contact[j] = float(nearest.min() < CONTACT_ANGSTROM)
         alpha = chain.backbone[i, 1]
-        near = domains.data[domains.query_ball_point(alpha, _REACH_ANGSTROM)] - alpha
-        count = int((near @ side > 0).sum())
+        neighbours = domains.data[domains.query_ball_point(alpha, _REACH_ANGSTROM)] - alpha
+        count = int((neighbours @ side > 0).sum())
         burial[j] = np.clip((count - _EXPOSED_ATOMS) / (_BURIED_ATOMS - _EXPOSED_ATOMS), 0.0, 1.0)
     return Surroundings(contact, burial)
 
@@ -125,11 +125,11 @@ def _side_chain(backbone: Reals) -> Reals:
     return np.asarray(-0.58273431 * np.cross(back, on) + 0.56802827 * back - 0.54067466 * on)
 
 
-def _placed(found: Complex, text: str, chain: StructureChain | None) -> PlacedChain:
+def _place_chain(structure: Complex, text: str, chain: StructureChain | None) -> PlacedChain:
     """A chain of the parent on its own of the complex; the light domain of an scFv on the first."""
-    own = chain or found.heavy
-    there = bool(text) and (chain is not None or found.is_scfv)
-    return PlacedChain(own, text, _aligned(own.sequence, text) if there else {})
+    placed_on = chain or structure.heavy
+    there = bool(text) and (chain is not None or structure.is_scfv)
+    return PlacedChain(placed_on, text, _aligned(placed_on.sequence, text) if there else {})
 
 
 def _aligned(structure: str, parent: str) -> dict[int, int]:

@@ -69,7 +69,7 @@ def lay(chains: Sequence[str], parent: ParentChain) -> Variants:
 def _by_position(chains: Sequence[str], parent: ParentChain) -> Variants:
     """Chains of other lengths; parts outside the variable domain are not compared."""
     domains = number_chains([parent.sequence, *chains])
-    alike: dict[tuple[str, ...], list[int]] = {}
+    rows_by_positions: dict[tuple[str, ...], list[int]] = {}
     for row, chain in enumerate(chains):
         if not domains[chain] or not domains[parent.sequence]:
             raise ModelError(
@@ -77,17 +77,17 @@ def _by_position(chains: Sequence[str], parent: ParentChain) -> Variants:
                 "and no variable domain is found to lay them on each other; give chains of equal "
                 "length"
             )
-        alike.setdefault(domains[chain][0].positions, []).append(row)
+        rows_by_positions.setdefault(domains[chain][0].positions, []).append(row)
     residues = np.tile(parent.residues.astype(np.uint8), (len(chains), 1))
     inserted = np.zeros(residues.shape, dtype=np.uint8)
-    for positions, members in alike.items():
+    for positions, members in rows_by_positions.items():
         rows = np.array(members, dtype=np.intp)
         text = "".join(domains[chains[row]][0].sequence for row in members)
-        theirs = codes(text).reshape(len(rows), len(positions))
-        places, found, behind = _columns(parent.labels, positions)
-        mine = np.full((len(rows), len(places)), DELETED, dtype=np.uint8)
-        mine[:, found >= 0] = theirs[:, found[found >= 0]]
-        residues[np.ix_(rows, places)] = mine
+        variant_codes = codes(text).reshape(len(rows), len(positions))
+        places, index, behind = _columns(parent.labels, positions)
+        parent_codes = np.full((len(rows), len(places)), DELETED, dtype=np.uint8)
+        parent_codes[:, index >= 0] = variant_codes[:, index[index >= 0]]
+        residues[np.ix_(rows, places)] = parent_codes
         inserted[rows] = np.bincount(behind, minlength=len(parent.labels))
     return Variants(residues, inserted)
 
@@ -100,15 +100,17 @@ def _columns(
     Third, for each of ``positions`` that the parent has not, the place behind which it stands.
     """
     ours = {label: place for place, label in enumerate(labels) if label}
-    index = {position: i for i, position in enumerate(positions)}
-    found = [index.get(label, -1) for label in ours]
+    index_of = {position: i for i, position in enumerate(positions)}
+    indices = [index_of.get(label, -1) for label in ours]
     behind, extra = next(iter(ours.values())), []
     for position in positions:
         if position in ours:
             behind = ours[position]
         else:
             extra.append(behind)
-    return tuple(np.array(one, dtype=np.intp) for one in (list(ours.values()), found, extra))  # type: ignore[return-value]
+    return tuple(
+        np.array(column, dtype=np.intp) for column in (list(ours.values()), indices, extra)
+    )  # type: ignore[return-value]
 
 
 CROWDING: Final = 1.0 / 3.0
@@ -145,10 +147,10 @@ class ChangeTable:
 
     def effects(self, weights: Reals) -> Reals:
         """Effect of every change (P, 22) by weights (F,), and its fit in a known complex."""
-        found = np.asarray(self.features @ weights)
+        by_change = np.asarray(self.features @ weights)
         if self.chain.surroundings is not None:
-            found += padded(self.chain.surroundings.fit[:, :, None])[:, :, 0]
-        return found
+            by_change += padded(self.chain.surroundings.fit[:, :, None])[:, :, 0]
+        return by_change
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,7 @@ def changes_of(
         for (_, table), texts in zip(tables, chains, strict=True)
     ]
     rows, place, code, inserted = (np.concatenate([part[i] for part in parts]) for i in range(4))
-    which = np.repeat([number for number, _ in tables], [len(part[0]) for part in parts])
+    chain_numbers = np.repeat([number for number, _ in tables], [len(part[0]) for part in parts])
     features, matured, ratios, weight = (
         np.concatenate(
             [
@@ -212,15 +214,15 @@ def changes_of(
         for name in ("features", "matured", "ratios", "weight")
     )
     bare = CodedChanges(
-        count, rows, which, place, code, inserted.astype(np.bool_), features,
+        count, rows, chain_numbers, place, code, inserted.astype(np.bool_), features,
         np.zeros((count, 0)), np.ones(count),
     )  # fmt: skip
     squares = np.maximum(bare.total(weight**2), 1e-9)
     crowd = np.maximum(bare.total(weight) ** 2 / squares, 1.0) ** -CROWDING
-    found = matured_share(bare.total(ratios), share) * crowd
+    maturation_weight = matured_share(bare.total(ratios), share) * crowd
     return CodedChanges(
-        count, rows, which, place, code, bare.inserted, features,
-        bare.total(matured) * found[:, None], crowd,
+        count, rows, chain_numbers, place, code, bare.inserted, features,
+        bare.total(matured) * maturation_weight[:, None], crowd,
     )  # fmt: skip
 
 

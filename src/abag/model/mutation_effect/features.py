@@ -114,7 +114,7 @@ def substitution_features(chain: ParentChain, repertoire: Repertoire) -> Reals:
     sites = Sites.of(chain, repertoire)
     shape = (len(chain.residues), 20)
     table = np.stack(
-        [np.broadcast_to(one.value(sites), shape) for one in FEATURES.values()], axis=2
+        [np.broadcast_to(feature.value(sites), shape) for feature in FEATURES.values()], axis=2
     )
     unknown = (chain.residues >= NO_RESIDUE) | (chain.imgt == 0)
     table[unknown] = 0.0

@@ -47,15 +47,15 @@ def nucleotide_ratios() -> Reals:
         if letter != "*":
             codons[letter].append("".join(bases))
     distance = np.array(
-        [[_nearest(codons[a], codons[b]) for b in AMINO_ACIDS] for a in AMINO_ACIDS]
+        [[_fewest_changes(codons[a], codons[b]) for b in AMINO_ACIDS] for a in AMINO_ACIDS]
     )
-    found = np.where(distance == 1, ONE_NUCLEOTIDE, MORE)
-    found.setflags(write=False)
-    return found
+    ratios = np.where(distance == 1, ONE_NUCLEOTIDE, MORE)
+    ratios.setflags(write=False)
+    return ratios
 
 
-def _nearest(some: list[str], others: list[str]) -> int:
-    return min(sum(x != y for x, y in zip(a, b, strict=True)) for a in some for b in others)
+def _fewest_changes(left: list[str], right: list[str]) -> int:
+    return min(sum(x != y for x, y in zip(a, b, strict=True)) for a in left for b in right)
 
 
 def germline_share(parent: ParentAntibody) -> float:
@@ -71,9 +71,9 @@ def germline_share(parent: ParentAntibody) -> float:
 def ratio_table(chain: ParentChain) -> Reals:
     """Log-likelihood ratio of every change, shape (P, 22); 0 for X and for no change."""
     known = np.minimum(chain.residues, NO_RESIDUE - 1)
-    found = np.full((len(known), 22), MORE)
-    found[:, :20] = nucleotide_ratios()[known]
-    return _only_changes(found, chain)
+    ratios = np.full((len(known), 22), MORE)
+    ratios[:, :20] = nucleotide_ratios()[known]
+    return _only_changes(ratios, chain)
 
 
 def matured_table(
@@ -85,21 +85,21 @@ def matured_table(
     """
     shares = np.full((len(chain.residues), 22), _UNKNOWN_SHARE)
     shares[:, :20] = repertoire.log_shares(chain.kind)[chain.imgt]
-    one = np.ones((len(chain.residues), 22))
+    ones = np.ones((len(chain.residues), 22))
     matured = chain.in_gene & (chain.residues != chain.germline)
-    found = np.stack(
+    features = np.stack(
         [
-            one,
+            ones,
             (shares + 3.0) / 3.0,
-            one * contact_share(chain.light)[chain.imgt][:, None],
-            one * (chain.region > 0)[:, None],
+            ones * contact_share(chain.light)[chain.imgt][:, None],
+            ones * (chain.region > 0)[:, None],
             -severity,
             guess,
         ],
         axis=2,
     )
-    found[matured] = 0.0
-    return np.asarray(_only_changes(found, chain))
+    features[matured] = 0.0
+    return np.asarray(_only_changes(features, chain))
 
 
 def _only_changes(table: Reals, chain: ParentChain) -> Reals:

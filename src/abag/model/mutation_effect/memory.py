@@ -40,34 +40,34 @@ class FamilyMemory:
 
     def identity(self, parent: ParentAntibody) -> float:
         """Share of equal residues over the CDR positions of either, of the parent's chains."""
-        given = {name for name, chain in parent.chains if chain is not None}
+        chain_names = {name for name, chain in parent.chains if chain is not None}
         ours = dict(zip(self.labels, self.residues.tolist(), strict=True))
         theirs = cdr_residues(parent)
-        mine = {label for label in ours if label.split()[0] in given and in_cdr(label)}
+        mine = {label for label in ours if label.split()[0] in chain_names and in_cdr(label)}
         union = mine | set(theirs)
         same = sum(ours.get(label) == code for label, code in theirs.items())
         return same / len(union) if union else 0.0
 
     def table(self, name: str, chain: ParentChain) -> Reals:
         """Departures of every change of a chain, shape (P, 22); 0 where the family says nothing."""
-        found = np.zeros((len(chain.residues), 22))
-        at = {label: i for i, label in enumerate(self.labels)}
+        departures = np.zeros((len(chain.residues), 22))
+        index_of = {label: i for i, label in enumerate(self.labels)}
         for place, position in enumerate(chain.labels):
-            i = at.get(f"{name} {position}")
+            i = index_of.get(f"{name} {position}")
             own = int(chain.residues[place])
             if i is None or not position or own >= NO_RESIDUE:
                 continue
-            found[place] = self.values[i] - self.values[i, own]
-        found[:, NO_RESIDUE] = 0.0
-        return found
+            departures[place] = self.values[i] - self.values[i, own]
+        departures[:, NO_RESIDUE] = 0.0
+        return departures
 
 
 def nearest_memory(
     memories: tuple[FamilyMemory, ...], parent: ParentAntibody
 ) -> FamilyMemory | None:
     """The family that the parent belongs to, if there is one."""
-    near = [(memory.identity(parent), memory.name, memory) for memory in memories]
-    best = max(near, default=None, key=lambda one: one[:2])
+    candidates = [(memory.identity(parent), memory.name, memory) for memory in memories]
+    best = max(candidates, default=None, key=lambda candidate: candidate[:2])
     return best[2] if best is not None and best[0] >= SAME_FAMILY else None
 
 

@@ -105,8 +105,8 @@ class MutationEffect:
         deviations, on average over complexes; 0 for the parent itself. Arguments and errors as for
         :meth:`delta`.
         """
-        found = self.predict(ParentAntibody.of(parent_heavy, parent_light, antigen), variants)
-        return found.delta_pkd, found.spread
+        effects = self.predict(ParentAntibody.of(parent_heavy, parent_light, antigen), variants)
+        return effects.delta_pkd, effects.spread
 
     def predict(self, parent: ParentAntibody, variants: pl.DataFrame) -> VariantEffects:
         """Effects of variants on a parent that is numbered already.
@@ -144,8 +144,8 @@ class MutationEffect:
     def _predict(self, changes: CodedChanges, tables: Mapping[int, Reals]) -> tuple[Reals, Reals]:
         effects = np.zeros(len(changes.rows))
         for number, table in tables.items():
-            own = changes.chain == number
-            effects[own] = table[changes.place[own], changes.code[own]]
+            on_chain = changes.chain == number
+            effects[on_chain] = table[changes.place[on_chain], changes.code[on_chain]]
         total = combined(changes, effects, self.maturation, self.scale.power)
         deviation = self.scale.deviation(exposure(changes), changes.mutations)
         return self.scale.level(total), deviation
@@ -188,8 +188,8 @@ class MutationEffect:
         stored = artefact.read(folder)
         if stored.name != NAME:
             raise ModelError(f"{folder} holds the model {stored.name!r}, not {NAME!r}")
-        known = {"features": list(FEATURES), "matured": list(MATURED)}
-        if {name: stored.settings.get(name) for name in known} != known:
+        expected = {"features": list(FEATURES), "matured": list(MATURED)}
+        if {name: stored.settings.get(name) for name in expected} != expected:
             raise ModelError(
                 f"{folder} has other features than this version of abag; take the folder of this "
                 "version, or the version that wrote it"
@@ -200,12 +200,12 @@ class MutationEffect:
                 np.asarray(stored.arrays["maturation"], dtype=np.float64),
                 tuple(
                     FamilyMemory(
-                        one["name"],
-                        tuple(one["labels"]),
+                        memory["name"],
+                        tuple(memory["labels"]),
                         stored.arrays[f"memory.{i}.residues"].astype(np.int64),
                         stored.arrays[f"memory.{i}.values"].astype(np.float64),
                     )
-                    for i, one in enumerate(stored.settings["memories"])
+                    for i, memory in enumerate(stored.settings["memories"])
                 ),
                 Repertoire.from_arrays(stored.arrays),
                 Scale(**stored.settings["scale"]),
@@ -254,7 +254,7 @@ def expected_changes(parent: str, variants: Sequence[str]) -> Reals:
     heavy, _, light = parent.partition("/")
     parts = [variant.partition("/") for variant in variants]
     frame = pl.DataFrame(
-        {"heavy": [one[0] for one in parts], "light": [one[2] or None for one in parts]},
+        {"heavy": [part[0] for part in parts], "light": [part[2] or None for part in parts]},
         schema={"heavy": pl.String, "light": pl.String},
     )
     try:

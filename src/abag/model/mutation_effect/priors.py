@@ -72,11 +72,11 @@ def burial(light: bool) -> Reals:
 
 
 def _by_column(values: dict[int, float]) -> Reals:
-    found = np.zeros(IMGT_COLUMNS + 1)
+    table = np.zeros(IMGT_COLUMNS + 1)
     for position, value in values.items():
-        found[position] = value
-    found.setflags(write=False)
-    return found
+        table[position] = value
+    table.setflags(write=False)
+    return table
 
 
 def codes(chain: str) -> Codes:

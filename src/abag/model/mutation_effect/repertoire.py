@@ -21,7 +21,7 @@ from abag.model.mutation_effect.priors import IMGT_COLUMNS, NO_RESIDUE, Reals, c
 
 LETTERS: Final = ("H", "K", "L")
 _FLOOR: Final = 1e-3
-"""Added to shares before the logarithm: what one antibody in a thousand has is not told apart."""
+"""Added to shares before the logarithm: a share below one in a thousand counts as none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Repertoire:
         for domains in number_chains(chains).values():
             for domain in domains[:1]:
                 table = counts[KINDS[domain.kind]]
-                found = codes(domain.sequence)
-                for position, code in zip(domain.positions, found, strict=True):
+                residues = codes(domain.sequence)
+                for position, code in zip(domain.positions, residues, strict=True):
                     if position.isdigit() and code < NO_RESIDUE:
                         table[position_number(position), code] += 1.0
         return cls(counts)

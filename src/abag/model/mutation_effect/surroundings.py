@@ -47,5 +47,7 @@ class Surroundings:
         return _mixed(_BURIAL * self.burial, table)
 
 
-def _mixed(own: Reals, table: Reals) -> Reals:
-    return np.where(np.isfinite(own), TRUST * own + (1.0 - TRUST) * table, table)
+def _mixed(from_structure: Reals, table: Reals) -> Reals:
+    return np.where(
+        np.isfinite(from_structure), TRUST * from_structure + (1.0 - TRUST) * table, table
+    )

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int64, Shaped
 from torch import Tensor, nn
 from torch.nn import functional
 
-from abag.model.network.dropout import Dropout, drawn, dropped
+from abag.model.network.dropout import Dropout, dropped, keep_mask
 
 
 class CrossAttention(nn.Module):
@@ -45,15 +45,15 @@ class CrossAttention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         if others.shape[1] == 1:
             ones = value.new_ones(*value.shape[:2], rows.shape[1], 1)
-            seen = (dropped(ones, dropout) if dropout else ones) * value
+            attended_values = (dropped(ones, dropout) if dropout else ones) * value
         else:
             query = by_pair(self._split(self.query(rows)), rows_of)
             key = by_pair(self._split(self.key(others)), others_of)
             mask: Tensor | None = by_pair(others_mask, others_of)
             if others_mask.device.type == "cpu" and bool(others_mask.all()):
                 mask = None  # a GPU would have to be waited for
-            seen = attended(query, key, value, mask, dropout)
-        return cast(Tensor, self.out(seen.transpose(1, 2).flatten(2)))
+            attended_values = attended(query, key, value, mask, dropout)
+        return cast(Tensor, self.out(attended_values.transpose(1, 2).flatten(2)))
 
     def _split(
         self, rows: Float[Tensor, "molecules n width"]
@@ -80,8 +80,8 @@ def attended(
     scores: Tensor = (query * query.shape[3] ** -0.5) @ key.transpose(2, 3)
     if mask is not None:
         scores = scores.masked_fill(~mask[:, None, None, :], -torch.inf)
-    kept, share = drawn(scores.shape, 1 - dropout, scores.device)
-    return scores.softmax(dim=3).mul(kept) @ (value * (1 / share))
+    keep, share = keep_mask(scores.shape, 1 - dropout, scores.device)
+    return scores.softmax(dim=3).mul(keep) @ (value * (1 / share))
 
 
 def by_pair(
@@ -130,17 +130,17 @@ class Direction(nn.Module):
 
         ``rows_of`` and ``others_of``: see :class:`CrossAttention`.
         """
-        own = by_pair(rows, rows_of)
+        before = by_pair(rows, rows_of)
         if self.pre:
-            read = self.attention(
+            update = self.attention(
                 self.attention_norm(rows), self.others_norm(others), others_mask, rows_of, others_of
             )
-            rows = own + self.drop(read)
+            rows = before + self.drop(update)
             if self.mlp is not None:
                 rows = rows + self.drop(self.mlp(self.mlp_norm(rows)))
             return rows
-        read = self.attention(rows, others, others_mask, rows_of, others_of)
-        rows = self.attention_norm(own + self.drop(read))
+        update = self.attention(rows, others, others_mask, rows_of, others_of)
+        rows = self.attention_norm(before + self.drop(update))
         if self.mlp is not None:
             rows = self.mlp_norm(rows + self.drop(self.mlp(rows)))
         return rows

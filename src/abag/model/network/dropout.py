@@ -45,13 +45,13 @@ def dropped(rows: Float[Tensor, " pairs *rest"], share: float) -> Float[Tensor, 
     draws = _DRAWS.get()
     if not share or not draws:
         return functional.dropout(rows, share)
-    kept = torch.empty(rows.shape, dtype=torch.bool, device=rows.device)
-    for part, (_, generator) in zip(torch.split(kept, [n for n, _ in draws]), draws, strict=True):
+    keep = torch.empty(rows.shape, dtype=torch.bool, device=rows.device)
+    for part, (_, generator) in zip(torch.split(keep, [n for n, _ in draws]), draws, strict=True):
         part.bernoulli_(1 - share, generator=generator)
-    return rows.mul(kept).mul(1 / (1 - share))
+    return rows.mul(keep).mul(1 / (1 - share))
 
 
-def drawn(
+def keep_mask(
     shape: torch.Size, chance: float, device: torch.device
 ) -> tuple[Bool[Tensor, ...], float]:
     """Bool of a shape, true with about that chance, and the chance as it is.

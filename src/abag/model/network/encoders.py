@@ -78,11 +78,11 @@ class EncoderRecord:
             if name.startswith(prefix)
         }
         settings = content["adapter_settings"]
-        found = adapter_digest(settings, tensors) if tensors else ""
-        if found != identity.adapter_digest:
+        digest = adapter_digest(settings, tensors) if tensors else ""
+        if digest != identity.adapter_digest:
             raise ModelError(
                 f"the saved model says that its {side} encoder {identity.id} has the adapter "
-                f"{identity.adapter_digest or 'none'}, and holds {found or 'none'}; copy it again"
+                f"{identity.adapter_digest or 'none'}, and holds {digest or 'none'}; copy it again"
             )
         return cls(side, identity, int(content["width"]), settings, tensors)
 
@@ -142,6 +142,6 @@ def open_both(
 
 
 def _folder_of(id_: str) -> Path | None:
-    named = os.environ.get(FOLDERS)
-    folder = Path(named) / id_ if named else None
+    parent = os.environ.get(FOLDERS)
+    folder = Path(parent) / id_ if parent else None
     return folder if folder is not None and folder.is_dir() else None

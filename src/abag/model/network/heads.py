@@ -18,27 +18,27 @@ from abag.model.network.dropout import Dropout
 class BatchNorm(nn.BatchNorm1d):
     """Batch normalisation that takes a batch of one row in training, by its running figures.
 
-    With ``seen`` a list, a batch's mean and variance are noted there and move nothing: several
-    processes note theirs, and :meth:`follow` moves all of them by all.
+    With ``recorded`` a list, a batch's mean and variance are appended there and move nothing:
+    several processes record theirs, and :meth:`follow` moves all of them by all.
     """
 
-    seen: list[Tensor] | None = None
+    recorded: list[Tensor] | None = None
 
     def forward(self, rows: Float[Tensor, "pairs width"]) -> Float[Tensor, "pairs width"]:
         """The rows, normalised."""
         if self.training and rows.shape[0] == 1:
-            if self.seen is not None:
-                self.seen.append(self._figures * torch.nan)
+            if self.recorded is not None:
+                self.recorded.append(self._figures * torch.nan)
             return nn.functional.batch_norm(
                 rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
-        if self.seen is None or not self.training:
+        if self.recorded is None or not self.training:
             return super().forward(rows)
         mean, variance = torch.zeros_like(self._figures)
         out = nn.functional.batch_norm(
             rows, mean, variance, self.weight, self.bias, True, 1.0, self.eps
         )
-        self.seen.append(torch.stack([mean, variance]))
+        self.recorded.append(torch.stack([mean, variance]))
         return out
 
     def follow(self, batches: Float[Tensor, "batches 2 width"]) -> None:
@@ -46,13 +46,13 @@ class BatchNorm(nn.BatchNorm1d):
 
         What is not a number comes from a batch of one row, which moves nothing.
         """
-        held = self._buffers
+        buffers = self._buffers
         with torch.no_grad():
             for figures in batches:
                 if bool(figures.isfinite().all()):
                     for name, moved in zip(("running_mean", "running_var"), figures, strict=True):
-                        cast(Tensor, held[name]).lerp_(moved, self.momentum or 0.0)
-                    cast(Tensor, held["num_batches_tracked"]).add_(1)
+                        cast(Tensor, buffers[name]).lerp_(moved, self.momentum or 0.0)
+                    cast(Tensor, buffers["num_batches_tracked"]).add_(1)
 
     @property
     def _figures(self) -> Float[Tensor, "2 width"]:

@@ -1,4 +1,4 @@
-"""What a network is given: residue rows of pairs, padded and masked, gathered without a loop.
+"""Input of a network: residue rows of pairs, padded and masked, gathered without a loop.
 
 Every distinct antibody and antigen is embedded once and kept in one contiguous pool; a batch is an
 index into it. Row 0 of a pool is zero: padding points there.
@@ -62,8 +62,8 @@ class PairBatch:
 
     def to(self, device: torch.device | str) -> Self:
         """The same batch on a device; copies from pinned memory do not block."""
-        held: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        moved = {n: t.to(device, non_blocking=True) for n, t in held.items() if t is not None}
+        tensors: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        moved = {n: t.to(device, non_blocking=True) for n, t in tensors.items() if t is not None}
         return type(self)(**moved)
 
 
@@ -192,7 +192,7 @@ class PairFeatures:
         if codes:
             regions[1:] = torch.from_numpy(np.concatenate(codes))
         pools = (antibody_pool, antibody_of), (antigen_pool, antigen_of)
-        lengths = torch.stack([own.lengths.cpu()[places] for own, places in pools], dim=1)
+        lengths = torch.stack([side.lengths.cpu()[molecules] for side, molecules in pools], dim=1)
         device = antibody_pool.rows.device
         return cls(
             antibody_pool, antigen_pool, regions.to(device), antibody_of.to(device),
@@ -244,11 +244,11 @@ class PairFeatures:
         ends = like_lengths(lengths[order])
         if len(ends) == 1:
             return self.batch(chosen.tolist(), codes.tolist())
-        found = tuple(
-            self.batch(chosen[some].tolist(), codes[some].tolist())
-            for some in np.split(order, ends[:-1])
+        batches = tuple(
+            self.batch(chosen[part].tolist(), codes[part].tolist())
+            for part in np.split(order, ends[:-1])
         )
-        return PairParts(found, torch.from_numpy(np.argsort(order)))
+        return PairParts(batches, torch.from_numpy(np.argsort(order)))
 
     def to(self, device: torch.device | str) -> Self:
         """The same features with their pools on a device, where batches are then gathered."""
@@ -271,12 +271,12 @@ def like_lengths(lengths: NDArray[np.int64]) -> list[int]:
     """Ends of the parts of pairs of sorted lengths [pairs, 2], each with little padding."""
     ends: list[int] = []
     start, longest, real = 0, np.zeros(2, dtype=np.int64), 0
-    for place, own in enumerate(lengths):
-        longest, real = np.maximum(longest, own), real + own.sum()
-        padded = (place + 1 - start) * longest.sum()
-        if place > start and (padded > PADDING * real or padded > AT_ONCE):
-            ends.append(place)
-            start, longest, real = place, own, own.sum()
+    for index, pair in enumerate(lengths):
+        longest, real = np.maximum(longest, pair), real + pair.sum()
+        padded = (index + 1 - start) * longest.sum()
+        if index > start and (padded > PADDING * real or padded > AT_ONCE):
+            ends.append(index)
+            start, longest, real = index, pair, pair.sum()
     return [*ends, len(lengths)]
 
 
@@ -284,8 +284,8 @@ def _distinct(
     molecules: Int64[Tensor, " pairs"],
 ) -> tuple[Int64[Tensor, " distinct"], Int64[Tensor, " pairs"] | None]:
     """Distinct molecules, and which of them each pair has; None where all are distinct."""
-    found, of = torch.unique(molecules, return_inverse=True)
-    return (molecules, None) if len(found) == len(molecules) else (found, of)
+    distinct, index_of = torch.unique(molecules, return_inverse=True)
+    return (molecules, None) if len(distinct) == len(molecules) else (distinct, index_of)
 
 
 def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Int64[Tensor, " rows"]]:
@@ -322,25 +322,25 @@ def _pool(
 ) -> MoleculeRows:
     """A pool with one entry for each list of molecules, whose rows follow each other."""
     room = _room(store, encoder)
-    flat = [molecule for of_one in parts for molecule in of_one]
+    flat = [molecule for group in parts for molecule in group]
     rows = embed(flat, encoder, room)
-    ends = np.cumsum([len(of_one) for of_one in parts])
+    ends = np.cumsum([len(group) for group in parts])
 
     def joined(place: int) -> NDArray[np.float32]:
-        return _joined(rows, range(ends[place] - len(parts[place]), ends[place]))
+        return _rows_one_after_another(rows, range(ends[place] - len(parts[place]), ends[place]))
 
     width = encoder.facts.width
     if pooling == "mean":
         ones = np.ones(len(parts), dtype=np.int64)
         return MoleculeRows.of(ones, width, lambda place: _mean(joined(place)))
-    lengths = np.array([sum(m.residues for m in of_one) for of_one in parts], dtype=np.int64)
+    lengths = np.array([sum(m.residues for m in group) for group in parts], dtype=np.int64)
     stored_bf16 = room is not None and room.storage is Storage.BF16
     return MoleculeRows.of(lengths, width, joined, torch.bfloat16 if stored_bf16 else torch.float32)
 
 
-def _joined(rows: Embeddings, places: range) -> NDArray[np.float32]:
-    found = [rows[place] for place in places]
-    return found[0] if len(found) == 1 else np.concatenate(found)
+def _rows_one_after_another(rows: Embeddings, places: range) -> NDArray[np.float32]:
+    parts = [rows[place] for place in places]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _mean(rows: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -126,7 +126,7 @@ class PairModel(ArrayModel[PairSettings]):
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:
         """Predictions, their parts and spread, relatives, and evidence that the pairs bind."""
-        table = self._asked(table)
+        table = self._checked_rows(table)
         if table.is_empty():
             return Answer.of(np.zeros(0))
         own = self._state

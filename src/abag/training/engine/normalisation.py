@@ -29,14 +29,14 @@ def following(network: nn.Module, world: World, batches: int) -> Iterator[None]:
         yield
         return
     for norm in norms:
-        norm.seen = []
+        norm.recorded = []
     try:
         yield
         for norm in norms:
             figures = torch.zeros(batches, 2, norm.num_features, device=norm.weight.device)
-            if norm.seen:
-                figures[world.rank :: world.size] = torch.stack(norm.seen)
+            if norm.recorded:
+                figures[world.rank :: world.size] = torch.stack(norm.recorded)
             norm.follow(world.sum_of(figures))
     finally:
         for norm in norms:
-            norm.seen = None
+            norm.recorded = None

@@ -74,9 +74,9 @@ def test_the_posterior_of_an_antigen_is_that_of_the_textbook() -> None:
     covariance *= antigens.between[np.ix_(antigens.tasks, antigens.tasks)]
     covariance += np.diag(member.noise + 1e-6)
     new = model._letters(assay_table(6, seed=5))
-    across = kernel.matrix(new, kernel.training) * antigens.seen
+    across = kernel.matrix(new, kernel.training) * antigens.with_predicted
     # The saved weights are those of the rows times their share with this antigen.
-    target = covariance @ (member.weights / antigens.seen)
+    target = covariance @ (member.weights / antigens.with_predicted)
     by_hand = prior_mean(kernel.terms, new) + across @ np.linalg.solve(covariance, target)
     assert np.allclose(member.mean(new), by_hand, atol=1e-6)
     expected = np.diag(kernel.matrix(new, new)) - np.einsum(

@@ -41,7 +41,7 @@ def test_two_helices_are_read_as_by_the_published_code(network: ProteinMPNN):
     order = torch.from_numpy(np.random.default_rng(0).permutation(75))
     with torch.inference_mode():
         encoded = network.encode(torch.from_numpy(backbone).float(), places, chains)
-        found = [network.foretold(encoded, letters, i, order) for i in (0, 20, 40, 74)]
+        found = [network.log_probabilities(encoded, letters, i, order) for i in (0, 20, 40, 74)]
     columns = [LETTERS.index(letter) for letter in "AGMY"]
     published = [
         [-2.2632, -2.4036, -3.1125, -3.6831],
@@ -59,10 +59,11 @@ def test_what_stands_at_a_residue_does_not_tell_on_itself(network: ProteinMPNN):
     letters = torch.zeros(30).long()
     other = letters.clone()
     other[12] = LETTERS.index("W")
-    same = network.foretold(encoded, letters, 12, order)
-    assert torch.equal(same, network.foretold(encoded, other, 12, order))
+    same = network.log_probabilities(encoded, letters, 12, order)
+    assert torch.equal(same, network.log_probabilities(encoded, other, 12, order))
     assert not torch.allclose(
-        network.foretold(encoded, letters, 13, order), network.foretold(encoded, other, 13, order)
+        network.log_probabilities(encoded, letters, 13, order),
+        network.log_probabilities(encoded, other, 13, order),
     )
 
 

@@ -8,7 +8,7 @@ import torch
 from abag.model.network.attention import CrossAttention, Direction, ResiduePool, attended
 from abag.model.network.config import HeadConfig, OutputConfig
 from abag.model.network.dropout import Dropout, drawn_apart
-from abag.model.network.dropout import drawn as draws_of
+from abag.model.network.dropout import keep_mask as draws_of
 from abag.model.network.fusion import masked_mean
 from abag.model.network.heads import BatchNorm, OutputRange, hidden_layers
 
@@ -187,13 +187,13 @@ def test_batch_normalisation_forgets_batch_mates_when_it_predicts():
 def test_noted_batches_move_batch_normalisation_as_seen_ones_do():
     """What two processes do: note each batch, and follow all of them afterwards."""
     own, noting = BatchNorm(4).train(), BatchNorm(4).train()
-    noting.seen = []
+    noting.recorded = []
     before = noting.running_mean.clone()
     for rows in (drawn(6, 4), drawn(1, 4, seed=1), 3 + 2 * drawn(5, 4, seed=2)):
         ours, theirs = own(rows), noting(rows)
         assert len(rows) == 1 or torch.allclose(ours, theirs, atol=1e-6)
     assert torch.equal(noting.running_mean, before)
-    noting.follow(torch.stack(noting.seen))
+    noting.follow(torch.stack(noting.recorded))
     assert torch.allclose(own.running_mean, noting.running_mean, atol=1e-6)
     assert torch.allclose(own.running_var, noting.running_var, atol=1e-6)
     assert own.num_batches_tracked == noting.num_batches_tracked == 2

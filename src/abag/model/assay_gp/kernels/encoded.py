@@ -45,11 +45,6 @@ class Encoded:
     likelihood: Reals
 
     @classmethod
-    def asked(cls, positions: Positions, encoder: str) -> Encoded | None:
-        """As :meth:`of`; None where the encoder is ``none``."""
-        return None if encoder == "none" else cls.of(positions, encoder)
-
-    @classmethod
     def of(cls, positions: Positions, encoder: str) -> Encoded:
         """Of the reference residues; zero at gaps.
 
@@ -58,20 +53,20 @@ class Encoded:
         """
         reference = positions.reference
         end = len(positions.heavy.positions)
-        there = np.flatnonzero(reference != GAP)
-        text = [LETTERS[code] for code in reference[there].tolist()]
-        split = int((there < end).sum())
-        rows, known = _read(encoder, "".join(text[:split]), "".join(text[split:]))
+        occupied = np.flatnonzero(reference != GAP)
+        text = [LETTERS[code] for code in reference[occupied].tolist()]
+        split = int((occupied < end).sum())
+        rows, log_p = _encode_parent(encoder, "".join(text[:split]), "".join(text[split:]))
         count = positions.count
         context = np.zeros((count, COMPONENTS))
-        context[there] = _components(rows)
+        context[occupied] = _components(rows)
         likelihood = np.zeros((count, 22, 2))
-        likelihood[there, :20, 0] = known
-        likelihood[there, :20, 1] = -(np.exp(known) * known).sum(axis=1)[:, None]
+        likelihood[occupied, :20, 0] = log_p
+        likelihood[occupied, :20, 1] = -(np.exp(log_p) * log_p).sum(axis=1)[:, None]
         # A deletion, and an unknown residue, count as the mean residue.
         likelihood[:, (GAP, UNKNOWN)] = likelihood[:, :20].mean(axis=1)[:, None]
-        own = likelihood[np.arange(count), reference].copy()
-        likelihood[..., 0] -= own[:, None, 0]
+        reference_values = likelihood[np.arange(count), reference].copy()
+        likelihood[..., 0] -= reference_values[:, None, 0]
         likelihood[np.arange(count), reference] = 0.0
         return cls(context, likelihood)
 
@@ -89,21 +84,21 @@ def encoder_origin(embedding: str) -> dict[str, str]:
 def _components(rows: Reals) -> Reals:
     """Main components of rows (n, width), of mean square 1 in all; shape (n, COMPONENTS)."""
     left, sizes, _ = np.linalg.svd(rows - rows.mean(axis=0), full_matrices=False)
-    found = np.zeros((len(rows), COMPONENTS))
-    kept = min(COMPONENTS, len(sizes))
-    found[:, :kept] = left[:, :kept] * sizes[:kept]
-    spread = float((found**2).sum(axis=1).mean())
-    return found / np.sqrt(spread) if spread > 0 else found
+    components = np.zeros((len(rows), COMPONENTS))
+    count = min(COMPONENTS, len(sizes))
+    components[:, :count] = left[:, :count] * sizes[:count]
+    spread = float((components**2).sum(axis=1).mean())
+    return components / np.sqrt(spread) if spread > 0 else components
 
 
 @lru_cache(maxsize=8)
-def _read(name: str, heavy: str, light: str) -> tuple[Reals, Reals]:
+def _encode_parent(name: str, heavy: str, light: str) -> tuple[Reals, Reals]:
     """Rows (n, width) and log-probabilities (n, 20) of the residues of both chains."""
     from abag.encoders.protocol import Molecule, Role
 
     molecule = Molecule(Role.ANTIBODY, tuple(chain for chain in (heavy, light) if chain))
-    rows, known = (_of_builtin if name == "builtin" else _of_published)(name, molecule)
-    return rows.round(_DECIMALS), known.round(_DECIMALS)
+    rows, log_p = (_of_builtin if name == "builtin" else _of_published)(name, molecule)
+    return rows.round(_DECIMALS), log_p.round(_DECIMALS)
 
 
 def _of_builtin(_: str, molecule: Molecule) -> tuple[Reals, Reals]:
@@ -115,8 +110,8 @@ def _of_builtin(_: str, molecule: Molecule) -> tuple[Reals, Reals]:
 
     with torch.inference_mode():
         logits = cast("BuiltinModel", encoder.network).logits(torch.from_numpy(encoded.rows))
-        known = logits.double().log_softmax(-1).numpy()
-    return encoded.rows.astype(np.float64), known
+        log_p = logits.double().log_softmax(-1).numpy()
+    return encoded.rows.astype(np.float64), log_p
 
 
 def _of_published(name: str, molecule: Molecule) -> tuple[Reals, Reals]:
@@ -126,7 +121,7 @@ def _of_published(name: str, molecule: Molecule) -> tuple[Reals, Reals]:
     (encoded,) = encoder.encode([molecule])
     count = molecule.residues
     hidden = [np.arange(first, count, _PASSES) for first in range(min(_PASSES, count))]
-    known = np.empty((count, len(AMINO_ACIDS)))
+    log_p = np.empty((count, len(AMINO_ACIDS)))
     for places in hidden:
-        (known[places],) = encoder.log_probabilities([molecule], [places])
-    return encoded.rows.astype(np.float64), known
+        (log_p[places],) = encoder.log_probabilities([molecule], [places])
+    return encoded.rows.astype(np.float64), log_p

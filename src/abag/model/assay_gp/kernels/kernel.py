@@ -77,13 +77,13 @@ class Kernel:
     ) -> tuple[Self, Objective]:
         """The kernel before its hyper-parameters are chosen, and what they are chosen by."""
         shifts = Shifts.of(letters, positions.reference)
-        found = additive_terms(positions, shifts.active, choice.terms, knowledge)
-        terms = [CentredTerm.of(term, letters, positions) for term in found]
+        plain_terms = additive_terms(positions, shifts.active, choice.terms, knowledge)
+        terms = [CentredTerm.of(term, letters, positions) for term in plain_terms]
         features = [term.features(letters[rows]) for term in terms]
         by_site = choice.product or choice.linear
         objective = Objective(
             shifts.dense(letters[rows]) if by_site else np.zeros((len(rows), 0)),
-            [found @ found.T for found in features],
+            [block @ block.T for block in features],
             normals.target[rows] - prior_mean(terms, letters[rows]),
             noise[rows],
             choice,
@@ -121,20 +121,26 @@ class Kernel:
 
     def covariance(self, left: Laid, right: Laid) -> Reals:
         """The same, of rows that were laid out before."""
-        found = left.additive @ right.additive.T + LEVEL_VARIANCE
-        return np.asarray(found + self.product(left, right))
+        additive = left.additive @ right.additive.T + LEVEL_VARIANCE
+        return np.asarray(additive + self.product(left, right))
 
     def product(self, left: Laid, right: Laid) -> Reals:
         """The product term alone, over every position, those that training never varied too."""
-        one, other = left.shifts, right.shifts
-        apart = (one**2).sum(axis=1)[:, None] + (other**2).sum(axis=1)[None] - 2.0 * one @ other.T
-        away = left.unseen[:, None] + right.unseen[None, :]
-        return np.asarray(self.hyper.product * np.exp(-0.5 * self.hyper.power * (apart + away)))
+        shifts, other_shifts = left.shifts, right.shifts
+        distance = (
+            (shifts**2).sum(axis=1)[:, None]
+            + (other_shifts**2).sum(axis=1)[None]
+            - 2.0 * shifts @ other_shifts.T
+        )
+        unseen = left.unseen[:, None] + right.unseen[None, :]
+        return np.asarray(
+            self.hyper.product * np.exp(-0.5 * self.hyper.power * (distance + unseen))
+        )
 
     def unseen(self, letters: Codes) -> Reals:
         """Distance that positions add which do not vary in training, whose weight is 1; (rows,)."""
-        apart = distances()[letters[:, self.still], self.positions.reference[self.still]]
-        return np.asarray(np.ascontiguousarray(apart).sum(axis=1))
+        distance = distances()[letters[:, self.still], self.positions.reference[self.still]]
+        return np.asarray(np.ascontiguousarray(distance).sum(axis=1))
 
     def unseen_variance(self, letters: Codes) -> Reals:
         """Prior variance that additive effects at those positions have, (rows,)."""
@@ -144,9 +150,9 @@ class Kernel:
     @property
     def still(self) -> NDArray[np.bool_]:
         """Positions that do not vary in training, (P,)."""
-        found = np.ones(self.positions.count, dtype=np.bool_)
-        found[self.shifts.active] = False
-        return found
+        mask = np.ones(self.positions.count, dtype=np.bool_)
+        mask[self.shifts.active] = False
+        return mask
 
     @property
     def own_effect(self) -> float:
@@ -159,8 +165,8 @@ class Kernel:
 
 def prior_mean(terms: Sequence[CentredTerm], letters: Codes) -> Reals:
     """Prior mean of rows (rows,): what the global model predicts, by its usual slope."""
-    found = np.zeros(len(letters))
+    mean = np.zeros(len(letters))
     for term in terms:
         if slope := SLOPES.get(term.term.name, 0.0):
-            found += slope * term.features(letters)[:, 0]
-    return found
+            mean += slope * term.features(letters)[:, 0]
+    return mean

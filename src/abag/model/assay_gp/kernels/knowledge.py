@@ -58,17 +58,19 @@ class Knowledge:
             SequenceError: it is of another antibody.
             UnavailableError: torch is missing, or ProteinMPNN was not fetched.
         """
-        known = model.repertoire
+        repertoire = model.repertoire
         width = len(model.weights)
-        features = _by_letter(positions, width, lambda _, it: substitution_features(it, known))
+        features = _by_letter(
+            positions, width, lambda _, chain: substitution_features(chain, repertoire)
+        )
         if structure is None:
             return cls((features @ model.weights)[:, :, None], features)
         around = _surroundings(structure, *positions.chains(positions.reference[None])[0])
 
-        def effects(which: int, chain: ParentChain) -> Reals:
-            told = replace(chain, surroundings=around[which])
-            found = substitution_features(told, known) @ model.weights
-            return (found + around[which].fit)[:, :, None]
+        def effects(chain_number: int, chain: ParentChain) -> Reals:
+            placed_chain = replace(chain, surroundings=around[chain_number])
+            effect = substitution_features(placed_chain, repertoire) @ model.weights
+            return (effect + around[chain_number].fit)[:, :, None]
 
         return cls(_by_letter(positions, 1, effects), features)
 
@@ -77,21 +79,21 @@ def _by_letter(
     positions: Positions, width: int, of_chain: Callable[[int, ParentChain], Reals]
 ) -> Reals:
     """Tables (n, 20, width) of the reference's chains as (P, 22, width); 0 for its own residues."""
-    found = np.zeros((positions.count, 22, width))
+    tables = np.zeros((positions.count, 22, width))
     end = len(positions.heavy.positions)
-    for which, part in enumerate((slice(0, end), slice(end, positions.count))):
+    for chain_number, part in enumerate((slice(0, end), slice(end, positions.count))):
         reference = positions.reference[part]
-        there = np.flatnonzero(reference != GAP)
-        chain = ParentChain.of("".join(LETTERS[code] for code in reference[there].tolist()))
+        occupied = np.flatnonzero(reference != GAP)
+        chain = ParentChain.of("".join(LETTERS[code] for code in reference[occupied].tolist()))
         if not chain.kind:
             continue
-        table = of_chain(which, chain)
-        found[part.start + there, :20] = table
+        table = of_chain(chain_number, chain)
+        tables[part.start + occupied, :20] = table
         # A deletion counts as the mean substitution, as it does for the global model.
-        found[part.start + there, GAP] = table.sum(axis=1) / 19.0
-    found[:, UNKNOWN] = 0.0
-    found[np.arange(positions.count), positions.reference] = 0.0
-    return found
+        tables[part.start + occupied, GAP] = table.sum(axis=1) / 19.0
+    tables[:, UNKNOWN] = 0.0
+    tables[np.arange(positions.count), positions.reference] = 0.0
+    return tables
 
 
 @lru_cache(maxsize=8)
@@ -104,8 +106,8 @@ def _surroundings(path: Path, heavy: str, light: str | None) -> tuple[Surroundin
 
 def contact_prior(positions: Positions) -> Reals:
     """Prior mean of the log weight of each position (P,), from how often it touches antigens."""
-    found = np.zeros(positions.count)
+    share = np.zeros(positions.count)
     for order, light in enumerate((False, True)):
         rows = (positions.region // REGIONS == order) & (positions.imgt > 0)
-        found[rows] = contact_share(light)[positions.imgt[rows]]
-    return CONTACT_WEIGHT * found
+        share[rows] = contact_share(light)[positions.imgt[rows]]
+    return CONTACT_WEIGHT * share

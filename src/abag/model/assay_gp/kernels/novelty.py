@@ -46,32 +46,35 @@ class Widening:
     def of(cls, mixture: Mixture, target: Reals, exact: NDArray[np.bool_]) -> Self:
         """From the training rows' own errors; censored rows, not ``exact``, are left to learn."""
         mean, spread = mixture.left_out(target)
-        away = np.abs(target - mean)[exact] / np.sqrt(spread[exact])
+        errors = np.abs(target - mean)[exact] / np.sqrt(spread[exact])
         changed = mixture.rows != mixture.kernel.positions.reference
         counts = changed.sum(axis=1)
-        known, most = widening_of(away), int(counts.max())
+        known, most = widening_of(errors), int(counts.max())
         if isinstance(mixture.members[0], InducedPosterior):
             return cls(known, known, known, most)
-        stretches, several = _stretches(changed, mixture, exact), _many(counts, exact)
-        fresh = _of_blocks(mixture, target, stretches, mixture.beyond[0], known)
-        many = _of_blocks(mixture, target, several, mixture.beyond[1], known)
+        stretches, several = (
+            _rows_of_stretches(changed, mixture, exact),
+            _rows_with_many_mutations(counts, exact),
+        )
+        fresh = _block_widening(mixture, target, stretches, mixture.beyond[0], known)
+        many = _block_widening(mixture, target, several, mixture.beyond[1], known)
         return cls(known, fresh, many, most)
 
     def of_rows(self, mixture: Mixture, letters: Codes) -> Reals:
         """The factor of each row (rows,)."""
         fresh, more = mixture.unlike(letters)
-        found = np.full(len(letters), self.known)
-        found[fresh] = self.new_position
+        factors = np.full(len(letters), self.known)
+        factors[fresh] = self.new_position
         counts = (letters != mixture.kernel.positions.reference).sum(axis=1)
         beyond = self.known * (1.0 + GROWTH * (counts / max(self.most, 1) - 1.0))
         beyond = beyond.clip(self.more_mutations, max(WIDEST * self.known, self.more_mutations))
-        found[more] = np.maximum(found, beyond)[more]
-        return found
+        factors[more] = np.maximum(factors, beyond)[more]
+        return factors
 
     def arrays(self) -> dict[str, Reals]:
         """Arrays to be saved."""
-        own = [self.known, self.new_position, self.more_mutations, float(self.most)]
-        return {"widening": np.array(own)}
+        factors = [self.known, self.new_position, self.more_mutations, float(self.most)]
+        return {"widening": np.array(factors)}
 
     @classmethod
     def from_array(cls, array: Reals) -> Self:
@@ -80,21 +83,21 @@ class Widening:
         return cls(known, fresh, many, int(most))
 
 
-def _of_blocks(
+def _block_widening(
     mixture: Mixture, target: Reals, blocks: Sequence[Rows], shares: Reals, known: float
 ) -> float:
     """Widening by rows that are left out in blocks; that of ``known`` rows or more."""
     if sum(len(rows) for rows in blocks) < _FEWEST:
         return known
-    found = mixture.blocks_left_out(target, blocks, shares)
-    away = [
+    left_out = mixture.blocks_left_out(target, blocks, shares)
+    errors = [
         np.abs(target[rows] - mean) / np.sqrt(spread)
-        for rows, (mean, spread) in zip(blocks, found, strict=True)
+        for rows, (mean, spread) in zip(blocks, left_out, strict=True)
     ]
-    return float(np.clip(widening_of(*away), known, WIDEST * known))
+    return float(np.clip(widening_of(*errors), known, WIDEST * known))
 
 
-def _stretches(
+def _rows_of_stretches(
     changed: NDArray[np.bool_], mixture: Mixture, exact: NDArray[np.bool_]
 ) -> list[Rows]:
     """Exact rows that change a stretch of neighbouring positions, where enough rows do not."""
@@ -106,7 +109,7 @@ def _stretches(
     return [rows for rows in blocks if len(rows)]
 
 
-def _many(counts: NDArray[np.int64], exact: NDArray[np.bool_]) -> list[Rows]:
+def _rows_with_many_mutations(counts: NDArray[np.int64], exact: NDArray[np.bool_]) -> list[Rows]:
     """Exact rows with more mutations than half of the rows have."""
     rows = counts > np.median(counts)
     return [np.flatnonzero(rows & exact)] if (~rows).sum() >= _FEWEST else []

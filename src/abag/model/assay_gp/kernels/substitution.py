@@ -32,9 +32,9 @@ _GAP_DISTANCE: Final = 1.5
 
 def matrix_distance(name: str) -> Reals:
     """d(a, b) of one matrix, scaled to mean 1 over pairs of residues, shape (20, 20)."""
-    found = substitution_scores(name)
-    own = np.diag(found)
-    distance = (own[:, None] + own[None, :]) / 2 - found
+    scores = substitution_scores(name)
+    same = np.diag(scores)
+    distance = (same[:, None] + same[None, :]) / 2 - scores
     return np.asarray(distance * (20 * 19) / distance.sum())
 
 
@@ -56,9 +56,9 @@ def embedding() -> Reals:
 @cache
 def distances() -> Reals:
     """Squared distances between letters, shape (22, 22)."""
-    found = squared_distances(embedding(), embedding())
-    np.fill_diagonal(found, 0.0)
-    return found
+    squared = squared_distances(embedding(), embedding())
+    np.fill_diagonal(squared, 0.0)
+    return squared
 
 
 def correlation(power: float = 1.0) -> Reals:
@@ -69,5 +69,5 @@ def correlation(power: float = 1.0) -> Reals:
 def squared_distances(left: Reals, right: Reals) -> Reals:
     """Squared Euclidean distances between rows, shape (rows of left, rows of right)."""
     inner = left @ right.T
-    own = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
-    return np.asarray((own - 2.0 * inner).clip(0.0))
+    norms = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :]
+    return np.asarray((norms - 2.0 * inner).clip(0.0))

@@ -49,11 +49,11 @@ class Term:
             (letters != letters[:1]).any(axis=0)
             | self.letter[np.arange(count), letters[:1]].any(axis=(0, 2))
         )
-        at, place = self.letter[varied, letters[:, varied]], self.place[varied]
+        vectors, place = self.letter[varied, letters[:, varied]], self.place[varied]
         if self.place.shape[1] == 1:
-            return np.asarray((at * place[None]).sum(axis=1))
-        found = np.tensordot(at, place, axes=([1], [0]))
-        return np.asarray(found.transpose(0, 2, 1).reshape(rows, -1))
+            return np.asarray((vectors * place[None]).sum(axis=1))
+        summed = np.tensordot(vectors, place, axes=([1], [0]))
+        return np.asarray(summed.transpose(0, 2, 1).reshape(rows, -1))
 
     def reach(self, inside: NDArray[np.bool_]) -> Reals:
         """Variance of each feature over single substitutions of the positions inside (P,)."""
@@ -105,8 +105,8 @@ class CentredTerm:
 
     def features(self, letters: Codes) -> Reals:
         """Features whose inner products are the kernel, shape (rows, features)."""
-        found = (self.term.features(letters) - self.mean) / self.spread
-        return np.asarray(found / np.sqrt(self.scale))
+        standardised = (self.term.features(letters) - self.mean) / self.spread
+        return np.asarray(standardised / np.sqrt(self.scale))
 
     def effects(self, direction: Reals) -> tuple[Reals, float]:
         """What each mutation adds to ``features . direction`` (P, 22), and the constant."""
@@ -128,30 +128,30 @@ def additive_terms(
     ``likelihood`` (:mod:`abag.model.assay_gp.kernels.encoded`) that of an encoder.
     """
     count = positions.count
-    one = np.ones((count, 1))
+    everywhere = np.ones((count, 1))
     shift = embedding()[None, :, :] - embedding()[positions.reference][:, None, :]
     changed = np.ones((count, 22, 1))
     changed[np.arange(count), positions.reference] = 0.0
-    made = {
+    makers = {
         "mutations": lambda: Term(
             "mutations", np.eye(count)[:, active], _letters(positions), False
         ),
-        "severity": lambda: Term("severity", one, severity(positions), True),
-        "descriptors": lambda: Term("descriptors", one, descriptors(positions), True),
-        "sites": lambda: Term("sites", _near(positions), changed, False),
-        "neighbours": lambda: Term("neighbours", _near(positions), shift, False),
+        "severity": lambda: Term("severity", everywhere, severity(positions), True),
+        "descriptors": lambda: Term("descriptors", everywhere, descriptors(positions), True),
+        "sites": lambda: Term("sites", _neighbour_factor(positions), changed, False),
+        "neighbours": lambda: Term("neighbours", _neighbour_factor(positions), shift, False),
         "regions": lambda: Term("regions", np.eye(2 * REGIONS)[positions.region], shift, False),
     }
     encoded = None if knowledge is None else knowledge.encoded
     if knowledge is not None:
-        made["effects"] = lambda: Term("effects", one, knowledge.effects, True)
-        made["features"] = lambda: Term("features", one, knowledge.features, True)
+        makers["effects"] = lambda: Term("effects", everywhere, knowledge.effects, True)
+        makers["features"] = lambda: Term("features", everywhere, knowledge.features, True)
     if encoded is not None:
-        made["context"] = lambda: Term("context", encoded.context, shift, False)
-        made["likelihood"] = lambda: Term("likelihood", one, encoded.likelihood, True)
-    if missing := [name for name in names if name not in made]:
+        makers["context"] = lambda: Term("context", encoded.context, shift, False)
+        makers["likelihood"] = lambda: Term("likelihood", everywhere, encoded.likelihood, True)
+    if missing := [name for name in names if name not in makers]:
         raise ValueError(f"the term {missing[0]} needs the global model or an encoder")
-    return [made[name]() for name in names]
+    return [makers[name]() for name in names]
 
 
 def _letters(positions: Positions) -> Reals:
@@ -163,9 +163,9 @@ def _letters(positions: Positions) -> Reals:
     return np.asarray(one_hot[None] - one_hot[positions.reference][:, None, :])
 
 
-def _near(positions: Positions) -> Reals:
+def _neighbour_factor(positions: Positions) -> Reals:
     """A factor A with A A^T = exp(-|distance| / NEIGHBOURHOOD), shape (P, P)."""
-    apart = np.abs(positions.place[:, None] - positions.place[None, :])
-    near = np.exp(-apart / NEIGHBOURHOOD)
-    near[np.diag_indices_from(near)] += 1e-6
-    return np.asarray(np.linalg.cholesky(near))
+    distance = np.abs(positions.place[:, None] - positions.place[None, :])
+    correlation = np.exp(-distance / NEIGHBOURHOOD)
+    correlation[np.diag_indices_from(correlation)] += 1e-6
+    return np.asarray(np.linalg.cholesky(correlation))
