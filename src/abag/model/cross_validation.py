@@ -36,7 +36,7 @@ def cross_validate(
     *,
     skip_untaught: bool = False,
 ) -> list[tuple[Fold[Rows], dict[str, Answered]]]:
-    """Answers of each learner, trained anew on each fold, for the fold's test rows; in their orders.
+    """Answers of each learner, trained anew on each fold, for the fold's test rows, in order.
 
     Args:
         folds: rows to learn from and to be asked about.

@@ -64,18 +64,18 @@ class KmerTable(NamedTuple):
 
     def dense(self, molecule: int) -> NDArray[np.float64]:
         """Values of one molecule in all columns, shape (COLUMNS,)."""
-        own = slice(*self.pointers[molecule : molecule + 2])
+        entries = slice(*self.pointers[molecule : molecule + 2])
         row = np.zeros(COLUMNS)
-        row[self.columns[own]] = self.values[own]
+        row[self.columns[entries]] = self.values[entries]
         return row
 
 
 def count_kmers(molecules: Sequence[Molecule]) -> KmerTable:
     """Count k-mers of each molecule."""
     letters, owners = _encode(molecules)
-    found = [_kmers(letters, owners, k) for k in range(1, LONGEST_K + 1)]
-    columns = np.concatenate([column for column, _ in found])
-    rows = np.concatenate([row for _, row in found])
+    kmers = [_kmers(letters, owners, k) for k in range(1, LONGEST_K + 1)]
+    columns = np.concatenate([column for column, _ in kmers])
+    rows = np.concatenate([row for _, row in kmers])
     # One sortable number a k-mer occurrence: counting is then a sort.
     keys, counts = np.unique(rows * COLUMNS + columns, return_counts=True)
     pointers = np.searchsorted(keys, np.arange(len(molecules) + 1) * COLUMNS)
@@ -110,18 +110,18 @@ def _kmers(
     if places <= 0:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     number = np.zeros(places, dtype=np.int64)
-    whole = np.ones(places, dtype=np.bool_)
+    unbroken = np.ones(places, dtype=np.bool_)
     for step in range(k):
         letter = letters[step : step + places]
         number = number * 20 + letter
-        whole &= letter < _NO_LETTER
+        unbroken &= letter < _NO_LETTER
     first_column = sum(20**shorter for shorter in range(1, k))
-    return number[whole] + first_column, owners[:places][whole]
+    return number[unbroken] + first_column, owners[:places][unbroken]
 
 
 Reals = NDArray[np.float64]
 _CELLS_OF_A_CHUNK: Final = 350_000
-"""Rows of a chunk times training rows: 3 MB for each matrix that is held."""
+"""Rows of a chunk times training rows: 3 MB for each matrix in memory."""
 _BLOCK: Final = 128
 """Molecules that are multiplied at once, so that their part of the counts stays in the cache."""
 _FEW: Final = 16
@@ -133,7 +133,7 @@ class Cosines(NamedTuple):
 
     ``light`` and ``antigen`` have shape (1, training rows) where all rows have the same one. A
     molecule that is not there has cosine 0 to every other; ``has_light`` and ``has_antigen``, of
-    shape (rows,), tell.
+    shape (rows,), say whether it is there.
     """
 
     heavy: Reals
@@ -170,7 +170,7 @@ class MoleculeIndex:
         return self._roots.sparse().T.tocsr()
 
     @cached_property
-    def _is_held(self) -> NDArray[np.bool_]:
+    def _in_training(self) -> NDArray[np.bool_]:
         """Whether any training row has each k-mer, shape (k-mers,)."""
         return np.asarray(np.diff(self._by_kmer.indptr) > 0)
 
@@ -195,9 +195,9 @@ class MoleculeIndex:
         return np.asarray(products[place])
 
     def _one_by_one(self, roots: KmerTable) -> Reals:
-        own, products = self._roots, np.empty((roots.molecules, self.counts.molecules))
+        training, products = self._roots, np.empty((roots.molecules, self.counts.molecules))
         for molecule in range(roots.molecules):
-            terms = own.values * roots.dense(molecule)[own.columns]
+            terms = training.values * roots.dense(molecule)[training.columns]
             products[molecule] = np.bincount(self._owner, terms, self.counts.molecules)
         return products.take(self.place, axis=1)
 
@@ -212,7 +212,7 @@ class MoleculeIndex:
             size = min(_BLOCK, roots.molecules - start)
             bounds = roots.pointers[start : start + size + 1]
             indices = roots.columns[bounds[0] : bounds[-1]]
-            shared = self._is_held[indices]
+            shared = self._in_training[indices]
             columns = indices[shared]
             used = np.zeros(COLUMNS, dtype=np.bool_)
             used[columns] = True
@@ -221,8 +221,8 @@ class MoleculeIndex:
             owner = np.repeat(np.arange(size), np.diff(bounds))[shared]
             dense = np.zeros((len(kmers), size))
             dense[number[columns], owner] = roots.values[bounds[0] : bounds[-1]][shared]
-            found = self._by_kmer[kmers].T @ dense
-            products[start : start + _BLOCK] = found.take(self.place, axis=0).T
+            block = self._by_kmer[kmers].T @ dense
+            products[start : start + _BLOCK] = block.take(self.place, axis=0).T
         return products
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]]:

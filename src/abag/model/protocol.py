@@ -109,19 +109,19 @@ class Answer(NamedTuple):
     antigen: Reals
     """Similarity to the nearest training antigen, 0 to 1."""
     level: Reals | None = None
-    """The part of the value that measured relatives give, for models that tell it apart."""
+    """The part of the value that measured relatives give, for models that separate it."""
     effect: Reals | None = None
     """The part that the changes from the relative give: value = level + effect."""
     evidence: Reals | None = None
     """How like the binders of this antigen the antibody is, in standard deviations of antibodies
-    that were measured on other antigens; NaN where it cannot be told."""
+    that were measured on other antigens; NaN where it is not known."""
 
     @classmethod
     def of(cls, value: Reals, pair: Reals | None = None) -> Answer:
         """The answer of a model that knows its value, and at most how near its rows come."""
         unknown = np.full(len(value), np.nan)
-        near = unknown if pair is None else pair
-        return cls(value, np.ones(len(value)), near, unknown, unknown)
+        nearness = unknown if pair is None else pair
+        return cls(value, np.ones(len(value)), nearness, unknown, unknown)
 
 
 class EffectsOfChanges(Protocol):
@@ -191,7 +191,7 @@ class AffinityModel(Protocol):
 
     @property
     def effects(self) -> EffectsOfChanges | None:
-        """What changes do, for a model that tells their effect apart from the level."""
+        """What changes do, for a model that separates their effect from the level."""
 
     @property
     def measured(self) -> MeasuredPairs | None:
@@ -256,7 +256,7 @@ class PlainModel(ABC):
 
     @property
     def effects(self) -> EffectsOfChanges | None:
-        """None: it does not tell effects apart."""
+        """None: it does not separate effects."""
         return None
 
     @property
@@ -280,7 +280,7 @@ def sound_answer(model: AffinityModel, table: Pairs | pl.DataFrame) -> Answer:
         ModelError: the model gave something else.
     """
     answer = model.answer(table)
-    value, spread = (np.asarray(one, np.float64) for one in answer[:2])
+    value, spread = (np.asarray(numbers, np.float64) for numbers in answer[:2])
     if value.shape != (table.height,) or not np.isfinite(value).all():
         raise ModelError(
             f"{model.name} gave {value.shape} values for {table.height} rows, "
@@ -313,14 +313,14 @@ def model_class(name: str) -> type[AffinityModel]:
         )
     module, _, attribute = MODELS[name].partition(":")
     try:
-        found: type[AffinityModel] = getattr(import_module(module), attribute)
+        kind: type[AffinityModel] = getattr(import_module(module), attribute)
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise UnavailableError(
             f"the model {name!r} needs PyTorch: pip install 'abag[network]'"
         ) from None
-    return found
+    return kind
 
 
 def create_model(name: str, values: Mapping[str, Any] | None = None) -> AffinityModel:

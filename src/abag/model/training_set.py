@@ -66,12 +66,12 @@ class TrainingDomain:
         )
 
 
-def _among(asked: KeyHashes, known: KeyHashes) -> NDArray[np.bool_]:
+def _among(keys: KeyHashes, known: KeyHashes) -> NDArray[np.bool_]:
     """Whether each hash is one of the sorted ones (np.isin imports numpy.ma, 20 ms)."""
     if not len(known):
-        return np.zeros(len(asked), dtype=np.bool_)
-    place = np.searchsorted(known, asked).clip(max=len(known) - 1)
-    return np.asarray(known[place] == asked)
+        return np.zeros(len(keys), dtype=np.bool_)
+    index = np.searchsorted(known, keys).clip(max=len(known) - 1)
+    return np.asarray(known[index] == keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,20 +80,20 @@ def adapt_encoders(
     config, world, options = setup.recipe.adaptation, world or World(), options or Options()
     if config is None:
         return setup
-    encoders = _apart(setup.antibody_encoder, setup.antigen_encoder)
+    encoders = _separate_encoders(setup.antibody_encoder, setup.antigen_encoder)
     folder = run / ADAPTERS
-    trained, ended = world.is_first and not (folder / STAGE).exists(), True
-    if trained:
+    trains_here, finished = world.is_first and not (folder / STAGE).exists(), True
+    if trains_here:
         stage = Stage.of(folder, setup, network, encoders, options.save_steps)
-        ended = stage.train(options.seconds)
-        if ended:
+        finished = stage.train(options.seconds)
+        if finished:
             losses = stage.finish()
             if options.tell is not None:
                 shown = ", ".join(f"{loss:.3f}" for loss in losses)
                 options.tell(f"both encoders adapted (rank {config.rank}); loss by epoch: {shown}")
-    if not world.told([float(ended)], setup.device)[0]:
+    if not world.told([float(finished)], setup.device)[0]:
         return None
-    if not trained:
+    if not trains_here:
         _load(folder, encoders)
     antibody, antigen = (cast(Encoder, encoder) for encoder in encoders)
     return replace(setup, antibody_encoder=antibody, antigen_encoder=antigen)
@@ -140,13 +140,15 @@ class Stage(TrainingEngine):
         config, seed = recipe.adaptation, recipe.seed
         assert config is not None
         adapters = [
-            new_lora(one, r=config.rank, alpha=config.alpha, dropout=config.dropout, seed=seed + i)
-            for i, one in enumerate(encoders)
+            new_lora(
+                encoder, r=config.rank, alpha=config.alpha, dropout=config.dropout, seed=seed + i
+            )
+            for i, encoder in enumerate(encoders)
         ]
         network.to(setup.device)
         trained = nn.ModuleDict({"network": network})
-        for side, own in zip(SIDES, adapters, strict=True):
-            trained[side] = nn.ParameterList(own)
+        for side, group in zip(SIDES, adapters, strict=True):
+            trained[side] = nn.ParameterList(group)
         # Adapters at their own rate, without decay; the network as in the second stage.
         optimiser = torch.optim.AdamW(
             [{"params": [p for own in adapters for p in own], "lr": config.lr, "weight_decay": 0.0},
@@ -159,7 +161,9 @@ class Stage(TrainingEngine):
         state = TrainingState(trained, optimiser, StageProgress())
 
         def older(tensors: Tensors, metadata: Mapping[str, str]) -> tuple[Tensors, dict[str, Any]]:
-            return _of_before(tensors, state), {"progress": _progress_of_before(metadata, plan)}
+            return _tensors_of_before(tensors, state), {
+                "progress": _progress_of_before(metadata, plan)
+            }
 
         file = StateFile(STATE, PREVIOUS, IDENTITY, older)
         with suppress(MissingFileError):
@@ -230,17 +234,17 @@ class Stage(TrainingEngine):
         return losses
 
 
-def _of_before(tensors: Tensors, state: TrainingState) -> Tensors:
+def _tensors_of_before(tensors: Tensors, state: TrainingState) -> Tensors:
     """The tensors of a state that was written when the first stage had a file of its own kind."""
-    weights, found = state.weights(), {}
+    weights, renamed = state.weights(), {}
     for name, tensor in tensors.items():
         part, _, rest = name.partition(".")
         if part == "moment":
             number, _, key = rest.partition(".")
-            found[f"optimiser.{key}.{weights[int(number)]}"] = tensor
+            renamed[f"optimiser.{key}.{weights[int(number)]}"] = tensor
         else:
-            found[f"model.{name}"] = tensor
-    return found
+            renamed[f"model.{name}"] = tensor
+    return renamed
 
 
 def _progress_of_before(metadata: Mapping[str, str], plan: BatchPlan) -> dict[str, Any]:
@@ -252,19 +256,23 @@ def with_gradients(
     parts: Sequence[Sequence[Molecule]], encoder: Encoder, pooling: Pooling
 ) -> MoleculeRows:
     """A pool whose rows lead back to the adapter of a :class:`NetworkEncoder`."""
-    flat = [molecule for of_one in parts for molecule in of_one]
+    flat = [molecule for group in parts for molecule in group]
     rows, mask = cast(NetworkEncoder, encoder).embed(flat)
-    kept = rows[mask]
-    lengths = [sum(molecule.residues for molecule in of_one) for of_one in parts]
+    residue_rows = rows[mask]
+    lengths = [sum(molecule.residues for molecule in group) for group in parts]
     if pooling == "mean":
-        kept = torch.stack([part.mean(dim=0) for part in torch.split(kept, lengths)])
+        residue_rows = torch.stack(
+            [part.mean(dim=0) for part in torch.split(residue_rows, lengths)]
+        )
         lengths = [1] * len(parts)
-    counts = torch.tensor(lengths, device=kept.device)
+    counts = torch.tensor(lengths, device=residue_rows.device)
     starts = 1 + counts.cumsum(0) - counts
-    return MoleculeRows(nn.functional.pad(kept, (0, 0, 1, 0)), starts, counts)
+    return MoleculeRows(nn.functional.pad(residue_rows, (0, 0, 1, 0)), starts, counts)
 
 
-def _apart(antibody: Encoder, antigen: Encoder) -> tuple[NetworkEncoder, NetworkEncoder]:
+def _separate_encoders(
+    antibody: Encoder, antigen: Encoder
+) -> tuple[NetworkEncoder, NetworkEncoder]:
     """Two encoders that can be adapted, each in its own way, also where they are one object."""
     for encoder in (antibody, antigen):
         if not isinstance(encoder, NetworkEncoder):
@@ -272,8 +280,8 @@ def _apart(antibody: Encoder, antigen: Encoder) -> tuple[NetworkEncoder, Network
                 f"{encoder.identity.id} cannot be adapted: it gives no gradients; leave "
                 "`adaptation` out of the recipe, or choose another encoder"
             )
-    other = copy.deepcopy(antigen) if antigen is antibody else antigen
-    return cast(NetworkEncoder, antibody), cast(NetworkEncoder, other)
+    separate = copy.deepcopy(antigen) if antigen is antibody else antigen
+    return cast(NetworkEncoder, antibody), cast(NetworkEncoder, separate)
 
 
 def _load(folder: Path, encoders: Sequence[NetworkEncoder]) -> None:

@@ -37,8 +37,8 @@ class ComparedRun:
 
     def test(self, key: str) -> Mapping[str, Any]:
         """A test figure with its interval, if it has one."""
-        found: Mapping[str, Any] = self.metrics["test"].get(key, {"value": None})
-        return found
+        figure: Mapping[str, Any] = self.metrics["test"].get(key, {"value": None})
+        return figure
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ def compare_runs(runs: Sequence[Path], out: Path, *, overwrite: bool = False) ->
         raise OptionError("name two runs or more to compare")
     if len({run.resolve() for run in runs}) < len(runs):
         raise OptionError("a run is named twice")
-    found = [read_compared(run) for run in runs]
-    _require_one_split(found)
-    comparison = Comparison(tuple(_with_names(found)), out)
+    compared = [read_compared(run) for run in runs]
+    _require_one_split(compared)
+    comparison = Comparison(tuple(_with_names(compared)), out)
     with new_result(out, COMPARISON_FILES, "a comparison", overwrite=overwrite) as place:
         write_json(place / "compare.json", comparison.as_json())
         write_text(place / "compare.md", markdown(comparison))
@@ -99,7 +99,7 @@ def compare_runs(runs: Sequence[Path], out: Path, *, overwrite: bool = False) ->
 
 
 def read_compared(run: Path) -> ComparedRun:
-    """Read what a run came to."""
+    """Read the figures of a finished run."""
     require_folder(run)
     path = run / "metrics.json"
     if not path.exists():
@@ -137,16 +137,16 @@ def _with_names(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
 
 def _score(key: str, title: str, digits: int = 2) -> RunColumn:
     def text(run: ComparedRun) -> str:
-        found = run.test(key)
-        if found["value"] is None:
-            return f"undefined ({found.get('reason', 'no figure')})"
-        ends = found.get("interval")
-        shown = f"{found['value']:.{digits}f}"
+        figure = run.test(key)
+        if figure["value"] is None:
+            return f"undefined ({figure.get('reason', 'no figure')})"
+        ends = figure.get("interval")
+        shown = f"{figure['value']:.{digits}f}"
         return shown + (f" ({ends[0]:.{digits}f} to {ends[1]:.{digits}f})" if ends else "")
 
     def plain(run: ComparedRun) -> Any:
-        found = run.test(key)
-        return {"value": found["value"], "interval": found.get("interval")}
+        figure = run.test(key)
+        return {"value": figure["value"], "interval": figure.get("interval")}
 
     return RunColumn(key, title, text, plain)
 
@@ -167,7 +167,7 @@ def _distinct(run: ComparedRun) -> str:
 
 
 def _encoders(run: ComparedRun) -> str:
-    names = [one["id"] for one in json.loads(run.metrics["encoders"])]
+    names = [encoder["id"] for encoder in json.loads(run.metrics["encoders"])]
     return names[0] if names[0] == names[1] else " + ".join(names)
 
 
@@ -254,13 +254,13 @@ def draw(comparison: Comparison, path: Path) -> None:
         figure.subplots(1, len(panels), sharey=True), panels, strict=True
     ):
         for place, run in enumerate(runs):
-            found = run.test(key)
-            if found["value"] is None:
+            figures = run.test(key)
+            if figures["value"] is None:
                 continue
-            if ends := found.get("interval"):
+            if ends := figures.get("interval"):
                 axes.hlines(place, *ends, color="#0072B2", lw=2)
             unstable = run.metrics["training"]["status"] != "stable"
-            axes.plot(found["value"], place, "o", color="#D55E00" if unstable else "#0072B2")
+            axes.plot(figures["value"], place, "o", color="#D55E00" if unstable else "#0072B2")
         axes.set_yticks(range(len(runs)), [run.name for run in runs])
         axes.set_ylim(len(runs) - 0.5, -0.5)
         axes.set_title(title, fontsize=10)

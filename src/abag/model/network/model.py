@@ -183,14 +183,14 @@ class NetworkModel(PlainModel):
         """
         trained, table = self._require_trained(), rows_to_predict(table, self.inputs)
         head = trained.network.config.head
-        found = np.zeros((3, table.height))
+        outputs = np.zeros((3, table.height))
         for start in range(0, table.height, _CHUNK):
             chunk = table[start : start + _CHUNK]
             with nullcontext() if chunk.height > _SHOWN else progress.hidden():
                 features = PairFeatures.of(chunk, *trained.encoders, trained.network.config)
             for rows in _batches(features):
-                found[:, start + rows] = _outputs(trained.network, features, rows)
-        pkd, logit, log_variance = found
+                outputs[:, start + rows] = _outputs(trained.network, features, rows)
+        pkd, logit, log_variance = outputs
         return NetworkPredictions(
             pkd,
             1 / (1 + np.exp(-logit)) if head.classifier else None,
@@ -210,9 +210,9 @@ class NetworkModel(PlainModel):
         antibody, antigen = (encoder.facts for encoder in self.encoders)
         table = rows_to_predict(table, self.inputs)
         heavy, light = (pl.col(c).str.len_bytes().fill_null(0) for c in ("heavy", "light"))
-        read = heavy + light if antibody.paired else pl.max_horizontal(heavy, light)
+        antibody_residues = heavy + light if antibody.paired else pl.max_horizontal(heavy, light)
         longest = pl.col("antigen").list.eval(pl.element().str.len_bytes()).list.max().fill_null(0)
-        long = (read > antibody.max_residues) | (longest > antigen.max_residues)
+        long = (antibody_residues > antibody.max_residues) | (longest > antigen.max_residues)
         return {"read_in_windows": table.select(long).to_series().to_numpy()}
 
     @classmethod
@@ -239,8 +239,8 @@ class NetworkModel(PlainModel):
         if saved.name != cls.name:
             raise ModelError(f"{folder} holds a model {saved.name!r}, not {cls.name!r}")
         try:
-            where = chosen_device(device)
-            network = _restored(saved).to(where).eval()
+            chosen = chosen_device(device)
+            network = _restored(saved).to(chosen).eval()
             antibody, antigen = (
                 EncoderRecord.restored(side, saved.settings["encoders"][side], saved.arrays)
                 for side in ("antibody", "antigen")
@@ -253,7 +253,7 @@ class NetworkModel(PlainModel):
         if encoders is not None:
             antibody.require(encoders[0])
             antigen.require(encoders[1])
-        opened = encoders or open_both(antibody, antigen, str(where))
+        opened = encoders or open_both(antibody, antigen, str(chosen))
         model = cls(_settings_of(recipe))
         model._trained = _Trained(network, recipe, (antibody, antigen), opened, domain, summary)
         model._model_id = saved.model_id
@@ -324,10 +324,10 @@ def _outputs(network: AffinityNetwork, features: PairFeatures, rows: NDArray[np.
     network.eval()
     output = network(features.batch(rows.tolist()).to(network.pkd.weight.device))
     network.train(training)
-    nothing = torch.zeros_like(output.pkd)
+    zeros = torch.zeros_like(output.pkd)
     parts = (output.pkd, output.strong_logit, output.log_variance)
-    found = torch.stack([nothing if part is None else part for part in parts])
-    values: Reals = found.double().cpu().numpy()
+    stacked = torch.stack([zeros if part is None else part for part in parts])
+    values: Reals = stacked.double().cpu().numpy()
     return values
 
 

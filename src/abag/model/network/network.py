@@ -48,7 +48,7 @@ class NetworkOutput:
             [None] * len(pairs) if tensor is None else tensor.split(list(pairs))
             for tensor in (getattr(self, name) for name in self.__dataclass_fields__)
         ]
-        return [type(self)(*of_one) for of_one in zip(*parts, strict=True)]
+        return [type(self)(*tensors) for tensors in zip(*parts, strict=True)]
 
 
 class AffinityNetwork(nn.Module):

@@ -36,15 +36,15 @@ def region_codes(
     pairs = list(antibodies)
     chains = dict.fromkeys(chain for pair in pairs for chain in pair if chain)
     numbered = number_chains(chains)
-    found = []
+    antibody_codes = []
     for heavy, light in pairs:
         codes = [
             chain_codes(chain, numbered[chain], framework)
             for chain, framework in ((heavy, HEAVY_FRAMEWORK), (light, LIGHT_FRAMEWORK))
             if chain
         ]
-        found.append(np.concatenate(codes))
-    return found
+        antibody_codes.append(np.concatenate(codes))
+    return antibody_codes
 
 
 def chain_codes(chain: str, domains: Sequence[NumberedDomain], framework: int) -> NDArray[np.int64]:

@@ -71,17 +71,17 @@ def _parents(family: Places, distance: Reals) -> Places:
     first: dict[int, int] = {}
     for row in order.tolist():
         first.setdefault(int(family[row]), row)
-    return np.array([first[int(one)] for one in family], dtype=np.int64)
+    return np.array([first[int(number)] for number in family], dtype=np.int64)
 
 
 def _changes(measured: MeasuredPairs, parent: Places) -> tuple[Places, Places]:
-    laid, own = measured.laid, measured.pairs.antibody
+    laid, antibody_of = measured.laid, measured.pairs.antibody
     total, cdr = np.zeros((2, len(parent)), dtype=np.int64)
     for place in np.unique(parent).tolist():
         rows = np.flatnonzero(parent == place)
-        one, other = (laid.take(own[at]) for at in (rows, np.array([place])))
-        found = measured.layout.changes(one, other)
-        total[rows], cdr[rows] = found.total[:, 0], found.cdr[:, 0]
+        variants, parents = (laid.take(antibody_of[at]) for at in (rows, np.array([place])))
+        changes = measured.layout.changes(variants, parents)
+        total[rows], cdr[rows] = changes.total[:, 0], changes.cdr[:, 0]
     return total, cdr
 
 

@@ -14,7 +14,7 @@ each a kernel ridge; and for the evidence that a pair binds, which asks for wide
 The second has no part in the antigen: between antigens that have nothing in common a cosine is
 noise, and was worse than none (docs/models/pairs.md).
 
-Does an antibody resemble those that bind an antigen? For each antigen cluster a ridge tells the
+Does an antibody resemble those that bind an antigen? For each antigen cluster a ridge separates the
 antibodies that were measured on it from all others. Its value is counted in standard deviations of
 the antibodies of other antigens, so that an antigen with many measured antibodies is not found more
 often than one with few. Two-step kernel ridge with a cluster as the second step: Stock et al.,
@@ -54,7 +54,7 @@ class Recalled(NamedTuple):
     of_antibody: Reals
     """Level by the antibody alone, pKd."""
     chosen: Reals
-    """The further function that the row asks for; NaN where it asks for none."""
+    """The further function that the row needs; NaN where it needs none."""
     pair: Reals
     """Normalised kernel to the nearest measured pair, 0 to 1."""
     antigen: Reals
@@ -64,11 +64,11 @@ class Recalled(NamedTuple):
 
 
 class Columns(NamedTuple):
-    """Further functions of the antibody, and which of them each row asks for."""
+    """Further functions of the antibody, and the one that each row needs."""
 
     weights: NDArray[np.float32]
     """Shape (functions, pairs)."""
-    asked: NDArray[np.int64]
+    function: NDArray[np.int64]
     """Shape (rows,); -1 for none."""
 
 
@@ -99,24 +99,24 @@ class LevelKernel:
         """
         pairs = PairSimilarity.of(frame, HEAVY_RESIDUES, LIGHT_RESIDUES)
         kernels = pairs.in_chunks(frame, lambda cosines: np.stack(_kernels(cosines), axis=1))
-        rest = _germline_rest(frame)
+        germline = _germline_features(frame)
         mean = (shares * targets).sum(axis=1)
         weights = np.array(
             [
-                _solved(kernels[:, of] + rest @ rest.T, noise[k], targets[k] - mean[k])
+                _solved(kernels[:, of] + germline @ germline.T, noise[k], targets[k] - mean[k])
                 for k, of in enumerate(_KERNEL_OF)
             ]
         )
-        return cls(pairs, weights, mean, weights @ rest), np.ascontiguousarray(kernels[:, 2])
+        return cls(pairs, weights, mean, weights @ germline), np.ascontiguousarray(kernels[:, 2])
 
     def recall(self, frame: pl.DataFrame, columns: Columns | None = None) -> Recalled:
         """Levels and similarities of each row of a frame with heavy, light and antigen.
 
-        ``columns`` are further functions of the antibody, of which each row asks for one.
+        ``columns`` are further functions of the antibody, of which each row needs one.
         """
         if frame.is_empty():
             return Recalled(*np.zeros((7, 0)))
-        rest = _germline_rest(frame)
+        germline = _germline_features(frame)
         training = _self_kernel(self.pairs.light.present, self.pairs.antigen.present)
         parts, start = [], 0
         for chunk in self.pairs.chunks(frame):
@@ -126,18 +126,18 @@ class LevelKernel:
             rows = slice(start, start + chunk.height)
             values = [
                 np.multiply(kernels[of], weights, order="C").sum(axis=1)
-                + (rest[rows] * slope).sum(axis=1)
+                + (germline[rows] * slope).sum(axis=1)
                 + mean
                 for of, weights, slope, mean in zip(
                     _KERNEL_OF, self.weights, self.germline, self.mean, strict=True
                 )
             ]
-            values.append(_chosen(kernels[2], columns, rows))
-            own = _self_kernel(cosines.has_light, cosines.has_antigen)
-            near = (kernels[0] / np.sqrt(own[:, None] * training[None, :])).max(axis=1)
-            antigen = np.broadcast_to(cosines.antigen.max(axis=1), near.shape)
+            values.append(_further_values(kernels[2], columns, rows))
+            self_kernel = _self_kernel(cosines.has_light, cosines.has_antigen)
+            pair = (kernels[0] / np.sqrt(self_kernel[:, None] * training[None, :])).max(axis=1)
+            antigen = np.broadcast_to(cosines.antigen.max(axis=1), pair.shape)
             antibody = _antibody_cosines(cosines, self.pairs.light.present).max(axis=1)
-            similar = [one.clip(0.0, 1.0) for one in (near, antigen, antibody)]
+            similar = [similarity.clip(0.0, 1.0) for similarity in (pair, antigen, antibody)]
             parts.append(np.stack([*values, *similar], axis=1))
             start += chunk.height
         return Recalled(*np.concatenate(parts).T)
@@ -159,7 +159,7 @@ class LevelKernel:
         return cls(pairs, *(arrays[f"level.{name}"] for name in names))
 
 
-def _germline_rest(frame: pl.DataFrame) -> Reals:
+def _germline_features(frame: pl.DataFrame) -> Reals:
     """G of heavy and light chain of each row, (rows, 2); 0 for a chain that is not there."""
     chains = frame.select("heavy", pl.col("light").fill_null(""))
     known = germline_distances(sorted({chain for row in chains.rows() for chain in row if chain}))
@@ -167,16 +167,18 @@ def _germline_rest(frame: pl.DataFrame) -> Reals:
     return np.exp(-np.array(distance).reshape(-1, 2) / FEW_MUTATIONS)
 
 
-def _chosen(kernel: Reals, columns: Columns | None, rows: slice) -> Reals:
-    found = np.full(len(kernel), np.nan)
+def _further_values(kernel: Reals, columns: Columns | None, rows: slice) -> Reals:
+    values = np.full(len(kernel), np.nan)
     if columns is None:
-        return found
-    asked = columns.asked[rows]
-    some = np.flatnonzero(asked >= 0)
-    if len(some):
-        weights = columns.weights[asked[some]]
-        found[some] = np.multiply(kernel[some], weights, order="C").sum(axis=1)
-    return found
+        return values
+    functions = columns.function[rows]
+    rows_with_function = np.flatnonzero(functions >= 0)
+    if len(rows_with_function):
+        weights = columns.weights[functions[rows_with_function]]
+        values[rows_with_function] = np.multiply(
+            kernel[rows_with_function], weights, order="C"
+        ).sum(axis=1)
+    return values
 
 
 def _solved(kernel: Reals, noise: Reals, target: Reals) -> Reals:
@@ -256,14 +258,14 @@ class BindingEvidence:
 
     def columns(self, antigens: Places) -> Columns:
         """What the kernel has to give for rows on these measured antigens (-1: none)."""
-        asked = np.where(antigens >= 0, self.cluster[antigens], -1)
-        return Columns(self.weights, asked)
+        functions = np.where(antigens >= 0, self.cluster[antigens], -1)
+        return Columns(self.weights, functions)
 
     def scores(self, values: Reals, antigens: Places) -> Reals:
         """Standard deviations above the antibodies of other antigens; NaN without an antigen."""
-        place = self.cluster[antigens]
-        found = (values - self.mean[place]) / self.deviation[place]
-        return np.where(antigens >= 0, found, np.nan)
+        cluster = self.cluster[antigens]
+        deviations = (values - self.mean[cluster]) / self.deviation[cluster]
+        return np.where(antigens >= 0, deviations, np.nan)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""

@@ -28,19 +28,19 @@ class LaidAntibodies:
     """n antibodies on the columns of a layout.
 
     ``codes`` (n, columns) are residue codes; ``extra`` (n, 3) counts residues at positions that
-    the layout has not, in frameworks, heavy CDRs and light CDRs; ``found`` (n,) tells whether every
+    the layout has not, in frameworks, heavy CDRs and light CDRs; ``numbered`` (n,) whether every
     chain that is there has a variable domain; ``has_light`` (n,) whether there is a light chain.
     """
 
     codes: Codes
     extra: NDArray[np.int64]
-    found: NDArray[np.bool_]
+    numbered: NDArray[np.bool_]
     has_light: NDArray[np.bool_]
 
     def take(self, rows: NDArray[np.int64]) -> LaidAntibodies:
         """The chosen antibodies, by number."""
         return LaidAntibodies(
-            self.codes[rows], self.extra[rows], self.found[rows], self.has_light[rows]
+            self.codes[rows], self.extra[rows], self.numbered[rows], self.has_light[rows]
         )
 
 
@@ -71,13 +71,13 @@ class ImgtLayout:
     @classmethod
     def of(cls, antibodies: Sequence[Antibody]) -> Self:
         """All positions that any of the antibodies has."""
-        found = {
+        labels = {
             f"{role}{position}"
             for (role, _), _, domain in _domains(antibodies)
             if domain is not None
             for position in domain.positions
         }
-        return cls(tuple(sorted(found)))
+        return cls(tuple(sorted(labels)))
 
     @cached_property
     def in_cdr(self) -> NDArray[np.bool_]:
@@ -95,51 +95,55 @@ class ImgtLayout:
         count = len(antibodies)
         codes = np.full((count, len(self.labels)), GAP, dtype=np.uint8)
         extra = np.zeros((count, 3), dtype=np.int64)
-        found = np.ones(count, dtype=np.bool_)
-        alike: dict[tuple[str, tuple[str, ...]], tuple[list[list[int]], list[str]]] = {}
+        numbered = np.ones(count, dtype=np.bool_)
+        by_positions: dict[tuple[str, tuple[str, ...]], tuple[list[list[int]], list[str]]] = {}
         for (role, _), members, domain in _domains(antibodies):
             if domain is None:
-                found[members] = False
+                numbered[members] = False
                 continue
-            rows, texts = alike.setdefault((role, domain.positions), ([], []))
+            rows, texts = by_positions.setdefault((role, domain.positions), ([], []))
             rows.append(members)
             texts.append(domain.sequence)
-        for (role, positions), (rows, texts) in alike.items():
-            columns, kept, more = _places(self.labels, role, positions)
-            own = residue_codes("".join(texts)).reshape(len(rows), len(positions))[:, kept]
-            of_all = np.array([row for members in rows for row in members])
-            codes[np.ix_(of_all, columns)] = own.repeat([len(one) for one in rows], axis=0)
-            extra[of_all] += more
+        for (role, positions), (rows, texts) in by_positions.items():
+            columns, in_layout, more = _columns_of(self.labels, role, positions)
+            laid_codes = residue_codes("".join(texts)).reshape(len(rows), len(positions))[
+                :, in_layout
+            ]
+            members_in_order = np.array([row for members in rows for row in members])
+            codes[np.ix_(members_in_order, columns)] = laid_codes.repeat(
+                [len(group) for group in rows], axis=0
+            )
+            extra[members_in_order] += more
         has_light = np.array([bool(light) for _, light in antibodies], dtype=np.bool_)
-        return LaidAntibodies(codes, extra, found, has_light)
+        return LaidAntibodies(codes, extra, numbered, has_light)
 
     @cached_property
     def is_light(self) -> NDArray[np.bool_]:
         """Which columns are positions of light chains, shape (columns,)."""
         return np.array([label[0] == "L" for label in self.labels], dtype=np.bool_)
 
-    def changes(self, one: LaidAntibodies, other: LaidAntibodies) -> Changes:
+    def changes(self, rows: LaidAntibodies, others: LaidAntibodies) -> Changes:
         """Numbers of changed positions, each (rows, others).
 
         A residue for a residue, one too many or one too few are one change each; X is none.
         """
         parts = (~self.in_cdr, self.in_cdr & ~self.is_light, self.in_cdr & self.is_light)
         # What all rows have in common, such as the light chain of a library, is compared once.
-        varied = (one.codes != one.codes[:1]).any(axis=0)
+        varied = (rows.codes != rows.codes[:1]).any(axis=0)
         counts = [
-            self._differing(one.codes, other.codes, part & varied)
-            + self._differing(one.codes[:1], other.codes, part & ~varied)
-            + one.extra[:, place][:, None]
+            self._differing(rows.codes, others.codes, part & varied)
+            + self._differing(rows.codes[:1], others.codes, part & ~varied)
+            + rows.extra[:, place][:, None]
             for place, part in enumerate(parts)
         ]
         return Changes(*counts)
 
     def _differing(
-        self, mine: Codes, theirs: Codes, columns: NDArray[np.bool_]
+        self, left: Codes, right: Codes, columns: NDArray[np.bool_]
     ) -> NDArray[np.int64]:
-        mine, theirs = mine[:, None, columns], theirs[None, :, columns]
-        differ = (mine != theirs) & (mine != UNKNOWN) & (theirs != UNKNOWN)
-        differ &= ~(((mine == GAP) | (theirs == GAP)) & self.at_end[columns])
+        left, right = left[:, None, columns], right[None, :, columns]
+        differ = (left != right) & (left != UNKNOWN) & (right != UNKNOWN)
+        differ &= ~(((left == GAP) | (right == GAP)) & self.at_end[columns])
         return np.asarray(differ.view(np.uint8).sum(axis=2, dtype=np.uint16), dtype=np.int64)
 
     def arrays(self, laid: LaidAntibodies) -> dict[str, NDArray[Any]]:
@@ -148,7 +152,7 @@ class ImgtLayout:
         return {
             "laid.labels": np.frombuffer(text, dtype=np.uint8),
             "laid.codes": laid.codes,
-            "laid.flags": np.stack([laid.found, laid.has_light], axis=1).astype(np.uint8),
+            "laid.flags": np.stack([laid.numbered, laid.has_light], axis=1).astype(np.uint8),
         }
 
     @classmethod
@@ -164,18 +168,18 @@ class ImgtLayout:
 
 
 @lru_cache(maxsize=4_096)
-def _places(
+def _columns_of(
     labels: tuple[str, ...], role: str, positions: tuple[str, ...]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
     """Columns of positions, which of them have one, and how many have none (as ``extra``)."""
     column = {label: place for place, label in enumerate(labels)}
-    at = [column.get(f"{role}{position}", -1) for position in positions]
-    kept = np.array([i for i, place in enumerate(at) if place >= 0], dtype=np.intp)
-    columns = np.array([place for place in at if place >= 0], dtype=np.intp)
-    lost = [_in_cdr(p) for p, place in zip(positions, at, strict=True) if place < 0]
-    cdr = sum(lost)
-    counts = [len(lost) - cdr, 0, cdr] if role == "L" else [len(lost) - cdr, cdr, 0]
-    return columns, kept, np.array(counts, dtype=np.int64)
+    column_of = [column.get(f"{role}{position}", -1) for position in positions]
+    in_layout = np.array([i for i, place in enumerate(column_of) if place >= 0], dtype=np.intp)
+    columns = np.array([place for place in column_of if place >= 0], dtype=np.intp)
+    outside = [_in_cdr(p) for p, place in zip(positions, column_of, strict=True) if place < 0]
+    cdr = sum(outside)
+    counts = [len(outside) - cdr, 0, cdr] if role == "L" else [len(outside) - cdr, cdr, 0]
+    return columns, in_layout, np.array(counts, dtype=np.int64)
 
 
 def _in_cdr(position: str) -> bool:
@@ -193,5 +197,5 @@ def _domains(
                 members.setdefault((role, chain), []).append(place)
     numbered = number_chains(dict.fromkeys(chain for _, chain in members))
     for (role, chain), places in members.items():
-        own = (d for d in numbered[chain] if d.kind.is_light == (role == "L"))
-        yield (role, chain), places, next(own, None)
+        fitting = (d for d in numbered[chain] if d.kind.is_light == (role == "L"))
+        yield (role, chain), places, next(fitting, None)

@@ -1,4 +1,4 @@
-"""What was measured: antibodies, antigens, which of them together, and how near a pair comes.
+"""The measured antibodies and antigens, the pairs of them, and how near a new pair comes to one.
 
 A measured pair is a *relative* of a pair when its antigen is the same or nearly so (identity of
 0.8 or more) and the antibodies are one antibody and its variant: CDR identity of 0.8 or more, or
@@ -69,8 +69,8 @@ class MeasuredPairs:
         """What each antigen is called; an empty text where the rows do not say."""
         self.pairs = pairs
         if layout is None:
-            made = ImgtLayout.of(self.antibodies)
-            layout = made, made.lay(self.antibodies)
+            columns = ImgtLayout.of(self.antibodies)
+            layout = columns, columns.lay(self.antibodies)
         self.layout, self.laid = layout
         self._table = CdrTable(self.cdrs)
         self._antigens: dict[str, Reals] = {}
@@ -101,16 +101,16 @@ class MeasuredPairs:
         antigens = pairs.group_by("key", maintain_order=True).agg(
             pl.col("antigen").first(), pl.col("name").max()
         )
-        place = {key: i for i, key in enumerate(antibodies["antibody"])}
-        site = {key: i for i, key in enumerate(antigens["key"])}
+        antibody_number = {key: i for i, key in enumerate(antibodies["antibody"])}
+        antigen_number = {key: i for i, key in enumerate(antigens["key"])}
         return cls(
             list(zip(antibodies["heavy"], antibodies["light"], strict=True)),
             [sets[key] for key in antibodies["antibody"]],
             [tuple(chains or ()) for chains in antigens["antigen"].to_list()],
             antigens["name"].to_list(),
             _MeasuredTable(
-                np.array([place[key] for key in pairs["antibody"]], dtype=np.int64),
-                np.array([site[key] for key in pairs["key"]], dtype=np.int64),
+                np.array([antibody_number[key] for key in pairs["antibody"]], dtype=np.int64),
+                np.array([antigen_number[key] for key in pairs["key"]], dtype=np.int64),
                 pairs["value"].cast(pl.Float64).fill_null(float("nan")).to_numpy(),
             ),
         )
@@ -120,27 +120,29 @@ class MeasuredPairs:
         # The same table is asked for by the model and by its calibration.
         if self._last is not None and self._last[0] is table:
             return self._last[1]
-        asked = table.select("heavy", "light", antibody=antibody_key(), key=_key())
-        distinct = asked.unique("antibody", maintain_order=True)
-        place = {key: i for i, key in enumerate(distinct["antibody"])}
-        row = np.array([place[key] for key in asked["antibody"]], dtype=np.int64)
+        rows = table.select("heavy", "light", antibody=antibody_key(), key=_key())
+        distinct = rows.unique("antibody", maintain_order=True)
+        number = {key: i for i, key in enumerate(distinct["antibody"])}
+        row = np.array([number[key] for key in rows["antibody"]], dtype=np.int64)
         identity, kin = self._nearest_antibodies(distinct)
-        own = self._identities(asked["key"])
-        best = {key: int(one.argmax()) if len(one) else NONE for key, one in own.items()}
-        site = np.array([best[key] for key in asked["key"]], dtype=np.int64)
+        identities = self._identities(rows["key"])
+        best = {
+            key: int(values.argmax()) if len(values) else NONE for key, values in identities.items()
+        }
+        site = np.array([best[key] for key in rows["key"]], dtype=np.int64)
         antigen = [
-            own[key][at] if at != NONE else 0.0
-            for key, at in zip(asked["key"], site.tolist(), strict=True)
+            identities[key][at] if at != NONE else 0.0
+            for key, at in zip(rows["key"], site.tolist(), strict=True)
         ]
-        found = Nearest(
+        closest = Nearest(
             identity[row],
             np.array(antigen, dtype=np.float64),
             kin[row],
             site,
-            *self._relatives(distinct, row, asked["key"], own),
+            *self._relatives(distinct, row, rows["key"], identities),
         )
-        self._last = table, found
-        return found
+        self._last = table, closest
+        return closest
 
     @cached_property
     def between_antigens(self) -> Reals:
@@ -150,18 +152,22 @@ class MeasuredPairs:
     def links(self) -> tuple[Places, Places, Places]:
         """Measured pairs that are relatives of each other: two numbers, and how many changes."""
         first, second, changes = [], [], []
-        own = self.between_antigens
+        identities = self.between_antigens
         for site in range(len(self.antigens)):
-            mine = np.flatnonzero(self.pairs.antigen == site)
-            known = np.flatnonzero(own[site][self.pairs.antigen] >= SAME_ANTIGEN - _ROUNDING)
-            one, other = (self.laid.take(self.pairs.antibody[rows]) for rows in (mine, known))
-            like, found = self._alike(one, other)
+            on_antigen = np.flatnonzero(self.pairs.antigen == site)
+            on_same_antigen = np.flatnonzero(
+                identities[site][self.pairs.antigen] >= SAME_ANTIGEN - _ROUNDING
+            )
+            variants, measured = (
+                self.laid.take(self.pairs.antibody[rows]) for rows in (on_antigen, on_same_antigen)
+            )
+            like, between = self._variants(variants, measured)
             row, column = np.nonzero(like)
-            first.append(mine[row])
-            second.append(known[column])
-            changes.append(found.total[row, column])
+            first.append(on_antigen[row])
+            second.append(on_same_antigen[column])
+            changes.append(between.total[row, column])
         nothing = [np.zeros(0, dtype=np.int64)]
-        return tuple(np.concatenate(nothing + one) for one in (first, second, changes))  # type: ignore[return-value]
+        return tuple(np.concatenate(nothing + numbers) for numbers in (first, second, changes))  # type: ignore[return-value]
 
     def frame(self) -> pl.DataFrame:
         """The measured pairs as a table: ``heavy``, ``light``, ``antigen``."""
@@ -185,8 +191,8 @@ class MeasuredPairs:
                 zip(self.pairs.antibody.tolist(), self.pairs.antigen.tolist(), strict=True)
             )
         }
-        asked = table.select(antibody_key().alias("antibody"), _key().alias("key")).rows()
-        return np.array([number[antibody[a], antigen[k]] for a, k in asked], dtype=np.int64)
+        keys = table.select(antibody_key().alias("antibody"), _key().alias("key")).rows()
+        return np.array([number[antibody[a], antigen[k]] for a, k in keys], dtype=np.int64)
 
     def antigens_of(self, antibody: int) -> list[int]:
         """Numbers of the antigens on which an antibody, or a variant of it, was measured."""
@@ -194,12 +200,12 @@ class MeasuredPairs:
             return []
         if antibody in self._antigens_of:
             return self._antigens_of[antibody]
-        one = np.array([antibody], dtype=np.intp)
+        number = np.array([antibody], dtype=np.intp)
         every = np.arange(len(self.antibodies), dtype=np.intp)
-        like = self._table.identities(self._table, one, every)[0] >= CDR_THRESHOLD - _ROUNDING
-        found = sorted(set(self.pairs.antigen[like[self.pairs.antibody]].tolist()))
-        self._antigens_of[antibody] = found
-        return found
+        like = self._table.identities(self._table, number, every)[0] >= CDR_THRESHOLD - _ROUNDING
+        antigens = sorted(set(self.pairs.antigen[like[self.pairs.antibody]].tolist()))
+        self._antigens_of[antibody] = antigens
+        return antigens
 
     def _nearest_antibodies(self, distinct: pl.DataFrame) -> tuple[Reals, Places]:
         sets = cdr_sets(distinct)
@@ -207,24 +213,24 @@ class MeasuredPairs:
         kin = np.full(distinct.height, NONE, dtype=np.int64)
         if not self.antibodies:
             return identity, kin
-        asked = CdrTable([sets[key] for key in distinct["antibody"]])
+        cdr_table = CdrTable([sets[key] for key in distinct["antibody"]])
         step = max(1, 2_000_000 // len(self.antibodies))
         for start in range(0, distinct.height, step):
             rows = np.arange(start, min(start + step, distinct.height), dtype=np.intp)
-            identity[rows], kin[rows] = asked.nearest(self._table, rows)
+            identity[rows], kin[rows] = cdr_table.nearest(self._table, rows)
         return identity, kin
 
     def _identities(self, keys: pl.Series) -> dict[str, Reals]:
         """Identity to each measured antigen, by key; remembered, and forgotten before too many."""
-        asked = keys.unique(maintain_order=True).to_list()
-        new = [key for key in asked if key not in self._antigens]
+        distinct = keys.unique(maintain_order=True).to_list()
+        new = [key for key in distinct if key not in self._antigens]
         if new:
-            found = _identities_between([tuple(key.split("/")) for key in new], self.antigens)
+            identities = _identities_between([tuple(key.split("/")) for key in new], self.antigens)
             if len(self._antigens) + len(new) > max(_CACHED // max(len(self.antigens), 1), 64):
-                kept = {key: self._antigens[key] for key in asked if key in self._antigens}
-                self._antigens = kept
-            self._antigens |= dict(zip(new, found, strict=True))
-        return {key: self._antigens[key] for key in asked}
+                still_used = {key: self._antigens[key] for key in distinct if key in self._antigens}
+                self._antigens = still_used
+            self._antigens |= dict(zip(new, identities, strict=True))
+        return {key: self._antigens[key] for key in distinct}
 
     def _relatives(
         self,
@@ -235,7 +241,10 @@ class MeasuredPairs:
     ) -> tuple[Places, Reals, Places, Places]:
         count = len(row)
         relative = np.full(count, NONE, dtype=np.int64)
-        near, changes, in_cdrs = (np.zeros(count), *np.zeros((2, count), dtype=np.int64))
+        antigen_identity, changes, in_cdrs = (
+            np.zeros(count),
+            *np.zeros((2, count), dtype=np.int64),
+        )
         names = keys.to_list()
         groups: dict[str, list[int]] = {}
         for i, key in enumerate(names):
@@ -248,17 +257,19 @@ class MeasuredPairs:
             for start in range(0, len(members), step):
                 part = np.array(members[start : start + step])
                 chains = distinct[row[part]].select("heavy", pl.col("light").fill_null(""))
-                found = self._best(chains.rows(), known, identity[key])
-                relative[part], near[part], changes[part], in_cdrs[part] = found
-        return relative, near, changes, in_cdrs
+                closest = self._closest_relatives(chains.rows(), known, identity[key])
+                relative[part], antigen_identity[part], changes[part], in_cdrs[part] = closest
+        return relative, antigen_identity, changes, in_cdrs
 
-    def _best(
+    def _closest_relatives(
         self, antibodies: Sequence[Antibody], known: Places, identity: Reals
     ) -> tuple[Places, Reals, Places, Places]:
         """Of the pairs ``known`` the relative with the fewest changes for each antibody."""
-        whose, place = np.unique(self.pairs.antibody[known], return_inverse=True)
-        like, found = self._alike(self.layout.lay(antibodies), self.laid.take(whose))
-        total = found.total[:, place].astype(np.float64)
+        antibodies_of_pairs, place = np.unique(self.pairs.antibody[known], return_inverse=True)
+        like, changes = self._variants(
+            self.layout.lay(antibodies), self.laid.take(antibodies_of_pairs)
+        )
+        total = changes.total[:, place].astype(np.float64)
         same = identity[self.pairs.antigen[known]]
         # Another strain or a homologue counts as much as a few changes of the antibody.
         cost = np.where(like[:, place], total + 20.0 * (1.0 - same), np.inf)
@@ -269,25 +280,25 @@ class MeasuredPairs:
         return (
             np.where(is_there, known[best], NONE),
             np.where(is_there, same[best], 0.0),
-            np.where(is_there, found.total[rows, at], 0),
-            np.where(is_there, found.cdr[rows, at], 0),
+            np.where(is_there, changes.total[rows, at], 0),
+            np.where(is_there, changes.cdr[rows, at], 0),
         )
 
-    def _alike(
-        self, one: LaidAntibodies, other: LaidAntibodies
+    def _variants(
+        self, rows: LaidAntibodies, others: LaidAntibodies
     ) -> tuple[NDArray[np.bool_], Changes]:
         """Whether antibodies are variants of each other, and the changes between them."""
-        found = self.layout.changes(one, other)
-        lengths = (one.codes[:, self.layout.in_cdr] != GAP).sum(axis=1) + one.extra[:, 1:].sum(
+        changes = self.layout.changes(rows, others)
+        lengths = (rows.codes[:, self.layout.in_cdr] != GAP).sum(axis=1) + rows.extra[:, 1:].sum(
             axis=1
         )
-        like = found.cdr <= (1.0 - CDR_THRESHOLD) * lengths[:, None] + _ROUNDING
-        of_one_chain = np.minimum(found.heavy_cdr, found.light_cdr) <= OTHER_CHAIN_CHANGES
-        redesigned = found.cdr <= LOOP_SHARE * lengths[:, None]
-        like |= (found.framework <= FRAMEWORK_CHANGES) & of_one_chain & redesigned
-        like &= (found.total <= MOST_CHANGES) & one.found[:, None] & other.found
-        like &= one.has_light[:, None] == other.has_light
-        return like, found
+        like = changes.cdr <= (1.0 - CDR_THRESHOLD) * lengths[:, None] + _ROUNDING
+        of_one_chain = np.minimum(changes.heavy_cdr, changes.light_cdr) <= OTHER_CHAIN_CHANGES
+        redesigned = changes.cdr <= LOOP_SHARE * lengths[:, None]
+        like |= (changes.framework <= FRAMEWORK_CHANGES) & of_one_chain & redesigned
+        like &= (changes.total <= MOST_CHANGES) & rows.numbered[:, None] & others.numbered
+        like &= rows.has_light[:, None] == others.has_light
+        return like, changes
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved: chains, CDRs, antigens and names as text, one molecule a line."""
@@ -327,7 +338,7 @@ def identities_of_folds(antigens: Sequence[Antigen]) -> Iterator[None]:
     """Compare antigens once, and let every index of some of them take its part."""
     distinct = sorted(set(antigens))
     _store[:] = [
-        ({one: i for i, one in enumerate(distinct)}, antigen_identities(distinct, distinct))
+        ({antigen: i for i, antigen in enumerate(distinct)}, antigen_identities(distinct, distinct))
     ]
     try:
         yield
@@ -339,7 +350,11 @@ def _identities_between(rows: Sequence[Antigen], columns: Sequence[Antigen]) -> 
     if _store:
         place, square = _store[0]
         if place.keys() >= {*rows, *columns}:
-            return square[np.ix_([place[one] for one in rows], [place[one] for one in columns])]
+            return square[
+                np.ix_(
+                    [place[antigen] for antigen in rows], [place[antigen] for antigen in columns]
+                )
+            ]
     return antigen_identities(rows, columns)
 
 

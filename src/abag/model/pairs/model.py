@@ -81,7 +81,7 @@ class _State:
     """e(root -> pair) of each measured pair, pKd."""
     binding: BindingEvidence
     recalled: dict[tuple[Any, ...], Reals] = field(default_factory=dict)
-    """What the kernels said of a pair before: a library asks for few, again and again."""
+    """What the kernels gave for a pair before: the rows of a library need the same few."""
 
 
 class PairModel(ArrayModel[PairSettings]):
@@ -89,7 +89,7 @@ class PairModel(ArrayModel[PairSettings]):
 
     name = "pairs"
     settings_type = PairSettings
-    # Families that the effects remember would be told their own answers.
+    # Families that the effects remember would get their own measurements as predictions.
     settings_for_strangers: ClassVar[Mapping[str, Any]] = {"remember": False}
     _state: _State
 
@@ -103,22 +103,24 @@ class PairModel(ArrayModel[PairSettings]):
         return rows.sample(self.settings.max_rows, self.settings.seed)
 
     def _learn(self, rows: TrainingSet) -> None:
-        own = self.settings
+        settings = self.settings
         measured = MeasuredPairs.of(rows.frame, self.target)
         target, frame = measured.pairs.pkd, measured.frame()
         families = Families.of(measured)
-        sizes, potential = _effects(measured, families, target, own.remember)
+        sizes, potential = _effects(measured, families, target, settings.remember)
         groups = antigen_groups(measured)
         cluster = groups[measured.pairs.antigen]
-        weights = np.bincount(cluster)[cluster].astype(np.float64) ** -own.cluster_power
+        weights = np.bincount(cluster)[cluster].astype(np.float64) ** -settings.cluster_power
         weights /= weights.mean()
-        even = np.ones(len(target))
-        noise = np.stack([even * own.ridge, even * own.ridge, own.antibody_ridge / weights])
-        shares = np.stack([even, even, weights])
+        equal = np.ones(len(target))
+        noise = np.stack(
+            [equal * settings.ridge, equal * settings.ridge, settings.antibody_ridge / weights]
+        )
+        shares = np.stack([equal, equal, weights])
         shares /= shares.sum(axis=1, keepdims=True)
         targets = np.stack([target - potential, target, target])
         kernel, alike = LevelKernel.fit(frame, targets, noise, shares)
-        binding = BindingEvidence.fit(alike, cluster, groups, own.ridge / weights)
+        binding = BindingEvidence.fit(alike, cluster, groups, settings.ridge / weights)
         self._state = _State(measured, kernel, sizes, families.root, potential, binding)
 
     def _values(self, table: pl.DataFrame) -> Reals:
@@ -129,17 +131,17 @@ class PairModel(ArrayModel[PairSettings]):
         table = self._checked_rows(table)
         if table.is_empty():
             return Answer.of(np.zeros(0))
-        own = self._state
-        near = own.measured.nearest(table)
-        near = near._replace(relative=np.where(near.is_sibling, NONE, near.relative))
-        raw, effect = self._effect(table, near)
-        asked = np.where(near.relative == NONE, near.site, NONE)
-        asked = np.where(near.antigen >= ANTIGEN_THRESHOLD, asked, NONE)
-        recalled = self._recall(self._on_relatives(table, near), asked)
+        state = self._state
+        nearest = state.measured.nearest(table)
+        nearest = nearest._replace(relative=np.where(nearest.is_sibling, NONE, nearest.relative))
+        raw, effect = self._effect(table, nearest)
+        antigens = np.where(nearest.relative == NONE, nearest.site, NONE)
+        antigens = np.where(nearest.antigen >= ANTIGEN_THRESHOLD, antigens, NONE)
+        recalled = self._recall(self._on_relatives(table, nearest), antigens)
         level, known = self._level(recalled)
-        of_relative = recalled.of_root + own.potential[near.relative]
-        level = np.where(near.relative != NONE, of_relative, level)
-        variance = np.maximum(_level_variance(recalled, known, near), _LEAST_VARIANCE)
+        of_relative = recalled.of_root + state.potential[nearest.relative]
+        level = np.where(nearest.relative != NONE, of_relative, level)
+        variance = np.maximum(_level_variance(recalled, known, nearest), _LEAST_VARIANCE)
         spread = np.sqrt(variance + (_EFFECT_SHARE * raw.spread) ** 2)
         return Answer(
             value=level + effect,
@@ -149,66 +151,66 @@ class PairModel(ArrayModel[PairSettings]):
             antigen=recalled.antigen,
             level=level,
             effect=effect,
-            evidence=own.binding.scores(recalled.chosen, asked),
+            evidence=state.binding.scores(recalled.chosen, antigens),
         )
 
-    def _recall(self, on_relatives: pl.DataFrame, asked: Places) -> Recalled:
+    def _recall(self, on_relatives: pl.DataFrame, antigens: Places) -> Recalled:
         """What the kernels say of each row; the rows of a library stand on one relative."""
-        own = self._state
+        state = self._state
         keyed = on_relatives.with_columns(
             light=pl.col("light").fill_null(""),
             antigen=pl.col("antigen").list.join("/").fill_null(""),
-            asked=pl.Series(asked),
-        ).select("heavy", "light", "antigen", "asked")
+            site=pl.Series(antigens),
+        ).select("heavy", "light", "antigen", "site")
         keys = keyed.rows()
         # Another thread may forget all of them at any moment.
-        asked_before = ((key, own.recalled.get(key)) for key in set(keys))
-        known = {key: values for key, values in asked_before if values is not None}
+        looked_up = ((key, state.recalled.get(key)) for key in set(keys))
+        known = {key: values for key, values in looked_up if values is not None}
         new = {key: row for row, key in reversed(list(enumerate(keys))) if key not in known}
         if new:
             rows = sorted(new.values())
-            asked_of = own.binding.columns(asked[rows])
-            found = np.stack(own.kernel.recall(on_relatives[rows], asked_of), axis=1)
-            made = {keys[row]: values for row, values in zip(rows, found, strict=True)}
-            known |= made
-            if len(own.recalled) + len(made) > _RECALLED:
-                own.recalled.clear()
-            own.recalled.update(list(made.items())[:_RECALLED])
+            functions = state.binding.columns(antigens[rows])
+            values_of_new = np.stack(state.kernel.recall(on_relatives[rows], functions), axis=1)
+            recalled = {keys[row]: values for row, values in zip(rows, values_of_new, strict=True)}
+            known |= recalled
+            if len(state.recalled) + len(recalled) > _RECALLED:
+                state.recalled.clear()
+            state.recalled.update(list(recalled.items())[:_RECALLED])
         return Recalled(*np.array([known[key] for key in keys]).T)
 
     def _level(self, recalled: Recalled) -> tuple[Reals, Reals]:
         """F + s * (h - f), and known."""
-        own = self.settings
-        width = max(own.cosine_known - own.cosine_new, 1e-9)
-        known = ((recalled.antigen - own.cosine_new) / width).clip(0.0, 1.0)
-        share = own.share_new + (1.0 - own.share_new) * known
+        settings = self.settings
+        width = max(settings.cosine_known - settings.cosine_new, 1e-9)
+        known = ((recalled.antigen - settings.cosine_new) / width).clip(0.0, 1.0)
+        share = settings.share_new + (1.0 - settings.share_new) * known
         joined = share * (recalled.of_pair - recalled.of_antibody)
         return recalled.of_antibody + joined, known
 
-    def _on_relatives(self, table: pl.DataFrame, near: Nearest) -> pl.DataFrame:
+    def _on_relatives(self, table: pl.DataFrame, nearest: Nearest) -> pl.DataFrame:
         """The table with the antibody of its relative in each row that has one."""
         measured, heavy, light = self._state.measured, *table.select("heavy", "light")
         chains = (heavy.to_list(), light.to_list())
-        for row in np.flatnonzero(near.relative != NONE).tolist():
-            own = measured.antibodies[measured.pairs.antibody[near.relative[row]]]
-            chains[0][row], chains[1][row] = own[0], own[1] or None
+        for row in np.flatnonzero(nearest.relative != NONE).tolist():
+            antibody = measured.antibodies[measured.pairs.antibody[nearest.relative[row]]]
+            chains[0][row], chains[1][row] = antibody[0], antibody[1] or None
         return pl.DataFrame(
             {"heavy": chains[0], "light": chains[1], "antigen": table["antigen"]},
             schema_overrides={"heavy": pl.String, "light": pl.String},
         )
 
-    def _effect(self, table: pl.DataFrame, near: Nearest) -> tuple[Raw, Reals]:
+    def _effect(self, table: pl.DataFrame, nearest: Nearest) -> tuple[Raw, Reals]:
         """The raw effect of the root's changes, and the effect of those from the relative."""
-        own = self._state
-        is_variant = (near.relative != NONE) & (near.changes > 0)
-        root = np.where(is_variant, own.root[near.relative], NONE)
-        parents, which = _antibodies_of(own.measured, root)
-        raw = raw_effects(parents, which, table, remember=self.settings.remember)
+        state = self._state
+        is_variant = (nearest.relative != NONE) & (nearest.changes > 0)
+        root = np.where(is_variant, state.root[nearest.relative], NONE)
+        parents, parent_of = _antibodies_of(state.measured, root)
+        raw = raw_effects(parents, parent_of, table, remember=self.settings.remember)
         # Most relatives are roots themselves, and their changes are known by now.
-        others = np.where(root == near.relative, NONE, which)
-        counted = _cdr_changes(own.measured, parents, others, table)
-        in_cdrs = np.where(root == near.relative, near.cdr_changes, counted)
-        effect = own.sizes.of(raw, in_cdrs) - own.potential[near.relative]
+        others = np.where(root == nearest.relative, NONE, parent_of)
+        counted = _cdr_changes(state.measured, parents, others, table)
+        in_cdrs = np.where(root == nearest.relative, nearest.cdr_changes, counted)
+        effect = state.sizes.of(raw, in_cdrs) - state.potential[nearest.relative]
         return raw, np.where(is_variant, effect, 0.0)
 
     @property
@@ -227,14 +229,14 @@ class PairModel(ArrayModel[PairSettings]):
         Raises:
             ModelError: a chain cannot be laid on the parent's.
         """
-        own = self._state
-        layout = own.measured.layout
+        state = self._state
+        layout = state.measured.layout
         chains = table.select("heavy", pl.col("light").fill_null("")).rows()
-        found = layout.changes(layout.lay(chains), layout.lay([parent]))
-        total, cdr = found.total[:, 0], found.cdr[:, 0]
-        which = np.zeros(table.height, dtype=np.int64)
-        raw = raw_effects([parent], which, table, remember=self.settings.remember)
-        return own.sizes.of(raw, cdr), _EFFECT_SHARE * raw.spread, total, cdr
+        changes = layout.changes(layout.lay(chains), layout.lay([parent]))
+        total, cdr = changes.total[:, 0], changes.cdr[:, 0]
+        parent_of = np.zeros(table.height, dtype=np.int64)
+        raw = raw_effects([parent], parent_of, table, remember=self.settings.remember)
+        return state.sizes.of(raw, cdr), _EFFECT_SHARE * raw.spread, total, cdr
 
     def importance_of(self, chain: str) -> Reals:
         """What binding would lose at each residue of a chain by its contact, pKd, (residues,)."""
@@ -242,14 +244,14 @@ class PairModel(ArrayModel[PairSettings]):
         return contact_importance(chain)
 
     def _arrays(self) -> Arrays:
-        own = self._state
+        state = self._state
         return {
-            **own.measured.arrays(),
-            **own.kernel.arrays(),
-            **own.binding.arrays(),
-            "effects.sizes": np.array([own.sizes.slope, own.sizes.toll]),
-            "effects.root": own.root,
-            "effects.potential": own.potential,
+            **state.measured.arrays(),
+            **state.kernel.arrays(),
+            **state.binding.arrays(),
+            "effects.sizes": np.array([state.sizes.slope, state.sizes.toll]),
+            "effects.root": state.root,
+            "effects.potential": state.potential,
         }
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -272,9 +274,9 @@ def _effects(
     """
     changed = families.root != np.arange(len(target))
     root = np.where(changed, families.root, NONE)
-    parents, which = _antibodies_of(measured, root)
+    parents, parent_of = _antibodies_of(measured, root)
     frame = measured.frame()
-    raw = raw_effects(parents, which, frame, remember=False)
+    raw = raw_effects(parents, parent_of, frame, remember=False)
     # Smaller families are siblings from nature: neither of two is the parent of the other.
     rows = changed & families.designed & (families.changes > 0)
     sizes = ChangeEffects.fit(
@@ -284,33 +286,33 @@ def _effects(
         families.family[rows],
     )
     if remember:
-        raw = raw_effects(parents, which, frame)
+        raw = raw_effects(parents, parent_of, frame)
     return sizes, np.where(changed, sizes.of(raw, families.cdr_changes), 0.0)
 
 
 def _antibodies_of(measured: MeasuredPairs, pairs: Places) -> tuple[list[tuple[str, str]], Places]:
     """Distinct antibodies of pairs, and the number of each row's among them; -1 stays -1."""
-    own = np.where(pairs == NONE, NONE, measured.pairs.antibody[pairs])
-    known = np.unique(own[own != NONE])
-    which = np.where(own == NONE, NONE, np.searchsorted(known, own))
-    return [measured.antibodies[place] for place in known.tolist()], which
+    antibodies = np.where(pairs == NONE, NONE, measured.pairs.antibody[pairs])
+    distinct = np.unique(antibodies[antibodies != NONE])
+    number = np.where(antibodies == NONE, NONE, np.searchsorted(distinct, antibodies))
+    return [measured.antibodies[place] for place in distinct.tolist()], number
 
 
 def _cdr_changes(
-    measured: MeasuredPairs, parents: list[tuple[str, str]], which: Places, table: pl.DataFrame
+    measured: MeasuredPairs, parents: list[tuple[str, str]], parent_of: Places, table: pl.DataFrame
 ) -> Places:
     """Changes in CDRs of each row from its parent; 0 without one."""
-    found = np.zeros(table.height, dtype=np.int64)
+    changes = np.zeros(table.height, dtype=np.int64)
     layout = measured.layout
-    for place, parent in enumerate(parents):
-        rows = np.flatnonzero(which == place)
+    for number, parent in enumerate(parents):
+        rows = np.flatnonzero(parent_of == number)
         chains = table[rows].select("heavy", pl.col("light").fill_null("")).rows()
-        found[rows] = layout.changes(layout.lay(chains), layout.lay([parent])).cdr[:, 0]
-    return found
+        changes[rows] = layout.changes(layout.lay(chains), layout.lay([parent])).cdr[:, 0]
+    return changes
 
 
-def _level_variance(recalled: Recalled, known: Reals, near: Nearest) -> Reals:
+def _level_variance(recalled: Recalled, known: Reals, nearest: Nearest) -> Reals:
     """Variance of the level by what is known: an antigen, a pair like it, or the pair itself."""
-    apart = 1.3 * (1.0 - known) + known * (0.5 + 0.7 * (1.0 - recalled.pair))
-    measured = 0.65 + 2.0 * (1.0 - near.relative_antigen)
-    return np.asarray(np.where(near.relative != NONE, measured, apart))
+    unrelated = 1.3 * (1.0 - known) + known * (0.5 + 0.7 * (1.0 - recalled.pair))
+    measured = 0.65 + 2.0 * (1.0 - nearest.relative_antigen)
+    return np.asarray(np.where(nearest.relative != NONE, measured, unrelated))

@@ -1,4 +1,4 @@
-"""How near what was measured comes to a pair, and the effect of the changes from its relative.
+"""How near measured pairs come to a pair, and the effect of the changes from its relative.
 
 The model of mutation effects (:mod:`abag.model.mutation_effect`) gives d, the ΔpKd of the changes,
 and its deviation s. Here its size is fitted to measured pairs and their relatives: with c the
@@ -65,13 +65,13 @@ class Nearest(NamedTuple):
 
     def take(self, rows: NDArray[np.bool_]) -> Nearest:
         """The chosen rows, by mask."""
-        chosen: list[Any] = [one[rows] for one in self]
+        chosen: list[Any] = [values[rows] for values in self]
         return Nearest(*chosen)
 
     @classmethod
     def joined(cls, parts: Sequence[Nearest]) -> Nearest:
         """The rows of several tables below each other."""
-        joined: list[Any] = [np.concatenate(one) for one in zip(*parts, strict=True)]
+        joined: list[Any] = [np.concatenate(values) for values in zip(*parts, strict=True)]
         return cls(*joined)
 
 
@@ -87,31 +87,31 @@ _ROBUST: Final = 1.5
 
 
 class Raw(NamedTuple):
-    """What the model of mutation effects says of n rows, each (n,): ΔpKd and its deviation."""
+    """Output of the model of mutation effects for n rows, each (n,): ΔpKd and its deviation."""
 
     delta: Reals
     spread: Reals
 
 
 def raw_effects(
-    parents: Sequence[Antibody], which: Places, variants: pl.DataFrame, *, remember: bool = True
+    parents: Sequence[Antibody], parent_of: Places, variants: pl.DataFrame, *, remember: bool = True
 ) -> Raw:
-    """ΔpKd of each row of ``variants`` (heavy, light) against ``parents[which[i]]``.
+    """ΔpKd of each row of ``variants`` (heavy, light) against ``parents[parent_of[i]]``.
 
-    A row whose ``which`` is -1 has no effect. Without ``remember`` the families that the model of
-    mutation effects was fitted on are strangers to it.
+    A row whose ``parent_of`` is -1 has no effect. Without ``remember`` the model of mutation
+    effects does not know the families that it was fitted on.
     """
     delta, spread = np.zeros(variants.height), np.zeros(variants.height)
-    for place in np.unique(which[which >= 0]).tolist():
-        rows = np.flatnonzero(which == place)
-        found = _effects_on(parents[place], variants[rows], remember)
-        delta[rows], spread[rows] = found
+    for number in np.unique(parent_of[parent_of >= 0]).tolist():
+        rows = np.flatnonzero(parent_of == number)
+        effects = _effects_on(parents[number], variants[rows], remember)
+        delta[rows], spread[rows] = effects
     return Raw(delta, spread)
 
 
 def _effects_on(parent: Antibody, variants: pl.DataFrame, remember: bool) -> Raw:
-    found = _effect_model(remember).predict(_parent(*parent), variants)
-    return Raw(found.delta_pkd, found.spread)
+    effects = _effect_model(remember).predict(_parent(*parent), variants)
+    return Raw(effects.delta_pkd, effects.spread)
 
 
 AT_CONTACT: Final = ("contact_severity", "hot_spot", "lost_volume", "contact")
@@ -170,17 +170,17 @@ class ChangeEffects:
             families: number of the family of each row, shape (n,).
         """
         design = np.stack([raw.delta, -_toll(cdr_changes)], axis=1)
-        sizes = np.bincount(families)[families] if len(families) else np.zeros(0)
-        weights = 1.0 / np.maximum(sizes, 1.0) ** 0.5
+        family_sizes = np.bincount(families)[families] if len(families) else np.zeros(0)
+        weights = 1.0 / np.maximum(family_sizes, 1.0) ** 0.5
         ridge = np.diag(_GUESS_WEIGHT)
-        found = np.array(_GUESS)
+        fitted = np.array(_GUESS)
         for _ in range(20):
-            error = difference - design @ found
+            error = difference - design @ fitted
             robust = weights * np.minimum(1.0, _ROBUST / np.maximum(np.abs(error), 1e-9))
             normal = design.T @ (design * robust[:, None]) + ridge
-            right = design.T @ (difference * robust) + ridge @ np.array(_GUESS)
-            found = np.maximum(np.linalg.solve(normal, right), 0.0)
-        return cls(float(found[0]), float(found[1]))
+            moments = design.T @ (difference * robust) + ridge @ np.array(_GUESS)
+            fitted = np.maximum(np.linalg.solve(normal, moments), 0.0)
+        return cls(float(fitted[0]), float(fitted[1]))
 
     def of(self, raw: Raw, cdr_changes: Places) -> Reals:
         """Effect of each row, pKd; 0 for a row without a change."""

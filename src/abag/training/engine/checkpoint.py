@@ -39,7 +39,7 @@ IDENTITY: Final[dict[str, str]] = {
     "part": "another test part",
     "encoders": "other encoders (id, revision, adapters or arithmetic)",
 }
-"""What ties a state to its run, and what is said where it differs."""
+"""What ties a state to its run, with the text of the message where it differs."""
 
 
 @dataclass
@@ -81,8 +81,8 @@ class TrainingState:
         names = self.weights()
         return {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()} | {
             f"{OPTIMISER}.{key}.{names[place]}": torch.as_tensor(value)
-            for place, of_one in self.optimiser.state_dict()["state"].items()
-            for key, value in of_one.items()
+            for place, moments in self.optimiser.state_dict()["state"].items()
+            for key, value in moments.items()
         }
 
     def plain(self) -> dict[str, Any]:
@@ -103,7 +103,9 @@ class TrainingState:
 
     def weights(self) -> list[str]:
         """Names of the weights in the order in which the optimiser counts them."""
-        name = {id(parameter): own for own, parameter in self.network.named_parameters()}
+        name = {
+            id(parameter): weight_name for weight_name, parameter in self.network.named_parameters()
+        }
         return [name[id(p)] for group in self.optimiser.param_groups for p in group["params"]]
 
 
@@ -121,13 +123,13 @@ class NetworkState(TrainingState):
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors under distinct names."""
-        kept = {f"ema.{name}": tensor for name, tensor in self.ema.items()}
-        kept |= {f"best.{name}": tensor for name, tensor in self.best.items()}
-        return super().tensors() | kept
+        averages_and_best = {f"ema.{name}": tensor for name, tensor in self.ema.items()}
+        averages_and_best |= {f"best.{name}": tensor for name, tensor in self.best.items()}
+        return super().tensors() | averages_and_best
 
     def plain(self) -> dict[str, Any]:
         """All plain values."""
-        return super().plain() | {name: seen_by(getattr(self, name)) for name in WATCHERS}
+        return super().plain() | {name: remembered_by(getattr(self, name)) for name in WATCHERS}
 
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """Go on from what :meth:`tensors` and :meth:`plain` gave."""
@@ -148,7 +150,7 @@ class StateFile:
     last: str
     previous: str
     identity: Mapping[str, str]
-    """What ties a state to its run, and what is said where it differs."""
+    """What ties a state to its run, with the text of the message where it differs."""
 
     older: Callable[[Tensors, Mapping[str, str]], tuple[Tensors, dict[str, Any]]] | None = None
     """Reads a file from before there was a format: tensors and plain values of today."""
@@ -213,10 +215,12 @@ class StateFile:
         plain = {key: json.loads(value) for key, value in metadata.items() if key in _JSON}
         return tensors, {"identity": {}, **plain}
 
-    def require(self, path: Path, found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    def require(self, path: Path, saved: Mapping[str, str], wanted: Mapping[str, str]) -> None:
         """Raise :class:`FileFormatError`, saying what differs, unless a state is of its run."""
         differing = [
-            what for key, what in self.identity.items() if found.get(key) != wanted.get(key)
+            differing_part
+            for key, differing_part in self.identity.items()
+            if saved.get(key) != wanted.get(key)
         ]
         if differing:
             raise FileFormatError(
@@ -228,7 +232,7 @@ class StateFile:
 STATE: Final = StateFile(LAST, PREVIOUS, IDENTITY)
 
 
-def seen_by(watcher: Monitor | Plateau) -> dict[str, Any]:
+def remembered_by(watcher: Monitor | Plateau) -> dict[str, Any]:
     """What a watcher of the epochs remembers, in plain values: all but its settings."""
     return {k: v for k, v in vars(watcher).items() if k not in ("config", "higher_is_better")}
 

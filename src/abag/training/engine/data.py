@@ -45,7 +45,7 @@ class TrainingData:
         Nothing else changes: batch normalisation needs each batch alone.
         """
         if self.recipe.network.head.normalisation == "batch":
-            return [[one] for one in step]
+            return [[batch_of_step] for batch_of_step in step]
         groups: list[list[tuple[int, Rows]]] = []
         room = 0
         for place, batch in step:

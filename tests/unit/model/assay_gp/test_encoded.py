@@ -82,9 +82,9 @@ def test_a_published_encoder_foretells_each_residue_while_it_is_hidden(
 ) -> None:
     encoder = HidingEncoder()
     monkeypatch.setattr("abag.encoders.adapters.opening.open_encoder", lambda name, **_: encoder)
-    encoded._read.cache_clear()
+    encoded._encode_parent.cache_clear()
     found = Encoded.of(Positions.of([HEAVY], [LIGHT]), "antiberty").likelihood
-    encoded._read.cache_clear()
+    encoded._encode_parent.cache_clear()
     assert sorted(encoder.hidden) == list(range(len(HEAVY + LIGHT)))
     place, new = len(HEAVY) + 4, AMINO_ACIDS.index("W")
     own = AMINO_ACIDS.index(LIGHT[4])
@@ -102,7 +102,7 @@ def test_positions_of_a_gap_have_neither_context_nor_likelihood() -> None:
 
 
 def test_the_same_rows_give_the_same_bytes(model: AssayGP) -> None:
-    encoded._read.cache_clear()
+    encoded._encode_parent.cache_clear()
     again = AssayGP(embedding="builtin").fit(assay_table(30), {"table_sha256": "0"})
     assert again.model_id == model.model_id
     assert AssayGP().fit(assay_table(30), {"table_sha256": "0"}).model_id != model.model_id
