@@ -412,7 +412,7 @@ def _rate(rng: random.Random) -> Habit:
 
 def _read_rate(habit: Habit) -> Outcome:
     header, rate = read_value_header(habit.text), read_rate_header(habit.text)
-    got = None if rate is None else rate.which
+    got = None if rate is None else rate.constant
     return Outcome("right" if header is None and got == habit.meant else "wrong", (header, rate))
 
 

@@ -1,4 +1,4 @@
-"""An antibody whose residues know their IMGT positions, and variants that share them."""
+"""Antibodies with the IMGT position of each residue, and variants with the same positions."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The germline V gene nearest to a variable domain, and how far the domain is from it.
 
 Affinity matures by mutation: the distance from the germline, and where the changes lie, is the one
-trait of an antibody that says something about its affinity without the antigen.
+trait of an antibody that bears on its affinity without the antigen.
 
 Distance has two definitions (:data:`Criterion`). They choose different genes for about one chain in
 forty, and weights that were learnt with one hold with that one alone.

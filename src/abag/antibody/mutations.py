@@ -72,7 +72,7 @@ def parse_mutations(
 
     Raises:
         MutationError: a text that names no mutation, a place outside the chain, a reference
-            residue that is not the parent's (it says what stands there and which numbering
+            residue that is not the parent's (with the parent's residue and the numbering that
             fits), or two readings that both fit.
     """
     require_numbering(scheme)

@@ -99,7 +99,7 @@ def _second_writings(
     for name in table.columns:
         rate, header = read_rate_header(name), read_value_header(name)
         if rate is not None and rate.unit is not None:
-            rates.setdefault(rate.which, (name, rate.unit))
+            rates.setdefault(rate.constant, (name, rate.unit))
         elif (
             header is not None and name not in (ROW, column) and header.quantity is not None
             and header.quantity.is_absolute and header.unit is not None and header.unread is None

@@ -1,8 +1,8 @@
 """Checks the counts and sizes in a Parquet file's footer and pages before polars reads it.
 
-A page whose count of values was damaged makes polars ask for more memory than there is, and that
-ends the process: no exception says so. The footer and the headers of pages are read here for
-their numbers alone (Thrift's compact protocol; field numbers from ``parquet.thrift``).
+A page with a damaged count of values makes polars request more memory than there is, which ends the
+process without an exception. Only the numbers of the footer and of the headers of pages are read
+here (Thrift's compact protocol; field numbers from ``parquet.thrift``).
 """
 
 from __future__ import annotations

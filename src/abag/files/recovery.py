@@ -20,7 +20,7 @@ from abag.errors import BusyError, UnavailableError
 
 try:
     import fcntl
-except ImportError:  # Windows, where nobody stops a second process
+except ImportError:  # Windows, where a second process is not stopped
     fcntl = None  # type: ignore[assignment]
 
 HAS_LOCKS: Final = fcntl is not None
@@ -142,7 +142,7 @@ def held(path: Path, *, unknown: bool = not HAS_LOCKS) -> Iterator[bool]:
 
 
 def recover(folder: Path) -> None:
-    """Put a folder back whose replacement was cut short between two renames."""
+    """Put back a folder whose replacement stopped between two renames."""
     if not folder.name or folder.exists():
         return
     old = old_name(folder)

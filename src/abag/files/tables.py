@@ -222,7 +222,7 @@ def _digest_column(digest: Any, column: pl.Series) -> None:
 
 
 def write_csv(path: Path, table: pl.DataFrame, *, float_precision: int | None = None) -> None:
-    """Write CSV whose text no spreadsheet runs and no terminal obeys; see :func:`neutral`."""
+    """Write CSV with texts that are safe in spreadsheets and terminals; see :func:`neutral`."""
     with replacing(path) as temporary:
         neutral_table(table).write_csv(temporary, float_precision=float_precision)
 

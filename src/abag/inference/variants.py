@@ -15,7 +15,7 @@ from abag.antibody.notation import NUMBERINGS, SEQUENTIAL
 from abag.data.formats.columns import pairs_of_table
 from abag.data.formats.mapping import mapping_from_texts
 from abag.data.formats.reading import read_pairs
-from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.selection import ChosenColumns, choose_columns
 from abag.data.formats.sequences.pairing import UserPairs
 from abag.data.formats.tables import ROW, read_table
 from abag.data.mutation_column import read_mutation_column
@@ -77,8 +77,8 @@ def read_variants(
     chosen = choose_columns(path, table, chosen_mapping, with_values=False, with_chains=False)
     loops = {name: loop for name in table.columns if (loop := loop_name(name)) is not None}
     notes: tuple[str, ...] = ()
-    if chosen.one("heavy") is None and chosen.one("scfv") is None:
-        if chosen.one("mutations") is not None:
+    if chosen.column("heavy") is None and chosen.column("scfv") is None:
+        if chosen.column("mutations") is not None:
             heavy, light = _from_mutations(path, table, chosen, parent, numbering)
         elif loops:
             heavy, light, notes = _from_loops(path, table, loops, parent, numbering)
@@ -110,12 +110,16 @@ def read_variants(
 
 
 def _from_mutations(
-    path: Path, table: pl.DataFrame, chosen: Chosen, parent: GivenParent, numbering: str | None
+    path: Path,
+    table: pl.DataFrame,
+    chosen: ChosenColumns,
+    parent: GivenParent,
+    numbering: str | None,
 ) -> tuple[list[str], list[str | None]]:
     scheme = numbering or SEQUENTIAL
     if scheme not in NUMBERINGS:
         raise OptionError(f"--numbering {scheme}: choose one of {', '.join(NUMBERINGS)}")
-    column = str(chosen.one("mutations"))
+    column = str(chosen.column("mutations"))
     mutations = read_mutation_column(
         table[column].to_list(), parent.heavy, parent.light, scheme=scheme,
         lines=table[ROW].to_list(), path=path, column=column,

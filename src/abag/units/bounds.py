@@ -60,8 +60,8 @@ def convert(
     """Read one written value; raise :class:`UnitError` where that is impossible.
 
     The result is pKd (or pIC50, delta pKd) for physical units and a score otherwise. ``relation``
-    wins over one written in the value unless they contradict each other. A cell that says that
-    nothing bound (``NB``) is a bound at ``highest_molar``, the highest concentration tested.
+    wins over one written in the value unless they contradict each other. A cell such as ``NB`` (no
+    binding) is a bound at ``highest_molar``, the highest concentration tested.
     """
     kind = quantity_of(quantity)
     if value is not None and kind is Quantity.BINARY:
@@ -116,7 +116,7 @@ def _unbound(
     temperature: float | None,
     highest_molar: float | None,
 ) -> ConvertedValue:
-    """A bound at the highest concentration tested for a cell that says that nothing bound."""
+    """A bound at the highest concentration tested, for a cell such as ``NB`` (no binding)."""
     if highest_molar is None:
         doubt = (
             f"{value!r} means not detected or not determined: leave the cell empty if it was not "

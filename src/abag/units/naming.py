@@ -167,7 +167,7 @@ def _logarithm(text: str) -> Unit | None:
 
 
 def _product(text: str) -> Unit | None:
-    """The unit whose powers and size a product of factors has; None where there is none."""
+    """The unit with the powers and the size of a product of factors; None where there is none."""
     ten = _TEN.match(text)
     size = 10.0 ** int(next(filter(None, ten.groups()))) if ten else 1.0
     product = _UNDER.sub(r"1/(\1)", text[ten.end() :] if ten else text)
@@ -255,7 +255,7 @@ _DITTO_WORDS: Final = frozenset({"ditto", "do.", "idem", "same", "as above", "sa
 
 
 def is_ditto(text: str | None) -> bool:
-    """Whether a cell says that the one above is meant: ``"``, ``〃``, ``ditto``, ``same``."""
+    """Whether a cell repeats the one above: ``"``, ``〃``, ``ditto``, ``same``."""
     bare = (text or "").strip()
     return bare in DITTO_MARKS or bare.lower() in _DITTO_WORDS
 

@@ -71,7 +71,7 @@ def parse_value(text: str) -> WrittenValue:
 
     Products with a power of ten are numbers (``3x1000``, ``2 x 10^-9``, ``2×10⁻⁹``); an error
     behind the number (``5 ± 0.2 nM``) is left out. Decimal commas and thousands separators are
-    refused because they cannot be told apart. Raises :class:`UnitError`.
+    refused because one may be the other. Raises :class:`UnitError`.
     """
     spelt = _spelt(text)
     if bracketed := _WITH_ERROR.fullmatch(spelt):
@@ -199,7 +199,7 @@ _NOT_DETECTED: Final = frozenset({"nd", "n.d.", "n.d", "n/d"})
 
 
 def no_binding(text: str) -> bool:
-    """Whether a cell says that no binding was seen: ``NB``, ``no binding``, ``>top``."""
+    """Whether a cell means "no binding": ``NB``, ``no binding``, ``>top``."""
     return _NO_BINDING.fullmatch(_spelt(text).lower().strip("()[]*. ") or "?") is not None
 
 
@@ -210,7 +210,7 @@ _LIMIT: Final = re.compile(
 
 
 def beyond_a_limit(text: str) -> bool:
-    """Whether a cell says ``<LOD`` or ``out of range``: too weak, or too tight to be measured."""
+    """Whether a cell is ``<LOD`` or ``out of range``: too weak, or too tight to be measured."""
     return _LIMIT.fullmatch(_spelt(text).lower().strip("()[]*. ")) is not None
 
 
@@ -233,7 +233,7 @@ def tested_up_to(text: str) -> WrittenValue | None:
 
 
 def not_detected(text: str) -> bool:
-    """Whether a cell says ``n.d.``, which means not detected or not determined."""
+    """Whether a cell is ``n.d.``, which means not detected or not determined."""
     return _spelt(text).lower() in _NOT_DETECTED
 
 

@@ -114,7 +114,7 @@ def numbered_ahead(parts: Sequence[T], chains_of: Callable[[T], Iterable[str]]) 
 
 @lru_cache(maxsize=4_096)
 def first_domain(chain: str) -> NumberedDomain | None:
-    """The first variable domain of one chain, or None; asked for once for each distinct chain."""
+    """The first variable domain of one chain, or None; each distinct chain is numbered once."""
     domains = number_chains([chain])[chain] if chain else ()
     return domains[0] if domains else None
 

@@ -1,4 +1,4 @@
-"""Numbered variable domains, made of hits; and how a VHH is told from a VH.
+"""Numbered variable domains, made of hits; and the difference of VHH and VH.
 
 A VH buries IMGT 42, 49, 50 and 52 under the light chain (Val, Gly, Leu, Trp). A VHH has no light
 chain and shows them to water: Phe or Tyr at 42, Glu or Gln at 49, Arg or Cys at 50 and Gly, Leu

@@ -31,7 +31,7 @@ from abag.antibody.numbering.anarci import DELETE, INSERT, MATCH, Profile, alpha
 _FLUSH: Final = 1 << 15
 """Bit FTZ of the control register MXCSR."""
 _MASKS: Final = 0x1F80
-"""Its bits that mask exceptions; all are set unless somebody asked for traps."""
+"""Its bits that mask exceptions; all are set unless traps are on."""
 
 
 class _Environment(ctypes.Structure):

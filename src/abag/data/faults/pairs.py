@@ -15,7 +15,7 @@ from abag.units import ABSOLUTE, Quantity
 
 MAX_PANEL: Final = 20
 """Antibodies measured on more antigens than this in one assay (neutralisation panels) are left
-out: their rows tell nothing about the sign of an affinity."""
+out: their rows do not show the sign of an affinity."""
 
 KMER: Final = 5
 CONTAINED: Final = 0.9

@@ -2,7 +2,7 @@
 
 Five independent signs:
 
-* against another assay of the same molecules: Spearman of -0.5 or less, p below 1e-3, eight
+** against another assay of the same molecules: Spearman of -0.5 or less, p below 1e-3, eight
   molecules or more (:func:`inverted_against_others`). Two assays that contradict each other do
   not say which is wrong: assays that agree with each side, and what each side's own landscape
   says, are counted as votes;

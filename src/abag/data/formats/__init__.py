@@ -1,7 +1,7 @@
 """Reading a user's own files: tables, FASTA, AIRR rearrangements and structures.
 
 Every reader ends in a :class:`~abag.data.raw.RawTable` (measurements) or in a table of
-pairs; the canonical step cleans the rows. :func:`read_measurements` and :func:`read_pairs` tell
+pairs; the canonical step cleans the rows. :func:`read_measurements` and :func:`read_pairs` find
 the kind of a file by its content.
 """
 
@@ -53,7 +53,7 @@ _MODULES: Final = {
 
 
 def __getattr__(name: str) -> object:
-    """Import a public name when it is first asked for: predicting a pair reads no file."""
+    """Import a public name at its first use: predicting a pair reads no file."""
     from importlib import import_module
 
     for module, names in _MODULES.items():

@@ -1,4 +1,4 @@
-"""What a user decides where a file leaves a choice: chains of a structure, chains of a cell."""
+"""The user's decisions where a file leaves a choice: chains of a structure or a cell, and so on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ChainNames:
         Raises:
             OptionError: another text, a chain named for two roles, or no heavy chain.
         """
-        named: dict[str, list[str]] = {}
+        by_role: dict[str, list[str]] = {}
         role = ""
         for piece in text.replace(";", ",").split(","):
             key, sign, value = piece.rpartition("=")
@@ -34,13 +34,15 @@ class ChainNames:
                 role = _ROLES.get(key.strip().lower(), "")
             if not role or not value.strip():
                 raise _not_chains(text)
-            named.setdefault(role, []).append(value.strip())
-        several = [role for role in ("heavy", "light") if len(named.get(role, ())) > 1]
-        everyone = [name for names in named.values() for name in names]
-        if several or len(set(everyone)) < len(everyone) or "heavy" not in named:
+            by_role.setdefault(role, []).append(value.strip())
+        several = [role for role in ("heavy", "light") if len(by_role.get(role, ())) > 1]
+        everyone = [name for names in by_role.values() for name in names]
+        if several or len(set(everyone)) < len(everyone) or "heavy" not in by_role:
             raise _not_chains(text)
-        light = named.get("light")
-        return cls(named["heavy"][0], light[0] if light else None, tuple(named.get("antigen", ())))
+        light = by_role.get("light")
+        return cls(
+            by_role["heavy"][0], light[0] if light else None, tuple(by_role.get("antigen", ()))
+        )
 
     @classmethod
     def of_row(cls, heavy: str, light: str, antigen: str) -> Self | None:
@@ -75,6 +77,6 @@ class Choices:
     parent: tuple[str, str | None] | None = None
     """For tables that give mutations alone: heavy and light chain of the parent."""
     numbering: str = "sequential"
-    """How the places of these mutations are counted."""
+    """Numbering of these mutations."""
     keep_faulty: bool = False
     """Whether rows whose mutations do not fit stay, each with its problem."""

@@ -1,4 +1,4 @@
-"""From a user's own table to raw rows, or to pairs for which a prediction is wanted."""
+"""Reads a user's own table as raw rows of measurements, or as pairs to predict."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from abag.data.formats.numbers.redundant import (
     pkds,
 )
 from abag.data.formats.numbers.value_headers import read_value_header, split_unit
-from abag.data.formats.selection import Chosen, choose_columns, quantity_name
+from abag.data.formats.selection import ChosenColumns, choose_columns, quantity_name
 from abag.data.formats.strays import refuse_strays
 from abag.data.formats.tables import ROW, read_noted
 from abag.data.mutation_column import SingleMistakesError
@@ -50,7 +50,7 @@ from abag.data.tables import OWN_DATA
 from abag.units.naming import DITTO_MARKS, MARKS, MISSING_MARKERS, is_missing
 
 UNCHECKED: Final = "mutations_unchecked"
-"""Flag of rows whose text of mutations could not be held against a parent, and was left out."""
+"""Flag of rows whose mutations could not be checked against a parent, and were left out."""
 
 PAIRS_SCHEMA: Final[dict[str, pl.DataType]] = {
     name: RAW_SCHEMA[name]
@@ -63,7 +63,7 @@ PAIRS_SCHEMA: Final[dict[str, pl.DataType]] = {
 
 ZERO_CELSIUS_KELVIN: Final = 273.15
 CHAIN_JOINERS: Final = r"\s*[|/:;,]\s*"
-"""What may stand between the chains of one antigen."""
+"""Separators of the chains of one antigen."""
 
 
 def raw_table_from_user(
@@ -71,26 +71,26 @@ def raw_table_from_user(
 ) -> RawTable:
     """Read a user's measurements (CSV, TSV or Parquet) as raw rows.
 
-    A column of mutations is held against the chains: rows without chains get them from their
-    parent, rows whose chains say something else have that as their problem, and where no one
-    parent is found the column becomes null with the flag ``mutations_unchecked``.
+    A column of mutations is checked against the chains: rows without chains get them from their
+    parent, rows whose chains disagree get a problem, and where no single parent is found the
+    column becomes null with the flag ``mutations_unchecked``.
 
-    Every row of the file comes out, bad ones too. A number of a temperature or molar mass that
-    cannot be read becomes null with the flag ``temperature_unreadable`` or
+    Every row of the file comes out, bad ones too. A temperature or molar mass that cannot be read
+    becomes null with the flag ``temperature_unreadable`` or
     ``molar_mass_unreadable``.
 
     Raises:
         MissingFileError, FileFormatError, TableError: See :func:`read_table`; TableError also for
-            columns that are missing or unclear and for a unit or quantity that nobody names.
+            columns that are missing or unclear and for a unit or quantity that is not named.
     """
-    told = mapping or ColumnMapping()
-    table, notes = read_noted(path, **told.constants.reading)
-    variants = _variant_columns(path, table, told)
+    mapping = mapping or ColumnMapping()
+    table, notes = read_noted(path, **mapping.constants.reading)
+    variants = _variant_columns(path, table, mapping)
     if variants is None:
-        raw = raw_table_of(path, table, told)
+        raw = raw_table_of(path, table, mapping)
         return replace(raw, notes=(*notes, *raw.notes))
     checked = check_variants(path, table, variants, numbering)
-    raw = raw_table_of(path, checked.table, told)
+    raw = raw_table_of(path, checked.table, mapping)
     frame = raw.frame
     lines = list(checked.faults)
     faults = pl.col(ROW).replace_strict(lines, list(checked.faults.values()), default=None)
@@ -114,38 +114,38 @@ def _variant_columns(
     if not (mapping.mutations or any(map(names_mutations, table.columns))):
         return None
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
-    if chosen.one("mutations") is None or chosen.one("scfv") is not None:
+    if chosen.column("mutations") is None or chosen.column("scfv") is not None:
         return None
-    return VariantColumns.chosen(chosen)
+    return VariantColumns.of(chosen)
 
 
 def raw_table_of(path: Path, table: pl.DataFrame, mapping: ColumnMapping) -> RawTable:
     """Raw rows of a table that :func:`read_table` has read from ``path``."""
-    table, mapping, known = recognise(table, mapping)
+    table, mapping, layout_notes = recognise(table, mapping)
     chosen = choose_columns(path, table, mapping)
     columns = measurement_columns(path, table, chosen, mapping)
     raw = raw_table(path.name, table, **columns, **pair_columns(chosen, mapping))
-    said = tuple(f"column {name!r} {why}" for name, why in (chosen.why or {}).items())
-    return replace(raw, notes=(*known, *said))
+    column_notes = tuple(f"column {name!r} {why}" for name, why in (chosen.why or {}).items())
+    return replace(raw, notes=(*layout_notes, *column_notes))
 
 
 def measurement_columns(
-    path: Path, table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping
+    path: Path, table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping
 ) -> dict[str, pl.Expr | str | None]:
     """Expressions over ``table`` for the raw columns of the measurement, without the chains."""
     constants = mapping.constants
     notes = Notes(table.height)
     values = _values(table, chosen, mapping, notes)
-    named = {
-        "structure_id": _read(table, chosen, "structure_id", constants.structure_id,
+    identifiers = {
+        "structure_id": _identifier(table, chosen, "structure_id", constants.structure_id,
                               structure_id, notes),
-        "reference": _read(table, chosen, "reference", constants.reference, reference, notes),
+        "reference": _identifier(table, chosen, "reference", constants.reference, reference, notes),
     }  # fmt: skip
     temperature = _temperature(table, chosen, mapping, notes)
-    mass = _mass(table, chosen, mapping, notes)
-    highest = _highest(table, chosen, mapping, notes)
+    mass = _molar_mass(table, chosen, mapping, notes)
+    highest = _highest_molar(table, chosen, mapping, notes)
     for field in ("antibody_name", "antigen_name"):
-        _read(table, chosen, field, None, own_name, notes)
+        _identifier(table, chosen, field, None, own_name, notes)
     _check_second_writings(table, chosen, values, notes)
     refuse_strays(table, {n: field for field, ns in chosen.columns.items() for n in ns}, notes)
     return {
@@ -158,7 +158,7 @@ def measurement_columns(
         "temperature_kelvin": temperature,
         "molar_mass_g_per_mol": mass,
         "highest_molar": highest,
-        **named,
+        **identifiers,
         "mutations": _text(chosen, "mutations", None),
         "licence": _text(chosen, "licence", None).fill_null(constants.licence or OWN_DATA),
         "flags": notes.flags,
@@ -166,9 +166,11 @@ def measurement_columns(
     }
 
 
-def _values(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: Notes) -> pl.Series:
+def _values(
+    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping, notes: Notes
+) -> pl.Series:
     """The cells of the values; KD of the rates where no column has it."""
-    name = chosen.one("value")
+    name = chosen.column("value")
     if name is not None:
         notes.flag(points_among_thousands(table[name], mapping.constants.decimal))
         return with_point(table[name], mapping.constants.decimal, notes)
@@ -188,48 +190,48 @@ def _points(
 
 
 def _check_second_writings(
-    table: pl.DataFrame, chosen: Chosen, values: pl.Series, notes: Notes
+    table: pl.DataFrame, chosen: ChosenColumns, values: pl.Series, notes: Notes
 ) -> None:
     """Compare the values with the rates and with columns that write them on another scale."""
-    name = chosen.one("value")
+    name = chosen.column("value")
     if name is None or not (chosen.rates or chosen.checks) or chosen.quantity is None:
         return
-    mine = pkds(values, chosen.quantity, chosen.unit or _column(table, chosen.one("unit")))
+    mine = pkds(values, chosen.quantity, chosen.unit or _column(table, chosen.column("unit")))
     if chosen.rates and chosen.quantity == "KD":
-        other = minus_log10(chosen.rates.kd_molar(table))
+        other_pkds = minus_log10(chosen.rates.kd_molar(table))
         names = (name, f"{chosen.rates.koff} / {chosen.rates.kon}")
-        compare(mine, other, names, RATES_DIFFER, notes)
+        compare(mine, other_pkds, names, RATES_DIFFER, notes)
     for column in chosen.checks:
         header = read_value_header(column)
         if header is not None and header.quantity is not None:
-            other = pkds(table[column], header.quantity.value, header.unit)
-            compare(mine, other, (name, column), COLUMNS_DIFFER, notes)
+            other_pkds = pkds(table[column], header.quantity.value, header.unit)
+            compare(mine, other_pkds, (name, column), COLUMNS_DIFFER, notes)
 
 
 def _column(table: pl.DataFrame, name: str | None) -> pl.Series | None:
     return None if name is None else table[name]
 
 
-def _read(
+def _identifier(
     table: pl.DataFrame,
-    chosen: Chosen,
+    chosen: ChosenColumns,
     field: str,
     constant: str | None,
-    read: Callable[[str | None], tuple[str | None, str | None]],
+    parse: Callable[[str | None], tuple[str | None, str | None]],
     notes: Notes,
 ) -> pl.Expr:
-    name = chosen.one(field)
+    name = chosen.column(field)
     if name is None:
-        return pl.lit(constant and read(constant)[0], dtype=pl.String)
-    return texts(table[name], read, notes)
+        return pl.lit(constant and parse(constant)[0], dtype=pl.String)
+    return texts(table[name], parse, notes)
 
 
 def _temperature(
-    table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: Notes
+    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping, notes: Notes
 ) -> pl.Expr:
     constants, decimal = mapping.constants, mapping.constants.decimal
     for field, celsius in (("temperature_celsius", True), ("temperature_kelvin", False)):
-        name, constant = chosen.one(field), getattr(constants, field)
+        name, constant = chosen.column(field), getattr(constants, field)
         if name is not None:
             column = with_point(table[name], decimal, notes)
             return kelvins(column, celsius=celsius, notes=notes)
@@ -239,16 +241,20 @@ def _temperature(
     return pl.lit(None, dtype=pl.Float64)
 
 
-def _mass(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: Notes) -> pl.Expr:
-    name = chosen.one("molar_mass_g_per_mol")
+def _molar_mass(
+    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping, notes: Notes
+) -> pl.Expr:
+    name = chosen.column("molar_mass_g_per_mol")
     if name is None:
         return pl.lit(mapping.constants.molar_mass_g_per_mol, dtype=pl.Float64)
     column = with_point(table[name], mapping.constants.decimal, notes)
     return numbers(column, "molar_mass_unreadable", notes)
 
 
-def _highest(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping, notes: Notes) -> pl.Expr:
-    name = chosen.one("highest_concentration")
+def _highest_molar(
+    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping, notes: Notes
+) -> pl.Expr:
+    name = chosen.column("highest_concentration")
     if name is None:
         return pl.lit(mapping.constants.highest_molar, dtype=pl.Float64)
     column = with_point(table[name], mapping.constants.decimal, notes)
@@ -267,37 +273,41 @@ def pairs_table(
 
     Rows that give mutations and no chains get those of ``parent`` (else of the row ``WT``) with
     the mutations made. With ``keep_faulty`` rows whose mutations do not fit stay, and a column
-    ``row_problem`` says why; controls are kept so, too.
+    ``row_problem`` says why; controls stay likewise.
 
     Raises the same errors as :func:`raw_table_from_user`, except those about values.
     """
     mapping = mapping or ColumnMapping()
     table, notes = read_noted(path, **mapping.constants.reading)
-    table, mapping, told = recognise(table, mapping)
+    table, mapping, layout_notes = recognise(table, mapping)
     columns = _variant_columns(path, table, mapping)
     faults: dict[int, str] = {}
     if columns and (columns.heavy is None or any(map(is_missing, table[columns.heavy]))):
-        known = None if parent is None else ParentChains(*parent)
+        parent_chains = None if parent is None else ParentChains(*parent)
         if keep_faulty:
-            done = complete_or_name(path, table, columns, numbering, known)
-            table, faults = done.table, done.faults
+            checked = complete_or_name(path, table, columns, numbering, parent_chains)
+            table, faults = checked.table, checked.faults
         else:
             try:
-                found = complete_variants(path, table, columns, parent=known, numbering=numbering)
+                completed = complete_variants(
+                    path, table, columns, parent=parent_chains, numbering=numbering
+                )
             except SingleMistakesError as error:
                 raise error.with_advice("Correct these rows, or leave them out.") from None
-            table = found.table
-            if found.aside.height:
-                told = (*told, *found.notes)
+            table = completed.table
+            if completed.aside.height:
+                layout_notes = (*layout_notes, *completed.notes)
     chosen = choose_columns(path, table, mapping, with_values=False)
     pairs = pairs_of_table(table, chosen, mapping)
     if faults:
-        said = pl.col(ROW).replace_strict(faults, default=None, return_dtype=pl.String)
-        pairs = pairs.with_columns(row_problem=said)
-    return pairs, (*notes, *told)
+        row_problem = pl.col(ROW).replace_strict(faults, default=None, return_dtype=pl.String)
+        pairs = pairs.with_columns(row_problem=row_problem)
+    return pairs, (*notes, *layout_notes)
 
 
-def pairs_of_table(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping) -> pl.DataFrame:
+def pairs_of_table(
+    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping
+) -> pl.DataFrame:
     """Pairs of a table whose columns are chosen: :data:`PAIRS_SCHEMA`."""
     columns = {
         ROW: pl.col(ROW),
@@ -307,15 +317,17 @@ def pairs_of_table(table: pl.DataFrame, chosen: Chosen, mapping: ColumnMapping) 
     return table.select(columns[name].alias(name).cast(t) for name, t in PAIRS_SCHEMA.items())
 
 
-def _structures(table: pl.DataFrame, chosen: Chosen, constant: str | None) -> dict[str, pl.Expr]:
+def _structures(
+    table: pl.DataFrame, chosen: ChosenColumns, constant: str | None
+) -> dict[str, pl.Expr]:
     """Codes of structures, and a flag for each that was restored or cannot be read."""
-    if chosen.one("structure_id") is None:
+    if chosen.column("structure_id") is None:
         code = constant and structure_id(constant)[0]
         none = pl.lit([], dtype=pl.List(pl.String))
         return {"structure_id": pl.lit(code, dtype=pl.String), "flags": none}
     notes = Notes(table.height)
-    named = _read(table, chosen, "structure_id", None, structure_id, notes)
-    return {"structure_id": named, "flags": notes.flags}
+    codes = _identifier(table, chosen, "structure_id", None, structure_id, notes)
+    return {"structure_id": codes, "flags": notes.flags}
 
 
 def stem(path: Path) -> str:
@@ -332,18 +344,20 @@ def split_chains(column: pl.Expr) -> pl.Expr:
     is_list = column.str.contains(r"^\s*\[\s*['\"]")
     column = pl.when(is_list).then(column.str.replace_all(r"[\[\]'\"]", "")).otherwise(column)
     parts = without_markers(column).str.replace_all(CHAIN_JOINERS, "|").str.split("|")
-    kept = parts.list.eval(
+    chains = parts.list.eval(
         pl.element().str.strip_chars().filter(pl.element().str.strip_chars() != "")
     )
-    return kept.fill_null(pl.lit([], dtype=pl.List(pl.String)))
+    return chains.fill_null(pl.lit([], dtype=pl.List(pl.String)))
 
 
-def pair_columns(chosen: Chosen, mapping: ColumnMapping) -> dict[str, pl.Expr]:
+def pair_columns(chosen: ChosenColumns, mapping: ColumnMapping) -> dict[str, pl.Expr]:
     """Expressions over the user's table for names and chains."""
     antigen = chosen.columns.get("antigen", ())
-    given = re.split(CHAIN_JOINERS, "|".join(mapping.constants.antigen))
+    constant_chains = re.split(CHAIN_JOINERS, "|".join(mapping.constants.antigen))
     # One list for all rows: an expression over a literal would be one row long.
-    constant = pl.lit([part.strip() for part in given if part.strip()], dtype=pl.List(pl.String))
+    constant = pl.lit(
+        [part.strip() for part in constant_chains if part.strip()], dtype=pl.List(pl.String)
+    )
     lists = [split_chains(pl.col(name)) for name in antigen]
     return {
         "antibody_name": _text(chosen, "antibody_name", None),
@@ -355,16 +369,16 @@ def pair_columns(chosen: Chosen, mapping: ColumnMapping) -> dict[str, pl.Expr]:
     }
 
 
-def _text(chosen: Chosen, field: str, constant: str | None) -> pl.Expr:
-    """A column of texts; a cell that holds nothing (``NA``, ``-``) is null."""
-    name = chosen.one(field)
+def _text(chosen: ChosenColumns, field: str, constant: str | None) -> pl.Expr:
+    """A column of texts; a missing cell (``NA``, ``-``) is null."""
+    name = chosen.column(field)
     if name is None:
         return pl.lit(constant, dtype=pl.String)
     return without_markers(pl.col(name)).str.strip_chars()
 
 
 def without_markers(column: pl.Expr) -> pl.Expr:
-    """Expression: the texts of a column, null where a cell holds nothing."""
+    """Expression: the texts of a column, null where a cell is missing."""
     bare = column.str.replace_all(r"[\"'`\x{200b}\x{feff}]", "").str.replace_all(r"\s+", " ")
     bare = bare.str.strip_chars().str.to_lowercase()
     nothing = bare.is_in(sorted(MISSING_MARKERS)) | bare.str.contains(f"^{MARKS}$")
@@ -372,8 +386,8 @@ def without_markers(column: pl.Expr) -> pl.Expr:
     return pl.when(nothing & ~ditto).then(None).otherwise(column)
 
 
-def _quantity(table: pl.DataFrame, chosen: Chosen) -> pl.Expr:
-    name = chosen.one("quantity")
+def _quantity(table: pl.DataFrame, chosen: ChosenColumns) -> pl.Expr:
+    name = chosen.column("quantity")
     if chosen.quantity is not None or name is None:
         return pl.lit(chosen.quantity, dtype=pl.String)
     cells = table[name].drop_nulls().unique(maintain_order=True).to_list()

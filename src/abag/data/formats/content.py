@@ -1,4 +1,4 @@
-"""What a user's file is: its kind, by how it begins, its encoding, and what it must not hold."""
+"""The kind of a user's file by its first bytes, its encoding, and bytes that it must not hold."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _OTHER_NAMES: Final = {
 
 
 class FileKind(StrEnum):
-    """What a user's file is, by its content."""
+    """Kinds of a user's file, by its content."""
 
     TABLE = "table"
     FASTA = "FASTA"
@@ -56,12 +56,12 @@ class FileKind(StrEnum):
 
 
 def file_kind(path: Path) -> FileKind:
-    """Tell tables, FASTA, AIRR and structures apart by content, not by name."""
+    """The kind of a file, by its content and not by its name."""
     return kind_of_head(_head(path))
 
 
 def kind_of_head(head: bytes) -> FileKind:
-    """The kind of a file that begins like this."""
+    """The kind of a file with these first bytes."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         head = head.decode("utf-16", "replace").encode()
     head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -121,28 +121,30 @@ def _is_airr(columns: Iterable[str]) -> bool:
 def airr_names(columns: Sequence[str]) -> dict[str, str]:
     """AIRR's name of each column; a name that the table has already is not given twice."""
     lower = {name: name.strip().lower() for name in columns}
-    taken = set(lower.values())
-    is_contig_table = "contig_id" in taken
+    spelt_names = set(lower.values())
+    is_contig_table = "contig_id" in spelt_names
     names: dict[str, str] = {}
     for name, spelt in lower.items():
-        other = _OTHER_NAMES.get(spelt, spelt) if is_contig_table or spelt == "barcode" else spelt
-        names[name] = spelt if other != spelt and other in taken else other
+        airr_name = (
+            _OTHER_NAMES.get(spelt, spelt) if is_contig_table or spelt == "barcode" else spelt
+        )
+        names[name] = spelt if airr_name != spelt and airr_name in spelt_names else airr_name
     return names if len(set(names.values())) == len(names) else {name: name for name in columns}
 
 
 def decode(
     path: Path, content: bytes, encoding: str | None = None, *, can_be_named: bool = True
 ) -> str:
-    """UTF-8 text of ``content`` (or in the encoding that is named), without a byte order mark.
+    """Text of ``content`` in UTF-8 (or in ``encoding``), without a byte order mark.
 
     ``can_be_named`` says whether a user can name the encoding, as of a table.
 
     Raises :class:`FileFormatError` for another kind of file or nothing at all, and
     :class:`TableError` with every line that holds a NUL or bytes which are not UTF-8.
     """
-    for mark, what in _FOREIGN:
+    for mark, description in _FOREIGN:
         if content.startswith(mark):
-            raise FileFormatError(f"{path} is {what}")
+            raise FileFormatError(f"{path} is {description}")
     if content.startswith(PARQUET_MARK):
         raise FileFormatError(f"{path} is a Parquet file; a text file is wanted here")
     if encoding is not None:
@@ -162,7 +164,7 @@ def decode(
 
 
 def _mend(content: bytes, can_be_named: bool) -> str:
-    """What can be done of bytes that are not UTF-8."""
+    """Advice for bytes that are not UTF-8."""
     if not can_be_named:
         return f"{_UTF8_MEND}."
     try:
@@ -173,7 +175,7 @@ def _mend(content: bytes, can_be_named: bool) -> str:
 
 
 def _decode_as(path: Path, content: bytes, encoding: str) -> str:
-    """The text in the encoding that a user names; what does not fit is refused."""
+    """The text in the encoding that a user names; bytes that do not fit are refused."""
     try:
         return content.decode(encoding).removeprefix("\ufeff")
     except LookupError:

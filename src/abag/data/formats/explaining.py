@@ -1,4 +1,4 @@
-"""What each column of a table is taken for, and why, before anything is made of it."""
+"""Explains what each column of a table is taken for, and why, before rows are read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import polars as pl
 
 from abag.data.formats.mapping import ColumnMapping
 from abag.data.formats.numbers.value_headers import read_value_header
-from abag.data.formats.selection import Chosen, consider_columns
+from abag.data.formats.selection import ChosenColumns, consider_columns
 from abag.data.formats.tables import ROW
 from abag.errors import Problem
 
@@ -66,34 +66,34 @@ def explain_table(
     *,
     with_values: bool = True,
 ) -> TableReading:
-    """What the columns of a table from ``read_table`` are taken for; faults do not stop it."""
+    """Explain the columns of a table from ``read_table``; faults are listed, not raised."""
     chosen, problems = consider_columns(table, mapping, with_values=with_values)
-    given = {name for names in mapping.columns().values() for name in names}
+    mapped = {name for names in mapping.columns().values() for name in names}
     fields = {name: field for field, names in chosen.columns.items() for name in names}
     uses = []
     for name in table.columns:
         if name == ROW:
             continue
-        taken, why = _use(name, fields.get(name), chosen, given, mapping)
+        use, why = _use(name, fields.get(name), chosen, mapped, mapping)
         cells = table[name].drop_nulls()
         first = "" if cells.is_empty() else cells[0][:_SHOWN]
-        uses.append(ColumnUse(name, taken, why, first))
+        uses.append(ColumnUse(name, use, why, first))
     return TableReading(tuple(uses), tuple(notes), tuple(problems))
 
 
 def _use(
-    name: str, field: str | None, chosen: Chosen, given: set[str], mapping: ColumnMapping
+    name: str, field: str | None, chosen: ChosenColumns, mapped: set[str], mapping: ColumnMapping
 ) -> tuple[str, str]:
-    said = (chosen.why or {}).get(name)
+    reason = (chosen.why or {}).get(name)
     if name in mapping.ignore:
         return UNUSED, "you said to ignore it"
     if field is None:
-        taken, _, why = (said or ": no usual name").partition(": ")
-        return (UNUSED if taken in ("", "not used") else taken), why
-    if name in given:
+        use, _, why = (reason or ": no usual name").partition(": ")
+        return (UNUSED if use in ("", "not used") else use), why
+    if name in mapped:
         return field, "you mapped it"
-    if said:
-        return field, said.partition(": ")[2] or said
+    if reason:
+        return field, reason.partition(": ")[2] or reason
     if field == "value":
         header = read_value_header(name)
         unit = chosen.unit or "unit of each row"

@@ -1,7 +1,7 @@
-"""Which column is what, by its name and by its cells.
+"""Detects the columns of a table by their names and cells.
 
-Names are compared without case, spaces and punctuation. What the name of a column of values says is
-read by :mod:`abag.data.formats.numbers.value_headers`.
+Names are compared without case, spaces and punctuation. The names of columns of values are read by
+:mod:`abag.data.formats.numbers.value_headers`.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ USUAL_NAMES: Final[dict[str, tuple[str, ...]]] = {
     "reference": ("reference", "doi", "pmid", "pubmedid", "pubmed", "citation"),
     "licence": ("licence", "license"),
 }  # fmt: skip
-"""The names by which a raw column is found without being mapped, most telling first."""
+"""Names by which a raw column is found without being mapped, the surest first."""
 
 _CHAINS: Final = ("heavy", "light", "scfv", "antigen")
 _A_DOMAIN: Final = 80
 """Residues of the shortest variable domains that people write down."""
 _LOOKED_AT: Final = 200
-"""Distinct cells of a column that are looked at to tell what it holds."""
+"""Distinct cells of a column by which its content is judged."""
 
 _HIGHEST: Final = frozenset(
     {"highestconcentration", "highestconcentrationtested", "highestconc", "highestconctested",
@@ -101,105 +101,109 @@ _ONE_ONLY: Final = frozenset(
 
 @dataclass
 class Detected:
-    """What was found by names and contents; ``why`` says of each column what it was taken for."""
+    """Columns detected by names and contents; ``why`` says for each what it was taken for."""
 
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     why: dict[str, str] = field(default_factory=dict)
     checks: tuple[str, ...] = ()
-    """Columns that say the same as the column of values, on another scale."""
+    """Columns that repeat the values on another scale."""
     rates: dict[str, str] = field(default_factory=dict)
     """Columns of ``kon`` and ``koff``."""
 
 
 def names_mutations(name: str) -> bool:
-    """Whether a column is found as that of mutations."""
+    """Whether a column has a usual name of mutations."""
     return name_key(name) in USUAL_NAMES["mutations"]
 
 
 def detect_columns(
-    table: pl.DataFrame, taken: Collection[str], given: Collection[str], with_values: bool
+    table: pl.DataFrame, used: Collection[str], mapped: Collection[str], with_values: bool
 ) -> Detected:
-    """Find the raw columns that are not ``given`` among the columns that are not ``taken``.
+    """Find the raw columns that are not ``mapped`` among the columns that are not ``used``.
 
-    Names are believed where the cells agree: of two columns that could be chains, the one that
-    holds chains is one, and a column of names beside a column of antigen sequences names them.
+    Names count where the cells agree: of two columns named like chains, the one that holds chains
+    is used, and a column of names beside a column of antigen sequences names these.
     """
-    free = {name: name_key(name) for name in table.columns if name not in taken and name != ROW}
+    free = {name: name_key(name) for name in table.columns if name not in used and name != ROW}
     # "T (°C)" is a temperature; "tc" of a Biacore table is the coefficient of mass transport.
     free |= {
         name: f"{key} alone" for name, key in free.items() if name.strip().lower() in ("tc", "tk")
     }
-    made = Detected()
+    detected = Detected()
     for column, usual in USUAL_NAMES.items():
         matches = sorted(
             (n for n, key in free.items() if _matches(column, key)),
             key=lambda n: usual.index(_stem(column, free[n])),
         )
-        if column in given or not matches:
+        if column in mapped or not matches:
             continue
         if column in _CHAINS and len(matches) > 1:
-            matches = _with_chains(table, column, matches, made)
+            matches = _with_chains(table, column, matches, detected)
         if column in _ONE_ONLY and len(matches) > 1:
-            made.problems.append(_ambiguous(column, matches))
-        made.columns[column] = tuple(matches) if column == "antigen" else (matches[0],)
-    _chains_by_words(table, free, made, given)
-    _antigens_by_content(table, made, given)
+            detected.problems.append(_ambiguous(column, matches))
+        detected.columns[column] = tuple(matches) if column == "antigen" else (matches[0],)
+    _chains_by_words(table, free, detected, mapped)
+    _antigens_by_content(table, detected, mapped)
     if with_values:
-        detect_values(free, made, given)
-        _bare_temperature(table, free, made, {*made.columns, *given})
-    _concentration(free, made, given)
-    _relation_by_content(table, free, made, {*made.columns, *given})
-    return made
+        detect_values(free, detected, mapped)
+        _bare_temperature(table, free, detected, {*detected.columns, *mapped})
+    _concentration(free, detected, mapped)
+    _relation_by_content(table, free, detected, {*detected.columns, *mapped})
+    return detected
 
 
 def _chains_by_words(
-    table: pl.DataFrame, free: Collection[str], made: Detected, given: Collection[str]
+    table: pl.DataFrame, free: Collection[str], detected: Detected, mapped: Collection[str]
 ) -> None:
-    """Columns that hold chains, under names put together from words of the field."""
-    taken = {name for names in made.columns.values() for name in names}
+    """Columns that hold chains, under names composed of words of the field."""
+    used = {name for names in detected.columns.values() for name in names}
     for column in _CHAINS:
-        if column in given or column in made.columns:
+        if column in mapped or column in detected.columns:
             continue
-        named = [
+        matches = [
             name
             for name in free
-            if name not in taken
+            if name not in used
             and role_by_words(name) == column
             and holds_chains(table[name], at_least=8)
         ]
-        if len(named) > 1:
-            made.problems.append(_ambiguous(column, named))
-        for name in named[:1]:
-            made.columns[column] = (name,)
-            made.why[name] = f"{column}: by the words of its name, and it holds chains"
+        if len(matches) > 1:
+            detected.problems.append(_ambiguous(column, matches))
+        for name in matches[:1]:
+            detected.columns[column] = (name,)
+            detected.why[name] = f"{column}: by the words of its name, and it holds chains"
 
 
-def _with_chains(table: pl.DataFrame, column: str, matches: list[str], made: Detected) -> list[str]:
+def _with_chains(
+    table: pl.DataFrame, column: str, matches: list[str], detected: Detected
+) -> list[str]:
     """Those of several columns that hold chains; all of them where none does."""
     holding = [name for name in matches if holds_chains(table[name])]
     if not holding:
         return matches
     for name in matches:
         if name not in holding and not _is_empty(table[name]):
-            if column == "antigen" and "antigen_name" not in made.columns:
-                made.columns["antigen_name"] = (name,)
-                made.why[name] = f"antigen_name: it holds names, and {holding[0]!r} the sequences"
+            if column == "antigen" and "antigen_name" not in detected.columns:
+                detected.columns["antigen_name"] = (name,)
+                detected.why[name] = (
+                    f"antigen_name: it holds names, and {holding[0]!r} the sequences"
+                )
             else:
-                made.why[name] = f"not used: it holds no chains, and {holding[0]!r} does"
+                detected.why[name] = f"not used: it holds no chains, and {holding[0]!r} does"
         elif column == "antigen" and name not in holding:
             holding.append(name)
     return [name for name in matches if name in holding]
 
 
-def _antigens_by_content(table: pl.DataFrame, made: Detected, given: Collection[str]) -> None:
+def _antigens_by_content(table: pl.DataFrame, detected: Detected, mapped: Collection[str]) -> None:
     """A column ``target`` that holds sequences is the antigen where no other column is."""
-    named = made.columns.get("antigen_name")
-    if named is None or "antigen" in made.columns or "antigen" in given:
+    name_columns = detected.columns.get("antigen_name")
+    if name_columns is None or "antigen" in detected.columns or "antigen" in mapped:
         return
-    if holds_chains(table[named[0]], at_least=20):
-        made.columns["antigen"] = made.columns.pop("antigen_name")
-        made.why[named[0]] = "antigen: it holds sequences"
+    if holds_chains(table[name_columns[0]], at_least=20):
+        detected.columns["antigen"] = detected.columns.pop("antigen_name")
+        detected.why[name_columns[0]] = "antigen: it holds sequences"
 
 
 def holds_chains(column: pl.Series, at_least: int = 10) -> bool:
@@ -211,9 +215,9 @@ def holds_chains(column: pl.Series, at_least: int = 10) -> bool:
 def unused_light(
     table: pl.DataFrame, columns: Mapping[str, tuple[str, ...]], ignored: Collection[str]
 ) -> list[Problem]:
-    """A column that holds light chains under a name that says nothing, beside heavy chains.
+    """A problem for a column of light chains that its name does not show, beside heavy chains.
 
-    An antibody that lost its light chain on the way would be predicted as a heavy chain alone.
+    Without it the antibody would be predicted as a heavy chain alone.
     """
     used = {name for names in columns.values() for name in names} | {*ignored, ROW}
     problems = []
@@ -241,16 +245,16 @@ def _matches(column: str, key: str) -> bool:
     return _stem(column, key) in USUAL_NAMES[column]
 
 
-def detect_values(free: dict[str, str], made: Detected, given: Collection[str]) -> None:
+def detect_values(free: dict[str, str], detected: Detected, mapped: Collection[str]) -> None:
     """Find the column of values, those that repeat it on another scale, and the rates."""
-    others = {name for names in made.columns.values() for name in names}
+    others = {name for names in detected.columns.values() for name in names}
     headers = {n: h for n in free if n not in others and (h := read_value_header(n)) is not None}
     for name in free:
         rate = read_rate_header(name)
         if rate is not None and name not in others and name not in headers:
-            made.rates.setdefault(rate.which, name)
-            made.why[name] = f"{rate.which}: a rate constant, never an affinity"
-    if "value" in given:
+            detected.rates.setdefault(rate.constant, name)
+            detected.why[name] = f"{rate.constant}: a rate constant, never an affinity"
+    if "value" in mapped:
         return
     bare = [name for name, header in headers.items() if header.maybe_rate]
     if len(headers) > len(bare) or (len(bare) > 1 and {"ka", "kd"} <= {n.lower() for n in bare}):
@@ -258,39 +262,43 @@ def detect_values(free: dict[str, str], made: Detected, given: Collection[str]) 
         for name in bare:
             if name.islower() or name[:2] in ("ka", "kd"):
                 del headers[name]
-                made.rates.setdefault("kon" if free[name].startswith("ka") else "koff", name)
-                made.why[name] = "not used: a small kd or ka without a unit may be a rate"
+                detected.rates.setdefault("kon" if free[name].startswith("ka") else "koff", name)
+                detected.why[name] = "not used: a small kd or ka without a unit may be a rate"
     canonical = [n for n in headers if free[n] == "rawvalue"]
     values = canonical or list(headers)
     if not values:
         return
-    values += _not_chosen(free, headers, others, values[0], made)
+    values += _repeats(free, headers, others, values[0], detected)
     first = headers[values[0]]
     if all(name in headers and _same_measurement(first, headers[name]) for name in values[1:]):
-        made.columns["value"], made.checks = (values[0],), tuple(values[1:])
-        for name in made.checks:
-            made.why[name] = f"a second writing of {values[0]!r}: each row is checked against it"
+        detected.columns["value"], detected.checks = (values[0],), tuple(values[1:])
+        for name in detected.checks:
+            detected.why[name] = (
+                f"a second writing of {values[0]!r}: each row is checked against it"
+            )
         return
-    made.columns["value"] = (values[0],)
-    made.problems.append(_ambiguous("value", values))
+    detected.columns["value"] = (values[0],)
+    detected.problems.append(_ambiguous("value", values))
 
 
-def _not_chosen(
+def _repeats(
     free: dict[str, str],
     headers: Mapping[str, ValueHeader],
     others: Collection[str],
     chosen: str,
-    made: Detected,
+    detected: Detected,
 ) -> list[str]:
-    """Columns that repeat the chosen one (``KD (nM).1``, ``KD2``); a word on other measurements."""
+    """Columns that repeat the chosen one (``KD (nM).1``, ``KD2``); others get a note."""
     repeats = []
     for name in free:
-        if name in headers or name in others or name in made.why or not hints_at_value(name):
+        if name in headers or name in others or name in detected.why or not hints_at_value(name):
             continue
         if _without_count(free[name]) == _without_count(free[chosen]):
             repeats.append(name)
         else:
-            made.why[name] = "not used: it may be another measurement; give each a row of its own"
+            detected.why[name] = (
+                "not used: it may be another measurement; give each a row of its own"
+            )
     return repeats
 
 
@@ -298,25 +306,25 @@ def _without_count(key: str) -> str:
     return re.sub(r"(?:rep(?:licate)?|run|duplicated|copy)?\d+", "", key)
 
 
-def _same_measurement(one: ValueHeader, other: ValueHeader) -> bool:
+def _same_measurement(first: ValueHeader, second: ValueHeader) -> bool:
     """Whether two columns write the same measurement on two scales, as KD (nM) and pKd do."""
     return (
-        one.remarks == other.remarks
-        and all(h.quantity is not None and h.quantity.is_absolute for h in (one, other))
-        and all(h.unit is not None and h.unread is None for h in (one, other))
+        first.remarks == second.remarks
+        and all(h.quantity is not None and h.quantity.is_absolute for h in (first, second))
+        and all(h.unit is not None and h.unread is None for h in (first, second))
     )
 
 
 def _bare_temperature(
-    table: pl.DataFrame, free: dict[str, str], made: Detected, found: Collection[str]
+    table: pl.DataFrame, free: dict[str, str], detected: Detected, settled: Collection[str]
 ) -> None:
-    if "temperature_kelvin" in found or "temperature_celsius" in found:
+    if "temperature_kelvin" in settled or "temperature_celsius" in settled:
         return
     for name in (n for n, key in free.items() if key in ("temperature", "temp")):
         cells = [c for c in table[name].drop_nulls().unique() if not is_missing(c)]
         if all(temperature_kelvin(cell, celsius=None) is not None for cell in cells):
-            made.columns["temperature_kelvin"] = (name,)
-            made.why[name] = "temperature: every cell names its unit"
+            detected.columns["temperature_kelvin"] = (name,)
+            detected.why[name] = "temperature: every cell names its unit"
             continue
         reason = "the unit of the temperature is not named"
         shown = shlex.quote(name)
@@ -324,33 +332,33 @@ def _bare_temperature(
             f"Say --map temperature_kelvin={shown} or --map temperature_celsius={shown}, or leave "
             f"it out (--map ignore={shown})"
         )
-        made.problems.append(Problem(1, name, reason, mend))
+        detected.problems.append(Problem(1, name, reason, mend))
 
 
-def _concentration(free: dict[str, str], made: Detected, given: Collection[str]) -> None:
+def _concentration(free: dict[str, str], detected: Detected, mapped: Collection[str]) -> None:
     """The column of the highest concentration tested, whose name may carry its unit."""
-    if "highest_concentration" in given:
+    if "highest_concentration" in mapped:
         return
     for name in free:
         key = name_key(split_unit(name)[0])
         if key in _HIGHEST:
-            made.columns["highest_concentration"] = (name,)
+            detected.columns["highest_concentration"] = (name,)
             return
 
 
 def _relation_by_content(
-    table: pl.DataFrame, free: dict[str, str], made: Detected, found: Collection[str]
+    table: pl.DataFrame, free: dict[str, str], detected: Detected, settled: Collection[str]
 ) -> None:
     """A column of signs such as ``>`` is that of relations, whatever its name."""
-    if "relation" in found or "value" not in found:
+    if "relation" in settled or "value" not in settled:
         return
-    taken = {name for several in made.columns.values() for name in several}
-    signs = [name for name in free if name not in taken and _holds_signs(table[name])]
+    used = {name for several in detected.columns.values() for name in several}
+    signs = [name for name in free if name not in used and _holds_signs(table[name])]
     if len(signs) > 1:
-        made.problems.append(_ambiguous("relation", signs))
+        detected.problems.append(_ambiguous("relation", signs))
     elif signs:
-        made.columns["relation"] = (signs[0],)
-        made.why[signs[0]] = "relation: it holds signs such as >"
+        detected.columns["relation"] = (signs[0],)
+        detected.why[signs[0]] = "relation: it holds signs such as >"
 
 
 def _holds_signs(column: pl.Series) -> bool:

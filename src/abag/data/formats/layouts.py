@@ -1,4 +1,4 @@
-"""Known layouts: the tables that databases and instruments write, told by the names of columns.
+"""Known layouts: tables of databases and instruments, recognised by their column names.
 
 A layout is one :class:`KnownLayout`, and a place in :data:`LAYOUTS`.
 """
@@ -24,7 +24,7 @@ def _as_it_is(table: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class KnownLayout:
-    """The table that a database or an instrument writes, told by the names of its columns."""
+    """A table of a database or an instrument, recognised by its column names."""
 
     name: str
     needs: frozenset[str]
@@ -36,7 +36,7 @@ class KnownLayout:
     prepare: Callable[[pl.DataFrame], pl.DataFrame] = _as_it_is
     """Adds columns that the layout only implies; rows stay as they are."""
     note: str = ""
-    """What a user must know of how the layout is read."""
+    """What users must know about reading this layout."""
     antigen_unknown: bool = False
     """Whether such tables name antigens without their sequences."""
 
@@ -47,30 +47,30 @@ class KnownLayout:
     def applied(
         self, table: pl.DataFrame, mapping: ColumnMapping
     ) -> tuple[pl.DataFrame, ColumnMapping, tuple[str, ...]]:
-        """The table with what the layout implies, the mapping completed by it, and notes.
+        """The table with the columns that the layout implies, the completed mapping, and notes.
 
-        What the user says wins over the layout.
+        The user's mapping wins over the layout.
         """
         table = self.prepare(table)
         # A name that is spelt alike wins: a report may have both kd, the rate, and KD.
         by_case = {name.lower(): name for name in table.columns}
         spelt = {column: column for column in table.columns}
-        given = mapping.columns()
-        found = {
+        mapped = mapping.columns()
+        columns = {
             raw: name
             for raw, column in self.columns.items()
             if (name := spelt.get(column) or by_case.get(column.lower())) is not None
-            and raw not in given
+            and raw not in mapped
             and getattr(mapping.constants, raw, None) in (None, ())
             and name not in mapping.ignore
         }
         update: dict[str, Any] = {
-            raw: (column,) if raw == "antigen" else column for raw, column in found.items()
+            raw: (column,) if raw == "antigen" else column for raw, column in columns.items()
         }
         constants = {
             name: value
             for name, value in self.constants.items()
-            if getattr(mapping.constants, name) is None and name not in given
+            if getattr(mapping.constants, name) is None and name not in mapped
         }
         update["constants"] = mapping.constants.model_copy(update=constants)
         if self.antigen_unknown:
@@ -127,7 +127,7 @@ def _first_arm(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _layout(needs: set[str]) -> KnownLayout:
+def _thera_sabdab(needs: set[str]) -> KnownLayout:
     return KnownLayout(
         name="Thera-SAbDab",
         needs=frozenset(needs),
@@ -141,8 +141,10 @@ def _layout(needs: set[str]) -> KnownLayout:
     )  # fmt: skip
 
 
-THERA_SABDAB: Final = _layout({"therapeutic", "heavysequence", "lightsequence", "target"})
-THERA_SABDAB_SPACED: Final = _layout({"therapeutic", "heavy sequence", "light sequence", "target"})
+THERA_SABDAB: Final = _thera_sabdab({"therapeutic", "heavysequence", "lightsequence", "target"})
+THERA_SABDAB_SPACED: Final = _thera_sabdab(
+    {"therapeutic", "heavy sequence", "light sequence", "target"}
+)
 
 
 # CoV-AbDab: antibodies and nanobodies against coronaviruses; what they bind by name alone.
@@ -165,13 +167,15 @@ _QUANTITY: Final = "Quantity of Assay - Response measured"
 
 
 def _quantities(table: pl.DataFrame) -> pl.DataFrame:
-    """``dissociation constant KD`` as KD; what is not known keeps its text and is refused."""
+    """``dissociation constant KD`` as KD; an unknown quantity keeps its text and is refused."""
     name = next(n for n in table.columns if n.lower() == "assay - response measured")
     text = pl.col(name)
-    named = pl.lit(None, dtype=pl.String)
+    quantities = pl.lit(None, dtype=pl.String)
     for word, quantity in (("KD", "KD"), ("KA", "KA"), ("IC50", "IC50"), ("EC50", "EC50")):
-        named = pl.when(text.str.contains(rf"\b{word}\b")).then(pl.lit(quantity)).otherwise(named)
-    return table.with_columns(pl.coalesce(named, text).alias(_QUANTITY))
+        quantities = (
+            pl.when(text.str.contains(rf"\b{word}\b")).then(pl.lit(quantity)).otherwise(quantities)
+        )
+    return table.with_columns(pl.coalesce(quantities, text).alias(_QUANTITY))
 
 
 IEDB: Final = KnownLayout(
@@ -272,7 +276,7 @@ def _value(kd: str | None, binding: str | None) -> str | None:
 
 
 def _values(table: pl.DataFrame) -> pl.DataFrame:
-    cells = [_value(kd, said) for kd, said in zip(table["kd"], table["binding"], strict=True)]
+    cells = [_value(kd, binding) for kd, binding in zip(table["kd"], table["binding"], strict=True)]
     return table.with_columns(pl.Series(_VALUE, cells, pl.String))
 
 
@@ -296,9 +300,9 @@ ADAPTYV: Final = KnownLayout(
 # a file of sequences by name: ``abag data import CHAINS.fasta --labels RESULTS.csv``. Headers of
 # Biacore Insight are those that Benchling's open allotropy reads; those of Octet are of the kinetic
 # result tables that public scripts read. Reports of TitrationAnalysis (for Carterra, T200 and
-# Octet) name ``KD`` without its unit; it is kd / ka in mol/L. No table that Carterra's own program
-# wrote was found in public: ``Ligand`` and ``Analyte`` tell it. Where KD is in another unit, its
-# column is found by its name.
+# Octet) name ``KD`` without its unit; it is kd / ka in mol/L. No table of Carterra's own program is
+# public: it is recognised by ``Ligand`` and ``Analyte``. Where KD is in another unit, its column is
+# found by its name.
 _NOTE: Final = (
     "the molecule on the sensor is taken for the antibody; if it was the antigen, say so "
     "(--map antibody_name={other} --map antigen_name={mine})"
@@ -364,6 +368,6 @@ LAYOUTS: Final[tuple[KnownLayout, ...]] = (
 def recognise(
     table: pl.DataFrame, mapping: ColumnMapping
 ) -> tuple[pl.DataFrame, ColumnMapping, tuple[str, ...]]:
-    """The table and mapping completed by the layout that fits, and a note; else as they are."""
-    layout = next((one for one in LAYOUTS if one.fits(table)), None)
+    """The table and mapping completed by the first layout that fits, and a note; else unchanged."""
+    layout = next((known for known in LAYOUTS if known.fits(table)), None)
     return (table, mapping, ()) if layout is None else layout.applied(table, mapping)

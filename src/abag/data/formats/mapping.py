@@ -1,4 +1,4 @@
-"""What a user may say about a table: which column is what, and what holds for every row."""
+"""A user's mapping of a table: its columns, and values that hold for every row."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class Constants(BaseModel):
 
 
 class ColumnMapping(BaseModel):
-    """Which column of the user's table holds what; what is not named is found by usual names."""
+    """Names of the user's columns; those left out are found by usual names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -108,8 +108,8 @@ class ColumnMapping(BaseModel):
 
     def columns(self) -> dict[str, tuple[str, ...]]:
         """The user's column name(s) of each raw column that is mapped."""
-        named = {f: getattr(self, f) for f in COLUMN_FIELDS if getattr(self, f)}
-        return {f: (n,) if isinstance(n, str) else tuple(n) for f, n in named.items()}
+        mapped = {f: getattr(self, f) for f in COLUMN_FIELDS if getattr(self, f)}
+        return {f: (n,) if isinstance(n, str) else tuple(n) for f, n in mapped.items()}
 
 
 COLUMN_FIELDS: Final = tuple(
@@ -124,8 +124,8 @@ def mapping_from_texts(
 ) -> ColumnMapping:
     """Read ``heavy=VH`` (a column) and ``assay:=run7`` (a value for every row).
 
-    ``antigen`` and ``ignore`` may occur several times. Raises :class:`OptionError` that names what
-    is not known.
+    ``antigen`` and ``ignore`` may occur several times. Raises :class:`OptionError` for an unknown
+    name.
     """
     fields: dict[str, Any] = {}
     constants: dict[str, Any] = {"unit": unit, "quantity": quantity}
@@ -157,9 +157,9 @@ def mapping_from_texts(
         raise OptionError("; ".join(faults)) from None
 
 
-def _unknown_field(text: str, name: str, constant: bool, known: Sequence[str]) -> str:
-    names = [n for n in known if n not in ("constants", "antigen_unknown")]
+def _unknown_field(text: str, name: str, constant: bool, settable: Sequence[str]) -> str:
+    names = [n for n in settable if n not in ("constants", "antigen_unknown")]
     close = get_close_matches(name, names, n=1)
-    meant = f"did you mean {close[0]!r}? " if close else ""
-    what = "a value for every row can be given for" if constant else "known are"
-    return f"{text!r}: unknown column {name!r}; {meant}{what} {', '.join(names)}"
+    suggestion = f"did you mean {close[0]!r}? " if close else ""
+    intro = "a value for every row can be given for" if constant else "known are"
+    return f"{text!r}: unknown column {name!r}; {suggestion}{intro} {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""``abag.read_table``: what the commands read of a user's measurements, in Python."""
+"""``abag.read_table``: a user's measurements in Python, read as the commands read them."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def read_table(
         AbagError: the file cannot be read.
     """
     raw = _raw(table, mapping, unit, quantity)
-    made = canonicalise(raw, USER, OWN_DATA)
-    if made.quarantine.height and not set_aside:
+    canonical = canonicalise(raw, USER, OWN_DATA)
+    if canonical.quarantine.height and not set_aside:
         mend = "Correct these rows, or give set_aside=True."
-        raise TableError(raw.file, made.problems(), mend)
-    return OwnTable(made.table, made.quarantine, raw.notes)
+        raise TableError(raw.file, canonical.problems(), mend)
+    return OwnTable(canonical.table, canonical.quarantine, raw.notes)
 
 
 def _raw(
@@ -68,8 +68,8 @@ def _raw(
 ) -> RawTable:
     if isinstance(table, str | Path):
         return read_measurements(Path(table), mapping=mapping, unit=unit, quantity=quantity)
-    told = mapping_from_texts(mapping, unit=unit, quantity=quantity)
-    return raw_table_of(Path("the table"), as_text(table), told)
+    column_mapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
+    return raw_table_of(Path("the table"), as_text(table), column_mapping)
 
 
 def explain_file(
@@ -80,7 +80,7 @@ def explain_file(
     quantity: str | None = None,
     with_values: bool = True,
 ) -> TableReading:
-    """What each column of a file of measurements is taken for, and why; nothing is written.
+    """Explain what each column of a file of measurements is taken for; nothing is written.
 
     A table that is to be predicted needs no values.
 
@@ -93,7 +93,7 @@ def explain_file(
             f"{path} is {kind}, which is read as such and not by the names of columns; --explain "
             "is for tables (explain the table of --labels)"
         )
-    told: ColumnMapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
-    table, notes = read_noted(path, **told.constants.reading)
-    table, told, known = recognise(table, told)
-    return explain_table(table, told, (*notes, *known), with_values=with_values)
+    column_mapping: ColumnMapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
+    table, notes = read_noted(path, **column_mapping.constants.reading)
+    table, column_mapping, layout_notes = recognise(table, column_mapping)
+    return explain_table(table, column_mapping, (*notes, *layout_notes), with_values=with_values)

@@ -1,4 +1,4 @@
-"""One door for every file a user may bring: its pairs, its measurements."""
+"""Reads the pairs or the measurements of a user's file of any kind."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ def read_pairs(
     """Pairs to predict from a table, FASTA, AIRR table, structure or folder of structures.
 
     Args:
-        path: The file; its kind is told by its content.
+        path: The file; its kind is found by its content.
         mapping: For tables, texts such as ``heavy=VH``; usual names are found without.
         antigen: Antigen chains for every pair of a file that names none.
-        choices: What the user decides where a file leaves a choice.
+        choices: The user's decisions where a file leaves a choice.
         antigen_unknown: Whether a table may name no antigen at all.
 
     Raises:
         MissingFileError, FileFormatError, TableError: the file cannot be read as pairs.
-        OptionError: ``mapping`` names what is not known, or the file is no table.
+        OptionError: ``mapping`` has an unknown name, or the file is no table.
     """
     choices = choices or _NO_CHOICE
     kind = FileKind.STRUCTURE if path.is_dir() else file_kind(path)
     if kind is FileKind.TABLE:
-        told = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
-        if antigen_unknown and not any(text.startswith("antigen_unknown") for text in told):
-            told.append("antigen_unknown:=true")
+        column_texts = [*mapping, *(f"antigen:={chain}" for chain in antigen)]
+        if antigen_unknown and not any(text.startswith("antigen_unknown") for text in column_texts):
+            column_texts.append("antigen_unknown:=true")
         frame, notes = pairs_table(
-            path, mapping_from_texts(told), choices.parent, choices.numbering,
+            path, mapping_from_texts(column_texts), choices.parent, choices.numbering,
             keep_faulty=choices.keep_faulty,
         )  # fmt: skip
         pairs = UserPairs(frame, notes=notes)
@@ -64,9 +64,9 @@ def read_pairs(
         pairs = replace(pairs, frame=choose_arm(pairs.frame, choices.arm, path))
     if not antigen:
         return pairs
-    given = pl.lit(list(antigen), dtype=pl.List(pl.String))
+    antigen_chains = pl.lit(list(antigen), dtype=pl.List(pl.String))
     none = pl.col("antigen").list.len() == 0
-    filled = pl.when(none).then(given).otherwise("antigen")
+    filled = pl.when(none).then(antigen_chains).otherwise("antigen")
     return replace(pairs, frame=pairs.frame.with_columns(antigen=filled))
 
 
@@ -76,15 +76,15 @@ def _pairs_of_sequences(
     if path.is_dir():
         _refuse_options("a folder of structures", mapping=mapping)
         return read_structures(path, choices.chains)
-    told = mapping_from_texts(mapping) if kind is FileKind.AIRR else ColumnMapping()
-    encoding = told.constants.encoding
-    if encoding is None or told != mapping_from_texts([f"encoding:={encoding}"]):
+    column_mapping = mapping_from_texts(mapping) if kind is FileKind.AIRR else ColumnMapping()
+    encoding = column_mapping.constants.encoding
+    if encoding is None or column_mapping != mapping_from_texts([f"encoding:={encoding}"]):
         _refuse_options(f"a file of {kind}", mapping=mapping)
     if kind is FileKind.STRUCTURE:
         return read_structures(path, choices.chains)
     if kind is FileKind.AIRR:
-        found = read_airr(path, most_umis=choices.most_umis, encoding=encoding)
-        return UserPairs(pairs_of(path, found.antibodies), found.problems, found.notes)
+        airr = read_airr(path, most_umis=choices.most_umis, encoding=encoding)
+        return UserPairs(pairs_of(path, airr.antibodies), airr.problems, airr.notes)
     return UserPairs(pairs_of(path, read_antibodies(path)))
 
 
@@ -118,16 +118,16 @@ def read_measurements(
     Raises:
         AbagError: The file's faults, each with its place and mend; see the reader of its kind.
     """
-    chosen = mapping_from_texts(mapping, unit=unit, quantity=quantity)
-    found = _measurements(path, chosen, labels, light, antigen, ignore_unlabelled, choices)
+    column_mapping = mapping_from_texts(mapping, unit=unit, quantity=quantity)
+    raw = _measurements(path, column_mapping, labels, light, antigen, ignore_unlabelled, choices)
     if choices.arm is None:
-        return found
-    return replace(found, frame=choose_arm(found.frame, choices.arm, path))
+        return raw
+    return replace(raw, frame=choose_arm(raw.frame, choices.arm, path))
 
 
 def _measurements(
     path: Path,
-    chosen: ColumnMapping,
+    mapping: ColumnMapping,
     labels: Path | None,
     light: Path | None,
     antigen: Path | None,
@@ -139,7 +139,7 @@ def _measurements(
     kind = FileKind.STRUCTURE if path.is_dir() else file_kind(path)
     if kind is FileKind.TABLE:
         _refuse_options("a table", labels=labels, light=light, antigen=antigen)
-        return raw_table_from_user(path, chosen, choices.numbering)
+        return raw_table_from_user(path, mapping, choices.numbering)
     if labels is None:
         raise FileFormatError(
             f"{path} is {kind} and holds no measurements; give a table of labels by name as "
@@ -148,21 +148,21 @@ def _measurements(
     if kind is FileKind.STRUCTURE:
         _refuse_options("structures", light=light, antigen=antigen)
         if is_summary(read_table(labels).columns):
-            return read_summary(path, labels, chosen)
+            return read_summary(path, labels, mapping)
         pairs = first_complexes(path, choices.chains)
-        return labelled(pairs, labels, chosen, ignore_unlabelled=ignore_unlabelled)
+        return labelled(pairs, labels, mapping, ignore_unlabelled=ignore_unlabelled)
     antigens = read_antigens(antigen) if antigen else None
     if kind is FileKind.AIRR:
         antibodies = list(read_airr(path, most_umis=choices.most_umis).antibodies)
     else:
         antibodies = read_antibodies(path, light)
-    whole = antigens if antigens and len(antigens) == 1 else None
-    pairs = pairs_of(path, antibodies, whole)
-    return labelled(pairs, labels, chosen, antigens=antigens, ignore_unlabelled=ignore_unlabelled)
+    shared_antigen = antigens if antigens and len(antigens) == 1 else None
+    pairs = pairs_of(path, antibodies, shared_antigen)
+    return labelled(pairs, labels, mapping, antigens=antigens, ignore_unlabelled=ignore_unlabelled)
 
 
-def _refuse_options(what: str, **given: object) -> None:
-    extra = [name for name, value in given.items() if value]
+def _refuse_options(source: str, **options: object) -> None:
+    extra = [name for name, value in options.items() if value]
     if extra:
-        asked = " or ".join(extra)
-        raise OptionError(f"{what} takes no {asked}; leave it out")
+        listed = " or ".join(extra)
+        raise OptionError(f"{source} takes no {listed}; leave it out")

@@ -1,7 +1,7 @@
-"""Which columns of a user's table are used: the mapping, the usual names, and what contradicts.
+"""Chooses the columns of a user's table: by the mapping and usual names, with all contradictions.
 
-Faults of the header (a column that is not there, a unit that nobody named) are raised here, all
-at once. Faults of single rows are left to the canonical step, which keeps account of each row.
+Faults of the header (a missing column, a unit that is not named) are raised here, all at once.
+Faults of single rows are left to the canonical step, which counts every row.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ _EXAMPLE_UNITS: Final[dict[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """The mapping after the usual names were found: columns, quantity and unit."""
+class ChosenColumns:
+    """The user's columns, quantity and unit, by the mapping and by usual names."""
 
     columns: dict[str, tuple[str, ...]]
     quantity: str | None
@@ -61,9 +61,9 @@ class Chosen:
     checks: tuple[str, ...] = ()
     """Columns that write the values on another scale."""
     why: Mapping[str, str] | None = None
-    """Of columns that are not taken by their name alone: what they are taken for, and why."""
+    """For columns that are not chosen by their name alone: what they are taken for, and why."""
 
-    def one(self, field: str) -> str | None:
+    def column(self, field: str) -> str | None:
         """The user's column of a raw column, if there is one."""
         return self.columns[field][0] if field in self.columns else None
 
@@ -75,10 +75,10 @@ def choose_columns(
     *,
     with_values: bool = True,
     with_chains: bool = True,
-) -> Chosen:
+) -> ChosenColumns:
     """Complete a mapping by the usual names and check it against the table.
 
-    ``with_values`` and ``with_chains`` say whether measured values and sequences are wanted of it.
+    ``with_values`` and ``with_chains`` say whether it must have measured values and sequences.
     Raises :class:`TableError` with every fault of the header at once.
     """
     chosen, problems = consider_columns(
@@ -95,58 +95,62 @@ def consider_columns(
     *,
     with_values: bool = True,
     with_chains: bool = True,
-) -> tuple[Chosen, list[Problem]]:
-    """As :func:`choose_columns`, with the faults beside the choice as far as it can be made."""
+) -> tuple[ChosenColumns, list[Problem]]:
+    """As :func:`choose_columns`, with the faults beside a choice that may be incomplete."""
     names = [name for name in table.columns if name != ROW]
-    given = mapping.columns()
-    problems = _missing_columns(names, {**given, "ignore": mapping.ignore})
+    mapped = mapping.columns()
+    problems = _missing_columns(names, {**mapped, "ignore": mapping.ignore})
     fixed = {k for k, v in mapping.constants if v} & set(COLUMN_FIELDS)
     problems += [
         Problem(None, name, "given both as a column and as a value for every row")
-        for name in sorted(fixed & set(given))
+        for name in sorted(fixed & set(mapped))
     ]
-    taken = {name for several in given.values() for name in several} | set(mapping.ignore)
+    used = {name for several in mapped.values() for name in several} | set(mapping.ignore)
     # A column of units is looked for even where --unit is given: the two must not disagree.
-    settled = {*given, *fixed} - ({"unit", "quantity"} - set(given))
-    found = detect_columns(table, taken, settled, with_values)
-    columns = {**found.columns, **given}
+    settled = {*mapped, *fixed} - ({"unit", "quantity"} - set(mapped))
+    detected = detect_columns(table, used, settled, with_values)
+    columns = {**detected.columns, **mapped}
     quantity, unit, rates = None, None, None
     if not problems:
-        problems += found.problems
+        problems += detected.problems
         problems += _chain_problems(table, columns, mapping) if with_chains else []
         if with_values:
-            rates = _rates(found.rates)
+            rates = _rates(detected.rates)
             quantity, unit, faults = _measured(
-                table, columns, mapping.constants, rates, found.rates
+                table, columns, mapping.constants, rates, detected.rates
             )
             problems += faults
-    return Chosen(columns, quantity, unit, rates, found.checks, found.why), problems
+    return ChosenColumns(columns, quantity, unit, rates, detected.checks, detected.why), problems
 
 
 def _rates(columns: Mapping[str, str]) -> RateColumns | None:
     """Both rate constants with their units; None where a column or a unit is not there."""
     if not {"kon", "koff"} <= set(columns):
         return None
-    headers = {which: read_rate_header(name) for which, name in columns.items()}
-    units = {which: split_unit(columns[which])[1] for which, h in headers.items() if h and h.unit}
+    headers = {constant: read_rate_header(name) for constant, name in columns.items()}
+    units = {
+        constant: split_unit(columns[constant])[1]
+        for constant, h in headers.items()
+        if h and h.unit
+    }
     kon, koff = units.get("kon"), units.get("koff")
     if not (kon and koff):
         return None
     return RateColumns(columns["kon"], columns["koff"], kon, koff)
 
 
-def _missing_columns(names: Sequence[str], asked: dict[str, tuple[str, ...]]) -> list[Problem]:
+def _missing_columns(names: Sequence[str], columns: dict[str, tuple[str, ...]]) -> list[Problem]:
     by_case = {name.lower(): name for name in names}
     problems = []
-    for field, several in asked.items():
+    for field, several in columns.items():
         for name in several:
             if name in names:
                 continue
             close = get_close_matches(name.lower(), by_case, n=1)
-            meant = f"Did you mean {by_case[close[0]]!r}? " if close else ""
+            suggestion = f"Did you mean {by_case[close[0]]!r}? " if close else ""
             listed = ", ".join(map(repr, names[:30])) + (" ..." if len(names) > 30 else "")
             reason = f"there is no such column (asked for as {field})"
-            problems.append(Problem(1, name, reason, f"{meant}The columns are {listed}"))
+            problems.append(Problem(1, name, reason, f"{suggestion}The columns are {listed}"))
     return problems
 
 
@@ -159,8 +163,8 @@ def _chain_problems(
         problems.append(Problem(1, None, "no column of heavy chains or scFv was found", mend))
     if "heavy" in columns and "light" not in columns:
         problems += unused_light(table, columns, mapping.ignore)
-    known = mapping.constants.antigen or mapping.antigen_unknown
-    if "antigen" not in columns and not known:
+    antigen_settled = mapping.constants.antigen or mapping.antigen_unknown
+    if "antigen" not in columns and not antigen_settled:
         mend = (
             "Map one (--map antigen=COLUMN), give one for all (--map antigen:=SEQUENCE), "
             "or accept that there is none (--map antigen_unknown:=true)"
@@ -206,7 +210,7 @@ def _measured(
         return None, None, [_no_values(rate_columns, [n for n in table.columns if n != ROW])]
     name = columns["value"][0]
     if (rate := read_rate_header(name)) is not None:
-        reason = f"it is a rate constant ({rate.which}), which is no affinity"
+        reason = f"it is a rate constant ({rate.constant}), which is no affinity"
         return None, None, [Problem(1, name, reason, "Map the column of KD: --map value=COLUMN")]
     header = mapped_header(name)
     problems: list[Problem] = []
@@ -238,24 +242,24 @@ def _texts(column: pl.Series) -> list[str]:
 
 def _no_values(rates: Mapping[str, str], names: Sequence[str]) -> Problem:
     reason = "no column of measured values was found"
-    near = [name for name in names if hints_at_value(name) and name not in rates.values()]
-    if len(near) > 1:
+    likely = [name for name in names if hints_at_value(name) and name not in rates.values()]
+    if len(likely) > 1:
         mend = (
-            f"Say which: --map value={near[0]!r} --quantity KD; give replicates and other antigens "
-            "a row each"
+            f"Say which: --map value={likely[0]!r} --quantity KD; give replicates and other "
+            "antigens a row each"
         )
-        return Problem(1, None, f"{reason}; it may be {' or '.join(map(repr, near[:6]))}", mend)
+        return Problem(1, None, f"{reason}; it may be {' or '.join(map(repr, likely[:6]))}", mend)
     if rates:
         listed = ", ".join(map(repr, rates.values()))
         reason += f" ({listed}: rate constants, which are no affinities"
-        both = len(rates) == 2
-        reason += "; KD is made of both where their headers name their units)" if both else ")"
+        has_both = len(rates) == 2
+        reason += "; KD is made of both where their headers name their units)" if has_both else ")"
     mend = "Map it: --map value=COLUMN, with --unit and --quantity where its name has neither"
     return Problem(1, None, reason, mend)
 
 
 def quantity_name(text: str) -> str | None:
-    """The name in :class:`abag.units.Quantity` that ``text`` means, whatever its case."""
+    """The name in :class:`abag.units.Quantity` for a text in any case."""
     spelt = text.strip().lower().replace("δ", "d").replace("∆", "d").replace("delta", "d")
     return {q.value.lower(): q.value for q in Quantity}.get(spelt.replace(" ", ""))
 
@@ -268,21 +272,21 @@ def _quantity(
     problems: list[Problem],
 ) -> str | None:
     chosen = quantity_name(option) if option else None
-    said = header.quantity.value if header.quantity else None
+    from_header = header.quantity.value if header.quantity else None
     if option and not chosen:
-        known = f"Known are {', '.join(q.value for q in Quantity)}"
-        problems.append(Problem(None, None, f"unknown quantity {option!r} is asked for", known))
+        mend = f"Known are {', '.join(q.value for q in Quantity)}"
+        problems.append(Problem(None, None, f"unknown quantity {option!r} is asked for", mend))
     elif cells is not None:
-        other = [cell for cell in cells if chosen and quantity_name(cell) != chosen]
-        if other:
-            problems.append(_contradiction(name, "column of quantities", other[0], chosen))
+        contradicting = [cell for cell in cells if chosen and quantity_name(cell) != chosen]
+        if contradicting:
+            problems.append(_contradiction(name, "column of quantities", contradicting[0], chosen))
         return chosen
-    elif chosen and said and chosen != said:
-        problems.append(_contradiction(name, "header", said, chosen))
-    elif not chosen and not said:
+    elif chosen and from_header and chosen != from_header:
+        problems.append(_contradiction(name, "header", from_header, chosen))
+    elif not chosen and not from_header:
         mend = "Say it, for example --quantity KD, or map a column (--map quantity=COLUMN)"
         problems.append(Problem(1, name, "the quantity of the values is not named", mend))
-    return chosen or said
+    return chosen or from_header
 
 
 def _unit(
@@ -304,24 +308,24 @@ def _unit(
     if header.unread is not None and not _settles(chosen, header):
         problems.append(_unread(name, header, quantity))
         return None
-    whole = chosen or header.unit
+    unit = chosen or header.unit
     if cells is not None:
-        other = [cell for cell in cells if whole and not _same_unit(whole, cell)]
-        if other:
-            problems.append(_contradiction(name, "column of units", other[0], whole))
-        return whole
-    if not whole and not _units_in_cells(values):
+        contradicting = [cell for cell in cells if unit and not _same_unit(unit, cell)]
+        if contradicting:
+            problems.append(_contradiction(name, "column of units", contradicting[0], unit))
+        return unit
+    if not unit and not _units_in_cells(values):
         example = _EXAMPLE_UNITS.get(quantity or "", "nM")
         mend = (
             f"Say it: --unit {example}, a header such as '{split_unit(name)[0]} ({example})', or a "
             "column of units (--map unit=COLUMN); a unit is never guessed"
         )
         problems.append(Problem(1, name, "the unit of the values is not named", mend))
-    return whole
+    return unit
 
 
 def _settles(chosen: str | None, header: ValueHeader) -> bool:
-    """Whether the unit that is asked for makes clear what stands in the header's brackets."""
+    """Whether the chosen unit explains the text in the header's brackets."""
     if header.unread is None or chosen is None:
         return not header.unread_is_a_unit
     if header.unit is not None:
@@ -360,10 +364,10 @@ def _unread(name: str, header: ValueHeader, quantity: str | None) -> Problem:
     return Problem(1, name, reason, mend)
 
 
-def _contradiction(name: str, where: str, there: str, here: str | None) -> Problem:
+def _contradiction(name: str, where: str, written: str, expected: str | None) -> Problem:
     mend = "Correct one of them, or leave a column out (--map ignore=COLUMN)"
-    other = "the option" if where == "header" else "the header or the option"
-    return Problem(1, name, f"the {where} says {there!r}, but {other} says {here!r}", mend)
+    source = "the option" if where == "header" else "the header or the option"
+    return Problem(1, name, f"the {where} says {written!r}, but {source} says {expected!r}", mend)
 
 
 def _same_unit(first: str, second: str) -> bool:

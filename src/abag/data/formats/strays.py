@@ -1,4 +1,4 @@
-"""Rows that are no measurement of their own: means of others, ditto marks, errors of a sheet."""
+"""Refuses rows that are no measurement: means of other rows, ditto marks, errors of a sheet."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SHEET_ERRORS: Final = re.compile(r"#(?:REF|VALUE|NAME|DIV/0|NUM|NULL|SPILL|CALC
 def refuse_strays(table: pl.DataFrame, fields: dict[str, str], notes: Notes) -> None:
     """Give a problem to each row that is a summary of others or leaves its cells to the one above.
 
-    ``fields`` are the user's columns that are used, and the raw column each is taken for.
+    ``fields`` are the user's columns in use, and the raw column of each.
     """
     for name in table.columns:
         if name == ROW:
@@ -46,7 +46,7 @@ def refuse_strays(table: pl.DataFrame, fields: dict[str, str], notes: Notes) -> 
         if name in fields:
             notes.refuse(each(table[name], lambda cell, name=name: _mark(name, cell)))  # type: ignore[misc]
         if fields.get(name, "antibody_name") == "antibody_name":
-            words = _summaries(table[name].drop_nulls().unique(), own=name in fields)
+            words = _summaries(table[name].drop_nulls().unique(), of_names=name in fields)
             notes.refuse(each(table[name], lambda cell, words=words: _summary(cell, words)))  # type: ignore[misc]
         if fields.get(name) == "antibody_name":
             notes.refuse(_means_of_others(table[name]))
@@ -75,18 +75,18 @@ def _word(cell: str | None) -> str:
     return re.sub(r"[^a-z0-9]", "", (cell or "").lower().replace("%", "percent"))
 
 
-def _summaries(cells: Iterable[str], *, own: bool) -> Collection[str]:
-    """The words of a column that make a row of it a summary; ``own`` for the column of names.
+def _summaries(cells: Iterable[str], *, of_names: bool) -> Collection[str]:
+    """The words of a column that mark a row as a summary; ``of_names`` for the column of names.
 
-    Where a column says of every row what its number is (``mean``, ``SD``), the means are values.
+    Where a column names the kind of every row's number (``mean``, ``SD``), the means are values.
     """
     words = {_word(cell) for cell in cells if not is_missing(cell)}
     if not words & (_CENTRES | _SPREADS):
         return ()
     strong = words & _SPREADS
-    if own or words - (_CENTRES | _SPREADS | _WEAK):
+    if of_names or words - (_CENTRES | _SPREADS | _WEAK):
         strong |= words & _CENTRES
-    weak = words & _WEAK if own or strong & _SPREADS else set()
+    weak = words & _WEAK if of_names or strong & _SPREADS else set()
     return strong | weak
 
 

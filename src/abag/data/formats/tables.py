@@ -28,7 +28,7 @@ _MUTATIONS: Final = re.compile("mutations?|mutants?", re.IGNORECASE)
 DELIMITERS: Final[dict[str, str]] = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 _SHOWN_PLACES: Final = 20
 MAX_CELL_CHARACTERS: Final = 100_000
-"""A longer cell is taken for a fault (most often a quotation mark that is never closed)."""
+"""A longer cell counts as a fault (most often a quotation mark that is never closed)."""
 
 _SNIFFED_CHARACTERS: Final = 200_000
 _COMMENT: Final = re.compile(r"#[^,;\t|]*")
@@ -59,7 +59,7 @@ def read_table(
     Raises:
         MissingFileError: There is no such file.
         FileFormatError: The file as a whole is not a table (a folder, empty, an old Excel file,
-            UTF-16 that nobody named, truncated gzip, no delimiter in the header).
+            UTF-16 without ``encoding``, truncated gzip, no delimiter in the header).
         TableError: All faults of the header and of the rows' shapes at once.
     """
     return read_noted(path, encoding=encoding, sheet=sheet, hidden=hidden)[0]
@@ -72,17 +72,19 @@ def read_noted(
     sheet: str | None = None,
     hidden: str | None = None,
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    """As :func:`read_table`, with notes of what around the table was left out."""
+    """As :func:`read_table`, with notes on the lines around the table that were left out."""
     content = read_bytes(path)
     if content.startswith(PARQUET_MARK):
         return _parquet(path, content), ()
     if content.startswith(WORKBOOK_MARK):
-        records, problems, seen = read_workbook(path, content, sheet, skip_hidden=hidden == "skip")
+        records, problems, book_notes = read_workbook(
+            path, content, sheet, skip_hidden=hidden == "skip"
+        )
         if not records:
             raise FileFormatError(f"{path} is empty")
-        found = sheet_of(records)
-        kept = [p for p in problems if p.row is None or p.row >= found.header_line]
-        return _frame(path, found, kept, ","), (*seen, *found.notes)
+        headed = sheet_of(records)
+        below_header = [p for p in problems if p.row is None or p.row >= headed.header_line]
+        return _frame(path, headed, below_header, ","), (*book_notes, *headed.notes)
     if sheet is not None or hidden is not None:
         raise OptionError(
             f"{path} is no Excel workbook and has no sheets; leave "
@@ -92,15 +94,15 @@ def read_noted(
 
 
 def _parse(path: Path, text: str) -> tuple[pl.DataFrame, tuple[str, ...]]:
-    named = _SEP_LINE.match(text)
-    delimiter = named[1] if named else find_delimiter(path, text)
+    declared = _SEP_LINE.match(text)
+    delimiter = declared[1] if declared else find_delimiter(path, text)
     records, problems = _read_records(text, delimiter)
-    if named:
+    if declared:
         records = records[1:]
     if not records:
         raise FileFormatError(f"{path} has no header")
-    found = sheet_of(records)
-    return _frame(path, found, problems, delimiter), found.notes
+    sheet = sheet_of(records)
+    return _frame(path, sheet, problems, delimiter), sheet.notes
 
 
 def _frame(path: Path, sheet: Sheet, problems: list[Problem], delimiter: str) -> pl.DataFrame:
@@ -162,14 +164,14 @@ def _quoting_reason(error: str) -> str:
 
 
 def _read_records(text: str, delimiter: str) -> tuple[list[tuple[int, list[str]]], list[Problem]]:
-    found: list[tuple[int, list[str]]] = []
+    records: list[tuple[int, list[str]]] = []
     problems: list[Problem] = []
     try:
-        found.extend(_records(text, delimiter))
+        records.extend(_records(text, delimiter))
     except _QuotingError as error:
         mend = 'Close each quoted cell, and write a " inside it as ""; reading stopped here'
         problems.append(Problem(error.line, None, str(error), mend))
-    return found, problems
+    return records, problems
 
 
 def find_delimiter(path: Path, text: str) -> str:
@@ -180,7 +182,7 @@ def find_delimiter(path: Path, text: str) -> str:
     names = [d for d in DELIMITERS if d != "\t"]
     order = ["\t", *names] if ".tsv" in path.suffixes else [",", "\t", *names[1:]]
     widths = {delimiter: _widths(text, delimiter) for delimiter in order}
-    widest = max((max(found) for found in widths.values() if found), default=0)
+    widest = max((max(counts) for counts in widths.values() if counts), default=0)
     if widest > MOST_COLUMNS:
         raise FileFormatError(
             f"{path} has a line of more than {MOST_COLUMNS:,} columns; "
@@ -209,26 +211,26 @@ def find_delimiter(path: Path, text: str) -> str:
 
 
 def _is_list_of_mutations(text: str) -> bool:
-    """Whether a text is one column of mutations, whose cells may hold what parts columns."""
+    """Whether a text is one column of mutations, whose cells may hold delimiters."""
     first = next((line for line in text_lines(text) if line.strip()), "")
     return _MUTATIONS.fullmatch(first.strip().strip('"')) is not None
 
 
 def _widths(text: str, delimiter: str) -> list[int]:
-    """Fields of the header and of the first records; what follows a fault is left out."""
+    """Number of fields of the header and of the first records, up to the first fault."""
     head = text[:_SNIFFED_CHARACTERS]
-    found: list[int] = []
+    widths: list[int] = []
     with suppress(_QuotingError):
         for _, record in _records(head, delimiter):
             if not _COMMENT.fullmatch(",".join(record)):
-                found.append(len(record))
+                widths.append(len(record))
     # The last record may have been cut through.
-    return found[:-1] if len(head) < len(text) and len(found) > 1 else found
+    return widths[:-1] if len(head) < len(text) and len(widths) > 1 else widths
 
 
 def _header_problems(header: Sequence[str], line: int = 1) -> list[Problem]:
     problems = []
-    empty = [place for place, name in enumerate(header, start=1) if not name]
+    empty = [position for position, name in enumerate(header, start=1) if not name]
     if empty:
         places = ", ".join(map(str, empty[:_SHOWN_PLACES])) + (
             ", ..." if empty[_SHOWN_PLACES:] else ""
@@ -241,13 +243,17 @@ def _header_problems(header: Sequence[str], line: int = 1) -> list[Problem]:
                 "Name it, or leave it out (pandas: to_csv(..., index=False))",
             )
         )
-    found: dict[str, list[int]] = {}
-    for place, name in enumerate(header, start=1):
-        found.setdefault(name, []).append(place)
-    for name, named in found.items():
-        if name and len(named) > 1:
-            places = ", ".join(map(str, named[:_SHOWN_PLACES]))
-            more = f" and {len(named) - _SHOWN_PLACES:,} more" if len(named) > _SHOWN_PLACES else ""
+    positions_of: dict[str, list[int]] = {}
+    for position, name in enumerate(header, start=1):
+        positions_of.setdefault(name, []).append(position)
+    for name, same_name in positions_of.items():
+        if name and len(same_name) > 1:
+            places = ", ".join(map(str, same_name[:_SHOWN_PLACES]))
+            more = (
+                f" and {len(same_name) - _SHOWN_PLACES:,} more"
+                if len(same_name) > _SHOWN_PLACES
+                else ""
+            )
             reason = f"columns number {places}{more} have the same name"
             problems.append(Problem(line, name, reason, "Rename or remove all but one"))
     if ROW in header and GIVEN_ROW in header:
@@ -273,8 +279,8 @@ def _ragged(
 
 def _other_delimiter(row: Sequence[str], delimiter: str) -> str:
     if len(row) == 1:
-        for other, name in DELIMITERS.items():
-            if other != delimiter and other in row[0]:
+        for candidate, name in DELIMITERS.items():
+            if candidate != delimiter and candidate in row[0]:
                 return f"The header is parted by {DELIMITERS[delimiter]}, this row by {name}"
     return ""
 
@@ -283,10 +289,10 @@ def _refuse_huge_cells(path: Path | str, frame: pl.DataFrame) -> None:
     problems = []
     for name in frame.columns[1:]:
         size = frame[name].str.len_chars()
-        for place in (size > MAX_CELL_CHARACTERS).arg_true():
-            reason = f"a cell of {size[place]:,} characters (at most {MAX_CELL_CHARACTERS:,})"
+        for row in (size > MAX_CELL_CHARACTERS).arg_true():
+            reason = f"a cell of {size[row]:,} characters (at most {MAX_CELL_CHARACTERS:,})"
             mend = "Look for a quotation mark that is never closed"
-            problems.append(Problem(frame[ROW][place], name, reason, mend))
+            problems.append(Problem(frame[ROW][row], name, reason, mend))
     if problems:
         raise TableError(path, problems)
 
@@ -313,9 +319,9 @@ def text_frame(path: Path | str, frame: pl.DataFrame, *, first_row: int) -> pl.D
     if problems:
         raise TableError(path, problems)
     rows = pl.Series(ROW, range(first_row, frame.height + first_row), pl.Int64)
-    made = pl.DataFrame([rows, *texts])
-    _refuse_huge_cells(path, made)
-    return made.with_columns(pl.col(pl.String).replace("", None))
+    numbered = pl.DataFrame([rows, *texts])
+    _refuse_huge_cells(path, numbered)
+    return numbered.with_columns(pl.col(pl.String).replace("", None))
 
 
 def _as_text(column: pl.Series) -> pl.Series:

@@ -81,7 +81,7 @@ def shares_a_diagonal(first: str, second: str) -> bool:
     """Whether the pair has more equal 2-mers on one diagonal than unrelated chains have.
 
     A gapless stretch of n residues at identity p holds about n p^2 equal 2-mers; unrelated
-    chains hold about n / 300. Asked for are 4 + n / 50 (n: shorter length), within one step of
+    chains hold about n / 300. Required are 4 + n / 50 (n: shorter length), within one step of
     the diagonal.
     """
     shorter, longer = sorted((first, second), key=len)

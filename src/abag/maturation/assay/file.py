@@ -24,7 +24,7 @@ from abag.data.formats.mutants.variants import (
     complete_variants,
     named_variants,
 )
-from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.selection import ChosenColumns, choose_columns
 from abag.data.formats.tables import ROW, read_noted
 from abag.data.merging import merge_replicates
 from abag.data.raw import RawTable
@@ -276,7 +276,7 @@ def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame,
 
 def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
     """Raw rows; of a table that names mutations or whose parent is given, completed by them."""
-    parent = ParentChains.given(told.parent_heavy, told.parent_light)
+    parent = ParentChains.of_options(told.parent_heavy, told.parent_light)
     if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
         if parent is not None:
             raise OptionError("a parent can be given for a table of variants only; leave it out")
@@ -293,8 +293,8 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
     table = _with_named_chains(path, table, chosen, told.names)
     done = Completed(table, parent)
-    if chosen.one("scfv") is None and chosen.one("mutations") is not None:
-        columns = VariantColumns.chosen(chosen)
+    if chosen.column("scfv") is None and chosen.column("mutations") is not None:
+        columns = VariantColumns.of(chosen)
         done = complete_variants(
             path, table, columns, parent=parent, numbering=told.numbering,
             quarantine=told.quarantine,
@@ -306,16 +306,16 @@ def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
 def _with_named_chains(
     path: Path,
     table: pl.DataFrame,
-    chosen: Chosen,
+    chosen: ChosenColumns,
     known: Mapping[str, tuple[str, str | None]],
 ) -> pl.DataFrame:
     """The table with the chains of its rows' names, where it has none and the names are known."""
-    column = chosen.one("antibody_name")
-    if not known or column is None or chosen.one("heavy") or chosen.one("scfv"):
+    column = chosen.column("antibody_name")
+    if not known or column is None or chosen.column("heavy") or chosen.column("scfv"):
         return table
     names = [str(name).strip() for name in table[column]]
     strange = [place for place, name in enumerate(names) if name not in known]
-    if strange and chosen.one("mutations"):
+    if strange and chosen.column("mutations"):
         return table
     if strange:
         problems = [

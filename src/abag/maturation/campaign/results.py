@@ -12,7 +12,7 @@ import polars as pl
 from abag.antibody.antibody import Chains
 from abag.data.formats import FileKind, file_kind, mapping_from_texts, read_table
 from abag.data.formats.mutants.variants import ASIDE
-from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.selection import ChosenColumns, choose_columns
 from abag.data.formats.tables import ROW
 from abag.errors import CampaignError, Problem, TableError
 from abag.maturation.assay.file import AssayFile
@@ -65,24 +65,24 @@ class Results:
             return cls(told, frozenset(gone), {})
         mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
         chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
-        value = choose_columns(path, table, mapping, with_chains=False).one("value")
+        value = choose_columns(path, table, mapping, with_chains=False).column("value")
         empty, lost = _without_value(table, value)
         gone |= {_chains_of(path, row, chosen, campaign) for row in lost.iter_rows(named=True)}
-        told_failed = _named(table, chosen.one("antibody_name"), failed)
+        told_failed = _named(table, chosen.column("antibody_name"), failed)
         left_out = {line for part in (empty, lost, told_failed) for line in part[ROW].to_list()}
         if len(left_out) == table.height:
             raise CampaignError(f"{path} has no value yet: all its rows are empty or failed")
         told = replace(told, leave_out=frozenset(left_out))
-        if chosen.one("heavy") is None and chosen.one("scfv") is None:
+        if chosen.column("heavy") is None and chosen.column("scfv") is None:
             told = replace(told, names=names)
             if told.parent_heavy is None:
                 heavy, light = campaign.parent
                 told = replace(told, parent_heavy=heavy, parent_light=light)
-        if not (chosen.one("antigen") or mapping.constants.antigen or mapping.antigen_unknown):
+        if not (chosen.column("antigen") or mapping.constants.antigen or mapping.antigen_unknown):
             known = [f"antigen:={one}" for one in campaign.antigen] or ["antigen_unknown:=true"]
             told = replace(told, mapping=[*told.mapping, *known])
         aside = [(empty, "not measured yet"), (lost, "failed"), (told_failed, "failed")]
-        named = chosen.one("antibody_name"), chosen.one("mutations")
+        named = chosen.column("antibody_name"), chosen.column("mutations")
         found = pl.concat([_set_aside(part, *named, why) for part, why in aside])
         found = found.unique("source_row", keep="last", maintain_order=True)
         return cls(told, frozenset(gone), _batches(table), found)
@@ -143,10 +143,12 @@ def _set_aside(
     return rows.select(told[column].cast(kind).alias(column) for column, kind in ASIDE.items())
 
 
-def _chains_of(path: Path, row: dict[str, object], chosen: Chosen, campaign: Campaign) -> Chains:
+def _chains_of(
+    path: Path, row: dict[str, object], chosen: ChosenColumns, campaign: Campaign
+) -> Chains:
     """The sealed variant that a failed row means: by its name, its chains or its mutations."""
-    texts = {field: str(row[column]).strip() for field in ("antibody_name", "heavy", "light",
-             "mutations") if (column := chosen.one(field)) and row[column] is not None}  # fmt: skip
+    texts = {field: str(row[name]).strip() for field in ("antibody_name", "heavy", "light",
+             "mutations") if (name := chosen.column(field)) and row[name] is not None}  # fmt: skip
     names = campaign.names()
     if texts.get("antibody_name") in names:
         return names[texts["antibody_name"]]

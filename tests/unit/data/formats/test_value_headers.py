@@ -76,9 +76,9 @@ def test_rates_and_spreads_are_no_values(name: str) -> None:
 def test_rates_are_told_by_name_and_unit() -> None:
     on, off = read_rate_header("ka (M-1s-1)"), read_rate_header("kd (s⁻¹)")
     assert on is not None
-    assert (on.which, on.unit) == ("kon", "1/(M s)")
+    assert (on.constant, on.unit) == ("kon", "1/(M s)")
     assert off is not None
-    assert (off.which, off.unit) == ("koff", "1/s")
+    assert (off.constant, off.unit) == ("koff", "1/s")
     assert read_rate_header("kon Error") is None
     assert read_rate_header("KD (nM)") is None
 

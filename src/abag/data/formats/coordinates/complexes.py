@@ -1,4 +1,4 @@
-"""Antibody-antigen complexes in a structure: who is heavy, light and antigen, and what touches.
+"""Antibody-antigen complexes in a structure: heavy, light and antigen chains, and their contacts.
 
 Without names of chains, variable domains are found by numbering, a heavy chain takes the light
 chain whose variable domain touches its own most, and the antigen is every other protein chain
@@ -99,8 +99,8 @@ def read_complexes(
 ) -> tuple[Complex, ...]:
     """Read the antibody-antigen complexes of a PDB or mmCIF file, plain or gzip.
 
-    ``chains`` names those of one complex; without an antigen's the chains near the CDRs are it. An
-    antibody without an antigen is refused where one is needed, else read alone.
+    ``chains`` names those of one complex; without names of an antigen it is the chains near the
+    CDRs. An antibody without an antigen is refused where one is needed, else read alone.
 
     Raises:
         FileFormatError: A chain is not there, or no antibody or no antigen was found.
@@ -111,14 +111,14 @@ def read_complexes(
         light = structure.chain(chains.light) if chains.light else None
         fvs = [_fv(structure.chain(chains.heavy), light, domains)]
     else:
-        fvs = list(_found_fvs(structure.chains, domains))
+        fvs = list(_paired_fvs(structure.chains, domains))
         if not fvs:
             raise FileFormatError(_no_antibody(structure))
-    named = [structure.chain(name) for name in chains.antigen] if chains else []
-    pairs = [(fv, named or _antigens(structure, fv, fvs, domains)) for fv in fvs]
-    if not any(found for _, found in pairs):
+    named_antigen = [structure.chain(name) for name in chains.antigen] if chains else []
+    pairs = [(fv, named_antigen or _antigens(structure, fv, fvs, domains)) for fv in fvs]
+    if not any(antigen for _, antigen in pairs):
         pairs = [(fv, _other_antibody(fv, fvs)) for fv in fvs]
-    bound = [(fv, found) for fv, found in pairs if found]
+    bound = [(fv, antigen) for fv, antigen in pairs if antigen]
     if not bound and antigen_needed:
         raise FileFormatError(
             f"{path} has no protein chain within {ANTIGEN_ANGSTROM:g} Å of the CDRs; name the "
@@ -127,8 +127,8 @@ def read_complexes(
         )
     unbound = len(pairs) - len(bound) if bound else 0
     return tuple(
-        _complex(structure, number, fv, found, unbound, domains)
-        for number, (fv, found) in enumerate(bound or pairs, start=1)
+        _complex(structure, number, fv, antigen, unbound, domains)
+        for number, (fv, antigen) in enumerate(bound or pairs, start=1)
     )
 
 
@@ -142,13 +142,13 @@ def _example(fv: _Fv) -> str:
 
 
 def _no_antibody(structure: Structure) -> str:
-    told = [
-        f"chain {chain.name} is {what}"
+    foreign = [
+        f"chain {chain.name} is {kind}"
         for chain in structure.chains
-        if (what := foreign_domain(chain.sequence))
+        if (kind := foreign_domain(chain.sequence))
     ]
-    if told:
-        return f"{structure.path} has no antibody that abag reads: {'; '.join(told)}"
+    if foreign:
+        return f"{structure.path} has no antibody that abag reads: {'; '.join(foreign)}"
     return (
         f"{structure.path} has no chain with a heavy variable domain (its chains are "
         f"{_names(structure)}); name the chains, such as --chains heavy=H,light=L,antigen=A"
@@ -159,17 +159,17 @@ def complexes_table(complexes: Iterable[Complex]) -> pl.DataFrame:
     """The table of pairs of complexes (``source_row`` is the number of the copy)."""
     rows = [
         (
-            found.copy,
-            found.name,
+            c.copy,
+            c.name,
             None,
-            None if found.is_scfv else found.heavy.sequence,
-            found.light.sequence if found.light else None,
-            found.heavy.sequence if found.is_scfv else None,
-            [chain.sequence for chain in found.antigen],
-            found.structure_id,
-            list(found.flags),
+            None if c.is_scfv else c.heavy.sequence,
+            c.light.sequence if c.light else None,
+            c.heavy.sequence if c.is_scfv else None,
+            [chain.sequence for chain in c.antigen],
+            c.structure_id,
+            list(c.flags),
         )
-        for found in complexes
+        for c in complexes
     ]
     return pl.DataFrame(rows, schema=PAIRS_SCHEMA, orient="row")
 
@@ -185,16 +185,18 @@ def residue_distances(
 
     if not (len(first.atom_positions) and len(second.atom_positions)):
         return {}
-    near = cKDTree(first.atom_positions).sparse_distance_matrix(
+    close = cKDTree(first.atom_positions).sparse_distance_matrix(
         cKDTree(second.atom_positions), within_angstrom, output_type="ndarray"
     )
-    order = np.lexsort((near["v"], second.atom_residues[near["j"]], first.atom_residues[near["i"]]))
-    found: dict[tuple[int, int], float] = {}
-    for i, j, distance in near[order]:
+    order = np.lexsort(
+        (close["v"], second.atom_residues[close["j"]], first.atom_residues[close["i"]])
+    )
+    distances: dict[tuple[int, int], float] = {}
+    for i, j, distance in close[order]:
         key = (int(first.atom_residues[i]), int(second.atom_residues[j]))
         if distance < within_angstrom:
-            found.setdefault(key, float(distance))
-    return found
+            distances.setdefault(key, float(distance))
+    return distances
 
 
 def _domains(chains: Sequence[StructureChain]) -> Domains:
@@ -225,7 +227,7 @@ def _fv(heavy: StructureChain, light: StructureChain | None, domains: Domains) -
     return _Fv(heavy, light, is_scfv, paratope)
 
 
-def _found_fvs(chains: Sequence[StructureChain], domains: Domains) -> Iterator[_Fv]:
+def _paired_fvs(chains: Sequence[StructureChain], domains: Domains) -> Iterator[_Fv]:
     """Each heavy chain with the free light chain that its variable domain touches most."""
     heavies = [c for c in chains if any(not d.kind.is_light for d in domains[c.name])]
     lights = [c for c in chains if domains[c.name] and c not in heavies]
@@ -237,8 +239,8 @@ def _found_fvs(chains: Sequence[StructureChain], domains: Domains) -> Iterator[_
     )
     partner: dict[str, StructureChain] = {}
     for touches, a, b in touching:
-        taken = {chain.name for chain in partner.values()}
-        if touches < 0 and alone[a].name not in partner and lights[b].name not in taken:
+        used = {chain.name for chain in partner.values()}
+        if touches < 0 and alone[a].name not in partner and lights[b].name not in used:
             partner[alone[a].name] = lights[b]
     for heavy in heavies:
         yield _fv(heavy, partner.get(heavy.name), domains)
@@ -257,10 +259,10 @@ def _antigens(
     structure: Structure, fv: _Fv, fvs: Sequence[_Fv], domains: Domains
 ) -> list[StructureChain]:
     """Chains without a variable domain near the CDRs; where there is none, other antibodies."""
-    own = {chain.name for chain in fv.chains}
-    near = [c for c in structure.chains if c.name not in own and _near_the_cdrs(fv, c)]
-    plain = [chain for chain in near if not domains[chain.name]]
-    return plain or (near if len(fvs) == 1 else [])
+    names = {chain.name for chain in fv.chains}
+    nearby = [c for c in structure.chains if c.name not in names and _cdr_contacts(fv, c)]
+    plain = [chain for chain in nearby if not domains[chain.name]]
+    return plain or (nearby if len(fvs) == 1 else [])
 
 
 def _other_antibody(fv: _Fv, fvs: Sequence[_Fv]) -> list[StructureChain]:
@@ -268,26 +270,26 @@ def _other_antibody(fv: _Fv, fvs: Sequence[_Fv]) -> list[StructureChain]:
 
     Copies of the same antibody that touch in a crystal are no complex.
     """
-    for other in fvs:
-        if other is fv or other.heavy.sequence == fv.heavy.sequence:
+    for partner in fvs:
+        if partner is fv or partner.heavy.sequence == fv.heavy.sequence:
             continue
-        near = [_near_the_cdrs(fv, chain) for chain in other.chains]
-        if sum(near) >= _FEWEST_CONTACTS:
-            return [chain for chain, pairs in zip(other.chains, near, strict=True) if pairs]
+        contacts = [_cdr_contacts(fv, chain) for chain in partner.chains]
+        if sum(contacts) >= _FEWEST_CONTACTS:
+            return [chain for chain, pairs in zip(partner.chains, contacts, strict=True) if pairs]
     return []
 
 
-def _near_the_cdrs(fv: _Fv, other: StructureChain) -> int:
+def _cdr_contacts(fv: _Fv, partner: StructureChain) -> int:
     """Pairs of residues of the CDRs and another chain within :data:`ANTIGEN_ANGSTROM`."""
     count = 0
     for chain in fv.chains:
-        kept: NDArray[np.bool_] = np.isin(chain.atom_residues, sorted(fv.paratope[chain.name]))
+        in_cdrs: NDArray[np.bool_] = np.isin(chain.atom_residues, sorted(fv.paratope[chain.name]))
         cdrs = replace(
             chain,
-            atom_positions=chain.atom_positions[kept],
-            atom_residues=chain.atom_residues[kept],
+            atom_positions=chain.atom_positions[in_cdrs],
+            atom_residues=chain.atom_residues[in_cdrs],
         )
-        count += len(residue_distances(cdrs, other, ANTIGEN_ANGSTROM))
+        count += len(residue_distances(cdrs, partner, ANTIGEN_ANGSTROM))
     return count
 
 
@@ -300,16 +302,18 @@ def _complex(
     domains: Domains,
 ) -> Complex:
     contacts = tuple(
-        Contact(one.name, i, other.name, j, distance)
-        for one in fv.chains
-        for other in antigen
-        for (i, j), distance in sorted(residue_distances(one, other, CONTACT_ANGSTROM).items())
+        Contact(antibody_chain.name, i, antigen_chain.name, j, distance)
+        for antibody_chain in fv.chains
+        for antigen_chain in antigen
+        for (i, j), distance in sorted(
+            residue_distances(antibody_chain, antigen_chain, CONTACT_ANGSTROM).items()
+        )
     )
-    everyone = [*fv.chains, *antigen]
+    chains = [*fv.chains, *antigen]
     raised = {
-        "sequence_from_resolved_residues": any(not chain.from_seqres for chain in everyone),
-        "missing_residues": any(chain.missing for chain in everyone)
-        or any(chain.breaks for chain in everyone if not chain.from_seqres),
+        "sequence_from_resolved_residues": any(not chain.from_seqres for chain in chains),
+        "missing_residues": any(chain.missing for chain in chains)
+        or any(chain.breaks for chain in chains if not chain.from_seqres),
         "no_contacts": bool(antigen) and not contacts,
         "antigen_is_an_antibody": bool(antigen) and all(domains[chain.name] for chain in antigen),
         "models_joined": structure.models_joined > 1,

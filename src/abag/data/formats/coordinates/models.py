@@ -1,4 +1,4 @@
-"""What must be put right in a structure file before its chains are read.
+"""Corrections of a structure file before its chains are read.
 
 Old layouts of PDB files, assemblies whose copies are written as models, and caps of chain ends.
 """
@@ -39,22 +39,22 @@ def in_todays_columns(content: bytes) -> bytes:
 
 
 def join_models(structure: Any) -> int:
-    """Bring the models of one assembly into the first; says how many stand there then.
+    """Move the models of one assembly into the first; returns how many it holds then.
 
-    Models are an ensemble (NMR) where each has the chains of the first, near their places there;
-    then the first is left as it is. In an assembly a further model has other chains, or copies of
-    them elsewhere. A copy of the chain A is called ``A-2``, and so on.
+    Models are an ensemble (NMR) where each has the chains of the first, near their positions
+    there; then the first stays as it is. In an assembly a further model has other chains, or
+    copies of them elsewhere. A copy of the chain A is called ``A-2``, and so on.
     """
     first = structure[0]
-    places = {chain.name: _centre(chain) for chain in first}
+    centres = {chain.name: _centre(chain) for chain in first}
     joined = 1
     for number in range(1, len(structure)):
         model = structure[number]
         further = [
             chain
             for chain in model
-            if (place := places.get(chain.name)) is None
-            or _centre(chain).dist(place) > _APART_ANGSTROM
+            if (centre := centres.get(chain.name)) is None
+            or _centre(chain).dist(centre) > _APART_ANGSTROM
         ]
         if not further:
             continue
@@ -62,7 +62,7 @@ def join_models(structure: Any) -> int:
         for chain in further:
             name = chain.name
             copy = chain.clone()
-            if name in {one.name for one in structure[0]}:
+            if name in {present.name for present in structure[0]}:
                 copy.name = f"{name}-{number + 1}"
             structure[0].add_chain(copy)
     while len(structure) > 1:

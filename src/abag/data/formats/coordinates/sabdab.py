@@ -1,4 +1,4 @@
-"""SAbDab's summary of structures together with a folder of their files.
+"""Reads SAbDab's summary of structures together with a folder of their files.
 
 Columns as SAbDab writes them (Dunbar et al., Nucleic Acids Res 2014): ``pdb``, ``Hchain``,
 ``Lchain``, ``antigen_chain`` (names parted by ``|``), ``affinity`` (KD in mol/L),
@@ -28,11 +28,11 @@ from abag.errors import AbagError
 from abag.progress import track
 
 _KEYS: Final = ("pdb", "Hchain", "Lchain", "antigen_chain")
-_MEANT: Final = {
+_SUMMARY_COLUMNS: Final = {
     "value": "affinity", "temperature_celsius": "temperature", "method": "affinity_method",
     "reference": "pmid", "antigen_name": "antigen_name", "structure_id": "pdb",
 }  # fmt: skip
-"""Which raw column each of SAbDab's columns is."""
+"""SAbDab's column of each raw column."""
 LEFT_OUT: Final = "antigen_chain_left_out"
 """Flag of a row that names a chain which is no protein chain of the file (DNA, sugar, hapten)."""
 
@@ -47,32 +47,32 @@ def is_summary(columns: Iterable[str]) -> bool:
 def read_summary(folder: Path, summary: Path, mapping: ColumnMapping | None = None) -> RawTable:
     """Raw rows of a summary: the chains that each row names, from its structure in ``folder``.
 
-    A row whose structure is not there or cannot be read has that as its problem.
+    A row whose structure is missing or cannot be read gets a problem.
 
     Raises:
         TableError: faults of the summary's header, or a column of ``mapping`` that is not there.
     """
     table = read_table(summary)
-    told = _completed(mapping or ColumnMapping(), table.columns)
-    chosen = choose_columns(summary, table, told, with_chains=False)
+    mapping = _with_summary_columns(mapping or ColumnMapping(), table.columns)
+    chosen = choose_columns(summary, table, mapping, with_chains=False)
     files = {name.lower(): path for name, path in structure_files(folder).items()}
     rows: list[pl.DataFrame] = []
     problems: list[str | None] = []
     records = list(table.select(_KEYS).iter_rows(named=True))
     for record in track(records, "reading structures"):
-        found, problem = _row(record, files)
-        rows.append(found)
+        pair, problem = _row(record, files)
+        rows.append(pair)
         problems.append(problem)
-    return joined_rows(summary, table, pl.concat(rows), chosen, told, problems=problems)
+    return joined_rows(summary, table, pl.concat(rows), chosen, mapping, problems=problems)
 
 
-def _completed(mapping: ColumnMapping, columns: Iterable[str]) -> ColumnMapping:
-    """The mapping with what SAbDab's columns mean, where the user says nothing else."""
-    there = set(columns)
+def _with_summary_columns(mapping: ColumnMapping, columns: Iterable[str]) -> ColumnMapping:
+    """The mapping completed by SAbDab's columns; the user's choices win."""
+    present = set(columns)
     fields = {
         field: name
-        for field, name in _MEANT.items()
-        if name in there and getattr(mapping, field) is None
+        for field, name in _SUMMARY_COLUMNS.items()
+        if name in present and getattr(mapping, field) is None
     }
     constants = mapping.constants
     if "value" in fields and constants.quantity is None and constants.unit is None:
@@ -83,29 +83,29 @@ def _completed(mapping: ColumnMapping, columns: Iterable[str]) -> ColumnMapping:
 def _row(
     record: Mapping[str, str | None], files: Mapping[str, Path]
 ) -> tuple[pl.DataFrame, str | None]:
-    """The pair of a row and what is wrong with it; a pair without chains where something is."""
+    """The pair of a row, and None; or a pair without chains, and its problem."""
     code = _cell(record["pdb"])
     file = files.get(code.lower()) or files.get(f"pdb{code.lower()}")
     names = ChainNames.of_row(
         _cell(record["Hchain"]), _cell(record["Lchain"]), _cell(record["antigen_chain"])
     )
     if names is None:
-        return _nothing(code), "the row names no heavy chain"
+        return _pair_without_chains(code), "the row names no heavy chain"
     if file is None:
-        return _nothing(code), f"the folder has no structure {code!r}"
+        return _pair_without_chains(code), f"the folder has no structure {code!r}"
     try:
-        there = {chain.name for chain in read_structure(file).chains}
-        proteins = tuple(name for name in names.antigen if name in there)
-        found = read_complexes(file, replace(names, antigen=proteins), antigen_needed=False)
+        present = {chain.name for chain in read_structure(file).chains}
+        proteins = tuple(name for name in names.antigen if name in present)
+        complexes = read_complexes(file, replace(names, antigen=proteins), antigen_needed=False)
     except AbagError as error:
-        return _nothing(code), str(error)
-    table = complexes_table(found)
+        return _pair_without_chains(code), str(error)
+    table = complexes_table(complexes)
     if len(proteins) < len(names.antigen):
         table = table.with_columns(flags=pl.concat_list("flags", pl.lit(LEFT_OUT)))
     return table, None
 
 
-def _nothing(code: str) -> pl.DataFrame:
+def _pair_without_chains(code: str) -> pl.DataFrame:
     row = {"source_row": 1, "antibody_name": code, "antigen": [], "flags": []}
     return pl.DataFrame([row], schema=PAIRS_SCHEMA)
 

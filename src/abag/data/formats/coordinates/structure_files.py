@@ -40,44 +40,46 @@ def read_structures(path: Path, chains: ChainNames | None = None) -> UserPairs:
     """
     tables: list[pl.DataFrame] = []
     notes: list[str] = []
-    for number, (name, file, found) in enumerate(_read(path, chains), start=1):
-        table = complexes_table(found)
+    for number, (name, file, complexes) in enumerate(_complexes_by_file(path, chains), start=1):
+        table = complexes_table(complexes)
         if path.is_dir():
             table = table.unique(["heavy", "light", "scfv", "antigen"], maintain_order=True)
             first = pl.int_range(pl.len()) == 0
             label = pl.when(first).then(pl.lit(name)).otherwise("antibody_name")
             table = table.with_columns(antibody_name=label, source_row=pl.lit(number, pl.Int64))
         tables.append(table)
-        notes += [f"{file}: {note}" for note in _notes(found)]
+        notes += [f"{file}: {note}" for note in _notes(complexes)]
     return UserPairs(pl.concat(tables), notes=tuple(notes))
 
 
 def first_complexes(path: Path, chains: ChainNames | None = None) -> pl.DataFrame:
     """The first complex of each structure, named like its file without suffixes."""
     tables = []
-    for number, (name, _, found) in enumerate(_read(path, chains), start=1):
-        table = complexes_table(found[:1]).with_columns(
+    for number, (name, _, complexes) in enumerate(_complexes_by_file(path, chains), start=1):
+        table = complexes_table(complexes[:1]).with_columns(
             antibody_name=pl.lit(name), source_row=pl.lit(number, pl.Int64)
         )
         tables.append(table)
     return pl.concat(tables) if tables else pl.DataFrame(schema=PAIRS_SCHEMA)
 
 
-def _read(path: Path, chains: ChainNames | None) -> Iterator[tuple[str, Path, tuple[Complex, ...]]]:
+def _complexes_by_file(
+    path: Path, chains: ChainNames | None
+) -> Iterator[tuple[str, Path, tuple[Complex, ...]]]:
     files = list(structure_files(path).items())
     for name, file in track(files, "reading structures") if len(files) > 1 else files:
         yield name, file, read_complexes(file, chains, antigen_needed=False)
 
 
-def _notes(found: tuple[Complex, ...]) -> Iterator[str]:
-    alone = [one.name for one in found if not one.antigen]
+def _notes(complexes: tuple[Complex, ...]) -> Iterator[str]:
+    alone = [c.name for c in complexes if not c.antigen]
     if alone:
         yield (
             f"no protein chain stands within {ANTIGEN_ANGSTROM:g} Å of the CDRs of "
             f"{', '.join(alone)}; name it (--chains heavy=H,light=L,antigen=A) or give the "
             "antigen's sequence (--antigen)"
         )
-    joined = [one for one in found if "models_joined" in one.flags]
+    joined = [c for c in complexes if "models_joined" in c.flags]
     if joined:
         yield "its models are copies or parts of one assembly and were read together"
 

@@ -1,4 +1,4 @@
-"""Protein chains of a PDB or mmCIF file: their letters and where their atoms are."""
+"""Protein chains of a PDB or mmCIF file: their letters and the positions of their atoms."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class StructureChain:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """What is read from one file: the PDB code, if the file has one, and its protein chains."""
+    """Content of one file: its PDB code, if there is one, and its protein chains."""
 
     path: Path
     structure_id: str | None
@@ -64,8 +64,8 @@ class Structure:
         for chain in self.chains:
             if chain.name == name:
                 return chain
-        there = ", ".join(chain.name for chain in self.chains)
-        raise FileFormatError(f"{self.path} has no protein chain {name!r}; it has {there}")
+        names = ", ".join(chain.name for chain in self.chains)
+        raise FileFormatError(f"{self.path} has no protein chain {name!r}; it has {names}")
 
 
 def read_structure(path: Path) -> Structure:
@@ -75,7 +75,7 @@ def read_structure(path: Path) -> Structure:
     agree with the atoms, else of the residues with atoms. Modified residues get the letter of
     their parent, unknown ones X; caps of a chain's ends (ACE, NH2) are no residues. Models of one
     assembly are joined, of an ensemble the first is read. Raises :class:`FileFormatError` where
-    there is no such chain, or where an atom or its place cannot be read.
+    there is no such chain, or where an atom or its position cannot be read.
     """
     import gemmi
 
@@ -90,7 +90,7 @@ def read_structure(path: Path) -> Structure:
         structure.setup_entities()
         structure.assign_label_seq_id()
         structure.remove_alternative_conformations()
-        read = [_chain(path, structure, chain) for chain in structure[0]]
+        polymers = [_chain(path, structure, chain) for chain in structure[0]]
     except UnicodeDecodeError:
         raise FileFormatError(f"{path}{_undecodable_line(content)}; write the file again") from None
     except (RuntimeError, ValueError) as error:
@@ -99,7 +99,7 @@ def read_structure(path: Path) -> Structure:
         raise FileFormatError(
             f"{path} cannot be read as PDB or mmCIF: {error}. Fetch the file again"
         ) from None
-    chains = tuple(chain for chain in read if chain is not None)
+    chains = tuple(chain for chain in polymers if chain is not None)
     if not chains:
         raise FileFormatError(f"{path} holds no protein chain of {_MIN_RESIDUES} residues or more")
     return Structure(path, _structure_id(structure, path), chains, joined)
@@ -135,24 +135,24 @@ def _chain(path: Path, structure: Any, chain: Any) -> StructureChain | None:
     residues = [residue for residue in polymer if residue.name not in CAPS]
     entity = structure.get_entity_of(polymer)
     names = [name.split(",")[0] for name in entity.full_sequence] if entity else []
-    places = [residue.label_seq for residue in residues]
-    _require_places(path, chain, residues, names)
+    numbers = [residue.label_seq for residue in residues]
+    _require_numbers(path, chain, residues, names)
     agrees = bool(names) and all(
-        place is not None and names[place - 1] == residue.name
-        for place, residue in zip(places, residues, strict=True)
+        number is not None and names[number - 1] == residue.name
+        for number, residue in zip(numbers, residues, strict=True)
     )
     if agrees:
-        kept = [place for place, name in enumerate(names, start=1) if name not in CAPS]
-        new_place = {place: index for index, place in enumerate(kept)}
-        indices = [new_place[place] for place in places]
-        names = [names[place - 1] for place in kept]
+        kept_numbers = [number for number, name in enumerate(names, start=1) if name not in CAPS]
+        index_of = {number: index for index, number in enumerate(kept_numbers)}
+        indices = [index_of[number] for number in numbers]
+        names = [names[number - 1] for number in kept_numbers]
     else:
         names = [residue.name for residue in residues]
         indices = list(range(len(residues)))
     if len(names) < _MIN_RESIDUES:
         return None
     atoms = [
-        (*_place_of(path, chain, residue, atom), index)
+        (*_coordinates(path, chain, residue, atom), index)
         for index, residue in zip(indices, residues, strict=True)
         for atom in residue
         if not atom.is_hydrogen()
@@ -171,27 +171,27 @@ def _chain(path: Path, structure: Any, chain: Any) -> StructureChain | None:
 
 
 def _backbone(residues: Sequence[Any], indices: Sequence[int], count: int) -> NDArray[np.float64]:
-    found = np.full((count, len(_BACKBONE), 3), np.nan)
+    positions = np.full((count, len(_BACKBONE), 3), np.nan)
     for index, residue in zip(indices, residues, strict=True):
         for column, name in enumerate(_BACKBONE):
             atom = residue.find_atom(name, "*")
             if atom is not None:
-                found[index, column] = atom.pos.tolist()
-    return found
+                positions[index, column] = atom.pos.tolist()
+    return positions
 
 
-def _require_places(path: Path, chain: Any, residues: Sequence[Any], names: Sequence[str]) -> None:
+def _require_numbers(path: Path, chain: Any, residues: Sequence[Any], names: Sequence[str]) -> None:
     for residue in residues:
-        place = residue.label_seq
-        if names and place is not None and not 1 <= place <= len(names):
+        number = residue.label_seq
+        if names and number is not None and not 1 <= number <= len(names):
             raise FileFormatError(
                 f"{path} contradicts itself: residue {residue.name} {residue.seqid} of chain "
-                f"{chain.name} stands at place {place} of a sequence of {len(names)} residues; "
+                f"{chain.name} stands at place {number} of a sequence of {len(names)} residues; "
                 "fetch the file again"
             )
 
 
-def _place_of(path: Path, chain: Any, residue: Any, atom: Any) -> tuple[float, float, float]:
+def _coordinates(path: Path, chain: Any, residue: Any, atom: Any) -> tuple[float, float, float]:
     x, y, z = atom.pos.tolist()
     if not all(map(math.isfinite, (x, y, z))):
         raise FileFormatError(
@@ -209,8 +209,8 @@ def _letter(residue_name: str) -> str:
 
 
 def _breaks(residues: Sequence[Any]) -> int:
-    places = [residue.get_ca() for residue in residues]
+    alphas = [residue.get_ca() for residue in residues]
     return sum(
         a is not None and b is not None and a.pos.dist(b.pos) > _BREAK_ANGSTROM
-        for a, b in pairwise(places)
+        for a, b in pairwise(alphas)
     )

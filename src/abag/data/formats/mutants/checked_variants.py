@@ -1,4 +1,4 @@
-"""A user's column of mutations held against the chains of its rows."""
+"""Checks a user's column of mutations against the chains of its rows."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from abag.data.mutation_column import SingleMistakesError
 
 @dataclass(frozen=True, slots=True)
 class CheckedVariants:
-    """A table whose column of mutations was held against its chains."""
+    """A table whose column of mutations was checked against its chains."""
 
     table: pl.DataFrame
     parent: ParentChains | None
     faults: dict[int, str]
-    """What is wrong with the mutations of a row, by its line."""
+    """Faults of the mutations, by the line of the row."""
     unchecked: bool
-    """Whether there are texts that no parent could be found for."""
+    """Whether there are texts without a parent to check them against."""
     notes: tuple[str, ...] = ()
 
 
@@ -52,7 +52,7 @@ def complete_or_name(
     numbering: str = SEQUENTIAL,
     parent: ParentChains | None = None,
 ) -> CheckedVariants:
-    """As :func:`complete_variants`, with the rows that do not fit and what is wrong with each.
+    """As :func:`complete_variants`, but rows that do not fit stay, each with its fault.
 
     Raises:
         TableError: two parents, or a fault that all rows have in common.
@@ -61,16 +61,16 @@ def complete_or_name(
     good = table
     while True:
         try:
-            done = complete_variants(path, good, columns, numbering=numbering, parent=parent)
+            completed = complete_variants(path, good, columns, numbering=numbering, parent=parent)
         except (SingleMistakesError, ContradictionError) as error:
             faults |= {p.row: p.reason for p in error.problems if p.row is not None}
             good = table.filter(~pl.col(ROW).is_in(list(faults)))
             if good.is_empty():
                 raise
             continue
-        faults |= dict(done.aside.select("source_row", "reason").iter_rows())
+        faults |= dict(completed.aside.select("source_row", "reason").iter_rows())
         aside = table.filter(pl.col(ROW).is_in(list(faults)))
-        whole = pl.concat([done.table, aside], how="diagonal").sort(ROW)
+        all_rows = pl.concat([completed.table, aside], how="diagonal").sort(ROW)
         written = table[columns.mutations].is_not_null().any()
-        alone = bool(written) and done.parent is None
-        return CheckedVariants(whole, done.parent, faults, alone, done.notes)
+        alone = bool(written) and completed.parent is None
+        return CheckedVariants(all_rows, completed.parent, faults, alone, completed.notes)

@@ -1,4 +1,4 @@
-"""The parent of a table of variants: given, a row, or what the rows undone lead to."""
+"""The parent of a table of variants: given, a row, or derived by undoing the rows' mutations."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ParentChains:
     light: str | None = None
 
     @classmethod
-    def given(cls, heavy: str | None, light: str | None) -> ParentChains | None:
+    def of_options(cls, heavy: str | None, light: str | None) -> ParentChains | None:
         """From the options; None where neither is given."""
         if heavy is None and light is None:
             return None
@@ -81,40 +81,40 @@ def parent_row(
     return None
 
 
-def parent_undone(
+def derived_parent(
     path: Path,
     texts: Sequence[str | None],
     chains: Sequence[Pair],
     lines: Sequence[int],
     numbering: str,
 ) -> ParentChains | None:
-    """The parent that most rows with chains and substitutions lead to; None where none has both."""
-    bare = [line for line, own in zip(lines, chains, strict=True) if not own[0]]
+    """The parent of most rows, by undoing their substitutions; None where no row allows that."""
+    bare = [line for line, pair in zip(lines, chains, strict=True) if not pair[0]]
     votes: dict[ParentChains, int] = {}
     if numbering == SEQUENTIAL:
         for text, (heavy, light) in zip(texts, chains, strict=True):
-            if text and heavy and (parent := _without(text, heavy, light)):
+            if text and heavy and (parent := _undone(text, heavy, light)):
                 votes[parent] = votes.get(parent, 0) + 1
     if votes:
-        return max(votes, key=lambda one: votes[one])
+        return max(votes, key=lambda candidate: votes[candidate])
     if bare:
         problem = Problem(bare[0], None, f"{counted(len(bare), 'row')} with mutations alone")
         raise TableError(path, [problem], f"The wild type is missing. {_GIVE_PARENT}")
     return None
 
 
-def _without(text: str, heavy: str, light: str | None) -> ParentChains | None:
+def _undone(text: str, heavy: str, light: str | None) -> ParentChains | None:
     """A variant with its substitutions undone; None where they do not stand in its chains."""
-    turned = ";".join(_turned(piece) for piece in re.split(r"[;,+\s]+", text.strip()))
+    backward = ";".join(_reversed(piece) for piece in re.split(r"[;,+\s]+", text.strip()))
     try:
-        back = parse_mutations(turned, heavy, light)
-        undone = apply_mutations(heavy, light, back)
+        mutations = parse_mutations(backward, heavy, light)
+        chains = apply_mutations(heavy, light, mutations)
     except MutationError:
         return None
-    return ParentChains(undone[0], undone[1])
+    return ParentChains(*chains)
 
 
-def _turned(piece: str) -> str:
-    """``H:A33G`` as ``H:G33A``; a text of another form stays and then fits nothing."""
+def _reversed(piece: str) -> str:
+    """``H:A33G`` as ``H:G33A``; ``?``, which fits nothing, for a text of another form."""
     match = re.fullmatch(r"((?:[A-Za-z]+:)?[A-Za-z]*?)([A-Za-z])(\d+)([A-Za-z])", piece)
     return f"{match[1]}{match[4]}{match[3]}{match[2]}" if match else "?"

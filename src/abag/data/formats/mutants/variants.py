@@ -1,7 +1,7 @@
-"""A file of variants that names mutations: its parent is found, and every row gets its chains.
+"""Tables of variants named by mutations: finds the parent and gives every row its chains.
 
-The parent is what ``--parent-heavy`` and ``--parent-light`` say, else the row ``WT`` (or with an
-empty cell of mutations), else what the rows' own chains become when their mutations are undone.
+The parent is given by ``--parent-heavy`` and ``--parent-light``, else by the row ``WT`` (or with an
+empty cell of mutations), else by the rows' own chains with their mutations undone.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from abag.antibody.mutations import (
     name_of,
 )
 from abag.antibody.notation import SEQUENTIAL, means_parent
-from abag.data.formats.mutants.parents import Pair, ParentChains, parent_row, parent_undone, spelt
-from abag.data.formats.selection import Chosen
+from abag.data.formats.mutants.parents import Pair, ParentChains, derived_parent, parent_row, spelt
+from abag.data.formats.selection import ChosenColumns
 from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError, read_mutation_column
 from abag.errors import Problem, TableError, counted
@@ -44,7 +44,7 @@ ASIDE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The table with a chain in every row, its parent if there is one, and what was done.
+    """The table with a chain in every row, its parent if there is one, and notes.
 
     ``aside`` are the rows that were set aside, with :data:`ASIDE` columns.
     """
@@ -65,13 +65,13 @@ class VariantColumns:
     antigen: tuple[str, ...] = ()
 
     @classmethod
-    def chosen(cls, chosen: Chosen) -> VariantColumns:
-        """Those of a table whose columns are known; it must have one of mutations."""
-        names = chosen.one("mutations")
+    def of(cls, chosen: ChosenColumns) -> VariantColumns:
+        """Those of a table with chosen columns; one of mutations is required."""
+        names = chosen.column("mutations")
         if names is None:
             raise ValueError("the table has no column of mutations")
         antigen = chosen.columns.get("antigen", ())
-        return cls(names, chosen.one("heavy"), chosen.one("light"), antigen)
+        return cls(names, chosen.column("heavy"), chosen.column("light"), antigen)
 
 
 class ContradictionError(TableError):
@@ -89,7 +89,7 @@ def complete_variants(
 ) -> Completed:
     """Give every row of a table with a column of mutations its chains.
 
-    ``table`` is as :func:`abag.data.formats.read_table` reads it, ``parent`` what the user gives.
+    ``table`` comes from :func:`abag.data.formats.read_table`, ``parent`` from the user.
     With ``quarantine`` rows whose mutations do not fit are left out with a note, where most do.
 
     Raises:
@@ -100,50 +100,52 @@ def complete_variants(
     if not quarantine:
         _refuse_words(path, table, columns)
     texts, lines, chains = _read_columns(table, columns)
-    found = parent or parent_row(path, texts, chains, lines)
+    parent = parent or parent_row(path, texts, chains, lines)
     notes = []
     if aside.height:
         shown = ", ".join(map(str, aside["source_row"].head(_MOST_NAMED)))
         notes.append(f"{counted(aside.height, 'control')} set aside (row {shown})")
-    if found is None:
-        found = parent_undone(path, texts, chains, lines, numbering)
-        if found is None:
+    if parent is None:
+        parent = derived_parent(path, texts, chains, lines, numbering)
+        if parent is None:
             return Completed(table, None, tuple(notes), aside)
         notes.append("no row is the parent; it was found by undoing the rows' mutations")
     try:
-        read = _mutations(path, columns, found, numbering, texts, lines)
+        mutations = _mutations(path, columns, parent, numbering, texts, lines)
     except SingleMistakesError as error:
         if not quarantine:
             raise
-        faults = {one.row: one.reason for one in error.problems if one.row is not None}
+        faults = {
+            problem.row: problem.reason for problem in error.problems if problem.row is not None
+        }
         shown = ", ".join(map(str, sorted(faults)[:_MOST_NAMED]))
         rows = counted(len(faults), "row")
         notes.append(f"{rows} with mutations that do not fit set aside (row {shown})")
         reason = pl.col(ROW).replace_strict(faults, default=None, return_dtype=pl.String)
-        aside = pl.concat([aside, _apart(table, columns, reason)])
+        aside = pl.concat([aside, _set_aside(table, columns, reason)])
         table = table.filter(~pl.col(ROW).is_in(list(faults)))
         texts, lines, chains = _read_columns(table, columns)
-        read = _mutations(path, columns, found, numbering, texts, lines)
-    made = _made(path, found, read, texts, chains, lines)
-    notes += _of_filled(texts, lines, chains)
-    table, alone = _with_antigen(_with_chains(table, columns, made), columns)
+        mutations = _mutations(path, columns, parent, numbering, texts, lines)
+    row_chains = _row_chains(path, parent, mutations, texts, chains, lines)
+    notes += _notes_on_chains(texts, lines, chains)
+    table, alone = _with_antigen(_with_chains(table, columns, row_chains), columns)
     if alone:
         notes.append(f"the antigen of {counted(alone, 'row')} is that of the parent's row")
-    return Completed(table, found, tuple(notes), aside)
+    return Completed(table, parent, tuple(notes), aside)
 
 
-def _of_filled(
+def _notes_on_chains(
     texts: Sequence[str | None], lines: Sequence[int], chains: Sequence[Pair]
 ) -> list[str]:
-    """Notes on rows whose chains were made of their mutations, or of nothing."""
+    """Notes on rows that were read as the parent, or got their chains from their mutations."""
     notes = []
-    empty = [line for line, t, own in zip(lines, texts, chains, strict=True) if not (t or own[0])]
+    empty = [line for line, t, pair in zip(lines, texts, chains, strict=True) if not (t or pair[0])]
     if empty:
         shown = ", ".join(map(str, empty[:_MOST_NAMED]))
         notes.append(
             f"{counted(len(empty), 'row')} without mutations read as the parent (row {shown})"
         )
-    filled = sum(own[0] is None for own in chains)
+    filled = sum(pair[0] is None for pair in chains)
     if filled:
         notes.append(f"the chains of {counted(filled, 'row')} were made from their mutations")
     return notes
@@ -156,16 +158,16 @@ def _without_controls(
     text = pl.col(columns.mutations)
     control = (text.str.contains(_CONTROL) & ~text.str.contains(_PARENT)).fill_null(False)
     reason = pl.when(control).then(pl.lit("a control, no variant"))
-    return table.filter(~control), _apart(table, columns, reason)
+    return table.filter(~control), _set_aside(table, columns, reason)
 
 
-def _apart(table: pl.DataFrame, columns: VariantColumns, reason: pl.Expr) -> pl.DataFrame:
+def _set_aside(table: pl.DataFrame, columns: VariantColumns, reason: pl.Expr) -> pl.DataFrame:
     """Rows that have a reason to be set aside, with :data:`ASIDE` columns."""
-    found = table.select(
+    rows = table.select(
         pl.col(ROW).alias("source_row"), pl.lit(None).alias("antibody_name"),
         pl.col(columns.mutations).alias("mutations"), reason.alias("reason"),
     )  # fmt: skip
-    return found.cast(dict(ASIDE)).filter(pl.col("reason").is_not_null())  # type: ignore[arg-type]
+    return rows.cast(dict(ASIDE)).filter(pl.col("reason").is_not_null())  # type: ignore[arg-type]
 
 
 def _with_antigen(table: pl.DataFrame, columns: VariantColumns) -> tuple[pl.DataFrame, int]:
@@ -173,11 +175,11 @@ def _with_antigen(table: pl.DataFrame, columns: VariantColumns) -> tuple[pl.Data
     if not columns.antigen or any(name not in table.columns for name in columns.antigen):
         return table, 0
     texts = table[columns.mutations].to_list()
-    named = [text is not None and means_parent(text) for text in texts]
-    parents = pl.Series(named, dtype=pl.Boolean)
-    given = pl.any_horizontal(pl.col(name).is_not_null() for name in columns.antigen)
-    of_parent = table.filter(parents & table.select(given).to_series())
-    others = table.filter(~parents).filter(given).height
+    is_parent = [text is not None and means_parent(text) for text in texts]
+    parents = pl.Series(is_parent, dtype=pl.Boolean)
+    has_antigen = pl.any_horizontal(pl.col(name).is_not_null() for name in columns.antigen)
+    of_parent = table.filter(parents & table.select(has_antigen).to_series())
+    others = table.filter(~parents).filter(has_antigen).height
     if others or of_parent.select(columns.antigen).n_unique() != 1:
         return table, 0
     row = of_parent.row(0, named=True)
@@ -193,15 +195,15 @@ def _read_columns(
     chains = zip(_cells(table, columns.heavy), _cells(table, columns.light), strict=True)
     pairs = list(chains)
     texts = [
-        text if text is not None and (means_parent(text) or not _says_nothing(text, own)) else None
-        for text, own in zip(table[columns.mutations], pairs, strict=True)
+        text if text is not None and (means_parent(text) or not _says_nothing(text, pair)) else None
+        for text, pair in zip(table[columns.mutations], pairs, strict=True)
     ]
     return texts, table[ROW].to_list(), pairs
 
 
-def _says_nothing(text: str, own: Pair) -> bool:
-    """Whether a cell names no mutation: without chains, ``NA`` may be the parent or anything."""
-    if own[0] is None and text.strip(" -–—.").lower() not in ("", "none"):
+def _says_nothing(text: str, pair: Pair) -> bool:
+    """Whether a cell names no mutation; ``NA`` without chains is unclear, and not such a cell."""
+    if pair[0] is None and text.strip(" -–—.").lower() not in ("", "none"):
         return False
     return is_missing(text)
 
@@ -233,7 +235,7 @@ def named_variants(table: pl.DataFrame, parent: ParentChains) -> pl.Series:
 
 
 def _cells(table: pl.DataFrame, column: str | None) -> list[str | None]:
-    """Chains in capital letters; what is none stays as written, for the canonical step to name."""
+    """Chains in capital letters; other texts stay as written, for the canonical step to refuse."""
     if column is None:
         return [None] * table.height
     return [
@@ -255,52 +257,52 @@ def _refuse_words(path: Path, table: pl.DataFrame, columns: VariantColumns) -> N
         raise TableError(path, problems)
 
 
-def _made(
+def _row_chains(
     path: Path,
     parent: ParentChains,
-    read: Sequence[tuple[Mutation, ...]],
+    row_mutations: Sequence[tuple[Mutation, ...]],
     texts: Sequence[str | None],
     chains: Sequence[Pair],
     lines: Sequence[int],
 ) -> list[Pair]:
     """Chains of each row: those that it has, else the parent's with its mutations."""
-    made: list[Pair] = []
+    row_chains: list[Pair] = []
     problems = []
-    for mutations, text, own, line in zip(read, texts, chains, lines, strict=True):
-        wanted = apply_mutations(parent.heavy, parent.light, mutations)
-        if own[0] is None:
-            made.append(wanted)
+    for mutations, text, pair, line in zip(row_mutations, texts, chains, lines, strict=True):
+        variant = apply_mutations(parent.heavy, parent.light, mutations)
+        if pair[0] is None:
+            row_chains.append(variant)
             continue
-        made.append((own[0], own[1] or wanted[1]))
+        row_chains.append((pair[0], pair[1] or variant[1]))
         wrong = [
             role
-            for role, has, should in zip(("heavy", "light"), own, wanted, strict=True)
+            for role, has, should in zip(("heavy", "light"), pair, variant, strict=True)
             if text is not None and has and should and has not in should and should not in has
         ]
         if wrong:
             shown = text or "WT"
-            carried = _carried(parent, own)
+            carried = _carried(parent, pair)
             reason = f"the {wrong[0]} chain is not the parent's with {shown}{carried}"
             problems.append(Problem(line, None, reason))
     if problems:
         raise ContradictionError(
             path, problems, "Correct the mutations or the chains, or leave one of them out."
         )
-    return made
+    return row_chains
 
 
-def _carried(parent: ParentChains, own: Pair) -> str:
-    """What the chains of a row carry instead, where that is little."""
-    if own[0] is None or len(own[0]) != len(parent.heavy):
+def _carried(parent: ParentChains, pair: Pair) -> str:
+    """The mutations that a row's chains carry instead, where these are few."""
+    if pair[0] is None or len(pair[0]) != len(parent.heavy):
         return ""
-    name = name_of(parent.heavy, parent.light, own[0], own[1] or parent.light)
+    name = name_of(parent.heavy, parent.light, pair[0], pair[1] or parent.light)
     return f"; it carries {name or 'no mutation'}" if name.count(";") < _SHOWN else ""
 
 
 def _with_chains(
-    table: pl.DataFrame, columns: VariantColumns, made: Sequence[Pair]
+    table: pl.DataFrame, columns: VariantColumns, row_chains: Sequence[Pair]
 ) -> pl.DataFrame:
-    heavy, light = zip(*made, strict=True)
+    heavy, light = zip(*row_chains, strict=True)
     return table.with_columns(
         pl.Series(columns.heavy or "heavy", heavy, pl.String),
         pl.Series(columns.light or "light", light, pl.String),

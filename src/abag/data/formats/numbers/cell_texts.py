@@ -1,4 +1,4 @@
-"""Cells of one column read one by one: each distinct text once, with a flag or a problem a row."""
+"""Reads the cells of one column: each distinct text once, with a flag or a problem for its rows."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ class Notes:
         return pl.lit(pl.Series(texts, dtype=pl.String))
 
 
-def each(column: pl.Series, read: Callable[[str | None], Read]) -> list[Read]:
-    """What ``read`` makes of every cell; each distinct text is read once."""
-    known = {cell: read(cell) for cell in column.unique(maintain_order=True)}
-    return [known[cell] for cell in column]
+def each(column: pl.Series, parse: Callable[[str | None], Read]) -> list[Read]:
+    """``parse`` of every cell; each distinct text is parsed once."""
+    parsed = {cell: parse(cell) for cell in column.unique(maintain_order=True)}
+    return [parsed[cell] for cell in column]
 
 
 _POINT_OF_A_NUMBER: Final = re.compile(r"\d\s*\.|(?<![A-Za-z])\.\s*\d")
@@ -92,9 +92,9 @@ def points_among_thousands(column: pl.Series, decimal: str | None) -> list[str |
     cells = [cell.strip() for cell in column.drop_nulls().unique() if not is_missing(cell)]
     numbers_ = [cell for cell in cells if re.search(r"\d", cell)]
     doubtful = [cell for cell in numbers_ if _WITH_THREE.fullmatch(cell)]
-    whole = [cell for cell in numbers_ if _WHOLE.fullmatch(cell)]
-    hundreds = any(len(cell.lstrip("<>~≤≥= ")) == 3 for cell in whole)
-    if decimal or not doubtful or not hundreds or len(doubtful) + len(whole) < len(numbers_):
+    integers = [cell for cell in numbers_ if _WHOLE.fullmatch(cell)]
+    hundreds = any(len(cell.lstrip("<>~≤≥= ")) == 3 for cell in integers)
+    if decimal or not doubtful or not hundreds or len(doubtful) + len(integers) < len(numbers_):
         return [None] * len(column)
     return each(
         column,
@@ -103,32 +103,32 @@ def points_among_thousands(column: pl.Series, decimal: str | None) -> list[str |
 
 
 def texts(
-    column: pl.Series, read: Callable[[str | None], tuple[str | None, str | None]], notes: Notes
+    column: pl.Series, parse: Callable[[str | None], tuple[str | None, str | None]], notes: Notes
 ) -> pl.Expr:
-    """A column of names or ids, each in one spelling; what was restored is flagged."""
-    found = each(column, read)
-    notes.flag(flag for _, flag in found)
-    return pl.lit(pl.Series([text for text, _ in found], dtype=pl.String))
+    """A column of names or ids, each in one spelling; restored ones are flagged."""
+    parsed = each(column, parse)
+    notes.flag(flag for _, flag in parsed)
+    return pl.lit(pl.Series([text for text, _ in parsed], dtype=pl.String))
 
 
 def kelvins(column: pl.Series, *, celsius: bool, notes: Notes) -> pl.Expr:
-    """Temperatures in kelvin; what is none becomes null with a flag."""
+    """Temperatures in kelvin; other texts become null with a flag."""
 
-    def read(cell: str | None) -> tuple[float | None, str | None]:
+    def parse(cell: str | None) -> tuple[float | None, str | None]:
         if cell is None or is_missing(cell):
             return None, None
         kelvin = temperature_kelvin(cell, celsius=celsius)
         return kelvin, None if kelvin is not None else "temperature_unreadable"
 
-    found = each(column, read)
-    notes.flag(flag for _, flag in found)
-    return pl.lit(pl.Series([kelvin for kelvin, _ in found], dtype=pl.Float64))
+    parsed = each(column, parse)
+    notes.flag(flag for _, flag in parsed)
+    return pl.lit(pl.Series([kelvin for kelvin, _ in parsed], dtype=pl.Float64))
 
 
 def numbers(column: pl.Series, flag: str, notes: Notes) -> pl.Expr:
-    """Plain numbers; what is none becomes null with ``flag``."""
+    """Plain numbers; other texts become null with ``flag``."""
 
-    def read(cell: str | None) -> tuple[float | None, str | None]:
+    def parse(cell: str | None) -> tuple[float | None, str | None]:
         if cell is None or is_missing(cell):
             return None, None
         try:
@@ -137,34 +137,34 @@ def numbers(column: pl.Series, flag: str, notes: Notes) -> pl.Expr:
             return None, flag
         return (None, flag) if written.unit_text else (written.number, None)
 
-    found = each(column, read)
-    notes.flag(mark for _, mark in found)
-    return pl.lit(pl.Series([number for number, _ in found], dtype=pl.Float64))
+    parsed = each(column, parse)
+    notes.flag(mark for _, mark in parsed)
+    return pl.lit(pl.Series([number for number, _ in parsed], dtype=pl.Float64))
 
 
 def molar(cell: str | None, unit: str | None) -> float | None:
     """A concentration in mol/L; None for an empty cell.
 
-    Raises :class:`UnitError` for what is no positive concentration.
+    Raises :class:`UnitError` for a text that is no positive concentration.
     """
     if cell is None or is_missing(cell):
         return None
     written = parse_value(cell)
-    known = parse_unit(written.unit_text or unit)
-    if known.dimension is not Dimension.MOLAR or not written.number > 0:
+    parsed_unit = parse_unit(written.unit_text or unit)
+    if parsed_unit.dimension is not Dimension.MOLAR or not written.number > 0:
         raise UnitError(f"{plain(cell)!r} is no concentration such as 10 uM")
-    return written.number * known.scale
+    return written.number * parsed_unit.scale
 
 
 def molars(column: pl.Series, unit: str | None, notes: Notes) -> pl.Expr:
     """The highest concentration tested of each row, in mol/L."""
 
-    def read(cell: str | None) -> tuple[float | None, str | None]:
+    def parse(cell: str | None) -> tuple[float | None, str | None]:
         try:
             return molar(cell, unit), None
         except UnitError as error:
             return None, f"highest concentration: {error}"
 
-    found = each(column, read)
-    notes.refuse(problem for _, problem in found)
-    return pl.lit(pl.Series([value for value, _ in found], dtype=pl.Float64))
+    parsed = each(column, parse)
+    notes.refuse(problem for _, problem in parsed)
+    return pl.lit(pl.Series([value for value, _ in parsed], dtype=pl.Float64))

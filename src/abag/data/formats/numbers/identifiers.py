@@ -1,8 +1,8 @@
-"""Names of structures and papers as people and spreadsheets write them, made into one spelling.
+"""Names of structures and papers, brought into one spelling.
 
-One structure has one name: ``1N8Z_AB_C``, ``1n8z`` and ``1N8Z:A`` are 1n8z. What a spreadsheet made
-of a code (``6.00E+62`` of 6E62, ``1-Mar`` of 1MAR) is turned back with a flag where only one code
-can have been there, else left out with a flag.
+One structure has one name: ``1N8Z_AB_C``, ``1n8z`` and ``1N8Z:A`` are 1n8z. A code that a
+spreadsheet changed (``6.00E+62`` for 6E62, ``1-Mar`` for 1MAR) is restored with a flag where only
+one code is possible, else left out with a flag.
 """
 
 from __future__ import annotations
@@ -93,9 +93,9 @@ def reference(text: str | None) -> tuple[str | None, str | None]:
     spelt = plain(text)
     if _SCIENTIFIC.fullmatch(spelt):
         return None, REFERENCE_UNREADABLE
-    found = _PUBMED.fullmatch(spelt)
+    number = _PUBMED.fullmatch(spelt)
     doi = _DOI.fullmatch(spelt)
-    pubmed = found[1].replace(",", "") if found else None
+    pubmed = number[1].replace(",", "") if number else None
     return (pubmed if pubmed else doi[1].lower().rstrip(".") if doi else spelt), None
 
 

@@ -1,4 +1,4 @@
-"""Columns of one row that say the same: KD from its rates, and values written on two scales.
+"""Compares columns that repeat a value: KD from its rates, and values on two scales.
 
 KD = koff / kon. Where a row has both, or KD beside pKd, they are compared: a difference of more
 than 0.3 pKd (twofold; rounding and steady-state fits stay below) is flagged, one of 0.9 or more
@@ -44,18 +44,18 @@ class RateColumns:
 
 
 def _rate(column: pl.Series, unit: str, dimension: Dimension) -> list[float | None]:
-    def read(cell: str | None) -> float | None:
+    def parse(cell: str | None) -> float | None:
         if cell is None or is_missing(cell):
             return None
         try:
             written = parse_value(cell)
-            known = parse_unit(written.unit_text or unit)
+            parsed_unit = parse_unit(written.unit_text or unit)
         except UnitError:
             return None
-        exact = written.relation is Relation.EQUAL and known.dimension is dimension
-        return written.number * known.scale if exact and written.number > 0 else None
+        exact = written.relation is Relation.EQUAL and parsed_unit.dimension is dimension
+        return written.number * parsed_unit.scale if exact and written.number > 0 else None
 
-    return each(column, read)
+    return each(column, parse)
 
 
 def kd_texts(kds: list[float | None]) -> pl.Series:
@@ -64,17 +64,19 @@ def kd_texts(kds: list[float | None]) -> pl.Series:
 
 
 def compare(
-    pkd: list[float | None], other: list[float | None], names: tuple[str, str], flag: str,
+    pkd: list[float | None], other_pkd: list[float | None], names: tuple[str, str], flag: str,
     notes: Notes,
 ) -> None:  # fmt: skip
     """Flag or refuse the rows whose two pKd differ; None is not compared."""
     flags: list[str | None] = []
     problems: list[str | None] = []
-    for one, two in zip(pkd, other, strict=True):
-        gap = abs(one - two) if one is not None and two is not None else 0.0
+    for first, second in zip(pkd, other_pkd, strict=True):
+        gap = abs(first - second) if first is not None and second is not None else 0.0
         flags.append(flag if gap > FLAGGED_PKD else None)
-        said = f"{names[0]} is pKd {one:.2f}, but {names[1]} is pKd {two:.2f}" if gap else None
-        problems.append(said if gap >= REFUSED_PKD else None)
+        message = (
+            f"{names[0]} is pKd {first:.2f}, but {names[1]} is pKd {second:.2f}" if gap else None
+        )
+        problems.append(message if gap >= REFUSED_PKD else None)
     notes.flag(flags)
     notes.refuse(problems)
 
@@ -84,16 +86,16 @@ def pkds(
     quantity: str | pl.Series | None,
     unit: str | pl.Series | None,
 ) -> list[float | None]:
-    """PKd of each exact cell; None for bounds and for what cannot be read."""
-    known: dict[tuple[str | None, str | None, str | None], float | None] = {}
-    found: list[float | None] = []
+    """PKd of each exact cell; None for bounds and unreadable cells."""
+    cache: dict[tuple[str | None, str | None, str | None], float | None] = {}
+    values: list[float | None] = []
     quantities = quantity if isinstance(quantity, pl.Series) else [quantity] * len(column)
     units = unit if isinstance(unit, pl.Series) else [unit] * len(column)
     for key in zip(column, quantities, units, strict=True):
-        if key not in known:
-            known[key] = _pkd(*key)
-        found.append(known[key])
-    return found
+        if key not in cache:
+            cache[key] = _pkd(*key)
+        values.append(cache[key])
+    return values
 
 
 def _pkd(cell: str | None, quantity: str | None, unit: str | None) -> float | None:

@@ -1,8 +1,8 @@
-"""What the name of a column of numbers says: an affinity with its unit, or a rate constant.
+"""Reads the name of a column of numbers: an affinity with its unit, or a rate constant.
 
 ``KD (nM)``, ``KD[nM]``, ``KD / nM``, ``kd_nm``, ``KD..nM.`` (as R writes it), ``mean KD, nM`` and
-``pKd`` are read; a unit is never supposed. What stands in brackets and is neither a unit nor a
-known remark is kept as ``unread``, so that it can be named and not dropped.
+``pKd`` are read; a unit is never guessed. Text in brackets that is neither a unit nor a known
+remark is kept as ``unread``, so that it can be reported and is not dropped.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _REMARKS: Final = frozenset({
     "overall", "raw", "experimental", "exp", "reported", "published", "of", "the", "in", "by",
     "from",
 })  # fmt: skip
-"""Words around a quantity that do not change what it is."""
+"""Words around a quantity that do not change its meaning."""
 
 _SPREADS: Final = frozenset({
     "sd", "std", "stdev", "se", "sem", "stderr", "error", "err", "errors", "dev", "cv", "ci",
@@ -71,7 +71,7 @@ _BESIDE: Final = re.compile(
     r"|(?<=[\s_)\]])(?:at\s)?pH\s*=?\s*\d+(?:\.\d+)?",
     re.IGNORECASE,
 )
-"""Remarks outside brackets that say under what, or with what spread, values were measured."""
+"""Remarks outside brackets on the conditions, or the spread, of the values."""
 _IN: Final = re.compile(r"(?:in|units?)\s*[:=]?\s+|units?\s*[:=]\s*", re.IGNORECASE)
 _UNDER_ONE: Final = re.compile(r"/\s*\(([^()]*)\)")
 _HINT: Final = re.compile(r"(?<![a-z])p?(?:kd|ic50|ec50)(?![a-z])", re.IGNORECASE)
@@ -103,7 +103,7 @@ _AFFINITY_SCALES: Final = (Dimension.MOLAR, Dimension.LOG10_MOLAR, Dimension.NEG
 
 @dataclass(frozen=True, slots=True)
 class ValueHeader:
-    """What the name of a column of values says; None where it says nothing."""
+    """Quantity and unit in the name of a column of values; None where it has none."""
 
     quantity: Quantity | None
     unit: str | None
@@ -122,9 +122,9 @@ class ValueHeader:
 
 @dataclass(frozen=True, slots=True)
 class RateHeader:
-    """A column of rate constants: which (``kon`` or ``koff``), and its unit where it is named."""
+    """A column of rate constants: ``kon`` or ``koff``, and its unit where it is named."""
 
-    which: str
+    constant: str
     unit: str | None
 
 
@@ -150,10 +150,10 @@ def read_value_header(name: str) -> ValueHeader | None:
         return None
     if parts.words & _SPREADS:
         return None
-    found = _quantity(parts)
-    if found is None:
+    match = _quantity(parts)
+    if match is None:
         return None
-    key, quantity = found
+    key, quantity = match
     unit = parts.units[0] if parts.units else None
     unread = next(iter([*parts.units[1:], *parts.unread]), None)
     if key in _P_SCALES:
@@ -171,45 +171,45 @@ def read_value_header(name: str) -> ValueHeader | None:
 
 
 def mapped_header(name: str) -> ValueHeader:
-    """What the name of a column says that a user takes for the values, whatever it is.
+    """Quantity and unit in the name of a column that a user maps as the values.
 
     A logarithm or a power of ten in a name that is not read is kept as ``unread``.
     """
-    found = read_value_header(name)
-    if found is not None:
-        return found
+    header = read_value_header(name)
+    if header is not None:
+        return header
     if scaled := _SCALED.search(plain(name)):
         return ValueHeader(None, None, " ".join(scaled[0].split()))
     return ValueHeader(None, split_unit(name)[1])
 
 
 def read_rate_header(name: str) -> RateHeader | None:
-    """Which rate constant a column holds, by its name or by its unit; None if none."""
+    """The rate constant of a column, by its name or by its unit; None if it holds none."""
     parts = _Parts.of(plain(name))
     if parts.words & _SPREADS:
         return None
     units = [parse_unit(unit) for unit in parts.units]
     rates = [unit for unit in units if is_rate(unit)]
     key = name_key(parts.base)
-    which = _RATE_NAMES.get(key) or _RATE_NAMES.get(name_key(name))
-    if which is None and rates and key in ("ka", "kd", "k"):
-        which = "kon" if rates[0].dimension is Dimension.ON_RATE else "koff"
-    if which is None:
+    constant = _RATE_NAMES.get(key) or _RATE_NAMES.get(name_key(name))
+    if constant is None and rates and key in ("ka", "kd", "k"):
+        constant = "kon" if rates[0].dimension is Dimension.ON_RATE else "koff"
+    if constant is None:
         return None
-    wanted = Dimension.ON_RATE if which == "kon" else Dimension.OFF_RATE
-    fitting = [unit for unit in rates if unit.dimension is wanted]
-    return RateHeader(which, fitting[0].name if fitting else None)
+    dimension = Dimension.ON_RATE if constant == "kon" else Dimension.OFF_RATE
+    fitting = [unit for unit in rates if unit.dimension is dimension]
+    return RateHeader(constant, fitting[0].name if fitting else None)
 
 
 def hints_at_value(name: str) -> bool:
-    """Whether a name that is not read may still be that of a column of values (``KD2 (nM)``)."""
+    """Whether a name that cannot be read may still be that of a column of values (``KD2 (nM)``)."""
     parts = _Parts.of(plain(name))
     is_number = not parts.words & _SPREADS and bool(_HINT.search(parts.base))
     return is_number and not any(is_rate(parse_unit(unit)) for unit in parts.units)
 
 
 def split_unit(name: str) -> tuple[str, str | None]:
-    """Part a column's name into what it names and the unit at its end, if one is there."""
+    """Part a column's name into its base and the unit at its end, if there is one."""
     parts = _Parts.of(plain(name))
     return parts.base, parts.units[0] if parts.units else None
 
@@ -225,7 +225,7 @@ class _Parts:
     words: frozenset[str]
     """Every word of base and brackets, in lower case."""
     remarks: frozenset[str]
-    """Those that tell two columns of one quantity apart, and temperatures and pH."""
+    """Remarks by which two columns of one quantity differ, with temperatures and pH."""
 
     @classmethod
     def of(cls, text: str) -> _Parts:
@@ -234,21 +234,21 @@ class _Parts:
         units = [tail] if tail else []
         unread: list[str] = []
         words = set(_words(base))
-        under = {_condition(match[0]) for match in _BESIDE.finditer(text)}
+        conditions = {_condition(match[0]) for match in _BESIDE.finditer(text)}
         for group in groups:
-            for whole in [group] if is_unit(group) else _pieces(group):
-                piece = _IN.sub("", whole)
+            for part in [group] if is_unit(group) else _pieces(group):
+                piece = _IN.sub("", part)
                 if is_unit(piece):
                     units.append(piece)
                 elif set(_words(piece)) <= _REMARKS | _SPREADS or _UNDER.fullmatch(piece):
                     words |= set(_words(piece))
-                    under |= {_condition(piece)} if _UNDER.fullmatch(piece) else set()
+                    conditions |= {_condition(piece)} if _UNDER.fullmatch(piece) else set()
                 elif name_key(piece) not in _VALUE_NAMES:
                     unread.append(piece)
         first: dict[Unit, str] = {}
         for unit in units:
             first.setdefault(parse_unit(unit), unit)
-        remarks = (words & _REMARKS) | (under - {""})
+        remarks = (words & _REMARKS) | (conditions - {""})
         return cls(
             base.strip(" ,;:/_.-"), tuple(first.values()), tuple(unread), frozenset(words),
             frozenset(remarks),
@@ -277,19 +277,19 @@ def _pieces(group: str) -> Iterator[str]:
 
 
 def _brackets(text: str) -> tuple[str, list[str]]:
-    """The text without what stands in brackets, and the outermost brackets' contents."""
+    """The text without its brackets, and the contents of the outermost brackets."""
     depth, start = 0, 0
     outside, groups = "", []
-    for place, letter in enumerate(text):
+    for i, letter in enumerate(text):
         if letter in "([{":
             if depth == 0:
-                start = place + 1
+                start = i + 1
                 outside += " "
             depth += 1
         elif letter in ")]}" and depth:
             depth -= 1
             if depth == 0:
-                groups.append(text[start:place].strip())
+                groups.append(text[start:i].strip())
         elif depth == 0:
             outside += letter
     if depth:
@@ -321,8 +321,8 @@ def _names_a_quantity(text: str) -> bool:
 
 def _quantity(parts: _Parts) -> tuple[str, Quantity | None] | None:
     """The key and quantity that the words of a header name."""
-    kept = "".join(word for word in _words(parts.base) if word not in _REMARKS)
-    for key in (name_key(parts.base), name_key(kept), name_key(kept.replace("binding", ""))):
+    joined = "".join(word for word in _words(parts.base) if word not in _REMARKS)
+    for key in (name_key(parts.base), name_key(joined), name_key(joined.replace("binding", ""))):
         for tried in (key, key.removesuffix("value"), re.sub(r"(app|mean)$|^(app|mean)", "", key)):
             if tried in _P_SCALES:
                 return tried, _P_SCALES[tried]
@@ -335,7 +335,7 @@ def _quantity(parts: _Parts) -> tuple[str, Quantity | None] | None:
 
 
 def _is_logarithm(key: str, unread: str | None) -> bool:
-    """Whether a score is said to be a logarithm, by its name or in brackets behind it."""
+    """Whether a score is a logarithm by its name or by the brackets behind it."""
     return key.startswith("log") or (
         unread is not None and re.fullmatch(r"log_?(?:2|10)?", unread, re.IGNORECASE) is not None
     )
@@ -344,22 +344,22 @@ def _is_logarithm(key: str, unread: str | None) -> bool:
 def _p_header(
     quantity: Quantity, unit: str | None, unread: str | None, parts: _Parts
 ) -> ValueHeader:
-    """A p-scale is -log10 of mol/L; with another unit it contradicts itself, and is asked for."""
+    """A p-scale is -log10 of mol/L; with another unit it contradicts itself and gets no unit."""
     if unit is not None:
-        named = parse_unit(unit)
-        if named.dimension is Dimension.NEG_LOG10_MOLAR:
-            return ValueHeader(quantity, named.name, unread, parts.remarks)
-        if (named.dimension, named.scale) != (Dimension.MOLAR, 1.0):
+        parsed_unit = parse_unit(unit)
+        if parsed_unit.dimension is Dimension.NEG_LOG10_MOLAR:
+            return ValueHeader(quantity, parsed_unit.name, unread, parts.remarks)
+        if (parsed_unit.dimension, parsed_unit.scale) != (Dimension.MOLAR, 1.0):
             return ValueHeader(quantity, None, unit, parts.remarks)
     return ValueHeader(quantity, "pKd", unread, parts.remarks)
 
 
 def _log_header(negative: bool, quantity: str, unit: str) -> ValueHeader:
-    known = {q.value.lower(): q for q in Quantity}[quantity.lower()]
+    kind = {q.value.lower(): q for q in Quantity}[quantity.lower()]
     sign = "-log10" if negative else "log10"
     if negative and not unit:
-        return ValueHeader(known, "pKd")
+        return ValueHeader(kind, "pKd")
     try:
-        return ValueHeader(known, parse_unit(f"{sign} {parse_unit(unit).name}").name)
+        return ValueHeader(kind, parse_unit(f"{sign} {parse_unit(unit).name}").name)
     except UnitError:
-        return ValueHeader(known, None, unit or None)
+        return ValueHeader(kind, None, unit or None)

@@ -70,7 +70,7 @@ class AirrPairs:
 def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = None) -> AirrPairs:
     """Read rearrangements (plain or gzip) and pair heavy and light chains by ``cell_id``.
 
-    Cells are told apart by their sample as well (``repertoire_id``, ``sample_id``, ``library_id``
+    The sample belongs to the key of a cell, too (``repertoire_id``, ``sample_id``, ``library_id``
     and so on), where there are such columns. Without any ``cell_id`` the pairs are those of
     ``clone_id``, with a note and a flag. The sequence is ``sequence_alignment_aa`` without its
     gaps, else the regions joined, else ``sequence_aa``. Transcripts of one V(D)J in one cell are
@@ -78,7 +78,7 @@ def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = Non
     without one of the two chains and cells with several of one kind are left out, each row with a
     problem.
 
-    With ``most_umis`` the one with the most UMIs is taken of several heavy or light chains of a
+    With ``most_umis`` the chain with the most UMIs is taken of several heavy or light ones of a
     cell; ``encoding`` is that of a text that is not UTF-8.
 
     Raises:
@@ -92,10 +92,10 @@ def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = Non
     rows, problems = _usable_rows(table, key_field)
     cells, merged = group_cells(rows)
     antibodies: list[AntibodyRecord] = []
-    for found in cells:
-        members, lesser = with_most_umis(found) if most_umis else (found, [])
+    for cell in cells:
+        members, lesser = with_most_umis(cell) if most_umis else (cell, [])
         if fault := pair_fault(members):
-            problems += [_left_out(row, found, fault, key_field, most_umis) for row in found]
+            problems += [_left_out(row, cell, fault, key_field, most_umis) for row in cell]
             continue
         problems += lesser
         antibodies.append(_antibody(members, (PAIRED_BY_CLONE,) if by_clone else ()))
@@ -136,14 +136,14 @@ def _left_out(
 
 
 def _require_fields(path: Path, columns: Sequence[str]) -> None:
-    wanted = {
+    fields = {
         "a sequence": ("sequence_alignment_aa", "sequence_aa", "fwr1_aa"),
         "the locus": ("locus", "v_call"),
         "the cell": ("cell_id", "clone_id"),
     }
     problems = [
-        Problem(1, None, f"no column gives {what}", f"One of {', '.join(names)} must be there")
-        for what, names in wanted.items()
+        Problem(1, None, f"no column gives {meaning}", f"One of {', '.join(names)} must be there")
+        for meaning, names in fields.items()
         if not set(names) & set(columns)
     ]
     if problems:
@@ -177,7 +177,7 @@ def _usable_rows(table: pl.DataFrame, key_field: str) -> tuple[list[CellChain], 
             problems.append(fault)
             continue
         key = _text(record, key_field)
-        cell = (*(_text(record, name) for name in samples), _before_cell(record, key), key)
+        cell = (*(_text(record, name) for name in samples), _sample_in_id(record, key), key)
         rows.append(CellChain(line, cell, _LOCI[_gene(record)], _sequence(record), _umis(record)))
     return rows, problems
 
@@ -205,7 +205,7 @@ def _row_fault(record: dict[str, str | None], line: int, key_field: str) -> Prob
     return None
 
 
-def _before_cell(record: dict[str, str | None], cell: str) -> str:
+def _sample_in_id(record: dict[str, str | None], cell: str) -> str:
     """The sample in an id such as ``donorA_AAAC-1_contig_1`` of the cell ``AAAC-1``."""
     stands = re.search(
         rf"(?<![A-Za-z0-9]){re.escape(cell)}(?![A-Za-z0-9])", _text(record, "sequence_id")
@@ -221,8 +221,8 @@ def _before_cell(record: dict[str, str | None], cell: str) -> str:
 def _gene(record: dict[str, str | None]) -> str:
     text = (_text(record, "locus") or _text(record, "v_call")).upper()
     word = _LOCUS_WORDS.get(text.removesuffix(" CHAIN").strip(), text[:3])
-    named = set(re.findall("IG[HKL]|TR[ABGD]", text))
-    return "/".join(sorted(named)) if len(named) > 1 else word
+    loci = set(re.findall("IG[HKL]|TR[ABGD]", text))
+    return "/".join(sorted(loci)) if len(loci) > 1 else word
 
 
 def _umis(record: dict[str, str | None]) -> int | None:

@@ -1,4 +1,4 @@
-"""Chains that were sequenced from single cells: which of them are the pair of a cell."""
+"""Chains sequenced from single cells, and the pair of each cell."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ _ENDING: Final = re.compile(r"(?<=...)(?:ids?|names?|number|\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class CellChain:
-    """One chain of a cell: the line of its row, its letters, and how many molecules were read."""
+    """One chain of a cell: the line of its row, its letters, and its number of UMIs."""
 
     line: int
     cell: tuple[str, ...]
-    """What names the cell: the values of its sample columns, then its barcode."""
+    """Key of the cell: the values of its sample columns, then its barcode."""
     locus: Locus
     sequence: str
     umis: int | None = None
 
 
 def tells_samples_apart(column: str) -> bool:
-    """Whether a column's name says that it is about the sample of a cell.
+    """Whether a column, by its name, is about the sample of a cell.
 
     ``sample_id``, ``library_id``, ``rearrangement_set_id``, ``orig.ident``, ``donor`` and the
     like. All contigs of one cell have the same value there, so a column too many parts no pair.
@@ -52,7 +52,7 @@ def tells_samples_apart(column: str) -> bool:
 
 
 def group_cells(chains: Iterable[CellChain]) -> tuple[list[list[CellChain]], int]:
-    """Chains by their cell, those of one rearrangement merged, and how many rows that took away.
+    """Chains by their cell, those of one rearrangement merged, and the number of merged rows.
 
     The IGHM and the IGHD transcripts of a naive B cell, or a contig that stands in a file twice,
     have one V(D)J: a chain that equals another of its cell, or is a part of it, is no second one.
@@ -67,23 +67,27 @@ def group_cells(chains: Iterable[CellChain]) -> tuple[list[list[CellChain]], int
 
 
 def _distinct(members: Sequence[CellChain]) -> list[CellChain]:
-    kept: list[CellChain] = []
-    for one in sorted(members, key=lambda chain: -len(chain.sequence)):
-        place = next(
+    distinct: list[CellChain] = []
+    for candidate in sorted(members, key=lambda chain: -len(chain.sequence)):
+        index = next(
             (
                 i
-                for i, other in enumerate(kept)
-                if other.locus == one.locus and one.sequence in other.sequence
+                for i, longer in enumerate(distinct)
+                if longer.locus == candidate.locus and candidate.sequence in longer.sequence
             ),
             None,
         )
-        if place is None:
-            kept.append(one)
+        if index is None:
+            distinct.append(candidate)
             continue
-        other = kept[place]
-        umis = None if None in (one.umis, other.umis) else (one.umis or 0) + (other.umis or 0)
-        kept[place] = replace(other, line=min(one.line, other.line), umis=umis)
-    return sorted(kept, key=lambda chain: chain.line)
+        longer = distinct[index]
+        umis = (
+            None
+            if None in (candidate.umis, longer.umis)
+            else (candidate.umis or 0) + (longer.umis or 0)
+        )
+        distinct[index] = replace(longer, line=min(candidate.line, longer.line), umis=umis)
+    return sorted(distinct, key=lambda chain: chain.line)
 
 
 def with_most_umis(members: Sequence[CellChain]) -> tuple[list[CellChain], list[Problem]]:
@@ -91,7 +95,7 @@ def with_most_umis(members: Sequence[CellChain]) -> tuple[list[CellChain], list[
 
     Nothing is chosen where a count is missing or the two highest are equal.
     """
-    kept: list[CellChain] = []
+    chosen: list[CellChain] = []
     problems: list[Problem] = []
     for locus in ("heavy", "light"):
         rivals = sorted(
@@ -100,9 +104,9 @@ def with_most_umis(members: Sequence[CellChain]) -> tuple[list[CellChain], list[
         )
         counts = [chain.umis for chain in rivals]
         if len(rivals) < 2 or None in counts or counts[0] == counts[1]:
-            kept += rivals
+            chosen += rivals
             continue
-        kept.append(rivals[0])
+        chosen.append(rivals[0])
         problems += [
             Problem(
                 chain.line, None,
@@ -110,7 +114,7 @@ def with_most_umis(members: Sequence[CellChain]) -> tuple[list[CellChain], list[
             )
             for chain in rivals[1:]
         ]  # fmt: skip
-    return kept, problems
+    return chosen, problems
 
 
 def pair_fault(members: Sequence[CellChain]) -> str:

@@ -1,4 +1,4 @@
-"""Names of columns of chains that people put together from the field's words."""
+"""Column names of chains, composed of words of the field."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ _WORD: Final = re.compile(
 
 
 def role_by_words(name: str) -> str | None:
-    """What a column holds by its name: ``VH AA sequence``, ``Heavy chain (VH)``, ``vl_protein``.
+    """Role of a column by its name: ``VH AA sequence``, ``Heavy chain (VH)``, ``vl_protein``.
 
     heavy, light, scfv or antigen where all words of the name are of that chain or of sequences in
     general; None where one is of something else (``VH gene``, ``VL length (nt)``).
     """
     roles = set()
     for word in re.findall(r"[a-z0-9]+", plain(name).lower()):
-        found = _WORD.fullmatch(word)
+        match = _WORD.fullmatch(word)
         if word in _LETTERS:
             roles.add(_LETTERS[word])
-        elif found is None:
+        elif match is None:
             return None
         else:
-            roles |= {role for role, text in found.groupdict().items() if text}
+            roles |= {role for role, text in match.groupdict().items() if text}
     return roles.pop() if len(roles) == 1 else None

@@ -99,11 +99,11 @@ def _parse(text: str) -> tuple[list[FastaRecord], list[Problem]]:
 
 
 def _illegal(number: int, line: str) -> list[Problem]:
-    found = [(m.start() + 1, m[0]) for m in _ILLEGAL.finditer(line) if not m[0].isspace()]
-    if not found:
+    illegal = [(m.start() + 1, m[0]) for m in _ILLEGAL.finditer(line) if not m[0].isspace()]
+    if not illegal:
         return []
-    listed = ", ".join(f"{letter!r} at place {place}" for place, letter in found[:5])
-    more = f" and {len(found) - 5} more" if len(found) > 5 else ""
+    listed = ", ".join(f"{letter!r} at place {position}" for position, letter in illegal[:5])
+    more = f" and {len(illegal) - 5} more" if len(illegal) > 5 else ""
     return [Problem(number, None, f"not letters of a sequence: {listed}{more}")]
 
 
@@ -112,7 +112,7 @@ def read_antibodies(path: Path, light: Path | None = None) -> list[AntibodyRecor
 
     In one file a chain is named by its header (see :mod:`abag.data.formats.sequences.fasta_names`);
     a record without such a name holds ``VH:VL`` (or ``VH/VL``), or one chain that is taken for
-    a heavy chain (a VHH; an scFv is told by numbering it later). ``>antigen`` beside ``>H`` and
+    a heavy chain (a VHH; an scFv is recognised later, by numbering). ``>antigen`` beside ``>H`` and
     ``>L`` is their antigen, and so are the chains without a variable domain of a PDB entry
     (``>1N8Z_3|Chain C|...``).
 
@@ -125,64 +125,66 @@ def read_antibodies(path: Path, light: Path | None = None) -> list[AntibodyRecor
     """
     if light is None:
         return _from_one_file(path, read_fasta(path))
-    heavies, lights = _named(path, "heavy"), _named(light, "light")
+    heavies, lights = _named_records(path, "heavy"), _named_records(light, "light")
     if {name for name, _ in heavies} & {name for name, _ in lights}:
         return _by_id(path, heavies, light, lights)
     return _by_order(path, heavies, light, lights)
 
 
-def _named(path: Path, expected: Chain) -> list[tuple[str, FastaRecord]]:
+def _named_records(path: Path, expected: Chain) -> list[tuple[str, FastaRecord]]:
     """Records of a file of one kind of chain, each with the antibody's name."""
-    found = []
+    records = []
     for record in read_fasta(path):
-        names = (one.name for one in readings(record.header) if one.chain == expected)
-        found.append((next(filter(None, names), record.id), record))
-    return found
+        names = (reading.name for reading in readings(record.header) if reading.chain == expected)
+        records.append((next(filter(None, names), record.id), record))
+    return records
 
 
 def _from_one_file(path: Path, records: Sequence[FastaRecord]) -> list[AntibodyRecord]:
     problems: list[Problem] = []
     entries, others = _entries(records, problems)
-    found: dict[str, AntibodyRecord] = {one.name: one for one in entries}
+    by_name: dict[str, AntibodyRecord] = {antibody.name: antibody for antibody in entries}
     for record, reading in zip(others, _chosen_readings(others), strict=True):
         new = _chains(record, reading, problems)
-        old = found.get(new.name)
+        old = by_name.get(new.name)
         if old is None:
-            found[new.name] = new
+            by_name[new.name] = new
         elif fault := _clash(old, new):
             reason = f"{new.name!r} has {fault} already (line {old.line})"
             problems.append(Problem(record.line, None, reason, "Give each antibody its own id"))
         else:
-            found[new.name] = replace(
+            by_name[new.name] = replace(
                 old,
                 heavy=old.heavy or new.heavy,
                 light=old.light or new.light,
                 scfv=old.scfv or new.scfv,
                 antigen=old.antigen or new.antigen,
             )
-    antibodies = _with_shared_antigen(found)
-    for one in antibodies:
-        if one.light and not one.heavy:
-            reason = f"the light chain of {one.name!r} has no heavy chain"
-            problems.append(Problem(one.line, None, reason))
-        elif one.heavy and not one.light and looks_light(one.heavy):
-            reason = f"{one.name!r} is a light chain, and no heavy chain has its name"
-            problems.append(Problem(one.line, None, reason))
+    antibodies = _with_shared_antigen(by_name)
+    for antibody in antibodies:
+        if antibody.light and not antibody.heavy:
+            reason = f"the light chain of {antibody.name!r} has no heavy chain"
+            problems.append(Problem(antibody.line, None, reason))
+        elif antibody.heavy and not antibody.light and looks_light(antibody.heavy):
+            reason = f"{antibody.name!r} is a light chain, and no heavy chain has its name"
+            problems.append(Problem(antibody.line, None, reason))
     if problems:
         mend = "The ids of a pair must be the same but for the chain: >ab1_H and >ab1_L."
         raise TableError(path, sorted(problems, key=lambda p: p.row or 0), mend)
     bare = path.name.partition(".")[0]
-    named = [replace(one, name=one.name or bare) for one in antibodies]
-    return sorted(named, key=lambda one: one.line)
+    named_antibodies = [replace(antibody, name=antibody.name or bare) for antibody in antibodies]
+    return sorted(named_antibodies, key=lambda antibody: antibody.line)
 
 
-def _with_shared_antigen(found: dict[str, AntibodyRecord]) -> list[AntibodyRecord]:
-    """A record that says antigen alone (``>antigen``) goes with every antibody without its own."""
-    bare = found.get("")
+def _with_shared_antigen(by_name: dict[str, AntibodyRecord]) -> list[AntibodyRecord]:
+    """Antibodies; a record named only ``antigen`` is the antigen of all that have none."""
+    bare = by_name.get("")
     if bare is None or not bare.antigen or bare.heavy or bare.light or bare.scfv:
-        return list(found.values())
-    others = [one for name, one in found.items() if name]
-    return [replace(one, antigen=one.antigen or bare.antigen) for one in others] or [bare]
+        return list(by_name.values())
+    others = [antibody for name, antibody in by_name.items() if name]
+    return [replace(antibody, antigen=antibody.antigen or bare.antigen) for antibody in others] or [
+        bare
+    ]
 
 
 def _entries(
@@ -190,14 +192,14 @@ def _entries(
 ) -> tuple[list[AntibodyRecord], list[FastaRecord]]:
     """Antibodies of whole PDB entries with the entry's other chains as antigen; the other records.
 
-    Which chain is which, the variable domains tell: a header of the PDB often does not.
+    Chains are told apart by their variable domains: a header of the PDB often names none.
     """
     by_code: dict[str, list[FastaRecord]] = {}
     for record in records:
         if code := entry_code(record.header):
             by_code.setdefault(code, []).append(record)
     antibodies: list[AntibodyRecord] = []
-    taken: set[int] = set()
+    used_lines: set[int] = set()
     for code, members in by_code.items():
         labels = {chain_label(record.header)[1] for record in members}
         if len(members) == 1 or labels == {"heavy", "light"}:
@@ -205,8 +207,8 @@ def _entries(
         antibody = _entry(code, members, problems)
         if antibody is not None:
             antibodies.append(antibody)
-            taken |= {record.line for record in members}
-    return antibodies, [record for record in records if record.line not in taken]
+            used_lines |= {record.line for record in members}
+    return antibodies, [record for record in records if record.line not in used_lines]
 
 
 def _entry(
@@ -216,15 +218,21 @@ def _entry(
 
     domains = number_chains(record.sequence for record in members)
     kinds = [[domain.kind.is_light for domain in domains[record.sequence]] for record in members]
-    heavy = [one for one, found in zip(members, kinds, strict=True) if not all(found)]
-    light = [one for one, found in zip(members, kinds, strict=True) if found and all(found)]
+    heavy = [member for member, are_light in zip(members, kinds, strict=True) if not all(are_light)]
+    light = [
+        member
+        for member, are_light in zip(members, kinds, strict=True)
+        if are_light and all(are_light)
+    ]
     if not heavy:
         return None
     if len(heavy) > 1 or len(light) > 1:
         reason = f"{len(heavy)} heavy and {len(light)} light chains in the entry {code}"
         mend = "Give the structure itself (PDB or mmCIF), or name each pair: >ab1_H and >ab1_L"
         problems.append(Problem(members[0].line, None, reason, mend))
-    others = tuple(one.sequence for one, found in zip(members, kinds, strict=True) if not found)
+    others = tuple(
+        member.sequence for member, are_light in zip(members, kinds, strict=True) if not are_light
+    )
     return AntibodyRecord(
         members[0].line, code, heavy[0].sequence, light[0].sequence if light else None,
         antigen=others, flags=("antigen_is_rest_of_entry",) if others else (),
@@ -236,12 +244,12 @@ def _chosen_readings(records: Sequence[FastaRecord]) -> list[ChainName]:
     possible = [readings(record.header) for record in records]
     partners: dict[str, dict[Chain | None, bool]] = {}
     for record, several in zip(records, possible, strict=True):
-        for one in several:
-            known = partners.setdefault(one.name, {})
-            known[one.chain] = known.get(one.chain, True) and looks_heavy(record.sequence)
+        for reading in several:
+            chains = partners.setdefault(reading.name, {})
+            chains[reading.chain] = chains.get(reading.chain, True) and looks_heavy(record.sequence)
     # In a file that labels its pairs by letters, or every record, a lone H is a label as well.
-    by_letter = any({"heavy", "light"} <= set(known) for known in partners.values()) or all(
-        any(one.chain == "heavy" and one.name and not one.inside for one in several)
+    by_letter = any({"heavy", "light"} <= set(chains) for chains in partners.values()) or all(
+        any(reading.chain == "heavy" and reading.name and not reading.inside for reading in several)
         for several in possible
     )
     return [
@@ -256,26 +264,26 @@ def _choose(
     partners: dict[str, dict[Chain | None, bool]],
     by_letter: bool,
 ) -> ChainName:
-    """``partners`` says of each name which chains it has, and whether all of these look heavy."""
+    """``partners`` has, for each name, its chains and whether all records of one look heavy."""
     plain = ChainName(record.id, None)
     if record.header.strip().lower() == "a" and "heavy" in partners.get("", ()):
         return ChainName("", "antigen")
-    for one in several:
-        there = partners[one.name]
-        if one.sure or (one.chain == "antigen" and (not one.name or "heavy" in there)):
-            return one
-        if {"heavy", "light"} <= set(there):
+    for reading in several:
+        chains = partners[reading.name]
+        if reading.sure or (reading.chain == "antigen" and (not reading.name or "heavy" in chains)):
+            return reading
+        if {"heavy", "light"} <= set(chains):
             # Two VHHs may be called nb-H and nb-L.
-            return plain if there["heavy"] and there["light"] else one
+            return plain if chains["heavy"] and chains["light"] else reading
         if (
-            one.chain == "light"
-            and one.name
-            and not one.inside
+            reading.chain == "light"
+            and reading.name
+            and not reading.inside
             and not looks_heavy(record.sequence)
         ):
-            return one
-        if one.chain == "heavy" and one.name and by_letter and not one.inside:
-            return one
+            return reading
+        if reading.chain == "heavy" and reading.name and by_letter and not reading.inside:
+            return reading
     return plain
 
 
@@ -285,8 +293,8 @@ def _chains(record: FastaRecord, reading: ChainName, problems: list[Problem]) ->
     if chain == "antigen":
         return AntibodyRecord(record.line, name, antigen=tuple(parts))
     if len(parts) > 2 or (len(parts) == 2 and chain is not None):
-        wanted = "one chain" if chain else "VH:VL"
-        reason = f"{len(parts)} chains in record {record.header!r}, where {wanted} is wanted"
+        expected = "one chain" if chain else "VH:VL"
+        reason = f"{len(parts)} chains in record {record.header!r}, where {expected} is wanted"
         problems.append(Problem(record.line, None, reason))
     if len(parts) == 2 and chain is None:
         return AntibodyRecord(record.line, name, heavy=parts[0], light=parts[1])
@@ -314,8 +322,8 @@ def _by_id(
     light: Path,
     lights: Sequence[tuple[str, FastaRecord]],
 ) -> list[AntibodyRecord]:
-    for file, named in ((path, heavies), (light, lights)):
-        _refuse_repeats(file, named)
+    for file, records in ((path, heavies), (light, lights)):
+        _refuse_repeats(file, records)
     partners = {name: record.sequence for name, record in lights}
     names = {name for name, _ in heavies}
     alone = [
@@ -335,14 +343,14 @@ def _by_id(
     return [AntibodyRecord(r.line, name, r.sequence, partners[name]) for name, r in heavies]
 
 
-def _refuse_repeats(file: Path, named: Iterable[tuple[str, FastaRecord]]) -> None:
-    seen: dict[str, int] = {}
+def _refuse_repeats(file: Path, records: Iterable[tuple[str, FastaRecord]]) -> None:
+    first_lines: dict[str, int] = {}
     problems = []
-    for name, record in named:
-        if name in seen:
-            reason = f"the id {name!r} stands already on line {seen[name]}"
+    for name, record in records:
+        if name in first_lines:
+            reason = f"the id {name!r} stands already on line {first_lines[name]}"
             problems.append(Problem(record.line, None, reason, "Give each record its own id"))
-        seen.setdefault(name, record.line)
+        first_lines.setdefault(name, record.line)
     if problems:
         raise TableError(file, problems)
 

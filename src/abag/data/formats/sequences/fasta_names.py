@@ -1,4 +1,4 @@
-"""What the header of a FASTA record says: the antibody's name, and which chain the record is.
+"""Reads the header of a FASTA record: the antibody's name, and the chain of the record.
 
 A chain stands behind the name (``>ab1_H``, ``>ab1|light``, ``>ab1 heavy chain``, ``>ab1:VH``,
 ``>ab1 (L)``), before it (``>H:ab1``, ``>VH_ab1``), before a number (``>VH1``, ``>ab1_heavy_v2``),
@@ -54,25 +54,25 @@ class ChainName:
 
 
 def readings(header: str) -> list[ChainName]:
-    """Every reading of a header that names a chain, the most telling first."""
+    """Every reading of a header that names a chain, the surest first."""
     words = header.split()
     pieces = words[0].split("|")
     # `id|heavy|Homo sapiens`: the chain may stand in the first or second field.
     tries = [words[0], pieces[0], "|".join(pieces[:2]), " ".join(words[:2]), " ".join(words[:3])]
     behind = [match for text in tries if (match := _BEHIND.fullmatch(text))]
-    found = [_reading(match, sure=match["label"].lower() not in _UNSURE) for match in behind]
+    names = [_reading(match, sure=match["label"].lower() not in _UNSURE) for match in behind]
     if alone := _ALONE.fullmatch(header.strip()):
         return [ChainName("", _chain(alone), sure=False)]
     if before := _BEFORE.match(header.strip()):
-        found.append(_reading(before, sure=False))
+        names.append(_reading(before, sure=False))
     if inside := _INSIDE.fullmatch(words[0]):
         parts = (inside["id"].rstrip("|_-.:"), inside["rest"].lstrip("_-."))
         name = "_".join(part for part in parts if part)
-        found.append(ChainName(name, _chain(inside), sure=False, inside=True))
+        names.append(ChainName(name, _chain(inside), sure=False, inside=True))
     if glued := _GLUED.fullmatch(pieces[0]):
         chain: Chain = "heavy" if glued["heavy"] else "light"
-        found.append(ChainName(glued["id"], chain, sure=False, inside=True))
-    return list(dict.fromkeys(found))
+        names.append(ChainName(glued["id"], chain, sure=False, inside=True))
+    return list(dict.fromkeys(names))
 
 
 def _reading(match: re.Match[str], sure: bool) -> ChainName:
@@ -85,9 +85,9 @@ def _chain(match: re.Match[str]) -> Chain:
 
 
 def chain_label(header: str) -> tuple[str, Chain | None]:
-    """The antibody's name in a header and its chain, as one record by itself tells them."""
-    found = [one for one in readings(header) if one.name]
-    return (found[0].name, found[0].chain) if found else (header.split()[0], None)
+    """The antibody's name and chain in a header, read without other records."""
+    candidates = [reading for reading in readings(header) if reading.name]
+    return (candidates[0].name, candidates[0].chain) if candidates else (header.split()[0], None)
 
 
 def entry_code(header: str) -> str | None:

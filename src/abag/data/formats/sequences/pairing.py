@@ -1,7 +1,7 @@
-"""Antibodies and antigens that were read apart, brought together with each other and with labels.
+"""Pairs antibodies and antigens that were read from separate files, also with labels.
 
-FASTA, AIRR and structure files hold sequences alone. Here they become the table of pairs that a
-prediction wants, and, with a table of labels by name, raw rows of measurements.
+FASTA, AIRR and structure files hold sequences alone. Here they become a table of pairs to predict
+or, with a table of labels by name, raw rows of measurements.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import polars as pl
 from abag.data.formats.columns import PAIRS_SCHEMA, measurement_columns, pair_columns
 from abag.data.formats.layouts import recognise
 from abag.data.formats.mapping import ColumnMapping
-from abag.data.formats.selection import Chosen, choose_columns
+from abag.data.formats.selection import ChosenColumns, choose_columns
 from abag.data.formats.sequences.fasta import AntibodyRecord
 from abag.data.formats.tables import ROW, read_noted
 from abag.data.raw import RawTable, raw_table
@@ -25,7 +25,7 @@ from abag.errors import Problem, TableError
 Antigens = Mapping[str, tuple[str, ...]]
 
 _OF_BOTH: Final = ("structure_id", "flags")
-"""What labels and sequences may both say."""
+"""Columns that labels and sequences may both have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class UserPairs:
     frame: pl.DataFrame
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
-    """What was done that the user may not expect, for standard error."""
+    """Notes on steps that users may not expect, for standard error."""
 
 
 def pairs_of(
@@ -54,10 +54,10 @@ def pairs_of(
         if antigens and name is None:
             reason = f"none of the {len(antigens)} antigens has the name {antibody.name!r}"
             problems.append(Problem(antibody.line, None, reason))
-        given = antigens[name] if antigens and name is not None else antibody.antigen
+        chains = antigens[name] if antigens and name is not None else antibody.antigen
         rows.append(
             (antibody.line, antibody.name, name, antibody.heavy, antibody.light, antibody.scfv,
-             list(given), None, list(antibody.flags))
+             list(chains), None, list(antibody.flags))
         )  # fmt: skip
     if problems:
         mend = "Give one antigen for all, one by each antibody's id, or antigen names in the labels"
@@ -95,20 +95,20 @@ def labelled(
     """
     mapping = mapping or ColumnMapping()
     table, notes = read_noted(labels, **mapping.constants.reading)
-    table, mapping, known = recognise(table, mapping)
+    table, mapping, layout_notes = recognise(table, mapping)
     chosen = choose_columns(labels, table, mapping, with_chains=False)
-    name_column = chosen.one("antibody_name")
+    name_column = chosen.column("antibody_name")
     if name_column is None:
         mend = "Map it: --map antibody_name=COLUMN"
         raise TableError(labels, [Problem(1, None, "no column of antibody names found", mend)])
-    place = {name: row for row, name in enumerate(pairs["antibody_name"])}
-    table, respelt = _spelt_as(table, name_column, place)
-    problems = _unknown(table, name_column, place, "sequence")
+    index_of = {name: row for row, name in enumerate(pairs["antibody_name"])}
+    table, respelt = _with_known_spelling(table, name_column, index_of)
+    problems = _unknown(table, name_column, index_of, "sequence")
     target_column = name_column
     if antigens and len(antigens) > 1:
-        target_column = chosen.one("antigen_name") or chosen.one("antigen") or name_column
+        target_column = chosen.column("antigen_name") or chosen.column("antigen") or name_column
         problems += _unknown(table, target_column, antigens, "antigen")
-    missing = sorted(set(place) - set(table[name_column])) if not ignore_unlabelled else []
+    missing = sorted(set(index_of) - set(table[name_column])) if not ignore_unlabelled else []
     if missing:
         listed = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
         mend = "Add them, or say that they are to be left out"
@@ -121,7 +121,7 @@ def labelled(
         problems.append(Problem(None, None, "there is no antigen", mend))
     if problems:
         raise TableError(labels, problems)
-    chains = pairs[[place[name] for name in table[name_column]]]
+    chains = pairs[[index_of[name] for name in table[name_column]]]
     if antigens and len(antigens) > 1:
         targets = table[target_column].to_list()
         several = [list(antigens[target]) for target in targets]
@@ -129,38 +129,38 @@ def labelled(
             pl.Series("antigen_name", targets, pl.String),
             pl.Series("antigen", several, pl.List(pl.String)),
         )
-    made = joined_rows(labels, table, chains, chosen, mapping, antigen_from_labels=from_labels)
-    return replace(made, notes=(*notes, *known, *respelt))
+    raw = joined_rows(labels, table, chains, chosen, mapping, antigen_from_labels=from_labels)
+    return replace(raw, notes=(*notes, *layout_notes, *respelt))
 
 
-def _spelt_as(
-    table: pl.DataFrame, column: str, known: Mapping[str, int]
+def _with_known_spelling(
+    table: pl.DataFrame, column: str, names: Mapping[str, int]
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Names without white space around them, and in the case of the one sequence that they fit."""
     by_case: dict[str, list[str]] = {}
-    for name in known:
+    for name in names:
         by_case.setdefault(name.casefold(), []).append(name)
     bare = [name if name is None else name.strip() for name in table[column]]
-    meant = [
+    spelt = [
         several[0]
         if name is not None
-        and name not in known
+        and name not in names
         and len(several := by_case.get(name.casefold(), [])) == 1
         else name
         for name in bare
     ]
-    told = [
-        f"{old} is {new}" for old, new in dict(zip(bare, meant, strict=True)).items() if old != new
+    changes = [
+        f"{old} is {new}" for old, new in dict(zip(bare, spelt, strict=True)).items() if old != new
     ]
-    notes = (f"names told apart by case alone: {', '.join(told[:5])}",) if told else ()
-    return table.with_columns(pl.Series(column, meant, pl.String)), notes
+    notes = (f"names told apart by case alone: {', '.join(changes[:5])}",) if changes else ()
+    return table.with_columns(pl.Series(column, spelt, pl.String)), notes
 
 
 def joined_rows(
     labels: Path,
     table: pl.DataFrame,
     chains: pl.DataFrame,
-    chosen: Chosen,
+    chosen: ChosenColumns,
     mapping: ColumnMapping,
     *,
     antigen_from_labels: bool = False,
@@ -168,28 +168,28 @@ def joined_rows(
 ) -> RawTable:
     """Raw rows of a table of labels, with the chains of ``chains``, row by row.
 
-    ``problems`` says of each row, where it is given, what is wrong with its chains.
+    ``problems``, if there are any, has the fault of each row's chains.
     """
     columns = measurement_columns(labels, table, chosen, mapping)
     columns |= {name: pl.col(f"_{name}") for name in PAIRS_SCHEMA if name not in (ROW, *_OF_BOTH)}
     columns["structure_id"] = pl.coalesce(columns["structure_id"], "_structure_id")
     columns["flags"] = pl.concat_list(columns["flags"], "_flags")
     if antigen_from_labels:
-        given = pair_columns(chosen, mapping)
-        columns |= {name: given[name] for name in ("antigen", "antigen_name")}
+        expressions = pair_columns(chosen, mapping)
+        columns |= {name: expressions[name] for name in ("antigen", "antigen_name")}
     joined = table.hstack(chains.drop(ROW).rename(lambda name: f"_{name}"))
     if problems:
         joined = joined.with_columns(pl.Series("_problem", problems, pl.String))
-        both = pl.concat_list(columns["problem"], "_problem").list.drop_nulls()
-        columns["problem"] = pl.when(both.list.len() > 0).then(both.list.join("; "))
+        row_problems = pl.concat_list(columns["problem"], "_problem").list.drop_nulls()
+        columns["problem"] = pl.when(row_problems.list.len() > 0).then(row_problems.list.join("; "))
     return RawTable(labels.name, raw_table(labels.name, joined, **columns).frame, table)
 
 
 def _unknown(
-    table: pl.DataFrame, column: str, known: Container[str | None], what: str
+    table: pl.DataFrame, column: str, names: Container[str | None], kind: str
 ) -> list[Problem]:
     return [
-        Problem(line, column, f"no {what} is named {name!r}")
+        Problem(line, column, f"no {kind} is named {name!r}")
         for line, name in zip(table[ROW], table[column], strict=True)
-        if name not in known
+        if name not in names
     ]

@@ -1,8 +1,8 @@
 """Excel workbooks (.xlsx): the values of one sheet as text, and tables written as a sheet.
 
 Only values are read. A formula, a date in a column of other things (Excel makes dates of names
-such as SEPT7), a merged cell, an error and a percentage are refused by their cell: what is shown
-there is not what is stored.
+such as SEPT7), a merged cell, an error and a percentage are refused by their cell: the stored value
+differs from the shown one.
 """
 
 from __future__ import annotations
@@ -94,13 +94,13 @@ def _hidden(sheet: Worksheet) -> tuple[set[int], set[int]]:
 
 def _notes_of_hidden(rows: set[int], columns: set[int], skipped: bool) -> tuple[str, ...]:
     counts = [(len(rows), "hidden row"), (len(columns), "hidden column")]
-    named = " and ".join(counted(count, what) for count, what in counts if count)
-    if not named:
+    listed = " and ".join(counted(count, noun) for count, noun in counts if count)
+    if not listed:
         return ()
     were = "was" if len(rows) + len(columns) == 1 else "were"
     if skipped:
-        return (f"{named} of the sheet {were} left out",)
-    return (f"{named} of the sheet {were} read; --map hidden:=skip leaves them out",)
+        return (f"{listed} of the sheet {were} left out",)
+    return (f"{listed} of the sheet {were} read; --map hidden:=skip leaves them out",)
 
 
 def _notes_of_struck(sheet: Worksheet) -> tuple[str, ...]:
@@ -113,18 +113,22 @@ def _notes_of_struck(sheet: Worksheet) -> tuple[str, ...]:
     ]
     if not struck:
         return ()
-    named = ", ".join(struck[:5]) + (" and others" if len(struck) > 5 else "")
-    return (f"{named}: struck out and read all the same; empty what is void",)
+    listed = ", ".join(struck[:5]) + (" and others" if len(struck) > 5 else "")
+    return (f"{listed}: struck out and read all the same; empty what is void",)
 
 
 def _choose(path: Path, book: Any, sheet: str | None) -> Worksheet:
-    sheets = {one.title: one for one in book.worksheets if one.sheet_state == "visible"}
+    sheets = {
+        worksheet.title: worksheet
+        for worksheet in book.worksheets
+        if worksheet.sheet_state == "visible"
+    }
     listed = ", ".join(map(repr, sheets))
     if sheet is not None:
         if sheet not in sheets:
             raise FileFormatError(f"{path} has no sheet {sheet!r}; it has {listed}")
         return sheets[sheet]
-    filled = [one for one in sheets.values() if one.max_row > 1]
+    filled = [worksheet for worksheet in sheets.values() if worksheet.max_row > 1]
     if len(filled) != 1:
         raise FileFormatError(
             f"{path} has {len(filled)} sheets with rows; say which: --map sheet:=NAME ({listed})"
@@ -134,13 +138,13 @@ def _choose(path: Path, book: Any, sheet: str | None) -> Worksheet:
 
 def _columns_of_dates(sheet: Worksheet) -> set[int]:
     """Columns in which every cell but the header and titles is a date: they are read as dates."""
-    found = set()
+    columns = set()
     for column in sheet.iter_cols():
         filled = [cell for cell in column if cell.value is not None]
         dates = sum(cell.is_date for cell in filled)
         if dates and all(cell.is_date for cell in filled[-dates:]) and dates >= len(filled) - 1:
-            found.add(column[0].column)
-    return found
+            columns.add(column[0].column)
+    return columns
 
 
 def _text(cell: Cell, dates: set[int], problems: list[Problem]) -> str:
@@ -172,13 +176,15 @@ def _text(cell: Cell, dates: set[int], problems: list[Problem]) -> str:
 
 def _as_shown(number: str, cell: Cell) -> str:
     """A number with the words and signs that its format shows beside it (``0.0 "nM"``)."""
-    before, behind, seen = "", "", False
-    for quoted, escaped, place in _IN_FORMAT.findall(cell.number_format.split(";")[0]):
-        seen = seen or bool(place)
+    before, behind, has_digits = "", "", False
+    for quoted, escaped, digits in _IN_FORMAT.findall(cell.number_format.split(";")[0]):
+        has_digits = has_digits or bool(digits)
         before, behind = (
-            (before, behind + quoted + escaped) if seen else (before + quoted + escaped, behind)
+            (before, behind + quoted + escaped)
+            if has_digits
+            else (before + quoted + escaped, behind)
         )
-    return f"{before.strip()}{number} {behind.strip()}".strip() if seen else number
+    return f"{before.strip()}{number} {behind.strip()}".strip() if has_digits else number
 
 
 _IN_FORMAT: Final = re.compile(r'"([^"]*)"|\\(.)|[_*].|\[[^\]]*\]|([0#?]|General)')
@@ -221,11 +227,11 @@ def write_workbook(path: Path, table: pl.DataFrame | Mapping[str, pl.DataFrame])
 
     buffer = io.BytesIO()
     with scratch_folder() as folder:
-        for name, one in (table if isinstance(table, Mapping) else {"abag": table}).items():
+        for name, frame in (table if isinstance(table, Mapping) else {"abag": table}).items():
             sheet = book.create_sheet(name)
             _write_below(folder, sheet)
-            sheet.append(list(cells(sheet, tuple(one.columns))))
-            for row in one.iter_rows():
+            sheet.append(list(cells(sheet, tuple(frame.columns))))
+            for row in frame.iter_rows():
                 sheet.append(list(cells(sheet, row)))
         fixed = datetime.datetime(2000, 1, 1)
         book.properties.created = book.properties.modified = fixed
@@ -236,26 +242,26 @@ def write_workbook(path: Path, table: pl.DataFrame | Mapping[str, pl.DataFrame])
 def _write_below(folder: Path, sheet: Any) -> None:
     """Have openpyxl collect the rows of a sheet in ``folder``.
 
-    Its own temporary files have names that nobody sweeps when the process is killed.
+    Its own temporary files would stay behind when the process is killed.
     """
     from openpyxl.worksheet import _writer as writing
 
-    place = str(folder / f"{len(sheet.parent.worksheets)}.xml")
-    writing.ALL_TEMP_FILES.append(place)  # it takes the name away there when it is done
-    sheet._writer = writing.WorksheetWriter(sheet, place)
+    file = str(folder / f"{len(sheet.parent.worksheets)}.xml")
+    writing.ALL_TEMP_FILES.append(file)  # openpyxl removes the name from there when it is done
+    sheet._writer = writing.WorksheetWriter(sheet, file)
     sheet._writer.write_top()
 
 
 def _without_times(content: bytes) -> bytes:
     """The archive with one date for all its files, so that the same table gives the same bytes."""
-    made = io.BytesIO()
+    buffer = io.BytesIO()
     with (
         zipfile.ZipFile(io.BytesIO(content)) as old,
-        zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new,
+        zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as new,
     ):
         for name in old.namelist():
             data = old.read(name)
             if name == "docProps/core.xml":
                 data = re.sub(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", b"2000-01-01T00:00:00Z", data)
             new.writestr(zipfile.ZipInfo(name, (2000, 1, 1, 0, 0, 0)), data)
-    return made.getvalue()
+    return buffer.getvalue()

@@ -1,8 +1,8 @@
-"""Where the header of a sheet stands, and what around it is no row of the table.
+"""Finds the header of a sheet, and leaves out lines around it that are no rows of the table.
 
 Instruments and spreadsheets write lines of their own before the header (a title, a date), records
-of commas alone, empty columns at the right, and a nameless column of row numbers. They are left
-out, with a note of what was; a row of the table never is.
+of commas alone, empty columns at the right, and a nameless column of row numbers. These are left
+out with a note; a row of the table never is.
 """
 
 from __future__ import annotations
@@ -36,29 +36,29 @@ class Sheet:
 
 
 def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
-    """Find the header among records that are not blank, and take off what belongs to no row."""
-    place = _header_place(records)
+    """Find the header among records that are not blank, and leave out lines that are no rows."""
+    index = _header_index(records)
     notes = []
-    if place:
-        lines = [str(line) for line, _ in records[:place]]
-        shown = lines[0] if place == 1 else f"{lines[0]} to {lines[-1]}"
+    if index:
+        lines = [str(line) for line, _ in records[:index]]
+        shown = lines[0] if index == 1 else f"{lines[0]} to {lines[-1]}"
         notes.append(f"line {shown} before the header left out")
-    line, header = records[place]
-    if _is_group_line(header) and place + 1 < len(records):
+    line, header = records[index]
+    if _is_group_line(header) and index + 1 < len(records):
         # IEDB: a line of groups, then the fields of each.
-        place += 1
-        line, fields = records[place]
+        index += 1
+        line, fields = records[index]
         header = [
             f"{group.strip()} - {name.strip()}" for group, name in zip(header, fields, strict=False)
         ]
-    elif _is_above_another(records[place : place + 3]):
-        place += 1
-        line, fields = records[place]
-        notes.append(f"line {records[place - 1][0]}, which groups columns, left out")
+    elif _is_above_another(records[index : index + 3]):
+        index += 1
+        line, fields = records[index]
+        notes.append(f"line {records[index - 1][0]}, which groups columns, left out")
         header = _under_groups(header, fields)
-    body = [record for record in records[place + 1 :] if any(cell.strip() for cell in record[1])]
+    body = [record for record in records[index + 1 :] if any(cell.strip() for cell in record[1])]
     header, body = _with_units(header, body, notes)
-    body, problems = _of_one_table(header, _without_footnotes(body, len(header), notes), notes)
+    body, problems = _rows_of_one_table(header, _without_footnotes(body, len(header), notes), notes)
     while header and not header[0].strip() and not any("".join(c[:1]).strip() for _, c in body):
         header, body = header[1:], [(number, cells[1:]) for number, cells in body]
     width = _width(header, [cells for _, cells in body])
@@ -72,7 +72,7 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
 
 
 _Records: TypeAlias = list[tuple[int, list[str]]]
-_SAY_NOTHING: Final = frozenset({"sequence", "seq", "name", "id", "chain", "amino acid sequence"})
+_UNCLEAR_ALONE: Final = frozenset({"sequence", "seq", "name", "id", "chain", "amino acid sequence"})
 _FOOTNOTE: Final = re.compile(
     r"[*†‡§¶]+\s*[A-Za-z]+\s|\(?[a-z1-9]\)\s*\w|(?:foot)?notes?\b\s*[:.]"
     r"|(?:n\.?[bda]\.?|n/[ad]|wt|kd|ka|spr|bli|sd|sem|n\.?d\.?b\.?)\s*[:=,]\s*\w+\s"
@@ -95,11 +95,11 @@ def _with_units(header: list[str], body: _Records, notes: list[str]) -> tuple[li
     notes.append(f"line {line} is read as units of the columns")
     below = [cell.strip().strip("()[]") for cell in cells]
     below += [""] * (len(header) - len(below))
-    named = [
+    with_units = [
         f"{name.strip()} ({unit})" if unit in units else name
         for name, unit in zip(header, below, strict=False)
     ]
-    return named, body[1:]
+    return with_units, body[1:]
 
 
 def _is_above_another(records: Sequence[tuple[int, list[str]]]) -> bool:
@@ -119,14 +119,14 @@ def _is_above_another(records: Sequence[tuple[int, list[str]]]) -> bool:
 
 
 def _under_groups(groups: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Names of columns; those that say nothing alone (``sequence``) with their group before."""
+    """Names of columns; those unclear alone (``sequence``) with their group before them."""
     group = ""
-    made = []
+    combined = []
     for above, name in zip(groups, names, strict=True):
         group = above.strip() or group
-        alone = name.strip().lower() not in _SAY_NOTHING
-        made.append(name if alone or not group else f"{group} {name.strip()}")
-    return made
+        alone = name.strip().lower() not in _UNCLEAR_ALONE
+        combined.append(name if alone or not group else f"{group} {name.strip()}")
+    return combined
 
 
 def _without_footnotes(body: _Records, width: int, notes: list[str]) -> _Records:
@@ -147,34 +147,34 @@ def _without_footnotes(body: _Records, width: int, notes: list[str]) -> _Records
     return body[:end]
 
 
-def _of_one_table(
+def _rows_of_one_table(
     header: Sequence[str], body: _Records, notes: list[str]
 ) -> tuple[_Records, list[Problem]]:
     """Records that are rows: comments and repeats of the header are left out, with a note.
 
-    Another header below is a problem: what follows it belongs to a table of its own.
+    Another header below is a problem: the rows behind it belong to a second table.
     """
     names = [name.strip() for name in header]
     keys = {name.lower() for name in names if name}
-    kept: _Records = []
-    left: dict[str, list[str]] = {}
+    rows: _Records = []
+    left_out: dict[str, list[str]] = {}
     problems = []
     for line, cells in body:
         filled = [cell.strip() for cell in cells if cell.strip()]
         if len(filled) == 1 and filled[0].startswith("#") and len(names) > 1:
-            left.setdefault("a comment", []).append(str(line))
+            left_out.setdefault("a comment", []).append(str(line))
         elif len(filled) > 1 and [cell.strip() for cell in cells[: len(names)]] == names:
-            left.setdefault("the header once more", []).append(str(line))
+            left_out.setdefault("the header once more", []).append(str(line))
         elif _could_be_header(filled) and 2 * sum(c.lower() in keys for c in filled) >= len(filled):
             reason = "it looks like the header of a second table"
             mend = "Put each table into a file or sheet of its own"
             problems.append(Problem(line, None, reason, mend))
         else:
-            kept.append((line, cells))
-    if not kept and not problems:
+            rows.append((line, cells))
+    if not rows and not problems:
         return body, []  # then the line that was taken for the header is none
-    notes += [f"line {', '.join(lines[:5])} left out: {what}" for what, lines in left.items()]
-    return kept, problems
+    notes += [f"line {', '.join(lines[:5])} left out: {kind}" for kind, lines in left_out.items()]
+    return rows, problems
 
 
 def starts_with_its_header(path: Path) -> bool:
@@ -193,13 +193,13 @@ def starts_with_its_header(path: Path) -> bool:
     return marks[0] > 0 and marks[0] >= min(marks[1:2] or [0])
 
 
-def _header_place(records: Sequence[tuple[int, list[str]]]) -> int:
+def _header_index(records: Sequence[tuple[int, list[str]]]) -> int:
     """The first record that could be a header, if all before it are sparse; else the first."""
     widest = max((_filled(cells) for _, cells in records[:_LOOKED_AT]), default=0)
-    for place, (_, cells) in enumerate(records[:_LOOKED_AT]):
+    for index, (_, cells) in enumerate(records[:_LOOKED_AT]):
         filled = _filled(cells)
         if _could_be_header(cells) and filled >= max(2, widest):
-            return place
+            return index
         if filled >= widest or filled > max(2, widest // 2) or not cells[0].strip():
             break
     return 0
