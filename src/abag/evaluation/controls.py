@@ -70,8 +70,8 @@ def permuted_labels(
         model = build().fit(rows)
         return lambda fold: measure.score(labels, model.predict(fold.test))
 
-    said = cross_validate(folds, {"": learn}, "permuted labels")
-    actual, *scores = (one[""] for _, one in said)
+    results = cross_validate(folds, {"": learn}, "permuted labels")
+    actual, *scores = (scored[""] for _, scored in results)
     return _control("permuted labels", measure, actual, tuple(scores), "with permuted labels")
 
 
@@ -94,13 +94,13 @@ def shuffled_antigen(
     actual = measure.score(labels, model.predict(test))
     generator, scores = np.random.default_rng(seed), []
     for _ in range(repeats):
-        other = with_other_antigens(test, generator)
-        if other is None:
+        exchanged = with_other_antigens(test, generator)
+        if exchanged is None:
             count = test.antigen_keys.n_unique()
             raise ModelError(
                 f"the shuffled-antigen control needs two distinct antigens, not {count}"
             )
-        scores.append(measure.score(labels, model.predict(other)))
+        scores.append(measure.score(labels, model.predict(exchanged)))
     return _control("shuffled antigen", measure, actual, tuple(scores), "with other antigens")
 
 
@@ -118,9 +118,9 @@ def with_other_antigens(
     order = np.random.default_rng(draw).permutation(distinct.height)
     replaced: NDArray[np.intp] = np.empty(distinct.height, dtype=np.intp)
     replaced[order] = np.roll(order, 1)  # a cyclic shift maps none to itself
-    other = distinct.with_columns(distinct["antigen"][replaced].alias("_other"))
+    exchanged = distinct.with_columns(distinct["antigen"][replaced].alias("_other"))
     return Measurements(
-        keyed.join(other.select("_key", "_other"), on="_key", how="left", maintain_order="left")
+        keyed.join(exchanged.select("_key", "_other"), on="_key", how="left", maintain_order="left")
         .with_columns(pl.col("_other").alias("antigen"))
         .drop("_key", "_other")
     )
@@ -174,20 +174,24 @@ def skill_controls(
         return None
     from scipy.stats import rankdata
 
-    def correlation(one: Reals, other: Reals) -> float:
-        return float(np.corrcoef(one, other)[0, 1])
+    def correlation(first: Reals, second: Reals) -> float:
+        return float(np.corrcoef(first, second)[0, 1])
 
-    truth, own = rankdata(measured), rankdata(predicted)
+    truth, order = rankdata(measured), rankdata(predicted)
     shuffled = None
     if with_other_antigens is not None and np.ptp(with_other_antigens) > 0:
         shuffled = correlation(truth, rankdata(with_other_antigens))
     fixed = None
     if np.ptp(distance) > 0:
-        given = rankdata(distance)
-        a, b, c = correlation(truth, own), correlation(truth, given), correlation(own, given)
+        distances = rankdata(distance)
+        a, b, c = (
+            correlation(truth, order),
+            correlation(truth, distances),
+            correlation(order, distances),
+        )
         left = np.sqrt((1.0 - b**2) * (1.0 - c**2))
         fixed = float((a - b * c) / left) if left > 0 else None
-    return SkillControls(correlation(truth, own), shuffled, fixed)
+    return SkillControls(correlation(truth, order), shuffled, fixed)
 
 
 def germline_distance(chains: pl.DataFrame) -> Reals:

@@ -89,37 +89,37 @@ class Evaluation:
 
     def risk_coverage(self) -> dict[str, RiskCoverage]:
         """Error of each model as it abstains from more and more rows, where that can be told."""
-        held, found = self.held_out, {}
-        if held.known is None:
+        held_out, curves = self.held_out, {}
+        if held_out.known is None:
             return {}
-        for name, pred in held.predictions.items():
+        for name, pred in held_out.predictions.items():
             error = pred - self.labels.value
-            curve = risk_coverage(error, self.labels.exact, held.known, held.scales[name])
+            curve = risk_coverage(error, self.labels.exact, held_out.known, held_out.scales[name])
             if curve is not None:
-                found[name] = curve
-        return found
+                curves[name] = curve
+        return curves
 
     def controls(self) -> dict[str, SkillControls]:
         """What is left of each model's order with other antigens, and at one germline distance."""
-        held, exact = self.held_out, self.labels.exact
+        held_out, exact = self.held_out, self.labels.exact
         if self.target != "pkd" or not exact.any():
             return {}
-        distance = germline_distance(held.table.frame)[exact]
-        found = {}
-        for name, other in held.exchanged.items():
-            shuffled = None if np.isnan(other).any() else other[exact]
-            own = held.predictions[name][exact]
-            one = skill_controls(self.labels.value[exact], own, shuffled, distance)
-            if one is not None:
-                found[name] = one
-        return found
+        distance = germline_distance(held_out.table.frame)[exact]
+        by_model = {}
+        for name, exchanged in held_out.exchanged.items():
+            shuffled = None if np.isnan(exchanged).any() else exchanged[exact]
+            predicted = held_out.predictions[name][exact]
+            skill = skill_controls(self.labels.value[exact], predicted, shuffled, distance)
+            if skill is not None:
+                by_model[name] = skill
+        return by_model
 
     @property
     def subject(self) -> ModelScores:
         """The model that the report is about: the first that is no baseline, else the best one."""
-        own = [model for model in self.models if not model.baseline]
-        if own:
-            return own[0]
+        candidates = [model for model in self.models if not model.baseline]
+        if candidates:
+            return candidates[0]
 
         def strength(model: ModelScores) -> tuple[float, float]:
             grouped = model.levels[self.leading].summary["spearman"].mean
@@ -166,20 +166,20 @@ def evaluate(
     table = Measurements.of(table).require(*COLUMNS)
     if not candidates:
         raise OptionError("name at least one model to evaluate")
-    held, labels, counts = _labelled(
+    held_out, labels, counts = _labelled(
         predict_held_out(candidates, table, split, target, part), table, target
     )
-    antigens = antigen_groups(held.table, _keys_of(held.table, table, antigen_keys))
-    bootstrap, resampling = _resampling(held.table, antigens, resamples, seed)
-    setting = _setting(held, labels, antigens, bootstrap, target)
+    antigens = antigen_groups(held_out.table, _keys_of(held_out.table, table, antigen_keys))
+    bootstrap, resampling = _resampling(held_out.table, antigens, resamples, seed)
+    setting = _setting(held_out, labels, antigens, bootstrap, target)
     return Evaluation(
         name=name,
         target=target,
         rows=counts,
         resampling=resampling,
-        models=add_differences(_scored(candidates, held, setting), setting),
+        models=add_differences(_scored(candidates, held_out, setting), setting),
         candidates=tuple(candidates),
-        held_out=held,
+        held_out=held_out,
         labels=labels,
         antigens=antigens,
         leading=setting.groups[0].level,
@@ -188,41 +188,43 @@ def evaluate(
     )
 
 
-def _scored(candidates: Sequence[Candidate], held: HeldOut, setting: Setting) -> list[Scored]:
+def _scored(candidates: Sequence[Candidate], held_out: HeldOut, setting: Setting) -> list[Scored]:
     """Scores of each candidate, in their order."""
     scored = []
     with task("scoring", total=len(candidates)) as bar:
         for candidate in candidates:
             bar.describe(f"scoring {candidate.name}")
-            pred = held.predictions[candidate.name]
+            pred = held_out.predictions[candidate.name]
             scored.append(score_model(candidate.name, candidate.baseline, pred, setting))
             bar.advance()
     return scored
 
 
-def _labelled(held: HeldOut, table: Measurements, target: str) -> tuple[HeldOut, Labels, RowCounts]:
+def _labelled(
+    held_out: HeldOut, table: Measurements, target: str
+) -> tuple[HeldOut, Labels, RowCounts]:
     """Drop held-out rows that have no label, and count."""
-    labels = held.table.labels(target)
+    labels = held_out.table.labels(target)
     known = labels.known
     if not known.any():
-        raise SplitError(f"none of the {held.table.height} test rows has a {target} or a bound")
-    kept = HeldOut(
-        table=held.table.filter(pl.Series(known)),
-        folds=tuple(fold for fold, keep in zip(held.folds, known, strict=True) if keep),
-        train_rows=held.train_rows,
-        predictions={name: pred[known] for name, pred in held.predictions.items()},
-        scales={name: scale[known] for name, scale in held.scales.items()},
-        exchanged={name: other[known] for name, other in held.exchanged.items()},
-        known=None if held.known is None else held.known.take(known),
+        raise SplitError(f"none of the {held_out.table.height} test rows has a {target} or a bound")
+    labelled = HeldOut(
+        table=held_out.table.filter(pl.Series(known)),
+        folds=tuple(fold for fold, keep in zip(held_out.folds, known, strict=True) if keep),
+        train_rows=held_out.train_rows,
+        predictions={name: pred[known] for name, pred in held_out.predictions.items()},
+        scales={name: scale[known] for name, scale in held_out.scales.items()},
+        exchanged={name: exchanged[known] for name, exchanged in held_out.exchanged.items()},
+        known=None if held_out.known is None else held_out.known.take(known),
     )
     counts = RowCounts(
         table=table.height,
-        held_out=held.table.height,
+        held_out=held_out.table.height,
         exact=int(labels.exact.sum()),
         censored=int(labels.censored.sum()),
         unlabelled=int((~known).sum()),
     )
-    return kept, labels.take(known), counts
+    return labelled, labels.take(known), counts
 
 
 def _keys_of(
@@ -255,15 +257,15 @@ def _resampling(
 
 
 def _setting(
-    held: HeldOut,
+    held_out: HeldOut,
     labels: Labels,
     antigens: Groups,
     bootstrap: ClusterBootstrap,
     target: str,
 ) -> Setting:
-    assays = Groups.of("assay", held.table["assay"].to_list())
-    complexes = Groups.of("complex", held.table["structure_id"].to_list())
-    folds = Groups.of("fold", held.folds)
+    assays = Groups.of("assay", held_out.table["assay"].to_list())
+    complexes = Groups.of("complex", held_out.table["structure_id"].to_list())
+    folds = Groups.of("fold", held_out.folds)
     ranks = target != "pkd"
     groups = (assays,) if ranks else (antigens, complexes, assays, folds)
     mixed = ranks and len(assays.names) > 1

@@ -135,10 +135,10 @@ def _candidates(
 ) -> tuple[list[Candidate], str | None]:
     """The asked models, then the baselines that were not asked for; and the one tested part."""
     values = {"target": target, "seed": seed}
-    found, part = [], None
+    candidates, part = [], None
     for model in dict.fromkeys(models):
         if model in MODELS:
-            found.append(named_candidate(model, values, baseline=False))
+            candidates.append(named_candidate(model, values, baseline=False))
         elif model and (Path(model).is_dir() or "@" in model):
             candidate, tested = saved_candidate(located(model), split)
             if part not in (None, tested):
@@ -146,15 +146,15 @@ def _candidates(
                     f"the saved models are to be tested on different parts ({part} and {tested}); "
                     "evaluate them one by one"
                 )
-            found.append(candidate)
+            candidates.append(candidate)
             part = tested
         else:
             create_model(model)  # raises, naming the nearest known model
-    taken = {candidate.name for candidate in found}
-    found += [
+    taken = {candidate.name for candidate in candidates}
+    candidates += [
         named_candidate(name, values, baseline=True) for name in BASELINES if name not in taken
     ]
-    return found, part
+    return candidates, part
 
 
 def saved_candidate(folder: Path, split: Split) -> tuple[Candidate, str]:
@@ -167,10 +167,10 @@ def saved_candidate(folder: Path, split: Split) -> tuple[Candidate, str]:
     origin: Mapping[str, str] = manifest.get("training", {}).get("origin", {})
     digest = origin.get("split_digest")
     if digest != split.digest:
-        made = f"with split {digest[:12]}" if digest else "without a split"
+        fitted_on = f"with split {digest[:12]}" if digest else "without a split"
         raise SplitError(
-            f"{folder} was fitted {made}, not with this one ({split.digest[:12]}): it may have "
-            "seen the test rows. Fit it with `abag fit --split` on this split"
+            f"{folder} was fitted {fitted_on}, not with this one ({split.digest[:12]}): it may "
+            "have seen the test rows. Fit it with `abag fit --split` on this split"
         )
     tested = split.tested_part(origin)
     if tested is None:

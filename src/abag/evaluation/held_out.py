@@ -50,8 +50,10 @@ class Candidate:
     """Model id of a fitted model."""
 
     def __post_init__(self) -> None:
-        given = [one for one in (self.build, self.fitted, self.predicted) if one is not None]
-        if len(given) != 1:
+        sources = [
+            source for source in (self.build, self.fitted, self.predicted) if source is not None
+        ]
+        if len(sources) != 1:
             raise ValueError(f"{self.name}: give one of build, fitted and predicted")
 
 
@@ -101,10 +103,12 @@ def predict_held_out(
     rows = pl.concat([fold.test.frame for fold in folds])
     if rows["record_id"].n_unique() != rows.height:
         raise SplitError("the split tests a row in more than one fold; each row counts once")
-    learners = {one.name: partial(_learn, one, target) for one in candidates}
-    said = [parts for _, parts in cross_validate(folds, learners, "fitting")]
-    whole = {
-        name: _Said(*map(np.concatenate, zip(*(parts[name] for parts in said), strict=True)))
+    learners = {model.name: partial(_learn, model, target) for model in candidates}
+    by_fold = [parts for _, parts in cross_validate(folds, learners, "fitting")]
+    answers = {
+        name: _FoldAnswer(
+            *map(np.concatenate, zip(*(parts[name] for parts in by_fold), strict=True))
+        )
         for name in names
     }
     known = [
@@ -115,14 +119,16 @@ def predict_held_out(
         table=Measurements(rows),
         folds=tuple(fold.name for fold in folds for _ in range(fold.test.height)),
         train_rows={fold.name: fold.train.height for fold in folds},
-        predictions={name: one.value for name, one in whole.items()},
-        scales={name: one.spread for name, one in whole.items()},
-        exchanged={one.name: whole[one.name].exchanged for one in candidates if not one.baseline},
+        predictions={name: answer.value for name, answer in answers.items()},
+        scales={name: answer.spread for name, answer in answers.items()},
+        exchanged={
+            model.name: answers[model.name].exchanged for model in candidates if not model.baseline
+        },
         known=joined(known),
     )
 
 
-class _Said(NamedTuple):
+class _FoldAnswer(NamedTuple):
     """Predictions of a fold's test rows, their spread, and predictions with antigens exchanged.
 
     The last are NaN for baselines, and where there are too few antigens.
@@ -135,7 +141,7 @@ class _Said(NamedTuple):
 
 def _learn(
     candidate: Candidate, target: str, train: Measurements
-) -> Callable[[Fold[Measurements]], _Said]:
+) -> Callable[[Fold[Measurements]], _FoldAnswer]:
     """The candidate's answers, fitted on training rows unless they were known before."""
     if candidate.predicted is not None:
         return partial(_as_predicted, candidate.predicted)
@@ -147,16 +153,18 @@ def _learn(
             f"{candidate.name} predicts {model.target}, not {target}; evaluate it with that target"
         )
     fitted = model if candidate.build is None else model.fit(train)
-    return partial(_asked, fitted, candidate.baseline)
+    return partial(_answered, fitted, candidate.baseline)
 
 
-def _as_predicted(known: Mapping[str, float], fold: Fold[Measurements]) -> _Said:
-    made = np.array([known[record] for record in fold.test.frame["record_id"]])
-    return _Said(made, np.ones(fold.test.height), made * np.nan)
+def _as_predicted(known: Mapping[str, float], fold: Fold[Measurements]) -> _FoldAnswer:
+    values = np.array([known[record] for record in fold.test.frame["record_id"]])
+    return _FoldAnswer(values, np.ones(fold.test.height), values * np.nan)
 
 
-def _asked(model: AffinityModel, baseline: bool, fold: Fold[Measurements]) -> _Said:
+def _answered(model: AffinityModel, baseline: bool, fold: Fold[Measurements]) -> _FoldAnswer:
     answer = sound_answer(model, fold.test.frame)
-    other = None if baseline else with_other_antigens(fold.test)
-    exchanged = answer.value * np.nan if other is None else model.predict(other.frame)
-    return _Said(answer.value, answer.spread, exchanged)
+    exchanged_rows = None if baseline else with_other_antigens(fold.test)
+    exchanged = (
+        answer.value * np.nan if exchanged_rows is None else model.predict(exchanged_rows.frame)
+    )
+    return _FoldAnswer(answer.value, answer.spread, exchanged)

@@ -44,42 +44,44 @@ def build_release(
         OptionError: ``out`` is taken, or something stated cannot be.
     """
     intent = intent.checked()
-    with new_result(out, NAMES, "a release", overwrite=overwrite) as place:
+    with new_result(out, NAMES, "a release", overwrite=overwrite) as folder:
         for name, file in subject.files.items():
-            make_folder((place / name).parent)
-            shutil.copyfile(file, place / name)
-        _forget_places(place / REPORT / "adaptation.json")
-        predictor = write_check(place, subject)
-        facts = gather(place, _given(subject, intent, place, predictor))
+            make_folder((folder / name).parent)
+            shutil.copyfile(file, folder / name)
+        _forget_places(folder / REPORT / "adaptation.json")
+        predictor = write_check(folder, subject)
+        facts = gather(folder, _stated(subject, intent, folder, predictor))
         texts = render(facts)
         require_honest_notes(facts, texts["RELEASE_NOTES.md"])
         for name, text in texts.items():
-            make_folder((place / name).parent)
-            write_text(place / name, text)
-        write_text(place / LICENCE, _licence_text(intent))
-        write_json(place / RELEASE, facts, seal=True)
-        write_text(place / SUMS, sums_text(place))
+            make_folder((folder / name).parent)
+            write_text(folder / name, text)
+        write_text(folder / LICENCE, _licence_text(intent))
+        write_json(folder / RELEASE, facts, seal=True)
+        write_text(folder / SUMS, sums_text(folder))
     return facts
 
 
 def _forget_places(path: Path) -> None:
     """Take the paths of the maker's machine out of the report of an assay."""
     if path.is_file():
-        told = read_json(path)
-        write_json(path, {key: one for key, one in told.items() if key not in ("model", "report")})
+        report = read_json(path)
+        write_json(
+            path, {key: value for key, value in report.items() if key not in ("model", "report")}
+        )
 
 
-def sums_text(place: Path) -> str:
+def sums_text(folder: Path) -> str:
     """``SHA256SUMS`` of a folder, as ``sha256sum --check`` reads it.
 
     Files of git, of the hub's client and of locks are no part of a release.
     """
-    found = sorted(
+    names = sorted(
         name.as_posix()
-        for name in (path.relative_to(place) for path in place.rglob("*") if path.is_file())
+        for name in (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
         if name.name != SUMS and not any(part.startswith(".") for part in name.parts)
     )
-    return "".join(f"{sha256_of(place / name)}  {name}\n" for name in found)
+    return "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names)
 
 
 def require_honest_notes(facts: Mapping[str, Any], notes: str) -> None:
@@ -98,7 +100,7 @@ def require_honest_notes(facts: Mapping[str, Any], notes: str) -> None:
         raise ReleaseError(f"the run is unstable ({missing[0]}), and RELEASE_NOTES.md is silent")
 
 
-def _given(subject: Subject, intent: Intent, place: Path, predictor: Predictor) -> dict[str, Any]:
+def _stated(subject: Subject, intent: Intent, folder: Path, predictor: Predictor) -> dict[str, Any]:
     name = intent.name or subject.name
     date = intent.date or _today()
     return {
@@ -118,14 +120,14 @@ def _given(subject: Subject, intent: Intent, place: Path, predictor: Predictor) 
         "news": list(intent.new),
         "migration": list(intent.migration),
         "pull": intent.pull_from or f"{name}@{intent.version}",
-        "origins": [asdict(one) for one in subject.origins],
-        "dataset": ", ".join(dict.fromkeys(one.source for one in subject.origins)),
+        "origins": [asdict(item) for item in subject.origins],
+        "dataset": ", ".join(dict.fromkeys(item.source for item in subject.origins)),
         "notes": list(subject.notes),
-        "encoders": [dict(one) for one in subject.encoders],
+        "encoders": [dict(item) for item in subject.encoders],
         "uses": _USES[subject.kind],
-        "quick_start": _quick_start(f"{name}@{intent.version}", place, predictor),
+        "quick_start": _quick_start(f"{name}@{intent.version}", folder, predictor),
         "made_by": subject.made_by,
-        "comparison": compare_with_earlier(place, subject, intent.earlier, intent.compare_on,
+        "comparison": compare_with_earlier(folder, subject, intent.earlier, intent.compare_on,
                                            f"{name} {intent.version}"),
     }  # fmt: skip
 
@@ -155,22 +157,22 @@ _USES: Final[dict[str, dict[str, list[str]]]] = {
 }
 
 
-def _quick_start(revision: str, place: Path, predictor: Predictor) -> dict[str, str]:
+def _quick_start(revision: str, folder: Path, predictor: Predictor) -> dict[str, str]:
     """A few lines that use the model, run, with what they printed."""
     import polars as pl
 
-    pair = pl.read_csv(place / CHECK / "pairs.csv", infer_schema=False).row(0, named=True)
-    named = {key: pair[key] for key in ("heavy", "light", "antigen") if pair[key]}
+    pair = pl.read_csv(folder / CHECK / "pairs.csv", infer_schema=False).row(0, named=True)
+    chains = {key: pair[key] for key in ("heavy", "light", "antigen") if pair[key]}
     lines = ["import abag", "", f'model = abag.load("{revision}")', "answer = model.predict_pair("]
-    for key, value in named.items():
+    for key, value in chains.items():
         shown = value.split("/") if key == "antigen" and "/" in value else value
         lines.append(f"    {key}={shown!r},")
-    what = "pkd" if predictor.model.target == "pkd" else "rank_score"
-    lines += [")", f'print(f"{what} {{answer.{what}:.2f}}")']
+    field = "pkd" if predictor.model.target == "pkd" else "rank_score"
+    lines += [")", f'print(f"{field} {{answer.{field}:.2f}}")']
     code = "\n".join(lines).replace("'", '"')
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(code.replace(revision, (place / MODEL).as_posix()), {})
+        exec(code.replace(revision, (folder / MODEL).as_posix()), {})
     command = f"abag predict --model {revision} --table pairs.csv --out predictions.csv"
     return {"code": code, "printed": printed.getvalue().strip(), "command": command}
 

@@ -23,82 +23,93 @@ MOST_PAIRS: Final = 12
 _JOIN: Final = "/"
 
 
-def write_check(place: Path, subject: Subject) -> Predictor:
-    """Write pairs with what the packed model says of them, and the chains of the test rows.
+def write_check(folder: Path, subject: Subject) -> Predictor:
+    """Write pairs with the packed model's predictions, and the chains of the test rows.
 
     Returns the packed model.
 
     Raises:
         ReleaseError: it does not give the stored test predictions.
     """
-    make_folder(place / CHECK)
-    predictor = Predictor.load(place / MODEL)
-    given = subject.examples if subject.examples is not None else _well_known()
-    found = predictor.predict_table(given, keep_going=True).rename({"row": "line"})
-    kept = given.with_columns(
-        found["pkd"], found["rank_score"], found["pkd_lower"], found["pkd_upper"], found["domain"]
+    make_folder(folder / CHECK)
+    predictor = Predictor.load(folder / MODEL)
+    pairs = subject.examples if subject.examples is not None else _well_known()
+    predictions = predictor.predict_table(pairs, keep_going=True).rename({"row": "line"})
+    answered = pairs.with_columns(
+        predictions["pkd"],
+        predictions["rank_score"],
+        predictions["pkd_lower"],
+        predictions["pkd_upper"],
+        predictions["domain"],
     ).filter(pl.coalesce("pkd", "rank_score").is_not_null())
-    if kept.is_empty():
+    if answered.is_empty():
         raise ReleaseError(
-            f"the model predicts none of the {counted(given.height, 'pair')} that it was tried on: "
-            f"{found['problem'].drop_nulls().to_list()[:1]}"
+            f"the model predicts none of the {counted(pairs.height, 'pair')} that it was tried on: "
+            f"{predictions['problem'].drop_nulls().to_list()[:1]}"
         )
-    write_csv(place / CHECK / PAIRS, _flat(kept))
+    write_csv(folder / CHECK / PAIRS, _flat(answered))
     if subject.held_out is not None:
-        write_csv(place / CHECK / HELD_OUT, _flat(subject.held_out))
-    require_predictions(place, predictor)
+        write_csv(folder / CHECK / HELD_OUT, _flat(subject.held_out))
+    require_predictions(folder, predictor)
     return predictor
 
 
-def require_predictions(place: Path, predictor: Predictor | None = None) -> None:
+def require_predictions(folder: Path, predictor: Predictor | None = None) -> None:
     """Raise ReleaseError unless the model of a release gives its stored predictions again."""
-    predictor = predictor or Predictor.load(place / MODEL)
-    pairs = _chains(pl.read_csv(place / CHECK / PAIRS))
-    found = predictor.predict_table(pairs.select("heavy", "light", "antigen"), keep_going=True)
+    predictor = predictor or Predictor.load(folder / MODEL)
+    pairs = _chains(pl.read_csv(folder / CHECK / PAIRS))
+    predictions = predictor.predict_table(
+        pairs.select("heavy", "light", "antigen"), keep_going=True
+    )
     for name in ("pkd", "rank_score"):
-        told = pairs[name].cast(pl.Float64).to_numpy()
-        _require_same(told, found[name].to_numpy(), pairs["name"].to_list(), f"{CHECK}/{PAIRS}")
-    if not (place / CHECK / HELD_OUT).is_file():
+        stored_values = pairs[name].cast(pl.Float64).to_numpy()
+        _require_same(
+            stored_values, predictions[name].to_numpy(), pairs["name"].to_list(), f"{CHECK}/{PAIRS}"
+        )
+    if not (folder / CHECK / HELD_OUT).is_file():
         return
-    held_out = _chains(pl.read_csv(place / CHECK / HELD_OUT, infer_schema=False))
-    stored = stored_predictions(place / RUN)
+    held_out = _chains(pl.read_csv(folder / CHECK / HELD_OUT, infer_schema=False))
+    stored = stored_predictions(folder / RUN)
     if stored["record_id"].to_list() != held_out["record_id"].to_list():
         raise ReleaseError(
             f"{RUN}/test_predictions.csv has other rows than {CHECK}/{HELD_OUT}, which has the "
             "chains of the test part; take both from one release"
         )
-    again = predictor.model.predict(held_out)
+    predicted = predictor.model.predict(held_out)
     ids = stored["record_id"].to_list()
-    _require_same(stored["pred"].to_numpy(), again, ids, f"{RUN}/test_predictions.csv")
+    _require_same(stored["pred"].to_numpy(), predicted, ids, f"{RUN}/test_predictions.csv")
 
 
-def _require_same(told: np.ndarray, found: np.ndarray, names: list[str], where: str) -> None:
-    told, found = np.asarray(told, dtype=np.float64), np.asarray(found, dtype=np.float64)
-    same = np.isclose(told, found, rtol=0.0, atol=AGREE_PKD, equal_nan=True)
+def _require_same(stored: np.ndarray, predicted: np.ndarray, names: list[str], where: str) -> None:
+    stored, predicted = (
+        np.asarray(stored, dtype=np.float64),
+        np.asarray(predicted, dtype=np.float64),
+    )
+    same = np.isclose(stored, predicted, rtol=0.0, atol=AGREE_PKD, equal_nan=True)
     if same.all():
         return
-    place = int(np.flatnonzero(~same)[0])
+    index = int(np.flatnonzero(~same)[0])
     raise ReleaseError(
         f"{where}: the packed model does not give the stored predictions of "
-        f"{counted(int((~same).sum()), 'row')}; {names[place]} has {told[place]:.6f} stored, and "
-        f"the model says {found[place]:.6f}. It is not the model that was tested: train without a "
-        "store of rounded embeddings, or take model and predictions from one run"
+        f"{counted(int((~same).sum()), 'row')}; {names[index]} has {stored[index]:.6f} stored, and "
+        f"the model says {predicted[index]:.6f}. It is not the model that was tested: train "
+        "without a store of rounded embeddings, or take model and predictions from one run"
     )
 
 
 def _well_known() -> pl.DataFrame:
     """The package's example pairs, the first few of each antigen."""
-    place = files("abag") / "resources" / "examples" / "well_known.csv"
-    with as_file(place) as path:
+    resource = files("abag") / "resources" / "examples" / "well_known.csv"
+    with as_file(resource) as path:
         table = pl.read_csv(path, infer_schema=False)
-    named = table.select(
+    pairs = table.select(
         pl.format("{} on {}", "antibody_name", "antigen_name").alias("name"),
         "heavy",
         "light",
         pl.col("antigen").str.split(_JOIN),
         "antigen_name",
     )
-    few = named.unique("name", keep="first", maintain_order=True)
+    few = pairs.unique("name", keep="first", maintain_order=True)
     few = few.filter(pl.int_range(pl.len()).over("antigen_name") < 2)
     return few.drop("antigen_name").head(MOST_PAIRS)
 

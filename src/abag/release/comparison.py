@@ -38,7 +38,7 @@ def released(place: Path) -> Path:
 
 
 def compare_with_earlier(
-    place: Path, subject: Subject, earlier: Sequence[Path], table: Path | None, title: str
+    new_folder: Path, subject: Subject, earlier: Sequence[Path], table: Path | None, title: str
 ) -> dict[str, Any] | None:
     """Figures of this release and of earlier ones on the same rows; None where none is given.
 
@@ -53,14 +53,14 @@ def compare_with_earlier(
         from abag.data.build import load_table
 
         rows = load_table(table).frame.filter(pl.col("pkd").is_not_null())
-        what, true = f"rows of {table.name}", rows["pkd"].to_numpy()
-        said = load_model(place / MODEL).predict(rows)
+        rows_in_words, true = f"rows of {table.name}", rows["pkd"].to_numpy()
+        pred = load_model(new_folder / MODEL).predict(rows)
     elif subject.held_out is not None:
-        stored = stored_predictions(place / RUN)
+        stored = stored_predictions(new_folder / RUN)
         exact = stored.filter(pl.col("true").is_not_null())
         rows = subject.held_out.filter(pl.col("record_id").is_in(exact["record_id"].to_list()))
-        what, true = "test rows", exact["true"].to_numpy()
-        said = exact["pred"].to_numpy()
+        rows_in_words, true = "test rows", exact["true"].to_numpy()
+        pred = exact["pred"].to_numpy()
     else:
         raise ReleaseError(
             "there are no test rows to compare on; name a table of measured rows by --compare-on"
@@ -70,15 +70,15 @@ def compare_with_earlier(
     keys = [clusters["/".join(antigen)] for antigen in antigens]
     bootstrap = ClusterBootstrap(keys, resamples=RESAMPLES, seed=0)
     name, _, version = title.rpartition(" ")
-    own = _line(said, true, bootstrap)
-    split = _split_of(place)
+    figures = _line(pred, true, bootstrap)
+    split = _split_of(new_folder)
     held_out = "yes" if table is None else "not known"
     releases: list[dict[str, Any]] = [{
-        "name": name, "version": version, "status": _status_of(place), "recommendation": "above",
-        "held_out": held_out, **own,
+        "name": name, "version": version, "status": _status_of(new_folder),
+        "recommendation": "above", "held_out": held_out, **figures,
     }]  # fmt: skip
-    for one in earlier:
-        folder = released(one)
+    for path in earlier:
+        folder = released(path)
         facts = read_json(folder / RELEASE)
         same = split is not None and _split_of(folder) == split
         releases.append({
@@ -89,7 +89,7 @@ def compare_with_earlier(
             "held_out": "yes" if same and table is None else "not known",
             **_line(load_model(folder / MODEL).predict(rows), true, bootstrap),
         })  # fmt: skip
-    return {"what": what, "rows": rows.height, "releases": releases}
+    return {"what": rows_in_words, "rows": rows.height, "releases": releases}
 
 
 def _split_of(release: Path) -> tuple[str, str] | None:
@@ -110,7 +110,7 @@ def _line(
     pred: NDArray[np.float64], true: NDArray[np.float64], bootstrap: ClusterBootstrap
 ) -> dict[str, Any]:
     """Correlations and error of one model's predictions, each with its interval."""
-    found: dict[str, Any] = {"distinct": len(np.unique(np.round(pred, 6)))}
+    figures: dict[str, Any] = {"distinct": len(np.unique(np.round(pred, 6)))}
     ones = np.ones((1, len(true)))
     for key, kernel in (
         ("spearman", kernels.spearman),
@@ -118,8 +118,8 @@ def _line(
         ("rmse", kernels.rmse),
     ):
         value = float(kernel(true, pred, ones)[0])
-        drawn = bootstrap.distribution(lambda w, k=kernel: k(true, pred, w))  # type: ignore[misc]
-        ends = bootstrap.interval(drawn)
+        resampled = bootstrap.distribution(lambda w, k=kernel: k(true, pred, w))  # type: ignore[misc]
+        ends = bootstrap.interval(resampled)
         finite = bool(np.isfinite(value))
-        found[key] = {"value": value if finite else None, "low": ends.low, "high": ends.high}
-    return found
+        figures[key] = {"value": value if finite else None, "low": ends.low, "high": ends.high}
+    return figures

@@ -62,22 +62,22 @@ FIGURES: Final = {
 """Test figures that a card shows, in this order."""
 
 
-def gather(place: Path, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The facts of a release whose artefacts lie in ``place``.
+def gather(folder: Path, stated: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a release whose artefacts lie in ``folder``.
 
     Raises:
         ReleaseError: two artefacts contradict each other.
         ModelError, FileFormatError: one is damaged.
     """
-    model = place / MODEL
+    model = folder / MODEL
     manifest = read_manifest(model)
     settings = manifest["settings"]
-    run = place / RUN
+    run = folder / RUN
     facts: dict[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "abag_version": VERSION,
-        "given": dict(given),
+        "given": dict(stated),
         "quantity": QUANTITY,
         "agree_pkd": AGREE_PKD,
         "model": {
@@ -92,8 +92,8 @@ def gather(place: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         "training": manifest["training"],
         "calibration": _calibration(model),
         "run": _run(run) if run.is_dir() else None,
-        "assay": _assay(place / REPORT),
-        "check": _check(place),
+        "assay": _assay(folder / REPORT),
+        "check": _check(folder),
     }
     facts["issues"] = known_issues(facts)
     facts["recommendation"] = recommendation(facts)
@@ -102,8 +102,8 @@ def gather(place: Path, given: Mapping[str, Any]) -> dict[str, Any]:
 
 def equation_of(name: str) -> list[str]:
     """What a model computes: the indented lines of its module's docstring, or :data:`EQUATIONS`."""
-    told = import_module(MODELS[name].partition(":")[0]).__doc__ or ""
-    lines = [line.strip() for line in told.splitlines() if line.startswith("    ")]
+    docstring = import_module(MODELS[name].partition(":")[0]).__doc__ or ""
+    lines = [line.strip() for line in docstring.splitlines() if line.startswith("    ")]
     return lines or list(EQUATIONS.get(name, (QUANTITY,)))
 
 
@@ -112,7 +112,7 @@ def _calibration(model: Path) -> dict[str, Any] | None:
     if not (model / SERVED).is_file():
         return None
     served = read_json(model / SERVED)
-    figures = [{"verdict": name, **one} for name, one in served["figures"].items()]
+    figures = [{"verdict": name, **figure} for name, figure in served["figures"].items()]
     return {"protocol": served["protocol"], "figures": sorted(figures, key=lambda f: -f["rows"])}
 
 
@@ -120,15 +120,15 @@ def _assay(report: Path) -> dict[str, Any] | None:
     path = report / "adaptation.json"
     if not path.is_file():
         return None
-    found = read_json(path)
-    return {key: found[key] for key in ("rows", "target", "verdict", "skill", "notes")}
+    adaptation = read_json(path)
+    return {key: adaptation[key] for key in ("rows", "target", "verdict", "skill", "notes")}
 
 
-def _check(place: Path) -> dict[str, int]:
+def _check(folder: Path) -> dict[str, int]:
     """How many predictions anyone can make again."""
     counts = {}
     for name in ("pairs", "held_out"):
-        path = place / "check" / f"{name}.csv"
+        path = folder / "check" / f"{name}.csv"
         counts[name] = pl.read_csv(path, infer_schema=False).height if path.is_file() else 0
     return counts
 
@@ -166,9 +166,9 @@ def _run(run: Path) -> dict[str, Any]:
                         "prediction_sd", "share_out_of_range", "lowest", "highest")
         },
         "baselines": [
-            {"name": name, "rmse": _estimate(one, "rmse"), "spearman": _estimate(one, "spearman"),
-             "pearson": _estimate(one, "pearson")}
-            for name, one in models.items()
+            {"name": name}
+            | {key: _estimate(model, key) for key in ("rmse", "spearman", "pearson")}
+            for name, model in models.items()
         ],
         "collapse": models[evaluation["subject"]]["collapse"],
         "differences": models[evaluation["subject"]]["differences"],
@@ -182,16 +182,16 @@ def stored_predictions(run: Path) -> pl.DataFrame:
     return pl.read_csv(run / "test_predictions.csv", schema_overrides={"record_id": pl.String})
 
 
-def _figure(found: Mapping[str, Any]) -> dict[str, Any]:
-    ends = found.get("interval") or (None, None)
-    return {"value": found["value"], "low": ends[0], "high": ends[1], "rows": found["n"],
-            "reason": found.get("reason")}  # fmt: skip
+def _figure(figure: Mapping[str, Any]) -> dict[str, Any]:
+    ends = figure.get("interval") or (None, None)
+    return {"value": figure["value"], "low": ends[0], "high": ends[1], "rows": figure["n"],
+            "reason": figure.get("reason")}  # fmt: skip
 
 
 def _estimate(model: Mapping[str, Any], key: str) -> dict[str, Any]:
-    found = model["pooled"][key]
-    ends = found.get("interval") or {}
-    return {"value": found["score"]["value"], "low": ends.get("low"), "high": ends.get("high")}
+    estimate = model["pooled"][key]
+    ends = estimate.get("interval") or {}
+    return {"value": estimate["score"]["value"], "low": ends.get("low"), "high": ends.get("high")}
 
 
 def require_agreement(metrics: Mapping[str, Any], predictions: pl.DataFrame) -> None:
@@ -203,25 +203,25 @@ def require_agreement(metrics: Mapping[str, Any], predictions: pl.DataFrame) -> 
     test = metrics["test"]
     exact = predictions.drop_nulls("true")
     true, pred = exact["true"].to_numpy(), exact["pred"].to_numpy()
-    again: dict[str, float | None] = {
+    figures: dict[str, float | None] = {
         "rmse": scores.rmse(true, pred).value,
         "mae": scores.mae(true, pred).value,
         "spearman": scores.spearman(true, pred).value,
         "pearson": scores.pearson(true, pred).value,
         "distinct_predictions": len(np.unique(np.round(predictions["pred"].to_numpy(), 6))),
     }
-    claims = [(key, test[key]["value"], value) for key, value in again.items() if key in test]
+    claims = [(key, test[key]["value"], value) for key, value in figures.items() if key in test]
     claims.append(("rows of the test part", test["prediction_sd"]["n"], predictions.height))
-    for what, claimed, found in claims:
+    for figure, claimed, recomputed in claims:
         same = (
             claimed is None
-            or found is None
-            or math.isclose(claimed, found, rel_tol=1e-6, abs_tol=_SAME)
+            or recomputed is None
+            or math.isclose(claimed, recomputed, rel_tol=1e-6, abs_tol=_SAME)
         )
-        if not same or (claimed is None) != (found is None):
+        if not same or (claimed is None) != (recomputed is None):
             raise ReleaseError(
-                f"metrics.json says that {what} is {claimed}, but test_predictions.csv gives "
-                f"{found}: one of the two was changed; take both from the run"
+                f"metrics.json says that {figure} is {claimed}, but test_predictions.csv gives "
+                f"{recomputed}: one of the two was changed; take both from the run"
             )
     errors = (predictions["pred"] - predictions["true"] - predictions["error"]).abs().max()
     if isinstance(errors, float) and errors > _SAME:

@@ -32,20 +32,24 @@ Facts = Mapping[str, Any]
 
 def known_issues(facts: Facts) -> list[dict[str, str]]:
     """Every known issue, in the order of its weight."""
-    found = [*_of_run(facts["run"])] if facts["run"] else []
-    found += [*_of_calibration(facts)]
-    found += [*_of_assay(facts["assay"])] if facts["assay"] else []
-    found += [_issue("rows", note, "Look at these rows.") for note in facts["given"]["notes"]]
-    return found
+    issues = [*_of_run(facts["run"])] if facts["run"] else []
+    issues += [*_of_calibration(facts)]
+    issues += [*_of_assay(facts["assay"])] if facts["assay"] else []
+    issues += [_issue("rows", note, "Look at these rows.") for note in facts["given"]["notes"]]
+    return issues
 
 
 def recommendation(facts: Facts) -> dict[str, Any]:
     """``use``, ``education`` or ``wait``, with the issues that decide."""
     kinds = {issue["kind"] for issue in facts["issues"]}
-    what = "wait" if kinds & WAIT else "education" if kinds & EDUCATION else "use"
-    decided = WAIT if what == "wait" else EDUCATION
-    reasons = [one["text"] for one in facts["issues"] if one["kind"] in decided]
-    return {"what": what, "words": _WORDS[what], "reasons": reasons if what != "use" else []}
+    verdict = "wait" if kinds & WAIT else "education" if kinds & EDUCATION else "use"
+    decided = WAIT if verdict == "wait" else EDUCATION
+    reasons = [issue["text"] for issue in facts["issues"] if issue["kind"] in decided]
+    return {
+        "what": verdict,
+        "words": _WORDS[verdict],
+        "reasons": reasons if verdict != "use" else [],
+    }
 
 
 def _issue(kind: str, text: str, mend: str) -> dict[str, str]:
@@ -87,29 +91,32 @@ _OTHER_SPLIT: Final = "Train and test on a split by antigen clusters."
 
 
 def _of_figures(run: Facts) -> Iterator[dict[str, str]]:
-    by_key = {one["key"]: one for one in run["figures"]}
+    by_key = {figure["key"]: figure for figure in run["figures"]}
     for key in ("spearman", "pearson"):
-        one = by_key[key]
-        if one["value"] is None:
-            yield _issue("no-skill", f"{one['title']} is undefined: {one['reason']}", _MORE)
-        elif one["low"] is None:
-            text = f"no skill is shown: {one['title']} is {one['value']:z.2f}, without an interval"
-            yield _issue("no-skill", text, _MORE)
-        elif one["low"] <= 0.0:
-            where = "holds 0" if one["high"] >= 0.0 else "lies below 0"
+        figure = by_key[key]
+        if figure["value"] is None:
+            yield _issue("no-skill", f"{figure['title']} is undefined: {figure['reason']}", _MORE)
+        elif figure["low"] is None:
             text = (
-                f"no skill is shown: {one['title']} is {one['value']:z.2f}, and its interval "
-                f"({one['low']:.2f} to {one['high']:.2f}) {where}"
+                f"no skill is shown: {figure['title']} is {figure['value']:z.2f}, without an "
+                "interval"
             )
             yield _issue("no-skill", text, _MORE)
-    for one in run["differences"]:
-        pooled = one["level"] == "pooled" and one["key"] == "rmse"
-        if pooled and one["value"] is not None and one["value"] >= 0.0:
+        elif figure["low"] <= 0.0:
+            where = "holds 0" if figure["high"] >= 0.0 else "lies below 0"
             text = (
-                f"the baseline {one['baseline']} has a smaller error: the difference of RMSE is "
-                f"{one['value']:+.2f} pKd"
+                f"no skill is shown: {figure['title']} is {figure['value']:z.2f}, and its interval "
+                f"({figure['low']:.2f} to {figure['high']:.2f}) {where}"
             )
-            yield _issue("baseline", text, f"Use {one['baseline']}, which costs nothing.")
+            yield _issue("no-skill", text, _MORE)
+    for figure in run["differences"]:
+        pooled = figure["level"] == "pooled" and figure["key"] == "rmse"
+        if pooled and figure["value"] is not None and figure["value"] >= 0.0:
+            text = (
+                f"the baseline {figure['baseline']} has a smaller error: the difference of RMSE is "
+                f"{figure['value']:+.2f} pKd"
+            )
+            yield _issue("baseline", text, f"Use {figure['baseline']}, which costs nothing.")
 
 
 _MORE: Final = "Train on more antigens; test on more rows."
@@ -122,12 +129,12 @@ def _of_calibration(facts: Facts) -> Iterator[dict[str, str]]:
             text = "There is no calibration: predictions come without intervals and verdicts"
             yield _issue("no-calibration", text, "Fit it with `abag fit --calibrate`.")
         return
-    for one in calibration["figures"]:
-        name, rmse, mean = one["verdict"], one["rmse"], one["rmse_of_mean"]
-        if one["coverage"] is not None and one["coverage"] < one["level"] - COVERAGE_SHORT:
+    for figure in calibration["figures"]:
+        name, rmse, mean = figure["verdict"], figure["rmse"], figure["rmse_of_mean"]
+        if figure["coverage"] is not None and figure["coverage"] < figure["level"] - COVERAGE_SHORT:
             text = (
-                f"for the verdict '{name}' intervals of {one['level']:.0%} hold "
-                f"{one['coverage']:.1%}"
+                f"for the verdict '{name}' intervals of {figure['level']:.0%} hold "
+                f"{figure['coverage']:.1%}"
             )
             yield _issue("coverage", text, "Calibrate on rows like yours.")
         if rmse is not None and mean is not None and rmse >= mean:
@@ -136,10 +143,10 @@ def _of_calibration(facts: Facts) -> Iterator[dict[str, str]]:
                 f"predicting the mean ({mean:.2f})"
             )
             yield _issue("verdict", text, "Measure a few pairs of that antigen, then `abag adapt`.")
-        if one["censored_uncovered"] > one["censored_compatible"]:
+        if figure["censored_uncovered"] > figure["censored_compatible"]:
             text = (
-                f"for the verdict '{name}' {one['censored_uncovered']} of "
-                f"{one['censored_uncovered'] + one['censored_compatible']} censored rows lie "
+                f"for the verdict '{name}' {figure['censored_uncovered']} of "
+                f"{figure['censored_uncovered'] + figure['censored_compatible']} censored rows lie "
                 "outside their interval: pKd and interval hold for pairs that bind"
             )
             yield _issue("censored", text, "Read the evidence for binding beside the number.")

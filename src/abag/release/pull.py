@@ -56,38 +56,38 @@ def pull(
     """
     where, revision = _address(spec, source)
     if where == HUB and not again:
-        asked = ShelfName.read(spec)
-        if asked.revision is not None and asked in shelved():
-            folder = shelved()[asked]
+        wanted = ShelfName.read(spec)
+        if wanted.revision is not None and wanted in shelved():
+            folder = shelved()[wanted]
             require_sums(folder)
-            return Pulled(asked, folder, read_facts(folder), new=False)
+            return Pulled(wanted, folder, read_facts(folder), new=False)
     with scratch_folder() as scratch:
-        found = _fetched(where, spec, revision, scratch, endpoint)
-        facts = read_facts(found)
-        require_sums(found)
-        given = facts["given"]
-        _require_revision(spec, revision, given, where)
-        listed = ShelfName.read(spec).name if where == HUB else given["name"]
-        name = ShelfName(listed, given["version"])
-        target = shelf() / name.folder_name / given["version"]
-        with swapping(target) as place:
-            for line in (found / SUMS).read_text("utf-8").splitlines():
+        fetched = _fetched(where, spec, revision, scratch, endpoint)
+        facts = read_facts(fetched)
+        require_sums(fetched)
+        stated = facts["given"]
+        _require_revision(spec, revision, stated, where)
+        listed = ShelfName.read(spec).name if where == HUB else stated["name"]
+        name = ShelfName(listed, stated["version"])
+        target = shelf() / name.folder_name / stated["version"]
+        with swapping(target) as new_folder:
+            for line in (fetched / SUMS).read_text("utf-8").splitlines():
                 file = line.split("  ", 1)[1]
-                (place / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(found / file, place / file)
-            shutil.copyfile(found / SUMS, place / SUMS)
-            require_sums(place)
+                (new_folder / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(fetched / file, new_folder / file)
+            shutil.copyfile(fetched / SUMS, new_folder / SUMS)
+            require_sums(new_folder)
     return Pulled(name, target, facts, new=True)
 
 
 def _require_revision(
-    spec: str, revision: str | None, given: Mapping[str, Any], where: str
+    spec: str, revision: str | None, stated: Mapping[str, Any], where: str
 ) -> None:
     """Raise ReleaseError where another release was found; a commit of a git remote may be any."""
-    fits = revision in (None, given["version"], given["tag"])
+    fits = revision in (None, stated["version"], stated["tag"])
     if not fits and (where == HUB or not _is_commit(str(revision))):
         raise ReleaseError(
-            f"{spec} holds the release {given['name']}@{given['version']}, not {revision}"
+            f"{spec} holds the release {stated['name']}@{stated['version']}, not {revision}"
         )
 
 
@@ -99,24 +99,24 @@ def _address(spec: str, source: str | None) -> tuple[str, str | None]:
     """Where a release lies, and its revision: a folder, a git address, or the hub."""
     head, at, tail = spec.rpartition("@")
     revision = tail if at and "/" not in tail and ":" not in tail else None
-    place = head if revision is not None else spec
+    address = head if revision is not None else spec
     if source is not None:
-        asked = ShelfName.read(spec)
-        return source, asked.revision
-    if Path(place).is_dir() or is_git(place):
-        return place, revision
+        shelf_name = ShelfName.read(spec)
+        return source, shelf_name.revision
+    if Path(address).is_dir() or is_git(address):
+        return address, revision
     ShelfName.read(spec)
-    if "/" not in place:
+    if "/" not in address:
         raise OptionError(
-            f"{place!r} is no folder, no git address and no ORGANISATION/NAME of a hub; say with "
+            f"{address!r} is no folder, no git address and no ORGANISATION/NAME of a hub; say with "
             "--source where the release lies"
         )
     return HUB, revision
 
 
-def is_git(place: str) -> bool:
-    """Whether a place is the address of a git remote."""
-    return "://" in place or place.endswith(".git") or place.startswith("git@")
+def is_git(address: str) -> bool:
+    """Whether a text is the address of a git remote."""
+    return "://" in address or address.endswith(".git") or address.startswith("git@")
 
 
 def _fetched(

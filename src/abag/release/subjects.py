@@ -107,9 +107,9 @@ def _of_model(folder: Path, kind: Kind, table: Path | None) -> Subject:
 
 def _examples(rows: pl.DataFrame) -> pl.DataFrame:
     """The first variants of an assay."""
-    named = pl.coalesce(pl.col("mutations"), pl.col("record_id")).fill_null("variant")
+    name = pl.coalesce(pl.col("mutations"), pl.col("record_id")).fill_null("variant")
     return rows.head(8).select(
-        pl.when(named == "").then(pl.lit("parent")).otherwise(named).alias("name"),
+        pl.when(name == "").then(pl.lit("parent")).otherwise(name).alias("name"),
         "heavy", "light", "antigen",
     )  # fmt: skip
 
@@ -140,8 +140,8 @@ def _rows_of(folder: Path, manifest: Mapping[str, Any], table: Path | None) -> p
         return load_table(table).frame
     from abag.maturation.assay.file import AssayFile, read_assay
 
-    told = AssayFile(mapping=["antigen_unknown:=true"])
-    return read_assay(table, told).table
+    assay_file = AssayFile(mapping=["antigen_unknown:=true"])
+    return read_assay(table, assay_file).table
 
 
 def origins_of(rows: pl.DataFrame) -> tuple[Origin, ...]:
@@ -152,12 +152,14 @@ def origins_of(rows: pl.DataFrame) -> tuple[Origin, ...]:
 
 def _licensed(subject: Subject) -> Subject:
     """The subject, if every row that shaped its weights allows weights to be published."""
-    bad = [one for one in subject.origins if one.licence not in SHIPPABLE_LICENCES]
+    bad = [origin for origin in subject.origins if origin.licence not in SHIPPABLE_LICENCES]
     if bad:
-        named = "; ".join(f"{counted(o.rows, 'row')} of {o.source} under {o.licence}" for o in bad)
+        refused = "; ".join(
+            f"{counted(o.rows, 'row')} of {o.source} under {o.licence}" for o in bad
+        )
         raise ReleaseError(
-            f"the weights were shaped by rows whose licence does not allow to publish them: {named}"
-            f". Train without these rows (licences that allow it: "
+            "the weights were shaped by rows whose licence does not allow to publish them: "
+            f"{refused}. Train without these rows (licences that allow it: "
             f"{', '.join(sorted(SHIPPABLE_LICENCES))}; `abag data build --licence permissive`)"
         )
     return subject
@@ -210,7 +212,9 @@ def _of_run(run: Path, table: Path | None, split: Path | None) -> Subject:
 def _encoders(metrics: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
     from abag.encoders.adapters.catalogue import ENTRIES
 
-    ids = dict.fromkeys(one["id"] for one in parse_json(metrics["encoders"], "metrics.json"))
+    ids = dict.fromkeys(
+        encoder["id"] for encoder in parse_json(metrics["encoders"], "metrics.json")
+    )
     return tuple(
         {"id": name, "licence": ENTRIES[name].licence if name in ENTRIES else "see its card"}
         for name in ids
@@ -255,14 +259,14 @@ def require_test_chose_nothing(
     metric = metrics["hyper_parameters"]["stopping"]["metric"]
     history = pl.read_csv(run / "training_history.csv")
     known = history.drop_nulls(f"val_{metric}").sort("epoch")
-    kept = metrics["training"]["kept_epoch"]
+    kept_epoch = metrics["training"]["kept_epoch"]
     if known.is_empty():
         return
     values = known[f"val_{metric}"]
     best = values.min() if metric in ("rmse", "loss") else values.max()
     chosen = known.filter(pl.col(f"val_{metric}") == best)["epoch"][0]
-    if chosen != kept:
+    if chosen != kept_epoch:
         raise ReleaseError(
-            f"{run} keeps epoch {kept}, but its validation {metric} is best at epoch {chosen}: "
-            "something else than the validation part chose the weights"
+            f"{run} keeps epoch {kept_epoch}, but its validation {metric} is best at epoch "
+            f"{chosen}: something else than the validation part chose the weights"
         )

@@ -45,12 +45,12 @@ def render(facts: Mapping[str, Any]) -> dict[str, str]:
     """
     environment = _environment()
     known = FactNumbers.of(facts)
-    made = {}
+    texts = {}
     for name, template in TEXTS.items():
         text = environment.get_template(template).render(facts=facts, **facts)
-        made[name] = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
-        known.require(name, made[name])
-    return made
+        texts[name] = re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+        known.require(name, texts[name])
+    return texts
 
 
 def _environment() -> Any:
@@ -111,8 +111,8 @@ class FactNumbers:
         """Gather every leaf but what people wrote; a list counts by its length, too."""
         numbers: list[Decimal] = []
         words: set[str] = set()
-        given = {k: v for k, v in facts.get("given", {}).items() if k not in WRITTEN}
-        for leaf in _leaves({**facts, "given": given}):
+        stated = {k: v for k, v in facts.get("given", {}).items() if k not in WRITTEN}
+        for leaf in _leaves({**facts, "given": stated}):
             if isinstance(leaf, str):
                 words |= {word.strip(_EDGES) for word in _WORD.findall(leaf)}
             else:
@@ -122,13 +122,13 @@ class FactNumbers:
 
     def require(self, name: str, text: str) -> None:
         """Raise ReleaseError for the first number of a text that is not known."""
-        for place, line in enumerate(text.splitlines(), start=1):
+        for number, line in enumerate(text.splitlines(), start=1):
             for word in _WORD.findall(line):
                 if not self.holds(word.strip(_EDGES) or word):
                     raise ReleaseError(
-                        f"{name}, line {place}: {word.strip(_EDGES)!r} is not in release.json, and "
-                        "a release says no number that its artefacts do not carry; take it out, or "
-                        "name the artefact that has it"
+                        f"{name}, line {number}: {word.strip(_EDGES)!r} is not in release.json, "
+                        "and a release says no number that its artefacts do not carry; take it "
+                        "out, or name the artefact that has it"
                     )
 
     def holds(self, word: str) -> bool:
@@ -161,12 +161,12 @@ class FactNumbers:
 
 def _leaves(value: Any) -> Iterator[str | int | float]:
     if isinstance(value, Mapping):
-        for key, one in value.items():
+        for key, item in value.items():
             yield str(key)
-            yield from _leaves(one)
+            yield from _leaves(item)
     elif isinstance(value, list | tuple):
         yield len(value)
-        for one in value:
-            yield from _leaves(one)
+        for item in value:
+            yield from _leaves(item)
     elif isinstance(value, str | int | float) and not isinstance(value, bool):
         yield value

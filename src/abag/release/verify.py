@@ -46,18 +46,18 @@ def require_sums(folder: Path) -> int:
     path = folder / SUMS
     if not path.is_file():
         raise ReleaseError(f"{folder} has no {SUMS}; copy the release again")
-    told, found = _sums(path.read_text("utf-8")), _sums(sums_text(folder))
-    for name in sorted({*told, *found}):
-        if name not in found:
+    listed, computed = _sums(path.read_text("utf-8")), _sums(sums_text(folder))
+    for name in sorted({*listed, *computed}):
+        if name not in computed:
             raise ReleaseError(f"{folder / name} is missing; copy the release again")
-        if name not in told:
+        if name not in listed:
             raise ReleaseError(f"{folder / name} is no part of the release; take it away")
-        if told[name] != found[name]:
+        if listed[name] != computed[name]:
             raise ReleaseError(
                 f"{folder / name} is not the file that was released (its SHA-256 is "
-                f"{found[name][:16]}..., {SUMS} says {told[name][:16]}...); copy it again"
+                f"{computed[name][:16]}..., {SUMS} says {listed[name][:16]}...); copy it again"
             )
-    return len(told)
+    return len(listed)
 
 
 def _sums(text: str) -> dict[str, str]:
@@ -88,23 +88,23 @@ def verify_release(folder: Path, *, predictions: bool = True) -> dict[str, Any]:
 
 
 def _require_facts(folder: Path, facts: Mapping[str, Any]) -> None:
-    again = json.loads(json.dumps(gather(folder, facts["given"])))
-    for key in sorted({*again, *facts} - {"abag_version", "issues", "recommendation"}):
-        if again.get(key) != facts.get(key):
-            where = _first_difference(facts.get(key), again.get(key), key)
+    gathered = json.loads(json.dumps(gather(folder, facts["given"])))
+    for key in sorted({*gathered, *facts} - {"abag_version", "issues", "recommendation"}):
+        if gathered.get(key) != facts.get(key):
+            where = _first_difference(facts.get(key), gathered.get(key), key)
             raise ReleaseError(f"{folder / RELEASE} does not say what the artefacts say: {where}")
 
 
-def _first_difference(told: Any, found: Any, where: str) -> str:
-    if isinstance(told, dict) and isinstance(found, dict):
-        for key in sorted({*told, *found}):
-            if told.get(key) != found.get(key):
-                return _first_difference(told.get(key), found.get(key), f"{where}.{key}")
-    if isinstance(told, list) and isinstance(found, list) and len(told) == len(found):
-        for place, (one, other) in enumerate(zip(told, found, strict=True)):
-            if one != other:
-                return _first_difference(one, other, f"{where}[{place}]")
-    return f"{where} is {told!r} there, {found!r} in the artefacts"
+def _first_difference(stored: Any, gathered: Any, where: str) -> str:
+    if isinstance(stored, dict) and isinstance(gathered, dict):
+        for key in sorted({*stored, *gathered}):
+            if stored.get(key) != gathered.get(key):
+                return _first_difference(stored.get(key), gathered.get(key), f"{where}.{key}")
+    if isinstance(stored, list) and isinstance(gathered, list) and len(stored) == len(gathered):
+        for index, (first, second) in enumerate(zip(stored, gathered, strict=True)):
+            if first != second:
+                return _first_difference(first, second, f"{where}[{index}]")
+    return f"{where} is {stored!r} there, {gathered!r} in the artefacts"
 
 
 def _require_texts(folder: Path, facts: Mapping[str, Any]) -> None:
@@ -119,14 +119,14 @@ def _require_texts(folder: Path, facts: Mapping[str, Any]) -> None:
 
 
 def _require_same_text(path: Path, expected: str) -> None:
-    found = path.read_text("utf-8")
-    if found == expected:
+    text = path.read_text("utf-8")
+    if text == expected:
         return
-    lines = zip_longest(found.splitlines(), expected.splitlines(), fillvalue="")
-    for place, (one, other) in enumerate(lines, start=1):
-        if one != other:
+    lines = zip_longest(text.splitlines(), expected.splitlines(), fillvalue="")
+    for number, (line, wanted) in enumerate(lines, start=1):
+        if line != wanted:
             raise ReleaseError(
-                f"{path}, line {place} says {one.strip()[:120]!r}; release.json gives "
-                f"{other.strip()[:120]!r}: make the texts by `abag release`, not by hand"
+                f"{path}, line {number} says {line.strip()[:120]!r}; release.json gives "
+                f"{wanted.strip()[:120]!r}: make the texts by `abag release`, not by hand"
             )
     raise ReleaseError(f"{path} is not the text that release.json gives; copy it again")

@@ -125,7 +125,11 @@ def killed_at(steps: list[PublishStep], place: int, after: bool) -> list[Publish
             step.act()
         raise Killed
 
-    return [*steps[:place], PublishStep(step.name, step.words, step.done, act), *steps[place + 1 :]]
+    return [
+        *steps[:place],
+        PublishStep(step.name, step.words, step.is_done, act),
+        *steps[place + 1 :],
+    ]
 
 
 def through_kills(

@@ -106,13 +106,13 @@ def _shares(axes: Axes, audit: Audit) -> None:
     kinds = [*SAME, *audit.parts[0].near]
     values = [100.0 * audit.share(kind) for kind in kinds]
     names = [_name(kind) for kind in kinds]
-    places = range(len(kinds), 0, -1)
+    heights = range(len(kinds), 0, -1)
     grave = {"pair", "antibody", "cdr_h3", "antigen"}
     colours = [LEAK if kind in grave or kind in audit.parts[0].near else NEUTRAL for kind in kinds]
-    axes.barh(places, values, color=colours, height=0.72)
-    for place, value in zip(places, values, strict=True):
-        axes.text(value + 1, place, f"{value:.1f}", va="center", fontsize=9, color=INK)
-    axes.set_yticks(list(places), names)
+    axes.barh(heights, values, color=colours, height=0.72)
+    for height, value in zip(heights, values, strict=True):
+        axes.text(value + 1, height, f"{value:.1f}", va="center", fontsize=9, color=INK)
+    axes.set_yticks(list(heights), names)
     axes.set_xlim(0, 112)
     axes.set_xticks([0, 25, 50, 75, 100])
     axes.set_xlabel("% of test rows", fontsize=9.5)
@@ -122,9 +122,9 @@ def _shares(axes: Axes, audit: Audit) -> None:
 def _name(kind: str) -> str:
     if kind in SAME:
         return SAME[kind]
-    what, level = kind.split(" >= ")
+    side, level = kind.split(" >= ")
     words = {"antibody": "an antibody", "cdr_h3": "a CDR-H3", "antigen": "an antigen"}
-    return f"{words[what]} of identity \u2265 {level}"
+    return f"{words[side]} of identity \u2265 {level}"
 
 
 def _sizes(axes: Axes, audit: Audit) -> None:
@@ -153,9 +153,9 @@ def _copying(axes: Axes, audit: Audit) -> None:
         return
     chance = copying.permuted_mean or 0.0
     axes.bar([0, 1], [copying.spearman, chance], color=[LEAK, NEUTRAL], width=0.6)
-    for place, value in enumerate((copying.spearman, chance)):
+    for x, value in enumerate((copying.spearman, chance)):
         axes.text(
-            place, value + (0.02 if value >= 0 else -0.02),
+            x, value + (0.02 if value >= 0 else -0.02),
             f"{value:.2f}".replace("-", "\u2212"), ha="center",
             va="bottom" if value >= 0 else "top", fontsize=11, weight="bold", color=INK,
         )  # fmt: skip

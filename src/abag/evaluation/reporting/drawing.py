@@ -72,17 +72,17 @@ def figure(height: float, rows: int = 1, columns: int = 1, **options: Any) -> It
     from matplotlib.figure import Figure
 
     with mpl.rc_context(_STYLE):
-        drawn = Figure(figsize=(WIDTH, height), layout="constrained")
-        yield drawn, drawn.subplots(rows, columns, **options)
+        canvas = Figure(figsize=(WIDTH, height), layout="constrained")
+        yield canvas, canvas.subplots(rows, columns, **options)
 
 
-def svg(drawn: Figure, description: str) -> str:
+def svg(picture: Figure, description: str) -> str:
     """The figure as an ``<svg>`` element that fills its container, with a text alternative."""
     import matplotlib as mpl
 
     stream = io.StringIO()
     with mpl.rc_context(_STYLE):
-        drawn.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        picture.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     text = stream.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)

@@ -55,7 +55,7 @@ class Mark:
 def parity(labels: Labels, pred: Array, unit: str) -> str:
     """True against predicted values; censored rows are arrows from their bound."""
     exact = labels.exact
-    with figure(4.4) as (drawn, axes):
+    with figure(4.4) as (canvas, axes):
         low, high = _limits(labels, pred)
         axes.plot([low, high], [low, high], color=FAINT, linewidth=0.9, zorder=1)
         if exact.sum() > MOST_POINTS:
@@ -69,14 +69,14 @@ def parity(labels: Labels, pred: Array, unit: str) -> str:
         axes.set(xlim=(low, high), ylim=(low, high), xlabel=f"measured {unit}")
         axes.set_ylabel(f"predicted {unit}")
         axes.set_aspect("equal")
-        return svg(drawn, f"Predicted against measured {unit} of {exact.sum()} rows")
+        return svg(canvas, f"Predicted against measured {unit} of {exact.sum()} rows")
 
 
 def _limits(labels: Labels, pred: Array) -> tuple[float, float]:
-    seen = np.concatenate([labels.lower, labels.upper, pred])
-    seen = seen[np.isfinite(seen)]
-    margin = 0.04 * max(float(np.ptp(seen)), 1e-6)
-    return float(seen.min() - margin), float(seen.max() + margin)
+    values = np.concatenate([labels.lower, labels.upper, pred])
+    values = values[np.isfinite(values)]
+    margin = 0.04 * max(float(np.ptp(values)), 1e-6)
+    return float(values.min() - margin), float(values.max() + margin)
 
 
 def _density(axes: Axes, x: Array, y: Array, limits: tuple[float, float]) -> None:
@@ -119,7 +119,7 @@ def models(panels: Sequence[tuple[str, Sequence[Mark], float | None]]) -> str:
     """Models side by side: one panel a metric, dots with intervals; a line where chance lies."""
     count = max(len(marks) for _, marks, _ in panels)
     with figure(len(panels) * (0.62 + 0.24 * count), rows=len(panels), squeeze=False) as (
-        drawn,
+        canvas,
         grid,
     ):
         for axes, (title, marks, chance) in zip(grid[:, 0], panels, strict=True):
@@ -129,24 +129,24 @@ def models(panels: Sequence[tuple[str, Sequence[Mark], float | None]]) -> str:
             f"{title}: " + ", ".join(f"{m.name} {number(m.value)}" for m in marks)
             for title, marks, _ in panels
         )
-        return svg(drawn, words)
+        return svg(canvas, words)
 
 
 def _forest(axes: Axes, marks: Sequence[Mark], chance: float | None) -> None:
     if chance is not None:
         axes.axvline(chance, color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
-    for place, mark in enumerate(marks):
+    for row, mark in enumerate(marks):
         colour = ACCENT if mark.main else MUTED
         if mark.value is None:
             axes.text(
-                0.03, place, "undefined", color=FAINT, va="center", fontsize=8.5,
+                0.03, row, "undefined", color=FAINT, va="center", fontsize=8.5,
                 transform=axes.get_yaxis_transform(),
             )  # fmt: skip
             continue
         if (ends := _ends(mark.interval)) is not None:
-            axes.hlines(place, *ends, color=colour, linewidth=2.2)
+            axes.hlines(row, *ends, color=colour, linewidth=2.2)
         axes.plot(
-            mark.value, place, "o", color=colour, markersize=6.5, markeredgecolor=PAPER,
+            mark.value, row, "o", color=colour, markersize=6.5, markeredgecolor=PAPER,
             markeredgewidth=1.0,
         )  # fmt: skip
     axes.set_yticks(range(len(marks)), [mark.name for mark in marks])
@@ -164,10 +164,10 @@ def groups(level: LevelScores, key: str, title: str) -> str:
     scored = [group for group in level.groups if group.scores[key].value is not None]
     largest = sorted(scored, key=lambda group: -group.scores[key].n)[:MOST_GROUPS]
     shown = sorted(largest, key=lambda group: group.scores[key].value or 0.0)
-    with figure(0.9 + 0.19 * max(len(shown), 6)) as (drawn, axes):
+    with figure(0.9 + 0.19 * max(len(shown), 6)) as (canvas, axes):
         if not shown:
             empty(axes, level.summary[key].reason or "nothing to show")
-            return svg(drawn, f"{title}: nothing to show")
+            return svg(canvas, f"{title}: nothing to show")
         values = [group.scores[key].value or 0.0 for group in shown]
         sizes = np.array([group.scores[key].n for group in shown], dtype=np.float64)
         places = np.arange(len(shown))
@@ -182,17 +182,17 @@ def groups(level: LevelScores, key: str, title: str) -> str:
         axes.set(ylim=(-0.7, len(shown) - 0.3), xlabel=f"{title} (dashed: mean over all groups)")
         axes.grid(visible=False, axis="y")
         axes.tick_params(axis="y", length=0)
-        return svg(drawn, f"{title} in {len(shown)} groups")
+        return svg(canvas, f"{title} in {len(shown)} groups")
 
 
 @picture
 def bands(scores: Sequence[BandScore], unit: str) -> str:
     """RMSE and mean error by band of the true value, with the number of rows."""
     shown = [band for band in scores if band.n]
-    with figure(2.7) as (drawn, axes):
+    with figure(2.7) as (canvas, axes):
         if not shown:
             empty(axes, "no row has a value that is a number")
-            return svg(drawn, "Errors by band: nothing to show")
+            return svg(canvas, "Errors by band: nothing to show")
         places = np.arange(len(shown))
         axes.bar(
             places - 0.19, [b.rmse.value for b in shown], 0.36, color=ACCENT, alpha=0.9,
@@ -208,14 +208,14 @@ def bands(scores: Sequence[BandScore], unit: str) -> str:
         axes.margins(y=0.2)
         axes.legend(loc="upper center", ncols=2)
         axes.grid(visible=False, axis="x")
-        return svg(drawn, "RMSE and mean error by band of the measured value")
+        return svg(canvas, "RMSE and mean error by band of the measured value")
 
 
 @picture
 def residuals(true: Array, pred: Array, unit: str) -> str:
     """Predicted minus measured: against the prediction, and as a histogram."""
     error = pred - true
-    with figure(4.6, rows=2, height_ratios=(1.5, 1)) as (drawn, (above, below)):
+    with figure(4.6, rows=2, height_ratios=(1.5, 1)) as (canvas, (above, below)):
         if len(true) > MOST_POINTS:
             chosen = np.linspace(0, len(true) - 1, MOST_POINTS).astype(np.intp)
         else:
@@ -230,7 +230,7 @@ def residuals(true: Array, pred: Array, unit: str) -> str:
             xlabel=f"predicted − measured (dashed: mean {number(float(error.mean()))})",
             ylabel="rows",
         )
-        return svg(drawn, f"Residuals of {len(true)} rows; mean {error.mean():.2f}")
+        return svg(canvas, f"Residuals of {len(true)} rows; mean {error.mean():.2f}")
 
 
 @picture
@@ -238,31 +238,31 @@ def across_splits(
     names: Sequence[str], panels: Sequence[tuple[str, Sequence[Sequence[Mark]]]]
 ) -> str:
     """The same models on several splits: one panel a metric, one place a split."""
-    with figure(2.8 * len(panels), rows=len(panels), squeeze=False) as (drawn, grid):
+    with figure(2.8 * len(panels), rows=len(panels), squeeze=False) as (canvas, grid):
         for axes, (title, by_split) in zip(grid[:, 0], panels, strict=True):
-            for place, marks in enumerate(by_split):
-                _dodged(axes, place, marks)
+            for x, marks in enumerate(by_split):
+                _dodged(axes, x, marks)
             axes.axhline(0.0, color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
             axes.set_xticks(range(len(names)), [fill(name, 14) for name in names])
             axes.set_xlim(-0.5, len(names) - 0.5)
             axes.set_title(title)
             axes.grid(visible=False, axis="x")
-        return svg(drawn, "; ".join(title for title, _ in panels) + f" on {', '.join(names)}")
+        return svg(canvas, "; ".join(title for title, _ in panels) + f" on {', '.join(names)}")
 
 
-def _dodged(axes: Axes, place: int, marks: Sequence[Mark]) -> None:
+def _dodged(axes: Axes, x: int, marks: Sequence[Mark]) -> None:
     offsets = np.linspace(-0.28, 0.28, len(marks)) if len(marks) > 1 else np.zeros(1)
     for mark, offset in zip(marks, offsets, strict=True):
         if mark.value is None:
             continue
         colour = ACCENT if mark.main else MUTED
         if (ends := _ends(mark.interval)) is not None:
-            axes.vlines(place + offset, *ends, color=colour,
+            axes.vlines(x + offset, *ends, color=colour,
                         linewidth=2.2)  # fmt: skip
-        axes.plot(place + offset, mark.value, "o", color=colour, markersize=6,
+        axes.plot(x + offset, mark.value, "o", color=colour, markersize=6,
                   markeredgecolor=PAPER)  # fmt: skip
         if mark.main:
-            axes.annotate(number(mark.value), (place + offset, mark.value), xytext=(6, 0),
+            axes.annotate(number(mark.value), (x + offset, mark.value), xytext=(6, 0),
                           textcoords="offset points", va="center", fontweight="bold")  # fmt: skip
 
 

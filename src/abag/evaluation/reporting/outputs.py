@@ -44,16 +44,16 @@ def write_evaluation(
     Raises:
         OptionError: see :func:`require_free_evaluation`.
     """
-    with new_result(folder, NAMES, _WHAT, overwrite=overwrite) as place:
-        put_evaluation(sections, place, title)
+    with new_result(folder, NAMES, _WHAT, overwrite=overwrite) as scratch:
+        put_evaluation(sections, scratch, title)
     return EvaluationFiles.of(folder)
 
 
-def put_evaluation(sections: Sequence[EvaluationSection], place: Path, title: str) -> None:
+def put_evaluation(sections: Sequence[EvaluationSection], folder: Path, title: str) -> None:
     """Write the three files into a folder that a larger result is being made in."""
-    write_json(place / NAMES[0], metrics_content(sections), seal=True)
-    write_csv(place / NAMES[1], predictions_table([section.evaluation for section in sections]))
-    write_text(place / NAMES[2], render_report(sections, title))
+    write_json(folder / NAMES[0], metrics_content(sections), seal=True)
+    write_csv(folder / NAMES[1], predictions_table([section.evaluation for section in sections]))
+    write_text(folder / NAMES[2], render_report(sections, title))
 
 
 def require_free_evaluation(folder: Path, overwrite: bool) -> None:
@@ -137,9 +137,9 @@ def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _plain(_fields(value))
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):

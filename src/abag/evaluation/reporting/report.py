@@ -60,12 +60,12 @@ def render_report(sections: Sequence[EvaluationSection], title: str) -> str:
         "report",
         title=title,
         version=evaluations[0].version,
-        parts=[_part(place, section) for place, section in enumerate(sections)],
+        parts=[_part(number, section) for number, section in enumerate(sections)],
         comparison=_comparison(evaluations) if len(sections) > 1 else None,
     )
 
 
-def _part(place: int, section: EvaluationSection) -> dict[str, Any]:
+def _part(number: int, section: EvaluationSection) -> dict[str, Any]:
     """What the template shows of one section."""
     evaluation = section.evaluation
     summary = summarise(evaluation, section.faults)
@@ -83,7 +83,7 @@ def _part(place: int, section: EvaluationSection) -> dict[str, Any]:
         tables.provenance_table(evaluation, section.provenance),
     )
     return {
-        "anchor": f"split-{place + 1}",
+        "anchor": f"split-{number + 1}",
         "name": evaluation.name,
         "note": section.note,
         "summary": summary,
@@ -101,7 +101,7 @@ def _pictures(evaluation: Evaluation) -> tuple[Picture, ...]:
     pred = evaluation.held_out.predictions[model.name]
     labels, unit, level = evaluation.labels, unit_of(evaluation), evaluation.leading
     exact = labels.exact
-    found = [
+    pictures = [
         Picture(
             "Beside the baselines",
             "Dots are estimates, lines 95 % intervals. A model that does not pass the baselines "
@@ -128,7 +128,7 @@ def _pictures(evaluation: Evaluation) -> tuple[Picture, ...]:
         ),
     ]
     if exact.any():
-        found.append(
+        pictures.append(
             Picture(
                 "Residuals",
                 f"{model.name}, rows whose value is a number. Points that rise to the right: "
@@ -137,7 +137,7 @@ def _pictures(evaluation: Evaluation) -> tuple[Picture, ...]:
             )
         )
     if model.bands:
-        found.append(
+        pictures.append(
             Picture(
                 "By affinity band",
                 f"{model.name}. A mean error that falls from left to right means that predictions "
@@ -145,7 +145,7 @@ def _pictures(evaluation: Evaluation) -> tuple[Picture, ...]:
                 figures.bands(model.bands, unit),
             )
         )
-    return (*found, *_abstaining(evaluation))
+    return (*pictures, *_abstaining(evaluation))
 
 
 def _abstaining(evaluation: Evaluation) -> tuple[Picture, ...]:
@@ -183,7 +183,8 @@ def _inside_marks(evaluation: Evaluation, subject: str) -> list[Mark]:
         m.name: m.levels[evaluation.leading].summary["spearman"] for m in evaluation.models
     }
     return [
-        Mark(name, one.mean, one.mean_interval, name == subject) for name, one in summaries.items()
+        Mark(name, summary.mean, summary.mean_interval, name == subject)
+        for name, summary in summaries.items()
     ]
 
 
@@ -191,8 +192,8 @@ def _pooled_marks(evaluation: Evaluation, key: str, subject: str) -> list[Mark]:
     """A pooled metric of each model."""
     estimates = {model.name: model.pooled[key] for model in evaluation.models}
     return [
-        Mark(name, one.score.value, one.interval, name == subject)
-        for name, one in estimates.items()
+        Mark(name, estimate.score.value, estimate.interval, name == subject)
+        for name, estimate in estimates.items()
     ]
 
 

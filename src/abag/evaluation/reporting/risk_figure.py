@@ -12,7 +12,7 @@ from abag.pictures import picture
 @picture
 def draw_risk_coverage(curves: Mapping[str, RiskCoverage], subject: str, unit: str) -> str:
     """Curves of all models, that of ``subject`` in front; its oracle and chance areas dashed."""
-    with figure(3.4) as (drawn, axes):
+    with figure(3.4) as (canvas, axes):
         for name, curve in curves.items():
             if name != subject:
                 axes.plot(curve.coverage, curve.rmse, color=MUTED, linewidth=1.1, alpha=0.8)
@@ -20,10 +20,10 @@ def draw_risk_coverage(curves: Mapping[str, RiskCoverage], subject: str, unit: s
                     name, (curve.coverage[-1], curve.rmse[-1]), xytext=(-2, 4),
                     textcoords="offset points", fontsize=7.5, color=FAINT, ha="right",
                 )  # fmt: skip
-        own = curves[subject]
-        axes.plot(own.coverage, own.rmse, color=ACCENT, linewidth=2.2, label=subject)
+        leading = curves[subject]
+        axes.plot(leading.coverage, leading.rmse, color=ACCENT, linewidth=2.2, label=subject)
         axes.axhline(
-            own.area_of_chance, color=SECOND, linewidth=1.1, linestyle=(0, (3, 2)),
+            leading.area_of_chance, color=SECOND, linewidth=1.1, linestyle=(0, (3, 2)),
             label="rows given up at random",
         )  # fmt: skip
         axes.set(
@@ -31,14 +31,15 @@ def draw_risk_coverage(curves: Mapping[str, RiskCoverage], subject: str, unit: s
         )
         axes.set_xlim(1.02, 0.0)
         axes.legend(loc="lower left")
-        return svg(drawn, f"RMSE of {subject} when it abstains from what it does not know")
+        return svg(canvas, f"RMSE of {subject} when it abstains from what it does not know")
 
 
 def risk_in_words(curve: RiskCoverage, unit: str) -> str:
     """The caption: the order, the error of each verdict, and whether abstaining helps."""
     parts = [
-        f"{one.verdict} {one.rows:,} rows, RMSE {one.rmse:.2f}, {one.within_one:.0%} within 1"
-        for one in curve.verdicts
+        f"{figure.verdict} {figure.rows:,} rows, RMSE {figure.rmse:.2f}, "
+        f"{figure.within_one:.0%} within 1"
+        for figure in curve.verdicts
     ]
     helps = curve.area < 0.97 * curve.area_of_chance
     verdict = (

@@ -68,14 +68,15 @@ def differences_table(evaluation: Evaluation) -> Table | None:
     """Models minus the best baseline, paired on the same rows."""
     rows = []
     for model in evaluation.models:
-        for one in model.differences:
+        for difference in model.differences:
             verdict = {True: "better", False: "not shown to be better", None: "cannot be said"}
-            level = "pooled" if one.level == "pooled" else f"inside one {one.level}"
-            key = {"spearman": "Spearman", "pearson": "Pearson", "rmse": "RMSE"}[one.key]
+            level = "pooled" if difference.level == "pooled" else f"inside one {difference.level}"
+            key = {"spearman": "Spearman", "pearson": "Pearson", "rmse": "RMSE"}[difference.key]
             rows.append(
                 (
-                    Cell(model.name), Cell(f"{key}, {level}"), Cell(one.baseline),
-                    _cell(one.value, one.interval, None, digits=3), Cell(verdict[one.better]),
+                    Cell(model.name), Cell(f"{key}, {level}"), Cell(difference.baseline),
+                    _cell(difference.value, difference.interval, None, digits=3),
+                    Cell(verdict[difference.better]),
                 )
             )  # fmt: skip
     if not rows:
@@ -95,7 +96,7 @@ def decisions_table(evaluation: Evaluation) -> Table | None:
         return None
     header = ("model", *(estimate.title for estimate in first.values()))
     rows = tuple(
-        (Cell(model.name), *(_of_estimate(one) for one in model.decisions.values()))
+        (Cell(model.name), *(_of_estimate(decision) for decision in model.decisions.values()))
         for model in evaluation.models
     )
     return Table(
@@ -191,11 +192,11 @@ def controls_table(evaluation: Evaluation) -> Table:
     rows = tuple(
         (
             Cell(name),
-            Cell(number(one.spearman)),
-            shown(one.antigens_shuffled, "one antigen, or one answer"),
-            shown(one.germline_held_fixed, "one distance"),
+            Cell(number(skill.spearman)),
+            shown(skill.antigens_shuffled, "one antigen, or one answer"),
+            shown(skill.germline_held_fixed, "one distance"),
         )
-        for name, one in evaluation.controls().items()
+        for name, skill in evaluation.controls().items()
     )
     return Table(
         title="Controls",
@@ -240,7 +241,7 @@ def groups_table(evaluation: Evaluation) -> Table:
 
 def provenance_table(evaluation: Evaluation, more: Mapping[str, Any]) -> Table:
     """What a reader needs to make the figures again."""
-    rows, drawn = evaluation.rows, evaluation.resampling
+    rows, resampling = evaluation.rows, evaluation.resampling
     facts: dict[str, Any] = {
         "abag": evaluation.version,
         "target": evaluation.target,
@@ -250,14 +251,14 @@ def provenance_table(evaluation: Evaluation, more: Mapping[str, Any]) -> Table:
         "training rows by fold": ", ".join(
             f"{name} {count:,}" for name, count in evaluation.held_out.train_rows.items()
         ),
-        "intervals": f"{drawn.resamples:,} resamples of {drawn.clusters:,} {drawn.unit} groups, "
-        f"percentile, seed {drawn.seed}",
+        "intervals": f"{resampling.resamples:,} resamples of {resampling.clusters:,} "
+        f"{resampling.unit} groups, percentile, seed {resampling.seed}",
     }
     facts |= {f"split: {key}": value for key, value in evaluation.split.items()}
     for candidate in evaluation.candidates:
         settings = ", ".join(f"{key} {value}" for key, value in candidate.settings.items())
-        made = f"saved model {candidate.identity or ''}" if candidate.build is None else ""
-        facts[f"model: {candidate.name}"] = "; ".join(x for x in (made, settings) if x) or "–"
+        origin = f"saved model {candidate.identity or ''}" if candidate.build is None else ""
+        facts[f"model: {candidate.name}"] = "; ".join(x for x in (origin, settings) if x) or "–"
     facts |= dict(more)
     cells = tuple((Cell(key), Cell(shown(value))) for key, value in facts.items())
     return Table(title="Where this comes from", header=("what", "value"), rows=cells)

@@ -85,7 +85,7 @@ def summarise(evaluation: Evaluation, faults: Sequence[str] = ()) -> ReportSumma
         headline=_headline(evaluation, model),
         question=_question(evaluation, model),
         answers=tuple(_answers(evaluation, model)),
-        reasons=tuple(text for _, text in sorted(reasons, key=lambda one: not one[0])),
+        reasons=tuple(text for _, text in sorted(reasons, key=lambda reason: not reason[0])),
     )
 
 
@@ -128,16 +128,18 @@ def _question(evaluation: Evaluation, model: ModelScores) -> str:
 
 
 def _answers(evaluation: Evaluation, model: ModelScores) -> list[str]:
-    found = [_grouped(evaluation, model), _pooled(evaluation, model)]
-    found += [_compared(difference) for difference in model.differences[:1]]
-    found += _largest(evaluation, model)
+    sentences = [_grouped(evaluation, model), _pooled(evaluation, model)]
+    sentences += [_compared(difference) for difference in model.differences[:1]]
+    sentences += _largest(evaluation, model)
     if evaluation.rows.censored:
-        found.append(_censored(evaluation, model))
+        sentences.append(_censored(evaluation, model))
     if model.collapse is not None:
-        found.append(_sentence(model.collapse.text))
+        sentences.append(_sentence(model.collapse.text))
     if evaluation.audit is not None and evaluation.audit.get("believe"):
-        found.append(_sentence(f"by the leak audit of the split, {evaluation.audit['believe']}"))
-    return found
+        sentences.append(
+            _sentence(f"by the leak audit of the split, {evaluation.audit['believe']}")
+        )
+    return sentences
 
 
 def _grouped(evaluation: Evaluation, model: ModelScores) -> str:
@@ -204,11 +206,11 @@ def _largest(evaluation: Evaluation, model: ModelScores) -> list[str]:
     share = size / len(evaluation.labels)
     if share < LARGE_GROUP:
         return []
-    rest = model.without_largest
+    others = model.without_largest
     return [
         f"One antigen group, {evaluation.antigens.names[code]}, holds {100 * share:.0f} % of the "
-        f"rows. Without it, pooled: Spearman {_brief(rest['spearman'])}, "
-        f"Pearson {_brief(rest['pearson'])}, RMSE {_brief(rest['rmse'])}."
+        f"rows. Without it, pooled: Spearman {_brief(others['spearman'])}, "
+        f"Pearson {_brief(others['pearson'])}, RMSE {_brief(others['rmse'])}."
     ]
 
 
@@ -227,23 +229,23 @@ def _censored(evaluation: Evaluation, model: ModelScores) -> str:
 
 def _reasons(evaluation: Evaluation, model: ModelScores) -> list[tuple[bool, str]]:
     """What stands against the figures: (whether it forbids belief, sentence)."""
-    found = _audit_reasons(evaluation.audit)
+    reasons = _audit_reasons(evaluation.audit)
     check = model.collapse
     if check is not None and check.verdict in (Spread.CONSTANT, Spread.COLLAPSED):
-        found.append((True, f"Collapse: {check.text}."))
+        reasons.append((True, f"Collapse: {check.text}."))
     elif check is not None and check.verdict is Spread.NARROW:
-        found.append((False, _sentence(check.text)))
+        reasons.append((False, _sentence(check.text)))
     if evaluation.resampling.note is not None:
-        found.append((False, _sentence(evaluation.resampling.note)))
+        reasons.append((False, _sentence(evaluation.resampling.note)))
     summary = model.levels[evaluation.leading].summary["spearman"]
     if summary.mean is not None and summary.groups < FEW_GROUPS:
         has = "has" if summary.groups == 1 else "have"
         few = f"only {_groups(summary.groups, evaluation.leading)} {has} enough rows for a figure"
-        found.append((False, _sentence(few)))
+        reasons.append((False, _sentence(few)))
     if evaluation.rows.exact + evaluation.rows.censored < FEW_CLUSTERS:
         few = counted(evaluation.rows.exact + evaluation.rows.censored, "row")
-        found.append((True, f"Only {few}."))
-    return found + _unshown_skill(evaluation, model)
+        reasons.append((True, f"Only {few}."))
+    return reasons + _unshown_skill(evaluation, model)
 
 
 def _unshown_skill(evaluation: Evaluation, model: ModelScores) -> list[tuple[bool, str]]:
@@ -259,8 +261,8 @@ def _unshown_skill(evaluation: Evaluation, model: ModelScores) -> list[tuple[boo
     for key in ("spearman", "pearson"):
         shown.append((f"{key.capitalize()} pooled", pooled[key].score.value, pooled[key].interval))
     return [
-        (place == 0, f"No skill is shown: {figure} is {with_interval(value, interval)}.")
-        for place, (figure, value, interval) in enumerate(shown)
+        (index == 0, f"No skill is shown: {figure} is {with_interval(value, interval)}.")
+        for index, (figure, value, interval) in enumerate(shown)
         if value is not None and not _above_zero(interval)
     ]
 
@@ -289,21 +291,21 @@ def compare(evaluations: Sequence[Evaluation], model: str) -> list[str]:
     listed = ", ".join(f"{number(value)} on “{name}”" for name, value in known)
     highest = max(known, key=lambda pair: pair[1])
     lowest = min(known, key=lambda pair: pair[1])
-    found = [
+    sentences = [
         f"The same {model}, with the same settings and the same rows, has a pooled Pearson of "
         f"{listed}. Only one thing changed: what it had seen that resembles the rows it was asked "
         "about."
     ]
     fall = highest[1] - lowest[1]
     if fall >= MEMORY:
-        found.append(
+        sentences.append(
             f"The fall of {number(fall)} from “{highest[0]}” to “{lowest[0]}” is memory, not "
             "understanding: the higher figure holds for new measurements of antibodies and "
             "antigens that are nearly in the training rows, the lower one for what is new to it. "
             f"For an antigen unlike any in the table, expect “{lowest[0]}”."
         )
     else:
-        found.append(
+        sentences.append(
             f"The figures differ by no more than {number(fall)}: on these rows the model loses "
             "little when what it is asked about is new."
         )
@@ -313,8 +315,8 @@ def compare(evaluations: Sequence[Evaluation], model: str) -> list[str]:
     if all(value is not None for _, value in inside):
         level = evaluations[0].leading
         text = ", ".join(f"{number(value)} on “{name}”" for name, value in inside)
-        found.append(f"Inside one {level}, the mean Spearman is {text}.")
-    return found
+        sentences.append(f"Inside one {level}, the mean Spearman is {text}.")
+    return sentences
 
 
 def _sentence(text: str) -> str:

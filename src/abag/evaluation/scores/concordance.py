@@ -62,25 +62,25 @@ class Concordance:
             block = np.arange(n, dtype=np.int64) >> level
             key = block * (n + 1) + placed
             within = np.argsort(key, kind="stable")
-            asked = np.flatnonzero((self._below >> level) & 1)
-            if not len(asked):
+            queries = np.flatnonzero((self._below >> level) & 1)
+            if not len(queries):
                 continue
-            prefix_block = (self._below[asked] >> (level + 1)) << 1
+            prefix_block = (self._below[queries] >> (level + 1)) << 1
             start = prefix_block << level
-            goal = prefix_block * (n + 1) + rank[asked]
+            goal = prefix_block * (n + 1) + rank[queries]
             less = np.searchsorted(key[within], goal, side="left")
             not_more = np.searchsorted(key[within], goal, side="right")
-            plan.append((self._order[within], asked, start, less, not_more))
+            plan.append((self._order[within], queries, start, less, not_more))
         return plan
 
     def __call__(self, weights: Array) -> Array:
         """Concordance index (b) under row weights (b, n); NaN where no pair is comparable."""
         won = np.zeros(len(weights))
-        for rows, asked, start, less, not_more in self._levels:
+        for rows, queries, start, less, not_more in self._levels:
             running = _running(weights[:, rows])
             below = running[:, less] - running[:, start]
             equal = running[:, not_more] - running[:, less]
-            won += (weights[:, asked] * (below + 0.5 * equal)).sum(axis=1)
+            won += (weights[:, queries] * (below + 0.5 * equal)).sum(axis=1)
         pairs = self.pairs(weights)
         return np.divide(won, pairs, out=np.full_like(won, np.nan), where=pairs > 0)
 

@@ -38,9 +38,9 @@ class Groups:
     @classmethod
     def of(cls, level: str, keys: Sequence[str | None], names: Mapping[str, str] = {}) -> Groups:
         """Groups by equal key, in order of first appearance; ``names`` are shown for keys."""
-        found = {key: code for code, key in enumerate(dict.fromkeys(k for k in keys if k))}
-        codes = np.array([found[key] if key else -1 for key in keys], dtype=np.intp)
-        return cls(level, codes, tuple(names.get(key, key) for key in found))
+        codes_of = {key: code for code, key in enumerate(dict.fromkeys(k for k in keys if k))}
+        codes = np.array([codes_of[key] if key else -1 for key in keys], dtype=np.intp)
+        return cls(level, codes, tuple(names.get(key, key) for key in codes_of))
 
     def rows(self, group: int) -> NDArray[np.intp]:
         """Indices of the rows of one group."""
@@ -58,14 +58,14 @@ class Groups:
 
     def inside(self, clusters: NDArray[np.intp]) -> NDArray[np.intp] | None:
         """Cluster of each group, or None when a group has rows in more than one cluster."""
-        found = np.full(len(self.names), -1, dtype=np.intp)
+        cluster_of = np.full(len(self.names), -1, dtype=np.intp)
         for group in range(len(self.names)):
             present = np.unique(clusters[self.codes == group])
             if len(present) > 1:
                 return None
             if len(present):
-                found[group] = present[0]
-        return found
+                cluster_of[group] = present[0]
+        return cluster_of
 
 
 def antigen_groups(table: Measurements, keys: Sequence[str | None] | None = None) -> Groups:
@@ -79,7 +79,7 @@ def antigen_groups(table: Measurements, keys: Sequence[str | None] | None = None
             _short(chain) if chain else f"antigen not given ({assay})"
             for chain, assay in zip(chains, table["assay"], strict=True)
         ]
-    return Groups.of("antigen", keys, _told_apart(_names(keys, table)))
+    return Groups.of("antigen", keys, _numbered(_names(keys, table)))
 
 
 def _names(keys: Sequence[str | None], table: Measurements) -> dict[str, str]:
@@ -93,7 +93,7 @@ def _names(keys: Sequence[str | None], table: Measurements) -> dict[str, str]:
             written.setdefault(key, Counter())[name] += 1
         if key and structure:
             structures[key] = min(structure, structures.get(key, structure))
-    names = {key: f"{key[:_KEY]} ({found})" for key, found in structures.items()}
+    names = {key: f"{key[:_KEY]} ({label})" for key, label in structures.items()}
     common = {key: max(sorted(count), key=count.__getitem__) for key, count in written.items()}
     return names | common
 
@@ -102,15 +102,15 @@ def _short(chain: str) -> str:
     return f"ag-{hashlib.sha256(chain.encode()).hexdigest()[:16]}"
 
 
-def _told_apart(names: dict[str, str]) -> dict[str, str]:
+def _numbered(names: dict[str, str]) -> dict[str, str]:
     """Names, with a number behind those that stand for more than one key."""
-    often = Counter(names.values())
-    seen: Counter[str] = Counter()
-    apart = {}
+    totals = Counter(names.values())
+    counts: Counter[str] = Counter()
+    numbered = {}
     for key, name in names.items():
-        seen[name] += 1
-        apart[key] = f"{name} #{seen[name]}" if often[name] > 1 else name
-    return apart
+        counts[name] += 1
+        numbered[key] = f"{name} #{counts[name]}" if totals[name] > 1 else name
+    return numbered
 
 
 CONCORDANCE: Final = "concordance"
@@ -161,8 +161,8 @@ class LevelScores:
 
     def values(self, key: str) -> Array:
         """One metric in every group (NaN where undefined), in the order of ``groups``."""
-        found = [group.scores[key].value for group in self.groups]
-        return np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+        scores = [group.scores[key].value for group in self.groups]
+        return np.array([np.nan if value is None else value for value in scores], dtype=np.float64)
 
 
 def score_groups(
@@ -238,13 +238,13 @@ def _summarise(
 
 
 def difference_over_groups(
-    one: LevelScores, other: LevelScores, key: str, groups: Groups, bootstrap: ClusterBootstrap
+    first: LevelScores, second: LevelScores, key: str, groups: Groups, bootstrap: ClusterBootstrap
 ) -> tuple[float | None, int, Interval]:
-    """Mean over groups of ``one`` minus ``other``, where both are defined, with an interval."""
-    codes = [group.code for group in one.groups]
-    if codes != [group.code for group in other.groups]:
+    """Mean over groups of ``first`` minus ``second``, where both are defined, with an interval."""
+    codes = [group.code for group in first.groups]
+    if codes != [group.code for group in second.groups]:
         raise ValueError("the two models were not scored on the same groups")
-    values = one.values(key) - other.values(key)
+    values = first.values(key) - second.values(key)
     inside = groups.inside(bootstrap.codes)
     clusters = None if inside is None else inside[codes]
     defined = values[np.isfinite(values)]

@@ -120,8 +120,8 @@ def _draws(clusters: int, resamples: int, seed: int) -> NDArray[np.int32]:
     if clusters == 0:
         return np.zeros((resamples, 0), dtype=np.int32)
     chances = np.full(clusters, 1.0 / clusters)
-    drawn = np.random.default_rng(seed).multinomial(clusters, chances, size=resamples)
-    return np.asarray(drawn, dtype=np.int32)
+    counts = np.random.default_rng(seed).multinomial(clusters, chances, size=resamples)
+    return np.asarray(counts, dtype=np.int32)
 
 
 def _percentiles(distribution: Array, level: float, clusters: int) -> Interval:

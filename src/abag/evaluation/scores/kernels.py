@@ -114,8 +114,8 @@ def hits_in_top(*, count: int | None = None, share: float | None = None) -> Kern
         hits = groups.sums(weights * positive) * np.divide(
             taken, size, out=np.zeros_like(size), where=size > 0
         )
-        found = hits.sum(axis=1) / budget[:, 0]
-        return np.where(budget[:, 0] <= total[:, 0], found, np.nan)
+        hit_share = hits.sum(axis=1) / budget[:, 0]
+        return np.where(budget[:, 0] <= total[:, 0], hit_share, np.nan)
 
     return kernel
 

@@ -132,7 +132,7 @@ R_SQUARED: Final = Measure("r_squared", "R²", kernels.r_squared, _needs_true_sp
 BIAS: Final = Measure("bias", "mean error", kernels.bias, _none, higher_is_better=False)
 
 spearman, pearson, rmse, mae, r_squared = (
-    one.of for one in (SPEARMAN, PEARSON, RMSE, MAE, R_SQUARED)
+    metric.of for metric in (SPEARMAN, PEARSON, RMSE, MAE, R_SQUARED)
 )
 """The metrics as functions of true values and predictions."""
 REGRESSION: Final = (SPEARMAN, PEARSON, RMSE, MAE, R_SQUARED, BIAS)

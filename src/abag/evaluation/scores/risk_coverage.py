@@ -93,14 +93,14 @@ def risk_coverage(
     # The last key of lexsort comes first: verdict, then scale, then nearness.
     order = np.lexsort((-nearness, scale[exact], verdicts))
     coverage = np.linspace(1.0, 1.0 / _POINTS, _POINTS)
-    kept = np.maximum((coverage * len(squared)).round().astype(np.intp), 1)
+    answered = np.maximum((coverage * len(squared)).round().astype(np.intp), 1)
     return RiskCoverage(
         rows=len(squared),
         coverage=tuple(coverage.tolist()),
-        rmse=tuple(_curve(squared[order], kept).tolist()),
-        area=float(_curve(squared[order], kept).mean()),
+        rmse=tuple(_curve(squared[order], answered).tolist()),
+        area=float(_curve(squared[order], answered).mean()),
         area_of_chance=float(np.sqrt(squared.mean())),
-        area_of_oracle=float(_curve(np.sort(squared), kept).mean()),
+        area_of_oracle=float(_curve(np.sort(squared), answered).mean()),
         verdicts=tuple(
             VerdictError(
                 verdict.value,
@@ -108,11 +108,11 @@ def risk_coverage(
                 float(np.sqrt(squared[inside].mean())),
                 float((squared[inside] <= 1.0).mean()),
             )
-            for place, verdict in enumerate(Verdict)
-            if (inside := verdicts == place).any()
+            for code, verdict in enumerate(Verdict)
+            if (inside := verdicts == code).any()
         ),
     )
 
 
-def _curve(squared: Array, kept: NDArray[np.intp]) -> Array:
-    return np.asarray(np.sqrt(np.cumsum(squared)[kept - 1] / kept), dtype=np.float64)
+def _curve(squared: Array, answered: NDArray[np.intp]) -> Array:
+    return np.asarray(np.sqrt(np.cumsum(squared)[answered - 1] / answered), dtype=np.float64)

@@ -133,7 +133,7 @@ def score_model(name: str, baseline: bool, pred: Array, setting: Setting) -> Sco
 
 
 def _estimate(
-    measure: Measure, pred: Array, setting: Setting, kept: dict[str, Array] | None
+    measure: Measure, pred: Array, setting: Setting, distributions: dict[str, Array] | None
 ) -> Estimate:
     rows = measure.rows(setting.labels)
     reason = setting.poolable or (_only_folds(pred, setting) if measure.key in RANKING else None)
@@ -144,12 +144,12 @@ def _estimate(
         return Estimate(measure.key, measure.title, score)
     true, guess = measure.truth(setting.labels.take(rows)), pred[rows]
     spread = setting.bootstrap.distribution(lambda w: measure.kernel(true, guess, w), rows)
-    if kept is not None:
-        kept[measure.key] = spread
+    if distributions is not None:
+        distributions[measure.key] = spread
     return Estimate(measure.key, measure.title, score, setting.bootstrap.interval(spread))
 
 
-def _concordance(pred: Array, setting: Setting, kept: dict[str, Array]) -> Estimate:
+def _concordance(pred: Array, setting: Setting, distributions: dict[str, Array]) -> Estimate:
     labels, title = setting.labels, "concordance"
     reason = setting.poolable or _only_folds(pred, setting)
     if reason is not None:
@@ -159,7 +159,7 @@ def _concordance(pred: Array, setting: Setting, kept: dict[str, Array]) -> Estim
         return Estimate(CONCORDANCE, title, score)
     rows = labels.known
     spread = setting.bootstrap.distribution(Concordance(labels.take(rows), pred[rows]), rows)
-    kept[CONCORDANCE] = spread
+    distributions[CONCORDANCE] = spread
     return Estimate(CONCORDANCE, title, score, setting.bootstrap.interval(spread))
 
 
@@ -187,63 +187,63 @@ def _without_largest(pred: Array, setting: Setting) -> dict[str, Estimate]:
     bootstrap = ClusterBootstrap(
         codes, resamples=setting.bootstrap.resamples, seed=setting.bootstrap.seed
     )
-    rest = replace(
+    others = replace(
         setting, labels=setting.labels.take(rows), folds=setting.folds[rows], bootstrap=bootstrap
     )
-    return {m.key: _estimate(m, pred[rows], rest, None) for m in (SPEARMAN, PEARSON, RMSE)}
+    return {m.key: _estimate(m, pred[rows], others, None) for m in (SPEARMAN, PEARSON, RMSE)}
 
 
 def add_differences(scored: Sequence[Scored], setting: Setting) -> tuple[ModelScores, ...]:
     """Give every model that is no baseline its paired differences to the best baseline."""
-    baselines = [one for one in scored if one.scores.baseline]
+    baselines = [model for model in scored if model.scores.baseline]
     return tuple(
-        one.scores
-        if one.scores.baseline
-        else replace(one.scores, differences=tuple(_differences(one, baselines, setting)))
-        for one in scored
+        model.scores
+        if model.scores.baseline
+        else replace(model.scores, differences=tuple(_differences(model, baselines, setting)))
+        for model in scored
     )
 
 
-def _differences(one: Scored, baselines: Sequence[Scored], setting: Setting) -> list[Difference]:
-    found = []
+def _differences(model: Scored, baselines: Sequence[Scored], setting: Setting) -> list[Difference]:
+    differences = []
     groups = setting.groups[0]
     leading = [
-        other for other in baselines
-        if other.scores.levels[groups.level].summary["spearman"].mean is not None
+        baseline for baseline in baselines
+        if baseline.scores.levels[groups.level].summary["spearman"].mean is not None
     ]  # fmt: skip
-    if leading and one.scores.levels[groups.level].summary["spearman"].mean is not None:
+    if leading and model.scores.levels[groups.level].summary["spearman"].mean is not None:
         best = max(
             leading, key=lambda o: o.scores.levels[groups.level].summary["spearman"].mean or 0.0
         )
         value, _, interval = difference_over_groups(
-            one.scores.levels[groups.level], best.scores.levels[groups.level], "spearman", groups,
+            model.scores.levels[groups.level], best.scores.levels[groups.level], "spearman", groups,
             setting.bootstrap,
         )  # fmt: skip
-        found.append(
+        differences.append(
             Difference("spearman", groups.level, best.scores.name, value, interval,
                        _is_better(interval, higher=True))
         )  # fmt: skip
     for measure in (SPEARMAN, PEARSON, RMSE):
-        pooled = _pooled_difference(one, baselines, measure, setting)
-        found += [pooled] if pooled else []
-    return found
+        pooled = _pooled_difference(model, baselines, measure, setting)
+        differences += [pooled] if pooled else []
+    return differences
 
 
 def _pooled_difference(
-    one: Scored, baselines: Sequence[Scored], measure: Measure, setting: Setting
+    model: Scored, baselines: Sequence[Scored], measure: Measure, setting: Setting
 ) -> Difference | None:
-    mine = one.scores.pooled[measure.key].score.value
+    mine = model.scores.pooled[measure.key].score.value
     rivals = {
-        other.scores.name: (value, other)
-        for other in baselines
-        if (value := other.scores.pooled[measure.key].score.value) is not None
+        baseline.scores.name: (value, baseline)
+        for baseline in baselines
+        if (value := baseline.scores.pooled[measure.key].score.value) is not None
     }
     if mine is None or not rivals:
         return None
     choose = max if measure.higher_is_better else min
     name = choose(rivals, key=lambda key: rivals[key][0])
-    value, other = rivals[name]
-    spread = one.distributions[measure.key] - other.distributions[measure.key]
+    value, baseline = rivals[name]
+    spread = model.distributions[measure.key] - baseline.distributions[measure.key]
     interval = setting.bootstrap.interval(spread)
     better = _is_better(interval, measure.higher_is_better)
     return Difference(measure.key, "pooled", name, mine - value, interval, better)

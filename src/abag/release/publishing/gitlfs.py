@@ -34,15 +34,20 @@ def git(folder: Path, *arguments: str, **variables: str) -> str:
     Raises:
         ReleaseError: git says no, with its last words.
     """
-    told = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **variables}
-    done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=told, capture_output=True, text=True, check=False
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **variables}
+    process = subprocess.run(
+        ["git", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    if done.returncode:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        shown = "; ".join(said[-3:])
+    if process.returncode:
+        last_words = (process.stderr or process.stdout).strip().splitlines()
+        shown = "; ".join(last_words[-3:])
         raise ReleaseError(f"git {' '.join(arguments[:2])} failed: {shown}")
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def clone(address: str, revision: str | None, target: Path) -> Path:
@@ -69,8 +74,8 @@ def clone(address: str, revision: str | None, target: Path) -> Path:
 def _newest_branch(target: Path) -> str:
     """The branch that was committed to last, as ``origin/NAME``."""
     form = "--format=%(refname:short)"
-    found = git(target, "for-each-ref", "--sort=-committerdate", form, "refs/remotes/origin/*")
-    names = [name for name in found.split() if name not in ("origin", "origin/HEAD")]
+    listing = git(target, "for-each-ref", "--sort=-committerdate", form, "refs/remotes/origin/*")
+    names = [name for name in listing.split() if name not in ("origin", "origin/HEAD")]
     if not names:
         raise ReleaseError("the git remote holds no commit, and so no release")
     return names[0]
@@ -83,44 +88,44 @@ ATTRIBUTES: Final = "".join(
 """Nothing is rewritten; weights and pictures go to LFS."""
 
 
-def git_steps(what: Publication, branch: str, scratch: Path) -> list[PublishStep]:
+def git_steps(publication: Publication, branch: str, scratch: Path) -> list[PublishStep]:
     """Attributes, stage, commit, annotated tag, push, page, check: a release as a tag of a remote.
 
     Raises:
         UnavailableError: git or git-lfs is missing.
     """
     require_git()
-    copy = WorkingCopy(what, branch)
+    copy, address, tag = WorkingCopy(publication, branch), publication.address, publication.tag
     return [
-        PublishStep("clone", f"a working copy of {what.address}", copy.is_there, copy.make),
+        PublishStep("clone", f"a working copy of {address}", copy.is_there, copy.make),
         PublishStep("attributes", "weights and pictures to Git LFS", copy.has_attributes,
                     copy.set_attributes),
-        PublishStep("stage", f"{what.release.name} as it is, nothing else", copy.is_staged,
+        PublishStep("stage", f"{publication.release.name} as it is, nothing else", copy.is_staged,
                     copy.stage),
-        PublishStep("commit", f"{what.title!r} on {branch}", copy.is_committed, copy.commit),
-        PublishStep("tag", f"{what.tag}, annotated with the notes", copy.is_tagged, copy.set_tag),
-        PublishStep("push", f"{branch}, {what.tag} and large files to {what.address}",
-                    copy.is_pushed, copy.push),
-        page_step(what),
-        check_step(what, lambda: clone(what.address, what.tag, scratch / "published")),
+        PublishStep("commit", f"{publication.title!r} on {branch}", copy.is_committed, copy.commit),
+        PublishStep("tag", f"{tag}, annotated with the notes", copy.is_tagged, copy.set_tag),
+        PublishStep("push", f"{branch}, {tag} and large files to {address}", copy.is_pushed,
+                    copy.push),
+        page_step(publication),
+        check_step(publication, lambda: clone(address, tag, scratch / "published")),
     ]  # fmt: skip
 
 
 class WorkingCopy:
     """The clone in which a release is made a commit. Same release, same commit: its date is set."""
 
-    def __init__(self, what: Publication, branch: str) -> None:
-        self._what, self._branch = what, branch
-        self._folder = what.work / REPOSITORY
+    def __init__(self, publication: Publication, branch: str) -> None:
+        self._publication, self._branch = publication, branch
+        self._folder = publication.work / REPOSITORY
 
     def _git(self, *arguments: str) -> str:
-        given = self._what.facts["given"]
-        date = f"{given['date']}T12:00:00+00:00"
-        told = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
-        name, email = given["authors"][0], "release@abag.invalid"
+        stated = self._publication.facts["given"]
+        date = f"{stated['date']}T12:00:00+00:00"
+        signature = {"GIT_AUTHOR_DATE": date, "GIT_COMMITTER_DATE": date}
+        name, email = stated["authors"][0], "release@abag.invalid"
         for who in ("AUTHOR", "COMMITTER"):
-            told |= {f"GIT_{who}_NAME": name, f"GIT_{who}_EMAIL": email}
-        return git(self._folder, *arguments, **told)
+            signature |= {f"GIT_{who}_NAME": name, f"GIT_{who}_EMAIL": email}
+        return git(self._folder, *arguments, **signature)
 
     def _known(self, *names: str) -> str | None:
         try:
@@ -133,14 +138,14 @@ class WorkingCopy:
         if not (self._folder / ".git").is_dir():
             return False
         (self._folder / ".git" / "index.lock").unlink(missing_ok=True)
-        return self._git("remote", "get-url", "origin") == self._what.address
+        return self._git("remote", "get-url", "origin") == self._publication.address
 
     def make(self) -> None:
         """Clone beside and rename, so that half a clone is never taken for one."""
         half = self._folder.with_name(f".{self._folder.name}.new")
         for left in (half, self._folder):
             shutil.rmtree(left, ignore_errors=True)
-        address = self._what.address
+        address = self._publication.address
         git(half.parent, "clone", "--quiet", "--no-checkout", address, half.name)
         git(half, "lfs", "install", "--local")
         git(half, "symbolic-ref", "HEAD", f"refs/heads/{self._branch}")
@@ -161,17 +166,19 @@ class WorkingCopy:
     def is_staged(self) -> bool:
         """Whether the index holds the release and nothing else."""
         path = self._folder / SUMS
-        same = path.is_file() and path.read_bytes() == (self._what.release / SUMS).read_bytes()
+        same = (
+            path.is_file() and path.read_bytes() == (self._publication.release / SUMS).read_bytes()
+        )
         if not same or sums_text(self._folder) != path.read_text("utf-8"):
             return False
         return not self._git("ls-files", "--others", "--modified", "--deleted")
 
     def stage(self) -> None:
         """Make the working copy the release, and stage it all."""
-        for place in self._folder.iterdir():
-            if place.name not in (".git", ".gitattributes"):
-                shutil.rmtree(place) if place.is_dir() else place.unlink()
-        shutil.copytree(self._what.release, self._folder, dirs_exist_ok=True)
+        for path in self._folder.iterdir():
+            if path.name not in (".git", ".gitattributes"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        shutil.copytree(self._publication.release, self._folder, dirs_exist_ok=True)
         self._git("add", "--all")
 
     def is_committed(self) -> bool:
@@ -180,7 +187,7 @@ class WorkingCopy:
 
     def commit(self) -> None:
         """Commit what is staged."""
-        self._git("commit", "--quiet", "--message", self._what.title)
+        self._git("commit", "--quiet", "--message", self._publication.title)
 
     def is_tagged(self) -> bool:
         """Whether the tag is there, on this commit.
@@ -188,17 +195,19 @@ class WorkingCopy:
         Raises:
             ReleaseError: it is there on another commit.
         """
-        found = self._known(f"{self._what.tag}^{{commit}}")
-        if found is None:
+        commit = self._known(f"{self._publication.tag}^{{commit}}")
+        if commit is None:
             return False
-        if found != self._known("HEAD"):
-            raise moved(self._what)
+        if commit != self._known("HEAD"):
+            raise moved(self._publication)
         return True
 
     def set_tag(self) -> None:
         """An annotated tag whose message is the release notes."""
-        notes = self._what.release / "RELEASE_NOTES.md"
-        self._git("tag", "--annotate", "--cleanup=verbatim", "--file", str(notes), self._what.tag)
+        notes = self._publication.release / "RELEASE_NOTES.md"
+        self._git(
+            "tag", "--annotate", "--cleanup=verbatim", "--file", str(notes), self._publication.tag
+        )
 
     def _remote(self, name: str) -> str:
         return self._git("ls-remote", "origin", name).partition("\t")[0]
@@ -206,11 +215,11 @@ class WorkingCopy:
     def is_pushed(self) -> bool:
         """Whether branch and tag of the remote are ours."""
         commit = self._known("HEAD")
-        tag = f"refs/tags/{self._what.tag}^{{}}"
+        tag = f"refs/tags/{self._publication.tag}^{{}}"
         return self._remote(f"refs/heads/{self._branch}") == commit == self._remote(tag)
 
     def push(self) -> None:
         """Push large files, then branch and tag together."""
         self._git("lfs", "push", "origin", self._branch)
-        tag = f"refs/tags/{self._what.tag}"
+        tag = f"refs/tags/{self._publication.tag}"
         self._git("push", "--quiet", "--atomic", "origin", f"HEAD:refs/heads/{self._branch}", tag)

@@ -39,10 +39,10 @@ def download(
     client = api(endpoint)
     from huggingface_hub.errors import HfHubHTTPError, RevisionNotFoundError
 
-    asked = [revision, f"v{revision}"] if revision is not None else [None]
-    for one in asked:
+    revisions = [revision, f"v{revision}"] if revision is not None else [None]
+    for tag in revisions:
         try:
-            client.snapshot_download(repository, revision=one, local_dir=target)
+            client.snapshot_download(repository, revision=tag, local_dir=target)
         except RevisionNotFoundError:
             continue
         except (HfHubHTTPError, OSError) as error:
@@ -53,7 +53,7 @@ def download(
 
 
 def hub_steps(
-    what: Publication, endpoint: str | None, scratch: Path, *, private: bool = False
+    publication: Publication, endpoint: str | None, scratch: Path, *, private: bool = False
 ) -> list[PublishStep]:
     """Repository, one commit, tag, page, check: a release as a revision of a hub.
 
@@ -61,8 +61,8 @@ def hub_steps(
         UnavailableError: the client is not installed, or it has no token.
     """
     client = api(endpoint)
-    remote = HubRepository(what, client, private)
-    where = f"{what.address} on {client.endpoint}"
+    remote, tag = HubRepository(publication, client, private), publication.tag
+    where = f"{publication.address} on {client.endpoint}"
     sizes = [path.stat().st_size for path in remote.files().values()]
     return [
         PublishStep("token", "from the client's own store, or HF_TOKEN", remote.has_token,
@@ -70,21 +70,23 @@ def hub_steps(
         PublishStep("repository", where, remote.is_there, remote.make),
         PublishStep("upload", f"{len(sizes)} files, {sum(sizes):,} bytes, in one commit",
                     remote.is_uploaded, remote.upload),
-        PublishStep("tag", what.tag, remote.is_tagged, remote.set_tag),
-        page_step(what),
-        check_step(what, lambda: download(what.address, what.tag, scratch / "hub", endpoint)),
+        PublishStep("tag", tag, remote.is_tagged, remote.set_tag),
+        page_step(publication),
+        check_step(
+            publication, lambda: download(publication.address, tag, scratch / "hub", endpoint)
+        ),
     ]  # fmt: skip
 
 
 class HubRepository:
     """The repository of a hub that a release goes to."""
 
-    def __init__(self, what: Publication, client: HfApi, private: bool) -> None:
-        self._what, self._client, self._private = what, client, private
+    def __init__(self, publication: Publication, client: HfApi, private: bool) -> None:
+        self._publication, self._client, self._private = publication, client, private
 
     def files(self) -> dict[str, Path]:
         """The files of the release by their place in the repository."""
-        release = self._what.release
+        release = self._publication.release
         names = [line.partition("  ")[2] for line in (release / SUMS).read_text().splitlines()]
         return {name: release / name for name in (*names, SUMS)}
 
@@ -102,32 +104,34 @@ class HubRepository:
 
     def is_there(self) -> bool:
         """Whether the repository exists."""
-        with _said():
-            return self._client.repo_exists(self._what.address)
+        with _hub_errors():
+            return self._client.repo_exists(self._publication.address)
 
     def make(self) -> None:
         """Make the repository."""
-        with _said():
-            self._client.create_repo(self._what.address, private=self._private, exist_ok=True)
+        with _hub_errors():
+            self._client.create_repo(
+                self._publication.address, private=self._private, exist_ok=True
+            )
 
     def _listed(self) -> dict[str, tuple[int, str]]:
         """Path -> size and digest of each remote file: SHA-256 of large ones, git's of others."""
         from huggingface_hub.hf_api import RepoFile
 
-        with _said():
-            entries = list(self._client.list_repo_tree(self._what.address, recursive=True))
+        with _hub_errors():
+            entries = list(self._client.list_repo_tree(self._publication.address, recursive=True))
         return {
-            one.path: (one.size, one.lfs.sha256 if one.lfs else one.blob_id)
-            for one in entries
-            if isinstance(one, RepoFile) and one.path != ".gitattributes"
+            entry.path: (entry.size, entry.lfs.sha256 if entry.lfs else entry.blob_id)
+            for entry in entries
+            if isinstance(entry, RepoFile) and entry.path != ".gitattributes"
         }
 
     def is_uploaded(self) -> bool:
         """Whether the main branch holds the release and nothing else."""
-        found, ours = self._listed(), self.files()
-        return found.keys() == ours.keys() and all(
-            found[name] in ((path.stat().st_size, sha256_of(path)), _as_blob(path))
-            for name, path in ours.items()
+        remote, local = self._listed(), self.files()
+        return remote.keys() == local.keys() and all(
+            remote[name] in ((path.stat().st_size, sha256_of(path)), _as_blob(path))
+            for name, path in local.items()
         )
 
     def upload(self) -> None:
@@ -137,18 +141,18 @@ class HubRepository:
         ours = self.files()
         adds = [CommitOperationAdd(name, path) for name, path in ours.items()]
         stale = [CommitOperationDelete(name) for name in self._listed() if name not in ours]
-        with _said():
+        with _hub_errors():
             self._client.create_commit(
-                self._what.address, [*adds, *stale], commit_message=self._what.title
+                self._publication.address, [*adds, *stale], commit_message=self._publication.title
             )
 
     def _tag(self) -> tuple[str | None, str]:
         """Commit of the tag, and of the main branch."""
-        with _said():
-            refs = self._client.list_repo_refs(self._what.address)
-            main = str(self._client.repo_info(self._what.address).sha)
-        tags = {one.name: one.target_commit for one in refs.tags}
-        return tags.get(self._what.tag), main
+        with _hub_errors():
+            refs = self._client.list_repo_refs(self._publication.address)
+            main = str(self._client.repo_info(self._publication.address).sha)
+        tags = {tag.name: tag.target_commit for tag in refs.tags}
+        return tags.get(self._publication.tag), main
 
     def is_tagged(self) -> bool:
         """Whether the tag is there, on the commit of the main branch.
@@ -156,16 +160,18 @@ class HubRepository:
         Raises:
             ReleaseError: it is there on another commit.
         """
-        found, main = self._tag()
-        if found not in (None, main):
-            raise moved(self._what)
-        return found is not None
+        tagged, main = self._tag()
+        if tagged not in (None, main):
+            raise moved(self._publication)
+        return tagged is not None
 
     def set_tag(self) -> None:
         """Tag the main branch."""
-        with _said():
+        with _hub_errors():
             self._client.create_tag(
-                self._what.address, tag=self._what.tag, tag_message=self._what.title
+                self._publication.address,
+                tag=self._publication.tag,
+                tag_message=self._publication.title,
             )
 
 
@@ -177,7 +183,7 @@ def _as_blob(path: Path) -> tuple[int, str]:
 
 
 @contextmanager
-def _said() -> Iterator[None]:
+def _hub_errors() -> Iterator[None]:
     """Turn what the hub or the network says into a ReleaseError of one line."""
     import httpx2
     from huggingface_hub.errors import HfHubHTTPError

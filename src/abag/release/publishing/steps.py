@@ -39,7 +39,7 @@ class PublishStep:
 
     name: str
     words: str
-    done: Callable[[], bool]
+    is_done: Callable[[], bool]
     act: Callable[[], None]
 
 
@@ -65,15 +65,15 @@ class Publication:
     @property
     def title(self) -> str:
         """Title of commit, tag and page."""
-        given = self.facts["given"]
-        return f"{given['name']} {given['version']}"
+        stated = self.facts["given"]
+        return f"{stated['name']} {stated['version']}"
 
 
-def moved(what: Publication) -> ReleaseError:
+def moved(publication: Publication) -> ReleaseError:
     """The tag is there already, on another commit."""
     return ReleaseError(
-        f"{what.address} has the tag {what.tag} on another commit; a release is never replaced: "
-        "choose another --version"
+        f"{publication.address} has the tag {publication.tag} on another commit; a release is "
+        "never replaced: choose another --version"
     )
 
 
@@ -82,74 +82,76 @@ def publication(release: Path, address: str) -> Publication:
     return Publication(release.resolve(), verify_release(release), address)
 
 
-def carry_out(steps: Sequence[PublishStep], what: Publication, say: Say) -> list[str]:
+def carry_out(steps: Sequence[PublishStep], publication: Publication, say: Say) -> list[str]:
     """Do what is not done yet; returns the names of the steps that were done now.
 
     Raises:
         ReleaseError: a step did not come to what it should, or another release was on its way.
         BusyError: another process publishes this one.
     """
-    make_folder(what.work)
+    make_folder(publication.work)
     names = {JOURNAL, REPOSITORY, *PAGE, LOCK}
-    require_own(what.work, names, "what is on its way", overwrite=True)
-    digest = sha256_of(what.release / SUMS)
-    did: list[str] = []
-    with locked(what.work, "published"):
-        journal = what.work / JOURNAL
+    require_own(publication.work, names, "what is on its way", overwrite=True)
+    digest = sha256_of(publication.release / SUMS)
+    finished: list[str] = []
+    with locked(publication.work, "published"):
+        journal = publication.work / JOURNAL
         started = read_json(journal) if journal.is_file() else {"sums_sha256": digest}
         if started["sums_sha256"] != digest:
             raise ReleaseError(
-                f"{what.release} was changed since its publication began; remove {what.work} to "
-                "begin anew, under another version if the earlier one is out"
+                f"{publication.release} was changed since its publication began; remove "
+                f"{publication.work} to begin anew, under another version if the earlier one is out"
             )
-        for place, step in enumerate(steps, start=1):
-            head = f"{place}/{len(steps)} {step.name}: {step.words}"
-            if step.done():
+        for number, step in enumerate(steps, start=1):
+            head = f"{number}/{len(steps)} {step.name}: {step.words}"
+            if step.is_done():
                 say(f"{head} (done before)")
                 continue
             say(head)
             step.act()
-            if not step.done():
+            if not step.is_done():
                 raise ReleaseError(f"the step {step.name!r} did not come to what it should: {head}")
-            did.append(step.name)
-            content = {"sums_sha256": digest, "address": what.address, "done": step.name}
+            finished.append(step.name)
+            content = {"sums_sha256": digest, "address": publication.address, "done": step.name}
             write_json(journal, content, seal=True)
-    return did
+    return finished
 
 
-def page_step(what: Publication) -> PublishStep:
+def page_step(publication: Publication) -> PublishStep:
     """The body of the release page, as text and as the request that makes such a page."""
-    text = (what.release / "announcements" / "release_page.md").read_text("utf-8")
+    text = (publication.release / "announcements" / "release_page.md").read_text("utf-8")
     content = {
-        "tag_name": what.tag,
-        "name": what.title,
+        "tag_name": publication.tag,
+        "name": publication.title,
         "body": text,
-        "prerelease": bool(what.facts["given"]["prerelease"]),
+        "prerelease": bool(publication.facts["given"]["prerelease"]),
     }
-    request, body = (what.work / name for name in PAGE)
+    request, body = (publication.work / name for name in PAGE)
 
     def act() -> None:
         write_text(body, text)
         write_json(request, content)
 
     def done() -> bool:
-        whole = request.is_file() and body.is_file()
-        return whole and read_json(request) == content and body.read_text("utf-8") == text
+        written = request.is_file() and body.is_file()
+        return written and read_json(request) == content and body.read_text("utf-8") == text
 
     flag = "a pre-release" if content["prerelease"] else "no pre-release"
     return PublishStep("page", f"write {request.name} and {body.name} ({flag})", done, act)
 
 
-def check_step(what: Publication, fetch: Callable[[], Path]) -> PublishStep:
+def check_step(publication: Publication, fetch: Callable[[], Path]) -> PublishStep:
     """Fetch what was published, and check it whole; done anew each time."""
-    seen: list[Path] = []
+    checked: list[Path] = []
 
     def act() -> None:
-        found = fetch()
-        verify_release(found)
-        if sha256_of(found / SUMS) != sha256_of(what.release / SUMS):
-            raise ReleaseError(f"{what.address} at {what.tag} holds another release than this one")
-        seen.append(found)
+        fetched = fetch()
+        verify_release(fetched)
+        if sha256_of(fetched / SUMS) != sha256_of(publication.release / SUMS):
+            raise ReleaseError(
+                f"{publication.address} at {publication.tag} holds another release than this one"
+            )
+        checked.append(fetched)
 
-    words = f"fetch {what.tag} from {what.address}, check sums and predictions"
-    return PublishStep("verify", words, lambda: bool(seen), act)
+    words = f"fetch {publication.tag} from {publication.address}, check sums and predictions"
+    return PublishStep("verify", words, lambda: bool(checked), act)
