@@ -30,7 +30,7 @@ function startForm(box) {
   const form = make("form", { className: "card" }, make("h2", {}, "A new campaign"), field("Name", name, "Letters, digits, blanks."), ...sheet.parts,
     make("div", { className: "row" }, make("button", {}, "Learn")));
   submits(form, async () => {
-    const { id } = await startJob("campaign-results", { campaign: name.value.trim(), ...await sheet.asked() });
+    const { id } = await startJob("campaign-results", { campaign: name.value.trim(), ...await sheet.request() });
     history.replaceState(null, "", `#assay/${id}`);
     await openCampaign(box, name.value.trim(), id, { open: sheet.open, setAside: () => { sheet.setAside(); form.requestSubmit(); } });
   });

@@ -7,21 +7,21 @@ import { OF_ROWS, OF_THE_FILE, OF_VALUES, OF_VARIANTS } from "/page/reading.js";
 import { getJson, getText, startJob } from "/page/service.js";
 import { LABELS } from "/page/words.js";
 
-// Gives false where there is no campaign (yet), as after a first table with faults. `given` is the
+// Gives false where there is no campaign (yet), as after a first table with faults. `results` is the
 // form that asked: it helps to read the file, and keeps it where the job fails.
-export async function openCampaign(box, name, job = null, given = null) {
+export async function openCampaign(box, name, job = null, results = null) {
   const shown = make("div");
   box.replaceChildren(make("h2", {}, `Campaign “${name}”`), shown);
   if (job) {
     const over = await watch(job, shown);
     if (!over) return true;
-    if (over.state === "failed" && given) {
-      given.open();
+    if (over.state === "failed" && results) {
+      results.open();
       if (/\brow \d/.test(over.message)) {
-        shown.append(make("div", { className: "row" }, make("button", { type: "button", on: { click: given.setAside } }, "Set these rows aside and learn from the others")));
+        shown.append(make("div", { className: "row" }, make("button", { type: "button", on: { click: results.setAside } }, "Set these rows aside and learn from the others")));
       }
     }
-    if (over.state === "done") given = null;
+    if (over.state === "done") results = null;
   }
   const base = `/v1/campaigns/${encodeURIComponent(name)}`;
   const campaign = await getJson(base).catch(() => null);
@@ -29,8 +29,8 @@ export async function openCampaign(box, name, job = null, given = null) {
   const { files } = campaign;
   const last = (ending) => files.filter((path) => path.endsWith(ending)).sort().at(-1);
   const text = (path) => getText(`${base}/files/${path}`), json = (path) => getJson(`${base}/files/${path}`);
-  const go = async (kind, asked, form = null) => {
-    const { id } = await startJob(kind, { campaign: name, ...asked });
+  const go = async (kind, request, form = null) => {
+    const { id } = await startJob(kind, { campaign: name, ...request });
     history.replaceState(null, "", `#assay/${id}`);
     await openCampaign(box, name, id, form);
   };
@@ -46,7 +46,7 @@ export async function openCampaign(box, name, job = null, given = null) {
   const plate = last("proposed.csv");
   const open = Boolean(plate) && !files.includes(plate.replace("proposed.csv", "measured.parquet"));
   if (plate) shown.append(plateCard(readCsv(await text(plate)), open, base, plate, name, go));
-  const forms = [nextForm(go, open), given?.form ?? resultsForm(go)];
+  const forms = [nextForm(go, open), results?.form ?? resultsForm(go)];
   shown.append(...(open ? forms.reverse() : forms), make("details", { className: "card" }, make("summary", {}, "All files"),
     downloads(base, files.filter((path) => /\.(html|csv|fasta|json)$/.test(path)))));
   return true;
@@ -54,10 +54,10 @@ export async function openCampaign(box, name, job = null, given = null) {
 
 const two = (value) => (value === null || value === undefined ? "" : value.toFixed(2));
 
-function verdictCard(told, kept, aside, name) {
-  const { verdict = {}, skill = {}, learning_curve: points = [], notes = [] } = told;
-  const skills = Object.values(skill).flatMap((one) => Object.values(one.models).map((model) => ({
-    question: one.question, rows: one.rows, model: model.model, spearman: two(model.spearman),
+function verdictCard(adaptation, keptRows, aside, name) {
+  const { verdict = {}, skill = {}, learning_curve: points = [], notes = [] } = adaptation;
+  const skills = Object.values(skill).flatMap((comparison) => Object.values(comparison.models).map((model) => ({
+    question: comparison.question, rows: comparison.rows, model: model.model, spearman: two(model.spearman),
     "95 % interval": model.interval ? model.interval.map(two).join(" to ") : "", RMSE: two(model.rmse), "90 % held": two(model.coverage_90) })));
   const scan = make("button", { type: "button", className: "plain", on: { click: async () => {
     const { id } = await startJob("scan", { campaign: name });
@@ -65,7 +65,7 @@ function verdictCard(told, kept, aside, name) {
   } } }, "Draw the heat map of all single mutants");
   return make("div", { className: "card" }, make("p", { className: "big" }, verdict.text ?? "Learnt"), make("p", {}, verdict.headline ?? ""),
     ...(verdict.reasons ?? []).map((reason) => make("p", {}, reason)),
-    make("p", { className: "hint" }, `${kept + aside.length} rows read, ${kept} kept, ${aside.length} set aside.`),
+    make("p", { className: "hint" }, `${keptRows + aside.length} rows read, ${keptRows} kept, ${aside.length} set aside.`),
     aside.length ? sortedTable(aside, Object.keys(aside[0]), `${aside.length} rows that were set aside, and why`) : null,
     skills.length ? sortedTable(skills, Object.keys(skills[0]), "On rows that were held out") : null,
     points.length ? make("div", {}, make("h3", {}, "Learning curve"), curve(points)) : null,
@@ -73,38 +73,38 @@ function verdictCard(told, kept, aside, name) {
 }
 
 function roundsCard(card) {
-  const counted = (told) => `${told.seen} (expected ${told.expected.toFixed(1)}, ${told.lower.toFixed(0)} to ${told.upper.toFixed(0)})`;
-  const rounds = card.rounds.map((one) => ({ round: one.round, measured: `${one.measured} of ${one.proposed}`, "inside its 90 % interval": `${one.inside_90} of ${one.exact}`,
-    spearman: two(one.spearman), "better than the best before": counted(one.over_best), "better than the parent": counted(one.over_parent), best: two(one.best) }));
+  const counted = (hits) => `${hits.seen} (expected ${hits.expected.toFixed(1)}, ${hits.lower.toFixed(0)} to ${hits.upper.toFixed(0)})`;
+  const rounds = card.rounds.map((round) => ({ round: round.round, measured: `${round.measured} of ${round.proposed}`, "inside its 90 % interval": `${round.inside_90} of ${round.exact}`,
+    spearman: two(round.spearman), "better than the best before": counted(round.over_best), "better than the parent": counted(round.over_parent), best: two(round.best) }));
   return make("div", { className: "card" }, make("h2", {}, "Predicted and measured"),
     sortedTable(rounds, Object.keys(rounds[0] ?? {}), "Each plate was sealed before it was measured"),
-    make("div", { className: "pictures" }, ...card.rounds.map((one) => make("figure", {}, parity(one.variants, card.unit, one.round),
-      make("figcaption", { className: "hint" }, `Round ${one.round}: predicted with its 90 % interval, and measured.`)))));
+    make("div", { className: "pictures" }, ...card.rounds.map((round) => make("figure", {}, parity(round.variants, card.unit, round.round),
+      make("figcaption", { className: "hint" }, `Round ${round.round}: predicted with its 90 % interval, and measured.`)))));
 }
 
 const ROWS = "ABCDEFGHIJKLMNOP";
 
 function plateCard(wells, open, base, path, name, go) {
   const cards = [...new Set(wells.map((well) => well.plate))].map((number) => plateGrid(wells.filter((well) => well.plate === number), number, open));
-  const marked = () => cards.flatMap((one) => one.marked());
+  const marked = () => cards.flatMap((card) => card.marked());
   const variants = [...new Set(wells.filter((well) => well.kind === "variant").map((well) => well.name))];
   const controls = wells.filter((well) => well.kind === "control").length / cards.length;
-  const told = make("p", { className: "hint", ariaLive: "polite" }, "Click wells to mark them.");
+  const state = make("p", { className: "hint", ariaLive: "polite" }, "Click wells to mark them.");
   const act = (text, chosen) => make("button", { type: "button", className: "plain", disabled: true, on: { click: async () => {
-    try { await go("campaign-plate", { wells: variants.length, controls, exclude: chosen(marked()) }); } catch (error) { told.textContent = error.message; }
+    try { await go("campaign-plate", { wells: variants.length, controls, exclude: chosen(marked()) }); } catch (error) { state.textContent = error.message; }
   } } }, text);
-  const buttons = [act("Exchange the marked wells", (names) => names), act("Keep the marked wells, choose the others anew", (names) => variants.filter((one) => !names.includes(one)))];
+  const buttons = [act("Exchange the marked wells", (names) => names), act("Keep the marked wells, choose the others anew", (names) => variants.filter((name) => !names.includes(name)))];
   const changed = () => {
     const count = marked().length;
-    told.textContent = count ? `${count} ${count === 1 ? "well" : "wells"} marked.` : "Click wells to mark them.";
+    state.textContent = count ? `${count} ${count === 1 ? "well" : "wells"} marked.` : "Click wells to mark them.";
     for (const button of buttons) button.disabled = !count || (button === buttons[1] && count === variants.length);
   };
-  for (const one of cards) one.grid.addEventListener("click", changed);
+  for (const card of cards) card.grid.addEventListener("click", changed);
   const columns = ["well", "name", "mutations", "imgt", "kabat", "predicted", "lower_90", "upper_90", "liabilities", "reason"].filter((key) => wells.some((well) => well[key]));
   return make("div", { className: "card" }, make("h2", {}, "The latest plate"),
     make("p", { className: "hint" }, open ? "It waits for its results. A corner means a liability." : "It has its results."),
-    ...cards.map((one) => make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "plate" }, one.grid)),
-    open ? make("div", {}, told, make("div", { className: "row" }, ...buttons)) : null,
+    ...cards.map((card) => make("div", { className: "scroll", tabIndex: 0, role: "region", ariaLabel: "plate" }, card.grid)),
+    open ? make("div", {}, state, make("div", { className: "row" }, ...buttons)) : null,
     make("details", {}, make("summary", {}, "As a table"), sortedTable(wells, columns, `${wells.length} wells`, 400)),
     make("div", { className: "row low" }, downloads(base, [path, path.replace(".csv", ".fasta")]), orderFiles(name)));
 }
@@ -169,7 +169,7 @@ function resultsForm(go) {
   const failed = make("input", { type: "text", placeholder: "R1-P1-A1, R1-P1-B7" }), [unproposed, unproposedBox] = tick(LABELS.allow_unproposed);
   const form = make("form", { className: "card" }, make("h2", {}, "Give the results back"), ...sheet.parts, field(LABELS.failed, failed, "Their names; nothing more is awaited of them."), unproposedBox,
     make("div", { className: "row" }, make("button", {}, "Learn from them")));
-  const given = { form, open: sheet.open, setAside: () => { sheet.setAside(); form.requestSubmit(); } };
-  submits(form, async () => go("campaign-results", { ...await sheet.asked(), failed: listed(failed), allow_unproposed: unproposed.checked }, given));
+  const results = { form, open: sheet.open, setAside: () => { sheet.setAside(); form.requestSubmit(); } };
+  submits(form, async () => go("campaign-results", { ...await sheet.request(), failed: listed(failed), allow_unproposed: unproposed.checked }, results));
   return form;
 }

@@ -23,8 +23,8 @@ export function interval(pkd, lower, upper) {
   }
   parts.push(shape("circle", { cx: x(pkd), cy: 40, r: 7, fill: "var(--accent)", stroke: "var(--card)", "stroke-width": 2 }));
   parts.push(shape("text", { x: x(pkd), y: 22, "text-anchor": "middle", "font-size": 14, "font-weight": 700 }, `pKd ${pkd.toFixed(1)}`));
-  const told = lower === null ? "" : `, interval ${lower.toFixed(1)} to ${upper.toFixed(1)}`;
-  return shape("svg", { viewBox: "0 0 400 72", class: "scale", role: "img", "aria-label": `pKd ${pkd.toFixed(1)}${told}; from weak on the left to tight on the right` }, ...parts);
+  const range = lower === null ? "" : `, interval ${lower.toFixed(1)} to ${upper.toFixed(1)}`;
+  return shape("svg", { viewBox: "0 0 400 72", class: "scale", role: "img", "aria-label": `pKd ${pkd.toFixed(1)}${range}; from weak on the left to tight on the right` }, ...parts);
 }
 
 const LETTERS = "AVILMCFWYGPSTNQHKRDE";
@@ -82,21 +82,21 @@ export function slide(rows, unit, title) {
   const wide = 1520, tall = 760;
   let best = null;
   for (let perLine = 20; perLine <= 260; perLine += 5) {
-    const one = heatmap(rows, unit, perLine), { width, height } = one.viewBox.baseVal;
+    const picture = heatmap(rows, unit, perLine), { width, height } = picture.viewBox.baseVal;
     const scale = Math.min(wide / width, tall / height);
-    if (!best || scale > best.scale) best = { one, scale };
+    if (!best || scale > best.scale) best = { picture, scale };
   }
-  best.one.setAttribute("x", 40);
-  best.one.setAttribute("y", 110);
-  best.one.setAttribute("width", wide);
-  best.one.setAttribute("height", tall);
+  best.picture.setAttribute("x", 40);
+  best.picture.setAttribute("y", 110);
+  best.picture.setAttribute("width", wide);
+  best.picture.setAttribute("height", tall);
   return shape("svg", { xmlns: SVG, viewBox: "0 0 1600 900", width: 1600, height: 900 }, shape("rect", { width: 1600, height: 900, fill: "#fff" }),
     shape("text", { x: 40, y: 60, "font-size": 36, "font-weight": 700 }, title),
-    shape("text", { x: 40, y: 92, "font-size": 18 }, `${unit} against the parent; blue is tighter, red weaker; labels are IMGT · Kabat`), best.one);
+    shape("text", { x: 40, y: 92, "font-size": 18 }, `${unit} against the parent; blue is tighter, red weaker; labels are IMGT · Kabat`), best.picture);
 }
 
 // Axes of a small diagram: x and y give places of values.
-function diagram(xs, ys, names, parts, told) {
+function diagram(xs, ys, names, parts, label) {
   const padded = ([low, high]) => [low - 0.06 * (high - low || 1), high + 0.06 * (high - low || 1)];
   const [x0, x1] = padded(xs), [y0, y1] = padded(ys);
   const x = (value) => 52 + (value - x0) / (x1 - x0) * 330, y = (value) => 212 - (value - y0) / (y1 - y0) * 196;
@@ -105,7 +105,7 @@ function diagram(xs, ys, names, parts, told) {
     shape("text", { x: 217, y: 248, "text-anchor": "middle", "font-size": 12 }, names[0]), shape("text", { x: 12, y: 114, "text-anchor": "middle", "font-size": 12, transform: "rotate(-90 12 114)" }, names[1]),
     ...ticks(xs[0], xs[1], 4).map((value) => (xs.every(Number.isInteger) ? Math.round(value) : value)).map((value) => shape("text", { x: x(value), y: 228, "text-anchor": "middle", "font-size": 11 }, Number.isInteger(value) ? value : value.toFixed(1))),
     ...ticks(ys[0], ys[1], 4).map((value) => shape("text", { x: 46, y: y(value) + 4, "text-anchor": "end", "font-size": 11 }, value.toFixed(1)))];
-  return shape("svg", { viewBox: "0 0 400 256", class: "diagram", role: "img", "aria-label": told }, ...axes, ...parts(x, y));
+  return shape("svg", { viewBox: "0 0 400 256", class: "diagram", role: "img", "aria-label": label }, ...axes, ...parts(x, y));
 }
 
 const ends = (values) => [Math.min(...values), Math.max(...values)];
@@ -126,26 +126,26 @@ export function bars(rows) {
 }
 
 export function curve(points) {
-  const models = [...new Set(points.map((one) => one.model))];
-  const known = points.filter((one) => one.spearman !== null);
-  const told = known.map((one) => `${one.model} with ${one.rows} variants ${one.spearman.toFixed(2)}`).join(", ");
-  return diagram(ends(points.map((one) => one.rows)), [Math.min(0, ...known.map((one) => one.spearman)), Math.max(1, ...known.map((one) => one.spearman))],
+  const models = [...new Set(points.map((point) => point.model))];
+  const known = points.filter((point) => point.spearman !== null);
+  const label = known.map((point) => `${point.model} with ${point.rows} variants ${point.spearman.toFixed(2)}`).join(", ");
+  return diagram(ends(points.map((point) => point.rows)), [Math.min(0, ...known.map((point) => point.spearman)), Math.max(1, ...known.map((point) => point.spearman))],
     ["variants learnt from", "Spearman on held-out ones"], (x, y) => models.flatMap((model, i) => {
-      const line = known.filter((one) => one.model === model).sort((a, b) => a.rows - b.rows);
-      return [shape("polyline", { points: line.map((one) => `${x(one.rows)},${y(one.spearman)}`).join(" "), fill: "none", stroke: HUES[i % 3], "stroke-width": 2, "stroke-dasharray": i ? "5 4" : "none" }),
-        ...line.map((one) => shape("circle", { cx: x(one.rows), cy: y(one.spearman), r: 4, fill: HUES[i % 3] })),
+      const line = known.filter((point) => point.model === model).sort((a, b) => a.rows - b.rows);
+      return [shape("polyline", { points: line.map((point) => `${x(point.rows)},${y(point.spearman)}`).join(" "), fill: "none", stroke: HUES[i % 3], "stroke-width": 2, "stroke-dasharray": i ? "5 4" : "none" }),
+        ...line.map((point) => shape("circle", { cx: x(point.rows), cy: y(point.spearman), r: 4, fill: HUES[i % 3] })),
         shape("rect", { x: 250, y: 18 + i * 18, width: 10, height: 10, fill: HUES[i % 3] }), shape("text", { x: 265, y: 27 + i * 18, "font-size": 12 }, i ? model : `${model} (used)`)];
-    }), `learning curve: ${told}`);
+    }), `learning curve: ${label}`);
 }
 
 export function parity(variants, unit, round) {
-  const all = variants.flatMap((one) => [one.lower_90, one.upper_90, one.measured, one.predicted]), range = ends(all);
+  const all = variants.flatMap((variant) => [variant.lower_90, variant.upper_90, variant.measured, variant.predicted]), range = ends(all);
   return diagram(range, range, [`predicted ${unit}`, `measured ${unit}`], (x, y) => [
     shape("line", { x1: x(range[0]), y1: y(range[0]), x2: x(range[1]), y2: y(range[1]), stroke: "currentColor", "stroke-opacity": .5, "stroke-dasharray": "4 4" }),
-    ...variants.flatMap((one) => {
-      const dot = shape("circle", { cx: x(one.predicted), cy: y(one.measured), r: 4, fill: one.exact ? HUES[0] : "none", stroke: HUES[0] });
-      dot.append(shape("title", {}, `${one.name}: predicted ${one.predicted.toFixed(2)} (${one.lower_90.toFixed(2)} to ${one.upper_90.toFixed(2)}), measured ${one.measured.toFixed(2)}`));
-      return [shape("line", { x1: x(one.lower_90), x2: x(one.upper_90), y1: y(one.measured), y2: y(one.measured), stroke: HUES[0], "stroke-opacity": .35 }), dot];
+    ...variants.flatMap((variant) => {
+      const dot = shape("circle", { cx: x(variant.predicted), cy: y(variant.measured), r: 4, fill: variant.exact ? HUES[0] : "none", stroke: HUES[0] });
+      dot.append(shape("title", {}, `${variant.name}: predicted ${variant.predicted.toFixed(2)} (${variant.lower_90.toFixed(2)} to ${variant.upper_90.toFixed(2)}), measured ${variant.measured.toFixed(2)}`));
+      return [shape("line", { x1: x(variant.lower_90), x2: x(variant.upper_90), y1: y(variant.measured), y2: y(variant.measured), stroke: HUES[0], "stroke-opacity": .35 }), dot];
     })], `round ${round}: predicted against measured for ${variants.length} variants`);
 }
 
@@ -168,5 +168,5 @@ export async function pngOf(svg, scale = 1.2) {
   pen.fillStyle = "#fff";
   pen.fillRect(0, 0, canvas.width, canvas.height);
   pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-  return new Promise((done) => canvas.toBlob(done, "image/png"));
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }

@@ -6,41 +6,41 @@ import { getJson, getText, send, startJob, upload } from "/page/service.js";
 
 export function chainField(label, hint) {
   const area = make("textarea", { spellcheck: false, autocomplete: "off" });
-  const seen = make("div", { ariaLive: "polite" });
+  const numbers = make("div", { ariaLive: "polite" });
   const box = field(label, area, hint);
-  box.append(seen);
+  box.append(numbers);
   let waiting = null;
   area.addEventListener("input", () => {
     clearTimeout(waiting);
-    waiting = setTimeout(() => recognise(area, seen), 400);
+    waiting = setTimeout(() => recognise(area, numbers), 400);
   });
-  return { area, box, look: () => recognise(area, seen) };
+  return { area, box, look: () => recognise(area, numbers) };
 }
 
-async function recognise(area, seen) {
+async function recognise(area, numbers) {
   const text = area.value.trim();
-  if (text.length < 20) { seen.replaceChildren(); return; }
+  if (text.length < 20) { numbers.replaceChildren(); return; }
   try {
     const { domains } = await send("/v1/number", { sequence: [text] });
     if (area.value.trim() !== text) return;
-    const found = domains.filter((one) => one.kind);
-    seen.replaceChildren(...(found.length ? found.map((one) => coloured(text, one))
+    const antibodies = domains.filter((domain) => domain.kind);
+    numbers.replaceChildren(...(antibodies.length ? antibodies.map((domain) => coloured(text, domain))
       : [make("p", { className: "hint" }, "No antibody variable domain is found in this chain.")]));
   } catch (error) {
-    seen.replaceChildren(make("p", { className: "wrong" }, error.message));
+    numbers.replaceChildren(make("p", { className: "wrong" }, error.message));
   }
 }
 
 function coloured(text, domain) {
   const line = make("p", { className: "chain" }), plain = text.replace(/\s+/g, "").toUpperCase();
-  let rest = plain.slice(domain.start - 1, domain.end);
+  let unread = plain.slice(domain.start - 1, domain.end);
   for (const loop of ["CDR1", "CDR2", "CDR3"]) {
-    const at = domain[loop] ? rest.indexOf(domain[loop]) : -1;
+    const at = domain[loop] ? unread.indexOf(domain[loop]) : -1;
     if (at < 0) continue;
-    line.append(rest.slice(0, at), make("b", { className: loop, title: loop }, domain[loop]));
-    rest = rest.slice(at + domain[loop].length);
+    line.append(unread.slice(0, at), make("b", { className: loop, title: loop }, domain[loop]));
+    unread = unread.slice(at + domain[loop].length);
   }
-  line.append(rest);
+  line.append(unread);
   const cut = plain.length - (domain.end - domain.start + 1);
   const schemes = [["imgt", "numbering"], ["kabat", "kabat"], ["chothia", "chothia"], ["martin", "martin"], ["aho", "aho"]]
     .filter(([, key]) => domain[key]).map(([name, key]) => [name, domain[key].split(" ")]);
@@ -65,19 +65,19 @@ export async function render(main) {
   main.append(make("h1", {}, "How tightly does this antibody bind this antigen?"),
     make("p", { className: "lede" }, "Paste the chains, or begin with an example. The answer says how far to trust it."), form, answer);
   submits(form, async () => {
-    const asked = { heavy: heavy.area.value, light: light.area.value || null, antigen: antigen.value.split("\n").map((line) => line.trim()).filter(Boolean) };
-    const [found, words] = await Promise.all([send("/v1/predict", asked), send("/v1/predict", asked, "text/plain")]);
-    answer.replaceChildren(answerCard(found, words), explainButton(asked));
+    const request = { heavy: heavy.area.value, light: light.area.value || null, antigen: antigen.value.split("\n").map((line) => line.trim()).filter(Boolean) };
+    const [prediction, words] = await Promise.all([send("/v1/predict", request), send("/v1/predict", request, "text/plain")]);
+    answer.replaceChildren(answerCard(prediction, words), explainButton(request));
   });
   let known = [];
   const offer = (pairs, first) => {
     known = pairs;
-    example.replaceChildren(make("option", { value: "" }, first), ...pairs.map((one, i) =>
-      make("option", { value: String(i) }, `${one.antibody_name || `row ${i + 1}`}${one.antigen_name ? ` on ${one.antigen_name}` : ""}`)));
+    example.replaceChildren(make("option", { value: "" }, first), ...pairs.map((pair, i) =>
+      make("option", { value: String(i) }, `${pair.antibody_name || `row ${i + 1}`}${pair.antigen_name ? ` on ${pair.antigen_name}` : ""}`)));
   };
-  const fill = (one) => {
-    [heavy.area.value, light.area.value] = [one.heavy ?? "", one.light ?? ""];
-    if (one.antigen || !picker.input.files.length) antigen.value = (one.antigen ?? "").replaceAll("/", "\n");
+  const fill = (pair) => {
+    [heavy.area.value, light.area.value] = [pair.heavy ?? "", pair.light ?? ""];
+    if (pair.antigen || !picker.input.files.length) antigen.value = (pair.antigen ?? "").replaceAll("/", "\n");
     heavy.look();
     light.look();
   };
@@ -86,35 +86,35 @@ export async function render(main) {
     unread.textContent = "";
     if (!picker.input.files.length) return;
     try {
-      const found = await send("/v1/pairs", { file: await upload(picker.input.files[0]) });
-      if (!found.length) throw new Error("The file holds no antibody.");
-      offer(found, "choose one of the file");
+      const pairs = await send("/v1/pairs", { file: await upload(picker.input.files[0]) });
+      if (!pairs.length) throw new Error("The file holds no antibody.");
+      offer(pairs, "choose one of the file");
       example.value = "0";
-      fill(found[0]);
-      say(found.length === 1 ? "The chains of the file are filled in." : `${found.length} antibodies; the first is filled in, choose another above.`);
+      fill(pairs[0]);
+      say(pairs.length === 1 ? "The chains of the file are filled in." : `${pairs.length} antibodies; the first is filled in, choose another above.`);
     } catch (error) { unread.textContent = error.message; }
   });
   const examples = await getJson("/v1/examples").catch(() => []);
   if (!picker.input.files.length) offer(examples, "choose one");
 }
 
-function answerCard(found, words) {
+function answerCard(prediction, words) {
   const [first, verdict, ...lines] = words.replaceAll(/(?<=[a-z])_(?=[a-z])/g, " ").split("\n"), condition = first.endsWith("IF IT BINDS") ? ", if it binds" : "";
   const card = make("div", { className: "card" });
-  if (found.pkd === null) card.append(make("p", { className: "big" }, `Rank score ${found.rank_score.toFixed(2)}`));
-  else card.append(make("p", { className: "big" }, `KD ${found.kd}${condition}`), interval(found.pkd, found.pkd_lower, found.pkd_upper));
-  const small = /^(model|flags|error on|nearest training)/, listed = (kept, look) => make("ul", { className: look }, ...kept.map((line) => make("li", {}, line)));
+  if (prediction.pkd === null) card.append(make("p", { className: "big" }, `Rank score ${prediction.rank_score.toFixed(2)}`));
+  else card.append(make("p", { className: "big" }, `KD ${prediction.kd}${condition}`), interval(prediction.pkd, prediction.pkd_lower, prediction.pkd_upper));
+  const small = /^(model|flags|error on|nearest training)/, listed = (texts, look) => make("ul", { className: look }, ...texts.map((line) => make("li", {}, line)));
   card.append(make("p", { className: "hint" }, first), make("p", { className: "verdict" }, verdict ?? ""),
     listed(lines.filter((line) => !small.test(line)), ""), listed(lines.filter((line) => small.test(line)), "hint"));
   return card;
 }
 
-function explainButton(asked) {
+function explainButton(request) {
   const box = make("div"), button = make("button", { type: "button", className: "plain" }, "What carries this prediction?");
   button.addEventListener("click", async () => {
     button.disabled = true;
     try {
-      const { id } = await startJob("explain", asked);
+      const { id } = await startJob("explain", request);
       const job = await watch(id, box);
       if (job?.state === "done") box.replaceChildren(await explanation(id, job));
     } catch (error) { box.replaceChildren(make("p", { className: "wrong", role: "alert" }, error.message)); }
@@ -127,7 +127,7 @@ export async function explanation(id, job) {
   const rows = readCsv(await getText(`/v1/jobs/${id}/files/explanation/importance.csv`));
   return make("div", { className: "card" }, make("h2", {}, "What carries this prediction"),
     make("p", { className: "hint" }, "Every residue is replaced by every other; a tall bar is a place where that changes the prediction much. CDRs are blue."),
-    ...["heavy", "light"].map((chain) => rows.filter((row) => row.chain === chain)).filter((one) => one.length).map((one) => bars(one)),
+    ...["heavy", "light"].map((chain) => rows.filter((row) => row.chain === chain)).filter((chain) => chain.length).map((chain) => bars(chain)),
     sortedTable(rows.sort((a, b) => b.importance - a.importance), ["chain", "residue", "position", "imgt", "region", "importance", "lowest_change", "lowest_to", "highest_change", "highest_to"], "Places, the heaviest first", 20),
     downloads(`/v1/jobs/${id}`, job.files.filter((path) => path.startsWith("explanation/"))));
 }

@@ -62,8 +62,8 @@ export function readCsv(text) {
   }
   if (cell || rows.at(-1).length) rows.at(-1).push(cell);
   const [head, ...body] = rows.filter((row) => row.length);
-  const told = new Set(["problem", "reason", "mend"]);
-  return (body ?? []).map((row) => Object.fromEntries(head.map((name, i) => [name, told.has(name) ? inPageWords(row[i] ?? "") : row[i] ?? ""])));
+  const texts = new Set(["problem", "reason", "mend"]);
+  return (body ?? []).map((row) => Object.fromEntries(head.map((name, i) => [name, texts.has(name) ? inPageWords(row[i] ?? "") : row[i] ?? ""])));
 }
 
 export const isNumber = (text) => text !== "" && text !== null && Number.isFinite(Number(text));
@@ -95,7 +95,7 @@ export function sortedTable(rows, columns, caption, most = 200) {
     head.append(make("button", { type: "button", on: { click: () => {
       down = by === name ? !down : true;
       by = name;
-      for (const other of heads) other.removeAttribute("aria-sort");
+      for (const head of heads) head.removeAttribute("aria-sort");
       head.setAttribute("aria-sort", down ? "descending" : "ascending");
       fill();
     } } }, HEADINGS[name] ?? name.replaceAll("_", " ")));
@@ -119,11 +119,11 @@ export async function watch(id, box) {
   const card = make("div", { className: "card" }, text, bar, make("div", { className: "row" }, stop));
   box.replaceChildren(card);
   const job = await follow(id, (now) => {
-    const told = now.progress;
-    if (told?.total) bar.value = Math.min(told.done / told.total, 1);
+    const progress = now.progress;
+    if (progress?.total) bar.value = Math.min(progress.done / progress.total, 1);
     else bar.removeAttribute("value");
-    text.textContent = now.state === "queued" ? "Waiting for its turn." : told
-      ? `${told.description}${told.seconds_left ? `, about ${seconds(told.seconds_left)} left` : ""}` : "Working.";
+    text.textContent = now.state === "queued" ? "Waiting for its turn." : progress
+      ? `${progress.description}${progress.seconds_left ? `, about ${seconds(progress.seconds_left)} left` : ""}` : "Working.";
   }, () => !box.isConnected);
   if (job === null) return null;
   card.remove();

@@ -8,7 +8,7 @@ const QUANTITIES = [["", "the header says it"], "KD", "KA", "dG", "ddG", "IC50",
 const NUMBERINGS = [["", "from 1 along the chain"], "imgt", "kabat", "chothia", "martin", "aho"];
 const ENCODINGS = [["", "UTF-8"], ["cp1252", "Windows (cp1252)"], ["mac_roman", "old Macintosh"], "latin-1", "utf-16", ["shift_jis", "Japanese (Shift-JIS)"], ["gb18030", "Chinese (GB 18030)"], ["cp1251", "Cyrillic (cp1251)"]];
 
-const chosen = (values) => () => make("select", {}, ...values.map((one) => make("option", { value: Array.isArray(one) ? one[0] : one }, Array.isArray(one) ? one[1] : one)));
+const chosen = (values) => () => make("select", {}, ...values.map((choice) => make("option", { value: Array.isArray(choice) ? choice[0] : choice }, Array.isArray(choice) ? choice[1] : choice)));
 const text = () => make("input", { type: "text", maxLength: 100, spellcheck: false, autocomplete: "off" });
 const number = () => make("input", { type: "number", step: "any" });
 const chain = () => make("textarea", { spellcheck: false, autocomplete: "off" });
@@ -39,7 +39,7 @@ export const OF_CONSTRUCTS = ["Structures, cells, constructs", ["chains", "most_
 // A folded part with groups of fields; `changed` is called when one of them changes.
 export function readingFields(groups, changed) {
   const inputs = new Map();
-  const one = (name) => {
+  const fieldOf = (name) => {
     const [build, hint] = FIELDS[name], input = build();
     inputs.set(name, input);
     input.addEventListener("change", () => changed(name));
@@ -52,12 +52,12 @@ export function readingFields(groups, changed) {
     return field(LABELS[name], input, hint);
   };
   const box = make("details", { className: "reading" }, make("summary", {}, "How the file is read"),
-    ...groups.map(([title, names]) => make("fieldset", {}, make("legend", {}, title), make("div", { className: "fields" }, ...names.map(one)))));
-  const given = () => [...inputs].map(([name, input]) => [name, input.type === "checkbox" ? input.checked && (input.value === "true" || input.value) : input.value.trim()])
+    ...groups.map(([title, names]) => make("fieldset", {}, make("legend", {}, title), make("div", { className: "fields" }, ...names.map(fieldOf)))));
+  const values = () => [...inputs].map(([name, input]) => [name, input.type === "checkbox" ? input.checked && (input.value === "true" || input.value) : input.value.trim()])
     .filter(([, value]) => value);
   return {
     box, open: () => { box.open = true; }, set: (name, value) => { const input = inputs.get(name); if (input.type === "checkbox") input.checked = value; else input.value = value; },
-    map: () => given().filter(([name]) => CONSTANTS.includes(name)).map(([name, value]) => `${name}:=${value}`),
-    asked: () => Object.fromEntries(given().filter(([name]) => !CONSTANTS.includes(name)).map(([name, value]) => [name, WHOLE.includes(name) ? Number(value) : value])),
+    map: () => values().filter(([name]) => CONSTANTS.includes(name)).map(([name, value]) => `${name}:=${value}`),
+    request: () => Object.fromEntries(values().filter(([name]) => !CONSTANTS.includes(name)).map(([name, value]) => [name, WHOLE.includes(name) ? Number(value) : value])),
   };
 }

@@ -12,24 +12,24 @@ export async function render(main, [job]) {
   const antigen = make("textarea", { spellcheck: false });
   const loops = make("input", { type: "text", placeholder: "H1,H2,H3" });
   const model = make("select", {}, make("option", { value: "" }, "without measurements"));
-  const done = make("section");
+  const shown = make("section");
   const form = make("form", { className: "card" }, field(LABELS.model, model), heavy.box, light.box, field("Antigen", antigen, "For models that read it."),
     field(LABELS.cdrs, loops, "IMGT, such as H3,L1. Empty: all residues."), make("div", { className: "row" }, make("button", {}, "Scan")));
-  main.append(make("h1", {}, "Every single mutant"), make("p", { className: "lede" }, "Blue is predicted tighter than the parent, red weaker."), form, done);
+  main.append(make("h1", {}, "Every single mutant"), make("p", { className: "lede" }, "Blue is predicted tighter than the parent, red weaker."), form, shown);
   submits(form, async () => {
-    const asked = { cdrs: loops.value.split(/[,\s]+/).filter(Boolean), antigen: antigen.value.trim() ? antigen.value.trim().split(/\s*\n\s*/) : [] };
-    if (heavy.area.value.trim()) asked.heavy = heavy.area.value.trim();
-    if (light.area.value.trim()) asked.light = light.area.value.trim();
-    const [kind, named] = [model.value.slice(0, 1), model.value.slice(1)];
-    if (kind) asked[kind === "c" ? "campaign" : "model"] = named;
-    if (!asked.heavy && !kind) throw new Error("Paste the heavy chain, or choose a model of your assay.");
-    const { id } = await startJob("scan", asked);
+    const request = { cdrs: loops.value.split(/[,\s]+/).filter(Boolean), antigen: antigen.value.trim() ? antigen.value.trim().split(/\s*\n\s*/) : [] };
+    if (heavy.area.value.trim()) request.heavy = heavy.area.value.trim();
+    if (light.area.value.trim()) request.light = light.area.value.trim();
+    const [kind, name] = [model.value.slice(0, 1), model.value.slice(1)];
+    if (kind) request[kind === "c" ? "campaign" : "model"] = name;
+    if (!request.heavy && !kind) throw new Error("Paste the heavy chain, or choose a model of your assay.");
+    const { id } = await startJob("scan", request);
     history.replaceState(null, "", `#scan/${id}`);
-    await finish(id, done);
+    await finish(id, shown);
   });
-  for (const one of await getJson("/v1/campaigns").catch(() => [])) model.append(make("option", { value: `c${one}` }, `campaign ${one}`));
-  for (const one of await getJson("/v1/models").catch(() => [])) model.append(make("option", { value: `m${one.name}` }, one.name));
-  if (job) await finish(job, done).catch((error) => done.append(make("p", { className: "wrong" }, error.message)));
+  for (const name of await getJson("/v1/campaigns").catch(() => [])) model.append(make("option", { value: `c${name}` }, `campaign ${name}`));
+  for (const saved of await getJson("/v1/models").catch(() => [])) model.append(make("option", { value: `m${saved.name}` }, saved.name));
+  if (job) await finish(job, shown).catch((error) => shown.append(make("p", { className: "wrong" }, error.message)));
 }
 
 async function finish(id, box) {

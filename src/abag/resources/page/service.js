@@ -23,14 +23,14 @@ async function ask(path, options = {}) {
     throw new Error("The service does not answer. Is it running? Your work is kept; try again.");
   }
   if (answer.ok) return answer;
-  const problem = await told(answer).catch(() => ({}));
+  const problem = await json(answer).catch(() => ({}));
   if (answer.status === 401) throw new Error("This service asks for a key: open “Key” above.");
   throw Object.assign(new Error(problem.detail || `The service answered ${answer.status}.`), { status: answer.status });
 }
 
-const told = async (answer) => JSON.parse(await answer.text(), toldIn);
+const json = async (answer) => JSON.parse(await answer.text(), toldIn);
 
-export const getJson = async (path) => told(await ask(path));
+export const getJson = async (path) => json(await ask(path));
 export const getText = async (path) => (await ask(path)).text();
 export const getBlob = async (path) => (await ask(path)).blob();
 
@@ -40,7 +40,7 @@ export async function send(path, content, accept = "application/json") {
     headers: { "Content-Type": "application/json", Accept: accept },
     body: JSON.stringify(content ?? {}),
   });
-  return accept === "application/json" ? told(answer) : inPageWords(await answer.text());
+  return accept === "application/json" ? json(answer) : inPageWords(await answer.text());
 }
 
 export async function upload(file) {
@@ -53,7 +53,7 @@ export async function upload(file) {
   return (await answer.json()).id;
 }
 
-export const startJob = (kind, asked) => send(`/v1/jobs/${kind}`, asked);
+export const startJob = (kind, request) => send(`/v1/jobs/${kind}`, request);
 export const cancelJob = (id) => send(`/v1/jobs/${id}/cancel`);
 export const deleteJob = (id) => ask(`/v1/jobs/${id}`, { method: "DELETE" });
 
@@ -67,7 +67,7 @@ export async function follow(id, tell, gone = () => false) {
       tell(job);
       if (!["queued", "running"].includes(job.state)) return job;
     }
-    await new Promise((done) => setTimeout(done, job.error ? 3000 : 700));
+    await new Promise((resolve) => setTimeout(resolve, job.error ? 3000 : 700));
   }
 }
 

@@ -15,18 +15,18 @@ export async function render(main, [job]) {
   const sheet = spreadsheet("The table", "CSV, TSV, Excel, Parquet, FASTA, AIRR or a structure. Drop it here, or choose it.", [OF_THE_FILE, OF_LIBRARIES, OF_CONSTRUCTS],
     { values: false, constants: () => (antigen.value.trim() || model.value ? ["antigen_unknown:=true"] : []) });
   const model = make("select", {}, make("option", { value: "" }, "the model that comes with abag"));
-  const done = make("section");
+  const shown = make("section");
   const form = make("form", { className: "card" }, ...sheet.parts, field(LABELS.antigen, antigen, "Only where the file names none; several chains, one a line."), field(LABELS.model, model),
     make("div", { className: "row" }, make("button", {}, "Predict")));
-  for (const one of [antigen, model]) one.addEventListener("change", sheet.look);
-  main.append(make("h1", {}, "Predict a table"), make("p", { className: "lede" }, "One row for each pair. Rows that cannot be read keep their reason."), form, done);
+  for (const input of [antigen, model]) input.addEventListener("change", sheet.look);
+  main.append(make("h1", {}, "Predict a table"), make("p", { className: "lede" }, "One row for each pair. Rows that cannot be read keep their reason."), form, shown);
   submits(form, async () => {
-    const { id } = await startJob("predict-table", { ...await sheet.asked(), antigen: chains(), ...(model.value ? { model: model.value } : {}) });
+    const { id } = await startJob("predict-table", { ...await sheet.request(), antigen: chains(), ...(model.value ? { model: model.value } : {}) });
     history.replaceState(null, "", `#table/${id}`);
-    if (!await finish(id, done)) sheet.open();
+    if (!await finish(id, shown)) sheet.open();
   });
-  for (const one of await getJson("/v1/models").catch(() => [])) model.append(make("option", { value: one.name }, one.name));
-  if (job) await finish(job, done).catch((error) => done.append(make("p", { className: "wrong" }, error.message)));
+  for (const saved of await getJson("/v1/models").catch(() => [])) model.append(make("option", { value: saved.name }, saved.name));
+  if (job) await finish(job, shown).catch((error) => shown.append(make("p", { className: "wrong" }, error.message)));
 }
 
 async function finish(id, box) {
@@ -35,11 +35,11 @@ async function finish(id, box) {
   const rows = readCsv(await getText(`/v1/jobs/${id}/files/predictions.csv`));
   const columns = SHOWN.filter((name) => rows.some((row) => row[name]));
   const verdicts = [...new Set(rows.map((row) => row.domain).filter(Boolean))];
-  const choice = make("select", {}, make("option", { value: "" }, "all"), ...verdicts.map((one) => make("option", {}, one)));
+  const choice = make("select", {}, make("option", { value: "" }, "all"), ...verdicts.map((verdict) => make("option", {}, verdict)));
   const shown = make("div");
   const fill = () => {
-    const kept = rows.filter((row) => !choice.value || row.domain === choice.value);
-    shown.replaceChildren(sortedTable(kept, columns, `${kept.length} of ${rows.length} rows${kept.length > 200 ? ", the first 200 are shown" : ""}`));
+    const chosen = rows.filter((row) => !choice.value || row.domain === choice.value);
+    shown.replaceChildren(sortedTable(chosen, columns, `${chosen.length} of ${rows.length} rows${chosen.length > 200 ? ", the first 200 are shown" : ""}`));
   };
   choice.addEventListener("change", fill);
   fill();

@@ -30,30 +30,30 @@ const LOOKS = String.raw`"[^"]*"|'[^']*'|(?=[^\s,;)]*[A-Z0-9])[^\s,;)]*[^\s,;).]
 const PLACEHOLDER = /^[A-Z][A-Z_]{3,}(\.[a-z]+)?$/;
 
 const bare = (value) => value.replace(/^(["'])(.*)\1$/, "$2");
-const named = (label, value) => `“${label}”${value && !PLACEHOLDER.test(value) ? `: ${value}` : ""}`;
+const labelled = (label, value) => `“${label}”${value && !PLACEHOLDER.test(value) ? `: ${value}` : ""}`;
 
 function mapped(key, constant, value) {
-  const given = bare(value);
+  const bareValue = bare(value);
   if (key === "antigen_unknown") return "by a “Model” of your assay";
-  if (constant) return FLAGS.has(key) ? named(LABELS[key]) : named(LABELS[key] ?? key.replaceAll("_", " "), given);
-  if (key === "ignore") return PLACEHOLDER.test(given) ? "“not used”" : `column ${given} as “not used”`;
-  const role = ROLES.find(([one]) => one === key)?.[1] ?? key.replaceAll("_", " ");
-  return PLACEHOLDER.test(given) ? `a column as “${role}”` : `column ${given} as “${role}”`;
+  if (constant) return FLAGS.has(key) ? labelled(LABELS[key]) : labelled(LABELS[key] ?? key.replaceAll("_", " "), bareValue);
+  if (key === "ignore") return PLACEHOLDER.test(bareValue) ? "“not used”" : `column ${bareValue} as “not used”`;
+  const role = ROLES.find(([role]) => role === key)?.[1] ?? key.replaceAll("_", " ");
+  return PLACEHOLDER.test(bareValue) ? `a column as “${role}”` : `column ${bareValue} as “${role}”`;
 }
 
 function option(name, value) {
-  const key = name.replaceAll("-", "_"), given = value ? bare(value) : "";
+  const key = name.replaceAll("-", "_"), bareValue = value ? bare(value) : "";
   if (key === "map") return `“taken for”${value ? ` ${value}` : ""}`;
-  if (key === "parent") return given === "library" ? named(LABELS.parent_library) : named(LABELS.parent_heavy);
+  if (key === "parent") return bareValue === "library" ? labelled(LABELS.parent_library) : labelled(LABELS.parent_heavy);
   if (key === "labels") return "here, give one table that holds chains and values";
-  if (!(key in LABELS)) return `“${name.replaceAll("-", " ")}” of the command line${value ? ` (${given})` : ""}`;
-  return FLAGS.has(key) ? `${named(LABELS[key])}${value ? ` ${value}` : ""}` : named(LABELS[key], given);
+  if (!(key in LABELS)) return `“${name.replaceAll("-", " ")}” of the command line${value ? ` (${bareValue})` : ""}`;
+  return FLAGS.has(key) ? `${labelled(LABELS[key])}${value ? ` ${value}` : ""}` : labelled(LABELS[key], bareValue);
 }
 
 // A message in the words of the page; a text without options stays as it is.
 export function inPageWords(text) {
   if (!text.includes("--") && !text.includes("`abag")) return text;
-  return COMMANDS.reduce((told, [command, words]) => told.replace(command, words), text)
+  return COMMANDS.reduce((message, [command, words]) => message.replace(command, words), text)
     .replace(new RegExp(String.raw`(?<![\w-])--map[ =]([a-z_]+)(:?)=(${VALUE})`, "g"), (_, key, constant, value) => mapped(key, constant, value))
     .replace(new RegExp(String.raw`(?<![\w-])--([a-z][a-z-]*)(?:[ =](${LOOKS}))?`, "g"), (_, name, value) => option(name, value));
 }
