@@ -196,6 +196,18 @@ def test_an_antigen_may_be_a_file_at_every_door(door: str, model: Path, tmp_path
         assert run(*commands[door], "--antigen", tmp_path / "no.fasta") == 2
 
 
+def test_the_parent_of_an_adapted_model_is_explained_where_no_antibody_is_named(
+    model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["explain", "--model", model, "--substitutes", "A", "--out", tmp_path / "why"]
+    assert run(*asked) == 0
+    positions = pl.read_csv(tmp_path / "why" / "importance.csv", infer_schema=False)
+    residues = positions.filter(pl.col("chain") == "heavy")["residue"]
+    assert "".join(residues) == HEAVY
+    assert run(*asked[:3], "--light", LIGHT) == 2
+    assert "--heavy is missing" in capsys.readouterr().err
+
+
 def test_every_numbering_stands_in_what_is_printed(model: Path, tmp_path: Path) -> None:
     file = table(tmp_path / "ab.csv", "Name,heavy,light", f"a,{HEAVY},{LIGHT}")
     for door in ("scan", "propose", "number"):

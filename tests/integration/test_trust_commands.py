@@ -114,6 +114,17 @@ def test_a_prediction_is_explained_and_drawn(
         (("explain", "--heavy", "EVQ", "--structure", "x.pdb"), "not both"),
         (("explain", "--structure", "nowhere.pdb"), "there is no file nowhere.pdb"),
         (("explain", *PAIR, "--substitutes", "B"), "letters of amino acids"),
+        (("predict", "x.fasta", "--parent", "y.fasta"), "'x.fasta': `abag predict` takes no"),
+        (("predict", "x.fasta"), "variants of a --parent, by --table FILE"),
+        (
+            ("predict", *PAIR, "--parent", "y.fasta", "--top", "3"),
+            "--top, --parent: only with --table",
+        ),
+        (("explain", "x.fasta"), "give a file of the antibody by --parent FILE"),
+        (
+            ("split", "a.parquet", "b.parquet", "--strategy", "random", "--out", "s.parquet"),
+            "'b.parquet': `abag split` takes no argument",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_mend(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
+
+from abag.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     from abag.inference.predictor import Prediction, Predictor
@@ -52,7 +55,8 @@ def predict(*arguments: Any, **by_name: Any) -> Prediction:
     antigen)``: a first argument is taken for one when it is no text, names an existing folder, is
     one of four, or when the heavy chain is given by name.
 
-    Raises SequenceError for a chain that cannot be read, ModelError for a model that cannot.
+    Raises SequenceError for a chain that cannot be read, ModelError for a model that cannot,
+    OptionError for an argument that is missing or unknown.
     """
     values = list(arguments)
     model = by_name.pop("model", None)
@@ -60,8 +64,23 @@ def predict(*arguments: Any, **by_name: Any) -> Prediction:
         model = values.pop(0)
     if model is None or isinstance(model, Path | str):
         model = _shipped() if model is None else load(model)
+    _require_arguments(model, values, by_name)
     prediction: Prediction = model.predict_pair(*values, **by_name)
     return prediction
+
+
+def _require_arguments(model: Any, values: Sequence[Any], by_name: dict[str, Any]) -> None:
+    if not hasattr(model, "predict_pair"):
+        raise ModelError(
+            f"{model!r:.60} ({type(model).__name__}) is no model, and no chain in one-letter code: "
+            "give a model that abag.load gave, or the folder or name of a saved one"
+        )
+    try:
+        signature(model.predict_pair).bind(*values, **by_name)
+    except TypeError as error:
+        raise OptionError(
+            f"abag.predict: {error}; it takes heavy, light=None, antigen=() and model=None"
+        ) from None
 
 
 def _is_model(values: Sequence[Any], by_name: dict[str, Any]) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from abag.errors import OptionError, Problem, SchemaError, TableError
+from abag.errors import OptionError, Problem, SchemaError, SequenceError, TableError
 
 if TYPE_CHECKING:
     from abag.data.chains import AntibodyCleaner
@@ -36,8 +36,22 @@ KEEP_GOING: Final = (
 
 
 def one_pair(heavy: str, light: str | None, antigen: str | Sequence[str]) -> pl.DataFrame:
-    """A table of one pair; ``heavy`` may be a whole scFv."""
-    chains = [antigen] if isinstance(antigen, str) else list(antigen)
+    """A table of one pair; ``heavy`` may be a whole scFv.
+
+    Raises:
+        SequenceError: a chain is no text.
+    """
+    several = isinstance(antigen, Iterable) and not isinstance(antigen, str)
+    chains = list(antigen) if several else [antigen] if antigen is not None else []
+    optional = [
+        (name, chain) for name, chain in (("heavy", heavy), ("light", light)) if chain is not None
+    ]
+    for name, chain in [*optional, *(("antigen", chain) for chain in chains)]:
+        if not isinstance(chain, str):
+            raise SequenceError(
+                f"the {name} chain is {chain!r:.60} ({type(chain).__name__}); give it as text in "
+                "one-letter code"
+            )
     return normalised(
         pl.DataFrame(
             {"heavy": [heavy], "light": [light], "antigen": [chains]},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -77,9 +78,15 @@ class Predictor:
 
         Raises:
             MissingFileError: there is no such folder.
-            ModelError: a file was changed, is missing or is foreign.
+            ModelError: a file was changed, is missing or is foreign, or ``folder`` is no path.
             OptionError: ``level`` is no share between 0 and 1.
         """
+        require_level(level)
+        if not isinstance(folder, str | PathLike | None):
+            raise ModelError(
+                f"{folder!r} ({type(folder).__name__}) is no model: give the folder or the name of "
+                "a saved one"
+            )
         saved = SHIPPED_MODEL if folder is None else Path(folder)
         return cls(ServedModel.load(saved), level=level)
 

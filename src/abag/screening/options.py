@@ -103,4 +103,7 @@ def _require_ranking(by: str, options: ScreenOptions) -> None:
     if options.best < 1:
         raise OptionError(f"--best {options.best}: give the number of rows to keep, 1 or more")
     if not 0.0 < options.alike <= 2.0:
-        raise OptionError(f"--alike {options.alike:g}: give a CDR identity between 0 and 1")
+        raise OptionError(
+            f"--alike {options.alike:g} is no CDR identity: give more than 0 and at most 1, such "
+            "as 0.9 (rows this like a better one are left out), or 1.1 to keep all rows"
+        )

@@ -38,6 +38,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
+from numbers import Real
 from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -364,7 +365,8 @@ def _quantile(side: Distributions, either: Distributions, verdict: Verdict, leve
 
 def require_level(level: float) -> None:
     """Raise :class:`OptionError` unless ``level`` is a share between 0 and 1."""
-    if not 0.0 < level < 1.0:
+    if not isinstance(level, Real) or not 0.0 < level < 1.0:
+        shown = f"{level:g}" if isinstance(level, Real) else repr(level)
         raise OptionError(
-            f"the level of an interval is {level:g}; give a share above 0 and below 1, such as 0.9"
+            f"the level of an interval is {shown}; give a share above 0 and below 1, such as 0.9"
         )

@@ -6,7 +6,7 @@ import pytest
 
 import abag
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.errors import SequenceError
+from abag.errors import ModelError, OptionError, SequenceError
 from abag.inference.predictor import Prediction, Predictor
 from synthetic_pairs import HEAVY, LIGHT, random_chain
 
@@ -160,3 +160,52 @@ def test_a_table_says_the_same_of_each_odd_pair(shipped: Predictor) -> None:
 
 def test_every_residue_may_be_in_an_antigen(shipped: Predictor) -> None:
     assert is_whole(shipped.predict_pair(HEAVY, LIGHT, AMINO_ACIDS * 3))
+
+
+@pytest.mark.parametrize(
+    ("chains", "words"),
+    [
+        ({"heavy": 3}, r"the heavy chain is 3 \(int\); give it as text"),
+        ({"heavy": HEAVY, "light": 0}, r"the light chain is 0 \(int\)"),
+        ({"heavy": HEAVY, "antigen": 5.5}, r"the antigen chain is 5.5 \(float\)"),
+        ({"heavy": HEAVY, "antigen": [ANTIGEN, None]}, r"the antigen chain is None"),
+    ],
+)
+def test_a_chain_that_is_no_text_is_named(chains: dict[str, object], words: str) -> None:
+    with pytest.raises(SequenceError, match=words):
+        abag.predict(**chains)  # type: ignore[call-overload]
+
+
+def test_without_an_antigen_means_none_however_it_is_written(shipped: Predictor) -> None:
+    for antigen in ((), [], None):
+        with pytest.raises(SequenceError, match="no antigen sequence"):
+            shipped.predict_pair(HEAVY, LIGHT, antigen)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "by_name", "words"),
+    [
+        ((), {}, "missing a required argument: 'heavy'; it takes heavy, light"),
+        ((HEAVY,), {"antgen": ANTIGEN}, "'antgen'; it takes heavy, light"),
+        ((HEAVY, LIGHT, ANTIGEN, "x", "y"), {}, "too many positional arguments"),
+    ],
+)
+def test_arguments_that_do_not_fit_are_told_what_there_is(
+    arguments: tuple[str, ...], by_name: dict[str, str], words: str
+) -> None:
+    with pytest.raises(OptionError, match=words):
+        abag.predict(*arguments, **by_name)  # type: ignore[call-overload]
+
+
+def test_what_is_no_model_is_named() -> None:
+    for call in (lambda: abag.predict(3), lambda: abag.predict(HEAVY, model=3)):  # type: ignore[call-overload]
+        with pytest.raises(ModelError, match=r"3 \(int\) is no model"):
+            call()
+    with pytest.raises(ModelError, match=r"3 \(int\) is no model: give the folder"):
+        abag.load(3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("level", ["x", None, 0, 1, float("nan")])
+def test_a_level_that_is_no_share_is_named(level: object) -> None:
+    with pytest.raises(OptionError, match=f"is '?{level}'?; give a share above 0 and below 1"):
+        abag.load(level=level)  # type: ignore[arg-type]

@@ -262,6 +262,7 @@ def test_another_model_antigen_or_option_starts_anew(run: Run, tmp_path: Path):
         ({"where": "pkd + 1"}, "is no condition"),
         ({"by": "kd"}, "--by kd: rank by one of"),
         ({"best": 0}, "--best 0"),
+        ({"alike": -1.0}, "--alike -1 is no CDR identity: give more than 0 and at most 1"),
         ({"antigens": ("EVQ1",)}, "--antigen"),
     ],
 )

@@ -50,6 +50,22 @@ def test_an_unknown_field_is_named(service):
     assert answer.json()["problems"][0]["column"] == "antigens"
 
 
+@pytest.mark.parametrize(
+    ("body", "place"),
+    [
+        ('{"heavy": "EVQ",\n "light" "DIQ"}', "line 2, column 10 on, at '\"DIQ\"}'"),
+        ('{"heavy": "EVQ"', "line 1, column 16 on, at the end of the text"),
+        ("EVQ", "line 1, column 1 on, at 'EVQ'"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_where_it_breaks(service, body, place):
+    headers = {**service.headers, "Content-Type": "application/json"}
+    answer = service.client.post("/v1/predict", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith(f"body: no JSON from {place}")
+    assert [fault["column"] for fault in answer.json()["problems"]] == ["body"]
+
+
 def test_every_answer_forbids_what_the_page_does_not_need(service):
     for path in ("/", "/health", "/v1/jobs", "/nowhere"):
         headers = service.get(path).headers

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cyclopts import App
+    from cyclopts import App, UnusedCliTokensError
 
 USER_ERROR = 2
 STOPPED = 130
@@ -73,12 +73,19 @@ HELP: dict[str, str] = {
     "scan": "Predict every single mutant of an antibody: table, heat map, interactive page.",
 }
 
+_BEHIND_AN_OPTION = {
+    "predict": "give a table of pairs, or of the variants of a --parent, by --table FILE",
+    "explain": "give a file of the antibody by --parent FILE",
+    "scan": "give a file of the antibody by --parent FILE",
+    "propose": "give a model by --model FOLDER",
+}
+"""Command -> how it takes a file that stands behind no option."""
+
 
 def build_app(command: str = "") -> App:
     """The command tree; no command module is imported until it is called.
 
-    Where the command that is ``asked`` for is one of the product's own, those that other packages
-    add are not looked for.
+    ``command`` is the one to be run; where it is abag's own, those of other packages are not added.
     """
     from cyclopts import App
 
@@ -120,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(arguments: list[str]) -> str:
     """Run a command; returns what the user did wrong."""
-    from cyclopts import CycloptsError
+    from cyclopts import CycloptsError, UnusedCliTokensError
 
     from abag.errors import AbagError, printable
 
@@ -128,6 +135,8 @@ def _run(arguments: list[str]) -> str:
         build_app(*arguments[:1])(arguments, exit_on_error=False, print_error=False)
     except AbagError as error:
         return str(error)
+    except UnusedCliTokensError as error:
+        return printable(f"{_unused(error)} (--help lists what there is)")
     except CycloptsError as error:
         return printable(f"{error} (--help lists what there is)")
     except BrokenPipeError:
@@ -138,6 +147,13 @@ def _run(arguments: list[str]) -> str:
     except MemoryError:
         return "there is not enough memory for this; give a smaller file, or part it"
     return ""
+
+
+def _unused(error: UnusedCliTokensError) -> str:
+    command = " ".join(error.command_chain or ())
+    tokens = ", ".join(map(repr, error.unused_tokens or ()))
+    mend = _BEHIND_AN_OPTION.get(command, "leave it out, or put its option before it")
+    return f"{tokens}: `abag {command}` takes no argument here; {mend}"
 
 
 def _open_streams() -> None:

@@ -13,6 +13,7 @@ from abag.errors import OptionError
 
 if TYPE_CHECKING:
     from abag.inference.explaining.explanation import Explanation
+    from abag.inference.predictor import Predictor
 
 
 def explain(
@@ -36,7 +37,8 @@ def explain(
         structure: PDB or mmCIF file of a complex instead of chains; its contacts are compared with
             what the model finds important.
         file_choices: Options for files that leave a choice.
-        model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
+        model: Any saved model: a folder of `abag fit`, `abag adapt` or `abag train` (RUN/model), or
+            NAME@REVISION of `abag pull`; without it, the model that abag ships.
         substitutes: Residues that each position is replaced by.
         out: Folder for importance.csv, importance.png and explanation.json.
         overwrite: Replace an explanation that is in the folder.
@@ -74,9 +76,7 @@ def _explained(
 
     if structure is None:
         predictor = load(model)
-        heavy, light, target = _pair(
-            of, given_antigen(antigen), file_choices, predictor.needs_antigen
-        )
+        heavy, light, target = _pair(of, given_antigen(antigen), file_choices, predictor)
         return explain_pair(predictor, heavy, light, target, substitutes=substitutes)
     if of.is_named or antigen:
         raise OptionError("give either --structure, or --heavy or --parent and --antigen, not both")
@@ -85,17 +85,18 @@ def _explained(
 
 
 def _pair(
-    of: GivenAntibody, target: list[str], file_choices: FileChoices, needs_antigen: bool
+    of: GivenAntibody, target: list[str], file_choices: FileChoices, predictor: Predictor
 ) -> tuple[str, str | None, list[str]]:
-    """Chains and antigen, as they are given or as a file holds them."""
+    """Chains and antigen: of the options, of a file, or the parent of a model of one assay."""
     if of.parent is not None:
         antibody = of.read(file_choices.choices(), target)
         heavy, light, target = *antibody.chains, list(antibody.antigen)
     else:
-        heavy, light = of.heavy or "", of.light
+        own_parent = None if of.is_named else predictor.parent_chains
+        heavy, light = own_parent or (of.heavy or "", of.light)
         if file_choices != AS_IT_IS:
             raise OptionError("--chains, --arm and --most-umis belong to --structure or --parent")
-    if not heavy or (not target and needs_antigen):
+    if not heavy or (not target and predictor.needs_antigen):
         missing = "--antigen" if heavy else "--heavy"
         raise OptionError(
             f"{missing} is missing: give --heavy and --antigen (and --light where there is one), a "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -113,12 +113,8 @@ def predict(
 
     targets = given_antigen([chain for chain in antigen or [] if chain.strip()])
     if table is None:
-        if out or map_ or file_choices != AS_IT_IS or rows != EVERY_ROW or of != VariantsOf():
-            raise OptionError(
-                "--out, --map, --chains, --arm, --most-umis, --keep-going, --resume, "
-                "--keep-columns, --sort, --top, --parent, --parent-heavy and --numbering belong to "
-                "--table"
-            )
+        if names := _given_options(file_choices, rows, of, out=out, map=map_):
+            raise OptionError(f"{', '.join(names)}: only with --table FILE; name the table too")
         _one_pair(model, heavy, light, targets, level, abstain, json)
         return
     if heavy is not None or light is not None:
@@ -163,6 +159,14 @@ def _missing(option: str) -> OptionError:
         f"{option} is missing: one pair needs --heavy and --antigen (and --light where there "
         "is one); many pairs go into a file, --table pairs.csv --out predictions.csv"
     )
+
+
+def _given_options(*groups: FileChoices | RowOptions | VariantsOf, **single: object) -> list[str]:
+    """Names of the options that are not at their default."""
+    names = [name for name, value in single.items() if value]
+    for group in groups:
+        names += [o.name for o in fields(group) if getattr(group, o.name) != o.default]
+    return [f"--{name.replace('_', '-')}" for name in names]
 
 
 def _tell_left_out(predicted: PredictedFile) -> None:

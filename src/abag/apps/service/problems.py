@@ -85,7 +85,7 @@ def answer_errors(app: FastAPI, data: Path) -> None:
     @app.exception_handler(RequestValidationError)
     async def _request(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        faults = [_fault(fault) for fault in error.errors()]
+        faults = [_fault(fault, error.body) for fault in error.errors()]
         detail = "; ".join(f"{fault.column}: {fault.reason}" for fault in faults[:5])
         return problem(422, "the request is not as it should be", detail, faults)
 
@@ -117,6 +117,16 @@ _TITLES: Final = {
 }  # fmt: skip
 
 
-def _fault(error: dict[str, Any]) -> FaultyField:
+def _fault(error: dict[str, Any], body: Any) -> FaultyField:
+    if error["type"] == "json_invalid":
+        return FaultyField(column="body", reason=_where_json_breaks(error, str(body)))
     field = ".".join(str(part) for part in error["loc"] if part != "body")
     return FaultyField(column=field or "body", reason=str(error["msg"]))
+
+
+def _where_json_breaks(error: dict[str, Any], text: str) -> str:
+    at = error["loc"][-1]
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    place = repr(text[at : at + 20]) if at < len(text) else "the end of the text"
+    cause = error["ctx"]["error"]
+    return f"no JSON from line {line}, column {column} on, at {place} ({cause})"
