@@ -81,11 +81,14 @@ def benchmark_abbibench(
         assay, rows = read_assay(sources, name, table)
         results.append(_score(assay, rows, priors, sources))
     correlations = correlate(
-        {one.name: (one.truth, one.scores) for one in results}, INVERTED, seed, resamples
+        {result.name: (result.truth, result.scores) for result in results},
+        INVERTED,
+        seed,
+        resamples,
     )
-    done = AbBiBenchmark(tuple(results), correlations, out)
-    write_report(done, out)
-    return done
+    benchmark = AbBiBenchmark(tuple(results), correlations, out)
+    write_report(benchmark, out)
+    return benchmark
 
 
 def read_assay(sources: Path, name: str, table: pl.DataFrame) -> tuple[VariantAssay, pl.DataFrame]:
@@ -111,12 +114,12 @@ def _score(
 ) -> AssayResult:
     name = assay.name.rpartition("/")[2]
     scored = design(assay, priors.shipped.repertoire)
-    kept = priors.families_without(assay)
-    used = {one.name for family in kept for one in family.designs}
+    families = priors.families_without(assay)
+    used = {assay_design.name for family in families for assay_design in family.designs}
     changes = scored.changes
     sums = changes.total(changes.features)
     ours = {
-        OURS: scored.total(learn_weights(kept), POWER),
+        OURS: scored.total(learn_weights(families), POWER),
         "fewer mutations": -changes.mutations.astype(np.float64),
         "BLOSUM62": sums[:, list(FEATURES).index("severity")],
         "repertoire": sums[:, list(FEATURES).index("repertoire_loss")],
@@ -127,8 +130,8 @@ def _score(
         published,
         assay.delta,
         {**ours, **peers},
-        tuple(sorted({one.name for one in priors.assays} - used)),
-        sum(len(family.target) for family in kept),
+        tuple(sorted({training_assay.name for training_assay in priors.assays} - used)),
+        sum(len(family.target) for family in families),
     )
 
 
@@ -141,20 +144,20 @@ def read_peers(
         FileFormatError: the file of peers has other variants than the assay.
     """
     path = folder / f"peer_scores_{name}.csv.gz"
-    found = rows.select("source_row", "heavy").join(
+    variants = rows.select("source_row", "heavy").join(
         read_text_table(path), on="source_row", how="left", maintain_order="left"
     )
     # The canonical chain is the Fv of the published one.
-    whole = found["mut_heavy_chain_seq"].fill_null("").to_list()
-    if not all(fv in chain for fv, chain in zip(found["heavy"], whole, strict=True)):
+    chains = variants["mut_heavy_chain_seq"].fill_null("").to_list()
+    if not all(fv in chain for fv, chain in zip(variants["heavy"], chains, strict=True)):
         raise FileFormatError(f"{path} has not the variants of the assay {name}, in their order")
     scores = {}
-    for column in found.columns:
+    for column in variants.columns:
         if column in _NO_SCORES:
             continue
-        values = found[column].cast(pl.Float64, strict=False)
+        values = variants[column].cast(pl.Float64, strict=False)
         if values.null_count() or not values.is_finite().all():
             continue  # a model that did not score every variant is not compared
         sign = -1.0 if column in LOWER_IS_BETTER else 1.0
         scores[LOWER_IS_BETTER.get(column, column)] = sign * values.to_numpy()
-    return found.select("mut_heavy_chain_seq", "binding_score"), scores
+    return variants.select("mut_heavy_chain_seq", "binding_score"), scores

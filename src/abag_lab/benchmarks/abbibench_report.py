@@ -58,33 +58,33 @@ class AbBiBenchmark:
         """For ``--json`` and abbibench.json."""
         return {
             "assays": {
-                one.name: {
-                    "rows": len(one.truth),
-                    "left_out": list(one.left_out),
-                    "trained_on_rows": one.trained_on,
+                result.name: {
+                    "rows": len(result.truth),
+                    "left_out": list(result.left_out),
+                    "trained_on_rows": result.trained_on,
                 }
-                for one in self.results
+                for result in self.results
             },
             **self.correlations.as_json(OURS),
             "folder": str(self.folder),
         }
 
 
-def write_report(done: AbBiBenchmark, out: Path) -> None:
+def write_report(benchmark: AbBiBenchmark, out: Path) -> None:
     """Write abbibench.json, abbibench.md, abbibench.png, and scores/ in AbBiBench's format."""
-    for one in done.results:
-        table = one.variants.with_columns(
-            pl.Series("log-likelihood", one.scores[OURS], dtype=pl.Float64)
+    for result in benchmark.results:
+        table = result.variants.with_columns(
+            pl.Series("log-likelihood", result.scores[OURS], dtype=pl.Float64)
         )
-        write_csv(out / "scores" / SCORES.format(one.name), table)
-    write_json(out / "abbibench.json", done.as_json())
-    write_text(out / "abbibench.md", page(done))
-    _picture(done, out / "abbibench.png")
+        write_csv(out / "scores" / SCORES.format(result.name), table)
+    write_json(out / "abbibench.json", benchmark.as_json())
+    write_text(out / "abbibench.md", page(benchmark))
+    _picture(benchmark, out / "abbibench.png")
 
 
-def page(done: AbBiBenchmark) -> str:
+def page(benchmark: AbBiBenchmark) -> str:
     """The Markdown page: every model by mean, intervals of ours, and what was left out."""
-    found = done.correlations
+    correlations = benchmark.correlations
     lines = [
         "# AbBiBench, zero-shot",
         "",
@@ -94,15 +94,15 @@ def page(done: AbBiBenchmark) -> str:
         "is the mean against the labels as published.",
         "",
         *markdown_table(
-            ("model", *found.assays, "mean", "as published"),
+            ("model", *correlations.assays, "mean", "as published"),
             [
                 (
                     f"**{model}**" if model == OURS else model.replace("|", " "),
-                    *(_short(found.figure(assay, model)) for assay in found.assays),
-                    _long(found.mean(model)),
-                    f"{found.mean_as_published(model):.3f}",
+                    *(_short(correlations.figure(assay, model)) for assay in correlations.assays),
+                    _long(correlations.mean(model)),
+                    f"{correlations.mean_as_published(model):.3f}",
                 )
-                for model in found.ranked()
+                for model in correlations.ranked()
             ],
         ),
         *("", f"Intervals of {OURS}:", ""),
@@ -110,30 +110,30 @@ def page(done: AbBiBenchmark) -> str:
             ("assay", "rows", "Spearman", "trained on", "without"),
             [
                 (
-                    one.name,
-                    f"{len(one.truth):,}",
-                    _long(found.figure(one.name, OURS)),
-                    f"{one.trained_on:,} rows",
-                    ", ".join(one.left_out) or "nothing: no training assay is related",
+                    result.name,
+                    f"{len(result.truth):,}",
+                    _long(correlations.figure(result.name, OURS)),
+                    f"{result.trained_on:,} rows",
+                    ", ".join(result.left_out) or "nothing: no training assay is related",
                 )
-                for one in done.results
+                for result in benchmark.results
             ],
         ),
-        *("", *_differences(done), ""),
+        *("", *_differences(benchmark), ""),
     ]
-    inverted = ", ".join(name for name in found.assays if name in INVERTED)
+    inverted = ", ".join(name for name in correlations.assays if name in INVERTED)
     if inverted:
         lines += [f"Sign turned: {inverted}.", ""]
     return "\n".join(lines)
 
 
-def _differences(done: AbBiBenchmark) -> list[str]:
+def _differences(benchmark: AbBiBenchmark) -> list[str]:
     """Differences of means from well-known models, and what each assay does to them."""
-    found = done.correlations
-    peers = [name for name in COMPARED if name in found.ranked()]
+    correlations = benchmark.correlations
+    peers = [name for name in COMPARED if name in correlations.ranked()]
     lines = []
     for peer in peers:
-        figure = found.advantage(OURS, peer)
+        figure = correlations.advantage(OURS, peer)
         lines.append(f"- mean of {OURS} minus mean of {peer}: {_long(figure)}")
     lines += [
         "",
@@ -142,8 +142,8 @@ def _differences(done: AbBiBenchmark) -> list[str]:
         "",
     ]
     rows = []
-    for assay in found.assays:
-        values = [found.advantage_without(assay, OURS, peer) for peer in peers]
+    for assay in correlations.assays:
+        values = [correlations.advantage_without(assay, OURS, peer) for peer in peers]
         rows.append((assay, *("–" if value is None else f"{value:+.3f}" for value in values)))
     return [*lines, *markdown_table(("without", *peers), rows)]
 
@@ -159,28 +159,30 @@ def _long(figure: Figure | None) -> str:
 
 
 @picture_file
-def _picture(done: AbBiBenchmark, path: Path) -> None:
+def _picture(benchmark: AbBiBenchmark, path: Path) -> None:
     """Correlations of the best-known models as a heat map."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    found = done.correlations
-    chosen = [name for name in found.ranked() if name in (OURS, *SHOWN, *BASELINES)]
-    values = np.stack([found.values[:, found.models.index(name)] for name in chosen])
-    whole = np.concatenate([values, values.mean(axis=1, keepdims=True)], axis=1)
-    figure, axes = pyplot.subplots(figsize=(1.6 + 0.85 * whole.shape[1], 0.9 + 0.36 * len(chosen)))
-    axes.imshow(whole, cmap="RdBu", vmin=-0.8, vmax=0.8, aspect="auto")
-    for row, column in np.ndindex(*whole.shape):
-        value = whole[row, column]
+    correlations = benchmark.correlations
+    models = [name for name in correlations.ranked() if name in (OURS, *SHOWN, *BASELINES)]
+    values = np.stack([correlations.values[:, correlations.models.index(name)] for name in models])
+    with_mean = np.concatenate([values, values.mean(axis=1, keepdims=True)], axis=1)
+    figure, axes = pyplot.subplots(
+        figsize=(1.6 + 0.85 * with_mean.shape[1], 0.9 + 0.36 * len(models))
+    )
+    axes.imshow(with_mean, cmap="RdBu", vmin=-0.8, vmax=0.8, aspect="auto")
+    for row, column in np.ndindex(*with_mean.shape):
+        value = with_mean[row, column]
         colour = "white" if abs(value) > 0.5 else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", color=colour, fontsize=8)
-    axes.set_xticks(range(whole.shape[1]), [*found.assays, "mean"], fontsize=8)
-    axes.set_yticks(range(len(chosen)), chosen, fontsize=8)
+    axes.set_xticks(range(with_mean.shape[1]), [*correlations.assays, "mean"], fontsize=8)
+    axes.set_yticks(range(len(models)), models, fontsize=8)
     for label in axes.get_yticklabels():
         label.set_fontweight("bold" if label.get_text() == OURS else "normal")
-    axes.axvline(whole.shape[1] - 1.5, color="black", linewidth=1)
+    axes.axvline(with_mean.shape[1] - 1.5, color="black", linewidth=1)
     axes.set_title("AbBiBench zero-shot, Spearman, corrected labels", fontsize=9)
     figure.tight_layout()
     with replacing(path) as temporary:

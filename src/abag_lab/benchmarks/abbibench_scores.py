@@ -79,10 +79,10 @@ class Correlations:
 
     def advantage_without(self, assay: str, model: str, over: str) -> float | None:
         """Difference of two models' means over the other assays; None where there is none."""
-        kept = [i for i, name in enumerate(self.assays) if name != assay]
+        others = [i for i, name in enumerate(self.assays) if name != assay]
         i, j = (self.models.index(name) for name in (model, over))
-        difference = self.values[kept, i] - self.values[kept, j]
-        if not kept or not np.isfinite(difference).all():
+        difference = self.values[others, i] - self.values[others, j]
+        if not others or not np.isfinite(difference).all():
             return None
         return float(difference.mean())
 
@@ -155,8 +155,8 @@ def correlate(
         values[i, columns] = _weighted(ranks, np.ones((1, len(truth))))[0]
         start = 0
         for weights in _draws(len(truth), resamples, rng):
-            found = _weighted(ranks, weights)
-            resampled[i, columns, start : start + len(weights)] = found.T
+            batch = _weighted(ranks, weights)
+            resampled[i, columns, start : start + len(weights)] = batch.T
             start += len(weights)
     return Correlations(tuple(scored), models, values, resampled, frozenset(inverted))
 

@@ -38,16 +38,18 @@ class KnownStructures:
             code = assay.removeprefix(_AB_BIND).upper()
         if code is None:
             return None
-        whole = self.folder / "ab_bind" / f"{code}.pdb.gz"
-        halves = [self.folder / "piercelab" / f"{code}_{half}_b.pdb.gz" for half in "rl"]
-        if whole.exists():
-            return gzip.decompress(whole.read_bytes()).decode()
-        if not all(half.exists() for half in halves):
+        complex_path = self.folder / "ab_bind" / f"{code}.pdb.gz"
+        partner_paths = [
+            self.folder / "piercelab" / f"{code}_{partner}_b.pdb.gz" for partner in "rl"
+        ]
+        if complex_path.exists():
+            return gzip.decompress(complex_path.read_bytes()).decode()
+        if not all(path.exists() for path in partner_paths):
             return None
         lines = [
             line
-            for half in halves
-            for line in gzip.decompress(half.read_bytes()).decode().splitlines()
+            for path in partner_paths
+            for line in gzip.decompress(path.read_bytes()).decode().splitlines()
             if line.startswith(("ATOM", "TER", "HETATM"))
         ]
         return "\n".join([*lines, "END", ""])
@@ -61,7 +63,7 @@ class KnownStructures:
         return path
 
     def complex(self, assay: VariantAssay) -> ComplexLogOdds | None:
-        """What there is to know of an assay's complex; None where it is not there.
+        """The structure of an assay's complex and its log-odds; None without a structure.
 
         Raises SequenceError where the structure is of another antibody.
         """

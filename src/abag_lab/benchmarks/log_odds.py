@@ -73,13 +73,13 @@ class ScoredAssay:
 
     def scores(self, weight: float) -> dict[str, Reals]:
         """Scores (rows,) of every model; ``weight`` multiplies the log-odds."""
-        told = {} if self.within is None else {WITHIN: self.within}
+        in_complex = {} if self.within is None else {WITHIN: self.within}
         return {
             GLOBAL: self.effect,
             ALONE: self.log_odds,
             RANKS: _ranks(self.effect) + _ranks(self.log_odds),
             LEARNT: self.effect + weight * self.log_odds,
-            **told,
+            **in_complex,
         }
 
 
@@ -132,30 +132,30 @@ def benchmark_log_odds(
     require_own(out, FILES, "log-odds", overwrite=True)
     priors = BlindPriors.of(sources)
     table = source_table(sources, "abbibench")
-    whole = [read_assay(sources, name, table)[0] for name in ASSAYS]
-    names = {one.name for one in whole}
+    published = [read_assay(sources, name, table)[0] for name in ASSAYS]
+    names = {assay.name for assay in published}
     sealed = parts(read_assays(sources))[1] if opened else []
-    assays = [*(one for one in priors.assays if one.name not in names), *whole, *sealed]
-    assays = [one for one in assays if (~one.censored).sum() >= _FEWEST_ROWS]
-    found = []
+    assays = [*(assay for assay in priors.assays if assay.name not in names), *published, *sealed]
+    assays = [assay for assay in assays if (~assay.censored).sum() >= _FEWEST_ROWS]
+    figures = []
     for term in terms:
         scored = _scored(assays, term, priors, sources, out / "scores")
-        found += _figures(term, scored, {one.name for one in sealed}, seed, resamples)
-    by_term = {f"{one.term}, {one.part}": one.as_json() for one in found}
+        figures += _figures(term, scored, {assay.name for assay in sealed}, seed, resamples)
+    by_term = {f"{figure.term}, {figure.part}": figure.as_json() for figure in figures}
     write_json(out / "log-odds.json", by_term)
     if opened:
         log = out / OPENINGS
         earlier = log.read_text(encoding="utf-8") if log.exists() else ""
-        seen = {name: figures for name, figures in by_term.items() if name.endswith(SEALED)}
-        write_text(log, earlier + json.dumps(seen, sort_keys=True) + "\n")
-    write_text(out / "log-odds.md", page(found))
-    return found
+        opening = {name: part for name, part in by_term.items() if name.endswith(SEALED)}
+        write_text(log, earlier + json.dumps(opening, sort_keys=True) + "\n")
+    write_text(out / "log-odds.md", page(figures))
+    return figures
 
 
 def _scored(
-    assays: Sequence[VariantAssay], term: str, priors: BlindPriors, sources: Path, kept: Path
+    assays: Sequence[VariantAssay], term: str, priors: BlindPriors, sources: Path, folder: Path
 ) -> list[ScoredAssay]:
-    found = []
+    scored = []
     makers: dict[str, Callable[[VariantAssay], Reals | None]]
     if term == STRUCTURE:
         complexes = _Complexes(KnownStructures(sources / "structures"), priors)
@@ -168,24 +168,26 @@ def _scored(
         exact = ~assay.censored
         values = []
         for name, make in makers.items():
-            one = _remembered(kept / f"{_file_name(assay)}-{name}.json", assay, make)
-            if one is None:
+            scores = _remembered(folder / f"{_file_name(assay)}-{name}.json", assay, make)
+            if scores is None:
                 break
-            values.append(one[exact])
+            values.append(scores[exact])
         else:
             log_odds, *within, effect = values
             cluster = clusters[assay.name]
-            found.append(
+            scored.append(
                 ScoredAssay(assay.name, cluster, assay.delta[exact], effect, log_odds, *within)
             )
-    return found
+    return scored
 
 
 def _log_odds(encoder: str) -> Callable[[VariantAssay], Reals | None]:
     from abag.maturation.antibody.naturalness import Naturalness
 
-    found = Naturalness(encoder)
-    return lambda one: found.of_variants(one.parent_heavy, one.parent_light, one.variants)
+    naturalness = Naturalness(encoder)
+    return lambda assay: naturalness.of_variants(
+        assay.parent_heavy, assay.parent_light, assay.variants
+    )
 
 
 @dataclass(slots=True)
@@ -198,15 +200,17 @@ class _Complexes:
 
     def log_odds(self, assay: VariantAssay) -> Reals | None:
         """Log-odds (rows,); None where there is no structure."""
-        found = self._complex(assay)
-        return None if found is None else found.of_variants(assay.variants)
+        in_complex = self._complex(assay)
+        return None if in_complex is None else in_complex.of_variants(assay.variants)
 
     def effect(self, assay: VariantAssay) -> Reals | None:
         """ΔpKd (rows,) in the complex by the global model without the assay's cluster."""
-        found = self._complex(assay)
-        if found is None:
+        in_complex = self._complex(assay)
+        if in_complex is None:
             return None
-        parent = ParentAntibody.of(*found.parent).within(found.surroundings_of(assay.variants))
+        parent = ParentAntibody.of(*in_complex.parent).within(
+            in_complex.surroundings_of(assay.variants)
+        )
         return self.priors.model_without(assay).predict(parent, assay.table).delta_pkd
 
     def _complex(self, assay: VariantAssay) -> ComplexLogOdds | None:
@@ -229,13 +233,13 @@ def _remembered(
         values = make(assay)
     except SequenceError:  # the structure is of another antibody, or a variant has no place in it
         values = None
-    listed = None if values is None else values.tolist()
-    write_json(path, {"rows_sha256": digest, "values": listed})
+    as_list = None if values is None else values.tolist()
+    write_json(path, {"rows_sha256": digest, "values": as_list})
     return values
 
 
 def _file_name(assay: VariantAssay) -> str:
-    return "".join(one if one.isalnum() or one in "._-" else "_" for one in assay.name)
+    return "".join(letter if letter.isalnum() or letter in "._-" else "_" for letter in assay.name)
 
 
 def learnt_weight(assays: Sequence[ScoredAssay], cluster: str) -> float:
@@ -244,40 +248,42 @@ def learnt_weight(assays: Sequence[ScoredAssay], cluster: str) -> float:
     Least squares of values within assays, first on the effects and then of the rest on the
     log-odds. Rows weigh by one over the variance of their assay, and an assay's say levels off.
     """
-    others = [one for one in assays if one.cluster != cluster]
+    others = [assay for assay in assays if assay.cluster != cluster]
     centred = [
-        tuple(part - part.mean() for part in (one.delta, one.effect, one.log_odds))
-        for one in others
+        tuple(part - part.mean() for part in (assay.delta, assay.effect, assay.log_odds))
+        for assay in others
     ]
-    says = [1.0 / (1.0 + len(y) / 100) / (float(y.var()) or 1.0) for y, _, _ in centred]
-    pairs = list(zip(says, centred, strict=True))
-    square = sum(say * float(x @ x) for say, (_, x, _) in pairs)
-    along = sum(say * float(x @ y) for say, (y, x, _) in pairs)
+    shares = [1.0 / (1.0 + len(y) / 100) / (float(y.var()) or 1.0) for y, _, _ in centred]
+    pairs = list(zip(shares, centred, strict=True))
+    square = sum(share * float(x @ x) for share, (_, x, _) in pairs)
+    along = sum(share * float(x @ y) for share, (y, x, _) in pairs)
     scale = max(along / square, _LEAST_SCALE) if square else 1.0
-    rest = sum(say * float(t @ (y - scale * x)) for say, (y, x, t) in pairs)
-    term = sum(say * float(t @ t) for say, (_, _, t) in pairs)
-    return max(rest / (term + _RIDGE), 0.0) / scale
+    unexplained = sum(share * float(t @ (y - scale * x)) for share, (y, x, t) in pairs)
+    term = sum(share * float(t @ t) for share, (_, _, t) in pairs)
+    return max(unexplained / (term + _RIDGE), 0.0) / scale
 
 
 def _figures(
     term: str, assays: Sequence[ScoredAssay], sealed: set[str], seed: int, resamples: int
 ) -> list[TermFigures]:
-    found = []
-    seen = [one for one in assays if one.name not in sealed]
+    figures = []
+    open_assays = [assay for assay in assays if assay.name not in sealed]
     in_parts = {
-        "AbBiBench": [one for one in seen if one.in_abbibench],
-        "other open assays": [one for one in seen if not one.in_abbibench],
-        SEALED: [one for one in assays if one.name in sealed],
+        "AbBiBench": [assay for assay in open_assays if assay.in_abbibench],
+        "other open assays": [assay for assay in open_assays if not assay.in_abbibench],
+        SEALED: [assay for assay in assays if assay.name in sealed],
     }
-    for part, inside in in_parts.items():
-        if not inside:
+    for part, part_assays in in_parts.items():
+        if not part_assays:
             continue
-        weights = {one.name: learnt_weight(seen, one.cluster) for one in inside}
-        scored = {one.name: (one.delta, one.scores(weights[one.name])) for one in inside}
-        figures = correlate(scored, (), seed, resamples)
-        rows = {one.name: len(one.delta) for one in inside}
-        found.append(TermFigures(term, part, weights, rows, figures))
-    return found
+        weights = {assay.name: learnt_weight(open_assays, assay.cluster) for assay in part_assays}
+        scored = {
+            assay.name: (assay.delta, assay.scores(weights[assay.name])) for assay in part_assays
+        }
+        correlations = correlate(scored, (), seed, resamples)
+        rows = {assay.name: len(assay.delta) for assay in part_assays}
+        figures.append(TermFigures(term, part, weights, rows, correlations))
+    return figures
 
 
 def _ranks(values: Reals) -> Reals:
@@ -286,24 +292,26 @@ def _ranks(values: Reals) -> Reals:
     return np.asarray(rankdata(values) / len(values))
 
 
-def page(found: Sequence[TermFigures]) -> str:
+def page(figures: Sequence[TermFigures]) -> str:
     """A Markdown table for each term and part, with the difference to the global model."""
     lines = ["# Log-odds of published weights, zero-shot", ""]
-    for one in found:
-        lines += [f"## {one.term}, {one.part}", ""]
-        lines.append(f"| assay | rows | {' | '.join(one.correlations.models)} | weight |")
-        lines.append("|---|---|" + "---|" * (len(one.correlations.models) + 1))
-        for place, name in enumerate(one.correlations.assays):
-            values = " | ".join(f"{value:.3f}" for value in one.correlations.values[place])
-            lines.append(f"| {name} | {one.rows[name]:,} | {values} | {one.weights[name]:.3f} |")
-        means = " | ".join(f"{value:.3f}" for value in one.correlations.values.mean(axis=0))
-        lines += [f"| mean of {len(one.rows)} | | {means} | |", ""]
+    for figure in figures:
+        lines += [f"## {figure.term}, {figure.part}", ""]
+        lines.append(f"| assay | rows | {' | '.join(figure.correlations.models)} | weight |")
+        lines.append("|---|---|" + "---|" * (len(figure.correlations.models) + 1))
+        for row, name in enumerate(figure.correlations.assays):
+            values = " | ".join(f"{value:.3f}" for value in figure.correlations.values[row])
+            lines.append(
+                f"| {name} | {figure.rows[name]:,} | {values} | {figure.weights[name]:.3f} |"
+            )
+        means = " | ".join(f"{value:.3f}" for value in figure.correlations.values.mean(axis=0))
+        lines += [f"| mean of {len(figure.rows)} | | {means} | |", ""]
         for model in (RANKS, LEARNT, WITHIN):
-            if model not in one.correlations.models:
+            if model not in figure.correlations.models:
                 continue
-            gain = one.correlations.advantage(model, GLOBAL)
+            gain = figure.correlations.advantage(model, GLOBAL)
             if gain is not None:
-                told = json.dumps({k: round(v, 3) for k, v in asdict(gain).items()})
-                lines.append(f"{model} minus {GLOBAL}, 95 % over rows: {told}")
+                rounded = json.dumps({k: round(v, 3) for k, v in asdict(gain).items()})
+                lines.append(f"{model} minus {GLOBAL}, 95 % over rows: {rounded}")
         lines.append("")
     return "\n".join(lines)

@@ -71,7 +71,7 @@ class SaaintBenchmark:
         return {
             "rows": self.rows,
             "distinct_pairs": self.distinct,
-            "splits": {one.name: _figures(one) for one in self.evaluations},
+            "splits": {evaluation.name: _figures(evaluation) for evaluation in self.evaluations},
             "report": str(self.files.report),
             "metrics": str(self.files.metrics),
             "predictions": str(self.files.predictions),
@@ -88,8 +88,8 @@ def saaint_table(sources: Path, rows: str = "deduplicated") -> Measurements:
         raise OptionError(f"unknown rows {rows!r}; known are {', '.join(ROWS)}")
     table = source_table(sources, SOURCE)
     table = table.filter(pl.col("pkd").is_not_null() & (pl.col("antigen").list.len() > 0))
-    found = Measurements.canonical(table)
-    return merge_replicates(found).table if rows == "deduplicated" else found
+    measurements = Measurements.canonical(table)
+    return merge_replicates(measurements).table if rows == "deduplicated" else measurements
 
 
 def benchmark_saaint(
@@ -145,11 +145,11 @@ def benchmark_saaint(
             seed=seed,
         )
         sections.append(EvaluationSection(evaluation, note, audit_png(audited)))
-    with new_result(out, FILES, _WHAT, overwrite=overwrite) as place:
-        write_parquet(place / TABLE, table.frame)
+    with new_result(out, FILES, _WHAT, overwrite=overwrite) as folder:
+        write_parquet(folder / TABLE, table.frame)
         for strategy, split in splits.items():
-            split.save(place / SPLIT.format(strategy))
-        put_evaluation(sections, place, f"SAAINT-DB, {rows} rows: three splits side by side")
+            split.save(folder / SPLIT.format(strategy))
+        put_evaluation(sections, folder, f"SAAINT-DB, {rows} rows: three splits side by side")
     evaluations = tuple(section.evaluation for section in sections)
     return SaaintBenchmark(rows, table.height, evaluations, EvaluationFiles.of(out))
 

@@ -48,7 +48,7 @@ def saaint(
     """
     from abag_lab.benchmarks.saaint import MODELS, benchmark_saaint
 
-    done = benchmark_saaint(
+    benchmark = benchmark_saaint(
         sources,
         out,
         models=model or MODELS,
@@ -58,25 +58,30 @@ def saaint(
         resamples=bootstrap,
         overwrite=overwrite,
     )
-    emit(done.as_json(), saaint_text(done), json)
+    emit(benchmark.as_json(), saaint_text(benchmark), json)
 
 
-def saaint_text(done: SaaintBenchmark) -> str:
+def saaint_text(benchmark: SaaintBenchmark) -> str:
     """The three splits as a table, and in words what they mean together."""
     from abag.evaluation.reporting.wording import compare, number
 
-    lines = [f"SAAINT-DB, {done.rows} rows: {done.distinct} rows, pooled Pearson / RMSE (pKd)", ""]
-    names = [model.name for model in done.evaluations[0].models]
-    lines.append(f"{'model':<20}" + "".join(f"{one.name:>28}" for one in done.evaluations))
+    lines = [
+        f"SAAINT-DB, {benchmark.rows} rows: {benchmark.distinct} rows, pooled Pearson / RMSE (pKd)",
+        "",
+    ]
+    names = [model.name for model in benchmark.evaluations[0].models]
+    lines.append(
+        f"{'model':<20}" + "".join(f"{evaluation.name:>28}" for evaluation in benchmark.evaluations)
+    )
     for name in names:
         cells = []
-        for one in done.evaluations:
-            pooled = one.model(name).pooled
+        for evaluation in benchmark.evaluations:
+            pooled = evaluation.model(name).pooled
             pair = [number(pooled[key].score.value, 3) for key in ("pearson", "rmse")]
             cells.append(f"{' / '.join(pair):>28}")
         lines.append(f"{name:<20}" + "".join(cells))
-    lines += ["", *compare(done.evaluations, done.evaluations[0].subject.name)]
-    return "\n".join([*lines, "", f"report: {done.files.report}"])
+    lines += ["", *compare(benchmark.evaluations, benchmark.evaluations[0].subject.name)]
+    return "\n".join([*lines, "", f"report: {benchmark.files.report}"])
 
 
 @app.command
@@ -101,15 +106,15 @@ def door(
     """
     from abag_lab.door.benchmark import benchmark_door
 
-    done = benchmark_door(sources, out, opened=opened, folds=folds, seed=seed)
-    emit(done.as_json(), door_text(done), json)
+    figures = benchmark_door(sources, out, opened=opened, folds=folds, seed=seed)
+    emit(figures.as_json(), door_text(figures), json)
 
 
-def door_text(done: DoorFigures) -> str:
+def door_text(figures: DoorFigures) -> str:
     """Tables of scores, verdicts, sets and evidence for binding."""
     from abag_lab.door.report import door_lines
 
-    return "\n".join(door_lines(done))
+    return "\n".join(door_lines(figures))
 
 
 @app.command
@@ -163,11 +168,11 @@ def fewshot(
         most_rows=most_rows,
     )
     chosen = list(LANDSCAPES) if names == ["all"] else names
-    done = benchmark_fewshot(sources, out, protocol, chosen, where_done.engine())
-    emit(done.as_json(), fewshot_text(done), json)
+    benchmark = benchmark_fewshot(sources, out, protocol, chosen, where_done.engine())
+    emit(benchmark.as_json(), fewshot_text(benchmark), json)
 
 
-def fewshot_text(done: FewShotBenchmark) -> str:
+def fewshot_text(benchmark: FewShotBenchmark) -> str:
     """Spearman by model and number of training rows, coverage, and the lead over each floor."""
     from abag_lab.replay.fewshot_report import gained
     from abag_lab.replay.fewshot_scores import FLOORS, OURS
@@ -175,21 +180,23 @@ def fewshot_text(done: FewShotBenchmark) -> str:
     def shown(value: float | None) -> str:
         return f"{'–' if value is None else f'{value:.2f}':>12}"
 
-    names, seeds = done.names("landscape"), done.settings["seeds"]
+    names, seeds = benchmark.names("landscape"), benchmark.settings["seeds"]
     lines = [f"Spearman on the last 20 %, mean over seeds {seeds[0]} to {seeds[-1]}", ""]
     head = "".join(f"{name[-11:]:>12}" for name in (*names, "mean"))
-    for size in done.names("size"):
+    for size in benchmark.names("size"):
         lines.append(f"{'n = ' + size:<18}{head}")
-        for model in done.names("model"):
-            values = [done.of(name, model, size) for name in names]
-            lines.append(f"{model:<18}" + "".join(map(shown, [*values, done.mean(model, size)])))
-        covered = [done.of(name, OURS, size, "coverage") for name in names]
+        for model in benchmark.names("model"):
+            values = [benchmark.of(name, model, size) for name in names]
+            lines.append(
+                f"{model:<18}" + "".join(map(shown, [*values, benchmark.mean(model, size)]))
+            )
+        covered = [benchmark.of(name, OURS, size, "coverage") for name in names]
         lines.append(f"{'in 90 % interval':<18}" + "".join(map(shown, covered)))
         for floor in FLOORS:
-            gains = "".join(f"{gained(done, name, floor, size):>12}" for name in names)
+            gains = "".join(f"{gained(benchmark, name, floor, size):>12}" for name in names)
             lines.append(f"{'- ' + floor:<18}{gains}")
         lines.append("")
-    return "\n".join([*lines, f"scores: {done.folder}"])
+    return "\n".join([*lines, f"scores: {benchmark.folder}"])
 
 
 @app.command
@@ -215,15 +222,15 @@ def abbibench(
     from abag_lab.benchmarks.abbibench import ASSAYS, benchmark_abbibench
 
     names = [name for item in assays or ASSAYS for name in item.split(",")]
-    done = benchmark_abbibench(sources, out, assays=names, seed=seed, resamples=bootstrap)
-    emit(done.as_json(), abbibench_text(done), json)
+    benchmark = benchmark_abbibench(sources, out, assays=names, seed=seed, resamples=bootstrap)
+    emit(benchmark.as_json(), abbibench_text(benchmark), json)
 
 
-def abbibench_text(done: AbBiBenchmark) -> str:
+def abbibench_text(benchmark: AbBiBenchmark) -> str:
     """Spearman by model and assay, best mean first, and the differences of means."""
     from abag_lab.benchmarks.abbibench_report import page
 
-    return "\n".join([page(done), f"files: {done.folder}"])
+    return "\n".join([page(benchmark), f"files: {benchmark.folder}"])
 
 
 @app.command(name="log-odds")
@@ -251,8 +258,8 @@ def log_odds(
     from abag_lab.benchmarks.log_odds import TERMS, benchmark_log_odds, page
 
     names = [name for item in terms or TERMS for name in item.split(",")]
-    done = benchmark_log_odds(
+    figures = benchmark_log_odds(
         sources, out, terms=names, opened=opened, seed=seed, resamples=bootstrap
     )
-    figures = {f"{one.term}, {one.part}": one.as_json() for one in done}
-    emit(figures, "\n".join([page(done), f"files: {out}"]), json)
+    by_term = {f"{part.term}, {part.part}": part.as_json() for part in figures}
+    emit(by_term, "\n".join([page(figures), f"files: {out}"]), json)

@@ -50,5 +50,5 @@ def build(
     from abag_lab.sources.build import build_table
 
     names = [name for item in only or () for name in item.split(",")]
-    made = build_table(sources, out, names=names, licence=licence)
-    emit(made.as_json(), summary_text(made), json)
+    table = build_table(sources, out, names=names, licence=licence)
+    emit(table.as_json(), summary_text(table), json)

@@ -42,7 +42,7 @@ FILES: Final = (OPENINGS, HELD_OUT, FIGURES)
 
 @dataclass(frozen=True)
 class DoorFigures:
-    """What came out."""
+    """Scores, verdicts, sets of variants and pairing of the model behind ``abag predict``."""
 
     seal: str
     scores: tuple[PartScore, ...]
@@ -57,13 +57,13 @@ class DoorFigures:
         """Plain values."""
         return {
             "seal": self.seal,
-            "scores": [asdict(one) for one in self.scores],
+            "scores": [asdict(score) for score in self.scores],
             "verdicts": {
-                part: {verdict.value: asdict(one) for verdict, one in found.items()}
-                for part, found in self.verdicts.items()
+                part: {verdict.value: asdict(figures) for verdict, figures in by_verdict.items()}
+                for part, by_verdict in self.verdicts.items()
             },
-            "sets": {part: [asdict(one) for one in found] for part, found in self.sets.items()},
-            "pairing": [asdict(one) for one in self.pairing],
+            "sets": {part: [asdict(ranked) for ranked in sets] for part, sets in self.sets.items()},
+            "pairing": [asdict(figure) for figure in self.pairing],
         }
 
 
@@ -84,32 +84,38 @@ def measure_door(
     rows: pl.DataFrame, out: Path, *, opened: bool, folds: int, seed: int
 ) -> DoorFigures:
     """As :func:`benchmark_door`, on rows that were read already."""
-    shut, sealed = rows.filter(~pl.col("sealed")), rows.filter("sealed")
-    held_out = _held_out(SHIPPED, shut, folds, seed, remember=False)
-    plain = _held_out(REFERENCE, shut, folds, seed)
+    open_rows, sealed = rows.filter(~pl.col("sealed")), rows.filter("sealed")
+    held_out = _held_out(SHIPPED, open_rows, folds, seed, remember=False)
+    reference = _held_out(REFERENCE, open_rows, folds, seed)
     write_parquet(out / HELD_OUT, held_out)
     calibration = Calibration.of(held_out, DEFAULT_LEVEL)
-    table = _beside(held_out, {REFERENCE: plain}, shut, held_out_reaches(held_out, DEFAULT_LEVEL))
-    scores = [one for part, own in _parts(table) for one in part_scores(part, own, _models(own))]
+    table = _beside(
+        held_out, {REFERENCE: reference}, open_rows, held_out_reaches(held_out, DEFAULT_LEVEL)
+    )
+    scores = [
+        score
+        for part, part_rows in _parts(table)
+        for score in part_scores(part, part_rows, _models(part_rows))
+    ]
     sets = {
         "open, parents measured": _sets(table.filter(pl.col("scheme") == "variants")),
         "open, nothing of the family measured": _sets(table.filter(pl.col("scheme") == "families")),
     }
     verdicts: dict[str, Mapping[Verdict, GroupFigures]] = {"open": calibration.figures}
     if opened:
-        judged, figures = _open(shut, sealed, calibration)
-        found = part_scores("sealed", judged, _models(judged))
-        scores += found
+        judged, figures = _open(open_rows, sealed, calibration)
+        sealed_scores = part_scores("sealed", judged, _models(judged))
+        scores += sealed_scores
         verdicts["sealed"] = figures
         sets["sealed"] = _sets(judged.filter(pl.col("kind") == "designed"))
         log = out / OPENINGS
         earlier = log.read_text(encoding="utf-8") if log.exists() else ""
-        line = {"seal": seal_digest(rows), "scores": [asdict(one) for one in found]}
+        line = {"seal": seal_digest(rows), "scores": [asdict(score) for score in sealed_scores]}
         write_text(log, earlier + json.dumps(line, sort_keys=True) + "\n")
-    pairing = pairing_figures(shut, folds=folds, seed=seed)
-    done = DoorFigures(seal_digest(rows), tuple(scores), verdicts, sets, pairing)
-    write_json(out / FIGURES, done.as_json())
-    return done
+    pairing = pairing_figures(open_rows, folds=folds, seed=seed)
+    door_figures = DoorFigures(seal_digest(rows), tuple(scores), verdicts, sets, pairing)
+    write_json(out / FIGURES, door_figures.as_json())
+    return door_figures
 
 
 def _held_out(
@@ -131,9 +137,9 @@ def _beside(
     table = held_out.with_columns(pl.Series("inside", inside)).rename(
         {"prediction": SHIPPED, "train_mean": MEAN}
     )
-    for name, other in others.items():
-        own = other.select(*key, pl.col("prediction").alias(name))
-        table = table.join(own, on=key, how="left", maintain_order="left")
+    for name, predictions in others.items():
+        column = predictions.select(*key, pl.col("prediction").alias(name))
+        table = table.join(column, on=key, how="left", maintain_order="left")
     table = table.filter(pl.col("lower") == pl.col("upper")).rename({"lower": "measured"})
     chains = rows.select("record_id", "heavy", "light")
     return table.join(chains, on="record_id", how="left", maintain_order="left")
@@ -145,17 +151,17 @@ def _models(table: pl.DataFrame) -> list[str]:
 
 def _parts(table: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
     """Parts of the held-out rows: verdicts, and the natural pairs of new antigens."""
-    found = [
+    parts = [
         (f"open, {verdict.value}", table.filter(pl.col("verdict") == verdict.value))
         for verdict in Verdict
     ]
     new = table.filter(pl.col("scheme") == "antigen-cluster", pl.col("kind") == "natural")
     largest = new["cluster"].mode().sort()[0]
-    found += [
+    parts += [
         ("open, natural pairs, new antigens", new),
         ("open, the same without the largest cluster", new.filter(pl.col("cluster") != largest)),
     ]
-    return [(name, part) for name, part in found if part.height]
+    return [(name, part) for name, part in parts if part.height]
 
 
 def _sets(table: pl.DataFrame) -> list[RankedSet]:
@@ -167,7 +173,7 @@ _GIVEN: Final = "pairs, parent given"
 
 
 def _open(
-    shut: pl.DataFrame, sealed: pl.DataFrame, calibration: Calibration
+    open_rows: pl.DataFrame, sealed: pl.DataFrame, calibration: Calibration
 ) -> tuple[pl.DataFrame, dict[Verdict, GroupFigures]]:
     """Every model fitted on the open rows, on the sealed ones."""
     test = with_kind(sealed.filter(pl.col("pkd").is_not_null()))
@@ -177,14 +183,19 @@ def _open(
         OLD: GlobalModel,
     }
     learners = {name: partial(_learn, build) for name, build in builds.items()}
-    fold = Fold("sealed", shut, test, "sealed")
-    ((_, found),) = cross_validate([fold], learners, "opening the sealed part")
-    own = found.pop(SHIPPED)
-    near = (own["antibody_identity"].to_numpy(), own["antigen_identity"].to_numpy())
+    fold = Fold("sealed", open_rows, test, "sealed")
+    ((_, predictions),) = cross_validate([fold], learners, "opening the sealed part")
+    shipped = predictions.pop(SHIPPED)
+    identities = (shipped["antibody_identity"].to_numpy(), shipped["antigen_identity"].to_numpy())
     reaches = calibration.reaches_of(
-        [Verdict(one) for one in own["verdict"]], near, own["scale"].to_numpy(), DEFAULT_LEVEL
+        [Verdict(verdict) for verdict in shipped["verdict"]],
+        identities,
+        shipped["scale"].to_numpy(),
+        DEFAULT_LEVEL,
     )
-    return _beside(own, found, test, reaches), group_figures(own, reaches, DEFAULT_LEVEL)
+    return _beside(shipped, predictions, test, reaches), group_figures(
+        shipped, reaches, DEFAULT_LEVEL
+    )
 
 
 def _learn(
@@ -198,15 +209,15 @@ def _learn(
 
 def _from_parents(model: AffinityModel, test: pl.DataFrame) -> Reals:
     """Level of the parent of each row's family plus the effect of the changes from it."""
-    found = model.predict(test)
+    predicted = model.predict(test)
     effects = model.effects
     if effects is None:
-        return found
+        return predicted
     for _, part in test.with_row_index("at").group_by("family", maintain_order=True):
         parent = part.filter("is_parent")
         if part["kind"][0] != "designed" or parent.is_empty():
             continue
         chains = (str(parent["heavy"][0]), str(parent["light"][0] or ""))
         change = effects.effects_on(chains, part)[0]
-        found[part["at"].to_numpy()] = found[int(parent["at"][0])] + change
-    return found
+        predicted[part["at"].to_numpy()] = predicted[int(parent["at"][0])] + change
+    return predicted

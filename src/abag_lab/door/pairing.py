@@ -40,7 +40,7 @@ class PairingFigure:
     clusters: int
     """Antigen clusters of the true pairs."""
     auroc: float | None
-    """Mean over shuffles; 0.5 is chance; None without pairs or decoys."""
+    """Mean over shuffles; 0.5 is chance; None if there are no pairs or no decoys."""
 
 
 def pairing_figures(
@@ -69,24 +69,24 @@ def pairing_figures(
 
         def answer(fold: Fold[pl.DataFrame]) -> list[pl.DataFrame]:
             """The true pairs, then those of each shuffle."""
-            own = _scored(model, fold.test).filter(
+            true_pairs = _scored(model, fold.test).filter(
                 pl.col("verdict") == SCHEMES[fold.scheme].value, pl.col("cluster") != largest
             )
             draws = [
                 np.random.default_rng([seed, int(fold.name), shuffle])
                 for shuffle in range(SHUFFLES)
             ]
-            return [own, *(_scored(model, _exchanged(own, draw)) for draw in draws)]
+            return [true_pairs, *(_scored(model, _exchanged(true_pairs, draw)) for draw in draws)]
 
         return answer
 
-    said = cross_validate(plan, {"": learn}, "evidence that pairs bind")
+    answers = cross_validate(plan, {"": learn}, "evidence that pairs bind")
     return [
         _figure(
             verdict,
             *map(
                 pl.concat,
-                zip(*(parts[""] for fold, parts in said if fold.scheme == scheme), strict=True),
+                zip(*(parts[""] for fold, parts in answers if fold.scheme == scheme), strict=True),
             ),
         )
         for scheme, verdict in SCHEMES.items()
@@ -101,8 +101,8 @@ def _scored(model: PairModel, table: pl.DataFrame) -> pl.DataFrame:
     known = domain.familiarity(table)
     trust = trust_columns(domain, known, model.answer(table), table["antigen"].to_list())
     return table.with_columns(
-        pl.Series("verdict", [one.value for one in known.verdicts]),
-        pl.Series("score", [one or 0.0 for one in trust["binding_score"]], pl.Float64),
+        pl.Series("verdict", [verdict.value for verdict in known.verdicts]),
+        pl.Series("score", [score or 0.0 for score in trust["binding_score"]], pl.Float64),
     )
 
 
@@ -111,10 +111,10 @@ def _exchanged(rows: pl.DataFrame, generator: np.random.Generator) -> pl.DataFra
     clusters = rows["cluster"].to_numpy()
     order = generator.permutation(rows.height)
     for _ in range(50):
-        bad = np.flatnonzero(clusters[order] == clusters)
-        for place in bad.tolist():
-            other = int(generator.integers(rows.height))
-            order[place], order[other] = order[other], order[place]
+        unmoved = np.flatnonzero(clusters[order] == clusters)
+        for row in unmoved.tolist():
+            partner = int(generator.integers(rows.height))
+            order[row], order[partner] = order[partner], order[row]
     moved = rows[order.tolist()]
     return rows.with_columns(
         moved["antigen"], moved["cluster"], own_cluster=rows["cluster"]
@@ -122,15 +122,15 @@ def _exchanged(rows: pl.DataFrame, generator: np.random.Generator) -> pl.DataFra
 
 
 def _figure(verdict: Verdict, true: pl.DataFrame, *shuffled: pl.DataFrame) -> PairingFigure:
-    own = true["score"].to_numpy()
-    values = [auroc(own, one["score"].to_numpy()) for one in shuffled]
+    true_scores = true["score"].to_numpy()
+    values = [auroc(true_scores, decoys["score"].to_numpy()) for decoys in shuffled]
     known = [value for value in values if value is not None]
     auc = float(np.mean(known)) if known else None
     return PairingFigure(verdict.value, true.height, true["cluster"].n_unique(), auc)
 
 
 def auroc(positive: Reals, negative: Reals) -> float | None:
-    """Chance that a true pair has a larger score than a decoy; ties count half; None of none."""
+    """Chance that a true pair has a larger score than a decoy; ties count half; None if empty."""
     if not len(positive) or not len(negative):
         return None
     scores = np.concatenate([positive, negative])

@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from abag_lab.door.benchmark import DoorFigures
 
 
-def door_lines(done: DoorFigures) -> Iterator[str]:
+def door_lines(figures: DoorFigures) -> Iterator[str]:
     """All tables, part by part."""
-    yield f"seal {done.seal[:16]}"
-    yield from _scores(done.scores)
-    for part, found in done.verdicts.items():
-        yield from _verdicts(part, found)
-    for part, sets in done.sets.items():
+    yield f"seal {figures.seal[:16]}"
+    yield from _scores(figures.scores)
+    for part, by_verdict in figures.verdicts.items():
+        yield from _verdicts(part, by_verdict)
+    for part, sets in figures.sets.items():
         yield from _sets(part, sets)
-    yield from _pairing(done)
+    yield from _pairing(figures)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:
@@ -36,16 +36,16 @@ def _scores(scores: Sequence[PartScore]) -> Iterator[str]:
     head = ("part", "model", "rows", "clusters", "Pearson", "RMSE", "bias", "RMSE minus kmer-ridge")
     rows = [
         (
-            one.part,
-            one.model,
-            f"{one.rows:,}",
-            one.clusters,
-            f"{one.pearson:.2f}",
-            f"{one.rmse:.2f}",
-            f"{one.bias:+.2f}",
-            "" if one.rmse_beyond_reference is None else _between(*one.rmse_beyond_reference),
+            score.part,
+            score.model,
+            f"{score.rows:,}",
+            score.clusters,
+            f"{score.pearson:.2f}",
+            f"{score.rmse:.2f}",
+            f"{score.bias:+.2f}",
+            "" if score.rmse_beyond_reference is None else _between(*score.rmse_beyond_reference),
         )
-        for one in scores
+        for score in scores
     ]
     yield from _table(head, rows)
 
@@ -54,27 +54,27 @@ def _between(low: float, high: float) -> str:
     return f"{low:+.2f} to {high:+.2f}"
 
 
-def _verdicts(part: str, found: Mapping[Verdict, GroupFigures]) -> Iterator[str]:
+def _verdicts(part: str, by_verdict: Mapping[Verdict, GroupFigures]) -> Iterator[str]:
     head = (f"{part}, verdict", "rows", "clusters", "RMSE", "of the mean", "bias", "90 % hold",
             "by cluster", "width")  # fmt: skip
     rows = [
         (
             verdict.value,
-            f"{one.rows_exact:,}",
-            one.clusters,
+            f"{figures.rows_exact:,}",
+            figures.clusters,
             *(
                 "" if value is None else format(value, form)
                 for value, form in (
-                    (one.rmse, ".2f"),
-                    (one.rmse_of_mean, ".2f"),
-                    (one.bias, "+.2f"),
-                    (one.coverage, ".1%"),
-                    (one.coverage_of_clusters, ".1%"),
-                    (one.width, ".1f"),
+                    (figures.rmse, ".2f"),
+                    (figures.rmse_of_mean, ".2f"),
+                    (figures.bias, "+.2f"),
+                    (figures.coverage, ".1%"),
+                    (figures.coverage_of_clusters, ".1%"),
+                    (figures.width, ".1f"),
                 )
             ),
         )
-        for verdict, one in found.items()
+        for verdict, figures in by_verdict.items()
     ]
     yield from _table(head, rows)
 
@@ -86,38 +86,38 @@ def _sets(part: str, sets: Sequence[RankedSet]) -> Iterator[str]:
     head = (f"set ({part})", "rows", *names, "RMSE", "bias", "90 % hold")
     rows = [
         (
-            one.name,
-            one.rows,
-            *(f"{one.spearman[name]:.2f}" for name in names),
-            f"{one.rmse:.2f}",
-            f"{one.bias:+.2f}",
-            "" if one.covered is None else f"{one.covered:.0%}",
+            ranked.name,
+            ranked.rows,
+            *(f"{ranked.spearman[name]:.2f}" for name in names),
+            f"{ranked.rmse:.2f}",
+            f"{ranked.bias:+.2f}",
+            "" if ranked.covered is None else f"{ranked.covered:.0%}",
         )
-        for one in sets
+        for ranked in sets
     ]
-    covered = [one.covered for one in sets if one.covered is not None]
+    covered = [ranked.covered for ranked in sets if ranked.covered is not None]
     rows.append(
         (
             f"**mean of {len(sets)}**",
-            sum(one.rows for one in sets),
-            *(f"{np.mean([one.spearman[name] for one in sets]):.2f}" for name in names),
-            f"{np.mean([one.rmse for one in sets]):.2f}",
-            f"{np.mean([one.bias for one in sets]):+.2f}",
+            sum(ranked.rows for ranked in sets),
+            *(f"{np.mean([ranked.spearman[name] for ranked in sets]):.2f}" for name in names),
+            f"{np.mean([ranked.rmse for ranked in sets]):.2f}",
+            f"{np.mean([ranked.bias for ranked in sets]):+.2f}",
             f"{np.mean(covered):.0%}" if covered else "",
         )
     )
     yield from _table(head, rows)
 
 
-def _pairing(done: DoorFigures) -> Iterator[str]:
+def _pairing(figures: DoorFigures) -> Iterator[str]:
     head = ("true pairs against shuffled ones", "pairs", "clusters", "AUROC")
     rows = [
         (
-            one.verdict,
-            f"{one.pairs:,}",
-            one.clusters,
-            "" if one.auroc is None else f"{one.auroc:.2f}",
+            figure.verdict,
+            f"{figure.pairs:,}",
+            figure.clusters,
+            "" if figure.auroc is None else f"{figure.auroc:.2f}",
         )
-        for one in done.pairing
+        for figure in figures.pairing
     ]
     yield from _table(head, [*rows, ("neither known", "", "", "0.50, no score")])

@@ -40,10 +40,10 @@ SEALED_SHARE: Final = 5
 
 def door_rows(sources: Path, seed: int = 0) -> pl.DataFrame:
     """Canonical rows with ``cluster`` (antigen cluster) and ``sealed``."""
-    read = partial(source_table, sources, shippable=True)
-    natural = pl.concat([read(name) for name in NATURAL])
-    complexes = pl.concat([_without_antigen_mutants(read(name)) for name in COMPLEXES])
-    variants = pl.concat([read(name) for name in VARIANTS if (sources / name).is_dir()])
+    read_source = partial(source_table, sources, shippable=True)
+    natural = pl.concat([read_source(name) for name in NATURAL])
+    complexes = pl.concat([_without_antigen_mutants(read_source(name)) for name in COMPLEXES])
+    variants = pl.concat([read_source(name) for name in VARIANTS if (sources / name).is_dir()])
     rows = pl.concat([natural, complexes, _thinned(variants, seed)])
     known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
     rows = merge_replicates(rows.filter(known & (pl.col("antigen").list.len() > 0))).table.frame
@@ -57,8 +57,10 @@ def with_seal(rows: pl.DataFrame, others: Sequence[pl.Series] = ()) -> pl.DataFr
     ``others`` are antigens of further tables that were clustered with them when the seal was made;
     they link clusters, and are in their hashes.
     """
-    every = [rows["antigen"], *others]
-    labels = antigen_clusters(chains for one in every for chains in one.to_list() if chains)
+    antigen_columns = [rows["antigen"], *others]
+    labels = antigen_clusters(
+        chains for column in antigen_columns for chains in column.to_list() if chains
+    )
     members: dict[str, list[str]] = {}
     for key, name in labels.items():
         members.setdefault(name, []).append(key)
@@ -97,16 +99,16 @@ def _thinned(rows: pl.DataFrame, seed: int) -> pl.DataFrame:
     for _, assay in rows.group_by("assay", maintain_order=True):
         parents = assay.filter(pl.col("mutations") == "")
         others = assay.filter(pl.col("mutations").is_null())
-        exact, bound = (
+        exact, bounds = (
             others.filter(pl.col("pkd").is_not_null()),
             others.filter(pl.col("pkd").is_null()),
         )
-        most = (MOST_VARIANTS, MOST_VARIANTS // 2)
+        limits = (MOST_VARIANTS, MOST_VARIANTS // 2)
         parts += [
             parents,
             *(
-                one.sample(min(n, one.height), seed=seed)
-                for one, n in zip((exact, bound), most, strict=True)
+                rows_of_kind.sample(min(n, rows_of_kind.height), seed=seed)
+                for rows_of_kind, n in zip((exact, bounds), limits, strict=True)
             ),
         ]
     return pl.concat(parts)

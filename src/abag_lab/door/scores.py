@@ -39,21 +39,21 @@ def part_scores(
     truth = rows["measured"].to_numpy()
     cluster = np.unique(rows["cluster"].to_numpy(), return_inverse=True)[1]
     errors = {model: rows[model].to_numpy() - truth for model in models}
-    drawn = np.random.default_rng(seed).multinomial(
+    draws = np.random.default_rng(seed).multinomial(
         int(cluster.max()) + 1, np.full(int(cluster.max()) + 1, 1 / (cluster.max() + 1)), _RESAMPLES
     )
-    counts = drawn @ _by_cluster(np.ones(len(truth)), cluster)
+    counts = draws @ _by_cluster(np.ones(len(truth)), cluster)
     resampled = {
-        model: np.sqrt(drawn @ _by_cluster(error**2, cluster) / np.maximum(counts, 1))
+        model: np.sqrt(draws @ _by_cluster(error**2, cluster) / np.maximum(counts, 1))
         for model, error in errors.items()
     }
-    found = []
+    scores = []
     for model, error in errors.items():
         ends = None
         if model != REFERENCE and REFERENCE in errors:
             low, high = np.quantile(resampled[model] - resampled[REFERENCE], [0.025, 0.975])
             ends = (float(low), float(high))
-        found.append(
+        scores.append(
             PartScore(
                 model,
                 part,
@@ -65,7 +65,7 @@ def part_scores(
                 ends,
             )
         )
-    return found
+    return scores
 
 
 def _by_cluster(values: Reals, cluster: NDArray[np.int64]) -> Reals:

@@ -40,7 +40,7 @@ def variant_sets(rows: pl.DataFrame, models: Sequence[str]) -> list[RankedSet]:
 
     ``inside`` tells where there are intervals; the first of ``models`` has the errors.
     """
-    found = []
+    ranked = []
     for (name,), part in rows.group_by("unit", maintain_order=True):
         truth = part["measured"].to_numpy()
         if part.height < FEWEST or np.ptp(truth) == 0:
@@ -49,7 +49,7 @@ def variant_sets(rows: pl.DataFrame, models: Sequence[str]) -> list[RankedSet]:
         orders = {model: part[model].to_numpy() for model in models}
         orders |= {FEWER: fewer, BLOSUM: blosum}
         error = part[models[0]].to_numpy() - truth
-        found.append(
+        ranked.append(
             RankedSet(
                 str(name),
                 part.height,
@@ -59,22 +59,22 @@ def variant_sets(rows: pl.DataFrame, models: Sequence[str]) -> list[RankedSet]:
                 float(part["inside"].mean()) if "inside" in part.columns else None,  # type: ignore[arg-type]
             )
         )
-    return found
+    return ranked
 
 
 def plain_orders(part: pl.DataFrame) -> tuple[Reals, Reals]:
     """Minus the number of changes from the commonest residues of the set, and their BLOSUM62."""
     chains = part.select("heavy", pl.col("light").fill_null("")).rows()
     layout = ImgtLayout.of(chains)
-    own = layout.lay(chains)
-    parent = _commonest(own)
+    antibodies = layout.lay(chains)
+    parent = _commonest(antibodies)
     padded = np.full((22, 22), -4.0)
     padded[:20, :20] = substitution_scores("BLOSUM62")
-    differ = own.codes != parent
-    scores = np.where(differ, padded[parent, own.codes] - padded[parent, parent], 0.0)
+    differ = antibodies.codes != parent
+    scores = np.where(differ, padded[parent, antibodies.codes] - padded[parent, parent], 0.0)
     return -differ.sum(axis=1).astype(np.float64), np.asarray(scores.sum(axis=1))
 
 
-def _commonest(own: LaidAntibodies) -> NDArray[np.uint8]:
-    counts = np.stack([(own.codes == code).sum(axis=0) for code in range(GAP + 2)])
+def _commonest(antibodies: LaidAntibodies) -> NDArray[np.uint8]:
+    counts = np.stack([(antibodies.codes == code).sum(axis=0) for code in range(GAP + 2)])
     return np.asarray(counts.argmax(axis=0), dtype=np.uint8)

@@ -28,10 +28,10 @@ def with_names(rows: pl.DataFrame) -> pl.DataFrame:
     examples = pl.read_csv(EXAMPLES).select("antigen_name", "antigen").unique("antigen_name")
     known = [*NAMED.items(), *examples.sort("antigen_name").rows()]
     keys = rows.select(antigen_key().alias("key"))["key"].unique().sort().to_list()
-    near = antigen_identities([k.split("/") for k in keys], [[chain] for _, chain in known])
+    identities = antigen_identities([k.split("/") for k in keys], [[chain] for _, chain in known])
     names = {
         key: known[int(row.argmax())][0]
-        for key, row in zip(keys, near, strict=True)
+        for key, row in zip(keys, identities, strict=True)
         if row.max() >= _ALIKE
     }
     name = antigen_key().replace_strict(names, default=None, return_dtype=pl.String)

@@ -40,17 +40,17 @@ MOST_ROWS: Final = 1_000
 
 def read_assays(sources: Path, seed: int = 0) -> list[VariantAssay]:
     """Every assay that may shape a shipped model, from a folder of published sources."""
-    found = list(_complexes(sources))
+    assays = list(_complexes(sources))
     tables: dict[str, pl.DataFrame] = {}
     for name, (source, entry) in LIBRARIES.items():
         if source not in tables:
             tables = {source: source_table(sources, source, shippable=True)}
         rows = tables[source].filter(pl.col("assay") == name)
         parent = read_complex(sources / "abbibench", entry).heavy if entry else None
-        found.append(library(name, rows, parent, seed))
-    found.append(_clones(sources))
-    found.extend(one for one in read_designed(sources) if one.shippable)
-    return found
+        assays.append(library(name, rows, parent, seed))
+    assays.append(_clones(sources))
+    assays.extend(assay for assay in read_designed(sources) if assay.shippable)
+    return assays
 
 
 def _clones(sources: Path) -> VariantAssay:
@@ -59,16 +59,18 @@ def _clones(sources: Path) -> VariantAssay:
         (pl.col("assay") == "alphabind/aab-pp3115 BLI") & pl.col("pkd").is_not_null()
     )
     parent = rows.filter(pl.col("mutations") == "")
-    own = (pl.col("heavy") == parent["heavy"][0]) & (pl.col("light") == parent["light"][0])
-    others = rows.filter(~own)
+    same_as_parent = (pl.col("heavy") == parent["heavy"][0]) & (
+        pl.col("light") == parent["light"][0]
+    )
+    variants = rows.filter(~same_as_parent)
     return VariantAssay(
         "bli:alphabind/aab-pp3115 BLI",
         str(parent["heavy"][0]),
         str(parent["light"][0]),
         tuple(rows["antigen"][0]),
-        others.select("heavy", "light"),
-        (others["pkd"] - rows.filter(own)["pkd"].mean()).to_numpy(),
-        np.zeros(others.height, dtype=np.bool_),
+        variants.select("heavy", "light"),
+        (variants["pkd"] - rows.filter(same_as_parent)["pkd"].mean()).to_numpy(),
+        np.zeros(variants.height, dtype=np.bool_),
         absolute=True,
         designed=True,
     )
@@ -96,43 +98,45 @@ def library(
         parent_heavy, light = str(wild["heavy"][0]), str(wild["light"][0] or "")
     lengths = rows["heavy"].str.len_chars()
     parent_heavy = parent_heavy[: int(lengths.max())]  # type: ignore[arg-type]
-    own = rows.filter((pl.col("heavy") == parent_heavy) & (pl.col("light").fill_null("") == light))
+    parent_rows = rows.filter(
+        (pl.col("heavy") == parent_heavy) & (pl.col("light").fill_null("") == light)
+    )
     enrichment = rows["quantity"][0] == "enrichment"
-    base = _base(rows, own, enrichment)
-    kept = rows.filter(
+    base = _base(rows, parent_rows, enrichment)
+    same_length = rows.filter(
         (pl.col("heavy").str.len_chars() == len(parent_heavy))
         & (pl.col("light").fill_null("").str.len_chars() == len(light))
     )
-    drawn = kept if most is None else _drawn(kept, most, seed)
+    variants = same_length if most is None else _sampled(same_length, most, seed)
     return VariantAssay(
         name,
         parent_heavy,
         light,
         tuple(rows["antigen"][0]),
-        drawn.select("heavy", pl.col("light").fill_null("")),
-        drawn["value"].to_numpy() - base,
-        drawn["bound"].to_numpy(),
+        variants.select("heavy", pl.col("light").fill_null("")),
+        variants["value"].to_numpy() - base,
+        variants["bound"].to_numpy(),
         not enrichment,
     )
 
 
-def _drawn(rows: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
+def _sampled(rows: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     exact, bound = rows.filter(~pl.col("bound")), rows.filter(pl.col("bound"))
     exact = exact.sample(min(most, exact.height), seed=seed)
     bound = bound.sample(min(exact.height // 4, bound.height), seed=seed)
     return pl.concat([exact, bound])
 
 
-def _base(rows: pl.DataFrame, own: pl.DataFrame, enrichment: bool) -> float:
+def _base(rows: pl.DataFrame, parent_rows: pl.DataFrame, enrichment: bool) -> float:
     """Value of the parent: that of its own rows.
 
     Without such a row 0 for an enrichment, which is counted from the parent, and else the 95th
     percentile, because most mutations weaken.
     """
-    if not own.height and enrichment:
+    if not parent_rows.height and enrichment:
         return 0.0
-    values = (own if own.height else rows)["value"].to_numpy()
-    return float(values.mean() if own.height else np.quantile(values, 0.95))
+    values = (parent_rows if parent_rows.height else rows)["value"].to_numpy()
+    return float(values.mean() if parent_rows.height else np.quantile(values, 0.95))
 
 
 def _complexes(sources: Path) -> Iterator[VariantAssay]:
@@ -150,17 +154,17 @@ def _complexes(sources: Path) -> Iterator[VariantAssay]:
     columns = ["structure_id", "heavy", "light", "antigen", "mutations", "value", "bound"]
     for (name,), rows in changes.group_by(["assay"], maintain_order=True):
         structure = rows["structure_id"][0]
-        copies = rows.select(columns)
+        variants = rows.select(columns)
         if not str(name).rpartition(":")[2].startswith("hm_"):
-            own = differences.filter(pl.col("structure_id") == structure).select(columns)
-            copies = pl.concat([copies, own])
-        made = _complex(str(name), copies)
-        if made is not None:
-            yield made
+            same_structure = differences.filter(pl.col("structure_id") == structure).select(columns)
+            variants = pl.concat([variants, same_structure])
+        assay = _complex(str(name), variants)
+        if assay is not None:
+            yield assay
 
 
 def _complex(name: str, rows: pl.DataFrame) -> VariantAssay | None:
-    heavy, light = (_commonest(rows[which].fill_null("").to_list()) for which in ("heavy", "light"))
+    heavy, light = (_commonest(rows[chain].fill_null("").to_list()) for chain in ("heavy", "light"))
     stated = rows.filter(
         pl.Series(
             [
@@ -207,10 +211,10 @@ def _carries(heavy: str, light: str, parent: str, partner: str, mutations: str |
         return False
     if len(heavy) != len(parent) or len(light) != len(partner):
         return False
-    found = sorted(
+    substitutions = sorted(
         (role, before, after)
         for role, old, new in (("H", parent, heavy), ("L", partner, light))
         for before, after in zip(old, new, strict=True)
         if before != after
     )
-    return found == stated
+    return substitutions == stated

@@ -44,7 +44,7 @@ class BlindPriors:
         shipped = load_mutation_effect()
         with task("reading the training assays of the global model", 1):
             assays = tuple(parts(read_assays(sources))[0])
-            designs = [design(one, shipped.repertoire) for one in assays]
+            designs = [design(assay, shipped.repertoire) for assay in assays]
             families = families_of(designs, families_and_antigens(assays)[0])
         return cls(shipped, assays, tuple(families))
 
@@ -68,7 +68,7 @@ class BlindPriors:
 
     def families_without(self, assay: VariantAssay) -> list[Family]:
         """The families of training assays that no antibody family or antigen links to an assay."""
-        others = [one for one in self.assays if one.name != assay.name]
+        others = [other for other in self.assays if other.name != assay.name]
         clusters = complex_clusters([*others, assay])
         return outside(self.families, clusters, clusters[assay.name])
 

@@ -39,8 +39,8 @@ class BlindAssay:
 
     def errors(self, scale: Scale) -> Reals:
         """Measured minus predicted of the mutants, pKd."""
-        found = scale.level(self.total)
-        return np.asarray((self.design.delta - found)[self.mutants])
+        predicted = scale.level(self.total)
+        return np.asarray((self.design.delta - predicted)[self.mutants])
 
     def deviations(self, scale: Scale) -> Reals:
         """What the scale says of them."""
@@ -56,18 +56,18 @@ def blind_assays(
 ) -> list[BlindAssay]:
     """Assays in pKd with their effects; ``weights`` by cluster, learnt without it."""
     return [
-        assay
-        for one in designs
-        if one.absolute
-        for assay in [
+        blind
+        for assay in designs
+        if assay.absolute
+        for blind in [
             BlindAssay(
-                one,
-                clusters[one.name],
-                one.total(weights[clusters[one.name]], power),
+                assay,
+                clusters[assay.name],
+                assay.total(weights[clusters[assay.name]], power),
                 power,
             )
         ]
-        if len(assay.mutants)
+        if len(blind.mutants)
     ]
 
 
@@ -79,12 +79,12 @@ def learn_scale(assays: Sequence[BlindAssay]) -> Scale:
     so that 90 % of the errors, each cluster and in it each assay weighing the same, lie within
     1.645 deviations when slope and variance are learnt without the cluster.
     """
-    clusters = sorted({one.cluster for one in assays})
+    clusters = sorted({assay.cluster for assay in assays})
     ratios = []
-    for one in assays:
-        others = [other for other in assays if other.cluster != one.cluster]
+    for assay in assays:
+        others = [other for other in assays if other.cluster != assay.cluster]
         scale = _narrow_scale(others if len(clusters) > 1 else assays)
-        ratios.append(np.abs(one.errors(scale)) / one.deviations(scale))
+        ratios.append(np.abs(assay.errors(scale)) / assay.deviations(scale))
     widening = _quantile(ratios, _shares(assays), LEVEL) / _NORMAL
     return replace(_narrow_scale(assays), widening=widening)
 
@@ -94,11 +94,11 @@ def _narrow_scale(assays: Sequence[BlindAssay]) -> Scale:
 
     scale = Scale(_slope(assays), DEPTH, assays[0].power, 1.0, 0.0, 0.0, 1.0)
     terms, squares = [], []
-    for one in assays:
-        rows, changes = one.mutants, one.design.changes
+    for assay in assays:
+        rows, changes = assay.mutants, assay.design.changes
         share = 1.0 / np.sqrt(len(rows))
         terms.append(error_terms(exposure(changes)[rows]) * share)
-        squares.append(one.errors(scale).clip(-_LARGEST, _LARGEST) ** 2 * share)
+        squares.append(assay.errors(scale).clip(-_LARGEST, _LARGEST) ** 2 * share)
     parts, _ = nnls(np.concatenate(terms), np.concatenate(squares))
     floor, contact, burial = np.sqrt(np.maximum(parts, [_FLOOR**2, 0.0, 0.0])).tolist()
     return replace(scale, floor=floor, contact=contact, burial=burial)
@@ -112,15 +112,15 @@ def _slope(assays: Sequence[BlindAssay]) -> float:
     """
     from scipy.optimize import brentq
 
-    shares = [1.0 / (len(one.mutants) + _TRUSTED_ROWS) for one in assays]
+    shares = [1.0 / (len(assay.mutants) + _TRUSTED_ROWS) for assay in assays]
 
     def excess(logarithm: float) -> float:
         scale = Scale(float(np.exp(logarithm)), DEPTH, assays[0].power, 1.0, 0.0, 0.0, 1.0)
-        found = 0.0
-        for one, share in zip(assays, shares, strict=True):
-            predicted = scale.level(one.total)[one.mutants]
-            found += share * float(predicted @ one.errors(scale))
-        return found
+        total = 0.0
+        for assay, share in zip(assays, shares, strict=True):
+            predicted = scale.level(assay.total)[assay.mutants]
+            total += share * float(predicted @ assay.errors(scale))
+        return total
 
     low, high = np.log(_SLOPES)
     if excess(low) <= 0.0:
@@ -130,28 +130,28 @@ def _slope(assays: Sequence[BlindAssay]) -> float:
 
 def left_out_coverage(assays: Sequence[BlindAssay]) -> dict[str, float]:
     """Share of errors within 1.645 deviations in each cluster, by a scale learnt without it."""
-    found: dict[str, float] = {}
-    for cluster in sorted({one.cluster for one in assays}):
-        scale = learn_scale([one for one in assays if one.cluster != cluster])
+    coverage: dict[str, float] = {}
+    for cluster in sorted({assay.cluster for assay in assays}):
+        scale = learn_scale([assay for assay in assays if assay.cluster != cluster])
         shares = [
-            float((np.abs(one.errors(scale)) <= _NORMAL * one.deviations(scale)).mean())
-            for one in assays
-            if one.cluster == cluster
+            float((np.abs(assay.errors(scale)) <= _NORMAL * assay.deviations(scale)).mean())
+            for assay in assays
+            if assay.cluster == cluster
         ]
-        found[cluster] = round(float(np.mean(shares)), 4)
-    return found
+        coverage[cluster] = round(float(np.mean(shares)), 4)
+    return coverage
 
 
 def _shares(assays: Sequence[BlindAssay]) -> list[float]:
     """Weight of each assay: the clusters weigh the same, and the assays inside one."""
-    names = [one.cluster for one in assays]
+    names = [assay.cluster for assay in assays]
     return [1.0 / names.count(name) for name in names]
 
 
 def _quantile(values: Sequence[Reals], weights: Sequence[float], level: float) -> float:
     """Quantile of all values, each list of them having its weight as a whole."""
-    whole = np.concatenate(values)
-    each = [np.full(len(v), w / len(v)) for v, w in zip(values, weights, strict=True)]
-    order = np.argsort(whole, kind="stable")
-    reached = np.cumsum(np.concatenate(each)[order])
-    return float(whole[order][np.searchsorted(reached, level * reached[-1])])
+    joined = np.concatenate(values)
+    masses = [np.full(len(v), w / len(v)) for v, w in zip(values, weights, strict=True)]
+    order = np.argsort(joined, kind="stable")
+    mass = np.cumsum(np.concatenate(masses)[order])
+    return float(joined[order][np.searchsorted(mass, level * mass[-1])])

@@ -19,25 +19,29 @@ def families_and_antigens(
     """Antibody family and antigen cluster of each assay, by its name."""
     parents = pl.DataFrame(
         {
-            "heavy": [one.parent_heavy for one in assays],
-            "light": [one.parent_light or None for one in assays],
+            "heavy": [assay.parent_heavy for assay in assays],
+            "light": [assay.parent_light or None for assay in assays],
         },
         schema={"heavy": pl.String, "light": pl.String},
     )
     sets = cdr_sets(parents)
-    clusters = antibody_clusters(sets)
-    families = {one.name: clusters[f"{one.parent_heavy}/{one.parent_light}"] for one in assays}
-    found = antigen_clusters([list(one.antigen) for one in assays], threshold=ANTIGEN_IDENTITY)
-    return families, {one.name: found["/".join(one.antigen)] for one in assays}
+    antibodies = antibody_clusters(sets)
+    families = {
+        assay.name: antibodies[f"{assay.parent_heavy}/{assay.parent_light}"] for assay in assays
+    }
+    antigens = antigen_clusters(
+        [list(assay.antigen) for assay in assays], threshold=ANTIGEN_IDENTITY
+    )
+    return families, {assay.name: antigens["/".join(assay.antigen)] for assay in assays}
 
 
 def complex_clusters(assays: Sequence[VariantAssay]) -> dict[str, str]:
     """Cluster of each assay, single linkage over families and antigen clusters."""
     families, antigens = families_and_antigens(assays)
-    label = {one.name: one.name for one in assays}
+    label = {assay.name: assay.name for assay in assays}
     for grouping in (families, antigens):
-        for one in assays:
-            mates = [o.name for o in assays if grouping[o.name] == grouping[one.name]]
+        for assay in assays:
+            mates = [other.name for other in assays if grouping[other.name] == grouping[assay.name]]
             names = {label[mate] for mate in mates}
             lowest = min(names)
             label = {name: lowest if value in names else value for name, value in label.items()}

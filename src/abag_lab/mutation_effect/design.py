@@ -74,13 +74,15 @@ def design(assay: VariantAssay, repertoire: Repertoire) -> Design:
     labels = np.full(len(changes.rows), "", dtype="U16")
     amplitude = np.zeros(len(changes.rows))
     for number, table in tables:
-        own = changes.chain == number
-        place = changes.place[own]
+        in_chain = changes.chain == number
+        place = changes.place[in_chain]
         name = ("heavy", "light")[number]
-        labels[own] = np.array([f"{name} {one}" for one in table.chain.labels])[place]
+        labels[in_chain] = np.array([f"{name} {position}" for position in table.chain.labels])[
+            place
+        ]
         imgt = table.chain.imgt[place]
         light = table.chain.light
-        amplitude[own] = 0.3 + contact_share(light)[imgt] + 0.7 * burial(light)[imgt]
+        amplitude[in_chain] = 0.3 + contact_share(light)[imgt] + 0.7 * burial(light)[imgt]
     scale = 1.0 if assay.absolute else RANK_SPREAD / max(float(np.std(assay.delta)), 1e-6)
     delta = (assay.delta * scale).clip(*REACH)
     return Design(

@@ -89,9 +89,9 @@ def read_designed(sources: Path) -> Iterator[VariantAssay]:
             for (family, *antigen), rows in table.group_by(keys, maintain_order=True):
                 word = "-" + str(antigen[0]).split()[source.word or 0] if antigen else ""
                 stand_in = _stand_in(sources, str(rows["antigen_name"][0]))
-                made = _assay(f"{source.name}/{family}{word}", rows, table, source, stand_in)
-                if made is not None:
-                    yield made
+                assay = _assay(f"{source.name}/{family}{word}", rows, table, source, stand_in)
+                if assay is not None:
+                    yield assay
     if (sources / _IGDESIGN).is_dir():
         yield from _igdesign(sources / _IGDESIGN)
 
@@ -154,9 +154,9 @@ def _assay(
         if parents.height
         else rows["number"].median()
     )
-    own = (pl.col("heavy") == heavy) & (pl.col("light") == light)
+    same_as_parent = (pl.col("heavy") == heavy) & (pl.col("light") == light)
     merged = (
-        rows.filter(~pl.col("is_parent"), ~own, pl.col("exact") | pl.col("below"))
+        rows.filter(~pl.col("is_parent"), ~same_as_parent, pl.col("exact") | pl.col("below"))
         .join(bases, on="batch", how="left", maintain_order="left")
         .with_columns(delta=pl.col("number") - pl.col("base").fill_null(fallback))
         .group_by("heavy", "light", maintain_order=True)
@@ -168,12 +168,12 @@ def _assay(
     )
     if not merged.height:
         return None
-    found = rows["antigen"].filter(rows["antigen"] != "")
+    antigens = rows["antigen"].filter(rows["antigen"] != "")
     return VariantAssay(
         name,
         heavy,
         light,
-        (found[0],) if len(found) else antigen,
+        (antigens[0],) if len(antigens) else antigen,
         merged.select("heavy", "light"),
         merged.select(pl.coalesce("measured", "bound")).to_series().to_numpy(),
         merged["censored"].to_numpy(),

@@ -70,23 +70,23 @@ class Family:
     @classmethod
     def of(cls, name: str, designs: Sequence[Design], memory: float = 1.0) -> Self:
         """Solve the covariance of one family; ``memory`` multiplies the spread of departures."""
-        places = scipy.sparse.block_diag([one.places for one in designs], format="csr")
-        position = _same_group(places, [one.labels for one in designs])
-        change = _same_group(places, [_changes(one) for one in designs])
-        assay = np.repeat(np.arange(len(designs)), [len(one.target) for one in designs])
-        offset = np.array([_OFFSET if one.absolute else _RANK_OFFSET for one in designs]) ** 2
+        places = scipy.sparse.block_diag([design.places for design in designs], format="csr")
+        position = _same_group(places, [design.labels for design in designs])
+        change = _same_group(places, [_change_keys(design) for design in designs])
+        assay = np.repeat(np.arange(len(designs)), [len(design.target) for design in designs])
+        offset = np.array([_OFFSET if design.absolute else _RANK_OFFSET for design in designs]) ** 2
         covariance = (memory * _POSITION_SPREAD) ** 2 * position
         covariance += (memory * _CHANGE_SPREAD) ** 2 * change
         covariance += np.where(assay[:, None] == assay, offset[assay], 0.0)
         covariance[np.diag_indices_from(covariance)] += _NOISE**2
-        rows = np.concatenate([one.rows for one in designs])
+        rows = np.concatenate([design.rows for design in designs])
         factor = cho_factor(covariance, lower=True)
         return cls(
             name,
             tuple(designs),
             rows,
-            np.concatenate([one.target for one in designs]),
-            np.concatenate([one.censored for one in designs]),
+            np.concatenate([design.target for design in designs]),
+            np.concatenate([design.censored for design in designs]),
             factor,
             cho_solve(factor, rows),
         )
@@ -95,8 +95,8 @@ class Family:
 def families_of(designs: Sequence[Design], families: Mapping[str, str]) -> list[Family]:
     """Every family of the designs, by the family of each assay."""
     return [
-        Family.of(name, [one for one in designs if families[one.name] == name])
-        for name in sorted({families[one.name] for one in designs})
+        Family.of(name, [design for design in designs if families[design.name] == name])
+        for name in sorted({families[design.name] for design in designs})
     ]
 
 
@@ -108,25 +108,27 @@ def learn_weights(families: Sequence[Family]) -> Reals:
     )
     prior = np.diag(spread**2) + _GUESS_SPREAD**2 * np.outer(guess, guess)
     mean = _GUESS_MEAN * guess
-    normal = np.sum([one.rows.T @ one.solved for one in families], axis=0) + np.linalg.inv(prior)
+    normal = np.sum([family.rows.T @ family.solved for family in families], axis=0) + np.linalg.inv(
+        prior
+    )
     weights = mean
-    targets = [one.target for one in families]
+    targets = [family.target for family in families]
     for _ in range(_TURNS):
         right = np.sum(
             [
-                one.solved.T @ (target - one.rows @ mean)
-                for one, target in zip(families, targets, strict=True)
+                family.solved.T @ (target - family.rows @ mean)
+                for family, target in zip(families, targets, strict=True)
             ],
             axis=0,
         )
         weights = mean + np.linalg.solve(normal, right)
-        targets = [_within_bounds(one, weights) for one in families]
+        targets = [_within_bounds(family, weights) for family in families]
     return np.asarray(weights)
 
 
 def _within_bounds(family: Family, weights: Reals) -> Reals:
-    found = family.rows @ weights
-    return np.where(family.censored, np.minimum(family.target, found), family.target)
+    predicted = family.rows @ weights
+    return np.where(family.censored, np.minimum(family.target, predicted), family.target)
 
 
 def remember(family: Family, weights: Reals, slope: float) -> FamilyMemory | None:
@@ -135,30 +137,34 @@ def remember(family: Family, weights: Reals, slope: float) -> FamilyMemory | Non
         return None
     loose = Family.of(family.name, family.designs, _MEMORY)
     scaled = slope * weights
-    rest = cho_solve(loose.factor, _within_bounds(loose, scaled) - loose.rows @ scaled)
-    largest = max(family.designs, key=lambda one: len(one.target))
+    residual = cho_solve(loose.factor, _within_bounds(loose, scaled) - loose.rows @ scaled)
+    largest = max(family.designs, key=lambda design: len(design.target))
     residues = _residues(largest.parent)
     labels = tuple(residues)
-    at = {label: i for i, label in enumerate(labels)}
+    row_of = {label: row for row, label in enumerate(labels)}
     values = np.zeros((len(labels), 22))
     position = np.zeros(len(labels))
     change: dict[tuple[int, int], float] = {}
     amplitude = np.zeros(len(labels))
     start = 0
-    for one in family.designs:
-        along = one.places.T @ rest[start : start + len(one.target)]
-        start += len(one.target)
+    for design in family.designs:
+        along = design.places.T @ residual[start : start + len(design.target)]
+        start += len(design.target)
         for label, code, part, size in zip(
-            one.labels.tolist(), one.changes.code.tolist(), along, one.amplitude, strict=True
+            design.labels.tolist(),
+            design.changes.code.tolist(),
+            along,
+            design.amplitude,
+            strict=True,
         ):
-            if label in at:
-                i = at[label]
-                position[i] += part
-                change[i, code] = change.get((i, code), 0.0) + part
-                amplitude[i] = size
+            if label in row_of:
+                row = row_of[label]
+                position[row] += part
+                change[row, code] = change.get((row, code), 0.0) + part
+                amplitude[row] = size
     values += (amplitude * position * (_MEMORY * _POSITION_SPREAD) ** 2)[:, None]
-    for (i, code), part in change.items():
-        values[i, code] += amplitude[i] * part * (_MEMORY * _CHANGE_SPREAD) ** 2
+    for (row, code), part in change.items():
+        values[row, code] += amplitude[row] * part * (_MEMORY * _CHANGE_SPREAD) ** 2
     codes = np.array(list(residues.values()), dtype=np.int64)
     values[np.arange(len(codes)), codes] = 0.0
     served = (values / slope).astype(np.float32).astype(np.float64)
@@ -191,22 +197,22 @@ def fit(
         clusters: assay name -> cluster of complexes; it is left out as a whole.
         training: what is written into the artefact about the rows.
     """
-    solved = families_of(designs, families)
-    weights = learn_weights(solved)
-    assays = blind_assays(designs, clusters, blind_weights(solved, clusters), POWER)
+    solved_families = families_of(designs, families)
+    weights = learn_weights(solved_families)
+    assays = blind_assays(designs, clusters, blind_weights(solved_families, clusters), POWER)
     facts = {
         **training,
-        "rows": sum(len(one.target) for one in designs),
-        "assays": {one.name: clusters[one.name] for one in designs},
+        "rows": sum(len(design.target) for design in designs),
+        "assays": {design.name: clusters[design.name] for design in designs},
         "left_out_coverage_90": left_out_coverage(assays),
     }
     shared, maturation = np.split(weights, [len(FEATURES)])
     scale = learn_scale(assays)
-    memories = [remember(one, weights, scale.slope) for one in solved]
+    memories = [remember(family, weights, scale.slope) for family in solved_families]
     return MutationEffect(
         shared,
         maturation,
-        tuple(one for one in memories if one is not None),
+        tuple(memory for memory in memories if memory is not None),
         repertoire,
         scale,
         facts,
@@ -217,17 +223,23 @@ def blind_weights(families: Sequence[Family], clusters: Mapping[str, str]) -> di
     """By cluster, the weights that are learnt without it."""
     return {
         cluster: learn_weights(outside(families, clusters, cluster))
-        for cluster in sorted({clusters[one.name] for each in families for one in each.designs})
+        for cluster in sorted(
+            {clusters[design.name] for family in families for design in family.designs}
+        )
     }
 
 
 def outside(families: Sequence[Family], clusters: Mapping[str, str], cluster: str) -> list[Family]:
     """The families of which no assay is in a cluster."""
-    return [one for one in families if cluster not in {clusters[part.name] for part in one.designs}]
+    return [
+        family
+        for family in families
+        if cluster not in {clusters[design.name] for design in family.designs}
+    ]
 
 
-def _changes(one: Design) -> Any:
-    return np.char.add(np.char.add(one.labels, " "), one.changes.code.astype(str))
+def _change_keys(assay_design: Design) -> Any:
+    return np.char.add(np.char.add(assay_design.labels, " "), assay_design.changes.code.astype(str))
 
 
 def _same_group(places: scipy.sparse.csr_matrix, keys: Sequence[Any]) -> Reals:
@@ -236,5 +248,5 @@ def _same_group(places: scipy.sparse.csr_matrix, keys: Sequence[Any]) -> Reals:
     groups = scipy.sparse.csr_matrix(
         (np.ones(len(index)), (np.arange(len(index)), index)), (len(index), int(index.max()) + 1)
     )
-    found = places @ groups
-    return np.asarray((found @ found.T).toarray())
+    grouped = places @ groups
+    return np.asarray((grouped @ grouped.T).toarray())

@@ -25,19 +25,19 @@ def sealed_assays(assays: Sequence[VariantAssay]) -> tuple[str, ...]:
     """Names of the assays that are set aside, in order."""
     families, _ = families_and_antigens(assays)
     clusters = complex_clusters(assays)
-    rows = _rows_by(assays, clusters)
+    rows = _shippable_rows(assays, clusters)
     units = {
-        one.name: ("family", families[one.name])
-        if rows[clusters[one.name]] > _MOST_ROWS
-        else ("cluster", clusters[one.name])
-        for one in assays
+        assay.name: ("family", families[assay.name])
+        if rows[clusters[assay.name]] > _MOST_ROWS
+        else ("cluster", clusters[assay.name])
+        for assay in assays
     }
     sealed: list[str] = []
     for unit in set(units.values()):
-        members = [one for one in assays if units[one.name] == unit]
-        few = sum(len(one.delta) for one in members if one.shippable) <= _MOST_ROWS
-        if few and _drawn(min(one.name for one in members)):
-            sealed += [one.name for one in members]
+        members = [assay for assay in assays if units[assay.name] == unit]
+        few = sum(len(assay.delta) for assay in members if assay.shippable) <= _MOST_ROWS
+        if few and _sealed_by_hash(min(assay.name for assay in members)):
+            sealed += [assay.name for assay in members]
     return tuple(sorted(sealed))
 
 
@@ -45,31 +45,31 @@ def parts(assays: Sequence[VariantAssay]) -> tuple[list[VariantAssay], list[Vari
     """The open and the sealed assays."""
     sealed = set(sealed_assays(assays))
     return (
-        [one for one in assays if one.name not in sealed],
-        [one for one in assays if one.name in sealed],
+        [assay for assay in assays if assay.name not in sealed],
+        [assay for assay in assays if assay.name in sealed],
     )
 
 
 def digest(assays: Sequence[VariantAssay], names: Sequence[str]) -> str:
     """SHA-256 of the named assays: parents, variants and values, so that a change is seen."""
-    found = hashlib.sha256()
-    for one in sorted(assays, key=lambda one: one.name):
-        if one.name in names:
-            found.update(f"{one.name}\n{one.parent_heavy}\n{one.parent_light}\n".encode())
+    sha256 = hashlib.sha256()
+    for assay in sorted(assays, key=lambda assay: assay.name):
+        if assay.name in names:
+            sha256.update(f"{assay.name}\n{assay.parent_heavy}\n{assay.parent_light}\n".encode())
             for heavy, light, value in zip(
-                one.table["heavy"], one.table["light"], one.delta.tolist(), strict=True
+                assay.table["heavy"], assay.table["light"], assay.delta.tolist(), strict=True
             ):
-                found.update(f"{heavy},{light},{value:.4f}\n".encode())
-    return found.hexdigest()
+                sha256.update(f"{heavy},{light},{value:.4f}\n".encode())
+    return sha256.hexdigest()
 
 
-def _drawn(name: str) -> bool:
+def _sealed_by_hash(name: str) -> bool:
     return int(hashlib.sha256((_TEXT + name).encode()).hexdigest(), 16) % _EVERY == 0
 
 
-def _rows_by(assays: Sequence[VariantAssay], clusters: Mapping[str, str]) -> dict[str, int]:
-    found = dict.fromkeys(clusters.values(), 0)
-    for one in assays:
-        if one.shippable:
-            found[clusters[one.name]] += len(one.delta)
-    return found
+def _shippable_rows(assays: Sequence[VariantAssay], clusters: Mapping[str, str]) -> dict[str, int]:
+    rows = dict.fromkeys(clusters.values(), 0)
+    for assay in assays:
+        if assay.shippable:
+            rows[clusters[assay.name]] += len(assay.delta)
+    return rows

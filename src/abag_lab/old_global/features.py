@@ -44,9 +44,9 @@ def antibody_features(table: pl.DataFrame, germlines: Germlines) -> Reals:
     frames = find_frames([*heavy, *(chain for chain in light if chain)])
     parts = []
     for chains, is_light in ((heavy, False), (light, True)):
-        own, place = distinct(chains)
-        domains = [_domain(chain, frames, is_light) for chain in own]
-        parts.append(_chain_features(domains, germlines)[place])
+        unique_chains, index = distinct(chains)
+        domains = [_domain(chain, frames, is_light) for chain in unique_chains]
+        parts.append(_chain_features(domains, germlines)[index])
     return np.concatenate(parts, axis=1)
 
 
@@ -55,8 +55,8 @@ Domain = tuple[str, Frame]
 
 
 def _domain(chain: str, frames: Frames, is_light: bool) -> Domain | None:
-    found = (frame for frame in frames.get(chain, ()) if frame.kind.is_light == is_light)
-    frame = next(found, None)
+    frames_of_kind = (frame for frame in frames.get(chain, ()) if frame.kind.is_light == is_light)
+    frame = next(frames_of_kind, None)
     return None if frame is None else (chain, frame)
 
 
@@ -65,11 +65,11 @@ def _chain_features(domains: Sequence[Domain | None], germlines: Germlines) -> R
     known = [domain for domain in domains if domain is not None]
     columns = _germline_columns(known, germlines) + _loop_columns(known)
     width = sum(column.shape[1] for column in columns)
-    found = np.full((len(domains), width), ABSENT)
+    features = np.full((len(domains), width), ABSENT)
     if known:
-        found[present] = np.concatenate(columns, axis=1)
-    found[~present, 0] = 0.0
-    return found
+        features[present] = np.concatenate(columns, axis=1)
+    features[~present, 0] = 0.0
+    return features
 
 
 def _germline_columns(domains: Sequence[Domain], germlines: Germlines) -> list[Reals]:
@@ -77,23 +77,27 @@ def _germline_columns(domains: Sequence[Domain], germlines: Germlines) -> list[R
     letters = np.full((len(domains), V_POSITIONS), GAP, dtype=np.int64)
     for row, (chain, frame) in zip(letters, domains, strict=True):
         row[frame.v_positions] = residue_codes(chain)[frame.v_places]
-    near = germlines.nearest(letters, kinds)
-    germline = germlines.codes[near.gene]
-    own, reference = np.minimum(letters, 20), np.minimum(germline, 20)
+    nearest = germlines.nearest(letters, kinds)
+    germline = germlines.codes[nearest.gene]
+    residues, reference = np.minimum(letters, 20), np.minimum(germline, 20)
     gained = [
-        np.where(near.changed, trait(name, own) - trait(name, reference), 0.0).sum(axis=1)
+        np.where(nearest.changed, trait(name, residues) - trait(name, reference), 0.0).sum(axis=1)
         for name in ("aromatic", "charge", "hydropathy")
     ]
     flags = np.array(
         [[1.0, kind == ChainKind.VHH, kind == ChainKind.LAMBDA] for kind in kinds]
     ).reshape(len(kinds), 3)
     changed = np.stack(
-        [near.changed[:, _CDR_OF_V].sum(axis=1), near.changed[:, ~_CDR_OF_V].sum(axis=1), *gained],
+        [
+            nearest.changed[:, _CDR_OF_V].sum(axis=1),
+            nearest.changed[:, ~_CDR_OF_V].sum(axis=1),
+            *gained,
+        ],
         axis=1,
     )
-    species = np.eye(len(germlines.species_names))[germlines.species[near.gene]]
-    family = np.eye(len(germlines.family_names))[germlines.family[near.gene]]
-    return [flags, near.distance, changed, species, family]
+    species = np.eye(len(germlines.species_names))[germlines.species[nearest.gene]]
+    family = np.eye(len(germlines.family_names))[germlines.family[nearest.gene]]
+    return [flags, nearest.distance, changed, species, family]
 
 
 def _loop_columns(domains: Sequence[Domain]) -> list[Reals]:

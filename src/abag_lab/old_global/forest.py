@@ -51,18 +51,20 @@ class Forest:
             )
             .fit(features.astype(np.float32), target, sample_weight=weights)
         )
-        own = [estimator.tree_ for estimator in grown.estimators_]
-        sizes = [tree.node_count for tree in own]
+        grown_trees = [estimator.tree_ for estimator in grown.estimators_]
+        sizes = [tree.node_count for tree in grown_trees]
         roots = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
         first = np.repeat(roots, sizes)
-        feature = np.concatenate([tree.feature for tree in own]).astype(np.int64)
+        feature = np.concatenate([tree.feature for tree in grown_trees]).astype(np.int64)
         leaf_node = feature < 0
         node = np.arange(len(feature))
         children = [
-            np.where(leaf_node, node, np.concatenate([getattr(t, name) for t in own]) + first)
+            np.where(
+                leaf_node, node, np.concatenate([getattr(t, name) for t in grown_trees]) + first
+            )
             for name in ("children_left", "children_right")
         ]
-        threshold = np.concatenate([tree.threshold for tree in own])
+        threshold = np.concatenate([tree.threshold for tree in grown_trees])
         return cls(
             roots=roots,
             feature=np.where(leaf_node, -1, feature),
@@ -70,8 +72,8 @@ class Forest:
             threshold=_rounded_down(np.where(leaf_node, 0.0, threshold)),
             left=children[0],
             right=children[1],
-            value=np.concatenate([tree.value[:, 0, 0] for tree in own]),
-            depth=max(tree.max_depth for tree in own),
+            value=np.concatenate([tree.value[:, 0, 0] for tree in grown_trees]),
+            depth=max(tree.max_depth for tree in grown_trees),
         )
 
     def predict(self, features: Reals) -> tuple[Reals, Reals]:

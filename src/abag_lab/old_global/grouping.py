@@ -17,11 +17,11 @@ def antigen_families(antigens: list[list[str]], cosine: float) -> Codes:
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
-    own, place = distinct([tuple(chains) for chains in antigens])
-    roots = unit_roots(count_kmers(own)).sparse()
-    near = (roots @ roots.T).toarray() >= cosine
-    _, family = connected_components(csr_matrix(near), directed=False)
-    return np.asarray(family, dtype=np.int64)[place]
+    unique_antigens, index = distinct([tuple(chains) for chains in antigens])
+    roots = unit_roots(count_kmers(unique_antigens)).sparse()
+    similar = (roots @ roots.T).toarray() >= cosine
+    _, family = connected_components(csr_matrix(similar), directed=False)
+    return np.asarray(family, dtype=np.int64)[index]
 
 
 def antibodies(frame: pl.DataFrame) -> Codes:

@@ -56,20 +56,22 @@ class PairKernel:
             return Remembered(*np.zeros((4, 0)))
         training = _self_kernel(self.pairs.light.present, self.pairs.antigen.present)
 
-        def all_four(cosines: Cosines) -> Reals:
+        def recalled(cosines: Cosines) -> Reals:
             kernel = _kernel(cosines)
             # Sums of contiguous rows and not ``@``: a row's digits must not depend on its batch.
             values = np.multiply(kernel, self.weights, order="C").sum(axis=1) + self.mean
-            own = _self_kernel(cosines.has_light, cosines.has_antigen)
-            if (own == own[0]).all():
-                own = own[:1]
-            kernel /= np.sqrt(own[:, None] * training[None, :])
+            self_kernel = _self_kernel(cosines.has_light, cosines.has_antigen)
+            if (self_kernel == self_kernel[0]).all():
+                self_kernel = self_kernel[:1]
+            kernel /= np.sqrt(self_kernel[:, None] * training[None, :])
             antigen = np.broadcast_to(cosines.antigen.max(axis=1), values.shape)
             antibody = _antibody_cosines(cosines, self.pairs.light.present).max(axis=1)
-            near = (kernel.max(axis=1), antigen, antibody)
-            return np.stack([values, *(one.clip(0.0, 1.0) for one in near)], axis=1)
+            similarities = (kernel.max(axis=1), antigen, antibody)
+            return np.stack(
+                [values, *(similarity.clip(0.0, 1.0) for similarity in similarities)], axis=1
+            )
 
-        return Remembered(*self.pairs.in_chunks(frame, all_four).T)
+        return Remembered(*self.pairs.in_chunks(frame, recalled).T)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""

@@ -113,16 +113,16 @@ class GlobalModel(ArrayModel[GlobalSettings]):
         self._parts = self._fit(pairs, self.settings.trees)
 
     def _fit(self, pairs: _Pairs, trees: int) -> _FittedParts:
-        own = self.settings
-        kernel = PairKernel.fit(pairs.frame, pairs.target, own.ridge / pairs.copies)
+        settings = self.settings
+        kernel = PairKernel.fit(pairs.frame, pairs.target, settings.ridge / pairs.copies)
         forest = Forest.grow(
             pairs.features,
             pairs.target,
             pairs.weights,
             trees=trees,
-            leaf=own.leaf,
-            share=own.feature_share,
-            seed=own.seed,
+            leaf=settings.leaf,
+            share=settings.feature_share,
+            seed=settings.seed,
         )
         return _FittedParts(kernel, forest)
 
@@ -134,39 +134,41 @@ class GlobalModel(ArrayModel[GlobalSettings]):
         trees = max(self.settings.trees // 5, 1)
         folds = []
         for groups in (families, antibodies(pairs.frame)):
-            number = folds_of(groups, self.settings.folds, self.settings.seed)
-            tests = [number == one for one in np.unique(number)]
+            fold_of_row = folds_of(groups, self.settings.folds, self.settings.seed)
+            in_test = [fold_of_row == fold for fold in np.unique(fold_of_row)]
             folds += [
-                Fold(str(place), pairs.take(~test), pairs.take(test))
-                for place, test in enumerate(tests)
-                if not test.all()
+                Fold(str(number), pairs.take(~rows), pairs.take(rows))
+                for number, rows in enumerate(in_test)
+                if not rows.all()
             ]
 
         def learn(train: _Pairs) -> Callable[[Fold[_Pairs]], tuple[Reals, Reals]]:
             parts = self._fit(train, trees)
             return lambda fold: self._column_and_square(parts, fold.test)
 
-        said = [one[""] for _, one in cross_validate(folds, {"": learn}, "spread of errors")]
-        if not said:
+        answers = [
+            answer[""] for _, answer in cross_validate(folds, {"": learn}, "spread of errors")
+        ]
+        if not answers:
             return np.full(4, max(float(pairs.target.var()), 1e-6))
-        spread, _ = nnls(*map(np.concatenate, zip(*said, strict=True)))
+        spread, _ = nnls(*map(np.concatenate, zip(*answers, strict=True)))
         return np.asarray(spread)
 
-    def _column_and_square(self, parts: _FittedParts, asked: _Pairs) -> tuple[Reals, Reals]:
+    def _column_and_square(self, parts: _FittedParts, pairs: _Pairs) -> tuple[Reals, Reals]:
         """Columns of the variance of rows, and their squared errors."""
-        value, column, _ = self._joined(parts, asked.frame, asked.features)
-        return column, (value - asked.target) ** 2
+        value, column, _ = self._joined(parts, pairs.frame, pairs.features)
+        return column, (value - pairs.target) ** 2
 
     def _joined(
         self, parts: _FittedParts, frame: pl.DataFrame, features: Reals
     ) -> tuple[Reals, Reals, Remembered]:
         """Prediction, columns of its variance, and what the kernel remembers."""
-        own = self.settings
+        settings = self.settings
         recall = parts.kernel.recall(frame)
         forest, trees_sd = parts.forest.predict(features)
-        width = max(own.cosine_known - own.cosine_new, 1e-9)
-        known = ((recall.antigen - own.cosine_new) / width).clip(0.0, 1.0)
-        value = forest + known * own.recall_share * (recall.value - forest)
+        width = max(settings.cosine_known - settings.cosine_new, 1e-9)
+        known = ((recall.antigen - settings.cosine_new) / width).clip(0.0, 1.0)
+        value = forest + known * settings.recall_share * (recall.value - forest)
         return value, _spread_columns(known, recall, trees_sd), recall
 
     def _values(self, table: pl.DataFrame) -> Reals:
@@ -178,10 +180,10 @@ class GlobalModel(ArrayModel[GlobalSettings]):
         if table.is_empty():
             return Answer.of(np.zeros(0))
         features = antibody_features(table, self._germlines)
-        value, columns, near = self._joined(self._parts, table, features)
+        value, columns, recall = self._joined(self._parts, table, features)
         variance = np.multiply(columns, self._spread).sum(axis=1)
         spread = np.sqrt(np.maximum(variance, _LEAST_VARIANCE))
-        return Answer(value, spread, near.pair, near.antibody, near.antigen)
+        return Answer(value, spread, recall.pair, recall.antibody, recall.antigen)
 
     def _arrays(self) -> Arrays:
         return {

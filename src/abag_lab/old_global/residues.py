@@ -42,9 +42,9 @@ def shares(counts: Reals) -> Reals:
 def properties(counts: Reals) -> Reals:
     """:data:`PROPERTIES` of counted residues, shape (..., 7)."""
     # Sums and not ``@``: BLAS may order the terms by the number of rows.
-    found = (shares(counts)[..., None] * _TABLE).sum(axis=-2)
-    found[..., 0] = (counts * _TABLE[:, 0]).sum(axis=-1)
-    return np.asarray(found)
+    averages = (shares(counts)[..., None] * _TABLE).sum(axis=-2)
+    averages[..., 0] = (counts * _TABLE[:, 0]).sum(axis=-1)
+    return np.asarray(averages)
 
 
 def trait(name: str, codes: NDArray[np.int64]) -> Reals:

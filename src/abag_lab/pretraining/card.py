@@ -136,20 +136,20 @@ def _json_lines(content: dict[str, Any]) -> list[str]:
 def _changes(changes: list[dict[str, Any]]) -> list[str]:
     if not changes:
         return []
-    told = [
+    changes_at_steps = [
         f"at step {change['step']:,} "
         + ", ".join(f"`{key}` was set to {value}" for key, value in change.items() if key != "step")
         for change in changes
     ]
-    return ["Changed on resuming: " + "; ".join(told) + ".", ""]
+    return ["Changed on resuming: " + "; ".join(changes_at_steps) + ".", ""]
 
 
 def _perplexity_lines(result: dict[str, Any]) -> list[str]:
-    every = result["all"]
+    overall = result["all"]
     lines = [
-        f"{every['molecules']:,} molecules of held-out clusters (CDR-H3 at 80 % identity; antigens "
+        f"{overall['molecules']:,} molecules of held-out clusters (CDR-H3 at 80 % identity; antigens "
         "at 50 %), 15 % of their residues hidden; "
-        f"{every['known_light_residues_left_out']:,} hidden residues of light chains that also "
+        f"{overall['known_light_residues_left_out']:,} hidden residues of light chains that also "
         "occur letter for letter in training are not counted. Lower is better; 20 is a guess. "
         "Letters: frequencies by chain type. Trigram: interpolated, read from both sides. IMGT "
         "profile: frequencies at the residue's IMGT position, which needs numbering.",
@@ -180,11 +180,11 @@ def _corpus_lines(manifest: dict[str, Any]) -> list[str]:
     lines.append("|---|---|---|---|---|---|---|")
     stated: dict[str, str] = {}
     for file in manifest["files"]:
-        kept = file["kept"]
+        molecules = file["kept"]
         stated[file["source"]] = f"{file['licence']} ({file['licence_stated']})"
         lines.append(
             f"| {file['source']} | {file['file']} | `{file['sha256'][:12]}` | {file['licence']} | "
-            f"{file['rows']:,} | {kept.get('antibodies', 0):,} | {kept.get('antigens', 0):,} |"
+            f"{file['rows']:,} | {molecules.get('antibodies', 0):,} | {molecules.get('antigens', 0):,} |"
         )
     lines += ["", "Licences: " + "; ".join(f"{s}: {t}" for s, t in stated.items()) + "."]
     return lines

@@ -34,8 +34,8 @@ def draw_curve(
 
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    seen = [row["tokens"] / 1e6 for row in curve]
-    axes.plot(seen, [row["loss"] for row in curve], lw=0.8, color="#9db4c0", label="training")
+    million_tokens = [row["tokens"] / 1e6 for row in curve]
+    axes.plot(million_tokens, [row["loss"] for row in curve], lw=0.8, color="#9db4c0", label="training")
     measured = [row for row in curve if row.get("held_out_loss") is not None]
     axes.plot(
         [row["tokens"] / 1e6 for row in measured],
@@ -49,7 +49,7 @@ def draw_curve(
         axes.axhline(math.log(perplexity), ls=":", lw=0.9, color="#8a5a44")
         axes.annotate(
             name,
-            (seen[-1] if seen else 1.0, math.log(perplexity)),
+            (million_tokens[-1] if million_tokens else 1.0, math.log(perplexity)),
             fontsize=7,
             ha="right",
             va="bottom",

@@ -69,8 +69,8 @@ def learning_rate(step: int, config: PretrainConfig) -> float:
     """Rate of a step (from 0): linear warm-up, then a cosine down to ``final_rate_share``."""
     if step < config.warmup_steps:
         return config.learning_rate * (step + 1) / config.warmup_steps
-    done = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
-    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    decay_share = (step - config.warmup_steps) / max(1, config.steps - config.warmup_steps)
+    cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, decay_share)))
     return config.learning_rate * (config.final_rate_share + (1 - config.final_rate_share) * cosine)
 
 
@@ -132,7 +132,7 @@ class PretrainingTrainer(TrainingEngine):
         value, rate = loss.item(), learning_rate(progress.step, config)
         norm = self.update([value], lambda: [[self.items[v.item].id for v in batch]], rate)
         progress.position += 1
-        progress.tokens += sum(len(one.codes) for one in masked)
+        progress.tokens += sum(len(molecule.codes) for molecule in masked)
         self._window.append(value)
         self.clock()
         if progress.step % config.log_every == 0 or self.has_ended:
@@ -180,8 +180,8 @@ class PretrainingTrainer(TrainingEngine):
 def by_budget(masked: Sequence[Masked], budget: int) -> list[list[Masked]]:
     """Batches of at most ``budget`` padded tokens, shortest first."""
     batches: list[list[Masked]] = []
-    for one in sorted(masked, key=lambda m: len(m.codes)):
-        if not batches or (len(batches[-1]) + 1) * len(one.codes) > budget:
+    for molecule in sorted(masked, key=lambda m: len(m.codes)):
+        if not batches or (len(batches[-1]) + 1) * len(molecule.codes) > budget:
             batches.append([])
-        batches[-1].append(one)
+        batches[-1].append(molecule)
     return batches

@@ -52,17 +52,17 @@ class Trigram:
     def fit(cls, chains: Iterable[str]) -> Trigram:
         """Count chains, their ends included."""
         size = HIDDEN + 1
-        three = np.zeros((size, size, size))
+        triples = np.zeros((size, size, size))
         for chain in chains:
             codes = symbols(chain)
             padded = np.concatenate([[BOUNDARY, BOUNDARY], codes, [BOUNDARY, BOUNDARY]])
-            np.add.at(three, (padded[:-2], padded[1:-1], padded[2:]), 1)
-        three = three[:HIDDEN, :HIDDEN, :HIDDEN]
-        two, one = three.sum(axis=0), three.sum(axis=(0, 1)) + 1
-        first = one / one.sum()
-        second = _interpolated(two, first[None, :])
+            np.add.at(triples, (padded[:-2], padded[1:-1], padded[2:]), 1)
+        triples = triples[:HIDDEN, :HIDDEN, :HIDDEN]
+        pairs, singles = triples.sum(axis=0), triples.sum(axis=(0, 1)) + 1
+        first = singles / singles.sum()
+        second = _interpolated(pairs, first[None, :])
         conditional = np.empty((size, size, HIDDEN))
-        conditional[:HIDDEN, :HIDDEN] = _interpolated(three, second[None])
+        conditional[:HIDDEN, :HIDDEN] = _interpolated(triples, second[None])
         conditional[HIDDEN, :HIDDEN] = second
         conditional[:, HIDDEN] = first
         return cls(conditional)
@@ -75,14 +75,14 @@ class Trigram:
         """
         ends = np.array([BOUNDARY, BOUNDARY])
         padded = np.concatenate([ends, shown, ends])
-        at = np.asarray(places) + 2
-        before2, before1, after1, after2 = (padded[at + k] for k in (-2, -1, 1, 2))
+        index = np.asarray(places) + 2
+        before2, before1, after1, after2 = (padded[index + k] for k in (-2, -1, 1, 2))
         table, candidates = self.conditional, np.arange(RESIDUES)
         result = table[before2, before1, :RESIDUES].copy()
-        seen = after1 < HIDDEN
-        result[seen] *= table[before1[seen, None], candidates, after1[seen, None]]
-        both = seen & (after2 < HIDDEN)
-        result[both] *= table[candidates, after1[both, None], after2[both, None]]
+        next_shown = after1 < HIDDEN
+        result[next_shown] *= table[before1[next_shown, None], candidates, after1[next_shown, None]]
+        two_shown = next_shown & (after2 < HIDDEN)
+        result[two_shown] *= table[candidates, after1[two_shown, None], after2[two_shown, None]]
         return np.asarray(result / result.sum(axis=1, keepdims=True))
 
 
@@ -116,5 +116,5 @@ class PositionFrequencies:
 
     def probabilities(self, codes: Sequence[int]) -> Probabilities:
         """Distributions ``[codes, 20]``; unseen positions get the letter frequencies."""
-        found = [self.rows.get(code, self.fallback) for code in codes]
-        return np.array(found).reshape(-1, RESIDUES)
+        distributions = [self.rows.get(code, self.fallback) for code in codes]
+        return np.array(distributions).reshape(-1, RESIDUES)

@@ -56,8 +56,8 @@ def held_out_masks(table: pl.DataFrame, config: PretrainConfig) -> list[MaskedMo
         codes = np.zeros(inside.size, dtype=np.intp)
         if not antigen:
             codes[:] = list(row["heavy_positions"]) + list(row["light_positions"] or ())
-        at = np.searchsorted(np.array(tokens.residues), masked.places)
-        result.append(MaskedMolecule(masked, chains, owner[at], inside[at], codes[at]))
+        hidden = np.searchsorted(np.array(tokens.residues), masked.places)
+        result.append(MaskedMolecule(masked, chains, owner[hidden], inside[hidden], codes[hidden]))
     return result
 
 
@@ -161,18 +161,18 @@ def _without_network(
     losses: dict[str, list[NDArray[np.float64]]] = {"unigram": [], "trigram": [], "profile": []}
     for test in tests:
         targets = test.masked.targets
-        found = {name: np.zeros((targets.size, 20)) for name in losses}
+        probabilities_of = {name: np.zeros((targets.size, 20)) for name in losses}
         for i, (kind, chain) in enumerate(test.chains):
-            mine = test.chain_of == i
+            in_chain = test.chain_of == i
             shown = symbols(chain)
-            shown[test.index[mine]] = HIDDEN
-            found["unigram"][mine] = letters[kind]
-            found["trigram"][mine] = trigrams[kind].probabilities(shown, test.index[mine])
-            found["profile"][mine] = (
+            shown[test.index[in_chain]] = HIDDEN
+            probabilities_of["unigram"][in_chain] = letters[kind]
+            probabilities_of["trigram"][in_chain] = trigrams[kind].probabilities(shown, test.index[in_chain])
+            probabilities_of["profile"][in_chain] = (
                 letters[kind]
                 if kind == ANTIGEN
-                else profiles[kind].probabilities(test.codes[mine].tolist())
+                else profiles[kind].probabilities(test.codes[in_chain].tolist())
             )
-        for name, probabilities in found.items():
+        for name, probabilities in probabilities_of.items():
             losses[name].append(-np.log(probabilities[np.arange(targets.size), targets]))
     return {name: np.concatenate(values) for name, values in losses.items()}

@@ -166,7 +166,7 @@ def _train(
         device=next(state.network.parameters()).device,
         config=config,
         items=items_of(table.filter(~pl.col("held_out"))),
-        held_out=[one.masked for one in held_out_masks(sample, config)],
+        held_out=[molecule.masked for molecule in held_out_masks(sample, config)],
     )
     finished = trainer.train(seconds)
     return finish(run) if finished else _outcome(run, progress, finished=False)
