@@ -23,7 +23,7 @@ def simulate(
     sources: Path | None = None,
     landscapes: Annotated[list[str] | None, Parameter(negative=())] = None,
     out: Path | None = None,
-    told: Annotated[AssayOptions, Parameter(name="*")] = NOTHING_SAID,
+    assay_options: Annotated[AssayOptions, Parameter(name="*")] = NOTHING_SAID,
     start: int = 24,
     rounds: int = 4,
     batch: int = 24,
@@ -46,7 +46,7 @@ def simulate(
         sources: Folder with the published sources, instead of a file.
         landscapes: Which published landscapes, by commas or repeated (default: all).
         out: Folder for curves.csv, simulation.json, table.md, curves.png; a stopped run goes on.
-        told: What you say of your file.
+        assay_options: What you say of your file.
         start: Variants drawn at random that are measured first.
         rounds: Rounds of proposals after that.
         batch: Variants a round.
@@ -71,12 +71,12 @@ def simulate(
     policy, *others = (Policy(name, diversity, beta) for name in _split([acquisition]) or [""])  # type: ignore[arg-type]
     arms = strategies(policy, others, _split(first_plate))  # type: ignore[arg-type]
     plan = Plan(start, rounds, batch, most, top, noise)
-    found = landscapes_of(assay_file, told.assay_file(), sources, _split(landscapes))
+    chosen = landscapes_of(assay_file, assay_options.assay_file(), sources, _split(landscapes))
     engine = where_done.engine()
-    done = run_simulation(found, folder, plan=plan, arms=arms, seeds=numbers, engine=engine)
-    for source in filter(None, (one.source for one in found)):
+    simulation = run_simulation(chosen, folder, plan=plan, arms=arms, seeds=numbers, engine=engine)
+    for source in filter(None, (landscape.source for landscape in chosen)):
         _account(source, folder)
-    emit(done.as_json(), _text(done), json)
+    emit(simulation.as_json(), _text(simulation), json)
 
 
 def _split(texts: list[str] | None) -> list[str]:
@@ -104,10 +104,10 @@ def _account(assay: Assay, folder: Path) -> None:
         write_csv(folder / "set_aside.csv", assay.aside.sort("source_row"))
 
 
-def _text(done: Simulation) -> str:
+def _text(simulation: Simulation) -> str:
     from abag_lab.replay.simulation import CHANCE, OURS, RIDGE
 
-    summary, plan = done.summary, done.summary.plan
+    summary, plan = simulation.summary, simulation.summary.plan
     lines = [
         f"share of the best {plan.share:.0%} found after {plan.start} variants at random and "
         f"{plan.rounds} rounds of {plan.batch}",
@@ -124,4 +124,4 @@ def _text(done: Simulation) -> str:
     for other in (RIDGE, CHANCE):
         more, equal, fewer = summary.wins(OURS, other)
         lines.append(f"{OURS} against {other}: more on {more}, equal on {equal}, fewer on {fewer}")
-    return "\n".join([*lines, f"curves: {done.folder / 'curves.png'}"])
+    return "\n".join([*lines, f"curves: {simulation.folder / 'curves.png'}"])

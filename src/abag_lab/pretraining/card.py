@@ -22,7 +22,7 @@ LEFT_OUT: Final = {
 
 LIMITS: Final = (
     "A small network, briefly trained. It knows the frameworks and germline loops of human "
-    "antibodies; CDR-H3 it can hardly foretell. Do not read its likelihoods as fitness.",
+    "antibodies; CDR-H3 it can hardly predict. Do not read its likelihoods as fitness.",
     "Antigens: where its perplexity in the table is not below that of the letters, its rows say "
     "which residue stands where and little more. Use a protein language model for antigens.",
     "Nearly all antibodies of the corpus are human, and about half of them bind a coronavirus; "
@@ -145,11 +145,11 @@ def _changes(changes: list[dict[str, Any]]) -> list[str]:
 
 
 def _perplexity_lines(result: dict[str, Any]) -> list[str]:
-    overall = result["all"]
+    total = result["all"]
     lines = [
-        f"{overall['molecules']:,} molecules of held-out clusters (CDR-H3 at 80 % identity; antigens "
+        f"{total['molecules']:,} molecules of held-out clusters (CDR-H3 at 80 % identity; antigens "
         "at 50 %), 15 % of their residues hidden; "
-        f"{overall['known_light_residues_left_out']:,} hidden residues of light chains that also "
+        f"{total['known_light_residues_left_out']:,} hidden residues of light chains that also "
         "occur letter for letter in training are not counted. Lower is better; 20 is a guess. "
         "Letters: frequencies by chain type. Trigram: interpolated, read from both sides. IMGT "
         "profile: frequencies at the residue's IMGT position, which needs numbering.",
@@ -180,11 +180,11 @@ def _corpus_lines(manifest: dict[str, Any]) -> list[str]:
     lines.append("|---|---|---|---|---|---|---|")
     stated: dict[str, str] = {}
     for file in manifest["files"]:
-        molecules = file["kept"]
+        kept_rows = file["kept"]
         stated[file["source"]] = f"{file['licence']} ({file['licence_stated']})"
         lines.append(
             f"| {file['source']} | {file['file']} | `{file['sha256'][:12]}` | {file['licence']} | "
-            f"{file['rows']:,} | {molecules.get('antibodies', 0):,} | {molecules.get('antigens', 0):,} |"
+            f"{file['rows']:,} | {kept_rows.get('antibodies', 0):,} | {kept_rows.get('antigens', 0):,} |"
         )
     lines += ["", "Licences: " + "; ".join(f"{s}: {t}" for s, t in stated.items()) + "."]
     return lines

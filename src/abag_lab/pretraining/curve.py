@@ -35,7 +35,9 @@ def draw_curve(
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     million_tokens = [row["tokens"] / 1e6 for row in curve]
-    axes.plot(million_tokens, [row["loss"] for row in curve], lw=0.8, color="#9db4c0", label="training")
+    axes.plot(
+        million_tokens, [row["loss"] for row in curve], lw=0.8, color="#9db4c0", label="training"
+    )
     measured = [row for row in curve if row.get("held_out_loss") is not None]
     axes.plot(
         [row["tokens"] / 1e6 for row in measured],

@@ -167,7 +167,9 @@ def _without_network(
             shown = symbols(chain)
             shown[test.index[in_chain]] = HIDDEN
             probabilities_of["unigram"][in_chain] = letters[kind]
-            probabilities_of["trigram"][in_chain] = trigrams[kind].probabilities(shown, test.index[in_chain])
+            probabilities_of["trigram"][in_chain] = trigrams[kind].probabilities(
+                shown, test.index[in_chain]
+            )
             probabilities_of["profile"][in_chain] = (
                 letters[kind]
                 if kind == ANTIGEN

@@ -175,8 +175,8 @@ def hide(
     places = residues[chosen]
     targets = codes[places] - FIRST_RESIDUE
     fate = random.random(places.size)
-    drawn = random.integers(FIRST_RESIDUE, FIRST_RESIDUE + len(AMINO_ACIDS), places.size)
-    codes[places] = np.where(fate < 0.8, MASK, np.where(fate < 0.9, drawn, codes[places]))
+    letters = random.integers(FIRST_RESIDUE, FIRST_RESIDUE + len(AMINO_ACIDS), places.size)
+    codes[places] = np.where(fate < 0.8, MASK, np.where(fate < 0.9, letters, codes[places]))
     if always_mask:
         codes[places] = MASK
     return Masked(tuple(codes.tolist()), places, targets)

@@ -54,7 +54,7 @@ Reals = NDArray[np.float64]
 SIZES: Final = (24, 96, 384)
 LEVEL: Final = 0.9
 COMPLEX: Final = "with the complex"
-"""`assay-gp` that is told the structure of the complex, on landscapes that have one."""
+"""`assay-gp` that knows the structure of the complex, on landscapes that have one."""
 PUBLISHED: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "with AntiBERTy": ("assay-gp", {"embedding": "antiberty"}),
     COMPLEX: ("assay-gp", {}),
@@ -185,10 +185,10 @@ def _run(
             for _, scores in (engine or Here()).answers(work, plans):
                 journal.add(scores)
                 bar.advance()
-    done = FewShotBenchmark(tuple(journal.scores), protocol.as_json(), out)
-    write_json(out / "fewshot.json", done.as_json())
-    write_report(done, out)
-    return done
+    benchmark = FewShotBenchmark(tuple(journal.scores), protocol.as_json(), out)
+    write_json(out / "fewshot.json", benchmark.as_json())
+    write_report(benchmark, out)
+    return benchmark
 
 
 def scored_plan(
@@ -197,12 +197,12 @@ def scored_plan(
     """One model on one split: the piece of work of an engine."""
     (landscape, protocol), (seed, size, name) = shared, piece
     models = {name: protocol.models[name]}
-    found = score_split(landscape, seed, size, models, protocol.most_rows)
-    return found or [_nothing(landscape.name, name, size, seed)]
+    scores = score_split(landscape, seed, size, models, protocol.most_rows)
+    return scores or [_no_score(landscape.name, name, size, seed)]
 
 
-def _nothing(landscape: str, model: str, size: str, seed: int) -> FewShotScore:
-    """What stands for a split that the rows do not allow."""
+def _no_score(landscape: str, model: str, size: str, seed: int) -> FewShotScore:
+    """The score of a split for which there are too few rows: none."""
     return FewShotScore(landscape, model, size, seed, 0, 0, None, None, 0.0)
 
 
@@ -218,7 +218,7 @@ def score_split(
     if not folds:
         return []
     return [
-        _nothing(landscape.name, name, size, seed)
+        _no_score(landscape.name, name, size, seed)
         if name == COMPLEX and landscape.structure is None
         else _scored_model(landscape, name, kind, settings, size, seed, folds)
         for name, (kind, settings) in models.items()
@@ -263,18 +263,18 @@ def _scored_model(
 ) -> FewShotScore:
     """One model, the mean over folds that allow a figure."""
     if kind == PRIOR:
-        learn = partial(_learn_nothing, landscape)
+        learn = partial(_learn_prior, landscape)
     else:
         build = partial(_built, landscape, name, kind, {"seed": seed, **settings})
         learn = partial(_learn, build)
     # Training rows may teach nothing: all at the assay's floor.
-    said = cross_validate(folds, {name: learn}, landscape.name, skip_untaught=True)
-    judged = [one[name] for _, one in said]
+    answers = cross_validate(folds, {name: learn}, landscape.name, skip_untaught=True)
+    judged = [answer[name] for _, answer in answers]
     return FewShotScore(
         landscape.name, name, size, seed, folds[0].train.height,
-        sum(fold.test.height for fold in folds), _mean([one.spearman for one in judged]),
-        _mean([one.coverage for one in judged]),
-        round(sum(one.fit_seconds for one in judged), 3),
+        sum(fold.test.height for fold in folds), _mean([score.spearman for score in judged]),
+        _mean([score.coverage for score in judged]),
+        round(sum(score.fit_seconds for score in judged), 3),
     )  # fmt: skip
 
 
@@ -284,7 +284,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def _built(landscape: Landscape, name: str, kind: str, settings: dict[str, Any]) -> AffinityModel:
-    """A model that was told what is known of the landscape, where it takes that."""
+    """An unfitted model; `assay-gp` gets the landscape's global model and structure."""
     values = {"target": "rank_score", **settings}
     if kind != AssayGP.name:
         return create_model(kind, values)
@@ -294,7 +294,7 @@ def _built(landscape: Landscape, name: str, kind: str, settings: dict[str, Any])
     return model
 
 
-def _learn_nothing(
+def _learn_prior(
     landscape: Landscape, train: pl.DataFrame
 ) -> Callable[[Fold[pl.DataFrame]], _Judged]:
     """What the global model expects against the landscape's parent, before any value."""
@@ -320,13 +320,13 @@ def _learn(
     def judge(fold: Fold[pl.DataFrame]) -> _Judged:
         true = fold.test["rank_score"].to_numpy()
         good = np.array([reason is None for reason in model.refusals(fold.test)])
-        kept = fold.test.filter(pl.Series(good))
+        readable = fold.test.filter(pl.Series(good))
         # A row that a model cannot read stands in the middle, as it would for a user who asks.
         pred = np.full(len(true), np.nan)
-        if kept.height:
-            pred[good] = model.predict(kept)
-        pred[~good] = np.nanmedian(pred) if kept.height else 0.0
-        ends = model.interval(kept, LEVEL)
+        if readable.height:
+            pred[good] = model.predict(readable)
+        pred[~good] = np.nanmedian(pred) if readable.height else 0.0
+        ends = model.interval(readable, LEVEL)
         if ends is None:
             return _Judged(spearman(true, pred), None, seconds)
         inside = (ends[0] <= true[good]) & (true[good] <= ends[1])

@@ -19,39 +19,39 @@ _PLAIN: Final = {ACCENT: "#0b6e6e", MUTED: "#8a8a8a", SECOND: "#b5651d", FAINT: 
 _COLUMNS: Final = 4
 
 
-def write_report(done: FewShotBenchmark, out: Path) -> None:
+def write_report(benchmark: FewShotBenchmark, out: Path) -> None:
     """Write ``fewshot.html`` and ``fewshot.png`` into the folder."""
-    rows = max(1, -(-len(done.names("landscape")) // _COLUMNS))
-    write_text(out / "fewshot.html", _page(done, _panels(done, rows)))
-    _save(done, rows, out / "fewshot.png")
+    rows = max(1, -(-len(benchmark.names("landscape")) // _COLUMNS))
+    write_text(out / "fewshot.html", _page(benchmark, _panels(benchmark, rows)))
+    _save(benchmark, rows, out / "fewshot.png")
 
 
 @picture
-def _panels(done: FewShotBenchmark, rows: int) -> str:
-    with figure(2.1 * rows) as (drawn, axes):
+def _panels(benchmark: FewShotBenchmark, rows: int) -> str:
+    with figure(2.1 * rows) as (canvas, axes):
         axes.remove()
-        _curves(drawn, done, rows, _COLOURS)
-        return svg(drawn, "Spearman by number of training rows, one panel a landscape")
+        _curves(canvas, benchmark, rows, _COLOURS)
+        return svg(canvas, "Spearman by number of training rows, one panel a landscape")
 
 
 @picture_file
-def _save(done: FewShotBenchmark, rows: int, place: Path) -> None:
+def _save(benchmark: FewShotBenchmark, rows: int, path_png: Path) -> None:
     import matplotlib.pyplot as plt
 
-    plain = plt.figure(figsize=(2.6 * _COLUMNS, 2.2 * rows), layout="constrained")
-    _curves(plain, done, rows, {name: _PLAIN[c] for name, c in _COLOURS.items()})
-    with replacing(place) as path:
-        plain.savefig(path, format="png", dpi=150, metadata={"Software": None})
-    plt.close(plain)
+    canvas = plt.figure(figsize=(2.6 * _COLUMNS, 2.2 * rows), layout="constrained")
+    _curves(canvas, benchmark, rows, {name: _PLAIN[c] for name, c in _COLOURS.items()})
+    with replacing(path_png) as path:
+        canvas.savefig(path, format="png", dpi=150, metadata={"Software": None})
+    plt.close(canvas)
 
 
-def _curves(drawn: Any, done: FewShotBenchmark, rows: int, colours: dict[str, str]) -> None:
-    sizes = [size for size in done.names("size") if size.isdigit()]
-    for place, name in enumerate(done.names("landscape"), start=1):
-        axes = drawn.add_subplot(rows, _COLUMNS, place)
+def _curves(canvas: Any, benchmark: FewShotBenchmark, rows: int, colours: dict[str, str]) -> None:
+    sizes = [size for size in benchmark.names("size") if size.isdigit()]
+    for panel, name in enumerate(benchmark.names("landscape"), start=1):
+        axes = canvas.add_subplot(rows, _COLUMNS, panel)
         for model in _SHOWN:
-            found = [done.spread(name, model, size) for size in sizes]
-            known = [(int(s), *f) for s, f in zip(sizes, found, strict=True) if f is not None]
+            spreads = [benchmark.spread(name, model, size) for size in sizes]
+            known = [(int(s), *f) for s, f in zip(sizes, spreads, strict=True) if f is not None]
             if not known:
                 continue
             at, mean, low, high = np.array(known).T
@@ -61,25 +61,25 @@ def _curves(drawn: Any, done: FewShotBenchmark, rows: int, colours: dict[str, st
         axes.set_xticks([int(s) for s in sizes], sizes)
         axes.minorticks_off()
         axes.set_title(name)
-        if place == 1:
+        if panel == 1:
             axes.legend(fontsize=6.5, loc="best")
-        if place % _COLUMNS == 1:
+        if panel % _COLUMNS == 1:
             axes.set_ylabel("Spearman")
 
 
-def _page(done: FewShotBenchmark, picture: str) -> str:
-    names, seeds = done.names("landscape"), done.settings["seeds"]
+def _page(benchmark: FewShotBenchmark, picture: str) -> str:
+    names, seeds = benchmark.names("landscape"), benchmark.settings["seeds"]
     tables = []
-    for size in done.names("size"):
+    for size in benchmark.names("size"):
         rows = [
-            (model, *(_cell(done.of(name, model, size)) for name in names),
-             _cell(done.mean(model, size)))
-            for model in done.names("model")
+            (model, *(_cell(benchmark.of(name, model, size)) for name in names),
+             _cell(benchmark.mean(model, size)))
+            for model in benchmark.names("model")
         ]  # fmt: skip
-        covered = [done.of(name, OURS, size, "coverage") for name in names]
+        covered = [benchmark.of(name, OURS, size, "coverage") for name in names]
         rows.append((f"{OURS}: share in 90 % intervals", *map(_cell, covered), ""))
         for floor in FLOORS:
-            gains = [gained(done, name, floor, size) for name in names]
+            gains = [gained(benchmark, name, floor, size) for name in names]
             rows.append((f"{OURS} minus {floor}, 95 % interval", *gains, ""))
         title = f"n = {size}" if size.isdigit() else size
         tables.append(Table(title, ("model", *names, "mean"), tuple(rows)))
@@ -94,13 +94,13 @@ def _page(done: FewShotBenchmark, picture: str) -> str:
     )
 
 
-def gained(done: FewShotBenchmark, landscape: str, floor: str, size: str) -> str:
+def gained(benchmark: FewShotBenchmark, landscape: str, floor: str, size: str) -> str:
     """Ours less a floor, with half of the 95 % interval over seeds where there are several."""
-    found = done.gain(landscape, floor, size)
-    if found is None:
+    gain = benchmark.gain(landscape, floor, size)
+    if gain is None:
         return "–"
-    reach = "" if found.upper is None else f"±{found.upper - found.mean:.2f}"
-    return f"{found.mean:+.2f}{reach}"
+    reach = "" if gain.upper is None else f"±{gain.upper - gain.mean:.2f}"
+    return f"{gain.mean:+.2f}{reach}"
 
 
 def _cell(value: float | None) -> str:

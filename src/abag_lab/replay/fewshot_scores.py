@@ -51,44 +51,48 @@ class FewShotBenchmark:
 
     def mean(self, model: str, size: str, landscapes: Sequence[str] = ()) -> float | None:
         """Mean over landscapes of the mean over seeds; None where a landscape has no score."""
-        names = landscapes or tuple(dict.fromkeys(one.landscape for one in self.scores))
+        names = landscapes or tuple(dict.fromkeys(score.landscape for score in self.scores))
         means = [self.of(name, model, size) for name in names]
         known = [value for value in means if value is not None]
         return float(np.mean(known)) if known and len(known) == len(means) else None
 
-    def of(self, landscape: str, model: str, size: str, what: str = "spearman") -> float | None:
+    def of(self, landscape: str, model: str, size: str, figure: str = "spearman") -> float | None:
         """Mean over seeds of one figure."""
-        found = [
-            getattr(one, what)
-            for one in self.scores
-            if (one.landscape, one.model, one.size) == (landscape, model, size)
+        values = [
+            getattr(score, figure)
+            for score in self.scores
+            if (score.landscape, score.model, score.size) == (landscape, model, size)
         ]
-        known = [value for value in found if value is not None]
+        known = [value for value in values if value is not None]
         return float(np.mean(known)) if known else None
 
     def spread(self, landscape: str, model: str, size: str) -> tuple[float, float, float] | None:
         """Mean, lowest and highest Spearman over seeds; None where there is none."""
-        found = [
-            one.spearman
-            for one in self.scores
-            if (one.landscape, one.model, one.size) == (landscape, model, size)
-            and one.spearman is not None
+        values = [
+            score.spearman
+            for score in self.scores
+            if (score.landscape, score.model, score.size) == (landscape, model, size)
+            and score.spearman is not None
         ]
-        return (float(np.mean(found)), min(found), max(found)) if found else None
+        return (float(np.mean(values)), min(values), max(values)) if values else None
 
     def gain(self, landscape: str, floor: str, size: str) -> Average | None:
         """Spearman of ours less that of another model, seed by seed; None without such seeds."""
-        of = {
-            (one.model, one.seed): one.spearman
-            for one in self.scores
-            if (one.landscape, one.size) == (landscape, size) and one.spearman is not None
+        spearman = {
+            (score.model, score.seed): score.spearman
+            for score in self.scores
+            if (score.landscape, score.size) == (landscape, size) and score.spearman is not None
         }
-        seeds = [seed for model, seed in of if model == OURS and (floor, seed) in of]
-        return Average.of([of[OURS, seed] - of[floor, seed] for seed in seeds]) if seeds else None
+        seeds = [seed for model, seed in spearman if model == OURS and (floor, seed) in spearman]
+        return (
+            Average.of([spearman[OURS, seed] - spearman[floor, seed] for seed in seeds])
+            if seeds
+            else None
+        )
 
-    def names(self, what: str) -> tuple[str, ...]:
+    def names(self, field: str) -> tuple[str, ...]:
         """Distinct landscapes, models or sizes, in order."""
-        return tuple(dict.fromkeys(getattr(one, what) for one in self.scores))
+        return tuple(dict.fromkeys(getattr(score, field) for score in self.scores))
 
     def as_json(self) -> dict[str, Any]:
         """Means by landscape, model and size, and the settings."""
@@ -111,7 +115,7 @@ class FewShotBenchmark:
             "gain": {
                 floor: {
                     size: {
-                        n: None if (found := self.gain(n, floor, size)) is None else asdict(found)
+                        n: None if (gain := self.gain(n, floor, size)) is None else asdict(gain)
                         for n in self.names("landscape")
                     }
                     for size in self.names("size")
@@ -139,7 +143,7 @@ class Journal:
         if not path.exists():
             return cls(path, [])
         table, _ = read_parquet(path)
-        if set(table.columns) != {one.name for one in fields(FewShotScore)}:
+        if set(table.columns) != {column.name for column in fields(FewShotScore)}:
             raise OptionError(f"{path} holds something else; choose another folder with --out")
         return cls(path, [FewShotScore(**row) for row in table.iter_rows(named=True)])
 
@@ -151,6 +155,6 @@ class Journal:
         """Keep scores, and write them."""
         self.scores += scores
         self._known |= {(s.landscape, s.model, s.size, s.seed) for s in scores}
-        rows = pl.DataFrame([asdict(one) for one in self.scores], infer_schema_length=None)
+        rows = pl.DataFrame([asdict(score) for score in self.scores], infer_schema_length=None)
         write_parquet(self.path, rows)
         write_csv(self.path.with_name(SCORES), rows)

@@ -70,12 +70,12 @@ def read_landscapes(sources: Path, names: Sequence[str] = ()) -> Iterator[Landsc
     unknown = [name for name in chosen if name not in LANDSCAPES]
     if unknown:
         raise OptionError(f"unknown landscape {unknown[0]!r}; known are {', '.join(LANDSCAPES)}")
-    read: dict[str, pl.DataFrame] = {}
+    tables: dict[str, pl.DataFrame] = {}
     for name in chosen:
         source, assay = LANDSCAPES[name]
-        if source not in read:
-            read = {source: source_table(sources, source)}
-        yield Landscape(name, with_values(read[source].filter(pl.col("assay") == assay)))
+        if source not in tables:
+            tables = {source: source_table(sources, source)}
+        yield Landscape(name, with_values(tables[source].filter(pl.col("assay") == assay)))
 
 
 def with_values(table: pl.DataFrame) -> pl.DataFrame:

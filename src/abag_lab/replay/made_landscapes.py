@@ -60,21 +60,24 @@ class MadeLandscape:
         kind = KINDS[number % 4]
         rows, noise = ROWS[number // 4 % 5], NOISES[number // 20 % 2]
         letters = _letters(rng)
-        effects = [_effects(rng, kind, len(found)) for found in letters.values()]
-        variants = _variants(rng, [len(found) for found in effects], rows + TEST_ROWS)
+        effects = [_effects(rng, kind, len(choices)) for choices in letters.values()]
+        variants = _variants(rng, [len(choices) for choices in effects], rows + TEST_ROWS)
         pairs = rng.normal(0.0, 0.6, (len(effects), len(effects)))
-        values = np.array([sum(effects[i][j] for i, j in one) for one in variants])
+        values = np.array([sum(effects[i][j] for i, j in variant) for variant in variants])
         if kind == "epistatic":
             values += [
-                sum(pairs[a, b] for a, _ in one for b, _ in one if a < b) for one in variants
+                sum(pairs[a, b] for a, _ in variant for b, _ in variant if a < b)
+                for variant in variants
             ]
         values += _LEVEL + rng.normal(0.0, noise, len(values))
         if kind == "floor":
             values = np.maximum(values, np.quantile(values, 0.4))
         places = list(letters)
-        chains = [_chains({places[i]: letters[places[i]][j] for i, j in one}) for one in variants]
-        kept = min(rows, int(0.7 * len(values)))
-        return cls(number, kind, kept, noise, _table(chains, values))
+        chains = [
+            _chains({places[i]: letters[places[i]][j] for i, j in variant}) for variant in variants
+        ]
+        training = min(rows, int(0.7 * len(values)))
+        return cls(number, kind, training, noise, _table(chains, values))
 
     def folds(self) -> Iterator[Fold[pl.DataFrame]]:
         """Ways of holding rows out: random rows, new positions, more mutations."""
@@ -107,20 +110,30 @@ class MadeScore:
     """Ends of the intervals, in pKd."""
 
 
-def score_landscape(made: MadeLandscape) -> list[MadeScore]:
+def score_landscape(landscape: MadeLandscape) -> list[MadeScore]:
     """`assay-gp` and the one-hot ridge on the same rows."""
-    found: dict[str, list[tuple[float, ...]]] = {}
+    by_way: dict[str, list[tuple[float, ...]]] = {}
     # The training rows of a fold may all be at the floor.
-    what = f"landscape {made.number}"
-    for fold, said in cross_validate(list(made.folds()), {"": _learn}, what, skip_untaught=True):
-        found.setdefault(fold.scheme, []).append(said[""])
+    title = f"landscape {landscape.number}"
+    for fold, answers in cross_validate(
+        list(landscape.folds()), {"": _learn}, title, skip_untaught=True
+    ):
+        by_way.setdefault(fold.scheme, []).append(answers[""])
     scores = []
-    for way, rows in found.items():
-        ours, ridge, coverage = np.mean([one[:3] for one in rows], axis=0).tolist()
-        ends = min(one[3] for one in rows), max(one[4] for one in rows)
+    for way, rows in by_way.items():
+        ours, ridge, coverage = np.mean([figures[:3] for figures in rows], axis=0).tolist()
+        ends = min(figures[3] for figures in rows), max(figures[4] for figures in rows)
         scores.append(
             MadeScore(
-                made.number, made.kind, made.rows, made.noise, way, ours, ridge, coverage, *ends
+                landscape.number,
+                landscape.kind,
+                landscape.rows,
+                landscape.noise,
+                way,
+                ours,
+                ridge,
+                coverage,
+                *ends,
             )
         )
     return scores
@@ -147,12 +160,12 @@ def _learn(train: pl.DataFrame) -> Callable[[Fold[pl.DataFrame]], tuple[float, .
     model, ridge = AssayGP().fit(train), OneHotRidge().fit(train)
 
     def scored(fold: Fold[pl.DataFrame]) -> tuple[float, ...]:
-        true, shown = fold.test["pkd"].to_numpy(), model.distribution(fold.test)
-        inside = (shown.lower <= true) & (true <= shown.upper)
+        true, predicted = fold.test["pkd"].to_numpy(), model.distribution(fold.test)
+        inside = (predicted.lower <= true) & (true <= predicted.upper)
         return (
-            spearman(true, shown.mean_score) or 0.0,
+            spearman(true, predicted.mean_score) or 0.0,
             spearman(true, ridge.predict(fold.test)) or 0.0,
-            float(inside.mean()), float(shown.lower.min()), float(shown.upper.max()),
+            float(inside.mean()), float(predicted.lower.min()), float(predicted.upper.max()),
         )  # fmt: skip
 
     return scored
@@ -183,14 +196,14 @@ def _variants(
 ) -> list[tuple[tuple[int, int], ...]]:
     """Distinct variants, each pairs of a place's and a letter's number; fewer where few exist."""
     most = int(rng.integers(1, 7))
-    found: dict[tuple[tuple[int, int], ...], None] = {}
+    variants: dict[tuple[tuple[int, int], ...], None] = {}
     for _ in range(20 * count):
         size = min(int(rng.integers(1, most + 1)), len(letters))
         places = np.sort(rng.choice(len(letters), size, replace=False)).tolist()
-        found[tuple((place, int(rng.integers(letters[place]))) for place in places)] = None
-        if len(found) == count:
+        variants[tuple((place, int(rng.integers(letters[place]))) for place in places)] = None
+        if len(variants) == count:
             break
-    return list(found)
+    return list(variants)
 
 
 def _chains(change: dict[int, str]) -> tuple[str, str]:

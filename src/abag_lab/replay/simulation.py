@@ -76,16 +76,16 @@ def strategies(
             natural variants (arXiv 2510.24053).
     """
     greedy = Policy("greedy", "none")
-    found = [
+    arms = [
         PickingStrategy(OURS, OURS, policy),
         PickingStrategy(f"{OURS} greedy", OURS, greedy),
         PickingStrategy(RIDGE, RIDGE, policy),
         PickingStrategy(f"{RIDGE} greedy", RIDGE, greedy),
         PickingStrategy(CHANCE, None, greedy),
-        *(PickingStrategy(f"{OURS} {one.acquisition}", OURS, one) for one in others),
-        *(PickingStrategy(f"{OURS} {one} start", OURS, policy, one) for one in first),
+        *(PickingStrategy(f"{OURS} {other.acquisition}", OURS, other) for other in others),
+        *(PickingStrategy(f"{OURS} {plate} start", OURS, policy, plate) for plate in first),
     ]
-    return tuple({one.name: one for one in found}.values())
+    return tuple({arm.name: arm for arm in arms}.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +163,11 @@ def replay(pool: Pool, strategy: PickingStrategy, plan: Plan, seed: int) -> Repl
     """Run one campaign; the same seed starts every strategy from the same variants."""
     require_seed(seed)
     measured = _first_plate(pool, strategy.first, plan.start, seed)
-    seen = pool.measured_with(plan.noise, seed)
+    noisy_pool = pool.measured_with(plan.noise, seed)
     history = [measured]
     blind = 0
     for number in range(plan.rounds):
-        chosen = _propose(seen, strategy, plan.batch, measured, seed + 1_000 * number)
+        chosen = _propose(noisy_pool, strategy, plan.batch, measured, seed + 1_000 * number)
         if chosen is None:
             rng = np.random.default_rng([seed, 3, number])
             chosen = rng.choice(pool.free(measured), plan.batch, replace=False)
@@ -195,10 +195,10 @@ def _propose(
 ) -> Rows | None:
     if strategy.model is None:
         return None
-    found = _MODELS[strategy.model](pool, np.sort(measured))
-    if found is None or len(found[1]) < count:
+    candidates = _MODELS[strategy.model](pool, np.sort(measured))
+    if candidates is None or len(candidates[1]) < count:
         return None
-    belief, rows = found
+    belief, rows = candidates
     chosen: Rows = rows[strategy.policy.choose(belief, count, seed).rows]
     return chosen
 
@@ -224,36 +224,38 @@ def simulate(
     for seed in seeds:
         require_seed(seed)
     require_own(out, FILES, "a simulation", overwrite=True)
-    done: list[Replay] = []
+    replays: list[Replay] = []
     for landscape in landscapes:
         digest = landscape.digest
         wanted = [(seed, arm) for seed in seeds for arm in arms]
         paths = [out / "replays" / _file_name(landscape.name, arm, seed) for seed, arm in wanted]
         keys = [_key(arm, plan, digest) for _, arm in wanted]
-        found = [_kept(path, key) for path, key in zip(paths, keys, strict=True)]
-        left = [place for place, kept in enumerate(found) if kept is None]
+        saved = [_kept(path, key) for path, key in zip(paths, keys, strict=True)]
+        missing = [number for number, finished in enumerate(saved) if finished is None]
         work = Work("abag_lab.replay.simulation:replayed", (landscape, plan))
-        with task(f"campaigns on {landscape.name}", len(left)) as bar:
-            for at, made in (engine or Here()).answers(work, [wanted[place] for place in left]):
-                place = left[at]
-                kept_whole = {"key": keys[place], "replay": asdict(made)}
-                write_json(paths[place], kept_whole, seal=True)
-                found[place] = made
+        with task(f"campaigns on {landscape.name}", len(missing)) as bar:
+            for at, finished in (engine or Here()).answers(
+                work, [wanted[number] for number in missing]
+            ):
+                number = missing[at]
+                content = {"key": keys[number], "replay": asdict(finished)}
+                write_json(paths[number], content, seal=True)
+                saved[number] = finished
                 bar.advance()
-        done += [kept for kept in found if kept is not None]
-    return done
+        replays += [finished for finished in saved if finished is not None]
+    return replays
 
 
 def replayed(shared: tuple[Landscape, Plan], piece: tuple[int, PickingStrategy]) -> Replay:
     """One campaign of a landscape: the piece of work of an engine."""
     (landscape, plan), (seed, arm) = shared, piece
     key = (landscape.digest, plan, seed)
-    if not _drawn or _drawn[0][0] != key:
-        _drawn[:] = [(key, draw_pool(landscape, plan, seed))]
-    return replay(_drawn[0][1], arm, plan, seed)
+    if not _last_pool or _last_pool[0][0] != key:
+        _last_pool[:] = [(key, draw_pool(landscape, plan, seed))]
+    return replay(_last_pool[0][1], arm, plan, seed)
 
 
-_drawn: list[tuple[tuple[str, Plan, int], Pool]] = []
+_last_pool: list[tuple[tuple[str, Plan, int], Pool]] = []
 """The pool of the last campaign: those of a seed share it, and follow each other."""
 
 

@@ -113,7 +113,7 @@ class Pool:
 
     def _commonest(self) -> tuple[str, str | None]:
         """Chains of the commonest residues, which stand for the parent."""
-        lights = [one for one in self.table["light"].to_list() if one]
+        lights = [chain for chain in self.table["light"].to_list() if chain]
         return consensus(self.table["heavy"].to_list()), consensus(lights) if lights else None
 
     def measured_with(self, noise: float, seed: int) -> Pool:
@@ -210,8 +210,10 @@ class _Linear:
     def _inner(self, left: Any, right: Any) -> Reals:
         """Inner products of centred columns."""
         raw = np.asarray((left @ right.T).todense(), dtype=np.float64)
-        one, other = left @ self._centre, right @ self._centre
-        return np.asarray(raw - one[:, None] - other[None, :] + self._centre @ self._centre)
+        left_sum, right_sum = left @ self._centre, right @ self._centre
+        return np.asarray(
+            raw - left_sum[:, None] - right_sum[None, :] + self._centre @ self._centre
+        )
 
     def _parts(self, rows: Any) -> tuple[Reals, Reals]:
         from scipy.linalg import solve_triangular
@@ -223,9 +225,9 @@ class _Linear:
     def marginal(self, rows: Any) -> tuple[Reals, Reals]:
         """Mean and variance of each row."""
         mean, solved = self._parts(rows)
-        own = np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
-        own = own - 2.0 * (rows @ self._centre) + self._centre @ self._centre
-        left = (own - (solved**2).sum(axis=0)).clip(0.0)
+        squares = np.asarray(rows.multiply(rows).sum(axis=1)).ravel()
+        squares = squares - 2.0 * (rows @ self._centre) + self._centre @ self._centre
+        left = (squares - (solved**2).sum(axis=0)).clip(0.0)
         return mean, self._slope * left + self._level_variance
 
     def joint(self, rows: Any) -> tuple[Reals, Reals]:

@@ -36,7 +36,7 @@ class Simulation:
 
 
 def landscapes_of(
-    table: Path | None, told: AssayFile | None, sources: Path | None, names: Sequence[str]
+    table: Path | None, assay_file: AssayFile | None, sources: Path | None, names: Sequence[str]
 ) -> tuple[Landscape, ...]:
     """A user's own assay, or published landscapes; exactly one of the two.
 
@@ -52,13 +52,13 @@ def landscapes_of(
     if table is not None:
         if names:
             raise OptionError("--landscapes chooses among published ones; leave it out")
-        assay = read_assay(table, told)
+        assay = read_assay(table, assay_file)
         return (Landscape(table.stem, with_values(assay.table), source=assay),)
     folder = sources or Path()
-    found = list(read_landscapes(folder, names or list(LANDSCAPES)))
+    published = list(read_landscapes(folder, names or list(LANDSCAPES)))
     priors = BlindPriors.of(folder)
-    chosen = track(found, "learning the global model without each landscape")
-    return tuple(replace(one, prior=priors.without(one.table)) for one in chosen)
+    chosen = track(published, "learning the global model without each landscape")
+    return tuple(replace(landscape, prior=priors.without(landscape.table)) for landscape in chosen)
 
 
 def run_simulation(
@@ -77,12 +77,12 @@ def run_simulation(
     Finished replays in ``out`` are not run again, so that an interrupted run goes on.
     """
     replays = simulate(landscapes, out, arms, plan, seeds, engine)
-    done = Simulation(Summary(tuple(replays), plan, tuple(arms)), out)
-    write_csv(out / "curves.csv", done.summary.curves())
-    write_json(out / "simulation.json", done.as_json())
-    write_text(out / "table.md", table_text(done.summary))
-    draw_curves(done.summary, out / "curves.png")
-    return done
+    simulation = Simulation(Summary(tuple(replays), plan, tuple(arms)), out)
+    write_csv(out / "curves.csv", simulation.summary.curves())
+    write_json(out / "simulation.json", simulation.as_json())
+    write_text(out / "table.md", table_text(simulation.summary))
+    draw_curves(simulation.summary, out / "curves.png")
+    return simulation
 
 
 _LABEL_INCHES: Final = 1.5
@@ -99,10 +99,10 @@ def draw_curves(summary: Summary, path: Path) -> None:
     rows = -(-len(names) // columns)
     with mpl.rc_context({"font.size": 8, "axes.spines.top": False, "axes.spines.right": False}):
         wide = 2.7 * columns + 0.4
-        beside = legend_columns(wide, len(summary.names))
-        lines = -(-len(summary.names) // beside)
-        drawn = Figure(figsize=(wide, 2.2 * rows + 0.5 + 0.2 * lines), layout="constrained")
-        panels = np.atleast_1d(drawn.subplots(rows, columns, sharex=True)).ravel()
+        label_columns = legend_columns(wide, len(summary.names))
+        lines = -(-len(summary.names) // label_columns)
+        canvas = Figure(figsize=(wide, 2.2 * rows + 0.5 + 0.2 * lines), layout="constrained")
+        panels = np.atleast_1d(canvas.subplots(rows, columns, sharex=True)).ravel()
         for panel, name in zip(panels, names, strict=False):
             _panel(panel, summary, name)
         for panel in panels[len(names) :]:
@@ -110,9 +110,11 @@ def draw_curves(summary: Summary, path: Path) -> None:
         for panel in panels[max(0, len(names) - columns) : len(names)]:
             panel.tick_params(labelbottom=True)  # nothing stands below it
         handles, labels = panels[0].get_legend_handles_labels()
-        drawn.legend(handles, labels, loc="outside lower center", ncols=beside, frameon=False)
+        canvas.legend(
+            handles, labels, loc="outside lower center", ncols=label_columns, frameon=False
+        )
         with replacing(path) as temporary:
-            drawn.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
+            canvas.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
 
 
 def legend_columns(width_inches: float, labels: int) -> int:
@@ -137,5 +139,5 @@ def _panel(axes: Any, summary: Summary, name: str) -> None:
     axes.set_ylabel("share of the best found")
 
 
-def _share(one: Replay, step: int) -> float:
-    return one.hits[step] / one.top
+def _share(replay: Replay, step: int) -> float:
+    return replay.hits[step] / replay.top

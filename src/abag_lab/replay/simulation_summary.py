@@ -25,7 +25,7 @@ class Summary:
     @property
     def landscapes(self) -> list[str]:
         """Landscapes in the order of the replays."""
-        return list(dict.fromkeys(one.landscape for one in self.replays))
+        return list(dict.fromkeys(replay.landscape for replay in self.replays))
 
     @property
     def names(self) -> list[str]:
@@ -35,15 +35,15 @@ class Summary:
     def of(self, landscape: str | None, strategy: str) -> list[Replay]:
         """Replays of one strategy, on one landscape or all."""
         return [
-            one
-            for one in self.replays
-            if one.strategy == strategy and landscape in (None, one.landscape)
+            replay
+            for replay in self.replays
+            if replay.strategy == strategy and landscape in (None, replay.landscape)
         ]
 
     def share(self, landscape: str, strategy: str, step: int = -1) -> Average:
         """Share of the best variants that were found by a step."""
-        found = self.of(landscape, strategy)
-        return Average.of([one.hits[step] / one.top for one in found])
+        replays = self.of(landscape, strategy)
+        return Average.of([replay.hits[step] / replay.top for replay in replays])
 
     def mean_share(self, strategy: str, step: int = -1) -> float:
         """Mean over landscapes of the mean over seeds."""
@@ -51,24 +51,25 @@ class Summary:
 
     def chance_of_top(self, strategy: str, step: int = -1) -> float:
         """Share of campaigns with one of the best 1 % or more by a step (FolDE)."""
-        return float(np.mean([one.hits[step] > 0 for one in self.of(None, strategy)]))
+        return float(np.mean([replay.hits[step] > 0 for replay in self.of(None, strategy)]))
 
     def tenths(self, strategy: str, step: int = -1) -> float:
         """Mean share of proposed variants among the best tenth of the pool by a step (FolDE)."""
-        found = [
-            (one.tenths[step] - one.tenths[0]) / max(1, one.measured[step] - one.measured[0])
-            for one in self.of(None, strategy)
+        shares = [
+            (replay.tenths[step] - replay.tenths[0])
+            / max(1, replay.measured[step] - replay.measured[0])
+            for replay in self.of(None, strategy)
         ]
-        return float(np.mean(found))
+        return float(np.mean(shares))
 
     def gain(self, landscape: str, strategy: str, other: str) -> Average:
         """Share found by one strategy less that of another, seed by seed, at the end."""
-        pairs = {one.seed: one for one in self.of(landscape, other)}
+        pairs = {replay.seed: replay for replay in self.of(landscape, other)}
         return Average.of(
             [
-                (one.hits[-1] - pairs[one.seed].hits[-1]) / one.top
-                for one in self.of(landscape, strategy)
-                if one.seed in pairs
+                (replay.hits[-1] - pairs[replay.seed].hits[-1]) / replay.top
+                for replay in self.of(landscape, strategy)
+                if replay.seed in pairs
             ]
         )
 
@@ -85,14 +86,14 @@ class Summary:
         """One row a replay and step: what was measured and found."""
         return pl.DataFrame(
             [
-                {"landscape": one.landscape, "strategy": one.strategy, "seed": one.seed,
-                 "round": step, "measured": measured, "pool": one.pool, "top": one.top,
-                 "hits": hits, "share_of_top": hits / one.top,
-                 "in_best_tenth": one.tenths[step], "best": best,
-                 "best_possible": one.best_possible}
-                for one in self.replays
+                {"landscape": replay.landscape, "strategy": replay.strategy, "seed": replay.seed,
+                 "round": step, "measured": measured, "pool": replay.pool, "top": replay.top,
+                 "hits": hits, "share_of_top": hits / replay.top,
+                 "in_best_tenth": replay.tenths[step], "best": best,
+                 "best_possible": replay.best_possible}
+                for replay in self.replays
                 for step, (measured, hits, best) in enumerate(
-                    zip(one.measured, one.hits, one.best, strict=True)
+                    zip(replay.measured, replay.hits, replay.best, strict=True)
                 )
             ]
         )  # fmt: skip
@@ -139,12 +140,15 @@ def table_text(summary: Summary) -> str:
     """The shares found by the end, as a Markdown table."""
     rows = []
     for name in summary.landscapes:
-        some = summary.of(name, summary.names[0])
-        sizes = (_range([one.pool for one in some]), _range([one.top for one in some]))
+        replays = summary.of(name, summary.names[0])
+        sizes = (
+            _range([replay.pool for replay in replays]),
+            _range([replay.top for replay in replays]),
+        )
         shares = (_cell(summary.share(name, strategy)) for strategy in summary.names)
         rows.append((name, *sizes, *shares))
     lines = markdown_table(("landscape", "pool", "best", *summary.names), rows)
-    for what, figures in (
+    for label, figures in (
         ("**mean**", [f"**{summary.mean_share(name):.3f}**" for name in summary.names]),
         (
             "one of the best or more, share of campaigns",
@@ -155,14 +159,14 @@ def table_text(summary: Summary) -> str:
             [f"{summary.tenths(name):.2f}" for name in summary.names],
         ),
     ):
-        lines.append(f"| {what} | | | {' | '.join(figures)} |")
+        lines.append(f"| {label} | | | {' | '.join(figures)} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(found: Average) -> str:
-    if found.lower is None or found.upper is None:
-        return f"{found.mean:.2f}"
-    return f"{found.mean:.2f} ± {found.upper - found.mean:.2f}"
+def _cell(average: Average) -> str:
+    if average.lower is None or average.upper is None:
+        return f"{average.mean:.2f}"
+    return f"{average.mean:.2f} ± {average.upper - average.mean:.2f}"
 
 
 def _range(values: Sequence[int]) -> str:
@@ -171,10 +175,11 @@ def _range(values: Sequence[int]) -> str:
 
 
 def curve_of(
-    summary: Summary, landscape: str, strategy: str, what: Callable[[Replay, int], float]
+    summary: Summary, landscape: str, strategy: str, quantity: Callable[[Replay, int], float]
 ) -> list[Average]:
     """One quantity after the start and after each round."""
-    found = summary.of(landscape, strategy)
+    replays = summary.of(landscape, strategy)
     return [
-        Average.of([what(one, step) for one in found]) for step in range(summary.plan.rounds + 1)
+        Average.of([quantity(replay, step) for replay in replays])
+        for step in range(summary.plan.rounds + 1)
     ]

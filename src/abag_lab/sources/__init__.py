@@ -10,8 +10,8 @@ from abag_lab.sources import complexes, designed, libraries
 from abag_lab.sources.published import Source
 
 
-def _found() -> list[Source]:
-    """What the modules of the packages call ``SOURCE``, or several ``SOURCES``."""
+def _declared_sources() -> list[Source]:
+    """Every ``SOURCE``, and each of ``SOURCES``, in the modules of the packages."""
     names = [
         f"{package.__name__}.{module.name}"
         for package in (complexes, designed, libraries)
@@ -26,6 +26,6 @@ def _found() -> list[Source]:
 
 
 SOURCES: Final[dict[str, Source]] = {
-    source.name: source for source in sorted(_found(), key=lambda source: source.name)
+    source.name: source for source in sorted(_declared_sources(), key=lambda source: source.name)
 }
 """Every adapter by the name of its source."""

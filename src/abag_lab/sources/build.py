@@ -61,13 +61,15 @@ def build_table(
     with task("reading sources", total=len(chosen)) as bar:
         for source in chosen:
             bar.describe(f"reading {source.name}")
-            made, read = read_source(source, folder, cleaner)
-            checksums |= {f"{source.name}/{name}": sum_ for name, sum_ in read.items()}
-            kept = made.table
+            canonical, files = read_source(source, folder, cleaner)
+            checksums |= {f"{source.name}/{name}": sum_ for name, sum_ in files.items()}
+            rows = canonical.table
             if licence == "permissive":
-                kept = kept.filter(pl.col("licence").is_in(list(SHIPPABLE_LICENCES)))
-            summaries.append(summarise_source(source.name, source.licence, made, kept))
-            parts.append(Canonical(kept, made.quarantine, kept.height + made.quarantine.height))
+                rows = rows.filter(pl.col("licence").is_in(list(SHIPPABLE_LICENCES)))
+            summaries.append(summarise_source(source.name, source.licence, canonical, rows))
+            parts.append(
+                Canonical(rows, canonical.quarantine, rows.height + canonical.quarantine.height)
+            )
             bar.advance()
     return write_build(concatenate(parts), out, tuple(summaries), checksums, {"licence": licence})
 
@@ -87,7 +89,7 @@ def read_source(
     cleaner = cleaner or AntibodyCleaner()
     parts: list[Canonical] = []
     checksums: dict[str, str] = {}
-    for raw in source.read(folder / source.name):
+    for raw in source.reader(folder / source.name):
         parts.append(canonicalise(raw, source.name, source.licence, cleaner))
         path = folder / source.name / raw.file.partition("#")[0]
         if path.is_file():

@@ -35,7 +35,7 @@ class Source:
     citation: str
     origin: str
     """Where a user obtains the same files."""
-    read: Callable[[Path], Iterator[RawTable]]
+    reader: Callable[[Path], Iterator[RawTable]]
     """Reads the source's folder, one table a file."""
 
 

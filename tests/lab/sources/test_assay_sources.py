@@ -52,7 +52,7 @@ PUBLISHED = {
 @pytest.mark.parametrize("module", ADAPTERS, ids=[module.SOURCE.name for module in ADAPTERS])
 def test_every_published_row_comes_out_with_its_line(module: object, sources_dir: Path) -> None:
     source = module.SOURCE  # type: ignore[attr-defined]
-    read = list(source.read(sources_dir / source.name))
+    read = list(source.reader(sources_dir / source.name))
     assert sorted(table.frame.height for table in read) == sorted(PUBLISHED[source.name])
     for table in read:
         assert dict(table.frame.schema) == RAW_SCHEMA

@@ -46,7 +46,7 @@ def mutated(chain: str, *substitutions: str) -> str:
 
 
 def tables(source: Source, folder: Path) -> dict[str, RawTable]:
-    return {table.file: table for table in source.read(folder)}
+    return {table.file: table for table in source.reader(folder)}
 
 
 def rows(table: RawTable) -> list[dict[str, object]]:

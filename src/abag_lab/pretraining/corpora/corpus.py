@@ -73,15 +73,15 @@ def region_of(code: int) -> str:
 
 @dataclass
 class _Gathering:
-    """What has been kept so far, and why the rest was not."""
+    """Molecules accepted so far, by their id, and how often each set of CDR3s occurred."""
 
     number: NumberChains
     rows: dict[str, dict[str, Any]] = field(default_factory=dict)
     same_loops: Counter[tuple[str, ...]] = field(default_factory=Counter)
 
     def add_file(self, raw: list[RawMolecule]) -> tuple[Counter[str], Counter[str]]:
-        """Add the molecules of one file; returns counts of kept ones and of reasons."""
-        kept: Counter[str] = Counter()
+        """Add the molecules of one file; returns counts of accepted ones and of reasons."""
+        accepted: Counter[str] = Counter()
         dropped: Counter[str] = Counter()
         spelled = {
             text: spell(text, "antibody chain", MAX_ANTIBODY_RESIDUES)
@@ -89,18 +89,20 @@ class _Gathering:
             for text in (row.heavy, row.light, row.scfv)
             if text
         }
-        fine = sorted({chain.sequence for chain in spelled.values() if not chain.problem})
-        domains = self.number(fine)
+        readable = sorted({chain.sequence for chain in spelled.values() if not chain.problem})
+        domains = self.number(readable)
         for row in raw:
             texts = [text for text in (row.heavy, row.light, row.scfv) if text]
             if texts:
-                found = [
+                in_row = [
                     domain for text in texts for domain in domains.get(spelled[text].sequence, ())
                 ]
-                (kept if (why := self._antibody(found)) == "antibodies" else dropped)[why] += 1
+                why = self._antibody(in_row)
+                (accepted if why == "antibodies" else dropped)[why] += 1
             for chain in row.antigen:
-                (kept if (why := self._antigen(chain)) == "antigens" else dropped)[why] += 1
-        return kept, dropped
+                why = self._antigen(chain)
+                (accepted if why == "antigens" else dropped)[why] += 1
+        return accepted, dropped
 
     def _antibody(self, domains: list[NumberedDomain]) -> str:
         heavies = [d for d in domains if not d.kind.is_light]
@@ -165,9 +167,9 @@ def build_corpus(
     for source in sources:
         if not (folder / source.name).is_dir():
             continue
-        for name, raw in source.read(folder / source.name):
+        for name, raw in source.reader(folder / source.name):
             chosen = thinned(raw) if source.is_library else raw
-            kept, dropped = gathering.add_file(chosen)
+            accepted, dropped = gathering.add_file(chosen)
             if len(raw) > len(chosen):
                 dropped["variant of a library, thinned out"] = len(raw) - len(chosen)
             files.append(
@@ -178,7 +180,7 @@ def build_corpus(
                     "licence": source.licence,
                     "licence_stated": source.statement,
                     "rows": len(raw),
-                    "kept": dict(sorted(kept.items())),
+                    "kept": dict(sorted(accepted.items())),
                     "left_out": dict(sorted(dropped.items())),
                 }
             )

@@ -40,7 +40,7 @@ class CorpusSource:
     licence: str
     statement: str
     """Where the licence is stated."""
-    read: Callable[[Path], Iterator[tuple[str, list[RawMolecule]]]]
+    reader: Callable[[Path], Iterator[tuple[str, list[RawMolecule]]]]
     is_library: bool = False
     """Whether its rows are variants of a few parents, to be thinned before anything else."""
 
@@ -74,7 +74,7 @@ def _adapter(name: str) -> Callable[[Path], Iterator[tuple[str, list[RawMolecule
     """Reader of an affinity table through its adapter; rows with a known fault are left out."""
 
     def read(folder: Path) -> Iterator[tuple[str, list[RawMolecule]]]:
-        for table in SOURCES[name].read(folder):
+        for table in SOURCES[name].reader(folder):
             chosen = table.frame.filter(pl.col("problem").is_null())
             rows = chosen.select("heavy", "light", "scfv", "antigen").iter_rows()
             yield table.file, [RawMolecule(vh, vl, s, tuple(a or ())) for vh, vl, s, a in rows]
@@ -109,15 +109,15 @@ CORPUS_SOURCES: Final = (
 )
 
 
-def thinned(rows: list[RawMolecule], kept: int = COPIES_OF_A_LIBRARY) -> list[RawMolecule]:
-    """At most ``kept`` distinct rows among those whose chains are of one length and begin alike."""
-    seen: dict[tuple[object, ...], set[RawMolecule]] = {}
+def thinned(rows: list[RawMolecule], most: int = COPIES_OF_A_LIBRARY) -> list[RawMolecule]:
+    """At most ``most`` distinct rows among those whose chains are of one length and begin alike."""
+    members_of: dict[tuple[object, ...], set[RawMolecule]] = {}
     result = []
     for row in rows:
         chains = (row.heavy, row.light, row.scfv, *row.antigen)
         key = tuple((len(chain), chain[:15]) for chain in chains if chain)
-        members = seen.setdefault(key, set())
-        if row not in members and len(members) < kept:
+        members = members_of.setdefault(key, set())
+        if row not in members and len(members) < most:
             members.add(row)
             result.append(row)
     return result

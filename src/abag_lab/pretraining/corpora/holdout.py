@@ -50,11 +50,11 @@ def held_out_clusters(sizes: Mapping[str, int], share: float, seed: int) -> set[
     wanted = share * sum(sizes.values())
     order = sorted(sizes, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).hexdigest())
     chosen: set[str] = set()
-    held = 0
+    count = 0
     for name in order:
-        if held >= wanted:
+        if count >= wanted:
             break
         if sizes[name] <= max(1.0, LARGEST_HELD_OUT * wanted):
             chosen.add(name)
-            held += sizes[name]
+            count += sizes[name]
     return chosen

@@ -48,14 +48,14 @@ def chain_columns(folder: Path) -> dict[tuple[str, str], str]:
     The files do not say it. It is learnt from the rows which name mutations in one chain only and
     whose sequences differ in one column only; a letter with two columns is left out.
     """
-    seen: dict[tuple[str, str], set[str]] = {}
+    columns_of: dict[tuple[str, str], set[str]] = {}
     for path in present(folder, AB_BIND_FILES):
         for row in read_text_table(path).iter_rows(named=True):
             letters = {s.chain for s in parse_substitutions(row[AB_BIND_FILES[path.name]])}
             changed = {c for c in CHAINS if differing_residues(row[c], row[f"{c}_mut"])}
             if len(letters) == 1 and len(changed) == 1:
-                seen.setdefault((row["PDB"], *letters), set()).update(changed)
-    return {key: next(iter(found)) for key, found in seen.items() if len(found) == 1}
+                columns_of.setdefault((row["PDB"], *letters), set()).update(changed)
+    return {key: next(iter(columns)) for key, columns in columns_of.items() if len(columns) == 1}
 
 
 def _ab_bind(path: Path, columns: dict[tuple[str, str], str]) -> RawTable:
@@ -111,5 +111,5 @@ SOURCE = Source(
     licence="MIT",
     citation="Jin et al., AttABseq, Briefings in Bioinformatics 2024",
     origin="github.com/ruofanjin/AttABseq at 4cc1a9f, cross_validation/data",
-    read=read,
+    reader=read,
 )

@@ -45,5 +45,5 @@ SOURCE = Source(
     licence="PolyForm-Noncommercial-1.0.0",
     citation="He et al., PALM-H3 and A2binder, Nature Communications 2024",
     origin="github.com/TencentAILabHealthcare/PALM at d58a171, ProcessedData/BioMap/biomap.csv",
-    read=read,
+    reader=read,
 )

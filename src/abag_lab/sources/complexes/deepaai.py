@@ -57,5 +57,5 @@ SOURCE = Source(
     licence="AGPL-3.0",
     citation="Zhang et al., DeepAAI, Nature Machine Intelligence 2022",
     origin="github.com/enai4bio/DeepAAI at b5087c5, processing/",
-    read=read,
+    reader=read,
 )

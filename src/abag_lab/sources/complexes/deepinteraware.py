@@ -128,5 +128,5 @@ SOURCE = Source(
     licence="CC-BY-NC-4.0",
     citation="Xia et al., DeepInterAware, Advanced Science 2025",
     origin="github.com/BioMedicalBigDataMiningLab/DeepInterAware at 11a2832, data/",
-    read=read,
+    reader=read,
 )

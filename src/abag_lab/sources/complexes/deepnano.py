@@ -100,5 +100,5 @@ SOURCE = Source(
     licence="MIT",
     citation="Deng et al., DeepNano, Nature Machine Intelligence 2024",
     origin="github.com/ddd9898/DeepNano at 82b12d4, data/",
-    read=read,
+    reader=read,
 )

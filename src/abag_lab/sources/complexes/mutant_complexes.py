@@ -35,15 +35,15 @@ class Substitution:
 
 def parse_substitutions(text: str | None) -> tuple[Substitution, ...]:
     """Read a comma-separated list; one item in neither spelling makes the whole list empty."""
-    found = []
+    substitutions = []
     for item in (text or "").replace(" ", "").split(","):
         if match := _COLON.fullmatch(item):
-            found.append(Substitution(match[1], match[2], match[3], match[4]))
+            substitutions.append(Substitution(match[1], match[2], match[3], match[4]))
         elif match := _SKEMPI.fullmatch(item):
-            found.append(Substitution(match[2], match[1], match[3], match[4]))
+            substitutions.append(Substitution(match[2], match[1], match[3], match[4]))
         else:
             return ()
-    return tuple(found)
+    return tuple(substitutions)
 
 
 def written(text: str | None, roles: Mapping[str, str]) -> str | None:

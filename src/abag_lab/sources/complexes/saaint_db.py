@@ -43,5 +43,5 @@ SOURCE = Source(
     licence="MIT",
     citation="Huang et al., SAAINT-DB, Acta Pharmacologica Sinica 2025",
     origin="github.com/tommyhuangthu/SAAINT; github.com/harshitsinghsnu/AbAffinity at 3f6c24e",
-    read=read,
+    reader=read,
 )

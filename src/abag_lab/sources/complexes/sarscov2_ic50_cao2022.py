@@ -59,5 +59,5 @@ SOURCE = Source(
     licence="not stated",
     citation="Cao et al., Imprinted SARS-CoV-2 humoral immunity, Nature 2023",
     origin="github.com/jianfcpku/convergent_RBD_evolution at 1bd4f1f, antibody_info.xlsx",
-    read=read,
+    reader=read,
 )

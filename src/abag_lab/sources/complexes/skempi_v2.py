@@ -83,13 +83,13 @@ def _wild_types(original: pl.DataFrame, attabseq_folder: Path) -> dict[str, Wild
     for path in present(attabseq_folder, attabseq.AB_BIND_FILES):
         for row in read_text_table(path).unique("PDB").iter_rows(named=True):
             chains[row["PDB"]] = {c: row[c] for c in CHAINS if row[c]}
-    named: dict[tuple[str, str], set[tuple[int, str]]] = {}
+    stated: dict[tuple[str, str], set[tuple[int, str]]] = {}
     for pdb, text in original.select("PDB", "Mutation(s)_cleaned").iter_rows():
         for s in parse_substitutions(text) if pdb in chains else ():
             place = int(s.position) if s.position.lstrip("-").isdigit() else 0
-            named.setdefault((pdb, s.chain), set()).add((place, s.before))
+            stated.setdefault((pdb, s.chain), set()).add((place, s.before))
     wild_types = {p: WildType(c, {}) for p, c in chains.items() if "antibody_heavy_seq" in c}
-    for (pdb, letter), places in named.items():
+    for (pdb, letter), places in stated.items():
         if pdb in wild_types:
             candidates = [columns[pdb, letter]] if (pdb, letter) in columns else list(chains[pdb])
             agreeing = [c for c in candidates if _agrees(chains[pdb][c], places)]
@@ -106,11 +106,11 @@ def _agrees(chain: str, places: set[tuple[int, str]]) -> bool:
 
 
 def _table(
-    file: str, original: pl.DataFrame, wild_types: dict[str, WildType], which: str
+    file: str, original: pl.DataFrame, wild_types: dict[str, WildType], side: str
 ) -> RawTable:
     chains = pl.Series(
         "chains",
-        [_chains(row, wild_types, which == "mut") for row in original.iter_rows(named=True)],
+        [_chains(row, wild_types, side == "mut") for row in original.iter_rows(named=True)],
         dtype=_CHAIN_TYPE,
     )
     field = pl.lit(chains).struct.field
@@ -121,7 +121,7 @@ def _table(
         light=field("light"),
         antigen=field("antigen"),
         quantity="KD",
-        value=pl.col(f"Affinity_{which} (M)"),
+        value=pl.col(f"Affinity_{side} (M)"),
         unit="M",
         assay="skempi_v2",
         method=pl.col("Method"),
@@ -161,5 +161,5 @@ SOURCE = Source(
     licence="CC-BY-4.0",
     citation="Jankauskaite et al., SKEMPI 2.0, Bioinformatics 2019",
     origin="life.bsc.es/pid/skempi2; a copy in github.com/youpze/ScML at 59a7d68, skempi_v2.csv",
-    read=read,
+    reader=read,
 )

@@ -35,10 +35,10 @@ def _target(path: Path, antigen: str, target: str) -> RawTable:
     original = read_text_table(path)
     parent = read_text_table(path.with_name(f"{path.stem}_parent.csv")).row(0, named=True)
     heavy = str(parent["Heavy"]).strip()
-    own = [str(parent[loop]) for loop in LOOPS]
-    if any(heavy.count(loop) != 1 for loop in own):
+    parent_loops = [str(parent[loop]) for loop in LOOPS]
+    if any(heavy.count(loop) != 1 for loop in parent_loops):
         raise FileFormatError(f"{path}: a CDR of the parent does not stand in it exactly once")
-    chains = [_grafted(heavy, own, row) for row in original.select(LOOPS).rows()]
+    chains = [_grafted(heavy, parent_loops, row) for row in original.select(LOOPS).rows()]
     measured = pl.col("KD (nM)").is_not_null() & (pl.col("KD (nM)") != "")
     return raw_table(
         path.name,
@@ -59,8 +59,8 @@ def _target(path: Path, antigen: str, target: str) -> RawTable:
     )
 
 
-def _grafted(heavy: str, own: list[str], loops: tuple[str, ...]) -> str:
-    for old, new in zip(own, loops, strict=True):
+def _grafted(heavy: str, parent_loops: list[str], loops: tuple[str, ...]) -> str:
+    for old, new in zip(parent_loops, loops, strict=True):
         heavy = heavy.replace(old, new)
     return heavy
 
@@ -71,5 +71,5 @@ SOURCE = Source(
     licence="MIT",
     citation="Shanehsazzadeh et al., IgDesign (2024)",
     origin="github.com/AstraZeneca/DiffAbXL at 054ee4c, benchmarking_datasets",
-    read=read,
+    reader=read,
 )

@@ -84,9 +84,9 @@ def read_as_published(folder: Path) -> Iterator[RawTable]:
 
 
 def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
-    named = {FILE.format(name): name for name in _ASSAYS}
-    for path in present(folder, named):
-        name = named[path.name]
+    assay_of = {FILE.format(name): name for name in _ASSAYS}
+    for path in present(folder, assay_of):
+        name = assay_of[path.name]
         assay = _ASSAYS[name]
         original = read_text_table(path)
         known = read_complex(folder, name)
@@ -139,5 +139,5 @@ SOURCE = Source(
     licence="CC-BY-4.0",
     citation="Zhao et al., AbBiBench, arXiv 2506.04235",
     origin="github.com/MSBMI-SAFE/AbBiBench at 67306b3, notebooks/scoring_outputs",
-    read=read,
+    reader=read,
 )

@@ -198,5 +198,5 @@ SOURCE = Source(
     licence="MIT",
     citation="Agarwal et al., AlphaBind, bioRxiv 2024.11.11.622872",
     origin="github.com/A-Alpha-Bio/alphabind at 4f8ff82, manuscript/data and manuscript/conf",
-    read=read,
+    reader=read,
 )

@@ -55,17 +55,17 @@ def read(folder: Path) -> Iterator[RawTable]:
 def _parted(scfv: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     """Heavy and light chain of an scFv, null where the linker does not stand in it once."""
     parts = scfv.str.split(SCFV_LINKER)
-    whole = parts.list.len() == 2
-    halves = (pl.when(whole).then(parts.list.get(i, null_on_oob=True)) for i in (0, 1))
+    has_both = parts.list.len() == 2
+    halves = (pl.when(has_both).then(parts.list.get(i, null_on_oob=True)) for i in (0, 1))
     return next(halves).alias("heavy"), next(halves).alias("light")
 
 
 def _constant(chains: pl.DataFrame, library: str, column: str) -> str:
     """The most common chain of a library that varies the other one."""
-    found = chains.filter(pl.col("POI").str.starts_with(library))[column].drop_nulls()
-    if found.is_empty():
+    fixed = chains.filter(pl.col("POI").str.starts_with(library))[column].drop_nulls()
+    if fixed.is_empty():
         raise FileFormatError(f"{TEST_FILE} has no row of {library}: its constant chain is needed")
-    counted = found.value_counts().sort(["count", column], descending=[True, False])
+    counted = fixed.value_counts().sort(["count", column], descending=[True, False])
     return str(counted[column][0])
 
 
@@ -119,5 +119,5 @@ SOURCE = Source(
     licence="CC-BY-NC-SA-4.0",
     citation="Engelhart et al., Scientific Data 2022",
     origin="github.com/TencentAILabHealthcare/PALM at d58a171; ucrbioinfo/AbAffinity at b8ce94d",
-    read=read,
+    reader=read,
 )

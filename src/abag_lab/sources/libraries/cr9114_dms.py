@@ -44,7 +44,7 @@ def read(folder: Path) -> Iterator[RawTable]:
     """One row a variant and antigen, controls included."""
     at_floor = numbers("minus_log_Kd")[0] <= FLOOR
     replicates = numbers("minus_log_Kd_rep1", "minus_log_Kd_rep2")
-    partly = pl.any_horizontal(*(one <= FLOOR for one in replicates)) & ~at_floor
+    partly = pl.any_horizontal(*(replicate <= FLOOR for replicate in replicates)) & ~at_floor
     for path in present(folder, _FILES):
         assay, background, complex_name, antigen = _FILES[path.name]
         original = read_text_table(path)
@@ -91,5 +91,5 @@ SOURCE = Source(
     licence="not stated",
     citation="nicwulab/CR9114_DMS, BioProject PRJNA1284397, 2025",
     origin="github.com/nicwulab/CR9114_DMS at fefd671, result and Fasta",
-    read=read,
+    reader=read,
 )

@@ -52,7 +52,7 @@ def read(folder: Path) -> Iterator[RawTable]:
         original = read_text_table(path)
         replicates = numbers("repd", "repe", "repf")
         at_floor = numbers("logKd")[0] <= H3_FLOOR
-        partly = pl.any_horizontal(*(one <= H3_FLOOR for one in replicates)) & ~at_floor
+        partly = pl.any_horizontal(*(replicate <= H3_FLOOR for replicate in replicates)) & ~at_floor
         columns = {
             "value": pl.col("logKd"),
             "relation": relation_where(less=at_floor, about=partly),
@@ -61,8 +61,8 @@ def read(folder: Path) -> Iterator[RawTable]:
         names = ("CR9114", "influenza H3 HA (A/Wisconsin/67/2005)", "CR9114-H3", "4fqy")
         yield _table(path, original, read_complex(folder, "4fqi_h3"), names, columns)
     for path in packed_or_plain(folder, H1_FILE):
-        kept = ["source_row", "variant", "logKd_x", "logKd_y", "logKd"]
-        original = read_text_table(path).select(kept)
+        columns_read = ["source_row", "variant", "logKd_x", "logKd_y", "logKd"]
+        original = read_text_table(path).select(columns_read)
         mean = pl.mean_horizontal(*numbers("logKd_x", "logKd_y", "logKd"))
         low = mean < H1_RANGE_END
         columns = {
@@ -123,5 +123,5 @@ SOURCE = Source(
     licence="CC-BY-4.0",
     citation="Phillips et al., eLife 2021, doi 10.7554/eLife.71393",
     origin="github.com/k-chrispens/rosetta-antibody-ddgs at 46ff69f, raw_datasets",
-    read=read,
+    reader=read,
 )

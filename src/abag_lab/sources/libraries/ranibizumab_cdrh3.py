@@ -75,5 +75,5 @@ SOURCE = Source(
     licence="CC-BY-NC-SA-4.0",
     citation="Liu et al., Bioinformatics 2020, doi 10.1093/bioinformatics/btz895",
     origin="github.com/gifford-lab/antibody-2019 at 3388463, data/training data",
-    read=read,
+    reader=read,
 )

@@ -124,5 +124,5 @@ SOURCE = Source(
     licence="not stated",
     citation="Adams et al., eLife 2016, doi 10.7554/eLife.23156",
     origin="github.com/jbkinney/16_titeseq at 54130c8, data",
-    read=read,
+    reader=read,
 )

@@ -50,5 +50,5 @@ SOURCE = Source(
     licence="not stated",
     citation="Mason et al., Nature Biomedical Engineering 2021",
     origin="github.com/oxpig/Graphinity at 281a72f, data/trastuzumab_variants/random",
-    read=read,
+    reader=read,
 )

@@ -80,7 +80,11 @@ def join_changes(*changes: pl.Expr) -> pl.Expr:
 
 
 def from_bits(
-    bits: pl.Expr, parent: str, positions: Sequence[int], zero: Sequence[str], one: Sequence[str]
+    bits: pl.Expr,
+    parent: str,
+    positions: Sequence[int],
+    if_zero: Sequence[str],
+    if_one: Sequence[str],
 ) -> pl.Expr:
     """Expression: ``parent`` with residue ``zero[i]`` or ``one[i]`` at ``positions[i]``.
 
@@ -92,8 +96,8 @@ def from_bits(
         bit = bits.str.slice(index, 1)
         parts.append(pl.lit(parent[start:position]))
         parts.append(
-            pl.when(bit == "1").then(pl.lit(one[index]))
-            .when(bit == "0").then(pl.lit(zero[index]))
+            pl.when(bit == "1").then(pl.lit(if_one[index]))
+            .when(bit == "0").then(pl.lit(if_zero[index]))
         )  # fmt: skip
         start = position + 1
     return pl.concat_str([*parts, pl.lit(parent[start:])])
