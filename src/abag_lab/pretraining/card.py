@@ -180,11 +180,11 @@ def _corpus_lines(manifest: dict[str, Any]) -> list[str]:
     lines.append("|---|---|---|---|---|---|---|")
     stated: dict[str, str] = {}
     for file in manifest["files"]:
-        kept_rows = file["kept"]
+        kept = file["kept"]
         stated[file["source"]] = f"{file['licence']} ({file['licence_stated']})"
         lines.append(
             f"| {file['source']} | {file['file']} | `{file['sha256'][:12]}` | {file['licence']} | "
-            f"{file['rows']:,} | {kept_rows.get('antibodies', 0):,} | {kept_rows.get('antigens', 0):,} |"
+            f"{file['rows']:,} | {kept.get('antibodies', 0):,} | {kept.get('antigens', 0):,} |"
         )
     lines += ["", "Licences: " + "; ".join(f"{s}: {t}" for s, t in stated.items()) + "."]
     return lines
