@@ -28,10 +28,10 @@ def main(folder: Path) -> None:
         if not (folder / name).is_dir():
             continue
         wall, cpu = time.perf_counter(), time.process_time()
-        made, _ = read_source(SOURCES[name], folder, cleaner)
+        result, _ = read_source(SOURCES[name], folder, cleaner)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        rows += made.rows_in
-        print(f"{name:<26}{made.rows_in:>9}{wall:>9.1f}{cpu:>9.1f}{made.rows_in / wall:>10.0f}")
+        rows += result.rows_in
+        print(f"{name:<26}{result.rows_in:>9}{wall:>9.1f}{cpu:>9.1f}{result.rows_in / wall:>10.0f}")
     wall, cpu = time.perf_counter() - started, time.process_time() - burnt
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(f"{'all':<26}{rows:>9}{wall:>9.1f}{cpu:>9.1f}{rows / wall:>10.0f}   peak {peak:.2f} GiB")

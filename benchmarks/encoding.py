@@ -115,10 +115,10 @@ def measure(model: str, device: torch.device, options: argparse.Namespace) -> di
         bench = Bench(loaded.in_precision(precision), precision, peak[precision])
         name = "loop" if precision == "fp32" else "loop, bf16"
         ways.append(bench.loop(name, "variants", pairs, options.sample))
-        found = list(dict.fromkeys(m for pair in pairs for m in chains(pair, loaded.paired)))
-        ways.append(bench.distinct(table, found, options.sample))
+        unique = list(dict.fromkeys(m for pair in pairs for m in chains(pair, loaded.paired)))
+        ways.append(bench.distinct(table, unique, options.sample))
         names = ["ours", "ours compiled"] if options.compile else ["ours"]
-        ways += [bench.ours(n, "variants", table, found, options) for n in names]
+        ways += [bench.ours(n, "variants", table, unique, options) for n in names]
         molecules = list(loaded.taken(mixed(options.mixed, loaded.paired)))
         ways.append(bench.plain("distinct", "mixed", molecules))
         ways.append(bench.ours("ours", "mixed", molecules, molecules, options))
@@ -128,7 +128,7 @@ def measure(model: str, device: torch.device, options: argparse.Namespace) -> di
         "peak_gflop_per_s": {name: value / 1e9 for name, value in peak.items()},
         "rows": options.rows, "antigen_residues": options.antigen,
         "residues_of_variants": sum(m.residues for m in table),
-        "distinct_residues_of_variants": sum(m.residues for m in found),
+        "distinct_residues_of_variants": sum(m.residues for m in unique),
         "padding_of_mixed_loop": padding(molecules),
         "ways": [asdict(way) for way in ways], "ratios": ratios(ways),
     }  # fmt: skip
@@ -172,17 +172,17 @@ class Bench:
         note = f"{len(part)} of {len(pairs)} rows"
         return self.way(name, table, note, wall * scale, cpu * scale, everything, everything)
 
-    def distinct(self, table: Sequence[Molecule], found: Sequence[Molecule], sample: int) -> Way:
+    def distinct(self, table: Sequence[Molecule], unique: Sequence[Molecule], sample: int) -> Way:
         """The distinct molecules of the variants in order of appearance, in batches of 16."""
         # Light chain and antigen stand among the first; the rest are heavy chains or pairs.
-        first, part = found[:BATCH], found[BATCH : BATCH + sample]
+        first, part = unique[:BATCH], unique[BATCH : BATCH + sample]
         self.warm(first)
         once = timed(lambda: self.batches(first), self.loaded.device)
         many = timed(lambda: self.batches(part), self.loaded.device)
-        scale = (len(found) - len(first)) / len(part)
+        scale = (len(unique) - len(first)) / len(part)
         wall, cpu = (a + b * scale for a, b in zip(once, many, strict=True))
-        note = f"{len(first) + len(part)} of {len(found)} molecules"
-        return self.way("distinct", "variants", note, wall, cpu, table, found)
+        note = f"{len(first) + len(part)} of {len(unique)} molecules"
+        return self.way("distinct", "variants", note, wall, cpu, table, unique)
 
     def plain(self, name: str, table: str, molecules: Sequence[Molecule]) -> Way:
         """All molecules in the table's order, in batches of 16."""
@@ -195,7 +195,7 @@ class Bench:
         name: str,
         table: str,
         molecules: Sequence[Molecule],
-        found: Sequence[Molecule],
+        unique: Sequence[Molecule],
         options: argparse.Namespace,
     ) -> Way:
         """The service, on the whole table."""
@@ -203,13 +203,13 @@ class Bench:
         if "compiled" in name:
             compile_network(encoder)
         for _ in range(2):
-            embed(found[: BATCH + 1], encoder)
+            embed(unique[: BATCH + 1], encoder)
         wall, cpu = timed(
             lambda: embed(molecules, encoder, budget=options.budget),
             self.loaded.device,
         )
         self.loaded.network._compiled_call_impl = None  # the plain loops use the same network
-        return self.way(name, table, "all", wall, cpu, molecules, found)
+        return self.way(name, table, "all", wall, cpu, molecules, unique)
 
     def warm(self, molecules: Sequence[Molecule]) -> None:
         """Run two batches that are not counted: first calls cost what later ones do not."""
@@ -242,14 +242,14 @@ class Bench:
         note: str,
         wall: float,
         cpu: float,
-        asked: Sequence[Molecule],
+        of_table: Sequence[Molecule],
         encoded: Sequence[Molecule],
     ) -> Way:
         print(f"{self.precision} {table} {name}: {wall:.1f} s", file=sys.stderr, flush=True)
         flop = sum(self.loaded.architecture.flop(m.residues) for m in encoded)
         return Way(
             self.loaded.architecture.id, table, name, self.precision, note, wall, cpu,
-            sum(m.residues for m in asked) / wall, sum(m.residues for m in encoded) / wall,
+            sum(m.residues for m in of_table) / wall, sum(m.residues for m in encoded) / wall,
             flop / wall / self.peak,
         )  # fmt: skip
 

@@ -100,11 +100,11 @@ class Loaded:
     def encoder(self, precision: str) -> TransformerEncoder:
         """The package's adapter around the network."""
         entry = entry_named(self.architecture.id)
-        own = entry.id == "antiberty"
+        is_antiberty = entry.id == "antiberty"
         parts = EncoderParts(
             entry.facts("random weights"),
             rule_named(entry.rule),
-            antiberty_vocabulary() if own else HuggingFaceVocabulary(self.tokenizer),
+            antiberty_vocabulary() if is_antiberty else HuggingFaceVocabulary(self.tokenizer),
             self.in_precision(precision).network,
             last_hidden_state,
         )

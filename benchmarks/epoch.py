@@ -69,19 +69,19 @@ def main() -> None:
     table = generated(options.pairs)
     remembered = Remembered(encoder)
     fill = fill_seconds(table, remembered)
-    found = {"encoder": options.encoder, "device": str(device), "pairs_timed_from": options.pairs,
+    results = {"encoder": options.encoder, "device": str(device), "pairs_timed_from": options.pairs,
              "threads": torch.get_num_threads(), "fill_s": fill, "recipes": {}}  # fmt: skip
     for name in options.recipes:
-        found["recipes"][name] = one = measure(
+        results["recipes"][name] = result = measure(
             name, table, remembered, device, options.seconds, options.rounds
         )
         print(
-            f"{name:<12} cached {one['cached_epoch_s']:>9,.0f} s  every pair "
-            f"{one['every_pair_epoch_s']:>9,.0f} s  ratio {one['ratio']:>7.1f}  "
+            f"{name:<12} cached {result['cached_epoch_s']:>9,.0f} s  every pair "
+            f"{result['every_pair_epoch_s']:>9,.0f} s  ratio {result['ratio']:>7.1f}  "
             f"(cache filled once in {fill:,.0f} s)", flush=True,
         )  # fmt: skip
     if options.out:
-        options.out.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n")
+        options.out.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n")
 
 
 @dataclass
@@ -95,9 +95,9 @@ class Remembered:
         self.facts, self.identity = self.inner.facts, self.inner.identity
 
     def encode(self, molecules: list[Molecule]) -> list[EncodedMolecule]:
-        new = [one for one in dict.fromkeys(molecules) if one not in self.memory]
+        new = [molecule for molecule in dict.fromkeys(molecules) if molecule not in self.memory]
         self.memory.update(zip(new, self.inner.encode(new), strict=True))
-        return [self.memory[one] for one in molecules]
+        return [self.memory[molecule] for molecule in molecules]
 
 
 def fill_seconds(table: pl.DataFrame, encoder: Remembered) -> float:
@@ -119,12 +119,14 @@ def measure(
     cached = trainer_of(recipe, table, on_device(features, device), encoder, device)
     data = cached.data
     pairwise = EveryPair(data.recipe, data.rows, data.features, data.plan, encoder.inner)
-    again = Trainer(data=pairwise, state=cached.state, run=cached.run, identity={}, device=device)
-    for trainer in (cached, again):
+    every_pair = Trainer(
+        data=pairwise, state=cached.state, run=cached.run, identity={}, device=device
+    )
+    for trainer in (cached, every_pair):
         trainer.take(data.plan.epoch(0)[-1][-1:])  # not counted
     rates: list[tuple[float, float]] = []
     for _ in range(rounds):
-        rates.append((timed(cached, seconds / 2), timed(again, seconds, OLD_BATCHES)))
+        rates.append((timed(cached, seconds / 2), timed(every_pair, seconds, OLD_BATCHES)))
     fast, slow = (statistics.median(rate) for rate in zip(*rates, strict=True))
     return {
         "cached_epoch_s": PAIRS / fast,
@@ -182,16 +184,18 @@ class EveryPair(TrainingData):
             self._pool(antigens, network.antigen.pooling == "mean"),
         ]
         regions = torch.zeros(len(sides[0].rows), dtype=torch.int64)
-        own = torch.arange(len(rows))
+        index = torch.arange(len(rows))
         lengths = torch.stack([side.lengths for side in sides], dim=1).numpy()
-        return PairFeatures(*sides, regions, own, own, lengths).batch(range(len(rows))).to(device)
+        return (
+            PairFeatures(*sides, regions, index, index, lengths).batch(range(len(rows))).to(device)
+        )
 
     def _pool(self, molecules: list[Molecule], mean: bool) -> MoleculeRows:
-        found = [one.rows for one in self.encoder.encode(molecules)]
+        rows = [molecule.rows for molecule in self.encoder.encode(molecules)]
         if mean:
-            found = [one.mean(axis=0, keepdims=True) for one in found]
-        lengths = np.array([len(one) for one in found], dtype=np.int64)
-        return MoleculeRows.of(lengths, found[0].shape[1], lambda place: found[place])
+            rows = [molecule.mean(axis=0, keepdims=True) for molecule in rows]
+        lengths = np.array([len(molecule) for molecule in rows], dtype=np.int64)
+        return MoleculeRows.of(lengths, rows[0].shape[1], lambda number: rows[number])
 
 
 def trainer_of(
@@ -225,10 +229,10 @@ def generated(pairs: int) -> pl.DataFrame:
         return ["".join(rng.choice(list(AMINO_ACIDS), length)) for length in lengths]
 
     antibodies = chains(max(1, round(pairs * OWN_ANTIBODY)), ANTIBODY)
-    drawn = rng.integers(round(PAIRS * OWN_ANTIGEN), size=pairs)
-    antigens = chains(len(np.unique(drawn)), ANTIGEN)
-    own = (
-        np.resize(np.arange(len(antibodies)), pairs), np.unique(drawn, return_inverse=True)[1]
+    draws = rng.integers(round(PAIRS * OWN_ANTIGEN), size=pairs)
+    antigens = chains(len(np.unique(draws)), ANTIGEN)
+    indices = (
+        np.resize(np.arange(len(antibodies)), pairs), np.unique(draws, return_inverse=True)[1]
     )  # fmt: skip
     pkd = rng.normal(8.0, 1.2, pairs).tolist()
     plain = {
@@ -238,9 +242,9 @@ def generated(pairs: int) -> pl.DataFrame:
     }  # fmt: skip
     columns = {name: [plain.get(name)] * pairs for name in SCHEMA} | {
         "record_id": [f"r{i}" for i in range(pairs)], "source_row": list(range(2, pairs + 2)),
-        "heavy": [antibodies[i][: len(antibodies[i]) // 2] for i in own[0]],
-        "light": [antibodies[i][len(antibodies[i]) // 2 :] for i in own[0]],
-        "antigen": [[antigens[i]] for i in own[1]], "pkd": pkd, "pkd_lower": pkd,
+        "heavy": [antibodies[i][: len(antibodies[i]) // 2] for i in indices[0]],
+        "light": [antibodies[i][len(antibodies[i]) // 2 :] for i in indices[0]],
+        "antigen": [[antigens[i]] for i in indices[1]], "pkd": pkd, "pkd_lower": pkd,
         "pkd_upper": pkd,
     }  # fmt: skip
     return pl.DataFrame(columns, schema_overrides=SCHEMA).select(list(SCHEMA))

@@ -71,22 +71,23 @@ def main() -> None:
     arguments.add_argument("--inner", type=int, default=5)
     arguments.add_argument("--splits", nargs="+", default=OUTER)
     arguments.add_argument("--set", nargs="*", default=[], help="settings, as trees=100")
-    given = arguments.parse_args()
-    settings = split_assignments(given.set)
-    table = labelled_rows(load_table(given.table))
+    options = arguments.parse_args()
+    settings = split_assignments(options.set)
+    table = labelled_rows(load_table(options.table))
     print("| split | verdict | rows | clusters | RMSE | 90 % cover | by cluster | width |")
     print("|---|---|---|---|---|---|---|---|")
-    for strategy in given.splits:
-        rows = nested(table, given.model, strategy, given.folds, given.inner, settings)
+    for strategy in options.splits:
+        rows = nested(table, options.model, strategy, options.folds, options.inner, settings)
         for verdict in [*Verdict, None]:
             part = rows if verdict is None else rows.filter(pl.col("verdict") == verdict.value)
             if part.is_empty():
                 continue
-            one = figures_of(part, part["half"].to_numpy(), DEFAULT_LEVEL)
-            width = "-" if one.width is None else f"{one.width:.1f}"
+            figures = figures_of(part, part["half"].to_numpy(), DEFAULT_LEVEL)
+            width = "-" if figures.width is None else f"{figures.width:.1f}"
             print(
-                f"| {strategy} | {verdict or 'all'} | {one.rows} | {one.clusters} | {one.rmse:.2f} "
-                f"| {one.coverage:.1%} | {one.coverage_of_clusters:.1%} | {width} |",
+                f"| {strategy} | {verdict or 'all'} | {figures.rows} | {figures.clusters} "
+                f"| {figures.rmse:.2f} | {figures.coverage:.1%} "
+                f"| {figures.coverage_of_clusters:.1%} | {width} |",
                 flush=True,
             )
 

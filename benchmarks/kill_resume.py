@@ -146,16 +146,16 @@ def step_of(run: Path) -> int:
 
 def bits(run: Path) -> dict[str, object]:
     """Everything of a finished run that may not depend on how often it was stopped."""
-    found: dict[str, object] = {}
+    content: dict[str, object] = {}
     for name in ("checkpoint.safetensors", "state.safetensors", "model/weights.safetensors"):
         with safe_open(run / name, framework="numpy") as stored:
             for key in stored.keys():  # noqa: SIM118
-                found[f"{name}: {key}"] = stored.get_tensor(key).tobytes()
-    found["predictions"] = (run / "test_predictions.csv").read_text()
+                content[f"{name}: {key}"] = stored.get_tensor(key).tobytes()
+    content["predictions"] = (run / "test_predictions.csv").read_text()
     lines = (run / "training_history.csv").read_text().splitlines()
-    found["history"] = [line.rsplit(",", 2)[0] for line in lines]  # without wall-clock columns
-    found["validation"] = json.loads((run / "metrics.json").read_text())["val"]
-    return found
+    content["history"] = [line.rsplit(",", 2)[0] for line in lines]  # without wall-clock columns
+    content["validation"] = json.loads((run / "metrics.json").read_text())["val"]
+    return content
 
 
 def make_inputs(folder: Path) -> None:

@@ -22,15 +22,15 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--count", type=int, default=200)
-    chosen = parser.parse_args()
+    options = parser.parse_args()
     scores: list[MadeScore] = []
-    if chosen.out.exists():
-        scores = [MadeScore(**row) for row in pl.read_csv(chosen.out).iter_rows(named=True)]
-    known = {one.number for one in scores}
-    numbers = [n for n in range(chosen.first, chosen.first + chosen.count) if n not in known]
+    if options.out.exists():
+        scores = [MadeScore(**row) for row in pl.read_csv(options.out).iter_rows(named=True)]
+    known = {score.number for score in scores}
+    numbers = [n for n in range(options.first, options.first + options.count) if n not in known]
     for number in track(numbers, "made landscapes"):
         scores += score_landscape(MadeLandscape.of(number))
-        pl.DataFrame(scores).write_csv(chosen.out)
+        pl.DataFrame(scores).write_csv(options.out)
     with pl.Config(tbl_rows=-1, tbl_cols=-1, float_precision=3):
         print(summary(scores))
 

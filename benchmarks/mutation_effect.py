@@ -57,8 +57,8 @@ def fit_shipped(sources: Path, out: Path) -> None:
     designs = [design(assay, repertoire) for assay in opened]
     facts = {
         "repertoire": f"{chains.height} paired human antibodies of OAS",
-        "sealed": [one.name for one in sealed],
-        "sealed_digest": digest(sealed, [one.name for one in sealed]),
+        "sealed": [assay.name for assay in sealed],
+        "sealed_digest": digest(sealed, [assay.name for assay in sealed]),
     }
     families = families_and_antigens(opened)[0]
     model = fit(designs, repertoire, families, complex_clusters(opened), facts)
@@ -70,22 +70,22 @@ def fit_shipped(sources: Path, out: Path) -> None:
 
 def seal(sources: Path) -> None:
     _, sealed = parts(read_assays(sources))
-    for one in sealed:
-        print(f"{one.name:36}{len(one.delta):6}")
-    print(digest(sealed, [one.name for one in sealed]))
+    for assay in sealed:
+        print(f"{assay.name:36}{len(assay.delta):6}")
+    print(digest(sealed, [assay.name for assay in sealed]))
 
 
 def score_open(sources: Path) -> None:
     """By weights that never saw the cluster of the assay; slope and errors are the shipped ones."""
     model = load_mutation_effect()
     opened, _ = parts(read_assays(sources))
-    designs = {one.name: design(one, model.repertoire) for one in opened}
+    designs = {assay.name: design(assay, model.repertoire) for assay in opened}
     clusters = complex_clusters(opened)
     solved = families_of(list(designs.values()), families_and_antigens(opened)[0])
     weights = blind_weights(solved, clusters)
 
-    def blind(assay: VariantAssay, made: Design) -> np.ndarray:
-        return model.scale.level(made.total(weights[clusters[assay.name]], POWER))
+    def blind(assay: VariantAssay, assay_design: Design) -> np.ndarray:
+        return model.scale.level(assay_design.total(weights[clusters[assay.name]], POWER))
 
     table(opened, model, blind)
 
@@ -103,16 +103,16 @@ def score(assays: Iterable[VariantAssay]) -> None:
 
 def others(sources: Path) -> Iterable[VariantAssay]:
     """Assays whose licence keeps them out of shipped weights."""
-    yield from (one for one in read_designed(sources) if not one.shippable)
+    yield from (assay for assay in read_designed(sources) if not assay.shippable)
     for source, names in OTHERS.items():
         rows = read_source(choose_sources(sources, [source])[0], sources)[0].table
         stopped = pl.col("heavy").str.contains("*", literal=True)
         rows = rows.filter(~stopped & pl.col("heavy").is_not_null())
         for name in names:
-            own = rows.filter(pl.col("assay") == f"{source}/{name}")
-            wild = own.filter(pl.col("mutations") == "").height
-            parent = None if wild else commonest(own["heavy"])
-            yield library(f"{source}/{name}", own, parent, most=3_000)
+            assay_rows = rows.filter(pl.col("assay") == f"{source}/{name}")
+            wild = assay_rows.filter(pl.col("mutations") == "").height
+            parent = None if wild else commonest(assay_rows["heavy"])
+            yield library(f"{source}/{name}", assay_rows, parent, most=3_000)
 
 
 def commonest(chains: pl.Series) -> str:
@@ -130,35 +130,39 @@ def table(
         f"{'assay':36}{'rows':>6}{'ours':>7}{'BLOSUM62':>9}{'fewer':>7}{'RMSE':>7}{'mean':>7}"
         f"{'ours':>7}{'covered':>8}"
     )
-    found: dict[bool, list[list[float]]] = {True: [], False: []}
+    lines_by_origin: dict[bool, list[list[float]]] = {True: [], False: []}
     for assay in assays:
-        made = design(assay, model.repertoire)
-        kept = (made.changes.mutations > 0) & ~assay.censored
-        if kept.sum() < FEWEST:
+        assay_design = design(assay, model.repertoire)
+        scored = (assay_design.changes.mutations > 0) & ~assay.censored
+        if scored.sum() < FEWEST:
             continue
-        delta = predict(assay, made)
-        severity = made.changes.total(made.changes.features)[:, list(FEATURES).index("severity")]
-        scores = (delta, severity, -made.changes.mutations.astype(float))
-        ranks = [correlation(one[kept], assay.delta[kept]) for one in scores]
-        line = f"{assay.name:36}{kept.sum():6}" + "{:7.2f}{:9.2f}{:7.2f}".format(*ranks)
+        delta = predict(assay, assay_design)
+        severity = assay_design.changes.total(assay_design.changes.features)[
+            :, list(FEATURES).index("severity")
+        ]
+        scores = (delta, severity, -assay_design.changes.mutations.astype(float))
+        ranks = [correlation(values[scored], assay.delta[scored]) for values in scores]
+        line = f"{assay.name:36}{scored.sum():6}" + "{:7.2f}{:9.2f}{:7.2f}".format(*ranks)
         errors = [np.nan, np.nan]
         if assay.absolute:
-            deviation = model.scale.deviation(exposure(made.changes), made.changes.mutations)
-            error = (assay.delta - delta)[kept]
+            deviation = model.scale.deviation(
+                exposure(assay_design.changes), assay_design.changes.mutations
+            )
+            error = (assay.delta - delta)[scored]
             errors = [
                 float(np.sqrt((error**2).mean())),
-                float((np.abs(error) <= 1.645 * deviation[kept]).mean()),
+                float((np.abs(error) <= 1.645 * deviation[scored]).mean()),
             ]
-            means = assay.delta[kept].mean(), delta[kept].mean()
+            means = assay.delta[scored].mean(), delta[scored].mean()
             line += "{:7.2f}{:7.2f}{:7.2f}{:8.2f}".format(errors[0], *means, errors[1])
         print(line, flush=True)
-        found[assay.designed].append([*ranks, *errors])
-    for designed, lines in found.items():
+        lines_by_origin[assay.designed].append([*ranks, *errors])
+    for designed, lines in lines_by_origin.items():
         if lines:
             means = np.nanmean(np.array(lines), axis=0)
-            what = "designed or evolved" if designed else "other"
+            origin = "designed or evolved" if designed else "other"
             print(
-                f"mean of {len(lines)} {what:27}"
+                f"mean of {len(lines)} {origin:27}"
                 + "{:7.3f}{:9.3f}{:7.3f}{:7.2f}{:>14}{:8.2f}".format(*means[:4], "", means[4])
             )
 
@@ -173,17 +177,17 @@ def main() -> None:
     arguments.add_argument("--out", type=Path)
     for name in ("seal", "open", "sealed", "others"):
         arguments.add_argument(f"--{name}", action="store_true")
-    given = arguments.parse_args()
-    if given.seal:
-        seal(given.sources)
-    if given.out:
-        fit_shipped(given.sources, given.out)
-    if given.open:
-        score_open(given.sources)
-    if given.sealed:
-        score(parts(read_assays(given.sources))[1])
-    if given.others:
-        score(others(given.sources))
+    options = arguments.parse_args()
+    if options.seal:
+        seal(options.sources)
+    if options.out:
+        fit_shipped(options.sources, options.out)
+    if options.open:
+        score_open(options.sources)
+    if options.sealed:
+        score(parts(read_assays(options.sources))[1])
+    if options.others:
+        score(others(options.sources))
 
 
 if __name__ == "__main__":

@@ -65,9 +65,9 @@ def embeddings(table: pl.DataFrame) -> dict[str, Reals]:
         with task(f"embedding, {role.value}", len(molecules)) as bar:
             for chains in molecules:
                 if chains not in known:
-                    read = [chains] if role is Role.ANTIBODY else [(chain,) for chain in chains]
-                    found = encoder.encode([Molecule(role, one) for one in read])
-                    rows = np.concatenate([one.rows for one in found])
+                    inputs = [chains] if role is Role.ANTIBODY else [(chain,) for chain in chains]
+                    encoded = encoder.encode([Molecule(role, molecule) for molecule in inputs])
+                    rows = np.concatenate([molecule.rows for molecule in encoded])
                     known[chains] = rows.astype(np.float64).mean(axis=0)
                 bar.advance()
         return np.stack([known[chains] for chains in molecules])
@@ -115,26 +115,26 @@ def one_fold(
     model = GlobalModel().fit(train)
     answer = model.answer(test)
     known = DomainIndex.of(train).familiarity(test)
-    place = {record: row for row, record in enumerate(table["record_id"])}
-    rows = {name: [place[i] for i in part["record_id"]] for name, part in
+    row_of = {record: row for row, record in enumerate(table["record_id"])}
+    rows = {name: [row_of[i] for i in part["record_id"]] for name, part in
             (("train", train), ("test", test))}  # fmt: skip
-    near = {}
+    measures = {}
     for role, all_rows in vectors.items():
         ours, theirs = all_rows[rows["test"]], all_rows[rows["train"]]
-        near[f"{role}_raw"] = nearest(ours, theirs)
+        measures[f"{role}_raw"] = nearest(ours, theirs)
         centre = theirs.mean(axis=0)
-        near[f"{role}_embedding"] = nearest(ours - centre, theirs - centre)
+        measures[f"{role}_embedding"] = nearest(ours - centre, theirs - centre)
     return test.select("record_id", "pkd").with_columns(
         prediction=pl.Series(answer.value),
         error=pl.Series(np.abs(answer.value - test["pkd"].to_numpy())),
         scale=pl.Series(answer.spread),
         pair=pl.Series(answer.pair),
-        verdict=pl.Series([one.value for one in known.verdicts]),
+        verdict=pl.Series([verdict.value for verdict in known.verdicts]),
         antibody_identity=pl.Series(known.antibody),
         antigen_identity=pl.Series(known.antigen),
         antibody_kmers=pl.Series(answer.antibody),
         antigen_kmers=pl.Series(answer.antigen),
-        **{name: pl.Series(values) for name, values in near.items()},
+        **{name: pl.Series(values) for name, values in measures.items()},
     )
 
 
@@ -152,9 +152,9 @@ def spearman(first: Reals, second: Reals) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
-def partial(error: Reals, measure: Reals, given: Sequence[Reals]) -> float:
+def partial(error: Reals, measure: Reals, controls: Sequence[Reals]) -> float:
     """Rank correlation of what linear regression on the ranks of ``given`` leaves of both."""
-    others = np.stack([np.ones(len(error)), *(rankdata(values) for values in given)], axis=1)
+    others = np.stack([np.ones(len(error)), *(rankdata(values) for values in controls)], axis=1)
     left = []
     for values in (rankdata(error), rankdata(measure)):
         left.append(values - others @ np.linalg.lstsq(others, values, rcond=None)[0])
@@ -183,14 +183,14 @@ def slopes(rows: pl.DataFrame, columns: Sequence[str]) -> Reals:
 
     start = np.zeros(design.shape[1])
     bounds = [(None, None)] * levels.shape[1] + [(0.0, 5.0)] * count
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    return np.asarray(found.x[-count:])
+    optimum = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    return np.asarray(optimum.x[-count:])
 
 
 def scaled(rows: pl.DataFrame, columns: Sequence[str], slope: Reals) -> Reals:
     """Scale of the error of each row."""
-    near = rows.select(columns).to_numpy() @ slope if columns else 0.0
-    return np.asarray(rows["scale"].to_numpy() * np.exp(-near))
+    closeness = rows.select(columns).to_numpy() @ slope if columns else 0.0
+    return np.asarray(rows["scale"].to_numpy() * np.exp(-closeness))
 
 
 def cross_fitted(rows: pl.DataFrame, columns: Sequence[str]) -> tuple[Reals, Reals]:
@@ -203,19 +203,19 @@ def cross_fitted(rows: pl.DataFrame, columns: Sequence[str]) -> tuple[Reals, Rea
         scale[inside] = scaled(test, columns, slope)
         score = others["error"].to_numpy() / scaled(others, columns, slope)
         for verdict in test["verdict"].unique():
-            own = (others["verdict"] == verdict).to_numpy()
+            same_verdict = (others["verdict"] == verdict).to_numpy()
             unit = "cluster" if Verdict(verdict) in NEW_ANTIGENS else "record_id"
-            names = others.filter(pl.Series(own))[unit].to_list()
-            most = ScoreDistribution.of(score[own], names).quantile(LEVEL)
-            asked = inside & (rows["verdict"] == verdict).to_numpy()
-            half[asked] = most * scale[asked]
+            names = others.filter(pl.Series(same_verdict))[unit].to_list()
+            most = ScoreDistribution.of(score[same_verdict], names).quantile(LEVEL)
+            test_rows = inside & (rows["verdict"] == verdict).to_numpy()
+            half[test_rows] = most * scale[test_rows]
     return scale, half
 
 
 def area(error: Reals, scale: Reals) -> float:
     """Area under the risk-coverage curve: mean over k of the mean error of the k surest rows."""
-    kept = error[np.argsort(scale, kind="stable")]
-    return float((np.cumsum(kept) / np.arange(1, len(kept) + 1)).mean())
+    surest_first = error[np.argsort(scale, kind="stable")]
+    return float((np.cumsum(surest_first) / np.arange(1, len(surest_first) + 1)).mean())
 
 
 def interval(
@@ -223,43 +223,45 @@ def interval(
 ) -> tuple[float, float, float]:
     """Value, and 95 % of it under resampling of antigen clusters (seed 0)."""
     names, owner = np.unique(rows["cluster"].to_numpy().astype(np.str_), return_inverse=True)
-    members = [np.flatnonzero(owner == one) for one in range(len(names))]
+    members = [np.flatnonzero(owner == number) for number in range(len(names))]
     rng = np.random.default_rng(0)
-    drawn = [
+    resampled = [
         compute(np.concatenate([members[i] for i in rng.integers(0, len(names), len(names))]))
         for _ in range(REPEATS)
     ]
-    low, high = np.percentile(drawn, [2.5, 97.5])
+    low, high = np.percentile(resampled, [2.5, 97.5])
     return compute(np.arange(rows.height)), float(low), float(high)
 
 
 def print_correlations(scheme: str, rows: pl.DataFrame) -> None:
     """Spearman of |error| with each measure, and what is left of it beside identities and scale."""
     error = rows["error"].to_numpy()
-    given = [rows[name].to_numpy() for name in ("scale", *SIDES["identity"])]
+    controls = [rows[name].to_numpy() for name in ("scale", *SIDES["identity"])]
     measures = {"the model's own scale": rows["scale"].to_numpy(), "pair": -rows["pair"].to_numpy()}
     for name, columns in SIDES.items():
         for column in columns:
             measures[f"{name}, {column.split('_')[0]}"] = -rows[column].to_numpy()
     for name, values in measures.items():
         alone = interval(rows, lambda i, v=values: spearman(error[i], v[i]))
-        beside = interval(rows, lambda i, v=values: partial(error[i], v[i], [g[i] for g in given]))
+        beside = interval(
+            rows, lambda i, v=values: partial(error[i], v[i], [g[i] for g in controls])
+        )
         print(f"| {scheme} | {name} | {written(alone)} | {written(beside)} |", flush=True)
 
 
 def print_scales(scheme: str, rows: pl.DataFrame) -> None:
     """Area under the risk-coverage curve, and coverage and width, with each scale."""
     error = rows["error"].to_numpy()
-    made = {name: cross_fitted(rows, columns) for name, columns in SCALES.items()}
-    shipped = made["with identity (shipped)"][0]
+    fitted = {name: cross_fitted(rows, columns) for name, columns in SCALES.items()}
+    shipped = fitted["with identity (shipped)"][0]
     print(f"| {scheme} | nothing known: {error.mean():.3f}; the errors themselves: "
           f"{area(error, error):.3f} | | | |")  # fmt: skip
-    for name, (scale, half) in made.items():
-        found = interval(rows, lambda i, s=scale: area(error[i], s[i]))
+    for name, (scale, half) in fitted.items():
+        score = interval(rows, lambda i, s=scale: area(error[i], s[i]))
         less = interval(rows, lambda i, s=scale: area(error[i], s[i]) - area(error[i], shipped[i]))
         finite = np.isfinite(half)
         print(
-            f"| {scheme} | {name} | {written(found, 3)} | {written(less, 3)} | "
+            f"| {scheme} | {name} | {written(score, 3)} | {written(less, 3)} | "
             f"{(error <= half).mean():.1%} | {2.0 * half[finite].mean():.2f} |",
             flush=True,
         )
@@ -271,19 +273,21 @@ def print_thirds(scheme: str, rows: pl.DataFrame) -> None:
     covered = rows["error"].to_numpy() <= half
     for verdict in Verdict:
         for column in SIDES["embedding"]:
-            own = np.flatnonzero((rows["verdict"] == verdict.value).to_numpy())
-            if len(own) < 60:
+            rows_of_verdict = np.flatnonzero((rows["verdict"] == verdict.value).to_numpy())
+            if len(rows_of_verdict) < 60:
                 continue
-            order = own[np.argsort(rows[column].to_numpy()[own], kind="stable")]
+            order = rows_of_verdict[
+                np.argsort(rows[column].to_numpy()[rows_of_verdict], kind="stable")
+            ]
             shares = " | ".join(
                 f"{covered[part].mean():.1%} of {len(part)}" for part in np.array_split(order, 3)
             )
             print(f"| {scheme} | {verdict} | {column.split('_')[0]} | {shares} |", flush=True)
 
 
-def written(found: tuple[float, float, float], digits: int = 2) -> str:
+def written(figure: tuple[float, float, float], digits: int = 2) -> str:
     """Value and interval."""
-    value, low, high = (f"{one:.{digits}f}" for one in found)
+    value, low, high = (f"{number:.{digits}f}" for number in figure)
     return f"{value} ({low} to {high})"
 
 
@@ -293,13 +297,15 @@ def main() -> None:
     arguments.add_argument("table", type=Path)
     arguments.add_argument("--folds", type=int, default=10)
     arguments.add_argument("--rows", type=Path)
-    given = arguments.parse_args()
-    if given.rows and given.rows.exists():
-        rows = pl.read_parquet(given.rows)
+    options = arguments.parse_args()
+    if options.rows and options.rows.exists():
+        rows = pl.read_parquet(options.rows)
     else:
-        rows = held_out(load_table(given.table).filter(pl.col("pkd").is_not_null()), given.folds)
-        if given.rows:
-            rows.write_parquet(given.rows)
+        rows = held_out(
+            load_table(options.table).filter(pl.col("pkd").is_not_null()), options.folds
+        )
+        if options.rows:
+            rows.write_parquet(options.rows)
     for title, show in (
         ("| folds | measure | Spearman with error | beside scale and identities |",
          print_correlations),

@@ -61,9 +61,9 @@ def measure_speed(chains: Sequence[str]) -> None:
     print(
         f"  processor time {cpu / len(chains) * 1e3:.2f} ms a chain; load {os.getloadavg()[0]:.1f}"
     )
-    again = time.perf_counter()
+    began = time.perf_counter()
     number_chains(chains)
-    print(f"  the same again: {len(chains) / (time.perf_counter() - again):.0f} chains/s")
+    print(f"  the same again: {len(chains) / (time.perf_counter() - began):.0f} chains/s")
     few = chains[:200]
     clear_cache()
     alone = time.perf_counter()
@@ -92,37 +92,37 @@ def compare(chains: Sequence[str]) -> None:
             theirs = reference(domains or [], about or [])
             counts.update(judge(ours[chain], theirs))
         shares = ", ".join(
-            f"{what} {counts[what]}/{len(chains)}"
-            for what in ("same domains and kinds", "same CDRs", "same numbers", "same ends")
+            f"{agreement} {counts[agreement]}/{len(chains)}"
+            for agreement in ("same domains and kinds", "same CDRs", "same numbers", "same ends")
         )
         print(f"ANARCI with hmmscan, profiles of {name} ({rate:.0f} chains/s): {shares}")
 
 
 def reference(domains: list, details: list) -> list[tuple[str, dict[int, str]]]:
     """Kind and position by residue index of each antibody domain of ANARCI's answer."""
-    read = []
+    domains_read = []
     for (numbering, start, _), about in zip(domains, details, strict=True):
         names = [f"{n}{i.strip()}" for (n, i), residue in numbering if residue != "-"]
         kind = KIND_OF_TYPE.get(about["chain_type"])
         if kind is not None:
-            read.append((kind, dict(enumerate(names, start=start))))
-    return read
+            domains_read.append((kind, dict(enumerate(names, start=start))))
+    return domains_read
 
 
 def judge(ours: tuple[NumberedDomain, ...], theirs: list[tuple[str, dict[int, str]]]) -> set[str]:
     kinds = ["heavy" if d.kind.value == "vhh" else d.kind.value for d in ours]
     if kinds != [kind for kind, _ in theirs]:
         return set()
-    said = {"same domains and kinds", "same CDRs", "same numbers", "same ends"}
-    for domain, (_, other) in zip(ours, theirs, strict=True):
-        own = dict(enumerate(domain.positions, start=domain.start))
-        if own.keys() != other.keys():
-            said.discard("same ends")
-        if any(own[i] != other[i] for i in own.keys() & other.keys()):
-            said.discard("same numbers")
-        if in_loops(own) != in_loops(other):
-            said.discard("same CDRs")
-    return said
+    agreements = {"same domains and kinds", "same CDRs", "same numbers", "same ends"}
+    for domain, (_, theirs_at) in zip(ours, theirs, strict=True):
+        ours_at = dict(enumerate(domain.positions, start=domain.start))
+        if ours_at.keys() != theirs_at.keys():
+            agreements.discard("same ends")
+        if any(ours_at[i] != theirs_at[i] for i in ours_at.keys() & theirs_at.keys()):
+            agreements.discard("same numbers")
+        if in_loops(ours_at) != in_loops(theirs_at):
+            agreements.discard("same CDRs")
+    return agreements
 
 
 def in_loops(positions: dict[int, str]) -> dict[int, str]:

@@ -69,12 +69,12 @@ def cold(model: list[str], repeats: int) -> None:
     abag = [sys.executable, "-m", "abag"]
     bare = seconds_of([sys.executable, "-c", "pass"], repeats)
     pair = ["--heavy", HEAVY[0] + "WGGDGFYAMD" + HEAVY[1], "--light", LIGHT, "--antigen", HER2]
-    asked = {
+    commands = {
         "abag --help": [*abag, "--help"],
         "first prediction, cold": [*abag, "predict", *model, *pair],
     }
     print(f"python -c pass           {bare[0]:6.2f} s   processor {bare[1]:6.2f} s")
-    for name, arguments in asked.items():
+    for name, arguments in commands.items():
         took, used = seconds_of(arguments, repeats)
         ratio = used / bare[1]
         print(f"{name:<24} {took:6.2f} s   processor {used:6.2f} s   {ratio:5.1f} x a bare start")
@@ -111,21 +111,21 @@ def stream(model: list[str], count: int) -> None:
         "Path(sys.argv[2])); print(done.rows, time.process_time(), "
         "resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
     )
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as folder:
         for rows in (count, 4 * count):
             pairs = library(rows)
             for ending in ("csv", "parquet"):
-                path, out = Path(place) / f"pairs.{ending}", Path(place) / f"out.{ending}"
+                path, out = Path(folder) / f"pairs.{ending}", Path(folder) / f"out.{ending}"
                 if ending == "csv":
                     pairs.write_csv(path)
                 else:
                     pairs.write_parquet(path)
-                asked = [sys.executable, "-c", code, str(path), str(out), model[1] if model else ""]
-                done = subprocess.run(asked, check=True, capture_output=True, text=True)
-                read, took, megabytes = done.stdout.split()
+                words = [sys.executable, "-c", code, str(path), str(out), model[1] if model else ""]
+                finished = subprocess.run(words, check=True, capture_output=True, text=True)
+                answers, took, megabytes = finished.stdout.split()
                 print(
-                    f"{ending:<8} {int(read):>9,} rows  processor {float(took):6.1f} s   "
-                    f"{int(read) / float(took):7,.0f} pairs/s   peak {float(megabytes):6.0f} MB"
+                    f"{ending:<8} {int(answers):>9,} rows  processor {float(took):6.1f} s   "
+                    f"{int(answers) / float(took):7,.0f} pairs/s   peak {float(megabytes):6.0f} MB"
                 )
 
 
@@ -136,11 +136,11 @@ def main() -> None:
     arguments.add_argument("--library", type=int, default=20_000)
     arguments.add_argument("--stream", type=int, default=20_000)
     arguments.add_argument("--repeats", type=int, default=5)
-    given = arguments.parse_args()
-    model = ["--model", str(given.model)] if given.model else []
-    cold(model, given.repeats)
-    warm(model, given.library)
-    stream(model, given.stream)
+    options = arguments.parse_args()
+    model = ["--model", str(options.model)] if options.model else []
+    cold(model, options.repeats)
+    warm(model, options.library)
+    stream(model, options.stream)
 
 
 if __name__ == "__main__":

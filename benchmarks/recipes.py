@@ -71,11 +71,11 @@ def main() -> None:
 
 def run_all(options: argparse.Namespace, table: Path, name: str) -> list[Path]:
     """The run ``name`` on each split."""
-    out, done = options.out, []
-    recipe, own = RUNS[name]
+    out, runs = options.out, []
+    recipe, recipe_settings = RUNS[name]
     encoder = options.antibody_encoder
     encoders = [f"network.antibody.id={encoder}", f"network.antigen.id={BUILTIN}"]
-    settings = [*encoders, *own, *(["stopping.epochs=1"] if options.quick else [])]
+    settings = [*encoders, *recipe_settings, *(["stopping.epochs=1"] if options.quick else [])]
     if encoder != BUILTIN:
         name = f"{name}-{encoder}"
     if options.seed is not None:
@@ -89,8 +89,8 @@ def run_all(options: argparse.Namespace, table: Path, name: str) -> list[Path]:
         run = out / strategy / name
         chosen = load_recipe(recipe, [*settings, f"name={name}"])
         carry_out(run, chosen, Sources(table, split, store=out / "store"))
-        done.append(run)
-    return done
+        runs.append(run)
+    return runs
 
 
 def carry_out(run: Path, recipe, sources: Sources) -> None:
@@ -112,9 +112,9 @@ def compare_all(out: Path, runs: list[Path]) -> None:
     except ImportError:
         sys.exit("no comparison in this abag")
     for strategy in SPLITS:
-        done = [run for run in runs if run.parent.name == strategy]
-        if len(done) > 1:
-            compare_runs(done, out / f"compare-{strategy}")
+        of_split = [run for run in runs if run.parent.name == strategy]
+        if len(of_split) > 1:
+            compare_runs(of_split, out / f"compare-{strategy}")
 
 
 if __name__ == "__main__":

@@ -49,23 +49,28 @@ def main() -> None:
     if not (out / "saaint.parquet").exists():
         write_parquet(out / "saaint.parquet", saaint_table(options.sources).frame)
     train_both(out)
-    seen = {name: one_release(out, name) for name in RELEASES}
-    write_json(out / "published.json", seen)
-    print(json.dumps(seen, indent=1))
-    for what, _, stated in RELEASES.values() if options.texts else ():
-        (options.texts / what).mkdir(parents=True, exist_ok=True)
+    published = {name: one_release(out, name) for name in RELEASES}
+    write_json(out / "published.json", published)
+    print(json.dumps(published, indent=1))
+    for model, _, stated in RELEASES.values() if options.texts else ():
+        (options.texts / model).mkdir(parents=True, exist_ok=True)
         for name in (*TEXTS, *(["COMPARISON.md"] if stated else [])):
-            shutil.copyfile(out / f"release-{what}" / name, options.texts / what / name)
+            shutil.copyfile(out / f"release-{model}" / name, options.texts / model / name)
 
 
-def abag(out: Path, *words: str, **told: str) -> str:
+def abag(out: Path, *words: str, **environment: str) -> str:
     """Run a command of the package in the folder ``out``, and print it."""
     print("abag", *(f"'{word}'" if " " in word else word for word in words), flush=True)
     command = [sys.executable, "-m", "abag", *words]
-    done = subprocess.run(
-        command, cwd=out, env={**os.environ, **told}, stdout=subprocess.PIPE, text=True, check=True
+    finished = subprocess.run(
+        command,
+        cwd=out,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
-    return done.stdout
+    return finished.stdout
 
 
 def train_both(out: Path) -> None:
@@ -76,7 +81,7 @@ def train_both(out: Path) -> None:
     for recipe in ("v2.6", "v2.7"):
         if (out / recipe / "report.html").exists():
             continue
-        settings = [word for one in POOLED for word in ("--set", one)]
+        settings = [word for setting in POOLED for word in ("--set", setting)]
         abag(out, "train", "saaint.parquet", "--recipe", recipe, "--split", "split.parquet",
              "--encoder", "builtin", *settings, "--store", "store", "--out", recipe)  # fmt: skip
 
@@ -85,9 +90,9 @@ def one_release(out: Path, name: str) -> dict[str, object]:
     """Make, verify, dry-run, publish twice, pull twice, ask all three."""
     from hub_server import TOKEN, Served
 
-    what, version, stated = RELEASES[name]
-    folder, revision = f"release-{what}", f"{name}@{version}"
-    abag(out, "release", what, "--version", version, "--name", name, *stated, "--out", folder,
+    model, version, stated = RELEASES[name]
+    folder, revision = f"release-{model}", f"{name}@{version}"
+    abag(out, "release", model, "--version", version, "--name", name, *stated, "--out", folder,
          "--overwrite")  # fmt: skip
     abag(out, "release", "verify", folder)
     remote = out / f"{name}.git"
@@ -104,26 +109,26 @@ def one_release(out: Path, name: str) -> dict[str, object]:
     abag(out, "release", "verify", revision, **shelf)
     answers["git"] = answers_of(out, folder, revision, **shelf)
     with Served() as hub:
-        told = {"HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1",
+        environment = {"HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1",
                 "ABAG_MODELS": str((out / "shelves" / name / "hub").resolve())}  # fmt: skip
         to_hub = ("release", "publish", folder, "--hub", f"examples/{name}", "--endpoint",
                   hub.address)  # fmt: skip
-        steps["hub"] = abag(out, *to_hub, "--dry-run", **told).splitlines()
-        abag(out, *to_hub, **told)
-        abag(out, "pull", f"examples/{revision}", "--endpoint", hub.address, **told)
-        answers["hub"] = answers_of(out, folder, f"examples/{revision}", **told)
-    same = all(one == answers["release"] for one in answers.values())
+        steps["hub"] = abag(out, *to_hub, "--dry-run", **environment).splitlines()
+        abag(out, *to_hub, **environment)
+        abag(out, "pull", f"examples/{revision}", "--endpoint", hub.address, **environment)
+        answers["hub"] = answers_of(out, folder, f"examples/{revision}", **environment)
+    same = all(answer == answers["release"] for answer in answers.values())
     if not same:
         raise SystemExit(f"{name}: another place gives other answers: {answers}")
     return {"pairs": len(answers["release"]), "same": same,
-            "steps": {place: len(one) for place, one in steps.items()}}  # fmt: skip
+            "steps": {route: len(answer) for route, answer in steps.items()}}  # fmt: skip
 
 
-def answers_of(out: Path, folder: str, model: str, **told: str) -> list[float]:
+def answers_of(out: Path, folder: str, model: str, **environment: str) -> list[float]:
     """What a model says of the pairs that the release carries."""
     (out / "answers.csv").unlink(missing_ok=True)
     table = f"{folder}/check/pairs.csv"
-    abag(out, "predict", "--model", model, "--table", table, "--out", "answers.csv", **told)
+    abag(out, "predict", "--model", model, "--table", table, "--out", "answers.csv", **environment)
     return pl.read_csv(out / "answers.csv")["pkd"].to_list()
 
 

@@ -172,11 +172,11 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_inputs(folder)
-    given = files_of(folder)
+    inputs = files_of(folder)
     for name, words in COMMANDS.items():
         if name.startswith(tuple(arguments.only)):
             answer_of(name, words, folder)
-    sums = {name: digest(folder / name, folder) for name in sorted(files_of(folder) - given)}
+    sums = {name: digest(folder / name, folder) for name in sorted(files_of(folder) - inputs)}
     text = json.dumps(sums, indent=1) + "\n"
     folder.with_name(folder.name + ".json").write_text(text)
     print(f"{len(sums)} outputs, all together {hashlib.sha256(text.encode()).hexdigest()[:16]}")
@@ -211,7 +211,7 @@ def write_inputs(folder: Path) -> None:
     )
     write_assay(folder, draw)
     write_chains(folder, draw, antigens[0])
-    root = next(Path(place) / "abag" for place in sys.path if (Path(place) / "abag").is_dir())
+    root = next(Path(entry) / "abag" for entry in sys.path if (Path(entry) / "abag").is_dir())
     shutil.copy(root / "resources" / "examples" / "well_known.csv", folder / "well_known.csv")
 
 
@@ -257,7 +257,7 @@ def write_assay(folder: Path, draw: random.Random) -> None:
         for letter in "AWKDF":
             here = {30: "I", 36: "D", 107: "W", 108: "G", 114: "A"}
             pair = [f"H:{here[place]}{place}{letter}" for place in (first, second)]
-            changed = [one for one in pair if one[2] != one[-1]]
+            changed = [change for change in pair if change[2] != change[-1]]
             value = 5 * 10 ** -(WORTH[letter] + draw.gauss(0, 0.2))
             mutations.append([",".join(changed), f"{value:.4g}"])
     write(folder / "mutations.csv", ["mutations", "KD (nM)"], mutations)
@@ -314,18 +314,18 @@ def answer_of(name: str, words: list[str], folder: Path) -> None:
     }  # fmt: skip
     start = [sys.executable, "-m", "abag"]
     for prefix in ([], ["lab"]):  # replays may have moved among the commands of the workshop
-        done = subprocess.run(
+        finished = subprocess.run(
             [*start, *prefix, *words, "--json"],
             cwd=folder, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
-        if "nknown command" not in done.stderr + done.stdout:
+        if "nknown command" not in finished.stderr + finished.stdout:
             break
-    said = done.stderr if done.returncode else ""
-    text = f"exit status {done.returncode}\n{done.stdout}{said}"
+    refusal = finished.stderr if finished.returncode else ""
+    text = f"exit status {finished.returncode}\n{finished.stdout}{refusal}"
     (folder / f"{name}.answer.txt").write_text(text)
-    print(f"{name}: exit status {done.returncode}", file=sys.stderr, flush=True)
-    if done.returncode and not name.endswith("refused"):
-        print(said, file=sys.stderr)
+    print(f"{name}: exit status {finished.returncode}", file=sys.stderr, flush=True)
+    if finished.returncode and not name.endswith("refused"):
+        print(refusal, file=sys.stderr)
 
 
 def files_of(folder: Path) -> set[str]:
@@ -353,8 +353,8 @@ def digest(path: Path, folder: Path) -> str:
     if path.name == "training_history.csv":
         lines = [line.split(",") for line in content.decode().splitlines()]
         timed = [i for i, name in enumerate(lines[0]) if "second" in name]
-        kept = [[c for i, c in enumerate(line) if i not in timed] for line in lines]
-        content = "\n".join(map(",".join, kept)).encode()
+        untimed = [[c for i, c in enumerate(line) if i not in timed] for line in lines]
+        content = "\n".join(map(",".join, untimed)).encode()
     if path.suffix == ".safetensors":  # a training state writes its durations into the header
         end = 8 + int.from_bytes(content[:8], "little")
         header = json.dumps(json.loads(content[8:end]), sort_keys=True).replace('\\"', '"')
@@ -369,15 +369,15 @@ def compare(sums: dict[str, str], old_json: Path, folder: Path, only: list[str])
     old: dict[str, str] = json.loads(old_json.read_text())
     before = old_json.resolve().with_suffix("")
     different = [name for name, value in sums.items() if old.get(name, value) != value]
-    gone = sorted(set(old) - set(sums)) if only == [""] else []
+    missing = sorted(set(old) - set(sums)) if only == [""] else []
     new = sorted(set(sums) - set(old))
-    for word, names in (("different", different), ("gone", gone), ("new", new)):
+    for word, names in (("different", different), ("gone", missing), ("new", new)):
         for name in names:
             print(f"{word}: {name}")
             if word == "different" and (before / name).is_file():
                 show(before / name, folder / name, before, folder)
-    print(f"{len(sums)} outputs: {len(different)} different, {len(gone)} gone, {len(new)} new")
-    return 1 if different or gone or new else 0
+    print(f"{len(sums)} outputs: {len(different)} different, {len(missing)} gone, {len(new)} new")
+    return 1 if different or missing or new else 0
 
 
 def show(old: Path, new: Path, before: Path, after: Path, most: int = 3) -> None:

@@ -44,8 +44,8 @@ Reals = NDArray[np.float64]
 
 def parent_of(table: pl.DataFrame) -> tuple[str, str]:
     """Heavy and light chain of the row without mutations, else of the commonest residues."""
-    named = table.filter(pl.col("mutations") == "")
-    rows = named if named.height else table
+    unmutated = table.filter(pl.col("mutations") == "")
+    rows = unmutated if unmutated.height else table
     return tuple(commonest(rows[name].fill_null("").to_list()) for name in ("heavy", "light"))  # type: ignore[return-value]
 
 
@@ -74,13 +74,15 @@ def one_seed(rows: pl.DataFrame, unmeasured: Reals, prior: Any, size: int, seed:
     best = true >= np.quantile(true, 0.9)
     model = AssayGP(target="rank_score")
     model.global_model = prior
-    found = model.fit(train).distribution(test)
+    predicted = model.fit(train).distribution(test)
     plain = AssayGP(target="rank_score", terms=PLAIN).fit(train).predict(test)
     ridge = create_model("one-hot-ridge", {"target": "rank_score"}).fit(train).predict(test)
-    inside = (true >= found.lower) & (true <= found.upper)
-    ranked = (found.median, found.lower, plain, ridge, unmeasured[order[size:]])
-    top = [float(best[np.argsort(-one, kind="stable")[:TOP]].mean()) for one in ranked]
-    correlations = [spearman(true, one) or 0.0 for one in ranked if one is not found.lower]
+    inside = (true >= predicted.lower) & (true <= predicted.upper)
+    ranked = (predicted.median, predicted.lower, plain, ridge, unmeasured[order[size:]])
+    top = [float(best[np.argsort(-ranking, kind="stable")[:TOP]].mean()) for ranking in ranked]
+    correlations = [
+        spearman(true, ranking) or 0.0 for ranking in ranked if ranking is not predicted.lower
+    ]
     return np.array([*top, *correlations, float(inside.mean())])
 
 
@@ -90,19 +92,19 @@ def main() -> None:
     parser.add_argument("--sources", type=Path, required=True)
     parser.add_argument("--landscapes", nargs="*", default=["2fjg", "cr9114-h1", "1mlc", "aayl49"])
     parser.add_argument("--seeds", type=int, default=5)
-    chosen = parser.parse_args()
-    priors = BlindPriors.of(chosen.sources)
-    for landscape in read_landscapes(chosen.sources, chosen.landscapes):
+    options = parser.parse_args()
+    priors = BlindPriors.of(options.sources)
+    for landscape in read_landscapes(options.sources, options.landscapes):
         heavy, light = parent_of(landscape.table)
         rows = singles_of(landscape.table, heavy + light)
         prior = priors.without(landscape.table)
         unmeasured = prior.delta(heavy, light, rows)
         for size in SIZES:
-            seeds = range(chosen.seeds)
-            found = np.array([one_seed(rows, unmeasured, prior, size, seed) for seed in seeds])
-            figures = zip(NAMES, found.mean(axis=0), found.std(axis=0, ddof=1), strict=True)
-            told = ", ".join(f"{name} {mean:.2f} ({sd:.2f})" for name, mean, sd in figures)
-            print(f"{landscape.name}, {rows.height} singles, n = {size}: {told}", flush=True)
+            seeds = range(options.seeds)
+            by_seed = np.array([one_seed(rows, unmeasured, prior, size, seed) for seed in seeds])
+            figures = zip(NAMES, by_seed.mean(axis=0), by_seed.std(axis=0, ddof=1), strict=True)
+            text = ", ".join(f"{name} {mean:.2f} ({sd:.2f})" for name, mean, sd in figures)
+            print(f"{landscape.name}, {rows.height} singles, n = {size}: {text}", flush=True)
 
 
 if __name__ == "__main__":

@@ -51,16 +51,16 @@ def screened(folder: Path, rows: int, engine: Any, name: str) -> tuple[float, Pa
 
     path, antigen = files_of(folder, rows)
     options = ScreenOptions(antigens=(antigen,), shard_rows=SHARD_ROWS)
-    done = screen_library([path], folder / name, options, engine)
-    return done.seconds, done.out
+    finished = screen_library([path], folder / name, options, engine)
+    return finished.seconds, finished.out
 
 
 def used() -> float:
     """Processor seconds of this process and of its children that have ended."""
     import resource
 
-    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    return sum(processor_seconds(one) for one in who)
+    processes = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(processor_seconds(who) for who in processes)
 
 
 def overhead(rows: int, _: argparse.Namespace) -> None:
@@ -73,21 +73,21 @@ def overhead(rows: int, _: argparse.Namespace) -> None:
     silence()
     predictor, pairs = load(), library(rows)
     predictor.predict_table(pairs[:100])
-    found: dict[str, list[float]] = {"bare": [], "screen": []}
-    with tempfile.TemporaryDirectory() as place:
+    seconds: dict[str, list[float]] = {"bare": [], "screen": []}
+    with tempfile.TemporaryDirectory() as folder:
         for turn in range(TURNS):
             clear_cache()
             before = used()
             for start in range(0, rows, SHARD_ROWS):
                 predictor.predict_table(pairs[start : start + SHARD_ROWS])
                 clear_cache()
-            found["bare"].append(used() - before)
+            seconds["bare"].append(used() - before)
             before = used()
-            screened(Path(place), rows, Here(), f"turn{turn}")
-            found["screen"].append(used() - before)
-    bare, whole = (min(found[name]) for name in ("bare", "screen"))
+            screened(Path(folder), rows, Here(), f"turn{turn}")
+            seconds["screen"].append(used() - before)
+    bare, of_screen = (min(seconds[name]) for name in ("bare", "screen"))
     print(f"{rows:,} pairs: bare {bare:.2f} s, {rows / bare:,.0f} pairs a processor second")
-    print(f"screen {whole:.2f} s: {whole / bare:.3f} of it (with a start of the model)")
+    print(f"screen {of_screen:.2f} s: {of_screen / bare:.3f} of it (with a start of the model)")
 
 
 def workers(rows: int, _: argparse.Namespace) -> None:
@@ -98,11 +98,11 @@ def workers(rows: int, _: argparse.Namespace) -> None:
     silence()
     wall: dict[int, list[float]] = {1: [], 2: []}
     cost: dict[int, list[float]] = {1: [], 2: []}
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as folder:
         for turn in range(TURNS):
             for count in (1, 2):
                 before = used()
-                took, _out = screened(Path(place), rows, Processes(count), f"{count}-{turn}")
+                took, _out = screened(Path(folder), rows, Processes(count), f"{count}-{turn}")
                 wall[count].append(took)
                 cost[count].append(used() - before)
     for count in (1, 2):
@@ -124,29 +124,33 @@ def ray(rows: int, _: argparse.Namespace) -> None:
     silence()
     from abag.inference import load
 
-    with tempfile.TemporaryDirectory() as place:
-        path, antigen = files_of(Path(place), rows)
+    with tempfile.TemporaryDirectory() as folder:
+        path, antigen = files_of(Path(folder), rows)
         work = work_of(ScreenOptions(antigens=(antigen,)), load())
-        shards = [NumberedShard(n, one) for n, one in enumerate(plan_library([path], SHARD_ROWS))]
-        named = Work("abag.screening.shards:screen_shard", work)
+        shards = [
+            NumberedShard(n, shard) for n, shard in enumerate(plan_library([path], SHARD_ROWS))
+        ]
+        named_work = Work("abag.screening.shards:screen_shard", work)
         cluster.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-        kept = cluster.put(named)
+        shared_work = cluster.put(named_work)
 
         def by_data(row: dict[str, Any]) -> dict[str, Any]:
-            return {"n": row["n"], "bytes": cluster.get(kept).do(shards[row["n"]])}
+            return {"n": row["n"], "bytes": cluster.get(shared_work).do(shards[row["n"]])}
 
         wall: dict[str, list[float]] = {"core": [], "data": []}
         digests = set()
         for turn in range(TURNS + 1):
             start = time.perf_counter()
-            made = dict(RayCluster("auto").answers(named, shards))
+            answers = dict(RayCluster("auto").answers(named_work, shards))
             wall["core"] += [time.perf_counter() - start] if turn else []
-            digests.add(digest_of([made[n] for n in sorted(made)]))
+            digests.add(digest_of([answers[n] for n in sorted(answers)]))
             start = time.perf_counter()
             rows_of = cluster.data.from_items([{"n": n} for n in range(len(shards))])
             rows_of = rows_of.repartition(len(shards)).map(by_data).take_all()
             wall["data"] += [time.perf_counter() - start] if turn else []
-            digests.add(digest_of([one["bytes"] for one in sorted(rows_of, key=lambda r: r["n"])]))
+            digests.add(
+                digest_of([shard["bytes"] for shard in sorted(rows_of, key=lambda r: r["n"])])
+            )
         cluster.shutdown()
     core, data = (min(wall[name]) for name in ("core", "data"))
     print(f"{len(shards)} shards: Ray core {core:.1f} s, Ray Data {data:.1f} s ({data / core:.2f})")
@@ -158,39 +162,41 @@ def digest_of(parts: list[bytes]) -> str:
     return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
-def kills(rows: int, given: argparse.Namespace) -> None:
+def kills(rows: int, options: argparse.Namespace) -> None:
     """End drivers and workers until ``--kills`` are used up; exit status 1 where a byte differs."""
-    rng = random.Random(given.seed)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+    rng = random.Random(options.seed)
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent)
         files_of(folder, rows)
         begun = time.monotonic()
         assert started(folder, "undisturbed", *SMALL).wait() == 0
         longest = 0.8 * (time.monotonic() - begun)
-        wanted, done, screens = bytes_of(folder / "undisturbed"), {"driver": 0, "worker": 0}, 0
-        while sum(done.values()) < given.kills:
+        wanted, killed, screens = bytes_of(folder / "undisturbed"), {"driver": 0, "worker": 0}, 0
+        while sum(killed.values()) < options.kills:
             screens += 1
             name = f"killed{screens}"
-            disturbed(folder, name, rng, done, given.kills, longest)
+            disturbed(folder, name, rng, killed, options.kills, longest)
             if bytes_of(folder / name) != wanted:
                 print(f"screen {screens}: bytes differ")
                 sys.exit(1)
-    print(f"{done['driver']} drivers and {done['worker']} workers killed in {screens} screens of ")
+    print(
+        f"{killed['driver']} drivers and {killed['worker']} workers killed in {screens} screens of "
+    )
     print(f"{rows} rows: every byte as in an undisturbed one")
 
 
-def million(rows: int, given: argparse.Namespace) -> None:
+def million(rows: int, options: argparse.Namespace) -> None:
     """Screen a large library, in calls of ``--minutes`` where one is not enough."""
-    folder: Path = given.folder or sys.exit("--folder is missing: name one that stays")
+    folder: Path = options.folder or sys.exit("--folder is missing: name one that stays")
     folder.mkdir(exist_ok=True)
     if not (folder / "library.parquet").exists():
         files_of(folder, rows)
-    kept = folder / "spent.json"
-    spent = json.loads(kept.read_text()) if kept.exists() else NOTHING_SPENT
+    path = folder / "spent.json"
+    spent = json.loads(path.read_text()) if path.exists() else NOTHING_SPENT
     before, began = used(), time.monotonic()
     running = started(folder, "screened")
     driver = workers = 0
-    while running.poll() is None and time.monotonic() - began < 60 * given.minutes:
+    while running.poll() is None and time.monotonic() - began < 60 * options.minutes:
         time.sleep(1)
         driver = max(driver, resident_mb(running.pid))
         workers = max([workers, *map(resident_mb, children_of(running))])
@@ -204,7 +210,7 @@ def million(rows: int, given: argparse.Namespace) -> None:
         "driver_mb": max(spent["driver_mb"], driver),
         "worker_mb": max(spent["worker_mb"], workers),
     }
-    kept.write_text(json.dumps(spent))
+    path.write_text(json.dumps(spent))
     if unfinished or running.returncode:
         print(json.dumps(spent))
         sys.exit(3)
@@ -231,7 +237,7 @@ def disturbed(
     folder: Path,
     name: str,
     rng: random.Random,
-    done: dict[str, int],
+    killed: dict[str, int],
     most: int,
     longest: float,
 ) -> None:
@@ -241,13 +247,13 @@ def disturbed(
         try:
             code = running.wait(rng.uniform(0.1, longest))
         except subprocess.TimeoutExpired:
-            if sum(done.values()) >= most:
+            if sum(killed.values()) >= most:
                 continue
-            found = children_of(running)
-            victim = rng.choice(found) if found and rng.random() < 0.6 else running.pid
+            children = children_of(running)
+            victim = rng.choice(children) if children and rng.random() < 0.6 else running.pid
             try:
                 os.kill(victim, signal.SIGKILL)
-                done["driver" if victim == running.pid else "worker"] += 1
+                killed["driver" if victim == running.pid else "worker"] += 1
             except ProcessLookupError:
                 pass
             continue
@@ -286,7 +292,7 @@ def bytes_of(folder: Path) -> dict[str, bytes]:
 
 def main() -> None:
     """Run one measurement."""
-    what = {
+    measurements = {
         "overhead": overhead,
         "workers": workers,
         "ray": ray,
@@ -301,7 +307,7 @@ def main() -> None:
         "million": 1_000_000,
     }
     arguments = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    arguments.add_argument("what", choices=sorted(what))
+    arguments.add_argument("what", choices=sorted(measurements))
     arguments.add_argument("--rows", type=int)
     arguments.add_argument("--shard-rows", type=int, default=SHARD_ROWS)
     arguments.add_argument("--turns", type=int, default=TURNS)
@@ -309,9 +315,9 @@ def main() -> None:
     arguments.add_argument("--folder", type=Path)
     arguments.add_argument("--minutes", type=float, default=float("inf"))
     arguments.add_argument("--seed", type=int, default=0)
-    given = arguments.parse_args()
-    globals().update(SHARD_ROWS=given.shard_rows, TURNS=given.turns)
-    what[given.what](given.rows or rows[given.what], given)
+    options = arguments.parse_args()
+    globals().update(SHARD_ROWS=options.shard_rows, TURNS=options.turns)
+    measurements[options.what](options.rows or rows[options.what], options)
 
 
 if __name__ == "__main__":

@@ -43,14 +43,14 @@ print(json.dumps(took[5:]))
 """
 
 
-def figures(seconds: list[float], whole: float) -> dict[str, float]:
+def figures(seconds: list[float], duration: float) -> dict[str, float]:
     """What a list of waits comes to."""
     ordered = sorted(seconds)
     return {
         "answers": len(ordered),
         "p50_ms": round(1e3 * statistics.median(ordered), 2),
         "p99_ms": round(1e3 * ordered[int(0.99 * (len(ordered) - 1))], 2),
-        "per_second": round(len(ordered) / whole, 1),
+        "per_second": round(len(ordered) / duration, 1),
     }
 
 
@@ -92,7 +92,7 @@ def a_day(seed: int) -> Iterator[Question]:
 
 
 async def client(
-    port: int, asked: Iterator[Question], until: float, most: list[int]
+    port: int, questions: Iterator[Question], until: float, most: list[int]
 ) -> list[float]:
     """Ask over one connection until the time is over or all requests are made."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -100,27 +100,27 @@ async def client(
     while time.perf_counter() < until and most[0] > 0:
         most[0] -= 1
         begun = time.perf_counter()
-        request, status = next(asked)
+        request, status = next(questions)
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
-        found = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
+        length = re.search(rb"content-length: (\d+)", head, re.IGNORECASE)
         assert head.startswith(b"HTTP/1.1 %d" % status), head
-        assert found is not None
-        await reader.readexactly(int(found[1]))
+        assert length is not None
+        await reader.readexactly(int(length[1]))
         took.append(time.perf_counter() - begun)
     writer.close()
     return took
 
 
 async def crowd(
-    port: int, asked: Iterator[Question], clients: int, seconds: float, most: int
+    port: int, questions: Iterator[Question], clients: int, seconds: float, most: int
 ) -> dict:
     """Many clients at once."""
     left, begun = [most], time.perf_counter()
     waits = await asyncio.gather(
-        *(client(port, asked, begun + seconds, left) for _ in range(clients))
+        *(client(port, questions, begun + seconds, left) for _ in range(clients))
     )
-    return figures([one for each in waits for one in each], time.perf_counter() - begun)
+    return figures([wait for each in waits for wait in each], time.perf_counter() - begun)
 
 
 def main() -> None:
@@ -130,13 +130,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--requests", type=int, default=0, help="then as many, for the memory")
     parser.add_argument("--most-seconds", type=float, default=400.0, help="for those requests")
-    given = parser.parse_args()
+    options = parser.parse_args()
     from abag.apps.service.answers import ANTIGEN, HEAVY, LIGHT
 
     pair = {"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN]}
     same = itertools.repeat(question("/v1/predict", pair))
     bare = json.loads(subprocess.check_output([sys.executable, "-c", BARE, "300"]))
-    found: dict[str, Any] = {"bare": figures(bare, sum(bare))}
+    results: dict[str, Any] = {"bare": figures(bare, sum(bare))}
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "abag", "serve", "--data", f"{folder}/data", "--port", "0"]
         command += ["--requests-a-minute", "10000000"]
@@ -146,23 +146,23 @@ def main() -> None:
             address = re.search(r":(\d+)/", service.stdout.readline())
             assert address is not None
             port = int(address[1])
-            found["one client"] = asyncio.run(crowd(port, same, 1, 10.0, 300))
-            found["memory_mb"] = [resident_mb(service.pid)]
-            if given.seconds:
-                found[f"{given.clients} clients"] = asyncio.run(
-                    crowd(port, same, given.clients, given.seconds, 10**9)
+            results["one client"] = asyncio.run(crowd(port, same, 1, 10.0, 300))
+            results["memory_mb"] = [resident_mb(service.pid)]
+            if options.seconds:
+                results[f"{options.clients} clients"] = asyncio.run(
+                    crowd(port, same, options.clients, options.seconds, 10**9)
                 )
-                found["memory_mb"].append(resident_mb(service.pid))
-            found["many"], day = [], a_day(seed=0)
-            for _ in range(PARTS if given.requests else 0):
-                part = given.most_seconds / PARTS, given.requests // PARTS
-                found["many"].append(asyncio.run(crowd(port, day, 8, *part)))
-                found["memory_mb"].append(resident_mb(service.pid))
-                print(found["many"][-1], found["memory_mb"][-1], file=sys.stderr, flush=True)
+                results["memory_mb"].append(resident_mb(service.pid))
+            results["many"], day = [], a_day(seed=0)
+            for _ in range(PARTS if options.requests else 0):
+                part = options.most_seconds / PARTS, options.requests // PARTS
+                results["many"].append(asyncio.run(crowd(port, day, 8, *part)))
+                results["memory_mb"].append(resident_mb(service.pid))
+                print(results["many"][-1], results["memory_mb"][-1], file=sys.stderr, flush=True)
         finally:
             service.terminate()
             service.wait()
-    print(json.dumps(found, indent=2))
+    print(json.dumps(results, indent=2))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def make(sources: Path, out: Path) -> None:
     rows = door_rows(sources)
     served = calibrated("pairs", rows.drop("cluster", "sealed"), folds=FOLDS, seed=0)
     pairing = pairing_figures(rows.filter(~pl.col("sealed")), folds=FOLDS, seed=0)
-    protocol = {**(served.protocol or {}), "pairing": [asdict(one) for one in pairing]}
+    protocol = {**(served.protocol or {}), "pairing": [asdict(figure) for figure in pairing]}
     served = replace(served, protocol=protocol)
     served.save(out, overwrite=out.exists())
     print(served.in_words())
@@ -30,5 +30,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sources", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    given = parser.parse_args()
-    make(given.sources, given.out)
+    options = parser.parse_args()
+    make(options.sources, options.out)

@@ -91,7 +91,7 @@ def measure(folder: Path, records: int, rounds: int) -> dict:
             name: {
                 "mb_per_s": total / min(taken) / 1e6,
                 "ratio": statistics.median(
-                    raw / own for raw, own in zip(seconds["raw memory map"], taken, strict=True)
+                    raw / other for raw, other in zip(seconds["raw memory map"], taken, strict=True)
                 ),
             }
             for name, taken in seconds.items()

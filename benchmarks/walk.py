@@ -107,14 +107,14 @@ class Walk:
         if event != "call":
             return
         code = frame.f_code
-        place = self._place(code)
-        if place is None or code.co_name in PARTS:
+        file = self._place(code)
+        if file is None or code.co_name in PARTS:
             return
         if code.co_flags & CO_GENERATOR and frame.f_lasti > self._first.setdefault(
             code, frame.f_lasti
         ):
             return
-        name = f"{place.as_posix()}:{code.co_qualname}"
+        name = f"{file.as_posix()}:{code.co_qualname}"
         self.calls[name] += 1
         caller = frame.f_back
         while caller is not None and self._place(caller.f_code) is None:
@@ -123,12 +123,12 @@ class Walk:
             return
         before = self._places[caller.f_code]
         assert before is not None
-        if rank(place) > rank(before):
+        if rank(file) > rank(before):
             self.climbs[f"{before.as_posix()}:{caller.f_code.co_qualname} > {name}"] += 1
         if name == READING:
             self.rooms.clear()
-        if rank(before) >= rank(Path("inference")) > rank(place) > 0:
-            self.rooms.append(rank(place))
+        if rank(before) >= rank(Path("inference")) > rank(file) > 0:
+            self.rooms.append(rank(file))
 
     @property
     def files(self) -> list[str]:
@@ -203,10 +203,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("walk", choices=sorted(WALKS))
     parser.add_argument("--list", action="store_true", help="files, functions and climbs, too")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        walk = WALKS[asked.walk](Path(folder), run)
-    if asked.list:
+        walk = WALKS[options.walk](Path(folder), run)
+    if options.list:
         for file in walk.files:
             print(file)
             for name, times in walk.calls.items():

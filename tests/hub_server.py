@@ -48,11 +48,11 @@ class Repository:
 
 @dataclass
 class Hub:
-    """Everything that the server holds, and a count of what it was asked."""
+    """Everything that the server holds, and the requests that it got."""
 
     repositories: dict[str, Repository] = field(default_factory=dict)
     objects: dict[str, bytes] = field(default_factory=dict)
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
     address: str = ""
 
     def repository(self, name: str) -> Repository:
@@ -75,7 +75,7 @@ def application(hub: Hub) -> FastAPI:
 
     @app.middleware("http")
     async def count(request: Request, follow: Any) -> Response:
-        hub.asked.append(f"{request.method} {request.url.path}")
+        hub.requests.append(f"{request.method} {request.url.path}")
         return await follow(request)
 
     add_writing(app, hub)
@@ -88,8 +88,8 @@ def add_writing(app: FastAPI, hub: Hub) -> None:
     @app.post("/api/repos/create")
     async def create(request: Request) -> dict[str, str]:
         require_token(request)
-        asked = await request.json()
-        name = f"{asked['organization']}/{asked['name']}"
+        wanted = await request.json()
+        name = f"{wanted['organization']}/{wanted['name']}"
         if name in hub.repositories:
             raise HTTPException(409)
         first = hashlib.sha1(name.encode()).hexdigest()
@@ -107,13 +107,13 @@ def add_writing(app: FastAPI, hub: Hub) -> None:
     async def preupload(owner: str, name: str, revision: str, request: Request) -> dict[str, Any]:
         require_token(request)
         here = hub.repository(f"{owner}/{name}")
-        held = here.commits[here.at(revision)]
+        files_held = here.commits[here.at(revision)]
         files = []
-        for one in (await request.json())["files"]:
-            lfs = one["path"].endswith((".safetensors", ".png"))
-            known = held.get(one["path"])
+        for file in (await request.json())["files"]:
+            lfs = file["path"].endswith((".safetensors", ".png"))
+            known = files_held.get(file["path"])
             files.append({
-                "path": one["path"], "uploadMode": "lfs" if lfs else "regular",
+                "path": file["path"], "uploadMode": "lfs" if lfs else "regular",
                 "shouldIgnore": False, "oid": (known.lfs or known.blob) if known else None,
             })  # fmt: skip
         return {"files": files}
@@ -135,7 +135,7 @@ def add_writing(app: FastAPI, hub: Hub) -> None:
                 tree[value["path"]] = Stored(pointer, len(content), content, value["oid"])
             elif entry["key"] == "deletedFile":
                 del tree[value["path"]]
-        text = here.main + json.dumps({path: one.blob for path, one in sorted(tree.items())})
+        text = here.main + json.dumps({path: stored.blob for path, stored in sorted(tree.items())})
         here.main = hashlib.sha1(text.encode()).hexdigest()
         here.commits[here.main] = tree
         url = f"{hub.address}/{owner}/{name}/commit/{here.main}"
@@ -145,10 +145,10 @@ def add_writing(app: FastAPI, hub: Hub) -> None:
     async def tag(owner: str, name: str, revision: str, request: Request) -> Response:
         require_token(request)
         here = hub.repository(f"{owner}/{name}")
-        asked = (await request.json())["tag"]
-        if asked in here.tags:
+        name_of_tag = (await request.json())["tag"]
+        if name_of_tag in here.tags:
             raise HTTPException(409)
-        here.tags[asked] = here.at(revision)
+        here.tags[name_of_tag] = here.at(revision)
         return Response()
 
 
@@ -157,16 +157,16 @@ def add_large_files(app: FastAPI, hub: Hub) -> None:
     async def batch(owner: str, name: str, request: Request) -> dict[str, Any]:
         require_token(request)
         hub.repository(f"{owner}/{name}")
-        found = []
-        for one in (await request.json())["objects"]:
-            entry = {"oid": one["oid"], "size": one["size"]}
-            if one["oid"] not in hub.objects:
+        entries = []
+        for stated in (await request.json())["objects"]:
+            entry = {"oid": stated["oid"], "size": stated["size"]}
+            if stated["oid"] not in hub.objects:
                 entry["actions"] = {
-                    "upload": {"href": f"{hub.address}/lfs/{one['oid']}"},
+                    "upload": {"href": f"{hub.address}/lfs/{stated['oid']}"},
                     "verify": {"href": f"{hub.address}/lfs-verify"},
                 }
-            found.append(entry)
-        return {"transfer": "basic", "objects": found}
+            entries.append(entry)
+        return {"transfer": "basic", "objects": entries}
 
     @app.put("/lfs/{oid}")
     async def put(oid: str, request: Request) -> Response:
@@ -178,8 +178,8 @@ def add_large_files(app: FastAPI, hub: Hub) -> None:
 
     @app.post("/lfs-verify")
     async def verify(request: Request) -> Response:
-        asked = await request.json()
-        if len(hub.objects.get(asked["oid"], b"")) != asked["size"]:
+        stated = await request.json()
+        if len(hub.objects.get(stated["oid"], b"")) != stated["size"]:
             raise HTTPException(404)
         return Response()
 
@@ -203,25 +203,25 @@ def add_reading(app: FastAPI, hub: Hub) -> None:
     @app.get("/api/models/{owner}/{name}/tree/{revision}")
     def tree(owner: str, name: str, revision: str) -> list[dict[str, Any]]:
         here = hub.repository(f"{owner}/{name}")
-        found = []
-        for path, one in here.commits[here.at(revision)].items():
-            entry = {"type": "file", "path": path, "size": one.size, "oid": one.blob}
-            if one.lfs:
-                entry["lfs"] = {"oid": one.lfs, "size": one.size, "pointerSize": 130}
-            found.append(entry)
-        return found
+        entries = []
+        for path, stored in here.commits[here.at(revision)].items():
+            entry = {"type": "file", "path": path, "size": stored.size, "oid": stored.blob}
+            if stored.lfs:
+                entry["lfs"] = {"oid": stored.lfs, "size": stored.size, "pointerSize": 130}
+            entries.append(entry)
+        return entries
 
     @app.api_route("/{owner}/{name}/resolve/{revision}/{path:path}", methods=["GET", "HEAD"])
     def resolve(owner: str, name: str, revision: str, path: str) -> Response:
         here = hub.repository(f"{owner}/{name}")
         sha = here.at(revision)
-        one = here.commits[sha].get(path)
-        if one is None:
+        stored = here.commits[sha].get(path)
+        if stored is None:
             raise HTTPException(404, headers={"X-Error-Code": "EntryNotFound"})
-        etag = f'"{one.lfs or one.blob}"'
+        etag = f'"{stored.lfs or stored.blob}"'
         headers = {"ETag": etag, "X-Repo-Commit": sha, "X-Linked-Etag": etag,
-                   "X-Linked-Size": str(one.size)}  # fmt: skip
-        return Response(one.content, media_type="application/octet-stream", headers=headers)
+                   "X-Linked-Size": str(stored.size)}  # fmt: skip
+        return Response(stored.content, media_type="application/octet-stream", headers=headers)
 
 
 class Served:

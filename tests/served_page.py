@@ -49,9 +49,9 @@ class Running:
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         assert self.process.stdout is not None
-        found = re.search(r"http://\S+:(\d+)/", self.process.stdout.readline())
-        assert found is not None
-        self.address, self.port = found[0], int(found[1])
+        address = re.search(r"http://\S+:(\d+)/", self.process.stdout.readline())
+        assert address is not None
+        self.address, self.port = address[0], int(address[1])
 
     def kill(self) -> None:
         """End it as a power cut would."""
@@ -67,9 +67,9 @@ class Running:
 def serious(page: Any) -> list[str]:
     """What axe finds that is serious or critical."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run()")
+    report = page.evaluate("axe.run()")
     return [
-        f"{one['id']}: {one['nodes'][0]['html'][:120]}"
-        for one in found["violations"]
-        if one["impact"] in ("serious", "critical")
+        f"{violation['id']}: {violation['nodes'][0]['html'][:120]}"
+        for violation in report["violations"]
+        if violation["impact"] in ("serious", "critical")
     ]

@@ -64,7 +64,7 @@ class Habit:
 
     kind: str
     text: str
-    meant: Any
+    meaning: Any
     about: Any = None
 
 
@@ -183,7 +183,7 @@ def _with_error(rng: random.Random, text: str) -> tuple[str, float, int]:
 
 
 def _read_value(habit: Habit) -> Outcome:
-    stands, kd_molar = habit.meant
+    stands, kd_molar = habit.meaning
     try:
         bounds = convert(habit.text, "KD", habit.about)
     except UnitError:
@@ -234,15 +234,15 @@ def _nothing(rng: random.Random) -> Habit:
 
 def _read_nothing(habit: Habit) -> Outcome:
     chain = clean_antigen(habit.text)
-    read = (structure_id(habit.text)[0], reference(habit.text)[0], own_name(habit.text)[0])
+    fields = (structure_id(habit.text)[0], reference(habit.text)[0], own_name(habit.text)[0])
     try:
         convert(habit.text, "KD", "nM", highest_molar=1e-5)
     except UnitError:
         pass
     else:
         return Outcome("wrong", "a value")
-    missing = is_missing(habit.text) and chain.problem is not None and read == (None, None, None)
-    return Outcome("right" if missing else "wrong", (chain, read))
+    missing = is_missing(habit.text) and chain.problem is not None and fields == (None, None, None)
+    return Outcome("right" if missing else "wrong", (chain, fields))
 
 
 def _unbound(rng: random.Random) -> Habit:
@@ -253,12 +253,12 @@ def _unbound(rng: random.Random) -> Habit:
 
 def _read_unbound(habit: Habit) -> Outcome:
     try:
-        bounds = convert(habit.text, "KD", "nM", highest_molar=habit.meant)
+        bounds = convert(habit.text, "KD", "nM", highest_molar=habit.meaning)
     except UnitError as error:
-        named = "highest_concentration" in str(error)
-        return Outcome("refused" if habit.meant is None and named else "wrong", str(error))
-    right = habit.meant is not None and bounds.lower is None
-    close = right and abs(bounds.upper + math.log10(habit.meant)) < 1e-9
+        names_option = "highest_concentration" in str(error)
+        return Outcome("refused" if habit.meaning is None and names_option else "wrong", str(error))
+    right = habit.meaning is not None and bounds.lower is None
+    close = right and abs(bounds.upper + math.log10(habit.meaning)) < 1e-9
     return Outcome("right" if close else "wrong", bounds)
 
 
@@ -266,10 +266,12 @@ def _tested(rng: random.Random) -> Habit:
     """A cell without binding that says up to which concentration that was seen."""
     unit = rng.choice(["uM", "nM", "mM", "µM"])
     top = rng.choice([1, 5, 10, 100, 500])
-    said = rng.choice(["NB", "no binding", "N.B.", "non-binder", "no binding detected"])
+    remark = rng.choice(["NB", "no binding", "N.B.", "non-binder", "no binding detected"])
     form = rng.choice(["{s} (>{n} {u})", "{s} ({n} {u})", "{s} at {n} {u}", "{s} up to {n} {u}",
                        "{s}, > {n} {u}", "{s} @ {n}{u}", "{s}; >={n}{u}"])  # fmt: skip
-    return Habit("tested", form.format(s=said, n=top, u=unit), top * MOLAR[unit.replace("µ", "u")])
+    return Habit(
+        "tested", form.format(s=remark, n=top, u=unit), top * MOLAR[unit.replace("µ", "u")]
+    )
 
 
 def _read_tested(habit: Habit) -> Outcome:
@@ -277,7 +279,7 @@ def _read_tested(habit: Habit) -> Outcome:
         bounds = convert(habit.text, "KD", "nM")
     except UnitError:
         return Outcome("refused")
-    close = bounds.lower is None and abs(bounds.upper + math.log10(habit.meant)) < 1e-9
+    close = bounds.lower is None and abs(bounds.upper + math.log10(habit.meaning)) < 1e-9
     return Outcome("right" if close else "wrong", bounds)
 
 
@@ -297,8 +299,8 @@ def _mutation(rng: random.Random) -> Habit:
     ]
     text = rng.choice([";", ", ", " ", "/", "+", " and "]).join(pieces)
     text = rng.choice(["{}", "{}", "{}", "[{}]", " {} ", "{}\u200b"]).format(text)
-    meant = ";".join(f"{c}:{PARENT[c][p]}{p + 1}{n}" for (c, p), n in sorted(wanted.items()))
-    return Habit("mutation", text, meant)
+    meaning = ";".join(f"{c}:{PARENT[c][p]}{p + 1}{n}" for (c, p), n in sorted(wanted.items()))
+    return Habit("mutation", text, meaning)
 
 
 def _odd_mutation(rng: random.Random) -> Habit:
@@ -318,25 +320,25 @@ def _odd_mutation(rng: random.Random) -> Habit:
 
 def _read_mutation(habit: Habit) -> Outcome:
     try:
-        found = join_names(parse_mutations(habit.text, PARENT["H"], PARENT["L"]))
+        mutations = join_names(parse_mutations(habit.text, PARENT["H"], PARENT["L"]))
     except MutationError:
         return Outcome("refused")
-    return Outcome("right" if found == habit.meant else "wrong", found)
+    return Outcome("right" if mutations == habit.meaning else "wrong", mutations)
 
 
 def _relation(rng: random.Random) -> Habit:
     text = rng.choice([*RELATIONS, "'='", '"<"', "NA", "less than", "perhaps", "+", "><"])
-    meant = {**RELATIONS, "'='": "=", '"<"': "<", "NA": "=", "less than": "<"}.get(text)
-    return Habit("relation", text, meant)
+    meaning = {**RELATIONS, "'='": "=", '"<"': "<", "NA": "=", "less than": "<"}.get(text)
+    return Habit("relation", text, meaning)
 
 
 def _read_relation(habit: Habit) -> Outcome:
     try:
-        found = parse_relation(habit.text)
+        relation = parse_relation(habit.text)
     except UnitError:
         return Outcome("refused")
-    got = "=" if found is None else found.value
-    return Outcome("right" if got == habit.meant else "wrong", got)
+    got = "=" if relation is None else relation.value
+    return Outcome("right" if got == habit.meaning else "wrong", got)
 
 
 # -- headers ---------------------------------------------------------------------------------------
@@ -380,7 +382,7 @@ def _read_header(habit: Habit) -> Outcome:
     header = read_value_header(habit.text)
     if header is None or header.unit is None or header.unread is not None:
         return Outcome("refused")
-    quantity, scale = habit.meant or (None, None)
+    quantity, scale = habit.meaning or (None, None)
     unit = parse_unit(header.unit)
     if habit.kind == "header":
         same = header.quantity == quantity and math.isclose(unit.scale, scale)
@@ -398,10 +400,10 @@ def _rate(rng: random.Random) -> Habit:
     off = rng.choice(["1/s", "s-1", "s⁻¹", "s^-1", "sec-1", "1/min"])
     form = rng.choice(["{n} ({u})", "{n} [{u}]", "{n}({u})", "{n}, {u}", "{n} (10^{p} {u})",
                        "{n} (x10^{p} {u})"]).replace("{p}", str(rng.randint(-6, 6)))  # fmt: skip
-    which = rng.randrange(3)
-    if which == 0:
+    kind = rng.randrange(3)
+    if kind == 0:
         return Habit("rate", form.format(n=rng.choice(["ka", "kon", "k_on", "Kon"]), u=on), "kon")
-    if which == 1:
+    if kind == 1:
         name = rng.choice(["kd", "koff", "k_off", "kdis", "kd"])
         return Habit("rate", form.format(n=name, u=off), "koff")
     other = ["KD SD (nM)", "KD error (nM)", "KD stdev", "Rmax (RU)", "Chi2 (RU²)", "KD n", "SE(KD)",
@@ -413,7 +415,7 @@ def _rate(rng: random.Random) -> Habit:
 def _read_rate(habit: Habit) -> Outcome:
     header, rate = read_value_header(habit.text), read_rate_header(habit.text)
     got = None if rate is None else rate.constant
-    return Outcome("right" if header is None and got == habit.meant else "wrong", (header, rate))
+    return Outcome("right" if header is None and got == habit.meaning else "wrong", (header, rate))
 
 
 def _odd_unit(rng: random.Random) -> Habit:
@@ -430,8 +432,8 @@ def _read_odd_unit(habit: Habit) -> Outcome:
         check_unit(Quantity.KD, unit)
     except UnitError:
         header = read_value_header(f"KD ({habit.text})")
-        read = header is not None and header.unit is not None
-        return Outcome("wrong" if read else "refused", header)
+        has_unit = header is not None and header.unit is not None
+        return Outcome("wrong" if has_unit else "refused", header)
     return Outcome("wrong", unit)
 
 
@@ -450,7 +452,7 @@ def _read_temperature(habit: Habit) -> Outcome:
         return Outcome("refused")
     if bare and bool(habit.about) != (float(habit.text) < 100):
         return Outcome("wrong", got)
-    return Outcome("right" if abs(got - habit.meant) < 1e-9 else "wrong", got)
+    return Outcome("right" if abs(got - habit.meaning) < 1e-9 else "wrong", got)
 
 
 # -- names and chains ------------------------------------------------------------------------------
@@ -472,10 +474,10 @@ def _structure(rng: random.Random) -> Habit:
 
 
 def _read_structure(habit: Habit) -> Outcome:
-    found, flag = structure_id(habit.text)
-    if found == habit.meant:
+    code, flag = structure_id(habit.text)
+    if code == habit.meaning:
         return Outcome("right")
-    return Outcome("flagged" if found is None and flag else "wrong", (found, flag))
+    return Outcome("flagged" if code is None and flag else "wrong", (code, flag))
 
 
 def _paper(rng: random.Random) -> Habit:
@@ -485,10 +487,10 @@ def _paper(rng: random.Random) -> Habit:
 
 
 def _read_paper(habit: Habit) -> Outcome:
-    found, flag = reference(habit.text)
-    if found == habit.meant:
+    paper, flag = reference(habit.text)
+    if paper == habit.meaning:
         return Outcome("right")
-    return Outcome("flagged" if found is None and flag else "wrong", (found, flag))
+    return Outcome("flagged" if paper is None and flag else "wrong", (paper, flag))
 
 
 def _peptide(rng: random.Random) -> str:
@@ -529,9 +531,9 @@ def _read_chain(habit: Habit) -> Outcome:
     chain = clean_antigen(habit.text)
     if chain.problem is not None:
         return Outcome("refused")
-    if habit.meant is not None and chain.sequence == habit.meant:
+    if habit.meaning is not None and chain.sequence == habit.meaning:
         return Outcome("right")
-    doubted = habit.meant is None and "could_be_a_name" in chain.flags
+    doubted = habit.meaning is None and "could_be_a_name" in chain.flags
     return Outcome("flagged" if doubted else "wrong", chain)
 
 
@@ -558,20 +560,20 @@ COLUMNS = {
 
 def _column(rng: random.Random) -> Habit:
     """A name of a column in any case, with any mark between its words."""
-    meant = rng.choice(list(COLUMNS))
-    name = rng.choice(COLUMNS[meant])
+    meaning = rng.choice(list(COLUMNS))
+    name = rng.choice(COLUMNS[meaning])
     mark = rng.choice([" ", " ", "_", "-", ".", ""]) if "(" not in name else " "
     name = rng.choice([str.lower, str.upper, str.title, str])(name.replace(" ", mark))
-    return Habit("column", rng.choice([name, name, f" {name} "]), meant)
+    return Habit("column", rng.choice([name, name, f" {name} "]), meaning)
 
 
 def _read_column(habit: Habit) -> Outcome:
     table = pl.DataFrame({habit.text: ["x"]})
-    found = detect_columns(table, (), (), with_values=True)
-    got = next(iter(found.columns), None)
-    if got == habit.meant:
+    detected = detect_columns(table, (), (), with_values=True)
+    got = next(iter(detected.columns), None)
+    if got == habit.meaning:
         return Outcome("right")
-    return Outcome("refused" if got is None or found.problems else "wrong", found)
+    return Outcome("refused" if got is None or detected.problems else "wrong", detected)
 
 
 _KINDS: dict[str, tuple[Callable[[random.Random], Habit], Callable[[Habit], Outcome]]] = {

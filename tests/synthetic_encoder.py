@@ -1,4 +1,4 @@
-"""An encoder whose rows follow from the letters alone, and that remembers what it was asked."""
+"""An encoder whose rows follow from the letters alone, and that remembers its batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class HashEncoder:
     revision: str = "r1"
     adapter_digest: str = ""
     memory: int | None = None
-    asked: list[tuple[Molecule, ...]] = field(default_factory=list)
+    batches: list[tuple[Molecule, ...]] = field(default_factory=list)
 
     @property
     def facts(self) -> EncoderFacts:
@@ -45,14 +45,14 @@ class HashEncoder:
 
     @property
     def encoded(self) -> list[Molecule]:
-        return [molecule for batch in self.asked for molecule in batch]
+        return [molecule for batch in self.batches for molecule in batch]
 
     def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         if self.memory is not None:
             padded = len(molecules) * max(m.residues for m in molecules)
             if padded > self.memory:
                 raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        self.asked.append(tuple(molecules))
+        self.batches.append(tuple(molecules))
         return [
             EncodedMolecule(rows_of(m, self.width), windowed=m.residues > 300) for m in molecules
         ]

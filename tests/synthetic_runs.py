@@ -44,8 +44,8 @@ def write_inputs(
 
 def encoders() -> tuple[HashEncoder, HashEncoder]:
     """One for both sides."""
-    one = HashEncoder()
-    return one, one
+    encoder = HashEncoder()
+    return encoder, encoder
 
 
 def outcome(run: Path) -> dict[str, Any]:

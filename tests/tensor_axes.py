@@ -87,15 +87,15 @@ def checked(function: Any) -> Any:
     passed = set[Any]()
 
     @functools.wraps(function)
-    def wrapper(*arguments: Any, **named: Any) -> Any:
-        given = (*map(form, arguments), *((name, form(value)) for name, value in named.items()))
-        if given not in passed:
-            check()(arguments, named)
-            passed.add(given)
-        result = function(*arguments, **named)
-        both = given, form(result)
+    def wrapper(*arguments: Any, **keywords: Any) -> Any:
+        shapes = (*map(form, arguments), *((name, form(value)) for name, value in keywords.items()))
+        if shapes not in passed:
+            check()(arguments, keywords)
+            passed.add(shapes)
+        result = function(*arguments, **keywords)
+        both = shapes, form(result)
         if both not in passed:
-            check()(arguments, named, returned=[result])
+            check()(arguments, keywords, returned=[result])
             passed.add(both)
         return result
 
@@ -118,11 +118,11 @@ class Check:
         self.hints = {name: resolved(note, function) for name, note in notes.items()}
 
     def __call__(
-        self, arguments: Sequence[Any], named: dict[str, Any], returned: Sequence[Any] = ()
+        self, arguments: Sequence[Any], keywords: dict[str, Any], returned: Sequence[Any] = ()
     ) -> None:
         from jaxtyping import jaxtyped
 
-        bound = self.signature.bind(*arguments, **named)
+        bound = self.signature.bind(*arguments, **keywords)
         with jaxtyped("context"):  # axes of one name have one length in here
             for name, value in bound.arguments.items():
                 require(value, self.hints.get(name), name)
@@ -148,8 +148,8 @@ def require(value: Any, hint: Any, name: str) -> None:
         if value is None:
             return
     if typing.get_origin(hint) is tuple and Ellipsis not in parts:
-        for place, (one, part) in enumerate(zip(value, parts, strict=True)):
-            require(one, part, f"{name}[{place}]")
+        for place, (part_value, part) in enumerate(zip(value, parts, strict=True)):
+            require(part_value, part, f"{name}[{place}]")
     elif hasattr(hint, "dim_str") and not isinstance(value, hint):
         shape = f"{value.dtype} {tuple(value.shape)}" if hasattr(value, "shape") else type(value)
         raise TypeError(f"{name} is {shape}, not {hint.__name__}")

@@ -34,7 +34,7 @@ class Command:
     arguments: tuple[str, ...]
     result: tuple[str, ...]
     """Files or folders whose content counts."""
-    again: Callable[[Path], tuple[str, ...] | None] | None = None
+    after_kill: Callable[[Path], tuple[str, ...] | None] | None = None
     """Arguments after a kill, from what stands in the folder: by default the same; None where
     the result stands already."""
     may_be_refused: bool = False
@@ -43,16 +43,18 @@ class Command:
     @property
     def needs(self) -> set[str]:
         """Names of the inputs that it reads."""
-        return {Path(one).parts[0] for one in self.arguments if Path(one).parts} & {*INPUTS}
+        return {Path(argument).parts[0] for argument in self.arguments if Path(argument).parts} & {
+            *INPUTS
+        }
 
 
 def overwriting(result: str, *arguments: str) -> Command:
     """A command that needs --overwrite where its result stands."""
 
-    def again(folder: Path) -> tuple[str, ...]:
+    def after_kill(folder: Path) -> tuple[str, ...]:
         return (*arguments, "--overwrite") if (folder / result).exists() else arguments
 
-    return Command(arguments, (result,), again)
+    return Command(arguments, (result,), after_kill)
 
 
 def _resumed(folder: Path) -> tuple[str, ...]:
@@ -66,8 +68,8 @@ def _proposed(folder: Path) -> tuple[str, ...] | None:
 
 def _exchanged(folder: Path) -> tuple[str, ...] | None:
     path = folder / "open/round-01/state.json"  # not there between two renames
-    done = path.exists() and json.loads(path.read_text())["replaced_seals"]
-    return None if done else EXCHANGE
+    exchanged = path.exists() and json.loads(path.read_text())["replaced_seals"]
+    return None if exchanged else EXCHANGE
 
 
 SMALL = ("--set", "network.fusion.width=8", "--set", "network.fusion.heads=2",
@@ -212,28 +214,28 @@ def compute_little() -> None:
     from abag.maturation.propose import candidates, proposals
 
     few = candidates.SearchSizes(10, 20, 5, 10, 1, 10, 5)
-    judged, found = skill.measure_skill, candidates.find_candidates
+    judged, find = skill.measure_skill, candidates.find_candidates
     vars(skill)["spearman_interval"] = lambda *a, **b: spearman_interval(*a, **b, resamples=20)
-    for place in (adaptation, antigens):
-        vars(place)["learning_curve"] = lambda *_, **_more: []
-        vars(place)["measure_skill"] = lambda *a, **b: judged(*a, folds=2, **b)[:1]
+    for module in (adaptation, antigens):
+        vars(module)["learning_curve"] = lambda *_, **_more: []
+        vars(module)["measure_skill"] = lambda *a, **b: judged(*a, folds=2, **b)[:1]
     vars(report)["_pictures"] = lambda *_: ()
-    vars(proposals)["find_candidates"] = lambda *a: found(*a, sizes=few)
+    vars(proposals)["find_candidates"] = lambda *a: find(*a, sizes=few)
     vars(proposals)["naturalness_of"] = lambda *_, **_more: None
 
 
 def make_inputs(folder: Path, below: Path, wanted: set[str]) -> None:
     """The files that people bring, and what earlier commands made of them."""
-    made = {path.name for path in folder.iterdir()}
-    if not made:
+    existing = {path.name for path in folder.iterdir()}
+    if not existing:
         _variants(folder, "assay.csv", 24, 0)
         _variants(folder, "big.csv", 120, 2)
         _variants(folder, "library.csv", 60, 3)
 
     def make(name: str) -> None:
-        if name in made or (not INPUTS[name] and name != "results.csv"):
+        if name in existing or (not INPUTS[name] and name != "results.csv"):
             return
-        made.add(name)
+        existing.add(name)
         if name == "results.csv":
             make("open")
             _results(folder)
@@ -241,8 +243,8 @@ def make_inputs(folder: Path, below: Path, wanted: set[str]) -> None:
         if name == "open":
             make("begun")
             shutil.copytree(folder / "begun", folder / "open")
-        for other in {*INPUTS[name]} & {*INPUTS} - {name}:
-            make(other)
+        for needed in {*INPUTS[name]} & {*INPUTS} - {name}:
+            make(needed)
         if INPUTS[name]:
             status, _, _ = run(INPUTS[name], folder, below)
             if status:
@@ -254,31 +256,37 @@ def make_inputs(folder: Path, below: Path, wanted: set[str]) -> None:
 
 def content(folder: Path, names: tuple[str, ...]) -> dict[str, Any]:
     """What a result holds, apart from the time of day; an embedding store by its records."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name in names:
         place = folder / name
         for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
             key = str(path.relative_to(folder))
             if path.is_file() and path.name not in APART and UNFINISHED not in key:
                 if path.name.startswith("shard-") and path.suffix == ".safetensors":
-                    found |= {f"{key} of the store": one for key, one in _stored(path)[0].items()}
+                    values |= {
+                        f"{key} of the store": tensor for key, tensor in _stored(path)[0].items()
+                    }
                 else:
-                    found[key] = _content_of(path)
+                    values[key] = _content_of(path)
             elif not path.exists():
-                found[key] = "missing"
-    return found
+                values[key] = "missing"
+    return values
 
 
 def _stored(path: Path) -> tuple[dict[str, Any], dict[str, str]]:
     """Bytes of the tensors of a safetensors file with their types, and its metadata."""
-    whole = path.read_bytes()
-    start = 8 + int.from_bytes(whole[:8], "little")
-    header = json.loads(whole[8:start])
-    said = header.pop("__metadata__", {})
+    data = path.read_bytes()
+    start = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:start])
+    metadata = header.pop("__metadata__", {})
     return {
-        key: (one["dtype"], one["shape"], whole[slice(*(start + at for at in one["data_offsets"]))])
-        for key, one in header.items()
-    }, said
+        key: (
+            entry["dtype"],
+            entry["shape"],
+            data[slice(*(start + at for at in entry["data_offsets"]))],
+        )
+        for key, entry in header.items()
+    }, metadata
 
 
 def _content_of(path: Path) -> Any:
@@ -288,8 +296,8 @@ def _content_of(path: Path) -> Any:
         rows = csv.DictReader(io.StringIO(path.read_text()))
         return [_timeless(row) for row in rows]
     if path.suffix == ".safetensors":
-        tensors, said = _stored(path)
-        return tensors, _timeless({key: _parsed(value) for key, value in said.items()})
+        tensors, metadata = _stored(path)
+        return tensors, _timeless({key: _parsed(value) for key, value in metadata.items()})
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
@@ -302,8 +310,8 @@ def _parsed(text: str) -> Any:
 
 def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _timeless(one) for key, one in value.items() if key not in CLOCK}
-    return [_timeless(one) for one in value] if isinstance(value, list) else value
+        return {key: _timeless(part) for key, part in value.items() if key not in CLOCK}
+    return [_timeless(part) for part in value] if isinstance(value, list) else value
 
 
 def leftovers(below: Path) -> list[str]:

@@ -37,7 +37,7 @@ class Kind:
 
     make: Callable[[Path, int], None]
     """From a seed: other seeds, other values."""
-    read: Callable[[Path], Any]
+    reader: Callable[[Path], Any]
     """Everything that it holds, as values that can be compared by their repr."""
     apart: frozenset[str] = field(default_factory=frozenset)
     """Files for people, which nothing reads back."""
@@ -62,13 +62,13 @@ def command(*arguments: str | Path) -> None:
 
     from abag.apps.cli import main
 
-    said = io.StringIO()
+    output = io.StringIO()
     try:
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-            main([str(one) for one in arguments])
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            main([str(argument) for argument in arguments])
     except SystemExit as ended:
         if ended.code not in (0, None):
-            raise RuntimeError(f"{arguments}: {said.getvalue()}") from None
+            raise RuntimeError(f"{arguments}: {output.getvalue()}") from None
 
 
 def make_table(folder: Path, seed: int) -> None:
@@ -121,18 +121,18 @@ def make_campaign(folder: Path, seed: int) -> None:
 
 
 def read_campaign(folder: Path) -> object:
-    """Where it stands, all measured rows, what the plate foretold, and its model."""
+    """Where it stands, all measured rows, what the plate predicted, and its model."""
     from abag.maturation.campaign.folder import open_campaign
     from abag.model.assay_gp.model import AssayGP
 
-    found = open_campaign(folder / "campaign")
-    last = found.measured
+    campaign = open_campaign(folder / "campaign")
+    last = campaign.measured
     model = AssayGP.load(last.place("model"))
     if model.model_id != last.state["model_id"]:
         raise AbagError("not the model of this round")  # as `abag propose` says
-    rounds = found.as_json()["rounds"]
-    tables = found.training().to_dicts(), last.measured().to_dicts()
-    return found.parent, rounds, tables, found.latest.seal, model.model_id
+    rounds = campaign.as_json()["rounds"]
+    tables = campaign.training().to_dicts(), last.measured().to_dicts()
+    return campaign.parent, rounds, tables, campaign.latest.seal, model.model_id
 
 
 def make_plate(folder: Path, seed: int) -> None:
@@ -167,12 +167,12 @@ def read_store(folder: Path) -> object:
     """Rows of every record; one that cannot be read is refused, as those are embedded anew."""
     from abag.encoders.storage.store import rooms
 
-    found = {}
+    rows = {}
     for room in rooms(folder / "store"):
         if room.unreadable:
             raise AbagError(room.unreadable[0].reason)
-        found |= {key: room.rows(key).tobytes() for key in sorted(room.record_keys())}
-    return found
+        rows |= {key: room.rows(key).tobytes() for key in sorted(room.record_keys())}
+    return rows
 
 
 def make_run(folder: Path, seed: int) -> None:
@@ -182,7 +182,7 @@ def make_run(folder: Path, seed: int) -> None:
              "network.head.hidden=[8]", "network.fusion.regions=false", "batch.size=16",
              "batch.accumulate=1", "stopping.epochs=2", "adaptation=null",
              f"seed={seed}")  # fmt: skip
-    chosen = [part for one in small for part in ("--set", one)]
+    chosen = [part for setting in small for part in ("--set", setting)]
     command("split", folder / "table.parquet", "--strategy", "random", "--train", "0.6", "--val",
             "0.2", "--test", "0.2", "--out", folder / "parts.parquet")  # fmt: skip
     command("train", folder / "table.parquet", "--recipe", "default", "--split",
@@ -203,17 +203,17 @@ def read_run_folder(folder: Path) -> object:
 
     run = folder / "run"
     recipe, _, content = read_run(run)
-    found: list[object] = [recipe.as_json(), content]
+    parts: list[object] = [recipe.as_json(), content]
     if content["identity"]["recipe"] != recipe_digest(recipe):
         raise AbagError("another recipe")  # as `abag train --resume` says
 
     def restore(tensors: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
-        found.append({name: tensor.numpy().tobytes() for name, tensor in tensors.items()})
-        found.append(plain)
+        parts.append({name: tensor.numpy().tobytes() for name, tensor in tensors.items()})
+        parts.append(plain)
 
     STATE.read(run, content["identity"], restore)
     model = load_model(run / "model")
-    return found, model.model_id
+    return parts, model.model_id
 
 
 def make_adapter(folder: Path, seed: int) -> None:
@@ -247,9 +247,9 @@ def make_partial(folder: Path, seed: int) -> None:
         pass
 
     try:
-        with partial_result(folder / "out", {"table": f"{seed}", "model": "m"}) as done:
+        with partial_result(folder / "out", {"table": f"{seed}", "model": "m"}) as partial:
             for number in range(3):
-                done.keep(number, pl.DataFrame({"pkd": [float(seed), float(number)]}))
+                partial.keep(number, pl.DataFrame({"pkd": [float(seed), float(number)]}))
             raise StoppedError
     except StoppedError:
         pass
@@ -261,11 +261,11 @@ def read_partial(folder: Path) -> object:
     from abag.inference.partial import PartialResult
 
     seed = (folder / "seed").read_text()
-    done = PartialResult(folder / "out.partial", digest_of_json({"table": seed, "model": "m"}))
-    pieces = [done.piece(number) for number in range(3)]
-    if any(one is None for one in pieces):
+    partial = PartialResult(folder / "out.partial", digest_of_json({"table": seed, "model": "m"}))
+    pieces = [partial.piece(number) for number in range(3)]
+    if any(piece is None for piece in pieces):
         raise AbagError("done again")
-    return [one.to_dicts() for one in pieces if one is not None]
+    return [piece.to_dicts() for piece in pieces if piece is not None]
 
 
 def make_release(folder: Path, seed: int) -> None:
@@ -309,18 +309,18 @@ KINDS: dict[str, Kind] = {
 }  # fmt: skip
 
 
-def damaged(content: bytes, other: bytes, rng: Random) -> bytes:
+def damaged(content: bytes, replacement: bytes, rng: Random) -> bytes:
     """A flipped bit, a cut, a run of zeros, or the file of the other folder."""
     place, kind = rng.randrange(max(len(content), 1)), rng.random()
     if kind < 0.6 and content:
-        found = bytearray(content)
-        found[place] ^= 1 << rng.randrange(8)
-        return bytes(found)
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << rng.randrange(8)
+        return bytes(flipped)
     if kind < 0.75:
         return content[:place]
     if kind < 0.87:
         return content[:place] + b"\0" * len(content[place : place + 16]) + content[place + 16 :]
-    return other
+    return replacement
 
 
 def files_of(folder: Path, kind: Kind) -> list[str]:
@@ -336,26 +336,26 @@ def damage_kind(name: str, copies: int, seed: int, place: Path) -> dict[str, Any
     """Counts for one kind: refused, read as they were, swapped, and what went wrong."""
     kind, counts = KINDS[name], {"refused": 0, "same values": 0, "swaps": 0}
     faults: list[str] = []
-    one, two, work = place / "one", place / "two", place / "work"
-    for folder, number in ((one, seed), (two, seed + OTHER_SEED)):
+    first, second, work = place / "one", place / "two", place / "work"
+    for folder, number in ((first, seed), (second, seed + OTHER_SEED)):
         folder.mkdir(parents=True)
         kind.make(folder, number)
         (folder / "seed").write_text(str(number))
-    shutil.copytree(one, work)
-    wanted = repr(kind.read(work))
-    if wanted == repr(kind.read(two)):
+    shutil.copytree(first, work)
+    wanted = repr(kind.reader(work))
+    if wanted == repr(kind.reader(second)):
         faults.append(f"{name}: two folders hold the same")
-    names = files_of(one, kind)
+    names = files_of(first, kind)
     for number in range(copies):
         rng = Random(f"{seed} {name} {number}")
         file = names[number % len(names)]
-        whole = (one / file).read_bytes()
-        other = (two / file).read_bytes() if (two / file).exists() else whole[::-1]
-        content = damaged(whole, other, rng)
+        original = (first / file).read_bytes()
+        replacement = (second / file).read_bytes() if (second / file).exists() else original[::-1]
+        content = damaged(original, replacement, rng)
         (work / file).write_bytes(content)
-        counts["swaps"] += content == other != whole
+        counts["swaps"] += content == replacement != original
         try:
-            if repr(kind.read(work)) == wanted:
+            if repr(kind.reader(work)) == wanted:
                 counts["same values"] += 1
             else:
                 faults.append(f"{number} {name}/{file}: read with other values")
@@ -364,7 +364,7 @@ def damage_kind(name: str, copies: int, seed: int, place: Path) -> dict[str, Any
         except BaseException as error:
             last = traceback.extract_tb(error.__traceback__)[-1]
             faults.append(f"{number} {name}/{file}: {type(error).__name__} at {last}")
-        (work / file).write_bytes(whole)
+        (work / file).write_bytes(original)
     return {"copies": copies, "files": len(names), **counts, "faults": faults}
 
 
@@ -372,14 +372,14 @@ def damage(copies: int, seed: int = 0, kinds: tuple[str, ...] = tuple(KINDS)) ->
     """Counts by kind, ``copies`` in all."""
     handle = os.dup(2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # Rust says its panics there
-    found = {}
+    counts = {}
     try:
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as folder:
             for name in kinds:
-                found[name] = damage_kind(name, copies // len(kinds), seed, Path(place) / name)
+                counts[name] = damage_kind(name, copies // len(kinds), seed, Path(folder) / name)
     finally:
         os.dup2(handle, 2)
-    return found
+    return counts
 
 
 def main() -> None:
@@ -388,9 +388,9 @@ def main() -> None:
     options = parser.parse_args()
     results = Results(options.state)
     for name in options.only.split(",") if options.only else KINDS:
-        if name not in results.found:
+        if name not in results.findings:
             results.note(name, damage(options.copies // len(KINDS), options.seed, (name,))[name])
-    if any(one["faults"] for one in results.found.values()):
+    if any(counts["faults"] for counts in results.findings.values()):
         sys.exit(1)
 
 

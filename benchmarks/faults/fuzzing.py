@@ -102,7 +102,7 @@ def seeds(folder: Path) -> dict[str, bytes]:
         f"c{i}\t{locus}\ts{i}{locus}\t{chain}\tT\tIGHV1*01\tIGHJ1*01\t\n"
         for i in range(3) for locus, chain in (("IGH", HEAVY), ("IGK", LIGHT))
     )  # fmt: skip
-    made: dict[str, bytes] = {
+    inputs: dict[str, bytes] = {
         "table.csv": table_text().encode(),
         "table.tsv": table_text().replace(",", "\t").encode(),
         "mutations.csv": b"mutations,heavy,KD (nM)\nWT,"
@@ -116,11 +116,11 @@ def seeds(folder: Path) -> dict[str, bytes]:
 
     structure = gemmi.read_pdb_string(pdb_text())
     structure.setup_entities()
-    made["complex.cif"] = structure.make_mmcif_document().as_string().encode()
+    inputs["complex.cif"] = structure.make_mmcif_document().as_string().encode()
     frame = pl.read_csv(io.StringIO(table_text()))
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
-    made["user.parquet"] = buffer.getvalue()
+    inputs["user.parquet"] = buffer.getvalue()
     row = dict.fromkeys(SCHEMA) | {
         "record_id": "r", "source": "user", "source_file": "f", "source_row": 2, "heavy": HEAVY,
         "antigen": [ANTIGEN], "quantity": "KD", "raw_value": "1", "raw_unit": "nM", "relation": "=",
@@ -129,11 +129,11 @@ def seeds(folder: Path) -> dict[str, bytes]:
     }  # fmt: skip
     rows = [{**row, "record_id": f"r{i}", "source_row": i + 2} for i in range(8)]
     write_parquet(folder / "t.parquet", pl.DataFrame(rows, schema=SCHEMA))
-    made["canonical.parquet"] = (folder / "t.parquet").read_bytes()
+    inputs["canonical.parquet"] = (folder / "t.parquet").read_bytes()
     write_json(folder / "s.json", {"step": 1, "history": [{"loss": 0.5}] * 5}, seal=True)
-    made["state.json"] = (folder / "s.json").read_bytes()
-    made["recipe.toml"] = b'name = "x"\n[optimiser]\nlr = 1e-3\n[stopping]\nepochs = 3\n'
-    return made
+    inputs["state.json"] = (folder / "s.json").read_bytes()
+    inputs["recipe.toml"] = b'name = "x"\n[optimiser]\nlr = 1e-3\n[stopping]\nepochs = 3\n'
+    return inputs
 
 
 def _recipe(path: Path) -> object:
@@ -156,38 +156,38 @@ READERS: dict[str, tuple[Callable[[Path], object], ...]] = {
 
 def mutated(content: bytes, other: bytes, rng: Random) -> bytes:
     """One to six faults."""
-    found = bytearray(content)
+    mutant = bytearray(content)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 6))):
-        if not found:
+        if not mutant:
             break
-        place = rng.randrange(len(found))
-        end = min(len(found), place + rng.choice((1, 2, 8, 64, 512)))
+        place = rng.randrange(len(mutant))
+        end = min(len(mutant), place + rng.choice((1, 2, 8, 64, 512)))
         kind = rng.randrange(8)
         if kind == 0:
-            found[place] ^= 1 << rng.randrange(8)
+            mutant[place] ^= 1 << rng.randrange(8)
         elif kind == 1:
-            found[place:end] = rng.randbytes(end - place)
+            mutant[place:end] = rng.randbytes(end - place)
         elif kind == 2:
-            del found[place:end]
+            del mutant[place:end]
         elif kind == 3:
-            found[place:place] = found[place:end] * rng.choice((1, 2, 50))
+            mutant[place:place] = mutant[place:end] * rng.choice((1, 2, 50))
         elif kind == 4:
-            found[place:place] = rng.choice(TOKENS)
+            mutant[place:place] = rng.choice(TOKENS)
         elif kind == 5:
-            del found[place:]
+            del mutant[place:]
         elif kind == 6:
-            found[place:end] = rng.choice(TOKENS)
+            mutant[place:end] = rng.choice(TOKENS)
         else:
             at = rng.randrange(max(len(other), 1))
-            found[place:place] = other[at : at + rng.choice((16, 256, 4096))]
-    return bytes(found)
+            mutant[place:place] = other[at : at + rng.choice((16, 256, 4096))]
+    return bytes(mutant)
 
 
-def drawn(number: int, seed: int, made: dict[str, bytes]) -> tuple[str, bytes]:
+def drawn(number: int, seed: int, inputs: dict[str, bytes]) -> tuple[str, bytes]:
     """Name and content of an input."""
     rng = Random(f"{seed} {number}")
-    name = rng.choice(sorted(made))
-    content = mutated(made[name], made[rng.choice(sorted(made))], rng)
+    name = rng.choice(sorted(inputs))
+    content = mutated(inputs[name], inputs[rng.choice(sorted(inputs))], rng)
     if rng.random() < 0.05 and not name.endswith((".json", ".toml")):
         content = (
             mutated(gzip.compress(content), b"", rng)
@@ -209,24 +209,24 @@ def try_input(name: str, content: bytes, folder: Path) -> list[str]:
     """What is wrong with how the readers of its kind took an input."""
     path = folder / name
     path.write_bytes(content)
-    found = []
-    for read in READERS[path.suffix]:
+    faults = []
+    for reader in READERS[path.suffix]:
         signal.setitimer(signal.ITIMER_PROF, SECONDS)
         try:
-            read(path)
+            reader(path)
         except AbagError:
             pass
         except BaseException as error:
             where = traceback.extract_tb(error.__traceback__)
-            own = [
-                f"{Path(one.filename).name}:{one.lineno}" for one in where if "abag" in one.filename
+            frames = [
+                f"{Path(frame.filename).name}:{frame.lineno}"
+                for frame in where
+                if "abag" in frame.filename
             ]
-            found.append(
-                f"{read.__name__}: {type(error).__name__} at {own[-1] if own else where[-1]}"
-            )
+            faults.append(f"{reader.__name__}: {type(error).__name__} at {[*where, *frames][-1]}")
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0)
-    return found
+    return faults
 
 
 def _some(numbers: range, seed: int, sender: object) -> None:
@@ -235,13 +235,13 @@ def _some(numbers: range, seed: int, sender: object) -> None:
         os.open(os.devnull, os.O_WRONLY), 2
     )  # Rust says its panics there before they are caught
     signal.signal(signal.SIGPROF, _alarm)
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        made = seeds(folder)
+    with tempfile.TemporaryDirectory() as path:
+        folder = Path(path)
+        inputs = seeds(folder)
         start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         faults: dict[str, int] = {}
         for number in numbers:
-            for fault in try_input(*drawn(number, seed, made), folder):
+            for fault in try_input(*drawn(number, seed, inputs), folder):
                 faults.setdefault(fault, number)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     sender.send((faults, (peak - start) // 1024))  # type: ignore[attr-defined]
@@ -256,11 +256,11 @@ def try_chunk(numbers: range, seed: int) -> tuple[dict[str, int], int]:
     process.start()
     sender.close()
     try:
-        found: tuple[dict[str, int], int] = receiver.recv()
+        result: tuple[dict[str, int], int] = receiver.recv()
     except EOFError:
-        found = {f"the process ended (of inputs from {numbers.start})": numbers.start}, 0
+        result = {f"the process ended (of inputs from {numbers.start})": numbers.start}, 0
     process.join()
-    return found
+    return result
 
 
 def fuzz(
@@ -270,18 +270,18 @@ def fuzz(
     """Counts, and the first number of each kind of fault; goes on with what was found before."""
     results = results or Results(None)
     name = f"seed {seed}"
-    found = results.found.get(name, {"tried": 0, "faults": {}, "mebibytes_above_start": 0})
+    counts = results.findings.get(name, {"tried": 0, "faults": {}, "mebibytes_above_start": 0})
     until = time.monotonic() + 60 * minutes
-    while found["tried"] < inputs and time.monotonic() < until:
-        numbers = range(found["tried"], min(found["tried"] + chunk, inputs))
+    while counts["tried"] < inputs and time.monotonic() < until:
+        numbers = range(counts["tried"], min(counts["tried"] + chunk, inputs))
         faults, grown = try_chunk(numbers, seed)
-        found = {
+        counts = {
             "tried": numbers.stop,
-            "faults": {**faults, **found["faults"]},
-            "mebibytes_above_start": max(grown, found["mebibytes_above_start"]),
+            "faults": {**faults, **counts["faults"]},
+            "mebibytes_above_start": max(grown, counts["mebibytes_above_start"]),
         }
-        results.note(name, found)
-    return found
+        results.note(name, counts)
+    return counts
 
 
 def main() -> None:

@@ -57,8 +57,8 @@ class Killed:
 
         folder = self._fresh()
         arguments: tuple[str, ...] | None = self.command.arguments
-        again = self.command.again or (lambda _: self.command.arguments)
-        kills, said = 0, ""
+        after_kill = self.command.after_kill or (lambda _: self.command.arguments)
+        kills, story = 0, ""
         for at in (*points, 0):
             if arguments is None:
                 break
@@ -66,18 +66,18 @@ class Killed:
             if status != -signal.SIGKILL or at == 0:
                 break
             kills += 1
-            said += f"killed at change {at} ({where}), "
-            arguments = again(folder)
+            story += f"killed at change {at} ({where}), "
+            arguments = after_kill(folder)
         stands = kills and status == REFUSED and self.command.may_be_refused
         if arguments is not None and status and not stands:
-            return kills, f"{said}given again it ended with {status}"
-        found = content(folder, self.command.result)
-        if found != self.wanted:
-            keys = {*found, *self.wanted}
-            other = sorted(key for key in keys if found.get(key) != self.wanted.get(key))
-            return kills, f"{said}{', '.join(other[:4])} differ"
+            return kills, f"{story}given again it ended with {status}"
+        left_content = content(folder, self.command.result)
+        if left_content != self.wanted:
+            keys = {*left_content, *self.wanted}
+            different = sorted(key for key in keys if left_content.get(key) != self.wanted.get(key))
+            return kills, f"{story}{', '.join(different[:4])} differ"
         if arguments is not None and (left := leftovers(self.place)):  # the next writer clears up
-            return kills, f"{said}left behind {left[:3]}"
+            return kills, f"{story}left behind {left[:3]}"
         return kills, None
 
     def _fresh(self) -> Path:
@@ -100,19 +100,19 @@ def measure(
     name: str, inputs: Path, place: Path, options: Namespace, so_far: dict[str, Any], until: float
 ) -> dict[str, Any]:
     """Kill one command; counts, and what differed."""
-    one = Killed(name, inputs, place)
-    changes = one.undisturbed()
-    found = {"kills": 0, "faults": [], "done": 0, **so_far, "changes": changes}
+    killed_command = Killed(name, inputs, place)
+    changes = killed_command.undisturbed()
+    counts = {"kills": 0, "faults": [], "done": 0, **so_far, "changes": changes}
     points = chosen(name, changes, options.kills, options.seed)
-    while found["done"] < len(points) and time.monotonic() < until:
-        killed, fault = one.kill(points[found["done"]])
-        found["kills"] += killed
-        found["done"] += 1
+    while counts["done"] < len(points) and time.monotonic() < until:
+        killed, fault = killed_command.kill(points[counts["done"]])
+        counts["kills"] += killed
+        counts["done"] += 1
         if fault:
-            found["faults"].append(fault)
-            if len(found["faults"]) > MOST_FAULTS:
+            counts["faults"].append(fault)
+            if len(counts["faults"]) > MOST_FAULTS:
                 break
-    return {**found, "whole": found["done"] == len(points)}
+    return {**counts, "whole": counts["done"] == len(points)}
 
 
 def main() -> None:
@@ -124,18 +124,18 @@ def main() -> None:
     results = Results(options.state)
     until = time.monotonic() + 60 * options.minutes
     names = options.only.split(",") if options.only else list(COMMANDS)
-    names = [name for name in names if not results.found.get(name, {}).get("whole")]
+    names = [name for name in names if not results.findings.get(name, {}).get("whole")]
     ready(networks=bool({*names} & NETWORKS))
     with tempfile.TemporaryDirectory() as where:
         needs = {need for name in names for need in COMMANDS[name].needs}
         inputs = inputs_for(options.folder or Path(where) / "inputs", needs)
         for name in names:
-            so_far = results.found.get(name, {})
+            so_far = results.findings.get(name, {})
             if time.monotonic() > until:
                 break
             place = Path(where) / "place"
             results.note(name, measure(name, inputs, place, options, so_far, until))
-    if any(one["faults"] for one in results.found.values()):
+    if any(counts["faults"] for counts in results.findings.values()):
         sys.exit(1)
 
 

@@ -15,16 +15,16 @@ class Results:
 
     def __init__(self, state: Path | None) -> None:
         self.state = state
-        self.found: dict[str, Any] = {}
+        self.findings: dict[str, Any] = {}
         if state and state.is_file():
-            self.found = json.loads(state.read_text())
+            self.findings = json.loads(state.read_text())
 
-    def note(self, name: str, found: Any) -> None:
+    def note(self, name: str, result: Any) -> None:
         """Keep what was found, and print it."""
-        self.found[name] = found
-        print(name, json.dumps(found), flush=True)
+        self.findings[name] = result
+        print(name, json.dumps(result), flush=True)
         if self.state:
-            self.state.write_text(json.dumps(self.found, indent=2) + "\n")
+            self.state.write_text(json.dumps(self.findings, indent=2) + "\n")
 
 
 OPTIONS: dict[str, dict[str, Any]] = {

@@ -32,7 +32,7 @@ def pairs() -> dict[str, list[tuple[str, str]]]:
     from commands import FOLDERS
 
     return {
-        folder: [(one, two) for one in changing for two in (*changing, *reading)]
+        folder: [(first, second) for first in changing for second in (*changing, *reading)]
         for folder, (changing, reading) in FOLDERS.items()
     }
 
@@ -58,26 +58,26 @@ class Alone:
             status, changes, _ = run(command.arguments, folder, self.place)
             if status:
                 raise RuntimeError(f"{name} ended with {status}, alone")
-            named = renames()
-            moments = sorted({1, changes // 2, changes, *named[1:2], *named[-1:]})
+            rename_moments = renames()
+            moments = sorted({1, changes // 2, changes, *rename_moments[1:2], *rename_moments[-1:]})
             self._known[name] = moments, content(folder, command.result)
         return self._known[name]
 
-    def after(self, one: str, two: str) -> dict[str, Any]:
+    def after(self, first: str, second: str) -> dict[str, Any]:
         """What ``two`` leaves where ``one`` has ended before it."""
         from commands import TOGETHER, content
 
         folder = self.fresh()
-        for name in (one, two):
+        for name in (first, second):
             run(TOGETHER[name].arguments, folder, self.place)
-        return content(folder, TOGETHER[two].result)
+        return content(folder, TOGETHER[second].result)
 
 
-def meet(one: str, two: str, at: int, alone: Alone) -> tuple[int, int, list[str]]:
+def meet(first_name: str, second_name: str, at: int, alone: Alone) -> tuple[int, int, list[str]]:
     """Hold ``one`` at a change while ``two`` runs; both statuses, and what is wrong."""
     from commands import TOGETHER, content, leftovers
 
-    folder, first, second = alone.fresh(), TOGETHER[one], TOGETHER[two]
+    folder, first, second = alone.fresh(), TOGETHER[first_name], TOGETHER[second_name]
     child = started(first.arguments, folder, alone.place, at, signal.SIGSTOP)
     _, how = os.waitpid(child, os.WUNTRACED)
     if not os.WIFSTOPPED(how):
@@ -89,16 +89,24 @@ def meet(one: str, two: str, at: int, alone: Alone) -> tuple[int, int, list[str]
     if {mine, theirs} - {0, REFUSED} or 0 not in (mine, theirs):
         faults.append(f"statuses {mine} and {theirs}")
     left = [content(folder, command.result) for command in (first, second)]
-    wanted = [alone.of(name)[1] for name, status in ((one, mine), (two, theirs)) if status == 0]
+    wanted = [
+        alone.of(name)[1]
+        for name, status in ((first_name, mine), (second_name, theirs))
+        if status == 0
+    ]
     if first.result == second.result:
-        turns = ((one, two), (two, one)) if mine == theirs else ()
+        turns = ((first_name, second_name), (second_name, first_name)) if mine == theirs else ()
         if left[0] not in wanted and all(left[0] != alone.after(*turn) for turn in turns):
             faults.append(f"{first.result} holds what neither leaves, alone or afterwards")
         return mine, theirs, faults
-    if mine == 0 and left[0] != alone.of(one)[1]:
-        faults.append(f"{one} left another result than alone")
-    if theirs == 0 and left[1] != alone.of(two)[1] and left[1] != alone.after(one, two):
-        faults.append(f"{two} left another result than alone, or afterwards")
+    if mine == 0 and left[0] != alone.of(first_name)[1]:
+        faults.append(f"{first_name} left another result than alone")
+    if (
+        theirs == 0
+        and left[1] != alone.of(second_name)[1]
+        and left[1] != alone.after(first_name, second_name)
+    ):
+        faults.append(f"{second_name} left another result than alone, or afterwards")
     return mine, theirs, faults
 
 
@@ -118,12 +126,12 @@ def main() -> None:
         inputs = inputs_for(options.folder or Path(where) / "inputs", needs)
         alone = Alone(inputs, Path(where) / "place")
         for folder, some in chosen.items():
-            for one, two in some:
-                key = f"{folder}: {one} | {two}"
-                if key in results.found or time.monotonic() > until:
+            for first, second in some:
+                key = f"{folder}: {first} | {second}"
+                if key in results.findings or time.monotonic() > until:
                     continue
-                results.note(key, [meet(one, two, at, alone) for at in alone.of(one)[0]])
-    if any(faults for found in results.found.values() for _, _, faults in found):
+                results.note(key, [meet(first, second, at, alone) for at in alone.of(first)[0]])
+    if any(faults for meetings in results.findings.values() for _, _, faults in meetings):
         sys.exit(1)
 
 

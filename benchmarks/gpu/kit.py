@@ -83,7 +83,7 @@ def steps(out: Path, quick: bool, ends: float) -> list[Step]:
     compiled = [] if quick else ["--compile"]
     models = ("esm2-8m", "antiberty") if quick else ("antiberty", "igt5", "esm2-3b")
     pairs, seconds = ("40", "0.1") if quick else ("20000", "10")
-    found = [
+    all_steps = [
         step_of(
             "store",
             "store.json",
@@ -99,13 +99,13 @@ def steps(out: Path, quick: bool, ends: float) -> list[Step]:
             "--file",
             str(out / result),
         ]
-        found.append(step_of(f"encoding-{model}", result, [*arguments, *compiled, *small]))
+        all_steps.append(step_of(f"encoding-{model}", result, [*arguments, *compiled, *small]))
     recipes = ["v2.5"] if quick else ["v2.7", "default"]
     epoch = [str(BENCHMARKS / "epoch.py"), "--recipes", *recipes,
              "--pairs", pairs, "--seconds", seconds, "--out", str(out / "epoch.json")]  # fmt: skip
-    found.append(step_of("epoch", "epoch.json", epoch))
-    found.append(run_step(out, pairs, quick, ends))
-    return found
+    all_steps.append(step_of("epoch", "epoch.json", epoch))
+    all_steps.append(run_step(out, pairs, quick, ends))
+    return all_steps
 
 
 def step_of(name: str, result: str, arguments: list[str]) -> Step:
@@ -114,8 +114,8 @@ def step_of(name: str, result: str, arguments: list[str]) -> Step:
 
 def run_step(out: Path, pairs: str, quick: bool, ends: float) -> Step:
     """A run of v2.7 that stops by itself before the call ends and is resumed by the next."""
-    rest = str(max(SHORTEST_S, ends - time.monotonic() - 60.0))
-    stop = ["--stop-after", rest, "--no-audit"]
+    seconds_left = str(max(SHORTEST_S, ends - time.monotonic() - 60.0))
+    stop = ["--stop-after", seconds_left, "--no-audit"]
     run = out / "run"
     begin = ["-m", "abag", "train", str(out / "table.parquet"), "--recipe", "v2.7", "--split",
              str(out / "split.parquet"), "--out", str(run), "--store", str(out / "embeddings"),
@@ -123,8 +123,8 @@ def run_step(out: Path, pairs: str, quick: bool, ends: float) -> Step:
     if quick:
         begin += ["--set", "stopping.epochs=1", "--set", "network.fusion.width=16",
                   "--set", "network.fusion.heads=2"]  # fmt: skip
-    again = ["-m", "abag", "train", "--resume", str(run), *stop]
-    trained = again if (run / "run.json").exists() else begin
+    resume = ["-m", "abag", "train", "--resume", str(run), *stop]
+    trained = resume if (run / "run.json").exists() else begin
     return Step(
         "run",
         "run/training_summary.json",
@@ -134,18 +134,18 @@ def run_step(out: Path, pairs: str, quick: bool, ends: float) -> Step:
 
 def carry_out(step: Step, out: Path, ends: float) -> str:
     """Run what of a step is not done; says how it stands."""
-    for done, arguments in step.commands:
-        if (out / done).exists():
+    for result, arguments in step.commands:
+        if (out / result).exists():
             continue
-        rest = ends - time.monotonic()
-        if rest < SHORTEST_S:
+        seconds_left = ends - time.monotonic()
+        if seconds_left < SHORTEST_S:
             return "not begun, no time left"
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": os.pathsep.join(
             [str(ROOT / "src"), str(BENCHMARKS), *filter(None, [os.environ.get("PYTHONPATH")])]
         )}  # fmt: skip
         try:
             finished = subprocess.run(
-                [sys.executable, *arguments], env=environment, timeout=rest, check=False,
+                [sys.executable, *arguments], env=environment, timeout=seconds_left, check=False,
                 stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
         except subprocess.TimeoutExpired:

@@ -130,7 +130,7 @@ def _figure(verdict: Verdict, true: pl.DataFrame, *shuffled: pl.DataFrame) -> Pa
 
 
 def auroc(positive: Reals, negative: Reals) -> float | None:
-    """Chance that a true pair has a larger score than a decoy; ties count half; None if empty."""
+    """Chance that a true pair scores above a decoy; ties count half; None if a side is empty."""
     if not len(positive) or not len(negative):
         return None
     scores = np.concatenate([positive, negative])

@@ -53,14 +53,14 @@ def test_what_the_store_has_is_not_encoded_again(tmp_path):
     assert set(second.encoded) == set(MOLECULES) - set(MOLECULES[:25])
     assert (result.found, result.encoded) == (25, 15)
     agree(embed(MOLECULES, third, again), MOLECULES)
-    assert third.asked == []
+    assert third.batches == []
 
 
 @pytest.mark.parametrize("budget", [1, 50, 333, 100_000])
 def test_the_budget_does_not_change_the_result(budget):
     encoder = HashEncoder()
     agree(embed(MOLECULES, encoder, budget=budget), MOLECULES)
-    for batch in encoder.asked:
+    for batch in encoder.batches:
         assert len(batch) == 1 or len(batch) * max(m.residues for m in batch) <= budget
 
 
@@ -68,14 +68,14 @@ def test_batches_do_not_depend_on_repeats():
     one, two = HashEncoder(), HashEncoder()
     embed(MOLECULES, one)
     embed([m for m in MOLECULES for _ in range(3)], two)
-    assert one.asked == two.asked
+    assert one.batches == two.batches
 
 
 def test_out_of_memory_halves_the_batch_and_goes_on():
     encoder = HashEncoder(memory=130)
     agree(embed(MOLECULES, encoder, budget=1000), MOLECULES)
     assert len(encoder.encoded) == len(set(MOLECULES))
-    assert all(len(b) * max(m.residues for m in b) <= 130 for b in encoder.asked)
+    assert all(len(b) * max(m.residues for m in b) <= 130 for b in encoder.batches)
 
 
 class Counting(HashEncoder):
@@ -124,7 +124,7 @@ def test_two_devices_share_the_work_and_give_the_same():
 
     class Slow(HashEncoder):
         def encode(self, molecules):
-            if not self.asked:
+            if not self.batches:
                 meet.wait()  # fails unless both encoders are at work at one time
             return super().encode(molecules)
 

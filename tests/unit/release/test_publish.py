@@ -107,9 +107,9 @@ def test_a_release_goes_to_a_hub_and_comes_back(release: Path, tmp_path: Path, h
     assert pulled.new
     verify_release(pulled.folder)
     assert predicts_what_was_released(f"{REPOSITORY}@1.0.0-beta", release)
-    asked = len(hub.asked)
+    requests = len(hub.requests)
     assert not pull(f"{REPOSITORY}@1.0.0-beta", endpoint=hub.address).new
-    assert len(hub.asked) == asked
+    assert len(hub.requests) == requests
 
 
 class Killed(BaseException):

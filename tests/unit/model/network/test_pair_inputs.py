@@ -100,7 +100,7 @@ def test_a_store_is_filled_once_and_read_afterwards(
     first, second = HashEncoder(), HashEncoder()
     filled = PairFeatures.of(pairs, first, first, config_of(), tmp_path / "store")
     read = PairFeatures.of(pairs, second, second, config_of(), tmp_path / "store")
-    assert not second.asked
+    assert not second.batches
     assert torch.equal(filled.antigens.rows, read.antigens.rows)
     assert filled.antibodies.rows.dtype is torch.bfloat16  # as stored: nothing more is lost
 
