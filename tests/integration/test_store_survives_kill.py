@@ -62,7 +62,7 @@ def kill_and_check(folder: Path, rng: random.Random) -> int:
     assert store.unreadable == ()
     survived = len(store)
     result = embed(MOLECULES, encoder, store)
-    assert result.found == survived
+    assert result.from_store == survived
     assert len(encoder.encoded) == len(set(MOLECULES)) - survived
     place = rng.randrange(len(MOLECULES))
     assert np.allclose(result[place], rows_of(MOLECULES[place], WIDTH), rtol=2**-8)

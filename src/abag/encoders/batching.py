@@ -24,7 +24,7 @@ def distinct(items: Sequence[Item]) -> tuple[list[Item], NDArray[np.int64]]:
     """The distinct items in the order of their first appearance, and the place of each item.
 
     Returns:
-        ``found`` and ``places`` [items] with ``found[places[i]] == items[i]``.
+        ``firsts`` and ``places`` [items] with ``firsts[places[i]] == items[i]``.
     """
     index: dict[Item, int] = {}
     places = [index.setdefault(item, len(index)) for item in items]

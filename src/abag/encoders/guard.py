@@ -30,7 +30,7 @@ _MARKS: Final = "▁Ġ#"
 
 
 class Vocabulary(Protocol):
-    """What the guard and the adapters ask of a tokenizer."""
+    """What the guard and the adapters need of a tokenizer."""
 
     @property
     def unknown_id(self) -> int | None:
@@ -86,10 +86,10 @@ class TokenGuard:
             )
         text = self.rule.text(AMINO_ACIDS)
         self.check_chain(AMINO_ACIDS, self.vocabulary.ids(text))
-        whole = self.vocabulary.ids_with_specials(text)
-        if whole is None:
+        with_specials = self.vocabulary.ids_with_specials(text)
+        if with_specials is None:
             return
-        got = self._read(whole)
+        got = self._as_written(with_specials)
         expected = self.rule.written([AMINO_ACIDS])
         if got != expected:
             raise EncoderError(
@@ -101,12 +101,12 @@ class TokenGuard:
     def residue_table(self) -> NDArray[np.int64] | None:
         """Ids by letter code (``table[ord("V")]``), -1 for others, where a table is enough.
 
-        Asking a tokenizer costs 2 to 6 microseconds a residue, more than a small model on a fast
+        A tokenizer takes 2 to 6 microseconds a residue, more than a small model on a fast
         device. Where no token spells two residues and the tokenizer's answer on a text of all
         ordered pairs of residues is that of the table, the table is the tokenizer.
 
         Returns:
-            None where the tokenizer has to be asked for every chain.
+            None where the tokenizer has to read every chain itself.
         """
         residues = AMINO_ACIDS + UNKNOWN_RESIDUE + RARE_RESIDUES
         if any(
@@ -161,7 +161,7 @@ class TokenGuard:
         Raises:
             EncoderError: that names the encoder.
         """
-        seen: dict[bytes, Segment] = {}
+        inputs: dict[bytes, Segment] = {}
         for part, row in zip(parts, rows, strict=True):
             specials = self.rule.specials(len(part.chains), light=part.light)
             if len(row) != part.residues + specials:
@@ -169,11 +169,11 @@ class TokenGuard:
                     f"{self.encoder}: {part.residues} residues and {specials} special tokens "
                     f"became {len(row)} tokens"
                 )
-            other = seen.setdefault(row.tobytes(), part)
-            if other.chains != part.chains:
+            earlier = inputs.setdefault(row.tobytes(), part)
+            if earlier.chains != part.chains:
                 raise EncoderError(
                     f"{self.encoder}: two different inputs have the same token ids: "
-                    f"{_start('/'.join(other.chains))} and {_start('/'.join(part.chains))}"
+                    f"{_start('/'.join(earlier.chains))} and {_start('/'.join(part.chains))}"
                 )
 
     def _spelt(self, ids: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -186,7 +186,7 @@ class TokenGuard:
             self._codes = np.concatenate([self._codes, np.array(codes, dtype=np.uint8)])
         return self._codes[ids]
 
-    def _read(self, ids: NDArray[np.int64]) -> list[str]:
+    def _as_written(self, ids: NDArray[np.int64]) -> list[str]:
         bare = [(t, t.strip(_MARKS)) for t in self.vocabulary.tokens(ids.tolist())]
         return [letter.upper() if len(letter) == 1 else token for token, letter in bare]
 
@@ -201,8 +201,8 @@ class TokenGuard:
 
 def template_ids(rule: InputRule, vocabulary: Vocabulary) -> dict[str, int]:
     """Ids of the special tokens of a rule."""
-    found = {token: vocabulary.id_of(token) for token in rule.special_tokens()}
-    return {token: number for token, number in found.items() if number is not None}
+    numbers = {token: vocabulary.id_of(token) for token in rule.special_tokens()}
+    return {token: number for token, number in numbers.items() if number is not None}
 
 
 def assembled(
@@ -211,10 +211,10 @@ def assembled(
     """Token ids of a template filled with chains, and the index of each residue's token."""
     pieces: list[NDArray[np.int64]] = []
     places: list[NDArray[np.int64]] = []
-    length, rest = 0, iter(chains)
+    length, remaining = 0, iter(chains)
     for part in template:
         if part == CHAIN:
-            pieces.append(next(rest))
+            pieces.append(next(remaining))
             places.append(np.arange(length, length + len(pieces[-1])))
         else:
             pieces.append(np.array([specials[part]], dtype=np.int64))
@@ -269,17 +269,17 @@ def warn_if_antibody(molecules: Iterable[Molecule], share: float = 0.4) -> list[
     from abag.antibody.numbering import number_chains
 
     chains = dict.fromkeys(m.chains[0].upper() for m in molecules if m.role is Role.ANTIGEN)
-    found = []
+    warned = []
     for chain, domains in number_chains(chains).items():
         if domains and sum(d.end - d.start for d in domains) >= share * len(chain):
-            found.append(chain)
+            warned.append(chain)
             warnings.warn(
                 f"the antigen {_start(chain)} of {len(chain)} residues holds an antibody domain "
                 f"({domains[0].kind.value}): is a heavy or light chain in the antigen's place?",
                 AntibodyAsAntigenWarning,
                 stacklevel=2,
             )
-    return found
+    return warned
 
 
 def _start(text: str) -> str:

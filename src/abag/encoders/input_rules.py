@@ -65,11 +65,11 @@ class InputRule:
 
     def written(self, chains: Sequence[str]) -> list[str]:
         """The tokens of a molecule as a reader would write them: for messages and for tests."""
-        rest = iter(chains)
+        remaining = iter(chains)
         return [
             token
             for part in self.template(len(chains))
-            for token in (self.letters(next(rest)) if part == CHAIN else (part,))
+            for token in (self.letters(next(remaining)) if part == CHAIN else (part,))
         ]
 
 

@@ -1,4 +1,4 @@
-"""From a user's file to the molecules that an encoder is asked for, and into the store."""
+"""From a user's file to molecules, their embeddings, and the store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedFile:
-    """What embedding a file did."""
+    """Result of embedding a file."""
 
     rows: int
     molecules: int
@@ -87,7 +87,7 @@ def embed_file(
     require_store_folder(store)
     table, left_out = read_chains(path, mapping, antigen, choices)
     encoders = open_encoders()
-    wanted = _wanted(encoders[0], roles)
+    wanted = _roles_to_embed(encoders[0], roles)
     molecules = molecules_of(table, wanted)
     misplaced = warn_if_antibody(molecules)
     room = EmbeddingStore.for_encoder(store, encoders[0], storage)
@@ -96,7 +96,7 @@ def embed_file(
         rows=table.height,
         molecules=len(molecules),
         encoded=result.encoded,
-        found=result.found,
+        found=result.from_store,
         windowed=sum(result.windowed(i) for i in range(len(result))),
         room=room.room,
         without_antigen=_without_antigen(table) if Role.ANTIGEN in wanted else 0,
@@ -105,7 +105,7 @@ def embed_file(
     )
 
 
-def _wanted(encoder: Encoder, roles: Collection[Role] | None) -> frozenset[Role]:
+def _roles_to_embed(encoder: Encoder, roles: Collection[Role] | None) -> frozenset[Role]:
     """The roles to embed: those asked for, else those that the encoder was trained on."""
     facts = encoder.facts
     wanted = frozenset(roles or facts.roles)
@@ -129,7 +129,7 @@ def read_chains(
 ) -> tuple[pl.DataFrame, tuple[str, ...]]:
     """Columns ``heavy``, ``light`` and ``antigen`` (a list) of a canonical table or of pairs.
 
-    Beside them, what is said of rows that are in no pair.
+    Beside them, the problems of rows that are in no pair.
 
     Raises:
         TableError: for pairs whose chains cannot be read; every row is named.

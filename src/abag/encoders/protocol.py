@@ -103,15 +103,15 @@ class EncodedMolecule:
 
     def require(self, molecule: Molecule, width: int, encoder: str) -> None:
         """Raise :class:`EncoderError` unless these are finite rows [residues, width] of it."""
-        shape, what = (molecule.residues, width), molecule.role.value
+        shape, role = (molecule.residues, width), molecule.role.value
         if self.rows.shape != shape:
             raise EncoderError(
-                f"{encoder} gave rows {list(self.rows.shape)} for an {what} whose rows should be "
+                f"{encoder} gave rows {list(self.rows.shape)} for an {role} whose rows should be "
                 f"{list(shape)}"
             )
         if not np.isfinite(self.rows).all():
             raise EncoderError(
-                f"{encoder} gave numbers that are not finite for an {what} of {shape[0]} residues "
+                f"{encoder} gave numbers that are not finite for an {role} of {shape[0]} residues "
                 f"({molecule.chains[0][:12]}...); try fp32"
             )
 

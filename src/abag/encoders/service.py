@@ -35,17 +35,17 @@ BUDGET_GPU: Final = 65_536
 
 @dataclass(frozen=True)
 class Embeddings(Sequence[NDArray[np.float32]]):
-    """Residue rows [residues, width] in the order that was asked for, read when they are used.
+    """Residue rows [residues, width] in the order of the molecules given, read when they are used.
 
     With a store, rows come from its memory map each time; without one, from memory.
     """
 
     molecules: tuple[Molecule, ...]
-    """What was asked for, repeats included."""
+    """In the order given, repeats included."""
     width: int
     encoded: int
     """Distinct molecules (or chains) that were encoded for this."""
-    found: int
+    from_store: int
     """Distinct molecules (or chains) that the store had."""
     _parts: tuple[tuple[str, ...], ...]
     """Keys of what each molecule consists of."""
@@ -96,15 +96,15 @@ def embed(
     _require_one_identity(encoders, store)
     facts = encoders[0].facts
     pieces = [_pieces(molecule, facts.paired) for molecule in molecules]
-    wanted, _ = distinct([piece for of_one in pieces for piece in of_one])
+    wanted, _ = distinct([piece for parts_of_one in pieces for piece in parts_of_one])
     keys = {piece: molecule_key(piece) for piece in wanted}
-    parts = tuple(tuple(keys[piece] for piece in of_one) for of_one in pieces)
+    parts = tuple(tuple(keys[piece] for piece in parts_of_one) for parts_of_one in pieces)
     run = _Run(encoders, budget or _default_budget(encoders[0]), workers)
     if store is None:
-        held = {keys[piece]: encoded for piece, encoded in run.encode(wanted)}
+        in_memory = {keys[piece]: encoded for piece, encoded in run.encode(wanted)}
         return Embeddings(
             tuple(molecules), facts.width, len(wanted), 0, parts,
-            lambda key: held[key].rows, lambda key: held[key].windowed,
+            lambda key: in_memory[key].rows, lambda key: in_memory[key].windowed,
         )  # fmt: skip
     store.refresh()
     new = sum(not store.has(keys[piece]) for piece in wanted)
@@ -114,8 +114,10 @@ def embed(
             missing = [piece for piece in wanted if not store.has(keys[piece])]
             for piece, encoded in run.encode(missing):
                 writer.add(piece, encoded)
-    found = len(wanted) - new
-    return Embeddings(tuple(molecules), facts.width, new, found, parts, store.rows, store.windowed)
+    from_store = len(wanted) - new
+    return Embeddings(
+        tuple(molecules), facts.width, new, from_store, parts, store.rows, store.windowed
+    )
 
 
 def _pieces(molecule: Molecule, paired: bool) -> tuple[Molecule, ...]:
@@ -168,12 +170,12 @@ class _Run:
             for batch in plan_batches([m.residues for m in molecules], self.budget)
         ]
         name = self.encoders[0].identity.id
-        done, began = 0, time.monotonic()
+        encoded_residues, began = 0, time.monotonic()
         with bars.task(f"encode {name}", sum(m.residues for m in molecules)) as bar:
             for batch, results in self._batches(batches):
                 residues = sum(molecule.residues for molecule in batch)
-                done += residues
-                rate = done / max(time.monotonic() - began, 1e-9)
+                encoded_residues += residues
+                rate = encoded_residues / max(time.monotonic() - began, 1e-9)
                 bar.describe(f"encode {name}, {rate:,.0f} residues/s")
                 bar.advance(residues)
                 yield from zip(batch, results, strict=True)
@@ -206,10 +208,10 @@ class _Run:
             for batch in batches:
                 ahead.append((batch, pool.submit(work, batch)))
                 if len(ahead) > 2 * len(self.encoders):
-                    done, future = ahead.popleft()
-                    yield done, future.result()
+                    first, future = ahead.popleft()
+                    yield first, future.result()
             while ahead:
-                done, future = ahead.popleft()
-                yield done, future.result()
+                first, future = ahead.popleft()
+                yield first, future.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

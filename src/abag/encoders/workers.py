@@ -21,7 +21,7 @@ from abag.errors import EncoderError
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """Which encoder a user asked for, as plain values; any worker can open it."""
+    """The encoder that a user chose, as plain values; any worker can open it."""
 
     name: str
     long: LongChain

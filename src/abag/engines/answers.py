@@ -61,8 +61,8 @@ class Here:
             yield Answered(place, work.do(piece))
 
 
-class Told(NamedTuple):
-    """What a worker says of one piece: its answer, or what was raised."""
+class PieceResult(NamedTuple):
+    """What a worker sends back for one piece: its answer, or the error that was raised."""
 
     answer: Any
     kind: str = ""
@@ -70,7 +70,7 @@ class Told(NamedTuple):
     message: str = ""
 
     @classmethod
-    def of(cls, work: Work, piece: Any) -> Told:
+    def of(cls, work: Work, piece: Any) -> PieceResult:
         """Do a piece; no exception leaves this."""
         try:
             return cls(work.do(piece))

@@ -1,4 +1,4 @@
-"""Which engine a user asked for."""
+"""The engine that a user chose."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class WorkPlace:
     start one here."""
 
     def engine(self, *, every_core: bool = False, gpus: float = 0.0) -> Engine:
-        """The engine; where nothing is asked for this process, or a process for each core.
+        """The engine; without either option this process, or a process for each core.
 
         On Ray a piece takes a core and ``gpus``.
 
@@ -48,4 +48,4 @@ def _cores() -> int:
 
 
 ANYWHERE: Final = WorkPlace()
-"""Nothing is asked for."""
+"""Neither option is given."""

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any, Final
 
-from abag.engines.answers import THREADS, Answered, Told, Work
+from abag.engines.answers import THREADS, Answered, PieceResult, Work
 from abag.errors import OptionError, UnavailableError
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Processes:
                     worker.take(waiting.pop(), pieces)
                 for pipe in wait(list(workers)):
                     worker = workers[pipe]  # type: ignore[index]
-                    told = worker.told()
-                    if told is None:
+                    result = worker.result()
+                    if result is None:
                         del workers[worker.pipe]
                         waiting.append(_once_more(worker, tries))
                         continue
@@ -58,7 +58,7 @@ class Processes:
                     else:
                         del workers[worker.pipe]
                         worker.dismiss()
-                    yield Answered(place, told.unwrapped())
+                    yield Answered(place, result.unwrapped())
         finally:
             for worker in workers.values():
                 worker.end()
@@ -81,26 +81,26 @@ class _Worker:
     """One process, and the pipe to it."""
 
     def __init__(self, context: SpawnContext, work: Work) -> None:
-        self.pipe, theirs = context.Pipe()
+        self.pipe, worker_end = context.Pipe()
         self.place = -1
-        self.process = context.Process(target=_serve, args=(theirs, work), daemon=True)
+        self.process = context.Process(target=_serve, args=(worker_end, work), daemon=True)
         with _environment(THREADS):
             self.process.start()
-        theirs.close()
+        worker_end.close()
 
     def take(self, place: int, pieces: Sequence[Any]) -> None:
-        """Give it the piece of this place; a process that has ended is noticed when it is asked."""
+        """Give it the piece of this number; :meth:`result` notices where it has ended."""
         self.place = place
         with suppress(OSError):
             self.pipe.send(pieces[place])
 
-    def told(self) -> Told | None:
-        """What it says of its piece; None where it has ended."""
+    def result(self) -> PieceResult | None:
+        """What it sends back for its piece; None where it has ended."""
         try:
-            told: Told = self.pipe.recv()
+            result: PieceResult = self.pipe.recv()
         except (EOFError, OSError):
             return None
-        return told
+        return result
 
     def dismiss(self) -> None:
         """Let it end by itself: it has nothing to do."""
@@ -120,7 +120,7 @@ def _serve(pipe: Connection, work: Work) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     with suppress(EOFError, OSError):
         while True:
-            pipe.send(Told.of(work, pipe.recv()))
+            pipe.send(PieceResult.of(work, pipe.recv()))
 
 
 @contextmanager

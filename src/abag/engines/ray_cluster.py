@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from abag.engines.answers import THREADS, Answered, Told, Work
+from abag.engines.answers import THREADS, Answered, PieceResult, Work
 from abag.errors import UnavailableError, installed
 
 LOCAL: Final = "local"
@@ -39,7 +39,7 @@ class RayCluster:
     def answers(self, work: Work, pieces: Sequence[Any]) -> Iterator[Answered]:
         """Answers as they come; see :class:`abag.engines.Engine`."""
         with _connected(self.address) as ray:
-            remote = ray.remote(told_remotely).options(
+            remote = ray.remote(do_remotely).options(
                 num_cpus=self.cores,
                 num_gpus=self.gpus,
                 max_retries=_RETRIES,
@@ -55,32 +55,32 @@ class RayCluster:
                         break
                 if not running:
                     return
-                done, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK_SECONDS)
-                for reference in done:
-                    yield Answered(running.pop(reference), _told(ray, reference).unwrapped())
+                finished, _ = ray.wait(list(running), num_returns=1, timeout=_LOOK_SECONDS)
+                for reference in finished:
+                    yield Answered(running.pop(reference), _result(ray, reference).unwrapped())
 
     def _most(self, ray: Any) -> int:
-        there = ray.cluster_resources()
-        at_once = float(there.get("CPU", 1.0)) / self.cores
+        resources = ray.cluster_resources()
+        at_once = float(resources.get("CPU", 1.0)) / self.cores
         if self.gpus:
-            at_once = min(at_once, float(there.get("GPU", 1.0)) / self.gpus)
+            at_once = min(at_once, float(resources.get("GPU", 1.0)) / self.gpus)
         return max(2, int(_IN_FLIGHT * at_once))
 
 
-def told_remotely(work: Work, piece: Any) -> Told:
+def do_remotely(work: Work, piece: Any) -> PieceResult:
     """What a worker of Ray's does."""
-    return Told.of(work, piece)
+    return PieceResult.of(work, piece)
 
 
-def _told(ray: Any, reference: Any) -> Told:
+def _result(ray: Any, reference: Any) -> PieceResult:
     try:
-        told: Told = ray.get(reference)
+        result: PieceResult = ray.get(reference)
     except ray.exceptions.RayError as error:
         raise UnavailableError(
             f"Ray could not do a piece of the work after {_RETRIES} tries: {error}; look at its "
             "nodes with `ray status`, then call the same command again: it goes on from there"
         ) from None
-    return told
+    return result
 
 
 def _require_listener(address: str) -> None:
@@ -95,18 +95,18 @@ def _require_listener(address: str) -> None:
 def _connected(address: str) -> Iterator[Any]:
     """Ray, connected to a cluster; the connection ends with the block, a foreign cluster stays."""
     ray = installed("ray", "--ray needs the package ray; install it with: pip install 'abag[ray]'")
-    # Threads are told by the job's environment: what a task unpacks loads libraries before it runs.
-    told = {
+    # The job's environment sets the threads: what a task unpacks loads libraries before it runs.
+    options = {
         "log_to_driver": False, "logging_level": "ERROR", "runtime_env": {"env_vars": THREADS},
     }  # fmt: skip
-    mine = not ray.is_initialized()
-    if mine:
+    connects = not ray.is_initialized()
+    if connects:
         try:
             _require_listener(address)
             if address == LOCAL:
-                ray.init(include_dashboard=False, **told)
+                ray.init(include_dashboard=False, **options)
             else:
-                ray.init(address=address, **told)
+                ray.init(address=address, **options)
         except (OSError, RuntimeError, ValueError) as error:
             raise UnavailableError(
                 f"--ray {address}: no Ray cluster answers there ({str(error)[:200]}); start one "
@@ -115,5 +115,5 @@ def _connected(address: str) -> Iterator[Any]:
     try:
         yield ray
     finally:
-        if mine:
+        if connects:
             ray.shutdown()

@@ -91,7 +91,7 @@ def adapt_encoders(
             if options.tell is not None:
                 shown = ", ".join(f"{loss:.3f}" for loss in losses)
                 options.tell(f"both encoders adapted (rank {config.rank}); loss by epoch: {shown}")
-    if not world.told([float(finished)], setup.device)[0]:
+    if not world.broadcast([float(finished)], setup.device)[0]:
         return None
     if not trains_here:
         _load(folder, encoders)
@@ -195,7 +195,7 @@ class Stage(TrainingEngine):
         value = float(loss.detach())
         self.update([value], lambda: [self.rows.record_ids(rows)])
         progress.loss_sum += value * len(rows)
-        self.said = f"epoch {len(progress.losses) + 1}: loss {value:.3f}"
+        self.status_line = f"epoch {len(progress.losses) + 1}: loss {value:.3f}"
         if self.plan.place(progress.step)[1] == 0:
             progress.losses.append(progress.loss_sum / len(self.plan.rows))
             progress.loss_sum = 0.0

@@ -168,18 +168,18 @@ def _evaluated(setup: Setup, pkd: Array, options: Options) -> tuple[Evaluation, 
     from abag.data.leaks.leakage import audit
 
     rows, split = setup.rows, setup.split
-    known = dict(zip(rows.record_ids(rows.test), pkd.tolist(), strict=True))
-    own = Candidate(
+    predictions = dict(zip(rows.record_ids(rows.test), pkd.tolist(), strict=True))
+    subject = Candidate(
         setup.recipe.name,
-        predicted=known,
+        predicted=predictions,
         settings=setup.recipe.as_json(),
     )
     values = {"target": "pkd", "seed": setup.recipe.seed}
-    others = [named_candidate(name, values, baseline=True) for name in BASELINES]
+    baselines = [named_candidate(name, values, baseline=True) for name in BASELINES]
     audited = audit(setup.table, split, seed=0) if options.audit else None
     facts = split.summary()
     evaluation = evaluate(
-        [own, *others],
+        [subject, *baselines],
         rows.table,
         _TestPart(setup),
         name=split.strategy,
@@ -195,7 +195,7 @@ def test_figures(evaluation: Evaluation, setup: Setup, pkd: Array) -> dict[str, 
     """Figures of the test part with intervals, and how varied and physical predictions are."""
     scores = evaluation.subject
     level = scores.levels[evaluation.leading].summary["spearman"]
-    found = {
+    figures = {
         key: _with_interval(estimate)
         for key, estimate in {**scores.pooled, **scores.decisions}.items()
     }
@@ -210,7 +210,7 @@ def test_figures(evaluation: Evaluation, setup: Setup, pkd: Array) -> dict[str, 
         "lowest": float(pkd.min()),
         "highest": float(pkd.max()),
     }
-    return found | {key: {"value": value, "n": len(pkd)} for key, value in plain.items()}
+    return figures | {key: {"value": value, "n": len(pkd)} for key, value in plain.items()}
 
 
 def _with_interval(estimate: Estimate) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def write_summary(run: Path, progress: Progress, monitor: Monitor) -> dict[str, 
 
 
 @picture_file
-def draw_history(run: Path, history: Sequence[dict[str, Any]], kept: int, title: str) -> None:
+def draw_history(run: Path, history: Sequence[dict[str, Any]], best_epoch: int, title: str) -> None:
     """Draw ``training_history.png``: losses, correlations, recall and spread over the epochs."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -79,8 +79,8 @@ def draw_history(run: Path, history: Sequence[dict[str, Any]], kept: int, title:
         for (key, name), colour in zip(lines, COLOURS, strict=False):
             values = [float("nan") if row.get(key) is None else row[key] for row in history]
             axes.plot(epochs, values, label=name, color=colour, lw=1.4, marker="o", ms=2.5)
-        if kept:
-            axes.axvline(kept, color="#999999", lw=0.9, ls=":")
+        if best_epoch:
+            axes.axvline(best_epoch, color="#999999", lw=0.9, ls=":")
         axes.set(xlabel="epoch (dotted: kept)", ylabel=label)
         axes.legend(frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)

@@ -55,9 +55,9 @@ class Monitor:
     def epoch(self, row: Mapping[str, Any]) -> list[str]:
         """Judge an epoch; returns sentences for the faults that are new."""
         self.rows.append({key: row.get(key) for key in _KEYS})
-        found = self._faults(self.rows[-1])
-        new = [text for kind, text in found.items() if kind not in self.active]
-        self.active = list(found)
+        faults = self._faults(self.rows[-1])
+        new = [text for kind, text in faults.items() if kind not in self.active]
+        self.active = list(faults)
         return [f"epoch {row.get('epoch')}: {text}" for text in new]
 
     def verdict(self, kept_epoch: int | None = None) -> Status:

@@ -272,8 +272,8 @@ def _path_of(name: str | Path) -> Path:
     if path.suffix in (".toml", ".json"):
         require_file(path)
         return path
-    near = difflib.get_close_matches(str(name), recipe_names(), n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    close = difflib.get_close_matches(str(name), recipe_names(), n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
     raise MissingFileError(
         f"no recipe {str(name)!r}{hint} (recipes are {', '.join(recipe_names())}, or a .toml file)"
     )
@@ -285,44 +285,46 @@ def override(values: dict[str, Any], setting: str, example: str = "optimiser.lr=
     keys = [part.strip() for part in key.split(".")]
     if not equals or not all(keys):
         raise OptionError(f"--set {setting!r} is not KEY=VALUE, for example {example}")
-    place: Any = values
+    level: Any = values
     for part in keys[:-1]:
-        place = _below(place, part, setting)
+        level = _value_under(level, part, setting)
     try:
         value = json.loads(text)
     except json.JSONDecodeError:
         value = text.strip()
-    _below(place, keys[-1], setting)
-    place[int(keys[-1]) if isinstance(place, list) else keys[-1]] = value
+    _value_under(level, keys[-1], setting)
+    level[int(keys[-1]) if isinstance(level, list) else keys[-1]] = value
 
 
-def _below(place: Any, part: str, setting: str) -> Any:
-    """What stands under a key, or under a number of a list; made where a table lacks it."""
-    if isinstance(place, dict):
-        return place.setdefault(part, {})
-    if not isinstance(place, list):
+def _value_under(level: Any, part: str, setting: str) -> Any:
+    """The value under a key, or under a number of a list; made where a table lacks it."""
+    if isinstance(level, dict):
+        return level.setdefault(part, {})
+    if not isinstance(level, list):
         raise OptionError(f"--set {setting!r}: there is a value above {part!r}, no settings")
-    if not (part.isdigit() and int(part) < len(place)):
+    if not (part.isdigit() and int(part) < len(level)):
         raise OptionError(
-            f"--set {setting!r}: {part!r} is none of the {len(place)} terms, which count from 0"
+            f"--set {setting!r}: {part!r} is none of the {len(level)} terms, which count from 0"
         )
-    return place[int(part)]
+    return level[int(part)]
 
 
 def _fault(kind: type[BaseModel], fault: Any) -> str:
     place = [str(part) for part in fault["loc"]]
     if fault["type"] == "extra_forbidden":
-        known = {name for found in _kinds_at(kind, place[:-1]) for name in found.model_fields}
-        near = difflib.get_close_matches(place[-1], sorted(known), n=1)
-        return f"unknown key {'.'.join(place)!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+        known = {name for section in _kinds_at(kind, place[:-1]) for name in section.model_fields}
+        close = difflib.get_close_matches(place[-1], sorted(known), n=1)
+        return f"unknown key {'.'.join(place)!r}" + (
+            f"; did you mean {close[0]!r}?" if close else ""
+        )
     message = fault["msg"].removeprefix("Value error, ")
     return f"{'.'.join(place)}={fault['input']!r}: {message}" if place else message
 
 
 def field_description(kind: type[BaseModel], place: Sequence[str]) -> str:
-    """What a setting means, such as that of ``["optimiser", "lr"]``; empty where none is said."""
-    for found in _kinds_at(kind, place[:-1]):
-        field = found.model_fields.get(place[-1])
+    """Description of a setting such as ``["optimiser", "lr"]``; empty where it has none."""
+    for section in _kinds_at(kind, place[:-1]):
+        field = section.model_fields.get(place[-1])
         if field is not None and field.description:
             return field.description
     return ""
@@ -334,8 +336,8 @@ def _kinds_at(kind: type[BaseModel], place: Sequence[str]) -> list[type[BaseMode
     for part in place:
         if part.isdigit() or part in _LOSSES:
             continue
-        fields = [found.model_fields[part] for found in kinds if part in found.model_fields]
-        kinds = [found for field in fields for found in _models_in(field.annotation)]
+        fields = [section.model_fields[part] for section in kinds if part in section.model_fields]
+        kinds = [section for field in fields for section in _models_in(field.annotation)]
     return kinds
 
 

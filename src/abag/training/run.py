@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TrainedRun:
-    """What a call of :func:`train` or :func:`resume` came to."""
+    """Result of a call of :func:`train` or :func:`resume`."""
 
     run: Path
     finished: bool
@@ -96,12 +96,12 @@ def train(
         FileFormatError: ``out`` cannot be written.
     """
     options = options or Options()
-    with _joined(options.device) as (device, world):
+    with _joined_world(options.device) as (device, world):
         setup = read_setup(recipe, sources, device, encoders)
         if world.is_first:
             require_new_run(out)
         world.wait()
-        with _held(out, world):
+        with _locked_run(out, world):
             if world.is_first:
                 begin(out, setup, options.trackers)
             return _carry_out(out, setup, options, world)
@@ -125,20 +125,20 @@ def resume(
     """
     options = options or Options()
     recipe, sources, content = read_run(run)
-    followed = tuple(dict.fromkeys([*content.get("trackers", ()), *options.trackers]))
-    options = replace(options, trackers=followed)
+    trackers = tuple(dict.fromkeys([*content.get("trackers", ()), *options.trackers]))
+    options = replace(options, trackers=trackers)
     sources = replace(sources, table=table or sources.table, split=split or sources.split)
-    with _joined(options.device) as (device, world):
+    with _joined_world(options.device) as (device, world):
         setup = read_setup(recipe, sources, device, encoders)
         STATE.require(run, content.get("identity", {}), setup.identity)
-        with _held(run, world):
-            if world.is_first and list(followed) != content.get("trackers"):
-                write_run(run, setup, followed, "training")
+        with _locked_run(run, world):
+            if world.is_first and list(trackers) != content.get("trackers"):
+                write_run(run, setup, trackers, "training")
             return _carry_out(run, setup, options, world)
 
 
 @contextmanager
-def _joined(name: str) -> Iterator[tuple[torch.device, World]]:
+def _joined_world(name: str) -> Iterator[tuple[torch.device, World]]:
     """The device, and the world of processes, joined for the length of the block."""
     device = chosen_device(name)
     if device.type == "cuda" and device.index is None:
@@ -151,17 +151,17 @@ def _joined(name: str) -> Iterator[tuple[torch.device, World]]:
 
 
 @contextmanager
-def _held(run: Path, world: World) -> Iterator[None]:
-    """Hold the folder of a run; an error of the system names the run, and how it goes on."""
+def _locked_run(run: Path, world: World) -> Iterator[None]:
+    """Lock the folder of a run; an error of the system names the run, and how to continue it."""
     try:
         with locked(run, "trained") if world.is_first else nullcontext():
             yield
     except AbagError:
         raise
     except OSError as error:
-        what = error.filename or run
+        path = error.filename or run
         raise FileFormatError(
-            f"{what} cannot be written or read: {error.strerror or error}; the last saved state "
+            f"{path} cannot be written or read: {error.strerror or error}; the last saved state "
             f"of {run} is whole. Free space or mend the folder, then go on with --resume {run}"
         ) from None
 
@@ -204,11 +204,11 @@ def _carry_out(run: Path, setup: Setup, options: Options, world: World) -> Train
         on_epoch=on_epoch,
         warn=lambda text: _tell(options, f"warning: {text}"),
     )
-    ended = trainer.train(seconds)
+    finished = trainer.train(seconds)
     try:
-        if ended and world.is_first:
+        if finished and world.is_first:
             return _finish(trainer, setup, options, trackers)
-        return _outcome(run, setup, state, {}, finished=ended)
+        return _outcome(run, setup, state, {}, finished=finished)
     finally:
         for tracker in trackers:
             tracker.close()
@@ -276,10 +276,12 @@ def make_trained_network(setup: Setup) -> AffinityNetwork:
 
 def first_state(network: AffinityNetwork, recipe: Recipe) -> NetworkState:
     """The state before the first step."""
-    higher, own = HIGHER_IS_BETTER[recipe.stopping.metric], recipe.optimiser
+    higher, optimiser = HIGHER_IS_BETTER[recipe.stopping.metric], recipe.optimiser
     return NetworkState(
         network=network,
-        optimiser=make_adamw(network.parameters(), own.lr, own.weight_decay, fused=True),
+        optimiser=make_adamw(
+            network.parameters(), optimiser.lr, optimiser.weight_decay, fused=True
+        ),
         progress=Progress(),
         monitor=Monitor(recipe.monitor),
         plateau=Plateau(recipe.schedule, higher),

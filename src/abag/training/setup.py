@@ -156,13 +156,15 @@ def require_new_run(out: Path, marker: str = RUN, begun: Collection[str] = (RECI
     if (out / marker).exists():
         raise OptionError(f"{out} holds a run already; use --resume {out} or another folder")
     make_folder(out)
-    others = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
-    if set(others) - set(begun):
-        raise OptionError(f"{out} holds other files ({', '.join(others[:3])}); name a new folder")
+    other_files = sorted(path.name for path in out.iterdir() if not path.name.startswith("."))
+    if set(other_files) - set(begun):
+        raise OptionError(
+            f"{out} holds other files ({', '.join(other_files[:3])}); name a new folder"
+        )
 
 
 def begin(out: Path, setup: Setup, trackers: Sequence[str]) -> None:
-    """Record what a new run starts from, in a folder that is held.
+    """Record what a new run starts from, in a folder that is locked.
 
     Raises:
         OptionError: another process began a run there meanwhile.

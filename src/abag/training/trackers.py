@@ -128,10 +128,10 @@ def require_trackers(names: Sequence[str]) -> None:
         _require(name, name, f'pip install "abag[training]" or pip install {name}')
 
 
-def _require(module: str, title: str, mend: str) -> Any:
+def _require(module: str, title: str, remedy: str) -> Any:
     return installed(
         module,
-        f"{title} is not installed: {mend}, or train without it (training_history.csv holds "
+        f"{title} is not installed: {remedy}, or train without it (training_history.csv holds "
         "the same figures)",
     )
 

@@ -52,12 +52,12 @@ DEFAULTS: Final[tuple[str, ...]] = (
     "network.head.dropout=0.0:0.5",
     "batch.size=16,32,64",
 )
-"""What is searched where nothing else is asked for."""
+"""Searched where no range is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What one key of the recipe may be."""
+    """Values that one key of the recipe may have."""
 
     key: str
     choices: tuple[Any, ...] = ()
@@ -80,24 +80,24 @@ class Range:
         if not (key and equals and values):
             raise OptionError(f"{shown} is not KEY=LOW:HIGH, KEY=LOW:HIGH:log or KEY=A,B,C")
         if ":" not in values:
-            choices = tuple(_value(one) for one in values.split(","))
+            choices = tuple(_value(choice) for choice in values.split(","))
             if len(choices) < 2:
                 raise OptionError(f"{shown} leaves nothing to choose; give two values or more")
             return cls(key, choices)
-        low, high, *rest = values.split(":")
+        low, high, *scale = values.split(":")
         try:
             ends = float(low), float(high)
         except ValueError:
             raise OptionError(f"{shown}: {low!r} and {high!r} are no numbers") from None
-        if not (math.isfinite(ends[0]) and ends[0] < ends[1] < math.inf) or rest not in (
+        if not (math.isfinite(ends[0]) and ends[0] < ends[1] < math.inf) or scale not in (
             [],
             ["log"],
         ):
             raise OptionError(f"{shown}: give LOW below HIGH, and nothing or log after them")
-        if rest and ends[0] <= 0:
+        if scale and ends[0] <= 0:
             raise OptionError(f"{shown}: a logarithmic range begins above 0")
         whole = all(isinstance(_value(end), int) for end in (low, high))
-        return cls(key, (), *ends, log=bool(rest), whole=whole)
+        return cls(key, (), *ends, log=bool(scale), whole=whole)
 
     def draw(self, trial: Trial) -> Any:
         """A value for a trial."""
@@ -110,7 +110,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class TunedStudy:
-    """What a search came to."""
+    """Result of a search."""
 
     folder: Path
     metric: str
@@ -152,8 +152,8 @@ def tune(
     if trials < 1:
         raise OptionError(f"--trials is {trials}; give 1 or more")
     ranges = [Range.parse(text) for text in search or DEFAULTS]
-    _require_sense(recipe, ranges)
-    content = _searched(recipe, sources, ranges)
+    _require_valid_ends(recipe, ranges)
+    content = _study_content(recipe, sources, ranges)
     _require_folder(out, content)
     make_folder(out)
     sources = replace(sources, store=sources.store or out / "store")
@@ -175,26 +175,29 @@ class _Search:
 
     def until(self, trials: int) -> TunedStudy:
         """Carry out trials until so many are finished, earlier ones counted in."""
-        found = self._written()
+        results = self._write_results()
         with task(f"trials of {self.recipe.name}", trials) as bar:
-            bar.advance(found.trials)
-            while found.trials < trials:
+            bar.advance(results.trials)
+            while results.trials < trials:
                 self._next_trial()
-                found = self._written()
+                results = self._write_results()
                 bar.advance()
-        return found
+        return results
 
     def _next_trial(self) -> None:
         """Carry out a trial, or the one that a kill left behind."""
         from optuna.trial import Trial, TrialState
 
         study = self.study
-        left = self._trials(TrialState.RUNNING)
-        trial = Trial(study, left[0]._trial_id) if left else study.ask()
+        unfinished = self._trials(TrialState.RUNNING)
+        trial = Trial(study, unfinished[0]._trial_id) if unfinished else study.ask()
         number = trial.number
-        drawn = {one.key: self._drawn(trial, place) for place, one in enumerate(self.ranges)}
+        values = {
+            searched.key: self._draw_value(trial, place)
+            for place, searched in enumerate(self.ranges)
+        }
         try:
-            value = self._run(number, drawn).best
+            value = self._run(number, values).best
         except AbagError as error:
             if self.options.tell is not None:
                 self.options.tell(f"trial {number} failed: {error}")
@@ -212,7 +215,7 @@ class _Search:
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=states or None)
 
-    def _drawn(self, trial: Trial, place: int) -> Any:
+    def _draw_value(self, trial: Trial, place: int) -> Any:
         """A value for a trial: the one that it has, or one that a stop could not change.
 
         What the sampler draws depends on the seed, the trial's number, the place of the key and
@@ -225,14 +228,14 @@ class _Search:
         self.study.sampler = TPESampler(seed=seed)
         return self.ranges[place].draw(trial)
 
-    def _run(self, number: int, drawn: Mapping[str, Any]) -> TrainedRun:
+    def _run(self, number: int, values: Mapping[str, Any]) -> TrainedRun:
         run = self.out / "trials" / f"{number:04d}"
         if (run / "run.json").exists():
             return resume(run, self.options, encoders=self.encoders)
-        chosen = with_values(self.recipe, drawn)
+        chosen = with_values(self.recipe, values)
         return train(chosen, self.sources, run, self.options, self.encoders)
 
-    def _written(self) -> TunedStudy:
+    def _write_results(self) -> TunedStudy:
         """Write ``trials.csv`` and ``best.toml``; returns where the study stands."""
         from optuna.trial import TrialState
 
@@ -242,14 +245,14 @@ class _Search:
                 "trial": trial.number,
                 "state": trial.state.name.lower(),
                 f"val_{recipe.stopping.metric}": trial.value,
-                **{one.key: _text(trial.params.get(one.key)) for one in self.ranges},
+                **{searched.key: _text(trial.params.get(searched.key)) for searched in self.ranges},
             }
             for trial in trials
         ]
         if rows:
             write_csv(self.out / "trials.csv", pl.DataFrame(rows, infer_schema_length=None))
-        done = len(self._trials(TrialState.COMPLETE))
-        best = self.study.best_trial if done else None
+        finished = len(self._trials(TrialState.COMPLETE))
+        best = self.study.best_trial if finished else None
         settings = {} if best is None else dict(best.params)
         if best is not None:
             chosen = with_values(recipe, settings)
@@ -258,7 +261,7 @@ class _Search:
         return TunedStudy(
             folder=self.out,
             metric=recipe.stopping.metric,
-            trials=done,
+            trials=finished,
             failed=len(self._trials(TrialState.FAIL)),
             best_trial=None if best is None else best.number,
             best=None if best is None else best.value,
@@ -270,36 +273,40 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """The recipe with other values at dotted keys; raises OptionError for one it does not allow."""
     content = recipe.as_json()
     for key, value in values.items():
-        place: Any = content
+        level: Any = content
         *above, last = key.split(".")
         try:
             for part in above:
-                place = place[int(part) if isinstance(place, list) else part]
-            place[int(last) if isinstance(place, list) else last] = value
+                level = level[int(part) if isinstance(level, list) else part]
+            level[int(last) if isinstance(level, list) else last] = value
         except (KeyError, ValueError, IndexError, TypeError):
             raise OptionError(f"--search {key}: the recipe has no such place") from None
     return parse_recipe(content, f"{recipe.name} with {dict(values)}")
 
 
-def _require_sense(recipe: Recipe, ranges: Sequence[Range]) -> None:
+def _require_valid_ends(recipe: Recipe, ranges: Sequence[Range]) -> None:
     """Both ends of every range must make a recipe."""
-    keys = [one.key for one in ranges]
+    keys = [searched.key for searched in ranges]
     if len(set(keys)) < len(keys):
         raise OptionError(f"--search names a key twice: {', '.join(sorted(keys))}")
-    for one in ranges:
-        ends = one.choices or ((int(one.low), int(one.high)) if one.whole else (one.low, one.high))
+    for searched in ranges:
+        ends = searched.choices or (
+            (int(searched.low), int(searched.high))
+            if searched.whole
+            else (searched.low, searched.high)
+        )
         for value in ends:
-            with_values(recipe, {one.key: value})
+            with_values(recipe, {searched.key: value})
 
 
-def _searched(recipe: Recipe, sources: Sources, ranges: Sequence[Range]) -> dict[str, Any]:
+def _study_content(recipe: Recipe, sources: Sources, ranges: Sequence[Range]) -> dict[str, Any]:
     """What ``study.json`` holds: plain values."""
     content = {
         "recipe": recipe.as_json(),
         "table_sha256": sha256_of(sources.table),
         "split_sha256": sha256_of(sources.split),
         "holdout": sources.holdout,
-        "search": [asdict(one) for one in ranges],
+        "search": [asdict(searched) for searched in ranges],
     }
     return dict(json.loads(json.dumps(content)))
 
@@ -310,10 +317,10 @@ def _require_folder(out: Path, content: Mapping[str, Any]) -> None:
     if not path.exists():
         require_own(out, (), "a search", overwrite=False)
         return
-    found = read_json(path)
-    if not isinstance(found, dict):
+    earlier = read_json(path)
+    if not isinstance(earlier, dict):
         raise FileFormatError(f"{path} describes no search; name another folder")
-    if differing := [key for key in content if found.get(key) != content[key]]:
+    if differing := [key for key in content if earlier.get(key) != content[key]]:
         raise OptionError(
             f"{out} holds a search of another {', '.join(differing)}; name another folder"
         )
@@ -354,7 +361,7 @@ def toml(content: Mapping[str, Any], above: str = "") -> str:
         if isinstance(value, dict):
             lines += ["", f"[{name}]", toml(value, f"{name}.")]
         elif _is_part(value):
-            lines += [f"\n[[{name}]]\n{toml(one, f'{name}.')}" for one in value]
+            lines += [f"\n[[{name}]]\n{toml(item, f'{name}.')}" for item in value]
     return "\n".join(lines).strip() + "\n"
 
 

@@ -7,7 +7,7 @@ What is guaranteed, and for whom:
   were, averaged over such antigens. Not for each antigen, and not for each row of a large cluster.
 * ``variant of a measured pair`` and ``known antigen, new antibody``: half of the mass is that of
   natural pairs, each row once; the other half that of designed variants, each family once: a pair
-  that is asked for may as well be a design, and these lie lower.
+  to be predicted may as well be a design, and these lie lower.
 * The scores come from models of the folds and not from the one that is served (cross-conformal
   prediction, Vovk, Ann Math Artif Intell 74:9, 2015): coverage is about, not at least, the level.
 * The rows are pairs that were measured, nearly all of them binders: an interval holds for a pair
@@ -58,7 +58,7 @@ _ROUNDING: Final = 1e-12
 class Scores(NamedTuple):
     """How far each measurement lies below and above its prediction, in units of its scale, (n,).
 
-    Negative on the other side. NaN where a bound cannot tell.
+    Negative on the other side. NaN where a bound leaves it open.
     """
 
     below: Reals
@@ -66,15 +66,15 @@ class Scores(NamedTuple):
 
     @property
     def either(self) -> Reals:
-        """The larger of both: how far off at all. NaN where a bound cannot tell."""
+        """The larger of both. NaN where a bound leaves it open."""
         return np.fmax(self.below, self.above)
 
 
 def signed_scores(prediction: Reals, scale: Reals, lower: Reals, upper: Reals) -> Scores:
     """Scores of measurements that lie between ``lower`` and ``upper``, equal where exact.
 
-    A censored row on whose allowed side the prediction lies cannot tell how large the error is,
-    and its score is NaN; else it counts with the least error that its bound allows.
+    The score of a censored row on whose allowed side the prediction lies is NaN: how large its
+    error is stays open; else it counts with the least error that its bound allows.
     """
     exact = lower == upper
     below, above = (prediction - upper) / scale, (lower - prediction) / scale
@@ -128,7 +128,7 @@ _STEEPEST: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Nearness:
-    """Slopes of the logarithm of the error's scale; zero where nearness tells nothing."""
+    """Slopes of the logarithm of the error's scale; zero where nearness makes no difference."""
 
     antibody: float = 0.0
     antigen: float = 0.0
@@ -152,8 +152,8 @@ def fit_nearness(rows: pl.DataFrame) -> Nearness:
     error = np.maximum(error, 1e-3 * max(float(error.mean()), 1e-9))
     verdict = np.unique(exact["verdict"].to_numpy().astype(np.str_), return_inverse=True)[1]
     levels = np.eye(int(verdict.max()) + 1)[verdict]
-    near = exact.select("antibody_identity", "antigen_identity").to_numpy()
-    design = np.hstack([levels, -near])
+    identities = exact.select("antibody_identity", "antigen_identity").to_numpy()
+    design = np.hstack([levels, -identities])
 
     def loss(parameters: Reals) -> tuple[float, Reals]:
         slopes = parameters[-2:]
@@ -166,8 +166,8 @@ def fit_nearness(rows: pl.DataFrame) -> Nearness:
     start = np.zeros(design.shape[1])
     start[:-2] = np.log(error.mean())
     bounds = [(None, None)] * (design.shape[1] - 2) + [(0.0, _STEEPEST)] * 2
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    slopes = Nearness(float(found.x[-2]), float(found.x[-1]))
+    fitted = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    slopes = Nearness(float(fitted.x[-2]), float(fitted.x[-1]))
     far = exact.filter(pl.col("verdict") == Verdict.NEITHER.value)
     if far.is_empty():
         return slopes
@@ -225,18 +225,18 @@ class Calibration:
     def reaches(self, known: Familiarity, scale: Reals, level: float) -> Reaches:
         """How far each interval reaches below and above its prediction, in pKd, each (n,).
 
-        Infinite where unknown. ``scale`` is that of the model
-        (:func:`abag.uncertainty.out_of_fold.predict_with_scale`).
+        Infinite where unknown. ``scale`` is the model's own standard deviation
+        (:attr:`abag.model.protocol.Answer.spread`).
         """
-        near = (known.antibody, known.antigen)
-        return self.reaches_of(known.verdicts, near, scale, level)
+        identities = (known.antibody, known.antigen)
+        return self.reaches_of(known.verdicts, identities, scale, level)
 
     def reaches_of(
-        self, verdicts: Sequence[Verdict], near: Sequence[Reals], scale: Reals, level: float
+        self, verdicts: Sequence[Verdict], identities: Sequence[Reals], scale: Reals, level: float
     ) -> Reaches:
         """The same of rows with these verdicts and identities to antibody and antigen, (n,)."""
         require_level(level)
-        return _reaches(self.ends, self.nearness, verdicts, near, scale, level)
+        return _reaches(self.ends, self.nearness, verdicts, identities, scale, level)
 
     def as_json(self) -> dict[str, Any]:
         """Measured figures by verdict."""
@@ -246,9 +246,9 @@ class Calibration:
         """The distributions as arrays to be saved."""
         arrays = {"nearness": np.array([*astuple(self.nearness)])}
         for side, distributions in zip(SIDES, self.ends, strict=True):
-            for verdict, one in distributions.items():
-                arrays[f"scores.{side}.{verdict.name}"] = one.scores
-                arrays[f"shares.{side}.{verdict.name}"] = one.shares
+            for verdict, distribution in distributions.items():
+                arrays[f"scores.{side}.{verdict.name}"] = distribution.scores
+                arrays[f"shares.{side}.{verdict.name}"] = distribution.shares
         return arrays
 
     @classmethod
@@ -282,35 +282,35 @@ def held_out_reaches(rows: pl.DataFrame, level: float) -> Reaches:
         Fold(name, rows.filter(pl.Series(names != name)), rows.filter(pl.Series(names == name)))
         for name in sorted(set(names))
     ]
-    found = Reaches(np.full(rows.height, np.inf), np.full(rows.height, np.inf))
-    said = cross_validate(folds, {"": partial(_calibrated, level)}, "calibration by fold")
-    for fold, parts in said:
-        for whole, part in zip(found, parts[""], strict=True):
-            whole[names == fold.name] = part
-    return found
+    reaches = Reaches(np.full(rows.height, np.inf), np.full(rows.height, np.inf))
+    by_fold = cross_validate(folds, {"": partial(_calibrated, level)}, "calibration by fold")
+    for fold, parts in by_fold:
+        for every_row, part in zip(reaches, parts[""], strict=True):
+            every_row[names == fold.name] = part
+    return reaches
 
 
 def score_distributions(rows: pl.DataFrame, nearness: Nearness) -> Ends:
-    """Distributions of each verdict that has rows which can tell."""
+    """Distributions of each verdict that has scores."""
     predicted, lower, upper = (rows[name].to_numpy() for name in ("prediction", "lower", "upper"))
     scores = signed_scores(predicted, _scale(rows, nearness), lower, upper)
     sides = []
     for side in (scores.below, scores.above, scores.either):
         scored = rows.with_columns(score=pl.Series(side)).filter(pl.col("score").is_not_nan())
-        found = {}
+        by_verdict = {}
         for verdict in Verdict:
             group = scored.filter(pl.col("verdict") == verdict.value)
             if group.height:
                 strata = None if verdict in NEW_ANTIGENS else group["kind"].to_list()
                 unit = group["cluster" if verdict in NEW_ANTIGENS else "unit"].to_list()
-                found[verdict] = ScoreDistribution.of(group["score"].to_numpy(), unit, strata)
-        sides.append(found)
+                by_verdict[verdict] = ScoreDistribution.of(group["score"].to_numpy(), unit, strata)
+        sides.append(by_verdict)
     return Ends(*sides)
 
 
 def _scale(rows: pl.DataFrame, nearness: Nearness) -> Reals:
-    near = (rows[name].to_numpy() for name in ("antibody_identity", "antigen_identity"))
-    return np.asarray(rows["scale"].to_numpy() * nearness.scale(*near), dtype=np.float64)
+    identities = (rows[name].to_numpy() for name in ("antibody_identity", "antigen_identity"))
+    return np.asarray(rows["scale"].to_numpy() * nearness.scale(*identities), dtype=np.float64)
 
 
 def _calibrated(level: float, others: pl.DataFrame) -> Callable[[Fold[pl.DataFrame]], Reaches]:
@@ -320,9 +320,9 @@ def _calibrated(level: float, others: pl.DataFrame) -> Callable[[Fold[pl.DataFra
 
     def reaches(fold: Fold[pl.DataFrame]) -> Reaches:
         test = fold.test
-        near = [test[name].to_numpy() for name in ("antibody_identity", "antigen_identity")]
+        identities = [test[name].to_numpy() for name in ("antibody_identity", "antigen_identity")]
         verdicts = [Verdict(name) for name in test["verdict"]]
-        return _reaches(ends, nearness, verdicts, near, test["scale"].to_numpy(), level)
+        return _reaches(ends, nearness, verdicts, identities, test["scale"].to_numpy(), level)
 
     return reaches
 
@@ -331,7 +331,7 @@ def _reaches(
     ends: Ends,
     nearness: Nearness,
     verdicts: Sequence[Verdict],
-    near: Sequence[Reals],
+    identities: Sequence[Reals],
     scale: Reals,
     level: float,
 ) -> Reaches:
@@ -341,26 +341,28 @@ def _reaches(
     interval of an antibody known elsewhere ever narrower than them: its few rows are antibodies
     that were seen to bind a second antigen, and to know one says nothing of an antigen at random.
     """
-    relative = nearness.scale(near[0], near[1])
-    found = []
+    relative = nearness.scale(identities[0], identities[1])
+    reaches = []
     for side in (ends.below, ends.above):
-        own = {verdict: _quantile(side, ends.either, verdict, level) for verdict in Verdict}
-        far = own[Verdict.NEITHER] * nearness.far
+        quantiles = {verdict: _quantile(side, ends.either, verdict, level) for verdict in Verdict}
+        far = quantiles[Verdict.NEITHER] * nearness.far
         least = {verdict: far if verdict is Verdict.NEW_ANTIGEN else 0.0 for verdict in Verdict}
         by_row = [
-            far if math.isinf(own[verdict]) else max(own[verdict] * one, least[verdict])
-            for verdict, one in zip(verdicts, relative.tolist(), strict=True)
+            far
+            if math.isinf(quantiles[verdict])
+            else max(quantiles[verdict] * factor, least[verdict])
+            for verdict, factor in zip(verdicts, relative.tolist(), strict=True)
         ]
-        found.append(np.array(by_row, dtype=np.float64) * scale)
-    return Reaches(*found)
+        reaches.append(np.array(by_row, dtype=np.float64) * scale)
+    return Reaches(*reaches)
 
 
 def _quantile(side: Distributions, either: Distributions, verdict: Verdict, level: float) -> float:
     """Quantile of one end, not below 0; of either side where the rows are too few for one end."""
     if verdict not in side or verdict not in either:
         return math.inf
-    own = side[verdict].quantile((1.0 + level) / 2.0)
-    return max(either[verdict].quantile(level) if math.isinf(own) else own, 0.0)
+    one_sided = side[verdict].quantile((1.0 + level) / 2.0)
+    return max(either[verdict].quantile(level) if math.isinf(one_sided) else one_sided, 0.0)
 
 
 def require_level(level: float) -> None:

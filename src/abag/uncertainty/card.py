@@ -60,33 +60,33 @@ def card(
 
 
 def _table(figures: Mapping[Verdict, GroupFigures]) -> list[str]:
-    level = next((f"{100 * one.level:g} %" for one in figures.values()), "90 %")
+    level = next((f"{100 * group.level:g} %" for group in figures.values()), "90 %")
     rows = [
         "| verdict | rows | antigen clusters | RMSE | RMSE of the mean | bias | within 1 pKd | "
         f"{level} intervals cover | the same by cluster | mean width |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for verdict, one in figures.items():
+    for verdict, group in figures.items():
         numbers = [
-            _number(one.rmse, ".2f"),
-            _number(one.rmse_of_mean, ".2f"),
-            _number(one.bias, "+.2f"),
-            _number(one.within_one, ".0%"),
-            _number(one.coverage, ".1%"),
-            _number(one.coverage_of_clusters, ".1%"),
-            _number(one.width, ".1f"),
+            _number(group.rmse, ".2f"),
+            _number(group.rmse_of_mean, ".2f"),
+            _number(group.bias, "+.2f"),
+            _number(group.within_one, ".0%"),
+            _number(group.coverage, ".1%"),
+            _number(group.coverage_of_clusters, ".1%"),
+            _number(group.width, ".1f"),
         ]
         rows.append(
-            f"| {verdict} | {one.rows:,} | {one.clusters:,} | " + " | ".join(numbers) + " |"
+            f"| {verdict} | {group.rows:,} | {group.clusters:,} | " + " | ".join(numbers) + " |"
         )
     return rows
 
 
 def _censored(figures: Mapping[Verdict, GroupFigures]) -> list[str]:
     counts = [
-        f"{verdict} {one.censored_compatible:,} and {one.censored_uncovered:,}"
-        for verdict, one in figures.items()
-        if one.rows > one.rows_exact
+        f"{verdict} {group.censored_compatible:,} and {group.censored_uncovered:,}"
+        for verdict, group in figures.items()
+        if group.rows > group.rows_exact
     ]
     if not counts:
         return []
@@ -99,13 +99,13 @@ def _censored(figures: Mapping[Verdict, GroupFigures]) -> list[str]:
 
 
 def _pairing(figures: Sequence[Mapping[str, Any]]) -> list[str]:
-    """How well the evidence that a pair binds tells true pairs from shuffled ones."""
+    """How well the evidence that a pair binds separates true pairs from shuffled ones."""
     if not figures:
         return []
     rows = [
-        f"| {one['verdict']} | {one['pairs']:,} | {one['clusters']} | "
-        f"{_number(one['auroc'], '.2f')} |"
-        for one in figures
+        f"| {figure['verdict']} | {figure['pairs']:,} | {figure['clusters']} | "
+        f"{_number(figure['auroc'], '.2f')} |"
+        for figure in figures
     ]
     return [
         "",

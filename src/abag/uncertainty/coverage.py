@@ -101,10 +101,10 @@ def group_figures(
     rows: pl.DataFrame, reaches: Reaches, level: float
 ) -> dict[Verdict, GroupFigures]:
     """Figures of each verdict that has rows."""
-    found = {}
+    figures = {}
     for verdict in Verdict:
         inside = (rows["verdict"] == verdict.value).to_numpy()
         if inside.any():
             group = rows.filter(pl.Series(inside))
-            found[verdict] = figures_of(group, reaches.take(inside), level)
-    return found
+            figures[verdict] = figures_of(group, reaches.take(inside), level)
+    return figures

@@ -1,4 +1,4 @@
-"""What was measured of a pair: it, a relative of it, its antigen, its antibody elsewhere, nothing.
+"""The verdict on a pair: was it, a relative, its antigen, or its antibody measured before?
 
 Both sides known apart says nothing: a pair is known when antibodies like this one were measured *on
 antigens like this one* (:mod:`abag.model.pairs.measured`).
@@ -105,13 +105,17 @@ class DomainIndex:
         elsewhere = (Verdict.VARIANT, Verdict.NEW_ANTIGEN)
         return {
             "relative_pkd": [None if i is None else float(pairs.pkd[i]) for i in relative],
-            "relative_antigen": [None if at is None else self.antigen_label(at) for at in site],
+            "relative_antigen": [
+                None if number is None else self.antigen_label(number) for number in site
+            ],
             "antigen_changes": [
-                None if at is None else antigen_changes(tuple(asked), self.measured.antigens[at])
-                for at, asked in zip(site, antigens, strict=True)
+                None
+                if number is None
+                else antigen_changes(tuple(chains), self.measured.antigens[number])
+                for number, chains in zip(site, antigens, strict=True)
             ],
             "known_antigens": [
-                self._known(kin) if verdict in elsewhere else None
+                self._antigen_labels(kin) if verdict in elsewhere else None
                 for kin, verdict in zip(known.near.kin.tolist(), verdicts, strict=True)
             ],
         }
@@ -123,7 +127,7 @@ class DomainIndex:
         longest = max(self.measured.antigens[antigen], key=len, default="")
         return f"an antigen of {len(longest)} residues ({longest[:8]}...)"
 
-    def _known(self, antibody: int) -> str | None:
+    def _antigen_labels(self, antibody: int) -> str | None:
         """The antigens that an antibody was measured on."""
         labels = list(dict.fromkeys(map(self.antigen_label, self.measured.antigens_of(antibody))))
         more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""

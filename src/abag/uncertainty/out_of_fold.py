@@ -95,12 +95,12 @@ def out_of_fold(
     labels = antigen_clusters(rows["antigen"].to_list())
     rows = rows.with_columns(cluster=antigen_key().replace_strict(labels, return_dtype=pl.String))
     with identities_of_folds([tuple(chains) for chains in rows["antigen"].to_list()]):
-        every = _every_fold(build, with_kind(rows), folds, seed, labels)
+        all_rows = _every_fold(build, with_kind(rows), folds, seed, labels)
     of_scheme = [
         (pl.col("scheme") == name) & pl.col("verdict").is_in([v.value for v in verdicts])
         for name, verdicts in SCHEMES.items()
     ]
-    return every.filter(pl.any_horizontal(of_scheme))
+    return all_rows.filter(pl.any_horizontal(of_scheme))
 
 
 def _every_fold(
@@ -114,7 +114,7 @@ def _every_fold(
     held_out = cross_validate(
         plan, {"": lambda train: partial(predict_fold, build().fit(train))}, "calibration"
     )
-    parts = [pl.DataFrame(schema=COLUMNS), *(said[""] for _, said in held_out)]
+    parts = [pl.DataFrame(schema=COLUMNS), *(predicted[""] for _, predicted in held_out)]
     return pl.concat([part.select(*COLUMNS) for part in parts])
 
 
@@ -125,7 +125,7 @@ def with_kind(rows: pl.DataFrame) -> pl.DataFrame:
     pair = measured.numbers_of(rows)
     family = families.family[pair]
     designed = families.designed[pair]
-    names = [f"family {one}" for one in family.tolist()]
+    names = [f"family {number}" for number in family.tolist()]
     return rows.with_columns(
         pl.Series("kind", np.where(designed, "designed", "natural").tolist(), pl.String),
         pl.Series("family", names, pl.String),
@@ -176,8 +176,8 @@ def _split(
 def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
     ids = rows["record_id"].sort()
     if rows.height > MAX_TESTED:
-        drawn = np.random.default_rng(seed).choice(rows.height, MAX_TESTED, replace=False)
-        ids = ids[np.sort(drawn)]
+        chosen = np.random.default_rng(seed).choice(rows.height, MAX_TESTED, replace=False)
+        ids = ids[np.sort(chosen)]
     return ids.to_list()
 
 
@@ -207,5 +207,5 @@ def predict_fold(model: AffinityModel, fold: Fold[pl.DataFrame]) -> pl.DataFrame
 
 def domain_of(model: AffinityModel, table: pl.DataFrame) -> DomainIndex:
     """The measured pairs behind a model: its own where it keeps them, else those of ``table``."""
-    own = model.measured
-    return DomainIndex(MeasuredPairs.of(table) if own is None else own)
+    kept = model.measured
+    return DomainIndex(MeasuredPairs.of(table) if kept is None else kept)

@@ -91,7 +91,7 @@ class ServedModel:
     def in_words(self) -> str:
         """One line a verdict: error, coverage and width."""
         figures = self.calibration.figures if self.calibration else {}
-        return "\n".join(f"{verdict}: {one.in_words()}" for verdict, one in figures.items())
+        return "\n".join(f"{verdict}: {group.in_words()}" for verdict, group in figures.items())
 
     def save(self, folder: Path, overwrite: bool = False) -> None:
         """Write everything into a new folder, in one step.
@@ -114,13 +114,13 @@ class ServedModel:
         figures = self.calibration.figures if self.calibration else {}
         return card(self.model.model_id, self.model.training, self.protocol or {}, figures)
 
-    def _manifest(self, made: Path) -> dict[str, Any]:
+    def _manifest(self, folder: Path) -> dict[str, Any]:
         figures = self.calibration.as_json() if self.calibration else {}
         return stamped(FORMAT, FORMAT_VERSION, {
             "model_id": self.model.model_id,
             "figures": figures,
             "protocol": dict(self.protocol or {}),
-            "files": _checksums(made),
+            "files": _checksums(folder),
         })  # fmt: skip
 
 
@@ -176,8 +176,10 @@ def calibrated(
 
     values = dict(settings or {})
     model = create_model(name, values).fit(table, dict(origin or {}))
-    strangers = {**values, **model.settings_for_strangers}
-    held_out = out_of_fold(lambda: create_model(name, strangers), table, folds=folds, seed=seed)
+    held_out_settings = {**values, **model.settings_for_strangers}
+    held_out = out_of_fold(
+        lambda: create_model(name, held_out_settings), table, folds=folds, seed=seed
+    )
     calibration = Calibration.of(held_out, DEFAULT_LEVEL)
     protocol = {
         "folds": folds,
@@ -193,16 +195,16 @@ def _sources(table: pl.DataFrame) -> list[list[Any]]:
     """Source, licence and number of rows."""
     if not {"source", "licence"} <= set(table.columns):
         return []
-    counted = table.group_by("source", "licence").len().sort("source", "licence")
-    return [list(row) for row in counted.iter_rows()]
+    counts = table.group_by("source", "licence").len().sort("source", "licence")
+    return [list(row) for row in counts.iter_rows()]
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     manifest = read_stamped(folder / SERVED, FORMAT, FORMAT_VERSION)
-    found = _checksums(folder)
-    for name in sorted(set(found) | set(manifest["files"])):
-        if found.get(name) != manifest["files"].get(name):
-            kind = "is missing" if name not in found else "is not the file that was saved"
+    checksums = _checksums(folder)
+    for name in sorted(set(checksums) | set(manifest["files"])):
+        if checksums.get(name) != manifest["files"].get(name):
+            kind = "is missing" if name not in checksums else "is not the file that was saved"
             raise ModelError(
                 f"{folder / name} {kind} with this model (its checksum differs); copy or fit the "
                 "model again"

@@ -160,7 +160,7 @@ class PretrainingTrainer(TrainingEngine):
         progress.curve.append(row)
         self._window = []
         residues = progress.tokens / max(progress.seconds, 1e-9)
-        self.said = f"loss {row['loss']:.3f}, {residues:,.0f} residues/s"
+        self.status_line = f"loss {row['loss']:.3f}, {residues:,.0f} residues/s"
 
     def _held_out_loss(self) -> float:
         self.model.eval()

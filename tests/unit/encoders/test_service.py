@@ -51,7 +51,7 @@ def test_what_the_store_has_is_not_encoded_again(tmp_path):
     result = embed(MOLECULES, second, again)
     agree(result, MOLECULES)
     assert set(second.encoded) == set(MOLECULES) - set(MOLECULES[:25])
-    assert (result.found, result.encoded) == (25, 15)
+    assert (result.from_store, result.encoded) == (25, 15)
     agree(embed(MOLECULES, third, again), MOLECULES)
     assert third.batches == []
 

@@ -80,7 +80,7 @@ def _loaded(network_class: Any, folder: Path) -> Any:
     settings = read_json(folder / SETTINGS)
     if missing := [name for name in _ARGUMENTS if name not in settings]:
         raise EncoderError(f"ablang2: {folder / SETTINGS} lacks {', '.join(missing)}")
-    network = network_class(**{own: settings[name] for name, own in _ARGUMENTS.items()})
+    network = network_class(**{argument: settings[name] for name, argument in _ARGUMENTS.items()})
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except RuntimeError as error:

@@ -162,24 +162,28 @@ class NetworkEncoder(ABC):
         """
         require_roles(self.facts, molecules)
         cut = [segments(m, self.rule, self.facts.max_residues, self.long) for m in molecules]
-        parts = [(m.role, part) for m, own in zip(molecules, cut, strict=True) for part in own]
-        read = self.read(parts)
-        kept = [
-            places[part.skip : part.skip + part.keep]
-            for (_, part), (_, places) in zip(parts, read, strict=True)
+        parts = [
+            (m.role, part)
+            for m, own_segments in zip(molecules, cut, strict=True)
+            for part in own_segments
         ]
-        ids, mask = padded([ids for ids, _ in read], self.pad_id)
+        tokenised = self.read(parts)
+        columns = [
+            places[part.skip : part.skip + part.keep]
+            for (_, part), (_, places) in zip(parts, tokenised, strict=True)
+        ]
+        ids, mask = padded([ids for ids, _ in tokenised], self.pad_id)
         return TokenBatch(
             ids,
             mask,
-            row=np.repeat(np.arange(len(parts)), [len(places) for places in kept]),
-            column=np.concatenate(kept) if kept else np.zeros(0, dtype=np.int64),
+            row=np.repeat(np.arange(len(parts)), [len(places) for places in columns]),
+            column=np.concatenate(columns) if columns else np.zeros(0, dtype=np.int64),
             lengths=tuple(m.residues for m in molecules),
-            windowed=tuple(any(part.windowed for part in own) for own in cut),
+            windowed=tuple(any(part.windowed for part in own_segments) for own_segments in cut),
         )
 
     def hidden(self, batch: TokenBatch) -> Float[Tensor, "all_residues width"]:
-        """Rows of all molecules of a batch, one after the other, with gradients where wanted."""
+        """Rows of all molecules of a batch, one after the other, with gradients in training."""
         device = self.device
         states = self.states(
             torch.from_numpy(batch.ids).to(device), torch.from_numpy(batch.mask).to(device)
@@ -234,11 +238,13 @@ class NetworkEncoder(ABC):
         """
         batch, counts = self.tokens(molecules), [len(places) for places in hidden]
         firsts = np.cumsum([0, *batch.lengths[:-1]])
-        at = np.concatenate([first + places for first, places in zip(firsts, hidden, strict=True)])
-        batch.ids[batch.row[at], batch.column[at]] = self.mask_id
+        residues = np.concatenate(
+            [first + places for first, places in zip(firsts, hidden, strict=True)]
+        )
+        batch.ids[batch.row[residues], batch.column[residues]] = self.mask_id
         with torch.inference_mode():
-            states = self.hidden(batch)[torch.from_numpy(at).to(self.device)]
-            starts = torch.from_numpy(batch.ids[batch.row[at], 0]).to(self.device)
+            states = self.hidden(batch)[torch.from_numpy(residues).to(self.device)]
+            starts = torch.from_numpy(batch.ids[batch.row[residues], 0]).to(self.device)
             logits = self.hidden_logits(states, starts, counts)
             rows = logits.double().log_softmax(-1).cpu().numpy()
         return np.split(rows, np.cumsum(counts)[:-1])
@@ -284,9 +290,9 @@ class TransformerEncoder(NetworkEncoder):
         self, parts: Sequence[tuple[Role, Segment]]
     ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Token ids, checked by the guard, and the token of each residue."""
-        found = [self._tokenised(part) for _, part in parts]
-        self._guard.check_batch([part for _, part in parts], [ids for ids, _ in found])
-        return found
+        tokenised = [self._tokenised(part) for _, part in parts]
+        self._guard.check_batch([part for _, part in parts], [ids for ids, _ in tokenised])
+        return tokenised
 
     def states(
         self, ids: Int64[Tensor, "rows tokens"], mask: Bool[Tensor, "rows tokens"]

@@ -78,7 +78,7 @@ class BuiltinEncoder(NetworkEncoder):
 
     @property
     def network(self) -> nn.Module:
-        """The network, loaded when it is first asked for; an adapter or a compiler changes it."""
+        """The network, loaded at its first use; an adapter or a compiler changes it."""
         if self._network is None:
             # Weights that are made in inference mode could never take part in training.
             with torch.inference_mode(False):
@@ -93,12 +93,12 @@ class BuiltinEncoder(NetworkEncoder):
         self, parts: Sequence[tuple[Role, Segment]]
     ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Each chain behind the token of its type."""
-        found = []
+        token_rows = []
         for role, part in parts:
             kinds = kinds_of(role)[part.light :]
             tokens = tokens_of(list(zip(kinds, part.chains, strict=False)))
-            found.append((np.array(tokens.codes), np.array(tokens.residues)))
-        return found
+            token_rows.append((np.array(tokens.codes), np.array(tokens.residues)))
+        return token_rows
 
     def states(
         self, ids: Int64[Tensor, "rows tokens"], mask: Bool[Tensor, "rows tokens"]
@@ -134,7 +134,9 @@ class BuiltinEncoder(NetworkEncoder):
         """Logits, molecule by molecule: their last digits must not depend on the batch."""
         del starts
         model = cast(BuiltinModel, self.network)
-        return torch.cat([model.logits(own) for own in torch.split(states, list(counts))])
+        return torch.cat(
+            [model.logits(molecule_states) for molecule_states in torch.split(states, list(counts))]
+        )
 
 
 def load_model(folder: Path, revision: str) -> BuiltinModel:
@@ -147,9 +149,10 @@ def load_model(folder: Path, revision: str) -> BuiltinModel:
 
     path = folder / "weights.safetensors"
     require_file(path)
-    if (found := sha256_of(path)[:16]) != revision:
+    if (file_revision := sha256_of(path)[:16]) != revision:
         raise FileFormatError(
-            f"{path} has revision {found}, but its card says {revision}; copy both files again"
+            f"{path} has revision {file_revision}, but its card says {revision}; copy both files "
+            f"again"
         )
     try:
         with safe_open(path, framework="pt") as stored:

@@ -148,9 +148,9 @@ class Block(nn.Module):
         query, key, value = mixed.unbind(0)
         query = rotate(query, cosine.to(query.dtype), sine.to(query.dtype))
         key = rotate(key, cosine.to(key.dtype), sine.to(key.dtype))
-        seen = functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
-        seen = seen.transpose(1, 2).reshape(batch, length, width)
-        x = x + self.attention_out(seen)
+        attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=keys)
+        attended = attended.transpose(1, 2).reshape(batch, length, width)
+        x = x + self.attention_out(attended)
         hidden = functional.gelu(self.mlp_in(self.mlp_norm(x)), approximate="tanh")
         return cast(Tensor, x + self.mlp_out(hidden))
 

@@ -39,9 +39,9 @@ class CatalogueEntry:
     rule: str
     """Name of the input rule; ``detect`` finds it out from the tokenizer."""
     width: int
-    """Dimension d; 0 where only the loaded model tells."""
+    """Dimension d; 0 where only the loaded model says."""
     max_residues: int
-    """Longest input read at once; 0 where only the loaded model tells."""
+    """Longest input read at once; 0 where only the loaded model says."""
     roles: frozenset[Role] = BOTH
     licence: str = SEE_MODEL_PAGE
     revision: str | None = None
@@ -156,11 +156,11 @@ def entry_named(id_: str) -> CatalogueEntry:
     if id_.startswith(HUB) and len(id_) > len(HUB):
         return CatalogueEntry(id_, id_.removeprefix(HUB), "huggingface", "detect", 0, 0)
     if id_ not in ENTRIES:
-        near = difflib.get_close_matches(id_, ["builtin", *ENTRIES], n=1, cutoff=0.7)
+        close = difflib.get_close_matches(id_, ["builtin", *ENTRIES], n=1, cutoff=0.7)
         raise EncoderError(
             f"there is no encoder {id_!r}; there are builtin, {', '.join(ENTRIES)}, and "
             f"{HUB}owner/name for any other on a hub"
-            + (f". Did you mean {near[0]!r}?" if near else "")
+            + (f". Did you mean {close[0]!r}?" if close else "")
         )
     return ENTRIES[id_]
 

@@ -80,8 +80,8 @@ class HuggingFaceVocabulary:
 
     def ids(self, text: str) -> NDArray[np.int64]:
         """Ids of a text without special tokens."""
-        found = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
-        return np.asarray(found, dtype=np.int64)
+        numbers = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+        return np.asarray(numbers, dtype=np.int64)
 
     def ids_with_specials(self, text: str) -> NDArray[np.int64]:
         """Ids with the special tokens that the tokenizer adds by itself."""
@@ -89,13 +89,13 @@ class HuggingFaceVocabulary:
 
     def tokens(self, ids: Sequence[int]) -> list[str]:
         """The text of each id."""
-        found = self.tokenizer.convert_ids_to_tokens(list(ids))
-        return ["" if token is None else str(token) for token in found]
+        texts = self.tokenizer.convert_ids_to_tokens(list(ids))
+        return ["" if token is None else str(token) for token in texts]
 
     def id_of(self, token: str) -> int | None:
         """Id of one token; None where the vocabulary lacks it."""
-        found = self.tokenizer.get_vocab().get(token)
-        return None if found is None else int(found)
+        number = self.tokenizer.get_vocab().get(token)
+        return None if number is None else int(number)
 
     def pieces(self) -> Iterable[str]:
         """Every token of the vocabulary."""
@@ -115,7 +115,7 @@ def load_tokenizer(encoder: str, folder: Path) -> Any:
             f'{encoder}: the tokenizer needs a package: {error}; pip install "abag[encoders]"'
         ) from error
     except Exception as error:
-        # Whatever a tokenizer file makes the library raise, the user has to be told which file.
+        # Whatever a tokenizer file makes the library raise, the message names the file.
         raise EncoderError(
             f"{encoder}: no tokenizer could be read from {folder}: {_first_line(error)} "
             f"(a spiece.model needs the packages sentencepiece and protobuf)"
@@ -227,9 +227,13 @@ def detected(encoder: str, vocabulary: HuggingFaceVocabulary) -> InputRule:
         text = " ".join(AMINO_ACIDS) if spaced else AMINO_ACIDS
         ids = vocabulary.ids(text)
         if len(ids) == len(AMINO_ACIDS) and np.mean(ids == vocabulary.unknown_id) <= MAX_UNKNOWN:
-            whole = vocabulary.ids_with_specials(text)
-            start = next(i for i in range(len(whole)) if (whole[i : i + len(ids)] == ids).all())
-            tokens = vocabulary.tokens(whole.tolist())
+            with_specials = vocabulary.ids_with_specials(text)
+            start = next(
+                i
+                for i in range(len(with_specials))
+                if (with_specials[i : i + len(ids)] == ids).all()
+            )
+            tokens = vocabulary.tokens(with_specials.tolist())
             return InputRule(
                 "detected-spaced" if spaced else "detected-plain",
                 spaced=spaced,

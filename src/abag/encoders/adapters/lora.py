@@ -190,8 +190,8 @@ def adapter_content(encoder: NetworkEncoder) -> tuple[dict[str, Any], dict[str, 
 
 def adapter_digest(settings: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> str:
     """First 16 hexadecimal digits of the SHA-256 of an adapter's settings and tensors."""
-    kept = {k: v for k, v in settings.items() if k not in _NOT_IN_DIGEST}
-    return digest_of(tensors, json.dumps(kept, sort_keys=True, default=str))[:16]
+    in_digest = {k: v for k, v in settings.items() if k not in _NOT_IN_DIGEST}
+    return digest_of(tensors, json.dumps(in_digest, sort_keys=True, default=str))[:16]
 
 
 def digest_of_folder(folder: Path) -> str:
@@ -209,8 +209,8 @@ def read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """
     settings = read_settings(folder)
     tensors, _ = read_tensors(folder / WEIGHTS)
-    told = read_json(folder / SEAL) if (folder / SEAL).exists() else None
-    if told is not None and told != {"digest": adapter_digest(settings, tensors)}:
+    sealed = read_json(folder / SEAL) if (folder / SEAL).exists() else None
+    if sealed is not None and sealed != {"digest": adapter_digest(settings, tensors)}:
         raise FileFormatError(
             f"{folder} does not hold the adapter that was saved there ({SETTINGS} or {WEIGHTS} "
             "was changed); copy it again"
@@ -301,10 +301,10 @@ def _config(peft: Any, source: str, settings: Mapping[str, Any]) -> Any:
             f"{source}: init_lora_weights={settings['init_lora_weights']!r} changes "
             f"the base weights too; save it again converted to plain LoRA"
         )
-    kept = {k: v for k, v in settings.items() if k in fields}
+    known = {k: v for k, v in settings.items() if k in fields}
     # The base has been checked by name already; PEFT would compare it with a folder's path.
-    kept |= {"base_model_name_or_path": None, "inference_mode": True}
-    return peft.LoraConfig(**kept)
+    known |= {"base_model_name_or_path": None, "inference_mode": True}
+    return peft.LoraConfig(**known)
 
 
 def _targets(encoder: NetworkEncoder, targets: Sequence[str] | None) -> list[str]:

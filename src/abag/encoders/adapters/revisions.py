@@ -93,10 +93,10 @@ def fetched(
 
 
 def _advice(encoder: str, repository: str, revision: str | None, error: Exception) -> str:
-    first = str(error).strip().splitlines()[:1]
+    first_line = str(error).strip().splitlines()[:1]
     return (
         f"{encoder}: cannot get {repository} (revision {revision or 'main'}) from the hub or its "
-        f"cache: {type(error).__name__}: {first[0] if first else ''}\n"
+        f"cache: {type(error).__name__}: {first_line[0] if first_line else ''}\n"
         f"Without a connection, copy the model's files (config, tokenizer, *.safetensors) here by "
         f"other means and name their folder (--folder, in Python folder=...), or use the encoder "
         f"'builtin', which needs none"
@@ -140,8 +140,8 @@ def require_safetensors(encoder: str, folder: Path) -> None:
     """Raise unless a folder holds safetensors weights; other formats can run code when read."""
     if any(folder.glob("*.safetensors")):
         return
-    found = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".h5"})
-    has = f"only {', '.join(found)}" if found else "no weights"
+    others = sorted(p.name for p in folder.iterdir() if p.suffix in {".bin", ".pt", ".pth", ".h5"})
+    has = f"only {', '.join(others)}" if others else "no weights"
     raise EncoderError(
         f"{encoder}: {folder} holds {has}, and abag loads *.safetensors alone. Take a revision "
         "that has them, or convert once: "

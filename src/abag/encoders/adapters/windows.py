@@ -93,12 +93,14 @@ def segments(molecule: Molecule, rule: InputRule, limit: int, long: LongChain) -
         return [Segment(chains, keep=lengths[0])]
     return [
         segment
-        for place, chain in enumerate(chains)
-        for segment in _of_chain(chain, limits[place], light=place == 1, apart=together)
+        for number, chain in enumerate(chains)
+        for segment in _windows_of_chain(
+            chain, limits[number], light=number == 1, pair_was_cut=together
+        )
     ]
 
 
-def _of_chain(chain: str, limit: int, *, light: bool, apart: bool) -> list[Segment]:
+def _windows_of_chain(chain: str, limit: int, *, light: bool, pair_was_cut: bool) -> list[Segment]:
     parts = windows(len(chain), limit)
     return [
         Segment(
@@ -106,7 +108,7 @@ def _of_chain(chain: str, limit: int, *, light: bool, apart: bool) -> list[Segme
             light=light,
             skip=part.first - part.start,
             keep=part.last - part.first,
-            windowed=apart or len(parts) > 1,
+            windowed=pair_was_cut or len(parts) > 1,
         )
         for part in parts
     ]

@@ -74,7 +74,7 @@ def antiberty_vocabulary() -> LetterVocabulary:
 def sapiens_vocabulary() -> LetterVocabulary:
     """``dict.txt`` of the wheel between fairseq's special tokens.
 
-    The last token, ``<light>``, is ours: it stands where a light chain starts, tells which of
+    The last token, ``<light>``, is ours: it stands where a light chain starts, says which of
     the two networks reads the row, and is ``<s>`` to that network.
     """
     return LetterVocabulary(

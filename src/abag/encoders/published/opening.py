@@ -103,12 +103,12 @@ class Sapiens(nn.Module):
             if not bool(chosen.any()):
                 continue
             longest = int(mask[chosen].sum(dim=1).max())
-            found = network.roberta(
+            hidden = network.roberta(
                 ids[chosen, :longest], attention_mask=mask[chosen, :longest].long()
             ).last_hidden_state
             if states is None:
-                states = found.new_zeros(*ids.shape, found.shape[2])
-            states[chosen, :longest] = found
+                states = hidden.new_zeros(*ids.shape, hidden.shape[2])
+            states[chosen, :longest] = hidden
         if states is None:
             raise EncoderError("sapiens was given no chain")
         return states

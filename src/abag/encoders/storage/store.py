@@ -108,7 +108,7 @@ class EmbeddingStore:
 
     @property
     def about(self) -> dict[str, Any]:
-        """What ``store.json`` and every shard say of the room."""
+        """Description of the room in ``store.json`` and in every shard."""
         return {
             "format": FORMAT,
             "encoder": asdict(self.identity),
@@ -198,33 +198,33 @@ class EmbeddingStore:
         path = self.room / ROOM_FILE
         if not path.exists():
             return
-        found = _read_about(path)
-        if found["width"] != self.width:
+        about = _read_about(path)
+        if about["width"] != self.width:
             raise EncoderError(
-                f"{self.room} holds rows of width {found['width']} of {self.identity.id}, this "
+                f"{self.room} holds rows of width {about['width']} of {self.identity.id}, this "
                 f"encoder gives {self.width}; it is another encoder under the same name and "
                 f"revision. Give its embeddings a folder of their own"
             )
 
     def _scan(self) -> None:
-        found: dict[tuple[str, int, int], Shard] = {}
+        shards: dict[tuple[str, int, int], Shard] = {}
         unreadable: list[Damage] = []
         for path in sorted(self.room.glob(f"{PREFIX}*{SUFFIX}")):
             state = path.stat()
             name = (path.name, state.st_ino, state.st_mtime_ns)
             try:
-                found[name] = self._shards.get(name) or self._opened(path)
+                shards[name] = self._shards.get(name) or self._opened(path)
             except FileFormatError as error:
                 unreadable.append(Damage(path, None, str(error)))
         self.unreadable = tuple(unreadable)
-        new = [shard for name, shard in found.items() if name not in self._shards]
-        if self._shards.keys() - found.keys():
+        new = [shard for name, shard in shards.items() if name not in self._shards]
+        if self._shards.keys() - shards.keys():
             self._index = {}
             self._mapped.clear()
-            for shard in found.values():
+            for shard in shards.values():
                 shard.close()
-            new = list(found.values())
-        self._shards = found
+            new = list(shards.values())
+        self._shards = shards
         for shard in sorted(new, key=lambda shard: shard.path.name):
             for key in shard.entries:
                 self._index.setdefault(key, shard)
@@ -256,10 +256,10 @@ def rooms(folder: Path) -> list[EmbeddingStore]:
     files = sorted([*folder.glob(ROOM_FILE), *folder.glob(f"*/{ROOM_FILE}")])
     if not files:
         raise MissingFileError(f"{folder} is no embedding store; make one with `abag embed`")
-    for place in {path.parent for path in folder.glob(f"*/{PREFIX}*{SUFFIX}")}:
-        if not (place / ROOM_FILE).exists():
+    for room in {path.parent for path in folder.glob(f"*/{PREFIX}*{SUFFIX}")}:
+        if not (room / ROOM_FILE).exists():
             raise FileFormatError(
-                f"{place} holds shards and no {ROOM_FILE}; the next `abag embed` with its encoder "
+                f"{room} holds shards and no {ROOM_FILE}; the next `abag embed` with its encoder "
                 f"writes it again"
             )
     return [_room_of(path) for path in files]
@@ -307,13 +307,13 @@ def _room_of(path: Path) -> EmbeddingStore:
 
 
 def _read_about(path: Path) -> dict[str, Any]:
-    mend = "delete it, and the next `abag embed` writes it again"
+    remedy = "delete it, and the next `abag embed` writes it again"
     try:
         about = read_json(path)
     except FileFormatError as error:
-        raise FileFormatError(f"{error}; {mend}") from None
+        raise FileFormatError(f"{error}; {remedy}") from None
     if not isinstance(about, dict) or "width" not in about:
-        raise FileFormatError(f"{path} does not say what the store is; {mend}")
+        raise FileFormatError(f"{path} does not say what the store is; {remedy}")
     if about.get("format") != FORMAT:
         raise FileFormatError(
             f"{path} is of format {about.get('format')}, this version reads {FORMAT}"

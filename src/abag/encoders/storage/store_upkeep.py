@@ -18,7 +18,7 @@ from abag.errors import FileFormatError
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """What a compaction did."""
+    """Result of a compaction."""
 
     shards_before: int
     shards_after: int
@@ -90,12 +90,12 @@ def compact(
         before = store.shards
         bytes_before = sum(shard.stored_bytes for shard in before)
         old = _to_rewrite(before, damage, shard_bytes)
-        kept = {key for shard in before if shard not in old for key in shard.entries}
+        kept_keys = {key for shard in before if shard not in old for key in shard.entries}
         bad = {(place.shard, place.record) for place in damage}
         counts = Counter(key for shard in before for key in shard.entries)
         # The store has these keys already, so its own check for duplicates would skip them all.
         writer = StoreWriter(store, shard_bytes=shard_bytes, flush_seconds=math.inf)
-        for record in _unique(old, kept, bad):
+        for record in _unique(old, kept_keys, bad):
             writer.add_record(record)
         writer.flush()
         for path in [*(shard.path for shard in old), *(bad.shard for bad in store.unreadable)]:
@@ -117,20 +117,20 @@ def _to_rewrite(before: Sequence[Shard], damage: list[Damage], shard_bytes: int)
     small = [shard for shard in before if shard.stored_bytes < shard_bytes / 2]
     chosen = {shard.path for shard in small} if len(small) > 1 else set()
     chosen |= {place.shard for place in damage}
-    seen: dict[str, Path] = {}
+    first_shard: dict[str, Path] = {}
     for shard in before:
         for key in shard.entries:
-            if seen.setdefault(key, shard.path) != shard.path:
+            if first_shard.setdefault(key, shard.path) != shard.path:
                 chosen.add(shard.path)
     return [shard for shard in before if shard.path in chosen]
 
 
 def _unique(
-    old: Sequence[Shard], kept: set[str], bad: set[tuple[Path, str | None]]
+    old: Sequence[Shard], kept_keys: set[str], bad: set[tuple[Path, str | None]]
 ) -> Iterator[Record]:
-    seen = set(kept)
+    written = set(kept_keys)
     for shard in progress.track(old, "compact"):
         for key in shard.entries:
-            if key not in seen and (shard.path, key) not in bad:
-                seen.add(key)
+            if key not in written and (shard.path, key) not in bad:
+                written.add(key)
                 yield shard.record(key)

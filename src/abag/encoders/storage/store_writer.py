@@ -73,19 +73,19 @@ def writing(store: EmbeddingStore) -> Iterator[None]:
 @contextmanager
 def _locked(room: Path) -> Iterator[None]:
     """Hold the lock of a room that is there."""
-    with ExitStack() as held:
+    with ExitStack() as locks:
         while True:
             make_folder(room)
             path = room / LOCK_FILE
             try:
-                lock = held.enter_context(hold(path, room, "written", needed=True))
+                lock = locks.enter_context(hold(path, room, "written", needed=True))
             except FileNotFoundError:
                 continue  # another writer has just removed the room, in which it wrote nothing
             # Another writer may have removed the room between opening and locking: then this lock
-            # is on a file without a name, which nobody else will ever ask for.
+            # is on a file without a name, which nobody else will ever open.
             if is_at(lock.fileno(), path):
                 break
-            held.close()
+            locks.close()
         yield
 
 

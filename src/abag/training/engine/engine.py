@@ -27,7 +27,7 @@ from abag.training.engine.checkpoint import StateFile, TrainingState
 from abag.training.engine.world import World
 
 SAVE_SECONDS: Final = 60.0
-"""A state is written at least this often, where no number of steps is asked for."""
+"""A state is written at least this often, where no number of steps is set."""
 SHOWN_IDS: Final = 5
 
 
@@ -36,14 +36,14 @@ class TrainingEngine(ABC):
     """A run in memory; :meth:`train` goes on from its state to the end or to a time limit."""
 
     title: ClassVar[str]
-    """What the progress bar says is done."""
+    """Title of the progress bar."""
     members: ClassVar[str] = "Rows"
     """What a batch consists of, for messages."""
     rate_key: ClassVar[str] = "optimiser.lr"
     """Setting of the learning rate, for messages."""
 
     state: TrainingState
-    """What changes; the engine goes on from it."""
+    """The changing part of a run; training continues from it."""
     run: Path
     """Folder of the saved state."""
     file: StateFile
@@ -56,7 +56,7 @@ class TrainingEngine(ABC):
     """The processes that share each step; the first one writes."""
     save_steps: int | None = None
     """Steps between saved states; by default one is written every :data:`SAVE_SECONDS`."""
-    said: str = field(default="", init=False)
+    status_line: str = field(default="", init=False)
     """How the run stands, for its progress bar."""
     _mark: float = field(default_factory=time.monotonic, init=False)
     _saved: float = field(default=0.0, init=False)
@@ -88,10 +88,10 @@ class TrainingEngine(ABC):
             while not self.has_ended:
                 self.step()
                 bar.advance()
-                bar.describe(self.said)
+                bar.describe(self.status_line)
                 # The first process decides for all, or they would wait for each other.
                 late = seconds is not None and time.monotonic() - began >= seconds
-                if seconds is not None and self.world.told([float(late)], self.device)[0]:
+                if seconds is not None and self.world.broadcast([float(late)], self.device)[0]:
                     break
                 if self._is_save_due() and not self.has_ended:
                     self.save()
@@ -142,8 +142,8 @@ class TrainingEngine(ABC):
                 for loss, names in zip(losses, batches, strict=True)
             ]
             write_json(path, content)
-        bad = [place for place, loss in enumerate(losses) if not math.isfinite(loss)]
-        names = [name for place in bad or range(len(batches)) for name in batches[place]]
+        faulty = [batch for batch, loss in enumerate(losses) if not math.isfinite(loss)]
+        names = [name for batch in faulty or range(len(batches)) for name in batches[batch]]
         shown = ", ".join(names[:SHOWN_IDS]) + (", ..." if len(names) > SHOWN_IDS else "")
         return ModelError(
             f"{self.title}, step {step}: the loss is {sum(losses)} and the gradient norm "
@@ -185,8 +185,8 @@ def make_adamw(
 
 def decaying(parameters: Iterable[Tensor], weight_decay: float) -> list[dict[str, Any]]:
     """Two groups of weights: matrices, which decay, and the others, which do not."""
-    every = list(parameters)
+    weights = list(parameters)
     return [
-        {"params": [p for p in every if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in every if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": [p for p in weights if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in weights if p.ndim <= 1], "weight_decay": 0.0},
     ]

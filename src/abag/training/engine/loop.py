@@ -71,7 +71,9 @@ class Trainer(TrainingEngine):
         loss = self.take(plan.step(progress.step))
         rate = progress.rows / max(progress.train_seconds, 1e-9)
         best = "" if progress.best is None else f", best {progress.best:.3f}"
-        self.said = f"epoch {len(progress.history) + 1}: loss {loss:.3f}, {rate:,.0f} rows/s{best}"
+        self.status_line = (
+            f"epoch {len(progress.history) + 1}: loss {loss:.3f}, {rate:,.0f} rows/s{best}"
+        )
         if plan.place(progress.step)[1] == 0:
             self._end_epoch()
 
@@ -84,14 +86,14 @@ class Trainer(TrainingEngine):
         share = BatchPlan.share_of(step, self.world.rank, self.world.size)
         with following(self.network, self.world, len(step)):
             for batches in self.data.joined(share):
-                found = [
+                batch_losses = [
                     self.loss_of(batch, weights[place], output)
                     for (place, batch), output in zip(
                         batches, self.outputs_of(batches), strict=True
                     )
                 ]
-                torch.stack(found).sum().backward()  # type: ignore[no-untyped-call]
-                for (place, _), loss in zip(batches, found, strict=True):
+                torch.stack(batch_losses).sum().backward()  # type: ignore[no-untyped-call]
+                for (place, _), loss in zip(batches, batch_losses, strict=True):
                     losses[place] = loss.detach()
         losses = self.world.sum_of(losses)
         names = self.data.rows.record_ids
@@ -107,8 +109,8 @@ class Trainer(TrainingEngine):
         """What the network says of each batch, all computed at once, each with its own dropout."""
         seeds, sizes = [self._dropout_seed(p) for p, _ in group], [len(b) for _, b in group]
         torch.manual_seed(seeds[0])
-        apart = drawn_apart(sizes, seeds, self.device) if len(group) > 1 else nullcontext()
-        with autocast(self.recipe.precision, self.device), apart:
+        own_dropout = drawn_apart(sizes, seeds, self.device) if len(group) > 1 else nullcontext()
+        with autocast(self.recipe.precision, self.device), own_dropout:
             rows = np.concatenate([batch for _, batch in group])
             output = self.network(self.data.batch(rows, self.device))
         return cast(NetworkOutput, output).split(sizes)
@@ -188,14 +190,14 @@ class Trainer(TrainingEngine):
         if not np.isfinite(pkd).all():
             ids = rows.record_ids(rows.val[~np.isfinite(pkd)])
             raise self.not_finite([math.nan], math.nan, [ids])
-        found = figures_of(rows, pkd, self.recipe.network.output.strong_pkd) | {"val_loss": loss}
-        said = [math.nan if value is None else value for value in found.values()]
-        told = self.world.told(said, self.device)
+        figures = figures_of(rows, pkd, self.recipe.network.output.strong_pkd) | {"val_loss": loss}
+        numbers = [math.nan if value is None else value for value in figures.values()]
+        shared = self.world.broadcast(numbers, self.device)
         self.clock()
         return {
             "epoch": epoch,
             "train_loss": progress.loss_sum / progress.rows,
-            **{k: None if math.isnan(v) else v for k, v in zip(found, told, strict=True)},
+            **{k: None if math.isnan(v) else v for k, v in zip(figures, shared, strict=True)},
             "lr": self.rate(progress.step - 1),
             "seconds": progress.seconds,
             "rows_per_second": progress.rows / max(progress.train_seconds, 1e-9),
@@ -208,12 +210,12 @@ def loaded(network: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
     if not weights:
         yield
         return
-    own = copied(network.state_dict().items())
+    weights_before = copied(network.state_dict().items())
     network.load_state_dict(weights)
     try:
         yield
     finally:
-        network.load_state_dict(own)
+        network.load_state_dict(weights_before)
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any]:

@@ -174,12 +174,12 @@ def soft_spearman(output: NetworkOutput, targets: Targets, temperature: float) -
     average rank as the temperature goes to 0. Rows are ranked inside their group; groups count by
     their rows.
     """
-    kept = targets.exact
-    same = _same_group(targets, kept)
+    exact = targets.exact
+    same = _same_group(targets, exact)
     size = same.sum(dim=1)
     predicted = torch.sigmoid(_differences(output.pkd) / temperature)
-    known = torch.where(kept, targets.value, torch.zeros_like(targets.value))
-    gaps = _differences(known)
+    values = torch.where(exact, targets.value, torch.zeros_like(targets.value))
+    gaps = _differences(values)
     ranked = (gaps > 0).to(gaps.dtype) + 0.5 * (gaps == 0).to(gaps.dtype)
     same_real = same.to(predicted.dtype)
     # Less half the group plus one, ranks have mean 0 inside their group.
@@ -192,7 +192,7 @@ def soft_spearman(output: NetworkOutput, targets: Targets, temperature: float) -
     correlation = shared / (
         (of_soft + _RANK_VARIANCE * count).sqrt() * of_hard.clamp_min(1e-12).sqrt()
     )
-    return _mean(1 - correlation, kept & (of_hard > 1e-6), output.value)
+    return _mean(1 - correlation, exact & (of_hard > 1e-6), output.value)
 
 
 def ranking(output: NetworkOutput, targets: Targets, margin: float) -> Float[Tensor, ""]:
@@ -273,18 +273,18 @@ def _errors(
 
 
 def _mean(
-    losses: Float[Tensor, "*axes"], kept: Bool[Tensor, "*axes"], graph: Float[Tensor, " pairs"]
+    losses: Float[Tensor, "*axes"], chosen: Bool[Tensor, "*axes"], graph: Float[Tensor, " pairs"]
 ) -> Float[Tensor, ""]:
-    """Mean over what is kept; where nothing is, an exact 0 that leads back to ``graph``."""
-    count = kept.sum()
-    total = torch.where(kept, losses, torch.zeros_like(losses)).sum()
+    """Mean over the chosen losses; without any, an exact 0 that leads back to ``graph``."""
+    count = chosen.sum()
+    total = torch.where(chosen, losses, torch.zeros_like(losses)).sum()
     return total / count.clamp_min(1) + 0.0 * graph.sum()
 
 
-def _same_group(targets: Targets, kept: Bool[Tensor, " pairs"]) -> Bool[Tensor, "pairs pairs"]:
-    """Whether both rows are kept and may be compared."""
+def _same_group(targets: Targets, chosen: Bool[Tensor, " pairs"]) -> Bool[Tensor, "pairs pairs"]:
+    """Whether both rows are chosen and may be compared."""
     groups = targets.groups
-    return (groups[:, None] == groups[None, :]) & kept[:, None] & kept[None, :]
+    return (groups[:, None] == groups[None, :]) & chosen[:, None] & chosen[None, :]
 
 
 def _differences(values: Float[Tensor, " n"]) -> Float[Tensor, "n n"]:

@@ -16,11 +16,11 @@ from abag.training.engine.world import World
 def following(network: nn.Module, world: World, batches: int) -> Iterator[None]:
     """Let running figures follow all batches of a step that is computed inside ``with``.
 
-    Each process normalises its own batches; then every one is told the means and variances of all
-    and moves its running figures by them in the order of the step, as one process would.
+    Each process normalises its own batches; then every one gets the means and variances of all and
+    moves its running figures by them in the order of the step, as one process would.
 
     Args:
-        network: whose layers are meant.
+        network: whose batch normalisations follow.
         world: process r of w computes batches r, r + w, ...
         batches: of the step.
     """

@@ -90,7 +90,7 @@ class BatchPlan:
     def epoch(self, epoch: int) -> list[Step]:
         """The steps of an epoch (from 0)."""
         # A generator of its own for each epoch: epoch 7 is the same whether or not the six before
-        # it were drawn in this process.
+        # it were planned in this process.
         rng = np.random.default_rng([self.seed, epoch])
         order = getattr(self, f"_{self.sampler.kind.replace('-', '_')}")(rng)
         count = self.batch.accumulate
@@ -102,14 +102,14 @@ class BatchPlan:
     def step(self, number: int) -> Step:
         """The batches of a step counted from the start."""
         epoch, place = self.place(number)
-        if epoch not in self._drawn:
-            self._drawn.clear()
-            self._drawn[epoch] = self.epoch(epoch)
-        return self._drawn[epoch][place]
+        if epoch not in self._steps_of_epoch:
+            self._steps_of_epoch.clear()
+            self._steps_of_epoch[epoch] = self.epoch(epoch)
+        return self._steps_of_epoch[epoch][place]
 
     @cached_property
-    def _drawn(self) -> dict[int, list[Step]]:
-        """The steps of the epoch that was asked for last."""
+    def _steps_of_epoch(self) -> dict[int, list[Step]]:
+        """The steps of the last epoch that was planned."""
         return {}
 
     @staticmethod
@@ -153,16 +153,16 @@ class BatchPlan:
     def _assay_balanced(self, rng: np.random.Generator) -> Rows:
         """Runs of rows of one assay; every assay comes equally often, its rows in turn."""
         queues = [rng.permutation(np.flatnonzero(self.assays == a)) for a in np.unique(self.assays)]
-        taken = [0] * len(queues)
+        positions = [0] * len(queues)
         order: list[Rows] = []
-        left = len(self.rows)
-        while left > 0:
+        missing = len(self.rows)
+        while missing > 0:
             for assay in rng.permutation(len(queues)):
-                queue, start = queues[assay], taken[assay]
+                queue, start = queues[assay], positions[assay]
                 run = queue[(start + np.arange(min(RUN, len(queue)))) % len(queue)]
-                taken[assay] = start + len(run)
+                positions[assay] = start + len(run)
                 order.append(run)
-                left -= len(run)
+                missing -= len(run)
         return np.concatenate(order)[: len(self.rows)]
 
 

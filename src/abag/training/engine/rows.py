@@ -1,4 +1,4 @@
-"""Which rows of a table train, which choose, which are tested once; and what each of them teaches.
+"""The training, validation and test rows of a table, and the targets of each row.
 
 The test part comes from the split. The validation part comes from it, too, where it has one; else
 whole groups of the training rows (clusters, structures, assays: what the split keeps whole) are
@@ -85,8 +85,8 @@ def training_rows(
     part = test_part(split, holdout)
     table, notes = _usable(table, recipe)
     labels, assay, assays = _targets(table, recipe)
-    parts, said = _parts(table, split, part, recipe.seed)
-    notes += said
+    parts, part_notes = _parts(table, split, part, recipe.seed)
+    notes += part_notes
     train, val, test = (
         _labelled(table, parts[name], labels, name, part) for name in ("train", "val", "test")
     )
@@ -136,9 +136,9 @@ def _usable(table: Measurements, recipe: Recipe) -> tuple[Measurements, list[str
     if without := table.filter(~antigen).height:
         notes.append(f"{counted(without, 'row')} without an antigen sequence left out")
     if unlabelled := table.filter(antigen & ~known).height:
-        what = "pKd or bound" if recipe.rows == "absolute" else "value or bound"
+        noun = "pKd or bound" if recipe.rows == "absolute" else "value or bound"
         hint = " (rows=all takes assay scales, too)" if recipe.rows == "absolute" else ""
-        notes.append(f"{counted(unlabelled, 'row')} without a {what} left out{hint}")
+        notes.append(f"{counted(unlabelled, 'row')} without a {noun} left out{hint}")
     return table.filter(antigen & known), notes
 
 
@@ -150,13 +150,15 @@ def _targets(
     assay = np.zeros(table.height, dtype=np.int64)
     if recipe.rows == "absolute" or table.is_empty():
         return labels, assay, ()
-    ranks, own = table.labels("rank_score"), ~labels.known
+    ranks, by_rank = table.labels("rank_score"), ~labels.known
     names = table["assay"].to_list()
-    assays = tuple(sorted({names[row] for row in np.flatnonzero(own)}))
+    assays = tuple(sorted({names[row] for row in np.flatnonzero(by_rank)}))
     code = {name: place + 1 for place, name in enumerate(assays)}
-    assay[own] = [code[names[row]] for row in np.flatnonzero(own)]
-    columns = (getattr(one, key) for key in ("value", "lower", "upper") for one in (ranks, labels))
-    merged = [np.where(own, rank, pkd) for rank, pkd in zip(*[iter(columns)] * 2, strict=True)]
+    assay[by_rank] = [code[names[row]] for row in np.flatnonzero(by_rank)]
+    columns = (
+        getattr(source, key) for key in ("value", "lower", "upper") for source in (ranks, labels)
+    )
+    merged = [np.where(by_rank, rank, pkd) for rank, pkd in zip(*[iter(columns)] * 2, strict=True)]
     return Labels(*merged), assay, assays
 
 
@@ -250,26 +252,26 @@ def _assay_scales(
     trains = np.zeros(len(labels), dtype=np.bool_)
     trains[train] = True
     spread = float(labels.value[trains & labels.exact & (assay == 0)].std()) or 1.0
-    found, poor = [], []
+    scales, unscaled = [], []
     for code, name in enumerate(assays, start=1):
         rows = trains & (assay == code)
         values = labels.value[rows & labels.exact]
         if len(values) >= FEWEST_EXACT and values.std() > 0:
-            found.append((float(values.mean()), float(values.std()) / spread))
+            scales.append((float(values.mean()), float(values.std()) / spread))
         else:
-            found.append((mean_pkd, 1.0))
-            poor += [name] if rows.any() else []
-    if poor:
+            scales.append((mean_pkd, 1.0))
+            unscaled += [name] if rows.any() else []
+    if unscaled:
         raise ModelError(
-            f"the training rows of {counted(len(poor), 'assay')} ({', '.join(poor[:6])}) are all "
-            "censored or all equal, which fixes no scale; leave these rows out of the table, or "
-            "train with --set rows=absolute"
+            f"the training rows of {counted(len(unscaled), 'assay')} ({', '.join(unscaled[:6])}) "
+            "are all censored or all equal, which fixes no scale; leave these rows out of the "
+            "table, or train with --set rows=absolute"
         )
-    return tuple(found)
+    return tuple(scales)
 
 
 def _require_choice(rows: TrainingTable) -> None:
-    """The validation part must be able to tell a good epoch from a bad one."""
+    """Raise SplitError unless the validation part can rank epochs, and the test part has rows."""
     for name in ("val", "test"):
         if not len(getattr(rows, name)):
             raise SplitError(f"the {name} part has no row with a pKd or a bound of it")

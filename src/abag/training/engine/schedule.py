@@ -60,5 +60,5 @@ def learning_rate(
     if config.kind == "plateau":
         return max(floor, highest * config.factor**reductions)
     end = max(config.cosine_epochs * steps_per_epoch, warmup + 1)
-    done = min(1.0, (step - warmup) / (end - warmup))
-    return floor + (highest - floor) * 0.5 * (1 + math.cos(math.pi * done))
+    elapsed = min(1.0, (step - warmup) / (end - warmup))
+    return floor + (highest - floor) * 0.5 * (1 + math.cos(math.pi * elapsed))

@@ -1,4 +1,4 @@
-"""Figures of an epoch: what the validation part says of the weights, always in fp32."""
+"""Figures of an epoch on the validation part, always in fp32."""
 
 from __future__ import annotations
 

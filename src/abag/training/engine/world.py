@@ -2,7 +2,7 @@
 
 Each process computes its share of a step's batches; gradients are summed, so every process holds
 the same weights. Whatever is decided from figures (best epoch, early stop) is decided by the first
-process and told to the others, and only the first one writes.
+process and sent to the others, and only the first one writes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class World:
 
     @classmethod
     def join(cls, device: torch.device) -> World:
-        """The world that the environment tells of (``RANK`` and ``WORLD_SIZE`` of torchrun)."""
+        """The world that the environment describes (``RANK`` and ``WORLD_SIZE`` of torchrun)."""
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
@@ -61,14 +61,14 @@ class World:
         """Add up the gradients of all processes; what has none in any of them keeps none."""
         if self.size == 1:
             return
-        held = [p for p in parameters if p.requires_grad]
+        trained = [p for p in parameters if p.requires_grad]
         flat = torch.cat(
-            [(torch.zeros_like(p) if p.grad is None else p.grad).flatten().float() for p in held]
-            + [torch.tensor([p.grad is not None for p in held]).to(held[0].device).float()]
+            [(torch.zeros_like(p) if p.grad is None else p.grad).flatten().float() for p in trained]
+            + [torch.tensor([p.grad is not None for p in trained]).to(trained[0].device).float()]
         )
         distributed.all_reduce(flat)
-        *parts, found = torch.split(flat, [*(p.numel() for p in held), len(held)])
-        for parameter, part, count in zip(held, parts, found.tolist(), strict=True):
+        *parts, counts = torch.split(flat, [*(p.numel() for p in trained), len(trained)])
+        for parameter, part, count in zip(trained, parts, counts.tolist(), strict=True):
             parameter.grad = part.view_as(parameter).to(parameter.dtype) if count else None
 
     def sum_of(self, value: Shaped[Tensor, "*axes"]) -> Shaped[Tensor, "*axes"]:
@@ -77,7 +77,7 @@ class World:
             distributed.all_reduce(value)
         return value
 
-    def told(self, values: Sequence[float], device: torch.device) -> list[float]:
+    def broadcast(self, values: Sequence[float], device: torch.device) -> list[float]:
         """The first process's numbers, in every process."""
         if self.size == 1:
             return list(values)
