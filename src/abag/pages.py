@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from abag.version import VERSION
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +67,20 @@ def page(template: str, *, styles: tuple[str, ...] = (), **fields: object) -> st
         styles: style sheets of that folder that follow the common one.
         fields: what the template shows; ``title`` at least.
     """
+    style = "".join(resource(name) for name in ("style.css", *styles))
+    common: dict[str, object] = {"version": VERSION, "style": style, "lede": "", "date": ""}
+    return _templates().get_template(f"{template}.html.j2").render(common | fields)
+
+
+@cache
+def _templates() -> Environment:
+    """The templates, each compiled once: that takes longer than to fill a page."""
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FunctionLoader(resource), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    style = "".join(resource(name) for name in ("style.css", *styles))
-    common: dict[str, object] = {"version": VERSION, "style": style, "lede": "", "date": ""}
-    return environment.get_template(f"{template}.html.j2").render(common | fields)
 
 
 def notebook(title: str, lines: Iterable[str] = (), table: Table | None = None) -> str:

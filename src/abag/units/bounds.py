@@ -23,11 +23,13 @@ from abag.units.scales import (
     to_log10_scale,
 )
 from abag.units.written import (
+    WrittenValue,
     beyond_a_limit,
-    no_binding,
     not_detected,
     parse_relation,
     parse_value,
+    plain_number,
+    says_no_binding,
     tested_up_to,
 )
 
@@ -66,18 +68,11 @@ def convert(
     kind = quantity_of(quantity)
     if value is not None and kind is Quantity.BINARY:
         value = _label(value)
-    elif value is not None and (no_binding(value) or not_detected(value)):
+    elif value is not None and says_no_binding(value):
         return _unbound(value, kind, unit, temperature_kelvin, highest_molar)
-    if value is None or is_missing(value):
-        raise UnitError("no value" if not (value or "").strip() else f"no value ({value!r})")
-    if beyond_a_limit(value):
-        raise UnitError(
-            f"{value!r} may be too weak or too tight to be measured: write > or < and the limit"
-        )
-    tested = tested_up_to(value)
-    written = tested or parse_value(value)
+    written, in_words = _written(value)
     if (
-        tested is None
+        not in_words
         and written.unit_text
         and unit
         and parse_unit(written.unit_text) != parse_unit(unit)
@@ -100,6 +95,20 @@ def convert(
             "check the unit"
         )
     return _bounds(number, parsed_unit, sign)
+
+
+def _written(value: str | None) -> tuple[WrittenValue, bool]:
+    """What a cell says, and whether its number is the bound of a text such as ``NB (>1 uM)``."""
+    if value is not None and (number := plain_number(value)) is not None:
+        return WrittenValue(Relation.EQUAL, number, None), False
+    if value is None or is_missing(value):
+        raise UnitError("no value" if not (value or "").strip() else f"no value ({value!r})")
+    if beyond_a_limit(value):
+        raise UnitError(
+            f"{value!r} may be too weak or too tight to be measured: write > or < and the limit"
+        )
+    tested = tested_up_to(value)
+    return (parse_value(value), False) if tested is None else (tested, True)
 
 
 def _bounds(number: float, unit: Unit, relation: Relation) -> ConvertedValue:

@@ -14,6 +14,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -27,6 +28,8 @@ _SIGNS: Final = str.maketrans(dict.fromkeys("−–—‐‑﹣－", "-") | {"μ
 
 def plain(text: str) -> str:
     """The text in plain characters: ``10⁻⁹`` as ``10^-9``, every dash as ``-``, mu as ``u``."""
+    if text.isascii():
+        return " ".join(text.split())
     raised = _RAISED.sub(lambda match: "^" + match[0].translate(_POWERS), text)
     normal = unicodedata.normalize("NFKC", raised.translate(_SIGNS)).translate(_SIGNS)
     return " ".join(normal.replace("\u200b", "").replace("\ufeff", "").split())
@@ -103,6 +106,7 @@ _UNDER: Final = re.compile(r"^\(([^()]*)\)\s*\^?\s*-1$")
 _FACTOR: Final = re.compile(r"([A-Za-z]+)\s*(?:\^?\s*\(?([+-]?\d)\)?)?")
 
 
+@lru_cache(maxsize=1024)
 def parse_unit(text: str | None) -> Unit:
     """The unit that ``text`` names.
 

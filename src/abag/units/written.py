@@ -10,6 +10,7 @@ import html
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from abag.errors import UnitError
@@ -64,6 +65,15 @@ _WITH_ERROR: Final = re.compile(
 )
 """A number and its error in brackets, with the power of ten or the unit of both behind them."""
 _TEN: Final = re.compile(r"10+(?:\.0*)?|1(?:\.0*)?[eE][-+]?\d+")
+
+
+_PLAIN: Final = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+
+
+def plain_number(text: str) -> float | None:
+    """A finite decimal number with nothing before or behind it, as most cells are; else None."""
+    number = float(text) if _PLAIN.fullmatch(text) else math.nan
+    return number if math.isfinite(number) else None
 
 
 def parse_value(text: str) -> WrittenValue:
@@ -137,6 +147,7 @@ def _without_remark(tail: str, number: str | None, relation: Relation) -> str:
     return tail
 
 
+@lru_cache(maxsize=4096)
 def _spelt(text: str) -> str:
     """Plain characters; a leading apostrophe, by which Excel marks text, is no part of a value."""
     return plain(html.unescape(text)).removeprefix("'").removesuffix("'").strip()
@@ -170,6 +181,7 @@ _COLUMN_WORDS: Final = {
 """Words of columns of relations that are no signs before a number."""
 
 
+@lru_cache(maxsize=256)
 def parse_relation(text: str | None) -> Relation | None:
     """Read a cell of a column of relations (``>=``, ``≈``, ``'<'``); None where it is empty.
 
@@ -230,6 +242,11 @@ def tested_up_to(text: str) -> WrittenValue | None:
     if not (no_binding(phrase) or (not_detected(phrase) and match["sign"])):
         return None
     return WrittenValue(Relation.GREATER, float(match["top"]), match["unit"] or None)
+
+
+def says_no_binding(text: str) -> bool:
+    """Whether a cell says that nothing bound, in words or as ``n.d.``."""
+    return plain_number(text) is None and (no_binding(text) or not_detected(text))
 
 
 def not_detected(text: str) -> bool:

@@ -44,6 +44,8 @@ def additive_residuals(library: VariantSet) -> Residuals | None:
     effects and weight w, ridge regression gives the row the weight w l / (w + l) in the rest, and
     leaves l / (w + l) of its residual.
     """
+    from scipy import linalg, sparse
+
     rows = np.arange(len(library.values), dtype=np.int64)[:: 1 + len(library.values) // MAX_ROWS]
     design, single = _design(library.letters[rows], library.consensus)
     if len(rows) < ROWS_PER_EFFECT * design.shape[1]:
@@ -54,11 +56,13 @@ def additive_residuals(library: VariantSet) -> Residuals | None:
     residuals = values - np.median(values)
     penalty = RIDGE * np.eye(design.shape[1])
     penalty[0, 0] = 1e-9
+    sparse_design = sparse.csr_array(design)  # a row has a few of the effects
     for iteration in range(1, ROUNDS + 1):
         shrinkage = 1.0 / (1.0 + weights / own_penalty)
-        weighted = design * (weights * shrinkage)[:, None]
-        effects = np.linalg.solve(weighted.T @ design + penalty, weighted.T @ values)
-        residuals = (values - design @ effects) * shrinkage
+        weighted = sparse_design.multiply((weights * shrinkage)[:, None]).T
+        normal = (weighted @ sparse_design).toarray() + penalty
+        effects = linalg.solve(normal, weighted @ values, assume_a="pos")
+        residuals = (values - sparse_design @ effects) * shrinkage
         residuals = residuals - np.median(residuals)
         scale = 1.4826 * float(np.median(np.abs(residuals))) + 1e-6
         if iteration == 2 and scale > MAX_SPREAD:

@@ -325,7 +325,8 @@ def _chain_identities(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np
         nearest = np.argsort(-shares, kind="stable")[:_ALIGNED]
         for j in nearest.tolist():
             if shares[j] > 0:
-                identity[i, j] = max(identity[i, j], _contained(rows[i], columns[j]))
+                pair = sorted((rows[i], columns[j]))  # each part of a split meets it once more
+                identity[i, j] = max(identity[i, j], _contained(*pair))
     identity[identity < chance_identity(shorter)] = 0.0
     return identity
 

@@ -175,12 +175,13 @@ class Campaign:
 
     def failed(self) -> set[Chains]:
         """Variants that gave no measurement and were not measured since."""
-        return {one for each in self.rounds for one in each.failed} - self.known()
+        found = {one for each in self.rounds for one in each.failed}
+        return found - self.known() if found else found
 
     def pending(self) -> set[Chains]:
         """Variants of plates that have results already, still without one of their own."""
         sealed = {one for each in self.done for one in each.variants}
-        return sealed - self.known() - self.failed()
+        return sealed - self.known() - self.failed() if sealed else sealed
 
     def names(self) -> dict[str, Chains]:
         """Chains by the names of all plates, and by wells where one plate is open alone."""

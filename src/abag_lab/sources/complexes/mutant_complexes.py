@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import ne
 from typing import Any, Final
 
 import polars as pl
@@ -64,7 +65,7 @@ def differing_residues(before: str | None, after: str | None) -> int:
     wild, mutant = before or "", after or ""
     if len(wild) != len(mutant):
         return max(len(wild), len(mutant))
-    return sum(a != b for a, b in zip(wild, mutant, strict=True))
+    return 0 if wild == mutant else sum(map(ne, wild, mutant))
 
 
 def missing_from_chains(stated: str | None, differing: int) -> str | None:

@@ -25,6 +25,7 @@ from abag.maturation.campaign.rounds import propose_round
 from abag.maturation.campaign.scorecard import interval_scale
 from abag.maturation.plate.wells import Layout
 from abag.maturation.propose import candidates, proposals
+from abag.maturation.propose.proposals import Proposals
 from abag.maturation.propose.request import Request
 from abag.model.assay_gp.model import AssayGP
 from synthetic_pairs import HEAVY, LIGHT, assay_table, hydrophobicity_rule
@@ -51,6 +52,12 @@ def quick() -> Iterator[None]:
             lambda *given, **more: skill.measure_skill(*given, folds=2, **more)[:1],
         )  # fmt: skip
         yield
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages say in words where a picture would stand: other tests here draw each of them."""
+    monkeypatch.setattr("abag.pictures.can_draw", lambda: False)
 
 
 def write_results(path: Path, chains: pl.DataFrame) -> Path:
@@ -81,6 +88,20 @@ def folder(begun: Path, tmp_path: Path) -> Path:
     """A campaign that has begun, each test its own copy."""
     shutil.copytree(begun / "mine", tmp_path / "mine")
     return tmp_path / "mine"
+
+
+@pytest.fixture(scope="module")
+def once(begun: Path) -> Proposals:
+    """The first plate of the campaign, proposed in a folder that no test changes."""
+    shutil.copytree(begun / "mine", begun / "asked")
+    return propose_round(begun / "asked", REQUEST)[1]
+
+
+@pytest.fixture
+def plate(begun: Path, once: Proposals, tmp_path: Path) -> Path:
+    """A campaign whose first plate is open, each test its own copy."""
+    shutil.copytree(begun / "asked", tmp_path / "plate")
+    return tmp_path / "plate"
 
 
 def test_a_file_starts_a_campaign_with_a_model_of_it(folder: Path) -> None:
@@ -118,15 +139,15 @@ def test_a_plate_of_a_model_without_skill_says_so(folder: Path, verdict: str, to
     assert ("no better than chance" in page) is told
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_results_of_variants_that_were_not_proposed_are_refused(
-    folder: Path, tmp_path: Path
+    plate: Path, tmp_path: Path
 ) -> None:
-    propose_round(folder, REQUEST)
     strange = write_results(tmp_path / "other.csv", assay_table(4, seed=9))
     with pytest.raises(CampaignError, match=r"4 variants that round 1 did not propose .row 2"):
-        take_results(folder, strange, told=TOLD)
-    assert open_campaign(folder).latest.status == "proposed"
-    campaign, _ = take_results(folder, strange, told=TOLD, allow_unproposed=True)
+        take_results(plate, strange, told=TOLD)
+    assert open_campaign(plate).latest.status == "proposed"
+    campaign, _ = take_results(plate, strange, told=TOLD, allow_unproposed=True)
     assert campaign.latest.state["rows_so_far"] == 24
 
 
@@ -141,6 +162,7 @@ def test_a_round_is_open_until_its_results_are_in(folder: Path, tmp_path: Path) 
     assert pl.read_csv(folder / "round-01" / "proposed.csv").height == len(found.chosen) == 3
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_repeats_and_the_parent_belong_to_every_round(folder: Path, tmp_path: Path) -> None:
     propose_round(folder, REQUEST, layout=Layout(controls=1))
     proposed = pl.read_csv(folder / "round-01" / "proposed.csv").select("heavy", "light")
@@ -149,6 +171,7 @@ def test_repeats_and_the_parent_belong_to_every_round(folder: Path, tmp_path: Pa
     assert campaign.latest.state["rows"] == 9
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_results_may_give_mutations_alone_or_names_of_the_plate(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -170,12 +193,11 @@ def test_results_may_give_mutations_alone_or_names_of_the_plate(
     assert rows["heavy"].to_list() == proposed["heavy"].to_list()
 
 
-def test_a_name_that_is_not_on_the_plate_is_named(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST)
+def test_a_name_that_is_not_on_the_plate_is_named(plate: Path, tmp_path: Path) -> None:
     path = tmp_path / "r.csv"
     path.write_text("name,KD\nR1-P1-A1,3\nR7-P1-A1,4\n")
     with pytest.raises(TableError, match=r"row 3, column 'name': 'R7-P1-A1' is no variant"):
-        take_results(folder, path, told=TOLD)
+        take_results(plate, path, told=TOLD)
 
 
 def test_a_campaign_is_about_one_antigen(tmp_path: Path) -> None:
@@ -186,6 +208,7 @@ def test_a_campaign_is_about_one_antigen(tmp_path: Path) -> None:
     assert not (tmp_path / "mine").exists()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_file_of_results_counts_once(folder: Path, tmp_path: Path) -> None:
     path = write_results(tmp_path / "more.csv", assay_table(15, seed=3))
     once, _ = take_results(folder, path, told=TOLD, allow_unproposed=True)
@@ -194,36 +217,35 @@ def test_a_file_of_results_counts_once(folder: Path, tmp_path: Path) -> None:
     assert open_campaign(folder).as_json() == once.as_json()
 
 
-def test_another_antigen_is_refused(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST)
+def test_another_antigen_is_refused(plate: Path, tmp_path: Path) -> None:
     path = write_results(tmp_path / "r.csv", assay_table(3))
     table = pl.read_csv(path).with_columns(antigen=pl.lit("MKTAYIAKQRQISFVKSHFSRQLEERLGL"))
     table.write_csv(path)
     with pytest.raises(CampaignError, match="on another antigen"):
-        take_results(folder, path, told=TOLD, allow_unproposed=True)
+        take_results(plate, path, told=TOLD, allow_unproposed=True)
 
 
-def test_another_quantity_is_refused(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST)
+def test_another_quantity_is_refused(plate: Path, tmp_path: Path) -> None:
     path = write_results(tmp_path / "r.csv", assay_table(3))
     pl.read_csv(path).rename({"KD": "IC50"}).write_csv(path)
     with pytest.raises(CampaignError, match="values of IC50, and the campaign is about KD"):
-        take_results(folder, path, told=AssayFile(unit="nM"))
+        take_results(plate, path, told=AssayFile(unit="nM"))
 
 
-def test_a_round_that_was_cut_short_does_not_count(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST)
-    proposed = pl.read_csv(folder / "round-01" / "proposed.csv")
-    (folder / "round-01" / "model").mkdir()
-    (folder / "round-01" / "model" / "junk").write_text("x")
-    (folder / "round-02").mkdir()
-    (folder / "round-02" / "proposed.csv").write_text("half")
-    assert len(open_campaign(folder).rounds) == 2
+@pytest.mark.usefixtures("no_pictures")
+def test_a_round_that_was_cut_short_does_not_count(plate: Path, tmp_path: Path) -> None:
+    proposed = pl.read_csv(plate / "round-01" / "proposed.csv")
+    (plate / "round-01" / "model").mkdir()
+    (plate / "round-01" / "model" / "junk").write_text("x")
+    (plate / "round-02").mkdir()
+    (plate / "round-02" / "proposed.csv").write_text("half")
+    assert len(open_campaign(plate).rounds) == 2
     results = write_results(tmp_path / "r.csv", proposed)
-    assert take_results(folder, results, told=TOLD)[0].latest.status == "measured"
-    assert propose_round(folder, REQUEST)[0].latest.number == 2
+    assert take_results(plate, results, told=TOLD)[0].latest.status == "measured"
+    assert propose_round(plate, REQUEST)[0].latest.number == 2
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_start_that_fails_leaves_no_campaign_and_may_be_tried_again(tmp_path: Path) -> None:
     bad = tmp_path / "bad.csv"
     bad.write_text("heavy,light,KD (nM)\n" + f"{HEAVY},{LIGHT},often\n" * 6)
@@ -275,88 +297,86 @@ def test_a_plate_is_sealed_before_it_is_measured(folder: Path) -> None:
     assert all(one["lower_90"] < one["upper_90"] and one["reason"] for one in wells)
 
 
-def test_a_seal_that_was_changed_afterwards_is_refused(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST)
-    seal = folder / "round-01" / "seal.json"
+def test_a_seal_that_was_changed_afterwards_is_refused(plate: Path, tmp_path: Path) -> None:
+    seal = plate / "round-01" / "seal.json"
     content = json.loads(seal.read_text())
     content["wells"][0]["predicted"] += 0.5
     seal.write_text(json.dumps(content))
-    results = write_results(tmp_path / "r.csv", proposed(folder))
+    results = write_results(tmp_path / "r.csv", proposed(plate))
     with pytest.raises(CampaignError, match="is not what was sealed"):
-        take_results(folder, results, told=TOLD)
+        take_results(plate, results, told=TOLD)
 
 
-def test_the_seal_is_read_and_not_the_table_that_people_edit(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST)
-    table = proposed(folder)
-    (folder / "round-01" / "proposed.csv").write_text("name,heavy\nR1-P1-A1,ACDEF\n")
+@pytest.mark.usefixtures("no_pictures")
+def test_the_seal_is_read_and_not_the_table_that_people_edit(plate: Path, tmp_path: Path) -> None:
+    table = proposed(plate)
+    (plate / "round-01" / "proposed.csv").write_text("name,heavy\nR1-P1-A1,ACDEF\n")
     results = tmp_path / "r.csv"
     table.select("name", KD=pl.lit(3.0)).write_csv(results)
-    campaign, _ = take_results(folder, results, told=TOLD)
+    campaign, _ = take_results(plate, results, told=TOLD)
     assert campaign.latest.measured()["heavy"].to_list() == table["heavy"].to_list()
 
 
 def test_the_scorecard_compares_what_was_foretold_with_what_came(
-    folder: Path, tmp_path: Path
+    plate: Path, once: Proposals, tmp_path: Path
 ) -> None:
-    _, plate = propose_round(folder, REQUEST)
-    told = {one.heavy: one for one in plate.chosen}
-    results = write_results(tmp_path / "r.csv", proposed(folder))
-    take_results(folder, results, told=TOLD)
-    card = json.loads((folder / "scorecard.json").read_text())
+    told = {one.heavy: one for one in once.chosen}
+    results = write_results(tmp_path / "r.csv", proposed(plate))
+    take_results(plate, results, told=TOLD)
+    card = json.loads((plate / "scorecard.json").read_text())
     (first,) = card["rounds"]
     measured = {one["name"]: one["measured"] for one in first["variants"]}
-    wells = {row["name"]: row["heavy"] for row in proposed(folder).iter_rows(named=True)}
+    wells = {row["name"]: row["heavy"] for row in proposed(plate).iter_rows(named=True)}
     inside = sum(
         told[wells[name]].lower_90 <= value <= told[wells[name]].upper_90
         for name, value in measured.items()
     )
     assert first["inside_90"] == inside == card["inside_90"]
-    best = plate.expected.best_so_far
+    best = once.expected.best_so_far
     assert first["over_best"]["seen"] == sum(value > best for value in measured.values())
     assert first["over_best"]["expected"] == pytest.approx(
-        sum(one.chance_over_best for one in plate.chosen)
+        sum(one.chance_over_best for one in once.chosen)
     )
     assert set(first["other_plates"]) == {"random", "singles"}
-    page = (folder / "scorecard.html").read_text()
+    page = (plate / "scorecard.html").read_text()
     assert f"{inside} of 6 measurements lie in their 90 % interval" in page
     assert first["seal_sha256"] in page
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_wells_beyond_their_intervals_make_the_next_intervals_wider(
-    folder: Path, tmp_path: Path
+    plate: Path, tmp_path: Path
 ) -> None:
     """All six wells come out far above what was foretold: the next plate knows less."""
-    propose_round(folder, REQUEST)
-    rows = proposed(folder)
+    rows = proposed(plate)
     upper = rows["upper_90"].to_numpy()
     far = upper + 2.0 * (upper - rows["predicted"].to_numpy())
     path = tmp_path / "results.csv"
     rows.select("heavy", "light").with_columns(pl.Series("KD", 10 ** (9 - far))).write_csv(path)
-    campaign, _ = take_results(folder, path, told=TOLD)
+    campaign, _ = take_results(plate, path, told=TOLD)
     scale, wells = interval_scale(campaign)
     assert wells == 6
     assert scale == pytest.approx(3.0 ** (6 / 16), rel=0.02)
-    _, found = propose_round(folder, REQUEST)
-    seal = open_campaign(folder).latest.seal
+    _, found = propose_round(plate, REQUEST)
+    seal = open_campaign(plate).latest.seal
     assert seal is not None
     assert seal.interval_scale == found.interval_scale == scale
     assert any("times as wide as the model's" in note for note in found.notes)
-    model = AssayGP.load(folder / "round-01" / "model")
+    model = AssayGP.load(plate / "round-01" / "model")
     alone = model.distribution(pl.DataFrame({"heavy": [found.chosen[0].heavy],
                                              "light": [found.chosen[0].light]}))  # fmt: skip
     assert found.chosen[0].upper_90 > alone.upper[0]
 
 
-def test_rows_in_are_rows_kept_and_rows_set_aside(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST)
-    rows = proposed(folder)
+@pytest.mark.usefixtures("no_pictures")
+def test_rows_in_are_rows_kept_and_rows_set_aside(plate: Path, tmp_path: Path) -> None:
+    rows = proposed(plate)
     values = ["5", "7", "", "failed", "2", "3"]
     path = tmp_path / "results.csv"
     rows.select("name").with_columns(pl.Series("KD", values)).write_csv(path)
     told = replace(TOLD, mapping=("antibody_name=name",))
-    campaign, done = take_results(folder, path, told=told)
-    aside = pl.read_csv(folder / "round-01" / "set_aside.csv")
+    campaign, done = take_results(plate, path, told=told)
+    aside = pl.read_csv(plate / "round-01" / "set_aside.csv")
     assert aside["reason"].to_list() == ["not measured yet", "failed"]
     assert aside["antibody_name"].to_list() == [rows["name"][2], rows["name"][3]]
     state = campaign.latest.state
@@ -367,59 +387,57 @@ def test_rows_in_are_rows_kept_and_rows_set_aside(folder: Path, tmp_path: Path) 
 
 
 def test_a_file_may_hold_some_of_the_plate_and_the_rest_may_come_late(
-    folder: Path, tmp_path: Path
+    plate: Path, tmp_path: Path
 ) -> None:
-    propose_round(folder, REQUEST)
-    table = proposed(folder)
-    campaign, done = take_results(folder, write_results(tmp_path / "a.csv", table[:4]), told=TOLD)
+    table = proposed(plate)
+    campaign, done = take_results(plate, write_results(tmp_path / "a.csv", table[:4]), told=TOLD)
     assert campaign.latest.status == "measured"
     assert campaign.latest.state["pending"] == table["name"].to_list()[4:]
     assert any("2 variants of the plate pending" in note for note in done.notes)
-    _, second = propose_round(folder, REQUEST)
+    _, second = propose_round(plate, REQUEST)
     assert not {one.heavy for one in second.chosen} & set(table["heavy"])
     late = write_results(tmp_path / "b.csv", table[4:])
-    campaign, done = take_results(folder, late, told=TOLD)
+    campaign, done = take_results(plate, late, told=TOLD)
     assert [one.status for one in campaign.rounds] == ["measured", "measured", "proposed"]
     assert campaign.rounds[1].state["pending"] == []
     assert done.model.training.rows_used == 26
     batches = [one["batch"] for one in campaign.rounds[1].state["batches"]]
     assert batches == ["R0", "R1", "R1 (2)"]
-    card = json.loads((folder / "scorecard.json").read_text())
+    card = json.loads((plate / "scorecard.json").read_text())
     assert card["rounds"][0]["measured"] == 6
-    last = write_results(tmp_path / "c.csv", proposed(folder, 2))
-    campaign, done = take_results(folder, last, told=TOLD)
+    last = write_results(tmp_path / "c.csv", proposed(plate, 2))
+    campaign, done = take_results(plate, last, told=TOLD)
     assert done.model.training.rows_used == 32
     assert [one.status for one in campaign.rounds] == ["measured"] * 3
 
 
-def test_wells_may_fail_or_be_empty(folder: Path, tmp_path: Path) -> None:
-    propose_round(folder, REQUEST)
-    names = proposed(folder)["name"].to_list()
+def test_wells_may_fail_or_be_empty(plate: Path, tmp_path: Path) -> None:
+    names = proposed(plate)["name"].to_list()
     path = tmp_path / "r.csv"
     values = ["3", "5", "8", "failed", "", "12"]
     path.write_text("name,KD\n" + "".join(f"{n},{v}\n" for n, v in zip(names, values,
                     strict=True)))  # fmt: skip
-    campaign, _ = take_results(folder, path, told=TOLD, failed=[names[5]])
+    campaign, _ = take_results(plate, path, told=TOLD, failed=[names[5]])
     state = campaign.latest.state
     assert state["failed"] == [names[3], names[5]]
     assert state["pending"] == [names[4]]
     assert state["rows"] == 3
-    again = {one.heavy for one in propose_round(folder, REQUEST)[1].chosen}
-    assert not again & set(proposed(folder)["heavy"])
+    again = {one.heavy for one in propose_round(plate, REQUEST)[1].chosen}
+    assert not again & set(proposed(plate)["heavy"])
     with pytest.raises(CampaignError, match="--failed R9-P1-A1: no plate"):
-        take_results(folder, path, told=TOLD, failed=["R9-P1-A1"])
+        take_results(plate, path, told=TOLD, failed=["R9-P1-A1"])
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_plate_that_reads_higher_is_put_on_the_scale_of_the_first(
-    folder: Path, tmp_path: Path
+    plate: Path, tmp_path: Path
 ) -> None:
-    propose_round(folder, REQUEST)
-    table = pl.concat([proposed(folder).select("heavy", "light"), assay_table(8)[["heavy",
+    table = pl.concat([proposed(plate).select("heavy", "light"), assay_table(8)[["heavy",
                        "light"]]])  # fmt: skip
     results = write_results(tmp_path / "r.csv", table)
     shifted = pl.read_csv(results).with_columns(pl.col("KD") / 10**0.8)
     shifted.with_columns(batch=pl.lit("tuesday")).write_csv(results)
-    campaign, done = take_results(folder, results, told=TOLD)
+    campaign, done = take_results(plate, results, told=TOLD)
     first, second = campaign.latest.state["batches"]
     assert first["offset"] == 0.0
     assert second["batch"] == "R1-tuesday"
@@ -430,12 +448,11 @@ def test_a_plate_that_reads_higher_is_put_on_the_scale_of_the_first(
     assert (raw - taught.to_numpy()) == pytest.approx(second["offset"])
 
 
-def test_wells_that_are_not_wanted_are_exchanged(folder: Path) -> None:
-    propose_round(folder, REQUEST)
-    before = proposed(folder)
-    old = open_campaign(folder).latest.state["seal_sha256"]
-    campaign, _ = propose_round(folder, REQUEST, exclude=["R1-P1-A2", "A5"])
-    after = proposed(folder)
+def test_wells_that_are_not_wanted_are_exchanged(plate: Path) -> None:
+    before = proposed(plate)
+    old = open_campaign(plate).latest.state["seal_sha256"]
+    campaign, _ = propose_round(plate, REQUEST, exclude=["R1-P1-A2", "A5"])
+    after = proposed(plate)
     assert after["name"].to_list() == before["name"].to_list()
     same = [a == b for a, b in zip(before["heavy"], after["heavy"], strict=True)]
     assert same == [True, False, True, True, False, True]
@@ -443,26 +460,25 @@ def test_wells_that_are_not_wanted_are_exchanged(folder: Path) -> None:
     assert campaign.latest.state["replaced_seals"] == [old]
     assert campaign.latest.state["seal_sha256"] != old
     with pytest.raises(OptionError, match="--exclude Z9: no variant of the open plate"):
-        propose_round(folder, REQUEST, exclude=["Z9"])
+        propose_round(plate, REQUEST, exclude=["Z9"])
 
 
-def test_an_order_stands_as_a_whole_and_goes_with_its_plate(folder: Path, tmp_path: Path) -> None:
+def test_an_order_stands_as_a_whole_and_goes_with_its_plate(plate: Path, tmp_path: Path) -> None:
     pytest.importorskip("python_codon_tables")
-    propose_round(folder, REQUEST)
-    plate = folder / "round-01"
-    order(folder)
-    order(folder, out=tmp_path / "apart")
-    assert {path.name for path in (plate / "order").iterdir()} == {*order_files()}
+    here = plate / "round-01"
+    order(plate)
+    order(plate, out=tmp_path / "apart")
+    assert {path.name for path in (here / "order").iterdir()} == {*order_files()}
     with pytest.raises(OptionError, match="holds an order; name a new folder, or add --overwrite"):
-        order(folder)
-    order(folder, overwrite=True)
+        order(plate)
+    order(plate, overwrite=True)
     (tmp_path / "apart" / "notes.txt").write_text("mine")
     with pytest.raises(OptionError, match="other files than an order"):
-        order(folder, out=tmp_path / "apart", overwrite=True)
-    (plate / ".order.abag-killed00").mkdir()
-    (plate / "mine.txt").write_text("taken along")
-    propose_round(folder, REQUEST, exclude=["A5"])
-    left = {path.name for path in plate.iterdir()}
+        order(plate, out=tmp_path / "apart", overwrite=True)
+    (here / ".order.abag-killed00").mkdir()
+    (here / "mine.txt").write_text("taken along")
+    propose_round(plate, REQUEST, exclude=["A5"])
+    left = {path.name for path in here.iterdir()}
     assert "mine.txt" in left
     assert not {"order", ".order.abag-killed00"} & left
 
@@ -473,16 +489,15 @@ def order_files() -> tuple[str, ...]:
     return FILES
 
 
-def test_an_order_and_an_exchange_of_its_plate_do_not_mix(folder: Path) -> None:
+def test_an_order_and_an_exchange_of_its_plate_do_not_mix(plate: Path) -> None:
     pytest.importorskip("python_codon_tables")
-    propose_round(folder, REQUEST)
-    with undisturbed(folder / "round-01"):
+    with undisturbed(plate / "round-01"):
         with pytest.raises(BusyError, match="being used"):
-            order(folder)
+            order(plate)
         with pytest.raises(BusyError, match="being used"):
-            propose_round(folder, REQUEST, exclude=["A5"])
-    assert not (folder / "round-01" / "order").exists()
-    order(folder)
+            propose_round(plate, REQUEST, exclude=["A5"])
+    assert not (plate / "round-01" / "order").exists()
+    order(plate)
 
 
 def test_a_campaign_that_another_process_changes_is_refused_and_left_as_it_is(
@@ -510,6 +525,7 @@ def test_a_changed_letter_of_a_campaign_is_refused(folder: Path, name: str) -> N
         propose_round(folder, REQUEST)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_files_of_another_round_or_campaign_are_refused(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     take_results(other, write_results(tmp_path / "s.csv", assay_table(20, seed=3)), told=START)
