@@ -221,7 +221,9 @@ def _digest_columns(digest: Any, rows: pl.DataFrame) -> None:
         digest.update(nulls[name].to_numpy().tobytes())
         if name in lengths.columns:
             digest.update(lengths[name].to_numpy().tobytes())
-            _digest_columns(digest, column.filter(lengths[name] > 0).explode().rename("item").to_frame())
+            _digest_columns(
+                digest, column.filter(lengths[name] > 0).explode().rename("item").to_frame()
+            )
         elif name in texts.columns:
             digest.update(sizes[name].to_numpy().tobytes())
             digest.update("".join(texts[name]).encode("utf-8", "surrogatepass"))
