@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from abag.training.engine.checkpoint import seen_by
+from abag.training.engine.checkpoint import remembered_by
 from abag.training.monitors import Monitor, distinct_share
 from abag.training.recipe import MonitorConfig
 
@@ -85,7 +85,7 @@ def test_a_restored_monitor_goes_on_where_it_was() -> None:
     for epoch in range(1, 5):
         first.epoch(row(epoch, prediction_sd=0.01))
     second = Monitor(MonitorConfig())
-    vars(second).update(json.loads(json.dumps(seen_by(first))))
+    vars(second).update(json.loads(json.dumps(remembered_by(first))))
     assert second.epoch(row(5, prediction_sd=0.01)) == []
     assert second.verdict() == first.verdict()
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from abag.training.engine.checkpoint import seen_by
+from abag.training.engine.checkpoint import remembered_by
 from abag.training.engine.schedule import Plateau, learning_rate
 from abag.training.recipe import ScheduleConfig
 
@@ -63,7 +63,7 @@ def test_a_rule_goes_on_from_its_state():
     rule, other = (Plateau(ScheduleConfig(patience=1), True) for _ in range(2))
     for value in (0.1, -0.2, 0.3, 0.2):
         rule.epoch(value)
-    vars(other).update(seen_by(rule))
+    vars(other).update(remembered_by(rule))
     rule.epoch(0.0)
     other.epoch(0.0)
     assert rule == other
