@@ -36,6 +36,14 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+def watched(page: Any, faults: list[str]) -> Any:
+    """A page whose errors, and windows that a script opens, are kept as faults."""
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda m: faults.append(m.text) if "Content Security" in m.text else None)
+    page.on("dialog", lambda dialog: faults.append(dialog.message) or dialog.dismiss())
+    return page
+
+
 @pytest.fixture
 def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     """Open a page of some width; what the browser complains of fails the test."""
@@ -47,10 +55,7 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
         )
         context.set_default_timeout(LONG)
         contexts.append(context)
-        one = context.new_page()
-        one.on("pageerror", lambda error: faults.append(str(error)))
-        one.on("console", lambda m: faults.append(m.text) if "Content Security" in m.text else None)
-        return one
+        return watched(context.new_page(), faults)
 
     yield page
     for context in contexts:
@@ -58,9 +63,24 @@ def opened(browser: Any) -> Iterator[Callable[..., Any]]:
     assert not faults
 
 
+@pytest.fixture(scope="session")
+def tab(browser: Any) -> tuple[Any, list[str]]:
+    """One tab for all tests that need no more, and its faults: each new one costs half a second."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900}, color_scheme="light")
+    context.set_default_timeout(LONG)
+    faults: list[str] = []
+    return watched(context.new_page(), faults), faults
+
+
 @pytest.fixture
-def page(opened: Callable[..., Any]) -> Any:
-    return opened()
+def page(tab: tuple[Any, list[str]], running: Running) -> Iterator[Any]:
+    """The tab, without a key or page; what the browser complains of fails the test."""
+    one, faults = tab
+    faults.clear()
+    one.goto(f"{running.address}page/icon.svg")  # of the service: another would cost a process
+    one.evaluate("sessionStorage.clear()")
+    yield one
+    assert not faults
 
 
 @pytest.fixture

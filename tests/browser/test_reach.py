@@ -27,7 +27,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     assert run("adapt", table, "--out", model, "--map", "antigen_unknown:=true") == 0
     # One loop alone: axe takes a minute for the cells of all residues.
     assert run("scan", "--model", model, "--cdrs", "H3", "--out", folder / "scan") == 0
-    assert run("propose", "--model", model, "--n", 20, "--controls", 1, "--out", plate) == 0
+    assert run("propose", "--model", model, "--n", 8, "--controls", 1, "--out", plate) == 0
     return {
         "report": folder / "model-report" / "report.html",
         "scan": folder / "scan" / "scan.html",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 import abag
 from served_page import HEAVY, LIGHT, Running, measured
 
+Said = Callable[[list[str]], list[str]]
 SOURCE = Path(abag.__file__).parent
 READERS = ("data/formats", "data/mutation_column.py", "data/engineered", "units", "files")
 """Rooms whose errors a table can meet on the page."""
@@ -51,26 +52,30 @@ def text_of(node: ast.AST) -> str:
     return text if OPTION.search(text) else ""
 
 
-def in_page_words(page: Any, running: Running, texts: list[str]) -> list[str]:
+@pytest.fixture(scope="module")
+def in_page_words(browser: Any, running: Running) -> Iterator[Said]:
+    """Texts as the page says them."""
+    context = browser.new_context()
+    page = context.new_page()
     page.goto(running.address)
-    found: list[str] = page.evaluate(
+    yield lambda texts: page.evaluate(
         "async (texts) => { const { inPageWords } = await import('/page/words.js'); "
         "return texts.map(inPageWords); }",
         texts,
     )
-    return found
+    context.close()
 
 
-def test_no_message_of_any_room_keeps_an_option(page: Any, running: Running):
+def test_no_message_of_any_room_keeps_an_option(in_page_words: Said):
     texts = sorted(set(messages(READERS + OTHERS)))
     assert len(texts) > 80
-    said = in_page_words(page, running, texts)
+    said = in_page_words(texts)
     assert [one for one in said if OPTION.search(one) or "`abag" in one] == []
 
 
-def test_what_a_table_can_meet_is_a_field_of_the_page(page: Any, running: Running):
+def test_what_a_table_can_meet_is_a_field_of_the_page(in_page_words: Said):
     texts = sorted(set(messages(READERS)))
-    said = in_page_words(page, running, texts)
+    said = in_page_words(texts)
     typed = [
         text for text, one in zip(texts, said, strict=True)
         if "of the command line" in one
@@ -93,8 +98,8 @@ def test_what_a_table_can_meet_is_a_field_of_the_page(page: Any, running: Runnin
         ("KD 3 nM", "KD 3 nM"),
     ],
 )  # fmt: skip
-def test_options_become_the_labels_of_fields(page: Any, running: Running, said: str, shown: str):
-    assert in_page_words(page, running, [said]) == [shown]
+def test_options_become_the_labels_of_fields(in_page_words: Said, said: str, shown: str):
+    assert in_page_words([said]) == [shown]
 
 
 def test_a_cell_of_the_users_table_stays_as_it_is(page: Any, running: Running, tmp_path: Path):

@@ -69,17 +69,30 @@ def service(settings: ServiceSettings) -> Iterator[Asked]:
         yield asked
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serve() -> Callable[[ServiceSettings], AbstractContextManager[Asked]]:
     """A service of other settings."""
     return serving
 
 
-@pytest.fixture
-def two_users(settings: ServiceSettings) -> Iterator[tuple[Asked, Asked, Asked]]:
-    """Two users with keys, and somebody without."""
+@contextmanager
+def serving_two(settings: ServiceSettings) -> Iterator[tuple[Asked, Asked, Asked]]:
     settings.data.mkdir()
     keys = Keys(settings.data)
     anna, bert = keys.new("anna"), keys.new("bert")
     with TestClient(make_app(settings), base_url="http://localhost") as client:
         yield Asked(client, anna), Asked(client, bert), Asked(client)
+
+
+@pytest.fixture
+def two_users(settings: ServiceSettings) -> Iterator[tuple[Asked, Asked, Asked]]:
+    """Two users with keys, and somebody without."""
+    with serving_two(settings) as users:
+        yield users
+
+
+@pytest.fixture(scope="module")
+def nobody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    """Somebody without a key, where others have one: all that he asks is refused."""
+    with serving_two(ServiceSettings(data=tmp_path_factory.mktemp("keyed") / "data")) as users:
+        yield users[2]

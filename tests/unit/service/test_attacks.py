@@ -47,8 +47,7 @@ def head(length: int | None) -> bytes:
     "path",
     ["/v1/jobs", "/v1/jobs/x", "/v1/models", "/v1/campaigns/x", "/v1/predict", "/v1/nowhere"],
 )
-def test_without_a_key_every_door_is_closed(two_users, method, path):
-    _, _, nobody = two_users
+def test_without_a_key_every_door_is_closed(nobody, method, path):
     for headers in ({}, {"Authorization": "Bearer abag_no"}, {"Authorization": "Basic YTpi"}):
         answer = nobody.client.request(method, path, headers=headers)
         assert answer.status_code == 401

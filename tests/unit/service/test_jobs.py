@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,11 +22,30 @@ from abag.files.recovery import old_name
 TABLE = f"name,heavy,light,antigen\n=1+1,{HEAVY},{LIGHT},{ANTIGEN}\n".encode()
 
 
-def test_a_table_is_predicted_as_a_job_and_its_file_is_harmless(service):
-    ticket = service.upload("pairs.csv", TABLE)
-    asked = service.post("/v1/jobs/predict-table", {"file": ticket})
-    assert asked.status_code == 202
-    job = service.finished(asked.json()["id"])
+@pytest.fixture(scope="module")
+def done(serve, tmp_path_factory) -> Iterator[tuple[Any, dict[str, dict[str, Any]], Path]]:
+    """A service whose data folder is not named from the root, its finished jobs, and its place."""
+    place = tmp_path_factory.mktemp("place")
+    # One loop of three residues, so that the scan is short.
+    scan = {"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN], "cdrs": ["L2"]}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        with serve(ServiceSettings(data=Path("own"))) as service:
+            asked = {
+                "predict-table": {"file": service.upload("pairs.csv", TABLE)},
+                "scan": scan,
+            }
+            answers = {kind: service.post(f"/v1/jobs/{kind}", one) for kind, one in asked.items()}
+            assert {kind: one.status_code for kind, one in answers.items()} == dict.fromkeys(
+                asked, 202
+            )
+            jobs = {kind: service.finished(one.json()["id"]) for kind, one in answers.items()}
+            yield service, jobs, place
+
+
+def test_a_table_is_predicted_as_a_job_and_its_file_is_harmless(done):
+    service, jobs, _ = done
+    job = jobs["predict-table"]
     assert (job["state"], job["message"]) == ("done", "")
     assert job["files"] == ["predictions.csv", "result.json"]
     result = service.get(f"/v1/jobs/{job['id']}/result").json()
@@ -34,21 +55,14 @@ def test_a_table_is_predicted_as_a_job_and_its_file_is_harmless(service):
     assert not any(line.startswith("=") for line in answer.text.splitlines())
 
 
-def test_nothing_that_a_job_leaves_tells_a_folder_of_the_machine(serve, tmp_path, monkeypatch):
+def test_nothing_that_a_job_leaves_tells_a_folder_of_the_machine(done):
     """Nor must the data folder be named from the root: `--data abag-data` serves as well."""
-    monkeypatch.chdir(tmp_path)
-    asked = {"heavy": HEAVY, "light": LIGHT, "antigen": [ANTIGEN], "cdrs": ["H3"]}
-    with serve(ServiceSettings(data=Path("own"))) as service:
-        kinds = {
-            "predict-table": {"file": service.upload("pairs.csv", TABLE)},
-            "scan": asked,
-        }
-        for kind, request in kinds.items():
-            job = service.finished(service.post(f"/v1/jobs/{kind}", request).json()["id"])
-            assert (job["state"], job["message"]) == ("done", "")
-            for name in job["files"]:
-                content = service.get(f"/v1/jobs/{job['id']}/files/{name}").content
-                assert str(tmp_path).encode() not in content, name
+    service, jobs, place = done
+    for job in jobs.values():
+        assert (job["state"], job["message"]) == ("done", "")
+        for name in job["files"]:
+            content = service.get(f"/v1/jobs/{job['id']}/files/{name}").content
+            assert str(place).encode() not in content, name
 
 
 def test_a_job_that_runs_too_long_is_ended_and_says_so(serve, tmp_path):
