@@ -1,6 +1,6 @@
 """Kill a training run with SIGKILL at random moments, resume it, and compare every bit.
 
-    python benchmarks/kill_resume.py [--kills 100] [--seed 0] [--out kill_resume.json]
+    python benchmarks/kill_resume.py [--kills 100] [--epochs 12] [--seed 0] [--out kill_resume.json]
 
 A small table of random chains is made and embedded once by the built-in encoder. One run goes
 through without a stop. Then a run is started again and again: each start is killed after a random
@@ -30,16 +30,19 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")
 
 import numpy as np
 import polars as pl
+import scipy.stats  # noqa: F401
 import torch._dynamo  # imported by the optimiser, slowly
 from safetensors import safe_open
 
+import abag.model.baselines.kmer_ridge
+import abag.model.baselines.nearest_neighbour
 import abag.training.finish
 import abag.training.run  # noqa: F401
 from abag import progress
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.data.splits import make_split
 from abag.data.tables import SCHEMA
-from abag.encoders.adapters import opening  # noqa: F401
+from abag.encoders.adapters import builtin  # noqa: F401
 from abag.files import write_parquet
 from abag.training.recipe import load_recipe
 from abag.training.setup import Options, Sources
@@ -47,8 +50,8 @@ from abag.training.setup import Options, Sources
 SETTINGS = [
     "network.antibody.id=builtin", "network.antigen.id=builtin", "network.fusion.width=16",
     "network.fusion.heads=2", "network.fusion.feed_forward=1", "network.head.hidden=[16]",
-    "network.fusion.regions=false", "batch.size=8", "batch.accumulate=2", "stopping.epochs=12",
-    "stopping.patience=12", "schedule.cosine_epochs=12",
+    "network.fusion.regions=false", "batch.size=8", "batch.accumulate=2",
+    "stopping.patience=12",
 ]  # fmt: skip
 OPTIONS = Options(device="cpu", audit=False, report=False, resamples=100, save_steps=1)
 
@@ -56,13 +59,14 @@ OPTIONS = Options(device="cpu", audit=False, report=False, resamples=100, save_s
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--recipe", default="default")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     progress.silence()
     with tempfile.TemporaryDirectory() as folder:
-        result = measure(Path(folder), options.recipe, options.kills, options.seed)
+        result = measure(Path(folder), options)
     print(json.dumps(result, indent=2, sort_keys=True))
     if options.out:
         options.out.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
@@ -70,23 +74,24 @@ def main() -> None:
         sys.exit(1)
 
 
-def measure(folder: Path, recipe: str, kills: int, seed: int) -> dict:
+def measure(folder: Path, options: argparse.Namespace) -> dict:
+    recipe, epochs, kills, seed = options.recipe, options.epochs, options.kills, options.seed
     through(lambda: make_inputs(folder))
-    through(lambda: start(folder, recipe, folder / "straight"))
-    shutil.rmtree(folder / "straight")
+    through(lambda: start(folder, recipe, 1, folder / "first"))
     began = time.monotonic()  # with the store filled, as every later start
-    through(lambda: start(folder, recipe, folder / "straight"))
+    through(lambda: start(folder, recipe, epochs, folder / "straight"))
     length = time.monotonic() - began
     wanted, rng = bits(folder / "straight"), random.Random(seed)
     result: dict = {"kills": 0, "runs": 0, "equal": 0, "seconds_of_a_run": round(length, 2),
-              "steps_left_by_kills": [], "recipe": recipe, "seed": seed}  # fmt: skip
+              "steps_left_by_kills": [], "recipe": recipe, "epochs": epochs,
+              "seed": seed}  # fmt: skip
     run, last, spared = folder / "run", step_of(folder / "straight"), False
     while result["kills"] < kills or run.exists():
         # Once all steps are done a run is killed one more time, or there would be more kills in
         # the writing of its last files than in its training.
         delay = None if spared or result["kills"] >= kills else rng.uniform(0.0, length)
         spared = step_of(run) == last
-        if in_child(lambda: start(folder, recipe, run), delay):
+        if in_child(lambda: start(folder, recipe, epochs, run), delay):
             result["kills"] += 1
             result["steps_left_by_kills"].append(step_of(run))
             continue
@@ -97,7 +102,7 @@ def measure(folder: Path, recipe: str, kills: int, seed: int) -> dict:
     return result
 
 
-def start(folder: Path, recipe: str, run: Path) -> None:
+def start(folder: Path, recipe: str, epochs: int, run: Path) -> None:
     """A new run, or the rest of one."""
     from abag.training.run import resume, train
 
@@ -106,7 +111,8 @@ def start(folder: Path, recipe: str, run: Path) -> None:
         resume(run, OPTIONS)
     else:
         sources = Sources(folder / "table.parquet", folder / "split.parquet", None, folder / "s")
-        train(load_recipe(recipe, SETTINGS), sources, run, OPTIONS)
+        settings = [f"stopping.epochs={epochs}", f"schedule.cosine_epochs={epochs}"]
+        train(load_recipe(recipe, [*SETTINGS, *settings]), sources, run, OPTIONS)
 
 
 def in_child(work: Callable[[], None], delay: float | None) -> bool:

@@ -25,35 +25,59 @@ import torch
 from abag.data.build import load_table
 from abag.data.splits import make_split
 from abag.errors import FileFormatError, ModelError, SplitError
-from abag.files import write_parquet
+from abag.files import write_json, write_parquet
+from abag.files.reading import SEAL
 from abag.training.engine.checkpoint import LAST
 from abag.training.engine.loop import Trainer
+from abag.training.recipe import Recipe
 from abag.training.run import resume, train
 from abag.training.setup import Sources
 from synthetic_pairs import complexes_table
 from synthetic_runs import QUIET, encoders, outcome, tiny_recipe, with_time, write_inputs
 
 
-@pytest.fixture
-def sources(tmp_path: Path) -> Sources:
-    return write_inputs(tmp_path)
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return write_inputs(tmp_path_factory.mktemp("inputs"))
 
 
 @pytest.fixture
-def begun(tmp_path: Path, sources: Sources) -> Path:
+def sources(tmp_path: Path, inputs: Sources) -> Sources:
+    """A table and a split that a test may change."""
+    mine = (Path(shutil.copy(path, tmp_path)) for path in (inputs.table, inputs.split))
+    return Sources(*mine)
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory, inputs: Sources) -> Path:
     """A run that was stopped after two steps."""
-    run = tmp_path / "run"
-    train(tiny_recipe(), sources, run, with_time(0), encoders())
+    run = tmp_path_factory.mktemp("stopped") / "run"
+    train(recipe(), inputs, run, with_time(0), encoders())
     resume(run, with_time(0), encoders=encoders())
     return run
 
 
+@pytest.fixture
+def begun(tmp_path: Path, stopped: Path, sources: Sources) -> Path:
+    """The run that was stopped, begun from files that a test may change."""
+    run = Path(shutil.copytree(stopped, tmp_path / "run"))
+    content = json.loads((run / "run.json").read_text())
+    del content[SEAL]
+    write_json(run / "run.json", {**content, "sources": sources.as_json()}, seal=True)
+    return run
+
+
 @pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def straight(tmp_path_factory: pytest.TempPathFactory, inputs: Sources) -> dict[str, Any]:
     """What a run leaves that nothing stopped."""
-    folder = tmp_path_factory.mktemp("straight")
-    train(tiny_recipe(), write_inputs(folder), folder / "run", QUIET, encoders())
-    return outcome(folder / "run")
+    run = tmp_path_factory.mktemp("straight") / "run"
+    train(recipe(), inputs, run, QUIET, encoders())
+    return outcome(run)
+
+
+def recipe(*settings: str) -> Recipe:
+    """Two epochs of two steps."""
+    return tiny_recipe("stopping.epochs=2", *settings)
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -75,7 +99,7 @@ def test_a_number_that_is_none_stops_at_its_step_and_names_the_rows(
 
     monkeypatch.setattr(Trainer, "loss_of", poison)
     with pytest.raises(ModelError, match="step 2: the loss is nan") as caught:
-        train(tiny_recipe(), sources, run, replace(QUIET, save_steps=1), encoders())
+        train(recipe(), sources, run, replace(QUIET, save_steps=1), encoders())
     written = json.loads((run / "nonfinite.json").read_text())
     assert written["step"] == 2
     (bad,) = (b for b in written["batches"] if b["loss"] == "nan")
@@ -99,7 +123,7 @@ def test_an_infinite_gradient_stops_before_it_touches_a_weight(
 
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", burst)
     with pytest.raises(ModelError, match=r"gradient norm inf.*lower optimiser\.lr"):
-        train(tiny_recipe(), sources, tmp_path / "run", QUIET, encoders())
+        train(recipe(), sources, tmp_path / "run", QUIET, encoders())
     assert all(torch.equal(a, b) for a, b in zip(seen["own"], seen["weights"], strict=True))
 
 
@@ -191,7 +215,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(
 ) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FileFormatError, match="is a file"):
-        train(tiny_recipe(), sources, tmp_path / "file" / "run", QUIET, encoders())
+        train(recipe(), sources, tmp_path / "file" / "run", QUIET, encoders())
 
     def closed(*_: object, **__: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
@@ -199,7 +223,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_anything_runs(
     # A folder without write permission, also for a user who may write anywhere.
     monkeypatch.setattr("abag.files.writing.tempfile.mkstemp", closed)
     with pytest.raises(FileFormatError, match=r"recipe\.json cannot be written: Permission denied"):
-        train(tiny_recipe(), sources, tmp_path / "run", QUIET, encoders())
+        train(recipe(), sources, tmp_path / "run", QUIET, encoders())
 
 
 def change_recipe(run: Path, sources: Sources) -> None:
@@ -252,7 +276,7 @@ def test_other_encoders_are_refused(begun: Path) -> None:
 
 
 def test_a_state_of_another_run_is_refused(begun: Path, tmp_path: Path, sources: Sources) -> None:
-    train(tiny_recipe("seed=1"), sources, tmp_path / "other", with_time(0), encoders())
+    train(recipe("seed=1"), sources, tmp_path / "other", with_time(0), encoders())
     (begun / LAST).write_bytes((tmp_path / "other" / LAST).read_bytes())
     with pytest.raises(FileFormatError, match="another recipe"):
         resume(begun, QUIET, encoders=encoders())
@@ -273,8 +297,9 @@ def test_the_report_of_a_run_says_that_it_is_unstable_and_is_not_green(
     monkeypatch.setattr("abag.training.monitors.SETTLED", 0)
     told, pages = replace(QUIET, report=True), {}
     for limit, status in ((1000, "unstable"), (0, "stable")):
-        recipe, run = tiny_recipe(f"monitor.collapse_sd={limit}"), tmp_path / status
-        assert train(recipe, sources, run, told, encoders()).status == status
+        short = tiny_recipe(f"monitor.collapse_sd={limit}", "stopping.epochs=1")
+        run = tmp_path / status
+        assert train(short, sources, run, told, encoders()).status == status
         pages[status] = (run / "report.html").read_text()
     assert "Unstable: predictions have collapsed" in pages["unstable"]
     assert 'class="card not"' in pages["unstable"]

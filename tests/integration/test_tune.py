@@ -24,15 +24,15 @@ from synthetic_runs import QUIET, encoders, tiny_recipe, write_inputs
 SEARCH = ["optimiser.lr=1e-4:1e-2:log", "batch.size=4,8", "stopping.patience=2:5"]
 
 
-@pytest.fixture
-def sources(tmp_path: Path) -> Sources:
-    return write_inputs(tmp_path)
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
+    return write_inputs(tmp_path_factory.mktemp("inputs"))
 
 
 def test_a_search_that_was_killed_goes_on_with_the_trial_it_was_in(
     tmp_path: Path, sources: Sources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe, out, trained = tiny_recipe("stopping.epochs=2"), tmp_path / "study", []
+    recipe, out, trained = tiny_recipe("stopping.epochs=1"), tmp_path / "study", []
 
     def killed(recipe, sources, run, options, encoders):
         trained.append(run.name)
