@@ -100,7 +100,7 @@ def run_demo(out: Path, say: Say) -> Demo:
     assay = _written(out / "assay.csv", variants, heavy, light, rng)
     campaign = out / "campaign"
     assay_file = AssayFile(mapping=["antigen_unknown:=true"])
-    opened, learnt = take_results(campaign, assay, told=assay_file)
+    opened, learnt = take_results(campaign, assay, assay_file=assay_file)
     say(f"   {learnt.verdict.grade}: {learnt.verdict.headline}")
     model = opened.measured.place("model")
     say("3. Every single mutant of CDR-H3")
@@ -112,7 +112,7 @@ def run_demo(out: Path, say: Say) -> Demo:
     chosen = [proposal.heavy for proposal in proposals.chosen]
     say("5. Results come back, and the plate is scored")
     results = _written(out / "results.csv", chosen, heavy, light, rng)
-    opened, _ = take_results(campaign, results, told=assay_file)
+    opened, _ = take_results(campaign, results, assay_file=assay_file)
     card = score(opened)
     above = sum(true_pkd(chain, heavy) > PARENT_PKD for chain in chosen)
     return Demo(out, predicted, learnt.verdict.headline, (above, WELLS), (card.inside, card.exact))

@@ -27,7 +27,7 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Adaptation:
     folder: Path = tmp_path_factory.mktemp("notebook")
     (folder / "assay.csv").write_text(measured())
     told = AssayFile(["antigen_unknown:=true"])
-    return adapt_file(folder / "assay.csv", folder / "model", told=told)[0]
+    return adapt_file(folder / "assay.csv", folder / "model", assay_file=told)[0]
 
 
 def test_every_text_of_a_fragment_is_escaped():

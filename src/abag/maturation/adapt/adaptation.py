@@ -30,7 +30,7 @@ REPORT_FILES: Final = ("report.html", "adaptation.json", "held_out.csv", "set_as
 
 @dataclass(frozen=True, slots=True)
 class Adaptation:
-    """A model that was fitted to an assay, what it knows, and where everything lies."""
+    """A model that was fitted to an assay, its skill and verdict, and the folders of both."""
 
     model: AssayGP
     assay: Assay
@@ -68,71 +68,71 @@ class Adaptation:
 
 def adapt_assay(
     path: Path,
-    given: Assay,
+    assay: Assay,
     out: Path,
-    where: Path,
+    reports: Path,
     seed: int,
     overwrite: bool,
     embedding: Embedding = "none",
     kin: AssayGP | None = None,
     structure: Path | None = None,
 ) -> Adaptation:
-    """Fit a model to checked rows, measure what it knows, and save it with its report.
+    """Fit a model to checked rows, measure its skill, and save it with its report.
 
     ``kin`` is a model of another parent's variants in the same assay, ``structure`` a file with the
     parent on its antigen.
     """
-    rows = sampled(given.exact, seed)
-    notes = list(given.notes)
-    if rows.height < given.exact.height:
+    rows = sampled(assay.exact, seed)
+    notes = list(assay.notes)
+    if rows.height < assay.exact.height:
         notes.append(
-            f"cross-validated on {MOST_ROWS:,} rows drawn from {given.exact.height:,}; "
+            f"cross-validated on {MOST_ROWS:,} rows drawn from {assay.exact.height:,}; "
             "the saved model has learnt from all that it takes"
         )
-    skills = measure_skill(rows, given.target, seed, embedding=embedding, structure=structure)
-    curve = learning_curve(rows, given.target, seed, embedding=embedding, structure=structure)
-    model = AssayGP(target=given.target, seed=seed, embedding=embedding)
+    skills = measure_skill(rows, assay.target, seed, embedding=embedding, structure=structure)
+    curve = learning_curve(rows, assay.target, seed, embedding=embedding, structure=structure)
+    model = AssayGP(target=assay.target, seed=seed, embedding=embedding)
     model.kin, model.structure = kin, structure
-    model.fit(given.table, {"table_sha256": sha256_of(path)})
-    verdict = judge(skills, given.exact.height)
-    report = where / "report.html"
-    done = Adaptation(model, given, verdict, skills, curve, tuple(notes), out, report)
-    save_adaptation(done, path, overwrite)
-    return done
+    model.fit(assay.table, {"table_sha256": sha256_of(path)})
+    verdict = judge(skills, assay.exact.height)
+    report = reports / "report.html"
+    adaptation = Adaptation(model, assay, verdict, skills, curve, tuple(notes), out, report)
+    save_adaptation(adaptation, path, overwrite)
+    return adaptation
 
 
-def save_adaptation(done: Adaptation, path: Path, overwrite: bool) -> None:
+def save_adaptation(adaptation: Adaptation, path: Path, overwrite: bool) -> None:
     """Write the model and its report; ``path`` is the user's file."""
     from abag.maturation.adapt.report import render_adaptation
 
-    counts = done.model.training
+    counts = adaptation.model.training
     lede = (
         f"Fitted on {counted(counts.rows_used, 'row')} "
         f"({counted(counts.antibodies, 'variant')}, {counts.rows_censored} censored) "
-        f"of {path.name}; it predicts {done.assay.unit}."
+        f"of {path.name}; it predicts {adaptation.assay.unit}."
     )
     page = render_adaptation(
-        f"Model of {path.stem}", lede, done.verdict, done.skills, done.curve, done.notes,
-        done.assay.unit,
+        f"Model of {path.stem}", lede, adaptation.verdict, adaptation.skills, adaptation.curve,
+        adaptation.notes, adaptation.assay.unit,
     )  # fmt: skip
-    stale = overwrite or not done.folder.exists()
-    with new_result(done.report.parent, REPORT_FILES, "a report", overwrite=stale) as new:
+    stale = overwrite or not adaptation.folder.exists()
+    with new_result(adaptation.report.parent, REPORT_FILES, "a report", overwrite=stale) as new:
         write_text(new / "report.html", page)
-        write_json(new / "adaptation.json", done.as_json())
-        write_csv(new / "held_out.csv", _held_out(done.skills))
-        write_csv(new / "set_aside.csv", done.assay.aside.sort("source_row"))
+        write_json(new / "adaptation.json", adaptation.as_json())
+        write_csv(new / "held_out.csv", _held_out(adaptation.skills))
+        write_csv(new / "set_aside.csv", adaptation.assay.aside.sort("source_row"))
     # The model comes last: where it is, its report is.
-    done.model.save(done.folder, overwrite)
+    adaptation.model.save(adaptation.folder, overwrite)
 
 
-def require_free_places(out: Path, where: Path, overwrite: bool) -> None:
+def require_free_places(out: Path, reports: Path, overwrite: bool) -> None:
     """Raise unless a model may be written to ``out`` (ModelError), its report to ``where``.
 
     A report without its model is of a call that was cut short, and may be replaced.
     """
     require_free(out, overwrite)
     stale = overwrite or not out.exists()
-    require_own(where, REPORT_FILES, "a report", overwrite=stale)
+    require_own(reports, REPORT_FILES, "a report", overwrite=stale)
 
 
 def _held_out(skills: Sequence[Skill]) -> pl.DataFrame:
@@ -143,7 +143,7 @@ def _held_out(skills: Sequence[Skill]) -> pl.DataFrame:
     parts = []
     for skill in skills:
         values = pl.DataFrame({"measured": skill.true, **skill.predictions})
-        named = [] if skill.variants is None else [skill.variants]
-        rows = pl.concat([*named, values], how="horizontal")
+        variants = [] if skill.variants is None else [skill.variants]
+        rows = pl.concat([*variants, values], how="horizontal")
         parts.append(rows.select(pl.lit(skill.name).alias("held_out"), pl.all()))
     return pl.concat(parts, how="diagonal_relaxed")

@@ -52,13 +52,13 @@ def adapt_file(
     out: Path,
     *,
     report: Path | None = None,
-    told: AssayFile | None = None,
+    assay_file: AssayFile | None = None,
     seed: int = 0,
     overwrite: bool = False,
     embedding: Embedding = "none",
     structure: Path | None = None,
 ) -> list[Adaptation]:
-    """Fit models to the variants of a file, measure what they know, and save both.
+    """Fit models to the variants of a file, measure their skill, and save both.
 
     Several antigens are learnt together. Variants of a second parent get a model of their own in
     ``OUT/parent-2``, whose hyper-parameters start from those of the first.
@@ -68,7 +68,7 @@ def adapt_file(
         out: New folder for the model.
         report: Folder for report.html, adaptation.json, held_out.csv and set_aside.csv; beside the
             model where it is not given (``MODEL-report``).
-        told: What the user says of the file: columns, unit, parent, numbering.
+        assay_file: How the file is read: columns, unit, parent, numbering.
         seed: Seed of folds, draws and bootstrap.
         overwrite: Replace a saved model.
         embedding: Encoder whose view of the parent joins the kernel (needs torch), or ``none``.
@@ -82,40 +82,46 @@ def adapt_file(
         UnavailableError: an encoder is asked for, and torch is not installed.
     """
     require_seed(seed)
-    where = report or out.with_name(f"{out.name}-report")
-    require_folder_name(where)
-    done: list[Adaptation] = []
-    groups = _by_parent(read_assays(path, told))
+    reports = report or out.with_name(f"{out.name}-report")
+    require_folder_name(reports)
+    adaptations: list[Adaptation] = []
+    groups = _by_parent(read_assays(path, assay_file))
     if structure is not None and sum(map(len, groups.values())) > 1:
         raise OptionError(
             "--structure is of one parent on one antigen, and the file has several; adapt each in "
             "a file of its own"
         )
     for parent, assays in groups.items():
-        to, at = (out / parent, where / parent) if parent else (out, where)
+        model_folder, report_folder = (out / parent, reports / parent) if parent else (out, reports)
         if len(assays) > 1:
-            done += adapt_antigens(path, to, at, assays, seed, overwrite, embedding)
+            adaptations += adapt_antigens(
+                path, model_folder, report_folder, assays, seed, overwrite, embedding
+            )
             continue
-        require_free_places(to, at, overwrite)
+        require_free_places(model_folder, report_folder, overwrite)
         (assay,) = assays.values()
-        kin = done[0].model if done else None
-        done.append(adapt_assay(path, assay, to, at, seed, overwrite, embedding, kin, structure))
-    return done
+        kin = adaptations[0].model if adaptations else None
+        adaptations.append(
+            adapt_assay(
+                path, assay, model_folder, report_folder, seed, overwrite, embedding, kin, structure
+            )
+        )
+    return adaptations
 
 
 def _by_parent(assays: Mapping[str, Assay]) -> dict[str, dict[str, Assay]]:
     """Assays of each parent by antigen; the parent's name is empty where there is one alone."""
-    found: dict[str, dict[str, Assay]] = {}
+    by_parent: dict[str, dict[str, Assay]] = {}
     for name, assay in assays.items():
         antigen, parent = antigen_and_parent(name)
-        found.setdefault(parent, {})[antigen] = assay
-    return found
+        by_parent.setdefault(parent, {})[antigen] = assay
+    return by_parent
 
 
 def adapt_antigens(
     path: Path,
     out: Path,
-    where: Path,
+    reports: Path,
     assays: Mapping[str, Assay],
     seed: int,
     overwrite: bool,
@@ -123,7 +129,7 @@ def adapt_antigens(
 ) -> list[Adaptation]:
     """A model of each antigen in a folder of its own, ``OUT/<antigen>``, with its report.
 
-    ``where`` is the folder for the reports, ``assays`` the checked rows of each antigen by name;
+    ``reports`` is the folder for the reports, ``assays`` the checked rows of each antigen by name;
     all else as in :func:`adapt_file`.
 
     Raises:
@@ -131,73 +137,76 @@ def adapt_antigens(
     """
     names = folder_names(list(assays))
     for name in names.values():
-        require_free_places(out / name, where / name, overwrite)
-    targets = {one.target for one in assays.values()}
+        require_free_places(out / name, reports / name, overwrite)
+    targets = {assay.target for assay in assays.values()}
     target = "pkd" if targets == {"pkd"} else "rank_score"
     settings = AssayGPSettings(target=target, seed=seed, embedding=embedding)
     origin = {"table_sha256": sha256_of(path)}
-    shared = fit_antigens(pl.concat([one.table for one in assays.values()]), settings, origin)
+    shared = fit_antigens(pl.concat([assay.table for assay in assays.values()]), settings, origin)
     together = skill_together(assays, settings)
-    found = []
+    adaptations = []
     for (key, assay), model in zip(assays.items(), shared.models.values(), strict=True):
         rows = sampled(assay.exact, seed)
         alone = measure_skill(rows, target, seed, embedding=embedding)
-        value, other = together[key].of("assay-gp").spearman, together[key].of("alone").spearman
-        worse = value is not None and other is not None and value < other - 0.02
+        shared_rho, alone_rho = (together[key].of(n).spearman for n in ("assay-gp", "alone"))
+        worse = shared_rho is not None and alone_rho is not None and shared_rho < alone_rho - 0.02
         chosen = AssayGP(settings).fit(assay.table, origin) if worse else model
         note = (
             f"learnt {'alone' if worse else 'together with the other antigens'}: on held-out "
-            f"variants Spearman {_text(value)} together and {_text(other)} alone "
-            f"(share {shared.shares[key]:.2f} of 1)"
+            f"variants Spearman {_rho_text(shared_rho)} together and {_rho_text(alone_rho)} "
+            f"alone (share {shared.shares[key]:.2f} of 1)"
         )
         skills = (alone[0] if worse else together[key], *alone[1:])
-        folder = where / names[key]
+        folder = reports / names[key]
         curve = learning_curve(rows, target, seed, embedding=embedding)
-        done = Adaptation(
+        adaptation = Adaptation(
             chosen, assay, judge(skills, assay.exact.height), skills, curve,
             (f"antigen {key[:60]}", note, *assay.notes), out / names[key], folder / "report.html",
         )  # fmt: skip
-        save_adaptation(done, path, overwrite)
-        found.append(done)
-    return found
+        save_adaptation(adaptation, path, overwrite)
+        adaptations.append(adaptation)
+    return adaptations
 
 
 def folder_names(keys: Sequence[str]) -> dict[str, str]:
     """A folder's name for each antigen: its own name, or antigen-1 where that is a sequence."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for number, key in enumerate(keys, start=1):
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-.")[:40]
-        plain = name and len(key) <= 40 and name not in found.values()
-        found[key] = name if plain else f"antigen-{number}"
-    return found
+        plain = name and len(key) <= 40 and name not in names.values()
+        names[key] = name if plain else f"antigen-{number}"
+    return names
 
 
 Tables: TypeAlias = dict[str, pl.DataFrame]
 """Rows of each antigen."""
 
 
-class _Heard(NamedTuple):
-    """What was said of the test rows of one antigen in one fold."""
+class _FoldAnswer(NamedTuple):
+    """Predictions of the test rows of one antigen in one fold, each (rows,)."""
 
     true: Reals
     predicted: dict[str, Reals]
     inside: NDArray[np.bool_]
-    tested: pl.DataFrame
+    variants: pl.DataFrame
 
 
 def skill_together(assays: Mapping[str, Assay], settings: AssayGPSettings) -> dict[str, Skill]:
     """Skill on variants that no antigen's training rows hold: together, alone, and a ridge."""
     most = _MOST_ROWS // len(assays)
-    tables = {key: sampled(one.exact, settings.seed, most) for key, one in assays.items()}
+    tables = {key: sampled(assay.exact, settings.seed, most) for key, assay in assays.items()}
     # A fold may leave an antigen too few rows.
-    said = cross_validate(
+    folds = cross_validate(
         _folds_of_variants(tables, settings.seed),
         {"": partial(_learn_together, settings)},
         "cross-validation across antigens",
         skip_untaught=True,
     )
-    heard = [parts[""] for _, parts in said]
-    return {key: _skill([one[key] for one in heard if key in one], settings.seed) for key in assays}
+    answers = [parts[""] for _, parts in folds]
+    return {
+        key: _skill([answer[key] for answer in answers if key in answer], settings.seed)
+        for key in assays
+    }
 
 
 def _folds_of_variants(tables: Tables, seed: int) -> list[Fold[Tables]]:
@@ -207,9 +216,9 @@ def _folds_of_variants(tables: Tables, seed: int) -> list[Fold[Tables]]:
     order = np.random.default_rng(seed).permutation(variants.height)
     folds = []
     for number, part in enumerate(np.array_split(order, FOLDS), start=1):
-        held = variants[np.sort(part).tolist()]
+        held_out = variants[np.sort(part).tolist()]
         train, test = (
-            {k: t.join(held, on=keys, how=how, nulls_equal=True) for k, t in tables.items()}
+            {k: t.join(held_out, on=keys, how=how, nulls_equal=True) for k, t in tables.items()}
             for how in ("anti", "semi")
         )
         folds.append(Fold(str(number), train, test))
@@ -218,21 +227,21 @@ def _folds_of_variants(tables: Tables, seed: int) -> list[Fold[Tables]]:
 
 def _learn_together(
     settings: AssayGPSettings, train: Tables
-) -> Callable[[Fold[Tables]], dict[str, _Heard]]:
+) -> Callable[[Fold[Tables]], dict[str, _FoldAnswer]]:
     shared = fit_antigens(pl.concat(list(train.values())), settings).models
-    given = {"target": settings.target, "seed": settings.seed}
+    options = {"target": settings.target, "seed": settings.seed}
     others = {
         key: {
             "alone": AssayGP(settings).fit(rows),
-            **{name: create_model(name, given).fit(rows) for name in MODELS[1:]},
+            **{name: create_model(name, options).fit(rows) for name in MODELS[1:]},
         }
         for key, rows in train.items()
     }
 
-    def answer(fold: Fold[Tables]) -> dict[str, _Heard]:
-        found = {}
+    def answer(fold: Fold[Tables]) -> dict[str, _FoldAnswer]:
+        answers = {}
         for (key, test), model in zip(fold.test.items(), shared.values(), strict=True):
-            rows = test.filter(pl.Series([one is None for one in model.refusals(test)]))
+            rows = test.filter(pl.Series([reason is None for reason in model.refusals(test)]))
             if rows.is_empty():
                 continue
             values, shown = rows[settings.target].to_numpy(), model.distribution(rows)
@@ -240,24 +249,26 @@ def _learn_together(
                 name: other.predict(rows) for name, other in others[key].items()
             }
             inside = (shown.lower <= values) & (values <= shown.upper)
-            found[key] = _Heard(values, predicted, inside, names_of(rows))
-        return found
+            answers[key] = _FoldAnswer(values, predicted, inside, names_of(rows))
+        return answers
 
     return answer
 
 
-def _skill(heard: Sequence[_Heard], seed: int) -> Skill:
-    values = np.concatenate([one.true for one in heard]) if heard else np.zeros(0)
+def _skill(answers: Sequence[_FoldAnswer], seed: int) -> Skill:
+    values = np.concatenate([answer.true for answer in answers]) if answers else np.zeros(0)
     joined = {
-        name: np.concatenate([one.predicted[name] for one in heard]) if heard else values
+        name: np.concatenate([answer.predicted[name] for answer in answers]) if answers else values
         for name in ("assay-gp", "alone", *MODELS[1:])
     }
-    covered = float(np.concatenate([one.inside for one in heard]).mean()) if heard else None
+    covered = (
+        float(np.concatenate([answer.inside for answer in answers]).mean()) if answers else None
+    )
     models = tuple(figures_of(n, values, pred, covered, seed) for n, pred in joined.items())
     question = "New variants, learnt together with the other antigens?"
-    named = pl.concat([one.tested for one in heard]) if heard else None
-    return Skill("random", question, len(values), models, values, joined, named)
+    variants = pl.concat([answer.variants for answer in answers]) if answers else None
+    return Skill("random", question, len(values), models, values, joined, variants)
 
 
-def _text(value: float | None) -> str:
+def _rho_text(value: float | None) -> str:
     return "undefined" if value is None else f"{value:.2f}"

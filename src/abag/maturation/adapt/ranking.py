@@ -19,7 +19,7 @@ def spearman(true: Reals, pred: Reals) -> float | None:
     """Spearman's correlation; None where it is undefined (fewer than 3 rows, or no spread)."""
     if len(true) < 3:
         return None
-    (value,) = _under(np.ones((1, len(true))), true, pred)
+    (value,) = _weighted_spearman(np.ones((1, len(true))), true, pred)
     return None if np.isnan(value) else float(value)
 
 
@@ -36,34 +36,35 @@ def spearman_interval(
     """
     if spearman(true, pred) is None:
         return None
-    _, own = np.unique(np.arange(len(true)) if variants is None else variants, return_inverse=True)
-    size = int(own.max()) + 1
+    names = np.arange(len(true)) if variants is None else variants
+    _, variant = np.unique(names, return_inverse=True)
+    size = int(variant.max()) + 1
     generator, together = np.random.default_rng(seed), max(1, _MOST_NUMBERS // len(true))
     parts = []
     for start in range(0, resamples, together):
         count = min(together, resamples - start)
-        drawn = generator.integers(size, size=(count, size)) + size * np.arange(count)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=count * size).reshape(count, size)
-        parts.append(_under(times[:, own].astype(np.float64), true, pred))
-    found = np.concatenate(parts)
-    low, high = np.quantile(found[~np.isnan(found)], [0.025, 0.975])
+        draws = generator.integers(size, size=(count, size)) + size * np.arange(count)[:, None]
+        times = np.bincount(draws.ravel(), minlength=count * size).reshape(count, size)
+        parts.append(_weighted_spearman(times[:, variant].astype(np.float64), true, pred))
+    correlations = np.concatenate(parts)
+    low, high = np.quantile(correlations[~np.isnan(correlations)], [0.025, 0.975])
     return float(low), float(high)
 
 
-def _under(weights: Reals, true: Reals, pred: Reals) -> Reals:
+def _weighted_spearman(weights: Reals, true: Reals, pred: Reals) -> Reals:
     """Spearman's correlation when row i occurs ``weights[:, i]`` times; NaN where undefined.
 
     Ranks are halves, so sums of their products are exact in any order.
     """
     total = weights.sum(axis=1)
-    x, y = (weighted_ranks(one, weights) - (total[:, None] + 1) / 2 for one in (true, pred))
-    there = weights > 0
-    low, high = np.where(there, pred, np.inf).min(1), np.where(there, pred, -np.inf).max(1)
+    x, y = (weighted_ranks(values, weights) - (total[:, None] + 1) / 2 for values in (true, pred))
+    occurs = weights > 0
+    low, high = np.where(occurs, pred, np.inf).min(1), np.where(occurs, pred, -np.inf).max(1)
     size = np.maximum(1.0, np.maximum(np.abs(low), np.abs(high)))
     scale = 1.0 / np.maximum(total - 1, 1)
     xx, yy, xy = ((weights * a * b).sum(axis=1) * scale for a, b in ((x, x), (y, y), (x, y)))
     undefined = (total < 3) | (xx == 0) | (high - low <= 1e-12 * size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        found: Reals = np.clip(xy / np.sqrt(xx) / np.sqrt(yy), -1.0, 1.0)
-    found[undefined] = np.nan
-    return found
+        correlations: Reals = np.clip(xy / np.sqrt(xx) / np.sqrt(yy), -1.0, 1.0)
+    correlations[undefined] = np.nan
+    return correlations

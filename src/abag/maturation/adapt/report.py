@@ -54,16 +54,16 @@ def skill_table(skills: Sequence[Skill]) -> Table:
     """Every model under every way of holding rows out."""
     rows = []
     for skill in skills:
-        for one in skill.models:
-            ends = one.interval
+        for scores in skill.models:
+            ends = scores.interval
             rows.append(
                 (
-                    f"{skill.name}: {one.model}",
+                    f"{skill.name}: {scores.model}",
                     str(skill.rows),
-                    number(one.spearman),
+                    number(scores.spearman),
                     f"{ends[0]:.2f} to {ends[1]:.2f}" if ends else "–",
-                    number(one.rmse),
-                    f"{one.coverage_90:.0%}" if one.coverage_90 is not None else "–",
+                    number(scores.rmse),
+                    f"{scores.coverage_90:.0%}" if scores.coverage_90 is not None else "–",
                 )
             )
     header = ("held out", "rows", "Spearman", "95 % interval", "RMSE", "in 90 % interval")
@@ -73,8 +73,7 @@ def skill_table(skills: Sequence[Skill]) -> Table:
 def curve_table(curve: Sequence[CurvePoint]) -> Table:
     """Spearman by number of training rows."""
     rows = tuple(
-        (one.model, str(one.rows), number(one.spearman), number(one.spread), str(one.repeats))
-        for one in curve
+        (p.model, str(p.rows), number(p.spearman), number(p.spread), str(p.repeats)) for p in curve
     )
     return Table("Learning curve", ("model", "training rows", "Spearman", "spread", "draws"), rows)
 
@@ -84,7 +83,7 @@ def _pictures(
 ) -> tuple[Picture, ...]:
     random = skills[0]
     labels = Labels(random.true, random.true, random.true)
-    found = [
+    pictures = [
         Picture(
             "Held-out skill",
             "Dots are Spearman's correlations on held-out rows, lines 95 % intervals.",
@@ -99,38 +98,38 @@ def _pictures(
     ]
     if random.rows:
         caption = f"assay-gp, {random.rows} rows, each predicted while it was held out."
-        drawn = figures.parity(labels, random.predictions["assay-gp"], unit)
-        found.append(Picture("Measured and predicted", caption, drawn))
-    return tuple(found)
+        parity = figures.parity(labels, random.predictions["assay-gp"], unit)
+        pictures.append(Picture("Measured and predicted", caption, parity))
+    return tuple(pictures)
 
 
 def _marks(skill: Skill) -> list[Mark]:
-    found = []
-    for one in skill.models:
-        ends = None if one.interval is None else Interval(*one.interval, 0.95, 1000, skill.rows)
-        found.append(Mark(one.model, one.spearman, ends, one.model == "assay-gp"))
-    return found
+    marks = []
+    for scores in skill.models:
+        ends = scores.interval and Interval(*scores.interval, 0.95, 1000, skill.rows)
+        marks.append(Mark(scores.model, scores.spearman, ends, scores.model == "assay-gp"))
+    return marks
 
 
 @picture
 def _curve(curve: Sequence[CurvePoint]) -> str:
-    with figure(2.8) as (drawn, axes):
+    with figure(2.8) as (fig, axes):
         if not curve:
             empty(axes, "too few rows for a learning curve")
-            return svg(drawn, "Too few rows for a learning curve")
+            return svg(fig, "Too few rows for a learning curve")
         for model, colour in (("assay-gp", ACCENT), ("one-hot-ridge", MUTED)):
-            points = [one for one in curve if one.model == model and one.spearman is not None]
-            rows = [one.rows for one in points]
-            value = np.array([one.spearman for one in points], dtype=np.float64)
-            spread = np.array([one.spread or 0.0 for one in points], dtype=np.float64)
+            points = [p for p in curve if p.model == model and p.spearman is not None]
+            rows = [p.rows for p in points]
+            value = np.array([p.spearman for p in points], dtype=np.float64)
+            spread = np.array([p.spread or 0.0 for p in points], dtype=np.float64)
             axes.plot(rows, value, color=colour, marker="o", markersize=4, label=model)
             axes.fill_between(rows, value - spread, value + spread, color=colour, alpha=0.12)
         axes.axhline(0.0, color=FAINT, linewidth=0.9, linestyle=(0, (3, 2)))
         axes.set_xscale("log")
-        sizes = sorted({one.rows for one in curve})
+        sizes = sorted({point.rows for point in curve})
         axes.set_xticks(sizes, [str(size) for size in sizes], minor=False)
         axes.minorticks_off()
         axes.set(xlabel="training rows", ylabel="Spearman")
         axes.legend(loc="best")
         words = ", ".join(f"{p.model} {p.rows} rows {number(p.spearman)}" for p in curve)
-        return svg(drawn, f"Learning curve: {words}")
+        return svg(fig, f"Learning curve: {words}")

@@ -1,4 +1,4 @@
-"""What a model of an assay knows: cross-validated skill, learning curve, calibration."""
+"""Skill of a model of an assay: cross-validated ranking, learning curve, calibration."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ class Skill:
 
     def of(self, model: str) -> ModelSkill:
         """The figures of one model."""
-        return next(one for one in self.models if one.model == model)
+        return next(scores for scores in self.models if scores.model == model)
 
     def as_json(self) -> dict[str, Any]:
         """Figures without the rows."""
         return {
             "question": self.question,
             "rows": self.rows,
-            "models": {one.model: asdict(one) for one in self.models},
+            "models": {scores.model: asdict(scores) for scores in self.models},
         }
 
 
@@ -88,8 +88,8 @@ def sampled(table: pl.DataFrame, seed: int, most: int = MOST_ROWS) -> pl.DataFra
     if table.height <= most:
         return table
     chosen = np.random.default_rng(seed).choice(table.height, most, replace=False)
-    drawn: pl.DataFrame = table[np.sort(chosen).tolist()]
-    return drawn
+    sample: pl.DataFrame = table[np.sort(chosen).tolist()]
+    return sample
 
 
 def measure_skill(
@@ -104,7 +104,7 @@ def measure_skill(
     """Skill on random rows, on positions never mutated in training, and on more mutations.
 
     ``exact`` holds rows with a number. A way that the rows do not allow is left out. ``embedding``
-    is the setting of `assay-gp`, ``structure`` what it is told of the complex.
+    and ``structure`` (a file of the complex) are settings of `assay-gp`.
     """
     plans = [
         ("random", "New variants like those measured?", random_folds(exact.height, folds, seed)),
@@ -117,9 +117,9 @@ def measure_skill(
     ]
     learners = _learners(Pairs.of(exact), target, seed, embedding, structure)
     return [
-        _score(exact, target, name, question, found, seed, learners)
-        for name, question, found in plans
-        if found
+        _score(exact, target, name, question, divisions, seed, learners)
+        for name, question, divisions in plans
+        if divisions
     ]
 
 
@@ -134,12 +134,12 @@ def position_folds(table: pl.DataFrame, folds: int) -> list[Division]:
     """Blocks of neighbouring mutated positions: test rows with a change there, train without."""
     mutated = mutated_positions(table)
     positions = sorted({position for row in mutated for position in row})
-    found = []
+    divisions = []
     for part in np.array_split(np.arange(len(positions)), min(folds, len(positions)) or 1):
         block = {positions[place] for place in part}
         inside = np.array([bool(block & row) for row in mutated], dtype=np.bool_)
-        found.append((np.flatnonzero(~inside), np.flatnonzero(inside)))
-    return [fold for fold in found if _enough(fold)]
+        divisions.append((np.flatnonzero(~inside), np.flatnonzero(inside)))
+    return [fold for fold in divisions if _enough(fold)]
 
 
 def count_folds(table: pl.DataFrame) -> list[Division]:
@@ -166,29 +166,30 @@ def _score(
     learners: Mapping[str, Learner[Rows, HeldOutAnswer]],
 ) -> Skill:
     folds = [Fold(str(number), *parts) for number, parts in enumerate(divisions, start=1)]
-    said = cross_validate(folds, learners, f"cross-validation by {name}", skip_untaught=True)
+    answers = cross_validate(folds, learners, f"cross-validation by {name}", skip_untaught=True)
     # A row may be tested in several folds.
-    rows = np.concatenate([fold.test for fold, _ in said]) if said else None
+    rows = np.concatenate([fold.test for fold, _ in answers]) if answers else None
     true = np.zeros(0) if rows is None else table[rows.tolist()][target].to_numpy()
     joined = {
-        model: np.concatenate([one[model].values for _, one in said]) if said else true
+        model: np.concatenate([answer[model].values for _, answer in answers]) if answers else true
         for model in learners
     }
-    within = [one[AssayGP.name].within for _, one in said]
+    within = [answer[AssayGP.name].within for _, answer in answers]
     covered = float(np.concatenate(within).mean()) if within else None
-    single = all(len(fold.test) == 1 for fold, _ in said)
+    single = all(len(fold.test) == 1 for fold, _ in answers)
     scores = [
-        figures_of(model, true, found, covered, seed, rows, joined["mean"] if single else None)
-        for model, found in joined.items()
+        figures_of(model, true, predicted, covered, seed, rows, joined["mean"] if single else None)
+        for model, predicted in joined.items()
     ]
-    named = None if rows is None else names_of(table[rows.tolist()])
-    return Skill(name, question, len(true), tuple(scores), true, joined, named)
+    variants = None if rows is None else names_of(table[rows.tolist()])
+    return Skill(name, question, len(true), tuple(scores), true, joined, variants)
 
 
 def names_of(table: pl.DataFrame) -> pl.DataFrame:
-    """What a laboratory knows the rows by: ``source_row``, ``antibody_name``, ``mutations``."""
-    kept = [name for name in ("source_row", "antibody_name", "mutations") if name in table.columns]
-    return table.select(kept)
+    """Columns that name a row: its line in the file, the antibody's name and its mutations."""
+    return table.select(
+        name for name in ("source_row", "antibody_name", "mutations") if name in table.columns
+    )
 
 
 def figures_of(
@@ -217,7 +218,7 @@ def figures_of(
 
 
 class HeldOutAnswer(NamedTuple):
-    """What one model says of test rows, each (rows,)."""
+    """Predictions of one model for test rows, each (rows,)."""
 
     values: Reals
     """The mean of the training rows where the model refuses."""
@@ -277,19 +278,21 @@ def learning_curve(
 ) -> list[CurvePoint]:
     """Spearman on a held-out fifth after training on more and more rows."""
     rows, true = exact.height, exact[target].to_numpy()
-    held = max(_FEWEST_TEST, rows // 5)
-    sizes = [size for size in CURVE if FEWEST_ROWS <= size < rows - held] + [rows - held]
+    test_rows = max(_FEWEST_TEST, rows // 5)
+    sizes = [size for size in CURVE if FEWEST_ROWS <= size < rows - test_rows] + [rows - test_rows]
     orders = [np.random.default_rng([seed, repeat]).permutation(rows) for repeat in range(repeats)]
-    folds = [Fold(str(size), order[:size], order[-held:]) for size in sizes for order in orders]
+    folds = [
+        Fold(str(size), order[:size], order[-test_rows:]) for size in sizes for order in orders
+    ]
     learners = _learners(Pairs.of(exact), target, seed, embedding, structure)
     ranking = {model: learners[model] for model in MODELS[:2]}
-    found: dict[tuple[str, int], list[float]] = {}
-    for fold, said in cross_validate(folds, ranking, "learning curve", skip_untaught=True):
-        for model, answered in said.items():
-            value = spearman(true[fold.test], answered.values)
+    correlations: dict[tuple[str, int], list[float]] = {}
+    for fold, answers in cross_validate(folds, ranking, "learning curve", skip_untaught=True):
+        for model, answer in answers.items():
+            value = spearman(true[fold.test], answer.values)
             if value is not None:
-                found.setdefault((model, len(fold.train)), []).append(value)
-    return [_point(model, size, values) for (model, size), values in found.items()]
+                correlations.setdefault((model, len(fold.train)), []).append(value)
+    return [_point(model, size, values) for (model, size), values in correlations.items()]
 
 
 def _point(model: str, rows: int, values: Sequence[float]) -> CurvePoint:

@@ -25,7 +25,7 @@ class Grade(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SkillVerdict:
-    """The grade, the sentence with the figure, and what else a user must know."""
+    """The grade, the sentence with its figure, and the reasons and caveats."""
 
     grade: Grade
     headline: str
@@ -59,43 +59,43 @@ def judge(skills: Sequence[Skill], rows: int) -> SkillVerdict:
 
 def _reasons(skills: Sequence[Skill]) -> list[str]:
     reasons = []
-    own, ridge = skills[0].of("assay-gp"), skills[0].of("one-hot-ridge")
-    if own.spearman is not None and ridge.spearman is not None:
+    gp, ridge = skills[0].of("assay-gp"), skills[0].of("one-hot-ridge")
+    if gp.spearman is not None and ridge.spearman is not None:
         known = ridge.interval is not None and ridge.interval[0] > 0
-        if known and own.spearman < ridge.spearman - 0.02:
+        if known and gp.spearman < ridge.spearman - 0.02:
             reasons.append(
                 f"A one-hot ridge ranks better here ({ridge.spearman:.2f}): fit that one "
                 "(`abag fit --model one-hot-ridge`)."
             )
-        elif own.spearman > ridge.spearman + 0.02:
+        elif gp.spearman > ridge.spearman + 0.02:
             reasons.append(f"A one-hot ridge reaches {ridge.spearman:.2f} on the same rows.")
     for skill in skills[1:]:
-        one = skill.of("assay-gp")
-        if one.spearman is None or one.interval is None or one.interval[0] <= 0:
-            what = {
+        scores = skill.of("assay-gp")
+        if scores.spearman is None or scores.interval is None or scores.interval[0] <= 0:
+            variants = {
                 "positions": "positions that no measured variant changes",
                 "mutation count": "variants with more changes than those measured",
             }[skill.name]
             reasons.append(
-                f"It does not rank {what} better than chance: keep within what was tried."
+                f"It does not rank {variants} better than chance: keep within what was tried."
             )
-    reasons += _narrow(skills[1:])
-    covered = own.coverage_90
-    if covered is not None and not 0.8 <= covered <= 0.98 and _odd(covered, skills[0].rows):
+    reasons += _too_narrow(skills[1:])
+    covered = gp.coverage_90
+    if covered is not None and not 0.8 <= covered <= 0.98 and _is_unlikely(covered, skills[0].rows):
         word = "too narrow" if covered < 0.8 else "too wide"
         reasons.append(f"Its 90 % intervals hold {covered:.0%} of held-out values: {word}.")
     return reasons
 
 
-def _odd(covered: float, rows: int) -> bool:
-    """Whether 90 % intervals that hold would seldom hold this share of so many values."""
+def _is_unlikely(covered: float, rows: int) -> bool:
+    """Whether right 90 % intervals would seldom hold this share of so many values."""
     from scipy.stats import binomtest
 
     return bool(binomtest(round(covered * rows), rows, 0.9).pvalue < 0.05)
 
 
-def _narrow(skills: Sequence[Skill]) -> list[str]:
-    """Ways of holding out under which the intervals promise far more than they keep."""
+def _too_narrow(skills: Sequence[Skill]) -> list[str]:
+    """Reasons for each way of holding out under which the intervals are far too narrow."""
     reasons = []
     for skill in skills:
         covered = skill.of("assay-gp").coverage_90

@@ -45,8 +45,7 @@ class Humanness:
         Above 0 the variant is more like human antibodies than its parent; in nats. Insertions
         and residues outside the variable domain count for nothing.
         """
-        own = self._human(self.parent)
-        return np.array([self._human(one) for one in variants]) - own
+        return np.array([self._log_share(v) for v in variants]) - self._log_share(self.parent)
 
     def germline_distance(self, variants: Sequence[Chains]) -> NDArray[np.int64]:
         """Residues that differ from the nearest V gene (human or mouse), shape (variants,).
@@ -54,37 +53,37 @@ class Humanness:
         The gene is that of the parent's chain where a variant has its length; the CDR3 does not
         count, for no gene alone makes it.
         """
-        return np.array([self._distance(one) for one in variants], dtype=np.int64)
+        return np.array([self._distance(v) for v in variants], dtype=np.int64)
 
-    def _human(self, chains: Chains) -> float:
+    def _log_share(self, chains: Chains) -> float:
         total = 0.0
-        for laid, residues in self._laid(chains):
-            inside = (laid.imgt > 0) & ~laid.inserted & (residues < NO_RESIDUE)
-            shares = self.shares[laid.kind]
-            total += float(shares[laid.imgt[inside], residues[inside]].sum())
+        for numbered, residues in self._positions(chains):
+            inside = (numbered.imgt > 0) & ~numbered.inserted & (residues < NO_RESIDUE)
+            shares = self.shares[numbered.kind]
+            total += float(shares[numbered.imgt[inside], residues[inside]].sum())
         return total
 
     def _distance(self, chains: Chains) -> int:
         return sum(
             int(
                 (
-                    (laid.imgt <= V_POSITIONS)
-                    & (laid.germline < NO_RESIDUE)
-                    & (laid.germline != residues)
+                    (numbered.imgt <= V_POSITIONS)
+                    & (numbered.germline < NO_RESIDUE)
+                    & (numbered.germline != residues)
                 ).sum()
             )
-            for laid, residues in self._laid(chains)
+            for numbered, residues in self._positions(chains)
         )
 
-    def _laid(self, chains: Chains) -> list[tuple[ParentChain, NDArray[np.int64]]]:
+    def _positions(self, chains: Chains) -> list[tuple[ParentChain, NDArray[np.int64]]]:
         """Each chain on the positions of the parent's, or on its own where lengths differ."""
-        pairs = [(own, one) for own, one in zip(self.parent, chains, strict=True) if own and one]
         return [
             (
-                _numbered(own if len(own) == len(one) else one),
-                np.asarray(codes(one), dtype=np.int64),
+                _numbered(parent if len(parent) == len(chain) else chain),
+                np.asarray(codes(chain), dtype=np.int64),
             )
-            for own, one in pairs
+            for parent, chain in zip(self.parent, chains, strict=True)
+            if parent and chain
         ]
 
 

@@ -38,7 +38,7 @@ from abag.antibody.antibody import HEAVY, LIGHT, Antibody, NumberedChain
 
 
 class LiabilityKind(StrEnum):
-    """What may happen."""
+    """The kind of harm that a motif or property may do."""
 
     GLYCOSYLATION = "N-glycosylation"
     CYSTEINE = "cysteine"
@@ -147,8 +147,8 @@ _STEP: Final = {
 def find_liabilities(antibody: Antibody) -> tuple[Liability, ...]:
     """Every liability of an antibody: chain by chain in order of place, then the whole Fv."""
     chains = antibody.chains
-    found = [one for letter, chain in chains.items() for one in _of_chain(letter, chain)]
-    return (*found, *_charges(antibody))
+    sites = [site for letter, chain in chains.items() for site in _chain_liabilities(letter, chain)]
+    return (*sites, *_charges(antibody))
 
 
 def new_liabilities(
@@ -162,13 +162,15 @@ def new_liabilities(
     reported. ``of_parent`` are those of the parent where they are known, for many variants of one.
     """
     known = find_liabilities(parent) if of_parent is None else of_parent
-    before = {_key(one): one for one in known}
-    return tuple(one for one in find_liabilities(variant) if _adds(one, before.get(_key(one))))
+    before = {_key(liability): liability for liability in known}
+    return tuple(new for new in find_liabilities(variant) if _adds(new, before.get(_key(new))))
 
 
-def worst(found: tuple[Liability, ...]) -> LiabilitySeverity | None:
+def worst(liabilities: tuple[Liability, ...]) -> LiabilitySeverity | None:
     """The highest severity among some liabilities; None where there is none."""
-    return max((one.severity for one in found), key=lambda s: s.rank, default=None)
+    return max(
+        (liability.severity for liability in liabilities), key=lambda s: s.rank, default=None
+    )
 
 
 def net_charge(residues: str, ph: float = CHARGE_PH) -> float:
@@ -184,33 +186,35 @@ def net_charge(residues: str, ph: float = CHARGE_PH) -> float:
     return total
 
 
-def _key(one: Liability) -> tuple[str, str, str]:
-    if one.kind in _STEP:
-        return one.kind, one.chain, one.region
-    return one.kind, one.chain, one.imgt or f"place {one.place}"
+def _key(liability: Liability) -> tuple[str, str, str]:
+    if liability.kind in _STEP:
+        return liability.kind, liability.chain, liability.region
+    return liability.kind, liability.chain, liability.imgt or f"place {liability.place}"
 
 
-def _adds(one: Liability, before: Liability | None) -> bool:
-    if before is None or one.severity.rank > before.severity.rank:
+def _adds(liability: Liability, before: Liability | None) -> bool:
+    if before is None or liability.severity.rank > before.severity.rank:
         return True
-    return one.excess - before.excess >= _STEP.get(one.kind, float("inf"))
+    return liability.excess - before.excess >= _STEP.get(liability.kind, float("inf"))
 
 
 @lru_cache(maxsize=4_096)
-def _of_chain(letter: str, chain: NumberedChain) -> tuple[Liability, ...]:
-    """Liabilities of one chain; kept, since most variants share one chain with their parent."""
-    found = [*_motifs(letter, chain), *_cysteines(letter, chain), *_patches(letter, chain)]
-    found.sort(key=lambda one: one.place or 0)
+def _chain_liabilities(letter: str, chain: NumberedChain) -> tuple[Liability, ...]:
+    """Liabilities of one chain; cached, since most variants share one chain with their parent."""
+    liabilities = [*_motifs(letter, chain), *_cysteines(letter, chain), *_patches(letter, chain)]
+    liabilities.sort(key=lambda liability: liability.place or 0)
     length = chain.regions.count("CDR3")
     if letter == HEAVY and length > MOST_CDR_H3:
         place = chain.regions.index("CDR3")
         loop, severity = chain.residues("CDR3"), LiabilitySeverity.LOW
         excess = float(length - MOST_CDR_H3)
-        found.append(_at(place, letter, chain, LiabilityKind.LONG_CDR_H3, loop, severity, excess))
-    return tuple(found)
+        liabilities.append(
+            _at_site(place, letter, chain, LiabilityKind.LONG_CDR_H3, loop, severity, excess)
+        )
+    return tuple(liabilities)
 
 
-def _at(
+def _at_site(
     place: int,
     letter: str,
     chain: NumberedChain,
@@ -232,7 +236,7 @@ def _motifs(letter: str, chain: NumberedChain) -> Iterator[Liability]:
             in_cdr = chain.regions[place].startswith("CDR")
             severity = rule.in_cdr if in_cdr else rule.elsewhere
             if severity is not None:
-                yield _at(place, letter, chain, rule.kind, match.group(1), severity)
+                yield _at_site(place, letter, chain, rule.kind, match.group(1), severity)
 
 
 def _cysteines(letter: str, chain: NumberedChain) -> Iterator[Liability]:
@@ -240,12 +244,12 @@ def _cysteines(letter: str, chain: NumberedChain) -> Iterator[Liability]:
     for place, (residue, imgt) in enumerate(zip(chain.sequence, chain.positions, strict=True)):
         canonical = imgt in _CANONICAL
         if canonical and residue != "C":
-            yield _at(place, letter, chain, kind, f"{residue} for C", LiabilitySeverity.HIGH)
+            yield _at_site(place, letter, chain, kind, f"{residue} for C", LiabilitySeverity.HIGH)
         elif residue == "C" and not canonical:
             extra.append(place)
     severity = LiabilitySeverity.HIGH if len(extra) % 2 else LiabilitySeverity.MEDIUM
     for place in extra:
-        yield _at(place, letter, chain, kind, "C", severity)
+        yield _at_site(place, letter, chain, kind, "C", severity)
 
 
 def _patches(letter: str, chain: NumberedChain) -> Iterator[Liability]:
@@ -259,7 +263,7 @@ def _patches(letter: str, chain: NumberedChain) -> Iterator[Liability]:
             continue
         first = means.index(max(means))
         motif, excess = residues[first : first + PATCH_RESIDUES], max(means) - MOST_HYDROPHOBIC
-        yield _at(
+        yield _at_site(
             chain.regions.index(region) + first, letter, chain, LiabilityKind.HYDROPHOBIC, motif,
             LiabilitySeverity.MEDIUM, excess,
         )  # fmt: skip
@@ -270,12 +274,12 @@ def _charges(antibody: Antibody) -> Iterator[Liability]:
     chains = antibody.chains
     cdrs = sum(_charge(chain, True) for chain in chains.values())
     if cdrs > MOST_CDR_CHARGE:
-        yield _whole("CDRs", cdrs, cdrs - MOST_CDR_CHARGE)
+        yield _charge_liability("CDRs", cdrs, cdrs - MOST_CDR_CHARGE)
     if LIGHT in chains:
-        whole = sum(_charge(chain, False) for chain in chains.values())
-        excess = max(whole - MOST_FV_CHARGE, LEAST_FV_CHARGE - whole)
+        fv = sum(_charge(chain, False) for chain in chains.values())
+        excess = max(fv - MOST_FV_CHARGE, LEAST_FV_CHARGE - fv)
         if excess > 0:
-            yield _whole("Fv", whole, excess)
+            yield _charge_liability("Fv", fv, excess)
 
 
 @lru_cache(maxsize=4_096)
@@ -286,7 +290,7 @@ def _charge(chain: NumberedChain, cdrs_only: bool) -> float:
     return net_charge("".join(inside))
 
 
-def _whole(region: str, charge: float, excess: float) -> Liability:
+def _charge_liability(region: str, charge: float, excess: float) -> Liability:
     motif = f"{charge:+.1f} at pH {CHARGE_PH}"
     return Liability(
         LiabilityKind.CHARGE, "", None, "", motif, region, LiabilitySeverity.MEDIUM, excess

@@ -65,19 +65,21 @@ def choose_sites(
     Raises:
         OptionError: a CDR, position or chain that the antibody does not have.
     """
-    wanted = _chosen_chains(antibody, chains)
-    chosen = {site for text in _listed(cdrs) for site in _cdr(antibody, text)}
-    chosen |= {site for text in _listed(positions) for site in _range(antibody, text, numbering)}
+    letters = _chosen_chains(antibody, chains)
+    chosen = {site for text in _listed(cdrs) for site in _cdr_sites(antibody, text)}
+    chosen |= {
+        site for text in _listed(positions) for site in _range_sites(antibody, text, numbering)
+    }
     everything = sites_of(antibody)
     if not _listed(cdrs) and not _listed(positions):
         chosen = set(everything)
-    found = tuple(site for site in everything if site in chosen and site.chain in wanted)
-    if not found:
+    sites = tuple(site for site in everything if site in chosen and site.chain in letters)
+    if not sites:
         raise OptionError(
             f"no residue is left to change: --chains {','.join(chains)} leaves out every CDR and "
             "position that was asked for"
         )
-    return found
+    return sites
 
 
 def single_mutants(sites: Iterable[Site], *, without_cysteine: bool = False) -> list[Mutation]:
@@ -99,36 +101,36 @@ def mutant_chains(
 ) -> list[tuple[str, str | None]]:
     """Heavy and light chain of each single mutant."""
     heavy, light = antibody.sequences
-    found: list[tuple[str, str | None]] = []
-    for one in mutations:
-        parent = heavy if one.chain == "H" else light or ""
-        changed = parent[: one.place - 1] + one.mutant + parent[one.place :]
-        found.append((changed, light) if one.chain == "H" else (heavy, changed))
-    return found
+    mutants: list[tuple[str, str | None]] = []
+    for mutation in mutations:
+        parent = heavy if mutation.chain == "H" else light or ""
+        mutant = parent[: mutation.place - 1] + mutation.mutant + parent[mutation.place :]
+        mutants.append((mutant, light) if mutation.chain == "H" else (heavy, mutant))
+    return mutants
 
 
 def _listed(texts: Sequence[str]) -> list[str]:
-    """Texts parted by commas or spaces, too."""
+    """The texts, split at commas, semicolons and spaces, too."""
     return [part for text in texts for part in re.split(r"[,;\s]+", text) if part]
 
 
 def _chosen_chains(antibody: Antibody, chains: Sequence[str]) -> set[str]:
-    asked = {text.upper()[:1] if text.lower() in ("heavy", "light") else text.upper()
+    letters = {text.upper()[:1] if text.lower() in ("heavy", "light") else text.upper()
              for text in _listed(chains)}  # fmt: skip
-    if unknown := sorted(asked - set(_ROLE)):
+    if unknown := sorted(letters - set(_ROLE)):
         raise OptionError(f"--chains {unknown[0]}: there is no such chain; give H, L or H,L")
-    for letter in sorted(asked):
+    for letter in sorted(letters):
         _chain(antibody, letter, f"--chains {letter}")
-    return asked or set(antibody.chains)
+    return letters or set(antibody.chains)
 
 
-def _chain(antibody: Antibody, letter: str, asked: str) -> NumberedChain:
+def _chain(antibody: Antibody, letter: str, option: str) -> NumberedChain:
     if letter not in antibody.chains:
-        raise OptionError(f"{asked}: the antibody has no {_ROLE[letter]} chain")
+        raise OptionError(f"{option}: the antibody has no {_ROLE[letter]} chain")
     return antibody.chains[letter]
 
 
-def _cdr(antibody: Antibody, text: str) -> list[Site]:
+def _cdr_sites(antibody: Antibody, text: str) -> list[Site]:
     if text.lower() == ALL_CDRS:
         return [site for site in sites_of(antibody) if site.region.startswith("CDR")]
     match = _CDR.fullmatch(text)
@@ -141,7 +143,7 @@ def _cdr(antibody: Antibody, text: str) -> list[Site]:
     return [s for s in sites_of(antibody) if s.chain == letter and s.region == region]
 
 
-def _range(antibody: Antibody, text: str, numbering: str) -> list[Site]:
+def _range_sites(antibody: Antibody, text: str, numbering: str) -> list[Site]:
     match = _POSITIONS.fullmatch(text)
     if match is None:
         raise OptionError(
@@ -157,16 +159,16 @@ def _range(antibody: Antibody, text: str, numbering: str) -> list[Site]:
         if end not in labels:
             raise OptionError(
                 f"--positions {text}: the {_ROLE[letter]} chain has no position {end} in "
-                f"{numbering} numbering; it goes from {_ends(labels)}"
+                f"{numbering} numbering; it goes from {_span(labels)}"
             )
     start, stop = labels.index(first), labels.index(last)
     if start > stop:
         raise OptionError(f"--positions {text}: {first} stands behind {last}; turn them round")
-    here = [site for site in sites_of(antibody) if site.chain == letter]
-    return here[start : stop + 1]
+    sites = [site for site in sites_of(antibody) if site.chain == letter]
+    return sites[start : stop + 1]
 
 
-def _ends(labels: Sequence[str]) -> str:
+def _span(labels: Sequence[str]) -> str:
     known = [label for label in labels if label]
     return f"{known[0]} to {known[-1]}" if known else "nowhere to nowhere"
 
@@ -187,11 +189,11 @@ def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
     if numbering == "imgt":
         return chain.positions
     domain = first_domain(chain.sequence)
-    found = scheme_positions(domain, numbering) if domain is not None else None
-    if domain is None or found is None:
+    labels = scheme_positions(domain, numbering) if domain is not None else None
+    if domain is None or labels is None:
         raise OptionError(f"{numbering} numbering has no place for a loop of this chain; use imgt")
     behind = len(chain.sequence) - domain.end
-    return ("",) * domain.start + found + ("",) * behind
+    return ("",) * domain.start + labels + ("",) * behind
 
 
 def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) -> str:
@@ -200,10 +202,10 @@ def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) 
     Empty where the scheme has no place for a loop of the antibody, or a residue stands outside
     the variable domain.
     """
-    named = []
-    for one in mutations:
+    names = []
+    for mutation in mutations:
         try:
-            label = position_labels(antibody.chains[one.chain], numbering)[one.place - 1]
+            label = position_labels(antibody.chains[mutation.chain], numbering)[mutation.place - 1]
         except OptionError:
             return ""
         if not label:
@@ -211,5 +213,5 @@ def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) 
         letter = label.lstrip("0123456789")
         number = label.removesuffix(letter)
         shown = number + (letter.lower() if numbering != "imgt" else letter)
-        named.append(f"{one.chain}:{one.wild_type}{shown}{one.mutant}")
-    return ";".join(named)
+        names.append(f"{mutation.chain}:{mutation.wild_type}{shown}{mutation.mutant}")
+    return ";".join(names)

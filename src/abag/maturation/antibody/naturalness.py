@@ -3,7 +3,7 @@
 Residues are hidden and predicted from the rest of the antibody (masked marginals: Meier et al.,
 NeurIPS 2021). A variant's naturalness is the sum over its changed residues of
 log p(new residue) - log p(parent's residue), in natural logarithms: 0 for the parent, below 0 for
-what the encoder would not have expected. It knows what antibodies look like, not what binds; the
+residues that the encoder did not expect. It knows what antibodies look like, not what binds; the
 built-in encoder's card says how little that one knows of CDR-H3. Needs torch (extra ``network``).
 """
 
@@ -43,7 +43,7 @@ class Naturalness:
             EncoderError: for an encoder that predicts no residues.
             UnavailableError: torch is not installed, or the weights were not fetched.
         """
-        self._encoder = _opened(encoder)
+        self._encoder = _masked_encoder(encoder)
         self._known: dict[Chains, Reals] = {}
 
     def residue_log_probabilities(self, heavy: str, light: str | None = None) -> Reals:
@@ -58,7 +58,7 @@ class Naturalness:
     def log_likelihood(self, heavy: str, light: str | None = None) -> float:
         """Pseudo log-likelihood: the sum of the residues' own log-probabilities."""
         rows = self.residue_log_probabilities(heavy, light)
-        return float(_own(rows, heavy + (light or "")).sum())
+        return float(_log_probabilities_of(rows, heavy + (light or "")).sum())
 
     def of_variants(self, heavy: str, light: str | None, variants: Sequence[Chains]) -> Reals:
         """Naturalness of variants relative to their parent, (variants,).
@@ -75,16 +75,17 @@ class Naturalness:
             _differences(parent, text) if len(chains[0]) == len(heavy) else None
             for chains, text in zip(variants, texts, strict=True)
         ]
-        needed = [found for found in changes if found is not None]
+        needed = [indices for indices in changes if indices is not None]
         everywhere = np.unique(np.concatenate([np.zeros(0, dtype=np.intp), *needed]))
         rows = self._predicted_rows((heavy, light or None), everywhere)
-        own = _own(rows, parent)
+        of_parent = _log_probabilities_of(rows, parent)
         result = np.zeros(len(variants))
         for place, (chains, text, changed) in enumerate(zip(variants, texts, changes, strict=True)):
             if changed is None:
                 result[place] = self.log_likelihood(*chains) - self.log_likelihood(heavy, light)
             else:
-                result[place] = (_own(rows, text)[changed] - own[changed]).sum()
+                of_variant = _log_probabilities_of(rows, text)
+                result[place] = (of_variant[changed] - of_parent[changed]).sum()
         return result
 
     def _predicted_rows(self, chains: Chains, needed: NDArray[np.intp]) -> Reals:
@@ -100,13 +101,13 @@ class Naturalness:
         starts = range(0, len(hidden), _BATCH)
         for start in track(starts, "naturalness") if len(starts) > 20 else starts:
             batch = hidden[start : start + _BATCH]
-            found = self._encoder.log_probabilities([molecule] * len(batch), batch)
-            for places, values in zip(batch, found, strict=True):
+            predicted = self._encoder.log_probabilities([molecule] * len(batch), batch)
+            for places, values in zip(batch, predicted, strict=True):
                 rows[places] = values
         return rows
 
 
-def _opened(encoder: str) -> MaskedEncoder:
+def _masked_encoder(encoder: str) -> MaskedEncoder:
     try:
         import torch  # noqa: F401
     except ModuleNotFoundError:
@@ -116,17 +117,17 @@ def _opened(encoder: str) -> MaskedEncoder:
     from abag.encoders.adapters.opening import open_encoder
 
     # fp32 on the processor: the same figures on every machine.
-    opened = open_encoder(encoder, device="cpu", precision="fp32")
-    if not hasattr(opened, "log_probabilities"):
-        raise EncoderError(f"{encoder} foretells no hidden residues; give builtin or antiberty")
-    return cast("MaskedEncoder", opened)
+    masked = open_encoder(encoder, device="cpu", precision="fp32")
+    if not hasattr(masked, "log_probabilities"):
+        raise EncoderError(f"{encoder} predicts no hidden residues; give builtin or antiberty")
+    return cast("MaskedEncoder", masked)
 
 
-def _own(rows: Reals, residues: Sequence[str]) -> Reals:
+def _log_probabilities_of(rows: Reals, residues: Sequence[str]) -> Reals:
     """The log-probability of each residue in its row; a guess for an unknown one."""
     columns = np.array([_COLUMN.get(residue, -1) for residue in residues], dtype=np.intp)
-    found = rows[np.arange(len(columns)), columns]
-    return np.where(columns < 0, _GUESS, found)
+    values = rows[np.arange(len(columns)), columns]
+    return np.where(columns < 0, _GUESS, values)
 
 
 def _joined(place: int, chains: Chains, has_light: bool) -> str:

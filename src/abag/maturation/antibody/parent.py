@@ -15,7 +15,7 @@ from abag.errors import OptionError, SequenceError, counted
 
 @dataclass(frozen=True, slots=True)
 class Parent:
-    """The antibody whose mutants are scanned, cleaned, and what was mended in its chains."""
+    """The antibody whose mutants are scanned, cleaned, with notes on what cleaning changed."""
 
     antibody: Antibody
     name: str
@@ -54,19 +54,19 @@ def read_parent(
     pairs = (
         one_pair(heavy or "", light, list(antigen))
         if path is None
-        else _one_of(path, name, choices)
+        else _chosen_antibody(path, name, choices)
     )
     row = cleaned(pairs).row(0, named=True)
     if row["problem"]:
         raise SequenceError(f"the parent cannot be read: {row['problem']}")
-    given = tuple(antigen) or tuple(row["antigen"] or ())
+    antigen_chains = tuple(antigen) or tuple(row["antigen"] or ())
     notes = tuple(
         f"parent: {flag.replace('_', ' ')}"
         for flag in row["flags"]
         if flag not in ("antigen_unknown", "light_missing")
     )
     antibody = Antibody.of(row["heavy"], row["light"])
-    return Parent(antibody, name or row["antibody_name"] or "antibody", given, notes)
+    return Parent(antibody, name or row["antibody_name"] or "antibody", antigen_chains, notes)
 
 
 def parent_of_model(
@@ -86,12 +86,12 @@ def parent_of_model(
             f"name the antibody by --heavy (and --light) or --parent: the model {model.model_id} "
             "does not remember its parent"
         )
-    found = read_parent(*chains, name=name, antigen=antigen)
+    parent = read_parent(*chains, name=name, antigen=antigen)
     note = "parent: the commonest residue of each position of the model's training rows"
-    return replace(found, notes=(note, *found.notes))
+    return replace(parent, notes=(note, *parent.notes))
 
 
-def _one_of(path: Path, name: str | None, choices: Choices | None) -> pl.DataFrame:
+def _chosen_antibody(path: Path, name: str | None, choices: Choices | None) -> pl.DataFrame:
     from abag.data.formats.reading import read_pairs
 
     pairs = read_pairs(path, choices=choices, antigen_unknown=True).frame

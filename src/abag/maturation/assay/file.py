@@ -62,7 +62,7 @@ class Assay:
 
 @dataclass(frozen=True, slots=True)
 class AssayFile:
-    """What a user says of a file of measured variants.
+    """How a user's file of measured variants is read.
 
     ``mapping`` holds ``column=header`` pairs; ``unit`` and ``quantity`` are those of the values
     where neither header nor column says them; ``assay`` chooses one of several; ``parent_heavy``
@@ -90,14 +90,14 @@ class AssayFile:
 
 @dataclass(frozen=True, slots=True)
 class ReadRows:
-    """Canonical rows by antigen and parent, and those set aside (:data:`ASIDE`): none is lost."""
+    """Canonical rows by antigen and parent, and the rows set aside (:data:`ASIDE`): all rows."""
 
     groups: Mapping[str, pl.DataFrame]
     aside: pl.DataFrame
     notes: tuple[str, ...]
 
 
-def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
+def read_assay(path: Path, assay_file: AssayFile | None = None) -> Assay:
     """Read a canonical table (.parquet) or a user's own file, and check that it can teach.
 
     Rows may give chains, or mutations of a parent (see :mod:`abag.data.formats.mutants.variants`).
@@ -108,54 +108,60 @@ def read_assay(path: Path, told: AssayFile | None = None) -> Assay:
         ModelError: one variant only, all values equal, all censored, several assays, antigens or
             quantities.
     """
-    found = read_groups(path, told or AssayFile())
-    table = next(iter(found.groups.values()))
-    if len(found.groups) > 1:
-        require_one(pl.concat(found.groups.values()), str(path))
-        table, found = _first_alone(found)
-    return _checked(table, str(path), found)
+    file_rows = read_groups(path, assay_file or AssayFile())
+    table = next(iter(file_rows.groups.values()))
+    if len(file_rows.groups) > 1:
+        require_one(pl.concat(file_rows.groups.values()), str(path))
+        table, file_rows = _largest_group(file_rows)
+    return _checked_assay(table, str(path), file_rows)
 
 
-def read_assays(path: Path, told: AssayFile | None = None) -> dict[str, Assay]:
+def read_assays(path: Path, assay_file: AssayFile | None = None) -> dict[str, Assay]:
     """As :func:`read_assay`, of each antigen and each parent of the file, by name."""
-    found = read_groups(path, told or AssayFile())
-    if len(found.groups) == 1:
-        return {name: _checked(rows, str(path), found) for name, rows in found.groups.items()}
-    together = pl.concat(found.groups.values())
+    file_rows = read_groups(path, assay_file or AssayFile())
+    if len(file_rows.groups) == 1:
+        return {
+            name: _checked_assay(rows, str(path), file_rows)
+            for name, rows in file_rows.groups.items()
+        }
+    together = pl.concat(file_rows.groups.values())
     for column in ("assay", "quantity"):
         require_one_value(together, column, str(path))
     return {
-        name: _checked(rows, f"{path}, {name[:60]}", found) for name, rows in found.groups.items()
+        name: _checked_assay(rows, f"{path}, {name[:60]}", file_rows)
+        for name, rows in file_rows.groups.items()
     }
 
 
-def read_rows(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
-    """Canonical rows of a file, those set aside, and notes; whether they can teach is not asked.
+def read_rows(
+    path: Path, assay_file: AssayFile
+) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
+    """Canonical rows of a file, those set aside, and notes; not checked as rows to learn from.
 
     Of a file with several parents, the rows of the one with most.
     """
-    found = read_groups(path, told)
-    if not any(antigen_and_parent(name)[1] for name in found.groups):
-        return pl.concat(found.groups.values()), found.aside, found.notes
-    table, found = _first_alone(found)
-    return table, found.aside, found.notes
+    file_rows = read_groups(path, assay_file)
+    if not any(antigen_and_parent(name)[1] for name in file_rows.groups):
+        return pl.concat(file_rows.groups.values()), file_rows.aside, file_rows.notes
+    table, file_rows = _largest_group(file_rows)
+    return table, file_rows.aside, file_rows.notes
 
 
-def read_groups(path: Path, told: AssayFile) -> ReadRows:
+def read_groups(path: Path, assay_file: AssayFile) -> ReadRows:
     """Canonical rows of a file by antigen and parent, the parent with most rows first.
 
     Rows that are far from every parent are set aside, unless they are asked for.
     """
-    require_numbering(told.numbering)
-    table, aside, notes = _canonical(path, told)
-    if told.assay is not None:
-        wanted = pl.col("assay") == told.assay
-        aside = pl.concat([aside, _set_apart(table.filter(~wanted), pl.lit("of another assay"))])
-        table = table.filter(wanted)
-    families = part_families(table, keep_strangers=told.keep_strangers)
+    require_numbering(assay_file.numbering)
+    table, aside, notes = _canonical(path, assay_file)
+    if assay_file.assay is not None:
+        of_assay = pl.col("assay") == assay_file.assay
+        others = _with_reason(table.filter(~of_assay), pl.lit("of another assay"))
+        table, aside = table.filter(of_assay), pl.concat([aside, others])
+    families = part_families(table, keep_strangers=assay_file.keep_strangers)
     if families.aside.height:
-        aside = pl.concat([aside, _set_apart(families.aside, pl.col("reason"))])
-        notes.append(_of_strangers(families.aside))
+        aside = pl.concat([aside, _with_reason(families.aside, pl.col("reason"))])
+        notes.append(_strangers_note(families.aside))
     groups: dict[str, pl.DataFrame] = {}
     for number, rows in enumerate(families.rows, start=1):
         parent = f" {_OF_PARENT}{number}" if len(families.rows) > 1 else ""
@@ -174,30 +180,30 @@ _OF_PARENT: Final = "parent-"
 
 
 def antigen_and_parent(name: str) -> tuple[str, str]:
-    """What a group's name holds; the parent is empty where the file has one alone."""
+    """Antigen and parent of a group's name; the parent is empty where the file has one alone."""
     antigen, split, number = name.rpartition(_OF_PARENT)
     return (antigen.strip(), f"{split}{number}") if split and number.isdigit() else (name, "")
 
 
-def _checked(table: pl.DataFrame, where: str, found: ReadRows) -> Assay:
-    checked = check_assay(table, where)
-    return replace(checked, notes=(*found.notes, *checked.notes), aside=found.aside)
+def _checked_assay(table: pl.DataFrame, where: str, file_rows: ReadRows) -> Assay:
+    assay = check_assay(table, where)
+    return replace(assay, notes=(*file_rows.notes, *assay.notes), aside=file_rows.aside)
 
 
-def _first_alone(found: ReadRows) -> tuple[pl.DataFrame, ReadRows]:
+def _largest_group(file_rows: ReadRows) -> tuple[pl.DataFrame, ReadRows]:
     """The group with most rows; the others are set aside."""
-    first, *rest = sorted(found.groups.values(), key=lambda rows: -rows.height)
-    apart = [_set_apart(rows, pl.lit("a variant of another parent")) for rows in rest]
-    return first, replace(found, aside=pl.concat([found.aside, *apart]))
+    largest, *others = sorted(file_rows.groups.values(), key=lambda rows: -rows.height)
+    apart = [_with_reason(rows, pl.lit("a variant of another parent")) for rows in others]
+    return largest, replace(file_rows, aside=pl.concat([file_rows.aside, *apart]))
 
 
-def _set_apart(table: pl.DataFrame, reason: pl.Expr) -> pl.DataFrame:
+def _with_reason(table: pl.DataFrame, reason: pl.Expr) -> pl.DataFrame:
     return table.with_columns(reason=reason).select(
         pl.col(name).cast(d) for name, d in ASIDE.items()
     )
 
 
-def _of_strangers(aside: pl.DataFrame) -> str:
+def _strangers_note(aside: pl.DataFrame) -> str:
     rows = aside.select("source_row", "antibody_name", "reason").head(3).rows()
     shown = "; ".join(
         f"row {row}{f' ({name})' if name else ''}: {reason}" for row, name, reason in rows
@@ -250,57 +256,62 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
     return Assay(rows, target, TARGET_UNITS[target], notes, table.height)
 
 
-def _canonical(path: Path, told: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+def _canonical(path: Path, assay_file: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
     """Canonical rows, rows set aside, and notes."""
     from abag.data.tables import SCHEMA
 
-    made_here = path.suffix == ".parquet" and path.is_file()
-    if made_here and set(SCHEMA) <= set(column_names(path)):
+    is_parquet = path.suffix == ".parquet" and path.is_file()
+    if is_parquet and set(SCHEMA) <= set(column_names(path)):
         return load_table(path).frame, pl.DataFrame(schema=ASIDE), []
-    raw, completed = _raw(path, told)
-    if told.arm is not None:
-        raw = replace(raw, frame=choose_arm(raw.frame, told.arm, path))
+    raw, completed = _raw(path, assay_file)
+    if assay_file.arm is not None:
+        raw = replace(raw, frame=choose_arm(raw.frame, assay_file.arm, path))
     cleaner = AntibodyCleaner()
-    made = canonicalise(raw, "user", "own-data", cleaner)
-    notes = [*raw.notes, *completed.notes, *_set_aside(path, made, told.quarantine)]
-    faulty = made.quarantine.select(
+    canonical = canonicalise(raw, "user", "own-data", cleaner)
+    notes = [*raw.notes, *completed.notes, *_set_aside(path, canonical, assay_file.quarantine)]
+    faulty = canonical.quarantine.select(
         "source_row", antibody_name=pl.lit(None), mutations=pl.lit(None),
         reason=pl.col("reasons").list.join("; "),
     )  # fmt: skip
     aside = pl.concat([completed.aside, faulty.cast(dict(ASIDE))])  # type: ignore[arg-type]
     if completed.parent is None:
-        return made.table, aside, notes
-    parent = _cleaned(completed.parent, cleaner)
-    return made.table.with_columns(named_variants(made.table, parent)), aside, notes
+        return canonical.table, aside, notes
+    parent = _cleaned_parent(completed.parent, cleaner)
+    return canonical.table.with_columns(named_variants(canonical.table, parent)), aside, notes
 
 
-def _raw(path: Path, told: AssayFile) -> tuple[RawTable, Completed]:
+def _raw(path: Path, assay_file: AssayFile) -> tuple[RawTable, Completed]:
     """Raw rows; of a table that names mutations or whose parent is given, completed by them."""
-    parent = ParentChains.of_options(told.parent_heavy, told.parent_light)
+    parent = ParentChains.of_options(assay_file.parent_heavy, assay_file.parent_light)
     if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
         if parent is not None:
             raise OptionError("a parent can be given for a table of variants only; leave it out")
         raw = read_measurements(
-            path, mapping=list(told.mapping), unit=told.unit, quantity=told.quantity
+            path,
+            mapping=list(assay_file.mapping),
+            unit=assay_file.unit,
+            quantity=assay_file.quantity,
         )
         return raw, Completed(raw.original, None)
-    mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
+    mapping = mapping_from_texts(
+        list(assay_file.mapping), unit=assay_file.unit, quantity=assay_file.quantity
+    )
     # A model of one assay learns from the antibody; its rows need not say what they were bound to.
     mapping = mapping.model_copy(update={"antigen_unknown": True})
     table, around = read_noted(path, **mapping.constants.reading)
-    if told.leave_out:
-        table = table.filter(~pl.col(ROW).is_in(list(told.leave_out)))
+    if assay_file.leave_out:
+        table = table.filter(~pl.col(ROW).is_in(list(assay_file.leave_out)))
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
-    table = _with_named_chains(path, table, chosen, told.names)
-    done = Completed(table, parent)
+    table = _with_named_chains(path, table, chosen, assay_file.names)
+    completed = Completed(table, parent)
     if chosen.column("scfv") is None and chosen.column("mutations") is not None:
         columns = VariantColumns.of(chosen)
-        done = complete_variants(
-            path, table, columns, parent=parent, numbering=told.numbering,
-            quarantine=told.quarantine,
+        completed = complete_variants(
+            path, table, columns, parent=parent, numbering=assay_file.numbering,
+            quarantine=assay_file.quarantine,
         )  # fmt: skip
-    raw = raw_table_of(path, done.table, mapping)
-    return replace(raw, notes=(*around, *raw.notes)), done
+    raw = raw_table_of(path, completed.table, mapping)
+    return replace(raw, notes=(*around, *raw.notes)), completed
 
 
 def _with_named_chains(
@@ -314,13 +325,13 @@ def _with_named_chains(
     if not known or column is None or chosen.column("heavy") or chosen.column("scfv"):
         return table
     names = [str(name).strip() for name in table[column]]
-    strange = [place for place, name in enumerate(names) if name not in known]
-    if strange and chosen.column("mutations"):
+    unknown = [place for place, name in enumerate(names) if name not in known]
+    if unknown and chosen.column("mutations"):
         return table
-    if strange:
+    if unknown:
         problems = [
             Problem(table[ROW][place], column, f"{names[place]!r} is no variant of the plate")
-            for place in strange
+            for place in unknown
         ]
         raise TableError(path, problems, "Add a column of mutations, or the chains.")
     heavy, light = zip(*(known[name] for name in names), strict=True)
@@ -329,24 +340,24 @@ def _with_named_chains(
     )
 
 
-def _set_aside(path: Path, made: Canonical, quarantine: bool) -> list[str]:
+def _set_aside(path: Path, canonical: Canonical, quarantine: bool) -> list[str]:
     """Refuse rows with problems, or say how many were left out."""
-    aside = made.quarantine.height
-    if aside and not (quarantine and made.table.height):
+    aside = canonical.quarantine.height
+    if aside and not (quarantine and canonical.table.height):
         mend = "Correct these rows, leave them out of the file, or set them aside (--quarantine)."
         raise TableError(
-            path, made.problems(), mend if made.table.height else "No row can be used."
+            path, canonical.problems(), mend if canonical.table.height else "No row can be used."
         )
     if not aside:
         return []
-    shown = ", ".join(str(row) for row in made.quarantine["source_row"].head(10))
+    shown = ", ".join(str(row) for row in canonical.quarantine["source_row"].head(10))
     return [f"{counted(aside, 'row')} with problems set aside (row {shown})"]
 
 
-def _cleaned(parent: ParentChains, cleaner: AntibodyCleaner) -> ParentChains:
+def _cleaned_parent(parent: ParentChains, cleaner: AntibodyCleaner) -> ParentChains:
     """The parent's variable domains, as the rows have them."""
     triple = (parent.heavy, parent.light, None)
-    found = cleaner.clean([triple])[triple]
-    if found.problem or found.heavy is None:
-        raise ModelError(f"the parent cannot be read: {found.problem}")
-    return ParentChains(found.heavy, found.light)
+    chains = cleaner.clean([triple])[triple]
+    if chains.problem or chains.heavy is None:
+        raise ModelError(f"the parent cannot be read: {chains.problem}")
+    return ParentChains(chains.heavy, chains.light)

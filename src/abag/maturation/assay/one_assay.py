@@ -1,4 +1,4 @@
-"""Whether the rows of an assay can teach one model, and what its user should know of them."""
+"""Checks that rows are of one assay with one scale, and notes for its user."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _MIXTURES = {"assay": "assays", "quantity": "quantities", "antigen": "antigens"}
 
 def require_one_value(table: pl.DataFrame, column: str, where: str) -> None:
     """Raise ModelError where a column has several values."""
-    found = table[column].unique(maintain_order=True)
-    if len(found) > 1:
-        shown = ", ".join(_shown(value) for value in found.to_list()[:4])
+    values = table[column].unique(maintain_order=True)
+    if len(values) > 1:
+        shown = ", ".join(_shown(value) for value in values.to_list()[:4])
         mend = "choose one with --assay" if column == "assay" else "split the file, one for each"
         raise ModelError(
-            f"{where} mixes {len(found)} {_MIXTURES[column]} "
-            f"({shown}{', ...' if len(found) > 4 else ''}); "
+            f"{where} mixes {len(values)} {_MIXTURES[column]} "
+            f"({shown}{', ...' if len(values) > 4 else ''}); "
             f"their values have no common scale: {mend}"
         )
 
@@ -59,7 +59,7 @@ def _scale(dimension: Dimension) -> Dimension:
 def notes_of(
     table: pl.DataFrame, exact: pl.DataFrame, target: str, merged: MergeSummary
 ) -> list[str]:
-    """What was done to the rows, and what they cannot tell."""
+    """Notes on censored, converted and merged rows, and on a quantity without absolute scale."""
     notes = []
     censored = table.height - exact.height
     if censored:

@@ -41,25 +41,25 @@ class SheetFamilies:
 
 
 def part_families(table: pl.DataFrame, *, keep_strangers: bool = False) -> SheetFamilies:
-    """Part canonical rows of one assay by the antibody that they are variants of.
+    """Divide canonical rows of one assay by the antibody that they are variants of.
 
     With ``keep_strangers`` all of them count as variants of one.
     """
-    whole = SheetFamilies((table,), _aside(table.clear(), []))
+    undivided = SheetFamilies((table,), _aside(table.clear(), []))
     if table.is_empty() or keep_strangers:
-        return whole
+        return undivided
     parent = _parent(table)
     far = _beyond_gap(differences(table, parent))
-    near, rest = table.filter(~pl.Series(far)), table.filter(pl.Series(far))
-    others, lone = _gathered(rest)
-    found = [part for part in (near, *others) if _variants(part) >= FEWEST_VARIANTS]
-    if not far.any() or not found or lone.height > max(part.height for part in found):
-        return whole
-    found.sort(key=lambda part: -part.height)
-    kept = pl.concat(found)["record_id"].implode()
-    strange = table.filter(~pl.col("record_id").is_in(kept))
-    main = _parent(found[0])
-    return SheetFamilies(tuple(found), _aside(strange, _reasons(strange, main)))
+    near_rows, far_rows = table.filter(~pl.Series(far)), table.filter(pl.Series(far))
+    others, lone = _other_families(far_rows)
+    families = [part for part in (near_rows, *others) if _variants(part) >= FEWEST_VARIANTS]
+    if not far.any() or not families or lone.height > max(part.height for part in families):
+        return undivided
+    families.sort(key=lambda part: -part.height)
+    record_ids = pl.concat(families)["record_id"].implode()
+    strangers = table.filter(~pl.col("record_id").is_in(record_ids))
+    main = _parent(families[0])
+    return SheetFamilies(tuple(families), _aside(strangers, _reasons(strangers, main)))
 
 
 def differences(table: pl.DataFrame, parent: Chains) -> Counts:
@@ -108,40 +108,40 @@ def _beyond_gap(apart: Counts) -> NDArray[np.bool_]:
     return np.full(len(apart), bool(len(steps) and steps[0] >= LEAST))
 
 
-def _gathered(rest: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
+def _other_families(far_rows: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
     """Families among far rows, and those that belong to none."""
-    found = []
-    while _variants(rest) >= FEWEST_VARIANTS:
-        leaders = rest.unique(["heavy", "light"], maintain_order=True)[:_LEADERS]
-        near = [
-            differences(rest, (heavy, light or "")) < LEAST
+    families = []
+    while _variants(far_rows) >= FEWEST_VARIANTS:
+        leaders = far_rows.unique(["heavy", "light"], maintain_order=True)[:_LEADERS]
+        neighbours = [
+            differences(far_rows, (heavy, light or "")) < LEAST
             for heavy, light in leaders.select("heavy", "light").iter_rows()
         ]
-        own = pl.Series(max(near, key=lambda rows: int(rows.sum())))
-        if _variants(rest.filter(own)) < FEWEST_VARIANTS:
+        members = pl.Series(max(neighbours, key=lambda rows: int(rows.sum())))
+        if _variants(far_rows.filter(members)) < FEWEST_VARIANTS:
             break
-        found.append(rest.filter(own))
-        rest = rest.filter(~own)
-    return found, rest
+        families.append(far_rows.filter(members))
+        far_rows = far_rows.filter(~members)
+    return families, far_rows
 
 
 def _variants(table: pl.DataFrame) -> int:
     return table.select("heavy", "light").n_unique()
 
 
-def _reasons(strange: pl.DataFrame, parent: Chains) -> list[str]:
-    found = []
-    for heavy, light in strange.select("heavy", pl.col("light").fill_null("")).iter_rows():
+def _reasons(strangers: pl.DataFrame, parent: Chains) -> list[str]:
+    reasons = []
+    for heavy, light in strangers.select("heavy", pl.col("light").fill_null("")).iter_rows():
         parts = [
             f"no {name} chain, and the parent has one" if not chain
-            else f"{_edits([chain], own)[0]} of {len(own)} residues of the {name} chain"
-            for name, chain, own in zip(("heavy", "light"), (heavy, light), parent, strict=True)
-            if own
+            else f"{_edits([chain], wild)[0]} of {len(wild)} residues of the {name} chain"
+            for name, chain, wild in zip(("heavy", "light"), (heavy, light), parent, strict=True)
+            if wild
         ]  # fmt: skip
         if light and not parent[1]:
             parts.append("a light chain, and the parent has none")
-        found.append("far from the parent: " + ", ".join(parts))
-    return found
+        reasons.append("far from the parent: " + ", ".join(parts))
+    return reasons
 
 
 def _aside(table: pl.DataFrame, reasons: list[str]) -> pl.DataFrame:

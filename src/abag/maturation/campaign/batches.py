@@ -43,14 +43,14 @@ def batch_offsets(
     """Offsets of all batches, the first to appear at zero.
 
     Args:
-        variants: What was measured, one entry a row.
-        batches: Where it was measured, one entry a row.
+        variants: The measured variant of each row.
+        batches: The batch of each row: its plate or day.
         values: Measured values (rows,), finite.
     """
     names = list(dict.fromkeys(batches))
-    keys = {one: place for place, one in enumerate(dict.fromkeys(variants))}
-    variant = np.array([keys[one] for one in variants], dtype=np.int64)
-    batch = np.array([names.index(one) for one in batches], dtype=np.int64)
+    keys = {key: number for number, key in enumerate(dict.fromkeys(variants))}
+    variant = np.array([keys[key] for key in variants], dtype=np.int64)
+    batch = np.array([names.index(name) for name in batches], dtype=np.int64)
     pairs = np.unique(np.stack([variant, batch]), axis=1)
     several = np.flatnonzero(np.bincount(pairs[0], minlength=len(keys)) > 1)
     shared = np.array([np.isin(pairs[0][pairs[1] == j], several).sum() for j in range(len(names))])
@@ -59,14 +59,14 @@ def batch_offsets(
     used = np.isin(variant, several)
     if used.any():
         spread = float(np.std(values)) or 1.0
-        offset, error = _solved(variant[used], batch[used], values[used], len(names), spread)
+        offset, error = _offsets(variant[used], batch[used], values[used], len(names), spread)
     return [
         BatchOffset(name, float(offset[j]), float(error[j]), int(shared[j]), int(rows[j]))
         for j, name in enumerate(names)
     ]
 
 
-def _solved(
+def _offsets(
     variant: NDArray[np.int64], batch: NDArray[np.int64], values: Reals, count: int, spread: float
 ) -> tuple[Reals, Reals]:
     """Offsets against the first batch and their standard errors, both (count,)."""
@@ -90,7 +90,7 @@ def _solved(
 def _variances(y: Reals, z: Reals, spread: float) -> tuple[float, float]:
     """Variance of noise and of batches that make the contrasts likeliest."""
     grid = np.geomspace(0.01, 3.0, _GRID) * spread
-    best, found = -np.inf, (grid[0], grid[0])
+    best, variances = -np.inf, (grid[0], grid[0])
     values, vectors = np.linalg.eigh(z @ z.T)
     turned = (vectors.T @ y) ** 2
     for noise in grid**2:
@@ -99,5 +99,5 @@ def _variances(y: Reals, z: Reals, spread: float) -> tuple[float, float]:
             total = noise + between * values.clip(0.0)
             value = guess - 0.5 * float((np.log(total) + turned / total).sum())
             if value > best:
-                best, found = value, (noise, between)
-    return float(found[0]), float(found[1])
+                best, variances = value, (noise, between)
+    return float(variances[0]), float(variances[1])

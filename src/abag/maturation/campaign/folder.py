@@ -75,24 +75,24 @@ class Round:
         """How many files of results it has."""
         return int(self.state.get("intakes", self.status == DONE))
 
-    def place(self, what: str, intake: int | None = None) -> Path:
+    def place(self, kind: str, intake: int | None = None) -> Path:
         """File or folder of an intake (the last by default): ``model``, ``training``, ..."""
         number = self.intakes if intake is None else intake
-        name = what if number < 2 else f"{what}-{number}"
-        if what in (MEASURED, TRAINING):
+        name = kind if number < 2 else f"{kind}-{number}"
+        if kind in (MEASURED, TRAINING):
             return self.folder / f"{name}.parquet"
-        return self.folder / (f"{name}.csv" if what == ASIDE_ROWS else name)
+        return self.folder / (f"{name}.csv" if kind == ASIDE_ROWS else name)
 
-    def table(self, what: str, intake: int | None = None) -> pl.DataFrame:
+    def table(self, kind: str, intake: int | None = None) -> pl.DataFrame:
         """Rows that were written for this round.
 
         Raises:
             FileFormatError: the file is damaged, changed, or of another round.
         """
-        path = self.place(what, intake)
+        path = self.place(kind, intake)
         rows, _ = read_parquet(path)
-        wanted = self.state.get("files", {}).get(path.name)
-        if wanted is not None and wanted != sha256_of(path):
+        digest = self.state.get("files", {}).get(path.name)
+        if digest is not None and digest != sha256_of(path):
             raise FileFormatError(
                 f"{path} is not the file that was written for this round (its checksum differs); "
                 "restore it from a copy"
@@ -122,20 +122,20 @@ class Round:
     def failed(self) -> set[Chains]:
         """Variants of the plate that gave no measurement."""
         names = self.names
-        return {names[one] for one in self.state.get("failed", ()) if one in names}
+        return {names[well] for well in self.state.get("failed", ()) if well in names}
 
     def measured(self) -> pl.DataFrame:
         """Rows of all its intakes, as they were measured, with their batch."""
-        found = []
+        tables = []
         for intake in range(1, self.intakes + 1):
             rows = self.table(MEASURED, intake)
             if BATCH not in rows.columns:  # of an earlier abag
                 rows = rows.with_columns(pl.lit(self.folder.name).alias(BATCH))
-            found.append(rows)
-        return pl.concat(found)
+            tables.append(rows)
+        return pl.concat(tables)
 
 
-Given = ParamSpec("Given")
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
@@ -158,12 +158,12 @@ class Campaign:
     @property
     def measured(self) -> Round:
         """The last round whose results are in."""
-        return self.done[-1]
+        return self.measured_rounds[-1]
 
     @property
-    def done(self) -> list[Round]:
+    def measured_rounds(self) -> list[Round]:
         """Rounds with results."""
-        return [one for one in self.rounds if one.status == DONE]
+        return [round_ for round_ in self.rounds if round_.status == DONE]
 
     def training(self) -> pl.DataFrame:
         """All rows so far, offsets of batches taken off."""
@@ -175,27 +175,29 @@ class Campaign:
 
     def failed(self) -> set[Chains]:
         """Variants that gave no measurement and were not measured since."""
-        found = {one for each in self.rounds for one in each.failed}
-        return found - self.known() if found else found
+        failed = {chains for round_ in self.rounds for chains in round_.failed}
+        return failed - self.known() if failed else failed
 
     def pending(self) -> set[Chains]:
         """Variants of plates that have results already, still without one of their own."""
-        sealed = {one for each in self.done for one in each.variants}
+        sealed = {chains for round_ in self.measured_rounds for chains in round_.variants}
         return sealed - self.known() - self.failed() if sealed else sealed
 
     def names(self) -> dict[str, Chains]:
         """Chains by the names of all plates, and by wells where one plate is open alone."""
-        found: dict[str, Chains] = {}
-        for one in self.rounds:
-            found |= {k: v for k, v in one.names.items() if one is self.latest or "-" in k}
-        return found
+        return {
+            name: chains
+            for round_ in self.rounds
+            for name, chains in round_.names.items()
+            if round_ is self.latest or "-" in name
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Plain values: where the campaign stands."""
         return {
             "folder": str(self.folder),
             "target": self.target,
-            "rounds": [{"round": one.number, **one.state} for one in self.rounds],
+            "rounds": [{"round": round_.number, **round_.state} for round_ in self.rounds],
         }
 
 
@@ -226,7 +228,7 @@ def open_campaign(folder: Path) -> Campaign:
             f"{VERSION} reads {FORMAT} {FORMAT_VERSION}"
         )
     rounds = tuple(_rounds(folder))
-    if not any(one.status == DONE for one in rounds):
+    if not any(round_.status == DONE for round_ in rounds):
         raise CampaignError(f"{folder} has no round with results; start it again in a new folder")
     return Campaign(folder, parent, assay, target, antigen, rounds)
 
@@ -244,49 +246,49 @@ def write_campaign(campaign: Campaign) -> None:
 
 def _rounds(folder: Path) -> list[Round]:
     recover_within(folder)
-    found = []
+    rounds = []
     for number in range(len(list(folder.glob("round-*")))):
         place = folder / round_name(number)
         if not (place / STATE).is_file():
             break  # cut short before it was finished
         state = read_json(place / STATE)
-        whole = isinstance(state, dict) and state.get("status") in (PROPOSED, DONE)
-        if not whole or state.get("round", number) != number:
+        valid = isinstance(state, dict) and state.get("status") in (PROPOSED, DONE)
+        if not valid or state.get("round", number) != number:
             raise CampaignError(f"{place / STATE} is damaged; restore it from a copy")
-        found.append(Round(number, place, state))
-    return found
+        rounds.append(Round(number, place, state))
+    return rounds
 
 
-def write_state(here: Round, state: dict[str, Any]) -> None:
+def write_state(closed: Round, state: dict[str, Any]) -> None:
     """Close a round: its sealed state, with the checksums of the tables that it stands on."""
     files = {
         path.name: sha256_of(path)
-        for intake in range(1, here.intakes + 1)
-        for path in (here.place(MEASURED, intake), here.place(TRAINING, intake))
+        for intake in range(1, closed.intakes + 1)
+        for path in (closed.place(MEASURED, intake), closed.place(TRAINING, intake))
     }
-    content = {**state, "round": here.number, "files": files}
-    write_json(here.folder / STATE, content, seal=True)
+    content = {**state, "round": closed.number, "files": files}
+    write_json(closed.folder / STATE, content, seal=True)
 
 
 def one_at_a_time(
-    change: Callable[Concatenate[Path, Given], Result],
-) -> Callable[Concatenate[Path, Given], Result]:
+    change: Callable[Concatenate[Path, Arguments], Result],
+) -> Callable[Concatenate[Path, Arguments], Result]:
     """A change of a campaign that holds its folder, so that a second one is refused meanwhile."""
 
     @wraps(change)
-    def held(folder: Path, /, *given: Given.args, **named: Given.kwargs) -> Result:
+    def locked_change(folder: Path, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         is_new = not folder.exists()
         make_folder(folder)
         try:
             with locked(folder, "changed"):
-                return change(folder, *given, **named)
+                return change(folder, *args, **kwargs)
         finally:
             if {path.name for path in folder.iterdir()} == {LOCK}:
                 (folder / LOCK).unlink()
                 if is_new:
                     folder.rmdir()
 
-    return held
+    return locked_change
 
 
 def round_name(number: int) -> str:

@@ -1,10 +1,9 @@
 """Results come in: a campaign starts with them, a round closes, late ones are added.
 
-A file of results may hold some of a plate only: the others are pending. A cell that is empty says
-that a well is not measured yet, a word such as ``failed`` that it never will be. Results of an
-earlier plate that come late are added to the last round that has results, and everything that was
-learnt from them is learnt anew. Results of variants that were not proposed are refused unless that
-is asked for.
+A file of results may hold some of a plate only: the others are pending. A cell that is empty means
+that a well is not measured yet, a word such as ``failed`` that it never will be. Late results of an
+earlier plate are added to the last round that has results, and its model is fitted anew. Results of
+variants that were not proposed are refused unless ``allow_unproposed`` is set.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """The rows of one file: kept with their batch, or set aside with the reason; none is lost."""
+    """All rows of one file: results with their batch, and rows set aside with the reason."""
 
     rows: pl.DataFrame
     aside: pl.DataFrame
@@ -63,7 +62,7 @@ def take_results(
     folder: Path,
     path: Path,
     *,
-    told: AssayFile | None = None,
+    assay_file: AssayFile | None = None,
     allow_unproposed: bool = False,
     failed: Sequence[str] = (),
     seed: int = 0,
@@ -73,7 +72,7 @@ def take_results(
     Args:
         folder: The campaign; a new or empty folder starts one.
         path: Measured variants, as ``abag adapt`` reads them.
-        told: What the user says of the file.
+        assay_file: How the file is read.
         allow_unproposed: Take results of variants that no round proposed, too.
         failed: Names of wells that gave no measurement and will give none.
         seed: Seed of folds and draws.
@@ -82,43 +81,43 @@ def take_results(
         CampaignError: no round is open, or results of variants that were not proposed.
         TableError, ModelError: the rows cannot be read, or cannot teach a model.
     """
-    told = told or AssayFile()
+    assay_file = assay_file or AssayFile()
     require_seed(seed)
     require_folder_name(folder)
     if _is_new(folder):
-        return _start(folder, path, told, seed)
+        return _start(folder, path, assay_file, seed)
     campaign = open_campaign(folder)
     if not failed:
         _require_new(campaign, path)
-    results = Results.read(path, told, campaign, failed)
-    rows, aside, notes = read_rows(path, results.told)
-    rows = _fitted_in(campaign, rows, path)
+    results = Results.read(path, assay_file, campaign, failed)
+    rows, aside, notes = read_rows(path, results.assay_file)
+    rows = _under_campaign(campaign, rows, path)
     number = _round_of(campaign, pairs_of(rows) | results.failed, allow_unproposed)
     if not allow_unproposed:
         _require_proposed(campaign, rows, path)
-    gone = [
+    failed_wells = [
         well.name
-        for each in campaign.rounds
-        for chains, well in each.variants.items() if chains in results.failed
+        for round_ in campaign.rounds
+        for chains, well in round_.variants.items() if chains in results.failed
     ]  # fmt: skip
-    intakes = sum(one.intakes for one in campaign.rounds if one.number == number)
+    intakes = sum(round_.intakes for round_ in campaign.rounds if round_.number == number)
     rows = results.with_batches(rows, number, intakes)
     intake = Intake(rows, pl.concat([results.aside, aside]), notes)
-    done = _close(campaign, intake, number, path, gone, seed)
-    opened = open_campaign(folder)
-    write_scorecard(opened)
-    return opened, done
+    adaptation = _close_round(campaign, intake, number, path, failed_wells, seed)
+    updated = open_campaign(folder)
+    write_scorecard(updated)
+    return updated, adaptation
 
 
 def _require_new(campaign: Campaign, path: Path) -> None:
     """Raise CampaignError for a file whose results are in; a scorecard cut short is made good."""
     digest = sha256_of(path)
-    for one in campaign.done:
-        if digest in _listed(one.state.get("results_sha256")):
+    for round_ in campaign.measured_rounds:
+        if digest in _listed(round_.state.get("results_sha256")):
             write_scorecard(campaign)
             raise CampaignError(
-                f"the results of {path} are in {campaign.folder} already, in round {one.number}; "
-                "nothing was changed"
+                f"the results of {path} are in {campaign.folder} already, in round "
+                f"{round_.number}; nothing was changed"
             )
 
 
@@ -126,8 +125,8 @@ def _round_of(campaign: Campaign, variants: set[Chains], allow_unproposed: bool)
     """The round that results belong to: the open one, or for late ones the last with results."""
     latest, late = campaign.latest, campaign.pending()
     if latest.status == PROPOSED:
-        here = variants & set(latest.variants)
-        return latest.number if here or not variants & late else latest.number - 1
+        on_plate = variants & set(latest.variants)
+        return latest.number if on_plate or not variants & late else latest.number - 1
     if variants & late:
         return latest.number
     if not allow_unproposed:
@@ -139,26 +138,28 @@ def _round_of(campaign: Campaign, variants: set[Chains], allow_unproposed: bool)
     return latest.number + 1
 
 
-def _start(folder: Path, path: Path, told: AssayFile, seed: int) -> tuple[Campaign, Adaptation]:
-    rows, aside, notes = read_rows(path, told)
+def _start(
+    folder: Path, path: Path, assay_file: AssayFile, seed: int
+) -> tuple[Campaign, Adaptation]:
+    rows, aside, notes = read_rows(path, assay_file)
     if not rows.is_empty() and rows["antigen"].n_unique() > 1:
         raise CampaignError(
             f"{path} has {rows['antigen'].n_unique()} antigens, and a campaign is about one: start "
             "a campaign for each with its rows (`abag adapt FILE --out MODELS` learns them "
             "together)"
         )
-    checked = check_assay(rows, str(path))
+    assay = check_assay(rows, str(path))
     place = folder / round_name(0)
     if place.exists():
         shutil.rmtree(place)  # of a start that was cut short
     antigen = tuple(rows["antigen"][0])
-    first = Campaign(folder, ("", None), rows["assay"][0], checked.target, antigen, ())
-    intake = Intake(Results.plain(path, told).with_batches(rows, 0, 0), aside, notes)
-    done = _close(first, intake, 0, path, (), seed)
-    named = rows.filter(pl.col("mutations") == "").select("heavy", "light")
-    parent = named.row(0) if named.height else done.model.reference_chains()
+    first = Campaign(folder, ("", None), rows["assay"][0], assay.target, antigen, ())
+    intake = Intake(Results.plain(path, assay_file).with_batches(rows, 0, 0), aside, notes)
+    adaptation = _close_round(first, intake, 0, path, (), seed)
+    unmutated = rows.filter(pl.col("mutations") == "").select("heavy", "light")
+    parent = unmutated.row(0) if unmutated.height else adaptation.model.reference_chains()
     write_campaign(replace(first, parent=parent))
-    return open_campaign(folder), done
+    return open_campaign(folder), adaptation
 
 
 def _is_new(folder: Path) -> bool:
@@ -166,7 +167,7 @@ def _is_new(folder: Path) -> bool:
     return not folder.exists() or {path.name for path in folder.iterdir()} <= {round_name(0), LOCK}
 
 
-def _close(
+def _close_round(
     campaign: Campaign,
     intake: Intake,
     number: int,
@@ -175,49 +176,48 @@ def _close(
     seed: int,
 ) -> Adaptation:
     """Write the results of a round, the model of all rows so far, and then its state."""
-    before = next((one for one in campaign.rounds if one.number == number), None)
-    state = {} if before is None else before.state
-    here = Round(
+    former = next((round_ for round_ in campaign.rounds if round_.number == number), None)
+    state = {} if former is None else former.state
+    closed = Round(
         number, campaign.folder / round_name(number),
-        {**state, "status": DONE, "intakes": (0 if before is None else before.intakes) + 1},
+        {**state, "status": DONE, "intakes": (0 if former is None else former.intakes) + 1},
     )  # fmt: skip
-    prefix = pl.lit(f"round-{number:02d}.{here.intakes}:")
+    prefix = pl.lit(f"round-{number:02d}.{closed.intakes}:")
     rows = intake.rows.with_columns(record_id=pl.concat_str(prefix, "record_id"))
-    everything = pl.concat([*(one.measured() for one in campaign.done), rows])
-    check_assay(everything.drop(BATCH), str(path))
-    together, offsets = _together(everything, campaign.target)
-    write_parquet(here.place(MEASURED), rows)
-    write_parquet(here.place(TRAINING), together)
-    write_csv(here.place(ASIDE_ROWS), intake.aside.sort("source_row"))
-    shutil.rmtree(here.place(MODEL), ignore_errors=True)  # of a try that was cut short
-    given = read_assay(here.place(TRAINING))
-    places = here.place(MODEL), here.place(REPORT)
-    done = adapt_assay(here.place(TRAINING), given, *places, seed, overwrite=False)
-    gone = sorted({*state.get("failed", ()), *failed})
-    known = pairs_of(together)
-    here = replace(here, state={**here.state, "failed": gone})
-    waiting = set(here.variants) - known - here.failed
-    new: dict[str, Any] = {
+    measured = pl.concat([*(past.measured() for past in campaign.measured_rounds), rows])
+    check_assay(measured.drop(BATCH), str(path))
+    training, offsets = _without_offsets(measured, campaign.target)
+    write_parquet(closed.place(MEASURED), rows)
+    write_parquet(closed.place(TRAINING), training)
+    write_csv(closed.place(ASIDE_ROWS), intake.aside.sort("source_row"))
+    shutil.rmtree(closed.place(MODEL), ignore_errors=True)  # of a try that was cut short
+    assay = read_assay(closed.place(TRAINING))
+    folders = closed.place(MODEL), closed.place(REPORT)
+    adaptation = adapt_assay(closed.place(TRAINING), assay, *folders, seed, overwrite=False)
+    failed_wells = sorted({*state.get("failed", ()), *failed})
+    closed = replace(closed, state={**closed.state, "failed": failed_wells})
+    pending = set(closed.variants) - pairs_of(training) - closed.failed
+    results: dict[str, Any] = {
         "rows": (state.get("rows") or 0) + rows.height,
         "rows_set_aside": (state.get("rows_set_aside") or 0) + intake.aside.height,
-        "rows_so_far": together.height,
-        "variants_so_far": together.select("heavy", "light").n_unique(),
-        "best_so_far": _best(together, campaign.target), "model_id": done.model.model_id,
-        "verdict": done.verdict.grade.name.lower(),
+        "rows_so_far": training.height,
+        "variants_so_far": training.select("heavy", "light").n_unique(),
+        "best_so_far": _best(training, campaign.target), "model_id": adaptation.model.model_id,
+        "verdict": adaptation.verdict.grade.name.lower(),
         "results_sha256": [*_listed(state.get("results_sha256")), sha256_of(path)],
-        "pending": sorted(here.variants[one].name for one in waiting),
-        "batches": [asdict(one) for one in offsets], "abag_version": VERSION,
+        "pending": sorted(closed.variants[chains].name for chains in pending),
+        "batches": [asdict(batch) for batch in offsets], "abag_version": VERSION,
     }  # fmt: skip
-    write_state(here, {**here.state, **new})
-    told = _told_of(intake, offsets, waiting, gone)
-    return replace(done, notes=(*intake.notes, *done.notes, *told))
+    write_state(closed, {**closed.state, **results})
+    notes = _intake_notes(intake, offsets, pending, failed_wells)
+    return replace(adaptation, notes=(*intake.notes, *adaptation.notes, *notes))
 
 
-def _listed(found: Any) -> list[str]:
-    return [found] if isinstance(found, str) else list(found or ())
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
 
 
-def _together(rows: pl.DataFrame, target: str) -> tuple[pl.DataFrame, list[BatchOffset]]:
+def _without_offsets(rows: pl.DataFrame, target: str) -> tuple[pl.DataFrame, list[BatchOffset]]:
     """All rows with the offset of their batch taken off, and the offsets."""
     exact = rows.filter(pl.col(target).is_not_null())
     offsets = batch_offsets(
@@ -225,29 +225,29 @@ def _together(rows: pl.DataFrame, target: str) -> tuple[pl.DataFrame, list[Batch
         exact[target].to_numpy(),
     )  # fmt: skip
     shift = pl.col(BATCH).replace_strict(
-        [one.batch for one in offsets], [one.offset for one in offsets], default=0.0,
-        return_dtype=pl.Float64,
-    )  # fmt: skip
-    moved = [pl.col(name) - shift for name in TARGET_COLUMNS[target]]
-    return rows.with_columns(moved).drop(BATCH), offsets
+        {batch.batch: batch.offset for batch in offsets}, default=0.0, return_dtype=pl.Float64
+    )
+    shifted = [pl.col(name) - shift for name in TARGET_COLUMNS[target]]
+    return rows.with_columns(shifted).drop(BATCH), offsets
 
 
-def _told_of(
-    intake: Intake, offsets: Sequence[BatchOffset], waiting: set[Chains], failed: Sequence[str]
+def _intake_notes(
+    intake: Intake, offsets: Sequence[BatchOffset], pending: set[Chains], failed: Sequence[str]
 ) -> list[str]:
     notes = []
     if aside := intake.aside.height:
-        kept = intake.rows.height
-        notes.append(f"{counted(kept + aside, 'row')} in the file: {kept} kept, {aside} set aside "
+        rows = intake.rows.height
+        notes.append(f"{counted(rows + aside, 'row')} in the file: {rows} kept, {aside} set aside "
                      "(set_aside.csv of the round says why)")  # fmt: skip
-    for one in offsets:
-        if abs(one.offset) > 2 * one.standard_error > 0:
+    for batch in offsets:
+        if abs(batch.offset) > 2 * batch.standard_error > 0:
             notes.append(
-                f"batch {one.batch} reads {one.offset:+.2f} ± {one.standard_error:.2f} against the "
-                f"first, by {counted(one.shared_variants, 'shared variant')}; taken off"
+                f"batch {batch.batch} reads {batch.offset:+.2f} ± {batch.standard_error:.2f} "
+                f"against the first, by {counted(batch.shared_variants, 'shared variant')}; "
+                "taken off"
             )
-    if waiting:
-        notes.append(f"{counted(len(waiting), 'variant')} of the plate pending; add them when "
+    if pending:
+        notes.append(f"{counted(len(pending), 'variant')} of the plate pending; add them when "
                      "they come, the next plate does not ask for them again")  # fmt: skip
     if failed:
         notes.append(f"{counted(len(failed), 'well')} failed: {', '.join(failed[:_SHOWN])}"
@@ -256,27 +256,28 @@ def _told_of(
 
 
 def _best(table: pl.DataFrame, target: str) -> float | None:
-    found = table[target].max()
-    return None if found is None else float(str(found))
+    best = table[target].max()
+    return None if best is None else float(str(best))
 
 
-def _fitted_in(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFrame:
+def _under_campaign(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFrame:
     """Rows under the campaign's assay and antigen.
 
     Raises CampaignError for another antigen or another quantity.
     """
-    given = rows.filter(pl.col("antigen").list.len() > 0)["antigen"].to_list()
-    other = [chains for chains in given if tuple(chains) != campaign.antigen]
-    if other:
+    antigens = rows.filter(pl.col("antigen").list.len() > 0)["antigen"].to_list()
+    other_antigens = [chains for chains in antigens if tuple(chains) != campaign.antigen]
+    if other_antigens:
         raise CampaignError(
-            f"{path} has results on another antigen ({'/'.join(other[0])[:40]}) than the campaign"
+            f"{path} has results on another antigen ({'/'.join(other_antigens[0])[:40]}) than the "
+            "campaign"
         )
-    before = campaign.training()["quantity"]
-    strange = sorted(set(rows["quantity"]) - set(before))
-    if strange:
+    quantities = campaign.training()["quantity"]
+    other_quantities = sorted(set(rows["quantity"]) - set(quantities))
+    if other_quantities:
         raise CampaignError(
-            f"{path} has values of {', '.join(strange)}, and the campaign is about {before[0]}: "
-            "they have no common scale. Start another campaign with them"
+            f"{path} has values of {', '.join(other_quantities)}, and the campaign is about "
+            f"{quantities[0]}: they have no common scale. Start another campaign with them"
         )
     antigen = pl.lit(list(campaign.antigen), dtype=pl.List(pl.String()))
     return rows.with_columns(assay=pl.lit(campaign.assay), antigen=antigen)
@@ -285,18 +286,18 @@ def _fitted_in(campaign: Campaign, rows: pl.DataFrame, path: Path) -> pl.DataFra
 def _require_proposed(campaign: Campaign, rows: pl.DataFrame, path: Path) -> None:
     """Raise CampaignError for rows that are neither proposed, nor measured before, nor parent."""
     allowed = {campaign.parent} | campaign.known()
-    allowed |= {one for each in campaign.rounds for one in each.variants}
-    strange = [
+    allowed |= {chains for round_ in campaign.rounds for chains in round_.variants}
+    unproposed = [
         (row, mutations or name or "")
         for heavy, light, row, mutations, name in rows.select(
             "heavy", "light", "source_row", "mutations", "antibody_name"
         ).iter_rows()
         if (heavy, light or None) not in allowed
     ]
-    if strange:
-        shown = ", ".join(f"row {row} {name}".strip() for row, name in strange[:_SHOWN])
+    if unproposed:
+        shown = ", ".join(f"row {row} {name}".strip() for row, name in unproposed[:_SHOWN])
         raise CampaignError(
-            f"{path} has {counted(len(strange), 'variant')} that round {campaign.latest.number} "
-            f"did not propose ({shown}{', ...' if len(strange) > _SHOWN else ''}); take them with "
-            "--allow-unproposed, or add the file to the campaign that it belongs to"
+            f"{path} has {counted(len(unproposed), 'variant')} that round {campaign.latest.number} "
+            f"did not propose ({shown}{', ...' if len(unproposed) > _SHOWN else ''}); take them "
+            "with --allow-unproposed, or add the file to the campaign that it belongs to"
         )

@@ -30,9 +30,9 @@ _BATCH_COLUMNS: Final = ("batch", "run", "plate")
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """What the user said of the file, completed by the campaign, and what its rows are beside."""
+    """How a file of results is read, completed by the campaign, and its wells without a value."""
 
-    told: AssayFile
+    assay_file: AssayFile
     failed: frozenset[Chains]
     batches: dict[int, str]
     """Batch by line of the file, where it has such a column."""
@@ -40,14 +40,14 @@ class Results:
     """Rows without a value, and why."""
 
     @classmethod
-    def plain(cls, path: Path, told: AssayFile) -> Self:
+    def plain(cls, path: Path, assay_file: AssayFile) -> Self:
         """The file that starts a campaign."""
         table = _table(path)
-        return cls(told, frozenset(), {} if table is None else _batches(table))
+        return cls(assay_file, frozenset(), {} if table is None else _batches(table))
 
     @classmethod
     def read(
-        cls, path: Path, told: AssayFile, campaign: Campaign, failed: Sequence[str] = ()
+        cls, path: Path, assay_file: AssayFile, campaign: Campaign, failed: Sequence[str] = ()
     ) -> Self:
         """A file of results: what it leaves out is completed (antigen, parent, chains of names).
 
@@ -56,50 +56,55 @@ class Results:
             CampaignError: a failed well that is on no plate, or a file without any value.
         """
         names = campaign.names()
-        strange = [one for one in failed if one not in names]
-        if strange:
-            raise CampaignError(f"--failed {strange[0]}: no plate of {campaign.folder} has it")
-        gone = {names[one] for one in failed}
+        unknown = [name for name in failed if name not in names]
+        if unknown:
+            raise CampaignError(f"--failed {unknown[0]}: no plate of {campaign.folder} has it")
+        failed_chains = {names[name] for name in failed}
         table = _table(path)
         if table is None:
-            return cls(told, frozenset(gone), {})
-        mapping = mapping_from_texts(list(told.mapping), unit=told.unit, quantity=told.quantity)
+            return cls(assay_file, frozenset(failed_chains), {})
+        mapping = mapping_from_texts(
+            list(assay_file.mapping), unit=assay_file.unit, quantity=assay_file.quantity
+        )
         chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
         value = choose_columns(path, table, mapping, with_chains=False).column("value")
-        empty, lost = _without_value(table, value)
-        gone |= {_chains_of(path, row, chosen, campaign) for row in lost.iter_rows(named=True)}
-        told_failed = _named(table, chosen.column("antibody_name"), failed)
-        left_out = {line for part in (empty, lost, told_failed) for line in part[ROW].to_list()}
+        empty, failed_rows = _without_value(table, value)
+        failed_chains |= {
+            _sealed_chains(path, row, chosen, campaign) for row in failed_rows.iter_rows(named=True)
+        }
+        listed_rows = _named_rows(table, chosen.column("antibody_name"), failed)
+        left_out = {row for part in (empty, failed_rows, listed_rows) for row in part[ROW]}
         if len(left_out) == table.height:
             raise CampaignError(f"{path} has no value yet: all its rows are empty or failed")
-        told = replace(told, leave_out=frozenset(left_out))
+        assay_file = replace(assay_file, leave_out=frozenset(left_out))
         if chosen.column("heavy") is None and chosen.column("scfv") is None:
-            told = replace(told, names=names)
-            if told.parent_heavy is None:
+            assay_file = replace(assay_file, names=names)
+            if assay_file.parent_heavy is None:
                 heavy, light = campaign.parent
-                told = replace(told, parent_heavy=heavy, parent_light=light)
+                assay_file = replace(assay_file, parent_heavy=heavy, parent_light=light)
         if not (chosen.column("antigen") or mapping.constants.antigen or mapping.antigen_unknown):
-            known = [f"antigen:={one}" for one in campaign.antigen] or ["antigen_unknown:=true"]
-            told = replace(told, mapping=[*told.mapping, *known])
-        aside = [(empty, "not measured yet"), (lost, "failed"), (told_failed, "failed")]
-        named = chosen.column("antibody_name"), chosen.column("mutations")
-        found = pl.concat([_set_aside(part, *named, why) for part, why in aside])
-        found = found.unique("source_row", keep="last", maintain_order=True)
-        return cls(told, frozenset(gone), _batches(table), found)
+            antigen = [f"antigen:={chain}" for chain in campaign.antigen]
+            antigen = antigen or ["antigen_unknown:=true"]
+            assay_file = replace(assay_file, mapping=[*assay_file.mapping, *antigen])
+        parts = [(empty, "not measured yet"), (failed_rows, "failed"), (listed_rows, "failed")]
+        columns = chosen.column("antibody_name"), chosen.column("mutations")
+        aside = pl.concat([_aside_rows(part, *columns, reason) for part, reason in parts])
+        aside = aside.unique("source_row", keep="last", maintain_order=True)
+        return cls(assay_file, frozenset(failed_chains), _batches(table), aside)
 
     def with_batches(self, rows: pl.DataFrame, number: int, intakes: int) -> pl.DataFrame:
         """Canonical rows with the batch of each: the file's, the plate of its name, the file.
 
         They belong to round ``number``, which has had ``intakes`` files before.
         """
-        again = f" ({intakes + 1})" if intakes else ""
-        found = []
+        suffix = f" ({intakes + 1})" if intakes else ""
+        batches = []
         for line, name in rows.select("source_row", "antibody_name").iter_rows():
             prefix = f"R{number}-P"
             plate = name.split("-")[1] if name and name.startswith(prefix) else ""
-            told = self.batches.get(line, plate)
-            found.append(f"R{number}{f'-{told}' if told else ''}{again}")
-        return rows.with_columns(pl.Series(BATCH, found, pl.String))
+            batch = self.batches.get(line, plate)
+            batches.append(f"R{number}{f'-{batch}' if batch else ''}{suffix}")
+        return rows.with_columns(pl.Series(BATCH, batches, pl.String))
 
 
 def _table(path: Path) -> pl.DataFrame | None:
@@ -126,34 +131,34 @@ def _without_value(table: pl.DataFrame, column: str | None) -> tuple[pl.DataFram
     return table.filter(cells.is_in(PENDING_WORDS)), table.filter(cells.is_in(FAILED_WORDS))
 
 
-def _named(table: pl.DataFrame, column: str | None, names: Sequence[str]) -> pl.DataFrame:
+def _named_rows(table: pl.DataFrame, column: str | None, names: Sequence[str]) -> pl.DataFrame:
     if column is None:
         return table.clear()
     return table.filter(pl.col(column).cast(pl.String).str.strip_chars().is_in(list(names)))
 
 
-def _set_aside(
-    rows: pl.DataFrame, name: str | None, mutations: str | None, why: str
+def _aside_rows(
+    rows: pl.DataFrame, name: str | None, mutations: str | None, reason: str
 ) -> pl.DataFrame:
-    """Rows of the file as :data:`ASIDE` tells them."""
-    told = {
+    """Rows of the file under the columns of :data:`ASIDE`."""
+    columns = {
         "source_row": pl.col(ROW), "antibody_name": pl.col(name) if name else pl.lit(None),
-        "mutations": pl.col(mutations) if mutations else pl.lit(None), "reason": pl.lit(why),
+        "mutations": pl.col(mutations) if mutations else pl.lit(None), "reason": pl.lit(reason),
     }  # fmt: skip
-    return rows.select(told[column].cast(kind).alias(column) for column, kind in ASIDE.items())
+    return rows.select(columns[name].cast(dtype).alias(name) for name, dtype in ASIDE.items())
 
 
-def _chains_of(
+def _sealed_chains(
     path: Path, row: dict[str, object], chosen: ChosenColumns, campaign: Campaign
 ) -> Chains:
-    """The sealed variant that a failed row means: by its name, its chains or its mutations."""
-    texts = {field: str(row[name]).strip() for field in ("antibody_name", "heavy", "light",
-             "mutations") if (name := chosen.column(field)) and row[name] is not None}  # fmt: skip
+    """The sealed variant of a failed row, by its name, its chains or its mutations."""
+    texts = {field: str(row[column]).strip() for field in ("antibody_name", "heavy", "light",
+             "mutations") if (column := chosen.column(field)) and row[column] is not None}  # fmt: skip
     names = campaign.names()
     if texts.get("antibody_name") in names:
         return names[texts["antibody_name"]]
-    for one in campaign.rounds:
-        for chains, well in one.variants.items():
+    for round_ in campaign.rounds:
+        for chains, well in round_.variants.items():
             same = chains == (texts.get("heavy"), texts.get("light"))
             if same or well.mutations == texts.get("mutations"):
                 return chains

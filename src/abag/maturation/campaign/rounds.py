@@ -68,7 +68,7 @@ def propose_round(
             "`abag adapt RESULTS.csv --campaign`, exchange some wells with --exclude, or choose "
             "it again with --overwrite"
         )
-    plate, unwanted = _kept(latest, exclude) if exclude else ([], set())
+    plate, unwanted = _plate_without(latest, exclude) if exclude else ([], set())
     if exclude:
         request = replace(request, count=len(plate))
     scale, wells = interval_scale(campaign)
@@ -82,21 +82,23 @@ def propose_round(
             f"{campaign.measured.place(MODEL)} is not the model of this round "
             f"({campaign.measured.state.get('model_id')}); restore it from a copy"
         )
-    found = propose(model, campaign.parent, request, standing)
-    notes = list(found.notes)
+    proposals = propose(model, campaign.parent, request, standing)
+    notes = list(proposals.notes)
     if campaign.measured.state.get("verdict") == Grade.CHANCE.name.lower():
         notes.insert(0, _UNPROVED)
     if pending := len(standing.pending):
         notes.append(f"{pending} wells of earlier plates are pending; none is asked again")
     if scale > 1:
-        told = counted(wells, "sealed well")
-        notes.append(f"intervals are {scale:.2f} times as wide as the model's: {told} ask for it")
-    found = replace(found, notes=tuple(notes))
-    _write_round(campaign, found, layout or Layout())
-    return open_campaign(folder), found
+        notes.append(
+            f"intervals are {scale:.2f} times as wide as the model's: "
+            f"{counted(wells, 'sealed well')} ask for it"
+        )
+    proposals = replace(proposals, notes=tuple(notes))
+    _write_round(campaign, proposals, layout or Layout())
+    return open_campaign(folder), proposals
 
 
-def _write_round(campaign: Campaign, found: Proposals, layout: Layout) -> None:
+def _write_round(campaign: Campaign, proposals: Proposals, layout: Layout) -> None:
     number = campaign.measured.number + 1
     place = campaign.folder / round_name(number)
     replaced = []
@@ -105,11 +107,11 @@ def _write_round(campaign: Campaign, found: Proposals, layout: Layout) -> None:
         replaced = [*state.get("replaced_seals", ()), state.get("seal_sha256", "")]
     # An open plate stands, with its seal, until the one that replaces it is whole.
     with swapping(place) as new:
-        table = write_plate(found, new, prefix=f"R{number}-P", layout=layout)
-        digest = write_seal(new, found, table, campaign.measured.state.get("seal_sha256", ""))
+        table = write_plate(proposals, new, prefix=f"R{number}-P", layout=layout)
+        digest = write_seal(new, proposals, table, campaign.measured.state.get("seal_sha256", ""))
         write_state(
             Round(number, new, {"status": PROPOSED}),
-            {"status": PROPOSED, "proposed": len(found.chosen), "model_id": found.model_id,
+            {"status": PROPOSED, "proposed": len(proposals.chosen), "model_id": proposals.model_id,
              "seal_sha256": digest, "replaced_seals": replaced, "abag_version": VERSION},
         )  # fmt: skip
         _keep_others(place, new)
@@ -123,19 +125,21 @@ def _keep_others(place: Path, new: Path) -> None:
                 (shutil.copytree if path.is_dir() else shutil.copy2)(path, new / path.name)
 
 
-def _kept(latest: Round, exclude: Sequence[str]) -> tuple[list[Chains | None], set[Chains]]:
-    """The open plate with empty places for what is not wanted, and what that is."""
+def _plate_without(
+    latest: Round, exclude: Sequence[str]
+) -> tuple[list[Chains | None], set[Chains]]:
+    """The open plate with None in place of each excluded variant, and those variants."""
     if latest.status != PROPOSED or latest.seal is None:
         raise CampaignError(
             f"--exclude exchanges wells of an open plate, and round {latest.number} has its results"
         )
     names = latest.seal.names
-    wanted = list(latest.seal.variants)
-    strange = [one for one in exclude if names.get(one) not in wanted]
-    if strange:
+    plate = list(latest.seal.variants)
+    unknown = [name for name in exclude if names.get(name) not in plate]
+    if unknown:
         raise OptionError(
-            f"--exclude {strange[0]}: no variant of the open plate has this name; "
+            f"--exclude {unknown[0]}: no variant of the open plate has this name; "
             f"its names go from {latest.seal.wells[0].name} to {latest.seal.wells[-1].name}"
         )
-    unwanted = {names[one] for one in exclude}
-    return [None if one in unwanted else one for one in wanted], unwanted
+    unwanted = {names[name] for name in exclude}
+    return [None if chains in unwanted else chains for chains in plate], unwanted

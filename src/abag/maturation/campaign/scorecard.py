@@ -65,8 +65,8 @@ class PlateScore:
     @property
     def expected(self) -> dict[str, Any]:
         """What was expected of the whole plate (:class:`.expectation.PlateExpectation`)."""
-        found: dict[str, Any] = self.seal.plates["proposed"]
-        return found
+        proposed: dict[str, Any] = self.seal.plates["proposed"]
+        return proposed
 
     @property
     def proposed(self) -> int:
@@ -81,8 +81,8 @@ class PlateScore:
     @property
     def inside(self) -> int:
         """Exact measurements that their 90 % interval holds."""
-        held = (self.lower <= self.measured) & (self.measured <= self.upper)
-        return int(held[self.exact].sum())
+        within = (self.lower <= self.measured) & (self.measured <= self.upper)
+        return int(within[self.exact].sum())
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, the variants by name."""
@@ -130,12 +130,12 @@ class Scorecard:
     @property
     def inside(self) -> int:
         """Exact measurements of all plates that their interval holds."""
-        return sum(one.inside for one in self.plates)
+        return sum(plate.inside for plate in self.plates)
 
     @property
     def exact(self) -> int:
         """Exact measurements of all plates."""
-        return sum(int(one.exact.sum()) for one in self.plates)
+        return sum(int(plate.exact.sum()) for plate in self.plates)
 
     @property
     def coverage(self) -> tuple[float, float, float] | None:
@@ -153,11 +153,11 @@ class Scorecard:
             else {"share": covered[0], "lower_95": covered[1], "upper_95": covered[2]},
             "inside_90": self.inside,
             "exact": self.exact,
-            "over_best": sum(one.over_best.seen for one in self.plates),
-            "over_best_expected": sum(one.over_best.expected for one in self.plates),
-            "over_parent": sum(one.over_parent.seen for one in self.plates),
-            "over_parent_expected": sum(one.over_parent.expected for one in self.plates),
-            "rounds": [one.as_json() for one in self.plates],
+            "over_best": sum(plate.over_best.seen for plate in self.plates),
+            "over_best_expected": sum(plate.over_best.expected for plate in self.plates),
+            "over_parent": sum(plate.over_parent.seen for plate in self.plates),
+            "over_parent_expected": sum(plate.over_parent.expected for plate in self.plates),
+            "rounds": [plate.as_json() for plate in self.plates],
         }
 
 
@@ -177,9 +177,10 @@ def score(campaign: Campaign) -> Scorecard:
     """
     values = _values(campaign)
     plates = [
-        found
-        for one in campaign.done
-        if one.seal is not None and (found := _plate(one, one.seal, values)) is not None
+        plate
+        for round_ in campaign.measured_rounds
+        if round_.seal is not None
+        and (plate := _plate_score(round_, round_.seal, values)) is not None
     ]
     return Scorecard(tuple(plates), TARGET_UNITS[campaign.target])
 
@@ -191,19 +192,18 @@ def interval_scale(campaign: Campaign) -> tuple[float, int]:
     quantile of split conformal prediction, drawn towards 1 by the weight of ten wells. Chosen
     wells are no random rows, and these are chosen ones; it is 1 at least and 3 at most.
     """
-    found = []
-    for one in score(campaign).plates:
-        half = np.where(
-            one.measured > one.predicted, one.upper - one.predicted, one.predicted - one.lower
-        )
-        away = np.abs(one.measured - one.predicted) / half.clip(1e-3) * one.seal.interval_scale
-        found.append(away[one.exact])
-    away = np.sort(np.concatenate([*found, np.zeros(0)]))
-    if not len(away):
+    ratios = []
+    for plate in score(campaign).plates:
+        above, below = plate.upper - plate.predicted, plate.predicted - plate.lower
+        half = np.where(plate.measured > plate.predicted, above, below)
+        errors = np.abs(plate.measured - plate.predicted) / half.clip(1e-3)
+        ratios.append((errors * plate.seal.interval_scale)[plate.exact])
+    errors = np.sort(np.concatenate([*ratios, np.zeros(0)]))
+    if not len(errors):
         return 1.0, 0
-    rank = min(len(away), int(np.ceil(LEVEL * (len(away) + 1))))
-    weight = len(away) / (len(away) + _TEN)
-    return float(np.clip(away[rank - 1] ** weight, 1.0, _WIDEST)), len(away)
+    rank = min(len(errors), int(np.ceil(LEVEL * (len(errors) + 1))))
+    weight = len(errors) / (len(errors) + _TEN)
+    return float(np.clip(errors[rank - 1] ** weight, 1.0, _WIDEST)), len(errors)
 
 
 def _values(campaign: Campaign) -> dict[Chains, tuple[float, bool]]:
@@ -220,22 +220,24 @@ def _values(campaign: Campaign) -> dict[Chains, tuple[float, bool]]:
     }
 
 
-def _plate(one: Round, seal: Seal, values: dict[Chains, tuple[float, bool]]) -> PlateScore | None:
+def _plate_score(
+    round_: Round, seal: Seal, values: dict[Chains, tuple[float, bool]]
+) -> PlateScore | None:
     wells = [(well, *values[chains]) for chains, well in seal.variants.items() if chains in values]
     if not wells:
         return None
     measured = np.array([value for _, value, _ in wells])
     exact = np.array([known for *_, known in wells], dtype=np.bool_)
     predicted = np.array([well.predicted for well, *_ in wells])
-    proposed, told = seal.plates["proposed"], tuple(well for well, *_ in wells)
+    proposed, sealed = seal.plates["proposed"], tuple(well for well, *_ in wells)
     share = len(wells) / len(seal.variants)
     return PlateScore(
-        one.number, seal, len(one.failed), told, predicted,
-        np.array([_number(well.lower_90) for well in told]),
-        np.array([_number(well.upper_90) for well in told]),
+        round_.number, seal, len(round_.failed), sealed, predicted,
+        np.array([_number(well.lower_90) for well in sealed]),
+        np.array([_number(well.upper_90) for well in sealed]),
         measured, exact, spearman(measured, predicted),
-        _tally(told, "over_best", measured > seal.best_so_far, proposed, share),
-        _tally(told, "over_parent", measured > seal.parent, proposed, share),
+        _tally(sealed, "over_best", measured > seal.best_so_far, proposed, share),
+        _tally(sealed, "over_parent", measured > seal.parent, proposed, share),
         {
             name: {"over_best": plate["over_best"]["mean"] * len(wells) / plate["variants"],
                    "over_parent": plate["over_parent"]["mean"] * len(wells) / plate["variants"],
@@ -247,14 +249,14 @@ def _plate(one: Round, seal: Seal, values: dict[Chains, tuple[float, bool]]) -> 
 
 def _tally(
     wells: Sequence[SealedWell],
-    what: str,
+    event: str,
     hits: NDArray[np.bool_],
     proposed: dict[str, Any],
     share: float,
 ) -> Tally:
     """Hits beside what was predicted of the wells that are measured."""
-    expected = sum(_number(getattr(well, what)) for well in wells)
-    lower, upper = proposed[what]["lower_90"] * share, proposed[what]["upper_90"] * share
+    expected = sum(_number(getattr(well, event)) for well in wells)
+    lower, upper = proposed[event]["lower_90"] * share, proposed[event]["upper_90"] * share
     return Tally(int(hits.sum()), expected, float(np.floor(lower)), float(np.ceil(upper)))
 
 

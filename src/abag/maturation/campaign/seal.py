@@ -60,15 +60,15 @@ class Seal:
     @property
     def variants(self) -> dict[Chains, SealedWell]:
         """The proposed variants, each once."""
-        return {one.chains: one for one in self.wells if one.kind == "variant"}
+        return {well.chains: well for well in self.wells if well.kind == "variant"}
 
     @property
     def names(self) -> dict[str, Chains]:
         """Chains by the names of wells, and by the wells alone where there is one plate only."""
-        found = {one.name: one.chains for one in self.wells}
-        if len({one.plate for one in self.wells}) == 1:
-            found |= {one.well: one.chains for one in self.wells}
-        return found
+        chains = {well.name: well.chains for well in self.wells}
+        if len({well.plate for well in self.wells}) == 1:
+            chains |= {well.well: well.chains for well in self.wells}
+        return chains
 
 
 def write_seal(folder: Path, proposals: Proposals, table: pl.DataFrame, previous: str) -> str:
@@ -80,19 +80,20 @@ def write_seal(folder: Path, proposals: Proposals, table: pl.DataFrame, previous
         table: The wells, from :func:`abag.maturation.plate.table.plate_table`.
         previous: SHA-256 of the seal of the round before; empty for the first.
     """
-    told = {(one.heavy, one.light or None): one for one in proposals.chosen}
+    proposed = {(variant.heavy, variant.light or None): variant for variant in proposals.chosen}
     wells = []
     for row in table.iter_rows(named=True):
-        one = told.get((row["heavy"], row["light"] or None))
+        variant = proposed.get((row["heavy"], row["light"] or None))
         wells.append(
             {
                 "name": row["name"], "well": row["well"], "plate": row["plate"],
                 "kind": row["kind"], "mutations": row["mutations"], "heavy": row["heavy"],
-                "light": row["light"], "predicted": one.predicted if one else row["predicted"],
-                "lower_90": one.lower_90 if one else None,
-                "upper_90": one.upper_90 if one else None,
-                "over_best": one.chance_over_best if one else None,
-                "over_parent": one.chance_over_parent if one else None,
+                "light": row["light"],
+                "predicted": variant.predicted if variant else row["predicted"],
+                "lower_90": variant.lower_90 if variant else None,
+                "upper_90": variant.upper_90 if variant else None,
+                "over_best": variant.chance_over_best if variant else None,
+                "over_parent": variant.chance_over_parent if variant else None,
                 "reason": row["reason"],
             }
         )  # fmt: skip
@@ -115,19 +116,19 @@ def open_seal(folder: Path, sha256: str) -> Seal:
     path = folder / SEAL
     if not path.is_file():
         raise CampaignError(f"{path} is missing; restore it from a copy")
-    found = sha256_of(path)
-    if found != sha256:
+    digest = sha256_of(path)
+    if digest != sha256:
         raise CampaignError(
-            f"{path} is not what was sealed (SHA-256 {found[:12]}, sealed as {sha256[:12]}); "
+            f"{path} is not what was sealed (SHA-256 {digest[:12]}, sealed as {sha256[:12]}); "
             "restore it from a copy, or its predictions prove nothing"
         )
     try:
         content = read_json(path)
         expected = content["expected"]
-        wells = tuple(_well(one) for one in content["wells"])
+        wells = tuple(_well(well) for well in content["wells"])
         return Seal(
             wells, float(expected["best_so_far"]), float(expected["parent"]), expected["plates"],
-            found, float(content.get("interval_scale", 1.0)),
+            digest, float(content.get("interval_scale", 1.0)),
         )  # fmt: skip
     except (FileFormatError, KeyError, TypeError, ValueError) as error:
         raise CampaignError(f"{path} is damaged ({error}); restore it from a copy") from None

@@ -43,8 +43,8 @@ def usage(host: str) -> dict[str, dict[str, float]]:
     known = {name.rsplit("_", 1)[0]: name for name in tables.available_codon_tables_names}
     if host not in known:
         raise OptionError(f"--host {host} is not known; give one of {', '.join(sorted(known))}")
-    found: dict[str, dict[str, float]] = tables.get_codons_table(known[host])
-    return found
+    shares: dict[str, dict[str, float]] = tables.get_codons_table(known[host])
+    return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +57,10 @@ class Coding:
 
     def __post_init__(self) -> None:
         """Raise OptionError for an unknown enzyme."""
-        for one in self.avoid:
-            if one not in SITES and (len(one) < 4 or set(one.upper()) - set("ACGT")):
+        for name in self.avoid:
+            if name not in SITES and (len(name) < 4 or set(name.upper()) - set("ACGT")):
                 raise OptionError(
-                    f"--avoid {one} is no known enzyme and no site in ACGT; known are "
+                    f"--avoid {name} is no known enzyme and no site in ACGT; known are "
                     f"{', '.join(sorted(SITES))}"
                 )
 
@@ -69,7 +69,7 @@ class Coding:
         """Sequences that must not occur: sites, their reverse complements, long runs."""
         from Bio.Seq import reverse_complement
 
-        sites = [SITES.get(one, one.upper()) for one in self.avoid]
+        sites = [SITES.get(name, name.upper()) for name in self.avoid]
         both = [*sites, *map(reverse_complement, sites)]
         return tuple(dict.fromkeys([*both, *(base * (LONGEST_RUN + 1) for base in "ACGT")]))
 
@@ -83,8 +83,8 @@ class Coding:
         Raises:
             SequenceError: a residue without a codon, or sites that no choice of codons avoids.
         """
-        kept = _kept(protein, like)
-        choices = [self._choices(residue, own) for residue, own in zip(protein, kept, strict=True)]
+        parent_codons = _parent_codons(protein, like)
+        choices = list(map(self._choices, protein, parent_codons))
         forbidden = self.forbidden
         longest = max(map(len, forbidden))
         dna: list[str] = []
@@ -103,20 +103,24 @@ class Coding:
             codon = choices[place][tried[place]]
             tried[place] += 1
             tail = "".join(dna[-(longest // 3 + 2) :])[-(longest - 1) :] + codon
-            if not any(one in tail for one in forbidden):
+            if not any(sequence in tail for sequence in forbidden):
                 dna.append(codon)
         return "".join(dna)
 
-    def _choices(self, residue: str, own: str | None) -> list[str]:
+    def _choices(self, residue: str, parent_codon: str | None) -> list[str]:
         """Codons of a residue: the parent's, the commonest of the host, the rare ones last."""
         table = usage(self.host).get(residue)
         if table is None or residue == STOP:
             raise SequenceError(f"there is no codon for {residue!r}; name all residues")
         ranked = sorted(table, key=lambda codon: (table[codon] < RAREST, -table[codon], codon))
-        return [own, *(one for one in ranked if one != own)] if own else ranked
+        return (
+            [parent_codon, *(codon for codon in ranked if codon != parent_codon)]
+            if parent_codon
+            else ranked
+        )
 
 
-def _kept(protein: str, like: tuple[str, str] | None) -> list[str | None]:
+def _parent_codons(protein: str, like: tuple[str, str] | None) -> list[str | None]:
     """The parent's codon of each residue, where it has the same residue there."""
     if like is None:
         return [None] * len(protein)
@@ -175,8 +179,8 @@ def _mixtures() -> Sequence[tuple[str, frozenset[str], int]]:
     standard = unambiguous_dna_by_id[1]
     code = {**standard.forward_table, **dict.fromkeys(standard.stop_codons, STOP)}
     bases = {letter: mixed for letter, mixed in ambiguous_dna_values.items() if letter != "X"}
-    found = []
+    mixtures = []
     for letters in product(bases, repeat=3):
-        codons = ["".join(one) for one in product(*(bases[letter] for letter in letters))]
-        found.append(("".join(letters), frozenset(code[one] for one in codons), len(codons)))
-    return found
+        codons = ["".join(codon) for codon in product(*(bases[letter] for letter in letters))]
+        mixtures.append(("".join(letters), frozenset(code[codon] for codon in codons), len(codons)))
+    return mixtures

@@ -1,4 +1,4 @@
-"""What a laboratory orders and pipettes for a plate: DNA, plate maps, pick lists, a library.
+"""The files by which a laboratory orders and pipettes a plate: DNA, maps, pick lists, a library.
 
 order.csv, order.fasta   one row or record a chain: DNA with the codons of a host
 library.csv              a degenerate codon for every place that the plate changes
@@ -38,7 +38,7 @@ FILES: Final = (
     "order.csv", "library.csv", "plate_map.csv", *(f"{name}.csv" for name in HANDLERS),
     "order.fasta", "plate.xlsx",
 )  # fmt: skip
-_WHAT: Final = "an order"
+_RESULT: Final = "an order"
 _ROLES: Final = {"heavy": "H", "light": "L"}
 
 
@@ -59,7 +59,7 @@ def plate_folder(path: Path) -> Path:
     recover_within(path)
     if (path / CSV_NAME).is_file():
         return path
-    rounds = sorted(one for one in path.glob("round-*") if (one / CSV_NAME).is_file())
+    rounds = sorted(folder for folder in path.glob("round-*") if (folder / CSV_NAME).is_file())
     if not rounds:
         raise CampaignError(f"{path} holds no plate; name the folder that `abag propose` wrote")
     return rounds[-1]
@@ -105,7 +105,7 @@ def order_sheet(
 
 def require_free_order(out: Path, overwrite: bool = False) -> None:
     """Raise OptionError unless an order can be written to ``out``."""
-    require_own(out, FILES, _WHAT, overwrite=overwrite)
+    require_own(out, FILES, _RESULT, overwrite=overwrite)
 
 
 def write_order(sheet: OrderSheet, out: Path, *, overwrite: bool = False) -> list[Path]:
@@ -116,7 +116,7 @@ def write_order(sheet: OrderSheet, out: Path, *, overwrite: bool = False) -> lis
     """
     tables = (sheet.dna, sheet.library, sheet.wells, *(sheet.picks[name] for name in HANDLERS))
     records = (f">{name}\n{dna}\n" for name, dna in sheet.dna.select("name", "dna").iter_rows())
-    with new_result(out, FILES, _WHAT, overwrite=overwrite) as place:
+    with new_result(out, FILES, _RESULT, overwrite=overwrite) as place:
         for name, table in zip(FILES, tables, strict=False):
             write_csv(place / name, table)
         write_text(place / "order.fasta", "".join(records))
@@ -134,8 +134,8 @@ def _dna(
     sources: Mapping[tuple[str, str], Well],
 ) -> pl.DataFrame:
     """One row a distinct chain of a distinct variant."""
-    like = {letter: (one.sequence, coding.encode(one.sequence)) for letter, one in
-            parent.chains.items()}  # fmt: skip
+    like = {letter: (chain.sequence, coding.encode(chain.sequence))
+            for letter, chain in parent.chains.items()}  # fmt: skip
     rows = []
     for row in first.iter_rows(named=True):
         source = sources[row["heavy"], row["light"]]
@@ -143,12 +143,12 @@ def _dna(
             if not row[role]:
                 continue
             coded = coding.encode(row[role], like.get(letter))
-            own = ";".join(x for x in row["mutations"].split(";") if x.startswith(f"{letter}:"))
-            changes = parse_mutations(own, *parent.sequences)
+            names = [m for m in row["mutations"].split(";") if m.startswith(f"{letter}:")]
+            changes = parse_mutations(";".join(names), *parent.sequences)
             rows.append(
                 {
                     "name": f"{row['name']}_{letter}", "source_plate": source.plate,
-                    "source_well": source.name, "chain": role, "mutations": own,
+                    "source_well": source.name, "chain": role, "mutations": ";".join(names),
                     "kabat": named_in(changes, parent, "kabat"),
                     "imgt": named_in(changes, parent, "imgt"), "protein": row[role],
                     "dna": before + coded + behind, "bases": len(before + coded + behind),
@@ -161,10 +161,16 @@ def _library(first: pl.DataFrame, parent: Antibody) -> pl.DataFrame:
     """A degenerate codon for every place, with the parent's residue among those it codes."""
     wanted: dict[Mutation, set[str]] = {}
     for text in first["mutations"]:
-        for one in parse_mutations(text, *parent.sequences):
-            if len(one.mutant) == 1 and one.mutant != "-":
-                place = Mutation(one.chain, one.place, one.wild_type, one.wild_type, one.imgt)
-                wanted.setdefault(place, {one.wild_type}).add(one.mutant)
+        for mutation in parse_mutations(text, *parent.sequences):
+            if len(mutation.mutant) == 1 and mutation.mutant != "-":
+                place = Mutation(
+                    mutation.chain,
+                    mutation.place,
+                    mutation.wild_type,
+                    mutation.wild_type,
+                    mutation.imgt,
+                )
+                wanted.setdefault(place, {mutation.wild_type}).add(mutation.mutant)
     rows = []
     for place, residues in sorted(wanted.items()):
         shown = Mutation(place.chain, place.place, place.wild_type, "X", place.imgt)
@@ -208,10 +214,10 @@ def _picks(
 
 def _sheets(sheet: OrderSheet) -> dict[str, pl.DataFrame]:
     """Each plate as it lies, then the wells, the DNA and the library."""
-    found: dict[str, pl.DataFrame] = {}
+    sheets: dict[str, pl.DataFrame] = {}
     for (plate,), part in sheet.wells.partition_by("plate", as_dict=True).items():
         wells = part.select("well", "mutations", "kind").iter_rows()
-        told = {w: "parent" if kind == "control" else m.replace(";", "\n") for w, m, kind in wells}
-        columns = {str(c): [told.get(f"{r}{c}", "") for r in ROWS] for c in range(1, COLUMNS + 1)}
-        found[f"Plate {plate}"] = pl.DataFrame({"row": list(ROWS), **columns})
-    return {**found, "Wells": sheet.wells, "DNA": sheet.dna, "Library": sheet.library}
+        cells = {w: "parent" if kind == "control" else m.replace(";", "\n") for w, m, kind in wells}
+        columns = {str(c): [cells.get(f"{r}{c}", "") for r in ROWS] for c in range(1, COLUMNS + 1)}
+        sheets[f"Plate {plate}"] = pl.DataFrame({"row": list(ROWS), **columns})
+    return {**sheets, "Wells": sheet.wells, "DNA": sheet.dna, "Library": sheet.library}

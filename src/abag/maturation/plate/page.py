@@ -42,8 +42,8 @@ def _hits(proposals: Proposals) -> str:
     """What the plate is expected to give, beside random plates."""
     plates = proposals.expected.plates
     names = {"proposed": "this plate", "random": "random variants", "singles": "single mutants"}
-    told = ", ".join(f"{names[k]} {one.over_best.mean:.1f}" for k, one in plates.items())
-    return f"Expected better than the best so far: {told}."
+    hits = ", ".join(f"{names[k]} {plate.over_best.mean:.1f}" for k, plate in plates.items())
+    return f"Expected better than the best so far: {hits}."
 
 
 _SHOWN: Final = 3
@@ -52,7 +52,7 @@ _SHOWN: Final = 3
 
 def _well(row: dict[str, Any]) -> dict[str, Any]:
     """A well: predicted value, its shade between lowest and highest, and what is in it."""
-    changes = [one for one in row["mutations"].split(";") if one]
+    changes = [mutation for mutation in row["mutations"].split(";") if mutation]
     more = len(changes) - _SHOWN
     shown = (changes[:_SHOWN] or ["parent"]) + ([f"+{more}"] if more > 0 else [])
     return {

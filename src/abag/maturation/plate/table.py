@@ -35,7 +35,7 @@ PAGE_NAME: Final = "plate.html"
 ORDER: Final = "order"
 """Folder that `abag order` writes into a plate's; it is of that plate and goes with it."""
 FILES: Final = (CSV_NAME, FASTA_NAME, JSON_NAME, PAGE_NAME, ORDER)
-_WHAT: Final = "a plate"
+_RESULT: Final = "a plate"
 _WELLS: Final = "wells_sha256"
 """Key of the JSON: the SHA-256 of the CSV, which is read back where the plate is ordered."""
 _DIGITS: Final = 4
@@ -52,34 +52,34 @@ def plate_table(
         layout: Controls and replicates.
     """
     antibody = Antibody.of(*proposals.parent)
-    variants = [_variant_row(one, antibody) for one in proposals.chosen]
+    variants = [_variant_row(proposal, antibody) for proposal in proposals.chosen]
     heavy, light = proposals.parent
     parent = {
         "kind": "control", "mutations": "", **dict.fromkeys(SCHEMES, ""), "mutation_count": 0,
-        "heavy": heavy, "light": light, "predicted": _short(proposals.parent_predicted),
+        "heavy": heavy, "light": light, "predicted": _rounded(proposals.parent_predicted),
         "origin": "control", "reason": "The parent, so that plates can be compared.",
         "liabilities": "",
     }  # fmt: skip
     rows: list[dict[str, Any]] = []
-    seen: set[int] = set()
+    used: set[int] = set()
     for well, number in (layout or Layout()).wells(len(variants)):
         row = dict(parent if number < 0 else variants[number])
-        if number in seen and number >= 0:
+        if number in used and number >= 0:
             row["kind"] = "replicate"
-        seen.add(number)
+        used.add(number)
         name = f"{prefix}{well.plate}-{well.name}"
         rows.append({"plate": well.plate, "well": well.name, "name": name, **row})
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
-def _variant_row(one: Proposal, antibody: Antibody) -> dict[str, Any]:
+def _variant_row(proposal: Proposal, antibody: Antibody) -> dict[str, Any]:
     """The fields of a proposal under the names of the table; polars leaves the others out."""
-    changes = parse_mutations(one.mutations, *antibody.sequences)
-    told = {name: _short(value) for name, value in asdict(one).items()}
+    changes = parse_mutations(proposal.mutations, *antibody.sequences)
+    fields = {name: _rounded(value) for name, value in asdict(proposal).items()}
     return {
-        **told, **{scheme: named_in(changes, antibody, scheme) for scheme in SCHEMES},
-        "kind": "variant", "liabilities": "; ".join(one.liabilities),
-        "other_antigens": one.others, "pareto_front": one.front,
+        **fields, **{scheme: named_in(changes, antibody, scheme) for scheme in SCHEMES},
+        "kind": "variant", "liabilities": "; ".join(proposal.liabilities),
+        "other_antigens": proposal.others, "pareto_front": proposal.front,
     }  # fmt: skip
 
 
@@ -101,9 +101,9 @@ def fasta_of(table: pl.DataFrame) -> str:
     for name, mutations, heavy, light in table.select(
         "name", "mutations", "heavy", "light"
     ).iter_rows():
-        told = mutations or "parent"
-        lines += [f">{name}_H {told}", heavy]
-        lines += [f">{name}_L {told}", light] if light else []
+        variant = mutations or "parent"
+        lines += [f">{name}_H {variant}", heavy]
+        lines += [f">{name}_L {variant}", light] if light else []
     return "\n".join(lines) + "\n"
 
 
@@ -121,7 +121,7 @@ def write_plate(
         OptionError: the folder holds other files, or a plate and ``overwrite`` is false.
     """
     table = plate_table(proposals, prefix, layout)
-    with new_result(folder, FILES, _WHAT, overwrite=overwrite) as place:
+    with new_result(folder, FILES, _RESULT, overwrite=overwrite) as place:
         write_text(place / FASTA_NAME, fasta_of(table))
         write_text(place / PAGE_NAME, plate_page(proposals, table))
         write_csv(place / CSV_NAME, table)
@@ -137,8 +137,8 @@ def read_wells(folder: Path) -> tuple[pl.DataFrame, Antibody]:
         FileFormatError: a file was changed or damaged, or is of another plate.
     """
     require_file(folder / CSV_NAME)
-    told = read_json(folder / JSON_NAME)
-    if told.get(_WELLS) != sha256_of(folder / CSV_NAME):
+    content = read_json(folder / JSON_NAME)
+    if content.get(_WELLS) != sha256_of(folder / CSV_NAME):
         raise FileFormatError(
             f"{folder / CSV_NAME} is not what was proposed (its digest differs); restore it from a "
             "copy, exchange wells with `abag propose --exclude`, or propose the plate again with "
@@ -148,13 +148,13 @@ def read_wells(folder: Path) -> tuple[pl.DataFrame, Antibody]:
     texts = [name for name, kind in _SCHEMA.items() if kind == pl.String]
     wells = wells.with_columns(pl.col(texts).map_elements(restored, pl.String))
     wells = wells.with_columns(pl.col("mutations", "light").fill_null(""))
-    return wells, Antibody.of(told["parent"]["heavy"], told["parent"]["light"])
+    return wells, Antibody.of(content["parent"]["heavy"], content["parent"]["light"])
 
 
 def require_free_plate(folder: Path, overwrite: bool = False) -> None:
     """Raise OptionError unless a plate can be written to ``folder``."""
-    require_own(folder, FILES, _WHAT, overwrite=overwrite)
+    require_own(folder, FILES, _RESULT, overwrite=overwrite)
 
 
-def _short(value: Any) -> Any:
+def _rounded(value: Any) -> Any:
     return round(value, _DIGITS) if isinstance(value, float) else value

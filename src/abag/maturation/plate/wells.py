@@ -47,8 +47,8 @@ class Layout:
         """Wells row by row, with the number of the variant in each; -1 is the parent."""
         items = list(range(variants)) * self.replicates
         room = WELLS - self.controls
-        found = []
+        filled = []
         for plate in range(-(-len(items) // room)):
-            here = items[plate * room : (plate + 1) * room] + [-1] * self.controls
-            found += [(Well.of(plate * WELLS + at), one) for at, one in enumerate(here)]
-        return found
+            numbers = items[plate * room : (plate + 1) * room] + [-1] * self.controls
+            filled += [(Well.of(plate * WELLS + at), n) for at, n in enumerate(numbers)]
+        return filled

@@ -1,4 +1,4 @@
-"""What a model says of mutants beside their parent: differences, intervals, flags."""
+"""Predicted effects of mutants against their parent: differences, intervals, flags."""
 
 from __future__ import annotations
 

@@ -65,15 +65,15 @@ class Grid:
         return -max(low, high / 4, 1e-6), max(high, low / 4, 1e-6)
 
 
-def grid_of(done: Scan) -> Grid:
+def grid_of(scanned: Scan) -> Grid:
     """Lay the table of a scan out by site and letter."""
-    column = {(site.chain, site.place): i for i, site in enumerate(done.sites)}
-    delta = np.full((len(LETTERS), len(done.sites)), np.nan)
+    column = {(site.chain, site.place): i for i, site in enumerate(scanned.sites)}
+    delta = np.full((len(LETTERS), len(scanned.sites)), np.nan)
     severe = np.zeros(delta.shape, dtype=np.bool_)
-    unseen = np.zeros(len(done.sites), dtype=np.bool_)
+    unseen = np.zeros(len(scanned.sites), dtype=np.bool_)
     measured = np.zeros(delta.shape, dtype=np.bool_)
     columns = ("chain", "place", "mutant", "delta", "severity", "flags", "measured")
-    for chain, place, mutant, value, severity, flags, known in done.table.select(
+    for chain, place, mutant, value, severity, flags, known in scanned.table.select(
         columns
     ).iter_rows():
         at = LETTERS.index(mutant), column[chain, place]
@@ -81,34 +81,34 @@ def grid_of(done: Scan) -> Grid:
         severe[at] = severity in ("high", "medium")
         unseen[at[1]] |= UNSEEN in flags
         measured[at] = known
-    return Grid(done.sites, delta, severe, unseen, measured)
+    return Grid(scanned.sites, delta, severe, unseen, measured)
 
 
 @picture_file
-def draw_heatmap(done: Scan, path: Path) -> None:
+def draw_heatmap(scanned: Scan, path: Path) -> None:
     """Write the picture as PNG; the same scan gives the same bytes."""
     import matplotlib as mpl
     from matplotlib.colors import LinearSegmentedColormap
     from matplotlib.figure import Figure
 
-    grid = grid_of(done)
+    grid = grid_of(scanned)
     lines = lines_of(grid.sites)
     widest = max(_LEAST_COLUMNS, *(len(line) for line in lines))
     cell = min(max(5.6 / widest, 0.185), 0.3)
     wide, high = max(6.9, 0.75 + cell * widest), 1.15 + 3.4 * len(lines)
     with mpl.rc_context(_STYLE):
-        drawn = Figure(figsize=(wide, high), dpi=130)
-        cells = drawn.add_gridspec(
+        fig = Figure(figsize=(wide, high), dpi=130)
+        cells = fig.add_gridspec(
             len(lines), 1, left=0.6 / wide, right=(0.6 + cell * widest) / wide,
             top=1 - 1.2 / high, bottom=0.5 / high, hspace=0.24,
         )  # fmt: skip
         colours = LinearSegmentedColormap.from_list("effect", list(COLOURS))
         image: Any = None
         for i, line in enumerate(lines):
-            image = _draw_line(drawn.add_subplot(cells[i]), grid, line, widest, colours)
-        _head(drawn, done, grid, image)
+            image = _draw_line(fig.add_subplot(cells[i]), grid, line, widest, colours)
+        _draw_head(fig, scanned, grid, image)
         with replacing(path) as temporary:
-            drawn.savefig(temporary, format="png", metadata={"Software": None})
+            fig.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def lines_of(sites: tuple[Site, ...]) -> list[list[int]]:
@@ -121,23 +121,23 @@ def lines_of(sites: tuple[Site, ...]) -> list[list[int]]:
     return lines
 
 
-def _head(drawn: Any, done: Scan, grid: Grid, image: Any) -> None:
-    unit = done.effects.unit
-    high, wide = drawn.get_figheight(), drawn.get_figwidth()
-    name = done.parent.name.replace("$", "")
-    drawn.text(0.25 / wide, 1 - 0.18 / high, f"Single mutants of {name}", fontsize=13,
+def _draw_head(fig: Any, scanned: Scan, grid: Grid, image: Any) -> None:
+    unit = scanned.effects.unit
+    high, wide = fig.get_figheight(), fig.get_figwidth()
+    name = scanned.parent.name.replace("$", "")
+    fig.text(0.25 / wide, 1 - 0.18 / high, f"Single mutants of {name}", fontsize=13,
                fontweight="bold", color=_INK, va="top")  # fmt: skip
-    told = (
-        f"Predicted change of {unit} against the parent, by {done.effects.model_id}.\n"
+    caption = (
+        f"Predicted change of {unit} against the parent, by {scanned.effects.model_id}.\n"
         "Each side of the scale has its own end. Dot: the parent's residue. "
         "Corner: adds a liability.\nBlank: left out. Last row: mean of the position."
     )
-    told += " Ring: measured already." if grid.measured.any() else ""
-    told += " Pale: no training row changed this position." if grid.unseen.any() else ""
-    drawn.text(0.25 / wide, 1 - 0.47 / high, told, fontsize=8, color=_FAINT, va="top",
+    caption += " Ring: measured already." if grid.measured.any() else ""
+    caption += " Pale: no training row changed this position." if grid.unseen.any() else ""
+    fig.text(0.25 / wide, 1 - 0.47 / high, caption, fontsize=8, color=_FAINT, va="top",
                linespacing=1.4)  # fmt: skip
-    bar = drawn.add_axes((1 - 2.3 / wide, 1 - 0.37 / high, 1.5 / wide, 0.1 / high))
-    drawn.colorbar(image, cax=bar, orientation="horizontal", extend="both")
+    bar = fig.add_axes((1 - 2.3 / wide, 1 - 0.37 / high, 1.5 / wide, 0.1 / high))
+    fig.colorbar(image, cax=bar, orientation="horizontal", extend="both")
     bar.tick_params(labelsize=7, length=0, colors=_FAINT)
     bar.set_xticks([grid.ends[0], 0.0, grid.ends[1]], [f"{x:+.2g}" if x else "0" for x in
                    (grid.ends[0], 0.0, grid.ends[1])])  # fmt: skip
@@ -208,12 +208,12 @@ def _labels(axes: Axes, sites: list[Site]) -> None:
 
 def stretches(sites: list[Site]) -> list[tuple[int, int, Site]]:
     """First and past-the-last column of each run of neighbours in one region, with its site."""
-    found: list[tuple[int, int, Site]] = []
+    runs: list[tuple[int, int, Site]] = []
     for i, site in enumerate(sites):
-        if found:
-            first, _, kept = found[-1]
-            if (kept.chain, kept.region) == (site.chain, site.region):
-                found[-1] = (first, i + 1, kept)
+        if runs:
+            first, _, head = runs[-1]
+            if (head.chain, head.region) == (site.chain, site.region):
+                runs[-1] = (first, i + 1, head)
                 continue
-        found.append((i, i + 1, site))
-    return found
+        runs.append((i, i + 1, site))
+    return runs

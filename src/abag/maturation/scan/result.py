@@ -1,4 +1,4 @@
-"""What a scan of single mutants gives: its table, its notes and its summary."""
+"""The result of a scan of single mutants: its table, its notes and its summary."""
 
 from __future__ import annotations
 
@@ -47,25 +47,25 @@ class Scan:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was mended in the chains, and what the model warns of."""
-        found = (*self.parent.notes, *self.effects.notes)
+        """Notes on the cleaned chains, and warnings of the model."""
+        notes = (*self.parent.notes, *self.effects.notes)
         single = self.parent.antibody.heavy.kind is ChainKind.VHH
         if single and self.table["naturalness"].is_not_null().any():
-            return (*found, _VHH_NOTE)
-        return found
+            return (*notes, _VHH_NOTE)
+        return notes
 
     @property
     def unmeasured(self) -> pl.DataFrame:
-        """Mutants that were not measured yet, best first: what there is to propose."""
+        """Mutants that were not measured yet, best first."""
         return self.table.filter(~pl.col("measured"))
 
     def _repr_html_(self) -> str:
         header = ("mutation", "imgt", "kabat", "delta", "liabilities")
         best = self.table.head(10).select(header).iter_rows(named=True)
         rows = tuple(
-            tuple(f"{one[name]:+.2f}" if name == "delta" else str(one[name] or "")
+            tuple(f"{row[name]:+.2f}" if name == "delta" else str(row[name] or "")
                   for name in header)
-            for one in best
+            for row in best
         )  # fmt: skip
         title = f"Scan of {self.table.height:,} single mutants"
         return notebook(title, self.notes, Table("Best mutants", header, rows))
@@ -81,7 +81,7 @@ class Scan:
             "unit": self.effects.unit,
             "level": self.level,
             "parent_value": self.effects.parent_value,
-            "parent_liabilities": [str(one) for one in self.parent_liabilities],
+            "parent_liabilities": [str(liability) for liability in self.parent_liabilities],
             "residues": len(self.sites),
             "mutants": table.height,
             "better_than_parent": int((table["delta"] > 0).sum()),
@@ -120,16 +120,16 @@ def scan_table(
     human = Humanness.of(*parent.chains)
     region = {(site.chain, site.place): site.region for site in sites}
     antibody, known = parent.antibody, find_liabilities(parent.antibody)
-    added = [new_liabilities(antibody, antibody.variant(*one), known) for one in mutants]
+    added = [new_liabilities(antibody, antibody.variant(*chains), known) for chains in mutants]
     delta, value = effects.delta, effects.parent_value
     columns: dict[str, Any] = {
-        "mutation": [str(one) for one in mutations],
-        "chain": [one.chain for one in mutations],
-        "place": [one.place for one in mutations],
-        "imgt": [one.imgt or "" for one in mutations],
-        "region": [region[one.chain, one.place] for one in mutations],
-        "wild_type": [one.wild_type for one in mutations],
-        "mutant": [one.mutant for one in mutations],
+        "mutation": list(map(str, mutations)),
+        "chain": [m.chain for m in mutations],
+        "place": [m.place for m in mutations],
+        "imgt": [m.imgt or "" for m in mutations],
+        "region": [region[m.chain, m.place] for m in mutations],
+        "wild_type": [m.wild_type for m in mutations],
+        "mutant": [m.mutant for m in mutations],
         "delta": delta,
         "delta_lower": effects.lower,
         "delta_upper": effects.upper,
@@ -140,8 +140,8 @@ def scan_table(
         "humanness": human.of_variants(mutants),
         "germline_distance": human.germline_distance(mutants),
         **{name: [named_in([m], antibody, name) for m in mutations] for name in OTHER_SCHEMES},
-        "measured": [one in effects.measured for one in mutants],
-        "liabilities": ["; ".join(map(str, found)) for found in added],
+        "measured": [chains in effects.measured for chains in mutants],
+        "liabilities": ["; ".join(map(str, liabilities)) for liabilities in added],
         "severity": [str(severity or "") for severity in map(worst, added)],
         "flags": ["; ".join(flags) for flags in effects.flags],
         "heavy": [heavy for heavy, _ in mutants],
@@ -150,8 +150,8 @@ def scan_table(
     unknown = [None] * len(mutations)
     table = pl.DataFrame(
         [
-            pl.Series(name, unknown if found is None else found, _TYPES.get(name, pl.String))
-            for name, found in columns.items()
+            pl.Series(name, unknown if values is None else values, _TYPES.get(name, pl.String))
+            for name, values in columns.items()
         ]
     ).sort("delta", descending=True, maintain_order=True)
     return table.with_row_index("rank", offset=1).with_columns(pl.col("rank").cast(pl.Int64))

@@ -24,7 +24,7 @@ from abag.maturation.scan.result import FILES, Scan, scan_table
 from abag.model.inverse_folding.complexes import ComplexLogOdds
 from abag.model.protocol import load_model
 
-_WHAT: Final = "a scan"
+_RESULT: Final = "a scan"
 
 
 def scan(
@@ -68,7 +68,7 @@ def scan(
         UnavailableError: ``naturalness`` without torch, ``structure`` without its weights.
     """
     require_level(level)
-    require_own(out, FILES, _WHAT, overwrite=overwrite)
+    require_own(out, FILES, _RESULT, overwrite=overwrite)
     sites = choose_sites(
         parent.antibody, cdrs=cdrs, positions=positions, chains=chains, numbering=numbering
     )
@@ -84,9 +84,9 @@ def scan(
     natural = None if scorer is None else scorer.of_variants(*parent.chains, mutants)
     fit = None if odds is None else odds.of_variants(mutants)
     table = scan_table(parent, sites, mutations, mutants, effects, natural, fit)
-    done = Scan(parent, sites, table, effects, level, find_liabilities(parent.antibody), out)
-    write_scan(done, overwrite)
-    return done
+    scanned = Scan(parent, sites, table, effects, level, find_liabilities(parent.antibody), out)
+    write_scan(scanned, overwrite)
+    return scanned
 
 
 def require_level(level: float) -> None:
@@ -103,19 +103,19 @@ def _effects(
     odds: ComplexLogOdds | None,
 ) -> Effects:
     if model is None:
-        around = () if odds is None else odds.surroundings_of(mutants)
-        return zero_shot_effects(parent.chains, mutants, parent.antigen, level, around)
+        surroundings = () if odds is None else odds.surroundings_of(mutants)
+        return zero_shot_effects(parent.chains, mutants, parent.antigen, level, surroundings)
     return model_effects(load_model(model), parent.chains, mutants, parent.antigen, level)
 
 
-def write_scan(done: Scan, overwrite: bool = False) -> None:
+def write_scan(scanned: Scan, overwrite: bool = False) -> None:
     """Write every file of a scan; they appear whole, all together."""
-    with new_result(done.folder, FILES, _WHAT, overwrite=overwrite) as place:
-        write_csv(place / "scan.csv", done.table, float_precision=4)
-        write_text(place / "scan.fasta", fasta_of(done.table))
-        draw_heatmap(done, place / "heatmap.png")
-        write_text(place / "scan.html", render_scan(done))
-        write_json(place / "summary.json", done.as_json())
+    with new_result(scanned.folder, FILES, _RESULT, overwrite=overwrite) as place:
+        write_csv(place / "scan.csv", scanned.table, float_precision=4)
+        write_text(place / "scan.fasta", fasta_of(scanned.table))
+        draw_heatmap(scanned, place / "heatmap.png")
+        write_text(place / "scan.html", render_scan(scanned))
+        write_json(place / "summary.json", scanned.as_json())
 
 
 def fasta_of(table: pl.DataFrame) -> str:

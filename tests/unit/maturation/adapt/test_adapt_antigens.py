@@ -97,7 +97,7 @@ def test_variants_of_a_second_parent_get_a_model_of_their_own(tmp_path: Path) ->
     table = pl.DataFrame({"heavy": chains, "KD (nM)": [float(v) for v in values]})
     path = tmp_path / "assay.csv"
     table.with_columns(light=pl.lit(LIGHT), antigen=pl.lit(ANTIGENS["H1"])).write_csv(path)
-    done = adapt_file(path, tmp_path / "m", told=AssayFile(quarantine=True))
+    done = adapt_file(path, tmp_path / "m", assay_file=AssayFile(quarantine=True))
     assert [one.folder.name for one in done] == ["parent-1", "parent-2"]
     assert [one.assay.rows for one in done] == [10, 6]
     assert done[1].model.kin is done[0].model

@@ -79,7 +79,7 @@ def _rule(heavy: str) -> float:
 def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("campaign")
     start = write_results(place / "start.csv", assay_table(20))
-    take_results(place / "mine", start, told=START)
+    take_results(place / "mine", start, assay_file=START)
     return place
 
 
@@ -120,7 +120,7 @@ def test_the_loop_closes(folder: Path, tmp_path: Path) -> None:
     assert proposed["name"][0] == "R1-P1-A1"
     assert len(plate.chosen) == 6
     results = write_results(tmp_path / "results.csv", proposed)
-    campaign, done = take_results(folder, results, told=TOLD)
+    campaign, done = take_results(folder, results, assay_file=TOLD)
     assert [one.status for one in campaign.rounds] == ["measured", "measured"]
     assert campaign.latest.state["rows_so_far"] == 26
     assert done.model.training.rows_used == 26
@@ -145,16 +145,16 @@ def test_results_of_variants_that_were_not_proposed_are_refused(
 ) -> None:
     strange = write_results(tmp_path / "other.csv", assay_table(4, seed=9))
     with pytest.raises(CampaignError, match=r"4 variants that round 1 did not propose .row 2"):
-        take_results(plate, strange, told=TOLD)
+        take_results(plate, strange, assay_file=TOLD)
     assert open_campaign(plate).latest.status == "proposed"
-    campaign, _ = take_results(plate, strange, told=TOLD, allow_unproposed=True)
+    campaign, _ = take_results(plate, strange, assay_file=TOLD, allow_unproposed=True)
     assert campaign.latest.state["rows_so_far"] == 24
 
 
 def test_a_round_is_open_until_its_results_are_in(folder: Path, tmp_path: Path) -> None:
     results = write_results(tmp_path / "r.csv", assay_table(3))
     with pytest.raises(CampaignError, match="no other is proposed"):
-        take_results(folder, results, told=TOLD)
+        take_results(folder, results, assay_file=TOLD)
     propose_round(folder, REQUEST)
     with pytest.raises(CampaignError, match=r"round 1 of .* has no results"):
         propose_round(folder, REQUEST)
@@ -167,7 +167,7 @@ def test_repeats_and_the_parent_belong_to_every_round(folder: Path, tmp_path: Pa
     propose_round(folder, REQUEST, layout=Layout(controls=1))
     proposed = pl.read_csv(folder / "round-01" / "proposed.csv").select("heavy", "light")
     rows = pl.concat([proposed, assay_table(2).select("heavy", "light")])
-    campaign, _ = take_results(folder, write_results(tmp_path / "r.csv", rows), told=TOLD)
+    campaign, _ = take_results(folder, write_results(tmp_path / "r.csv", rows), assay_file=TOLD)
     assert campaign.latest.state["rows"] == 9
 
 
@@ -183,12 +183,12 @@ def test_results_may_give_mutations_alone_or_names_of_the_plate(
         values.select(*columns, "KD").write_csv(path)
         copy = tmp_path / f"copy-{number}"
         shutil.copytree(folder, copy)
-        campaign, _ = take_results(copy, path, told=TOLD)
+        campaign, _ = take_results(copy, path, assay_file=TOLD)
         rows = pl.read_parquet(campaign.latest.folder / "measured.parquet")
         assert rows["heavy"].to_list() == proposed["heavy"].to_list()
         assert rows["light"].to_list() == proposed["light"].to_list()
     values.select(pl.col("well").alias("name"), "KD").write_csv(tmp_path / "wells.csv")
-    campaign, _ = take_results(folder, tmp_path / "wells.csv", told=TOLD)
+    campaign, _ = take_results(folder, tmp_path / "wells.csv", assay_file=TOLD)
     rows = pl.read_parquet(campaign.latest.folder / "measured.parquet")
     assert rows["heavy"].to_list() == proposed["heavy"].to_list()
 
@@ -197,23 +197,23 @@ def test_a_name_that_is_not_on_the_plate_is_named(plate: Path, tmp_path: Path) -
     path = tmp_path / "r.csv"
     path.write_text("name,KD\nR1-P1-A1,3\nR7-P1-A1,4\n")
     with pytest.raises(TableError, match=r"row 3, column 'name': 'R7-P1-A1' is no variant"):
-        take_results(plate, path, told=TOLD)
+        take_results(plate, path, assay_file=TOLD)
 
 
 def test_a_campaign_is_about_one_antigen(tmp_path: Path) -> None:
     path = write_results(tmp_path / "r.csv", assay_table(12))
     pl.read_csv(path).with_columns(antigen=pl.Series([ANTIGEN, ANTIGEN[::-1]] * 6)).write_csv(path)
     with pytest.raises(CampaignError, match=r"2 antigens.* a campaign for each.*--out MODELS"):
-        take_results(tmp_path / "mine", path, told=TOLD)
+        take_results(tmp_path / "mine", path, assay_file=TOLD)
     assert not (tmp_path / "mine").exists()
 
 
 @pytest.mark.usefixtures("no_pictures")
 def test_a_file_of_results_counts_once(folder: Path, tmp_path: Path) -> None:
     path = write_results(tmp_path / "more.csv", assay_table(15, seed=3))
-    once, _ = take_results(folder, path, told=TOLD, allow_unproposed=True)
+    once, _ = take_results(folder, path, assay_file=TOLD, allow_unproposed=True)
     with pytest.raises(CampaignError, match=r"in .* already, in round 1"):
-        take_results(folder, path, told=TOLD, allow_unproposed=True)
+        take_results(folder, path, assay_file=TOLD, allow_unproposed=True)
     assert open_campaign(folder).as_json() == once.as_json()
 
 
@@ -222,14 +222,14 @@ def test_another_antigen_is_refused(plate: Path, tmp_path: Path) -> None:
     table = pl.read_csv(path).with_columns(antigen=pl.lit("MKTAYIAKQRQISFVKSHFSRQLEERLGL"))
     table.write_csv(path)
     with pytest.raises(CampaignError, match="on another antigen"):
-        take_results(plate, path, told=TOLD, allow_unproposed=True)
+        take_results(plate, path, assay_file=TOLD, allow_unproposed=True)
 
 
 def test_another_quantity_is_refused(plate: Path, tmp_path: Path) -> None:
     path = write_results(tmp_path / "r.csv", assay_table(3))
     pl.read_csv(path).rename({"KD": "IC50"}).write_csv(path)
     with pytest.raises(CampaignError, match="values of IC50, and the campaign is about KD"):
-        take_results(plate, path, told=AssayFile(unit="nM"))
+        take_results(plate, path, assay_file=AssayFile(unit="nM"))
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -241,7 +241,7 @@ def test_a_round_that_was_cut_short_does_not_count(plate: Path, tmp_path: Path) 
     (plate / "round-02" / "proposed.csv").write_text("half")
     assert len(open_campaign(plate).rounds) == 2
     results = write_results(tmp_path / "r.csv", proposed)
-    assert take_results(plate, results, told=TOLD)[0].latest.status == "measured"
+    assert take_results(plate, results, assay_file=TOLD)[0].latest.status == "measured"
     assert propose_round(plate, REQUEST)[0].latest.number == 2
 
 
@@ -255,7 +255,7 @@ def test_a_start_that_fails_leaves_no_campaign_and_may_be_tried_again(tmp_path: 
     with pytest.raises(CampaignError, match="is no campaign"):
         open_campaign(tmp_path / "c")
     start = write_results(tmp_path / "start.csv", assay_table(20))
-    assert take_results(tmp_path / "c", start, told=START)[0].latest.number == 0
+    assert take_results(tmp_path / "c", start, assay_file=START)[0].latest.number == 0
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_folder_of_other_things_is_no_campaign(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine")
     start = write_results(tmp_path / "start.csv", assay_table(20))
     with pytest.raises(CampaignError, match="is no campaign"):
-        take_results(tmp_path, start, told=START)
+        take_results(tmp_path, start, assay_file=START)
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -304,7 +304,7 @@ def test_a_seal_that_was_changed_afterwards_is_refused(plate: Path, tmp_path: Pa
     seal.write_text(json.dumps(content))
     results = write_results(tmp_path / "r.csv", proposed(plate))
     with pytest.raises(CampaignError, match="is not what was sealed"):
-        take_results(plate, results, told=TOLD)
+        take_results(plate, results, assay_file=TOLD)
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -313,7 +313,7 @@ def test_the_seal_is_read_and_not_the_table_that_people_edit(plate: Path, tmp_pa
     (plate / "round-01" / "proposed.csv").write_text("name,heavy\nR1-P1-A1,ACDEF\n")
     results = tmp_path / "r.csv"
     table.select("name", KD=pl.lit(3.0)).write_csv(results)
-    campaign, _ = take_results(plate, results, told=TOLD)
+    campaign, _ = take_results(plate, results, assay_file=TOLD)
     assert campaign.latest.measured()["heavy"].to_list() == table["heavy"].to_list()
 
 
@@ -322,7 +322,7 @@ def test_the_scorecard_compares_what_was_foretold_with_what_came(
 ) -> None:
     told = {one.heavy: one for one in once.chosen}
     results = write_results(tmp_path / "r.csv", proposed(plate))
-    take_results(plate, results, told=TOLD)
+    take_results(plate, results, assay_file=TOLD)
     card = json.loads((plate / "scorecard.json").read_text())
     (first,) = card["rounds"]
     measured = {one["name"]: one["measured"] for one in first["variants"]}
@@ -353,7 +353,7 @@ def test_wells_beyond_their_intervals_make_the_next_intervals_wider(
     far = upper + 2.0 * (upper - rows["predicted"].to_numpy())
     path = tmp_path / "results.csv"
     rows.select("heavy", "light").with_columns(pl.Series("KD", 10 ** (9 - far))).write_csv(path)
-    campaign, _ = take_results(plate, path, told=TOLD)
+    campaign, _ = take_results(plate, path, assay_file=TOLD)
     scale, wells = interval_scale(campaign)
     assert wells == 6
     assert scale == pytest.approx(3.0 ** (6 / 16), rel=0.02)
@@ -375,7 +375,7 @@ def test_rows_in_are_rows_kept_and_rows_set_aside(plate: Path, tmp_path: Path) -
     path = tmp_path / "results.csv"
     rows.select("name").with_columns(pl.Series("KD", values)).write_csv(path)
     told = replace(TOLD, mapping=("antibody_name=name",))
-    campaign, done = take_results(plate, path, told=told)
+    campaign, done = take_results(plate, path, assay_file=told)
     aside = pl.read_csv(plate / "round-01" / "set_aside.csv")
     assert aside["reason"].to_list() == ["not measured yet", "failed"]
     assert aside["antibody_name"].to_list() == [rows["name"][2], rows["name"][3]]
@@ -390,14 +390,16 @@ def test_a_file_may_hold_some_of_the_plate_and_the_rest_may_come_late(
     plate: Path, tmp_path: Path
 ) -> None:
     table = proposed(plate)
-    campaign, done = take_results(plate, write_results(tmp_path / "a.csv", table[:4]), told=TOLD)
+    campaign, done = take_results(
+        plate, write_results(tmp_path / "a.csv", table[:4]), assay_file=TOLD
+    )
     assert campaign.latest.status == "measured"
     assert campaign.latest.state["pending"] == table["name"].to_list()[4:]
     assert any("2 variants of the plate pending" in note for note in done.notes)
     _, second = propose_round(plate, REQUEST)
     assert not {one.heavy for one in second.chosen} & set(table["heavy"])
     late = write_results(tmp_path / "b.csv", table[4:])
-    campaign, done = take_results(plate, late, told=TOLD)
+    campaign, done = take_results(plate, late, assay_file=TOLD)
     assert [one.status for one in campaign.rounds] == ["measured", "measured", "proposed"]
     assert campaign.rounds[1].state["pending"] == []
     assert done.model.training.rows_used == 26
@@ -406,7 +408,7 @@ def test_a_file_may_hold_some_of_the_plate_and_the_rest_may_come_late(
     card = json.loads((plate / "scorecard.json").read_text())
     assert card["rounds"][0]["measured"] == 6
     last = write_results(tmp_path / "c.csv", proposed(plate, 2))
-    campaign, done = take_results(plate, last, told=TOLD)
+    campaign, done = take_results(plate, last, assay_file=TOLD)
     assert done.model.training.rows_used == 32
     assert [one.status for one in campaign.rounds] == ["measured"] * 3
 
@@ -417,7 +419,7 @@ def test_wells_may_fail_or_be_empty(plate: Path, tmp_path: Path) -> None:
     values = ["3", "5", "8", "failed", "", "12"]
     path.write_text("name,KD\n" + "".join(f"{n},{v}\n" for n, v in zip(names, values,
                     strict=True)))  # fmt: skip
-    campaign, _ = take_results(plate, path, told=TOLD, failed=[names[5]])
+    campaign, _ = take_results(plate, path, assay_file=TOLD, failed=[names[5]])
     state = campaign.latest.state
     assert state["failed"] == [names[3], names[5]]
     assert state["pending"] == [names[4]]
@@ -425,7 +427,7 @@ def test_wells_may_fail_or_be_empty(plate: Path, tmp_path: Path) -> None:
     again = {one.heavy for one in propose_round(plate, REQUEST)[1].chosen}
     assert not again & set(proposed(plate)["heavy"])
     with pytest.raises(CampaignError, match="--failed R9-P1-A1: no plate"):
-        take_results(plate, path, told=TOLD, failed=["R9-P1-A1"])
+        take_results(plate, path, assay_file=TOLD, failed=["R9-P1-A1"])
 
 
 @pytest.mark.usefixtures("no_pictures")
@@ -437,7 +439,7 @@ def test_a_plate_that_reads_higher_is_put_on_the_scale_of_the_first(
     results = write_results(tmp_path / "r.csv", table)
     shifted = pl.read_csv(results).with_columns(pl.col("KD") / 10**0.8)
     shifted.with_columns(batch=pl.lit("tuesday")).write_csv(results)
-    campaign, done = take_results(plate, results, told=TOLD)
+    campaign, done = take_results(plate, results, assay_file=TOLD)
     first, second = campaign.latest.state["batches"]
     assert first["offset"] == 0.0
     assert second["batch"] == "R1-tuesday"
@@ -509,7 +511,7 @@ def test_a_campaign_that_another_process_changes_is_refused_and_left_as_it_is(
         with pytest.raises(BusyError, match="being changed by process"):
             propose_round(folder, REQUEST)
         with pytest.raises(BusyError, match="wait for it"):
-            take_results(folder, more, told=TOLD, allow_unproposed=True)
+            take_results(folder, more, assay_file=TOLD, allow_unproposed=True)
     assert {path: path.read_bytes() for path in folder.rglob("*.json")} == before
 
 
@@ -528,7 +530,9 @@ def test_a_changed_letter_of_a_campaign_is_refused(folder: Path, name: str) -> N
 @pytest.mark.usefixtures("no_pictures")
 def test_files_of_another_round_or_campaign_are_refused(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
-    take_results(other, write_results(tmp_path / "s.csv", assay_table(20, seed=3)), told=START)
+    take_results(
+        other, write_results(tmp_path / "s.csv", assay_table(20, seed=3)), assay_file=START
+    )
     kept = (folder / "round-00" / "training.parquet").read_bytes()
     (folder / "round-00" / "training.parquet").write_bytes(
         (other / "round-00" / "training.parquet").read_bytes()

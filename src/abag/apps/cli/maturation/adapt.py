@@ -71,7 +71,7 @@ def adapt(
     if out is None:
         raise OptionError("--out is missing: name a new folder for the model")
     adaptations = adapt_file(
-        assay_file, out, report=report, told=assay.assay_file(), seed=seed, overwrite=overwrite,
+        assay_file, out, report=report, assay_file=assay.assay_file(), seed=seed, overwrite=overwrite,
         embedding=embedding, structure=structure,
     )  # fmt: skip
     _print(adaptations, json)
@@ -106,7 +106,12 @@ def _into_campaign(
 
     names = [name for text in failed for name in text.split(",") if name]
     opened, adaptation = take_results(
-        folder, path, told=assay_file, allow_unproposed=allow_unproposed, failed=names, seed=seed
+        folder,
+        path,
+        assay_file=assay_file,
+        allow_unproposed=allow_unproposed,
+        failed=names,
+        seed=seed,
     )
     card = score(opened)
     lines = [_text(adaptation), f"round {opened.measured.number} of {folder} has its results"]
