@@ -1,4 +1,4 @@
-"""Which candidates to measure next, from what a model believes of them. Higher is better.
+"""Which candidates to measure next, from a model's posterior of them. Higher is better.
 
 One candidate: expected improvement (Jones et al. 1998), upper confidence bound (Srinivas et al.
 2010), the mean alone (greedy). A batch: after each choice the belief is conditioned on a
@@ -36,7 +36,7 @@ _JITTER: Final = 1e-9
 
 
 class Rules:
-    """What a batch as a whole must keep: here, each of ``count`` candidates once."""
+    """Rules of a batch as a whole: here, each of ``count`` candidates once."""
 
     def __init__(self, count: int) -> None:
         self._free = np.ones(count, dtype=np.bool_)
@@ -52,7 +52,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Belief:
-    """What a model believes of m candidates: latent values, without the noise of measuring.
+    """A model's posterior of m candidates: latent values, without the noise of measuring.
 
     ``mean`` (m,), ``covariance`` (m, m), ``noise`` the variance of one measurement, ``best`` the
     value to improve upon: the largest posterior mean among the variants that were measured.
@@ -76,7 +76,7 @@ class Belief:
         """Posterior deviation of each candidate, shape (m,)."""
         return np.asarray(np.sqrt(np.diag(self.covariance).clip(0.0)))
 
-    def given(self, rows: Rows) -> Belief:
+    def conditioned_on(self, rows: Rows) -> Belief:
         """The belief of the other candidates once ``rows`` are measured, each at its mean.
 
         Means stay, deviations shrink around what is being measured.
@@ -85,11 +85,12 @@ class Belief:
             return self
         from scipy.linalg import solve
 
-        kept = np.setdiff1d(np.arange(len(self.mean)), rows)
+        others = np.setdiff1d(np.arange(len(self.mean)), rows)
         inner = self.covariance[np.ix_(rows, rows)] + (self.noise + _JITTER) * np.eye(len(rows))
-        across = self.covariance[np.ix_(rows, kept)]
-        left = self.covariance[np.ix_(kept, kept)] - across.T @ solve(inner, across, assume_a="pos")
-        return Belief(self.mean[kept], (left + left.T) / 2, self.noise, self.best)
+        across = self.covariance[np.ix_(rows, others)]
+        prior = self.covariance[np.ix_(others, others)]
+        posterior = prior - across.T @ solve(inner, across, assume_a="pos")
+        return Belief(self.mean[others], (posterior + posterior.T) / 2, self.noise, self.best)
 
     def among(self, rows: Rows) -> Belief:
         """The belief of these candidates alone."""
@@ -121,13 +122,13 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Raise OptionError for an unknown name or a beta that is no number from 0."""
-        for option, given, known in (
+        for option, choice, known in (
             ("--acquisition", self.acquisition, ACQUISITIONS),
             ("--diversity", self.diversity, DIVERSITIES),
         ):
-            if given not in known:
+            if choice not in known:
                 raise OptionError(
-                    f"{option}: unknown choice {given!r}; known are {', '.join(known)}"
+                    f"{option}: unknown choice {choice!r}; known are {', '.join(known)}"
                 )
         if not (np.isfinite(self.beta) and self.beta >= 0):
             raise OptionError(f"beta is {self.beta:g}; give a number from 0, such as 1")
@@ -156,8 +157,8 @@ def expected_improvement(mean: Reals, deviation: Reals, best: float) -> Reals:
     safe = np.maximum(deviation, 1e-12)
     z = gain / safe
     density = np.exp(-0.5 * z**2) / np.sqrt(2.0 * np.pi)
-    found = gain * ndtr(z) + safe * density
-    return np.asarray(np.where(deviation > 1e-12, found, gain).clip(0.0))
+    improvement = gain * ndtr(z) + safe * density
+    return np.asarray(np.where(deviation > 1e-12, improvement, gain).clip(0.0))
 
 
 def upper_confidence(mean: Reals, deviation: Reals, beta: float) -> Reals:
@@ -222,13 +223,13 @@ def _one_by_one(belief: Belief, count: int, policy: Policy, rules: Rules) -> Bat
     """Choose the largest value, change the belief or the values by it, and again."""
     variance = np.diag(belief.covariance).copy()
     columns = np.zeros((0, len(variance)))
-    kept = np.ones(len(variance))
+    penalty = np.ones(len(variance))
     best = belief.best
     rows: list[int] = []
     values = []
     for _ in range(count):
         value = _value(belief.mean, np.sqrt(variance.clip(0.0)), best, policy)
-        row = _best_open((value - value.min()) * kept, rules, rows)
+        row = _best_open((value - value.min()) * penalty, rules, rows)
         if row is None:
             break
         rows.append(row)
@@ -243,7 +244,7 @@ def _one_by_one(belief: Belief, count: int, policy: Policy, rules: Rules) -> Bat
         elif policy.diversity == "penalty":
             deviation = np.maximum(belief.deviation, 1e-12)
             correlation = belief.covariance[row] / (deviation * deviation[row])
-            kept = kept * (1.0 - correlation**2).clip(0.0)
+            penalty = penalty * (1.0 - correlation**2).clip(0.0)
     return Batch(np.array(rows, dtype=np.int64), np.array(values))
 
 

@@ -1,7 +1,7 @@
-"""More than one aim: what a variant must keep besides a tighter bond to the campaign's antigen.
+"""More than one aim: rules for variants besides tighter binding to the campaign's antigen.
 
-Rules on what other models of one antibody's assays say (keep the bond to one antigen, lose that to
-another), on humanness, on the distance from the germline and on charge. A candidate that breaks a
+Rules on predictions of other models (keep binding to one antigen, lose it to another), on
+humanness, on the distance from the germline and on charge. A candidate that breaks a
 rule is left off the plate. Aims may be traded, too: variants that no other beats come first.
 """
 
@@ -28,7 +28,7 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Aims:
-    """What every variant of a plate must keep; None and empty ask for nothing."""
+    """Rules for every variant of a plate; None and empty set no rule."""
 
     keep: tuple[str, ...] = ()
     """Folders of models of antigens still to be bound: no variant ``margin`` below the parent."""
@@ -75,7 +75,7 @@ class Judge:
 
     def keeps(self, variants: Sequence[Genotype]) -> Flags:
         """Whether each variant keeps all rules, shape (variants,)."""
-        chains = [self.space.chains(one) for one in variants]
+        chains = [self.space.chains(variant) for variant in variants]
         good = np.ones(len(variants), dtype=np.bool_)
         aims = self.aims
         if aims.least_human is not None:
@@ -87,28 +87,28 @@ class Judge:
             good &= charge >= (-np.inf if aims.least_charge is None else aims.least_charge)
             good &= charge <= (np.inf if aims.most_charge is None else aims.most_charge)
         for place, change in enumerate(self.changes(variants)):
-            kept = place < len(aims.keep)
-            good &= change >= -aims.margin if kept else change <= -aims.margin
+            bound = place < len(aims.keep)
+            good &= change >= -aims.margin if bound else change <= -aims.margin
         return good
 
     def changes(self, variants: Sequence[Genotype]) -> list[Reals]:
         """Predicted change against the parent under each other model, (variants,) each."""
-        table = table_of([self.space.chains(one) for one in (frozenset(), *variants)])
-        found = []
+        table = table_of([self.space.chains(variant) for variant in (frozenset(), *variants)])
+        differences = []
         for name, model in self.models:
-            refused = [reason for reason in model.refusals(table) if reason]
-            if refused:
+            refusals = [reason for reason in model.refusals(table) if reason]
+            if refusals:
                 raise ModelError(
-                    f"the model of {name} cannot predict {counted(len(refused), 'variant')}: "
-                    f"{refused[0]}"
+                    f"the model of {name} cannot predict {counted(len(refusals), 'variant')}: "
+                    f"{refusals[0]}"
                 )
             values = model.predict(table)
-            found.append(np.asarray(values[1:] - values[0]))
-        return found
+            differences.append(np.asarray(values[1:] - values[0]))
+        return differences
 
     def merits(self, variants: Sequence[Genotype], affinity: Reals) -> Reals:
-        """What is to be large (variants, aims): affinity, other antigens, humanness, nearness."""
-        chains = [self.space.chains(one) for one in variants]
+        """Aims to maximise (variants, aims): affinity, other antigens, humanness, nearness."""
+        chains = [self.space.chains(variant) for variant in variants]
         others = [
             change if place < len(self.aims.keep) else -change
             for place, change in enumerate(self.changes(variants))
@@ -116,8 +116,8 @@ class Judge:
         distance = -self.human.germline_distance(chains).astype(np.float64)
         return np.stack([affinity, *others, self.human.of_variants(chains), distance], axis=1)
 
-    def told(self, variants: Sequence[Genotype]) -> list[str]:
-        """Those changes as a text a variant, ``mouse -0.12; human +0.30``."""
+    def change_texts(self, variants: Sequence[Genotype]) -> list[str]:
+        """:meth:`changes` as a text a variant, ``mouse -0.12; human +0.30``."""
         columns = [
             [f"{name} {value:+.2f}" for value in change]
             for (name, _), change in zip(self.models, self.changes(variants), strict=True)
@@ -138,12 +138,12 @@ def fronts(merits: Reals) -> NDArray[np.int64]:
         beats &= aim[:, None] >= aim[None, :]
         better |= aim[:, None] > aim[None, :]
     beats &= better
-    found = np.zeros(count, dtype=np.int64)
+    ranks = np.zeros(count, dtype=np.int64)
     number = 0
-    while (left := found == 0).any():
+    while (left := ranks == 0).any():
         number += 1
-        found[left & ~beats[left].any(axis=0)] = number
-    return found
+        ranks[left & ~beats[left].any(axis=0)] = number
+    return ranks
 
 
 def on_first_fronts(
@@ -154,9 +154,9 @@ def on_first_fronts(
         return list(short), belief
     ranks = fronts(judge.merits(short, belief.mean))
     last = int(np.sort(ranks)[min(count, len(ranks)) - 1])
-    kept = np.flatnonzero(ranks <= last)
+    rows = np.flatnonzero(ranks <= last)
     notes.append(
-        f"chosen among {counted(len(kept), 'candidate')} of the first "
+        f"chosen among {counted(len(rows), 'candidate')} of the first "
         f"{counted(last, 'Pareto front')}"
     )
-    return [short[row] for row in kept.tolist()], belief.among(kept)
+    return [short[row] for row in rows.tolist()], belief.among(rows)

@@ -55,21 +55,18 @@ class CandidateSet:
     origins: dict[Genotype, str] = field(default_factory=dict)
     scores: dict[Genotype, float] = field(default_factory=dict)
 
-    def add(self, found: Iterable[Genotype], origin: str, score: Score) -> int:
-        """Score and keep those that are new; returns how many."""
-        fresh = [
-            one
-            for one in dict.fromkeys(found)
-            if one and one not in self.origins and one not in self.measured
-        ]
-        for one, value in zip(fresh, score(fresh) if fresh else [], strict=True):
-            self.origins[one] = origin
-            self.scores[one] = float(value)
-        return len(fresh)
+    def add(self, variants: Iterable[Genotype], origin: str, score: Score) -> int:
+        """Score and keep the new variants; returns how many they are."""
+        known = {frozenset(), *self.measured, *self.origins}
+        new = [variant for variant in dict.fromkeys(variants) if variant not in known]
+        for variant, value in zip(new, score(new) if new else [], strict=True):
+            self.origins[variant] = origin
+            self.scores[variant] = float(value)
+        return len(new)
 
     def ranked(self) -> list[Genotype]:
         """Candidates by falling score; equal ones by their names."""
-        return sorted(self.scores, key=lambda one: (-self.scores[one], sorted(one)))
+        return sorted(self.scores, key=lambda variant: (-self.scores[variant], sorted(variant)))
 
 
 def find_candidates(
@@ -92,24 +89,26 @@ def find_candidates(
         OptionError: the space leaves no variant that was not measured.
     """
     rng = np.random.default_rng(seed)
-    found = CandidateSet(frozenset(measured) | {frozenset()})
-    singles = [one for one in map(space.limited, ([one] for one in space.substitutions)) if one]
-    found.add(singles, SCAN, score)
+    candidates = CandidateSet(frozenset(measured) | {frozenset()})
+    singles = filter(None, (space.limited([change]) for change in space.substitutions))
+    candidates.add(singles, SCAN, score)
     if space.most > 1 and space.count() <= sizes.everything:
-        found.add(space.every_variant(), ENUMERATION, score)
+        candidates.add(space.every_variant(), ENUMERATION, score)
     elif space.most > 1:
-        known = [one for one in map(space.within, measured) if one]
-        good = _good_singles(found, space, score, sizes.good_singles)
-        found.add(combinations(good, space, sizes.combinations, rng), COMBINATION, score)
+        known = list(filter(None, map(space.within, measured)))
+        good = _good_singles(candidates, space, score, sizes.good_singles)
+        candidates.add(combinations(good, space, sizes.combinations, rng), COMBINATION, score)
         parents = _best(list(dict.fromkeys(known)), score, sizes.good_parents)
-        found.add(recombinations(parents, space, sizes.recombinations, rng), RECOMBINATION, score)
-        _search(found, space, parents, score, sizes, rng)
-    if not found.origins:
+        candidates.add(
+            recombinations(parents, space, sizes.recombinations, rng), RECOMBINATION, score
+        )
+        _search(candidates, space, parents, score, sizes, rng)
+    if not candidates.origins:
         raise OptionError(
             "every variant of this design space was measured; free more positions or allow more "
             "mutations"
         )
-    return found
+    return candidates
 
 
 def combinations(
@@ -120,13 +119,13 @@ def combinations(
         return []
     weights = 1.0 / np.arange(1.0, len(singles) + 1.0)
     weights /= weights.sum()
-    found = []
+    variants = []
     for _ in range(count):
         size = min(int(rng.integers(2, space.most + 1)), len(singles))
         # Some are drawn too many, since untried ones and further ones of a place fall away.
-        drawn = rng.choice(len(singles), size=min(4 * size, len(singles)), replace=False, p=weights)
-        found.append(space.limited((singles[place] for place in drawn), size))
-    return [one for one in dict.fromkeys(found) if len(one) > 1]
+        draws = rng.choice(len(singles), size=min(4 * size, len(singles)), replace=False, p=weights)
+        variants.append(space.limited((singles[place] for place in draws), size))
+    return [variant for variant in dict.fromkeys(variants) if len(variant) > 1]
 
 
 def recombinations(
@@ -135,23 +134,22 @@ def recombinations(
     """Crosses of two parents: of each changed place the change of one of them, or none."""
     if len(parents) < 2:
         return []
-    found = []
+    children = []
     for _ in range(count):
-        one, other = rng.choice(len(parents), size=2, replace=False)
-        found.append(crossed(parents[one], parents[other], space, rng))
-    return [one for one in dict.fromkeys(found) if one]
+        mother, father = rng.choice(len(parents), size=2, replace=False)
+        children.append(crossed(parents[mother], parents[father], space, rng))
+    return [child for child in dict.fromkeys(children) if child]
 
 
 def crossed(
-    one: Genotype, other: Genotype, space: DesignSpace, rng: np.random.Generator
+    mother: Genotype, father: Genotype, space: DesignSpace, rng: np.random.Generator
 ) -> Genotype:
     """A child of two variants, within the space's budgets."""
-    both = sorted(one | other)
-    kept = [change for change in both if rng.random() < _SHARE_KEPT]
-    return space.limited(kept[place] for place in rng.permutation(len(kept)))
+    inherited = [change for change in sorted(mother | father) if rng.random() < _SHARE_INHERITED]
+    return space.limited(inherited[place] for place in rng.permutation(len(inherited)))
 
 
-_SHARE_KEPT: Final = 0.75
+_SHARE_INHERITED: Final = 0.75
 
 
 def mutated(
@@ -172,7 +170,7 @@ def mutated(
 
 
 def _search(
-    found: CandidateSet,
+    candidates: CandidateSet,
     space: DesignSpace,
     parents: Sequence[Genotype],
     score: Score,
@@ -182,13 +180,13 @@ def _search(
     """Generations of children of the best candidates and of the best measured variants."""
     singles = space.substitutions
     for _ in track(range(sizes.generations), "guided search of variants"):
-        best = found.ranked()[: sizes.survivors] + list(parents)
+        best = candidates.ranked()[: sizes.survivors] + list(parents)
         children = []
         for _ in range(sizes.children):
-            one, other = (best[int(place)] for place in rng.integers(len(best), size=2))
-            child = crossed(one, other, space, rng) if rng.random() < 0.5 else one
+            mother, father = (best[int(place)] for place in rng.integers(len(best), size=2))
+            child = crossed(mother, father, space, rng) if rng.random() < 0.5 else mother
             children.append(mutated(child, singles, space, rng))
-        if not found.add(children, SEARCH, score):
+        if not candidates.add(children, SEARCH, score):
             return
 
 
@@ -201,12 +199,12 @@ def _best(variants: Sequence[Genotype], score: Score, count: int) -> list[Genoty
 
 
 def _good_singles(
-    found: CandidateSet, space: DesignSpace, score: Score, count: int
+    candidates: CandidateSet, space: DesignSpace, score: Score, count: int
 ) -> list[Substitution]:
     """The best tried and the best untried singles in turn, so that both may be combined."""
-    tried = [frozenset((one,)) for one in space.substitutions if one in space.tried]
-    known = [next(iter(one)) for one in _best(tried, score, count)]
-    ranked = (next(iter(one)) for one in found.ranked())
-    fresh = list(islice((one for one in ranked if one not in space.tried), count))
-    both = [one for pair in zip_longest(known, fresh) for one in pair]
-    return [one for one in both if one is not None]
+    singles = [frozenset((change,)) for change in space.substitutions if change in space.tried]
+    tried = [change for (change,) in _best(singles, score, count)]
+    ranked = (next(iter(variant)) for variant in candidates.ranked())
+    untried = islice((change for change in ranked if change not in space.tried), count)
+    in_turn = (change for pair in zip_longest(tried, untried) for change in pair)
+    return [change for change in in_turn if change is not None]

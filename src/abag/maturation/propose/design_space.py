@@ -89,11 +89,11 @@ class DesignSpace:
             raise OptionError(f"--max-untried is {most_untried}; give 0 or more")
         free = choose_sites(parent, cdrs=cdrs, positions=positions, numbering=numbering)
         frozen = set(_frozen(parent, freeze, numbering))
-        tried = frozenset(change for one in measured for change in one)
+        tried = frozenset(change for variant in measured for change in variant)
         if not cdrs and not positions:
             free = _as_measured(parent, free, tried, untried)
-        found = ((site.chain, site.place) for site in free if site.residue != "C")
-        places = tuple(place for place in found if place not in frozen)
+        unfrozen = [(s.chain, s.place) for s in free if s.residue != "C"]
+        places = tuple(place for place in unfrozen if place not in frozen)
         if not places:
             raise OptionError(
                 "no position may change: --freeze, --positions and --cdrs together leave none"
@@ -131,11 +131,13 @@ class DesignSpace:
 
     def every_variant(self) -> list[Genotype]:
         """All variants of the space, the parent left out; ask :meth:`count` before."""
-        found: list[Genotype] = [frozenset()]
+        variants: list[Genotype] = [frozenset()]
         for place in self.places:
-            here = [one for one in self.substitutions if one[:2] == place]
-            found += [one | {new} for one in found if size_of(one) < self.most for new in here]
-        return [one for one in found[1:] if self.limited(sorted(one)) == one]
+            here = [change for change in self.substitutions if change[:2] == place]
+            variants += [
+                v | {change} for v in variants if size_of(v) < self.most for change in here
+            ]
+        return [v for v in variants[1:] if self.limited(sorted(v)) == v]
 
     def limited(self, changes: Iterable[Substitution], most: int | None = None) -> Genotype:
         """The first change of each place, within the budgets of all and of untried changes.
@@ -143,7 +145,7 @@ class DesignSpace:
         ``most`` is a smaller budget than the space's.
         """
         budget = self.most if most is None else min(most, self.most)
-        kept: list[Substitution] = []
+        chosen: list[Substitution] = []
         taken: set[Place] = set()
         untried = 0
         for change in changes:
@@ -154,10 +156,10 @@ class DesignSpace:
             if len(taken) == budget:
                 break
             if len(taken) + len(here) <= budget:
-                kept.append(change)
+                chosen.append(change)
                 taken |= here
                 untried += new
-        return frozenset(kept)
+        return frozenset(chosen)
 
     def residue(self, chain: str, place: int) -> str:
         """The parent's residue at a place from 1."""
@@ -166,14 +168,16 @@ class DesignSpace:
     def within(self, variant: Genotype) -> Genotype | None:
         """The part of a measured variant that lies in the space, or None where it is too large."""
         free, letters = frozenset(self.places), frozenset(self.letters)
-        kept = frozenset(
-            one for one in variant if one in self.indels or (one[:2] in free and one[2] in letters)
+        inside = frozenset(
+            change
+            for change in variant
+            if change in self.indels or (change[:2] in free and change[2] in letters)
         )
-        return kept if size_of(kept) <= self.most else None
+        return inside if size_of(inside) <= self.most else None
 
     def chains(self, variant: Genotype) -> tuple[str, str | None]:
         """Heavy and light chain of a variant."""
-        residues = {letter: list(one.sequence) for letter, one in self.parent.chains.items()}
+        residues = {letter: list(chain.sequence) for letter, chain in self.parent.chains.items()}
         for change in variant:
             for chain, place, new in parts(change):
                 residues[chain][place - 1] = new.replace("-", "")
@@ -182,17 +186,16 @@ class DesignSpace:
 
     def genotype(self, heavy: str, light: str | None) -> Genotype | None:
         """A variant as changes of the parent, or None where it has other chains."""
-        given = {"H": heavy, "L": light or ""}
         changes: list[Substitution] = []
-        for chain in ("H", "L"):
+        for chain, variant in (("H", heavy), ("L", light or "")):
             numbered = self.parent.chains.get(chain)
-            own = numbered.sequence if numbered else ""
-            if bool(own) != bool(given[chain]):
+            parent = numbered.sequence if numbered else ""
+            if bool(parent) != bool(variant):
                 return None
-            if len(own) != len(given[chain]):
-                changes += _with_indels(chain, own, given[chain])
+            if len(parent) != len(variant):
+                changes += _with_indels(chain, parent, variant)
                 continue
-            pairs = zip(own, given[chain], strict=True)
+            pairs = zip(parent, variant, strict=True)
             changes += [(chain, i, new) for i, (old, new) in enumerate(pairs, 1) if old != new]
         return frozenset(changes)
 
@@ -232,15 +235,15 @@ def is_indel(change: Substitution) -> bool:
 def _with_indels(chain: str, parent: str, variant: str) -> list[Substitution]:
     """Changes of a chain of another length; neighbouring changes around an indel are one."""
     runs: list[list[tuple[int, str]]] = []
-    for one in find_mutations(parent, None, variant, None):
-        if not runs or runs[-1][-1][0] + 1 != one.place:
+    for mutation in find_mutations(parent, None, variant, None):
+        if not runs or runs[-1][-1][0] + 1 != mutation.place:
             runs.append([])
-        runs[-1].append((one.place, one.mutant))
-    found: list[Substitution] = []
+        runs[-1].append((mutation.place, mutation.mutant))
+    changes: list[Substitution] = []
     for run in runs:
-        whole = (chain, run[0][0], "/".join(new for _, new in run))
-        found += [whole] if is_indel(whole) else [(chain, place, new) for place, new in run]
-    return found
+        joined = (chain, run[0][0], "/".join(new for _, new in run))
+        changes += [joined] if is_indel(joined) else [(chain, place, new) for place, new in run]
+    return changes
 
 
 def _indels(
@@ -288,7 +291,7 @@ def _as_measured(
     }
     every = untried or not changed
     return tuple(
-        one for one in sites if one.region and (every or (one.chain, one.place) in changed)
+        site for site in sites if site.region and (every or (site.chain, site.place) in changed)
     )
 
 
@@ -302,14 +305,14 @@ def _frozen(parent: Antibody, freeze: Sequence[str], numbering: str) -> list[Pla
     return [(site.chain, site.place) for site in sites]
 
 
-def _letters(given: str) -> str:
-    if not given:
+def _letters(text: str) -> str:
+    if not text:
         return "".join(letter for letter in AMINO_ACIDS if letter not in LEFT_OUT)
-    letters = "".join(dict.fromkeys(given.upper().replace(",", "").replace(" ", "")))
+    letters = "".join(dict.fromkeys(text.upper().replace(",", "").replace(" ", "")))
     unknown = sorted(set(letters) - set(AMINO_ACIDS))
     if unknown or not letters:
         raise OptionError(
-            f"--letters {given!r} holds {', '.join(unknown) or 'nothing'}; "
+            f"--letters {text!r} holds {', '.join(unknown) or 'nothing'}; "
             f"give some of {AMINO_ACIDS}"
         )
     return letters

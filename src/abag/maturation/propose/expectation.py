@@ -1,4 +1,4 @@
-"""What a plate is expected to give, and what plates chosen otherwise would: joint draws.
+"""Expected hits of a plate, and of plates chosen otherwise, from joint draws of the posterior.
 
 Draws of the joint posterior, noise of measuring included, stand for the laboratory: how many
 measurements exceed the best value so far, or the parent's; the best value of the plate; the rank
@@ -46,7 +46,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class PlateExpectation:
-    """What one plate would give."""
+    """Expected hits, best value and rank correlation of one plate."""
 
     variants: int
     over_best: Expected
@@ -78,7 +78,7 @@ class Expectation:
         return {
             "best_so_far": self.best_so_far,
             "parent": self.parent,
-            "plates": {name: asdict(one) for name, one in self.plates.items()},
+            "plates": {name: asdict(plate) for name, plate in self.plates.items()},
         }
 
 
@@ -101,19 +101,19 @@ def expectations(
         scale: Factor on the model's deviations.
     """
     rng = np.random.default_rng([seed, 7])
-    measured = {space.genotype(*one) for one in known}
+    measured = {space.genotype(*chains) for chains in known}
     parent = float(model.predict(table_of([space.chains(frozenset())]))[0])
     best = model.best_measured()
     thresholds = model.scores_of(np.array([best, parent]))
     plates = {
         "proposed": list(chosen),
-        "random": _random([size_of(one) for one in chosen], space, measured, rng),
+        "random": _random(list(map(size_of, chosen)), space, measured, rng),
         "singles": _random([1] * len(chosen), space, measured, rng),
     }
-    found: dict[str, PlateExpectation] = {}
+    expected: dict[str, PlateExpectation] = {}
     over = np.zeros((2, len(chosen)))
     for name, variants in plates.items():
-        table = table_of([space.chains(one) for one in variants])
+        table = table_of(list(map(space.chains, variants)))
         table = table.filter(pl.Series([reason is None for reason in model.refusals(table)]))
         if table.is_empty():
             continue
@@ -124,11 +124,11 @@ def expectations(
         above = draws[None] > thresholds[:, None, None]
         if name == "proposed":
             over = above.mean(axis=1)
-        found[name] = PlateExpectation(
+        expected[name] = PlateExpectation(
             table.height, Expected.of(above[0].sum(axis=1)), Expected.of(above[1].sum(axis=1)),
             Expected.of(model.values_of(draws.max(axis=1))), _spearman(draws, joint.mean),
         )  # fmt: skip
-    return Expectation(best, parent, found, over[0], over[1])
+    return Expectation(best, parent, expected, over[0], over[1])
 
 
 def _spearman(draws: Reals, mean: Reals) -> Expected | None:
@@ -150,12 +150,12 @@ def _random(
 ) -> list[Genotype]:
     """Random variants of the space with these numbers of changes, none measured, none twice."""
     changes = space.substitutions
-    found: dict[Genotype, None] = {}
+    variants: dict[Genotype, None] = {}
     for size in sizes:
         for _ in range(_TRIES):
-            drawn = rng.permutation(len(changes))[: 4 * size]
-            one = space.limited((changes[place] for place in drawn), size)
-            if one and one not in measured and one not in found:
-                found[one] = None
+            draws = rng.permutation(len(changes))[: 4 * size]
+            variant = space.limited((changes[place] for place in draws), size)
+            if variant and variant not in measured and variant not in variants:
+                variants[variant] = None
                 break
-    return list(found)
+    return list(variants)

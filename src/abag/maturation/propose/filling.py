@@ -47,21 +47,21 @@ class Quota(Rules):
         cls, candidates: Sequence[Genotype], request: Request, taken: Sequence[Genotype] = ()
     ) -> Self:
         """The rules of a request; ``taken`` are variants that stand on the plate already."""
-        changes = sorted({change for one in (*candidates, *taken) for change in one})
+        changes = sorted({change for variant in (*candidates, *taken) for change in variant})
         column = {change: place for place, change in enumerate(changes)}
         carriers = np.zeros((len(candidates), len(changes)), dtype=np.bool_)
-        for row, one in enumerate(candidates):
-            carriers[row, [column[change] for change in one]] = True
-        costs = np.array([request.purse.cost(size_of(one)) for one in candidates])
+        for row, variant in enumerate(candidates):
+            carriers[row, [column[change] for change in variant]] = True
+        costs = np.array([request.purse.cost(size_of(variant)) for variant in candidates])
         budget = request.purse.budget
-        found = cls(
+        quota = cls(
             carriers, max(1, ceil(request.most_repeats * request.count)), costs,
             np.inf if budget is None else budget, np.zeros(len(changes), dtype=np.int64),
         )  # fmt: skip
-        for one in taken:
-            found.used[[column[change] for change in one]] += 1
-            found.left -= request.purse.cost(size_of(one))
-        return found
+        for variant in taken:
+            quota.used[[column[change] for change in variant]] += 1
+            quota.left -= request.purse.cost(size_of(variant))
+        return quota
 
     def take(self, row: int) -> None:
         """Count a choice."""
@@ -94,15 +94,15 @@ def placed(
     batch: Batch,
     short: Sequence[Genotype],
     plate: Sequence[Chains | None],
-    own: Sequence[Genotype],
+    standing: Sequence[Genotype],
 ) -> list[tuple[Genotype, float | None]]:
-    """The plate's variants with their acquisition values; None for those that it keeps."""
+    """The plate's variants with their acquisition values; None for those in ``standing``."""
     chosen = zip(batch.rows.tolist(), batch.values.tolist(), strict=True)
     new: list[tuple[Genotype, float | None]] = [(short[row], value) for row, value in chosen]
     if not plate:
         return new
-    fresh, kept = iter(new), ((one, None) for one in own)
-    picks = [next(fresh, None) if one is None else next(kept) for one in plate]
+    fresh, old = iter(new), ((variant, None) for variant in standing)
+    picks = [next(fresh, None) if chains is None else next(old) for chains in plate]
     return [pick for pick in picks if pick is not None]
 
 
@@ -111,16 +111,16 @@ def fill(
     short: Sequence[Genotype],
     request: Request,
     quota: Quota,
-    kept: int,
+    standing: int,
     notes: list[str],
 ) -> Batch:
     """The batch: first the wells for single mutants, then the rest, under the plate's rules.
 
-    ``kept`` variants stand on the plate already.
+    ``standing`` variants are on the plate already.
     """
-    wanted = request.count - kept
-    singles = np.array([i for i, one in enumerate(short) if size_of(one) == 1], dtype=np.int64)
-    first = min(request.singles if not kept else 0, len(singles))
+    wanted = request.count - standing
+    singles = np.flatnonzero([size_of(variant) == 1 for variant in short])
+    first = min(request.singles if not standing else 0, len(singles))
     rows: list[int] = []
     values: list[float] = []
     if first:
@@ -128,10 +128,10 @@ def fill(
         rows, values = singles[picked.rows].tolist(), picked.values.tolist()
         for row in rows:
             quota.take(row)
-    if not kept and request.singles > first:
+    if not standing and request.singles > first:
         notes.append(f"only {counted(first, 'single mutant')} may be proposed under these rules")
     left = np.setdiff1d(np.arange(len(short)), rows)
-    others, quota = belief.given(np.array(rows, dtype=np.int64)), quota.among(left)
+    others, quota = belief.conditioned_on(np.array(rows, dtype=np.int64)), quota.among(left)
     batch = request.policy.choose(others, wanted - len(rows), request.seed, quota)
     rows += left[batch.rows].tolist()
     if quota.raised:

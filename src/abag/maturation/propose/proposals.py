@@ -1,4 +1,4 @@
-"""The next plate: which variants to measure, what the model expects of each, and why.
+"""The next plate: the variants to measure, the prediction for each, and the reason.
 
 Candidates come from :mod:`abag.maturation.propose.candidates`; those that would bring a severe
 sequence liability are left out; of the best 1,000 the joint posterior is asked for, and a batch is
@@ -76,7 +76,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the laboratory has done so far, besides the model's training rows."""
+    """Measured, pending and failed variants besides the model's training rows; the open plate."""
 
     measured: Sequence[Chains] = ()
     """Variants that were measured."""
@@ -92,7 +92,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """The chosen variants in the order of choice, and what they were chosen from."""
+    """The chosen variants in the order of choice, with their candidates, request and notes."""
 
     parent: Chains
     parent_predicted: float
@@ -117,9 +117,9 @@ class Proposals:
     def _repr_html_(self) -> str:
         header = ("mutations", self.unit, "90 % interval", "liabilities", "reason")
         rows = tuple(
-            (one.mutations, f"{one.predicted:.2f}", f"{one.lower_90:.2f} to {one.upper_90:.2f}",
-             "; ".join(one.liabilities), one.reason)
-            for one in self.chosen
+            (p.mutations, f"{p.predicted:.2f}", f"{p.lower_90:.2f} to {p.upper_90:.2f}",
+             "; ".join(p.liabilities), p.reason)
+            for p in self.chosen
         )  # fmt: skip
         title = f"Plate of {len(self.chosen)} variants of {self.candidates:,} candidates"
         return notebook(title, self.notes, Table("In the order of choice", header, rows))
@@ -138,7 +138,7 @@ class Proposals:
             "interval_scale": self.interval_scale,
             "notes": list(self.notes),
             "expected": self.expected.as_json(),
-            "proposals": [asdict(one) for one in self.chosen],
+            "proposals": list(map(asdict, self.chosen)),
         }
 
 
@@ -174,37 +174,37 @@ def propose(
         numbering=request.numbering, measured=genotypes, untried=request.untried,
         most_untried=request.most_untried,
     )  # fmt: skip
-    notes += _of_space(space, request)
+    notes += _space_notes(space, request)
     scorer = Scorer(model, space)
     scorer.require_readable()
-    own = _genotypes(numbered, [one for one in standing.plate if one], [])
-    waiting = [*_genotypes(numbered, list(standing.pending), []), *own]
-    gone = [*waiting, *_genotypes(numbered, list(standing.failed), [])]
-    found = find_candidates(space, [*genotypes, *gone], scorer.optimism, request.seed)
+    on_plate = _genotypes(numbered, [chains for chains in standing.plate if chains], [])
+    pending = [*_genotypes(numbered, list(standing.pending), []), *on_plate]
+    excluded = [*genotypes, *pending, *_genotypes(numbered, list(standing.failed), [])]
+    candidates = find_candidates(space, excluded, scorer.optimism, request.seed)
     judge = request.aims.judge(space)
-    short, left_out = _shortlisted(found, space, request, [*known, *standing.pending], judge)
-    belief = scorer.belief(short, known, waiting)
+    short, left_out = _shortlisted(candidates, space, request, [*known, *standing.pending], judge)
+    belief = scorer.belief(short, known, pending)
     short, belief = on_first_fronts(short, belief, judge, request.count, notes)
-    batch = fill(belief, short, request, Quota.of(short, request, own), len(own), notes)
-    picks = placed(batch, short, standing.plate, own)
+    batch = fill(belief, short, request, Quota.of(short, request, on_plate), len(on_plate), notes)
+    picks = placed(batch, short, standing.plate, on_plate)
     parent_value = float(model.predict(scorer.table([frozenset()]))[0])
-    shown, order = [one for one, _ in picks], np.argsort(-belief.mean, kind="stable")
-    told = _Told(
+    variants, order = [variant for variant, _ in picks], np.argsort(-belief.mean, kind="stable")
+    choice = _Choice(
         picks, belief.best, frozenset(short[row] for row in order[: request.count]),
-        naturalness_of(space, shown), Known.of(genotypes), parent_value,
-        expectations(model, space, shown, known, request.seed, standing.scale),
-        judge.told(shown), standing.scale,
+        naturalness_of(space, variants), Known.of(genotypes), parent_value,
+        expectations(model, space, variants, known, request.seed, standing.scale),
+        judge.change_texts(variants), standing.scale,
     )  # fmt: skip
-    if told.natural is None:
+    if choice.natural is None:
         notes.append("naturalness is left out: it needs torch (pip install 'abag[network]')")
-    chosen = _described(told, scorer, space, found, judge)
+    chosen = _proposals(choice, scorer, space, candidates, judge)
     return Proposals(
-        (heavy, light), parent_value, model.target, tuple(chosen), len(found.origins), left_out,
-        tuple(notes), request, model.model_id, told.expected, standing.scale,
+        (heavy, light), parent_value, model.target, tuple(chosen), len(candidates.origins),
+        left_out, tuple(notes), request, model.model_id, choice.expected, standing.scale,
     )  # fmt: skip
 
 
-def _of_space(space: DesignSpace, request: Request) -> list[str]:
+def _space_notes(space: DesignSpace, request: Request) -> list[str]:
     """Notes on what may change."""
     notes = []
     if not (request.untried or request.cdrs or request.positions):
@@ -224,61 +224,61 @@ def _of_space(space: DesignSpace, request: Request) -> list[str]:
 def _genotypes(parent: Antibody, known: Sequence[Chains], notes: list[str]) -> list[Genotype]:
     """Measured variants as changes of the parent; those of other chains are counted."""
     space = DesignSpace(parent, (), "", 0)
-    found = [space.genotype(heavy, light) for heavy, light in known]
-    kept = [one for one in found if one is not None]
-    other = len(found) - len(kept)
-    if other:
+    genotypes = [space.genotype(heavy, light) for heavy, light in known]
+    variants = [variant for variant in genotypes if variant is not None]
+    other_chains = len(genotypes) - len(variants)
+    if other_chains:
         notes.append(
-            f"{counted(other, 'measured variant')} without the parent's light chain or with one "
-            "that it lacks: they are not recombined"
+            f"{counted(other_chains, 'measured variant')} without the parent's light chain or with "
+            "one that it lacks: they are not recombined"
         )
-    nearest = min((size_of(one) for one in kept), default=None)
+    nearest = min(map(size_of, variants), default=None)
     if nearest is not None and nearest > 2 * _MOST_BY_DEFAULT:
         notes.append(
             f"the nearest measured variant differs from the parent at {nearest} positions: is it "
             "the parent of these variants?"
         )
-    return kept
+    return variants
 
 
 def _budget(most: int | None, measured: Sequence[Genotype], notes: list[str]) -> int:
     if most is not None:
         return most
-    largest = max((size_of(one) for one in measured), default=0)
+    largest = max(map(size_of, measured), default=0)
     budget = min(max(2, largest), _MOST_BY_DEFAULT)
     notes.append(f"at most {counted(budget, 'mutation')} a variant; --max-mutations changes it")
     return budget
 
 
 def _shortlisted(
-    found: CandidateSet,
+    candidates: CandidateSet,
     space: DesignSpace,
     request: Request,
     known: Sequence[Chains],
     judge: Judge,
 ) -> tuple[list[Genotype], int]:
     """The best candidates that keep the rules, and how many before them did not."""
-    ranked = _distinct(found, space, known)
-    singles = [one for one in ranked if size_of(one) == 1][: SINGLES if request.singles else 0]
+    ranked = _distinct(candidates, space, known)
+    singles = [v for v in ranked if size_of(v) == 1][: SINGLES if request.singles else 0]
     ranked = list(dict.fromkeys([*singles, *ranked]))
     least = request.least_natural
     natural = None if least is None else naturalness_of(space, ranked, needed=True)
     refused = LIABILITY_RULES[request.liabilities]
-    kept = judge.keeps(ranked)
+    allowed = judge.keeps(ranked)
     short: list[Genotype] = []
     left_out = 0
-    for place, one in enumerate(ranked):
+    for place, variant in enumerate(ranked):
         if len(short) == max(SHORTLIST, request.count):
             break
-        rough = natural is not None and least is not None and natural[place] < least
+        unnatural = natural is not None and least is not None and natural[place] < least
         if (
-            rough
-            or not kept[place]
-            or (refused and worst(added_liabilities(space, one)) in refused)
+            unnatural
+            or not allowed[place]
+            or (refused and worst(added_liabilities(space, variant)) in refused)
         ):
             left_out += 1
         else:
-            short.append(one)
+            short.append(variant)
     if not short:
         raise OptionError(
             f"all {counted(len(ranked), 'candidate')} were left out for liabilities, "
@@ -287,19 +287,18 @@ def _shortlisted(
     return short, left_out
 
 
-def _distinct(found: CandidateSet, space: DesignSpace, known: Sequence[Chains]) -> list[Genotype]:
-    """Candidates by rank that the model can read, each once: indels may meet in one sequence."""
-    ranked = [one for one in found.ranked() if found.scores[one] > -np.inf]
+def _distinct(
+    candidates: CandidateSet, space: DesignSpace, known: Sequence[Chains]
+) -> list[Genotype]:
+    """Candidates by rank that the model can read, each sequence once (indels may give it twice)."""
+    ranked = [v for v in candidates.ranked() if candidates.scores[v] > -np.inf]
     if not space.indels:
         return ranked
-    seen = {(heavy, light or None) for heavy, light in known}
-    kept = []
-    for one in ranked:
-        chains = space.chains(one)
-        if chains not in seen:
-            seen.add(chains)
-            kept.append(one)
-    return kept
+    excluded = {(heavy, light or None) for heavy, light in known}
+    by_chains: dict[Chains, Genotype] = {}
+    for variant in ranked:
+        by_chains.setdefault(space.chains(variant), variant)
+    return [variant for chains, variant in by_chains.items() if chains not in excluded]
 
 
 def added_liabilities(space: DesignSpace, variant: Genotype) -> tuple[Liability, ...]:
@@ -319,13 +318,12 @@ def naturalness_of(
     if find_spec("torch") is None and not needed:
         return None
     heavy, light = space.chains(frozenset())
-    chains = [space.chains(one) for one in variants]
-    return np.asarray(Naturalness().of_variants(heavy, light, chains))
+    return np.asarray(Naturalness().of_variants(heavy, light, list(map(space.chains, variants))))
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """What the descriptions of the chosen candidates are made from, in the order of the plate."""
+class _Choice:
+    """The chosen candidates in the order of the plate, and the figures that describe them."""
 
     picks: Sequence[tuple[Genotype, float | None]]
     best: float
@@ -340,37 +338,38 @@ class _Told:
     scale: float
 
 
-def _described(
-    told: _Told, scorer: Scorer, space: DesignSpace, found: CandidateSet, judge: Judge
+def _proposals(
+    choice: _Choice, scorer: Scorer, space: DesignSpace, candidates: CandidateSet, judge: Judge
 ) -> list[Proposal]:
     from scipy.special import ndtr
 
-    chosen = [one for one, _ in told.picks]
-    shown = scorer.shown(chosen, told.scale)
+    chosen = [variant for variant, _ in choice.picks]
+    shown = scorer.shown(chosen, choice.scale)
     ranks = fronts(judge.merits(chosen, shown.mean_score))
-    chance = ndtr((shown.mean_score - told.best) / np.maximum(shown.deviation, 1e-9))
-    chains = [space.chains(one) for one in chosen]
+    chance = ndtr((shown.mean_score - choice.best) / np.maximum(shown.deviation, 1e-9))
+    chains = list(map(space.chains, chosen))
     humanness = judge.human.of_variants(chains)
     distance = judge.human.germline_distance(chains)
-    described = []
-    for order, (one, acquisition) in enumerate(told.picks):
+    proposals = []
+    for order, (variant, acquisition) in enumerate(choice.picks):
         heavy, light = chains[order]
-        origin, predicted = found.origins.get(one, KEPT), float(shown.median[order])
+        origin, predicted = candidates.origins.get(variant, KEPT), float(shown.median[order])
         reason = reason_for(
-            origin, space.mutations(one), told.known, predicted - told.parent_value,
-            float(chance[order]), one in told.highest,
+            origin, space.mutations(variant), choice.known, predicted - choice.parent_value,
+            float(chance[order]), variant in choice.highest,
         )  # fmt: skip
-        described.append(
+        proposals.append(
             Proposal(
-                space.name(one), size_of(one), heavy, light, predicted, float(shown.lower[order]),
-                float(shown.upper[order]), float(chance[order]), acquisition, origin, reason,
-                tuple(str(liability) for liability in added_liabilities(space, one)),
-                None if told.natural is None else float(told.natural[order]),
+                space.name(variant), size_of(variant), heavy, light, predicted,
+                float(shown.lower[order]), float(shown.upper[order]), float(chance[order]),
+                acquisition, origin, reason,
+                tuple(str(liability) for liability in added_liabilities(space, variant)),
+                None if choice.natural is None else float(choice.natural[order]),
                 float(humanness[order]), int(distance[order]),
-                float(told.expected.over_best[order]), float(told.expected.over_parent[order]),
-                told.others[order],
+                float(choice.expected.over_best[order]), float(choice.expected.over_parent[order]),
+                choice.others[order],
                 bool(shown.limited[order]),
                 int(ranks[order]),
             )
         )  # fmt: skip
-    return described
+    return proposals

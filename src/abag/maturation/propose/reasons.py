@@ -34,7 +34,7 @@ class Known:
     @classmethod
     def of(cls, measured: Iterable[Genotype]) -> Self:
         """Count over measured variants."""
-        changes = [part for one in measured for change in one for part in parts(change)]
+        changes = [part for variant in measured for change in variant for part in parts(change)]
         return cls(Counter(changes), Counter(change[:2] for change in changes))
 
 
@@ -66,19 +66,13 @@ def reason_for(
 
 
 def _evidence(mutations: Sequence[Mutation], known: Known) -> str:
-    """What of the variant was measured before."""
-    keys = [(one.chain, one.place, one.mutant) for one in mutations]
-    seen = [
-        f"{one} in {counted(known.substitutions[key], 'variant')}"
-        for one, key in zip(mutations, keys, strict=True)
-        if known.substitutions[key]
-    ]
-    fresh = [
-        f"{one.chain}:{one.wild_type}{one.place}"
-        for one, key in zip(mutations, keys, strict=True)
-        if not known.places[key[:2]]
-    ]
-    parts = [f"Measured before: {', '.join(seen)}." if seen else "No change measured before."]
-    if fresh:
-        parts.append(f"Never changed before: {', '.join(fresh)}.")
-    return " ".join(parts)
+    """Which changes of the variant were measured before, and which places never changed."""
+    measured, untried = [], []
+    for mutation in mutations:
+        place = (mutation.chain, mutation.place)
+        if count := known.substitutions[*place, mutation.mutant]:
+            measured.append(f"{mutation} in {counted(count, 'variant')}")
+        if not known.places[place]:
+            untried.append(f"{mutation.chain}:{mutation.wild_type}{mutation.place}")
+    text = f"Measured before: {', '.join(measured)}." if measured else "No change measured before."
+    return f"{text} Never changed before: {', '.join(untried)}." if untried else text

@@ -1,4 +1,4 @@
-"""What is asked of a plate: how many variants, which of them, and what they may cost."""
+"""The request for a plate: how many variants, from which space, and at which cost."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LIABILITY_RULES: Final[Mapping[str, tuple[LiabilitySeverity, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Purse:
-    """What a plate may cost, in any currency: so much a variant, and so much a mutation of it."""
+    """The budget of a plate in any currency, and the prices of a variant and of a mutation."""
 
     budget: float | None = None
     """None for no limit."""
@@ -76,7 +76,7 @@ class Request:
     """Variants that are kept for single mutants, from which effects are learnt one by one."""
     purse: Purse = field(default_factory=Purse)
     aims: Aims = field(default_factory=Aims)
-    """What every variant must keep besides."""
+    """Further rules for every variant."""
 
     def __post_init__(self) -> None:
         """Raise OptionError for numbers out of range and unknown rules."""

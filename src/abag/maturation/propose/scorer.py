@@ -1,4 +1,4 @@
-"""What the model of an assay believes of candidates, given what is measured and pending."""
+"""The posterior of candidates under the model of an assay, given measured and pending variants."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _REACH: Final = 1.0
 
 
 class Scorer:
-    """What the model says of genotypes."""
+    """Predictions of the model for genotypes."""
 
     def __init__(self, model: AssayGP, space: DesignSpace) -> None:
         self._model, self._space = model, space
 
     def table(self, variants: Sequence[Genotype]) -> pl.DataFrame:
         """Chains of variants, as the model reads them."""
-        return table_of([self._space.chains(one) for one in variants])
+        return table_of([self._space.chains(variant) for variant in variants])
 
     def shown(self, variants: Sequence[Genotype], scale: float) -> Predictions:
         """Median and 90 % interval of a new measurement of each variant."""
@@ -50,14 +50,14 @@ class Scorer:
         Minus infinity for a variant whose length the model cannot read.
         """
         table = self.table(variants)
-        found = np.full(table.height, -np.inf)
+        scores = np.full(table.height, -np.inf)
         good = np.ones(table.height, dtype=np.bool_)
         if self._space.indels:
             good = np.array([reason is None for reason in self._model.refusals(table)])
         if good.any():
             shown = self._model.distribution(table.filter(pl.Series(good)))
-            found[good] = shown.mean_score + _REACH * shown.deviation
-        return found
+            scores[good] = shown.mean_score + _REACH * shown.deviation
+        return scores
 
     def belief(
         self, short: Sequence[Genotype], known: Sequence[Chains], pending: Sequence[Genotype]
@@ -65,20 +65,20 @@ class Scorer:
         """The joint posterior of a shortlist.
 
         ``known`` are all measured variants, of which the best is to be improved upon; ``pending``
-        are in the laboratory: they count as measured at their means, so that their questions are
-        not asked again.
+        are in the laboratory: they count as measured at their means, which lowers the deviation of
+        variants like them.
         """
         model, readable = self._model, table_of(known)
         readable = readable.filter(pl.Series([r is None for r in model.refusals(readable)]))
         best = float(model.distribution(readable).mean_score.max())
         joint = model.joint(self.table([*short, *pending]))
         belief = Belief(joint.mean, joint.covariance, joint.noise, best)
-        return belief.given(np.arange(len(short), len(short) + len(pending)))
+        return belief.conditioned_on(np.arange(len(short), len(short) + len(pending)))
 
 
 def table_of(chains: Sequence[Chains]) -> pl.DataFrame:
     """Chains as a table that a model reads."""
     return pl.DataFrame(
-        {"heavy": [one[0] for one in chains], "light": [one[1] for one in chains]},
+        {"heavy": [heavy for heavy, _ in chains], "light": [light for _, light in chains]},
         schema={"heavy": pl.String(), "light": pl.String()},
     )
