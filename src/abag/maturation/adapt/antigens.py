@@ -182,7 +182,7 @@ Tables: TypeAlias = dict[str, pl.DataFrame]
 """Rows of each antigen."""
 
 
-class _FoldAnswer(NamedTuple):
+class _TestedRows(NamedTuple):
     """Predictions of the test rows of one antigen in one fold, each (rows,)."""
 
     true: Reals
@@ -227,7 +227,7 @@ def _folds_of_variants(tables: Tables, seed: int) -> list[Fold[Tables]]:
 
 def _learn_together(
     settings: AssayGPSettings, train: Tables
-) -> Callable[[Fold[Tables]], dict[str, _FoldAnswer]]:
+) -> Callable[[Fold[Tables]], dict[str, _TestedRows]]:
     shared = fit_antigens(pl.concat(list(train.values())), settings).models
     options = {"target": settings.target, "seed": settings.seed}
     others = {
@@ -238,7 +238,7 @@ def _learn_together(
         for key, rows in train.items()
     }
 
-    def answer(fold: Fold[Tables]) -> dict[str, _FoldAnswer]:
+    def answer(fold: Fold[Tables]) -> dict[str, _TestedRows]:
         answers = {}
         for (key, test), model in zip(fold.test.items(), shared.values(), strict=True):
             rows = test.filter(pl.Series([reason is None for reason in model.refusals(test)]))
@@ -249,13 +249,13 @@ def _learn_together(
                 name: other.predict(rows) for name, other in others[key].items()
             }
             inside = (shown.lower <= values) & (values <= shown.upper)
-            answers[key] = _FoldAnswer(values, predicted, inside, names_of(rows))
+            answers[key] = _TestedRows(values, predicted, inside, names_of(rows))
         return answers
 
     return answer
 
 
-def _skill(answers: Sequence[_FoldAnswer], seed: int) -> Skill:
+def _skill(answers: Sequence[_TestedRows], seed: int) -> Skill:
     values = np.concatenate([answer.true for answer in answers]) if answers else np.zeros(0)
     joined = {
         name: np.concatenate([answer.predicted[name] for answer in answers]) if answers else values

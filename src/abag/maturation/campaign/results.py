@@ -152,8 +152,8 @@ def _sealed_chains(
     path: Path, row: dict[str, object], chosen: ChosenColumns, campaign: Campaign
 ) -> Chains:
     """The sealed variant of a failed row, by its name, its chains or its mutations."""
-    texts = {field: str(row[column]).strip() for field in ("antibody_name", "heavy", "light",
-             "mutations") if (column := chosen.column(field)) and row[column] is not None}  # fmt: skip
+    texts = {field: str(row[name]).strip() for field in ("antibody_name", "heavy", "light",
+             "mutations") if (name := chosen.column(field)) and row[name] is not None}  # fmt: skip
     names = campaign.names()
     if texts.get("antibody_name") in names:
         return names[texts["antibody_name"]]

@@ -71,8 +71,8 @@ def adapt(
     if out is None:
         raise OptionError("--out is missing: name a new folder for the model")
     adaptations = adapt_file(
-        assay_file, out, report=report, assay_file=assay.assay_file(), seed=seed, overwrite=overwrite,
-        embedding=embedding, structure=structure,
+        assay_file, out, report=report, assay_file=assay.assay_file(), seed=seed,
+        overwrite=overwrite, embedding=embedding, structure=structure,
     )  # fmt: skip
     _print(adaptations, json)
 
