@@ -47,7 +47,7 @@ def loops_of(heavy: str, light: str | None, definition: str) -> dict[str, str]:
     """The CDRs of an antibody; a chain without a variable domain has none."""
     loops = {}
     for letter, chain in (("H", heavy), ("L", light or "")):
-        domain = _domain(chain, letter)
+        domain = _domain_of_type(chain, letter)
         if domain is None:
             continue
         positions = scheme_positions(domain, definition) or ()
@@ -111,7 +111,7 @@ def fitting_definition(heavy: str, light: str | None, rows: Sequence[Mapping[str
     return best[0]
 
 
-def _domain(chain: str, letter: str) -> NumberedDomain | None:
+def _domain_of_type(chain: str, letter: str) -> NumberedDomain | None:
     if not chain:
         return None
     domains = number_chains([chain])[chain]

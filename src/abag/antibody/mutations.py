@@ -82,7 +82,7 @@ def parse_mutations(
     mutations: dict[tuple[str, int], Mutation] = {}
     last = "H"
     for piece in read_pieces(text, scheme):
-        mutation = _fitted(piece, parent, last)
+        mutation = _fitting_mutation(piece, parent, last)
         if any(reading.chain for reading in piece.readings):
             last = mutation.chain
         earlier = mutations.get((mutation.chain, mutation.place))
@@ -95,7 +95,7 @@ def parse_mutations(
     return tuple(sorted(m for m in mutations.values() if m.wild_type != m.mutant))
 
 
-def _fitted(piece: Piece, parent: _Chains, last: str) -> Mutation:
+def _fitting_mutation(piece: Piece, parent: _Chains, last: str) -> Mutation:
     """The one reading of a piece that fits the parent; ``last`` is the chain named before it."""
     readings = [
         replace(reading, chain=chain)
@@ -112,9 +112,9 @@ def _fitted(piece: Piece, parent: _Chains, last: str) -> Mutation:
             fitting.setdefault(candidate, reading)
     unnamed = all(reading.chain is None for reading in piece.readings)
     if len(fitting) > 1:
-        raise MutationError(_ambiguity(piece.text, fitting))
+        raise MutationError(_ambiguity_message(piece.text, fitting))
     if not fitting:
-        raise MutationError(_misfit(piece.text, readings[0], parent))
+        raise MutationError(_misfit_message(piece.text, readings[0], parent))
     ((mutation, reading),) = fitting.items()
     if _is_two_changes(reading):
         insertion = f"{reading.wild_type}{reading.position}{reading.wild_type}{reading.mutant[-1]}"
@@ -150,7 +150,7 @@ def _is_two_changes(reading: Reading) -> bool:
     return reading.position != "1" or old not in new
 
 
-def _ambiguity(text: str, fitting: Mapping[Mutation, Reading]) -> str:
+def _ambiguity_message(text: str, fitting: Mapping[Mutation, Reading]) -> str:
     options = []
     for mutation, reading in fitting.items():
         count = "" if reading.scheme == SEQUENTIAL else f" ({reading.scheme} {reading.position})"
@@ -252,7 +252,7 @@ def _changes(parent: str, variant: str) -> list[tuple[int, str]]:
     return [(place, new) for place, (old, new) in enumerate(pairs, 1) if old != new]
 
 
-def _misfit(piece: str, reading: Reading, parent: _Chains) -> str:
+def _misfit_message(piece: str, reading: Reading, parent: _Chains) -> str:
     """Message for a mutation that does not fit: the parent's residue, and where it would fit."""
     chain, wild_type, position = reading.chain or "H", reading.wild_type, reading.position
     scheme = reading.scheme

@@ -77,12 +77,12 @@ def canonicalise(
             reasons=pl.concat_list("problem", "value_problem", "chain_problem").list.drop_nulls()
         )
     )
-    bad = rows.filter(pl.col("reasons").list.len() > 0)
-    good = rows.filter(pl.col("reasons").list.len() == 0)
-    table = _canonical_rows(good, raw.file, source, licence)
+    refused = rows.filter(pl.col("reasons").list.len() > 0)
+    accepted = rows.filter(pl.col("reasons").list.len() == 0)
+    table = _canonical_rows(accepted, raw.file, source, licence)
     if raw.parent is not None:
         table = table.with_columns(_mutation_names(table, raw.parent, cleaner or AntibodyCleaner()))
-    return Canonical(table, _quarantined_rows(bad, raw, source), raw.frame.height)
+    return Canonical(table, _quarantined_rows(refused, raw, source), raw.frame.height)
 
 
 def _mutation_names(
@@ -115,12 +115,12 @@ def _converted_values(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _canonical_rows(good: pl.DataFrame, file: str, source: str, licence: str) -> pl.DataFrame:
+def _canonical_rows(accepted: pl.DataFrame, file: str, source: str, licence: str) -> pl.DataFrame:
     absolute = pl.col("quantity").is_in(ABSOLUTE)
     exact = pl.col("value_lower") == pl.col("value_upper")
     lower, upper = pl.col("value_lower"), pl.col("value_upper")
     name = pl.format("{}:{}:{}", pl.lit(source), pl.lit(file), pl.col("source_row"))
-    return good.with_columns(
+    return accepted.with_columns(
         record_id=name,
         source=pl.lit(source),
         source_file=pl.lit(file),
@@ -142,12 +142,12 @@ def _canonical_rows(good: pl.DataFrame, file: str, source: str, licence: str) ->
     ).select([pl.col(name).cast(dtype) for name, dtype in SCHEMA.items()])
 
 
-def _quarantined_rows(bad: pl.DataFrame, raw: RawTable, source: str) -> pl.DataFrame:
-    original = raw.original[bad["_row"].to_list()] if bad.height else raw.original.head(0)
+def _quarantined_rows(refused: pl.DataFrame, raw: RawTable, source: str) -> pl.DataFrame:
+    original = raw.original[refused["_row"].to_list()] if refused.height else raw.original.head(0)
     text = pl.Series("original", [], pl.String)
     if original.width:
         text = original.select(original=pl.struct(pl.all()).struct.json_encode()).to_series()
-    return bad.with_columns(text, source=pl.lit(source), source_file=pl.lit(raw.file)).select(
+    return refused.with_columns(text, source=pl.lit(source), source_file=pl.lit(raw.file)).select(
         [pl.col(name).cast(dtype) for name, dtype in QUARANTINE_SCHEMA.items()]
     )
 

@@ -211,15 +211,15 @@ class AntibodyCleaner:
             if not chain.problem
         }
         all_pieces = [piece for parts in pieces.values() for piece in parts]
-        self._number_new(all_pieces)
-        self._judge_new(all_pieces)
+        self._number_proxies(all_pieces)
+        self._find_faults(all_pieces)
         lookup = _Lookup(pieces, self._proxies, self._faults)
         return {
             triple: self._cleaned([spelled.get(text) if text else None for text in triple], lookup)
             for triple in antibodies
         }
 
-    def _number_new(self, pieces: Iterable[_Piece]) -> None:
+    def _number_proxies(self, pieces: Iterable[_Piece]) -> None:
         sequences: dict[ProxyKey, str] = {}
         for piece in pieces:
             if piece.key not in self._proxies:
@@ -228,7 +228,7 @@ class AntibodyCleaner:
         for key, sequence in sequences.items():
             self._proxies[key] = tuple(Part.of(domain) for domain in numbered[sequence])
 
-    def _judge_new(self, pieces: Iterable[_Piece]) -> None:
+    def _find_faults(self, pieces: Iterable[_Piece]) -> None:
         """Look for faults in domains whose anchors differ from the proxy's."""
         doubtful = {
             sequence: key
@@ -242,9 +242,9 @@ class AntibodyCleaner:
         numbered = number_chains(list(doubtful))
         for piece, key in doubtful.items():
             parts, domains = self._proxies[key], numbered[piece]
-            same = len(domains) == len(parts)
+            same_number = len(domains) == len(parts)
             unlike = tuple(("unlike_a_variable_domain",) for _ in parts)
-            self._faults[piece] = tuple(map(faults_of, domains)) if same else unlike
+            self._faults[piece] = tuple(map(faults_of, domains)) if same_number else unlike
 
     def _proxy_key(self, sequence: str) -> ProxyKey:
         """Key of chains with the same domain ends; the chain itself where none is a proxy."""

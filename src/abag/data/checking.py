@@ -70,12 +70,12 @@ def _disagreements(table: pl.DataFrame, column: str, kind: Quantity, unit: str) 
     """Other columns that write the same value on another scale, and rates, where rows differ."""
     if not kind.is_absolute:
         return []
-    mine = pkds(table[column], kind.value, unit)
+    pkd_values = pkds(table[column], kind.value, unit)
     faults = []
-    for name, theirs in _second_writings(table, column, kind):
+    for name, other_values in _second_writings(table, column, kind):
         gaps = [
             abs(pkd - other_pkd) if pkd is not None and other_pkd is not None else 0.0
-            for pkd, other_pkd in zip(mine, theirs, strict=True)
+            for pkd, other_pkd in zip(pkd_values, other_values, strict=True)
         ]
         rows = [str(line) for line, gap in zip(table[ROW], gaps, strict=True) if gap > FLAGGED_PKD]
         if rows:
@@ -86,7 +86,9 @@ def _disagreements(table: pl.DataFrame, column: str, kind: Quantity, unit: str) 
             )
             severity = Severity.ERROR if max(gaps) >= REFUSED_PKD else Severity.WARNING
             kind_of = FaultKind.COLUMNS_DISAGREE
-            faults.append(Fault.of_rows(kind_of, severity, column, rows, len(mine), message, {}))
+            faults.append(
+                Fault.of_rows(kind_of, severity, column, rows, len(pkd_values), message, {})
+            )
     return faults
 
 
@@ -120,11 +122,11 @@ def _numbers(path: Path, table: pl.DataFrame, column: str) -> pl.Series:
     texts = pl.Series(column, [present(cell) for cell in table[column]], pl.String)
     numbers = texts.cast(pl.Float64, strict=False)
     finite = numbers.is_finite().fill_null(False)
-    wrong = table.filter(~finite & texts.is_not_null() & (texts != ""))
-    if wrong.height:
+    not_numbers = table.filter(~finite & texts.is_not_null() & (texts != ""))
+    if not_numbers.height:
         problems = [
             Problem(row, column, f"{text[:40]!r} is no finite number")
-            for row, text in wrong.select("source_row", column).iter_rows()
+            for row, text in not_numbers.select("source_row", column).iter_rows()
         ]
         raise TableError(
             path, problems, "Censored values belong in a table for `abag data import`."

@@ -81,18 +81,18 @@ def merge_replicates(table: Measurements | pl.DataFrame, *, across_assays: bool 
     table is not canonical.
     """
     table = Measurements.canonical(table)
-    ready = table.frame.with_row_index("_order").with_columns(_key_columns(across_assays))
+    keyed = table.frame.with_row_index("_order").with_columns(_key_columns(across_assays))
     repeated = pl.len().over(_KEYS) > 1
-    together = ready.filter(repeated).sort(_ORDER)
-    alone = ready.filter(~repeated)
-    if together.is_empty():
-        nothing = MergeSummary(table.height, table.height, 0, 0, 0, 0, 0.0)
-        return Merged(Measurements(table.select(*SCHEMA)), nothing)
-    distinct = together.filter(_counts())
-    merged = _merged_rows(together, distinct)
+    repeated_rows = keyed.filter(repeated).sort(_ORDER)
+    single_rows = keyed.filter(~repeated)
+    if repeated_rows.is_empty():
+        summary = MergeSummary(table.height, table.height, 0, 0, 0, 0, 0.0)
+        return Merged(Measurements(table.select(*SCHEMA)), summary)
+    distinct = repeated_rows.filter(_is_no_copy())
+    merged = _merged_rows(repeated_rows, distinct)
     columns = ["_order", *SCHEMA]
-    result = pl.concat([alone.select(columns), merged.select(columns)]).sort("_order")
-    copies = together.height - distinct.height
+    result = pl.concat([single_rows.select(columns), merged.select(columns)]).sort("_order")
+    copies = repeated_rows.height - distinct.height
     return Merged(
         table=Measurements(result.drop("_order")),
         summary=MergeSummary(
@@ -109,33 +109,33 @@ def merge_replicates(table: Measurements | pl.DataFrame, *, across_assays: bool 
 
 def _key_columns(across_assays: bool) -> list[pl.Expr]:
     shared = pl.col("quantity").is_in(ABSOLUTE) & pl.lit(across_assays)
-    nothing = pl.lit("")
+    empty = pl.lit("")
     return [
         antibody_key().alias("_antibody"),
         antigen_key().alias("_antigen"),
         pl.when(pl.col("antigen").list.len() == 0)
         .then(pl.col("antigen_name").fill_null(""))
-        .otherwise(nothing)
+        .otherwise(empty)
         .alias("_antigen_name"),
-        pl.when(shared).then(nothing).otherwise("assay").alias("_assay"),
-        pl.when(shared).then(nothing).otherwise("quantity").alias("_quantity"),
+        pl.when(shared).then(empty).otherwise("assay").alias("_assay"),
+        pl.when(shared).then(empty).otherwise("quantity").alias("_quantity"),
         pl.when(pl.col("quantity") == Quantity.DELTA_DELTA_G.value)
         .then(pl.col("structure_id").fill_null(""))
-        .otherwise(nothing)
+        .otherwise(empty)
         .alias("_parent"),
         is_exact().alias("_exact"),
         pl.col("pkd").fill_null(pl.col("rank_score")).alias("_value"),
     ]
 
 
-def _counts() -> pl.Expr:
+def _is_no_copy() -> pl.Expr:
     """Rows that are no copy of an earlier row of their group."""
     copy = [*_KEYS, "structure_id", "quantity", "raw_value", "raw_unit", "relation"]
     single = pl.col("structure_id").is_null() | ~pl.col("_exact")
     return single | pl.struct(copy).is_first_distinct()
 
 
-def _merged_rows(together: pl.DataFrame, distinct: pl.DataFrame) -> pl.DataFrame:
+def _merged_rows(repeated_rows: pl.DataFrame, distinct: pl.DataFrame) -> pl.DataFrame:
     """One row a group, with the canonical columns, ``_order``, ``_conflict`` and ``_range``."""
     firsts = (
         distinct.sort(pl.col("_exact").not_(), maintain_order=True)
@@ -143,7 +143,7 @@ def _merged_rows(together: pl.DataFrame, distinct: pl.DataFrame) -> pl.DataFrame
         .agg(pl.all().exclude("_order").first())
     )
     rows = firsts
-    for facts in (_numbers(distinct), _origins(together)):
+    for facts in (_numbers(distinct), _origins(repeated_rows)):
         rows = rows.join(facts, on=_KEYS, how="left", maintain_order="left")
     exact, clash = pl.col("_exact"), pl.col("_bounds_clash")
     ends = {
@@ -206,10 +206,10 @@ def span_of(value: pl.Expr) -> pl.Expr:
     return pl.when(value.len() < MANY).then(value.max() - value.min()).otherwise(inner)
 
 
-def _origins(together: pl.DataFrame) -> pl.DataFrame:
+def _origins(repeated_rows: pl.DataFrame) -> pl.DataFrame:
     """Order, flags and whether there were copies, from all rows of each group."""
     copied = pl.struct("structure_id", "quantity", "raw_value", "raw_unit", "relation")
-    return together.group_by(_KEYS, maintain_order=True).agg(
+    return repeated_rows.group_by(_KEYS, maintain_order=True).agg(
         pl.col("_order").min(),
         pl.col("flags").explode().drop_nulls().unique().sort().alias("_all_flags"),
         copied.filter(pl.col("structure_id").is_not_null() & pl.col("_exact"))

@@ -111,7 +111,7 @@ def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str | 
     most = set(NUMBERINGS).intersection(*readable.values())
     if most:
         return None
-    return _mixed(readable)
+    return _mixed_numberings(readable)
 
 
 def _shift(texts: Sequence[str], heavy: str, light: str | None) -> int:
@@ -123,12 +123,12 @@ def _shift(texts: Sequence[str], heavy: str, light: str | None) -> int:
     if len(places) < _FEWEST_SHIFTED:
         return 0
     for shift in sorted(range(-_MOST_SHIFT, _MOST_SHIFT + 1), key=lambda by: (by != 1, abs(by))):
-        if shift and all(_fits(_moved(text, shift), heavy, light) for text in texts):
+        if shift and all(_fits(_shifted(text, shift), heavy, light) for text in texts):
             return shift
     return 0
 
 
-def _moved(text: str, shift: int) -> str:
+def _shifted(text: str, shift: int) -> str:
     return _PLACE.sub(lambda match: str(max(int(match[0]) + shift, 0)), text)
 
 
@@ -136,7 +136,7 @@ def _fits(text: str, heavy: str, light: str | None) -> bool:
     return not isinstance(_parsed(text, heavy, light, SEQUENTIAL), MutationError)
 
 
-def _mixed(readable: dict[str, set[str]]) -> str:
+def _mixed_numberings(readable: dict[str, set[str]]) -> str:
     """The fewest numberings that explain the rows, with an example of each."""
     texts = dict(readable)
     groups: dict[str, list[str]] = defaultdict(list)

@@ -70,8 +70,8 @@ def raw_table(file: str, original: pl.DataFrame, **columns: pl.Expr | str | None
     unknown = set(columns) - set(RAW_SCHEMA)
     if unknown:
         raise ValueError(f"not raw columns: {sorted(unknown)}")
-    nothing = pl.lit([], dtype=pl.List(pl.String))
-    chosen = {"source_row": pl.col("source_row"), "antigen": nothing, "flags": nothing, **columns}
+    no_items = pl.lit([], dtype=pl.List(pl.String))
+    chosen = {"source_row": pl.col("source_row"), "antigen": no_items, "flags": no_items, **columns}
     expressions = []
     for name, dtype in RAW_SCHEMA.items():
         value = chosen.get(name)

@@ -114,20 +114,20 @@ def require_columns(table: pl.DataFrame, names: list[str], title: str = "the tab
     """Raise :class:`SchemaError` when columns are missing or have another type."""
     missing = [name for name in names if name not in table.columns]
     if missing:
-        shown = ", ".join(missing[:6]) + (
+        listed = ", ".join(missing[:6]) + (
             f" and {len(missing) - 6} more" if len(missing) > 6 else ""
         )
         raise SchemaError(
-            f"{title} lacks the {'column' if len(missing) == 1 else 'columns'} {shown}; make a "
+            f"{title} lacks the {'column' if len(missing) == 1 else 'columns'} {listed}; make a "
             "canonical table with `abag data build` or, of your own file, `abag data import`"
         )
-    wrong = [
+    mistyped = [
         f"{name} is {table.schema[name]}, not {SCHEMA[name]}"
         for name in names
         if name in SCHEMA and table.schema[name] != SCHEMA[name]
     ]
-    if wrong:
-        raise SchemaError(f"{title} has columns of another type: {'; '.join(wrong)}")
+    if mistyped:
+        raise SchemaError(f"{title} has columns of another type: {'; '.join(mistyped)}")
 
 
 def antigen_key() -> pl.Expr:
@@ -157,12 +157,12 @@ def require_values_in_bounds(table: pl.DataFrame, title: str = "the table") -> N
             & (pl.col(value) <= pl.col(upper) + _TOLERANCE).fill_null(True)
         )
         ordered = (pl.col(lower) <= pl.col(upper) + _TOLERANCE).fill_null(True)
-        wrong = table.filter(~(inside.fill_null(True) & ordered))["record_id"]
-        if len(wrong):
-            shown = ", ".join(wrong.head(3).to_list())
+        ids = table.filter(~(inside.fill_null(True) & ordered))["record_id"]
+        if len(ids):
+            listed = ", ".join(ids.head(3).to_list())
             raise SchemaError(
-                f"{title} has a {value} outside of its own bounds in {counted(len(wrong), 'row')} "
-                f"such as {shown}: it was changed or damaged. Make it again with `abag data "
+                f"{title} has a {value} outside of its own bounds in {counted(len(ids), 'row')} "
+                f"such as {listed}: it was changed or damaged. Make it again with `abag data "
                 "build` or `abag data import`"
             )
 

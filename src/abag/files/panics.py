@@ -20,7 +20,7 @@ def without_panics() -> Iterator[None]:
 
     A panic of Rust is printed before Python gets it as an exception, and no setting stops that.
     """
-    with _ONE_AT_A_TIME, _scratch() as capture:
+    with _ONE_AT_A_TIME, _memory_file() as capture:
         try:
             terminal = os.dup(_STANDARD_ERROR)
         except OSError:  # standard error was closed
@@ -38,7 +38,7 @@ def without_panics() -> Iterator[None]:
                 os.write(_STANDARD_ERROR, printed)
 
 
-def _scratch() -> Any:
+def _memory_file() -> Any:
     """A file in memory where the system has such (Linux), so that a full disk does not matter."""
     if not hasattr(os, "memfd_create"):
         return tempfile.TemporaryFile(buffering=0)

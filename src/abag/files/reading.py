@@ -51,11 +51,11 @@ def piped(path: Path) -> bytes:
         FileFormatError: it gives more than :data:`PIPE_BYTES`.
     """
     status = path.stat()
-    return _drained(path, status.st_dev, status.st_ino)
+    return _content_of_pipe(path, status.st_dev, status.st_ino)
 
 
 @lru_cache(maxsize=8)
-def _drained(path: Path, _device: int, _inode: int) -> bytes:
+def _content_of_pipe(path: Path, _device: int, _inode: int) -> bytes:
     try:
         with path.open("rb", buffering=0) as stream:
             content = bytearray()

@@ -121,7 +121,7 @@ def is_unfinished(path: Path) -> bool:
 
 
 @contextmanager
-def held(path: Path, *, unknown: bool = not HAS_LOCKS) -> Iterator[bool]:
+def try_hold(path: Path, *, unknown: bool = not HAS_LOCKS) -> Iterator[bool]:
     """Hold a file or folder; False where a living process holds it, or where there is none.
 
     ``unknown`` is the answer where the file system has no locks.
@@ -133,10 +133,10 @@ def held(path: Path, *, unknown: bool = not HAS_LOCKS) -> Iterator[bool]:
         return
     try:
         try:
-            mine = (take(handle) or unknown) and is_at(handle, path)
+            is_held = (take(handle) or unknown) and is_at(handle, path)
         except BlockingIOError:
-            mine = False
-        yield mine
+            is_held = False
+        yield is_held
     finally:
         os.close(handle)
 
@@ -149,7 +149,7 @@ def recover(folder: Path) -> None:
     if not old.is_dir():
         return
     # A living writer whose old folder is put back finds it there, and is refused.
-    with held(old, unknown=True) as dead:
+    with try_hold(old, unknown=True) as dead:
         if dead and not folder.exists():
             with suppress(OSError):
                 old.rename(folder)
@@ -180,7 +180,7 @@ def has_other_writer(path: Path, temporary: Path) -> bool:
             and is_temporary(leftover)
             and leftover.name != temporary.name
         ):
-            with held(leftover, unknown=True) as dead:
+            with try_hold(leftover, unknown=True) as dead:
                 if not dead and leftover.exists():
                     return True
     return False
@@ -211,14 +211,14 @@ def undisturbed(folder: Path) -> Iterator[None]:
     Raises:
         BusyError: another process holds it.
     """
-    with held(folder, unknown=True) as mine:
-        if not mine:
+    with try_hold(folder, unknown=True) as is_held:
+        if not is_held:
             raise BusyError(f"{folder} is being used by another process; wait for it")
         yield
 
 
 def _remove_dead(leftover: Path) -> None:
-    with held(leftover) as dead:
+    with try_hold(leftover) as dead:
         if not dead:
             return
         if leftover.is_dir() and not leftover.is_symlink():

@@ -94,9 +94,9 @@ def require_own(
         if path.name not in _LITTER and not any(is_left_of(path, name) for name in names)
     }  # fmt: skip
     if foreign := sorted(existing - set(names)):
-        shown = ", ".join(foreign[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
+        listed = ", ".join(foreign[:_SHOWN]) + (", ..." if len(foreign) > _SHOWN else "")
         raise error(
-            f"{folder} holds other files than {result} ({shown}); it is left as it is: name a new "
+            f"{folder} holds other files than {result} ({listed}); it is left as it is: name a new "
             "folder"
         )
     if existing and not overwrite:

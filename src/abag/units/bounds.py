@@ -69,7 +69,7 @@ def convert(
     if value is not None and kind is Quantity.BINARY:
         value = _label(value)
     elif value is not None and says_no_binding(value):
-        return _unbound(value, kind, unit, temperature_kelvin, highest_molar)
+        return _bound_without_binding(value, kind, unit, temperature_kelvin, highest_molar)
     written, in_words = _written(value)
     if (
         not in_words
@@ -118,7 +118,7 @@ def _bounds(number: float, unit: Unit, relation: Relation) -> ConvertedValue:
     return ConvertedValue(unit.name, relation, lower, upper)
 
 
-def _unbound(
+def _bound_without_binding(
     value: str,
     kind: Quantity,
     unit: str | None,

@@ -109,8 +109,8 @@ def parse_value(text: str) -> WrittenValue:
         value *= _factor(match["times"], text)
     if not math.isfinite(value):
         raise UnitError(f"{text!r} is not a finite number")
-    if tail and (why := next((why for form, why in _BEHIND if form.match(tail)), None)):
-        raise UnitError(f"{text!r} {why}")
+    if tail and (reason := next((reason for form, reason in _BEHIND if form.match(tail)), None)):
+        raise UnitError(f"{text!r} {reason}")
     return WrittenValue(relation, value, " ".join(tail.split()) or None)
 
 

@@ -21,7 +21,7 @@ from abag.files import (
     scratch_folder,
     swapping,
 )
-from abag.files.recovery import held, is_temporary, old_name, temporary_prefix
+from abag.files.recovery import is_temporary, old_name, temporary_prefix, try_hold
 
 NAMES = ("a", "b")
 
@@ -117,7 +117,7 @@ def test_of_two_writers_of_a_new_folder_the_second_is_refused(tmp_path: Path) ->
 def test_a_folder_that_is_being_replaced_is_not_replaced_twice(tmp_path: Path) -> None:
     folder = tmp_path / "result"
     written(folder, "old")
-    with held(folder), pytest.raises(BusyError, match="being used"):
+    with try_hold(folder), pytest.raises(BusyError, match="being used"):
         written(folder, "new", overwrite=True)
     assert content(folder) == {"a": "old", "b": "old"}
 
@@ -197,7 +197,7 @@ def test_what_lives_is_not_swept_and_what_died_is(tmp_path: Path) -> None:
 def test_an_old_folder_that_waits_for_a_living_writer_is_left(tmp_path: Path) -> None:
     folder = tmp_path / "result"
     written(folder, "old")
-    with held(folder):
+    with try_hold(folder):
         folder.rename(old_name(folder))
         with pytest.raises(FileNotFoundError):
             require_folder(folder)

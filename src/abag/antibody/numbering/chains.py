@@ -202,8 +202,8 @@ def _join_parts(chosen: dict[str, list[Hit]], threads: int) -> None:
     chains_of_profile: dict[int, list[str]] = {}
     for chain, i, _, _ in parts:
         for profile in load_profiles():
-            same = profile.chain_type == chosen[chain][i].profile.chain_type
-            if same and chain not in chains_of_profile.setdefault(profile.index, []):
+            same_type = profile.chain_type == chosen[chain][i].profile.chain_type
+            if same_type and chain not in chains_of_profile.setdefault(profile.index, []):
                 chains_of_profile[profile.index].append(chain)
     hits = align(chains_of_profile, threads, PART_MINIMUM_SCORE)
     for chain, i, floor, ceiling in parts:
@@ -275,17 +275,17 @@ def align_regular_chains(chains: Sequence[str], threads: int) -> FirstLook:
         for chain_type in sorted({site.chain_type for site in chain_sites}):
             chains_of_profile.setdefault(profile_of[chain_type], []).append(chain)
     hits = align(chains_of_profile, threads, _TRACE_SCORE)
-    sure = {}
+    of_sure_type = {}
     for chain, chain_sites in sites.items():
         chosen = choose_domains(hits.get(chain, []))
         if _are_of_sure_type(chosen, chain_sites):
-            sure[chain] = chosen
-    for chain in _with_more_domains(sure, threads):
-        del sure[chain]
-    settled = {chain: hits for chain, hits in sure.items() if all(map(is_regular, hits))}
+            of_sure_type[chain] = chosen
+    for chain in _with_more_domains(of_sure_type, threads):
+        del of_sure_type[chain]
+    settled = {chain: hits for chain, hits in of_sure_type.items() if all(map(is_regular, hits))}
     types = {
         chain: tuple(sorted({hit.profile.chain_type for hit in hits}))
-        for chain, hits in sure.items()
+        for chain, hits in of_sure_type.items()
         if chain not in settled
     }
     return FirstLook(settled, types)
@@ -334,13 +334,13 @@ def _has_germline_gaps(chain_type: str, first_column: int, path: str) -> bool:
 
 def _with_more_domains(domains: Mapping[str, Sequence[Hit]], threads: int) -> set[str]:
     """Chains in which something outside the domains resembles a variable domain."""
-    stretches = {chain: _outside(chain, chosen) for chain, chosen in domains.items()}
+    stretches = {chain: _stretches_outside(chain, chosen) for chain, chosen in domains.items()}
     distinct = list(dict.fromkeys(part for parts in stretches.values() for part in parts))
     traces = align({p.index: distinct for p in load_profiles()}, threads, _TRACE_SCORE)
     return {chain for chain, parts in stretches.items() if any(part in traces for part in parts)}
 
 
-def _outside(chain: str, chosen: Sequence[Hit]) -> list[str]:
+def _stretches_outside(chain: str, chosen: Sequence[Hit]) -> list[str]:
     borders = [0, *(edge for hit in chosen for edge in (hit.start, hit.end)), len(chain)]
     parts = [chain[a:b] for a, b in zip(borders[::2], borders[1::2], strict=True)]
     return [part for part in parts if len(part) >= _LONG_STRETCH]

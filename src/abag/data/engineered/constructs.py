@@ -81,8 +81,8 @@ def plain_antibody(
     """The antibody of chains that have a :func:`plain_domain` each."""
     for domain in (heavy, light):
         if domain is not None:
-            _note_trims(domain, flags)
-    return _checked(heavy, light, flags)
+            _flag_trims(domain, flags)
+    return _with_fault_flags(heavy, light, flags)
 
 
 def one_antibody(
@@ -107,10 +107,10 @@ def one_antibody(
     if len(heavies) > 1 or len(lights) > 1:
         where = "in one chain" if len(chains) == 1 else "in its chains"
         # An arm is counted along the heavy domains: with one of them there is none to choose.
-        way = ", or choose one of them (--arm 1)" if len(heavies) > 1 else ""
+        advice = ", or choose one of them (--arm 1)" if len(heavies) > 1 else ""
         return refused(
             f"{len(heavies)} heavy and {len(lights)} light variable domains {where}; give one "
-            f"antibody a row{way}"
+            f"antibody a row{advice}"
         )
     if not heavies:
         alone = "single" in chains
@@ -124,7 +124,7 @@ def one_antibody(
     elif heavy.role != "heavy" or (light is not None and light.role != "light"):
         flags["chains_swapped"] = None
     if "single_chain_parted" in flags:
-        return _checked(heavy, light, flags)
+        return _with_fault_flags(heavy, light, flags)
     return plain_antibody(heavy, light, flags)
 
 
@@ -154,7 +154,7 @@ def _distinct(by_role: Iterable[list[ChainDomain]]) -> list[ChainDomain]:
     return distinct
 
 
-def _note_trims(domain: ChainDomain, flags: dict[str, None]) -> None:
+def _flag_trims(domain: ChainDomain, flags: dict[str, None]) -> None:
     if domain.before > 0:
         flags["leader_trimmed"] = None
     if domain.behind >= 60:
@@ -163,7 +163,7 @@ def _note_trims(domain: ChainDomain, flags: dict[str, None]) -> None:
         flags["tail_trimmed"] = None
 
 
-def _checked(
+def _with_fault_flags(
     heavy: ChainDomain, light: ChainDomain | None, flags: dict[str, None]
 ) -> AntibodyChains:
     for role, domain in (("heavy", heavy), ("light", light)):

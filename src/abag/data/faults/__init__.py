@@ -101,11 +101,11 @@ def find_faults(
         others = Measurements.canonical(others, "the table to compare with").frame
     if table.is_empty():
         return []
-    mine = measured(table)
-    judged = set(mine["assay"].unique().to_list())
-    reference = mine
+    rows = measured(table)
+    judged = set(rows["assay"].unique().to_list())
+    reference = rows
     if others is not None:
-        reference = pl.concat([mine, measured(others).filter(~pl.col("assay").is_in(judged))])
+        reference = pl.concat([rows, measured(others).filter(~pl.col("assay").is_in(judged))])
     with task("looking for faults", total=5) as bar:
         faults = _column_faults(labels_of_table(table))
         bar.advance()
@@ -128,7 +128,7 @@ def find_faults(
             inverted = _of_inverted_sign(between)
             compared = inverted | {pair.assay for pair in shared if len(pair.ids) >= SHARED}
             between += signs_not_judged(
-                mine.filter(pl.col("assay").is_in(judged)), own_scans, compared
+                rows.filter(pl.col("assay").is_in(judged)), own_scans, compared
             )
         bar.advance()
         faults += between

@@ -109,21 +109,21 @@ def labels_of_values(
     names = np.asarray(["values"] * len(numbers) if groups is None else list(groups), dtype=np.str_)
     row = np.arange(len(numbers))
     for name in dict.fromkeys(names.tolist()):
-        mine = (names == name) & np.isfinite(numbers)
-        tight = _tight(numbers[mine], unit)
+        in_group = (names == name) & np.isfinite(numbers)
+        tight = _on_tight_scale(numbers[in_group], unit)
         usable = np.isfinite(tight)
         yield AssayLabels(
             assay=str(name),
             quantity=quantity,
             values=tight[usable],
-            written=numbers[mine][usable],
-            molecules=row[mine][usable].astype(np.int64),
-            ids=np.char.add("row ", (row[mine][usable] + 1).astype(np.str_)),
+            written=numbers[in_group][usable],
+            molecules=row[in_group][usable].astype(np.int64),
+            ids=np.char.add("row ", (row[in_group][usable] + 1).astype(np.str_)),
             impossible=int((~usable).sum()),
         )
 
 
-def _tight(numbers: NDArray[np.float64], unit: Unit) -> NDArray[np.float64]:
+def _on_tight_scale(numbers: NDArray[np.float64], unit: Unit) -> NDArray[np.float64]:
     """Numbers on the tight scale; NaN where they have no logarithm."""
     match unit.dimension:
         case Dimension.MOLAR | Dimension.PER_MOLAR | Dimension.MASS_PER_VOLUME:

@@ -59,11 +59,11 @@ def landscape(
     if rows.height < fewest:
         return None
     modal = rows["length"].mode().min()
-    same = rows.filter(pl.col("length") == modal)
-    if same.height < max(fewest, MODAL_LENGTH_SHARE * rows.height):
+    same_length = rows.filter(pl.col("length") == modal)
+    if same_length.height < max(fewest, MODAL_LENGTH_SHARE * rows.height):
         return None
-    text = "".join(same["antibody"].to_list()).encode("ascii", "replace")
-    letters = np.frombuffer(text, dtype=np.uint8).reshape(same.height, -1)
+    text = "".join(same_length["antibody"].to_list()).encode("ascii", "replace")
+    letters = np.frombuffer(text, dtype=np.uint8).reshape(same_length.height, -1)
     present = [np.bincount(column, minlength=128) for column in letters.T]
     consensus = np.array([counts.argmax() for counts in present], dtype=np.uint8)
     different = letters != consensus
@@ -73,13 +73,13 @@ def landscape(
         return None
     scores = scores_by_letter("BLOSUM62")
     steps = scores[consensus[None, :], letters] - scores[consensus, consensus][None, :]
-    values = same["value"].to_numpy().astype(np.float64)
+    values = same_length["value"].to_numpy().astype(np.float64)
     at_parent = values[changes == 0]
     return VariantSet(
         assay=assay,
         quantity=quantity,
         values=values,
-        ids=np.asarray(same["record_id"].to_list(), dtype=np.str_),
+        ids=np.asarray(same_length["record_id"].to_list(), dtype=np.str_),
         parent=consensus.tobytes().decode("ascii"),
         parent_value=float(np.median(at_parent)) if len(at_parent) else None,
         changes=changes.astype(np.int64),

@@ -39,11 +39,11 @@ class SharedLabels:
         a, b = self.values.copy(), self.reference_values.copy()
         keep = np.zeros(len(a), dtype=np.bool_)
         for antigen in np.unique(self.antigens):
-            mine = self.antigens == antigen
-            if mine.sum() >= FEWEST:
-                a[mine] -= np.median(a[mine])
-                b[mine] -= np.median(b[mine])
-                keep |= mine
+            on_antigen = self.antigens == antigen
+            if on_antigen.sum() >= FEWEST:
+                a[on_antigen] -= np.median(a[on_antigen])
+                b[on_antigen] -= np.median(b[on_antigen])
+                keep |= on_antigen
         return a[keep], b[keep]
 
 

@@ -55,9 +55,9 @@ def symmetry_copies(table: pl.DataFrame) -> list[Fault]:
 
 def _copies(rows: pl.DataFrame) -> list[str]:
     """Ids of the rows that repeat an earlier row of the same structure and value."""
-    same = pl.struct("antibody", "antigen").is_first_distinct()
-    firsts = rows.filter(same)
-    copies: list[str] = rows.filter(~same)["record_id"].to_list()
+    is_first = pl.struct("antibody", "antigen").is_first_distinct()
+    firsts = rows.filter(is_first)
+    copies: list[str] = rows.filter(~is_first)["record_id"].to_list()
     if not 2 <= firsts.height <= MAX_NEAR_COPIES:
         return copies
     distinct: list[tuple[str, str]] = []
@@ -120,9 +120,9 @@ def _conflicts_inside(table: pl.DataFrame) -> list[Fault]:
         .filter(pl.col("rows") > 1)
     )
     limit = pl.when(pl.col("quantity") == Quantity.BINARY.value).then(0.0).otherwise(CONFLICT_RANGE)
-    bad = groups.filter(pl.col("span") > limit)
+    conflicting = groups.filter(pl.col("span") > limit)
     faults = []
-    for (assay,), rows in bad.sort("span", descending=True, maintain_order=True).group_by(
+    for (assay,), rows in conflicting.sort("span", descending=True, maintain_order=True).group_by(
         ["assay"], maintain_order=True
     ):
         compared = int(groups.filter(pl.col("assay") == assay).height)
@@ -164,23 +164,23 @@ def _conflicts_between(table: pl.DataFrame, others: pl.DataFrame) -> list[Fault]
     faults = []
     for (assay, reference), rows in joined.group_by(["assay", "assay_ref"], maintain_order=True):
         offset = float(rows.select(pl.col("difference").median()).item())
-        bad = rows.filter(pl.col("difference").abs() > CONFLICT_RANGE)
+        conflicting = rows.filter(pl.col("difference").abs() > CONFLICT_RANGE)
         systematic = rows.height >= OFFSET_PAIRS and abs(offset) > OFFSET
-        too_few = bad.height < max(BETWEEN_PAIRS, BETWEEN_SHARE * rows.height)
+        too_few = conflicting.height < max(BETWEEN_PAIRS, BETWEEN_SHARE * rows.height)
         if too_few or systematic:
             continue
-        largest = float(bad.select(pl.col("difference").abs().max()).item())
+        largest = float(conflicting.select(pl.col("difference").abs().max()).item())
         faults.append(
             _conflict(
                 str(assay),
-                bad["record_id"].to_list(),
+                conflicting["record_id"].to_list(),
                 table.filter(pl.col("assay") == assay).height,
-                f"{bad.height} of {rows.height} antibody-antigen pairs differ by more than "
+                f"{conflicting.height} of {rows.height} antibody-antigen pairs differ by more than "
                 f"{CONFLICT_RANGE:g} from {reference!r} (largest {largest:.2f})",
                 {
                     "sign_other_assay": 1,
                     "reference": str(reference),
-                    "pairs": bad.height,
+                    "pairs": conflicting.height,
                     "pairs_compared": rows.height,
                     "largest": largest,
                     "offset": offset,

@@ -166,10 +166,10 @@ def signs_not_judged(
     unjudged = [(str(name), int(n)) for name, n in counts.iter_rows() if name not in judged]
     if not unjudged:
         return []
-    shown = ", ".join(f"{name!r} ({n} antibodies)" for name, n in unjudged[:5])
-    shown += " ..." if unjudged[5:] else ""
+    listed = ", ".join(f"{name!r} ({n} antibodies)" for name, n in unjudged[:5])
+    listed += " ..." if unjudged[5:] else ""
     message = (
-        f"whether larger is tighter was not judged for {shown}: it takes {ENOUGH_VARIANTS} "
+        f"whether larger is tighter was not judged for {listed}: it takes {ENOUGH_VARIANTS} "
         f"variants of one antibody, or ten single mutants and their parent, or {SHARED} molecules "
         "of another assay (--others); of smaller libraries about one wrong sign in five is seen. "
         "Check a pair whose order you know"
@@ -215,10 +215,12 @@ def inverted_against_others(
     for (assay, reference), (pair, rho) in sorted(
         correlations.items(), key=lambda item: item[1][1]
     ):
-        mine, theirs = votes[assay], votes[reference]
-        if rho > 0 or assay not in judged or assay in worst or mine > theirs:
+        own_votes, reference_votes = votes[assay], votes[reference]
+        if rho > 0 or assay not in judged or assay in worst or own_votes > reference_votes:
             continue
-        doubt = "" if mine < theirs else "; nothing else tells which of the two is wrong"
+        doubt = (
+            "" if own_votes < reference_votes else "; nothing else tells which of the two is wrong"
+        )
         worst[assay] = _fault(
             pair,
             f"{len(pair.values)} molecules that {reference!r} has, too, are in the reverse order "
@@ -227,8 +229,8 @@ def inverted_against_others(
                 "sign_other_assay": 1,
                 "reference": reference,
                 "spearman": rho,
-                "votes": mine,
-                "votes_of_reference": theirs,
+                "votes": own_votes,
+                "votes_of_reference": reference_votes,
             },
         )
     return [worst[assay] for assay in sorted(worst)]

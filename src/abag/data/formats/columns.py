@@ -125,7 +125,9 @@ def raw_table_of(path: Path, table: pl.DataFrame, mapping: ColumnMapping) -> Raw
     chosen = choose_columns(path, table, mapping)
     columns = measurement_columns(path, table, chosen, mapping)
     raw = raw_table(path.name, table, **columns, **pair_columns(chosen, mapping))
-    column_notes = tuple(f"column {name!r} {why}" for name, why in (chosen.why or {}).items())
+    column_notes = tuple(
+        f"column {name!r} {reason}" for name, reason in (chosen.reasons or {}).items()
+    )
     return replace(raw, notes=(*layout_notes, *column_notes))
 
 
@@ -175,12 +177,12 @@ def _values(
         notes.flag(points_among_thousands(table[name], mapping.constants.decimal))
         return with_point(table[name], mapping.constants.decimal, notes)
     assert chosen.rates is not None  # choose_columns refuses a table with neither
-    kds = chosen.rates.kd_molar(_points(table, chosen.rates, mapping, notes))
+    kds = chosen.rates.kd_molar(_rates_with_point(table, chosen.rates, mapping, notes))
     notes.flag([None if kd is None else FROM_RATES for kd in kds])
     return kd_texts(kds)
 
 
-def _points(
+def _rates_with_point(
     table: pl.DataFrame, rates: RateColumns, mapping: ColumnMapping, notes: Notes
 ) -> pl.DataFrame:
     decimal = mapping.constants.decimal
@@ -196,16 +198,16 @@ def _check_second_writings(
     name = chosen.column("value")
     if name is None or not (chosen.rates or chosen.checks) or chosen.quantity is None:
         return
-    mine = pkds(values, chosen.quantity, chosen.unit or _column(table, chosen.column("unit")))
+    pkd_values = pkds(values, chosen.quantity, chosen.unit or _column(table, chosen.column("unit")))
     if chosen.rates and chosen.quantity == "KD":
         other_pkds = minus_log10(chosen.rates.kd_molar(table))
         names = (name, f"{chosen.rates.koff} / {chosen.rates.kon}")
-        compare(mine, other_pkds, names, RATES_DIFFER, notes)
+        compare(pkd_values, other_pkds, names, RATES_DIFFER, notes)
     for column in chosen.checks:
         header = read_value_header(column)
         if header is not None and header.quantity is not None:
             other_pkds = pkds(table[column], header.quantity.value, header.unit)
-            compare(mine, other_pkds, (name, column), COLUMNS_DIFFER, notes)
+            compare(pkd_values, other_pkds, (name, column), COLUMNS_DIFFER, notes)
 
 
 def _column(table: pl.DataFrame, name: str | None) -> pl.Series | None:
@@ -323,8 +325,8 @@ def _structures(
     """Codes of structures, and a flag for each that was restored or cannot be read."""
     if chosen.column("structure_id") is None:
         code = constant and structure_id(constant)[0]
-        none = pl.lit([], dtype=pl.List(pl.String))
-        return {"structure_id": pl.lit(code, dtype=pl.String), "flags": none}
+        no_flags = pl.lit([], dtype=pl.List(pl.String))
+        return {"structure_id": pl.lit(code, dtype=pl.String), "flags": no_flags}
     notes = Notes(table.height)
     codes = _identifier(table, chosen, "structure_id", None, structure_id, notes)
     return {"structure_id": codes, "flags": notes.flags}
@@ -381,9 +383,9 @@ def without_markers(column: pl.Expr) -> pl.Expr:
     """Expression: the texts of a column, null where a cell is missing."""
     bare = column.str.replace_all(r"[\"'`\x{200b}\x{feff}]", "").str.replace_all(r"\s+", " ")
     bare = bare.str.strip_chars().str.to_lowercase()
-    nothing = bare.is_in(sorted(MISSING_MARKERS)) | bare.str.contains(f"^{MARKS}$")
+    is_missing_mark = bare.is_in(sorted(MISSING_MARKERS)) | bare.str.contains(f"^{MARKS}$")
     ditto = column.str.strip_chars().is_in(DITTO_MARKS)
-    return pl.when(nothing & ~ditto).then(None).otherwise(column)
+    return pl.when(is_missing_mark & ~ditto).then(None).otherwise(column)
 
 
 def _quantity(table: pl.DataFrame, chosen: ChosenColumns) -> pl.Expr:

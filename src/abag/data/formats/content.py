@@ -160,10 +160,12 @@ def decode(
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError:
-        raise TableError(path, list(_undecodable(content)), _mend(content, can_be_named)) from None
+        raise TableError(
+            path, list(_undecodable(content)), _encoding_advice(content, can_be_named)
+        ) from None
 
 
-def _mend(content: bytes, can_be_named: bool) -> str:
+def _encoding_advice(content: bytes, can_be_named: bool) -> str:
     """Advice for bytes that are not UTF-8."""
     if not can_be_named:
         return f"{_UTF8_MEND}."

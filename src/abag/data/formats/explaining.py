@@ -84,7 +84,7 @@ def explain_table(
 def _use(
     name: str, field: str | None, chosen: ChosenColumns, mapped: set[str], mapping: ColumnMapping
 ) -> tuple[str, str]:
-    reason = (chosen.why or {}).get(name)
+    reason = (chosen.reasons or {}).get(name)
     if name in mapping.ignore:
         return UNUSED, "you said to ignore it"
     if field is None:

@@ -101,11 +101,11 @@ _ONE_ONLY: Final = frozenset(
 
 @dataclass
 class Detected:
-    """Columns detected by names and contents; ``why`` says for each what it was taken for."""
+    """Columns detected by names and contents; ``reasons`` says for each why."""
 
     columns: dict[str, tuple[str, ...]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
-    why: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
     checks: tuple[str, ...] = ()
     """Columns that repeat the values on another scale."""
     rates: dict[str, str] = field(default_factory=dict)
@@ -172,7 +172,7 @@ def _chains_by_words(
             detected.problems.append(_ambiguous(column, matches))
         for name in matches[:1]:
             detected.columns[column] = (name,)
-            detected.why[name] = f"{column}: by the words of its name, and it holds chains"
+            detected.reasons[name] = f"{column}: by the words of its name, and it holds chains"
 
 
 def _with_chains(
@@ -186,11 +186,11 @@ def _with_chains(
         if name not in holding and not _is_empty(table[name]):
             if column == "antigen" and "antigen_name" not in detected.columns:
                 detected.columns["antigen_name"] = (name,)
-                detected.why[name] = (
+                detected.reasons[name] = (
                     f"antigen_name: it holds names, and {holding[0]!r} the sequences"
                 )
             else:
-                detected.why[name] = f"not used: it holds no chains, and {holding[0]!r} does"
+                detected.reasons[name] = f"not used: it holds no chains, and {holding[0]!r} does"
         elif column == "antigen" and name not in holding:
             holding.append(name)
     return [name for name in matches if name in holding]
@@ -203,7 +203,7 @@ def _antigens_by_content(table: pl.DataFrame, detected: Detected, mapped: Collec
         return
     if holds_chains(table[name_columns[0]], at_least=20):
         detected.columns["antigen"] = detected.columns.pop("antigen_name")
-        detected.why[name_columns[0]] = "antigen: it holds sequences"
+        detected.reasons[name_columns[0]] = "antigen: it holds sequences"
 
 
 def holds_chains(column: pl.Series, at_least: int = 10) -> bool:
@@ -253,7 +253,7 @@ def detect_values(free: dict[str, str], detected: Detected, mapped: Collection[s
         rate = read_rate_header(name)
         if rate is not None and name not in others and name not in headers:
             detected.rates.setdefault(rate.constant, name)
-            detected.why[name] = f"{rate.constant}: a rate constant, never an affinity"
+            detected.reasons[name] = f"{rate.constant}: a rate constant, never an affinity"
     if "value" in mapped:
         return
     bare = [name for name, header in headers.items() if header.maybe_rate]
@@ -263,7 +263,7 @@ def detect_values(free: dict[str, str], detected: Detected, mapped: Collection[s
             if name.islower() or name[:2] in ("ka", "kd"):
                 del headers[name]
                 detected.rates.setdefault("kon" if free[name].startswith("ka") else "koff", name)
-                detected.why[name] = "not used: a small kd or ka without a unit may be a rate"
+                detected.reasons[name] = "not used: a small kd or ka without a unit may be a rate"
     canonical = [n for n in headers if free[n] == "rawvalue"]
     values = canonical or list(headers)
     if not values:
@@ -273,7 +273,7 @@ def detect_values(free: dict[str, str], detected: Detected, mapped: Collection[s
     if all(name in headers and _same_measurement(first, headers[name]) for name in values[1:]):
         detected.columns["value"], detected.checks = (values[0],), tuple(values[1:])
         for name in detected.checks:
-            detected.why[name] = (
+            detected.reasons[name] = (
                 f"a second writing of {values[0]!r}: each row is checked against it"
             )
         return
@@ -289,14 +289,15 @@ def _repeats(
     detected: Detected,
 ) -> list[str]:
     """Columns that repeat the chosen one (``KD (nM).1``, ``KD2``); others get a note."""
+    used = {*headers, *others, *detected.reasons}
     repeats = []
     for name in free:
-        if name in headers or name in others or name in detected.why or not hints_at_value(name):
+        if name in used or not hints_at_value(name):
             continue
         if _without_count(free[name]) == _without_count(free[chosen]):
             repeats.append(name)
         else:
-            detected.why[name] = (
+            detected.reasons[name] = (
                 "not used: it may be another measurement; give each a row of its own"
             )
     return repeats
@@ -324,7 +325,7 @@ def _bare_temperature(
         cells = [c for c in table[name].drop_nulls().unique() if not is_missing(c)]
         if all(temperature_kelvin(cell, celsius=None) is not None for cell in cells):
             detected.columns["temperature_kelvin"] = (name,)
-            detected.why[name] = "temperature: every cell names its unit"
+            detected.reasons[name] = "temperature: every cell names its unit"
             continue
         reason = "the unit of the temperature is not named"
         shown = shlex.quote(name)
@@ -358,7 +359,7 @@ def _relation_by_content(
         detected.problems.append(_ambiguous("relation", signs))
     elif signs:
         detected.columns["relation"] = (signs[0],)
-        detected.why[signs[0]] = "relation: it holds signs such as >"
+        detected.reasons[signs[0]] = "relation: it holds signs such as >"
 
 
 def _holds_signs(column: pl.Series) -> bool:

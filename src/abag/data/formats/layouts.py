@@ -18,7 +18,7 @@ from abag.units import is_missing
 _WITHOUT_VALUE: Final = "it holds no measurements: pairs to predict can be read of it"
 
 
-def _as_it_is(table: pl.DataFrame) -> pl.DataFrame:
+def _unchanged(table: pl.DataFrame) -> pl.DataFrame:
     return table
 
 
@@ -33,7 +33,7 @@ class KnownLayout:
     """Raw column -> column of the layout; those that a table lacks are left to be found."""
     constants: Mapping[str, Any] = field(default_factory=dict)
     """Values that hold for every row of such a table."""
-    prepare: Callable[[pl.DataFrame], pl.DataFrame] = _as_it_is
+    prepare: Callable[[pl.DataFrame], pl.DataFrame] = _unchanged
     """Adds columns that the layout only implies; rows stay as they are."""
     note: str = ""
     """What users must know about reading this layout."""
@@ -218,7 +218,7 @@ _TDC_HEAVY: Final = "Antibody (heavy)"
 _TDC_LIGHT: Final = "Antibody (light)"
 
 
-def _chains(table: pl.DataFrame) -> pl.DataFrame:
+def _tdc_chains(table: pl.DataFrame) -> pl.DataFrame:
     """``['EVQL...', 'DIQM...']`` as two columns."""
     parts = [re.findall(r"[A-Za-z*]+", cell or "") for cell in table["Antibody"]]
     return table.with_columns(
@@ -235,7 +235,7 @@ TDC: Final = KnownLayout(
         "antibody_name": "Antibody_ID", "antigen_name": "Antigen_ID",
     },
     constants={"quantity": "KD"},
-    prepare=_chains,
+    prepare=_tdc_chains,
     note="Y is KD in mol/L as downloaded (--unit M), or pKd after convert_to_log (--unit pKd)",
 )  # fmt: skip
 
@@ -265,7 +265,7 @@ _TOP: Final = 1e-5
 """KD above which the tables hold nothing: the value that 40 of their rows share."""
 
 
-def _value(kd: str | None, binding: str | None) -> str | None:
+def _adaptyv_value(kd: str | None, binding: str | None) -> str | None:
     """``NB`` where a design did not bind and has no KD; a bound at the top of the range."""
     if is_missing(kd):
         return "NB" if str(binding).strip().lower() in ("false", "no", "0") else kd
@@ -275,8 +275,11 @@ def _value(kd: str | None, binding: str | None) -> str | None:
         return kd
 
 
-def _values(table: pl.DataFrame) -> pl.DataFrame:
-    cells = [_value(kd, binding) for kd, binding in zip(table["kd"], table["binding"], strict=True)]
+def _adaptyv_values(table: pl.DataFrame) -> pl.DataFrame:
+    cells = [
+        _adaptyv_value(kd, binding)
+        for kd, binding in zip(table["kd"], table["binding"], strict=True)
+    ]
     return table.with_columns(pl.Series(_VALUE, cells, pl.String))
 
 
@@ -290,7 +293,7 @@ ADAPTYV: Final = KnownLayout(
         "antigen_name": "target",
     },
     constants={"quantity": "KD", "unit": "M", "method": "BLI"},
-    prepare=_values,
+    prepare=_adaptyv_values,
     note="kd is in mol/L, and 1e-05, the top of the range, is a bound; designs that are no "
     "antibodies are refused by row",
 )

@@ -65,8 +65,8 @@ def read_pairs(
     if not antigen:
         return pairs
     antigen_chains = pl.lit(list(antigen), dtype=pl.List(pl.String))
-    none = pl.col("antigen").list.len() == 0
-    filled = pl.when(none).then(antigen_chains).otherwise("antigen")
+    without_antigen = pl.col("antigen").list.len() == 0
+    filled = pl.when(without_antigen).then(antigen_chains).otherwise("antigen")
     return replace(pairs, frame=pairs.frame.with_columns(antigen=filled))
 
 

@@ -60,7 +60,7 @@ class ChosenColumns:
     """Both rate constants, where the table has them with their units."""
     checks: tuple[str, ...] = ()
     """Columns that write the values on another scale."""
-    why: Mapping[str, str] | None = None
+    reasons: Mapping[str, str] | None = None
     """For columns that are not chosen by their name alone: what they are taken for, and why."""
 
     def column(self, field: str) -> str | None:
@@ -116,11 +116,13 @@ def consider_columns(
         problems += _chain_problems(table, columns, mapping) if with_chains else []
         if with_values:
             rates = _rates(detected.rates)
-            quantity, unit, faults = _measured(
+            quantity, unit, faults = _quantity_and_unit(
                 table, columns, mapping.constants, rates, detected.rates
             )
             problems += faults
-    return ChosenColumns(columns, quantity, unit, rates, detected.checks, detected.why), problems
+    return ChosenColumns(
+        columns, quantity, unit, rates, detected.checks, detected.reasons
+    ), problems
 
 
 def _rates(columns: Mapping[str, str]) -> RateColumns | None:
@@ -196,7 +198,7 @@ def _not_sequences(column: pl.Series, *, required: bool) -> str:
     return f"no cell looks like a sequence (the first is {first[:40]!r})"
 
 
-def _measured(
+def _quantity_and_unit(
     table: pl.DataFrame,
     columns: dict[str, tuple[str, ...]],
     constants: Constants,
@@ -215,7 +217,7 @@ def _measured(
     header = mapped_header(name)
     problems: list[Problem] = []
     cells = {
-        field: _texts(table[columns[field][0]])
+        field: _distinct_texts(table[columns[field][0]])
         for field in ("quantity", "unit")
         if field in columns
     }
@@ -235,7 +237,7 @@ def _measured(
     return quantity, unit, problems
 
 
-def _texts(column: pl.Series) -> list[str]:
+def _distinct_texts(column: pl.Series) -> list[str]:
     """Distinct cells that hold something."""
     return [c for c in column.drop_nulls().unique(maintain_order=True) if not is_missing(c)]
 
@@ -305,8 +307,8 @@ def _unit(
         return None
     if chosen and header.unit and not _same_unit(chosen, header.unit):
         problems.append(_contradiction(name, "header", header.unit, option))
-    if header.unread is not None and not _settles(chosen, header):
-        problems.append(_unread(name, header, quantity))
+    if header.unread is not None and not _unit_explains_brackets(chosen, header):
+        problems.append(_unread_problem(name, header, quantity))
         return None
     unit = chosen or header.unit
     if cells is not None:
@@ -324,7 +326,7 @@ def _unit(
     return unit
 
 
-def _settles(chosen: str | None, header: ValueHeader) -> bool:
+def _unit_explains_brackets(chosen: str | None, header: ValueHeader) -> bool:
     """Whether the chosen unit explains the text in the header's brackets."""
     if header.unread is None or chosen is None:
         return not header.unread_is_a_unit
@@ -342,7 +344,7 @@ def _settles(chosen: str | None, header: ValueHeader) -> bool:
     return not header.unread_is_a_unit
 
 
-def _unread(name: str, header: ValueHeader, quantity: str | None) -> Problem:
+def _unread_problem(name: str, header: ValueHeader, quantity: str | None) -> Problem:
     text = header.unread or ""
     if is_unit(text) and header.unit is not None:
         reason = f"the header names two units, {header.unit} and {text}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Final
 
 import polars as pl
 
-from abag.data.formats.numbers.cell_texts import Notes, each
+from abag.data.formats.numbers.cell_texts import Notes, map_cells
 from abag.data.formats.tables import ROW
 from abag.units import is_ditto, is_missing
 
@@ -44,15 +45,15 @@ def refuse_strays(table: pl.DataFrame, fields: dict[str, str], notes: Notes) -> 
         if name == ROW:
             continue
         if name in fields:
-            notes.refuse(each(table[name], lambda cell, name=name: _mark(name, cell)))  # type: ignore[misc]
+            notes.refuse(map_cells(table[name], partial(_mark_problem, name)))
         if fields.get(name, "antibody_name") == "antibody_name":
             words = _summaries(table[name].drop_nulls().unique(), of_names=name in fields)
-            notes.refuse(each(table[name], lambda cell, words=words: _summary(cell, words)))  # type: ignore[misc]
+            notes.refuse(map_cells(table[name], partial(_summary_problem, words)))
         if fields.get(name) == "antibody_name":
             notes.refuse(_means_of_others(table[name]))
 
 
-def _mark(name: str, cell: str | None) -> str | None:
+def _mark_problem(name: str, cell: str | None) -> str | None:
     if is_ditto(cell):
         return f"{name!r} is {cell!r}, which repeats the cell above; write it out"
     if cell is not None and _SHEET_ERRORS.fullmatch(cell.strip()):
@@ -62,7 +63,9 @@ def _mark(name: str, cell: str | None) -> str | None:
 
 def _means_of_others(names: pl.Series) -> list[str | None]:
     """A problem for each name that is that of a mean; none where every name is one."""
-    means = each(names, lambda cell: cell is not None and bool(_OF_OTHERS.fullmatch(cell.strip())))
+    means = map_cells(
+        names, lambda cell: cell is not None and bool(_OF_OTHERS.fullmatch(cell.strip()))
+    )
     if all(means):
         return [None] * len(means)
     return [
@@ -71,7 +74,7 @@ def _means_of_others(names: pl.Series) -> list[str | None]:
     ]
 
 
-def _word(cell: str | None) -> str:
+def _bare_word(cell: str | None) -> str:
     return re.sub(r"[^a-z0-9]", "", (cell or "").lower().replace("%", "percent"))
 
 
@@ -80,7 +83,7 @@ def _summaries(cells: Iterable[str], *, of_names: bool) -> Collection[str]:
 
     Where a column names the kind of every row's number (``mean``, ``SD``), the means are values.
     """
-    words = {_word(cell) for cell in cells if not is_missing(cell)}
+    words = {_bare_word(cell) for cell in cells if not is_missing(cell)}
     if not words & (_CENTRES | _SPREADS):
         return ()
     strong = words & _SPREADS
@@ -90,7 +93,7 @@ def _summaries(cells: Iterable[str], *, of_names: bool) -> Collection[str]:
     return strong | weak
 
 
-def _summary(cell: str | None, words: Collection[str]) -> str | None:
-    if words and cell is not None and _word(cell) in words:
+def _summary_problem(words: Collection[str], cell: str | None) -> str | None:
+    if words and cell is not None and _bare_word(cell) in words:
         return f"a summary of other rows ({cell.strip()}), no measurement"
     return None

@@ -109,7 +109,7 @@ def _frame(path: Path, sheet: Sheet, problems: list[Problem], delimiter: str) ->
     header, rows = sheet.header, sheet.rows
     problems = [
         *_header_problems(header, sheet.header_line),
-        *_ragged(header, rows, sheet.lines, delimiter),
+        *_ragged_row_problems(header, rows, sheet.lines, delimiter),
         *sheet.problems,
         *problems,
     ]
@@ -263,7 +263,7 @@ def _header_problems(header: Sequence[str], line: int = 1) -> list[Problem]:
     return problems
 
 
-def _ragged(
+def _ragged_row_problems(
     header: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[int], delimiter: str
 ) -> list[Problem]:
     width = len(header)

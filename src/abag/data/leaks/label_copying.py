@@ -66,11 +66,11 @@ def copied_labels(
         )
         if not labelled.size:
             continue
-        same = test_pairs[i] is not None and all(
+        is_copy = test_pairs[i] is not None and all(
             train_pairs[j] == test_pairs[i] for j in labelled.tolist()
         )
         copied, permuted = float(labels[labelled].mean()), shuffled[:, labelled].mean(axis=1)
-        rows.append((truth, copied, same, permuted.tolist()))
+        rows.append((truth, copied, is_copy, permuted.tolist()))
     schema = {
         "truth": pl.Float64(),
         "copied": pl.Float64(),

@@ -252,14 +252,14 @@ def _audit_part(
             kind: test.join(train.drop_nulls(f"same_{kind}"), on=f"same_{kind}", how="semi").height
             for kind in SAME
         },
-        near=_near(neighbours, thresholds),
+        near=_near_counts(neighbours, thresholds),
         positions=_shared_positions(test, train, split),
         copying=spearman_of_copies(copied),
     )
     return part, neighbours, copied
 
 
-def _near(neighbours: Neighbours, thresholds: Mapping[str, float]) -> dict[str, int]:
+def _near_counts(neighbours: Neighbours, thresholds: Mapping[str, float]) -> dict[str, int]:
     checks = {
         "antibody": (neighbours.antibody, {0.9, 0.8, thresholds["antibody"]}),
         "cdr_h3": (neighbours.cdr_h3, {0.8}),
@@ -323,7 +323,7 @@ def _conclude(
         leaks=reported,
         broken_promises=broken,
         verdict=verdict,
-        believe=_believe(leaks, split.strategy),
+        believe=_range_of_validity(leaks, split.strategy),
         notes=tuple(notes),
     )
 
@@ -362,7 +362,7 @@ def _leaks(parts: Sequence[PartAudit], thresholds: Mapping[str, float]) -> list[
     return [leak for leak in leaks if leak.rows]
 
 
-def _believe(leaks: Sequence[Leak], strategy: str) -> str:
+def _range_of_validity(leaks: Sequence[Leak], strategy: str) -> str:
     share = {leak.kind: leak.share for leak in leaks}
     antibodies = share.get("antibodies", 0.0) <= TOLERATED_SHARE
     antigens = share.get("antigens", 0.0) <= TOLERATED_SHARE

@@ -179,17 +179,17 @@ class CdrTable:
                 d, n = d * both_have_light, n * both_have_light
             distance += d
             longer += n
-        return _share(distance, longer)
+        return _identity(distance, longer)
 
     def h3_identities(
         self, other: CdrTable, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> NDArray[np.float32]:
         """Identity of CDR-H3 alone."""
         distance, longer = self.distances(other, 2, rows, columns)
-        return np.broadcast_to(_share(distance, longer), (len(rows), len(columns)))
+        return np.broadcast_to(_identity(distance, longer), (len(rows), len(columns)))
 
 
-def _share(distance: NDArray[np.uint16], longer: NDArray[np.uint16]) -> NDArray[np.float32]:
+def _identity(distance: NDArray[np.uint16], longer: NDArray[np.uint16]) -> NDArray[np.float32]:
     share = np.divide(distance, np.maximum(longer, 1), dtype=np.float32)
     return np.asarray(np.subtract(np.float32(1.0), share, out=share))
 

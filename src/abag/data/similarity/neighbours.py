@@ -45,9 +45,9 @@ def nearest_rows(
     """
     query, query_of = _distinct(test, antibody_key())
     reference, reference_of = _distinct(train, antibody_key())
-    mine = CdrTable([cdrs[key] for key in query])
-    theirs = CdrTable([cdrs[key] for key in reference])
-    antibody, cdr_h3 = _antibody_identities(mine, theirs, len(query), len(reference))
+    test_cdrs = CdrTable([cdrs[key] for key in query])
+    train_cdrs = CdrTable([cdrs[key] for key in reference])
+    antibody, cdr_h3 = _antibody_identities(test_cdrs, train_cdrs, len(query), len(reference))
     test_antigens, test_antigen_of = _distinct(test, antigen_key())
     train_antigens, train_antigen_of = _distinct(train, antigen_key())
     antigen = antigen_identities(
@@ -76,7 +76,7 @@ def _distinct(table: pl.DataFrame, key: pl.Expr) -> tuple[list[str], NDArray[np.
 
 
 def _antibody_identities(
-    mine: CdrTable, theirs: CdrTable, rows: int, columns: int
+    test_cdrs: CdrTable, train_cdrs: CdrTable, rows: int, columns: int
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     cdr = np.zeros((rows, columns), dtype=np.float32)
     cdr_h3 = np.zeros((rows, columns), dtype=np.float32)
@@ -84,6 +84,6 @@ def _antibody_identities(
     step = max(1, _PAIRS_AT_ONCE // max(columns, 1))
     for start in range(0, rows, step):
         block = np.arange(start, min(start + step, rows), dtype=np.intp)
-        cdr[block] = mine.identities(theirs, block, all_columns)
-        cdr_h3[block] = mine.h3_identities(theirs, block, all_columns)
+        cdr[block] = test_cdrs.identities(train_cdrs, block, all_columns)
+        cdr_h3[block] = test_cdrs.h3_identities(train_cdrs, block, all_columns)
     return cdr, cdr_h3

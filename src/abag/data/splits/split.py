@@ -154,8 +154,8 @@ class Split:
         contents = row_contents(Measurements.of(table))
         if table_digest(contents) == self.table_digest:
             return
-        mine = self.assignment.select("record_id", "content")
-        joined = mine.join(contents, on="record_id", how="full", suffix="_found")
+        own_contents = self.assignment.select("record_id", "content")
+        joined = own_contents.join(contents, on="record_id", how="full", suffix="_found")
         changed = joined.filter(pl.col("content") != pl.col("content_found"))["record_id"]
         reasons = [
             _reason(joined.filter(pl.col("record_id_found").is_null())["record_id"], "lacks"),
@@ -304,5 +304,5 @@ def _reason(record_ids: pl.Series, verb: str) -> str:
 
 def _order(part: str) -> tuple[int, int, str]:
     fold = re.fullmatch(r"fold-(\d+)", part)
-    fixed = {TRAIN: 1, VALIDATION: 2, TEST: 3, UNUSED: 4}
-    return (0, int(fold[1]), part) if fold else (fixed.get(part, 5), 0, part)
+    ranks = {TRAIN: 1, VALIDATION: 2, TEST: 3, UNUSED: 4}
+    return (0, int(fold[1]), part) if fold else (ranks.get(part, 5), 0, part)

@@ -231,17 +231,17 @@ def _paired_fvs(chains: Sequence[StructureChain], domains: Domains) -> Iterator[
     """Each heavy chain with the free light chain that its variable domain touches most."""
     heavies = [c for c in chains if any(not d.kind.is_light for d in domains[c.name])]
     lights = [c for c in chains if domains[c.name] and c not in heavies]
-    alone = [c for c in heavies if not any(d.kind.is_light for d in domains[c.name])]
+    without_light = [c for c in heavies if not any(d.kind.is_light for d in domains[c.name])]
     touching = sorted(
         (-_touching(heavy, light, domains), a, b)
-        for a, heavy in enumerate(alone)
+        for a, heavy in enumerate(without_light)
         for b, light in enumerate(lights)
     )
     partner: dict[str, StructureChain] = {}
     for touches, a, b in touching:
         used = {chain.name for chain in partner.values()}
-        if touches < 0 and alone[a].name not in partner and lights[b].name not in used:
-            partner[alone[a].name] = lights[b]
+        if touches < 0 and without_light[a].name not in partner and lights[b].name not in used:
+            partner[without_light[a].name] = lights[b]
     for heavy in heavies:
         yield _fv(heavy, partner.get(heavy.name), domains)
 

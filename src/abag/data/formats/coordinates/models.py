@@ -50,16 +50,16 @@ def join_models(structure: Any) -> int:
     joined = 1
     for number in range(1, len(structure)):
         model = structure[number]
-        further = [
+        added = [
             chain
             for chain in model
             if (centre := centres.get(chain.name)) is None
             or _centre(chain).dist(centre) > _APART_ANGSTROM
         ]
-        if not further:
+        if not added:
             continue
         joined += 1
-        for chain in further:
+        for chain in added:
             name = chain.name
             copy = chain.clone()
             if name in {present.name for present in structure[0]}:

@@ -58,19 +58,19 @@ def complete_or_name(
         TableError: two parents, or a fault that all rows have in common.
     """
     faults: dict[int, str] = {}
-    good = table
+    rows = table
     while True:
         try:
-            completed = complete_variants(path, good, columns, numbering=numbering, parent=parent)
+            completed = complete_variants(path, rows, columns, numbering=numbering, parent=parent)
         except (SingleMistakesError, ContradictionError) as error:
             faults |= {p.row: p.reason for p in error.problems if p.row is not None}
-            good = table.filter(~pl.col(ROW).is_in(list(faults)))
-            if good.is_empty():
+            rows = table.filter(~pl.col(ROW).is_in(list(faults)))
+            if rows.is_empty():
                 raise
             continue
         faults |= dict(completed.aside.select("source_row", "reason").iter_rows())
         aside = table.filter(pl.col(ROW).is_in(list(faults)))
         all_rows = pl.concat([completed.table, aside], how="diagonal").sort(ROW)
         written = table[columns.mutations].is_not_null().any()
-        alone = bool(written) and completed.parent is None
-        return CheckedVariants(all_rows, completed.parent, faults, alone, completed.notes)
+        unchecked = bool(written) and completed.parent is None
+        return CheckedVariants(all_rows, completed.parent, faults, unchecked, completed.notes)

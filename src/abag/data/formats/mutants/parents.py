@@ -38,8 +38,8 @@ class ParentChains:
         if not heavy:
             raise MutationError("a parent needs its heavy chain: give --parent-heavy as well")
         for chain in (heavy, light):
-            if chain and (why := not_residues(chain)):
-                raise MutationError(f"the parent's chain {why}")
+            if chain and (reason := not_residues(chain)):
+                raise MutationError(f"the parent's chain {reason}")
         return cls(spelt(heavy), spelt(light) if light else None)
 
 

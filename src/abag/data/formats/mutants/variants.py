@@ -128,9 +128,9 @@ def complete_variants(
         mutations = _mutations(path, columns, parent, numbering, texts, lines)
     row_chains = _row_chains(path, parent, mutations, texts, chains, lines)
     notes += _notes_on_chains(texts, lines, chains)
-    table, alone = _with_antigen(_with_chains(table, columns, row_chains), columns)
-    if alone:
-        notes.append(f"the antigen of {counted(alone, 'row')} is that of the parent's row")
+    table, n_filled = _with_antigen(_with_chains(table, columns, row_chains), columns)
+    if n_filled:
+        notes.append(f"the antigen of {counted(n_filled, 'row')} is that of the parent's row")
     return Completed(table, parent, tuple(notes), aside)
 
 
@@ -179,14 +179,14 @@ def _with_antigen(table: pl.DataFrame, columns: VariantColumns) -> tuple[pl.Data
     parents = pl.Series(is_parent, dtype=pl.Boolean)
     has_antigen = pl.any_horizontal(pl.col(name).is_not_null() for name in columns.antigen)
     of_parent = table.filter(parents & table.select(has_antigen).to_series())
-    others = table.filter(~parents).filter(has_antigen).height
-    if others or of_parent.select(columns.antigen).n_unique() != 1:
+    n_others = table.filter(~parents).filter(has_antigen).height
+    if n_others or of_parent.select(columns.antigen).n_unique() != 1:
         return table, 0
     row = of_parent.row(0, named=True)
-    alone = table.height - of_parent.height
+    n_filled = table.height - of_parent.height
     return table.with_columns(
         pl.lit(row[name], dtype=pl.String).alias(name) for name in columns.antigen
-    ), alone
+    ), n_filled
 
 
 def _read_columns(
@@ -247,11 +247,11 @@ def _cells(table: pl.DataFrame, column: str | None) -> list[str | None]:
 def _refuse_words(path: Path, table: pl.DataFrame, columns: VariantColumns) -> None:
     """Refuse chains with words or marks of missing values in them, before they are changed."""
     problems = [
-        Problem(line, column, f"the chain {why}")
+        Problem(line, column, f"the chain {reason}")
         for column in (columns.heavy, columns.light)
         if column is not None
         for line, cell in zip(table[ROW], table[column], strict=True)
-        if not is_missing(cell) and (why := not_residues(cell))
+        if not is_missing(cell) and (reason := not_residues(cell))
     ]
     if problems:
         raise TableError(path, problems)
@@ -274,15 +274,15 @@ def _row_chains(
             row_chains.append(variant)
             continue
         row_chains.append((pair[0], pair[1] or variant[1]))
-        wrong = [
+        wrong_roles = [
             role
             for role, has, should in zip(("heavy", "light"), pair, variant, strict=True)
             if text is not None and has and should and has not in should and should not in has
         ]
-        if wrong:
+        if wrong_roles:
             shown = text or "WT"
-            carried = _carried(parent, pair)
-            reason = f"the {wrong[0]} chain is not the parent's with {shown}{carried}"
+            carried = _carried_mutations(parent, pair)
+            reason = f"the {wrong_roles[0]} chain is not the parent's with {shown}{carried}"
             problems.append(Problem(line, None, reason))
     if problems:
         raise ContradictionError(
@@ -291,7 +291,7 @@ def _row_chains(
     return row_chains
 
 
-def _carried(parent: ParentChains, pair: Pair) -> str:
+def _carried_mutations(parent: ParentChains, pair: Pair) -> str:
     """The mutations that a row's chains carry instead, where these are few."""
     if pair[0] is None or len(pair[0]) != len(parent.heavy):
         return ""

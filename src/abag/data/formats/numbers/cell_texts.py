@@ -11,7 +11,7 @@ import polars as pl
 from abag.errors import UnitError
 from abag.units import Dimension, is_missing, parse_unit, parse_value, plain, temperature_kelvin
 
-Read = TypeVar("Read")
+Parsed = TypeVar("Parsed")
 DECIMAL_COMMA: Final = "comma"
 POINT_IN_DOUBT: Final = "point_may_part_thousands"
 
@@ -50,7 +50,7 @@ class Notes:
         return pl.lit(pl.Series(texts, dtype=pl.String))
 
 
-def each(column: pl.Series, parse: Callable[[str | None], Read]) -> list[Read]:
+def map_cells(column: pl.Series, parse: Callable[[str | None], Parsed]) -> list[Parsed]:
     """``parse`` of every cell; each distinct text is parsed once."""
     parsed = {cell: parse(cell) for cell in column.unique(maintain_order=True)}
     return [parsed[cell] for cell in column]
@@ -75,7 +75,7 @@ def with_point(column: pl.Series, decimal: str | None, notes: Notes) -> pl.Serie
             "thousands"
         )
 
-    notes.refuse(each(column, problem))
+    notes.refuse(map_cells(column, problem))
     return column.str.replace_all(",", ".", literal=True)
 
 
@@ -96,7 +96,7 @@ def points_among_thousands(column: pl.Series, decimal: str | None) -> list[str |
     hundreds = any(len(cell.lstrip("<>~≤≥= ")) == 3 for cell in integers)
     if decimal or not doubtful or not hundreds or len(doubtful) + len(integers) < len(numbers_):
         return [None] * len(column)
-    return each(
+    return map_cells(
         column,
         lambda cell: POINT_IN_DOUBT if cell and _WITH_THREE.fullmatch(cell.strip()) else None,
     )
@@ -106,7 +106,7 @@ def texts(
     column: pl.Series, parse: Callable[[str | None], tuple[str | None, str | None]], notes: Notes
 ) -> pl.Expr:
     """A column of names or ids, each in one spelling; restored ones are flagged."""
-    parsed = each(column, parse)
+    parsed = map_cells(column, parse)
     notes.flag(flag for _, flag in parsed)
     return pl.lit(pl.Series([text for text, _ in parsed], dtype=pl.String))
 
@@ -120,7 +120,7 @@ def kelvins(column: pl.Series, *, celsius: bool, notes: Notes) -> pl.Expr:
         kelvin = temperature_kelvin(cell, celsius=celsius)
         return kelvin, None if kelvin is not None else "temperature_unreadable"
 
-    parsed = each(column, parse)
+    parsed = map_cells(column, parse)
     notes.flag(flag for _, flag in parsed)
     return pl.lit(pl.Series([kelvin for kelvin, _ in parsed], dtype=pl.Float64))
 
@@ -137,7 +137,7 @@ def numbers(column: pl.Series, flag: str, notes: Notes) -> pl.Expr:
             return None, flag
         return (None, flag) if written.unit_text else (written.number, None)
 
-    parsed = each(column, parse)
+    parsed = map_cells(column, parse)
     notes.flag(mark for _, mark in parsed)
     return pl.lit(pl.Series([number for number, _ in parsed], dtype=pl.Float64))
 
@@ -165,6 +165,6 @@ def molars(column: pl.Series, unit: str | None, notes: Notes) -> pl.Expr:
         except UnitError as error:
             return None, f"highest concentration: {error}"
 
-    parsed = each(column, parse)
+    parsed = map_cells(column, parse)
     notes.refuse(problem for _, problem in parsed)
     return pl.lit(pl.Series([value for value, _ in parsed], dtype=pl.Float64))

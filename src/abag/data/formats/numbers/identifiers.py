@@ -93,9 +93,9 @@ def reference(text: str | None) -> tuple[str | None, str | None]:
     spelt = plain(text)
     if _SCIENTIFIC.fullmatch(spelt):
         return None, REFERENCE_UNREADABLE
-    number = _PUBMED.fullmatch(spelt)
+    match = _PUBMED.fullmatch(spelt)
     doi = _DOI.fullmatch(spelt)
-    pubmed = number[1].replace(",", "") if number else None
+    pubmed = match[1].replace(",", "") if match else None
     return (pubmed if pubmed else doi[1].lower().rstrip(".") if doi else spelt), None
 
 

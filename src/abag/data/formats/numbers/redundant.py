@@ -13,7 +13,7 @@ from typing import Final
 
 import polars as pl
 
-from abag.data.formats.numbers.cell_texts import Notes, each
+from abag.data.formats.numbers.cell_texts import Notes, map_cells
 from abag.errors import UnitError
 from abag.units import Dimension, Relation, is_missing, parse_unit, parse_value
 from abag.units.bounds import convert
@@ -55,7 +55,7 @@ def _rate(column: pl.Series, unit: str, dimension: Dimension) -> list[float | No
         exact = written.relation is Relation.EQUAL and parsed_unit.dimension is dimension
         return written.number * parsed_unit.scale if exact and written.number > 0 else None
 
-    return each(column, parse)
+    return map_cells(column, parse)
 
 
 def kd_texts(kds: list[float | None]) -> pl.Series:

@@ -95,7 +95,7 @@ def read_airr(path: Path, *, most_umis: bool = False, encoding: str | None = Non
     for cell in cells:
         members, lesser = with_most_umis(cell) if most_umis else (cell, [])
         if fault := pair_fault(members):
-            problems += [_left_out(row, cell, fault, key_field, most_umis) for row in cell]
+            problems += [_left_out_problem(row, cell, fault, key_field, most_umis) for row in cell]
             continue
         problems += lesser
         antibodies.append(_antibody(members, (PAIRED_BY_CLONE,) if by_clone else ()))
@@ -123,7 +123,7 @@ def _notes(path: Path, by_clone: bool, merged: int) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _left_out(
+def _left_out_problem(
     row: CellChain, members: Sequence[CellChain], fault: str, key_field: str, most_umis: bool
 ) -> Problem:
     mend = ""
@@ -178,7 +178,7 @@ def _usable_rows(table: pl.DataFrame, key_field: str) -> tuple[list[CellChain], 
             continue
         key = _text(record, key_field)
         cell = (*(_text(record, name) for name in samples), _sample_in_id(record, key), key)
-        rows.append(CellChain(line, cell, _LOCI[_gene(record)], _sequence(record), _umis(record)))
+        rows.append(CellChain(line, cell, _LOCI[_locus(record)], _sequence(record), _umis(record)))
     return rows, problems
 
 
@@ -194,8 +194,8 @@ def _row_fault(record: dict[str, str | None], line: int, key_field: str) -> Prob
     for field, reason in _MARKS.items():
         if _text(record, field).lower() in _FALSE:
             return Problem(line, field, reason)
-    if _gene(record) not in _LOCI:
-        gene = _gene(record) or "nothing"
+    if _locus(record) not in _LOCI:
+        gene = _locus(record) or "nothing"
         reason = f"{gene} is not a locus of immunoglobulins (IGH, IGK, IGL)"
         return Problem(line, "locus", reason)
     if not _sequence(record):
@@ -218,7 +218,7 @@ def _sample_in_id(record: dict[str, str | None], cell: str) -> str:
     return "" if of_the_chain else before
 
 
-def _gene(record: dict[str, str | None]) -> str:
+def _locus(record: dict[str, str | None]) -> str:
     text = (_text(record, "locus") or _text(record, "v_call")).upper()
     word = _LOCUS_WORDS.get(text.removesuffix(" CHAIN").strip(), text[:3])
     loci = set(re.findall("IG[HKL]|TR[ABGD]", text))

@@ -88,7 +88,7 @@ def _parse(text: str) -> tuple[list[FastaRecord], list[Problem]]:
             if not header:
                 problems.append(Problem(number, None, "a header without a name", "Name it: >id"))
         elif written:
-            problems += _illegal(number, line)
+            problems += _illegal_letters(number, line)
             if open_records:
                 open_records[-1][2].append("".join(written.split()))
             elif not problems or "before the first" not in problems[0].reason:
@@ -98,7 +98,7 @@ def _parse(text: str) -> tuple[list[FastaRecord], list[Problem]]:
     return [FastaRecord(n, h, "".join(parts)) for n, h, parts in open_records], problems
 
 
-def _illegal(number: int, line: str) -> list[Problem]:
+def _illegal_letters(number: int, line: str) -> list[Problem]:
     illegal = [(m.start() + 1, m[0]) for m in _ILLEGAL.finditer(line) if not m[0].isspace()]
     if not illegal:
         return []
@@ -142,14 +142,14 @@ def _named_records(path: Path, expected: Chain) -> list[tuple[str, FastaRecord]]
 
 def _from_one_file(path: Path, records: Sequence[FastaRecord]) -> list[AntibodyRecord]:
     problems: list[Problem] = []
-    entries, others = _entries(records, problems)
+    entries, others = _pdb_entries(records, problems)
     by_name: dict[str, AntibodyRecord] = {antibody.name: antibody for antibody in entries}
     for record, reading in zip(others, _chosen_readings(others), strict=True):
         new = _chains(record, reading, problems)
         old = by_name.get(new.name)
         if old is None:
             by_name[new.name] = new
-        elif fault := _clash(old, new):
+        elif fault := _clashing_chain(old, new):
             reason = f"{new.name!r} has {fault} already (line {old.line})"
             problems.append(Problem(record.line, None, reason, "Give each antibody its own id"))
         else:
@@ -187,7 +187,7 @@ def _with_shared_antigen(by_name: dict[str, AntibodyRecord]) -> list[AntibodyRec
     ]
 
 
-def _entries(
+def _pdb_entries(
     records: Sequence[FastaRecord], problems: list[Problem]
 ) -> tuple[list[AntibodyRecord], list[FastaRecord]]:
     """Antibodies of whole PDB entries with the entry's other chains as antigen; the other records.
@@ -204,14 +204,14 @@ def _entries(
         labels = {chain_label(record.header)[1] for record in members}
         if len(members) == 1 or labels == {"heavy", "light"}:
             continue
-        antibody = _entry(code, members, problems)
+        antibody = _pdb_entry(code, members, problems)
         if antibody is not None:
             antibodies.append(antibody)
             used_lines |= {record.line for record in members}
     return antibodies, [record for record in records if record.line not in used_lines]
 
 
-def _entry(
+def _pdb_entry(
     code: str, members: Sequence[FastaRecord], problems: list[Problem]
 ) -> AntibodyRecord | None:
     from abag.antibody.numbering import number_chains
@@ -304,7 +304,7 @@ def _chains(record: FastaRecord, reading: ChainName, problems: list[Problem]) ->
     )
 
 
-def _clash(old: AntibodyRecord, new: AntibodyRecord) -> str:
+def _clashing_chain(old: AntibodyRecord, new: AntibodyRecord) -> str:
     if old.antigen and new.antigen:
         return "an antigen"
     if new.antigen or (old.antigen and not (old.heavy or old.light or old.scfv)):

@@ -63,9 +63,9 @@ def sheet_of(records: Sequence[tuple[int, list[str]]]) -> Sheet:
         header, body = header[1:], [(number, cells[1:]) for number, cells in body]
     width = _width(header, [cells for _, cells in body])
     header = [name.strip() for name in header[:width]]
-    rows = [_cut(cells, width) for _, cells in body]
+    rows = [_without_empty_end(cells, width) for _, cells in body]
     lines_of_rows = [number for number, _ in body]
-    if header and not header[0] and _counts(rows):
+    if header and not header[0] and _is_row_count(rows):
         header, rows = header[1:], [cells[1:] for cells in rows]
         notes.append("the first column, row numbers without a name, left out")
     return Sheet(header, line, rows, lines_of_rows, tuple(notes), tuple(problems))
@@ -124,8 +124,8 @@ def _under_groups(groups: Sequence[str], names: Sequence[str]) -> list[str]:
     combined = []
     for above, name in zip(groups, names, strict=True):
         group = above.strip() or group
-        alone = name.strip().lower() not in _UNCLEAR_ALONE
-        combined.append(name if alone or not group else f"{group} {name.strip()}")
+        is_clear = name.strip().lower() not in _UNCLEAR_ALONE
+        combined.append(name if is_clear or not group else f"{group} {name.strip()}")
     return combined
 
 
@@ -237,7 +237,7 @@ def _width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     return width
 
 
-def _cut(cells: list[str], width: int) -> list[str]:
+def _without_empty_end(cells: list[str], width: int) -> list[str]:
     """A record without empty fields beyond the header's columns."""
     end = len(cells)
     while end > width and not cells[end - 1].strip():
@@ -245,7 +245,7 @@ def _cut(cells: list[str], width: int) -> list[str]:
     return cells[:end]
 
 
-def _counts(rows: Sequence[Sequence[str]]) -> bool:
+def _is_row_count(rows: Sequence[Sequence[str]]) -> bool:
     """Whether the first column numbers the rows from 0 or 1."""
     first = [cells[0].strip() if cells else "" for cells in rows]
     return bool(first) and any(
