@@ -31,7 +31,7 @@ SEAL: Final = "content_sha256"
 PIPE_BYTES: Final = 256 * 2**20
 """Most bytes that are taken from a pipe."""
 
-_GZIP: Final = b"\x1f\x8b"
+GZIP_MARK: Final = b"\x1f\x8b"
 _CHUNK: Final = 2**20
 
 
@@ -100,7 +100,7 @@ def read_bytes(path: Path) -> bytes:
     """Content of a plain or gzip file; a truncated or overlarge one is named as such."""
     require_file(path)
     with opened(path) as stream:
-        packed = stream.read(2) == _GZIP
+        packed = stream.read(2) == GZIP_MARK
         if not packed and stream.seek(0, io.SEEK_END) > PLAIN_BYTES:
             raise FileFormatError(
                 f"{path} holds more than {PLAIN_BYTES // 2**20} MB, which are not read at once; "

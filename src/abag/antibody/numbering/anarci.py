@@ -11,26 +11,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.machinery import SourceFileLoader
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Final
 
 from abag.antibody.alphabet import ChainKind
 from abag.errors import SequenceError, UnavailableError
 
 
-def wheel_folder() -> Path:
-    """Where ANARCI is installed.
-
-    Raises:
-        UnavailableError: it is not.
-    """
+def _wheel_file(*parts: str) -> Path:
     spec = find_spec("anarci")
     if spec is None or not spec.submodule_search_locations:
         raise UnavailableError(
             "antibody numbering needs the package anarci; install it with: pip install anarci"
         )
-    return Path(next(iter(spec.submodule_search_locations)))
+    path = Path(next(iter(spec.submodule_search_locations)), *parts)
+    if not path.is_file():
+        raise UnavailableError(
+            f"the anarci package has no {path.name}; reinstall it from its wheel"
+        )
+    return path
 
 
 @cache
@@ -40,14 +42,9 @@ def wheel_part(name: str) -> Any:
     Raises:
         UnavailableError: ANARCI is not installed, or has no such module.
     """
-    path = wheel_folder() / f"{name}.py"
-    spec = spec_from_file_location(f"abag_anarci_{name}", path)
-    if spec is None or spec.loader is None or not path.is_file():
-        raise UnavailableError(
-            f"the anarci package has no {path.name}; reinstall it from its wheel"
-        )
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    loader = SourceFileLoader(f"abag_anarci_{name}", str(_wheel_file(f"{name}.py")))
+    module = ModuleType(loader.name)
+    loader.exec_module(module)
     return module
 
 
@@ -97,13 +94,8 @@ def load_profiles() -> tuple[Profile, ...]:
             f"antibody numbering needs the package pyhmmer ({error}); install it with: "
             "pip install pyhmmer"
         ) from None
-    path = wheel_folder() / "dat" / "HMMs" / "ALL.hmm"
-    if not path.is_file():
-        raise UnavailableError(
-            f"the anarci package has no {path.name}; reinstall it from its wheel"
-        )
     profiles: list[Profile] = []
-    with HMMFile(path) as models:
+    with HMMFile(_wheel_file("dat", "HMMs", "ALL.hmm")) as models:
         for hmm in models:
             species, chain_type = _text(hmm.name).split("_")
             profile = Profile(len(profiles), species, chain_type, hmm)

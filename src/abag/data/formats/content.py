@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from abag.errors import FileFormatError, OptionError, Problem, TableError
-from abag.files import read_bytes, require_file
+from abag.files import read_bytes, require_file, unpacked
+from abag.files.reading import GZIP_MARK, opened
 
 _FOREIGN: Final[tuple[tuple[bytes, str], ...]] = (
     (b"PK\x03\x04", "an Excel (.xlsx), Numbers or zip file; save the sheet as CSV UTF-8"),
@@ -78,17 +77,10 @@ def kind_of_head(head: bytes) -> FileKind:
 
 def _head(path: Path) -> bytes:
     require_file(path)
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD_BYTES)
-    if not head.startswith(b"\x1f\x8b"):
-        return head
-    try:
-        with gzip.open(path) as stream:
-            return stream.read(_HEAD_BYTES)
-    except (EOFError, zlib.error, OSError) as error:
-        raise FileFormatError(
-            f"{path} is a damaged or truncated gzip file ({error}); copy it again"
-        ) from None
+    with opened(path) as stream:
+        packed = stream.read(2) == GZIP_MARK
+        stream.seek(0)
+        return (unpacked(path, stream) if packed else stream).read(_HEAD_BYTES)
 
 
 def is_structure(content: bytes) -> bool:

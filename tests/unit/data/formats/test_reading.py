@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import threading
 from pathlib import Path
 
 import polars as pl
@@ -43,6 +45,12 @@ def test_the_kind_is_told_by_content_not_by_name(tmp_path: Path, text: str, kind
     packed = tmp_path / "file.gz"
     packed.write_bytes(gzip.compress(path.read_bytes()))
     assert file_kind(packed) is kind
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(packed.read_bytes()))
+    writer.start()
+    assert file_kind(pipe) is kind
+    writer.join()
 
 
 def test_a_table_needs_only_its_unit(tmp_path: Path) -> None:
