@@ -162,10 +162,8 @@ def _genes() -> tuple[tuple[str, str, str, str], ...]:
 
 def _not_shared(domains: Codes, genes: Codes) -> Singles:
     """Positions at which a domain does not share a residue with a gene, (domains, genes)."""
-    domain_bits, gene_bits = (
-        np.eye(_CODES, dtype=np.float32)[codes][..., :GAP] for codes in (domains, genes)
-    )
-    shared = domain_bits.reshape(len(domains), -1) @ gene_bits.reshape(len(genes), -1).T
+    one_hot = np.eye(_CODES, dtype=np.float32)[:, :GAP]
+    shared = one_hot[domains].reshape(len(domains), -1) @ one_hot[genes].reshape(len(genes), -1).T
     return np.asarray(V_POSITIONS - shared, dtype=np.float32)
 
 
@@ -193,8 +191,8 @@ def _mismatches(domains: Codes, genes: Codes) -> Singles:
 def _consensus(domains: Codes) -> Codes:
     """The most frequent letter of each position, shape (104,)."""
     positions = np.arange(V_POSITIONS)
-    letters = (domains + positions * (_CODES)).ravel()
-    counts = np.bincount(letters, minlength=V_POSITIONS * (_CODES))
+    letters = (domains + positions * _CODES).ravel()
+    counts = np.bincount(letters, minlength=V_POSITIONS * _CODES)
     return np.asarray(counts.reshape(V_POSITIONS, _CODES).argmax(axis=1))
 
 
@@ -204,16 +202,13 @@ def _mismatches_of_variants(
     from scipy.sparse import csr_matrix
 
     _, position = np.nonzero(changed)
-    substitutions, substitution = np.unique(
-        position * (_CODES) + domains[changed], return_inverse=True
-    )
-    column, letter = np.divmod(substitutions, _CODES)
+    changes, change = np.unique(position * _CODES + domains[changed], return_inverse=True)
+    column, letter = np.divmod(changes, _CODES)
     reference = genes[:, column].T
     effects = _cost(letter[:, None], reference) - _cost(consensus[column][:, None], reference)
     ends = np.concatenate([[0], np.cumsum(changed.sum(axis=1))])
     chosen = csr_matrix(
-        (np.ones(len(substitution), dtype=np.float32), substitution, ends),
-        shape=(len(domains), len(substitutions)),
+        (np.ones(len(change), dtype=np.float32), change, ends), shape=(len(domains), len(changes))
     )
     return np.asarray(chosen @ effects + _all_mismatches(consensus[None], genes))
 

@@ -127,9 +127,7 @@ def find_faults(
             ]
             inverted = _of_inverted_sign(between)
             compared = inverted | {pair.assay for pair in shared if len(pair.ids) >= SHARED}
-            between += signs_not_judged(
-                rows.filter(pl.col("assay").is_in(judged)), own_scans, compared
-            )
+            between += signs_not_judged(rows, own_scans, compared)
         bar.advance()
         faults += between
         faults += symmetry_copies(table)
@@ -154,16 +152,13 @@ def _column_faults(columns: Iterable[AssayLabels]) -> list[Fault]:
 
 def _mixed_units_of_libraries(faults: list[Fault], scans: list[VariantSet]) -> list[Fault]:
     """Drop second peaks that substitutions explain; add slips that the labels alone hide."""
-    remaining = list(faults)
     for scan in scans:
         if scan.quantity in (Quantity.ENRICHMENT, Quantity.BINARY):
             continue
-        remaining = [
-            f for f in remaining if f.assay != scan.assay or not follows_substitutions(f, scan)
-        ]
-        if not any(f.assay == scan.assay and f.kind is FaultKind.MIXED_UNITS for f in remaining):
-            remaining += shifted_residuals(scan)
-    return remaining
+        faults = [f for f in faults if f.assay != scan.assay or not follows_substitutions(f, scan)]
+        if not any(f.assay == scan.assay and f.kind is FaultKind.MIXED_UNITS for f in faults):
+            faults += shifted_residuals(scan)
+    return faults
 
 
 def _faults_between(
@@ -192,9 +187,9 @@ def _landscapes(rows: pl.DataFrame) -> list[VariantSet]:
     rows = rows.filter(mostly)
     scans = []
     for (assay, quantity, _, _), group in rows.group_by(antigen, maintain_order=True):
-        scan = landscape(str(assay), Quantity(str(quantity)), group, fewest=FEWEST_OF_SCAN)
-        if scan is not None:
-            scans.append(scan)
+        library = landscape(str(assay), Quantity(str(quantity)), group, fewest=FEWEST_OF_SCAN)
+        if library is not None:
+            scans.append(library)
     return scans
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ import polars as pl
 from abag.antibody.notation import SEQUENTIAL
 from abag.data.formats.headers import names_mutations
 from abag.data.formats.layouts import recognise
-from abag.data.formats.mapping import ColumnMapping
+from abag.data.formats.mapping import ColumnMapping, Constants
 from abag.data.formats.mutants.checked_variants import check_variants, complete_or_name
 from abag.data.formats.mutants.parents import ParentChains
 from abag.data.formats.mutants.variants import (
@@ -34,7 +34,6 @@ from abag.data.formats.numbers.redundant import (
     COLUMNS_DIFFER,
     FROM_RATES,
     RATES_DIFFER,
-    RateColumns,
     compare,
     kd_texts,
     minus_log10,
@@ -48,6 +47,7 @@ from abag.data.mutation_column import SingleMistakesError
 from abag.data.raw import RAW_SCHEMA, RawTable, raw_table
 from abag.data.tables import OWN_DATA
 from abag.units.naming import DITTO_MARKS, MARKS, MISSING_MARKERS, is_missing
+from abag.units.written import ZERO_CELSIUS_KELVIN
 
 UNCHECKED: Final = "mutations_unchecked"
 """Flag of rows whose mutations could not be checked against a parent, and were left out."""
@@ -61,7 +61,6 @@ PAIRS_SCHEMA: Final[dict[str, pl.DataType]] = {
 }  # fmt: skip
 """Columns of a table of pairs to predict: as in a raw table, without measurements."""
 
-ZERO_CELSIUS_KELVIN: Final = 273.15
 CHAIN_JOINERS: Final = r"\s*[|/:;,]\s*"
 """Separators of the chains of one antigen."""
 
@@ -135,32 +134,28 @@ def measurement_columns(
     path: Path, table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping
 ) -> dict[str, pl.Expr | str | None]:
     """Expressions over ``table`` for the raw columns of the measurement, without the chains."""
-    constants = mapping.constants
-    notes = Notes(table.height)
-    values = _values(table, chosen, mapping, notes)
-    identifiers = {
-        "structure_id": _identifier(table, chosen, "structure_id", constants.structure_id,
-                              structure_id, notes),
-        "reference": _identifier(table, chosen, "reference", constants.reference, reference, notes),
-    }  # fmt: skip
-    temperature = _temperature(table, chosen, mapping, notes)
-    mass = _molar_mass(table, chosen, mapping, notes)
-    highest = _highest_molar(table, chosen, mapping, notes)
+    constants, notes = mapping.constants, Notes(table.height)
+    cells = _Cells(table, chosen, constants, notes)
+    values = cells.values()
+    columns = {
+        "structure_id": cells.identifier("structure_id", constants.structure_id, structure_id),
+        "reference": cells.identifier("reference", constants.reference, reference),
+        "temperature_kelvin": cells.temperature(),
+        "molar_mass_g_per_mol": cells.molar_mass(),
+        "highest_molar": cells.highest_molar(),
+    }
     for field in ("antibody_name", "antigen_name"):
-        _identifier(table, chosen, field, None, own_name, notes)
-    _check_second_writings(table, chosen, values, notes)
+        cells.identifier(field, None, own_name)
+    cells.check_second_writings(values)
     refuse_strays(table, {n: field for field, ns in chosen.columns.items() for n in ns}, notes)
     return {
+        **columns,
         "quantity": _quantity(table, chosen),
         "value": pl.lit(values),
         "unit": chosen.unit or _text(chosen, "unit", None),
         "relation": _text(chosen, "relation", None),
         "assay": _text(chosen, "assay", constants.assay or stem(path)),
         "method": _text(chosen, "method", constants.method),
-        "temperature_kelvin": temperature,
-        "molar_mass_g_per_mol": mass,
-        "highest_molar": highest,
-        **identifiers,
         "mutations": _text(chosen, "mutations", None),
         "licence": _text(chosen, "licence", None).fill_null(constants.licence or OWN_DATA),
         "flags": notes.flags,
@@ -168,99 +163,84 @@ def measurement_columns(
     }
 
 
-def _values(
-    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping, notes: Notes
-) -> pl.Series:
-    """The cells of the values; KD of the rates where no column has it."""
-    name = chosen.column("value")
-    if name is not None:
-        notes.flag(points_among_thousands(table[name], mapping.constants.decimal))
-        return with_point(table[name], mapping.constants.decimal, notes)
-    assert chosen.rates is not None  # choose_columns refuses a table with neither
-    kds = chosen.rates.kd_molar(_rates_with_point(table, chosen.rates, mapping, notes))
-    notes.flag([None if kd is None else FROM_RATES for kd in kds])
-    return kd_texts(kds)
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """The cells of a user's table by raw column; what is doubtful in a row goes to its notes."""
 
+    table: pl.DataFrame
+    chosen: ChosenColumns
+    constants: Constants
+    notes: Notes
 
-def _rates_with_point(
-    table: pl.DataFrame, rates: RateColumns, mapping: ColumnMapping, notes: Notes
-) -> pl.DataFrame:
-    decimal = mapping.constants.decimal
-    return table.with_columns(
-        with_point(table[name], decimal, notes).alias(name) for name in (rates.kon, rates.koff)
-    )
+    def column(self, field: str) -> pl.Series | None:
+        name = self.chosen.column(field)
+        return None if name is None else self.table[name]
 
+    def with_point(self, column: pl.Series) -> pl.Series:
+        return with_point(column, self.constants.decimal, self.notes)
 
-def _check_second_writings(
-    table: pl.DataFrame, chosen: ChosenColumns, values: pl.Series, notes: Notes
-) -> None:
-    """Compare the values with the rates and with columns that write them on another scale."""
-    name = chosen.column("value")
-    if name is None or not (chosen.rates or chosen.checks) or chosen.quantity is None:
-        return
-    pkd_values = pkds(values, chosen.quantity, chosen.unit or _column(table, chosen.column("unit")))
-    if chosen.rates and chosen.quantity == "KD":
-        other_pkds = minus_log10(chosen.rates.kd_molar(table))
-        names = (name, f"{chosen.rates.koff} / {chosen.rates.kon}")
-        compare(pkd_values, other_pkds, names, RATES_DIFFER, notes)
-    for column in chosen.checks:
-        header = read_value_header(column)
-        if header is not None and header.quantity is not None:
-            other_pkds = pkds(table[column], header.quantity.value, header.unit)
-            compare(pkd_values, other_pkds, (name, column), COLUMNS_DIFFER, notes)
+    def values(self) -> pl.Series:
+        """The cells of the values; KD of the rates where no column has it."""
+        column, rates = self.column("value"), self.chosen.rates
+        if column is not None:
+            self.notes.flag(points_among_thousands(column, self.constants.decimal))
+            return self.with_point(column)
+        assert rates is not None  # choose_columns refuses a table with neither
+        with_points = (self.with_point(self.table[name]) for name in (rates.kon, rates.koff))
+        kds = rates.kd_molar(self.table.with_columns(with_points))
+        self.notes.flag([None if kd is None else FROM_RATES for kd in kds])
+        return kd_texts(kds)
 
+    def identifier(
+        self,
+        field: str,
+        constant: str | None,
+        parse: Callable[[str | None], tuple[str | None, str | None]],
+    ) -> pl.Expr:
+        column = self.column(field)
+        if column is None:
+            return pl.lit(constant and parse(constant)[0], dtype=pl.String)
+        return texts(column, parse, self.notes)
 
-def _column(table: pl.DataFrame, name: str | None) -> pl.Series | None:
-    return None if name is None else table[name]
+    def temperature(self) -> pl.Expr:
+        for field, zero in (
+            ("temperature_celsius", ZERO_CELSIUS_KELVIN),
+            ("temperature_kelvin", 0),
+        ):
+            column, constant = self.column(field), getattr(self.constants, field)
+            if column is not None:
+                return kelvins(self.with_point(column), celsius=zero > 0, notes=self.notes)
+            if constant is not None:
+                return pl.lit(constant + zero, dtype=pl.Float64)
+        return pl.lit(None, dtype=pl.Float64)
 
+    def molar_mass(self) -> pl.Expr:
+        column = self.column("molar_mass_g_per_mol")
+        if column is None:
+            return pl.lit(self.constants.molar_mass_g_per_mol, dtype=pl.Float64)
+        return numbers(self.with_point(column), "molar_mass_unreadable", self.notes)
 
-def _identifier(
-    table: pl.DataFrame,
-    chosen: ChosenColumns,
-    field: str,
-    constant: str | None,
-    parse: Callable[[str | None], tuple[str | None, str | None]],
-    notes: Notes,
-) -> pl.Expr:
-    name = chosen.column(field)
-    if name is None:
-        return pl.lit(constant and parse(constant)[0], dtype=pl.String)
-    return texts(table[name], parse, notes)
+    def highest_molar(self) -> pl.Expr:
+        column = self.column("highest_concentration")
+        if column is None:
+            return pl.lit(self.constants.highest_molar, dtype=pl.Float64)
+        return molars(self.with_point(column), split_unit(column.name)[1], self.notes)
 
-
-def _temperature(
-    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping, notes: Notes
-) -> pl.Expr:
-    constants, decimal = mapping.constants, mapping.constants.decimal
-    for field, celsius in (("temperature_celsius", True), ("temperature_kelvin", False)):
-        name, constant = chosen.column(field), getattr(constants, field)
-        if name is not None:
-            column = with_point(table[name], decimal, notes)
-            return kelvins(column, celsius=celsius, notes=notes)
-        if constant is not None:
-            kelvin = constant + (ZERO_CELSIUS_KELVIN if celsius else 0.0)
-            return pl.lit(kelvin, dtype=pl.Float64)
-    return pl.lit(None, dtype=pl.Float64)
-
-
-def _molar_mass(
-    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping, notes: Notes
-) -> pl.Expr:
-    name = chosen.column("molar_mass_g_per_mol")
-    if name is None:
-        return pl.lit(mapping.constants.molar_mass_g_per_mol, dtype=pl.Float64)
-    column = with_point(table[name], mapping.constants.decimal, notes)
-    return numbers(column, "molar_mass_unreadable", notes)
-
-
-def _highest_molar(
-    table: pl.DataFrame, chosen: ChosenColumns, mapping: ColumnMapping, notes: Notes
-) -> pl.Expr:
-    name = chosen.column("highest_concentration")
-    if name is None:
-        return pl.lit(mapping.constants.highest_molar, dtype=pl.Float64)
-    column = with_point(table[name], mapping.constants.decimal, notes)
-    return molars(column, split_unit(name)[1], notes)
+    def check_second_writings(self, values: pl.Series) -> None:
+        """Compare the values with the rates and with columns that write them on another scale."""
+        name, chosen = self.chosen.column("value"), self.chosen
+        if name is None or not (chosen.rates or chosen.checks) or chosen.quantity is None:
+            return
+        pkd_values = pkds(values, chosen.quantity, chosen.unit or self.column("unit"))
+        if chosen.rates and chosen.quantity == "KD":
+            other_pkds = minus_log10(chosen.rates.kd_molar(self.table))
+            names = (name, f"{chosen.rates.koff} / {chosen.rates.kon}")
+            compare(pkd_values, other_pkds, names, RATES_DIFFER, self.notes)
+        for column in chosen.checks:
+            header = read_value_header(column)
+            if header is not None and header.quantity is not None:
+                other_pkds = pkds(self.table[column], header.quantity.value, header.unit)
+                compare(pkd_values, other_pkds, (name, column), COLUMNS_DIFFER, self.notes)
 
 
 def pairs_table(
@@ -323,12 +303,13 @@ def _structures(
     table: pl.DataFrame, chosen: ChosenColumns, constant: str | None
 ) -> dict[str, pl.Expr]:
     """Codes of structures, and a flag for each that was restored or cannot be read."""
-    if chosen.column("structure_id") is None:
+    name = chosen.column("structure_id")
+    if name is None:
         code = constant and structure_id(constant)[0]
         no_flags = pl.lit([], dtype=pl.List(pl.String))
         return {"structure_id": pl.lit(code, dtype=pl.String), "flags": no_flags}
     notes = Notes(table.height)
-    codes = _identifier(table, chosen, "structure_id", None, structure_id, notes)
+    codes = texts(table[name], structure_id, notes)
     return {"structure_id": codes, "flags": notes.flags}
 
 

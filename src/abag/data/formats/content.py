@@ -113,14 +113,12 @@ def _is_airr(columns: Iterable[str]) -> bool:
 def airr_names(columns: Sequence[str]) -> dict[str, str]:
     """AIRR's name of each column; a name that the table has already is not given twice."""
     lower = {name: name.strip().lower() for name in columns}
-    spelt_names = set(lower.values())
-    is_contig_table = "contig_id" in spelt_names
+    present = set(lower.values())
+    is_contig_table = "contig_id" in present
     names: dict[str, str] = {}
     for name, spelt in lower.items():
-        airr_name = (
-            _OTHER_NAMES.get(spelt, spelt) if is_contig_table or spelt == "barcode" else spelt
-        )
-        names[name] = spelt if airr_name != spelt and airr_name in spelt_names else airr_name
+        usual = _OTHER_NAMES.get(spelt, spelt) if is_contig_table or spelt == "barcode" else spelt
+        names[name] = spelt if usual != spelt and usual in present else usual
     return names if len(set(names.values())) == len(names) else {name: name for name in columns}
 
 

@@ -127,7 +127,7 @@ def _first_arm(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _thera_sabdab(needs: set[str]) -> KnownLayout:
+def _thera(needs: set[str]) -> KnownLayout:
     return KnownLayout(
         name="Thera-SAbDab",
         needs=frozenset(needs),
@@ -141,10 +141,8 @@ def _thera_sabdab(needs: set[str]) -> KnownLayout:
     )  # fmt: skip
 
 
-THERA_SABDAB: Final = _thera_sabdab({"therapeutic", "heavysequence", "lightsequence", "target"})
-THERA_SABDAB_SPACED: Final = _thera_sabdab(
-    {"therapeutic", "heavy sequence", "light sequence", "target"}
-)
+THERA_SABDAB: Final = _thera({"therapeutic", "heavysequence", "lightsequence", "target"})
+THERA_SABDAB_SPACED: Final = _thera({"therapeutic", "heavy sequence", "light sequence", "target"})
 
 
 # CoV-AbDab: antibodies and nanobodies against coronaviruses; what they bind by name alone.
@@ -170,12 +168,10 @@ def _quantities(table: pl.DataFrame) -> pl.DataFrame:
     """``dissociation constant KD`` as KD; an unknown quantity keeps its text and is refused."""
     name = next(n for n in table.columns if n.lower() == "assay - response measured")
     text = pl.col(name)
-    quantities = pl.lit(None, dtype=pl.String)
+    known = pl.lit(None, dtype=pl.String)
     for word, quantity in (("KD", "KD"), ("KA", "KA"), ("IC50", "IC50"), ("EC50", "EC50")):
-        quantities = (
-            pl.when(text.str.contains(rf"\b{word}\b")).then(pl.lit(quantity)).otherwise(quantities)
-        )
-    return table.with_columns(pl.coalesce(quantities, text).alias(_QUANTITY))
+        known = pl.when(text.str.contains(rf"\b{word}\b")).then(pl.lit(quantity)).otherwise(known)
+    return table.with_columns(pl.coalesce(known, text).alias(_QUANTITY))
 
 
 IEDB: Final = KnownLayout(
@@ -277,8 +273,7 @@ def _adaptyv_value(kd: str | None, binding: str | None) -> str | None:
 
 def _adaptyv_values(table: pl.DataFrame) -> pl.DataFrame:
     cells = [
-        _adaptyv_value(kd, binding)
-        for kd, binding in zip(table["kd"], table["binding"], strict=True)
+        _adaptyv_value(kd, bound) for kd, bound in zip(table["kd"], table["binding"], strict=True)
     ]
     return table.with_columns(pl.Series(_VALUE, cells, pl.String))
 

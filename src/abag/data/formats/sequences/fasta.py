@@ -182,9 +182,7 @@ def _with_shared_antigen(by_name: dict[str, AntibodyRecord]) -> list[AntibodyRec
     if bare is None or not bare.antigen or bare.heavy or bare.light or bare.scfv:
         return list(by_name.values())
     others = [antibody for name, antibody in by_name.items() if name]
-    return [replace(antibody, antigen=antibody.antigen or bare.antigen) for antibody in others] or [
-        bare
-    ]
+    return [replace(other, antigen=other.antigen or bare.antigen) for other in others] or [bare]
 
 
 def _pdb_entries(
@@ -218,21 +216,16 @@ def _pdb_entry(
 
     domains = number_chains(record.sequence for record in members)
     kinds = [[domain.kind.is_light for domain in domains[record.sequence]] for record in members]
-    heavy = [member for member, are_light in zip(members, kinds, strict=True) if not all(are_light)]
-    light = [
-        member
-        for member, are_light in zip(members, kinds, strict=True)
-        if are_light and all(are_light)
-    ]
+    typed = list(zip(members, kinds, strict=True))
+    heavy = [member for member, are_light in typed if not all(are_light)]
+    light = [member for member, are_light in typed if are_light and all(are_light)]
     if not heavy:
         return None
     if len(heavy) > 1 or len(light) > 1:
         reason = f"{len(heavy)} heavy and {len(light)} light chains in the entry {code}"
         mend = "Give the structure itself (PDB or mmCIF), or name each pair: >ab1_H and >ab1_L"
         problems.append(Problem(members[0].line, None, reason, mend))
-    others = tuple(
-        member.sequence for member, are_light in zip(members, kinds, strict=True) if not are_light
-    )
+    others = tuple(member.sequence for member, are_light in typed if not are_light)
     return AntibodyRecord(
         members[0].line, code, heavy[0].sequence, light[0].sequence if light else None,
         antigen=others, flags=("antigen_is_rest_of_entry",) if others else (),

@@ -118,17 +118,13 @@ def _notes_of_struck(sheet: Worksheet) -> tuple[str, ...]:
 
 
 def _choose(path: Path, book: Any, sheet: str | None) -> Worksheet:
-    sheets = {
-        worksheet.title: worksheet
-        for worksheet in book.worksheets
-        if worksheet.sheet_state == "visible"
-    }
+    sheets = {w.title: w for w in book.worksheets if w.sheet_state == "visible"}
     listed = ", ".join(map(repr, sheets))
     if sheet is not None:
         if sheet not in sheets:
             raise FileFormatError(f"{path} has no sheet {sheet!r}; it has {listed}")
         return sheets[sheet]
-    filled = [worksheet for worksheet in sheets.values() if worksheet.max_row > 1]
+    filled = [w for w in sheets.values() if w.max_row > 1]
     if len(filled) != 1:
         raise FileFormatError(
             f"{path} has {len(filled)} sheets with rows; say which: --map sheet:=NAME ({listed})"
