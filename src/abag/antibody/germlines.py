@@ -23,9 +23,9 @@ from abag.antibody.numbering.anarci import wheel_part
 Codes = NDArray[np.int64]
 Singles = NDArray[np.float32]
 Criterion: TypeAlias = Literal["mismatches", "shared"]
-"""How far a domain is from a gene. ``mismatches``: positions at which both have a residue and
+"""Distance of a domain from a gene. ``mismatches``: positions at which both have a residue and
 differ, and half of those that only one has. ``shared``: positions at which they do not share a
-residue, so that what is missing counts as much as what differs; X is shared by none."""
+residue, so that a missing residue counts as much as a different one; X is shared by none."""
 
 V_POSITIONS: Final = 104
 """IMGT positions 1 to 104: behind them the CDR3 begins, which the V gene alone does not make."""

@@ -131,7 +131,7 @@ def _fitting_mutation(piece: Piece, parent: _Chains, last: str) -> Mutation:
 
 
 def _place(reading: Reading, parent: _Chains) -> int | None:
-    """Where a reading fits its chain, from 1; None where it does not."""
+    """The place, from 1, where a reading fits its chain; None where it does not."""
     residues = parent[reading.chain == "L"]
     if not residues:
         return None

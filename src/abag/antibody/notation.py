@@ -19,7 +19,7 @@ from abag.errors import MutationError
 
 SEQUENTIAL: Final = "sequential"
 NUMBERINGS: Final = (SEQUENTIAL, *SCHEMES)
-"""How the places of mutations may be counted."""
+"""Numberings of the places of mutations."""
 
 _LABELS: Final = {
     **dict.fromkeys(("H", "VH", "HC", "HEAVY", "VHH"), "H"),

@@ -108,7 +108,7 @@ def _least_bits(domain: NumberedDomain) -> float:
 
 @lru_cache(maxsize=4_096)
 def _framework_of(positions: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where framework residues stand in a domain, and the rows of their positions."""
+    """Indices of framework residues in a domain, and the rows of their positions."""
     framework = [i for i, position in enumerate(positions) if position in _FRAMEWORK]
     return np.array(framework), np.array([int(positions[i]) - 1 for i in framework])
 
@@ -133,7 +133,7 @@ _VNAR: Final = re.compile(
 
 
 def foreign_domain(sequence: str) -> str:
-    """What a chain without an antibody's variable domain is; empty where unknown.
+    """The kind of a chain without an antibody's variable domain; empty where unknown.
 
     Knows the chains of T-cell receptors, and the single variable domain of shark antigen receptors
     (VNAR), which lacks CDR2 and is far from every antibody that abag was fitted on.

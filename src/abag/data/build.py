@@ -33,7 +33,7 @@ from abag.version import VERSION
 
 @dataclass(frozen=True, slots=True)
 class SourceSummary:
-    """How many rows of one source were kept, set aside or left out, and why."""
+    """Rows of one source that were kept, set aside or left out: counts and reasons."""
 
     source: str
     licence: str
@@ -59,7 +59,7 @@ class Build:
     manifest: Path
     summaries: tuple[SourceSummary, ...]
     notes: tuple[str, ...] = ()
-    """What was left out around the rows of a user's file, and how doubtful columns were read."""
+    """Notes on lines left out around the rows of a user's file, and on doubtful columns."""
 
     def as_json(self) -> dict[str, Any]:
         """For ``--json`` and for the manifest."""

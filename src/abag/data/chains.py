@@ -1,4 +1,4 @@
-"""Cleans chains: from what people write to the variable domains that models need.
+"""Cleans chains: from texts as people write them to the variable domains that models need.
 
 Mended and flagged are white space, lower case, gaps, a closing stop, leader peptides, tags,
 constant domains (all trimmed to the variable domain), heavy and light swapped, two domains in one

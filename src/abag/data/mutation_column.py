@@ -30,7 +30,7 @@ class SingleMistakesError(TableError):
     """Single rows that do not fit, while the others agree on the parent and the numbering."""
 
     shared: str | None = None
-    """What the rows have in common, and an option for it."""
+    """The common fault of the rows, and an option that mends it."""
 
     def with_advice(self, mend: str) -> SingleMistakesError:
         """The same faults with advice for commands that have no ``--quarantine``."""
@@ -92,7 +92,7 @@ def _parsed(
 
 
 def _common_fault(texts: Sequence[str], heavy: str, light: str | None) -> str | None:
-    """What is wrong with the numbering of the rows; None where they agree on one."""
+    """The common fault of the rows' numbering; None where they agree on one."""
     tried = texts[:_MOST_TRIED]
     fitting = {text: set(fitting_numberings(text, heavy, light)) for text in tried}
     readable = {text: numberings for text, numberings in fitting.items() if numberings}

@@ -53,7 +53,7 @@ class RawTable:
     frame: pl.DataFrame
     original: pl.DataFrame
     notes: tuple[str, ...] = ()
-    """What was left out around the rows, and columns that were not chosen by their name alone."""
+    """Notes on lines left out around the rows, and on columns not chosen by their name alone."""
     parent: tuple[str, str | None] | None = None
     """Heavy and light chain of the antibody that the rows are variants of, if there is one."""
 

@@ -1,6 +1,6 @@
 """Reading and writing files: whole or not at all, checked by digests, within bounds of size.
 
-`docs/promises.md` lists what is promised and how it is tested.
+`docs/promises.md` lists the promises and their tests.
 """
 
 from abag.files.reading import (

@@ -172,7 +172,7 @@ class _Unpacking(io.RawIOBase):
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file; one that was sealed (see :func:`sealed`) must be what was written.
+    """Read a JSON file; a sealed one (see :func:`sealed`) must be unchanged.
 
     Raises:
         MissingFileError: there is none.

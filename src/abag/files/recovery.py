@@ -100,7 +100,7 @@ def temporary_prefix(path: Path) -> str:
 
 
 def old_name(path: Path) -> Path:
-    """Where a folder waits while it is replaced."""
+    """The path of a folder while it is replaced."""
     return path.with_name(f".{path.name}{_OLD}")
 
 

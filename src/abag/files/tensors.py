@@ -27,7 +27,7 @@ def write_tensors(
     The digest is of tensors, on any device, and metadata; an earlier file gets the name ``keep``.
 
     Raises:
-        FileFormatError: the disk is full or the folder cannot be written; what was there is whole.
+        FileFormatError: the disk is full or the folder cannot be written; an earlier file stays.
     """
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -59,7 +59,7 @@ def write_tensors(
 def read_tensors(path: Path, *, sealed: bool = False) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and metadata of a safetensors file.
 
-    A file with a digest must be what was written; ``sealed`` refuses one without.
+    A file with a digest must be unchanged; ``sealed`` refuses one without.
 
     Raises:
         FileFormatError: the file is damaged or was changed.

@@ -30,7 +30,7 @@ PKD_MAX: Final = 16.0
 
 
 class Quantity(StrEnum):
-    """What was measured."""
+    """The measured quantity."""
 
     KD = "KD"
     KA = "KA"
@@ -60,7 +60,7 @@ ABSOLUTE: Final = tuple(quantity.value for quantity in Quantity if quantity.is_a
 
 
 class Relation(StrEnum):
-    """How the true value stands to the number written down."""
+    """Relation of the true value to the written number."""
 
     EQUAL = "="
     LESS = "<"

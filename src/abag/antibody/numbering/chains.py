@@ -138,7 +138,7 @@ _RECEPTOR_CHAINS: Final = {"A": "alpha", "B": "beta", "G": "gamma", "D": "delta"
 
 
 def receptor_chain(chain: str) -> str | None:
-    """Which chain of a T-cell receptor a chain without an antibody's domain is; None if none."""
+    """The T-cell receptor chain (``alpha`` ...) that a chain without an antibody's domain is."""
     number_chains([chain])
     return _RECEPTOR_CHAINS.get(_receptors.get(readable(chain), ""))
 

@@ -76,7 +76,7 @@ def position_number(position: str) -> int:
 
 @lru_cache(maxsize=4_096)
 def region_span(positions: tuple[str, ...], name: str) -> slice:
-    """Where a region stands in a domain; positions ascend, and those of a library are few."""
+    """Slice of a region in a domain; positions ascend, and those of a library are few."""
     first, last = IMGT_REGIONS[name]
     numbers = [position_number(position) for position in positions]
     begin = sum(number < first for number in numbers)
@@ -97,7 +97,7 @@ def is_vhh(positions: tuple[str, ...], sequence: str) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _hallmarks(positions: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
-    """Where the hallmark positions stand, and the residues that are typical there."""
+    """Indices of the hallmark positions, and the residues that are typical there."""
     index = {position: i for i, position in enumerate(positions)}
     return tuple(
         (index[hallmark], typical)

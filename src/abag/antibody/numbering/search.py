@@ -64,7 +64,7 @@ def flushing_to_zero() -> Iterator[None]:
 
 @cache
 def _functions() -> tuple[Callable[[Any], int], Callable[[Any], int]] | None:
-    """``fegetenv`` and ``fesetenv`` where :class:`_Environment` is what they read and write."""
+    """``fegetenv`` and ``fesetenv`` where they read and write an :class:`_Environment`."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
         return None
     if platform.libc_ver()[0] != "glibc":

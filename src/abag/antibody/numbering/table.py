@@ -25,7 +25,7 @@ def number_records(records: Sequence[tuple[str, str]]) -> pl.DataFrame:
         the chain, counted from 1), ``score`` (bits), ``FR1`` to ``FR4`` (residues of the IMGT
         regions), ``numbering`` (``1E 2V ...``: IMGT position and residue), the same in ``kabat``,
         ``chothia``, ``martin`` and ``aho`` (empty where the scheme has no place for the domain),
-        and ``faults``: what a sound domain has and this one lacks (``without_trp41``).
+        and ``faults``: the parts of a sound domain that this one lacks (``without_trp41``).
 
     Raises:
         SequenceError: for a letter that belongs to no amino-acid code, or a chain too long.

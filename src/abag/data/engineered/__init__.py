@@ -1,1 +1,1 @@
-"""Antibodies made of several domains: what stands in a chain, and which arm is meant."""
+"""Antibodies made of several domains: the domains of a chain, and the choice of an arm."""

@@ -4,8 +4,8 @@ Five independent signs:
 
 ** against another assay of the same molecules: Spearman of -0.5 or less, p below 1e-3, eight
   molecules or more (:func:`inverted_against_others`). Two assays that contradict each other do
-  not say which is wrong: assays that agree with each side, and what each side's own landscape
-  says, are counted as votes;
+  not say which is wrong: assays that agree with each side, and each side's own landscape, count
+  as votes;
 * in one library: drastic substitutions weaken binding, so labels correlate positively with the
   BLOSUM62 score of the changes (+0.15 to +0.7 in published scans). Spearman of -0.2 or less with
   p below 1e-6 is the reverse (:func:`inverted_landscape`);

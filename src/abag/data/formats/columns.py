@@ -165,7 +165,7 @@ def measurement_columns(
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """The cells of a user's table by raw column; what is doubtful in a row goes to its notes."""
+    """The cells of a user's table by raw column; doubts and faults of a row go to its notes."""
 
     table: pl.DataFrame
     chosen: ChosenColumns
@@ -203,10 +203,8 @@ class _Cells:
         return texts(column, parse, self.notes)
 
     def temperature(self) -> pl.Expr:
-        for field, zero in (
-            ("temperature_celsius", ZERO_CELSIUS_KELVIN),
-            ("temperature_kelvin", 0),
-        ):
+        zeros = {"temperature_celsius": ZERO_CELSIUS_KELVIN, "temperature_kelvin": 0.0}
+        for field, zero in zeros.items():
             column, constant = self.column(field), getattr(self.constants, field)
             if column is not None:
                 return kelvins(self.with_point(column), celsius=zero > 0, notes=self.notes)

@@ -177,7 +177,7 @@ def _decode_as(path: Path, content: bytes, encoding: str) -> str:
 
 
 def read_text(path: Path) -> str:
-    """Text of a plain or gzip file; see :func:`decode` for what is refused."""
+    """Text of a plain or gzip file; :func:`decode` names the refused ones."""
     return decode(path, read_bytes(path), can_be_named=False)
 
 

@@ -31,7 +31,7 @@ class ColumnUse:
 
 @dataclass(frozen=True, slots=True)
 class TableReading:
-    """How a table would be read: each column, what was left out around it, and every fault."""
+    """Use of each column of a table, the lines left out around it, and every fault."""
 
     columns: tuple[ColumnUse, ...]
     notes: tuple[str, ...]

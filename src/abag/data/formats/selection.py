@@ -61,7 +61,7 @@ class ChosenColumns:
     checks: tuple[str, ...] = ()
     """Columns that write the values on another scale."""
     reasons: Mapping[str, str] | None = None
-    """For columns that are not chosen by their name alone: what they are taken for, and why."""
+    """For columns that are not chosen by their name alone: their use, and the reason."""
 
     def column(self, field: str) -> str | None:
         """The user's column of a raw column, if there is one."""

@@ -1,1 +1,1 @@
-"""What a test part shares with its training part."""
+"""Leaks: rows and near neighbours that a test part shares with its training part."""

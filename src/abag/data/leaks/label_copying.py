@@ -18,7 +18,7 @@ CONFLICT: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Copying:
-    """How well the nearest training label predicts, and how well a shuffled one does."""
+    """Rank correlations of copied labels, and of copies of shuffled labels."""
 
     rows: int
     """Test rows with a label and a labelled neighbour."""

@@ -1,1 +1,1 @@
-"""Columns of numbers and ids: what their headers say, what their cells hold, what repeats what."""
+"""Columns of numbers and ids: their headers, their cells, and columns that repeat others."""

@@ -32,7 +32,7 @@ _AS_DATE: Final = re.compile(
     rf"\d{{4}}-\d\d-\d\d[T ]00:00:00(?:\.0+)?|\d{{1,2}}-{_MONTH}(?:-\d{{2,4}})?|{_MONTH}-\d{{2,4}}",
     re.IGNORECASE,
 )
-"""What Excel makes of ``SEPT2`` and ``1-3``: ``02-Sep``, ``2024-03-01``."""
+"""Dates that Excel makes of ``SEPT2`` and ``1-3``: ``02-Sep``, ``2024-03-01``."""
 _NO_STRUCTURE: Final = re.compile(
     r"\d{5,}(?:\.0*)?|\d{1,3}(?:[.,]\d*)?|\d+[.,]\d+(?:e[-+]?\d+)?|\d{4}-\d\d-\d\d.*"
     rf"|\d{{1,2}}-{_MONTH}.*|{_MONTH}-\d+|(?:no|without) (?:structure|pdb|entry)"

@@ -219,7 +219,7 @@ class _Parts:
     """A header taken apart."""
 
     base: str
-    """What is left without brackets and the unit at the end."""
+    """The header without brackets and without the unit at its end."""
     units: tuple[str, ...]
     unread: tuple[str, ...]
     words: frozenset[str]
@@ -256,7 +256,7 @@ class _Parts:
 
 
 def _condition(text: str) -> str:
-    """A temperature or pH in one spelling; empty for what is neither (``n=3``, ``± SD``)."""
+    """A temperature or pH in one spelling; empty for other texts (``n=3``, ``± SD``)."""
     key = re.sub(r"^at|[^a-z0-9.]", "", text.lower())
     return key if key.startswith("ph") or re.fullmatch(r"[\d.]+[ck]", key) else ""
 

@@ -18,7 +18,7 @@ dictionary of columns."""
 def polars_frame(data: Tabular) -> pl.DataFrame:
     """The table as a polars frame.
 
-    Raises :class:`SchemaError` for what is no table, :class:`UnavailableError` for a pandas frame
+    Raises :class:`SchemaError` for other objects, :class:`UnavailableError` for a pandas frame
     where pyarrow is not installed.
     """
     if isinstance(data, pl.DataFrame):

@@ -79,7 +79,7 @@ _FOOTNOTE: Final = re.compile(
     r"|(?:abbreviations?|legend|source|remarks?)\b\s*[:.]?|(?:all )?(?:values|data|errors) \w+ ",
     re.IGNORECASE,
 )
-"""How lines of text below a table begin: ``* measured at 25 °C``, ``NB: no binding``."""
+"""Beginnings of lines of text below a table: ``* measured at 25 °C``, ``NB: no binding``."""
 _TYPES: Final = frozenset({"aa", "string", "str", "text", "float", "int", "unit", "units", "-"})
 
 
