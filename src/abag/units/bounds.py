@@ -98,7 +98,7 @@ def convert(
 
 
 def _written(value: str | None) -> tuple[WrittenValue, bool]:
-    """What a cell says, and whether its number is the bound of a text such as ``NB (>1 uM)``."""
+    """The value of a cell, and whether it is the bound of a text such as ``NB (>1 uM)``."""
     if value is not None and (number := plain_number(value)) is not None:
         return WrittenValue(Relation.EQUAL, number, None), False
     if value is None or is_missing(value):
