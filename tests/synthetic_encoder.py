@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.encoders.protocol import EncodedMolecule, EncoderFacts, EncoderIdentity, Molecule, Role
+from abag.encoders.protocol import (
+    EncodedMolecule,
+    Encoder,
+    EncoderFacts,
+    EncoderIdentity,
+    Molecule,
+    Role,
+)
 
 
 def rows_of(molecule: Molecule, width: int) -> NDArray[np.float32]:
@@ -22,7 +29,7 @@ def rows_of(molecule: Molecule, width: int) -> NDArray[np.float32]:
 
 
 @dataclass
-class HashEncoder:
+class HashEncoder(Encoder):
     """``memory``: padded residues above which it runs out of memory, as a GPU does."""
 
     width: int = 6

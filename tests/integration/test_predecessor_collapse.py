@@ -21,7 +21,14 @@ pytest.importorskip("transformers")
 import torch
 
 from abag.encoders.adapters.adapter import TransformerEncoder, padded
-from abag.encoders.protocol import EncodedMolecule, EncoderFacts, EncoderIdentity, Molecule, Role
+from abag.encoders.protocol import (
+    EncodedMolecule,
+    Encoder,
+    EncoderFacts,
+    EncoderIdentity,
+    Molecule,
+    Role,
+)
 from abag.errors import EncoderError
 from abag.training.recipe import load_recipe
 from abag.training.run import train
@@ -31,7 +38,7 @@ from synthetic_pairs import complexes_table
 from synthetic_runs import QUIET, TINY, write_inputs
 
 
-class Unspaced:
+class Unspaced(Encoder):
     """An IgT5 as the releases called it: no spaces, no guard, the mean over all tokens.
 
     The mean stands in every residue's row, which is what pooling then makes of it again.

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, UNKNOWN, ChainKind, residue_codes
 from abag.antibody.numbering.anarci import wheel_part
+from abag.files.tensors import packed_lines, unpacked_lines
 
 Codes = NDArray[np.int64]
 Singles = NDArray[np.float32]
@@ -127,8 +128,8 @@ class Germlines:
             "germlines.chain_type": self.chain_type.astype(np.uint8),
             "germlines.species": self.species.astype(np.uint8),
             "germlines.family": self.family.astype(np.uint8),
-            "germlines.species_names": _as_bytes(self.species_names),
-            "germlines.family_names": _as_bytes(self.family_names),
+            "germlines.species_names": packed_lines(self.species_names),
+            "germlines.family_names": packed_lines(self.family_names),
         }
 
     @classmethod
@@ -143,8 +144,8 @@ class Germlines:
             chain_type,
             species,
             family,
-            _as_names(arrays["germlines.species_names"]),
-            _as_names(arrays["germlines.family_names"]),
+            tuple(unpacked_lines(arrays["germlines.species_names"])),
+            tuple(unpacked_lines(arrays["germlines.family_names"])),
         )
 
 
@@ -244,14 +245,6 @@ def _chain_type(kind: ChainKind | None) -> int:
 def _family(gene: str) -> str:
     """``IGHV1-18*01`` belongs to family ``IGHV1``, ``IGHV2S13*01`` to ``IGHV2``."""
     return gene.split("*")[0].split("-")[0].split("S")[0]
-
-
-def _as_bytes(names: tuple[str, ...]) -> NDArray[np.uint8]:
-    return np.frombuffer("\n".join(names).encode(), dtype=np.uint8)
-
-
-def _as_names(content: NDArray[Any]) -> tuple[str, ...]:
-    return tuple(content.astype(np.uint8).tobytes().decode().split("\n"))
 
 
 def most_shared_gene(letters: Codes, kind: ChainKind) -> Codes:

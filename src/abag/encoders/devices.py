@@ -51,12 +51,9 @@ def compile_network(encoder: Encoder) -> None:
     Raises:
         EncoderError: for an encoder without a network to compile.
     """
-    import torch
-
-    network = getattr(encoder, "network", None)
-    if not isinstance(network, torch.nn.Module):
+    if encoder.trainable is None:
         raise EncoderError(f"{encoder.identity.id} cannot be compiled; leave --compile away")
-    network.compile(dynamic=True)
+    encoder.trainable.network.compile(dynamic=True)
 
 
 def chosen_device(device: str) -> torch.device:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import foreign_letters
 from abag.errors import EncoderError, SequenceError
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+    from torch import Tensor, nn
 
 
 class Role(StrEnum):
@@ -117,7 +121,11 @@ class EncodedMolecule:
 
 
 class Encoder(Protocol):
-    """Every encoder, ours and others', behind one interface."""
+    """Every encoder, ours and others', behind one interface.
+
+    An encoder says itself what else it can do: ``masked`` and ``trainable`` are None, and the
+    device is the processor, for a class that derives from this one and defines no more.
+    """
 
     @property
     def facts(self) -> EncoderFacts:
@@ -129,6 +137,21 @@ class Encoder(Protocol):
 
     def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         """One batch, padded inside; results in the order given, the same in any batch."""
+
+    @property
+    def device_type(self) -> str:
+        """Kind of device that it computes on, as torch names it; batches are sized for it."""
+        return "cpu"
+
+    @property
+    def masked(self) -> MaskedEncoder | None:
+        """The encoder itself where it predicts hidden residues."""
+        return None
+
+    @property
+    def trainable(self) -> TrainableEncoder | None:
+        """The encoder itself where its network can be compiled, adapted and trained."""
+        return None
 
 
 class MaskedEncoder(Encoder, Protocol):
@@ -147,3 +170,18 @@ class MaskedEncoder(Encoder, Protocol):
         Returns:
             One array (hidden, 20) for each molecule, columns in the order of ``AMINO_ACIDS``.
         """
+
+
+class TrainableEncoder(Encoder, Protocol):
+    """An encoder whose network can be compiled, adapted and trained."""
+
+    network: nn.Module
+    base_names: tuple[str, ...]
+    """Names of the base model that an adapter may have been made for."""
+    adapter_digest: Callable[[], str]
+    """Gives the digest of the LoRA adapter; the empty text without one."""
+
+    def embed(
+        self, molecules: Sequence[Molecule]
+    ) -> tuple[Float[Tensor, "molecules residues width"], Bool[Tensor, "molecules residues"]]:
+        """Rows in fp32 with gradients, zero at padding, and a mask that is True for a residue."""

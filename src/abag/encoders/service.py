@@ -150,7 +150,7 @@ def _require_one_identity(encoders: Sequence[Encoder], store: EmbeddingStore | N
 
 
 def _default_budget(encoder: Encoder) -> int:
-    return BUDGET_CPU if str(getattr(encoder, "device", "cpu")) == "cpu" else BUDGET_GPU
+    return BUDGET_CPU if encoder.device_type == "cpu" else BUDGET_GPU
 
 
 @dataclass(frozen=True)

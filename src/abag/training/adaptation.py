@@ -16,13 +16,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from abag.encoders.adapters.adapter import NetworkEncoder
 from abag.encoders.adapters.lora import (
     digest_of_folder,
     freeze_adapter,
@@ -30,7 +29,7 @@ from abag.encoders.adapters.lora import (
     new_lora,
     save_lora,
 )
-from abag.encoders.protocol import Encoder, Molecule
+from abag.encoders.protocol import Encoder, Molecule, TrainableEncoder
 from abag.errors import EncoderError, FileFormatError, MissingFileError
 from abag.files import read_json, write_json
 from abag.model.network.config import Pooling
@@ -95,8 +94,7 @@ def adapt_encoders(
         return None
     if not trains_here:
         _load(folder, encoders)
-    antibody, antigen = (cast(Encoder, encoder) for encoder in encoders)
-    return replace(setup, antibody_encoder=antibody, antigen_encoder=antigen)
+    return replace(setup, antibody_encoder=encoders[0], antigen_encoder=encoders[1])
 
 
 @dataclass
@@ -122,7 +120,7 @@ class Stage(TrainingEngine):
 
     recipe: Recipe
     rows: TrainingTable
-    encoders: tuple[NetworkEncoder, NetworkEncoder]
+    encoders: tuple[TrainableEncoder, TrainableEncoder]
     network: AffinityNetwork
     plan: BatchPlan
 
@@ -132,7 +130,7 @@ class Stage(TrainingEngine):
         folder: Path,
         setup: Setup,
         network: AffinityNetwork,
-        encoders: tuple[NetworkEncoder, NetworkEncoder],
+        encoders: tuple[TrainableEncoder, TrainableEncoder],
         save_steps: int | None,
     ) -> Self:
         """A new stage of a run, or the one whose state lies in ``folder``."""
@@ -255,9 +253,9 @@ def _progress_of_before(metadata: Mapping[str, str], plan: BatchPlan) -> dict[st
 def with_gradients(
     parts: Sequence[Sequence[Molecule]], encoder: Encoder, pooling: Pooling
 ) -> MoleculeRows:
-    """A pool whose rows lead back to the adapter of a :class:`NetworkEncoder`."""
+    """A pool whose rows lead back to the adapter of a :class:`TrainableEncoder`."""
     flat = [molecule for group in parts for molecule in group]
-    rows, mask = cast(NetworkEncoder, encoder).embed(flat)
+    rows, mask = _trainable(encoder).embed(flat)
     residue_rows = rows[mask]
     lengths = [sum(molecule.residues for molecule in group) for group in parts]
     if pooling == "mean":
@@ -272,19 +270,22 @@ def with_gradients(
 
 def _separate_encoders(
     antibody: Encoder, antigen: Encoder
-) -> tuple[NetworkEncoder, NetworkEncoder]:
-    """Two encoders that can be adapted, each in its own way, also where they are one object."""
-    for encoder in (antibody, antigen):
-        if not isinstance(encoder, NetworkEncoder):
-            raise EncoderError(
-                f"{encoder.identity.id} cannot be adapted: it gives no gradients; leave "
-                "`adaptation` out of the recipe, or choose another encoder"
-            )
-    separate = copy.deepcopy(antigen) if antigen is antibody else antigen
-    return cast(NetworkEncoder, antibody), cast(NetworkEncoder, separate)
+) -> tuple[TrainableEncoder, TrainableEncoder]:
+    """Two trainable encoders, each with a network of its own, also where both are one object."""
+    first, second = _trainable(antibody), _trainable(antigen)
+    return first, copy.deepcopy(second) if second is first else second
 
 
-def _load(folder: Path, encoders: Sequence[NetworkEncoder]) -> None:
+def _trainable(encoder: Encoder) -> TrainableEncoder:
+    if encoder.trainable is None:
+        raise EncoderError(
+            f"{encoder.identity.id} cannot be adapted: it gives no gradients; leave "
+            "`adaptation` out of the recipe, or choose another encoder"
+        )
+    return encoder.trainable
+
+
+def _load(folder: Path, encoders: Sequence[TrainableEncoder]) -> None:
     digests = read_json(folder / STAGE)["digests"]
     for side, encoder in zip(SIDES, encoders, strict=True):
         if digest_of_folder(folder / side) != digests[side]:

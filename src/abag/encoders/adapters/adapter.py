@@ -26,6 +26,7 @@ from abag.encoders.protocol import (
     EncoderFacts,
     EncoderIdentity,
     LongChain,
+    MaskedEncoder,
     Molecule,
     Role,
 )
@@ -124,6 +125,21 @@ class NetworkEncoder(ABC):
     def device(self) -> torch.device:
         """Where the network is."""
         return next(self.network.parameters()).device
+
+    @property
+    def device_type(self) -> str:
+        """Kind of device, such as ``cpu`` or ``cuda``."""
+        return self.device.type
+
+    @property
+    def masked(self) -> MaskedEncoder | None:
+        """The encoder itself; None where it predicts no hidden residues."""
+        return self
+
+    @property
+    def trainable(self) -> NetworkEncoder:
+        """The encoder itself."""
+        return self
 
     @abstractmethod
     def read(
@@ -299,6 +315,11 @@ class TransformerEncoder(NetworkEncoder):
     ) -> Float[Tensor, "rows tokens width"]:
         """Hidden states of the last layer."""
         return self._forward(self.network, ids, mask)
+
+    @property
+    def masked(self) -> MaskedEncoder | None:
+        """The encoder itself; None where it is read without a head."""
+        return None if self._head is None else self
 
     @property
     def head(self) -> MaskedHead:

@@ -28,7 +28,7 @@ from abag.files.tensors import digest_of
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from abag.encoders.adapters.adapter import NetworkEncoder
+    from abag.encoders.protocol import TrainableEncoder
 
 SETTINGS: Final = "adapter_config.json"
 WEIGHTS: Final = "adapter_model.safetensors"
@@ -60,7 +60,7 @@ _NOT_IN_DIGEST: Final = frozenset(
 
 
 def new_lora(
-    encoder: NetworkEncoder,
+    encoder: TrainableEncoder,
     *,
     r: int = 4,
     alpha: int = 8,
@@ -105,7 +105,7 @@ def new_lora(
     return [parameter for parameter in network.parameters() if parameter.requires_grad]
 
 
-def load_adapter(encoder: NetworkEncoder, folder: Path) -> None:
+def load_adapter(encoder: TrainableEncoder, folder: Path) -> None:
     """Put a saved adapter on an encoder, in place.
 
     Args:
@@ -123,7 +123,7 @@ def load_adapter(encoder: NetworkEncoder, folder: Path) -> None:
 
 
 def apply_adapter(
-    encoder: NetworkEncoder,
+    encoder: TrainableEncoder,
     settings: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     name: str,
@@ -149,7 +149,7 @@ def apply_adapter(
     encoder.adapter_digest = lambda: digest
 
 
-def _wrapped(peft: Any, encoder: NetworkEncoder, config: Any) -> Any:
+def _wrapped(peft: Any, encoder: TrainableEncoder, config: Any) -> Any:
     """The network with an adapter; nothing a user could mend is said on the way."""
     with warnings.catch_warnings():
         # PEFT asks transformers 5 for a property under its old name.
@@ -157,7 +157,7 @@ def _wrapped(peft: Any, encoder: NetworkEncoder, config: Any) -> Any:
         return peft.get_peft_model(encoder.network, config)
 
 
-def save_lora(encoder: NetworkEncoder, folder: Path) -> str:
+def save_lora(encoder: TrainableEncoder, folder: Path) -> str:
     """Write an encoder's adapter in PEFT's layout and return its digest.
 
     The base is written as ``id@revision``, so that it is refused on another one.
@@ -173,7 +173,7 @@ def save_lora(encoder: NetworkEncoder, folder: Path) -> str:
     return digest
 
 
-def adapter_content(encoder: NetworkEncoder) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def adapter_content(encoder: TrainableEncoder) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Settings and tensors of an encoder's adapter: what :func:`apply_adapter` takes.
 
     Raises:
@@ -240,7 +240,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     return cast(dict[str, Any], settings)
 
 
-def freeze_adapter(encoder: NetworkEncoder) -> None:
+def freeze_adapter(encoder: TrainableEncoder) -> None:
     """End the training of an adapter: no gradients any more, and a digest that is final."""
     settings, tensors = adapter_content(encoder)
     encoder.network.eval().requires_grad_(False)
@@ -248,19 +248,19 @@ def freeze_adapter(encoder: NetworkEncoder) -> None:
     encoder.adapter_digest = lambda: digest
 
 
-def has_adapter(encoder: NetworkEncoder) -> bool:
+def has_adapter(encoder: TrainableEncoder) -> bool:
     """Whether an encoder carries an adapter."""
     return hasattr(encoder.network, "peft_config")
 
 
-def _require_bare(encoder: NetworkEncoder) -> None:
+def _require_bare(encoder: TrainableEncoder) -> None:
     if has_adapter(encoder):
         raise EncoderError(
             f"{encoder.facts.id} carries an adapter already; open the encoder anew for another one"
         )
 
 
-def _require_base(encoder: NetworkEncoder, source: str, settings: Mapping[str, Any]) -> None:
+def _require_base(encoder: TrainableEncoder, source: str, settings: Mapping[str, Any]) -> None:
     name = str(settings.get("base_model_name_or_path") or "")
     base, _, revision = name.partition("@")
     if not base or base.startswith((".", "/", "~")) or "\\" in base:
@@ -276,7 +276,7 @@ def _require_base(encoder: NetworkEncoder, source: str, settings: Mapping[str, A
         )
 
 
-def _require_layers(encoder: NetworkEncoder, source: str, tensors: Mapping[str, Tensor]) -> None:
+def _require_layers(encoder: TrainableEncoder, source: str, tensors: Mapping[str, Tensor]) -> None:
     layers = {name for name, _ in encoder.network.named_modules()}
     for name in tensors:
         layer = name.removeprefix("base_model.model.").split(".lora_")[0]
@@ -307,7 +307,7 @@ def _config(peft: Any, source: str, settings: Mapping[str, Any]) -> Any:
     return peft.LoraConfig(**known)
 
 
-def _targets(encoder: NetworkEncoder, targets: Sequence[str] | None) -> list[str]:
+def _targets(encoder: TrainableEncoder, targets: Sequence[str] | None) -> list[str]:
     if targets is not None:
         return sorted(targets)
     config = getattr(encoder.network, "config", None)

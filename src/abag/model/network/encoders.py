@@ -6,13 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from abag.encoders.adapters.adapter import NetworkEncoder
 from abag.encoders.adapters.lora import adapter_content, adapter_digest, apply_adapter
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.guard import require_width
@@ -41,10 +40,9 @@ class EncoderRecord:
     @classmethod
     def of(cls, side: str, encoder: Encoder) -> Self:
         """Record an encoder, with its adapter if it carries one."""
-        if not encoder.identity.adapter_digest:
+        if encoder.trainable is None or not encoder.identity.adapter_digest:
             return cls(side, encoder.identity, encoder.facts.width)
-        # Only an encoder that can be adapted has a digest.
-        settings, tensors = adapter_content(cast(NetworkEncoder, encoder))
+        settings, tensors = adapter_content(encoder.trainable)
         return cls(side, encoder.identity, encoder.facts.width, settings, tensors)
 
     def as_json(self) -> dict[str, Any]:
@@ -98,11 +96,9 @@ class EncoderRecord:
         encoder = open_encoder(
             identity.id, folder=folder, device=device, precision=identity.precision
         )
-        if self.adapter_tensors:
+        if self.adapter_tensors and encoder.trainable is not None:
             name = f"of the model's {self.side} encoder"
-            apply_adapter(
-                cast(NetworkEncoder, encoder), self.adapter_settings, self.adapter_tensors, name
-            )
+            apply_adapter(encoder.trainable, self.adapter_settings, self.adapter_tensors, name)
         self.require(encoder)
         return encoder
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import GAP, UNKNOWN, residue_codes
 from abag.antibody.numbering import number_chains
 from abag.antibody.numbering.domains import LOOPS, NumberedDomain, position_number
+from abag.files.tensors import packed_lines, unpacked_lines
 
 Codes = NDArray[np.uint8]
 Antibody = tuple[str, str]
@@ -148,9 +149,8 @@ class ImgtLayout:
 
     def arrays(self, laid: LaidAntibodies) -> dict[str, NDArray[Any]]:
         """The layout and antibodies on it, to be saved."""
-        text = "\n".join(self.labels).encode()
         return {
-            "laid.labels": np.frombuffer(text, dtype=np.uint8),
+            "laid.labels": packed_lines(self.labels),
             "laid.codes": laid.codes,
             "laid.flags": np.stack([laid.numbered, laid.has_light], axis=1).astype(np.uint8),
         }
@@ -158,13 +158,12 @@ class ImgtLayout:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> tuple[Self, LaidAntibodies]:
         """The inverse of :meth:`arrays`."""
-        text = arrays["laid.labels"].tobytes().decode()
         flags = arrays["laid.flags"].astype(np.bool_)
         codes = arrays["laid.codes"]
         laid = LaidAntibodies(
             codes, np.zeros((len(codes), 3), dtype=np.int64), flags[:, 0], flags[:, 1]
         )
-        return cls(tuple(text.split("\n")) if text else ()), laid
+        return cls(tuple(unpacked_lines(arrays["laid.labels"]))), laid
 
 
 @lru_cache(maxsize=4_096)

@@ -21,6 +21,7 @@ from abag.antibody.alphabet import GAP
 from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
 from abag.data.similarity.antigens import antigen_identities
 from abag.data.tables import antibody_key, antigen_key
+from abag.files.tensors import packed_lines, unpacked_lines
 from abag.model.pairs.layout import Antibody, Changes, ImgtLayout, LaidAntibodies
 from abag.model.pairs.relatives import FRAMEWORK_CHANGES, Nearest
 
@@ -304,10 +305,10 @@ class MeasuredPairs:
         """Arrays to be saved: chains, CDRs, antigens and names as text, one molecule a line."""
         cdrs = ["|".join((*s.heavy, *(s.light or ("-",)))) for s in self.cdrs]
         return {
-            "measured.antibodies": _as_bytes(f"{h}|{vl}" for h, vl in self.antibodies),
-            "measured.cdrs": _as_bytes(cdrs),
-            "measured.antigens": _as_bytes("/".join(chains) for chains in self.antigens),
-            "measured.names": _as_bytes(name.replace("\n", " ") for name in self.names),
+            "measured.antibodies": packed_lines(f"{h}|{vl}" for h, vl in self.antibodies),
+            "measured.cdrs": packed_lines(cdrs),
+            "measured.antigens": packed_lines("/".join(chains) for chains in self.antigens),
+            "measured.names": packed_lines(name.replace("\n", " ") for name in self.names),
             "measured.pairs": np.stack([self.pairs.antibody, self.pairs.antigen], axis=1),
             "measured.pkd": self.pairs.pkd,
             **self.layout.arrays(self.laid),
@@ -316,14 +317,14 @@ class MeasuredPairs:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The inverse of :meth:`arrays`."""
-        chains = [line.split("|") for line in _lines(arrays["measured.antibodies"])]
+        chains = [line.split("|") for line in unpacked_lines(arrays["measured.antibodies"])]
         pairs = arrays["measured.pairs"].astype(np.int64).reshape(-1, 2)
         count = int(pairs[:, 1].max(initial=-1)) + 1
         return cls(
             [(parts[0], parts[1]) for parts in chains],
-            [_cdr_set(line) for line in _lines(arrays["measured.cdrs"])],
-            [tuple(line.split("/")) for line in _lines(arrays["measured.antigens"], count)],
-            _lines(arrays["measured.names"], count),
+            [_cdr_set(line) for line in unpacked_lines(arrays["measured.cdrs"])],
+            [tuple(line.split("/")) for line in unpacked_lines(arrays["measured.antigens"], count)],
+            unpacked_lines(arrays["measured.names"], count),
             _MeasuredTable(pairs[:, 0], pairs[:, 1], arrays["measured.pkd"]),
             ImgtLayout.from_arrays(arrays),
         )
@@ -366,13 +367,3 @@ def _cdr_set(line: str) -> CdrSet:
     parts = line.split("|")
     heavy: Loops = (parts[0], parts[1], parts[2])
     return CdrSet(heavy, None if parts[3] == "-" else (parts[3], parts[4], parts[5]))
-
-
-def _as_bytes(lines: Any) -> NDArray[np.uint8]:
-    return np.frombuffer("\n".join(lines).encode(), dtype=np.uint8)
-
-
-def _lines(content: NDArray[Any], count: int = 0) -> list[str]:
-    """Lines of saved text; one empty line and none look alike, and ``count`` tells them apart."""
-    text = content.astype(np.uint8).tobytes().decode()
-    return text.split("\n") if text or count == 1 else [""] * count
