@@ -1,4 +1,4 @@
-"""A service elsewhere, asked with the names of the local functions.
+"""A client of a service; its methods have the names of the local functions.
 
 >>> client = Client("http://127.0.0.1:8000")                        # doctest: +SKIP
 >>> client.predict(heavy="EVQL...", light="DIQM...", antigen="TQVC...").pkd  # doctest: +SKIP

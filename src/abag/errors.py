@@ -18,7 +18,7 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-
 
 
 def printable(text: str) -> str:
-    r"""A text that no terminal obeys: controls but line break and tab become ``\x1b`` and so on."""
+    r"""A text without control characters (``\x1b`` is spelled out); line break and tab stay."""
     return _CONTROLS.sub(lambda control: ascii(control[0])[1:-1], text)
 
 
@@ -135,7 +135,7 @@ class TableError(AbagError, ValueError):
 
 
 def installed(module: str, advice: str) -> Any:
-    """A module that not every installation has; UnavailableError with the advice without it."""
+    """Import an optional module; raises UnavailableError with ``advice`` where it is missing."""
     try:
         return import_module(module)
     except ImportError:

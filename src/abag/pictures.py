@@ -28,7 +28,7 @@ def can_draw() -> bool:
 
 
 def picture(draw: Callable[P, str]) -> Callable[P, str]:
-    """Make a function that gives a picture as markup give a sentence where nothing can draw it."""
+    """Decorate a function that gives a picture as markup: without matplotlib, a sentence."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> str:
@@ -38,7 +38,7 @@ def picture(draw: Callable[P, str]) -> Callable[P, str]:
 
 
 def picture_file(draw: Callable[P, None]) -> Callable[P, None]:
-    """Make a function that writes a picture say, where nothing can draw it, that there is none."""
+    """Decorate a function that writes a picture: without matplotlib, a line that there is none."""
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -51,5 +51,5 @@ def picture_file(draw: Callable[P, None]) -> Callable[P, None]:
 
 
 def written(names: Iterable[str]) -> tuple[str, ...]:
-    """Those of a result's files that there are: without matplotlib no picture."""
+    """The files of a result that are written: without matplotlib, no picture."""
     return tuple(name for name in names if can_draw() or not name.endswith(".png"))

@@ -57,7 +57,7 @@ def _progress() -> Progress:
 
 @contextmanager
 def hidden() -> Iterator[None]:
-    """No bars and lines of what is done inside the block; one that stands already goes on."""
+    """Show no new bars and lines inside the block; a bar that is shown already goes on."""
     global _hidden
     before, _hidden = _hidden, True
     try:
@@ -139,7 +139,7 @@ class Task:
         self._description = description
 
     def _say(self) -> None:
-        """Tell a log, and the file that ``ABAG_PROGRESS_FILE`` names, now and then."""
+        """Write to a log, and to the file that ``ABAG_PROGRESS_FILE`` names, now and then."""
         now = time.monotonic()
         if now - self._logged >= _LOG_SECONDS:
             self._logged = now

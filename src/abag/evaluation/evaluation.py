@@ -88,7 +88,7 @@ class Evaluation:
         return next(model for model in self.models if model.name == name)
 
     def risk_coverage(self) -> dict[str, RiskCoverage]:
-        """Error of each model as it abstains from more and more rows, where that can be told."""
+        """Error of each model as it abstains from more and more rows; empty without familiarity."""
         held_out, curves = self.held_out, {}
         if held_out.known is None:
             return {}
@@ -100,7 +100,7 @@ class Evaluation:
         return curves
 
     def controls(self) -> dict[str, SkillControls]:
-        """What is left of each model's order with other antigens, and at one germline distance."""
+        """Rank correlation left with other antigens, and at equal germline distance, by model."""
         held_out, exact = self.held_out, self.labels.exact
         if self.target != "pkd" or not exact.any():
             return {}

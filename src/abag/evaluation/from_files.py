@@ -133,7 +133,7 @@ def named_candidate(name: str, values: Mapping[str, Any], *, baseline: bool) -> 
 def _candidates(
     models: Sequence[str], split: Split, target: str, seed: int
 ) -> tuple[list[Candidate], str | None]:
-    """The asked models, then the baselines that were not asked for; and the one tested part."""
+    """The models asked for, then the other baselines; and the one part that is tested."""
     values = {"target": target, "seed": seed}
     candidates, part = [], None
     for model in dict.fromkeys(models):

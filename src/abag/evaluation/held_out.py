@@ -1,4 +1,4 @@
-"""Predictions for rows that the model has not seen: fold by fold, or of a saved model."""
+"""Predictions for rows that were not trained on: fold by fold, or of a saved model."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ class _FoldAnswer(NamedTuple):
 def _learn(
     candidate: Candidate, target: str, train: Measurements
 ) -> Callable[[Fold[Measurements]], _FoldAnswer]:
-    """The candidate's answers, fitted on training rows unless they were known before."""
+    """A function that predicts a fold: fitted on ``train``, or by stored predictions."""
     if candidate.predicted is not None:
         return partial(_as_predicted, candidate.predicted)
     model = candidate.build() if candidate.build is not None else candidate.fitted

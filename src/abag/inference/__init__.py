@@ -99,7 +99,7 @@ _loaded: list[Predictor] = []
 
 
 def _shipped() -> Predictor:
-    """The shipped model, read once a process."""
+    """The shipped model, loaded once in a process."""
     if not _loaded:
         _loaded.append(load())
     return _loaded[0]

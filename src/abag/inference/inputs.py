@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROW: Final = "source_row"
 ROW_PROBLEM: Final = "row_problem"
-"""Column of what was wrong with a row when its file was read; see ``keep_faulty``."""
+"""Column with the reason why a row of the file could not be read; see ``keep_faulty``."""
 _TEXTS: Final = ("antibody_name", "antigen_name", "heavy", "light", "scfv")
 _SHORT: Final = 8
 """A peptide epitope has about 8 residues or more."""
@@ -61,7 +61,7 @@ def one_pair(heavy: str, light: str | None, antigen: str | Sequence[str]) -> pl.
 
 
 def normalised(table: Tabular) -> pl.DataFrame:
-    """Give a table of pairs every column that cleaning reads.
+    """Give a table of pairs all columns that cleaning needs.
 
     Takes a polars (lazy, too) or pandas frame, an Arrow table or a list of dictionaries. Needs
     ``heavy`` (or ``scfv``) and ``antigen`` (a list of chains, or one text), by these or by any
@@ -98,7 +98,7 @@ def normalised(table: Tabular) -> pl.DataFrame:
 
 
 def _by_usual_names(frame: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of a table in memory, its columns found as those of a file are."""
+    """Pairs of a table in memory, with its columns recognised by name as in a file."""
     from abag.data.formats.columns import pairs_of_table
     from abag.data.formats.mapping import ColumnMapping
     from abag.data.formats.selection import consider_columns
@@ -146,7 +146,7 @@ def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.D
 
 
 def _doubts() -> dict[str, pl.Expr]:
-    """What may be right, and more often is a mistake: flag and condition, over cleaned pairs."""
+    """Flag and condition, over cleaned pairs, of inputs that are possible but often a mistake."""
     chain = pl.element()
     chains = pl.col("antigen").list
     antibody_as_antigen = pl.any_horizontal(

@@ -82,7 +82,7 @@ def _number(digits: float, unit: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a user wants of the predictions of a table: more columns, an order, the best rows."""
+    """Which predictions of a table a user wants: more columns, an order, the best rows."""
 
     keep_columns: bool = False
     sort: str | None = None
@@ -94,7 +94,9 @@ class Shown:
         return self.keep_columns or self.sort is not None or self.top is not None
 
     def of(self, predictions: pl.DataFrame, own_columns: pl.DataFrame | None) -> pl.DataFrame:
-        """The predictions as they are wanted; ``own_columns``: the table's, and ``source_row``.
+        """The predictions with the columns, order and rows that the user wants.
+
+        ``own_columns`` are the columns of the user's table, and ``source_row``.
 
         A column of the table that is called like one of the predictions gets ``_given`` behind
         its name.

@@ -245,7 +245,7 @@ class Predictor:
                 "kd_molar": kd_molar,
                 "kd": [format_kd(kd) if kd is not None else None for kd in kd_molar],
                 "rank_score": nothing if absolute else values,
-                **_near_columns(answer),
+                **_similarity_columns(answer),
                 **trust,
                 "more_flags": flags,
                 "abstained": nothing,
@@ -313,16 +313,16 @@ def _chains(rows: pl.DataFrame) -> list[str]:
     return [*rows["heavy"], *rows["light"].drop_nulls()]
 
 
-def _near_columns(answer: Answer) -> dict[str, list[float | None]]:
-    by_column = zip(_NEAR, (answer.pair, answer.antibody, answer.antigen), strict=True)
+def _similarity_columns(answer: Answer) -> dict[str, list[float | None]]:
+    by_column = zip(_SIMILARITIES, (answer.pair, answer.antibody, answer.antigen), strict=True)
     return {
         name: [None if np.isnan(similarity) else similarity for similarity in values.tolist()]
         for name, values in by_column
     }
 
 
-_NEAR: Final = ("nearest_similarity", "antibody_similarity", "antigen_similarity")
-_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", *_NEAR, *TRUST_COLUMNS)
+_SIMILARITIES: Final = ("nearest_similarity", "antibody_similarity", "antigen_similarity")
+_VALUES: Final = ("pkd", "kd_molar", "kd", "rank_score", *_SIMILARITIES, *TRUST_COLUMNS)
 _FIELDS: Final = (*_VALUES, "model_id", "flags")
 
 

@@ -94,13 +94,13 @@ def predict_file(
 ) -> PredictedFile:
     """Predict each pair of ``table`` (CSV, TSV, Parquet, FASTA, AIRR, PDB, mmCIF) into ``out``.
 
-    ``mapping`` holds texts such as ``heavy=VH``, ``antigen`` the chains for pairs that name none,
-    ``choices`` what the user decides where a file leaves a choice, ``shown`` what is wanted of the
-    predictions,
-    no ``model`` is the one that abag ships, ``out`` ends in .csv or .parquet. Nothing is written
-    when a row cannot be predicted, unless ``keep_going``. A table of more than 2 MB is read and
-    predicted in pieces, which wait in ``OUT.partial``: the same call goes on from there where it
-    was stopped, and ends with the same bytes. ``resume`` insists on that.
+    Without ``model`` the shipped one predicts. ``out`` ends in .csv or .parquet. ``mapping`` holds
+    texts such as ``heavy=VH``, ``antigen`` the chains for pairs that name none. ``choices`` decides
+    where a file leaves a choice; ``shown`` chooses columns, order and rows of the result.
+
+    Nothing is written when a row cannot be predicted, unless ``keep_going``. A table of more than
+    2 MB is predicted in pieces, which are stored in ``OUT.partial``: after a stop the same call
+    goes on from there, and ends with the same bytes. ``resume`` refuses to begin anew.
 
     With ``parent`` the rows are its variants (:mod:`abag.inference.variants`).
 
@@ -210,7 +210,7 @@ class _TableRequest:
         return PredictedFile(predictions, self.predictor.model_id, out, rows, problems)
 
     def _stream(self, out: Path, partial: PartialResult) -> tuple[int, int, pl.DataFrame]:
-        """Numbers of rows and of those without a value, and predictions of a middling table."""
+        """Counts of rows and of rows without a value; predictions unless the table is large."""
         pieces = rows = problems = 0
         faults: list[Problem] = []
         with pieces_of(self.table) as parts, task("predicting, % of the file", 100.0) as bar:
@@ -274,7 +274,7 @@ def _own_columns(table: Path, mapping: Sequence[str]) -> pl.DataFrame | None:
 def _library(
     table: Path, pairs: pl.DataFrame, parent: str | None
 ) -> tuple[tuple[str, str | None] | None, str | None]:
-    """The parent to take from the table itself, where it is asked for, and what is seen of it."""
+    """The parent made of the table itself, where the user asks for it, and a note for the user."""
     parent_chains = library_parent(pairs)
     if parent != LIBRARY:
         return None, None if parent_chains is None else "the table is a library of one antibody"

@@ -121,16 +121,16 @@ def _evidence(
     # Changes from a given parent are known even where that was not measured.
     has_relative = ((relatives.relative != NONE) | from_parent).tolist()
     return {
-        "level_pkd": _numbers(answer.level, len(has_relative)),
-        "delta_pkd": _numbers(answer.effect, len(has_relative)),
+        "level_pkd": _floats(answer.level, len(has_relative)),
+        "delta_pkd": _floats(answer.effect, len(has_relative)),
         "changes": _known_counts(has_relative, changes),
         "cdr_changes": _known_counts(has_relative, relatives.cdr_changes.tolist()),
         "binding": [
-            _kind(*row).value
+            _binding(*row).value
             for row in zip(verdicts, changes, antigen_changes, likeness, strict=True)
         ],
         "binding_score": [
-            _score(*row)
+            _binding_score(*row)
             for row in zip(
                 verdicts,
                 answer.value,
@@ -147,7 +147,7 @@ def _known_counts(known: Sequence[bool], counts: Sequence[int]) -> list[int | No
     return [count if is_known else None for count, is_known in zip(counts, known, strict=True)]
 
 
-def _kind(
+def _binding(
     verdict: Verdict, changes: int, antigen_changes: int | None, likeness: float | None
 ) -> Binding:
     if verdict is Verdict.VARIANT:
@@ -159,7 +159,7 @@ def _kind(
     return Binding.NOTHING
 
 
-def _score(
+def _binding_score(
     verdict: Verdict,
     pkd: float,
     antigen_changes: int | None,
@@ -186,5 +186,5 @@ def _likeness(answer: Answer) -> list[float | None]:
     return [None if math.isnan(z) else float(z) for z in answer.evidence]
 
 
-def _numbers(values: Reals | None, count: int) -> list[float | None]:
+def _floats(values: Reals | None, count: int) -> list[float | None]:
     return [None] * count if values is None else values.tolist()

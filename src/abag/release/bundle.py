@@ -48,7 +48,7 @@ def build_release(
         for name, file in subject.files.items():
             make_folder((folder / name).parent)
             shutil.copyfile(file, folder / name)
-        _forget_places(folder / REPORT / "adaptation.json")
+        _strip_local_paths(folder / REPORT / "adaptation.json")
         predictor = write_check(folder, subject)
         facts = gather(folder, _stated(subject, intent, folder, predictor))
         texts = render(facts)
@@ -62,7 +62,7 @@ def build_release(
     return facts
 
 
-def _forget_places(path: Path) -> None:
+def _strip_local_paths(path: Path) -> None:
     """Take the paths of the maker's machine out of the report of an assay."""
     if path.is_file():
         report = read_json(path)
@@ -158,7 +158,7 @@ _USES: Final[dict[str, dict[str, list[str]]]] = {
 
 
 def _quick_start(revision: str, folder: Path, predictor: Predictor) -> dict[str, str]:
-    """A few lines that use the model, run, with what they printed."""
+    """Example code that uses the model, what it prints, and the command for a table."""
     import polars as pl
 
     pair = pl.read_csv(folder / CHECK / "pairs.csv", infer_schema=False).row(0, named=True)

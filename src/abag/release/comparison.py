@@ -1,4 +1,4 @@
-"""A release beside earlier ones: every model asked about the same measured rows."""
+"""A release beside earlier ones: every model predicts the same measured rows."""
 
 from __future__ import annotations
 

@@ -69,7 +69,9 @@ def _of_run(run: Facts) -> Iterator[dict[str, str]]:
     elif audit["verdict"] != "clean":
         leaky, says = audit["is_leaky"], audit["believe"]
         text = f"The split {audit['verdict']}. {says[:1].upper()}{says[1:]}"
-        yield _issue("leak" if leaky else "overlap", text, _OTHER_SPLIT if leaky else _READ_SO)
+        yield _issue(
+            "leak" if leaky else "overlap", text, _OTHER_SPLIT if leaky else _READ_WITH_CARE
+        )
     yield from _of_figures(run)
     jump = status.get("largest_recall_jump")
     if jump is not None and jump > RECALL_JUMP:
@@ -83,10 +85,10 @@ def _of_run(run: Facts) -> Iterator[dict[str, str]]:
     if run["resampling"]["note"]:
         yield _issue("intervals", run["resampling"]["note"], "Test on more antigens.")
     for note in run["split"]["notes"]:
-        yield _issue("split", note, _READ_SO)
+        yield _issue("split", note, _READ_WITH_CARE)
 
 
-_READ_SO: Final = "Read the figures so."
+_READ_WITH_CARE: Final = "Read the figures so."
 _OTHER_SPLIT: Final = "Train and test on a split by antigen clusters."
 
 
@@ -95,20 +97,22 @@ def _of_figures(run: Facts) -> Iterator[dict[str, str]]:
     for key in ("spearman", "pearson"):
         figure = by_key[key]
         if figure["value"] is None:
-            yield _issue("no-skill", f"{figure['title']} is undefined: {figure['reason']}", _MORE)
+            yield _issue(
+                "no-skill", f"{figure['title']} is undefined: {figure['reason']}", _MORE_DATA
+            )
         elif figure["low"] is None:
             text = (
                 f"no skill is shown: {figure['title']} is {figure['value']:z.2f}, without an "
                 "interval"
             )
-            yield _issue("no-skill", text, _MORE)
+            yield _issue("no-skill", text, _MORE_DATA)
         elif figure["low"] <= 0.0:
             where = "holds 0" if figure["high"] >= 0.0 else "lies below 0"
             text = (
                 f"no skill is shown: {figure['title']} is {figure['value']:z.2f}, and its interval "
                 f"({figure['low']:.2f} to {figure['high']:.2f}) {where}"
             )
-            yield _issue("no-skill", text, _MORE)
+            yield _issue("no-skill", text, _MORE_DATA)
     for figure in run["differences"]:
         pooled = figure["level"] == "pooled" and figure["key"] == "rmse"
         if pooled and figure["value"] is not None and figure["value"] >= 0.0:
@@ -119,7 +123,7 @@ def _of_figures(run: Facts) -> Iterator[dict[str, str]]:
             yield _issue("baseline", text, f"Use {figure['baseline']}, which costs nothing.")
 
 
-_MORE: Final = "Train on more antigens; test on more rows."
+_MORE_DATA: Final = "Train on more antigens; test on more rows."
 
 
 def _of_calibration(facts: Facts) -> Iterator[dict[str, str]]:

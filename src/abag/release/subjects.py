@@ -88,11 +88,11 @@ def read_subject(path: Path, table: Path | None = None, split: Path | None = Non
 
 def _of_model(folder: Path, kind: Kind, table: Path | None) -> Subject:
     manifest = read_manifest(folder)
-    files = {f"{MODEL}/{name}": folder / name for name in _held(folder, FILES)}
+    files = {f"{MODEL}/{name}": folder / name for name in _existing(folder, FILES)}
     # Beside a model of `abag adapt`, or beside that of a round of a campaign.
     for beside in (folder.with_name(f"{folder.name}-report"), folder.with_name(REPORT)):
         if kind == "assay" and beside.is_dir():
-            files |= {f"{REPORT}/{name}": beside / name for name in _held(beside, REPORT_FILES)}
+            files |= {f"{REPORT}/{name}": beside / name for name in _existing(beside, REPORT_FILES)}
     served = read_json(folder / SERVED) if (folder / SERVED).is_file() else {}
     known = served.get("protocol", {}).get("sources", [])
     origins = tuple(Origin(source, licence, rows) for source, licence, rows in known)
@@ -114,7 +114,7 @@ def _examples(rows: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def _held(folder: Path, names: Any) -> list[str]:
+def _existing(folder: Path, names: Any) -> list[str]:
     return [name for name in sorted(names) if (folder / name).is_file()]
 
 
@@ -186,8 +186,8 @@ def _of_run(run: Path, table: Path | None, split: Path | None) -> Subject:
     tested = pl.read_csv(run / "test_predictions.csv")["record_id"].cast(pl.String)
     require_test_chose_nothing(run, metrics, parts.training_ids(part), parts.test_ids(part), tested)
     model = run / MODEL
-    files = {f"{RUN}/{name}": run / name for name in _held(run, RUN_FILES)}
-    files |= {f"{MODEL}/{name}": model / name for name in _held(model, FILES)}
+    files = {f"{RUN}/{name}": run / name for name in _existing(run, RUN_FILES)}
+    files |= {f"{MODEL}/{name}": model / name for name in _existing(model, FILES)}
     ids = parts.training_ids(part)
     if not parts.is_folds and "val" in parts.test_parts:
         ids |= parts.test_ids("val")

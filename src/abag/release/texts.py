@@ -94,7 +94,7 @@ def interval(figure: Mapping[str, Any], digits: int = 2) -> str:
 
 
 def quoted(value: object) -> str:
-    """A value as a YAML scalar that needs no further thought."""
+    """A value as a quoted YAML scalar."""
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
 

@@ -94,7 +94,8 @@ def predict(
     """Predict pKd for one pair or for a table of pairs.
 
     Args:
-        model: Folder of a model that `abag fit` saved; without it, the model that abag ships.
+        model: Any saved model: a folder of `abag fit`, `abag adapt` or `abag train` (RUN/model), or
+            NAME@REVISION of `abag pull`; without it, the model that abag ships.
         heavy: Heavy chain, VHH or whole scFv, one-letter code; constant domains are trimmed.
         light: Light chain; none for VHH and heavy-chain antibodies.
         antigen: Antigen chain, or a FASTA file of it; repeat the option for several chains. With

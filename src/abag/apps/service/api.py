@@ -113,7 +113,7 @@ def make_app(settings: ServiceSettings) -> FastAPI:
 
 
 def user_of(request: Request) -> str:
-    """Who asks, as the guard found out."""
+    """Name of the user, which the guard took from the key."""
     user: str = request.state.user
     return user
 

@@ -109,6 +109,6 @@ class Places:
 
 
 def all_places(data: Path) -> list[Places]:
-    """Those of every user who has files."""
+    """Folders of every user who has files."""
     root = data / "users"
     return [Places(data, folder.name) for folder in root.iterdir()] if root.is_dir() else []

@@ -156,7 +156,7 @@ class Runner:
 
 
 def progress_of(folder: Path) -> dict[str, Any] | None:
-    """What a job last said of how far it is; None where it has said nothing."""
+    """Newest progress of a job; None where there is none yet."""
     with suppress(MissingFileError, FileFormatError, OSError):
         progress = read_json(folder / PROGRESS)
         return progress if isinstance(progress, dict) else None

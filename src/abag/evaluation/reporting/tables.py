@@ -184,7 +184,7 @@ def collapse_table(evaluation: Evaluation) -> Table:
 
 
 def controls_table(evaluation: Evaluation) -> Table:
-    """What is left of each model's order with other antigens, and at one germline distance."""
+    """Rank correlation left with other antigens, and at equal germline distance, by model."""
 
     def shown(value: float | None, why: str) -> Cell:
         return Cell("–", why) if value is None else Cell(number(value))

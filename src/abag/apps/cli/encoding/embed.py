@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class EncoderOrigin:
-    """Where an encoder comes from, and how it reckons."""
+    """Where an encoder comes from, and its arithmetic."""
 
     folder: Path | None = None
     """Where the encoder's files lie, instead of the hub."""
@@ -102,7 +102,7 @@ def embed(
 def _encoding(
     choice: EncoderChoice, where: WorkPlace, devices: list[str]
 ) -> tuple[Callable[[], list[Encoder]], Workers | None]:
-    """What opens the encoders of this process, and who encodes instead of it, if anybody."""
+    """How this process opens encoders, and the workers that encode in its place, if any."""
     from abag.encoders.devices import on_devices
     from abag.encoders.workers import Workers
     from abag.errors import OptionError
