@@ -70,11 +70,11 @@ class Client:
             "level": level,
         }
         answer = self._json("/v1/predict", request)
-        known = {field.name for field in fields(Prediction)}
+        field_names = {field.name for field in fields(Prediction)}
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value
             for key, value in answer.items()
-            if key in known
+            if key in field_names
         }
         return Prediction(**values)
 

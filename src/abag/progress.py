@@ -154,9 +154,11 @@ class Task:
         return (now - self._began) * max(self._total - self._done, 0.0) / self._done
 
     def _in_words(self, now: float) -> str:
-        left, total = self._seconds_left(now), self._total
-        many = f"{self._done:,.0f}" + (f" of {total:,.0f}" if total else "")
-        return f"{self._description}: {many}" + ("" if left is None else f", {left:,.0f} s left")
+        seconds_left, total = self._seconds_left(now), self._total
+        counts = f"{self._done:,.0f}" + (f" of {total:,.0f}" if total else "")
+        return f"{self._description}: {counts}" + (
+            "" if seconds_left is None else f", {seconds_left:,.0f} s left"
+        )
 
     def _facts(self, now: float) -> dict[str, str | float | None]:
         return {

@@ -67,13 +67,13 @@ class Demo:
 
 def true_pkd(heavy: str, parent: str) -> float:
     """The rule of the made-up assay: each place likes some size and hydropathy of its own."""
-    wanted = np.random.default_rng(4).normal(0.0, 1.0, (len(PLACES), 2))
+    preferences = np.random.default_rng(4).normal(0.0, 1.0, (len(PLACES), 2))
     change = 0.0
-    for (size, oil), position in zip(wanted, PLACES, strict=True):
+    for (size, hydropathy), position in zip(preferences, PLACES, strict=True):
         new, old = (AMINO_ACIDS.index(chain[position]) for chain in (heavy, parent))
         change += (
             size * (VOLUME[new] - VOLUME[old]) / 90.0
-            + oil * (HYDROPATHY[new] - HYDROPATHY[old]) / 6.0
+            + hydropathy * (HYDROPATHY[new] - HYDROPATHY[old]) / 6.0
         )
     return PARENT_PKD + 0.6 * change - 0.15 * sum(heavy[p] != parent[p] for p in PLACES)
 
@@ -109,12 +109,12 @@ def run_demo(out: Path, say: Say) -> Demo:
     say(f"   best: {best['mutation']}, {best['delta']:+.2f} pKd against the parent")
     say(f"4. The next plate: {WELLS} variants, sealed before anything is measured")
     _, proposals = propose_round(campaign, Request(count=WELLS), layout=Layout())
-    chosen = [proposal.heavy for proposal in proposals.chosen]
+    plate = [proposal.heavy for proposal in proposals.chosen]
     say("5. Results come back, and the plate is scored")
-    results = _written(out / "results.csv", chosen, heavy, light, rng)
+    results = _written(out / "results.csv", plate, heavy, light, rng)
     opened, _ = take_results(campaign, results, assay_file=assay_file)
     card = score(opened)
-    above = sum(true_pkd(chain, heavy) > PARENT_PKD for chain in chosen)
+    above = sum(true_pkd(chain, heavy) > PARENT_PKD for chain in plate)
     return Demo(out, predicted, learnt.verdict.headline, (above, WELLS), (card.inside, card.exact))
 
 

@@ -189,8 +189,8 @@ def skill_controls(
             correlation(truth, distances),
             correlation(order, distances),
         )
-        left = np.sqrt((1.0 - b**2) * (1.0 - c**2))
-        fixed = float((a - b * c) / left) if left > 0 else None
+        remaining = np.sqrt((1.0 - b**2) * (1.0 - c**2))
+        fixed = float((a - b * c) / remaining) if remaining > 0 else None
     return SkillControls(correlation(truth, order), shuffled, fixed)
 
 
@@ -199,7 +199,10 @@ def germline_distance(chains: pl.DataFrame) -> Reals:
     from abag.antibody.germlines import germline_distances
 
     heavy, light = (chains[name].fill_null("").to_list() for name in ("heavy", "light"))
-    known = germline_distances(sorted({*heavy, *light} - {""}))
+    mismatches = germline_distances(sorted({*heavy, *light} - {""}))
     return np.array(
-        [known.get(h, 0.0) + known.get(vl, 0.0) for h, vl in zip(heavy, light, strict=True)]
+        [
+            mismatches.get(h, 0.0) + mismatches.get(vl, 0.0)
+            for h, vl in zip(heavy, light, strict=True)
+        ]
     )

@@ -90,11 +90,13 @@ class Evaluation:
     def risk_coverage(self) -> dict[str, RiskCoverage]:
         """Error of each model as it abstains from more and more rows; empty without familiarity."""
         held_out, curves = self.held_out, {}
-        if held_out.known is None:
+        if held_out.familiarity is None:
             return {}
         for name, pred in held_out.predictions.items():
             error = pred - self.labels.value
-            curve = risk_coverage(error, self.labels.exact, held_out.known, held_out.scales[name])
+            curve = risk_coverage(
+                error, self.labels.exact, held_out.familiarity, held_out.scales[name]
+            )
             if curve is not None:
                 curves[name] = curve
         return curves
@@ -205,26 +207,26 @@ def _labelled(
 ) -> tuple[HeldOut, Labels, RowCounts]:
     """Drop held-out rows that have no label, and count."""
     labels = held_out.table.labels(target)
-    known = labels.known
-    if not known.any():
+    has_label = labels.known
+    if not has_label.any():
         raise SplitError(f"none of the {held_out.table.height} test rows has a {target} or a bound")
     labelled = HeldOut(
-        table=held_out.table.filter(pl.Series(known)),
-        folds=tuple(fold for fold, keep in zip(held_out.folds, known, strict=True) if keep),
+        table=held_out.table.filter(pl.Series(has_label)),
+        folds=tuple(fold for fold, keep in zip(held_out.folds, has_label, strict=True) if keep),
         train_rows=held_out.train_rows,
-        predictions={name: pred[known] for name, pred in held_out.predictions.items()},
-        scales={name: scale[known] for name, scale in held_out.scales.items()},
-        exchanged={name: exchanged[known] for name, exchanged in held_out.exchanged.items()},
-        known=None if held_out.known is None else held_out.known.take(known),
+        predictions={name: pred[has_label] for name, pred in held_out.predictions.items()},
+        scales={name: scale[has_label] for name, scale in held_out.scales.items()},
+        exchanged={name: exchanged[has_label] for name, exchanged in held_out.exchanged.items()},
+        familiarity=None if held_out.familiarity is None else held_out.familiarity.take(has_label),
     )
     counts = RowCounts(
         table=table.height,
         held_out=held_out.table.height,
         exact=int(labels.exact.sum()),
         censored=int(labels.censored.sum()),
-        unlabelled=int((~known).sum()),
+        unlabelled=int((~has_label).sum()),
     )
-    return labelled, labels.take(known), counts
+    return labelled, labels.take(has_label), counts
 
 
 def _keys_of(

@@ -150,9 +150,9 @@ def _candidates(
             part = tested
         else:
             create_model(model)  # raises, naming the nearest known model
-    taken = {candidate.name for candidate in candidates}
+    names = {candidate.name for candidate in candidates}
     candidates += [
-        named_candidate(name, values, baseline=True) for name in BASELINES if name not in taken
+        named_candidate(name, values, baseline=True) for name in BASELINES if name not in names
     ]
     return candidates, part
 

@@ -72,7 +72,7 @@ class HeldOut:
     """Standard deviation that each candidate gives with each row; ones where it gives none."""
     exchanged: Mapping[str, Array] = field(default_factory=dict)
     """What each candidate that is no baseline says with the test antigens exchanged."""
-    known: Familiarity | None = None
+    familiarity: Familiarity | None = None
     """How near the training rows of its fold come to each row, for ``pkd``."""
 
 
@@ -111,7 +111,7 @@ def predict_held_out(
         )
         for name in names
     }
-    known = [
+    familiarities = [
         fold_familiarity(fold.train, fold.test, target) if target == "pkd" else None
         for fold in folds
     ]
@@ -124,7 +124,7 @@ def predict_held_out(
         exchanged={
             model.name: answers[model.name].exchanged for model in candidates if not model.baseline
         },
-        known=joined(known),
+        familiarity=joined(familiarities),
     )
 
 
@@ -156,8 +156,8 @@ def _learn(
     return partial(_answered, fitted, candidate.baseline)
 
 
-def _as_predicted(known: Mapping[str, float], fold: Fold[Measurements]) -> _FoldAnswer:
-    values = np.array([known[record] for record in fold.test.frame["record_id"]])
+def _as_predicted(by_record: Mapping[str, float], fold: Fold[Measurements]) -> _FoldAnswer:
+    values = np.array([by_record[record] for record in fold.test.frame["record_id"]])
     return _FoldAnswer(values, np.ones(fold.test.height), values * np.nan)
 
 

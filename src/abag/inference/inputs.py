@@ -126,10 +126,10 @@ def cleaned(pairs: pl.DataFrame, cleaner: AntibodyCleaner | None = None) -> pl.D
     """
     from abag.data.chains import clean_pairs
 
-    known = pairs if "flags" in pairs.columns else pairs.with_columns(flags=pl.lit([], _CHAINS))
-    mine = pl.col(ROW_PROBLEM) if ROW_PROBLEM in known.columns else pl.lit(None, pl.String)
-    frame = clean_pairs(known, cleaner)
-    frame = frame.with_columns(problem=pl.coalesce(mine, "chain_problem")).drop(
+    flagged = pairs if "flags" in pairs.columns else pairs.with_columns(flags=pl.lit([], _CHAINS))
+    row_problem = pl.col(ROW_PROBLEM) if ROW_PROBLEM in flagged.columns else pl.lit(None, pl.String)
+    frame = clean_pairs(flagged, cleaner)
+    frame = frame.with_columns(problem=pl.coalesce(row_problem, "chain_problem")).drop(
         "chain_problem", ROW_PROBLEM, strict=False
     )
     raised = [
@@ -184,13 +184,16 @@ def library_parent(pairs: pl.DataFrame) -> tuple[str, str | None] | None:
     chains = []
     for column in ("heavy", "light"):
         lengths = antibodies[column].str.len_chars()
-        usual = int(lengths.mode().sort()[0])
-        same_length = antibodies[column].filter(lengths == usual).to_list()
+        common_length = int(lengths.mode().sort()[0])
+        same_length = antibodies[column].filter(lengths == common_length).to_list()
         if len(same_length) < _SAME_LENGTH * antibodies.height:
             return None
         consensus = _commonest(same_length)
-        far = sum(_differences(chain, consensus) > _VARIED * max(usual, 1) for chain in same_length)
-        if far > (1.0 - _SAME_LENGTH) * len(same_length):
+        distant = sum(
+            _differences(chain, consensus) > _VARIED * max(common_length, 1)
+            for chain in same_length
+        )
+        if distant > (1.0 - _SAME_LENGTH) * len(same_length):
             return None
         chains.append(consensus)
     return chains[0], chains[1] or None
@@ -247,8 +250,8 @@ def given_antigens(texts: Sequence[str]) -> dict[str, tuple[str, ...]]:
         else:
             antigens.append((f"antigen {number}", (text,)))
     names = [name for name, _ in antigens]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise OptionError(f"two antigens have the name {twice[0]}; give each its own")
+    if doubles := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(f"two antigens have the name {doubles[0]}; give each its own")
     return dict(antigens)
 
 

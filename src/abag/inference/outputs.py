@@ -115,8 +115,8 @@ class Shown:
             by = "pkd" if predictions["pkd"].is_not_null().any() else "rank_score"
         if by is not None:
             if by not in predictions.columns:
-                listed = ", ".join(predictions.columns)
-                raise OptionError(f"--sort {by}: there is no such column; there are {listed}")
+                names_listed = ", ".join(predictions.columns)
+                raise OptionError(f"--sort {by}: there is no such column; there are {names_listed}")
             predictions = predictions.sort(
                 by, descending=True, nulls_last=True, maintain_order=True
             )

@@ -181,9 +181,9 @@ class Predictor:
             none = pl.col("antigen").list.len() == 0
             reason = pl.when(none).then(pl.lit(NO_ANTIGEN))
             frame = frame.with_columns(problem=pl.coalesce("problem", reason))
-        good = frame.filter(pl.col("problem").is_null())
-        reasons = self.model.refusals(Pairs.of(good))
-        refused = good.select("place").with_columns(refusal=pl.Series(reasons, dtype=pl.String))
+        rows = frame.filter(pl.col("problem").is_null())
+        reasons = self.model.refusals(Pairs.of(rows))
+        refused = rows.select("place").with_columns(refusal=pl.Series(reasons, dtype=pl.String))
         joined = frame.join(refused, on="place", how="left", maintain_order="left")
         return joined.with_columns(problem=pl.coalesce("problem", "refusal")).drop("refusal")
 
@@ -192,11 +192,11 @@ class Predictor:
     ) -> pl.DataFrame:
         """Predictions for the rows of :meth:`_judged` without a problem, beside those with one."""
         model_id = self.model_id
-        good = frame.filter(pl.col("problem").is_null())
-        starts = range(0, max(good.height, 1), _STEP_ROWS)
-        parts = [good[start : start + _STEP_ROWS] for start in starts]
+        rows = frame.filter(pl.col("problem").is_null())
+        starts = range(0, max(rows.height, 1), _STEP_ROWS)
+        parts = [rows[start : start + _STEP_ROWS] for start in starts]
         steps = []
-        with _progress(good.height) as bar:
+        with _progress(rows.height) as bar:
             for step in numbered_ahead(parts, _chains) if len(parts) > 1 else parts:
                 steps.append(self._step(step, parent))
                 if bar is not None:
@@ -215,32 +215,32 @@ class Predictor:
             pl.coalesce("problem", "abstained").alias("problem"),
         ).select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
 
-    def _step(self, good: pl.DataFrame, parent: Chains | None = None) -> pl.DataFrame:
+    def _step(self, rows: pl.DataFrame, parent: Chains | None = None) -> pl.DataFrame:
         """Values of some rows by their ``place``, and an empty column ``abstained``.
 
         What the model says of the rows comes first, then what was measured near them.
         """
-        pairs, interval = Pairs(good), None
+        pairs, interval = Pairs(rows), None
         answer, flags = sound_answer(self.model, pairs), self._flags(pairs)
         absolute = self.model.target == "pkd"
-        if good.height and absolute and self.calibration is None:
+        if rows.height and absolute and self.calibration is None:
             interval = self.model.interval(pairs, self.level)
-        if parent is not None and good.height:
-            answer, familiarity = self._from_parent(good, parent)
+        if parent is not None and rows.height:
+            answer, familiarity = self._from_parent(rows, parent)
         else:
-            familiarity = self.domain.familiarity(good) if self.domain else None
+            familiarity = self.domain.familiarity(rows) if self.domain else None
         values = answer.value.tolist()
         nothing: list[None] = [None] * len(values)
         kd_molar = [kd_molar_from_pkd(value) for value in values] if absolute else nothing
         trust = trust_columns(
-            self.domain, familiarity, answer, good["antigen"].to_list(),
+            self.domain, familiarity, answer, rows["antigen"].to_list(),
             calibration=self.calibration, level=self.level, from_parent=parent is not None,
         )  # fmt: skip
         if interval is not None:
             trust |= {"pkd_lower": interval[0].tolist(), "pkd_upper": interval[1].tolist()}
         return pl.DataFrame(
             {
-                "place": good["place"],
+                "place": rows["place"],
                 "pkd": values if absolute else nothing,
                 "kd_molar": kd_molar,
                 "kd": [format_kd(kd) if kd is not None else None for kd in kd_molar],
@@ -274,7 +274,7 @@ class Predictor:
             .alias("abstained"),
         )
 
-    def _from_parent(self, good: pl.DataFrame, parent: Chains) -> tuple[Answer, Familiarity | None]:
+    def _from_parent(self, rows: pl.DataFrame, parent: Chains) -> tuple[Answer, Familiarity | None]:
         """Level of a given parent on each row's antigen, and the effect of the row's changes."""
         effects = self.model.effects
         if effects is None:
@@ -282,11 +282,11 @@ class Predictor:
                 f"the model {self.model.model_id} knows no effects of changes; leave --parent out, "
                 "or leave --model out for the model that abag ships"
             )
-        on_parent = good.with_columns(
+        on_parent = rows.with_columns(
             heavy=pl.lit(parent[0], pl.String), light=pl.lit(parent[1], pl.String)
         )
         base = sound_answer(self.model, Pairs(on_parent))
-        effect, deviation, changes, in_cdrs = effects.effects_on((parent[0], parent[1] or ""), good)
+        effect, deviation, changes, in_cdrs = effects.effects_on((parent[0], parent[1] or ""), rows)
         answer = base._replace(
             value=base.value + effect,
             spread=np.sqrt(base.spread**2 + deviation**2),

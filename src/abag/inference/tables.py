@@ -287,12 +287,12 @@ def _library(
 
 
 def _notes(predictions: pl.DataFrame, library_note: str | None) -> tuple[str, ...]:
-    lone = int((predictions["domain"] != Verdict.VARIANT.value).sum())
-    if library_note is None or not lone:
+    rows = int((predictions["domain"] != Verdict.VARIANT.value).sum())
+    if library_note is None or not rows:
         return () if library_note is None else (library_note,)
     return (
-        f"{library_note}; {lone} of its rows have no measured relative: their order inside "
-        "the library is worth more with --parent FILE, or --parent library",
+        f"{library_note}; {rows} of its rows have no measured relative: their order inside the "
+        "library is worth more with --parent FILE, or --parent library",
     )
 
 

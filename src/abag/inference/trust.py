@@ -56,7 +56,7 @@ class Binding(StrEnum):
 
 def trust_columns(
     domain: DomainIndex | None,
-    known: Familiarity | None,
+    familiarity: Familiarity | None,
     answer: Answer,
     antigens: Sequence[Sequence[str]],
     *,
@@ -72,34 +72,34 @@ def trust_columns(
     from a parent that the user gave.
     """
     columns: dict[str, list[Any]] = dict.fromkeys(TRUST_COLUMNS, [None] * len(answer.value))
-    if known is None:
+    if familiarity is None:
         return columns
-    verdicts = known.verdicts
+    verdicts = familiarity.verdicts
     if calibration is not None:
-        columns |= _calibrated(calibration, known, verdicts, level, answer)
+        columns |= _calibrated(calibration, familiarity, verdicts, level, answer)
     if domain is not None:
-        measured = domain.measured_near(known, verdicts, antigens)
+        measured = domain.measured_near(familiarity, verdicts, antigens)
         columns |= measured | _evidence(
-            known, verdicts, measured["antigen_changes"], answer, from_parent
+            familiarity, verdicts, measured["antigen_changes"], answer, from_parent
         )
     return columns
 
 
 def _calibrated(
     calibration: Calibration,
-    known: Familiarity,
+    familiarity: Familiarity,
     verdicts: Sequence[Verdict],
     level: float,
     answer: Answer,
 ) -> dict[str, list[Any]]:
-    reaches = calibration.reaches(known, answer.spread, level)
+    reaches = calibration.reaches(familiarity, answer.spread, level)
     figures = [calibration.figures.get(verdict) for verdict in verdicts]
     return {
         "pkd_lower": _finite(answer.value - reaches.below),
         "pkd_upper": _finite(answer.value + reaches.above),
         "domain": [verdict.value for verdict in verdicts],
-        "antibody_identity": known.antibody.tolist(),
-        "antigen_identity": known.antigen.tolist(),
+        "antibody_identity": familiarity.antibody.tolist(),
+        "antigen_identity": familiarity.antigen.tolist(),
         "group_rmse": [figure and figure.rmse for figure in figures],
         "group_within_one": [figure and figure.within_one for figure in figures],
         "group_rows": [figure and figure.rows for figure in figures],
@@ -111,13 +111,17 @@ def _finite(values: Reals) -> list[float | None]:
 
 
 def _evidence(
-    known: Familiarity,
+    familiarity: Familiarity,
     verdicts: Sequence[Verdict],
     antigen_changes: Sequence[int | None],
     answer: Answer,
     from_parent: bool,
 ) -> dict[str, list[Any]]:
-    relatives, likeness, changes = known.near, _likeness(answer), known.near.changes.tolist()
+    relatives, likeness, changes = (
+        familiarity.near,
+        _likeness(answer),
+        familiarity.near.changes.tolist(),
+    )
     # Changes from a given parent are known even where that was not measured.
     has_relative = ((relatives.relative != NONE) | from_parent).tolist()
     return {

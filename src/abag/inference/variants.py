@@ -95,8 +95,8 @@ def read_variants(
         chains = {"heavy": ("heavy",), "light": ("light",)}
         chosen = replace(chosen, columns={**chosen.columns, **chains})
     # Structures say nothing of variants that nobody measured.
-    used = {name: headers for name, headers in chosen.columns.items() if name != "structure_id"}
-    frame = pairs_of_table(table, replace(chosen, columns=used), chosen_mapping)
+    columns = {name: headers for name, headers in chosen.columns.items() if name != "structure_id"}
+    frame = pairs_of_table(table, replace(chosen, columns=columns), chosen_mapping)
     parent_antigen = pl.lit(list(parent.antigen), dtype=pl.List(pl.String))
     unnamed = pl.col("antigen").list.len() == 0
     its_light = pl.when(pl.col("scfv").is_null()).then(pl.lit(parent.light, pl.String))

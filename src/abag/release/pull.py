@@ -56,19 +56,19 @@ def pull(
     """
     where, revision = _address(spec, source)
     if where == HUB and not again:
-        wanted = ShelfName.read(spec)
-        if wanted.revision is not None and wanted in shelved():
-            folder = shelved()[wanted]
+        shelf_name = ShelfName.read(spec)
+        if shelf_name.revision is not None and shelf_name in shelved():
+            folder = shelved()[shelf_name]
             require_sums(folder)
-            return Pulled(wanted, folder, read_facts(folder), new=False)
+            return Pulled(shelf_name, folder, read_facts(folder), new=False)
     with scratch_folder() as scratch:
         fetched = _fetched(where, spec, revision, scratch, endpoint)
         facts = read_facts(fetched)
         require_sums(fetched)
         stated = facts["given"]
         _require_revision(spec, revision, stated, where)
-        listed = ShelfName.read(spec).name if where == HUB else stated["name"]
-        name = ShelfName(listed, stated["version"])
+        release_name = ShelfName.read(spec).name if where == HUB else stated["name"]
+        name = ShelfName(release_name, stated["version"])
         target = shelf() / name.folder_name / stated["version"]
         with swapping(target) as new_folder:
             for line in (fetched / SUMS).read_text("utf-8").splitlines():

@@ -258,13 +258,13 @@ def require_test_chose_nothing(
         )
     metric = metrics["hyper_parameters"]["stopping"]["metric"]
     history = pl.read_csv(run / "training_history.csv")
-    known = history.drop_nulls(f"val_{metric}").sort("epoch")
+    validated = history.drop_nulls(f"val_{metric}").sort("epoch")
     kept_epoch = metrics["training"]["kept_epoch"]
-    if known.is_empty():
+    if validated.is_empty():
         return
-    values = known[f"val_{metric}"]
+    values = validated[f"val_{metric}"]
     best = values.min() if metric in ("rmse", "loss") else values.max()
-    chosen = known.filter(pl.col(f"val_{metric}") == best)["epoch"][0]
+    chosen = validated.filter(pl.col(f"val_{metric}") == best)["epoch"][0]
     if chosen != kept_epoch:
         raise ReleaseError(
             f"{run} keeps epoch {kept_epoch}, but its validation {metric} is best at epoch "

@@ -313,6 +313,6 @@ def _served(folder: Path, path: str) -> FileResponse:
     """A file that :func:`files_of` lists, as a download; nothing else, whatever the path says."""
     if path not in files_of(folder):
         raise HTTPException(404, f"there is no file {path[:80]!r}")
-    chosen = folder / path
+    file = folder / path
     # Reports are pages with scripts of their own: they are given to be kept, not to be run here.
-    return FileResponse(chosen, filename=chosen.name, content_disposition_type="attachment")
+    return FileResponse(file, filename=file.name, content_disposition_type="attachment")

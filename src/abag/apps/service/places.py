@@ -59,8 +59,8 @@ class Places:
         """Folder of a model or campaign that is there; raises MissingFileError."""
         folder = self.named(kind, name)
         if not folder.is_dir():
-            known = ", ".join(self.all_of(kind)) or "none"
-            raise MissingFileError(f"there is no {kind} {name!r}; there are: {known}")
+            names = ", ".join(self.all_of(kind)) or "none"
+            raise MissingFileError(f"there is no {kind} {name!r}; there are: {names}")
         return folder
 
     def campaign_model(self, name: str) -> Path:

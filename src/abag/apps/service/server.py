@@ -40,11 +40,11 @@ def run_service(values: dict[str, Any], tell: Callable[[str], None]) -> None:
     try:
         settings = ServiceSettings.model_validate(values)
     except ValidationError as error:
-        wrong = "; ".join(
+        faults = "; ".join(
             f"--{str(fault['loc'][0]).replace('_', '-')}: {fault['msg']}"
             for fault in error.errors()
         )
-        raise OptionError(wrong) from None
+        raise OptionError(faults) from None
     make_folder(settings.data)
     _share_memory_of_threads()
     with hold(settings.data / LOCK, settings.data, "served"):

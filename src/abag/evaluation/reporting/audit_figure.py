@@ -83,17 +83,17 @@ def _histogram(axes: Axes, audit: Audit, kind: str, title: str) -> None:
     threshold = audit.thresholds.get(kind, 0.8)
     counts = audit.histograms[kind]
     total = max(sum(counts), 1)
-    lefts = HISTOGRAM_EDGES[:-1]
-    colours = [LEAK if left >= threshold - 1e-9 else SAFE for left in lefts]
+    edges = HISTOGRAM_EDGES[:-1]
+    colours = [LEAK if edge >= threshold - 1e-9 else SAFE for edge in edges]
     heights = [100.0 * count / total for count in counts]
-    axes.bar(lefts, heights, width=0.05, align="edge", color=colours, edgecolor="white")
+    axes.bar(edges, heights, width=0.05, align="edge", color=colours, edgecolor="white")
     axes.axvline(threshold, color=INK, linestyle="--", linewidth=1)
     _plain(axes, title)
-    over = sum(h for h, left in zip(heights, lefts, strict=True) if left >= threshold - 1e-9)
+    share_above = sum(h for h, edge in zip(heights, edges, strict=True) if edge >= threshold - 1e-9)
     axes.text(
-        threshold - 0.02, 0.95, f"{over:.1f}% at {threshold:g} or above",
+        threshold - 0.02, 0.95, f"{share_above:.1f}% at {threshold:g} or above",
         transform=axes.get_xaxis_transform(), ha="right", va="top", fontsize=9.5,
-        color=LEAK if over else SAFE, weight="bold",
+        color=LEAK if share_above else SAFE, weight="bold",
     )  # fmt: skip
     axes.set_xlim(0, 1.0)
     axes.set_ylim(0, max([*heights, 1.0]) * 1.18)

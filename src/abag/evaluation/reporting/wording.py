@@ -285,15 +285,15 @@ def _audit_reasons(audit: Mapping[str, Any] | None) -> list[tuple[bool, str]]:
 def compare(evaluations: Sequence[Evaluation], model: str) -> list[str]:
     """What the difference between several splits means for one model."""
     pooled = [(e.name, e.model(model).pooled["pearson"].score.value) for e in evaluations]
-    known = [(name, value) for name, value in pooled if value is not None]
-    if len(known) < 2:
+    defined = [(name, value) for name, value in pooled if value is not None]
+    if len(defined) < 2:
         return []
-    listed = ", ".join(f"{number(value)} on “{name}”" for name, value in known)
-    highest = max(known, key=lambda pair: pair[1])
-    lowest = min(known, key=lambda pair: pair[1])
+    figures = ", ".join(f"{number(value)} on “{name}”" for name, value in defined)
+    highest = max(defined, key=lambda pair: pair[1])
+    lowest = min(defined, key=lambda pair: pair[1])
     sentences = [
         f"The same {model}, with the same settings and the same rows, has a pooled Pearson of "
-        f"{listed}. Only one thing changed: what it had seen that resembles the rows it was asked "
+        f"{figures}. Only one thing changed: what it had seen that resembles the rows it was asked "
         "about."
     ]
     fall = highest[1] - lowest[1]

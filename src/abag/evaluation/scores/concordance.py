@@ -56,11 +56,11 @@ class Concordance:
         """For each block size: the rows in sorted order, and where each query starts and ends."""
         n = len(pred)
         rank = np.unique(pred, return_inverse=True)[1].astype(np.int64)
-        placed = rank[self._order]
+        sorted_ranks = rank[self._order]
         plan: list[tuple[Positions, ...]] = []
         for level in range(int(n).bit_length()):
             block = np.arange(n, dtype=np.int64) >> level
-            key = block * (n + 1) + placed
+            key = block * (n + 1) + sorted_ranks
             within = np.argsort(key, kind="stable")
             queries = np.flatnonzero((self._below >> level) & 1)
             if not len(queries):

@@ -176,11 +176,11 @@ def score_groups(
 
     ``no_order`` is the reason, if any, why the order of these predictions means nothing.
     """
-    known = labels.known
+    has_label = labels.known
     chosen = [
         (code, rows)
         for code in range(len(groups.names))
-        if known[rows := groups.rows(code)].sum() >= FEWEST_ROWS
+        if has_label[rows := groups.rows(code)].sum() >= FEWEST_ROWS
     ]
     scored = tuple(
         _score_one(code, groups.names[code], labels.take(rows), pred[rows], no_order)

@@ -110,9 +110,9 @@ def hits_in_top(*, count: int | None = None, share: float | None = None) -> Kern
         total = size.sum(axis=1, keepdims=True)
         budget = np.full_like(total, float(count)) if count is not None else _part(total, share)
         before = np.cumsum(size, axis=1) - size
-        taken = np.clip(budget - before, 0.0, size)
+        chosen = np.clip(budget - before, 0.0, size)
         hits = groups.sums(weights * positive) * np.divide(
-            taken, size, out=np.zeros_like(size), where=size > 0
+            chosen, size, out=np.zeros_like(size), where=size > 0
         )
         hit_share = hits.sum(axis=1) / budget[:, 0]
         return np.where(budget[:, 0] <= total[:, 0], hit_share, np.nan)

@@ -59,11 +59,11 @@ class RiskCoverage:
 
 def fold_familiarity(train: Measurements, test: Measurements, target: str) -> Familiarity | None:
     """How near the training rows of a fold come to its test rows; None in very large folds."""
-    known = train.filter(pl.col(target).is_not_null())
-    antibodies = known.antibody_keys.n_unique() * test.antibody_keys.n_unique()
-    if antibodies > MOST_COMPARISONS or not len(known):
+    labelled = train.filter(pl.col(target).is_not_null())
+    antibodies = labelled.antibody_keys.n_unique() * test.antibody_keys.n_unique()
+    if antibodies > MOST_COMPARISONS or not len(labelled):
         return None
-    return DomainIndex.of(known.frame).familiarity(test.frame)
+    return DomainIndex.of(labelled.frame).familiarity(test.frame)
 
 
 def joined(parts: Sequence[Familiarity | None]) -> Familiarity | None:
@@ -75,21 +75,21 @@ def joined(parts: Sequence[Familiarity | None]) -> Familiarity | None:
 
 
 def risk_coverage(
-    error: Array, exact: NDArray[np.bool_], known: Familiarity, scale: Array
+    error: Array, exact: NDArray[np.bool_], familiarity: Familiarity, scale: Array
 ) -> RiskCoverage | None:
     """The curve of one model; None with fewer than ten exact rows.
 
     Args:
         error: predicted minus measured, shape (n,); read where ``exact``.
         exact: rows whose value is a number.
-        known: nearness of the training rows, of n rows.
+        familiarity: nearness of the training rows to each of n rows.
         scale: the model's standard deviations, ones where it gives none, shape (n,).
     """
     if exact.sum() < _FEWEST:
         return None
     squared = error[exact] ** 2
-    verdicts = np.array([list(Verdict).index(v) for v in known.verdicts])[exact]
-    nearness = (known.antibody + known.antigen)[exact]
+    verdicts = np.array([list(Verdict).index(v) for v in familiarity.verdicts])[exact]
+    nearness = (familiarity.antibody + familiarity.antigen)[exact]
     # The last key of lexsort comes first: verdict, then scale, then nearness.
     order = np.lexsort((-nearness, scale[exact], verdicts))
     coverage = np.linspace(1.0, 1.0 / _POINTS, _POINTS)

@@ -232,21 +232,21 @@ def _differences(model: Scored, baselines: Sequence[Scored], setting: Setting) -
 def _pooled_difference(
     model: Scored, baselines: Sequence[Scored], measure: Measure, setting: Setting
 ) -> Difference | None:
-    mine = model.scores.pooled[measure.key].score.value
-    rivals = {
+    model_value = model.scores.pooled[measure.key].score.value
+    baseline_values = {
         baseline.scores.name: (value, baseline)
         for baseline in baselines
         if (value := baseline.scores.pooled[measure.key].score.value) is not None
     }
-    if mine is None or not rivals:
+    if model_value is None or not baseline_values:
         return None
     choose = max if measure.higher_is_better else min
-    name = choose(rivals, key=lambda key: rivals[key][0])
-    value, baseline = rivals[name]
+    name = choose(baseline_values, key=lambda key: baseline_values[key][0])
+    value, baseline = baseline_values[name]
     spread = model.distributions[measure.key] - baseline.distributions[measure.key]
     interval = setting.bootstrap.interval(spread)
     better = _is_better(interval, measure.higher_is_better)
-    return Difference(measure.key, "pooled", name, mine - value, interval, better)
+    return Difference(measure.key, "pooled", name, model_value - value, interval, better)
 
 
 def _is_better(interval: Interval, higher: bool) -> bool | None:

@@ -121,12 +121,12 @@ class Agreement:
 
 def agreement(positions: pl.DataFrame, seed: int = 0) -> Agreement | None:
     """Compare importance and contact; None with fewer than three residues in or out of contact."""
-    known = positions.filter(pl.all_horizontal(pl.col("contact", "importance").is_not_null()))
-    touching = known["contact"].to_numpy().astype(np.bool_)
+    resolved = positions.filter(pl.all_horizontal(pl.col("contact", "importance").is_not_null()))
+    touching = resolved["contact"].to_numpy().astype(np.bool_)
     if min(touching.sum(), (~touching).sum()) < _FEWEST:
         return None
-    importance = known["importance"].to_numpy()
-    cdr = known["region"].str.starts_with("CDR").to_numpy()
+    importance = resolved["importance"].to_numpy()
+    cdr = resolved["region"].str.starts_with("CDR").to_numpy()
     generator = np.random.default_rng(seed)
     shuffled = [auroc(generator.permutation(importance), touching) for _ in range(_SHUFFLES)]
     low, high = np.quantile(shuffled, [0.025, 0.975]).tolist()
@@ -147,6 +147,9 @@ def auroc(scores: Reals, positive: NDArray[np.bool_]) -> float:
     """Probability that a positive has a higher score than a negative; ties count half."""
     _, distinct, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = np.cumsum(counts) - (counts - 1) / 2.0
-    good = int(positive.sum())
-    bad = len(positive) - good
-    return float((ranks[distinct][positive].sum() - good * (good + 1) / 2.0) / (good * bad))
+    positives = int(positive.sum())
+    negatives = len(positive) - positives
+    return float(
+        (ranks[distinct][positive].sum() - positives * (positives + 1) / 2.0)
+        / (positives * negatives)
+    )

@@ -62,11 +62,11 @@ def clone(address: str, revision: str | None, target: Path) -> Path:
     git(target.parent, "clone", "--quiet", "--no-checkout", address, target.name)
     git(target, "lfs", "install", "--local", "--skip-smudge")
     names = git(target, "tag", "--list").split()
-    wanted = revision
+    ref = revision
     if revision is not None and revision not in names and f"v{revision}" in names:
-        wanted = f"v{revision}"
-    wanted = wanted or _newest_branch(target)
-    git(target, "-c", "advice.detachedHead=false", "checkout", "--quiet", wanted)
+        ref = f"v{revision}"
+    ref = ref or _newest_branch(target)
+    git(target, "-c", "advice.detachedHead=false", "checkout", "--quiet", ref)
     git(target, "lfs", "pull")
     return target
 
@@ -143,8 +143,8 @@ class WorkingCopy:
     def make(self) -> None:
         """Clone beside and rename, so that half a clone is never taken for one."""
         half = self._folder.with_name(f".{self._folder.name}.new")
-        for left in (half, self._folder):
-            shutil.rmtree(left, ignore_errors=True)
+        for leftover in (half, self._folder):
+            shutil.rmtree(leftover, ignore_errors=True)
         address = self._publication.address
         git(half.parent, "clone", "--quiet", "--no-checkout", address, half.name)
         git(half, "lfs", "install", "--local")

@@ -33,9 +33,9 @@ def recipes(
     if name is None:
         if set_:
             raise OptionError("--set changes one recipe; name it, for example: abag recipes v2.7")
-        known = {key: load_recipe(key) for key in recipe_names()}
-        content = {key: recipe.as_json() for key, recipe in known.items()}
-        emit(content, "\n".join(f"{key:8} {known[key].title}" for key in known), json)
+        by_name = {key: load_recipe(key) for key in recipe_names()}
+        content = {key: recipe.as_json() for key, recipe in by_name.items()}
+        emit(content, "\n".join(f"{key:8} {by_name[key].title}" for key in by_name), json)
         return
     recipe = load_recipe(name, set_ or [])
     emit(recipe.as_json(), _explained(recipe), json)

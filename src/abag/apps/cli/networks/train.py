@@ -97,8 +97,8 @@ def train(
     from abag.training.setup import Options, Sources
     from abag.training.trackers import require_trackers
 
-    chosen = {"tensorboard": tensorboard, "wandb": wandb, "mlflow": mlflow}
-    trackers = tuple(name for name, wanted in chosen.items() if wanted)
+    trackers_by_name = {"tensorboard": tensorboard, "wandb": wandb, "mlflow": mlflow}
+    trackers = tuple(name for name, wanted in trackers_by_name.items() if wanted)
     require_trackers(trackers)
     options = Options(device, stop_after, save_every, trackers=trackers, audit=audit, tell=note)
     if resume is not None:
