@@ -91,18 +91,24 @@ def predict_held_out(
         ModelError: a model predicts another target, or values that are not finite.
     """
     names = [candidate.name for candidate in candidates]
-    if len(set(names)) < len(names):
-        raise OptionError(f"two models share a name: {', '.join(sorted(names))}")
+    if doubles := sorted({name for name in names if names.count(name) > 1}):
+        raise OptionError(
+            f"two models have the name {', '.join(doubles)}; name each once, or rename a folder"
+        )
     folds = [
         Fold(*parts)
         for parts in split.fold_tables(table)
         if len(parts[2]) and part in (None, parts[0])
     ]
     if not folds:
-        raise SplitError("the split has no test rows in this table; nothing can be evaluated")
+        raise SplitError(
+            "the split has no test rows in this table; make one of this table with `abag split`"
+        )
     rows = pl.concat([fold.test.frame for fold in folds])
     if rows["record_id"].n_unique() != rows.height:
-        raise SplitError("the split tests a row in more than one fold; each row counts once")
+        raise SplitError(
+            "the split tests a row in more than one fold; make it anew with `abag split`"
+        )
     learners = {model.name: partial(_learn, model, target) for model in candidates}
     by_fold = [parts for _, parts in cross_validate(folds, learners, "fitting")]
     answers = {

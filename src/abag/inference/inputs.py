@@ -229,7 +229,7 @@ def given_antigen(texts: Sequence[str]) -> list[str]:
         if len(antigens) > 1:
             raise OptionError(
                 f"{path} has {len(antigens)} antigens ({', '.join(list(antigens)[:4])}); give a "
-                "file with one, its chains joined by / in one record"
+                "file with one, several chains of it joined by / in one record"
             )
         chains += next(iter(antigens.values()))
     return chains

@@ -49,7 +49,7 @@ def given_parent(
         raise OptionError("name the parent by --parent FILE or by --parent-heavy, one of the two")
     pairs = one_pair(heavy or "", light, list(antigen)) if path is None else read_pairs(path).frame
     if pairs.select("heavy", "light", "scfv").n_unique() > 1:
-        raise OptionError(f"--parent {path} holds several antibodies; keep one of them")
+        raise OptionError(f"--parent {path} holds several antibodies; give a file with one")
     row = cleaned(pairs[:1]).row(0, named=True)
     if row["problem"]:
         raise SequenceError(f"the parent cannot be read: {row['problem']}")
@@ -144,7 +144,9 @@ def _from_loops(
         for row in table.iter_rows(named=True)
     ]
     if numbering is not None and numbering not in DEFINITIONS:
-        raise OptionError(f"--numbering {numbering}: CDRs are {', '.join(DEFINITIONS)}")
+        raise OptionError(
+            f"--numbering {numbering}: for CDRs choose one of {', '.join(DEFINITIONS)}"
+        )
     try:
         definition = numbering or fitting_definition(parent.heavy, parent.light, rows)
     except SequenceError as error:

@@ -177,11 +177,16 @@ def _of_run(run: Path, table: Path | None, split: Path | None) -> Subject:
     if not path.is_file():
         raise MissingFileError(f"there is no file {path}; say with --table where the table lies")
     if sha256_of(path) != content["identity"]["table_sha256"]:
-        raise ReleaseError(f"{path} is not the table that {run} was trained on (another SHA-256)")
+        raise ReleaseError(
+            f"{path} is not the table that {run} was trained on (another SHA-256); "
+            "name that table by --table"
+        )
     rows = load_table(path)
     parts = Split.load_for(split or sources.split, rows)
     if parts.digest != content["identity"]["split_digest"]:
-        raise ReleaseError(f"{split or sources.split} is not the split of {run}")
+        raise ReleaseError(
+            f"{split or sources.split} is not the split of {run}; name that split by --split"
+        )
     part = str(metrics["split"]["part"])
     tested = pl.read_csv(run / "test_predictions.csv")["record_id"].cast(pl.String)
     require_test_chose_nothing(run, metrics, parts.training_ids(part), parts.test_ids(part), tested)
@@ -254,7 +259,8 @@ def require_test_chose_nothing(
     if foreign := set(tested) - test:
         raise ReleaseError(
             f"{run / 'test_predictions.csv'} holds {counted(len(foreign), 'row')} that the test "
-            f"part of the split does not ({', '.join(sorted(foreign)[:3])})"
+            f"part of the split does not ({', '.join(sorted(foreign)[:3])}); take the file that "
+            "the run wrote"
         )
     metric = metrics["hyper_parameters"]["stopping"]["metric"]
     history = pl.read_csv(run / "training_history.csv")

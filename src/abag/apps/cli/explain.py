@@ -79,7 +79,9 @@ def _explained(
         heavy, light, target = _pair(of, given_antigen(antigen), file_choices, predictor)
         return explain_pair(predictor, heavy, light, target, substitutes=substitutes)
     if of.is_named or antigen:
-        raise OptionError("give either --structure, or --heavy or --parent and --antigen, not both")
+        raise OptionError(
+            "give either --structure, or an antibody (--heavy or --parent) and --antigen, not both"
+        )
     names = file_choices.choices().chains
     return explain_structure(load(model), structure, substitutes=substitutes, chains=names)
 

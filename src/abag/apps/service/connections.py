@@ -1,4 +1,4 @@
-"""Connections that wait: a request whose headers do not come holds no place for others.
+"""Connections that wait: a request whose headers do not come takes no place from others.
 
 uvicorn limits how long a connection may rest between two requests, and nothing before the first
 nor while headers arrive. Here both have the time of a body, and where all places are taken the
@@ -36,14 +36,13 @@ class PromptProtocol(H11Protocol):
         self._since = self.loop.time()
         self._due = self.loop.call_later(self.seconds, self._end_waiting)
         if len(self.connections) > MOST_CONNECTIONS:
-            idle = [
-                protocol for protocol in self.connections if isinstance(protocol, PromptProtocol)
-            ]
             waiting = [
-                protocol for protocol in idle if protocol is not self and protocol.is_waiting
+                peer
+                for peer in self.connections
+                if isinstance(peer, PromptProtocol) and peer is not self and peer.is_waiting
             ]
             if waiting:
-                min(waiting, key=lambda protocol: protocol._since)._end_waiting()
+                min(waiting, key=lambda peer: peer._since)._end_waiting()
 
     def data_received(self, data: bytes) -> None:
         """Read on; the clock stops when all headers are there, and starts with the next ones."""

@@ -40,8 +40,6 @@ _OPEN: Final = ("/", "/health", "/openapi.json")
 _WINDOW_SECONDS: Final = 60.0
 _MOST_CLIENTS: Final = 10_000
 _LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
-
-
 _SLOWEST_BYTES_A_SECOND: Final = 10_000.0
 
 
@@ -54,7 +52,7 @@ class Guard:
 
     def __init__(self, app: AsgiApp, settings: ServiceSettings, keys: Keys) -> None:
         self._app, self._settings, self._keys = app, settings, keys
-        self._asked: dict[str, deque[float]] = defaultdict(deque)
+        self._request_times: dict[str, deque[float]] = defaultdict(deque)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let a request through, or answer it with what is wrong."""
@@ -71,21 +69,21 @@ class Guard:
         refused = None
         if user is None and not is_open:
             refused = problem(401, "no valid key", "send the header `Authorization: Bearer KEY`")
-        elif not self._may_ask(user or str((scope.get("client") or ("?",))[0])):
+        elif not self._within_rate(user or str((scope.get("client") or ("?",))[0])):
             refused = problem(429, "too many requests", "wait a little and ask again")
-        elif _declared(scope) > self._settings.upload_bytes:
+        elif _declared_bytes(scope) > self._settings.upload_bytes:
             refused = problem(413, "too large", self._limit())
         if refused is not None:
             await refused(scope, receive, _with_headers(send))
             return
         scope.setdefault("state", {})["user"] = user
-        await self._within(scope, receive, _with_headers(send))
+        await self._answer_within_limits(scope, receive, _with_headers(send))
 
-    async def _within(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def _answer_within_limits(self, scope: Message, receive: Receive, send: Send) -> None:
         """Run the application; a body over the limit, or that does not come, ends the request."""
         body_bytes, complete, started, begun = 0, False, False, time.monotonic()
 
-        async def arriving() -> Message:
+        async def next_message() -> Message:
             due = self._settings.body_seconds + body_bytes / _SLOWEST_BYTES_A_SECOND
             try:
                 async with asyncio.timeout(begun + due - time.monotonic()):
@@ -95,20 +93,20 @@ class Guard:
 
         async def counted() -> Message:
             nonlocal body_bytes, complete
-            message = await (receive() if complete else arriving())
+            message = await (receive() if complete else next_message())
             body_bytes += len(message.get("body", b""))
             complete = not message.get("more_body", False)
             if body_bytes > self._settings.upload_bytes:
                 raise BodyError(413, self._limit())
             return message
 
-        async def noted(message: Message) -> None:
+        async def send_and_note(message: Message) -> None:
             nonlocal started
             started = True
             await send(message)
 
         try:
-            await self._app(scope, counted, noted)
+            await self._app(scope, counted, send_and_note)
         except BodyError as error:
             if not started:
                 status = error.status_code
@@ -124,11 +122,11 @@ class Guard:
         kind, _, key = _header(scope, b"authorization").partition(" ")
         return self._keys.user_of(key.strip()) if kind.lower() == "bearer" else None
 
-    def _may_ask(self, who: str) -> bool:
+    def _within_rate(self, who: str) -> bool:
         now = time.monotonic()
-        if len(self._asked) > _MOST_CLIENTS:
-            self._asked.clear()
-        moments = self._asked[who]
+        if len(self._request_times) > _MOST_CLIENTS:
+            self._request_times.clear()
+        moments = self._request_times[who]
         while moments and moments[0] < now - _WINDOW_SECONDS:
             moments.popleft()
         if len(moments) >= self._settings.requests_a_minute:
@@ -146,7 +144,7 @@ def _host(scope: Message) -> str:
     return text if text.endswith("]") else text.rpartition(":")[0] or text
 
 
-def _declared(scope: Message) -> int:
+def _declared_bytes(scope: Message) -> int:
     length = _header(scope, b"content-length")
     return int(length) if length.isdecimal() else 0
 

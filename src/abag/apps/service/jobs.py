@@ -113,7 +113,7 @@ class JobStore:
         return self.of_user(name, user)  # type: ignore[return-value]
 
     def of_user(self, name: str, user: str) -> Job | None:
-        """A job of this user; of another user's there is nothing to see."""
+        """A job of this user; None for a job of another."""
         with self._writing() as connection:
             row = connection.execute(
                 "select * from jobs where id = ? and user = ?", (name, user)

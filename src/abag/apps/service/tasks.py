@@ -18,7 +18,7 @@ from abag.errors import OptionError
 _UPLOAD: Final = "0123456789abcdef"
 
 
-def _asked(**example: Any) -> ConfigDict:
+def _request_config(**example: Any) -> ConfigDict:
     """How requests are read, with an example for the description of the interface."""
     return ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [dict(example)]})
 
@@ -72,7 +72,7 @@ class _OfAssay(JobTask):
 class PredictTable(JobTask):
     """Predict every pair of an uploaded table."""
 
-    model_config = _asked(file=_UPLOAD, level=0.9)
+    model_config = _request_config(file=_UPLOAD, level=0.9)
 
     file: Short = Field(description="Id of the uploaded table.")
     model: Short | None = Field(None, description="Name of an own model; without it the shipped.")
@@ -104,7 +104,7 @@ class PredictTable(JobTask):
 class ScanMutants(JobTask):
     """Predict every single mutant of an antibody."""
 
-    model_config = _asked(heavy=HEAVY, light=LIGHT, cdrs=["H3"])
+    model_config = _request_config(heavy=HEAVY, light=LIGHT, cdrs=["H3"])
 
     heavy: Chain | None = Field(None, description="Parent; without it the one a model remembers.")
     light: Chain | None = None
@@ -132,7 +132,7 @@ class ScanMutants(JobTask):
 class ExplainPair(JobTask):
     """Say what carries a prediction."""
 
-    model_config = _asked(heavy=HEAVY, light=LIGHT, antigen=[ANTIGEN])
+    model_config = _request_config(heavy=HEAVY, light=LIGHT, antigen=[ANTIGEN])
 
     heavy: Chain
     light: Chain | None = None
@@ -150,7 +150,7 @@ class ExplainPair(JobTask):
 class AdaptModel(_OfAssay):
     """Learn a model of an assay."""
 
-    model_config = _asked(file=_UPLOAD, name="our SPR", unit="nM", quantity="KD")
+    model_config = _request_config(file=_UPLOAD, name="our SPR", unit="nM", quantity="KD")
 
     name: Short = Field(description="Name of the new model.")
     overwrite: bool = False
@@ -169,7 +169,7 @@ class AdaptModel(_OfAssay):
 class ProposePlate(JobTask):
     """Choose a plate by a model, outside of any campaign."""
 
-    model_config = _asked(model="our SPR", wells=92)
+    model_config = _request_config(model="our SPR", wells=92)
 
     model: Short
     wells: int = Field(96, ge=1, le=1536)
@@ -189,7 +189,7 @@ class ProposePlate(JobTask):
 class CampaignResults(_OfAssay):
     """Start a campaign with a table, or give a campaign the results of its plate."""
 
-    model_config = _asked(campaign="spring", file=_UPLOAD)
+    model_config = _request_config(campaign="spring", file=_UPLOAD)
 
     campaign: Short
     allow_unproposed: bool = False
@@ -209,7 +209,7 @@ class CampaignResults(_OfAssay):
 class CampaignPlate(JobTask):
     """Choose the next plate of a campaign."""
 
-    model_config = _asked(campaign="spring", wells=92, controls=4)
+    model_config = _request_config(campaign="spring", wells=92, controls=4)
 
     campaign: Short
     wells: int = Field(96, ge=1, le=1536)
@@ -236,7 +236,7 @@ class CampaignPlate(JobTask):
 class OrderPlate(JobTask):
     """Files to order and pipette the last plate of a campaign, Excel among them."""
 
-    model_config = _asked(campaign="spring", host="h_sapiens")
+    model_config = _request_config(campaign="spring", host="h_sapiens")
 
     campaign: Short
     host: Short = Field("h_sapiens", description="Whose codons are used.")

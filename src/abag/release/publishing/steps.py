@@ -86,7 +86,7 @@ def carry_out(steps: Sequence[PublishStep], publication: Publication, say: Say) 
     """Do what is not done yet; returns the names of the steps that were done now.
 
     Raises:
-        ReleaseError: a step did not come to what it should, or another release was on its way.
+        ReleaseError: a step ran and is not done, or another release is being published.
         BusyError: another process publishes this one.
     """
     make_folder(publication.work)
@@ -110,7 +110,7 @@ def carry_out(steps: Sequence[PublishStep], publication: Publication, say: Say) 
             say(head)
             step.act()
             if not step.is_done():
-                raise ReleaseError(f"the step {step.name!r} did not come to what it should: {head}")
+                raise ReleaseError(f"the step {step.name!r} ran, and is not done: {head}")
             finished.append(step.name)
             content = {"sums_sha256": digest, "address": publication.address, "done": step.name}
             write_json(journal, content, seal=True)

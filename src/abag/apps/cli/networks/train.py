@@ -119,7 +119,9 @@ def require_inputs(
         raise OptionError("give --out for a new run or --resume for an old one, one of the two")
     if resume is not None and start.given:
         options = ", ".join(start.given)
-        raise OptionError(f"{options}: a resumed run keeps what it was started with")
+        raise OptionError(
+            f"{options}: a resumed run keeps what it was started with; leave this out"
+        )
     if out is not None:
         needed = {"TABLE": table, "--recipe": start.recipe, "--split": split}
         if missing := [name for name, value in needed.items() if value is None]:
