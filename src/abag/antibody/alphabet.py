@@ -63,6 +63,11 @@ class ChainKind(StrEnum):
         return self in (ChainKind.KAPPA, ChainKind.LAMBDA)
 
 
+def tidy_chain(text: str) -> str:
+    """A chain in capital letters, without white space."""
+    return "".join(text.split()).upper()
+
+
 def sequence_hash(sequence: str) -> str:
     """First 16 hexadecimal digits of the SHA-256 of the upper-case sequence."""
     return hashlib.sha256(sequence.upper().encode("ascii")).hexdigest()[:16]

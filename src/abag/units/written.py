@@ -245,7 +245,7 @@ def tested_up_to(text: str) -> WrittenValue | None:
 
 
 def says_no_binding(text: str) -> bool:
-    """Whether a cell says that nothing bound, in words or as ``n.d.``."""
+    """Whether a cell means "no binding", in words or as ``n.d.``."""
     return plain_number(text) is None and (no_binding(text) or not_detected(text))
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from abag.antibody.alphabet import ChainKind
+from abag.antibody.alphabet import ChainKind, tidy_chain
 from abag.antibody.numbering import NumberedDomain, number_chains
 from abag.errors import OptionError, Problem, TableError
 
@@ -34,11 +34,11 @@ def choose_arm(frame: pl.DataFrame, arm: int, path: Path | str) -> pl.DataFrame:
     """
     if arm < 1:
         raise OptionError(f"--arm {arm}: arms are counted from 1")
-    texts = {_spelt(text) for name in _ROLES for text in frame[name] if text}
+    texts = {tidy_chain(text) for name in _ROLES for text in frame[name] if text}
     domains = number_chains(sorted(texts))
     rows, problems = [], []
     for row in frame.iter_rows(named=True):
-        by_role = {role: domains[_spelt(row[role])] if row[role] else () for role in _ROLES}
+        by_role = {role: domains[tidy_chain(row[role])] if row[role] else () for role in _ROLES}
         arms = arms_of((*by_role["scfv"], *by_role["heavy"]), by_role["light"])
         chosen: dict[str, object] = {}
         if len(arms) > 1 and arm > len(arms):
@@ -73,7 +73,3 @@ def arms_of(heavy: Sequence[NumberedDomain], light: Sequence[NumberedDomain]) ->
         for i, domain in enumerate(chain)
         if not domain.kind.is_light
     ]
-
-
-def _spelt(text: str) -> str:
-    return "".join(text.split()).upper()

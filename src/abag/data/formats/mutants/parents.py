@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from abag.antibody.alphabet import not_residues
+from abag.antibody.alphabet import not_residues, tidy_chain
 from abag.antibody.mutations import apply_mutations, parse_mutations
 from abag.antibody.notation import SEQUENTIAL, means_parent
 from abag.errors import MutationError, Problem, TableError, counted
@@ -40,12 +40,7 @@ class ParentChains:
         for chain in (heavy, light):
             if chain and (reason := not_residues(chain)):
                 raise MutationError(f"the parent's chain {reason}")
-        return cls(spelt(heavy), spelt(light) if light else None)
-
-
-def spelt(text: str) -> str:
-    """A chain in capital letters, without spaces."""
-    return "".join(text.split()).upper()
+        return cls(tidy_chain(heavy), tidy_chain(light) if light else None)
 
 
 class SeveralParentsError(TableError):

@@ -13,14 +13,14 @@ from typing import Final
 
 import polars as pl
 
-from abag.antibody.alphabet import not_residues
+from abag.antibody.alphabet import not_residues, tidy_chain
 from abag.antibody.mutations import (
     Mutation,
     apply_mutations,
     name_of,
 )
 from abag.antibody.notation import SEQUENTIAL, means_parent
-from abag.data.formats.mutants.parents import Pair, ParentChains, derived_parent, parent_row, spelt
+from abag.data.formats.mutants.parents import Pair, ParentChains, derived_parent, parent_row
 from abag.data.formats.selection import ChosenColumns
 from abag.data.formats.tables import ROW
 from abag.data.mutation_column import SingleMistakesError, read_mutation_column
@@ -239,7 +239,7 @@ def _cells(table: pl.DataFrame, column: str | None) -> list[str | None]:
     if column is None:
         return [None] * table.height
     return [
-        None if is_missing(cell) else cell if not_residues(cell) else spelt(cell)
+        None if is_missing(cell) else cell if not_residues(cell) else tidy_chain(cell)
         for cell in table[column].to_list()
     ]
 

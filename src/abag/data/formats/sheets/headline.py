@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, TypeAlias
 
 from abag.errors import Problem
+from abag.files.reading import GZIP_MARK
 from abag.units import is_unit
 
 _LOOKED_AT: Final = 40
@@ -184,7 +185,7 @@ def starts_with_its_header(path: Path) -> bool:
     """
     with path.open("rb") as stream:
         head = stream.read(_HEAD_BYTES)
-    if head.startswith((b"\x1f\x8b", b"PAR1")):
+    if head.startswith((GZIP_MARK, b"PAR1")):
         return True
     lines = [line for line in head.decode("utf-8", "replace").splitlines() if line.strip()]
     if head.startswith(b"PK") or not lines or lines[0].strip(' "').lower().startswith("sep="):
