@@ -33,7 +33,7 @@ class EmbeddedFile:
     """Antibodies and antigens over all rows, repeats included."""
     encoded: int
     """Distinct molecules (chains, for an encoder that reads them one by one) encoded now."""
-    found: int
+    from_store: int
     """Those that the store had."""
     windowed: int
     """Molecules longer than the encoder's limit, joined from windows."""
@@ -96,7 +96,7 @@ def embed_file(
         rows=table.height,
         molecules=len(molecules),
         encoded=result.encoded,
-        found=result.from_store,
+        from_store=result.from_store,
         windowed=sum(result.windowed(i) for i in range(len(result))),
         room=room.room,
         without_antigen=_without_antigen(table) if Role.ANTIGEN in wanted else 0,

@@ -296,7 +296,9 @@ def located(model: Path | str) -> Path:
         raise MissingFileError(f"there is no folder {folder}") from None
     known = shelved()
     fits = [
-        one for one in known if one.name == wanted.name and wanted.revision in (None, one.revision)
+        shelf
+        for shelf in known
+        if shelf.name == wanted.name and wanted.revision in (None, shelf.revision)
     ]
     if not fits:
         raise MissingFileError(

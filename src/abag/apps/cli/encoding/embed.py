@@ -96,6 +96,7 @@ def embed(
             workers=workers,
         )  # fmt: skip
     content = {**asdict(embedded), "room": str(embedded.room), "encoder": encoder}
+    content["found"] = content.pop("from_store")
     emit(content, _text(embedded, encoder), json)
 
 
@@ -123,7 +124,7 @@ def _text(embedded: EmbeddedFile, encoder: str) -> str:
 
     text = (
         f"{embedded.rows} rows, {embedded.molecules} molecules: {embedded.encoded} distinct ones "
-        f"encoded, {embedded.found} found in {embedded.room}"
+        f"encoded, {embedded.from_store} found in {embedded.room}"
     )
     if aside := len(embedded.left_out):
         text += (
