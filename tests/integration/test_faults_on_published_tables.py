@@ -35,7 +35,7 @@ def _cleaner() -> AntibodyCleaner:
 def canonical(folder: Path, name: str, published: bool = False, every: int = 1) -> pl.DataFrame:
     """Canonical rows of a source, read once: all, or one of so many."""
     source = SOURCES[name]
-    read: Callable[[Path], object] = abbibench.read_as_published if published else source.read
+    read: Callable[[Path], object] = abbibench.read_as_published if published else source.reader
     parts = [
         canonicalise(one_of(raw, every), name, source.licence, _cleaner())
         for raw in read(folder / name)  # type: ignore[attr-defined]
