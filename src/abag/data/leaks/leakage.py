@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from abag.data.leaks.label_copying import Copying, copied_labels, labels_of, spearman_of_copies
 from abag.data.similarity import ANTIGEN_THRESHOLD, CDR_THRESHOLD, CdrSet, cdr_sets
-from abag.data.similarity.neighbours import Neighbours, nearest_rows
+from abag.data.similarity.neighbours import Neighbours, antigens_met_again, nearest_rows
 from abag.data.splits import Split, Strategy
 from abag.data.splits.positions import mutated_positions
 from abag.data.tables import Measurements, antigen_key
@@ -174,6 +174,11 @@ def audit(
     thresholds = _thresholds(split)
     limit = _rows_a_part(keyed, split, max_pairs)
     generator = np.random.default_rng(seed)
+    sizes = [
+        (min(len(split.test_ids(name)), limit), len(split.training_ids(name)))
+        for name in split.test_parts
+    ]
+    among = antigens_met_again(keyed, sizes)
     parts, all_neighbours, copies = [], [], []
     with task("comparing test with training rows", len(split.test_parts)) as bar:
         for name in split.test_parts:
@@ -181,7 +186,7 @@ def audit(
             test = keyed.filter(pl.col("record_id").is_in(list(split.test_ids(name))))
             train, test = train.sort("record_id"), test.sort("record_id")
             part, neighbours, copied = _audit_part(
-                name, split, train, test, sets, thresholds, limit, generator
+                name, split, train, test, sets, among, thresholds, limit, generator
             )
             parts.append(part)
             all_neighbours.append(neighbours)
@@ -225,6 +230,7 @@ def _audit_part(
     train: pl.DataFrame,
     test: pl.DataFrame,
     sets: Mapping[str, CdrSet],
+    among: Sequence[Sequence[str]],
     thresholds: Mapping[str, float],
     limit: int,
     generator: np.random.Generator,
@@ -240,7 +246,7 @@ def _audit_part(
             np.flatnonzero((train["assay"] == assay).to_numpy()).astype(np.intp)
             for assay in examined["assay"]
         ]
-    neighbours = nearest_rows(examined, train, sets, allowed)
+    neighbours = nearest_rows(examined, train, sets, allowed, among)
     copied = copied_labels(examined, train, neighbours.rows, generator)
     part = PartAudit(
         part=name,

@@ -169,6 +169,11 @@ def global_identities(
 def contained_identity(first: str, second: str) -> float:
     """Share of the shorter chain that the longer one holds, without regard to chance."""
     shorter, longer = sorted((first, second), key=lambda chain: (len(chain), chain))
+    return _contained(shorter, longer)
+
+
+@functools.lru_cache(maxsize=200_000)
+def _contained(shorter: str, longer: str) -> float:
     if len(shorter) < SHORTEST_CONTAINED:
         return 0.0
     if shorter in longer:
@@ -273,21 +278,28 @@ def _join_peptides(chains: Sequence[str], components: Components, threshold: flo
 
 def _join_fragments(chains: Sequence[str], components: Components, threshold: float) -> None:
     """Join chains of which one contains the other by local alignment (k-mer candidates only)."""
+    from rapidfuzz.distance import LCSseq
+
     long = [i for i, chain in enumerate(chains) if len(chain) >= PEPTIDE_RESIDUES]
     pairs = alignment_candidates([chains[i] for i in long], components, long)
     for i, j in pairs:
         if components.find(i) == components.find(j):
             continue
-        if not shares_a_diagonal(chains[i], chains[j]):
-            continue
         shorter = min(len(chains[i]), len(chains[j]))
         needed = max(threshold, float(chance_identity(shorter)))
+        # No alignment has more identities than the longest common subsequence has residues.
+        if LCSseq.similarity(chains[i], chains[j]) < needed * shorter - 1e-6:
+            continue
+        if not shares_a_diagonal(chains[i], chains[j]):
+            continue
         if contained_identity(chains[i], chains[j]) >= needed - 1e-9:
             components.join(i, j)
 
 
 def antigen_identities(
-    queries: Sequence[Sequence[str]], references: Sequence[Sequence[str]]
+    queries: Sequence[Sequence[str]],
+    references: Sequence[Sequence[str]],
+    among: Iterable[Sequence[str]] = (),
 ) -> NDArray[np.float64]:
     """Identity of every query antigen to every reference antigen, ``[queries, references]``.
 
@@ -295,13 +307,17 @@ def antigen_identities(
     nearest reference is under 0.9 by it, containment for the five references that share the most
     3-mers with the query (of the smaller set). Containment in any other reference may
     be missed. Antigens without chains have identity 0 to all.
+
+    Whoever asks for one part of a table after the other gives all its antigens in ``among``: the
+    global identity of two chains is then computed once, unless the table has too many of them.
     """
     rows = sorted({chain for antigen in queries for chain in antigen if chain})
     columns = sorted({chain for antigen in references for chain in antigen if chain})
     result = np.zeros((len(queries), len(references)))
     if not rows or not columns:
         return result
-    identity = _chain_identities(rows, columns)
+    every = tuple(sorted({chain for antigen in among for chain in antigen if chain}))
+    identity = _chain_identities(rows, columns, every)
     row_of = {chain: i for i, chain in enumerate(rows)}
     column_of = {chain: i for i, chain in enumerate(columns)}
     widest = np.zeros((len(rows), len(references)))
@@ -316,8 +332,24 @@ def antigen_identities(
     return result
 
 
-def _chain_identities(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np.float64]:
-    identity = global_identities(rows, columns)
+_MOST_HELD: Final = 4_000
+"""Chains whose global identities are held, all with all: 128 MB."""
+
+
+@functools.lru_cache(maxsize=1)
+def _held_identities(chains: tuple[str, ...]) -> NDArray[np.float64]:
+    return global_identities(chains, chains)
+
+
+def _chain_identities(
+    rows: Sequence[str], columns: Sequence[str], among: tuple[str, ...]
+) -> NDArray[np.float64]:
+    if 0 < len(among) <= _MOST_HELD:
+        place = {chain: i for i, chain in enumerate(among)}
+        chosen = np.ix_([place[chain] for chain in rows], [place[chain] for chain in columns])
+        identity = _held_identities(among)[chosen]
+    else:
+        identity = global_identities(rows, columns)
     shorter = np.minimum.outer(_lengths(rows), _lengths(columns))
     far = np.flatnonzero(identity.max(axis=1) < 0.9).tolist()
     contained = kmer_containment([rows[i] for i in far], columns)
@@ -325,13 +357,9 @@ def _chain_identities(rows: Sequence[str], columns: Sequence[str]) -> NDArray[np
         nearest = np.argsort(-shares, kind="stable")[:_ALIGNED]
         for j in nearest.tolist():
             if shares[j] > 0:
-                pair = sorted((rows[i], columns[j]))  # each part of a split meets it once more
-                identity[i, j] = max(identity[i, j], _contained(*pair))
+                identity[i, j] = max(identity[i, j], contained_identity(rows[i], columns[j]))
     identity[identity < chance_identity(shorter)] = 0.0
     return identity
-
-
-_contained: Final = functools.lru_cache(maxsize=200_000)(contained_identity)
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,11 +37,13 @@ def nearest_rows(
     train: pl.DataFrame,
     cdrs: Mapping[str, CdrSet],
     allowed: Sequence[NDArray[np.intp]] | None = None,
+    among: Sequence[Sequence[str]] = (),
 ) -> Neighbours:
     """Compare every test row with every training row of a canonical table.
 
     ``cdrs`` are those of all rows (:func:`~abag.data.similarity.cdr_sets`); ``allowed`` has the
-    training rows that may be named in ``rows``, one array a test row (None is all).
+    training rows that may be named in ``rows``, one array a test row (None is all); ``among`` has
+    the :func:`antigens_met_again` of a table of which this is a part.
     """
     query, query_of = _distinct(test, antibody_key())
     reference, reference_of = _distinct(train, antibody_key())
@@ -51,7 +53,7 @@ def nearest_rows(
     test_antigens, test_antigen_of = _distinct(test, antigen_key())
     train_antigens, train_antigen_of = _distinct(train, antigen_key())
     antigen = antigen_identities(
-        [k.split("/") for k in test_antigens], [k.split("/") for k in train_antigens]
+        [k.split("/") for k in test_antigens], [k.split("/") for k in train_antigens], among
     )
     rows = []
     for i in range(test.height):
@@ -65,6 +67,18 @@ def nearest_rows(
         antigen.max(axis=1, initial=0.0)[test_antigen_of],
         tuple(rows),
     )
+
+
+def antigens_met_again(
+    table: pl.DataFrame, parts: Iterable[tuple[int, int]]
+) -> list[Sequence[str]]:
+    """The antigens of a table, where it saves time to compare all with all at once; else none.
+
+    ``parts`` are the numbers of test and of training rows of each part that will be compared.
+    """
+    if 2 * sum(test * train for test, train in parts) <= table.height**2:
+        return []
+    return [key.split("/") for key in _distinct(table, antigen_key())[0]]
 
 
 def _distinct(table: pl.DataFrame, key: pl.Expr) -> tuple[list[str], NDArray[np.intp]]:
