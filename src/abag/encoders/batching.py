@@ -46,12 +46,12 @@ def plan_batches(lengths: Sequence[int], budget: int) -> list[tuple[int, ...]]:
     """
     require_budget(budget)
     batches: list[list[int]] = []
-    for place in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
         longest = lengths[batches[-1][0]] if batches else 0
         full = batches and (len(batches[-1]) + 1) * longest > budget
-        if not batches or full or lengths[place] < (1.0 - MAX_PADDING) * longest:
+        if not batches or full or lengths[index] < (1.0 - MAX_PADDING) * longest:
             batches.append([])
-        batches[-1].append(place)
+        batches[-1].append(index)
     return [tuple(batch) for batch in batches]
 
 

@@ -55,14 +55,14 @@ class Embeddings(Sequence[NDArray[np.float32]]):
     def __len__(self) -> int:
         return len(self._parts)
 
-    def __getitem__(self, place: int) -> NDArray[np.float32]:  # type: ignore[override]
+    def __getitem__(self, index: int) -> NDArray[np.float32]:  # type: ignore[override]
         """Rows of one molecule, in fp32; chains follow each other in their order."""
-        rows = [self._rows(key) for key in self._parts[place]]
+        rows = [self._rows(key) for key in self._parts[index]]
         return rows[0] if len(rows) == 1 else np.concatenate(rows)
 
-    def windowed(self, place: int) -> bool:
+    def windowed(self, index: int) -> bool:
         """Whether overlapping windows were joined because the molecule is longer than the limit."""
-        return any(self._windowed(key) for key in self._parts[place])
+        return any(self._windowed(key) for key in self._parts[index])
 
 
 def embed(
@@ -132,9 +132,9 @@ def _require_one_identity(encoders: Sequence[Encoder], store: EmbeddingStore | N
     if not encoders:
         raise EncoderError("no encoder was given")
     first = encoders[0].identity
-    for other in encoders[1:]:
-        if other.identity != first:
-            raise EncoderError(f"the encoders differ: {first} and {other.identity}")
+    for encoder in encoders[1:]:
+        if encoder.identity != first:
+            raise EncoderError(f"the encoders differ: {first} and {encoder.identity}")
     if store is None:
         return
     if store.identity != first:
@@ -166,7 +166,7 @@ class _Run:
         if not molecules:
             return
         batches = [
-            [molecules[place] for place in batch]
+            [molecules[index] for index in batch]
             for batch in plan_batches([m.residues for m in molecules], self.budget)
         ]
         name = self.encoders[0].identity.id

@@ -56,12 +56,12 @@ class Workers:
         """
         work = Work(_FUNCTION, _Opened(self.choice, self.device, identity))
         ahead: dict[int, list[EncodedMolecule]] = {}
-        following = 0
-        for place, encoded in self.engine.answers(work, batches):
-            ahead[place] = encoded
-            while following in ahead:
-                yield ahead.pop(following)
-                following += 1
+        next_number = 0
+        for number, encoded in self.engine.answers(work, batches):
+            ahead[number] = encoded
+            while next_number in ahead:
+                yield ahead.pop(next_number)
+                next_number += 1
 
 
 @dataclass(frozen=True)

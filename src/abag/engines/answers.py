@@ -36,8 +36,8 @@ class Work:
 class Answered(NamedTuple):
     """The answer to one piece."""
 
-    place: int
-    """Its number among the pieces."""
+    number: int
+    """Of the piece."""
     answer: Any
 
 
@@ -57,8 +57,8 @@ class Here:
 
     def answers(self, work: Work, pieces: Sequence[Any]) -> Iterator[Answered]:
         """Answers in the order of the pieces."""
-        for place, piece in enumerate(pieces):
-            yield Answered(place, work.do(piece))
+        for number, piece in enumerate(pieces):
+            yield Answered(number, work.do(piece))
 
 
 class PieceResult(NamedTuple):

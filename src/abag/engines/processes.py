@@ -52,13 +52,13 @@ class Processes:
                         del workers[worker.pipe]
                         waiting.append(_once_more(worker, tries))
                         continue
-                    place = worker.place
+                    number = worker.number
                     if waiting:
                         worker.take(waiting.pop(), pieces)
                     else:
                         del workers[worker.pipe]
                         worker.dismiss()
-                    yield Answered(place, result.unwrapped())
+                    yield Answered(number, result.unwrapped())
         finally:
             for worker in workers.values():
                 worker.end()
@@ -67,14 +67,14 @@ class Processes:
 def _once_more(worker: _Worker, tries: dict[int, int]) -> int:
     """The piece of a process that ended, unless it has ended too many."""
     worker.end()
-    tries[worker.place] += 1
-    if tries[worker.place] >= MOST_TRIES:
+    tries[worker.number] += 1
+    if tries[worker.number] >= MOST_TRIES:
         raise UnavailableError(
-            f"the process that worked on piece {worker.place + 1} ended {MOST_TRIES} times (exit "
+            f"the process that worked on piece {worker.number + 1} ended {MOST_TRIES} times (exit "
             f"status {worker.process.exitcode}); most often memory is short: give fewer "
             "--processes, or smaller pieces"
         )
-    return worker.place
+    return worker.number
 
 
 class _Worker:
@@ -82,17 +82,17 @@ class _Worker:
 
     def __init__(self, context: SpawnContext, work: Work) -> None:
         self.pipe, worker_end = context.Pipe()
-        self.place = -1
+        self.number = -1
         self.process = context.Process(target=_serve, args=(worker_end, work), daemon=True)
         with _environment(THREADS):
             self.process.start()
         worker_end.close()
 
-    def take(self, place: int, pieces: Sequence[Any]) -> None:
+    def take(self, number: int, pieces: Sequence[Any]) -> None:
         """Give it the piece of this number; :meth:`result` notices where it has ended."""
-        self.place = place
+        self.number = number
         with suppress(OSError):
-            self.pipe.send(pieces[place])
+            self.pipe.send(pieces[number])
 
     def result(self) -> PieceResult | None:
         """What it sends back for its piece; None where it has ended."""

@@ -49,8 +49,8 @@ class RayCluster:
             waiting = iter(range(len(pieces)))
             running: dict[Any, int] = {}
             while True:
-                for place in waiting:
-                    running[remote.remote(shared, pieces[place])] = place
+                for number in waiting:
+                    running[remote.remote(shared, pieces[number])] = number
                     if len(running) >= self._most(ray):
                         break
                 if not running:

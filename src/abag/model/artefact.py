@@ -72,10 +72,10 @@ class Artefact:
         Raises:
             ModelError: the folder is there and ``overwrite`` is false, or it holds other files.
         """
-        with saving(folder, overwrite) as place:
+        with saving(folder, overwrite) as new_folder:
             weights = packed(self.arrays)
-            (place / WEIGHTS).write_bytes(weights)
-            write_json(place / MANIFEST, self._manifest(weights))
+            (new_folder / WEIGHTS).write_bytes(weights)
+            write_json(new_folder / MANIFEST, self._manifest(weights))
 
     def _manifest(self, weights: bytes) -> dict[str, Any]:
         manifest = stamped(FORMAT, FORMAT_VERSION, {
@@ -97,8 +97,8 @@ def saving(folder: Path, overwrite: bool = False) -> Iterator[Path]:
         ModelError: ``folder`` is taken.
     """
     noun = "a saved model"
-    with new_result(folder, FILES, noun, overwrite=overwrite, error=ModelError) as place:
-        yield place
+    with new_result(folder, FILES, noun, overwrite=overwrite, error=ModelError) as new_folder:
+        yield new_folder
 
 
 def require_free(folder: Path, overwrite: bool = False) -> None:
@@ -131,9 +131,9 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise ModelError(
             f"{folder} is not a saved model (it has no {MANIFEST}); make one with `abag fit`"
         )
-    manifest = read_stamped(path, FORMAT, FORMAT_VERSION, apart=("model_id",))
-    whole = all(isinstance(manifest.get(key), dict) for key in ("settings", "training"))
-    if not whole or manifest.get("model_id") != _model_id(manifest):
+    manifest = read_stamped(path, FORMAT, FORMAT_VERSION, added=("model_id",))
+    has_parts = all(isinstance(manifest.get(key), dict) for key in ("settings", "training"))
+    if not has_parts or manifest.get("model_id") != _model_id(manifest):
         raise ModelError(f"{path} was changed after it was saved; fit the model again")
     return manifest
 
@@ -146,9 +146,9 @@ def stamped(form: str, version: int, content: Mapping[str, Any]) -> dict[str, An
 
 
 def read_stamped(
-    path: Path, form: str, version: int, apart: tuple[str, ...] = ()
+    path: Path, form: str, version: int, added: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Read and check what :func:`stamped` made; ``apart`` names keys that were added to it.
+    """Read and check what :func:`stamped` made; ``added`` names keys that were added to it.
 
     Raises:
         ModelError: it is missing, damaged, foreign, of a newer abag, or changed.
@@ -172,7 +172,7 @@ def read_stamped(
             f"{path} was made by abag {maker}, and this is abag {VERSION}; install that abag, or "
             "fit the model again"
         )
-    content = {key: value for key, value in saved.items() if key not in ("digest", *apart)}
+    content = {key: value for key, value in saved.items() if key not in ("digest", *added)}
     if digest_of_json(content) != saved.get("digest"):
         raise ModelError(f"{path} was changed after it was saved; copy or fit the model again")
     return saved
@@ -296,9 +296,9 @@ def located(model: Path | str) -> Path:
         raise MissingFileError(f"there is no folder {folder}") from None
     known = shelved()
     fits = [
-        shelf
-        for shelf in known
-        if shelf.name == wanted.name and wanted.revision in (None, shelf.revision)
+        pulled
+        for pulled in known
+        if pulled.name == wanted.name and wanted.revision in (None, pulled.revision)
     ]
     if not fits:
         raise MissingFileError(

@@ -154,8 +154,8 @@ class MoleculeIndex:
     @classmethod
     def of(cls, molecules: Sequence[Molecule]) -> Self:
         """Count each distinct molecule once."""
-        distinct, place = _distinct(molecules)
-        return cls(count_kmers(distinct), place)
+        distinct, index_of_row = _distinct(molecules)
+        return cls(count_kmers(distinct), index_of_row)
 
     @cached_property
     def _roots(self) -> KmerTable:
@@ -185,14 +185,14 @@ class MoleculeIndex:
 
     def distinct_cosines(self, molecules: Sequence[Molecule], *, keep_one: bool = True) -> Reals:
         """As :meth:`cosines`; where all molecules are the same one, one row (``keep_one``)."""
-        distinct, place = _distinct(molecules)
+        distinct, index_of_row = _distinct(molecules)
         roots = unit_roots(count_kmers(distinct))
         # Either way a cell is the sum of its terms in the order of the k-mers: it has the same
         # digits beside any other rows.
         products = self._one_by_one(roots) if len(distinct) < _FEW else self._in_blocks(roots)
         if len(distinct) == len(molecules) or (keep_one and len(distinct) == 1):
             return np.asarray(products)
-        return np.asarray(products[place])
+        return np.asarray(products[index_of_row])
 
     def _one_by_one(self, roots: KmerTable) -> Reals:
         training, products = self._roots, np.empty((roots.molecules, self.counts.molecules))

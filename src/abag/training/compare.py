@@ -90,11 +90,11 @@ def compare_runs(runs: Sequence[Path], out: Path, *, overwrite: bool = False) ->
     compared = [read_compared(run) for run in runs]
     _require_one_split(compared)
     comparison = Comparison(tuple(_with_names(compared)), out)
-    with new_result(out, COMPARISON_FILES, "a comparison", overwrite=overwrite) as place:
-        write_json(place / "compare.json", comparison.as_json())
-        write_text(place / "compare.md", markdown(comparison))
-        write_text(place / "compare.html", page_of(comparison))
-        draw(comparison, place / "compare.png")
+    with new_result(out, COMPARISON_FILES, "a comparison", overwrite=overwrite) as new_folder:
+        write_json(new_folder / "compare.json", comparison.as_json())
+        write_text(new_folder / "compare.md", markdown(comparison))
+        write_text(new_folder / "compare.html", page_of(comparison))
+        draw(comparison, new_folder / "compare.png")
     return comparison
 
 
@@ -253,14 +253,14 @@ def draw(comparison: Comparison, path: Path) -> None:
     for axes, (key, title) in zip(
         figure.subplots(1, len(panels), sharey=True), panels, strict=True
     ):
-        for place, run in enumerate(runs):
+        for row, run in enumerate(runs):
             figures = run.test(key)
             if figures["value"] is None:
                 continue
             if ends := figures.get("interval"):
-                axes.hlines(place, *ends, color="#0072B2", lw=2)
+                axes.hlines(row, *ends, color="#0072B2", lw=2)
             unstable = run.metrics["training"]["status"] != "stable"
-            axes.plot(figures["value"], place, "o", color="#D55E00" if unstable else "#0072B2")
+            axes.plot(figures["value"], row, "o", color="#D55E00" if unstable else "#0072B2")
         axes.set_yticks(range(len(runs)), [run.name for run in runs])
         axes.set_ylim(len(runs) - 0.5, -0.5)
         axes.set_title(title, fontsize=10)

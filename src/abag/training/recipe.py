@@ -310,30 +310,30 @@ def _value_under(level: Any, part: str, setting: str) -> Any:
 
 
 def _fault(kind: type[BaseModel], fault: Any) -> str:
-    place = [str(part) for part in fault["loc"]]
+    keys = [str(part) for part in fault["loc"]]
     if fault["type"] == "extra_forbidden":
-        known = {name for section in _kinds_at(kind, place[:-1]) for name in section.model_fields}
-        close = difflib.get_close_matches(place[-1], sorted(known), n=1)
-        return f"unknown key {'.'.join(place)!r}" + (
+        known = {name for section in _kinds_at(kind, keys[:-1]) for name in section.model_fields}
+        close = difflib.get_close_matches(keys[-1], sorted(known), n=1)
+        return f"unknown key {'.'.join(keys)!r}" + (
             f"; did you mean {close[0]!r}?" if close else ""
         )
     message = fault["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(place)}={fault['input']!r}: {message}" if place else message
+    return f"{'.'.join(keys)}={fault['input']!r}: {message}" if keys else message
 
 
-def field_description(kind: type[BaseModel], place: Sequence[str]) -> str:
+def field_description(kind: type[BaseModel], keys: Sequence[str]) -> str:
     """Description of a setting such as ``["optimiser", "lr"]``; empty where it has none."""
-    for section in _kinds_at(kind, place[:-1]):
-        field = section.model_fields.get(place[-1])
+    for section in _kinds_at(kind, keys[:-1]):
+        field = section.model_fields.get(keys[-1])
         if field is not None and field.description:
             return field.description
     return ""
 
 
-def _kinds_at(kind: type[BaseModel], place: Sequence[str]) -> list[type[BaseModel]]:
-    """The models that may stand at a place: one for a part, several for a loss term."""
+def _kinds_at(kind: type[BaseModel], keys: Sequence[str]) -> list[type[BaseModel]]:
+    """The models that may stand under some keys: one for a part, several for a loss term."""
     kinds = [kind]
-    for part in place:
+    for part in keys:
         if part.isdigit() or part in _LOSSES:
             continue
         fields = [section.model_fields[part] for section in kinds if part in section.model_fields]

@@ -96,8 +96,8 @@ class Range:
             raise OptionError(f"{shown}: give LOW below HIGH, and nothing or log after them")
         if scale and ends[0] <= 0:
             raise OptionError(f"{shown}: a logarithmic range begins above 0")
-        whole = all(isinstance(_value(end), int) for end in (low, high))
-        return cls(key, (), *ends, log=bool(scale), whole=whole)
+        whole_numbers = all(isinstance(_value(end), int) for end in (low, high))
+        return cls(key, (), *ends, log=bool(scale), whole=whole_numbers)
 
     def draw(self, trial: Trial) -> Any:
         """A value for a trial."""
@@ -193,8 +193,8 @@ class _Search:
         trial = Trial(study, unfinished[0]._trial_id) if unfinished else study.ask()
         number = trial.number
         values = {
-            searched.key: self._draw_value(trial, place)
-            for place, searched in enumerate(self.ranges)
+            searched.key: self._draw_value(trial, index)
+            for index, searched in enumerate(self.ranges)
         }
         try:
             value = self._run(number, values).best
@@ -215,7 +215,7 @@ class _Search:
     def _trials(self, *states: TrialState) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=states or None)
 
-    def _draw_value(self, trial: Trial, place: int) -> Any:
+    def _draw_value(self, trial: Trial, index: int) -> Any:
         """A value for a trial: the one that it has, or one that a stop could not change.
 
         What the sampler draws depends on the seed, the trial's number, the place of the key and
@@ -223,10 +223,10 @@ class _Search:
         """
         from optuna.samplers import TPESampler
 
-        entropy = [self.recipe.seed, trial.number, place]
+        entropy = [self.recipe.seed, trial.number, index]
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         self.study.sampler = TPESampler(seed=seed)
-        return self.ranges[place].draw(trial)
+        return self.ranges[index].draw(trial)
 
     def _run(self, number: int, values: Mapping[str, Any]) -> TrainedRun:
         run = self.out / "trials" / f"{number:04d}"

@@ -107,8 +107,8 @@ class ScoreDistribution:
         count = 0
         for name in names:
             inside = layer == name
-            _, place, sizes = np.unique(unit[inside], return_inverse=True, return_counts=True)
-            shares[inside] = 1.0 / (len(names) * len(sizes) * sizes[place])
+            _, unit_of_row, sizes = np.unique(unit[inside], return_inverse=True, return_counts=True)
+            shares[inside] = 1.0 / (len(names) * len(sizes) * sizes[unit_of_row])
             count += len(sizes)
         # One unit of the mass of all lies at infinity: the pair to come.
         shares *= count / (count + 1.0)

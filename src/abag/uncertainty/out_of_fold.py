@@ -153,10 +153,10 @@ def _natural_folds(
 def _family_folds(rows: pl.DataFrame) -> Iterator[Fold[pl.DataFrame]]:
     designed = rows.filter(pl.col("kind") == "designed")
     names = designed["family"].unique(maintain_order=True).to_list()
-    for place in range(min(FAMILY_FOLDS, len(names))):
-        inside = pl.col("family").is_in(names[place::FAMILY_FOLDS])
+    for number in range(min(FAMILY_FOLDS, len(names))):
+        inside = pl.col("family").is_in(names[number::FAMILY_FOLDS])
         variants = inside & ~pl.col("is_parent")
-        fold = f"fold-{place + 1}"
+        fold = f"fold-{number + 1}"
         yield Fold(fold, rows.filter(~variants), rows.filter(variants), "variants")
         yield Fold(fold, rows.filter(~inside), rows.filter(inside), "families")
 
@@ -207,5 +207,5 @@ def predict_fold(model: AffinityModel, fold: Fold[pl.DataFrame]) -> pl.DataFrame
 
 def domain_of(model: AffinityModel, table: pl.DataFrame) -> DomainIndex:
     """The measured pairs behind a model: its own where it keeps them, else those of ``table``."""
-    kept = model.measured
-    return DomainIndex(MeasuredPairs.of(table) if kept is None else kept)
+    measured = model.measured
+    return DomainIndex(MeasuredPairs.of(table) if measured is None else measured)

@@ -101,14 +101,14 @@ class ServedModel:
         """
         if self.calibration is None or self.domain is None:
             raise ModelError("this model has no calibration; save the model itself")
-        with saving(folder, overwrite) as place:
-            self.model.save(place)
+        with saving(folder, overwrite) as new_folder:
+            self.model.save(new_folder)
             arrays: Arrays = {**self.calibration.arrays()}
             if self.model.measured is None:
                 arrays = {**arrays, **self.domain.arrays()}
-            (place / CALIBRATION_ARRAYS).write_bytes(packed(arrays))
-            write_json(place / SERVED, self._manifest(place))
-            write_text(place / CARD, self._card())
+            (new_folder / CALIBRATION_ARRAYS).write_bytes(packed(arrays))
+            write_json(new_folder / SERVED, self._manifest(new_folder))
+            write_text(new_folder / CARD, self._card())
 
     def _card(self) -> str:
         figures = self.calibration.figures if self.calibration else {}

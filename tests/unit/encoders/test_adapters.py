@@ -62,6 +62,13 @@ def test_one_chain_is_written_as_the_model_was_trained(case: Case, opened: Opene
 
 
 @every_adapter
+def test_an_encoder_without_a_head_predicts_no_hidden_residues(case: Case, opened: Opened):
+    encoder = opened(case)
+    assert encoder.masked is None
+    assert encoder.trainable is encoder
+
+
+@every_adapter
 def test_a_pair_is_heavy_then_light_with_the_models_separator(case: Case, opened: Opened):
     assert token_text(opened(case), antibody("EVQ", "DIU")) == case.pair
 

@@ -16,6 +16,7 @@ from abag.encoders.protocol import Molecule, Role
 from abag.encoders.service import embed
 from abag.errors import EncoderError
 from encoder_zoo import ANTIGEN, HEAVY, LIGHT
+from synthetic_encoder import HashEncoder
 
 PAIR = Molecule(Role.ANTIBODY, (HEAVY, LIGHT))
 MOLECULES = [PAIR, Molecule(Role.ANTIGEN, (ANTIGEN,)), Molecule(Role.ANTIGEN, (ANTIGEN * 40,))]
@@ -92,3 +93,12 @@ def test_its_network_can_be_compiled(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.nn.Module, "compile", lambda *_, **options: asked.append(options))
     compile_network(BuiltinEncoder())
     assert asked == [{"dynamic": True}]
+
+
+def test_encoders_say_what_they_can() -> None:
+    builtin, plain = BuiltinEncoder(), HashEncoder()
+    assert builtin.masked is builtin
+    assert builtin.trainable is builtin
+    assert (plain.masked, plain.trainable, plain.device_type) == (None, None, "cpu")
+    with pytest.raises(EncoderError, match="hash cannot be compiled"):
+        compile_network(plain)

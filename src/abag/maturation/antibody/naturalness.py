@@ -10,14 +10,14 @@ built-in encoder's card says how little that one knows of CDR-H3. Needs torch (e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
 from abag.antibody.antibody import Chains
-from abag.errors import EncoderError, SequenceError, UnavailableError
+from abag.errors import EncoderError, SequenceError, installed
 from abag.progress import track
 
 if TYPE_CHECKING:
@@ -108,19 +108,17 @@ class Naturalness:
 
 
 def _masked_encoder(encoder: str) -> MaskedEncoder:
-    try:
-        import torch  # noqa: F401
-    except ModuleNotFoundError:
-        raise UnavailableError(
-            "naturalness is measured by an encoder, which needs torch: pip install 'abag[network]'"
-        ) from None
+    installed(
+        "torch",
+        "naturalness is measured by an encoder, which needs torch: pip install 'abag[network]'",
+    )
     from abag.encoders.adapters.opening import open_encoder
 
     # fp32 on the processor: the same figures on every machine.
-    masked = open_encoder(encoder, device="cpu", precision="fp32")
-    if not hasattr(masked, "log_probabilities"):
+    masked = open_encoder(encoder, device="cpu", precision="fp32").masked
+    if masked is None:
         raise EncoderError(f"{encoder} predicts no hidden residues; give builtin or antiberty")
-    return cast("MaskedEncoder", masked)
+    return masked
 
 
 def _log_probabilities_of(rows: Reals, residues: Sequence[str]) -> Reals:

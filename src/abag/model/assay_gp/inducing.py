@@ -33,18 +33,18 @@ def inducing_rows(letters: Codes, reference: Codes, count: int, seed: int) -> ND
     Drawn at random, but a row with a mutation that none before it has comes first.
     """
     order = np.random.default_rng(seed).permutation(len(letters))
-    place, mutations = _mutations(letters[order], reference)
+    row, mutations = _mutations(letters[order], reference)
     _, first = np.unique(mutations, return_index=True)
     new = np.zeros(len(letters), dtype=np.bool_)
-    new[place[first]] = True
+    new[row[first]] = True
     chosen = np.concatenate([order[new], order[~new]])[:count]
     return np.sort(chosen)
 
 
 def _mutations(letters: Codes, reference: Codes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Row and number (place * 22 + letter) of every mutation."""
-    row, place = np.nonzero(letters != reference)
-    return row, place * _LETTERS + letters[row, place].astype(np.int64)
+    row, position = np.nonzero(letters != reference)
+    return row, position * _LETTERS + letters[row, position].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,8 +232,8 @@ class Objective:
             -0.5 * hyper.power * hyper.product * float(np.vdot(on_product, distance)),
         ]
         # d/dw_p of sum_ab Q_ab |W_p(a) - W_p(b)|^2 = 2 sum_a q_a |W_p(a)|^2 - 2 tr(W_p^T Q W_p)
-        apart = 2.0 * on_product.sum(axis=1) @ self._own - 2.0 * self._by_site(on_product)
-        sites = -0.5 * hyper.power * hyper.product * apart + hyper.linear * self._by_site(slope)
+        distances = 2.0 * on_product.sum(axis=1) @ self._own - 2.0 * self._by_site(on_product)
+        sites = -0.5 * hyper.power * hyper.product * distances + hyper.linear * self._by_site(slope)
         return np.concatenate([head, terms, sites * hyper.sites])
 
     def _by_site(self, matrix: Reals) -> Reals:

@@ -58,9 +58,9 @@ class _Relative(nn.Module):
         chains: Int64[Tensor, " residues"],
         neighbours: Int64[Tensor, "residues neighbours"],
     ) -> Float[Tensor, "residues neighbours 16"]:
-        apart = (places[:, None] - places[neighbours]).clamp(-_FARTHEST, _FARTHEST) + _FARTHEST
+        offset = (places[:, None] - places[neighbours]).clamp(-_FARTHEST, _FARTHEST) + _FARTHEST
         same = chains[:, None] == chains[neighbours]
-        code = torch.where(same, apart, 2 * _FARTHEST + 1)
+        code = torch.where(same, offset, 2 * _FARTHEST + 1)
         return self.linear(functional.one_hot(code, 2 * _FARTHEST + 2).float())  # type: ignore[no-any-return]
 
 

@@ -128,8 +128,8 @@ def _side_chain(backbone: Reals) -> Reals:
 def _place_chain(structure: Complex, text: str, chain: StructureChain | None) -> PlacedChain:
     """A chain of the parent on its own of the complex; the light domain of an scFv on the first."""
     placed_on = chain or structure.heavy
-    there = bool(text) and (chain is not None or structure.is_scfv)
-    return PlacedChain(placed_on, text, _aligned(placed_on.sequence, text) if there else {})
+    has_chain = bool(text) and (chain is not None or structure.is_scfv)
+    return PlacedChain(placed_on, text, _aligned(placed_on.sequence, text) if has_chain else {})
 
 
 def _aligned(structure: str, parent: str) -> dict[int, int]:

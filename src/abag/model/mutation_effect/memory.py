@@ -41,11 +41,13 @@ class FamilyMemory:
     def identity(self, parent: ParentAntibody) -> float:
         """Share of equal residues over the CDR positions of either, of the parent's chains."""
         chain_names = {name for name, chain in parent.chains if chain is not None}
-        ours = dict(zip(self.labels, self.residues.tolist(), strict=True))
-        theirs = cdr_residues(parent)
-        mine = {label for label in ours if label.split()[0] in chain_names and in_cdr(label)}
-        union = mine | set(theirs)
-        same = sum(ours.get(label) == code for label, code in theirs.items())
+        residue_at = dict(zip(self.labels, self.residues.tolist(), strict=True))
+        parent_residues = cdr_residues(parent)
+        cdr_labels = {
+            label for label in residue_at if label.split()[0] in chain_names and in_cdr(label)
+        }
+        union = cdr_labels | set(parent_residues)
+        same = sum(residue_at.get(label) == code for label, code in parent_residues.items())
         return same / len(union) if union else 0.0
 
     def table(self, name: str, chain: ParentChain) -> Reals:
@@ -54,10 +56,10 @@ class FamilyMemory:
         index_of = {label: i for i, label in enumerate(self.labels)}
         for place, position in enumerate(chain.labels):
             i = index_of.get(f"{name} {position}")
-            own = int(chain.residues[place])
-            if i is None or not position or own >= NO_RESIDUE:
+            parent_residue = int(chain.residues[place])
+            if i is None or not position or parent_residue >= NO_RESIDUE:
                 continue
-            departures[place] = self.values[i] - self.values[i, own]
+            departures[place] = self.values[i] - self.values[i, parent_residue]
         departures[:, NO_RESIDUE] = 0.0
         return departures
 

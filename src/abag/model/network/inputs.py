@@ -111,8 +111,8 @@ class MoleculeRows:
         """Fill a pool from a function that gives the rows [length, width] of a molecule."""
         pool = torch.zeros(1 + int(lengths.sum()), width, dtype=dtype)
         starts = 1 + np.cumsum(lengths) - lengths
-        for place, (start, length) in enumerate(zip(starts, lengths, strict=True)):
-            pool[start : start + length] = torch.from_numpy(rows(place))
+        for number, (start, length) in enumerate(zip(starts, lengths, strict=True)):
+            pool[start : start + length] = torch.from_numpy(rows(number))
         return cls(pool, torch.from_numpy(starts), torch.from_numpy(lengths))
 
     def places(
@@ -326,8 +326,8 @@ def _pool(
     rows = embed(flat, encoder, room)
     ends = np.cumsum([len(group) for group in parts])
 
-    def joined(place: int) -> NDArray[np.float32]:
-        return _rows_one_after_another(rows, range(ends[place] - len(parts[place]), ends[place]))
+    def joined(number: int) -> NDArray[np.float32]:
+        return _rows_one_after_another(rows, range(ends[number] - len(parts[number]), ends[number]))
 
     width = encoder.facts.width
     if pooling == "mean":
@@ -338,8 +338,8 @@ def _pool(
     return MoleculeRows.of(lengths, width, joined, torch.bfloat16 if stored_bf16 else torch.float32)
 
 
-def _rows_one_after_another(rows: Embeddings, places: range) -> NDArray[np.float32]:
-    parts = [rows[place] for place in places]
+def _rows_one_after_another(rows: Embeddings, numbers: range) -> NDArray[np.float32]:
+    parts = [rows[place] for place in numbers]
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 

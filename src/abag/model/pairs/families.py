@@ -56,8 +56,8 @@ class Families:
     @property
     def root(self) -> Places:
         """The parent of each pair's family; a sibling that arose apart from it is its own."""
-        apart = self.changes - self.cdr_changes > MOST_OF_A_VARIANT
-        return np.where(apart, np.arange(len(self.parent)), self.parent)
+        is_sibling = self.changes - self.cdr_changes > MOST_OF_A_VARIANT
+        return np.where(is_sibling, np.arange(len(self.parent)), self.parent)
 
     @property
     def variants(self) -> NDArray[np.bool_]:
@@ -77,9 +77,9 @@ def _parents(family: Places, distance: Reals) -> Places:
 def _changes(measured: MeasuredPairs, parent: Places) -> tuple[Places, Places]:
     laid, antibody_of = measured.laid, measured.pairs.antibody
     total, cdr = np.zeros((2, len(parent)), dtype=np.int64)
-    for place in np.unique(parent).tolist():
-        rows = np.flatnonzero(parent == place)
-        variants, parents = (laid.take(antibody_of[at]) for at in (rows, np.array([place])))
+    for number in np.unique(parent).tolist():
+        rows = np.flatnonzero(parent == number)
+        variants, parents = (laid.take(antibody_of[at]) for at in (rows, np.array([number])))
         changes = measured.layout.changes(variants, parents)
         total[rows], cdr[rows] = changes.total[:, 0], changes.cdr[:, 0]
     return total, cdr

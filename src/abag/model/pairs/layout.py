@@ -134,8 +134,8 @@ class ImgtLayout:
         counts = [
             self._differing(rows.codes, others.codes, part & varied)
             + self._differing(rows.codes[:1], others.codes, part & ~varied)
-            + rows.extra[:, place][:, None]
-            for place, part in enumerate(parts)
+            + rows.extra[:, number][:, None]
+            for number, part in enumerate(parts)
         ]
         return Changes(*counts)
 
@@ -171,11 +171,11 @@ def _columns_of(
     labels: tuple[str, ...], role: str, positions: tuple[str, ...]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.int64]]:
     """Columns of positions, which of them have one, and how many have none (as ``extra``)."""
-    column = {label: place for place, label in enumerate(labels)}
+    column = {label: index for index, label in enumerate(labels)}
     column_of = [column.get(f"{role}{position}", -1) for position in positions]
-    in_layout = np.array([i for i, place in enumerate(column_of) if place >= 0], dtype=np.intp)
-    columns = np.array([place for place in column_of if place >= 0], dtype=np.intp)
-    outside = [_in_cdr(p) for p, place in zip(positions, column_of, strict=True) if place < 0]
+    in_layout = np.array([i for i, index in enumerate(column_of) if index >= 0], dtype=np.intp)
+    columns = np.array([index for index in column_of if index >= 0], dtype=np.intp)
+    outside = [_in_cdr(p) for p, index in zip(positions, column_of, strict=True) if index < 0]
     cdr = sum(outside)
     counts = [len(outside) - cdr, 0, cdr] if role == "L" else [len(outside) - cdr, cdr, 0]
     return columns, in_layout, np.array(counts, dtype=np.int64)
@@ -191,10 +191,10 @@ def _domains(
     """Role and chain, the antibodies that have it, and its first domain of the right kind."""
     members: dict[tuple[str, str], list[int]] = {}
     for role, chains in zip("HL", zip(*antibodies, strict=True), strict=False):
-        for place, chain in enumerate(chains):
+        for number, chain in enumerate(chains):
             if chain:
-                members.setdefault((role, chain), []).append(place)
+                members.setdefault((role, chain), []).append(number)
     numbered = number_chains(dict.fromkeys(chain for _, chain in members))
-    for (role, chain), places in members.items():
+    for (role, chain), numbers in members.items():
         fitting = (d for d in numbered[chain] if d.kind.is_light == (role == "L"))
-        yield (role, chain), places, next(fitting, None)
+        yield (role, chain), numbers, next(fitting, None)

@@ -162,8 +162,8 @@ class MeasuredPairs:
             variants, measured = (
                 self.laid.take(self.pairs.antibody[rows]) for rows in (on_antigen, on_same_antigen)
             )
-            like, between = self._variants(variants, measured)
-            row, column = np.nonzero(like)
+            are_variants, between = self._variants(variants, measured)
+            row, column = np.nonzero(are_variants)
             first.append(on_antigen[row])
             second.append(on_same_antigen[column])
             changes.append(between.total[row, column])
@@ -203,8 +203,8 @@ class MeasuredPairs:
             return self._antigens_of[antibody]
         number = np.array([antibody], dtype=np.intp)
         every = np.arange(len(self.antibodies), dtype=np.intp)
-        like = self._table.identities(self._table, number, every)[0] >= CDR_THRESHOLD - _ROUNDING
-        antigens = sorted(set(self.pairs.antigen[like[self.pairs.antibody]].tolist()))
+        related = self._table.identities(self._table, number, every)[0] >= CDR_THRESHOLD - _ROUNDING
+        antigens = sorted(set(self.pairs.antigen[related[self.pairs.antibody]].tolist()))
         self._antigens_of[antibody] = antigens
         return antigens
 
@@ -266,18 +266,18 @@ class MeasuredPairs:
         self, antibodies: Sequence[Antibody], known: Places, identity: Reals
     ) -> tuple[Places, Reals, Places, Places]:
         """Of the pairs ``known`` the relative with the fewest changes for each antibody."""
-        antibodies_of_pairs, place = np.unique(self.pairs.antibody[known], return_inverse=True)
-        like, changes = self._variants(
+        antibodies_of_pairs, column = np.unique(self.pairs.antibody[known], return_inverse=True)
+        are_variants, changes = self._variants(
             self.layout.lay(antibodies), self.laid.take(antibodies_of_pairs)
         )
-        total = changes.total[:, place].astype(np.float64)
+        total = changes.total[:, column].astype(np.float64)
         same = identity[self.pairs.antigen[known]]
         # Another strain or a homologue counts as much as a few changes of the antibody.
-        cost = np.where(like[:, place], total + 20.0 * (1.0 - same), np.inf)
+        cost = np.where(are_variants[:, column], total + 20.0 * (1.0 - same), np.inf)
         best = cost.argmin(axis=1)
         rows = np.arange(len(best))
         is_there = np.isfinite(cost[rows, best])
-        at = place[best]
+        at = column[best]
         return (
             np.where(is_there, known[best], NONE),
             np.where(is_there, same[best], 0.0),
@@ -293,13 +293,13 @@ class MeasuredPairs:
         lengths = (rows.codes[:, self.layout.in_cdr] != GAP).sum(axis=1) + rows.extra[:, 1:].sum(
             axis=1
         )
-        like = changes.cdr <= (1.0 - CDR_THRESHOLD) * lengths[:, None] + _ROUNDING
+        are_variants = changes.cdr <= (1.0 - CDR_THRESHOLD) * lengths[:, None] + _ROUNDING
         of_one_chain = np.minimum(changes.heavy_cdr, changes.light_cdr) <= OTHER_CHAIN_CHANGES
         redesigned = changes.cdr <= LOOP_SHARE * lengths[:, None]
-        like |= (changes.framework <= FRAMEWORK_CHANGES) & of_one_chain & redesigned
-        like &= (changes.total <= MOST_CHANGES) & rows.numbered[:, None] & others.numbered
-        like &= rows.has_light[:, None] == others.has_light
-        return like, changes
+        are_variants |= (changes.framework <= FRAMEWORK_CHANGES) & of_one_chain & redesigned
+        are_variants &= (changes.total <= MOST_CHANGES) & rows.numbered[:, None] & others.numbered
+        are_variants &= rows.has_light[:, None] == others.has_light
+        return are_variants, changes
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved: chains, CDRs, antigens and names as text, one molecule a line."""
@@ -349,11 +349,12 @@ def identities_of_folds(antigens: Sequence[Antigen]) -> Iterator[None]:
 
 def _identities_between(rows: Sequence[Antigen], columns: Sequence[Antigen]) -> Reals:
     if _store:
-        place, square = _store[0]
-        if place.keys() >= {*rows, *columns}:
+        index_of, square = _store[0]
+        if index_of.keys() >= {*rows, *columns}:
             return square[
                 np.ix_(
-                    [place[antigen] for antigen in rows], [place[antigen] for antigen in columns]
+                    [index_of[antigen] for antigen in rows],
+                    [index_of[antigen] for antigen in columns],
                 )
             ]
     return antigen_identities(rows, columns)

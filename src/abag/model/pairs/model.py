@@ -295,7 +295,7 @@ def _antibodies_of(measured: MeasuredPairs, pairs: Places) -> tuple[list[tuple[s
     antibodies = np.where(pairs == NONE, NONE, measured.pairs.antibody[pairs])
     distinct = np.unique(antibodies[antibodies != NONE])
     number = np.where(antibodies == NONE, NONE, np.searchsorted(distinct, antibodies))
-    return [measured.antibodies[place] for place in distinct.tolist()], number
+    return [measured.antibodies[antibody] for antibody in distinct.tolist()], number
 
 
 def _cdr_changes(

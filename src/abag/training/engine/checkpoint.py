@@ -80,8 +80,8 @@ class TrainingState:
         """All tensors under distinct names; the optimiser's as ``optimiser.KEY.WEIGHT``."""
         names = self.weights()
         return {f"model.{name}": tensor for name, tensor in self.network.state_dict().items()} | {
-            f"{OPTIMISER}.{key}.{names[place]}": torch.as_tensor(value)
-            for place, moments in self.optimiser.state_dict()["state"].items()
+            f"{OPTIMISER}.{key}.{names[number]}": torch.as_tensor(value)
+            for number, moments in self.optimiser.state_dict()["state"].items()
             for key, value in moments.items()
         }
 
@@ -92,11 +92,11 @@ class TrainingState:
     def restore(self, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> None:
         """Go on from what :meth:`tensors` and :meth:`plain` gave."""
         self.network.load_state_dict(_under(tensors, "model"))
-        place = {name: number for number, name in enumerate(self.weights())}
+        number_of = {name: number for number, name in enumerate(self.weights())}
         moments: dict[int, dict[str, Tensor]] = {}
         for full, tensor in _under(tensors, OPTIMISER).items():
             key, _, name = full.partition(".")
-            moments.setdefault(place[name], {})[key] = tensor
+            moments.setdefault(number_of[name], {})[key] = tensor
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": moments, "param_groups": groups})
         self.progress = type(self.progress)(**plain["progress"])

@@ -48,12 +48,12 @@ class TrainingData:
             return [[batch_of_step] for batch_of_step in step]
         groups: list[list[tuple[int, Rows]]] = []
         room = 0
-        for place, batch in step:
+        for number, batch in step:
             pooled = bool((self.features.lengths[batch] == 1).all())
             if not pooled or len(batch) > room:
                 groups.append([])
                 room = AT_ONCE // 2 if pooled else 0
-            groups[-1].append((place, batch))
+            groups[-1].append((number, batch))
             room -= len(batch)
         return groups
 

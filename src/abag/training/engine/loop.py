@@ -87,14 +87,14 @@ class Trainer(TrainingEngine):
         with following(self.network, self.world, len(step)):
             for batches in self.data.joined(share):
                 batch_losses = [
-                    self.loss_of(batch, weights[place], output)
-                    for (place, batch), output in zip(
+                    self.loss_of(batch, weights[number], output)
+                    for (number, batch), output in zip(
                         batches, self.outputs_of(batches), strict=True
                     )
                 ]
                 torch.stack(batch_losses).sum().backward()  # type: ignore[no-untyped-call]
-                for (place, _), loss in zip(batches, batch_losses, strict=True):
-                    losses[place] = loss.detach()
+                for (number, _), loss in zip(batches, batch_losses, strict=True):
+                    losses[number] = loss.detach()
         losses = self.world.sum_of(losses)
         names = self.data.rows.record_ids
         self.update(losses.tolist(), lambda: map(names, step), self.rate(progress.step))
@@ -137,9 +137,9 @@ class Trainer(TrainingEngine):
             self.state.plateau.reductions,
         )
 
-    def _dropout_seed(self, place: int) -> int:
+    def _dropout_seed(self, number: int) -> int:
         """Of a batch: the same in whichever process it is computed, whatever came before."""
-        return seed_of(self.recipe.seed, 1, self.state.progress.step, place)
+        return seed_of(self.recipe.seed, 1, self.state.progress.step, number)
 
     def _update_mean(self) -> None:
         """Move the running mean of the weights; its decay grows from 0.1 in the first steps."""

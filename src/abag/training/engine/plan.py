@@ -57,7 +57,7 @@ class BatchPlan:
         low = np.where(np.isfinite(labels.lower), labels.lower, labels.upper)
         high = np.where(np.isfinite(labels.upper), labels.upper, labels.lower)
         names = rows.table["assay"].to_list()
-        code = {name: place for place, name in enumerate(sorted(set(names)))}
+        code = {name: number for number, name in enumerate(sorted(set(names)))}
         assays = np.array([code[names[row]] for row in rows.train], dtype=np.int64)
         return cls(sampler, batch, seed, rows.train, residues[rows.train], (low + high) / 2, assays)
 
@@ -101,11 +101,11 @@ class BatchPlan:
 
     def step(self, number: int) -> Step:
         """The batches of a step counted from the start."""
-        epoch, place = self.place(number)
+        epoch, step_in_epoch = self.place(number)
         if epoch not in self._steps_of_epoch:
             self._steps_of_epoch.clear()
             self._steps_of_epoch[epoch] = self.epoch(epoch)
-        return self._steps_of_epoch[epoch][place]
+        return self._steps_of_epoch[epoch][step_in_epoch]
 
     @cached_property
     def _steps_of_epoch(self) -> dict[int, list[Step]]:
@@ -168,4 +168,4 @@ class BatchPlan:
 
 def _shuffled(batches: list[Rows], rng: np.random.Generator) -> list[Rows]:
     """Batches in a new order; the last one, which may be of another size, stays last."""
-    return [*(batches[place] for place in rng.permutation(len(batches) - 1)), batches[-1]]
+    return [*(batches[number] for number in rng.permutation(len(batches) - 1)), batches[-1]]

@@ -153,7 +153,7 @@ def _targets(
     ranks, by_rank = table.labels("rank_score"), ~labels.known
     names = table["assay"].to_list()
     assays = tuple(sorted({names[row] for row in np.flatnonzero(by_rank)}))
-    code = {name: place + 1 for place, name in enumerate(assays)}
+    code = {name: number + 1 for number, name in enumerate(assays)}
     assay[by_rank] = [code[names[row]] for row in np.flatnonzero(by_rank)]
     columns = (
         getattr(source, key) for key in ("value", "lower", "upper") for source in (ranks, labels)

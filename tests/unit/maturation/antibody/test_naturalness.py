@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.errors import SequenceError, UnavailableError
+from abag.errors import EncoderError, SequenceError, UnavailableError
 from abag.maturation.antibody.naturalness import Naturalness
+from synthetic_encoder import HashEncoder
 from synthetic_pairs import HEAVY, LIGHT
 
 torch = pytest.importorskip("torch")
@@ -95,3 +96,11 @@ def test_without_torch_a_sentence_says_what_to_install(monkeypatch: pytest.Monke
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UnavailableError, match=r"pip install 'abag\[network\]'"):
         Naturalness()
+
+
+def test_an_encoder_that_predicts_no_residues_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(
+        "abag.encoders.adapters.opening.open_encoder", lambda *_, **__: HashEncoder()
+    )
+    with pytest.raises(EncoderError, match="hash predicts no hidden residues; give builtin"):
+        Naturalness("hash")
