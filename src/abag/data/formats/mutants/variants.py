@@ -115,9 +115,7 @@ def complete_variants(
     except SingleMistakesError as error:
         if not quarantine:
             raise
-        faults = {
-            problem.row: problem.reason for problem in error.problems if problem.row is not None
-        }
+        faults = {p.row: p.reason for p in error.problems if p.row is not None}
         shown = ", ".join(map(str, sorted(faults)[:_MOST_NAMED]))
         rows = counted(len(faults), "row")
         notes.append(f"{rows} with mutations that do not fit set aside (row {shown})")
