@@ -88,21 +88,16 @@ def test_a_file_that_is_no_table_and_one_that_is_too_large_are_said(
     shows(page, "at most 32 megabytes")
 
 
-def test_a_service_that_does_not_answer_is_said_and_nothing_is_lost(
-    opened: Callable[..., Any], tmp_path: Path
-):
-    service = Running(tmp_path / "data")
-    page = opened()
-    page.goto(service.address)
+def test_a_service_that_does_not_answer_is_said_and_nothing_is_lost(page: Any, running: Running):
+    page.goto(running.address)
     page.get_by_label("Heavy chain, VHH or scFv").fill(HEAVY)
     page.get_by_label("Antigen").fill(ANTIGEN)
-    service.kill()
+    running.kill()
     page.get_by_role("button", name="Ask").click()
     shows(page, "The service does not answer")
-    service.start(service.port)
+    running.start(running.port)
     page.get_by_role("button", name="Ask").click()
     page.wait_for_selector(".big")
-    service.stop()
 
 
 def test_limits_of_the_service_are_said_where_they_are_met(

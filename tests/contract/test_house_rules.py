@@ -19,16 +19,26 @@ HEAVY = ("torch", "scipy", "sklearn", "matplotlib", "polars", "pyhmmer", "numpy"
 
 @cache
 def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+    return ast.parse(text_of(path))
 
 
 @cache
-def nodes_of(path: Path) -> tuple[ast.AST, ...]:
-    return tuple(ast.walk(tree_of(path)))
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def statements_of(path: Path) -> tuple[ast.AST, ...]:
+    """All statements, at any depth: what is inside an expression is none."""
+    statements: list[ast.AST] = list(tree_of(path).body)
+    for node in statements:  # it grows
+        inside = (ast.stmt, ast.ExceptHandler, ast.match_case)
+        statements += [child for child in ast.iter_child_nodes(node) if isinstance(child, inside)]
+    return tuple(statements)
 
 
 def test_a_module_stays_below_four_hundred_lines():
-    long = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    long = {path: len(text_of(path).splitlines()) for path in MODULES}
     assert not {path.relative_to(SOURCE): lines for path, lines in long.items() if lines > 400}
 
 
@@ -37,7 +47,7 @@ def test_a_function_fits_on_a_screen():
     functions = {
         f"{path.relative_to(SOURCE).as_posix()}:{node.name}": node.end_lineno - node.lineno + 1
         for path in MODULES
-        for node in nodes_of(path)
+        for node in statements_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno
     }
     assert not {name: length for name, length in functions.items() if length > 60}
@@ -48,7 +58,7 @@ def test_a_tensor_in_a_signature_names_its_axes():
     bare = [
         f"{path.relative_to(SOURCE).as_posix()}:{node.name}: {ast.unparse(note)}"
         for path in MODULES
-        for node in nodes_of(path)
+        for node in statements_of(path)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for note in [*(one.annotation for one in signature_of(node)), node.returns]
         if note is not None and has_bare_tensor(note)
@@ -74,7 +84,10 @@ def has_bare_tensor(note: ast.expr) -> bool:
 
 def test_a_name_means_one_class():
     names = [
-        node.name for path in MODULES for node in nodes_of(path) if isinstance(node, ast.ClassDef)
+        node.name
+        for path in MODULES
+        for node in statements_of(path)
+        if isinstance(node, ast.ClassDef)
     ]
     counts = Counter(names)
     assert not {name: count for name, count in counts.items() if count > 1}
@@ -122,7 +135,7 @@ def at_import(tree: ast.Module) -> list[ast.AST]:
 
 def test_every_test_asserts_something():
     for path in TESTS:
-        functions = {n.name: n for n in nodes_of(path) if isinstance(n, ast.FunctionDef)}
+        functions = {n.name: n for n in statements_of(path) if isinstance(n, ast.FunctionDef)}
         for name, node in functions.items():
             if name.startswith("test_"):
                 assert asserts(node, functions, {name}), f"{path}: {name} asserts nothing"
@@ -158,6 +171,7 @@ def test_rows_are_held_out_in_one_place_alone():
     second_loops = [
         f"{path.relative_to(SOURCE).as_posix()}:{loop.lineno}"
         for path in MODULES
+        if "fit" in text_of(path) and any(name in text_of(path) for name in ANSWERS)
         for loop in fitting_loops(tree_of(path))
     ]
     assert not second_loops
@@ -232,7 +246,8 @@ def test_a_name_says_what_its_value_is():
     weak = {
         path.relative_to(SOURCE).as_posix(): names
         for path in MODULES
-        if room_of(path) not in ROOMS_WITH_WEAK_NAMES and (names := weak_names(nodes_of(path)))
+        if room_of(path) not in ROOMS_WITH_WEAK_NAMES
+        and (names := weak_names(ast.walk(tree_of(path))))
     }
     assert not weak
 
@@ -302,7 +317,7 @@ NAMES = {name_of(path) for path in MODULES}
 
 def imported_by(path: Path) -> set[str]:
     imports: set[str] = set()
-    for node in nodes_of(path):
+    for node in statements_of(path):
         if isinstance(node, ast.Import):
             imports |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -316,7 +331,7 @@ def test_nothing_is_pickled():
     for path in MODULES:
         names = {
             alias.name.split(".")[0]
-            for node in nodes_of(path)
+            for node in statements_of(path)
             if isinstance(node, ast.Import | ast.ImportFrom)
             for alias in (
                 node.names if isinstance(node, ast.Import) else [ast.alias(name=node.module or "")]

@@ -10,6 +10,8 @@ OWN = "abag/files/tables.py"
 SAFE = ("neutral_table(", "_as_csv(", "pl.DataFrame(schema=")
 """What a frame that is written as CSV came through; one without rows holds no text of a user's."""
 WRITERS = frozenset({"write_csv", "sink_csv", "to_csv"})
+NAMED = (*WRITERS, "writer", "DictWriter")
+"""What a module that writes such a file names; the others need not be parsed."""
 
 
 def writers_of_csv(module: ast.Module) -> list[str]:
@@ -29,7 +31,8 @@ def test_no_csv_file_is_written_beside_the_rule_of_owasp() -> None:
         (path.relative_to(SOURCE).as_posix(), frame)
         for path in sorted((SOURCE / "abag").rglob("*.py"))
         if path.relative_to(SOURCE).as_posix() != OWN
-        for frame in writers_of_csv(ast.parse(path.read_text(encoding="utf-8")))
+        if any(name in (text := path.read_text(encoding="utf-8")) for name in NAMED)
+        for frame in writers_of_csv(ast.parse(text))
         if not any(safe in frame for safe in SAFE)
     }
     assert unsafe == set()
