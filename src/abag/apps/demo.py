@@ -66,7 +66,7 @@ class Demo:
 
 
 def true_pkd(heavy: str, parent: str) -> float:
-    """The rule of the made-up assay: each place likes some size and hydropathy of its own."""
+    """The rule of the made-up assay: each position prefers some size and hydropathy."""
     preferences = np.random.default_rng(4).normal(0.0, 1.0, (len(PLACES), 2))
     change = 0.0
     for (size, hydropathy), position in zip(preferences, PLACES, strict=True):

@@ -150,7 +150,7 @@ def _learn(
 ) -> Callable[[Fold[Measurements]], _FoldAnswer]:
     """A function that predicts a fold: fitted on ``train``, or by stored predictions."""
     if candidate.predicted is not None:
-        return partial(_as_predicted, candidate.predicted)
+        return partial(_stored_predictions, candidate.predicted)
     model = candidate.build() if candidate.build is not None else candidate.fitted
     if model is None:
         raise ValueError(f"{candidate.name} has no model")
@@ -159,15 +159,17 @@ def _learn(
             f"{candidate.name} predicts {model.target}, not {target}; evaluate it with that target"
         )
     fitted = model if candidate.build is None else model.fit(train)
-    return partial(_answered, fitted, candidate.baseline)
+    return partial(_predicted_by_model, fitted, candidate.baseline)
 
 
-def _as_predicted(by_record: Mapping[str, float], fold: Fold[Measurements]) -> _FoldAnswer:
+def _stored_predictions(by_record: Mapping[str, float], fold: Fold[Measurements]) -> _FoldAnswer:
     values = np.array([by_record[record] for record in fold.test.frame["record_id"]])
     return _FoldAnswer(values, np.ones(fold.test.height), values * np.nan)
 
 
-def _answered(model: AffinityModel, baseline: bool, fold: Fold[Measurements]) -> _FoldAnswer:
+def _predicted_by_model(
+    model: AffinityModel, baseline: bool, fold: Fold[Measurements]
+) -> _FoldAnswer:
     answer = sound_answer(model, fold.test.frame)
     exchanged_rows = None if baseline else with_other_antigens(fold.test)
     exchanged = (

@@ -65,7 +65,7 @@ def read_variants(
 ) -> UserPairs:
     """The rows of a table as pairs with whole chains, on the parent's antigen where none is named.
 
-    ``numbering`` counts the places of mutations, or names the definition of CDRs.
+    ``numbering`` counts the positions of mutations, or names the definition of CDRs.
 
     Raises:
         TableError: mutations that do not fit the parent, CDRs that are not found in it exactly

@@ -41,7 +41,7 @@ def build_release(
     Raises:
         ReleaseError: the model does not give its stored predictions, two artefacts contradict each
             other, a text has a number that no artefact has, or the notes hide a bad audit.
-        OptionError: ``out`` is taken, or something stated cannot be.
+        OptionError: ``out`` is taken, or the stated version, date, name or licence cannot be.
     """
     intent = intent.checked()
     with new_result(out, NAMES, "a release", overwrite=overwrite) as folder:
@@ -120,10 +120,10 @@ def _stated(subject: Subject, intent: Intent, folder: Path, predictor: Predictor
         "news": list(intent.new),
         "migration": list(intent.migration),
         "pull": intent.pull_from or f"{name}@{intent.version}",
-        "origins": [asdict(item) for item in subject.origins],
-        "dataset": ", ".join(dict.fromkeys(item.source for item in subject.origins)),
+        "origins": [asdict(origin) for origin in subject.origins],
+        "dataset": ", ".join(dict.fromkeys(origin.source for origin in subject.origins)),
         "notes": list(subject.notes),
-        "encoders": [dict(item) for item in subject.encoders],
+        "encoders": [dict(encoder) for encoder in subject.encoders],
         "uses": _USES[subject.kind],
         "quick_start": _quick_start(f"{name}@{intent.version}", folder, predictor),
         "made_by": subject.made_by,

@@ -70,7 +70,7 @@ def compare_with_earlier(
     keys = [clusters["/".join(antigen)] for antigen in antigens]
     bootstrap = ClusterBootstrap(keys, resamples=RESAMPLES, seed=0)
     name, _, version = title.rpartition(" ")
-    figures = _line(pred, true, bootstrap)
+    figures = _scores(pred, true, bootstrap)
     split = _split_of(new_folder)
     held_out = "yes" if table is None else "not known"
     releases: list[dict[str, Any]] = [{
@@ -87,7 +87,7 @@ def compare_with_earlier(
             "status": _status_of(folder),
             "recommendation": facts["recommendation"]["what"],
             "held_out": "yes" if same and table is None else "not known",
-            **_line(load_model(folder / MODEL).predict(rows), true, bootstrap),
+            **_scores(load_model(folder / MODEL).predict(rows), true, bootstrap),
         })  # fmt: skip
     return {"what": rows_in_words, "rows": rows.height, "releases": releases}
 
@@ -106,7 +106,7 @@ def _status_of(release: Path) -> str:
     return str(read_json(path)["training"]["status"]) if path.is_file() else "no run"
 
 
-def _line(
+def _scores(
     pred: NDArray[np.float64], true: NDArray[np.float64], bootstrap: ClusterBootstrap
 ) -> dict[str, Any]:
     """Correlations and error of one model's predictions, each with its interval."""

@@ -122,7 +122,7 @@ def is_git(address: str) -> bool:
 def _fetched(
     where: str, spec: str, revision: str | None, scratch: Path, endpoint: str | None
 ) -> Path:
-    """The folder that holds the release now."""
+    """Fetch the release where it is remote; returns the folder that holds it."""
     if where == HUB:
         from abag.release.publishing.hub import download
 

@@ -33,7 +33,7 @@ class VariantsOf:
     parent_light: str | None = None
     """Its light chain."""
     numbering: str | None = None
-    """How places of mutations are counted: sequential (from 1), imgt, kabat, chothia or martin; of
+    """How mutations are counted: sequential (from 1), imgt, kabat, chothia or martin; of
     CDRs: imgt, kabat or chothia, found by itself where it can be."""
 
     def chosen(self, antigen: list[str]) -> GivenParent | str | None:

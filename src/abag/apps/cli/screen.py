@@ -29,7 +29,7 @@ class ParentOfLibrary:
     parent_light: str | None = None
     """Its light chain."""
     numbering: str = "sequential"
-    """How places of mutations are counted: sequential (from 1), imgt, kabat, chothia or martin."""
+    """How mutations are counted: sequential (from 1), imgt, kabat, chothia or martin."""
 
     def chosen(self) -> GivenParent | None:
         """The parent, its chains read; None where none is named."""

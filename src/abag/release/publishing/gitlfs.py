@@ -127,14 +127,14 @@ class WorkingCopy:
             signature |= {f"GIT_{who}_NAME": name, f"GIT_{who}_EMAIL": email}
         return git(self._folder, *arguments, **signature)
 
-    def _known(self, *names: str) -> str | None:
+    def _revision_of(self, *names: str) -> str | None:
         try:
             return self._git("rev-parse", "--quiet", "--verify", *names)
         except ReleaseError:
             return None
 
     def is_there(self) -> bool:
-        """Whether the clone is whole; what a killed git left locked is set free."""
+        """Whether the clone is whole; removes the lock that a killed git left."""
         if not (self._folder / ".git").is_dir():
             return False
         (self._folder / ".git" / "index.lock").unlink(missing_ok=True)
@@ -183,7 +183,7 @@ class WorkingCopy:
 
     def is_committed(self) -> bool:
         """Whether the branch's last commit holds what is staged."""
-        return self._known("HEAD") is not None and not self._git("status", "--porcelain")
+        return self._revision_of("HEAD") is not None and not self._git("status", "--porcelain")
 
     def commit(self) -> None:
         """Commit what is staged."""
@@ -195,10 +195,10 @@ class WorkingCopy:
         Raises:
             ReleaseError: it is there on another commit.
         """
-        commit = self._known(f"{self._publication.tag}^{{commit}}")
+        commit = self._revision_of(f"{self._publication.tag}^{{commit}}")
         if commit is None:
             return False
-        if commit != self._known("HEAD"):
+        if commit != self._revision_of("HEAD"):
             raise moved(self._publication)
         return True
 
@@ -214,7 +214,7 @@ class WorkingCopy:
 
     def is_pushed(self) -> bool:
         """Whether branch and tag of the remote are ours."""
-        commit = self._known("HEAD")
+        commit = self._revision_of("HEAD")
         tag = f"refs/tags/{self._publication.tag}^{{}}"
         return self._remote(f"refs/heads/{self._branch}") == commit == self._remote(tag)
 

@@ -6,7 +6,7 @@ import { keepKey } from "/page/service.js";
 const PAGES = { pair: "/page/pair.js", assay: "/page/assay.js", scan: "/page/scan.js", table: "/page/table.js", jobs: "/page/jobs.js" };
 
 async function show() {
-  const [name, ...rest] = location.hash.slice(1).split("/");
+  const [name, ...parameters] = location.hash.slice(1).split("/");
   const chosen = name in PAGES ? name : "pair";
   for (const link of document.querySelectorAll("nav a")) {
     if (link.hash === `#${chosen}`) link.setAttribute("aria-current", "page");
@@ -16,7 +16,7 @@ async function show() {
   const main = document.querySelector("#main");
   const { render } = await import(PAGES[chosen]);
   main.replaceChildren();
-  await render(main, rest.map(decodeURIComponent));
+  await render(main, parameters.map(decodeURIComponent));
 }
 
 document.querySelector("#key-form").addEventListener("submit", (event) => {

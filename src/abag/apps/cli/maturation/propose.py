@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from abag.apps.cli import emit
-from abag.apps.cli.options.places import EVERYWHERE, FreePlaces
 from abag.apps.cli.options.plates import (
     ANY_VARIANT,
     AS_BEST,
@@ -20,6 +19,7 @@ from abag.apps.cli.options.plates import (
     Wells,
     request_of,
 )
+from abag.apps.cli.options.positions import EVERYWHERE, FreePositions
 from abag.apps.cli.options.reading import AS_IT_IS, NO_ANTIBODY, FileChoices, GivenAntibody
 from abag.errors import ModelError, OptionError
 
@@ -40,7 +40,7 @@ def propose(
     file_choices: Annotated[FileChoices, Parameter(name="*")] = AS_IT_IS,
     n: int = 96,
     out: Path | None = None,
-    where: Annotated[FreePlaces, Parameter(name="*")] = EVERYWHERE,
+    where: Annotated[FreePositions, Parameter(name="*")] = EVERYWHERE,
     search: Annotated[Search, Parameter(name="*")] = ANY_VARIANT,
     choosing: Annotated[Choosing, Parameter(name="*")] = AS_BEST,
     also: Annotated[Besides, Parameter(name="*")] = NO_MORE,

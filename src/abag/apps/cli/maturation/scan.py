@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from abag.apps.cli import emit
-from abag.apps.cli.options.places import EVERYWHERE, FreePlaces
+from abag.apps.cli.options.positions import EVERYWHERE, FreePositions
 from abag.apps.cli.options.reading import NO_ANTIBODY, GivenAntibody
 from abag.errors import OptionError
 
@@ -28,7 +28,7 @@ def scan(
     antigen: Annotated[list[str] | None, Parameter(negative=())] = None,
     model: Path | None = None,
     out: Path | None = None,
-    where: Annotated[FreePlaces, Parameter(name="*")] = EVERYWHERE,
+    where: Annotated[FreePositions, Parameter(name="*")] = EVERYWHERE,
     chains: Annotated[list[str] | None, Parameter(negative=())] = None,
     arm: int | None = None,
     most_umis: Annotated[bool, Parameter(negative=())] = False,

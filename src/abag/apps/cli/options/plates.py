@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from cyclopts import Parameter
 
 if TYPE_CHECKING:
-    from abag.apps.cli.options.places import FreePlaces
+    from abag.apps.cli.options.positions import FreePositions
     from abag.maturation.plate.wells import Layout
     from abag.maturation.propose.aims import Aims
     from abag.maturation.propose.request import Purse, Request
@@ -22,7 +22,7 @@ class Search:
     max_mutations: int | None = None
     """Most mutations of a variant (default: as the measured ones, 2 to 8)."""
     freeze: Annotated[list[str] | None, Parameter(negative=())] = None
-    """Places that stay whatever else is asked for: H:1-26."""
+    """Positions that stay whatever else is asked for: H:1-26."""
     untried: Annotated[bool, Parameter(negative=())] = False
     """Without --cdrs and --positions: also change positions that no measured variant changes."""
     max_untried: int = 1
@@ -127,7 +127,7 @@ ONE_WELL_EACH: Final = Wells()
 
 
 def request_of(
-    n: int, where: FreePlaces, search: Search, choosing: Choosing, also: Besides
+    n: int, where: FreePositions, search: Search, choosing: Choosing, also: Besides
 ) -> Request:
     """A request for ``n`` variants, as the rooms behind take it."""
     from abag.maturation.propose.acquisition import Policy

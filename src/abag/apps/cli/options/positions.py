@@ -9,16 +9,16 @@ from cyclopts import Parameter
 
 
 @dataclass(frozen=True)
-class FreePlaces:
+class FreePositions:
     """Which residues may change."""
 
     cdrs: Annotated[list[str] | None, Parameter(negative=())] = None
     """Change these IMGT CDRs alone: H3,L1, or all."""
     positions: Annotated[list[str] | None, Parameter(negative=())] = None
-    """Change these places: H:100-110,L:50; with --cdrs, both."""
+    """Change these positions: H:100-110,L:50; with --cdrs, both."""
     numbering: str = "sequential"
     """How positions are counted: sequential, imgt, kabat, chothia, martin or aho."""
 
 
-EVERYWHERE: Final = FreePlaces()
-"""Nothing is said of places."""
+EVERYWHERE: Final = FreePositions()
+"""All positions may change."""
