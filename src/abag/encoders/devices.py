@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import torch
 
 PRECISIONS: Final = {"fp32": "float32", "bf16": "bfloat16"}
-"""Arithmetic that may be asked for, and torch's name of it; not fp16: T5 overflows in it."""
+"""Arithmetic by the name of its option, and torch's name of it; not fp16: T5 overflows in it."""
 
 
 def on_devices(open_: Callable[[str], Encoder], devices: Sequence[str]) -> list[Encoder]:
@@ -105,6 +105,6 @@ def has_bf16_units(device: torch.device) -> bool:
 
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Older releases of torch cannot tell; they get fp32.
+    # Older releases of torch do not say; they get fp32.
     capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return device.type == "cpu" and bool(capabilities.get("amx_bf16", False))

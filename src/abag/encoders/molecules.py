@@ -39,7 +39,7 @@ class EmbeddedFile:
     """Molecules longer than the encoder's limit, joined from windows."""
     room: Path
     without_antigen: int = 0
-    """Rows without an antigen chain, where antigens were asked for."""
+    """Rows without an antigen chain, where antigens are embedded."""
     antibodies_as_antigens: tuple[str, ...] = ()
     """Antigen chains that are mostly antibody variable domain, once each."""
     left_out: tuple[str, ...] = ()
@@ -106,7 +106,7 @@ def embed_file(
 
 
 def _roles_to_embed(encoder: Encoder, roles: Collection[Role] | None) -> frozenset[Role]:
-    """The roles to embed: those asked for, else those that the encoder was trained on."""
+    """The roles to embed: those given, else those that the encoder was trained on."""
     facts = encoder.facts
     wanted = frozenset(roles or facts.roles)
     if foreign := sorted(role.value for role in wanted - facts.roles):

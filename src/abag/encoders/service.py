@@ -1,8 +1,8 @@
 """Embeddings of molecules: ask the store, encode what is missing, write back.
 
-What may be encoded apart is: an encoder that reads chains one by one (``facts.paired`` is false)
-gets the distinct heavy and light chains, not the distinct pairs, so a library of heavy chains with
-one light chain encodes that light chain once.
+Chains are encoded one by one where that is the same: an encoder that reads chains one by one
+(``facts.paired`` is false) gets the distinct heavy and light chains, not the distinct pairs, so a
+library of heavy chains with one light chain encodes that light chain once.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ def embed(
         store: where embeddings are looked up and kept; without one they are held in memory.
         budget: padded residues in a batch; by default what suits the device. It moves no result
             by more than 1e-5 (fp32).
-        workers: who encodes instead of this process; ``encoder`` then tells identity and budget.
+        workers: who encodes instead of this process; ``encoder`` then gives identity and budget.
 
     Raises:
         EncoderError: for a store of another encoder, encoders that differ, or rows that are not
             finite or of another shape than [residues, width].
         OptionError: for a budget below 1.
-        SequenceError: from the encoder, such as for a molecule it is told to refuse.
+        SequenceError: from the encoder, such as for a molecule that it refuses.
         UnavailableError: where another process writes the store, or the memory does not hold
             one molecule.
     """

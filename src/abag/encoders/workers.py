@@ -74,7 +74,7 @@ class _Opened:
 
 
 def encode_batch(shared: _Opened, batch: Sequence[Molecule]) -> list[EncodedMolecule]:
-    """What a worker does."""
+    """Encode one batch in a worker."""
     encoder, limit = _of_this_worker(shared)
     return encode_within(encoder, batch, limit)
 

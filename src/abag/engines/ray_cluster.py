@@ -68,7 +68,7 @@ class RayCluster:
 
 
 def do_remotely(work: Work, piece: Any) -> PieceResult:
-    """What a worker of Ray's does."""
+    """Do one piece in a worker of Ray's."""
     return PieceResult.of(work, piece)
 
 

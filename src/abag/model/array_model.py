@@ -126,7 +126,7 @@ class ArrayModel(PlainModel, Generic[S]):
         return self._fitted
 
     def _checked_rows(self, table: Pairs | pl.DataFrame) -> pl.DataFrame:
-        """The rows that a fitted model is asked about; a user's bare frame is checked here."""
+        """Rows for a fitted model to predict; a user's bare frame is checked here."""
         self._require_fitted()
         return rows_to_predict(table, self.inputs)
 

@@ -211,7 +211,7 @@ def _model_id(manifest: Mapping[str, Any]) -> str:
 
 
 def _is_newer(version: object) -> bool:
-    """Whether something was made by a newer abag than this one, or by none that can be told."""
+    """Whether something was made by a newer abag than this one, or by an unreadable one."""
     if version == VERSION:
         return False
     try:

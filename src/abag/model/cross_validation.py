@@ -16,7 +16,7 @@ Answered = TypeVar("Answered")
 
 
 class Fold(NamedTuple, Generic[Rows]):
-    """Rows to learn from, and rows to be asked about."""
+    """Training rows, and the rows that were held out of them."""
 
     name: str
     train: Rows
@@ -39,7 +39,7 @@ def cross_validate(
     """Answers of each learner, trained anew on each fold, for the fold's test rows, in order.
 
     Args:
-        folds: rows to learn from and to be asked about.
+        folds: training rows and held-out rows.
         learners: by name.
         label: text of the progress bar.
         skip_untaught: leave out folds from whose training rows one of the learners cannot learn

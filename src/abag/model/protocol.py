@@ -96,7 +96,7 @@ Reals = NDArray[np.float64]
 
 
 class Answer(NamedTuple):
-    """All that a model says of some rows; every array has shape (rows,)."""
+    """Answer of a model for some rows; every array has shape (rows,)."""
 
     value: Reals
     """What ``predict`` gives."""
@@ -274,7 +274,7 @@ class PlainModel(ABC):
 
 
 def sound_answer(model: AffinityModel, table: Pairs | pl.DataFrame) -> Answer:
-    """What a model answers, once it is sound: one finite value and positive spread a row.
+    """A model's answer, checked: one finite value and one positive spread a row.
 
     Raises:
         ModelError: the model gave something else.

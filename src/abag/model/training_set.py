@@ -1,4 +1,4 @@
-"""What a model learns from, and what it remembers of it: counts, and hashes in place of text.
+"""The rows that a model learns from, and what is saved of them: counts, and hashes of chains.
 
 Baselines learn from exact rows only: a censored row (``KD > 10 uM``) is an inequality, and its
 ``pkd`` is null, so it cannot enter a sum of squares. The counts say how many were left out.

@@ -195,7 +195,7 @@ COLUMNS: Final = (
 
 
 def lede(comparison: Comparison) -> str:
-    """What the table holds, in a sentence."""
+    """Tested rows and split, in a sentence."""
     first = comparison.runs[0]
     split, rows = first.metrics["split"], first.test("prediction_sd").get("n")
     return (

@@ -41,7 +41,7 @@ def locate(entry: CatalogueEntry, *, folder: Path | None, local_files_only: bool
     """Folders of an encoder's files: the one given, or the hub's cache after fetching.
 
     Raises:
-        UnavailableError: where the hub cannot be reached or has not what is asked for.
+        UnavailableError: where the hub cannot be reached or lacks the revision.
         MissingFileError: where ``folder`` is not there.
         EncoderError: where the folder holds no safetensors weights.
     """

@@ -71,7 +71,7 @@ def windows(length: int, limit: int, overlap: int = OVERLAP) -> list[Window]:
 
 
 def segments(molecule: Molecule, rule: InputRule, limit: int, long: LongChain) -> list[Segment]:
-    """What is read of a molecule; the kept rows, joined in order, are its residues in order.
+    """Segments of a molecule; their kept rows, joined in order, are its residues in order.
 
     A pair that is longer than ``limit`` is read chain by chain, and a chain that is longer in
     windows; both are flagged.

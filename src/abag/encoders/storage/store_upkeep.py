@@ -1,4 +1,4 @@
-"""What is in a store, whether it is whole, and merging its small shards."""
+"""Contents and damage of a store, and the merging of its small shards."""
 
 from __future__ import annotations
 

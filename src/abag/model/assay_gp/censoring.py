@@ -42,7 +42,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class RowNormals:
-    """What each row says: ``target`` (n,), and ``extra`` (n,) variance beside the noise.
+    """Each row as a normal: ``target`` (n,), and ``extra`` (n,) variance beside the noise.
 
     An exact row has its value and no extra variance.
     """

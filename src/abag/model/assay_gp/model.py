@@ -267,7 +267,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         self._model_id = self._last = None
 
     def knowledge(self, positions: Positions) -> Knowledge | None:
-        """What global model, encoder and structure say of the positions; None where none is used.
+        """Knowledge of positions by global model, encoder and structure; None where none is used.
 
         Raises UnavailableError for an encoder or a structure without what it needs.
         """

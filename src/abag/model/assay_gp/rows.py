@@ -1,4 +1,4 @@
-"""What a table of one assay says: chains, parent, bounds, noise, and how wide intervals must be."""
+"""Parent, bounds and noise of the rows of one assay, and how wide their intervals must be."""
 
 from __future__ import annotations
 

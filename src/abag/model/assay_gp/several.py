@@ -83,7 +83,7 @@ class SharedObjective:
 
 
 @dataclass(frozen=True, slots=True)
-class Tasked:
+class SharedRows:
     """Rows of several antigens on common positions; ``tasks`` (n,) numbers their antigens."""
 
     positions: Positions
@@ -107,7 +107,7 @@ class SharedMixture:
     @classmethod
     def fit(
         cls,
-        data: Tasked,
+        data: SharedRows,
         normals: RowNormals,
         choices: Sequence[KernelChoice],
         knowledge: Knowledge | None,
@@ -223,7 +223,7 @@ def fit_antigens(
     knowledge = next(iter(models.values())).knowledge(positions)
     letters = positions.letters(heavy, light)
     rows = settings.sizes.hyper(len(tasks))
-    data = Tasked(positions, letters, noise, tasks, len(parts), rows)
+    data = SharedRows(positions, letters, noise, tasks, len(parts), rows)
 
     def choose(normals: RowNormals) -> SharedMixture:
         return SharedMixture.fit(data, normals, settings.kernels, knowledge)

@@ -1,6 +1,6 @@
 """Variants laid on their parent, and every change of each, with what is known of it.
 
-It is what serving and learning read.
+Serving and learning both start from them.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ CROWDING: Final = 1.0 / 3.0
 """Gains of n equal changes of maturation grow with n^(1 - CROWDING), as losses do by their power
 of 1.5."""
 _LEAST: Final = 0.05
-"""What a change counts at least, where changes are counted by what they lose."""
+"""Least weight of a change, where changes are weighted by what they lose."""
 _SEVERITY: Final = list(FEATURES).index("severity")
 
 

@@ -1,4 +1,4 @@
-"""What is written down of every substitution of a parent, before anything is learnt.
+"""Features of every substitution of a parent, fixed before anything is learnt.
 
 Each feature is turned so that more of it should mean tighter binding; most are losses and so
 negative. Beside each stands a first guess of its weight, which learning starts from.

@@ -1,4 +1,4 @@
-"""What was measured of an antibody family before: effects at its positions, of its residues.
+"""Effects that were measured in an antibody family before, by position and by residue.
 
 The weights hold for every antibody. A family with measurements of its own departs from them, by a
 value for each position and one for each change, both drawn to 0. They serve variants of the same
@@ -88,5 +88,5 @@ def cdr_residues(parent: ParentAntibody) -> dict[str, int]:
 
 @cache
 def in_cdr(label: str) -> bool:
-    """Whether ``heavy 111A`` lies in a CDR; asked of every label for every parent."""
+    """Whether ``heavy 111A`` lies in a CDR; cached, since every parent needs all labels."""
     return LOOPS[position_number(label.split()[1])] > 0

@@ -24,7 +24,7 @@ Codes = NDArray[np.int64]
 
 IMGT_COLUMNS: Final = 128
 NO_RESIDUE: Final = GAP
-"""Code of a gap, of X and of whatever is no standard residue."""
+"""Code of a gap, of X and of all that is no standard residue."""
 
 
 _HEAVY_CONTACT: Final = {

@@ -27,7 +27,7 @@ FOLDERS: Final = "ABAG_ENCODERS"
 
 @dataclass(frozen=True)
 class EncoderRecord:
-    """What a saved model says of one of its encoders."""
+    """An encoder of a saved model: identity, width and adapter."""
 
     side: str
     """``antibody`` or ``antigen``."""

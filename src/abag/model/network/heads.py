@@ -1,4 +1,4 @@
-"""What is read off the fused pair: an MLP, last layers in fp32, and the range of a pKd."""
+"""Heads on the fused pair: an MLP, last layers in fp32, and the range of a pKd."""
 
 from __future__ import annotations
 

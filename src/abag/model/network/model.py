@@ -43,14 +43,14 @@ _SHOWN: Final = 256
 
 
 class NetworkSettings(Settings):
-    """What a trained network says of itself; it is shaped by its recipe."""
+    """Settings of a trained network; its shape comes from its recipe."""
 
     recipe: str = Field("default", description="Recipe it was trained by (`abag recipes`).")
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkPredictions:
-    """What a network says of rows, each [rows]."""
+    """Predictions of a network, each [rows]."""
 
     pkd: Reals
     strong_probability: Reals | None
@@ -174,7 +174,7 @@ class NetworkModel(PlainModel):
         return self.predictions(table).pkd
 
     def predictions(self, table: Pairs | pl.DataFrame) -> NetworkPredictions:
-        """Everything that the network says of each row.
+        """All that the network predicts of each row.
 
         Raises:
             SchemaError: a column is missing.

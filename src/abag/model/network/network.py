@@ -25,7 +25,7 @@ _ONE: Final = 0.5413248546129181
 
 @dataclass(frozen=True, slots=True)
 class NetworkOutput:
-    """What a network says of each pair of a batch, in fp32."""
+    """Output of a network for each pair of a batch, in fp32."""
 
     pkd: Float[Tensor, " pairs"]
     """Predicted pKd, inside the range."""

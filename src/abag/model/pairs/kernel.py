@@ -1,4 +1,4 @@
-"""What measured pairs say of a pair, by k-mer cosines of the chains: its level, whether it binds.
+"""Level of a pair, and evidence that it binds, from measured pairs by k-mer cosines of chains.
 
 With H, L and A the cosines of heavy chains, light chains and antigens
 (:mod:`abag.model.pair_similarity`), and G the products of
@@ -45,7 +45,7 @@ _KERNEL_OF: Final = (0, 0, 1)
 
 
 class Recalled(NamedTuple):
-    """What the measured pairs say of each row; all of shape (rows,)."""
+    """Levels and similarities by the measured pairs, each of shape (rows,)."""
 
     of_root: Reals
     """Level by antibody and antigen together, what changed from roots taken off, pKd."""
@@ -257,7 +257,7 @@ class BindingEvidence:
         )
 
     def columns(self, antigens: Places) -> Columns:
-        """What the kernel has to give for rows on these measured antigens (-1: none)."""
+        """Functions of the antibody for rows on these measured antigens (-1: none)."""
         functions = np.where(antigens >= 0, self.cluster[antigens], -1)
         return Columns(self.weights, functions)
 

@@ -30,7 +30,7 @@ Places = NDArray[np.int64]
 
 SAME_ANTIGEN: Final = 0.8
 """From this identity an antigen counts as the one that was measured. Under it, many antibodies
-tell an orthologue from their own antigen."""
+distinguish an orthologue from their own antigen."""
 LOOP_SHARE: Final = 0.5
 """Of the residues of all CDRs: more that is new is another antibody on the same frameworks."""
 OTHER_CHAIN_CHANGES: Final = 1
@@ -67,7 +67,7 @@ class MeasuredPairs:
         self.cdrs = tuple(cdrs)
         self.antigens = tuple(antigens)
         self.names = tuple(names)
-        """What each antigen is called; an empty text where the rows do not say."""
+        """Name of each antigen; empty where the rows give none."""
         self.pairs = pairs
         if layout is None:
             columns = ImgtLayout.of(self.antibodies)
@@ -118,7 +118,7 @@ class MeasuredPairs:
 
     def nearest(self, table: pl.DataFrame) -> Nearest:
         """Compare each row of ``table`` (heavy, light, antigen) with all that was measured."""
-        # The same table is asked for by the model and by its calibration.
+        # Model and calibration look up the same table.
         if self._last is not None and self._last[0] is table:
             return self._last[1]
         rows = table.select("heavy", "light", antibody=antibody_key(), key=_key())

@@ -155,7 +155,7 @@ class PairModel(ArrayModel[PairSettings]):
         )
 
     def _recall(self, on_relatives: pl.DataFrame, antigens: Places) -> Recalled:
-        """What the kernels say of each row; the rows of a library stand on one relative."""
+        """Levels and similarities of each row; those of one relative and antigen are kept."""
         state = self._state
         keyed = on_relatives.with_columns(
             light=pl.col("light").fill_null(""),

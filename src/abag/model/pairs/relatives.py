@@ -165,7 +165,7 @@ class ChangeEffects:
 
         Args:
             difference: pKd minus that of the relative, shape (n,).
-            raw: what the model of mutation effects says of the same rows.
+            raw: output of the model of mutation effects for the same rows.
             cdr_changes: changes in CDRs, shape (n,).
             families: number of the family of each row, shape (n,).
         """

@@ -1,4 +1,4 @@
-"""What training goes on from: weights, optimiser and place of a run in one safetensors file.
+"""The state that training continues from: weights, optimiser and progress in one file.
 
 It holds the trained weights, the optimiser's moments, whatever else a kind of training keeps (such
 as a running mean of the weights), and as JSON where the run is. Random numbers need no state: order
@@ -233,7 +233,7 @@ STATE: Final = StateFile(LAST, PREVIOUS, IDENTITY)
 
 
 def remembered_by(watcher: Monitor | Plateau) -> dict[str, Any]:
-    """What a watcher of the epochs remembers, in plain values: all but its settings."""
+    """State of a watcher of the epochs, in plain values: all but its settings."""
     return {k: v for k, v in vars(watcher).items() if k not in ("config", "higher_is_better")}
 
 

@@ -38,7 +38,7 @@ class TrainingEngine(ABC):
     title: ClassVar[str]
     """Title of the progress bar."""
     members: ClassVar[str] = "Rows"
-    """What a batch consists of, for messages."""
+    """Noun for the members of a batch, for messages."""
     rate_key: ClassVar[str] = "optimiser.lr"
     """Setting of the learning rate, for messages."""
 

@@ -47,12 +47,12 @@ class Trainer(TrainingEngine):
 
     @property
     def recipe(self) -> Recipe:
-        """What is trained."""
+        """The recipe that is trained."""
         return self.data.recipe
 
     @property
     def network(self) -> AffinityNetwork:
-        """What is trained, with its weights of now."""
+        """The network with its weights of now."""
         return cast(AffinityNetwork, self.state.network)
 
     @property
@@ -106,7 +106,7 @@ class Trainer(TrainingEngine):
         return loss_of_step
 
     def outputs_of(self, group: Sequence[tuple[int, Rows]]) -> list[NetworkOutput]:
-        """What the network says of each batch, all computed at once, each with its own dropout."""
+        """Outputs for each batch, all computed at once, each with its own dropout."""
         seeds, sizes = [self._dropout_seed(p) for p, _ in group], [len(b) for _, b in group]
         torch.manual_seed(seeds[0])
         own_dropout = drawn_apart(sizes, seeds, self.device) if len(group) > 1 else nullcontext()
@@ -138,7 +138,7 @@ class Trainer(TrainingEngine):
         )
 
     def _dropout_seed(self, number: int) -> int:
-        """Of a batch: the same in whichever process it is computed, whatever came before."""
+        """Seed of a batch: the same in any process, whatever came before."""
         return seed_of(self.recipe.seed, 1, self.state.progress.step, number)
 
     def _update_mean(self) -> None:

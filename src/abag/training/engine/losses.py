@@ -39,7 +39,7 @@ _RANK_VARIANCE: Final = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What is known of the rows of a batch, each on its own scale."""
+    """Labels of the rows of a batch, each on its own scale."""
 
     value: Float[Tensor, " pairs"]
     """The measured value; nan where only a bound is known."""

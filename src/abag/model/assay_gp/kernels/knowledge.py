@@ -38,7 +38,7 @@ does (docs/measured/few-shot.md)."""
 class Knowledge:
     """``effects`` (P, 22, 1) and ``features`` (P, 22, F) of each letter at each position.
 
-    ``encoded`` is what an encoder adds, where one was asked.
+    ``encoded`` is what an encoder adds, where one is used.
     """
 
     effects: Reals
@@ -98,7 +98,7 @@ def _by_letter(
 
 @lru_cache(maxsize=8)
 def _surroundings(path: Path, heavy: str, light: str | None) -> tuple[Surroundings, ...]:
-    """What the residues of both chains stand beside in a structure, rounded."""
+    """Contacts, burial and log-odds of both chains in a structure, rounded."""
     from abag.model.inverse_folding.complexes import ComplexLogOdds
 
     return ComplexLogOdds.read(path, (heavy, light)).surroundings()

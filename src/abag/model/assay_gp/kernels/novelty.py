@@ -3,7 +3,7 @@
 A random row that is left out has siblings among the others. A change at a new position, or more
 changes than any measured variant has, has none: the errors there are those of rows that are left
 out together, with every row that changes a stretch of positions, or every row of many changes
-(block-wise leave-one-out, in closed form). No row tells how errors grow with changes that nobody
+(block-wise leave-one-out, in closed form). No row shows how errors grow with changes that nobody
 measured: they are taken to grow by :data:`GROWTH` with as many more as were measured.
 """
 

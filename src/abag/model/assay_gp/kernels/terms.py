@@ -76,7 +76,7 @@ class CentredTerm:
     those of single substitutions anywhere in the variable domains, times the mean number of
     mutations of the training rows, never what those rows happened to vary: a feature that stood
     still in training has no effect beforehand, and a new variant that changes it moves by as much
-    as any other (BoTorch issue 2185 tells what happens otherwise).
+    as any other (BoTorch issue 2185 shows what happens otherwise).
     """
 
     term: Term
