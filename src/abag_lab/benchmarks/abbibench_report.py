@@ -98,8 +98,11 @@ def page(benchmark: AbBiBenchmark) -> str:
             [
                 (
                     f"**{model}**" if model == OURS else model.replace("|", " "),
-                    *(_short(correlations.figure(assay, model)) for assay in correlations.assays),
-                    _long(correlations.mean(model)),
+                    *(
+                        _value_text(correlations.figure(assay, model))
+                        for assay in correlations.assays
+                    ),
+                    _interval_text(correlations.mean(model)),
                     f"{correlations.mean_as_published(model):.3f}",
                 )
                 for model in correlations.ranked()
@@ -112,7 +115,7 @@ def page(benchmark: AbBiBenchmark) -> str:
                 (
                     result.name,
                     f"{len(result.truth):,}",
-                    _long(correlations.figure(result.name, OURS)),
+                    _interval_text(correlations.figure(result.name, OURS)),
                     f"{result.trained_on:,} rows",
                     ", ".join(result.left_out) or "nothing: no training assay is related",
                 )
@@ -128,13 +131,13 @@ def page(benchmark: AbBiBenchmark) -> str:
 
 
 def _differences(benchmark: AbBiBenchmark) -> list[str]:
-    """Differences of means from well-known models, and what each assay does to them."""
+    """Differences of means from well-known models, with all assays and without each of them."""
     correlations = benchmark.correlations
     peers = [name for name in COMPARED if name in correlations.ranked()]
     lines = []
     for peer in peers:
         figure = correlations.advantage(OURS, peer)
-        lines.append(f"- mean of {OURS} minus mean of {peer}: {_long(figure)}")
+        lines.append(f"- mean of {OURS} minus mean of {peer}: {_interval_text(figure)}")
     lines += [
         "",
         "Intervals are over the rows of these assays and say nothing of other antibodies. The same "
@@ -148,11 +151,11 @@ def _differences(benchmark: AbBiBenchmark) -> list[str]:
     return [*lines, *markdown_table(("without", *peers), rows)]
 
 
-def _short(figure: Figure | None) -> str:
+def _value_text(figure: Figure | None) -> str:
     return "–" if figure is None else f"{figure.value:.2f}"
 
 
-def _long(figure: Figure | None) -> str:
+def _interval_text(figure: Figure | None) -> str:
     if figure is None:
         return "–"
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"

@@ -4,7 +4,7 @@ Each assay of the open part and each open AbBiBench assay is scored by the globa
 without the assay's cluster, by the log-odds alone, by the average of both ranks, and by a sum whose
 weight is learnt on the assays of other clusters. The log-odds are those of an encoder (how natural
 the variants are) or of the complex (ProteinMPNN), for the assays whose structure is at hand; there
-the global model is also asked in the complex, as `abag scan --structure` does.
+the global model also predicts in the complex, as `abag scan --structure` does.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ def benchmark_log_odds(
     assays = [assay for assay in assays if (~assay.censored).sum() >= _FEWEST_ROWS]
     figures = []
     for term in terms:
-        scored = _scored(assays, term, priors, sources, out / "scores")
-        figures += _figures(term, scored, {assay.name for assay in sealed}, seed, resamples)
+        scored = _scored_assays(assays, term, priors, sources, out / "scores")
+        figures += _figures_by_part(term, scored, {assay.name for assay in sealed}, seed, resamples)
     by_term = {f"{figure.term}, {figure.part}": figure.as_json() for figure in figures}
     write_json(out / "log-odds.json", by_term)
     if opened:
@@ -152,7 +152,7 @@ def benchmark_log_odds(
     return figures
 
 
-def _scored(
+def _scored_assays(
     assays: Sequence[VariantAssay], term: str, priors: BlindPriors, sources: Path, folder: Path
 ) -> list[ScoredAssay]:
     scored = []
@@ -161,14 +161,14 @@ def _scored(
         complexes = _Complexes(KnownStructures(sources / "structures"), priors)
         makers = {term: complexes.log_odds, f"{term}-effect": complexes.effect}
     else:
-        makers = {term: _log_odds(term)}
+        makers = {term: _encoder_log_odds(term)}
     makers["global"] = priors.effects_without
     clusters = complex_clusters([*assays])
     for assay in track(assays, f"log-odds, {term}"):
         exact = ~assay.censored
         values = []
         for name, make in makers.items():
-            scores = _remembered(folder / f"{_file_name(assay)}-{name}.json", assay, make)
+            scores = _cached_scores(folder / f"{_file_name(assay)}-{name}.json", assay, make)
             if scores is None:
                 break
             values.append(scores[exact])
@@ -181,7 +181,7 @@ def _scored(
     return scored
 
 
-def _log_odds(encoder: str) -> Callable[[VariantAssay], Reals | None]:
+def _encoder_log_odds(encoder: str) -> Callable[[VariantAssay], Reals | None]:
     from abag.maturation.antibody.naturalness import Naturalness
 
     naturalness = Naturalness(encoder)
@@ -192,7 +192,7 @@ def _log_odds(encoder: str) -> Callable[[VariantAssay], Reals | None]:
 
 @dataclass(slots=True)
 class _Complexes:
-    """What the structures say of an assay's variants; the last one is kept."""
+    """Log-odds and effects of variants in the complex of their assay; keeps the last complex."""
 
     known: KnownStructures
     priors: BlindPriors
@@ -219,10 +219,10 @@ class _Complexes:
         return self.last[1]
 
 
-def _remembered(
+def _cached_scores(
     path: Path, assay: VariantAssay, make: Callable[[VariantAssay], Reals | None]
 ) -> Reals | None:
-    """What was computed of an assay, from its file where that is of these rows."""
+    """Scores (rows,) of an assay: from its file if that is of these rows, else computed anew."""
     rows = assay.table.select("heavy", "light").write_csv() + assay.delta.tobytes().hex()
     digest = hashlib.sha256(rows.encode()).hexdigest()
     if path.exists():
@@ -245,8 +245,8 @@ def _file_name(assay: VariantAssay) -> str:
 def learnt_weight(assays: Sequence[ScoredAssay], cluster: str) -> float:
     """Weight of log-odds beside the global model, on the assays of other clusters; 0 or more.
 
-    Least squares of values within assays, first on the effects and then of the rest on the
-    log-odds. Rows weigh by one over the variance of their assay, and an assay's say levels off.
+    Least squares within assays: of the values on the effects, then of the residuals on the
+    log-odds. Rows weigh by one over the variance of their assay; n rows count as n / (1 + n / 100).
     """
     others = [assay for assay in assays if assay.cluster != cluster]
     centred = [
@@ -263,7 +263,7 @@ def learnt_weight(assays: Sequence[ScoredAssay], cluster: str) -> float:
     return max(unexplained / (term + _RIDGE), 0.0) / scale
 
 
-def _figures(
+def _figures_by_part(
     term: str, assays: Sequence[ScoredAssay], sealed: set[str], seed: int, resamples: int
 ) -> list[TermFigures]:
     figures = []

@@ -54,12 +54,12 @@ MODELS: Final = ("pairs", "kmer-ridge")
 TABLE: Final = "table.parquet"
 SPLIT: Final = "split-{}.parquet"
 FILES: Final = (*NAMES, TABLE, *(SPLIT.format(strategy) for strategy in SPLITS))
-_WHAT: Final = "a benchmark on SAAINT-DB"
+_TITLE: Final = "a benchmark on SAAINT-DB"
 
 
 @dataclass(frozen=True, slots=True)
 class SaaintBenchmark:
-    """What came out, and where it lies."""
+    """The evaluation of each split, and the files that were written."""
 
     rows: str
     distinct: int
@@ -119,7 +119,7 @@ def benchmark_saaint(
         OptionError: ``out`` holds other files, or an earlier benchmark.
     """
     require_resamples(resamples)
-    require_own(out, FILES, _WHAT, overwrite=overwrite)
+    require_own(out, FILES, _TITLE, overwrite=overwrite)
     candidates = [
         named_candidate(name, {"seed": seed}, baseline=name not in models)
         for name in (*models, *(name for name in BASELINES if name not in models))
@@ -145,7 +145,7 @@ def benchmark_saaint(
             seed=seed,
         )
         sections.append(EvaluationSection(evaluation, note, audit_png(audited)))
-    with new_result(out, FILES, _WHAT, overwrite=overwrite) as folder:
+    with new_result(out, FILES, _TITLE, overwrite=overwrite) as folder:
         write_parquet(folder / TABLE, table.frame)
         for strategy, split in splits.items():
             split.save(folder / SPLIT.format(strategy))
@@ -161,7 +161,7 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
             **{
                 key: {
                     "value": model.pooled[key].score.value,
-                    "interval": _ends(model.pooled[key].interval),
+                    "interval": _interval(model.pooled[key].interval),
                 }
                 for key in ("pearson", "spearman", "rmse")
             },
@@ -171,7 +171,7 @@ def _figures(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _ends(interval: Any) -> list[float] | None:
+def _interval(interval: Any) -> list[float] | None:
     if interval is None or interval.low is None:
         return None
     return [interval.low, interval.high]

@@ -67,7 +67,7 @@ def simulate(
     from abag_lab.replay.simulation import Plan, strategies
     from abag_lab.replay.simulation_report import landscapes_of, run_simulation
 
-    folder, numbers = _required(out, seeds, first_seed)
+    folder, numbers = _folder_and_seeds(out, seeds, first_seed)
     policy, *others = (Policy(name, diversity, beta) for name in _split([acquisition]) or [""])  # type: ignore[arg-type]
     arms = strategies(policy, others, _split(first_plate))  # type: ignore[arg-type]
     plan = Plan(start, rounds, batch, most, top, noise)
@@ -75,8 +75,8 @@ def simulate(
     engine = where_done.engine()
     simulation = run_simulation(chosen, folder, plan=plan, arms=arms, seeds=numbers, engine=engine)
     for source in filter(None, (landscape.source for landscape in chosen)):
-        _account(source, folder)
-    emit(simulation.as_json(), _text(simulation), json)
+        _report_rows(source, folder)
+    emit(simulation.as_json(), _simulation_text(simulation), json)
 
 
 def _split(texts: list[str] | None) -> list[str]:
@@ -84,7 +84,7 @@ def _split(texts: list[str] | None) -> list[str]:
     return [name.strip() for text in texts or [] for name in text.split(",") if name.strip()]
 
 
-def _required(out: Path | None, seeds: int, first_seed: int) -> tuple[Path, range]:
+def _folder_and_seeds(out: Path | None, seeds: int, first_seed: int) -> tuple[Path, range]:
     if out is None:
         raise OptionError("--out is missing: name a folder for the campaigns")
     if seeds < 1 or first_seed < 0:
@@ -92,8 +92,8 @@ def _required(out: Path | None, seeds: int, first_seed: int) -> tuple[Path, rang
     return out, range(first_seed, first_seed + seeds)
 
 
-def _account(assay: Assay, folder: Path) -> None:
-    """Say what became of every row of the file, and write those that were set aside."""
+def _report_rows(assay: Assay, folder: Path) -> None:
+    """Tell how many rows were kept and set aside, and write those set aside."""
     from abag.files import write_csv
 
     kept, aside = assay.rows, assay.aside.height
@@ -104,7 +104,7 @@ def _account(assay: Assay, folder: Path) -> None:
         write_csv(folder / "set_aside.csv", assay.aside.sort("source_row"))
 
 
-def _text(simulation: Simulation) -> str:
+def _simulation_text(simulation: Simulation) -> str:
     from abag_lab.replay.simulation import CHANCE, OURS, RIDGE
 
     summary, plan = simulation.summary, simulation.summary.plan

@@ -51,7 +51,7 @@ class DoorFigures:
     sets: Mapping[str, Sequence[RankedSet]]
     """Sets of designed variants by part."""
     pairing: Sequence[PairingFigure] = field(default=())
-    """Whether the evidence for binding tells true pairs from shuffled ones, open rows."""
+    """How well the evidence for binding separates true pairs from shuffled ones, open rows."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -89,7 +89,7 @@ def measure_door(
     reference = _held_out(REFERENCE, open_rows, folds, seed)
     write_parquet(out / HELD_OUT, held_out)
     calibration = Calibration.of(held_out, DEFAULT_LEVEL)
-    table = _beside(
+    table = _with_predictions(
         held_out, {REFERENCE: reference}, open_rows, held_out_reaches(held_out, DEFAULT_LEVEL)
     )
     scores = [
@@ -103,7 +103,7 @@ def measure_door(
     }
     verdicts: dict[str, Mapping[Verdict, GroupFigures]] = {"open": calibration.figures}
     if opened:
-        judged, figures = _open(open_rows, sealed, calibration)
+        judged, figures = _score_sealed(open_rows, sealed, calibration)
         sealed_scores = part_scores("sealed", judged, _models(judged))
         scores += sealed_scores
         verdicts["sealed"] = figures
@@ -124,7 +124,7 @@ def _held_out(
     return out_of_fold(lambda: create_model(name, settings), rows, folds=folds, seed=seed)
 
 
-def _beside(
+def _with_predictions(
     held_out: pl.DataFrame,
     others: Mapping[str, pl.DataFrame],
     rows: pl.DataFrame,
@@ -165,14 +165,14 @@ def _parts(table: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
 
 
 def _sets(table: pl.DataFrame) -> list[RankedSet]:
-    return variant_sets(table, [*_models(table), *(n for n in (_GIVEN,) if n in table.columns)])
+    return variant_sets(table, [*_models(table), *(n for n in (_PARENT,) if n in table.columns)])
 
 
-_GIVEN: Final = "pairs, parent given"
+_PARENT: Final = "pairs, parent given"
 """``abag predict --parent`` on a set whose parent nobody measured."""
 
 
-def _open(
+def _score_sealed(
     open_rows: pl.DataFrame, sealed: pl.DataFrame, calibration: Calibration
 ) -> tuple[pl.DataFrame, dict[Verdict, GroupFigures]]:
     """Every model fitted on the open rows, on the sealed ones."""
@@ -193,9 +193,8 @@ def _open(
         shipped["scale"].to_numpy(),
         DEFAULT_LEVEL,
     )
-    return _beside(shipped, predictions, test, reaches), group_figures(
-        shipped, reaches, DEFAULT_LEVEL
-    )
+    judged = _with_predictions(shipped, predictions, test, reaches)
+    return judged, group_figures(shipped, reaches, DEFAULT_LEVEL)
 
 
 def _learn(
@@ -203,7 +202,7 @@ def _learn(
 ) -> Callable[[Fold[pl.DataFrame]], pl.DataFrame]:
     model = build().fit(train)
     return lambda fold: predict_fold(model, fold).with_columns(
-        pl.Series(_GIVEN, _from_parents(model, fold.test))
+        pl.Series(_PARENT, _from_parents(model, fold.test))
     )
 
 

@@ -1,4 +1,4 @@
-"""Does the evidence that a pair binds tell true pairs from shuffled ones? AUROC by verdict.
+"""Does the evidence for binding separate true pairs from shuffled ones? AUROC by verdict.
 
 True pairs are held-out rows outside the largest antigen cluster (the spike, half of all rows); a
 decoy is the same antibody with the antigen of another of them, of another antigen cluster. Antigens
@@ -33,7 +33,7 @@ SHUFFLES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class PairingFigure:
-    """How well true pairs of one verdict are told from shuffled ones."""
+    """How well the evidence separates true pairs of one verdict from shuffled ones."""
 
     verdict: str
     pairs: int

@@ -102,7 +102,7 @@ def library(
         (pl.col("heavy") == parent_heavy) & (pl.col("light").fill_null("") == light)
     )
     enrichment = rows["quantity"][0] == "enrichment"
-    base = _base(rows, parent_rows, enrichment)
+    base = _parent_value(rows, parent_rows, enrichment)
     same_length = rows.filter(
         (pl.col("heavy").str.len_chars() == len(parent_heavy))
         & (pl.col("light").fill_null("").str.len_chars() == len(light))
@@ -127,7 +127,7 @@ def _sampled(rows: pl.DataFrame, most: int, seed: int) -> pl.DataFrame:
     return pl.concat([exact, bound])
 
 
-def _base(rows: pl.DataFrame, parent_rows: pl.DataFrame, enrichment: bool) -> float:
+def _parent_value(rows: pl.DataFrame, parent_rows: pl.DataFrame, enrichment: bool) -> float:
     """Value of the parent: that of its own rows.
 
     Without such a row 0 for an enrichment, which is counted from the parent, and else the 95th
@@ -158,12 +158,12 @@ def _complexes(sources: Path) -> Iterator[VariantAssay]:
         if not str(name).rpartition(":")[2].startswith("hm_"):
             same_structure = differences.filter(pl.col("structure_id") == structure).select(columns)
             variants = pl.concat([variants, same_structure])
-        assay = _complex(str(name), variants)
+        assay = _complex_assay(str(name), variants)
         if assay is not None:
             yield assay
 
 
-def _complex(name: str, rows: pl.DataFrame) -> VariantAssay | None:
+def _complex_assay(name: str, rows: pl.DataFrame) -> VariantAssay | None:
     heavy, light = (_commonest(rows[chain].fill_null("").to_list()) for chain in ("heavy", "light"))
     stated = rows.filter(
         pl.Series(

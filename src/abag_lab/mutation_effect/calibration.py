@@ -43,7 +43,7 @@ class BlindAssay:
         return np.asarray((self.design.delta - predicted)[self.mutants])
 
     def deviations(self, scale: Scale) -> Reals:
-        """What the scale says of them."""
+        """Standard deviations of those errors by the scale, pKd."""
         rows, changes = self.mutants, self.design.changes
         return scale.deviation(exposure(changes)[rows], changes.mutations[rows])
 

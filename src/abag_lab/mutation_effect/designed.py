@@ -88,16 +88,16 @@ def read_designed(sources: Path) -> Iterator[VariantAssay]:
             keys = ["family"] if source.word is None else ["family", "antigen_name"]
             for (family, *antigen), rows in table.group_by(keys, maintain_order=True):
                 word = "-" + str(antigen[0]).split()[source.word or 0] if antigen else ""
-                stand_in = _stand_in(sources, str(rows["antigen_name"][0]))
-                assay = _assay(f"{source.name}/{family}{word}", rows, table, source, stand_in)
+                stand_in = _related_antigen(sources, str(rows["antigen_name"][0]))
+                assay = _as_assay(f"{source.name}/{family}{word}", rows, table, source, stand_in)
                 if assay is not None:
                     yield assay
     if (sources / _IGDESIGN).is_dir():
         yield from _igdesign(sources / _IGDESIGN)
 
 
-def _stand_in(sources: Path, antigen: str) -> tuple[str, ...]:
-    """Chains of an antigen of the same cluster, where a file only names its own."""
+def _related_antigen(sources: Path, antigen: str) -> tuple[str, ...]:
+    """Chains of a related antigen, for a file that names its antigen without a sequence."""
     spike = sources / "virtual_lab_nanobodies" / "variants.csv"
     if "HA" in antigen.split() and (sources / "abbibench").is_dir():
         return read_complex(sources / "abbibench", "3gbn_h1").antigen
@@ -131,7 +131,7 @@ def _rows(path: Path, source: VariantSource) -> pl.DataFrame:
     return table.with_columns(batch=batch)
 
 
-def _assay(
+def _as_assay(
     name: str,
     rows: pl.DataFrame,
     table: pl.DataFrame,

@@ -108,9 +108,8 @@ def learn_weights(families: Sequence[Family]) -> Reals:
     )
     prior = np.diag(spread**2) + _GUESS_SPREAD**2 * np.outer(guess, guess)
     mean = _GUESS_MEAN * guess
-    normal = np.sum([family.rows.T @ family.solved for family in families], axis=0) + np.linalg.inv(
-        prior
-    )
+    normal = np.sum([family.rows.T @ family.solved for family in families], axis=0)
+    normal += np.linalg.inv(prior)
     weights = mean
     targets = [family.target for family in families]
     for _ in range(_TURNS):

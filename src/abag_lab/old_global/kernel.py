@@ -19,7 +19,7 @@ LIGHT_RESIDUES: Final = 120
 
 
 class Remembered(NamedTuple):
-    """What the training pairs say of each row; all of shape (rows,)."""
+    """Prediction of the kernel for each row, and its similarity to the training pairs; (rows,)."""
 
     value: Reals
     pair: Reals
@@ -56,7 +56,7 @@ class PairKernel:
             return Remembered(*np.zeros((4, 0)))
         training = _self_kernel(self.pairs.light.present, self.pairs.antigen.present)
 
-        def recalled(cosines: Cosines) -> Reals:
+        def kernel_answer(cosines: Cosines) -> Reals:
             kernel = _kernel(cosines)
             # Sums of contiguous rows and not ``@``: a row's digits must not depend on its batch.
             values = np.multiply(kernel, self.weights, order="C").sum(axis=1) + self.mean
@@ -71,7 +71,7 @@ class PairKernel:
                 [values, *(similarity.clip(0.0, 1.0) for similarity in similarities)], axis=1
             )
 
-        return Remembered(*self.pairs.in_chunks(frame, recalled).T)
+        return Remembered(*self.pairs.in_chunks(frame, kernel_answer).T)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""

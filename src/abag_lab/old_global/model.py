@@ -1,9 +1,9 @@
 """The global model: absolute pKd of an antibody-antigen pair, known antigens or new ones.
 
-Two parts, joined by how well the antigen is known. A kernel ridge on k-mers remembers antibodies
-and antigens; it is right about what it has seen and knows nothing of a new antigen. A forest on
-germline distance, loops and composition of the antibody remembers less and says a little about any
-antibody; it is not told the antigen, because traits of antigens did not carry over to new ones.
+Two parts, joined by how well the antigen is known. A kernel ridge on k-mers remembers the training
+pairs, and is of no use for a new antigen. A forest on germline distance, loops and composition of
+the antibody predicts any antibody, but less well; the antigen is not among its features, because
+traits of antigens did not carry over to new ones.
 With a the k-mer cosine to the nearest training antigen and
 
     known = clip((a - cosine_new) / (cosine_known - cosine_new), 0, 1)
@@ -162,7 +162,7 @@ class GlobalModel(ArrayModel[GlobalSettings]):
     def _joined(
         self, parts: _FittedParts, frame: pl.DataFrame, features: Reals
     ) -> tuple[Reals, Reals, Remembered]:
-        """Prediction, columns of its variance, and what the kernel remembers."""
+        """Prediction, columns of its variance, and the answer of the kernel."""
         settings = self.settings
         recall = parts.kernel.recall(frame)
         forest, trees_sd = parts.forest.predict(features)

@@ -110,7 +110,7 @@ class PretrainingTrainer(TrainingEngine):
 
     @property
     def model(self) -> BuiltinModel:
-        """What is trained, with its weights of now."""
+        """The network in training, with its present weights."""
         return cast(BuiltinModel, self.state.network)
 
     @property

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a call of :func:`pretrain` or :func:`resume` came to."""
+    """Result of :func:`pretrain` or :func:`resume`."""
 
     run: Path
     finished: bool
@@ -125,7 +125,7 @@ def _corpus_of(run: Path) -> tuple[pl.DataFrame, dict[str, Any]]:
 
 
 def _identity(config: PretrainConfig, manifest: dict[str, Any]) -> dict[str, str]:
-    """Digest of what may not change in a run."""
+    """Digest of the settings and the corpus, which may not change in a run."""
     fixed = {k: v for k, v in config.model_dump().items() if k not in CHANGEABLE}
     text = json.dumps([fixed, manifest["digest"]], sort_keys=True)
     return {"run": hashlib.sha256(text.encode()).hexdigest()}

@@ -25,7 +25,7 @@ from abag_lab.pretraining.config import PretrainConfig
 from abag_lab.pretraining.corpora.corpus import region_of
 
 _ORDER, _MASKS = 1, 2
-"""Streams of random numbers: one an epoch's order and views, one a step's masks."""
+"""Streams of random numbers: order and views of an epoch, masks of a step."""
 
 _BATCHES_SORTED_TOGETHER: Final = 64
 

@@ -86,7 +86,7 @@ TRANSFER_TRAINING: Final = 384
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """What is run: seeds, numbers of training rows, and what beside them."""
+    """Seeds, numbers of training rows and models of a run."""
 
     seeds: tuple[int, ...]
     sizes: tuple[str, ...]
@@ -244,8 +244,8 @@ def _folds(landscape: Landscape, seed: int, size: str, most_rows: int) -> list[F
     return [Fold("1", table[order[:rows].tolist()], test)]
 
 
-class _Judged(NamedTuple):
-    """One model on one fold."""
+class _FoldScore(NamedTuple):
+    """Scores of one model on one fold."""
 
     spearman: float | None
     coverage: float | None
@@ -265,7 +265,7 @@ def _scored_model(
     if kind == PRIOR:
         learn = partial(_learn_prior, landscape)
     else:
-        build = partial(_built, landscape, name, kind, {"seed": seed, **settings})
+        build = partial(_unfitted, landscape, name, kind, {"seed": seed, **settings})
         learn = partial(_learn, build)
     # Training rows may teach nothing: all at the assay's floor.
     answers = cross_validate(folds, {name: learn}, landscape.name, skip_untaught=True)
@@ -283,7 +283,9 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def _built(landscape: Landscape, name: str, kind: str, settings: dict[str, Any]) -> AffinityModel:
+def _unfitted(
+    landscape: Landscape, name: str, kind: str, settings: dict[str, Any]
+) -> AffinityModel:
     """An unfitted model; `assay-gp` gets the landscape's global model and structure."""
     values = {"target": "rank_score", **settings}
     if kind != AssayGP.name:
@@ -296,28 +298,29 @@ def _built(landscape: Landscape, name: str, kind: str, settings: dict[str, Any])
 
 def _learn_prior(
     landscape: Landscape, train: pl.DataFrame
-) -> Callable[[Fold[pl.DataFrame]], _Judged]:
-    """What the global model expects against the landscape's parent, before any value."""
+) -> Callable[[Fold[pl.DataFrame]], _FoldScore]:
+    """Changes from the landscape's parent by the global model, which sees no value."""
     del train
     parent = as_assay(landscape.table)
     prior = landscape.prior or load_mutation_effect()
 
-    def judge(fold: Fold[pl.DataFrame]) -> _Judged:
+    def judge(fold: Fold[pl.DataFrame]) -> _FoldScore:
         chains = fold.test.select("heavy", "light")
         expected = prior.delta(parent.parent_heavy, parent.parent_light or None, chains)
-        return _Judged(spearman(fold.test["rank_score"].to_numpy(), expected), None, 0.0)
+        return _FoldScore(spearman(fold.test["rank_score"].to_numpy(), expected), None, 0.0)
 
     return judge
 
 
 def _learn(
     build: Callable[[], AffinityModel], train: pl.DataFrame
-) -> Callable[[Fold[pl.DataFrame]], _Judged]:
+) -> Callable[[Fold[pl.DataFrame]], _FoldScore]:
+    """Fit a model; returns a function that scores it on the rows of a fold."""
     started = time.perf_counter()
     model = build().fit(train)
     seconds = time.perf_counter() - started
 
-    def judge(fold: Fold[pl.DataFrame]) -> _Judged:
+    def judge(fold: Fold[pl.DataFrame]) -> _FoldScore:
         true = fold.test["rank_score"].to_numpy()
         good = np.array([reason is None for reason in model.refusals(fold.test)])
         readable = fold.test.filter(pl.Series(good))
@@ -328,8 +331,8 @@ def _learn(
         pred[~good] = np.nanmedian(pred) if readable.height else 0.0
         ends = model.interval(readable, LEVEL)
         if ends is None:
-            return _Judged(spearman(true, pred), None, seconds)
+            return _FoldScore(spearman(true, pred), None, seconds)
         inside = (ends[0] <= true[good]) & (true[good] <= ends[1])
-        return _Judged(spearman(true, pred), float(inside.mean()), seconds)
+        return _FoldScore(spearman(true, pred), float(inside.mean()), seconds)
 
     return judge

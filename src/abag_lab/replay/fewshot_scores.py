@@ -1,4 +1,4 @@
-"""Scores of the few-shot benchmark: one a split, their means, and the file that keeps them."""
+"""Scores of the few-shot benchmark: of each split, their means, and the file that keeps them."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """One campaign: after the start and after each round, what was found."""
+    """One campaign: its hits and largest value after the start and after each round."""
 
     landscape: str
     strategy: str
@@ -229,8 +229,8 @@ def simulate(
         digest = landscape.digest
         wanted = [(seed, arm) for seed in seeds for arm in arms]
         paths = [out / "replays" / _file_name(landscape.name, arm, seed) for seed, arm in wanted]
-        keys = [_key(arm, plan, digest) for _, arm in wanted]
-        saved = [_kept(path, key) for path, key in zip(paths, keys, strict=True)]
+        keys = [_replay_key(arm, plan, digest) for _, arm in wanted]
+        saved = [_finished_replay(path, key) for path, key in zip(paths, keys, strict=True)]
         missing = [number for number, finished in enumerate(saved) if finished is None]
         work = Work("abag_lab.replay.simulation:replayed", (landscape, plan))
         with task(f"campaigns on {landscape.name}", len(missing)) as bar:
@@ -259,7 +259,7 @@ _last_pool: list[tuple[tuple[str, Plan, int], Pool]] = []
 """The pool of the last campaign: those of a seed share it, and follow each other."""
 
 
-def _key(arm: PickingStrategy, plan: Plan, digest: str) -> dict[str, Any]:
+def _replay_key(arm: PickingStrategy, plan: Plan, digest: str) -> dict[str, Any]:
     return {"strategy": asdict(arm), "plan": asdict(plan), "landscape": digest}
 
 
@@ -267,7 +267,7 @@ def _file_name(name: str, arm: PickingStrategy, seed: int) -> str:
     return f"{name}_{arm.name}_{seed}.json".replace(" ", "-").replace("/", "-")
 
 
-def _kept(path: Path, key: Mapping[str, Any]) -> Replay | None:
+def _finished_replay(path: Path, key: Mapping[str, Any]) -> Replay | None:
     """A finished replay of the same plan, or None where there is none."""
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""What the simulated campaigns believe of variants that were not measured yet.
+"""Beliefs of the simulated campaigns about variants that are not measured yet.
 
 Two models behind one function: the assay model, and the one-hot ridge read as a Gaussian process
 with a linear kernel (its mean is that of :class:`abag.model.baselines.one_hot_ridge.OneHotRidge`;

@@ -83,7 +83,7 @@ class Summary:
         )
 
     def curves(self) -> pl.DataFrame:
-        """One row a replay and step: what was measured and found."""
+        """One row for each replay and step: variants measured, hits, best value."""
         return pl.DataFrame(
             [
                 {"landscape": replay.landscape, "strategy": replay.strategy, "seed": replay.seed,

@@ -52,7 +52,7 @@ def assays_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         "read_assays": read_assays,
         "parts": lambda assays: (assays[:1], assays[1:]),
         "complex_clusters": lambda assays: {each.name: each.name for each in assays},
-        "_log_odds": lambda encoder: lambda each: parts_of(each.name)[1],
+        "_encoder_log_odds": lambda encoder: lambda each: parts_of(each.name)[1],
     }
     for name, stand_in in stand_ins.items():
         monkeypatch.setattr(log_odds, name, stand_in)

@@ -34,12 +34,12 @@ AB_BIND_FILES: Final[dict[str, str]] = {"AB1101.csv": "Mutation2", "AB645.csv": 
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a mutant: the two copies of AB-Bind, then S1131."""
+    """One row for each mutant: the two copies of AB-Bind, then S1131."""
     columns = chain_columns(folder)
     for path in present(folder, AB_BIND_FILES):
         yield _ab_bind(path, columns)
     for path in present(folder, ["S1131.csv"]):
-        yield _general(path)
+        yield _s1131(path)
 
 
 def chain_columns(folder: Path) -> dict[tuple[str, str], str]:
@@ -89,7 +89,7 @@ def _method_and_temperature(original: pl.DataFrame) -> tuple[pl.Expr, pl.Expr]:
     return pl.when(~moved).then(name), celsius.cast(pl.Float64, strict=False) + 273.15
 
 
-def _general(path: Path) -> RawTable:
+def _s1131(path: Path) -> RawTable:
     return raw_table(
         path.name,
         read_text_table(path),

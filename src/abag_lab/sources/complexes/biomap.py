@@ -20,7 +20,7 @@ FILE = "biomap.csv"
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a complex; point mutants stand as whole chains, without naming the mutation."""
+    """One row for each complex; mutants stand as whole chains, without naming the mutation."""
     original = read_text_table(folder / FILE)
     # A spreadsheet read 4JAN as a date; "4-Jan" can only have been that code.
     date = r"^(\d)-([A-Za-z]{3})$"

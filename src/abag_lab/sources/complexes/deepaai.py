@@ -36,7 +36,7 @@ _FILES: Final = {
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a pair of antibody and virus."""
+    """One row for each pair of antibody and virus."""
     for path in present(folder, _FILES):
         sheet, assay, antigen, measurement = _FILES[path.name]
         yield raw_table(

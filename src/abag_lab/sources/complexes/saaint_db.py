@@ -14,7 +14,7 @@ FILE = "saaintdb_affinity_only_rows.csv"
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a complex copy in the asymmetric unit; chains are resolved residues, often Fab."""
+    """One row for each complex in the asymmetric unit; chains are resolved residues, often Fab."""
     original = read_text_table(folder / FILE)
     pdb = pl.col("PDB_ID").str.to_lowercase()
     # A spreadsheet turned seven PDB ids such as 6e62 into 6.00E+62.

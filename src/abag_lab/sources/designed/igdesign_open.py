@@ -24,7 +24,7 @@ NO_BINDING_NM: Final = "10000"
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One table a target."""
+    """One table for each target."""
     antigens = read_json(folder / "antigens.json")
     for path in present(folder, (f"{name}.csv" for name in TARGETS)):
         target = TARGETS[path.stem]

@@ -28,7 +28,7 @@ FILE: Final = "variants.csv"
 
 def _reader(name: str) -> Callable[[Path], Iterator[RawTable]]:
     def read(folder: Path) -> Iterator[RawTable]:
-        """One row a variant; the parent names no mutations."""
+        """One row for each variant; the parent names no mutations."""
         paths = packed_or_plain(folder, FILE)
         if not paths:
             raise MissingFileError(f"{folder} has neither {FILE} nor {FILE}.gz")

@@ -74,7 +74,7 @@ _ASSAYS = {
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a variant, with the quantity that the score really is."""
+    """One row for each variant, with the quantity that the score really is."""
     return _tables(folder, as_published=False)
 
 
@@ -90,7 +90,7 @@ def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
         assay = _ASSAYS[name]
         original = read_text_table(path)
         known = read_complex(folder, name)
-        value, relation = _meaning(name, as_published)
+        value, relation = _value_and_relation(name, as_published)
         yield raw_table(
             path.name,
             original,
@@ -113,7 +113,7 @@ def _tables(folder: Path, *, as_published: bool) -> Iterator[RawTable]:
         )
 
 
-def _meaning(name: str, as_published: bool) -> tuple[pl.Expr, pl.Expr]:
+def _value_and_relation(name: str, as_published: bool) -> tuple[pl.Expr, pl.Expr]:
     text = pl.col("binding_score")
     score = text.cast(pl.Float64, strict=False)
     if as_published:

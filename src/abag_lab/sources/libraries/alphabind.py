@@ -49,7 +49,7 @@ _PS = "aab-pp3115_germlined_descendants_ps_metrics.csv"
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a row of each file that is in the folder."""
+    """One row for each row of each file that is in the folder."""
     for library in _LIBRARIES:
         for path in packed_or_plain(folder, f"trastuzumab-scfv-{library}_validation_alphaseq.csv"):
             yield _alphaseq(path, library)

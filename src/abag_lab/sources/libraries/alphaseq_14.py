@@ -33,7 +33,7 @@ _ANTIBODIES = {"14": "Ab-14", "91": "Ab-91", "95": "Ab-95"}
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a variant; repeats between the files come out as often as they stand there."""
+    """One row for each variant; repeats between the files come out as often as they stand there."""
     paths = packed_or_plain(folder, TEST_FILE)
     if not paths:
         raise MissingFileError(

@@ -41,7 +41,7 @@ _FILES = {
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a variant and antigen, controls included."""
+    """One row for each variant and antigen, controls included."""
     at_floor = numbers("minus_log_Kd")[0] <= FLOOR
     replicates = numbers("minus_log_Kd_rep1", "minus_log_Kd_rep2")
     partly = pl.any_horizontal(*(replicate <= FLOOR for replicate in replicates)) & ~at_floor

@@ -20,7 +20,7 @@ from abag.files import read_json
 
 @dataclass(frozen=True, slots=True)
 class LibraryPartners:
-    """What stays the same in all rows of one library."""
+    """The chains that all rows of one library share."""
 
     heavy: str
     """Parent heavy chain: wild type, or mature at every site of a combinatorial library."""

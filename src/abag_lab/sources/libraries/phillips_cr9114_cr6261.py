@@ -47,7 +47,7 @@ H1_FILE = "phillips_etal_CR6261_H1.csv"
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a genotype, censored where the assay has its floor."""
+    """One row for each genotype, censored where the assay has its floor."""
     for path in packed_or_plain(folder, H3_FILE):
         original = read_text_table(path)
         replicates = numbers("repd", "repe", "repf")

@@ -45,7 +45,7 @@ RANIBIZUMAB: Final = Scaffold(
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a CDR-H3; rows without either replicate have no value."""
+    """One row for each CDR-H3; rows without either replicate have no value."""
     for path in packed_or_plain(folder, FILE):
         original = read_text_table(path).rename({"": "CDRH3"}, strict=False)
         both = pl.col(_FIRST).is_not_null() & pl.col(_SECOND).is_not_null()

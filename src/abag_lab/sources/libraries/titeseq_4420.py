@@ -48,7 +48,7 @@ _FITS = ["expression", "fit_KD", "fit_KD_sigma", "fit_fraction"]
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a DNA variant and replicate, then one a titration curve."""
+    """One row for each DNA variant and replicate, then one for each titration curve."""
     kd = numbers("fit_KD")[0]
     # The file writes twelve digits, so its ends of the range are compared with a tolerance.
     low, high = kd <= LOWEST_KD * (1 + 1e-9), kd >= HIGHEST_KD * (1 - 1e-9)

@@ -23,7 +23,7 @@ FILES = tuple(f"trastuzumab_variants-random-{part}.csv" for part in ("train", "v
 
 
 def read(folder: Path) -> Iterator[RawTable]:
-    """One row a variant; the three files together are the whole set."""
+    """One row for each variant; the three files together are the whole set."""
     for path in present(folder, FILES):
         yield raw_table(
             path.name,

@@ -32,7 +32,7 @@ class Scaffold:
         return pl.concat_str([pl.lit(self.before), segment, pl.lit(self.after)])
 
     def columns(self, segment: pl.Expr) -> dict[str, pl.Expr | str]:
-        """Raw columns of the chains of a library of segments, and of what was changed."""
+        """Raw columns ``heavy``, ``light`` and ``mutations`` of a library of segments."""
         return {
             "heavy": self.graft(segment),
             "light": self.light,
@@ -121,11 +121,11 @@ def with_substitution(mutations: pl.Series, parent: str) -> pl.Series:
         ],
         how="horizontal",
     )
-    whole, at = pl.col("parent"), pl.col("at")
-    fits = whole.str.slice(at - 1, 1) == pl.col("old")
-    chain = pl.concat_str([whole.str.slice(0, at - 1), pl.col("new"), whole.str.slice(at)])
+    wild, at = pl.col("parent"), pl.col("at")
+    fits = wild.str.slice(at - 1, 1) == pl.col("old")
+    chain = pl.concat_str([wild.str.slice(0, at - 1), pl.col("new"), wild.str.slice(at)])
     return table.select(
-        pl.when(pl.col("text") == "WT").then(whole).when(fits).then(chain).alias("heavy")
+        pl.when(pl.col("text") == "WT").then(wild).when(fits).then(chain).alias("heavy")
     )["heavy"]
 
 
