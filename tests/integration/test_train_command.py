@@ -16,6 +16,7 @@ from abag.files import read_tensors, write_json
 from abag.files.reading import SEAL
 from abag.model.protocol import load_model
 from abag.training.setup import Sources
+from synthetic_pairs import complexes_table
 from synthetic_runs import write_inputs
 
 SMALL = [
@@ -34,7 +35,7 @@ def run_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Sources:
-    return write_inputs(tmp_path_factory.mktemp("inputs"))
+    return write_inputs(tmp_path_factory.mktemp("inputs"), complexes_table(30, antigens=4))
 
 
 @pytest.fixture(scope="module")
