@@ -155,21 +155,8 @@ def summarise_source(
     name: str, licence: str, canonical: Canonical, rows: pl.DataFrame
 ) -> SourceSummary:
     """Count the rows of one source; ``rows`` are those of ``canonical`` that its licence leaves."""
-    reasons = (
-        canonical.quarantine.select(pl.col("reasons").list.explode())
-        .select(pl.col("reasons").str.replace_all(r"'[^']*'|\d+(\.\d+)?(e[-+]?\d+)?", "#"))
-        .group_by("reasons")
-        .len()
-        .sort(["len", "reasons"], descending=[True, False])
-        .head(8)
-    )
-    flags = (
-        rows.select(pl.col("flags").list.explode())
-        .drop_nulls()
-        .group_by("flags")
-        .len()
-        .sort(["len", "flags"], descending=[True, False])
-    )
+    reasons = canonical.quarantine["reasons"].explode()
+    reasons = reasons.str.replace_all(r"'[^']*'|\d+(\.\d+)?(e[-+]?\d+)?", "#")
     licences = canonical.table["licence"].unique().sort().to_list()
     return SourceSummary(
         source=name,
@@ -181,9 +168,16 @@ def summarise_source(
         censored=rows.filter(pl.col("relation").is_in(["<", ">"])).height,
         with_pkd=rows["pkd"].count(),
         mended=rows.filter(pl.col("flags").list.len() > 0).height,
-        reasons=dict(reasons.iter_rows()),
-        flags=dict(flags.iter_rows()),
+        reasons=_by_frequency(reasons, 8),
+        flags=_by_frequency(rows["flags"].explode()),
     )
+
+
+def _by_frequency(texts: pl.Series, most: int | None = None) -> dict[str, int]:
+    """Number of rows with each text, most frequent first, then in the order of the alphabet."""
+    counts = texts.drop_nulls().to_frame("text").group_by("text").len()
+    counts = counts.sort(["len", "text"], descending=[True, False])
+    return dict(counts.head(counts.height if most is None else most).iter_rows())
 
 
 def _paths(out: Path) -> tuple[Path, Path, Path]:

@@ -47,35 +47,19 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("antigen_name", _TEXT, False, "Name of the antigen as published."),
     Column("heavy", _TEXT, True, "Heavy chain or VHH, variable domain, one-letter code."),
     Column("light", _TEXT, False, "Light chain, variable domain; null for VHH and heavy only."),
-    Column(
-        "antigen",
-        _LIST,
-        True,
-        "Antigen chains; empty where the source gives none (flag antigen_unknown).",
-    ),
+    Column("antigen", _LIST, True,
+           "Antigen chains; empty where the source gives none (flag antigen_unknown)."),
     Column("quantity", _TEXT, True, "KD, KA, dG, ddG, IC50, EC50, enrichment or binary."),
     Column("raw_value", _TEXT, True, "The value as the source wrote it."),
     Column("raw_unit", _TEXT, True, "Canonical name of the unit of raw_value."),
     Column("relation", _TEXT, True, "How the true raw value stands to raw_value: = < > or ~."),
     Column("pkd", _REAL, False, "pKd; null for censored rows and for quantities that fix none."),
-    Column(
-        "pkd_lower",
-        _REAL,
-        False,
-        "Lower bound of pKd; equals pkd where exact, null where unbounded below.",
-    ),
-    Column(
-        "pkd_upper",
-        _REAL,
-        False,
-        "Upper bound of pKd; equals pkd where exact, null where unbounded above.",
-    ),
-    Column(
-        "rank_score",
-        _REAL,
-        False,
-        "Order inside one assay, higher is tighter; null for censored rows.",
-    ),
+    Column("pkd_lower", _REAL, False,
+           "Lower bound of pKd; equals pkd where exact, null where unbounded below."),
+    Column("pkd_upper", _REAL, False,
+           "Upper bound of pKd; equals pkd where exact, null where unbounded above."),
+    Column("rank_score", _REAL, False,
+           "Order inside one assay, higher is tighter; null for censored rows."),
     Column("rank_lower", _REAL, False, "Lower bound of rank_score; null where unbounded below."),
     Column("rank_upper", _REAL, False, "Upper bound of rank_score; null where unbounded above."),
     Column("replicates", pl.Int64(), True, "Number of measurements merged into this row."),
@@ -84,16 +68,12 @@ COLUMNS: Final[tuple[Column, ...]] = (
     Column("method", _TEXT, False, "SPR, BLI, ITC, ELISA, AlphaSeq, Tite-Seq and so on."),
     Column("temperature_kelvin", _REAL, False, "Temperature of the measurement, kelvin."),
     Column("structure_id", _TEXT, False, "Lower-case PDB code of the complex."),
-    Column(
-        "mutations",
-        _TEXT,
-        False,
-        "Changes from the parent, `H:S33G;L:...`; empty for the parent, null if unknown.",
-    ),
+    Column("mutations", _TEXT, False,
+           "Changes from the parent, `H:S33G;L:...`; empty for the parent, null if unknown."),
     Column("reference", _TEXT, False, "DOI or PubMed id of the measurement."),
     Column("licence", _TEXT, True, "Licence of the row as the source states it (SPDX where any)."),
     Column("flags", _LIST, True, "What was mended or must be known about the row."),
-)
+)  # fmt: skip
 
 SCHEMA: Final[dict[str, pl.DataType]] = {column.name: column.dtype for column in COLUMNS}
 """Polars schema of the canonical table, in column order."""
