@@ -54,15 +54,15 @@ def read_shard(shard: LibraryShard, reading: LibraryReading) -> ShardRecords:
             or is not what it was when the shards were made.
     """
     with scratch_folder() as folder:
-        place = folder / Path(shard.file.name).name.removesuffix(".gz")
+        part_path = folder / Path(shard.file.name).name.removesuffix(".gz")
         if shard.file.kind == PARQUET:
-            _rows(shard).write_parquet(place)
-            piece = TablePart(place, shard.start, 0.0)
+            _rows(shard).write_parquet(part_path)
+            piece = TablePart(part_path, shard.start, 0.0)
         else:
             header = _bytes(shard.file, 0, shard.file.header)
             body = _bytes(shard.file, shard.start, shard.stop)
-            place.write_bytes(header + body)
-            piece = TablePart(place, shard.line - header.count(b"\n"), 0.0)
+            part_path.write_bytes(header + body)
+            piece = TablePart(part_path, shard.line - header.count(b"\n"), 0.0)
         return _readable_records(piece, shard.file, reading)
 
 
@@ -151,21 +151,21 @@ def _blanked(piece: TablePart, rows: Sequence[int], file: LibraryFile) -> bool:
         return True
     lines = piece.path.read_bytes().splitlines(keepends=True)
     for row in rows:
-        for at in _lines_of(lines, row - 1, file):
-            lines[at] = b"\n"
+        for line_index in _lines_of(lines, row - 1, file):
+            lines[line_index] = b"\n"
     piece.path.write_bytes(b"".join(lines))
     above = b"".join(lines)[: file.header].count(b"\n")
     return any(line.strip() for line in lines[above:])
 
 
-def _lines_of(lines: Sequence[bytes], at: int, file: LibraryFile) -> range:
+def _lines_of(lines: Sequence[bytes], line_index: int, file: LibraryFile) -> range:
     """The lines of the record that holds line ``at``; of a table, that line."""
     if file.kind != FileKind.FASTA.value:
-        return range(at, min(at + 1, len(lines)))
-    first = at
+        return range(line_index, min(line_index + 1, len(lines)))
+    first = line_index
     while first > 0 and not lines[first].startswith(b">"):
         first -= 1
-    last = at + 1
+    last = line_index + 1
     while last < len(lines) and not lines[last].startswith(b">"):
         last += 1
     return range(first, last)

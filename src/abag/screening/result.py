@@ -104,15 +104,15 @@ class Merging:
         self.pool = pl.read_ipc_stream(copied)
 
     def put_together(
-        self, made_from: dict[str, Any], place: Path, options: ScreenOptions
+        self, made_from: dict[str, Any], folder: Path, options: ScreenOptions
     ) -> tuple[ScreenCounts, tuple[str, ...]]:
         """Write the result into the new folder ``place``; returns its counts, and notes."""
-        (place / PREDICTIONS).mkdir()
+        (folder / PREDICTIONS).mkdir()
         for number in range(self._next):
-            _link(self._partial.path_of(number), place / PREDICTIONS / f"{number:06d}.parquet")
-        shutil.copyfile(self.quarantine, place / QUARANTINE)
+            _link(self._partial.path_of(number), folder / PREDICTIONS / f"{number:06d}.parquet")
+        shutil.copyfile(self.quarantine, folder / QUARANTINE)
         best = _diverse(self.pool, options)
-        neutral_table(best.with_columns(pl.col("flags").list.join(";"))).write_csv(place / BEST)
+        neutral_table(best.with_columns(pl.col("flags").list.join(";"))).write_csv(folder / BEST)
         work, total = self._work, self.total
         pairs = total["antibodies"] * max(len(work.antigens), 1)
         counts = ScreenCounts(
@@ -121,9 +121,9 @@ class Merging:
             quarantined=total["refused"] + total["unread"], passed=total["passed"],
             best=best.height,
         )  # fmt: skip
-        digests = {name: sha256_of(place / name) for name in (BEST, QUARANTINE)}
+        digests = {name: sha256_of(folder / name) for name in (BEST, QUARANTINE)}
         content = {**made_from, "counts": asdict(counts), "files": digests}
-        write_json(place / MANIFEST, content, seal=True)
+        write_json(folder / MANIFEST, content, seal=True)
         return counts, _notes(counts, options, work, self.pool.height)
 
 
@@ -155,12 +155,12 @@ def _shard_rows(
     return rows, json.loads(metadata[COUNTS])
 
 
-def _link(source: Path, place: Path) -> None:
+def _link(source: Path, target: Path) -> None:
     """The same file under a second name; a copy where the file system has no such names."""
     try:
-        os.link(source, place)
+        os.link(source, target)
     except OSError:
-        shutil.copyfile(source, place)
+        shutil.copyfile(source, target)
 
 
 def _diverse(pool: pl.DataFrame, options: ScreenOptions) -> pl.DataFrame:
@@ -181,8 +181,8 @@ _ADDED: Final = {
 
 def _diverse_of(candidates: pl.DataFrame, options: ScreenOptions) -> pl.DataFrame:
     chosen, nearest = [], []
-    for place, identity in _dissimilar(candidates, options.alike):
-        chosen.append(place)
+    for row, identity in _dissimilar(candidates, options.alike):
+        chosen.append(row)
         nearest.append(identity)
         if len(chosen) == options.best:
             break
@@ -203,14 +203,14 @@ def _dissimilar(candidates: pl.DataFrame, alike: float) -> Iterator[tuple[int, f
     keys = candidates.select(antibody_key()).to_series().to_list()
     cdrs = CdrTable([sets[key] for key in keys])
     taken: list[int] = []
-    for place in range(candidates.height):
+    for index in range(candidates.height):
         nearest = None
         if taken:
-            row, others = np.array([place], dtype=np.intp), np.array(taken, dtype=np.intp)
+            row, others = np.array([index], dtype=np.intp), np.array(taken, dtype=np.intp)
             nearest = float(cdrs.identities(cdrs, row, others).max())
         if nearest is None or nearest < alike:
-            taken.append(place)
-            yield place, nearest
+            taken.append(index)
+            yield index, nearest
 
 
 def _liabilities(heavy: str, light: str | None) -> str:
@@ -233,10 +233,10 @@ def _liabilities(heavy: str, light: str | None) -> str:
 def _notes(
     counts: ScreenCounts, options: ScreenOptions, work: ScreenWork, pool: int
 ) -> tuple[str, ...]:
-    wanted = options.best * max(len(work.antigens), 1)
-    if counts.best >= wanted or counts.passed <= pool:
+    most = options.best * max(len(work.antigens), 1)
+    if counts.best >= most or counts.passed <= pool:
         return ()
     return (
-        f"only {counts.best} of {wanted} differ enough among the best {pool} rows that passed; a "
+        f"only {counts.best} of {most} differ enough among the best {pool} rows that passed; a "
         f"larger --best or --alike looks further",
     )

@@ -95,8 +95,8 @@ def screen_library(
         work = replace(work, mark=partial.made_from)
         merging = Merging(partial, work)
         before, rate = _screen_shards(local, work, engine, partial, merging)
-        with swapping(out) as place:
-            counts, notes = merging.put_together(made_from, place, options)
+        with swapping(out) as folder:
+            counts, notes = merging.put_together(made_from, folder, options)
     seconds = time.monotonic() - began
     return Screened(out, counts, predictor.model_id, len(shards), before, seconds, rate, notes)
 
@@ -130,18 +130,18 @@ def _unpacked(shards: Sequence[LibraryShard], folder: Path) -> list[LibraryShard
     places: dict[str, str] = {}
     for shard in shards:
         if shard.file.packed and shard.file.path not in places:
-            place = folder.resolve() / f".unpacked-{len(places):06d}"
-            if not place.exists():
-                _unpack(shard.file.path, place)
-            places[shard.file.path] = str(place)
+            path = folder.resolve() / f".unpacked-{len(places):06d}"
+            if not path.exists():
+                _unpack(shard.file.path, path)
+            places[shard.file.path] = str(path)
     return [
         replace(shard, file=replace(shard.file, path=places.get(shard.file.path, shard.file.path)))
         for shard in shards
     ]
 
 
-def _unpack(path: str, place: Path) -> None:
-    with opened_file(path) as packed, replacing(place) as temporary, temporary.open("wb") as stream:
+def _unpack(path: str, target: Path) -> None:
+    with opened_file(path) as packed, replacing(target) as new, new.open("wb") as stream:
         shutil.copyfileobj(unpacked(Path(path), packed), stream, 2**20)  # type: ignore[arg-type]
 
 
@@ -167,8 +167,8 @@ def _screen_shards(
     if pairs_before:
         title += f", {pairs_before:,} of them done before"
     with task(title, pairs - pairs_before) as bar:
-        for place, content in engine.answers(Work(_FUNCTION, work), pieces):
-            piece = pieces[place]
+        for index, content in engine.answers(Work(_FUNCTION, work), pieces):
+            piece = pieces[index]
             partial.keep_bytes(piece.number, content)
             merging.add(piece.number)
             screened += times * piece.shard.records

@@ -152,8 +152,8 @@ def predictor_of(model: tuple[tuple[str, bytes], ...], level: float) -> Predicto
     if not model:
         return Predictor.load(level=level)
     with scratch_folder() as folder:
-        place = folder / "model"
+        model_folder = folder / "model"
         for name, content in model:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(content)
-        return Predictor.load(place, level=level)
+            (model_folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (model_folder / name).write_bytes(content)
+        return Predictor.load(model_folder, level=level)

@@ -116,11 +116,11 @@ def save_adaptation(adaptation: Adaptation, path: Path, overwrite: bool) -> None
         adaptation.notes, adaptation.assay.unit,
     )  # fmt: skip
     stale = overwrite or not adaptation.folder.exists()
-    with new_result(adaptation.report.parent, REPORT_FILES, "a report", overwrite=stale) as new:
-        write_text(new / "report.html", page)
-        write_json(new / "adaptation.json", adaptation.as_json())
-        write_csv(new / "held_out.csv", _held_out(adaptation.skills))
-        write_csv(new / "set_aside.csv", adaptation.assay.aside.sort("source_row"))
+    with new_result(adaptation.report.parent, REPORT_FILES, "a report", overwrite=stale) as scratch:
+        write_text(scratch / "report.html", page)
+        write_json(scratch / "adaptation.json", adaptation.as_json())
+        write_csv(scratch / "held_out.csv", _held_out(adaptation.skills))
+        write_csv(scratch / "set_aside.csv", adaptation.assay.aside.sort("source_row"))
     # The model comes last: where it is, its report is.
     adaptation.model.save(adaptation.folder, overwrite)
 

@@ -136,7 +136,7 @@ def position_folds(table: pl.DataFrame, folds: int) -> list[Division]:
     positions = sorted({position for row in mutated for position in row})
     divisions = []
     for part in np.array_split(np.arange(len(positions)), min(folds, len(positions)) or 1):
-        block = {positions[place] for place in part}
+        block = {positions[index] for index in part}
         inside = np.array([bool(block & row) for row in mutated], dtype=np.bool_)
         divisions.append((np.flatnonzero(~inside), np.flatnonzero(inside)))
     return [fold for fold in divisions if _enough(fold)]
@@ -247,9 +247,9 @@ def _learners(
 def _learn(
     build: Callable[[], AffinityModel], pairs: Pairs, target: str, train: Rows
 ) -> Callable[[Fold[Rows]], HeldOutAnswer]:
-    known = pairs.take(train)
-    model = build().fit(known)
-    mean = float(known[target].to_numpy().mean())
+    training = pairs.take(train)
+    model = build().fit(training)
+    mean = float(training[target].to_numpy().mean())
 
     def answer(fold: Fold[Rows]) -> HeldOutAnswer:
         test = pairs.take(fold.test)

@@ -61,8 +61,8 @@ def _reasons(skills: Sequence[Skill]) -> list[str]:
     reasons = []
     gp, ridge = skills[0].of("assay-gp"), skills[0].of("one-hot-ridge")
     if gp.spearman is not None and ridge.spearman is not None:
-        known = ridge.interval is not None and ridge.interval[0] > 0
-        if known and gp.spearman < ridge.spearman - 0.02:
+        ridge_ranks = ridge.interval is not None and ridge.interval[0] > 0
+        if ridge_ranks and gp.spearman < ridge.spearman - 0.02:
             reasons.append(
                 f"A one-hot ridge ranks better here ({ridge.spearman:.2f}): fit that one "
                 "(`abag fit --model one-hot-ridge`)."
@@ -100,6 +100,8 @@ def _too_narrow(skills: Sequence[Skill]) -> list[str]:
     for skill in skills:
         covered = skill.of("assay-gp").coverage_90
         if covered is not None and covered < 0.75:
-            where = "new positions" if skill.name == "positions" else "more changes"
-            reasons.append(f"With {where} its 90 % intervals hold only {covered:.0%}: too narrow.")
+            variants = "new positions" if skill.name == "positions" else "more changes"
+            reasons.append(
+                f"With {variants} its 90 % intervals hold only {covered:.0%}: too narrow."
+            )
     return reasons

@@ -285,8 +285,8 @@ def _charges(antibody: Antibody) -> Iterator[Liability]:
 @lru_cache(maxsize=4_096)
 def _charge(chain: NumberedChain, cdrs_only: bool) -> float:
     pairs = zip(chain.sequence, chain.regions, strict=True)
-    wanted = "CDR" if cdrs_only else ""
-    inside = (residue for residue, region in pairs if region and region.startswith(wanted))
+    region_prefix = "CDR" if cdrs_only else ""
+    inside = (residue for residue, region in pairs if region and region.startswith(region_prefix))
     return net_charge("".join(inside))
 
 

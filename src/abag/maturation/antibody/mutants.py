@@ -169,8 +169,8 @@ def _range_sites(antibody: Antibody, text: str, numbering: str) -> list[Site]:
 
 
 def _span(labels: Sequence[str]) -> str:
-    known = [label for label in labels if label]
-    return f"{known[0]} to {known[-1]}" if known else "nowhere to nowhere"
+    numbered = [label for label in labels if label]
+    return f"{numbered[0]} to {numbered[-1]}" if numbered else "nowhere to nowhere"
 
 
 @lru_cache(maxsize=64)
@@ -192,8 +192,8 @@ def position_labels(chain: NumberedChain, numbering: str) -> tuple[str, ...]:
     labels = scheme_positions(domain, numbering) if domain is not None else None
     if domain is None or labels is None:
         raise OptionError(f"{numbering} numbering has no place for a loop of this chain; use imgt")
-    behind = len(chain.sequence) - domain.end
-    return ("",) * domain.start + labels + ("",) * behind
+    trailing = len(chain.sequence) - domain.end
+    return ("",) * domain.start + labels + ("",) * trailing
 
 
 def named_in(mutations: Iterable[Mutation], antibody: Antibody, numbering: str) -> str:

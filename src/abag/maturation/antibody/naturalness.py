@@ -70,7 +70,7 @@ class Naturalness:
             SequenceError: a variant has other chains than the parent, or is too long.
         """
         parent = heavy + (light or "")
-        texts = [_joined(place, chains, bool(light)) for place, chains in enumerate(variants)]
+        texts = [_joined(index, chains, bool(light)) for index, chains in enumerate(variants)]
         changes = [
             _differences(parent, text) if len(chains[0]) == len(heavy) else None
             for chains, text in zip(variants, texts, strict=True)
@@ -80,12 +80,12 @@ class Naturalness:
         rows = self._predicted_rows((heavy, light or None), everywhere)
         of_parent = _log_probabilities_of(rows, parent)
         result = np.zeros(len(variants))
-        for place, (chains, text, changed) in enumerate(zip(variants, texts, changes, strict=True)):
+        for index, (chains, text, changed) in enumerate(zip(variants, texts, changes, strict=True)):
             if changed is None:
-                result[place] = self.log_likelihood(*chains) - self.log_likelihood(heavy, light)
+                result[index] = self.log_likelihood(*chains) - self.log_likelihood(heavy, light)
             else:
                 of_variant = _log_probabilities_of(rows, text)
-                result[place] = (of_variant[changed] - of_parent[changed]).sum()
+                result[index] = (of_variant[changed] - of_parent[changed]).sum()
         return result
 
     def _predicted_rows(self, chains: Chains, needed: NDArray[np.intp]) -> Reals:
@@ -128,9 +128,9 @@ def _log_probabilities_of(rows: Reals, residues: Sequence[str]) -> Reals:
     return np.where(columns < 0, _GUESS, values)
 
 
-def _joined(place: int, chains: Chains, has_light: bool) -> str:
+def _joined(index: int, chains: Chains, has_light: bool) -> str:
     if bool(chains[1]) != has_light:
-        raise SequenceError(f"variant {place + 1} has not the same chains as its parent")
+        raise SequenceError(f"variant {index + 1} has not the same chains as its parent")
     return chains[0] + (chains[1] or "")
 
 

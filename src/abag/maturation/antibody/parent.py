@@ -96,13 +96,13 @@ def _chosen_antibody(path: Path, name: str | None, choices: Choices | None) -> p
 
     pairs = read_pairs(path, choices=choices, antigen_unknown=True).frame
     names = pairs["antibody_name"].drop_nulls().unique(maintain_order=True).to_list()
-    known = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
+    listed = ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")
     if name is not None:
         pairs = pairs.filter(pl.col("antibody_name") == name)
         if pairs.is_empty():
-            raise OptionError(f"{path} has no antibody {name!r}; it has {known or 'no names'}")
+            raise OptionError(f"{path} has no antibody {name!r}; it has {listed or 'no names'}")
     distinct = pairs.select("heavy", "light", "scfv").n_unique()
     if distinct > 1:
-        mend = f"choose one with --name ({known})" if known else "keep one row"
+        mend = f"choose one with --name ({listed})" if listed else "keep one row"
         raise OptionError(f"{path} has {counted(distinct, 'antibody', 'antibodies')}; {mend}")
     return pairs[:1]

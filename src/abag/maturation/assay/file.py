@@ -298,7 +298,7 @@ def _raw(path: Path, assay_file: AssayFile) -> tuple[RawTable, Completed]:
     )
     # A model of one assay learns from the antibody; its rows need not say what they were bound to.
     mapping = mapping.model_copy(update={"antigen_unknown": True})
-    table, around = read_noted(path, **mapping.constants.reading)
+    table, sheet_notes = read_noted(path, **mapping.constants.reading)
     if assay_file.leave_out:
         table = table.filter(~pl.col(ROW).is_in(list(assay_file.leave_out)))
     chosen = choose_columns(path, table, mapping, with_values=False, with_chains=False)
@@ -311,7 +311,7 @@ def _raw(path: Path, assay_file: AssayFile) -> tuple[RawTable, Completed]:
             quarantine=assay_file.quarantine,
         )  # fmt: skip
     raw = raw_table_of(path, completed.table, mapping)
-    return replace(raw, notes=(*around, *raw.notes)), completed
+    return replace(raw, notes=(*sheet_notes, *raw.notes)), completed
 
 
 def _with_named_chains(
@@ -325,13 +325,13 @@ def _with_named_chains(
     if not known or column is None or chosen.column("heavy") or chosen.column("scfv"):
         return table
     names = [str(name).strip() for name in table[column]]
-    unknown = [place for place, name in enumerate(names) if name not in known]
+    unknown = [row for row, name in enumerate(names) if name not in known]
     if unknown and chosen.column("mutations"):
         return table
     if unknown:
         problems = [
-            Problem(table[ROW][place], column, f"{names[place]!r} is no variant of the plate")
-            for place in unknown
+            Problem(table[ROW][row], column, f"{names[row]!r} is no variant of the plate")
+            for row in unknown
         ]
         raise TableError(path, problems, "Add a column of mutations, or the chains.")
     heavy, light = zip(*(known[name] for name in names), strict=True)

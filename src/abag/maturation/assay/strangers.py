@@ -77,11 +77,11 @@ def differences(table: pl.DataFrame, parent: Chains) -> Counts:
 def _edits(chains: Sequence[str], parent: str) -> Counts:
     from rapidfuzz.distance import Hamming, Levenshtein
 
-    known = {
+    distances = {
         chain: (Hamming if len(chain) == len(parent) else Levenshtein).distance(chain, parent)
         for chain in set(chains)
     }
-    return np.array([known[chain] for chain in chains], dtype=np.int64)
+    return np.array([distances[chain] for chain in chains], dtype=np.int64)
 
 
 def _parent(table: pl.DataFrame) -> Chains:

@@ -248,14 +248,14 @@ def _rounds(folder: Path) -> list[Round]:
     recover_within(folder)
     rounds = []
     for number in range(len(list(folder.glob("round-*")))):
-        place = folder / round_name(number)
-        if not (place / STATE).is_file():
+        round_folder = folder / round_name(number)
+        if not (round_folder / STATE).is_file():
             break  # cut short before it was finished
-        state = read_json(place / STATE)
+        state = read_json(round_folder / STATE)
         valid = isinstance(state, dict) and state.get("status") in (PROPOSED, DONE)
         if not valid or state.get("round", number) != number:
-            raise CampaignError(f"{place / STATE} is damaged; restore it from a copy")
-        rounds.append(Round(number, place, state))
+            raise CampaignError(f"{round_folder / STATE} is damaged; restore it from a copy")
+        rounds.append(Round(number, round_folder, state))
     return rounds
 
 

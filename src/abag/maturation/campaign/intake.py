@@ -149,9 +149,9 @@ def _start(
             "together)"
         )
     assay = check_assay(rows, str(path))
-    place = folder / round_name(0)
-    if place.exists():
-        shutil.rmtree(place)  # of a start that was cut short
+    round_folder = folder / round_name(0)
+    if round_folder.exists():
+        shutil.rmtree(round_folder)  # of a start that was cut short
     antigen = tuple(rows["antigen"][0])
     first = Campaign(folder, ("", None), rows["assay"][0], assay.target, antigen, ())
     intake = Intake(Results.plain(path, assay_file).with_batches(rows, 0, 0), aside, notes)

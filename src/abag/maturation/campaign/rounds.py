@@ -100,13 +100,13 @@ def propose_round(
 
 def _write_round(campaign: Campaign, proposals: Proposals, layout: Layout) -> None:
     number = campaign.measured.number + 1
-    place = campaign.folder / round_name(number)
+    round_folder = campaign.folder / round_name(number)
     replaced = []
     if campaign.latest.status == PROPOSED:
         state = campaign.latest.state
         replaced = [*state.get("replaced_seals", ()), state.get("seal_sha256", "")]
     # An open plate stands, with its seal, until the one that replaces it is whole.
-    with swapping(place) as new:
+    with swapping(round_folder) as new:
         table = write_plate(proposals, new, prefix=f"R{number}-P", layout=layout)
         digest = write_seal(new, proposals, table, campaign.measured.state.get("seal_sha256", ""))
         write_state(
@@ -114,13 +114,13 @@ def _write_round(campaign: Campaign, proposals: Proposals, layout: Layout) -> No
             {"status": PROPOSED, "proposed": len(proposals.chosen), "model_id": proposals.model_id,
              "seal_sha256": digest, "replaced_seals": replaced, "abag_version": VERSION},
         )  # fmt: skip
-        _keep_others(place, new)
+        _keep_others(round_folder, new)
 
 
-def _keep_others(place: Path, new: Path) -> None:
+def _keep_others(old: Path, new: Path) -> None:
     """Take along what the user put into the folder of a plate that is replaced."""
-    if place.is_dir():
-        for path in place.iterdir():
+    if old.is_dir():
+        for path in old.iterdir():
             if path.name not in (*FILES, SEAL, STATE) and not is_unfinished(path):
                 (shutil.copytree if path.is_dir() else shutil.copy2)(path, new / path.name)
 

@@ -111,8 +111,8 @@ class PlateScore:
             "interval_scale": self.seal.interval_scale,
             "variants": [
                 {"name": well.name, "predicted": well.predicted, "lower_90": low, "upper_90": high,
-                 "measured": value, "exact": known}
-                for well, low, high, value, known in zip(
+                 "measured": value, "exact": is_exact}
+                for well, low, high, value, is_exact in zip(
                     self.wells, self.lower.tolist(), self.upper.tolist(), self.measured.tolist(),
                     self.exact.tolist(), strict=True,
                 )
@@ -227,7 +227,7 @@ def _plate_score(
     if not wells:
         return None
     measured = np.array([value for _, value, _ in wells])
-    exact = np.array([known for *_, known in wells], dtype=np.bool_)
+    exact = np.array([is_exact for *_, is_exact in wells], dtype=np.bool_)
     predicted = np.array([well.predicted for well, *_ in wells])
     proposed, sealed = seal.plates["proposed"], tuple(well for well, *_ in wells)
     share = len(wells) / len(seal.variants)

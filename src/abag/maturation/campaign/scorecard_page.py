@@ -86,9 +86,9 @@ def _reasons(scorecard: Scorecard) -> list[str]:
         parts = []
         ranks = plate.expected["spearman"]
         if plate.spearman is not None and ranks is not None:
-            place = "below" if plate.spearman < ranks["lower_90"] else "within"
-            place = "above" if plate.spearman > ranks["upper_90"] else place
-            parts.append(f"rank correlation {number(plate.spearman)}, {place} what was predicted "
+            side = "below" if plate.spearman < ranks["lower_90"] else "within"
+            side = "above" if plate.spearman > ranks["upper_90"] else side
+            parts.append(f"rank correlation {number(plate.spearman)}, {side} what was predicted "
                         f"({_range_text(ranks)})")  # fmt: skip
         parts.append(f"{_tally_text(plate.over_best)} better than the best of before")
         if plate.pending:
@@ -149,9 +149,9 @@ def _seals_table(scorecard: Scorecard) -> Table:
 def _parity(scorecard: Scorecard) -> str:
     """Measured against predicted, with the sealed interval of each."""
     with figure(3.2) as (fig, axes):
-        for place, plate in enumerate(scorecard.plates):
+        for index, plate in enumerate(scorecard.plates):
             inside = (plate.lower <= plate.measured) & (plate.measured <= plate.upper)
-            colour = (ACCENT, SECOND, MUTED)[place % 3]
+            colour = (ACCENT, SECOND, MUTED)[index % 3]
             reach = np.stack([plate.predicted - plate.lower, plate.upper - plate.predicted])
             axes.errorbar(plate.measured, plate.predicted, yerr=reach.clip(0.0), fmt="none",
                           ecolor=FAINT, elinewidth=0.5, alpha=0.5)  # fmt: skip

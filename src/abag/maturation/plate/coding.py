@@ -40,10 +40,10 @@ def usage(host: str) -> dict[str, dict[str, float]]:
         "python_codon_tables",
         "DNA needs the package python-codon-tables: pip install 'abag[order]'",
     )
-    known = {name.rsplit("_", 1)[0]: name for name in tables.available_codon_tables_names}
-    if host not in known:
-        raise OptionError(f"--host {host} is not known; give one of {', '.join(sorted(known))}")
-    shares: dict[str, dict[str, float]] = tables.get_codons_table(known[host])
+    hosts = {name.rsplit("_", 1)[0]: name for name in tables.available_codon_tables_names}
+    if host not in hosts:
+        raise OptionError(f"--host {host} is not known; give one of {', '.join(sorted(hosts))}")
+    shares: dict[str, dict[str, float]] = tables.get_codons_table(hosts[host])
     return shares
 
 

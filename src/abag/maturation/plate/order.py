@@ -116,11 +116,11 @@ def write_order(sheet: OrderSheet, out: Path, *, overwrite: bool = False) -> lis
     """
     tables = (sheet.dna, sheet.library, sheet.wells, *(sheet.picks[name] for name in HANDLERS))
     records = (f">{name}\n{dna}\n" for name, dna in sheet.dna.select("name", "dna").iter_rows())
-    with new_result(out, FILES, _RESULT, overwrite=overwrite) as place:
+    with new_result(out, FILES, _RESULT, overwrite=overwrite) as scratch:
         for name, table in zip(FILES, tables, strict=False):
-            write_csv(place / name, table)
-        write_text(place / "order.fasta", "".join(records))
-        with replacing(place / "plate.xlsx") as temporary:
+            write_csv(scratch / name, table)
+        write_text(scratch / "order.fasta", "".join(records))
+        with replacing(scratch / "plate.xlsx") as temporary:
             write_workbook(temporary, _sheets(sheet))
     return [out / name for name in FILES]
 
@@ -163,19 +163,19 @@ def _library(first: pl.DataFrame, parent: Antibody) -> pl.DataFrame:
     for text in first["mutations"]:
         for mutation in parse_mutations(text, *parent.sequences):
             if len(mutation.mutant) == 1 and mutation.mutant != "-":
-                place = Mutation(
+                site = Mutation(
                     mutation.chain,
                     mutation.place,
                     mutation.wild_type,
                     mutation.wild_type,
                     mutation.imgt,
                 )
-                wanted.setdefault(place, {mutation.wild_type}).add(mutation.mutant)
+                wanted.setdefault(site, {mutation.wild_type}).add(mutation.mutant)
     rows = []
-    for place, residues in sorted(wanted.items()):
-        shown = Mutation(place.chain, place.place, place.wild_type, "X", place.imgt)
+    for site, residues in sorted(wanted.items()):
+        shown = Mutation(site.chain, site.place, site.wild_type, "X", site.imgt)
         rows.append(
-            {"chain": place.chain, "place": place.place, "parent": place.wild_type,
+            {"chain": site.chain, "place": site.place, "parent": site.wild_type,
              "kabat": named_in([shown], parent, "kabat"), "imgt": named_in([shown], parent, "imgt"),
              "wanted": "".join(sorted(residues)), **asdict(degenerate_codon(residues))}
         )  # fmt: skip

@@ -121,12 +121,12 @@ def write_plate(
         OptionError: the folder holds other files, or a plate and ``overwrite`` is false.
     """
     table = plate_table(proposals, prefix, layout)
-    with new_result(folder, FILES, _RESULT, overwrite=overwrite) as place:
-        write_text(place / FASTA_NAME, fasta_of(table))
-        write_text(place / PAGE_NAME, plate_page(proposals, table))
-        write_csv(place / CSV_NAME, table)
-        digest = sha256_of(place / CSV_NAME)
-        write_json(place / JSON_NAME, {**proposals.as_json(), _WELLS: digest}, seal=True)
+    with new_result(folder, FILES, _RESULT, overwrite=overwrite) as scratch:
+        write_text(scratch / FASTA_NAME, fasta_of(table))
+        write_text(scratch / PAGE_NAME, plate_page(proposals, table))
+        write_csv(scratch / CSV_NAME, table)
+        digest = sha256_of(scratch / CSV_NAME)
+        write_json(scratch / JSON_NAME, {**proposals.as_json(), _WELLS: digest}, seal=True)
     return table
 
 

@@ -22,8 +22,8 @@ class Well:
     @classmethod
     def of(cls, number: int) -> Well:
         """The well of the n-th variant, counted from 0."""
-        plate, place = divmod(number, WELLS)
-        row, column = divmod(place, COLUMNS)
+        plate, index = divmod(number, WELLS)
+        row, column = divmod(index, COLUMNS)
         return cls(plate + 1, f"{ROWS[row]}{column + 1}")
 
 
@@ -50,5 +50,5 @@ class Layout:
         filled = []
         for plate in range(-(-len(items) // room)):
             numbers = items[plate * room : (plate + 1) * room] + [-1] * self.controls
-            filled += [(Well.of(plate * WELLS + at), n) for at, n in enumerate(numbers)]
+            filled += [(Well.of(plate * WELLS + index), n) for index, n in enumerate(numbers)]
         return filled

@@ -211,10 +211,10 @@ def _root(covariance: Reals) -> Reals:
 def _highest(values: Reals, count: int, mean: Reals, rules: Rules) -> Batch:
     """The largest values; equal ones by the mean, then in the order of the candidates."""
     order = np.lexsort((np.arange(len(values)), -mean, -values))
-    place = np.empty(len(values))
-    place[order] = -np.arange(len(values), dtype=np.float64)
+    rank = np.empty(len(values))
+    rank[order] = -np.arange(len(values), dtype=np.float64)
     rows: list[int] = []
-    while len(rows) < count and (row := _best_open(place, rules, rows)) is not None:
+    while len(rows) < count and (row := _best_open(rank, rules, rows)) is not None:
         rows.append(row)
     return Batch(np.array(rows, dtype=np.int64), values[rows])
 

@@ -86,8 +86,8 @@ class Judge:
             charge = np.array([net_charge(heavy + (light or "")) for heavy, light in chains])
             good &= charge >= (-np.inf if aims.least_charge is None else aims.least_charge)
             good &= charge <= (np.inf if aims.most_charge is None else aims.most_charge)
-        for place, change in enumerate(self.changes(variants)):
-            bound = place < len(aims.keep)
+        for index, change in enumerate(self.changes(variants)):
+            bound = index < len(aims.keep)
             good &= change >= -aims.margin if bound else change <= -aims.margin
         return good
 
@@ -110,8 +110,8 @@ class Judge:
         """Aims to maximise (variants, aims): affinity, other antigens, humanness, nearness."""
         chains = [self.space.chains(variant) for variant in variants]
         others = [
-            change if place < len(self.aims.keep) else -change
-            for place, change in enumerate(self.changes(variants))
+            change if index < len(self.aims.keep) else -change
+            for index, change in enumerate(self.changes(variants))
         ]
         distance = -self.human.germline_distance(chains).astype(np.float64)
         return np.stack([affinity, *others, self.human.of_variants(chains), distance], axis=1)

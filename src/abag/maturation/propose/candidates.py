@@ -95,10 +95,10 @@ def find_candidates(
     if space.most > 1 and space.count() <= sizes.everything:
         candidates.add(space.every_variant(), ENUMERATION, score)
     elif space.most > 1:
-        known = list(filter(None, map(space.within, measured)))
+        reachable = list(filter(None, map(space.within, measured)))
         good = _good_singles(candidates, space, score, sizes.good_singles)
         candidates.add(combinations(good, space, sizes.combinations, rng), COMBINATION, score)
-        parents = _best(list(dict.fromkeys(known)), score, sizes.good_parents)
+        parents = _best(list(dict.fromkeys(reachable)), score, sizes.good_parents)
         candidates.add(
             recombinations(parents, space, sizes.recombinations, rng), RECOMBINATION, score
         )
@@ -124,7 +124,7 @@ def combinations(
         size = min(int(rng.integers(2, space.most + 1)), len(singles))
         # Some are drawn too many, since untried ones and further ones of a place fall away.
         draws = rng.choice(len(singles), size=min(4 * size, len(singles)), replace=False, p=weights)
-        variants.append(space.limited((singles[place] for place in draws), size))
+        variants.append(space.limited((singles[index] for index in draws), size))
     return [variant for variant in dict.fromkeys(variants) if len(variant) > 1]
 
 
@@ -146,7 +146,7 @@ def crossed(
 ) -> Genotype:
     """A child of two variants, within the space's budgets."""
     inherited = [change for change in sorted(mother | father) if rng.random() < _SHARE_INHERITED]
-    return space.limited(inherited[place] for place in rng.permutation(len(inherited)))
+    return space.limited(inherited[index] for index in rng.permutation(len(inherited)))
 
 
 _SHARE_INHERITED: Final = 0.75
@@ -183,7 +183,7 @@ def _search(
         best = candidates.ranked()[: sizes.survivors] + list(parents)
         children = []
         for _ in range(sizes.children):
-            mother, father = (best[int(place)] for place in rng.integers(len(best), size=2))
+            mother, father = (best[int(index)] for index in rng.integers(len(best), size=2))
             child = crossed(mother, father, space, rng) if rng.random() < 0.5 else mother
             children.append(mutated(child, singles, space, rng))
         if not candidates.add(children, SEARCH, score):
@@ -195,7 +195,7 @@ def _best(variants: Sequence[Genotype], score: Score, count: int) -> list[Genoty
     if not variants:
         return []
     order = np.argsort(-score(variants), kind="stable")[:count]
-    return [variants[place] for place in order]
+    return [variants[index] for index in order]
 
 
 def _good_singles(

@@ -126,7 +126,7 @@ class DesignSpace:
         by_size = [1] + [0] * self.most  # variants of the places so far, by changed places
         for choices in sizes.values():
             for size in range(self.most, 0, -1):
-                by_size[size] += sum(by_size[size - own] for own in choices if own <= size)
+                by_size[size] += sum(by_size[size - places] for places in choices if places <= size)
         return sum(by_size) - 1
 
     def every_variant(self) -> list[Genotype]:
@@ -275,8 +275,8 @@ def _at_an_end(parent: Antibody, change: Substitution) -> bool:
 def _inserted(parent: Antibody, part: Substitution) -> frozenset[str]:
     """Letters of a part that are not the parent's own residue at its head."""
     chain, place, new = part
-    own = parent.chains[chain].sequence[place - 1]
-    return frozenset(new[1:] if new[0] == own else new)
+    residue = parent.chains[chain].sequence[place - 1]
+    return frozenset(new[1:] if new[0] == residue else new)
 
 
 def _as_measured(

@@ -136,10 +136,10 @@ def _spearman(draws: Reals, mean: Reals) -> Expected | None:
     if draws.shape[1] < 3 or np.ptp(mean) == 0:
         return None
     order = draws.argsort(axis=1).argsort(axis=1).astype(np.float64)
-    own = mean.argsort().argsort().astype(np.float64)
+    ranks = mean.argsort().argsort().astype(np.float64)
     order -= order.mean(axis=1, keepdims=True)
-    own -= own.mean()
-    return Expected.of(order @ own / np.sqrt((order**2).sum(axis=1) * (own @ own)))
+    ranks -= ranks.mean()
+    return Expected.of(order @ ranks / np.sqrt((order**2).sum(axis=1) * (ranks @ ranks)))
 
 
 def _random(
@@ -154,7 +154,7 @@ def _random(
     for size in sizes:
         for _ in range(_TRIES):
             draws = rng.permutation(len(changes))[: 4 * size]
-            variant = space.limited((changes[place] for place in draws), size)
+            variant = space.limited((changes[index] for index in draws), size)
             if variant and variant not in measured and variant not in variants:
                 variants[variant] = None
                 break

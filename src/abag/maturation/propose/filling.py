@@ -48,7 +48,7 @@ class Quota(Rules):
     ) -> Self:
         """The rules of a request; ``taken`` are variants that stand on the plate already."""
         changes = sorted({change for variant in (*candidates, *taken) for change in variant})
-        column = {change: place for place, change in enumerate(changes)}
+        column = {change: index for index, change in enumerate(changes)}
         carriers = np.zeros((len(candidates), len(changes)), dtype=np.bool_)
         for row, variant in enumerate(candidates):
             carriers[row, [column[change] for change in variant]] = True
@@ -118,7 +118,7 @@ def fill(
 
     ``standing`` variants are on the plate already.
     """
-    wanted = request.count - standing
+    free_wells = request.count - standing
     singles = np.flatnonzero([size_of(variant) == 1 for variant in short])
     first = min(request.singles if not standing else 0, len(singles))
     rows: list[int] = []
@@ -132,13 +132,13 @@ def fill(
         notes.append(f"only {counted(first, 'single mutant')} may be proposed under these rules")
     left = np.setdiff1d(np.arange(len(short)), rows)
     others, quota = belief.conditioned_on(np.array(rows, dtype=np.int64)), quota.among(left)
-    batch = request.policy.choose(others, wanted - len(rows), request.seed, quota)
+    batch = request.policy.choose(others, free_wells - len(rows), request.seed, quota)
     rows += left[batch.rows].tolist()
     if quota.raised:
         notes.append(
             f"a mutation may be in {quota.most} variants, {quota.raised} more than --most-repeats "
             "says: too few others were left"
         )
-    if len(rows) < wanted:
+    if len(rows) < free_wells:
         notes.append(f"only {counted(len(rows), 'variant')} may be proposed under these rules")
     return Batch(np.array(rows, dtype=np.int64), np.array([*values, *batch.values]))

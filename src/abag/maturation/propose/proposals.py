@@ -267,13 +267,13 @@ def _shortlisted(
     allowed = judge.keeps(ranked)
     short: list[Genotype] = []
     left_out = 0
-    for place, variant in enumerate(ranked):
+    for rank, variant in enumerate(ranked):
         if len(short) == max(SHORTLIST, request.count):
             break
-        unnatural = natural is not None and least is not None and natural[place] < least
+        unnatural = natural is not None and least is not None and natural[rank] < least
         if (
             unnatural
-            or not allowed[place]
+            or not allowed[rank]
             or (refused and worst(added_liabilities(space, variant)) in refused)
         ):
             left_out += 1

@@ -70,29 +70,29 @@ def model_effects(
     reasons = model.refusals(table)
     if reasons[0]:
         raise ModelError(f"the model {model.model_id} cannot predict this antibody: {reasons[0]}")
-    kept = tuple(place for place, reason in enumerate(reasons[1:]) if not reason)
+    kept = tuple(index for index, reason in enumerate(reasons[1:]) if not reason)
     if not kept:
         raise ModelError(f"the model {model.model_id} can predict no mutant: {reasons[1]}")
-    table = table[[0, *(place + 1 for place in kept)]]
+    table = table[[0, *(index + 1 for index in kept)]]
     starts = range(0, table.height, _STEP_ROWS)
     steps = track(starts, f"scanning {len(kept):,} mutants") if len(starts) > 1 else starts
     parts = [_predicted(model, table[start : start + _STEP_ROWS], level) for start in steps]
     value, lower, upper = (np.concatenate([part[i] for part in parts]) for i in range(3))
     raised = {name: rows[1:] for name, rows in model.row_flags(table).items()}
     flags = tuple(
-        tuple(name for name, rows in raised.items() if rows[place]) for place in range(len(kept))
+        tuple(name for name, rows in raised.items() if rows[index]) for index in range(len(kept))
     )
-    known = bool(np.isfinite(lower).all())
+    has_intervals = bool(np.isfinite(lower).all())
     return Effects(
         value[1:] - value[0],
-        lower[1:] - value[0] if known else None,
-        upper[1:] - value[0] if known else None,
+        lower[1:] - value[0] if has_intervals else None,
+        upper[1:] - value[0] if has_intervals else None,
         flags,
         float(value[0]),
         TARGET_UNITS[model.target],
         model.model_id,
         kept,
-        tuple(_notes(model, table[:1], raised, reasons, known)),
+        tuple(_notes(model, table[:1], raised, reasons, has_intervals)),
         frozenset(model.training_chains()),
     )
 

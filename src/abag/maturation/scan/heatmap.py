@@ -73,14 +73,14 @@ def grid_of(scanned: Scan) -> Grid:
     unseen = np.zeros(len(scanned.sites), dtype=np.bool_)
     measured = np.zeros(delta.shape, dtype=np.bool_)
     columns = ("chain", "place", "mutant", "delta", "severity", "flags", "measured")
-    for chain, place, mutant, value, severity, flags, known in scanned.table.select(
+    for chain, place, mutant, value, severity, flags, is_measured in scanned.table.select(
         columns
     ).iter_rows():
-        at = LETTERS.index(mutant), column[chain, place]
-        delta[at] = value
-        severe[at] = severity in ("high", "medium")
-        unseen[at[1]] |= UNSEEN in flags
-        measured[at] = known
+        cell = LETTERS.index(mutant), column[chain, place]
+        delta[cell] = value
+        severe[cell] = severity in ("high", "medium")
+        unseen[cell[1]] |= UNSEEN in flags
+        measured[cell] = is_measured
     return Grid(scanned.sites, delta, severe, unseen, measured)
 
 
@@ -165,9 +165,9 @@ def _draw_line(axes: Axes, grid: Grid, line: list[int], widest: int, colours: An
     foot = len(LETTERS) + 0.4
     axes.pcolormesh(edges, np.array([foot, foot + 1.0]), means[None], **shared)
     sites = [grid.sites[i] for i in line]
-    own = [(x + 0.5, LETTERS.index(s.residue) + 0.5) for x, s in enumerate(sites)
+    dots = [(x + 0.5, LETTERS.index(s.residue) + 0.5) for x, s in enumerate(sites)
            if s.residue in LETTERS]  # fmt: skip
-    axes.plot([x for x, _ in own], [y for _, y in own], ".", color=_FAINT, markersize=4)
+    axes.plot([x for x, _ in dots], [y for _, y in dots], ".", color=_FAINT, markersize=4)
     rows, places = np.nonzero(grid.measured[:, line])
     axes.plot(places + 0.5, rows + 0.5, "o", markerfacecolor="none", markeredgecolor=_INK,
               markeredgewidth=0.8, markersize=4)  # fmt: skip

@@ -67,19 +67,19 @@ def _facts(scanned: Scan) -> list[tuple[str, str]]:
 
 def _data(scanned: Scan) -> str:
     """The data of the page's script, as JSON that may stand inside a script element."""
-    place = {(site.chain, site.place): i for i, site in enumerate(scanned.sites)}
+    column = {(site.chain, site.place): i for i, site in enumerate(scanned.sites)}
     texts: dict[str, int] = {"": 0}
     mutants = []
     columns = ["chain", "place", "mutant", "delta", "delta_lower", "delta_upper", "naturalness",
                "humanness", "severity", "liabilities", "flags", "kabat",
                "measured"]  # fmt: skip
     for row in scanned.table.select(columns).iter_rows():
-        chain, at, letter, *numbers, severity, liabilities, flags, kabat, known = row
+        chain, place, letter, *numbers, severity, liabilities, flags, kabat, is_measured = row
         mutants.append(
             [
-                place[chain, at], LETTERS.index(letter), *map(_short, numbers), severity[:1],
+                column[chain, place], LETTERS.index(letter), *map(_short, numbers), severity[:1],
                 texts.setdefault(liabilities, len(texts)), int(UNSEEN in flags), kabat[2:],
-                int(known),
+                int(is_measured),
             ]
         )  # fmt: skip
     content = {

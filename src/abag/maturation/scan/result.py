@@ -119,8 +119,8 @@ def scan_table(
     """One row a mutant, best first; equal effects in the order of the chain."""
     human = Humanness.of(*parent.chains)
     region = {(site.chain, site.place): site.region for site in sites}
-    antibody, known = parent.antibody, find_liabilities(parent.antibody)
-    added = [new_liabilities(antibody, antibody.variant(*chains), known) for chains in mutants]
+    antibody, of_parent = parent.antibody, find_liabilities(parent.antibody)
+    added = [new_liabilities(antibody, antibody.variant(*chains), of_parent) for chains in mutants]
     delta, value = effects.delta, effects.parent_value
     columns: dict[str, Any] = {
         "mutation": list(map(str, mutations)),

@@ -110,12 +110,12 @@ def _effects(
 
 def write_scan(scanned: Scan, overwrite: bool = False) -> None:
     """Write every file of a scan; they appear whole, all together."""
-    with new_result(scanned.folder, FILES, _RESULT, overwrite=overwrite) as place:
-        write_csv(place / "scan.csv", scanned.table, float_precision=4)
-        write_text(place / "scan.fasta", fasta_of(scanned.table))
-        draw_heatmap(scanned, place / "heatmap.png")
-        write_text(place / "scan.html", render_scan(scanned))
-        write_json(place / "summary.json", scanned.as_json())
+    with new_result(scanned.folder, FILES, _RESULT, overwrite=overwrite) as scratch:
+        write_csv(scratch / "scan.csv", scanned.table, float_precision=4)
+        write_text(scratch / "scan.fasta", fasta_of(scanned.table))
+        draw_heatmap(scanned, scratch / "heatmap.png")
+        write_text(scratch / "scan.html", render_scan(scanned))
+        write_json(scratch / "summary.json", scanned.as_json())
 
 
 def fasta_of(table: pl.DataFrame) -> str:
