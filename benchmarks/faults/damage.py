@@ -127,7 +127,7 @@ def read_campaign(folder: Path) -> object:
 
     campaign = open_campaign(folder / "campaign")
     last = campaign.measured
-    model = AssayGP.load(last.place("model"))
+    model = AssayGP.load(last.path_of("model"))
     if model.model_id != last.state["model_id"]:
         raise AbagError("not the model of this round")  # as `abag propose` says
     rounds = campaign.as_json()["rounds"]

@@ -102,7 +102,7 @@ def run_demo(out: Path, say: Say) -> Demo:
     assay_file = AssayFile(mapping=["antigen_unknown:=true"])
     opened, learnt = take_results(campaign, assay, assay_file=assay_file)
     say(f"   {learnt.verdict.grade}: {learnt.verdict.headline}")
-    model = opened.measured.place("model")
+    model = opened.measured.path_of("model")
     say("3. Every single mutant of CDR-H3")
     scanned = scan(parent_of_model(model), out / "scan", model=model, cdrs=["H3"])
     best = scanned.table.row(0, named=True)

@@ -19,7 +19,7 @@ from abag.errors import FileFormatError, MissingFileError, OptionError
 from abag.files import parquet_height, unpacked
 
 SHARD_ROWS: Final = 10_000
-"""Records of a shard: some seconds of work, which is what a lost worker costs."""
+"""Records of a shard: some seconds of work, which are lost with a worker that ends."""
 _ENDINGS: Final = (".csv", ".tsv", ".txt", ".parquet", ".fasta", ".fa", ".faa", ".airr")
 _HEAD_BYTES: Final = 20_000
 _LONGEST_RECORD: Final = 1_000_000

@@ -56,17 +56,17 @@ def read_shard(shard: LibraryShard, reading: LibraryReading) -> ShardRecords:
     with scratch_folder() as folder:
         part_path = folder / Path(shard.file.name).name.removesuffix(".gz")
         if shard.file.kind == PARQUET:
-            _rows(shard).write_parquet(part_path)
+            _read_rows(shard).write_parquet(part_path)
             piece = TablePart(part_path, shard.start, 0.0)
         else:
-            header = _bytes(shard.file, 0, shard.file.header)
-            body = _bytes(shard.file, shard.start, shard.stop)
+            header = _read_bytes(shard.file, 0, shard.file.header)
+            body = _read_bytes(shard.file, shard.start, shard.stop)
             part_path.write_bytes(header + body)
             piece = TablePart(part_path, shard.line - header.count(b"\n"), 0.0)
         return _readable_records(piece, shard.file, reading)
 
 
-def _bytes(file: LibraryFile, start: int, stop: int) -> bytes:
+def _read_bytes(file: LibraryFile, start: int, stop: int) -> bytes:
     with opened_file(file.path) as stream:
         stream.seek(start)
         content = stream.read(stop - start)
@@ -75,7 +75,7 @@ def _bytes(file: LibraryFile, start: int, stop: int) -> bytes:
     return content
 
 
-def _rows(shard: LibraryShard) -> pl.DataFrame:
+def _read_rows(shard: LibraryShard) -> pl.DataFrame:
     rows = parquet_rows(parquet_source(shard.file.path), shard.start, shard.stop)
     if rows.height != shard.stop - shard.start:
         raise _shorter_error(shard.file)
@@ -108,7 +108,7 @@ def _readable_records(piece: TablePart, file: LibraryFile, reading: LibraryReadi
             if not faulty:
                 raise
             unread += faulty
-            if not _blanked(piece, [int(p.row or 0) - piece.offset for p in faulty], file):
+            if not _blank_records(piece, [int(p.row or 0) - piece.offset for p in faulty], file):
                 return ShardRecords(pl.DataFrame(schema=PAIRS_SCHEMA), _first_by_line(unread))
             continue
         problems = [
@@ -139,7 +139,7 @@ def _first_by_line(problems: Sequence[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(first.values(), key=lambda p: p.row or 0))
 
 
-def _blanked(piece: TablePart, rows: Sequence[int], file: LibraryFile) -> bool:
+def _blank_records(piece: TablePart, rows: Sequence[int], file: LibraryFile) -> bool:
     """Take the records at these lines of a piece away; False where nothing is left.
 
     The other records keep their lines.

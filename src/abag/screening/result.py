@@ -111,7 +111,7 @@ class Merging:
         for number in range(self._next):
             _link(self._partial.path_of(number), folder / PREDICTIONS / f"{number:06d}.parquet")
         shutil.copyfile(self.quarantine, folder / QUARANTINE)
-        best = _diverse(self.pool, options)
+        best = _best_table(self.pool, options)
         neutral_table(best.with_columns(pl.col("flags").list.join(";"))).write_csv(folder / BEST)
         work, total = self._work, self.total
         pairs = total["antibodies"] * max(len(work.antigens), 1)
@@ -163,9 +163,9 @@ def _link(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-def _diverse(pool: pl.DataFrame, options: ScreenOptions) -> pl.DataFrame:
+def _best_table(pool: pl.DataFrame, options: ScreenOptions) -> pl.DataFrame:
     """The best candidates of each antigen, without those too like a better one."""
-    parts = [_diverse_of(part, options) for part in pool.partition_by("antigen_name")]
+    parts = [_diverse_rows(part, options) for part in pool.partition_by("antigen_name")]
     empty = pl.DataFrame(schema={**PREDICTED, **_ADDED})
     best = pl.concat([empty, *parts], how="diagonal").drop("passed", "problem")
     kd = [None if molar is None else format_kd(molar) for molar in best["kd_molar"]]
@@ -179,7 +179,7 @@ _ADDED: Final = {
 }  # fmt: skip
 
 
-def _diverse_of(candidates: pl.DataFrame, options: ScreenOptions) -> pl.DataFrame:
+def _diverse_rows(candidates: pl.DataFrame, options: ScreenOptions) -> pl.DataFrame:
     chosen, nearest = [], []
     for row, identity in _dissimilar(candidates, options.alike):
         chosen.append(row)
@@ -190,7 +190,7 @@ def _diverse_of(candidates: pl.DataFrame, options: ScreenOptions) -> pl.DataFram
     return best.with_columns(
         pl.Series("rank", range(1, len(chosen) + 1), pl.Int64),
         pl.Series("identity_to_better", nearest, pl.Float64),
-        pl.Series("liabilities", [_liabilities(*r) for r in best.select(CHAINS).iter_rows()]),
+        pl.Series("liabilities", [_liability_text(*r) for r in best.select(CHAINS).iter_rows()]),
     )
 
 
@@ -213,7 +213,7 @@ def _dissimilar(candidates: pl.DataFrame, alike: float) -> Iterator[tuple[int, f
             yield index, nearest
 
 
-def _liabilities(heavy: str, light: str | None) -> str:
+def _liability_text(heavy: str, light: str | None) -> str:
     """Liabilities as text: ``deamidation H55 NG (high)``, joined by ``; ``."""
     from abag.antibody.antibody import Antibody
     from abag.errors import SequenceError

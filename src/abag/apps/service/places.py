@@ -69,7 +69,7 @@ class Places:
 
         folder = self.existing("campaign", name)
         try:
-            return open_campaign(folder).measured.place(MODEL)
+            return open_campaign(folder).measured.path_of(MODEL)
         except CampaignError:
             raise MissingFileError(f"the campaign {name!r} has learnt no model yet") from None
 

@@ -1,1 +1,1 @@
-"""A model of one assay, and what it knows: held-out skill, verdict, report."""
+"""A model of one assay with its held-out skill, verdict and report."""

@@ -204,7 +204,7 @@ def skill_together(assays: Mapping[str, Assay], settings: AssayGPSettings) -> di
     )
     answers = [parts[""] for _, parts in folds]
     return {
-        key: _skill([answer[key] for answer in answers if key in answer], settings.seed)
+        key: _pooled_skill([answer[key] for answer in answers if key in answer], settings.seed)
         for key in assays
     }
 
@@ -255,7 +255,7 @@ def _learn_together(
     return answer
 
 
-def _skill(answers: Sequence[_TestedRows], seed: int) -> Skill:
+def _pooled_skill(answers: Sequence[_TestedRows], seed: int) -> Skill:
     values = np.concatenate([answer.true for answer in answers]) if answers else np.zeros(0)
     joined = {
         name: np.concatenate([answer.predicted[name] for answer in answers]) if answers else values

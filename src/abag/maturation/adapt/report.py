@@ -93,7 +93,7 @@ def _pictures(
             "Learning curve",
             "Spearman on a held-out fifth after training on more and more rows. A curve that still "
             "rises says that more measurements pay.",
-            _curve(curve),
+            _curve_plot(curve),
         ),
     ]
     if random.rows:
@@ -112,7 +112,7 @@ def _marks(skill: Skill) -> list[Mark]:
 
 
 @picture
-def _curve(curve: Sequence[CurvePoint]) -> str:
+def _curve_plot(curve: Sequence[CurvePoint]) -> str:
     with figure(2.8) as (fig, axes):
         if not curve:
             empty(axes, "too few rows for a learning curve")

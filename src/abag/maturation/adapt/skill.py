@@ -117,7 +117,7 @@ def measure_skill(
     ]
     learners = _learners(Pairs.of(exact), target, seed, embedding, structure)
     return [
-        _score(exact, target, name, question, divisions, seed, learners)
+        _held_out_skill(exact, target, name, question, divisions, seed, learners)
         for name, question, divisions in plans
         if divisions
     ]
@@ -139,7 +139,7 @@ def position_folds(table: pl.DataFrame, folds: int) -> list[Division]:
         block = {positions[index] for index in part}
         inside = np.array([bool(block & row) for row in mutated], dtype=np.bool_)
         divisions.append((np.flatnonzero(~inside), np.flatnonzero(inside)))
-    return [fold for fold in divisions if _enough(fold)]
+    return [fold for fold in divisions if _has_enough_rows(fold)]
 
 
 def count_folds(table: pl.DataFrame) -> list[Division]:
@@ -148,15 +148,15 @@ def count_folds(table: pl.DataFrame) -> list[Division]:
     for most in range(1, int(counts.max(initial=0))):
         fold = (np.flatnonzero(counts <= most), np.flatnonzero(counts > most))
         if len(fold[0]) >= max(_FEWEST_TRAIN, len(counts) // 10):
-            return [fold] if _enough(fold) else []
+            return [fold] if _has_enough_rows(fold) else []
     return []
 
 
-def _enough(fold: Division) -> bool:
+def _has_enough_rows(fold: Division) -> bool:
     return len(fold[0]) >= _FEWEST_TRAIN and len(fold[1]) >= _FEWEST_TEST
 
 
-def _score(
+def _held_out_skill(
     table: pl.DataFrame,
     target: str,
     name: str,
@@ -292,9 +292,9 @@ def learning_curve(
             value = spearman(true[fold.test], answer.values)
             if value is not None:
                 correlations.setdefault((model, len(fold.train)), []).append(value)
-    return [_point(model, size, values) for (model, size), values in correlations.items()]
+    return [_curve_point(model, size, values) for (model, size), values in correlations.items()]
 
 
-def _point(model: str, rows: int, values: Sequence[float]) -> CurvePoint:
+def _curve_point(model: str, rows: int, values: Sequence[float]) -> CurvePoint:
     spread = float(np.std(values)) if len(values) > 1 else None
     return CurvePoint(model, rows, float(np.mean(values)), spread, len(values))

@@ -162,8 +162,12 @@ def new_liabilities(
     reported. ``of_parent`` are those of the parent where they are known, for many variants of one.
     """
     known = find_liabilities(parent) if of_parent is None else of_parent
-    before = {_key(liability): liability for liability in known}
-    return tuple(new for new in find_liabilities(variant) if _adds(new, before.get(_key(new))))
+    before = {_site_key(liability): liability for liability in known}
+    return tuple(
+        new
+        for new in find_liabilities(variant)
+        if _is_new_or_worse(new, before.get(_site_key(new)))
+    )
 
 
 def worst(liabilities: tuple[Liability, ...]) -> LiabilitySeverity | None:
@@ -186,13 +190,13 @@ def net_charge(residues: str, ph: float = CHARGE_PH) -> float:
     return total
 
 
-def _key(liability: Liability) -> tuple[str, str, str]:
+def _site_key(liability: Liability) -> tuple[str, str, str]:
     if liability.kind in _STEP:
         return liability.kind, liability.chain, liability.region
     return liability.kind, liability.chain, liability.imgt or f"place {liability.place}"
 
 
-def _adds(liability: Liability, before: Liability | None) -> bool:
+def _is_new_or_worse(liability: Liability, before: Liability | None) -> bool:
     if before is None or liability.severity.rank > before.severity.rank:
         return True
     return liability.excess - before.excess >= _STEP.get(liability.kind, float("inf"))
@@ -272,18 +276,18 @@ def _patches(letter: str, chain: NumberedChain) -> Iterator[Liability]:
 def _charges(antibody: Antibody) -> Iterator[Liability]:
     """Net charge of the CDRs and of the Fv; the latter only where both chains are there."""
     chains = antibody.chains
-    cdrs = sum(_charge(chain, True) for chain in chains.values())
+    cdrs = sum(_chain_charge(chain, True) for chain in chains.values())
     if cdrs > MOST_CDR_CHARGE:
         yield _charge_liability("CDRs", cdrs, cdrs - MOST_CDR_CHARGE)
     if LIGHT in chains:
-        fv = sum(_charge(chain, False) for chain in chains.values())
+        fv = sum(_chain_charge(chain, False) for chain in chains.values())
         excess = max(fv - MOST_FV_CHARGE, LEAST_FV_CHARGE - fv)
         if excess > 0:
             yield _charge_liability("Fv", fv, excess)
 
 
 @lru_cache(maxsize=4_096)
-def _charge(chain: NumberedChain, cdrs_only: bool) -> float:
+def _chain_charge(chain: NumberedChain, cdrs_only: bool) -> float:
     pairs = zip(chain.sequence, chain.regions, strict=True)
     region_prefix = "CDR" if cdrs_only else ""
     inside = (residue for residue, region in pairs if region and region.startswith(region_prefix))

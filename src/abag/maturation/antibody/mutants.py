@@ -52,7 +52,7 @@ def choose_sites(
     chains: Sequence[str] = (),
     numbering: str = SEQUENTIAL,
 ) -> tuple[Site, ...]:
-    """The residues that a user asks for; all of them where nothing is asked.
+    """The residues that the options choose; all residues where they choose none.
 
     Args:
         antibody: the parent.
@@ -66,12 +66,12 @@ def choose_sites(
         OptionError: a CDR, position or chain that the antibody does not have.
     """
     letters = _chosen_chains(antibody, chains)
-    chosen = {site for text in _listed(cdrs) for site in _cdr_sites(antibody, text)}
+    chosen = {site for text in _split(cdrs) for site in _cdr_sites(antibody, text)}
     chosen |= {
-        site for text in _listed(positions) for site in _range_sites(antibody, text, numbering)
+        site for text in _split(positions) for site in _range_sites(antibody, text, numbering)
     }
     everything = sites_of(antibody)
-    if not _listed(cdrs) and not _listed(positions):
+    if not _split(cdrs) and not _split(positions):
         chosen = set(everything)
     sites = tuple(site for site in everything if site in chosen and site.chain in letters)
     if not sites:
@@ -109,22 +109,22 @@ def mutant_chains(
     return mutants
 
 
-def _listed(texts: Sequence[str]) -> list[str]:
+def _split(texts: Sequence[str]) -> list[str]:
     """The texts, split at commas, semicolons and spaces, too."""
     return [part for text in texts for part in re.split(r"[,;\s]+", text) if part]
 
 
 def _chosen_chains(antibody: Antibody, chains: Sequence[str]) -> set[str]:
     letters = {text.upper()[:1] if text.lower() in ("heavy", "light") else text.upper()
-             for text in _listed(chains)}  # fmt: skip
+             for text in _split(chains)}  # fmt: skip
     if unknown := sorted(letters - set(_ROLE)):
         raise OptionError(f"--chains {unknown[0]}: there is no such chain; give H, L or H,L")
     for letter in sorted(letters):
-        _chain(antibody, letter, f"--chains {letter}")
+        _numbered_chain(antibody, letter, f"--chains {letter}")
     return letters or set(antibody.chains)
 
 
-def _chain(antibody: Antibody, letter: str, option: str) -> NumberedChain:
+def _numbered_chain(antibody: Antibody, letter: str, option: str) -> NumberedChain:
     if letter not in antibody.chains:
         raise OptionError(f"{option}: the antibody has no {_ROLE[letter]} chain")
     return antibody.chains[letter]
@@ -139,7 +139,7 @@ def _cdr_sites(antibody: Antibody, text: str) -> list[Site]:
             f"--cdrs {text}: there is no such CDR; give some of H1,H2,H3,L1,L2,L3, or all"
         )
     letter, region = match[1].upper(), f"CDR{match[2]}"
-    _chain(antibody, letter, f"--cdrs {text}")
+    _numbered_chain(antibody, letter, f"--cdrs {text}")
     return [s for s in sites_of(antibody) if s.chain == letter and s.region == region]
 
 
@@ -153,7 +153,7 @@ def _range_sites(antibody: Antibody, text: str, numbering: str) -> list[Site]:
     if not letter and len(antibody.chains) > 1:
         raise OptionError(f"--positions {text} names no chain; write H:{text} or L:{text}")
     letter = letter or "H"
-    labels = position_labels(_chain(antibody, letter, f"--positions {text}"), numbering)
+    labels = position_labels(_numbered_chain(antibody, letter, f"--positions {text}"), numbering)
     first, last = match[2].upper(), (match[3] or match[2]).upper()
     for end in (first, last):
         if end not in labels:

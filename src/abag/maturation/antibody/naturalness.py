@@ -72,7 +72,7 @@ class Naturalness:
         parent = heavy + (light or "")
         texts = [_joined(index, chains, bool(light)) for index, chains in enumerate(variants)]
         changes = [
-            _differences(parent, text) if len(chains[0]) == len(heavy) else None
+            _changed_indices(parent, text) if len(chains[0]) == len(heavy) else None
             for chains, text in zip(variants, texts, strict=True)
         ]
         needed = [indices for indices in changes if indices is not None]
@@ -134,7 +134,7 @@ def _joined(index: int, chains: Chains, has_light: bool) -> str:
     return chains[0] + (chains[1] or "")
 
 
-def _differences(parent: str, variant: str) -> NDArray[np.intp] | None:
+def _changed_indices(parent: str, variant: str) -> NDArray[np.intp] | None:
     """Indices of changed residues; None where lengths differ."""
     if len(parent) != len(variant):
         return None

@@ -1,4 +1,4 @@
-"""The antibody whose variants are made: from chains, a file, or a model that remembers it."""
+"""The parent antibody of a scan or plate: from chains, a file, or a model of its variants."""
 
 from __future__ import annotations
 

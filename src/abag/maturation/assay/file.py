@@ -153,7 +153,7 @@ def read_groups(path: Path, assay_file: AssayFile) -> ReadRows:
     Rows that are far from every parent are set aside, unless they are asked for.
     """
     require_numbering(assay_file.numbering)
-    table, aside, notes = _canonical(path, assay_file)
+    table, aside, notes = _canonical_rows(path, assay_file)
     if assay_file.assay is not None:
         of_assay = pl.col("assay") == assay_file.assay
         others = _with_reason(table.filter(~of_assay), pl.lit("of another assay"))
@@ -256,19 +256,25 @@ def check_assay(table: pl.DataFrame, where: str = "the table") -> Assay:
     return Assay(rows, target, TARGET_UNITS[target], notes, table.height)
 
 
-def _canonical(path: Path, assay_file: AssayFile) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
+def _canonical_rows(
+    path: Path, assay_file: AssayFile
+) -> tuple[pl.DataFrame, pl.DataFrame, list[str]]:
     """Canonical rows, rows set aside, and notes."""
     from abag.data.tables import SCHEMA
 
     is_parquet = path.suffix == ".parquet" and path.is_file()
     if is_parquet and set(SCHEMA) <= set(column_names(path)):
         return load_table(path).frame, pl.DataFrame(schema=ASIDE), []
-    raw, completed = _raw(path, assay_file)
+    raw, completed = _raw_rows(path, assay_file)
     if assay_file.arm is not None:
         raw = replace(raw, frame=choose_arm(raw.frame, assay_file.arm, path))
     cleaner = AntibodyCleaner()
     canonical = canonicalise(raw, "user", "own-data", cleaner)
-    notes = [*raw.notes, *completed.notes, *_set_aside(path, canonical, assay_file.quarantine)]
+    notes = [
+        *raw.notes,
+        *completed.notes,
+        *_quarantine_notes(path, canonical, assay_file.quarantine),
+    ]
     faulty = canonical.quarantine.select(
         "source_row", antibody_name=pl.lit(None), mutations=pl.lit(None),
         reason=pl.col("reasons").list.join("; "),
@@ -280,8 +286,8 @@ def _canonical(path: Path, assay_file: AssayFile) -> tuple[pl.DataFrame, pl.Data
     return canonical.table.with_columns(named_variants(canonical.table, parent)), aside, notes
 
 
-def _raw(path: Path, assay_file: AssayFile) -> tuple[RawTable, Completed]:
-    """Raw rows; of a table that names mutations or whose parent is given, completed by them."""
+def _raw_rows(path: Path, assay_file: AssayFile) -> tuple[RawTable, Completed]:
+    """Raw rows, and the table with chains completed from its mutations and the given parent."""
     parent = ParentChains.of_options(assay_file.parent_heavy, assay_file.parent_light)
     if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
         if parent is not None:
@@ -340,8 +346,8 @@ def _with_named_chains(
     )
 
 
-def _set_aside(path: Path, canonical: Canonical, quarantine: bool) -> list[str]:
-    """Refuse rows with problems, or say how many were left out."""
+def _quarantine_notes(path: Path, canonical: Canonical, quarantine: bool) -> list[str]:
+    """A note on the rows that were left out; TableError where problems must be mended."""
     aside = canonical.quarantine.height
     if aside and not (quarantine and canonical.table.height):
         mend = "Correct these rows, leave them out of the file, or set them aside (--quarantine)."

@@ -45,21 +45,21 @@ def part_families(table: pl.DataFrame, *, keep_strangers: bool = False) -> Sheet
 
     With ``keep_strangers`` all of them count as variants of one.
     """
-    undivided = SheetFamilies((table,), _aside(table.clear(), []))
+    undivided = SheetFamilies((table,), _with_reasons(table.clear(), []))
     if table.is_empty() or keep_strangers:
         return undivided
-    parent = _parent(table)
+    parent = _parent_chains(table)
     far = _beyond_gap(differences(table, parent))
     near_rows, far_rows = table.filter(~pl.Series(far)), table.filter(pl.Series(far))
     others, lone = _other_families(far_rows)
-    families = [part for part in (near_rows, *others) if _variants(part) >= FEWEST_VARIANTS]
+    families = [part for part in (near_rows, *others) if _variant_count(part) >= FEWEST_VARIANTS]
     if not far.any() or not families or lone.height > max(part.height for part in families):
         return undivided
     families.sort(key=lambda part: -part.height)
     record_ids = pl.concat(families)["record_id"].implode()
     strangers = table.filter(~pl.col("record_id").is_in(record_ids))
-    main = _parent(families[0])
-    return SheetFamilies(tuple(families), _aside(strangers, _reasons(strangers, main)))
+    main = _parent_chains(families[0])
+    return SheetFamilies(tuple(families), _with_reasons(strangers, _reasons(strangers, main)))
 
 
 def differences(table: pl.DataFrame, parent: Chains) -> Counts:
@@ -68,13 +68,13 @@ def differences(table: pl.DataFrame, parent: Chains) -> Counts:
     A chain that is missing differs in all residues.
     """
     heavy, light = (
-        _edits(table[name].fill_null("").to_list(), chain)
+        _edit_distances(table[name].fill_null("").to_list(), chain)
         for name, chain in zip(("heavy", "light"), parent, strict=True)
     )
     return heavy + light
 
 
-def _edits(chains: Sequence[str], parent: str) -> Counts:
+def _edit_distances(chains: Sequence[str], parent: str) -> Counts:
     from rapidfuzz.distance import Hamming, Levenshtein
 
     distances = {
@@ -84,7 +84,7 @@ def _edits(chains: Sequence[str], parent: str) -> Counts:
     return np.array([distances[chain] for chain in chains], dtype=np.int64)
 
 
-def _parent(table: pl.DataFrame) -> Chains:
+def _parent_chains(table: pl.DataFrame) -> Chains:
     """The row without mutations, the first of the commonest; else the commonest residues."""
     wild = table.filter(pl.col("mutations") == "").select("heavy", pl.col("light").fill_null(""))
     if wild.height:
@@ -111,21 +111,21 @@ def _beyond_gap(apart: Counts) -> NDArray[np.bool_]:
 def _other_families(far_rows: pl.DataFrame) -> tuple[list[pl.DataFrame], pl.DataFrame]:
     """Families among far rows, and those that belong to none."""
     families = []
-    while _variants(far_rows) >= FEWEST_VARIANTS:
+    while _variant_count(far_rows) >= FEWEST_VARIANTS:
         leaders = far_rows.unique(["heavy", "light"], maintain_order=True)[:_LEADERS]
         neighbours = [
             differences(far_rows, (heavy, light or "")) < LEAST
             for heavy, light in leaders.select("heavy", "light").iter_rows()
         ]
         members = pl.Series(max(neighbours, key=lambda rows: int(rows.sum())))
-        if _variants(far_rows.filter(members)) < FEWEST_VARIANTS:
+        if _variant_count(far_rows.filter(members)) < FEWEST_VARIANTS:
             break
         families.append(far_rows.filter(members))
         far_rows = far_rows.filter(~members)
     return families, far_rows
 
 
-def _variants(table: pl.DataFrame) -> int:
+def _variant_count(table: pl.DataFrame) -> int:
     return table.select("heavy", "light").n_unique()
 
 
@@ -134,7 +134,7 @@ def _reasons(strangers: pl.DataFrame, parent: Chains) -> list[str]:
     for heavy, light in strangers.select("heavy", pl.col("light").fill_null("")).iter_rows():
         parts = [
             f"no {name} chain, and the parent has one" if not chain
-            else f"{_edits([chain], wild)[0]} of {len(wild)} residues of the {name} chain"
+            else f"{_edit_distances([chain], wild)[0]} of {len(wild)} residues of the {name} chain"
             for name, chain, wild in zip(("heavy", "light"), (heavy, light), parent, strict=True)
             if wild
         ]  # fmt: skip
@@ -144,5 +144,5 @@ def _reasons(strangers: pl.DataFrame, parent: Chains) -> list[str]:
     return reasons
 
 
-def _aside(table: pl.DataFrame, reasons: list[str]) -> pl.DataFrame:
+def _with_reasons(table: pl.DataFrame, reasons: list[str]) -> pl.DataFrame:
     return table.with_columns(reason=pl.Series(reasons, dtype=pl.String))

@@ -1,9 +1,9 @@
-"""Plates and days that read higher or lower than others: offsets from what was measured on several.
+"""Offsets between batches (plates, days) that read higher or lower, from variants that they share.
 
 Value = variant + batch + noise. Variants measured in several batches (the parent in its control
 wells, repeats, bridging variants) say how far batches stand apart. Offsets are random effects with
-mean zero, variances by restricted maximum likelihood (Patterson and Thompson, 1971), so that few
-controls move a batch little and batches without any not at all. The first batch is the scale.
+mean zero, variances by restricted maximum likelihood (Patterson and Thompson, 1971): few controls
+move a batch little, and a batch without controls stays as it is. The first batch is the scale.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ class Round:
         """How many files of results it has."""
         return int(self.state.get("intakes", self.status == DONE))
 
-    def place(self, kind: str, intake: int | None = None) -> Path:
+    def path_of(self, kind: str, intake: int | None = None) -> Path:
         """File or folder of an intake (the last by default): ``model``, ``training``, ..."""
         number = self.intakes if intake is None else intake
         name = kind if number < 2 else f"{kind}-{number}"
@@ -89,7 +89,7 @@ class Round:
         Raises:
             FileFormatError: the file is damaged, changed, or of another round.
         """
-        path = self.place(kind, intake)
+        path = self.path_of(kind, intake)
         rows, _ = read_parquet(path)
         digest = self.state.get("files", {}).get(path.name)
         if digest is not None and digest != sha256_of(path):
@@ -227,14 +227,14 @@ def open_campaign(folder: Path) -> Campaign:
             f"{path} has format {content['format']} {content['format_version']}; this abag "
             f"{VERSION} reads {FORMAT} {FORMAT_VERSION}"
         )
-    rounds = tuple(_rounds(folder))
+    rounds = tuple(_read_rounds(folder))
     if not any(round_.status == DONE for round_ in rounds):
         raise CampaignError(f"{folder} has no round with results; start it again in a new folder")
     return Campaign(folder, parent, assay, target, antigen, rounds)
 
 
 def write_campaign(campaign: Campaign) -> None:
-    """Fix what a campaign is about, as :func:`open_campaign` reads it."""
+    """Write ``campaign.json``: parent, target, assay and antigen of a campaign."""
     heavy, light = campaign.parent
     content = {
         "format": FORMAT, "format_version": FORMAT_VERSION, "abag_version": VERSION,
@@ -244,7 +244,7 @@ def write_campaign(campaign: Campaign) -> None:
     write_json(campaign.folder / CAMPAIGN, content, seal=True)
 
 
-def _rounds(folder: Path) -> list[Round]:
+def _read_rounds(folder: Path) -> list[Round]:
     recover_within(folder)
     rounds = []
     for number in range(len(list(folder.glob("round-*")))):
@@ -264,7 +264,7 @@ def write_state(closed: Round, state: dict[str, Any]) -> None:
     files = {
         path.name: sha256_of(path)
         for intake in range(1, closed.intakes + 1)
-        for path in (closed.place(MEASURED, intake), closed.place(TRAINING, intake))
+        for path in (closed.path_of(MEASURED, intake), closed.path_of(TRAINING, intake))
     }
     content = {**state, "round": closed.number, "files": files}
     write_json(closed.folder / STATE, content, seal=True)

@@ -85,7 +85,7 @@ def take_results(
     require_seed(seed)
     require_folder_name(folder)
     if _is_new(folder):
-        return _start(folder, path, assay_file, seed)
+        return _start_campaign(folder, path, assay_file, seed)
     campaign = open_campaign(folder)
     if not failed:
         _require_new(campaign, path)
@@ -110,10 +110,10 @@ def take_results(
 
 
 def _require_new(campaign: Campaign, path: Path) -> None:
-    """Raise CampaignError for a file whose results are in; a scorecard cut short is made good."""
+    """Raise CampaignError for a file that was taken in before; its scorecard is written again."""
     digest = sha256_of(path)
     for round_ in campaign.measured_rounds:
-        if digest in _listed(round_.state.get("results_sha256")):
+        if digest in _as_list(round_.state.get("results_sha256")):
             write_scorecard(campaign)
             raise CampaignError(
                 f"the results of {path} are in {campaign.folder} already, in round "
@@ -138,7 +138,7 @@ def _round_of(campaign: Campaign, variants: set[Chains], allow_unproposed: bool)
     return latest.number + 1
 
 
-def _start(
+def _start_campaign(
     folder: Path, path: Path, assay_file: AssayFile, seed: int
 ) -> tuple[Campaign, Adaptation]:
     rows, aside, notes = read_rows(path, assay_file)
@@ -187,13 +187,13 @@ def _close_round(
     measured = pl.concat([*(past.measured() for past in campaign.measured_rounds), rows])
     check_assay(measured.drop(BATCH), str(path))
     training, offsets = _without_offsets(measured, campaign.target)
-    write_parquet(closed.place(MEASURED), rows)
-    write_parquet(closed.place(TRAINING), training)
-    write_csv(closed.place(ASIDE_ROWS), intake.aside.sort("source_row"))
-    shutil.rmtree(closed.place(MODEL), ignore_errors=True)  # of a try that was cut short
-    assay = read_assay(closed.place(TRAINING))
-    folders = closed.place(MODEL), closed.place(REPORT)
-    adaptation = adapt_assay(closed.place(TRAINING), assay, *folders, seed, overwrite=False)
+    write_parquet(closed.path_of(MEASURED), rows)
+    write_parquet(closed.path_of(TRAINING), training)
+    write_csv(closed.path_of(ASIDE_ROWS), intake.aside.sort("source_row"))
+    shutil.rmtree(closed.path_of(MODEL), ignore_errors=True)  # of a try that was cut short
+    assay = read_assay(closed.path_of(TRAINING))
+    folders = closed.path_of(MODEL), closed.path_of(REPORT)
+    adaptation = adapt_assay(closed.path_of(TRAINING), assay, *folders, seed, overwrite=False)
     failed_wells = sorted({*state.get("failed", ()), *failed})
     closed = replace(closed, state={**closed.state, "failed": failed_wells})
     pending = set(closed.variants) - pairs_of(training) - closed.failed
@@ -202,9 +202,10 @@ def _close_round(
         "rows_set_aside": (state.get("rows_set_aside") or 0) + intake.aside.height,
         "rows_so_far": training.height,
         "variants_so_far": training.select("heavy", "light").n_unique(),
-        "best_so_far": _best(training, campaign.target), "model_id": adaptation.model.model_id,
+        "best_so_far": _best_value(training, campaign.target),
+        "model_id": adaptation.model.model_id,
         "verdict": adaptation.verdict.grade.name.lower(),
-        "results_sha256": [*_listed(state.get("results_sha256")), sha256_of(path)],
+        "results_sha256": [*_as_list(state.get("results_sha256")), sha256_of(path)],
         "pending": sorted(closed.variants[chains].name for chains in pending),
         "batches": [asdict(batch) for batch in offsets], "abag_version": VERSION,
     }  # fmt: skip
@@ -213,7 +214,7 @@ def _close_round(
     return replace(adaptation, notes=(*intake.notes, *adaptation.notes, *notes))
 
 
-def _listed(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())
 
 
@@ -255,7 +256,7 @@ def _intake_notes(
     return notes
 
 
-def _best(table: pl.DataFrame, target: str) -> float | None:
+def _best_value(table: pl.DataFrame, target: str) -> float | None:
     best = table[target].max()
     return None if best is None else float(str(best))
 

@@ -22,10 +22,10 @@ FAILED_WORDS: Final = frozenset(
     {"failed", "fail", "no expression", "not expressed", "not expressing", "not produced",
      "no clone", "lost", "aggregated"}
 )  # fmt: skip
-"""Cells of values that say that a well will never have one; case does not matter."""
+"""Words in place of a value for a well that failed for good; case does not matter."""
 PENDING_WORDS: Final = frozenset({"", "pending", "na", "n/a", "nan", "none", "-", "not measured"})
 _BATCH_COLUMNS: Final = ("batch", "run", "plate")
-"""Headers that say where a row was measured, the first that is there."""
+"""Headers of the column of batches; the first that a file has is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +42,14 @@ class Results:
     @classmethod
     def plain(cls, path: Path, assay_file: AssayFile) -> Self:
         """The file that starts a campaign."""
-        table = _table(path)
-        return cls(assay_file, frozenset(), {} if table is None else _batches(table))
+        table = _result_table(path)
+        return cls(assay_file, frozenset(), {} if table is None else _batch_by_line(table))
 
     @classmethod
     def read(
         cls, path: Path, assay_file: AssayFile, campaign: Campaign, failed: Sequence[str] = ()
     ) -> Self:
-        """A file of results: what it leaves out is completed (antigen, parent, chains of names).
+        """Read a file of results; the campaign gives missing antigens, parent, chains of names.
 
         Raises:
             TableError: headers with problems.
@@ -60,7 +60,7 @@ class Results:
         if unknown:
             raise CampaignError(f"--failed {unknown[0]}: no plate of {campaign.folder} has it")
         failed_chains = {names[name] for name in failed}
-        table = _table(path)
+        table = _result_table(path)
         if table is None:
             return cls(assay_file, frozenset(failed_chains), {})
         mapping = mapping_from_texts(
@@ -90,7 +90,7 @@ class Results:
         columns = chosen.column("antibody_name"), chosen.column("mutations")
         aside = pl.concat([_aside_rows(part, *columns, reason) for part, reason in parts])
         aside = aside.unique("source_row", keep="last", maintain_order=True)
-        return cls(assay_file, frozenset(failed_chains), _batches(table), aside)
+        return cls(assay_file, frozenset(failed_chains), _batch_by_line(table), aside)
 
     def with_batches(self, rows: pl.DataFrame, number: int, intakes: int) -> pl.DataFrame:
         """Canonical rows with the batch of each: the file's, the plate of its name, the file.
@@ -107,13 +107,13 @@ class Results:
         return rows.with_columns(pl.Series(BATCH, batches, pl.String))
 
 
-def _table(path: Path) -> pl.DataFrame | None:
+def _result_table(path: Path) -> pl.DataFrame | None:
     if path.is_dir() or not path.exists() or file_kind(path) is not FileKind.TABLE:
         return None
     return None if path.suffix == ".parquet" else read_table(path)
 
 
-def _batches(table: pl.DataFrame) -> dict[int, str]:
+def _batch_by_line(table: pl.DataFrame) -> dict[int, str]:
     by_case = {name.lower().strip(): name for name in table.columns}
     column = next((by_case[name] for name in _BATCH_COLUMNS if name in by_case), None)
     if column is None:
@@ -124,7 +124,7 @@ def _batches(table: pl.DataFrame) -> dict[int, str]:
 
 
 def _without_value(table: pl.DataFrame, column: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Rows whose cell is empty so far, and rows whose cell says that the well failed."""
+    """Rows whose value is empty so far, and rows whose well failed."""
     if column is None:
         return table.clear(), table.clear()
     cells = pl.col(column).cast(pl.String).fill_null("").str.strip_chars().str.to_lowercase()

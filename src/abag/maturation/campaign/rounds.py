@@ -76,10 +76,10 @@ def propose_round(
         sorted(campaign.known(), key=str), sorted(campaign.pending(), key=str),
         sorted(campaign.failed() | unwanted, key=str), plate, scale,
     )  # fmt: skip
-    model = AssayGP.load(campaign.measured.place(MODEL))
+    model = AssayGP.load(campaign.measured.path_of(MODEL))
     if model.model_id != campaign.measured.state.get("model_id"):
         raise CampaignError(
-            f"{campaign.measured.place(MODEL)} is not the model of this round "
+            f"{campaign.measured.path_of(MODEL)} is not the model of this round "
             f"({campaign.measured.state.get('model_id')}); restore it from a copy"
         )
     proposals = propose(model, campaign.parent, request, standing)

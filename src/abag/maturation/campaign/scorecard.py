@@ -1,9 +1,9 @@
-"""What plates predicted, and what was measured: one judgement a round, and all of them together.
+"""Predictions of sealed plates against measurements, for each round and for all together.
 
-Everything that is judged was sealed before it was measured (:mod:`.seal`). A plate is judged by
-the rank correlation of its predictions, by how many measurements its 90 % intervals hold, and by
-hits: measurements above the best value of before, and above the parent. What was expected of the
-plate stands beside it, with what random variants and random single mutants were expected to give.
+All predictions were sealed before anything was measured (:mod:`.seal`). A plate is judged by the
+rank correlation of its predictions, by how many measurements its 90 % intervals hold, and by hits:
+measurements above the best value of before, and above the parent. Beside them stand the expected
+hits of the plate, of as many random variants, and of as many random single mutants.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WIDEST: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """A count that was seen, and what was expected of it: mean and central 90 % range."""
+    """An observed count beside its expectation: mean and central 90 % range."""
 
     seen: int
     expected: float
@@ -175,7 +175,7 @@ def score(campaign: Campaign) -> Scorecard:
 
     Raises CampaignError where a seal is not what was sealed.
     """
-    values = _values(campaign)
+    values = _measured_values(campaign)
     plates = [
         plate
         for round_ in campaign.measured_rounds
@@ -186,11 +186,11 @@ def score(campaign: Campaign) -> Scorecard:
 
 
 def interval_scale(campaign: Campaign) -> tuple[float, int]:
-    """How much wider than the model's the next intervals must be, and how many wells say so.
+    """Factor on the widths of the next intervals, and the number of wells that it stands on.
 
-    Errors of sealed wells over the half of their interval on that side, before any scale: the
-    quantile of split conformal prediction, drawn towards 1 by the weight of ten wells. Chosen
-    wells are no random rows, and these are chosen ones; it is 1 at least and 3 at most.
+    It is a quantile (split conformal prediction) of errors of sealed wells over the half of their
+    unscaled interval on that side, drawn towards 1 by the weight of ten wells; 1 at least, 3 at
+    most. Sealed wells were chosen as the next ones are: random rows would not show the same errors.
     """
     ratios = []
     for plate in score(campaign).plates:
@@ -206,7 +206,7 @@ def interval_scale(campaign: Campaign) -> tuple[float, int]:
     return float(np.clip(errors[rank - 1] ** weight, 1.0, _WIDEST)), len(errors)
 
 
-def _values(campaign: Campaign) -> dict[Chains, tuple[float, bool]]:
+def _measured_values(campaign: Campaign) -> dict[Chains, tuple[float, bool]]:
     """Measured value of each variant, and whether it is exact: the median, or a bound."""
     value, lower, upper = map(pl.col, TARGET_COLUMNS[campaign.target])
     median = value.median()
@@ -233,8 +233,8 @@ def _plate_score(
     share = len(wells) / len(seal.variants)
     return PlateScore(
         round_.number, seal, len(round_.failed), sealed, predicted,
-        np.array([_number(well.lower_90) for well in sealed]),
-        np.array([_number(well.upper_90) for well in sealed]),
+        np.array([_nan_if_none(well.lower_90) for well in sealed]),
+        np.array([_nan_if_none(well.upper_90) for well in sealed]),
         measured, exact, spearman(measured, predicted),
         _tally(sealed, "over_best", measured > seal.best_so_far, proposed, share),
         _tally(sealed, "over_parent", measured > seal.parent, proposed, share),
@@ -254,11 +254,11 @@ def _tally(
     proposed: dict[str, Any],
     share: float,
 ) -> Tally:
-    """Hits beside what was predicted of the wells that are measured."""
-    expected = sum(_number(getattr(well, event)) for well in wells)
+    """Observed hits beside the hits predicted for the measured wells."""
+    expected = sum(_nan_if_none(getattr(well, event)) for well in wells)
     lower, upper = proposed[event]["lower_90"] * share, proposed[event]["upper_90"] * share
     return Tally(int(hits.sum()), expected, float(np.floor(lower)), float(np.ceil(upper)))
 
 
-def _number(value: float | None) -> float:
+def _nan_if_none(value: float | None) -> float:
     return float("nan") if value is None else value

@@ -57,9 +57,9 @@ def scorecard_page(scorecard: Scorecard, name: str) -> str:
         notes=(),
         pictures=(
             Picture("Predicted and measured", "Lines are the sealed 90 % intervals; a ring lies "
-                    "outside of its interval.", _parity(scorecard)),
+                    "outside of its interval.", _parity_plot(scorecard)),
             Picture("Best so far", "Bars are 90 % ranges of what the sealed model expected of the "
-                    "best well.", _course(scorecard)),
+                    "best well.", _best_so_far_plot(scorecard)),
         ),
         tables=(_rounds_table(scorecard), _other_plates(scorecard), _seals_table(scorecard)),
         footer="a plate was sealed by a SHA-256 before it was measured; the seals are listed "
@@ -146,7 +146,7 @@ def _seals_table(scorecard: Scorecard) -> Table:
 
 
 @picture
-def _parity(scorecard: Scorecard) -> str:
+def _parity_plot(scorecard: Scorecard) -> str:
     """Measured against predicted, with the sealed interval of each."""
     with figure(3.2) as (fig, axes):
         for index, plate in enumerate(scorecard.plates):
@@ -159,22 +159,22 @@ def _parity(scorecard: Scorecard) -> str:
                          label=f"round {plate.round}")  # fmt: skip
             axes.scatter(plate.measured[~inside], plate.predicted[~inside], s=16, facecolors="none",
                          edgecolors=colour, linewidths=1.0)  # fmt: skip
-        ends = _ends(scorecard)
+        ends = _value_range(scorecard)
         axes.plot(ends, ends, color=FAINT, linewidth=0.8, linestyle=(0, (3, 2)))
         axes.set(xlabel=f"measured ({scorecard.unit})", ylabel=f"predicted ({scorecard.unit})")
         axes.legend(loc="best")
         return svg(fig, f"{scorecard.inside} of {scorecard.exact} measurements in their interval")
 
 
-def _ends(scorecard: Scorecard) -> tuple[float, float]:
+def _value_range(scorecard: Scorecard) -> tuple[float, float]:
     plates = scorecard.plates
     values = np.concatenate([x for plate in plates for x in (plate.measured, plate.predicted)])
     return float(values.min()), float(values.max())
 
 
 @picture
-def _course(scorecard: Scorecard) -> str:
-    """Best value so far by round, beside what was predicted and what others would have given."""
+def _best_so_far_plot(scorecard: Scorecard) -> str:
+    """Best value so far by round, beside the predicted best of this plate and of other plates."""
     plates = scorecard.plates
     rounds = [plate.round for plate in plates]
     with figure(3.2) as (fig, axes):

@@ -1,9 +1,9 @@
-"""The sealed plate: what was predicted, fixed by a SHA-256 before anything is measured.
+"""The sealed plate: its predictions, fixed by a SHA-256 before anything is measured.
 
 ``seal.json`` of a round holds every well's variant, its prediction, interval, chances and reason,
-what the whole plate is expected to give, and the seal of the round before. Its SHA-256 stands in
-the round's state and is printed: who keeps that line elsewhere can show later that nothing
-was changed. ``proposed.csv`` is for people; results are matched to, and judged by, the seal.
+the expected hits of the plate, and the seal of the round before. Its SHA-256 stands in the round's
+state and is printed: whoever keeps that line elsewhere can show later that nothing was changed.
+``proposed.csv`` is for people; results are matched to the seal and judged by it.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def open_seal(folder: Path, sha256: str) -> Seal:
     try:
         content = read_json(path)
         expected = content["expected"]
-        wells = tuple(_well(well) for well in content["wells"])
+        wells = tuple(_sealed_well(well) for well in content["wells"])
         return Seal(
             wells, float(expected["best_so_far"]), float(expected["parent"]), expected["plates"],
             digest, float(content.get("interval_scale", 1.0)),
@@ -134,6 +134,6 @@ def open_seal(folder: Path, sha256: str) -> Seal:
         raise CampaignError(f"{path} is damaged ({error}); restore it from a copy") from None
 
 
-def _well(content: dict[str, Any]) -> SealedWell:
+def _sealed_well(content: dict[str, Any]) -> SealedWell:
     chains = content.pop("heavy"), content.pop("light") or None
     return SealedWell(chains=chains, **content)

@@ -20,7 +20,7 @@ SITES: Final[dict[str, str]] = {
     "NcoI": "CCATGG", "NdeI": "CATATG", "AgeI": "ACCGGT", "KpnI": "GGTACC", "ApaLI": "GTGCAC",
     "BssHII": "GCGCGC", "SalI": "GTCGAC", "XbaI": "TCTAGA",
 }  # fmt: skip
-"""Restriction enzymes whose sites may be kept out."""
+"""Restriction enzymes and their recognition sites, which may be kept out of the DNA."""
 LONGEST_RUN: Final = 6
 """More of one base in a row is kept out: synthesis and sequencing slip there."""
 RAREST: Final = 0.1
@@ -49,7 +49,7 @@ def usage(host: str) -> dict[str, dict[str, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """How proteins are coded: the host, and what no coding strand may hold on either strand."""
+    """How proteins are coded: the host, and the sites that neither strand may hold."""
 
     host: str = "h_sapiens"
     avoid: tuple[str, ...] = ("BsaI", "BsmBI")
@@ -84,7 +84,7 @@ class Coding:
             SequenceError: a residue without a codon, or sites that no choice of codons avoids.
         """
         parent_codons = _parent_codons(protein, like)
-        choices = list(map(self._choices, protein, parent_codons))
+        choices = list(map(self._codon_choices, protein, parent_codons))
         forbidden = self.forbidden
         longest = max(map(len, forbidden))
         dna: list[str] = []
@@ -107,7 +107,7 @@ class Coding:
                 dna.append(codon)
         return "".join(dna)
 
-    def _choices(self, residue: str, parent_codon: str | None) -> list[str]:
+    def _codon_choices(self, residue: str, parent_codon: str | None) -> list[str]:
         """Codons of a residue: the parent's, the commonest of the host, the rare ones last."""
         table = usage(self.host).get(residue)
         if table is None or residue == STOP:
@@ -157,7 +157,7 @@ def degenerate_codon(wanted: Iterable[str]) -> Degenerate:
     """
     need = frozenset(wanted)
     best: tuple[tuple[int, int, int, str], Degenerate] | None = None
-    for text, codes, codons in _mixtures():
+    for text, codes, codons in _degenerate_codons():
         if not need <= codes:
             continue
         extra = codes - need - {STOP}
@@ -171,8 +171,8 @@ def degenerate_codon(wanted: Iterable[str]) -> Degenerate:
 
 
 @cache
-def _mixtures() -> Sequence[tuple[str, frozenset[str], int]]:
-    """All 3,375 codons of mixed bases (IUPAC), what each codes, and how many codons it is."""
+def _degenerate_codons() -> Sequence[tuple[str, frozenset[str], int]]:
+    """All 3,375 codons of mixed bases (IUPAC), each with its residues and number of codons."""
     from Bio.Data.CodonTable import unambiguous_dna_by_id
     from Bio.Data.IUPACData import ambiguous_dna_values
 

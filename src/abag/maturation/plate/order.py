@@ -96,10 +96,10 @@ def order_sheet(
         (row["heavy"], row["light"]): Well.of(number)
         for number, row in enumerate(first.iter_rows(named=True))
     }
-    dna = _dna(first, parent, coding, before.upper(), behind.upper(), sources)
+    dna = _dna_table(first, parent, coding, before.upper(), behind.upper(), sources)
     return OrderSheet(
-        dna, wells, _library(first, parent),
-        {name: _picks(name, wells, sources, volume_nl) for name in HANDLERS},
+        dna, wells, _library_table(first, parent),
+        {name: _pick_list(name, wells, sources, volume_nl) for name in HANDLERS},
     )  # fmt: skip
 
 
@@ -121,11 +121,11 @@ def write_order(sheet: OrderSheet, out: Path, *, overwrite: bool = False) -> lis
             write_csv(scratch / name, table)
         write_text(scratch / "order.fasta", "".join(records))
         with replacing(scratch / "plate.xlsx") as temporary:
-            write_workbook(temporary, _sheets(sheet))
+            write_workbook(temporary, _workbook_sheets(sheet))
     return [out / name for name in FILES]
 
 
-def _dna(
+def _dna_table(
     first: pl.DataFrame,
     parent: Antibody,
     coding: Coding,
@@ -157,7 +157,7 @@ def _dna(
     return pl.DataFrame(rows)
 
 
-def _library(first: pl.DataFrame, parent: Antibody) -> pl.DataFrame:
+def _library_table(first: pl.DataFrame, parent: Antibody) -> pl.DataFrame:
     """A degenerate codon for every place, with the parent's residue among those it codes."""
     wanted: dict[Mutation, set[str]] = {}
     for text in first["mutations"]:
@@ -184,7 +184,7 @@ def _library(first: pl.DataFrame, parent: Antibody) -> pl.DataFrame:
     return pl.DataFrame(rows) if rows else pl.DataFrame(schema=dict.fromkeys(schema, pl.String()))
 
 
-def _picks(
+def _pick_list(
     handler: str,
     wells: pl.DataFrame,
     sources: Mapping[tuple[str, str], Well],
@@ -212,7 +212,7 @@ def _picks(
     return pl.DataFrame(rows)
 
 
-def _sheets(sheet: OrderSheet) -> dict[str, pl.DataFrame]:
+def _workbook_sheets(sheet: OrderSheet) -> dict[str, pl.DataFrame]:
     """Each plate as it lies, then the wells, the DNA and the library."""
     sheets: dict[str, pl.DataFrame] = {}
     for (plate,), part in sheet.wells.partition_by("plate", as_dict=True).items():

@@ -25,11 +25,11 @@ def plate_page(proposals: Proposals, table: pl.DataFrame) -> str:
         lede=(
             f"{len(proposals.chosen)} variants of {proposals.candidates:,} candidates; the parent "
             f"is predicted at {proposals.parent_predicted:.2f} {proposals.unit}. "
-            f"{_hits(proposals)}"
+            f"{_expected_hits(proposals)}"
         ),
         notes=proposals.notes,
         plates=[
-            (number, {row["well"]: _well(row) for row in part.iter_rows(named=True)})
+            (number, {row["well"]: _well_cell(row) for row in part.iter_rows(named=True)})
             for (number,), part in parts.items()
         ],
         rows=ROWS,
@@ -38,8 +38,8 @@ def plate_page(proposals: Proposals, table: pl.DataFrame) -> str:
     )
 
 
-def _hits(proposals: Proposals) -> str:
-    """What the plate is expected to give, beside random plates."""
+def _expected_hits(proposals: Proposals) -> str:
+    """Expected hits of the plate, beside those of random plates."""
     plates = proposals.expected.plates
     names = {"proposed": "this plate", "random": "random variants", "singles": "single mutants"}
     hits = ", ".join(f"{names[k]} {plate.over_best.mean:.1f}" for k, plate in plates.items())
@@ -50,8 +50,8 @@ _SHOWN: Final = 3
 """Mutations that a well names; the others are counted."""
 
 
-def _well(row: dict[str, Any]) -> dict[str, Any]:
-    """A well: predicted value, its shade between lowest and highest, and what is in it."""
+def _well_cell(row: dict[str, Any]) -> dict[str, Any]:
+    """A well: predicted value, its shade between lowest and highest, and its mutations."""
     changes = [mutation for mutation in row["mutations"].split(";") if mutation]
     more = len(changes) - _SHOWN
     shown = (changes[:_SHOWN] or ["parent"]) + ([f"+{more}"] if more > 0 else [])

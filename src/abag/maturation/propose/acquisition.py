@@ -100,7 +100,7 @@ class Belief:
     def draws(self, count: int, rng: np.random.Generator) -> Reals:
         """Joint draws of all candidates, shape (count, m)."""
         noise = rng.standard_normal((count, len(self.mean)))
-        return np.asarray(self.mean + noise @ _root(self.covariance).T)
+        return np.asarray(self.mean + noise @ _covariance_root(self.covariance).T)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +140,13 @@ class Policy:
         rules = rules or Rules(len(belief.mean))
         rng = np.random.default_rng(seed)
         if self.acquisition == "thompson":
-            return _thompson(belief, count, rng, rules)
+            return _thompson_batch(belief, count, rng, rules)
         if self.acquisition == "top-set":
             shares = top_set(belief.draws(_DRAWS, rng), count)
-            return _highest(shares, count, belief.mean, rules)
+            return _top_batch(shares, count, belief.mean, rules)
         if self.acquisition == "greedy":
-            return _highest(belief.mean, count, belief.mean, rules)
-        return _one_by_one(belief, count, self, rules)
+            return _top_batch(belief.mean, count, belief.mean, rules)
+        return _sequential_batch(belief, count, self, rules)
 
 
 def expected_improvement(mean: Reals, deviation: Reals, best: float) -> Reals:
@@ -175,12 +175,12 @@ def top_set(draws: Reals, size: int) -> Reals:
     return np.bincount(best.ravel(), minlength=count) / len(draws)
 
 
-def _thompson(belief: Belief, count: int, rng: np.random.Generator, rules: Rules) -> Batch:
+def _thompson_batch(belief: Belief, count: int, rng: np.random.Generator, rules: Rules) -> Batch:
     """The best candidate of each of ``count`` joint draws, each candidate once."""
     rows: list[int] = []
     values: list[float] = []
     for draw in belief.draws(count, rng):
-        row = _best_open(draw, rules, rows)
+        row = _take_best(draw, rules, rows)
         if row is None:
             break
         rows.append(row)
@@ -188,7 +188,7 @@ def _thompson(belief: Belief, count: int, rng: np.random.Generator, rules: Rules
     return Batch(np.array(rows, dtype=np.int64), np.array(values))
 
 
-def _best_open(values: Reals, rules: Rules, chosen: Sequence[int]) -> int | None:
+def _take_best(values: Reals, rules: Rules, chosen: Sequence[int]) -> int | None:
     """The largest value that the rules allow, which is then taken; None where they allow none."""
     free = rules.open(chosen)
     if not free.any():
@@ -198,7 +198,7 @@ def _best_open(values: Reals, rules: Rules, chosen: Sequence[int]) -> int | None
     return row
 
 
-def _root(covariance: Reals) -> Reals:
+def _covariance_root(covariance: Reals) -> Reals:
     """R with R R' the covariance, shape (m, m)."""
     try:
         spread = _JITTER * max(1.0, float(np.diag(covariance).max(initial=0.0)))
@@ -208,18 +208,18 @@ def _root(covariance: Reals) -> Reals:
         return np.asarray(vectors * np.sqrt(values.clip(0.0)))
 
 
-def _highest(values: Reals, count: int, mean: Reals, rules: Rules) -> Batch:
+def _top_batch(values: Reals, count: int, mean: Reals, rules: Rules) -> Batch:
     """The largest values; equal ones by the mean, then in the order of the candidates."""
     order = np.lexsort((np.arange(len(values)), -mean, -values))
     rank = np.empty(len(values))
     rank[order] = -np.arange(len(values), dtype=np.float64)
     rows: list[int] = []
-    while len(rows) < count and (row := _best_open(rank, rules, rows)) is not None:
+    while len(rows) < count and (row := _take_best(rank, rules, rows)) is not None:
         rows.append(row)
     return Batch(np.array(rows, dtype=np.int64), values[rows])
 
 
-def _one_by_one(belief: Belief, count: int, policy: Policy, rules: Rules) -> Batch:
+def _sequential_batch(belief: Belief, count: int, policy: Policy, rules: Rules) -> Batch:
     """Choose the largest value, change the belief or the values by it, and again."""
     variance = np.diag(belief.covariance).copy()
     columns = np.zeros((0, len(variance)))
@@ -228,8 +228,8 @@ def _one_by_one(belief: Belief, count: int, policy: Policy, rules: Rules) -> Bat
     rows: list[int] = []
     values = []
     for _ in range(count):
-        value = _value(belief.mean, np.sqrt(variance.clip(0.0)), best, policy)
-        row = _best_open((value - value.min()) * penalty, rules, rows)
+        value = _acquisition_value(belief.mean, np.sqrt(variance.clip(0.0)), best, policy)
+        row = _take_best((value - value.min()) * penalty, rules, rows)
         if row is None:
             break
         rows.append(row)
@@ -248,7 +248,7 @@ def _one_by_one(belief: Belief, count: int, policy: Policy, rules: Rules) -> Bat
     return Batch(np.array(rows, dtype=np.int64), np.array(values))
 
 
-def _value(mean: Reals, deviation: Reals, best: float, policy: Policy) -> Reals:
+def _acquisition_value(mean: Reals, deviation: Reals, best: float, policy: Policy) -> Reals:
     if policy.acquisition == "ei":
         return expected_improvement(mean, deviation, best)
     return upper_confidence(mean, deviation, policy.beta)

@@ -149,7 +149,7 @@ def fronts(merits: Reals) -> NDArray[np.int64]:
 def on_first_fronts(
     short: Sequence[Genotype], belief: Belief, judge: Judge, count: int, notes: list[str]
 ) -> tuple[list[Genotype], Belief]:
-    """Candidates of the first fronts that hold ``count``, and their belief; all if not asked."""
+    """Candidates of the first fronts that hold ``count``, and their belief; all without Pareto."""
     if not judge.aims.pareto:
         return list(short), belief
     ranks = fronts(judge.merits(short, belief.mean))

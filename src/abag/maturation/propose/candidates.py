@@ -49,7 +49,7 @@ class SearchSizes:
 
 @dataclass(slots=True)
 class CandidateSet:
-    """Candidates with the way they came about and their scores; what was measured stays out."""
+    """Candidates with their origin and score; measured variants stay out."""
 
     measured: frozenset[Genotype]
     origins: dict[Genotype, str] = field(default_factory=dict)
@@ -98,11 +98,11 @@ def find_candidates(
         reachable = list(filter(None, map(space.within, measured)))
         good = _good_singles(candidates, space, score, sizes.good_singles)
         candidates.add(combinations(good, space, sizes.combinations, rng), COMBINATION, score)
-        parents = _best(list(dict.fromkeys(reachable)), score, sizes.good_parents)
+        parents = _top_variants(list(dict.fromkeys(reachable)), score, sizes.good_parents)
         candidates.add(
             recombinations(parents, space, sizes.recombinations, rng), RECOMBINATION, score
         )
-        _search(candidates, space, parents, score, sizes, rng)
+        _guided_search(candidates, space, parents, score, sizes, rng)
     if not candidates.origins:
         raise OptionError(
             "every variant of this design space was measured; free more positions or allow more "
@@ -169,7 +169,7 @@ def mutated(
     return space.limited(changes)
 
 
-def _search(
+def _guided_search(
     candidates: CandidateSet,
     space: DesignSpace,
     parents: Sequence[Genotype],
@@ -190,7 +190,7 @@ def _search(
             return
 
 
-def _best(variants: Sequence[Genotype], score: Score, count: int) -> list[Genotype]:
+def _top_variants(variants: Sequence[Genotype], score: Score, count: int) -> list[Genotype]:
     """The variants with the highest scores, best first."""
     if not variants:
         return []
@@ -203,7 +203,7 @@ def _good_singles(
 ) -> list[Substitution]:
     """The best tried and the best untried singles in turn, so that both may be combined."""
     singles = [frozenset((change,)) for change in space.substitutions if change in space.tried]
-    tried = [change for (change,) in _best(singles, score, count)]
+    tried = [change for (change,) in _top_variants(singles, score, count)]
     ranked = (next(iter(variant)) for variant in candidates.ranked())
     untried = islice((change for change in ranked if change not in space.tried), count)
     in_turn = (change for pair in zip_longest(tried, untried) for change in pair)

@@ -24,7 +24,7 @@ Genotype: TypeAlias = frozenset[Substitution]
 Place: TypeAlias = tuple[str, int]
 
 LEFT_OUT: Final = "C"
-"""Residues that are not proposed unless asked for: a free cysteine forms wrong bonds."""
+"""Residues that are proposed only where ``letters`` has them: a free cysteine forms wrong bonds."""
 MEASURED: Final = "measured"
 """In place of letters: only substitutions that some measured variant has."""
 
@@ -62,7 +62,7 @@ class DesignSpace:
         untried: bool = False,
         most_untried: int | None = None,
     ) -> DesignSpace:
-        """Choose the places that may change: what is asked for, else what was tried; no cysteine.
+        """Choose the places that may change: those of the options, else those tried; no cysteine.
 
         Args:
             parent: The antibody whose variants are proposed.
@@ -88,10 +88,10 @@ class DesignSpace:
         if most_untried is not None and most_untried < 0:
             raise OptionError(f"--max-untried is {most_untried}; give 0 or more")
         free = choose_sites(parent, cdrs=cdrs, positions=positions, numbering=numbering)
-        frozen = set(_frozen(parent, freeze, numbering))
+        frozen = set(_frozen_places(parent, freeze, numbering))
         tried = frozenset(change for variant in measured for change in variant)
         if not cdrs and not positions:
-            free = _as_measured(parent, free, tried, untried)
+            free = _default_sites(parent, free, tried, untried)
         unfrozen = [(s.chain, s.place) for s in free if s.residue != "C"]
         places = tuple(place for place in unfrozen if place not in frozen)
         if not places:
@@ -103,8 +103,8 @@ class DesignSpace:
             raise OptionError(
                 "--letters measured leaves nothing: no measured variant changes these positions"
             )
-        new, allowed = (AMINO_ACIDS, tried) if only_measured else (_letters(letters), None)
-        indels = _indels(parent, tried, places, new)
+        new, allowed = (AMINO_ACIDS, tried) if only_measured else (_parsed_letters(letters), None)
+        indels = _usable_indels(parent, tried, places, new)
         return cls(parent, places, new, most, allowed, tried, most_untried, indels)
 
     @property
@@ -193,7 +193,7 @@ class DesignSpace:
             if bool(parent) != bool(variant):
                 return None
             if len(parent) != len(variant):
-                changes += _with_indels(chain, parent, variant)
+                changes += _indel_changes(chain, parent, variant)
                 continue
             pairs = zip(parent, variant, strict=True)
             changes += [(chain, i, new) for i, (old, new) in enumerate(pairs, 1) if old != new]
@@ -232,7 +232,7 @@ def is_indel(change: Substitution) -> bool:
     return any(len(new) > 1 or new == "-" for _, _, new in parts(change))
 
 
-def _with_indels(chain: str, parent: str, variant: str) -> list[Substitution]:
+def _indel_changes(chain: str, parent: str, variant: str) -> list[Substitution]:
     """Changes of a chain of another length; neighbouring changes around an indel are one."""
     runs: list[list[tuple[int, str]]] = []
     for mutation in find_mutations(parent, None, variant, None):
@@ -246,7 +246,7 @@ def _with_indels(chain: str, parent: str, variant: str) -> list[Substitution]:
     return changes
 
 
-def _indels(
+def _usable_indels(
     parent: Antibody,
     tried: Iterable[Substitution],
     places: Sequence[Place],
@@ -259,27 +259,27 @@ def _indels(
             change
             for change in tried
             if is_indel(change)
-            and not _at_an_end(parent, change)
+            and not _is_terminal(parent, change)
             and all(part[:2] in free for part in parts(change))
-            and all(_inserted(parent, part) <= allowed for part in parts(change))
+            and all(_inserted_letters(parent, part) <= allowed for part in parts(change))
         )
     )
 
 
-def _at_an_end(parent: Antibody, change: Substitution) -> bool:
+def _is_terminal(parent: Antibody, change: Substitution) -> bool:
     """Whether a change holds the first or last residue of its chain, where constructs differ."""
     last = len(parent.chains[change[0]].sequence)
     return any(place in (1, last) for _, place, _ in parts(change))
 
 
-def _inserted(parent: Antibody, part: Substitution) -> frozenset[str]:
+def _inserted_letters(parent: Antibody, part: Substitution) -> frozenset[str]:
     """Letters of a part that are not the parent's own residue at its head."""
     chain, place, new = part
     residue = parent.chains[chain].sequence[place - 1]
     return frozenset(new[1:] if new[0] == residue else new)
 
 
-def _as_measured(
+def _default_sites(
     parent: Antibody, sites: Sequence[Site], tried: Collection[Substitution], untried: bool
 ) -> tuple[Site, ...]:
     """Sites of the variable domains: those that measured variants change, if there are any."""
@@ -287,7 +287,7 @@ def _as_measured(
         part[:2]
         for change in tried
         for part in parts(change)
-        if not (is_indel(change) and _at_an_end(parent, change))
+        if not (is_indel(change) and _is_terminal(parent, change))
     }
     every = untried or not changed
     return tuple(
@@ -295,7 +295,7 @@ def _as_measured(
     )
 
 
-def _frozen(parent: Antibody, freeze: Sequence[str], numbering: str) -> list[Place]:
+def _frozen_places(parent: Antibody, freeze: Sequence[str], numbering: str) -> list[Place]:
     if not freeze:
         return []
     try:
@@ -305,7 +305,7 @@ def _frozen(parent: Antibody, freeze: Sequence[str], numbering: str) -> list[Pla
     return [(site.chain, site.place) for site in sites]
 
 
-def _letters(text: str) -> str:
+def _parsed_letters(text: str) -> str:
     if not text:
         return "".join(letter for letter in AMINO_ACIDS if letter not in LEFT_OUT)
     letters = "".join(dict.fromkeys(text.upper().replace(",", "").replace(" ", "")))

@@ -90,7 +90,7 @@ def expectations(
     seed: int = 0,
     scale: float = 1.0,
 ) -> Expectation:
-    """What the chosen variants are expected to give, and what others would.
+    """Expected hits of the chosen variants, and of random plates of the same design space.
 
     Args:
         model: The model that chose them.
@@ -107,8 +107,8 @@ def expectations(
     thresholds = model.scores_of(np.array([best, parent]))
     plates = {
         "proposed": list(chosen),
-        "random": _random(list(map(size_of, chosen)), space, measured, rng),
-        "singles": _random([1] * len(chosen), space, measured, rng),
+        "random": _random_variants(list(map(size_of, chosen)), space, measured, rng),
+        "singles": _random_variants([1] * len(chosen), space, measured, rng),
     }
     expected: dict[str, PlateExpectation] = {}
     over = np.zeros((2, len(chosen)))
@@ -126,12 +126,12 @@ def expectations(
             over = above.mean(axis=1)
         expected[name] = PlateExpectation(
             table.height, Expected.of(above[0].sum(axis=1)), Expected.of(above[1].sum(axis=1)),
-            Expected.of(model.values_of(draws.max(axis=1))), _spearman(draws, joint.mean),
+            Expected.of(model.values_of(draws.max(axis=1))), _expected_spearman(draws, joint.mean),
         )  # fmt: skip
     return Expectation(best, parent, expected, over[0], over[1])
 
 
-def _spearman(draws: Reals, mean: Reals) -> Expected | None:
+def _expected_spearman(draws: Reals, mean: Reals) -> Expected | None:
     """Rank correlation of each draw with the means."""
     if draws.shape[1] < 3 or np.ptp(mean) == 0:
         return None
@@ -142,7 +142,7 @@ def _spearman(draws: Reals, mean: Reals) -> Expected | None:
     return Expected.of(order @ ranks / np.sqrt((order**2).sum(axis=1) * (ranks @ ranks)))
 
 
-def _random(
+def _random_variants(
     sizes: Sequence[int],
     space: DesignSpace,
     measured: set[Genotype | None],

@@ -33,7 +33,7 @@ from abag.pages import Table, notebook
 Reals = NDArray[np.float64]
 
 SHORTLIST: Final = 1_000
-"""Candidates whose joint posterior is asked for."""
+"""Most candidates whose joint posterior is computed."""
 SINGLES: Final = 100
 """Single mutants that the shortlist holds at least, where the plate keeps wells for them."""
 _MOST_BY_DEFAULT: Final = 8
@@ -69,7 +69,7 @@ class Proposal:
     others: str = ""
     """Predicted change against the parent under the models of other antigens."""
     at_limit: bool = False
-    """Whether the interval reaches a limit of the model, of physics or of what was measured."""
+    """Whether the interval reaches a limit of the model, of physics or of the measured values."""
     front: int = 1
     """1 where no variant of the plate is better on one aim and as good on all, 2 behind those."""
 
@@ -87,7 +87,7 @@ class Standing:
     plate: Sequence[Chains | None] = ()
     """The plate that is being refilled, with None where a variant is to be chosen."""
     scale: float = 1.0
-    """Factor on the widths of intervals that earlier plates ask for."""
+    """Factor on the widths of intervals, learnt from the errors of earlier plates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ class Proposals:
     expected: Expectation
     """What the plate is expected to give, beside plates chosen otherwise."""
     interval_scale: float = 1.0
-    """Factor on the widths of intervals that earlier plates asked for."""
+    """Factor on the widths of intervals, learnt from the errors of earlier plates."""
 
     @property
     def unit(self) -> str:
@@ -169,7 +169,7 @@ def propose(
     notes: list[str] = []
     genotypes = _genotypes(numbered, known, notes)
     space = DesignSpace.of(
-        numbered, _budget(request.most, genotypes, notes), cdrs=request.cdrs,
+        numbered, _mutation_budget(request.most, genotypes, notes), cdrs=request.cdrs,
         positions=request.positions, freeze=request.freeze, letters=request.letters,
         numbering=request.numbering, measured=genotypes, untried=request.untried,
         most_untried=request.most_untried,
@@ -182,7 +182,7 @@ def propose(
     excluded = [*genotypes, *pending, *_genotypes(numbered, list(standing.failed), [])]
     candidates = find_candidates(space, excluded, scorer.optimism, request.seed)
     judge = request.aims.judge(space)
-    short, left_out = _shortlisted(candidates, space, request, [*known, *standing.pending], judge)
+    short, left_out = _shortlist(candidates, space, request, [*known, *standing.pending], judge)
     belief = scorer.belief(short, known, pending)
     short, belief = on_first_fronts(short, belief, judge, request.count, notes)
     batch = fill(belief, short, request, Quota.of(short, request, on_plate), len(on_plate), notes)
@@ -241,7 +241,7 @@ def _genotypes(parent: Antibody, known: Sequence[Chains], notes: list[str]) -> l
     return variants
 
 
-def _budget(most: int | None, measured: Sequence[Genotype], notes: list[str]) -> int:
+def _mutation_budget(most: int | None, measured: Sequence[Genotype], notes: list[str]) -> int:
     if most is not None:
         return most
     largest = max(map(size_of, measured), default=0)
@@ -250,7 +250,7 @@ def _budget(most: int | None, measured: Sequence[Genotype], notes: list[str]) ->
     return budget
 
 
-def _shortlisted(
+def _shortlist(
     candidates: CandidateSet,
     space: DesignSpace,
     request: Request,
@@ -258,7 +258,7 @@ def _shortlisted(
     judge: Judge,
 ) -> tuple[list[Genotype], int]:
     """The best candidates that keep the rules, and how many before them did not."""
-    ranked = _distinct(candidates, space, known)
+    ranked = _distinct_candidates(candidates, space, known)
     singles = [v for v in ranked if size_of(v) == 1][: SINGLES if request.singles else 0]
     ranked = list(dict.fromkeys([*singles, *ranked]))
     least = request.least_natural
@@ -287,7 +287,7 @@ def _shortlisted(
     return short, left_out
 
 
-def _distinct(
+def _distinct_candidates(
     candidates: CandidateSet, space: DesignSpace, known: Sequence[Chains]
 ) -> list[Genotype]:
     """Candidates by rank that the model can read, each sequence once (indels may give it twice)."""

@@ -45,7 +45,7 @@ class Effects:
     """Unit of the values: pKd, or rank score."""
     model_id: str
     kept: tuple[int, ...]
-    """Indices of the mutants that the model can predict, among all that were asked for."""
+    """Indices of the mutants that the model can predict, among all mutants of the call."""
     notes: tuple[str, ...] = ()
     measured: frozenset[Chains] = frozenset()
     """Variants that the model has learnt from: their values are known."""
@@ -66,7 +66,7 @@ def model_effects(
     """
     if "antigen" in model.inputs and not antigen:
         raise OptionError("this model reads the antigen; give its chains with --antigen")
-    table = _table([parent, *mutants], antigen)
+    table = _chains_table([parent, *mutants], antigen)
     reasons = model.refusals(table)
     if reasons[0]:
         raise ModelError(f"the model {model.model_id} cannot predict this antibody: {reasons[0]}")
@@ -76,7 +76,9 @@ def model_effects(
     table = table[[0, *(index + 1 for index in kept)]]
     starts = range(0, table.height, _STEP_ROWS)
     steps = track(starts, f"scanning {len(kept):,} mutants") if len(starts) > 1 else starts
-    parts = [_predicted(model, table[start : start + _STEP_ROWS], level) for start in steps]
+    parts = [
+        _value_and_interval(model, table[start : start + _STEP_ROWS], level) for start in steps
+    ]
     value, lower, upper = (np.concatenate([part[i] for part in parts]) for i in range(3))
     raised = {name: rows[1:] for name, rows in model.row_flags(table).items()}
     flags = tuple(
@@ -120,7 +122,7 @@ def zero_shot_effects(
     numbered = ParentAntibody.of(*parent, antigen)
     if surroundings:
         numbered = numbered.within(surroundings)
-    delta, deviation = model.predict(numbered, _table(mutants, antigen))
+    delta, deviation = model.predict(numbered, _chains_table(mutants, antigen))
     reach = float(ndtri(0.5 + level / 2)) * deviation
     notes = [
         "predicted without any measurement of this antibody: an order to begin with, no more; "
@@ -136,13 +138,13 @@ def zero_shot_effects(
     )  # fmt: skip
 
 
-def _table(antibodies: Sequence[Chains], antigen: Sequence[str]) -> pl.DataFrame:
+def _chains_table(antibodies: Sequence[Chains], antigen: Sequence[str]) -> pl.DataFrame:
     schema = {"heavy": pl.String(), "light": pl.String(), "antigen": pl.List(pl.String)}
     rows = [(heavy, light, list(antigen)) for heavy, light in antibodies]
     return pl.DataFrame(rows, schema, orient="row")
 
 
-def _predicted(
+def _value_and_interval(
     model: AffinityModel, table: pl.DataFrame, level: float
 ) -> tuple[Reals, Reals, Reals]:
     """Value and ends of the interval of each row, NaN of a model without intervals."""
@@ -158,7 +160,7 @@ def _notes(
     reasons: Sequence[str | None],
     intervals: bool,
 ) -> list[str]:
-    """``reasons`` say of parent and mutants why the model cannot predict them, or None."""
+    """``reasons`` of the model for refusing the parent and each mutant; None where it predicts."""
     notes = []
     refused = [reason for reason in reasons if reason]
     if refused:

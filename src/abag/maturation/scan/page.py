@@ -77,7 +77,7 @@ def _data(scanned: Scan) -> str:
         chain, place, letter, *numbers, severity, liabilities, flags, kabat, is_measured = row
         mutants.append(
             [
-                column[chain, place], LETTERS.index(letter), *map(_short, numbers), severity[:1],
+                column[chain, place], LETTERS.index(letter), *map(_rounded, numbers), severity[:1],
                 texts.setdefault(liabilities, len(texts)), int(UNSEEN in flags), kabat[2:],
                 int(is_measured),
             ]
@@ -90,7 +90,7 @@ def _data(scanned: Scan) -> str:
         "letters": LETTERS,
         "groups": [[name, len(letters)] for name, letters in LETTER_GROUPS],
         "colours": COLOURS,
-        "ends": [_short(end) for end in grid_of(scanned).ends],
+        "ends": [_rounded(end) for end in grid_of(scanned).ends],
         "unit": scanned.effects.unit,
         "level": _percent(scanned.level),
     }
@@ -101,5 +101,5 @@ def _percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def _short(value: Any) -> Any:
+def _rounded(value: Any) -> Any:
     return None if value is None else float(f"{value:.4g}")
