@@ -237,8 +237,6 @@ def test_no_module_has_a_name_that_says_nothing():
 WEAK_NAMES = {"found", "told", "said", "given", "asked", "seen", "made", "meant", "drawn", "named",
               "held", "which", "what", "read", "one"}  # fmt: skip
 """Names that fit any value, and so say of none what it is."""
-ROOMS_WITH_WEAK_NAMES = {"maturation"}
-"""Rooms that still have some; the list only shrinks."""
 
 
 def test_a_name_says_what_its_value_is():
@@ -246,8 +244,7 @@ def test_a_name_says_what_its_value_is():
     weak = {
         path.relative_to(SOURCE).as_posix(): names
         for path in MODULES
-        if room_of(path) not in ROOMS_WITH_WEAK_NAMES
-        and (names := weak_names(ast.walk(tree_of(path))))
+        if (names := weak_names(ast.walk(tree_of(path))))
     }
     assert not weak
 
@@ -271,12 +268,6 @@ class Answer:
 """
     assert {name.partition(":")[2] for name in weak_names(ast.walk(ast.parse(bound)))} == WEAK_NAMES
     assert not weak_names(ast.walk(ast.parse("def read(path):\n    return path.found(given=path)")))
-
-
-def room_of(path: Path) -> str:
-    """The package below ``abag``, such as ``data``; ``abag_lab`` is one room."""
-    package, *inner = path.relative_to(SOURCE).with_suffix("").parts
-    return inner[0] if package == "abag" and inner else package
 
 
 def weak_names(nodes: Iterable[ast.AST]) -> list[str]:

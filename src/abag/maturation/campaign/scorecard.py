@@ -9,7 +9,7 @@ hits of the plate, of as many random variants, and of as many random single muta
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -32,12 +32,17 @@ _WIDEST: Final = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """An observed count beside its expectation: mean and central 90 % range."""
+    """Hits of a plate beside their expectation: mean and central 90 % range."""
 
-    seen: int
+    hits: int
     expected: float
     lower: float
     upper: float
+
+    def as_json(self) -> dict[str, float]:
+        """Plain values."""
+        return {"seen": self.hits, "expected": self.expected,
+                "lower": self.lower, "upper": self.upper}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +107,8 @@ class PlateScore:
             "mean_error": float((self.measured - self.predicted)[self.exact].mean())
             if exact
             else None,
-            "over_best": asdict(self.over_best),
-            "over_parent": asdict(self.over_parent),
+            "over_best": self.over_best.as_json(),
+            "over_parent": self.over_parent.as_json(),
             "best": float(self.measured.max()),
             "best_expected": self.expected["best"],
             "best_before": self.seal.best_so_far,
@@ -153,9 +158,9 @@ class Scorecard:
             else {"share": covered[0], "lower_95": covered[1], "upper_95": covered[2]},
             "inside_90": self.inside,
             "exact": self.exact,
-            "over_best": sum(plate.over_best.seen for plate in self.plates),
+            "over_best": sum(plate.over_best.hits for plate in self.plates),
             "over_best_expected": sum(plate.over_best.expected for plate in self.plates),
-            "over_parent": sum(plate.over_parent.seen for plate in self.plates),
+            "over_parent": sum(plate.over_parent.hits for plate in self.plates),
             "over_parent_expected": sum(plate.over_parent.expected for plate in self.plates),
             "rounds": [plate.as_json() for plate in self.plates],
         }

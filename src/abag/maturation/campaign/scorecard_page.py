@@ -37,7 +37,7 @@ def write_scorecard(campaign: Campaign) -> Scorecard:
 def scorecard_page(scorecard: Scorecard, name: str) -> str:
     """The page as text; the same scorecard gives the same bytes."""
     badge, tone = judgement(scorecard)
-    hits = sum(plate.over_best.seen for plate in scorecard.plates)
+    hits = sum(plate.over_best.hits for plate in scorecard.plates)
     expected = sum(plate.over_best.expected for plate in scorecard.plates)
     headline = (
         f"{scorecard.inside} of {scorecard.exact} measurements lie in their 90 % interval; "
@@ -104,7 +104,7 @@ def _range_text(range_90: dict[str, float]) -> str:
 
 
 def _tally_text(tally: Tally) -> str:
-    return f"{tally.seen} ({tally.expected:.1f} expected, {tally.lower:g} to {tally.upper:g})"
+    return f"{tally.hits} ({tally.expected:.1f} expected, {tally.lower:g} to {tally.upper:g})"
 
 
 def _rounds_table(scorecard: Scorecard) -> Table:
@@ -130,8 +130,8 @@ def _other_plates(scorecard: Scorecard) -> Table:
     rows: list[tuple[str, ...]] = []
     names = {"random": "random variants, expected", "singles": "random single mutants, expected"}
     for plate in scorecard.plates:
-        rows.append((str(plate.round), "this one, measured", str(plate.over_best.seen),
-                     str(plate.over_parent.seen), number(plate.measured.max())))  # fmt: skip
+        rows.append((str(plate.round), "this one, measured", str(plate.over_best.hits),
+                     str(plate.over_parent.hits), number(plate.measured.max())))  # fmt: skip
         for name, other in plate.others.items():
             best = other["best"]
             rows.append((str(plate.round), names[name], f"{other['over_best']:.1f}",
