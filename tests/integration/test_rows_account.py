@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import polars as pl
@@ -15,14 +18,14 @@ GOOD = [f"H:{HEAVY[i]}{i + 1}{to}" for i in (31, 32, 53, 98, 101) for to in "SK"
 ROWS_IN = 16
 
 
-@pytest.fixture
-def variants(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def variants(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Eleven rows that can be read, and five that cannot: each for another reason."""
     good = [("WT", "1"), *((text, str(2 + i)) for i, text in enumerate(GOOD))]
     bad = [("1-Mar", "3"), ("isotype control", "9"), ("Y33Q", "nd"), ("T54A", "-5"),
            ("H:Q33A", "3")]  # fmt: skip
     text = "".join(f"c{i},{name},{kd}\n" for i, (name, kd) in enumerate([*good, *bad]))
-    path = tmp_path / "variants.csv"
+    path = tmp_path_factory.mktemp("variants") / "variants.csv"
     path.write_text(f"name,mutations,KD (nM)\n{text}")
     return path
 
@@ -40,21 +43,26 @@ def test_adapt_accounts_for_every_row(
     assert aside["reason"].null_count() == 0
 
 
-def test_a_campaign_accounts_for_every_row(
-    variants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    folder = tmp_path / "campaign"
-    assert run("adapt", variants, "--campaign", folder, *PARENT) == 0
-    assert "5 set aside" in capsys.readouterr().out
+@pytest.fixture(scope="module")
+def begun(variants: Path) -> tuple[Path, str]:
+    """A campaign that the variants began, which no test changes, and what was told of it."""
+    folder = variants.parent / "campaign"
+    with redirect_stdout(io.StringIO()) as told:
+        assert run("adapt", variants, "--campaign", folder, *PARENT) == 0
+    return folder, told.getvalue()
+
+
+def test_a_campaign_accounts_for_every_row(begun: tuple[Path, str]) -> None:
+    folder, told = begun
+    assert "5 set aside" in told
     aside = pl.read_csv(folder / "round-00" / "set_aside.csv")
     assert aside["source_row"].sort().to_list() == [13, 14, 15, 16, 17]
 
 
 def test_the_results_of_a_plate_account_for_every_row(
-    variants: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    begun: tuple[Path, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "campaign"
-    assert run("adapt", variants, "--campaign", folder, *PARENT) == 0
+    folder = Path(shutil.copytree(begun[0], tmp_path / "campaign"))
     assert run("propose", "--campaign", folder, "--n", 4) == 0
     plate = pl.read_csv(folder / "round-01" / "proposed.csv")
     names = plate.filter(pl.col("mutations") != "")["name"].head(4).to_list()

@@ -48,6 +48,7 @@ def test_a_users_file_becomes_a_model_with_a_verdict_and_a_report(tmp_path: Path
     assert held.filter(pl.col("held_out") == "random").height == 40
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_an_embedding_is_a_choice_that_is_measured_and_saved(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     path = users_file(tmp_path, rows=20)
@@ -70,6 +71,7 @@ def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
     assert first.report.read_bytes() == second.report.read_bytes()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_noise_alone_is_no_better_than_chance(tmp_path: Path) -> None:
     done = adapt(users_file(tmp_path, rows=16, noise=50.0 / 25), tmp_path / "m")
     shuffled = pl.read_csv(tmp_path / "assay.csv")
@@ -123,6 +125,7 @@ def test_five_rows_are_answered_and_not_believed(tmp_path: Path) -> None:
     assert done.verdict.grade is Grade.CHANCE
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_replicates_do_not_pass_for_skill(tmp_path: Path) -> None:
     single = pl.read_csv(users_file(tmp_path, rows=20))
     noise = single.with_columns(single["KD (nM)"].shuffle(seed=3))
@@ -136,6 +139,7 @@ def test_replicates_do_not_pass_for_skill(tmp_path: Path) -> None:
     assert any(note.startswith("40 rows that repeat a variant merged") for note in done.notes)
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_every_held_out_row_is_named_as_in_the_users_file(tmp_path: Path) -> None:
     path = users_file(tmp_path)
     given = pl.read_csv(path).with_row_index("name").with_columns(pl.format("clone-{}", "name"))

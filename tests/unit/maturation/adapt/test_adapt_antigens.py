@@ -50,6 +50,7 @@ def test_a_file_of_two_antigens_gives_a_model_and_a_report_of_each(tmp_path: Pat
         assert one.verdict.headline in one.report.read_text()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_file_of_one_antigen_gives_one_model(tmp_path: Path) -> None:
     path = users_file(tmp_path)
     pl.read_csv(path).head(24).write_csv(path)
@@ -85,6 +86,7 @@ def test_folders_have_the_antigens_names_or_numbers() -> None:
     assert list(names.values()) == ["HA-H1-1934", "antigen-2", "antigen-3"]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_variants_of_a_second_parent_get_a_model_of_their_own(tmp_path: Path) -> None:
     """A sheet of trastuzumab's variants, six of bevacizumab's (PDB 1bj1), and an odd row."""
     other = (

@@ -54,12 +54,6 @@ def quick() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages say in words where a picture would stand: other tests here draw each of them."""
-    monkeypatch.setattr("abag.pictures.can_draw", lambda: False)
-
-
 def write_results(path: Path, chains: pl.DataFrame) -> Path:
     """KD in nM by the made-up rule, with a little noise."""
     rng = np.random.default_rng(len(chains))

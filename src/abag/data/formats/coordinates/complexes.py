@@ -192,7 +192,7 @@ def residue_distances(
         (close["v"], second.atom_residues[close["j"]], first.atom_residues[close["i"]])
     )
     distances: dict[tuple[int, int], float] = {}
-    for i, j, distance in close[order]:
+    for i, j, distance in close[order].tolist():
         key = (int(first.atom_residues[i]), int(second.atom_residues[j]))
         if distance < within_angstrom:
             distances.setdefault(key, float(distance))

@@ -45,6 +45,8 @@ def join_models(structure: Any) -> int:
     there; then the first stays as it is. In an assembly a further model has other chains, or
     copies of them elsewhere. A copy of the chain A is called ``A-2``, and so on.
     """
+    if len(structure) == 1:
+        return 1
     first = structure[0]
     centres = {chain.name: _centre(chain) for chain in first}
     joined = 1

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,21 +151,22 @@ def _chain(path: Path, structure: Any, chain: Any) -> StructureChain | None:
         indices = list(range(len(residues)))
     if len(names) < _MIN_RESIDUES:
         return None
-    atoms = [
-        (*_coordinates(path, chain, residue, atom), index)
-        for index, residue in zip(indices, residues, strict=True)
-        for atom in residue
-        if not atom.is_hydrogen()
+    heavy_atoms = [
+        [atom.pos.tolist() for atom in residue if not atom.is_hydrogen()] for residue in residues
     ]
-    table = np.array(atoms, dtype=np.float64).reshape(-1, 4)
+    positions = np.array(
+        [position for residue in heavy_atoms for position in residue], dtype=np.float64
+    ).reshape(-1, 3)
+    if not np.isfinite(positions).all():
+        _refuse_position(path, chain, residues)
     return StructureChain(
         name=chain.name,
         sequence="".join(_letter(name) for name in names),
         from_seqres=agrees,
         missing=tuple(sorted(set(range(1, len(names) + 1)) - {i + 1 for i in indices})),
         breaks=_breaks(residues),
-        atom_positions=table[:, :3],
-        atom_residues=table[:, 3].astype(np.int64),
+        atom_positions=positions,
+        atom_residues=np.repeat(np.array(indices, np.int64), [len(one) for one in heavy_atoms]),
         backbone=_backbone(residues, indices, len(names)),
     )
 
@@ -191,14 +192,18 @@ def _require_numbers(path: Path, chain: Any, residues: Sequence[Any], names: Seq
             )
 
 
-def _coordinates(path: Path, chain: Any, residue: Any, atom: Any) -> tuple[float, float, float]:
-    x, y, z = atom.pos.tolist()
-    if not all(map(math.isfinite, (x, y, z))):
-        raise FileFormatError(
-            f"{path}: atom {atom.name} of residue {residue.name} {residue.seqid} in chain "
-            f"{chain.name} has a coordinate that is no number; correct it, or fetch the file again"
-        )
-    return x, y, z
+def _refuse_position(path: Path, chain: Any, residues: Sequence[Any]) -> NoReturn:
+    """Raise FileFormatError for the first atom whose position is no number."""
+    residue, atom = next(
+        (residue, atom)
+        for residue in residues
+        for atom in residue
+        if not (atom.is_hydrogen() or all(map(math.isfinite, atom.pos.tolist())))
+    )
+    raise FileFormatError(
+        f"{path}: atom {atom.name} of residue {residue.name} {residue.seqid} in chain "
+        f"{chain.name} has a coordinate that is no number; correct it, or fetch the file again"
+    )
 
 
 def _letter(residue_name: str) -> str:
