@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn.ensemble import ExtraTreesRegressor
 
 from abag_lab.old_global.forest import Forest
 
@@ -17,6 +16,8 @@ def grow(features: np.ndarray, target: np.ndarray, weights: np.ndarray) -> Fores
 
 
 def test_arrays_predict_what_scikit_learn_predicts() -> None:
+    from sklearn.ensemble import ExtraTreesRegressor
+
     features, target, weights = sample()
     theirs = ExtraTreesRegressor(30, min_samples_leaf=3, max_features=0.4, random_state=5)
     theirs.fit(features[:200].astype(np.float32), target[:200], sample_weight=weights[:200])

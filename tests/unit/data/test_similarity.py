@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
 import pytest
-from sklearn.metrics import adjusted_rand_score
 
 from abag.antibody.alphabet import AMINO_ACIDS, ChainKind
 from abag.antibody.numbering.domains import NumberedDomain
@@ -84,6 +84,12 @@ def test_identity_equal_to_the_threshold_joins():
     assert not same_cluster(antibody_clusters(sets, threshold=0.81), "a", "b")
 
 
+def same_parts(one: Iterable[object], other: Iterable[object]) -> bool:
+    """Whether two labellings divide the same things alike."""
+    pairs = set(zip(one, other, strict=True))
+    return all(len({pair[side] for pair in pairs}) == len(pairs) for side in (0, 1))
+
+
 def test_blockwise_linkage_equals_all_pairs():
     rng = np.random.default_rng(3)
     near = rng.random((120, 120)) < 0.012
@@ -92,7 +98,7 @@ def test_blockwise_linkage_equals_all_pairs():
     from scipy.sparse.csgraph import connected_components
 
     _, expected = connected_components(near, directed=False)
-    assert adjusted_rand_score(expected, labels) == 1.0
+    assert same_parts(expected, labels)
     assert all(labels[i] == np.flatnonzero(expected == expected[i]).min() for i in range(120))
 
 
@@ -232,7 +238,7 @@ def test_planted_families_are_found_without_error():
             chains.append(mutated(rng, parent, rng.uniform(0.02, 0.35)))
             families.append(family)
     clusters = antigen_clusters([(c,) for c in chains])
-    assert adjusted_rand_score(families, [clusters[c] for c in chains]) == 1.0
+    assert same_parts(families, [clusters[c] for c in chains])
 
 
 def test_cluster_names_depend_on_members_alone():

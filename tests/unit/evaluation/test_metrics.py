@@ -1,7 +1,8 @@
+from types import ModuleType
+
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn import metrics as reference
 
 from abag.data.tables import Labels
 from abag.evaluation.scores import kernels
@@ -26,20 +27,28 @@ def pairs():
     return true, pred
 
 
+@pytest.fixture(scope="module")
+def reference() -> ModuleType:
+    """Imported where it is needed: it imports pandas and pyarrow."""
+    from sklearn import metrics
+
+    return metrics
+
+
 def test_correlations_agree_with_scipy_ties_included(pairs):
     true, pred = pairs
     assert spearman(true, pred).value == pytest.approx(stats.spearmanr(true, pred)[0], abs=1e-12)
     assert pearson(true, pred).value == pytest.approx(stats.pearsonr(true, pred)[0], abs=1e-12)
 
 
-def test_errors_agree_with_sklearn(pairs):
+def test_errors_agree_with_sklearn(pairs, reference):
     true, pred = pairs
     assert rmse(true, pred).value == pytest.approx(reference.root_mean_squared_error(true, pred))
     assert mae(true, pred).value == pytest.approx(reference.mean_absolute_error(true, pred))
     assert r_squared(true, pred).value == pytest.approx(reference.r2_score(true, pred))
 
 
-def test_decisions_at_one_nanomolar_agree_with_sklearn(pairs):
+def test_decisions_at_one_nanomolar_agree_with_sklearn(pairs, reference):
     true, pred = pairs
     scores = {m.key: m.score(Labels.of(true), pred).value for m in decision_measures(9.0)}
     tight, called = true >= 9, pred >= 9
