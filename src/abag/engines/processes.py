@@ -50,7 +50,7 @@ class Processes:
                     result = worker.result()
                     if result is None:
                         del workers[worker.pipe]
-                        waiting.append(_once_more(worker, tries))
+                        waiting.append(_piece_to_retry(worker, tries))
                         continue
                     number = worker.number
                     if waiting:
@@ -64,7 +64,7 @@ class Processes:
                 worker.end()
 
 
-def _once_more(worker: _Worker, tries: dict[int, int]) -> int:
+def _piece_to_retry(worker: _Worker, tries: dict[int, int]) -> int:
     """The piece of a process that ended, unless it has ended too many."""
     worker.end()
     tries[worker.number] += 1

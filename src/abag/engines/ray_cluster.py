@@ -51,7 +51,7 @@ class RayCluster:
             while True:
                 for number in waiting:
                     running[remote.remote(shared, pieces[number])] = number
-                    if len(running) >= self._most(ray):
+                    if len(running) >= self._most_in_flight(ray):
                         break
                 if not running:
                     return
@@ -59,7 +59,7 @@ class RayCluster:
                 for reference in finished:
                     yield Answered(running.pop(reference), _result(ray, reference).unwrapped())
 
-    def _most(self, ray: Any) -> int:
+    def _most_in_flight(self, ray: Any) -> int:
         resources = ray.cluster_resources()
         at_once = float(resources.get("CPU", 1.0)) / self.cores
         if self.gpus:

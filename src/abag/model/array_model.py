@@ -79,7 +79,7 @@ class ArrayModel(PlainModel, Generic[S]):
 
     def refusals(self, table: Pairs | pl.DataFrame) -> list[str | None]:
         """For each row, why this model cannot predict it, or None; most models refuse nothing."""
-        return self._refused(self._checked_rows(table))
+        return self._refusals(self._checked_rows(table))
 
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:
         """Warnings of this kind of model: name of the flag, and the rows that it concerns."""
@@ -130,13 +130,13 @@ class ArrayModel(PlainModel, Generic[S]):
         self._require_fitted()
         return rows_to_predict(table, self.inputs)
 
-    def _refused(self, rows: pl.DataFrame) -> list[str | None]:
+    def _refusals(self, rows: pl.DataFrame) -> list[str | None]:
         """:meth:`refusals` of rows that were checked."""
         return [None] * rows.height
 
     def _require_predictable(self, rows: pl.DataFrame) -> None:
         """Raise ModelError that names the first row which this model refuses."""
-        refused = [(i, reason) for i, reason in enumerate(self._refused(rows)) if reason]
+        refused = [(i, reason) for i, reason in enumerate(self._refusals(rows)) if reason]
         if refused:
             index, reason = refused[0]
             name = rows["record_id"][index] if "record_id" in rows.columns else index

@@ -135,7 +135,7 @@ def _with_names(runs: Sequence[ComparedRun]) -> list[ComparedRun]:
     ]
 
 
-def _score(key: str, title: str, digits: int = 2) -> RunColumn:
+def _score_column(key: str, title: str, digits: int = 2) -> RunColumn:
     def text(run: ComparedRun) -> str:
         figure = run.test(key)
         if figure["value"] is None:
@@ -151,7 +151,7 @@ def _score(key: str, title: str, digits: int = 2) -> RunColumn:
     return RunColumn(key, title, text, plain)
 
 
-def _value(key: str, title: str, part: str, shown: Callable[[Any], str]) -> RunColumn:
+def _run_column(key: str, title: str, part: str, shown: Callable[[Any], str]) -> RunColumn:
     def plain(run: ComparedRun) -> Any:
         return run.metrics[part].get(key)
 
@@ -173,12 +173,12 @@ def _encoders(run: ComparedRun) -> str:
 
 COLUMNS: Final = (
     RunColumn("encoders", "encoders", _encoders, _encoders),
-    _score("spearman", "Spearman"),
-    _score("pearson", "Pearson"),
-    _score("rmse", "RMSE (pKd)"),
-    _score("recall", "recall at 9"),
-    _value("recall_sd", "sd of recall over epochs", "training", lambda v: f"{v:.3f}"),
-    _value("largest_recall_jump", "largest jump of it", "training", lambda v: f"{v:.3f}"),
+    _score_column("spearman", "Spearman"),
+    _score_column("pearson", "Pearson"),
+    _score_column("rmse", "RMSE (pKd)"),
+    _score_column("recall", "recall at 9"),
+    _run_column("recall_sd", "sd of recall over epochs", "training", lambda v: f"{v:.3f}"),
+    _run_column("largest_recall_jump", "largest jump of it", "training", lambda v: f"{v:.3f}"),
     RunColumn("distinct", "distinct predictions", _distinct, _distinct),
     RunColumn(
         "share_out_of_range",
@@ -186,11 +186,11 @@ COLUMNS: Final = (
         lambda run: f"{100 * run.test('share_out_of_range')['value']:.1f} %",
         lambda run: run.test("share_out_of_range")["value"],
     ),
-    _value("status", "status", "training", str),
-    _value("total_epochs", "epochs", "training", str),
-    _value("rows_per_second", "rows/s", "training", lambda v: f"{v:,.0f}"),
-    _value("trained_parameters", "trained parameters", "size", lambda v: f"{v:,}"),
-    _value("checkpoint_bytes", "size on disk", "size", lambda v: f"{v / 1e6:.1f} MB"),
+    _run_column("status", "status", "training", str),
+    _run_column("total_epochs", "epochs", "training", str),
+    _run_column("rows_per_second", "rows/s", "training", lambda v: f"{v:,.0f}"),
+    _run_column("trained_parameters", "trained parameters", "size", lambda v: f"{v:,}"),
+    _run_column("checkpoint_bytes", "size on disk", "size", lambda v: f"{v / 1e6:.1f} MB"),
 )
 
 

@@ -61,7 +61,7 @@ def load_ablang2(
         rule_named(entry.rule),
         LetterVocabulary(TOKENS, mask="*", padding="-"),
         _loaded(network_class, folder).to(dtype),
-        _rows,
+        _hidden_states,
     )
 
 
@@ -91,7 +91,7 @@ def _loaded(network_class: Any, folder: Path) -> Any:
     return network.requires_grad_(False)
 
 
-def _rows(
+def _hidden_states(
     network: nn.Module,
     ids: Int64[Tensor, "molecules tokens"],
     mask: Shaped[Tensor, "molecules tokens"],

@@ -87,7 +87,7 @@ def open_encoder(
     if id_ == BUILTIN:
         encoder = _builtin(**chosen, long=long)
     else:
-        entry = _entry(id_, rule, max_residues)
+        entry = _adjusted_entry(id_, rule, max_residues)
         encoder = opened(entry, **chosen, long=long, local_files_only=local_files_only)
     if adapter is not None:
         from abag.encoders.adapters.lora import load_adapter
@@ -118,7 +118,7 @@ def opened(
     return TransformerEncoder(parts, precision=arithmetic, long=long)
 
 
-def _entry(id_: str, rule: str | None, max_residues: int | None) -> CatalogueEntry:
+def _adjusted_entry(id_: str, rule: str | None, max_residues: int | None) -> CatalogueEntry:
     """What is known of an encoder of the catalogue or a hub, with what the caller adds."""
     entry = entry_named(id_)
     if (rule or max_residues) and entry.rule != "detect":

@@ -151,18 +151,20 @@ class Mixture:
     def moments(self, letters: Codes) -> tuple[Reals, Reals]:
         """Mean, and variance without noise: mean within members, plus that between them."""
         both = [(member.mean(letters), member.variance(letters)) for member in self.members]
-        return _joined(both, self.shares_of(letters))
+        return _joined_moments(both, self.shares_of(letters))
 
     def left_out(self, target: Reals) -> tuple[Reals, Reals]:
         """Leave-one-out mean and variance, with noise, of each training row."""
-        return _joined([member.left_out(target) for member in self.members], self.shares[:, None])
+        return _joined_moments(
+            [member.left_out(target) for member in self.members], self.shares[:, None]
+        )
 
     def blocks_left_out(
         self, target: Reals, blocks: Sequence[NDArray[np.int64]], shares: Reals
     ) -> list[tuple[Reals, Reals]]:
         """The same with other shares, where all rows of a block are left out together."""
         of_members = [member.blocks_left_out(target, blocks) for member in self.members]
-        return [_joined(block, shares[:, None]) for block in zip(*of_members, strict=True)]
+        return [_joined_moments(block, shares[:, None]) for block in zip(*of_members, strict=True)]
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Arrays to be saved."""
@@ -232,7 +234,7 @@ def _averaged(values: Sequence[Reals], shares: Reals) -> Reals:
     return np.asarray(total)
 
 
-def _joined(both: Sequence[tuple[Reals, Reals]], shares: Reals) -> tuple[Reals, Reals]:
+def _joined_moments(both: Sequence[tuple[Reals, Reals]], shares: Reals) -> tuple[Reals, Reals]:
     """Mean, and variance within members plus that between them."""
     mean = _averaged([mean_within for mean_within, _ in both], shares)
     between = _averaged([(mean_within - mean) ** 2 for mean_within, _ in both], shares)

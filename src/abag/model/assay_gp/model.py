@@ -346,7 +346,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         positions = self._mixture.kernel.positions
         return positions.chains(positions.reference[None])[0]
 
-    def _refused(self, rows: pl.DataFrame) -> list[str | None]:
+    def _refusals(self, rows: pl.DataFrame) -> list[str | None]:
         heavy, light = chains_of(rows)
         positions = self._mixture.kernel.positions
         return pair_refusals(zip(heavy, light, strict=True), positions.heavy, positions.light)
@@ -357,7 +357,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         rows = rows_to_predict(table, self.inputs)
         letters, kernel = self._letters(rows), self._mixture.kernel
         changed = letters[:, kernel.still] != kernel.positions.reference[kernel.still]
-        predictable = np.array([reason is None for reason in self._refused(rows)], dtype=np.bool_)
+        predictable = np.array([reason is None for reason in self._refusals(rows)], dtype=np.bool_)
         limited = np.zeros(rows.height, dtype=np.bool_)
         if predictable.any():
             limited[predictable] = self.distribution(rows.filter(pl.Series(predictable))).limited

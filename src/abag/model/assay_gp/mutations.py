@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS, GAP, UNKNOWN
-from abag.antibody.residues import CHARGE, HYDROPATHY, VOLUME, substitution_scores
+from abag.antibody.residues import CHARGE, HYDROPATHY, VOLUME, membership, substitution_scores
 from abag.model.assay_gp.kernels.substitution import distances
 from abag.model.assay_gp.positions import REGIONS, Positions
 
@@ -58,7 +58,7 @@ def severity(positions: Positions) -> Reals:
     count, letters = positions.count, np.arange(22)
     table = np.zeros((count, 22, 2))
     table[:, :, 0] = -distances()[positions.reference[:, None], letters[None, :]]
-    table[:, :20, 1] = _gain(positions)
+    table[:, :20, 1] = _log_p_gain(positions)
     return _without_reference(table, positions)
 
 
@@ -69,15 +69,15 @@ def descriptors(positions: Positions) -> Reals:
     """
     reference = positions.reference
     known = np.minimum(reference, 19)  # gaps and X are blanked below
-    log_p, gain = log_probabilities(positions), _gain(positions)
+    log_p, gain = log_probabilities(positions), _log_p_gain(positions)
     hydropathy = HYDROPATHY
     blosum = substitution_scores("BLOSUM50")
     columns = [gain, log_p, blosum[known], hydropathy - hydropathy[known][:, None]]
     for scale in (VOLUME, CHARGE):
         change = scale - scale[known][:, None]
         columns += [change, np.abs(change)]
-    columns += [_is_one_of(letter) for letter in ("P", "C", "G")]
-    columns += [_is_one_of(letters)[0][known][:, None] for letters in ("G", "P", "FWY", "C")]
+    columns += [membership(letter) for letter in ("P", "C", "G")]
+    columns += [membership(letters)[known][:, None] for letters in ("G", "P", "FWY", "C")]
     columns.append(-(np.exp(log_p) * log_p).sum(axis=1, keepdims=True))
     columns += [(positions.region % REGIONS == code)[:, None] for code in range(REGIONS)]
     columns += [hydropathy[known][:, None], hydropathy[None, :]]
@@ -92,16 +92,12 @@ def descriptors(positions: Positions) -> Reals:
     return _without_reference(every_letter, positions)
 
 
-def _gain(positions: Positions) -> Reals:
+def _log_p_gain(positions: Positions) -> Reals:
     log_p = log_probabilities(positions)
     known = np.minimum(positions.reference, 19)
     gain = log_p - np.take_along_axis(log_p, known[:, None].astype(np.int64), axis=1)
     gain[positions.reference >= GAP] = 0.0
     return np.asarray(gain)
-
-
-def _is_one_of(letters: str) -> Reals:
-    return np.array([[float(letter in letters) for letter in AMINO_ACIDS]])
 
 
 def _without_reference(table: Reals, positions: Positions) -> Reals:

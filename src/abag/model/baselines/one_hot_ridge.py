@@ -135,7 +135,7 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
             if len({len(chain) for chain in chains}) > 1:
                 raise ModelError(f"{role} chains differ in length; fit with `--set align=imgt`")
 
-    def _refused(self, rows: pl.DataFrame) -> list[str | None]:
+    def _refusals(self, rows: pl.DataFrame) -> list[str | None]:
         heavy, light = chains_of(rows)
         return pair_refusals(zip(heavy, light, strict=True), self._heavy, self._light)
 

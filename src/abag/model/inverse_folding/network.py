@@ -123,8 +123,8 @@ class _EncoderLayer(_Layer):
         Float[Tensor, "residues neighbours width"],
     ]:
         """New states of residues and of edges."""
-        nodes = self(nodes, self.W1(_joined(nodes, edges, neighbours)))
-        inner = functional.gelu(self.W11(_joined(nodes, edges, neighbours)))
+        nodes = self(nodes, self.W1(_edge_inputs(nodes, edges, neighbours)))
+        inner = functional.gelu(self.W11(_edge_inputs(nodes, edges, neighbours)))
         return nodes, self.norm3(edges + self.W13(functional.gelu(self.W12(inner))))
 
 
@@ -227,7 +227,7 @@ class ProteinMPNN(nn.Module):
         return [layer for layer in self.decoder_layers if isinstance(layer, _DecoderLayer)]
 
 
-def _joined(
+def _edge_inputs(
     nodes: Float[Tensor, "residues width"],
     edges: Float[Tensor, "residues neighbours width"],
     neighbours: Int64[Tensor, "residues neighbours"],

@@ -12,8 +12,7 @@ from typing import Final, NamedTuple, Self
 
 import numpy as np
 
-from abag.antibody.alphabet import AMINO_ACIDS
-from abag.antibody.residues import HOT_SPOT, VOLUME, substitution_scores
+from abag.antibody.residues import HOT_SPOT, VOLUME, membership, substitution_scores
 from abag.model.mutation_effect.parent import ParentChain
 from abag.model.mutation_effect.priors import (
     NO_RESIDUE,
@@ -69,10 +68,6 @@ class Feature(NamedTuple):
     value: Callable[[Sites], Reals]
 
 
-def _to(letters: str) -> Reals:
-    return np.array([[float(letter in letters) for letter in AMINO_ACIDS]])
-
-
 FEATURES: Final[dict[str, Feature]] = {
     "severity": Feature("severe by BLOSUM62", 1.0, lambda s: -s.severity),
     "buried_severity": Feature("severe, inside the domain", 2.0, lambda s: -s.burial * s.severity),
@@ -93,9 +88,11 @@ FEATURES: Final[dict[str, Feature]] = {
         0.75,
         lambda s: np.minimum(0.0, s.gain),
     ),
-    "to_proline": Feature("twice in framework", 0.3, lambda s: -_to("P") * (1.0 + s.framework)),
-    "to_cysteine": Feature("a free cysteine", 0.3, lambda _: -_to("C")),
-    "to_acidic": Feature("aspartate or glutamate, a gain", 0.3, lambda _: _to("DE")),
+    "to_proline": Feature(
+        "twice in framework", 0.3, lambda s: -membership("P") * (1.0 + s.framework)
+    ),
+    "to_cysteine": Feature("a free cysteine", 0.3, lambda _: -membership("C")),
+    "to_acidic": Feature("aspartate or glutamate, a gain", 0.3, lambda _: membership("DE")),
 }
 """Name -> feature; the order is that of every array of features."""
 

@@ -162,7 +162,7 @@ class MeasuredPairs:
             variants, measured = (
                 self.laid.take(self.pairs.antibody[rows]) for rows in (on_antigen, on_same_antigen)
             )
-            are_variants, between = self._variants(variants, measured)
+            are_variants, between = self._are_variants(variants, measured)
             row, column = np.nonzero(are_variants)
             first.append(on_antigen[row])
             second.append(on_same_antigen[column])
@@ -267,7 +267,7 @@ class MeasuredPairs:
     ) -> tuple[Places, Reals, Places, Places]:
         """Of the pairs ``known`` the relative with the fewest changes for each antibody."""
         antibodies_of_pairs, column = np.unique(self.pairs.antibody[known], return_inverse=True)
-        are_variants, changes = self._variants(
+        are_variants, changes = self._are_variants(
             self.layout.lay(antibodies), self.laid.take(antibodies_of_pairs)
         )
         total = changes.total[:, column].astype(np.float64)
@@ -285,7 +285,7 @@ class MeasuredPairs:
             np.where(is_there, changes.cdr[rows, at], 0),
         )
 
-    def _variants(
+    def _are_variants(
         self, rows: LaidAntibodies, others: LaidAntibodies
     ) -> tuple[NDArray[np.bool_], Changes]:
         """Whether antibodies are variants of each other, and the changes between them."""

@@ -83,12 +83,12 @@ def training_rows(
     table = Measurements.of(table)
     split.require(table)
     part = test_part(split, holdout)
-    table, notes = _usable(table, recipe)
+    table, notes = _usable_rows(table, recipe)
     labels, assay, assays = _targets(table, recipe)
-    parts, part_notes = _parts(table, split, part, recipe.seed)
+    parts, part_notes = _record_ids_of_parts(table, split, part, recipe.seed)
     notes += part_notes
     train, val, test = (
-        _labelled(table, parts[name], labels, name, part) for name in ("train", "val", "test")
+        _labelled_rows(table, parts[name], labels, name, part) for name in ("train", "val", "test")
     )
     exact = labels.exact & (assay == 0)
     _require_numbers(table, exact, labels, train)
@@ -125,7 +125,7 @@ def test_part(split: Split, holdout: str | None) -> str:
     return part
 
 
-def _usable(table: Measurements, recipe: Recipe) -> tuple[Measurements, list[str]]:
+def _usable_rows(table: Measurements, recipe: Recipe) -> tuple[Measurements, list[str]]:
     """Rows with an antigen and something to learn."""
     known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
     if recipe.rows == "all":
@@ -162,7 +162,7 @@ def _targets(
     return Labels(*merged), assay, assays
 
 
-def _parts(
+def _record_ids_of_parts(
     table: Measurements, split: Split, part: str, seed: int
 ) -> tuple[dict[str, set[str]], list[str]]:
     """Record ids of train, val and test."""
@@ -212,7 +212,9 @@ def carve(groups: Mapping[str, str], seed: int, strategy: str = "the split") -> 
     return chosen
 
 
-def _labelled(table: Measurements, ids: set[str], labels: Labels, name: str, part: str) -> Rows:
+def _labelled_rows(
+    table: Measurements, ids: set[str], labels: Labels, name: str, part: str
+) -> Rows:
     rows = np.flatnonzero(table["record_id"].is_in(list(ids)).to_numpy() & labels.known)
     if not len(rows):
         words = {"train": "training", "val": "validation", "test": "test"}[name]
