@@ -62,14 +62,8 @@ class Client:
         from abag.inference.prediction import Prediction
 
         chains = [antigen] if isinstance(antigen, str) else list(antigen)
-        request = {
-            "heavy": heavy,
-            "light": light,
-            "antigen": chains,
-            "model": model,
-            "level": level,
-        }
-        answer = self._json("/v1/predict", request)
+        request = {"heavy": heavy, "light": light, "antigen": chains, "level": level}
+        answer = self._json("/v1/predict", {**request, "model": model})
         field_names = {field.name for field in fields(Prediction)}
         values: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value

@@ -117,11 +117,11 @@ def _evidence(
     answer: Answer,
     from_parent: bool,
 ) -> dict[str, list[Any]]:
-    relatives, likeness, changes = (
-        familiarity.near,
-        _likeness(answer),
-        familiarity.near.changes.tolist(),
-    )
+    relatives, likeness = familiarity.near, _likeness(answer)
+    changes = relatives.changes.tolist()
+    evidence = zip(verdicts, changes, antigen_changes, likeness, strict=True)
+    identities = relatives.antigen.tolist()
+    scored = zip(verdicts, answer.value, antigen_changes, likeness, identities, strict=True)
     # Changes from a given parent are known even where that was not measured.
     has_relative = ((relatives.relative != NONE) | from_parent).tolist()
     return {
@@ -129,21 +129,8 @@ def _evidence(
         "delta_pkd": _floats(answer.effect, len(has_relative)),
         "changes": _known_counts(has_relative, changes),
         "cdr_changes": _known_counts(has_relative, relatives.cdr_changes.tolist()),
-        "binding": [
-            _binding(*row).value
-            for row in zip(verdicts, changes, antigen_changes, likeness, strict=True)
-        ],
-        "binding_score": [
-            _binding_score(*row)
-            for row in zip(
-                verdicts,
-                answer.value,
-                antigen_changes,
-                likeness,
-                relatives.antigen.tolist(),
-                strict=True,
-            )
-        ],
+        "binding": [_binding(*row).value for row in evidence],
+        "binding_score": [_binding_score(*row) for row in scored],
     }
 
 
@@ -164,12 +151,9 @@ def _binding(
 
 
 def _binding_score(
-    verdict: Verdict,
-    pkd: float,
-    antigen_changes: int | None,
-    likeness: float | None,
-    antigen: float,
-) -> float | None:
+    verdict: Verdict, pkd: float, antigen_changes: int | None, likeness: float | None,
+    antigen_identity: float,
+) -> float | None:  # fmt: skip
     """From 0, no evidence for binding, to 1; None where nothing can be said."""
     if verdict is Verdict.VARIANT:
         retained = math.exp2(-(antigen_changes or 0) / _HALF_LOST)
@@ -177,7 +161,7 @@ def _binding_score(
     if verdict is Verdict.NEW_ANTIBODY:
         return None if likeness is None else 0.5 * _logistic(likeness)
     # The nearer the antigen to one that was measured, the less it is a foreign one.
-    return 0.1 * antigen if verdict is Verdict.NEW_ANTIGEN else None
+    return 0.1 * antigen_identity if verdict is Verdict.NEW_ANTIGEN else None
 
 
 def _logistic(value: float) -> float:

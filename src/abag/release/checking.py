@@ -36,11 +36,7 @@ def write_check(folder: Path, subject: Subject) -> Predictor:
     pairs = subject.examples if subject.examples is not None else _well_known()
     predictions = predictor.predict_table(pairs, keep_going=True).rename({"row": "line"})
     answered = pairs.with_columns(
-        predictions["pkd"],
-        predictions["rank_score"],
-        predictions["pkd_lower"],
-        predictions["pkd_upper"],
-        predictions["domain"],
+        predictions.select("pkd", "rank_score", "pkd_lower", "pkd_upper", "domain").get_columns()
     ).filter(pl.coalesce("pkd", "rank_score").is_not_null())
     if answered.is_empty():
         raise ReleaseError(
@@ -58,14 +54,11 @@ def require_predictions(folder: Path, predictor: Predictor | None = None) -> Non
     """Raise ReleaseError unless the model of a release gives its stored predictions again."""
     predictor = predictor or Predictor.load(folder / MODEL)
     pairs = _chains(pl.read_csv(folder / CHECK / PAIRS))
-    predictions = predictor.predict_table(
-        pairs.select("heavy", "light", "antigen"), keep_going=True
-    )
+    chains, names = pairs.select("heavy", "light", "antigen"), pairs["name"].to_list()
+    predictions = predictor.predict_table(chains, keep_going=True)
     for name in ("pkd", "rank_score"):
-        stored_values = pairs[name].cast(pl.Float64).to_numpy()
-        _require_same(
-            stored_values, predictions[name].to_numpy(), pairs["name"].to_list(), f"{CHECK}/{PAIRS}"
-        )
+        values = pairs[name].cast(pl.Float64).to_numpy()
+        _require_same(values, predictions[name].to_numpy(), names, f"{CHECK}/{PAIRS}")
     if not (folder / CHECK / HELD_OUT).is_file():
         return
     held_out = _chains(pl.read_csv(folder / CHECK / HELD_OUT, infer_schema=False))
@@ -81,10 +74,7 @@ def require_predictions(folder: Path, predictor: Predictor | None = None) -> Non
 
 
 def _require_same(stored: np.ndarray, predicted: np.ndarray, names: list[str], where: str) -> None:
-    stored, predicted = (
-        np.asarray(stored, dtype=np.float64),
-        np.asarray(predicted, dtype=np.float64),
-    )
+    stored, predicted = stored.astype(np.float64), predicted.astype(np.float64)
     same = np.isclose(stored, predicted, rtol=0.0, atol=AGREE_PKD, equal_nan=True)
     if same.all():
         return

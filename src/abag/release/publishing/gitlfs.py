@@ -36,13 +36,9 @@ def git(folder: Path, *arguments: str, **variables: str) -> str:
     """
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **variables}
     process = subprocess.run(
-        ["git", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
+        ["git", *arguments], cwd=folder, env=environment, capture_output=True, text=True,
         check=False,
-    )
+    )  # fmt: skip
     if process.returncode:
         last_words = (process.stderr or process.stdout).strip().splitlines()
         shown = "; ".join(last_words[-3:])

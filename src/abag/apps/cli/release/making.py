@@ -127,16 +127,9 @@ def publish(
         did = [] if dry_run else steps.carry_out(planned, publication, tell)
     lines = [f"{number}/{len(shown)} {step['step']}: {step['does']}"
              for number, step in enumerate(shown, start=1)]  # fmt: skip
-    text = (
-        "\n".join(lines)
-        if dry_run
-        else f"published {publication.title} as {publication.tag}: {publication.address}"
-    )
-    emit(
-        {"release": str(folder), "steps": shown, "done_now": did, "tag": publication.tag},
-        text,
-        json,
-    )
+    published = f"published {publication.title} as {publication.tag}: {publication.address}"
+    content = {"release": str(folder), "steps": shown, "done_now": did, "tag": publication.tag}
+    emit(content, "\n".join(lines) if dry_run else published, json)
 
 
 def summary_of(facts: dict[str, Any]) -> dict[str, Any]:
