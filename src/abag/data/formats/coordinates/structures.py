@@ -166,7 +166,7 @@ def _chain(path: Path, structure: Any, chain: Any) -> StructureChain | None:
         missing=tuple(sorted(set(range(1, len(names) + 1)) - {i + 1 for i in indices})),
         breaks=_breaks(residues),
         atom_positions=positions,
-        atom_residues=np.repeat(np.array(indices, np.int64), [len(one) for one in heavy_atoms]),
+        atom_residues=np.repeat(np.array(indices, np.int64), [len(atoms) for atoms in heavy_atoms]),
         backbone=_backbone(residues, indices, len(names)),
     )
 
