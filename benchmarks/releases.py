@@ -125,7 +125,7 @@ def one_release(out: Path, name: str) -> dict[str, object]:
 
 
 def answers_of(out: Path, folder: str, model: str, **environment: str) -> list[float]:
-    """What a model says of the pairs that the release carries."""
+    """Predictions (pKd) of a model for the pairs that the release carries."""
     (out / "answers.csv").unlink(missing_ok=True)
     table = f"{folder}/check/pairs.csv"
     abag(out, "predict", "--model", model, "--table", table, "--out", "answers.csv", **environment)

@@ -102,7 +102,7 @@ def make_model(folder: Path, seed: int) -> None:
 
 
 def predicted(model: Path) -> list[object]:
-    """What a saved model says of one pair."""
+    """The prediction of a saved model for one pair."""
     import polars as pl
 
     from abag.inference.predictor import Predictor

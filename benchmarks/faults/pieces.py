@@ -1,4 +1,4 @@
-"""Long measurements in pieces: what is found is kept after each, and the next call goes on."""
+"""Long measurements in pieces: results are saved after each, and the next call continues."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Published comparisons, made again."""
+"""Published benchmarks, reproduced."""

@@ -104,7 +104,7 @@ class Forest:
         rows = np.arange(len(features))
         node = np.broadcast_to(self.roots[:, None], (len(self.roots), len(features))).copy()
         for _ in range(self.depth):
-            # A leaf leads to itself, whatever is asked.
+            # A leaf leads to itself, whatever the features.
             goes_left = features[rows, self.feature[node]] <= self.threshold[node]
             node = np.where(goes_left, self.left[node], self.right[node])
         return self.value[node]

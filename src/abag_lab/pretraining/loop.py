@@ -101,7 +101,7 @@ class PretrainingTrainer(TrainingEngine):
     file: StateFile = CHECKPOINT
     clip_norm: float = field(init=False)
     _batches: tuple[int, list[list[View]]] = field(default=(-1, []), init=False)
-    """Of the epoch that was asked for last."""
+    """Number and batches of the latest epoch."""
     _window: list[float] = field(default_factory=list, init=False)
     """Losses since the last row of the curve."""
 

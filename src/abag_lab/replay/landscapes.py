@@ -49,7 +49,7 @@ class Landscape:
     prior: MutationEffect | None = None
     """Global model without this landscape's cluster; the shipped one where None."""
     structure: Path | None = None
-    """The complex of its parent, where it is known and asked for."""
+    """File of the parent's complex, for the models that use it; None if unknown."""
     source: Assay | None = None
     """Of a user's file: its rows as they were read, with those set aside."""
 

@@ -30,7 +30,7 @@ Reals = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 SHORTLIST: Final = 600
-"""Candidates whose joint posterior is asked for: the largest means (assay model), or the largest
+"""Candidates whose joint posterior is computed: the largest means (assay model), or the largest
 means plus :data:`_REACH` deviations (ridge)."""
 _REACH: Final = 1.5
 
