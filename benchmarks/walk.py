@@ -59,7 +59,7 @@ PARTS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 """Parts of functions, and none of their own."""
 READING = "data/formats/reading.py:read_pairs"
 """Where the walk of a row begins: what loads the model counts for files, and not for returns."""
-NUMBERING = "antibody/numbering/chains.py:_number"
+NUMBERING = "antibody/numbering/chains.py:_numbered"
 CHECKS = "data/tables.py:require_columns"
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, UNKNOWN, ChainKind, residue_codes
 from abag.antibody.numbering.anarci import wheel_part
-from abag.files.tensors import packed_lines, unpacked_lines
+from abag.files.reading import packed_lines, unpacked_lines
 
 Codes = NDArray[np.int64]
 Singles = NDArray[np.float32]

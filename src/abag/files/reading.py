@@ -1,4 +1,4 @@
-"""Reading files within bounds: plain files, pipes, gzip and JSON, with checksums.
+"""Reading files within bounds: plain files, pipes, gzip, JSON, lines among arrays; checksums.
 
 ``/dev/stdin``, ``<(...)`` and named pipes can be read only once; their content is kept.
 """
@@ -11,13 +11,17 @@ import json
 import math
 import stat
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from abag.errors import FileFormatError, MissingFileError
 from abag.files.recovery import recover
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 UNPACKED_BYTES: Final = 128 * 2**20
 """A gzip file may always unpack to this much."""
@@ -236,3 +240,16 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, hexadecimal."""
     with opened(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def packed_lines(lines: Iterable[str]) -> NDArray[np.uint8]:
+    """Lines of text as an array to be saved among others; no line may contain a line break."""
+    import numpy as np
+
+    return np.frombuffer("\n".join(lines).encode(), dtype=np.uint8)
+
+
+def unpacked_lines(content: NDArray[Any], count: int = 0) -> list[str]:
+    """The inverse of :func:`packed_lines`; ``count`` lines where all are empty, by default none."""
+    text = content.astype("uint8").tobytes().decode()
+    return text.split("\n") if text or count == 1 else [""] * count

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from abag.errors import FileFormatError
 from abag.files.writing import keep_previous, replacing
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor
 
 DIGEST: Final = "sha256"
@@ -97,16 +95,3 @@ def digest_of(tensors: Mapping[str, Tensor], before: str = "") -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def packed_lines(lines: Iterable[str]) -> NDArray[np.uint8]:
-    """Lines of text as an array to be saved among others; no line may contain a line break."""
-    import numpy as np
-
-    return np.frombuffer("\n".join(lines).encode(), dtype=np.uint8)
-
-
-def unpacked_lines(content: NDArray[Any], count: int = 0) -> list[str]:
-    """The inverse of :func:`packed_lines`; ``count`` lines where all are empty, by default none."""
-    text = content.astype("uint8").tobytes().decode()
-    return text.split("\n") if text or count == 1 else [""] * count

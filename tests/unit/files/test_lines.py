@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from abag.files.tensors import packed_lines, unpacked_lines
+from abag.files.reading import packed_lines, unpacked_lines
 
 
 @pytest.mark.parametrize("lines", [["EVQ|DIQ", "QVQ|"], [""], ["", "", ""], []])

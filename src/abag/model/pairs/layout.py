@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import GAP, UNKNOWN, residue_codes
 from abag.antibody.numbering import number_chains
 from abag.antibody.numbering.domains import LOOPS, NumberedDomain, position_number
-from abag.files.tensors import packed_lines, unpacked_lines
+from abag.files.reading import packed_lines, unpacked_lines
 
 Codes = NDArray[np.uint8]
 Antibody = tuple[str, str]

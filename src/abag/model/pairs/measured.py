@@ -21,7 +21,7 @@ from abag.antibody.alphabet import GAP
 from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
 from abag.data.similarity.antigens import antigen_identities
 from abag.data.tables import antibody_key, antigen_key
-from abag.files.tensors import packed_lines, unpacked_lines
+from abag.files.reading import packed_lines, unpacked_lines
 from abag.model.pairs.layout import Antibody, Changes, ImgtLayout, LaidAntibodies
 from abag.model.pairs.relatives import FRAMEWORK_CHANGES, Nearest
 
