@@ -257,6 +257,26 @@ def test_the_identities_of_the_audit_recognise_fragments_and_take_the_best_chain
     assert found.tolist() == [[1.0, 0.0], [0.0, 0.0], [1.0, 0.0]]
 
 
+def test_identities_are_the_same_where_all_antigens_of_a_table_are_compared_at_once():
+    rng = random.Random(9)
+    parents = [chain(rng, 120) for _ in range(3)]
+    antigens = [(mutated(rng, parent, share),) for parent in parents for share in (0.0, 0.1, 0.3)]
+    queries, references = antigens[1::2], antigens[::2]
+    alone = antigen_identities(queries, references)
+    assert 0.0 < alone.mean() < alone.max()
+    assert np.array_equal(antigen_identities(queries, references, among=antigens), alone)
+
+
+def test_a_fragment_at_half_identity_is_joined_with_the_chain_that_holds_it():
+    rng = random.Random(10)
+    whole = chain(rng, 300)
+    near = mutated(rng, whole[100:220], 0.4)
+    far = mutated(rng, whole[100:220], 0.8)
+    clusters = antigen_clusters([(whole,), (near,), (far,)])
+    assert same_cluster(clusters, whole, near)
+    assert not same_cluster(clusters, whole, far)
+
+
 def test_kmer_containment_is_a_share_of_the_smaller_set():
     # 3-mers ABC BCD CDE against ABC BCD; ZZZZ has one distinct 3-mer.
     assert kmer_containment(["ACDEF"], ["ACDE", "YYYY"]).tolist() == [[1.0, 0.0]]
