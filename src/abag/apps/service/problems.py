@@ -127,6 +127,6 @@ def _fault(error: dict[str, Any], body: Any) -> FaultyField:
 def _where_json_breaks(error: dict[str, Any], text: str) -> str:
     at = error["loc"][-1]
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
-    place = repr(text[at : at + 20]) if at < len(text) else "the end of the text"
+    excerpt = repr(text[at : at + 20]) if at < len(text) else "the end of the text"
     cause = error["ctx"]["error"]
-    return f"no JSON from line {line}, column {column} on, at {place} ({cause})"
+    return f"no JSON from line {line}, column {column} on, at {excerpt} ({cause})"
