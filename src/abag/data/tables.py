@@ -10,7 +10,7 @@ it, and a test keeps the two equal.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Self
 
@@ -253,6 +253,17 @@ class Pairs:
         require_columns(frame, list(cls.columns_needed), title)
         return cls(frame)
 
+    @classmethod
+    def of_chains(
+        cls,
+        antibodies: Sequence[tuple[str, str | None]],
+        antigens: Sequence[Sequence[str]] | pl.Series,
+    ) -> Pairs:
+        """A table of antibodies (heavy and light chain) and the chains of their antigens."""
+        heavy, light = zip(*antibodies, strict=True) if antibodies else ((), ())
+        columns = {"heavy": heavy, "light": [chain or None for chain in light], "antigen": antigens}
+        return Pairs(pl.DataFrame(columns, schema={name: SCHEMA[name] for name in PAIR_COLUMNS}))
+
     def __len__(self) -> int:
         return self.frame.height
 
@@ -265,9 +276,18 @@ class Pairs:
         """Number of rows."""
         return self.frame.height
 
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns."""
+        return self.frame.columns
+
     def is_empty(self) -> bool:
         """Whether there is no row."""
         return self.frame.is_empty()
+
+    def with_columns(self, *columns: pl.Expr | pl.Series, **named: pl.Expr | pl.Series) -> Self:
+        """The same rows with further columns, or with others of the same names."""
+        return type(self)(self.frame.with_columns(*columns, **named))
 
     def select(self, *columns: str | pl.Expr, **expressions: pl.Expr | pl.Series) -> pl.DataFrame:
         """Columns and expressions as a bare frame."""
@@ -277,11 +297,24 @@ class Pairs:
         """The rows that a condition holds for, in their order."""
         return type(self)(self.frame.filter(condition))
 
+    @classmethod
+    def joined(cls, parts: Iterable[Self]) -> Self:
+        """The rows of several tables with the same columns, one below the other."""
+        return cls(pl.concat(part.frame for part in parts))
+
+    def slice(self, first: int, rows: int) -> Self:
+        """At most so many rows from ``first`` (0 is the first of all) on."""
+        return type(self)(self.frame.slice(first, rows))
+
     def take(self, rows: Rows) -> Self:
         """The chosen rows, by index (in the order given) or by mask."""
         if rows.dtype == np.bool_:
             return self.filter(pl.Series(rows))
         return type(self)(self.frame[rows.tolist()])
+
+    def chains(self) -> list[tuple[str, str]]:
+        """Heavy and light chain of each row; an empty text where there is no light chain."""
+        return self.frame.select("heavy", pl.col("light").fill_null("")).rows()
 
     @property
     def antibody_keys(self) -> pl.Series:
@@ -294,16 +327,16 @@ class Pairs:
         return self.frame.select(antigen_key()).to_series()
 
 
-def rows_to_predict(table: Pairs | pl.DataFrame, inputs: tuple[str, ...]) -> pl.DataFrame:
+def rows_to_predict(table: Pairs | pl.DataFrame, inputs: tuple[str, ...]) -> Pairs:
     """The rows to predict; a user's bare frame needs the model's inputs alone.
 
     Raises:
         SchemaError: a bare frame lacks one of ``inputs``.
     """
     if isinstance(table, Pairs):
-        return table.frame
+        return table
     require_columns(table, list(inputs), "the table to predict")
-    return table
+    return Pairs(table)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

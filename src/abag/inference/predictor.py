@@ -192,9 +192,9 @@ class Predictor:
     ) -> pl.DataFrame:
         """Predictions for the rows of :meth:`_judged` without a problem, beside those with one."""
         model_id = self.model_id
-        rows = frame.filter(pl.col("problem").is_null())
+        rows = Pairs(frame.filter(pl.col("problem").is_null()))
         starts = range(0, max(rows.height, 1), _STEP_ROWS)
-        parts = [rows[start : start + _STEP_ROWS] for start in starts]
+        parts = [rows.slice(start, _STEP_ROWS) for start in starts]
         steps = []
         with _progress(rows.height) as bar:
             for step in numbered_ahead(parts, _chains) if len(parts) > 1 else parts:
@@ -215,16 +215,16 @@ class Predictor:
             pl.coalesce("problem", "abstained").alias("problem"),
         ).select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
 
-    def _step(self, rows: pl.DataFrame, parent: Chains | None = None) -> pl.DataFrame:
+    def _step(self, rows: Pairs, parent: Chains | None = None) -> pl.DataFrame:
         """Values of some rows by their ``place``, and an empty column ``abstained``.
 
         What the model says of the rows comes first, then what was measured near them.
         """
-        pairs, interval = Pairs(rows), None
-        answer, flags = sound_answer(self.model, pairs), self._flags(pairs)
+        interval = None
+        answer, flags = sound_answer(self.model, rows), self._flags(rows)
         absolute = self.model.target == "pkd"
         if rows.height and absolute and self.calibration is None:
-            interval = self.model.interval(pairs, self.level)
+            interval = self.model.interval(rows, self.level)
         if parent is not None and rows.height:
             answer, familiarity = self._from_parent(rows, parent)
         else:
@@ -274,7 +274,7 @@ class Predictor:
             .alias("abstained"),
         )
 
-    def _from_parent(self, rows: pl.DataFrame, parent: Chains) -> tuple[Answer, Familiarity | None]:
+    def _from_parent(self, rows: Pairs, parent: Chains) -> tuple[Answer, Familiarity | None]:
         """Level of a given parent on each row's antigen, and the effect of the row's changes."""
         effects = self.model.effects
         if effects is None:
@@ -285,7 +285,7 @@ class Predictor:
         on_parent = rows.with_columns(
             heavy=pl.lit(parent[0], pl.String), light=pl.lit(parent[1], pl.String)
         )
-        base = sound_answer(self.model, Pairs(on_parent))
+        base = sound_answer(self.model, on_parent)
         effect, deviation, changes, in_cdrs = effects.effects_on((parent[0], parent[1] or ""), rows)
         answer = base._replace(
             value=base.value + effect,
@@ -301,15 +301,15 @@ class Predictor:
     def _flags(self, pairs: Pairs) -> pl.Series:
         domain = self.model.domain
         raised = pl.DataFrame({
-            "antibody_not_in_training": ~domain.knows_antibody(pairs.frame),
-            "antigen_not_in_training": ~domain.knows_antigen(pairs.frame),
+            "antibody_not_in_training": ~domain.knows_antibody(pairs),
+            "antigen_not_in_training": ~domain.knows_antigen(pairs),
             **self.model.row_flags(pairs),
         })  # fmt: skip
         flags = [pl.when(pl.col(flag)).then(pl.lit(flag)) for flag in raised.columns]
         return raised.select(pl.concat_list(flags).list.drop_nulls()).to_series()
 
 
-def _chains(rows: pl.DataFrame) -> list[str]:
+def _chains(rows: Pairs) -> list[str]:
     return [*rows["heavy"], *rows["light"].drop_nulls()]
 
 

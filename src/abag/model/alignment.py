@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
+
+from abag.data.tables import Pairs
 
 Letters: TypeAlias = NDArray[np.uint8]
 AlignBy: TypeAlias = Literal["auto", "place", "imgt"]
@@ -120,7 +121,7 @@ def _residues_by_imgt(chains: Sequence[str]) -> list[dict[int, str]]:
     ]
 
 
-def chains_of(table: pl.DataFrame) -> tuple[list[str], list[str]]:
+def chains_of(table: Pairs) -> tuple[list[str], list[str]]:
     """Heavy and light chains; an empty text where there is no light chain."""
     return table["heavy"].to_list(), table["light"].fill_null("").to_list()
 

@@ -68,7 +68,7 @@ class ArrayModel(PlainModel, Generic[S]):
         rows = TrainingSet.of(table, self.target)
         rows = self._choose(rows)
         self._learn(rows)
-        self._fitted = (TrainingDomain.of(rows.frame), rows.summary(dict(origin or {})))
+        self._fitted = (TrainingDomain.of(rows.pairs), rows.summary(dict(origin or {})))
         self._model_id = None
         return self
 
@@ -125,16 +125,16 @@ class ArrayModel(PlainModel, Generic[S]):
             raise ModelError(f"this {self.name} model is not fitted; call fit() or load() first")
         return self._fitted
 
-    def _checked_rows(self, table: Pairs | pl.DataFrame) -> pl.DataFrame:
+    def _checked_rows(self, table: Pairs | pl.DataFrame) -> Pairs:
         """Rows for a fitted model to predict; a user's bare frame is checked here."""
         self._require_fitted()
         return rows_to_predict(table, self.inputs)
 
-    def _refusals(self, rows: pl.DataFrame) -> list[str | None]:
+    def _refusals(self, rows: Pairs) -> list[str | None]:
         """:meth:`refusals` of rows that were checked."""
         return [None] * rows.height
 
-    def _require_predictable(self, rows: pl.DataFrame) -> None:
+    def _require_predictable(self, rows: Pairs) -> None:
         """Raise ModelError that names the first row which this model refuses."""
         refused = [(i, reason) for i, reason in enumerate(self._refusals(rows)) if reason]
         if refused:
@@ -153,7 +153,7 @@ class ArrayModel(PlainModel, Generic[S]):
         """Set the state of the model from exact rows."""
 
     @abstractmethod
-    def _values(self, table: pl.DataFrame) -> NDArray[np.float64]:
+    def _values(self, table: Pairs) -> NDArray[np.float64]:
         """Predict at least one row."""
 
     @abstractmethod

@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
+from abag.data.tables import Pairs
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -257,7 +257,7 @@ class PairSimilarity:
     light_residues: int
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, heavy_residues: int, light_residues: int) -> Self:
+    def of(cls, frame: Pairs, heavy_residues: int, light_residues: int) -> Self:
         """Count the chains of a frame with ``heavy``, ``light`` and ``antigen``."""
         heavy, light, antigen = _molecules(frame, heavy_residues, light_residues)
         return cls(
@@ -273,7 +273,7 @@ class PairSimilarity:
         """Number of training rows."""
         return len(self.heavy.place)
 
-    def cosines(self, frame: pl.DataFrame) -> Cosines:
+    def cosines(self, frame: Pairs) -> Cosines:
         """Cosines of each row of ``frame`` to each training row."""
         heavy, light, antigen = _molecules(frame, self.heavy_residues, self.light_residues)
         return Cosines(
@@ -284,13 +284,13 @@ class PairSimilarity:
             np.array([bool(molecule) for molecule in antigen], dtype=np.bool_),
         )
 
-    def chunks(self, frame: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    def chunks(self, frame: Pairs) -> Iterator[Pairs]:
         """Cut a frame so that memory does not grow with its rows."""
         size = max(16, min(2048, _CELLS_OF_A_CHUNK // max(1, self.rows)))
         for start in range(0, frame.height, size):
-            yield frame[start : start + size]
+            yield frame.slice(start, size)
 
-    def in_chunks(self, frame: pl.DataFrame, compute: Callable[[Cosines], Reals]) -> Reals:
+    def in_chunks(self, frame: Pairs, compute: Callable[[Cosines], Reals]) -> Reals:
         """Join what ``compute`` gives for the cosines of each chunk, along the first axis."""
         parts = [compute(self.cosines(chunk)) for chunk in self.chunks(frame)]
         return np.concatenate(parts)
@@ -321,7 +321,7 @@ def _distinct(molecules: Sequence[Molecule]) -> tuple[list[Molecule], NDArray[np
 
 
 def _molecules(
-    frame: pl.DataFrame, heavy_residues: int, light_residues: int
+    frame: Pairs, heavy_residues: int, light_residues: int
 ) -> tuple[list[Molecule], list[Molecule], list[Molecule]]:
     heavy: list[Molecule] = [(chain[:heavy_residues],) for chain in frame["heavy"]]
     light: list[Molecule] = [(chain[:light_residues],) if chain else () for chain in frame["light"]]

@@ -128,7 +128,7 @@ class EffectsOfChanges(Protocol):
     """What the changes from a given antibody do, whoever measured it."""
 
     def effects_on(
-        self, parent: tuple[str, str], table: pl.DataFrame
+        self, parent: tuple[str, str], table: Pairs
     ) -> tuple[Reals, Reals, NDArray[np.int64], NDArray[np.int64]]:
         """Effect on the target, its standard deviation, changes, and changes in CDRs, (rows,)."""
 

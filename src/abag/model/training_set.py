@@ -37,7 +37,7 @@ class TrainingDomain:
     antigens: KeyHashes
 
     @classmethod
-    def of(cls, table: pl.DataFrame) -> Self:
+    def of(cls, table: Pairs) -> Self:
         """Remember the pairs of a table with ``heavy``, ``light`` and ``antigen``."""
         antigens = table.filter(pl.col("antigen").list.len() > 0)
         return cls(
@@ -45,11 +45,11 @@ class TrainingDomain:
             np.unique(hashes(antigens.select(antigen_key()).to_series())),
         )
 
-    def knows_antibody(self, table: pl.DataFrame) -> NDArray[np.bool_]:
+    def knows_antibody(self, table: Pairs) -> NDArray[np.bool_]:
         """For each row, whether exactly this antibody was in training."""
         return _among(hashes(table.select(antibody_key()).to_series()), self.antibodies)
 
-    def knows_antigen(self, table: pl.DataFrame) -> NDArray[np.bool_]:
+    def knows_antigen(self, table: Pairs) -> NDArray[np.bool_]:
         """For each row, whether exactly these antigen chains, in this order, were in training."""
         return _among(hashes(table.select(antigen_key()).to_series()), self.antigens)
 
@@ -109,9 +109,9 @@ class TrainingSummary:
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Exact rows: ``frame`` as given, ``target`` of shape (rows,)."""
+    """Exact rows: ``pairs`` as given, ``target`` of shape (rows,)."""
 
-    frame: pl.DataFrame
+    pairs: Pairs
     target: NDArray[np.float64]
     rows: int
     rows_exact: int
@@ -126,39 +126,42 @@ class TrainingSet:
             ModelError: no row, or only one target that is finite, remains.
         """
         pairs = Pairs.of(table, "the training table")
-        table = pairs.frame
-        if target not in table.columns:
+        if target not in pairs.columns:
             raise SchemaError(f"the training table lacks the column {target}")
-        exact = table.filter(pl.col(target).is_not_null() & pl.col(target).is_finite())
+        exact = pairs.filter(pl.col(target).is_not_null() & pl.col(target).is_finite())
         _, lower, upper = TARGET_COLUMNS[target]
-        bounds = [pl.col(name).is_not_null() for name in (lower, upper) if name in table.columns]
+        bounds = [pl.col(name).is_not_null() for name in (lower, upper) if name in pairs.columns]
         bounded = pl.any_horizontal(bounds) if bounds else pl.lit(False)
-        censored = table.filter(pl.col(target).is_null() & bounded).height
+        censored = pairs.filter(pl.col(target).is_null() & bounded).height
         if exact.is_empty():
-            raise ModelError(_no_rows(table, target, censored))
-        return cls(exact, exact[target].to_numpy(), table.height, exact.height, censored)
+            raise ModelError(_no_rows(pairs, target, censored))
+        return cls(exact, exact[target].to_numpy(), pairs.height, exact.height, censored)
 
     def sample(self, most: int, seed: int) -> Self:
         """At most ``most`` rows, drawn without replacement, in the table's order."""
-        if self.frame.height <= most:
+        if self.pairs.height <= most:
             return self
-        chosen = np.random.default_rng(seed).choice(self.frame.height, most, replace=False)
+        chosen = np.random.default_rng(seed).choice(self.pairs.height, most, replace=False)
         chosen.sort()
         return type(self)(
-            self.frame[chosen], self.target[chosen], self.rows, self.rows_exact, self.rows_censored
+            self.pairs.take(chosen),
+            self.target[chosen],
+            self.rows,
+            self.rows_exact,
+            self.rows_censored,
         )
 
     def summary(self, origin: dict[str, str] | None = None) -> TrainingSummary:
         """Counts, moments and digest of the rows."""
-        antibodies = self.frame.select("heavy", "light").n_unique()
+        antibodies = self.pairs.select("heavy", "light").n_unique()
         return TrainingSummary(
             rows=self.rows,
             rows_exact=self.rows_exact,
             rows_censored=self.rows_censored,
             rows_without_target=self.rows - self.rows_exact - self.rows_censored,
-            rows_used=self.frame.height,
+            rows_used=self.pairs.height,
             antibodies=antibodies,
-            antigens=self.frame["antigen"].n_unique(),
+            antigens=self.pairs["antigen"].n_unique(),
             target_mean=float(self.target.mean()),
             target_sd=float(self.target.std()),
             digest=self._digest(),
@@ -169,9 +172,9 @@ class TrainingSet:
         lines = sorted(
             f"{heavy}\t{light or ''}\t{'/'.join(antigen or [])}\t{target!r}"
             for heavy, light, antigen, target in zip(
-                self.frame["heavy"],
-                self.frame["light"],
-                self.frame["antigen"].to_list(),
+                self.pairs["heavy"],
+                self.pairs["light"],
+                self.pairs["antigen"].to_list(),
                 self.target.tolist(),
                 strict=True,
             )
@@ -179,7 +182,7 @@ class TrainingSet:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _no_rows(table: pl.DataFrame, target: str, censored: int) -> str:
+def _no_rows(table: Pairs, target: str, censored: int) -> str:
     text = f"none of {table.height} training rows has an exact {target} ({censored} are censored)"
     other = "rank_score" if target == "pkd" else "pkd"
     if other in table.columns and (known := table.height - table[other].null_count()):

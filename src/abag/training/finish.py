@@ -254,7 +254,7 @@ def served_model(setup: Setup, network: AffinityNetwork) -> NetworkModel:
         recipe=setup.recipe.as_json(),
         antibody_encoder=setup.antibody_encoder,
         antigen_encoder=setup.antigen_encoder,
-        table=rows.table.take(rows.train).frame,
+        table=rows.table.take(rows.train),
         origin=origin,
     )
 

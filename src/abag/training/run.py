@@ -237,7 +237,7 @@ def make_data(setup: Setup, world: World | None = None) -> TrainingData:
     def embedded() -> PairFeatures:
         encoders = setup.antibody_encoder, setup.antigen_encoder
         return PairFeatures.of(
-            setup.rows.table.frame, *encoders, setup.recipe.network, setup.sources.store
+            setup.rows.table, *encoders, setup.recipe.network, setup.sources.store
         )
 
     # With a store the first process fills it and the others read it.

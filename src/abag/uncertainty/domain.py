@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Any, Final, Self
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.similarity.antibodies import CDR_THRESHOLD
 from abag.data.similarity.antigens import ANTIGEN_THRESHOLD, antigen_changes
+from abag.data.tables import Pairs
 from abag.model.pairs.measured import NONE, MeasuredPairs
 from abag.model.pairs.relatives import Nearest
 
@@ -87,11 +87,11 @@ class DomainIndex:
         self.measured = measured
 
     @classmethod
-    def of(cls, table: pl.DataFrame) -> Self:
+    def of(cls, table: Pairs) -> Self:
         """Index the rows of a canonical table (``heavy``, ``light``, ``antigen``)."""
         return cls(MeasuredPairs.of(table))
 
-    def familiarity(self, table: pl.DataFrame) -> Familiarity:
+    def familiarity(self, table: Pairs) -> Familiarity:
         """Compare each row of ``table`` with all that was measured."""
         return Familiarity(self.measured.nearest(table))
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split, make_split
-from abag.data.tables import antigen_key, require_columns
+from abag.data.tables import Pairs, antigen_key, require_columns
 from abag.errors import SplitError
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.pairs.families import Families
@@ -120,9 +120,9 @@ def _every_fold(
 
 def with_kind(rows: pl.DataFrame) -> pl.DataFrame:
     """Family of each row, ``is_parent`` in it, its ``kind``: natural or designed, and ``unit``."""
-    measured = MeasuredPairs.of(rows)
+    measured = MeasuredPairs.of(Pairs(rows))
     families = Families.of(measured)
-    pair = measured.numbers_of(rows)
+    pair = measured.numbers_of(Pairs(rows))
     family = families.family[pair]
     designed = families.designed[pair]
     names = [f"family {number}" for number in family.tolist()]
@@ -184,7 +184,7 @@ def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
 def predict_fold(model: AffinityModel, fold: Fold[pl.DataFrame]) -> pl.DataFrame:
     """Predictions of test rows by a model fitted on the training rows: :data:`COLUMNS`."""
     test, exact = fold.test, fold.train.filter(pl.col("pkd").is_not_null())
-    familiarity = domain_of(model, exact).familiarity(test)
+    familiarity = domain_of(model, exact).familiarity(Pairs(test))
     answer = sound_answer(model, test)
     return test.select(
         "record_id",
@@ -208,4 +208,4 @@ def predict_fold(model: AffinityModel, fold: Fold[pl.DataFrame]) -> pl.DataFrame
 def domain_of(model: AffinityModel, table: pl.DataFrame) -> DomainIndex:
     """The measured pairs behind a model: its own where it keeps them, else those of ``table``."""
     measured = model.measured
-    return DomainIndex(MeasuredPairs.of(table) if measured is None else measured)
+    return DomainIndex(MeasuredPairs.of(Pairs(table)) if measured is None else measured)

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Pairs
 from abag.files import require_own, write_json, write_parquet, write_text
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.protocol import AffinityModel, create_model
@@ -217,6 +218,6 @@ def _from_parents(model: AffinityModel, test: pl.DataFrame) -> Reals:
         if part["kind"][0] != "designed" or parent.is_empty():
             continue
         chains = (str(parent["heavy"][0]), str(parent["light"][0] or ""))
-        change = effects.effects_on(chains, part)[0]
+        change = effects.effects_on(chains, Pairs(part))[0]
         predicted[part["at"].to_numpy()] = predicted[int(parent["at"][0])] + change
     return predicted

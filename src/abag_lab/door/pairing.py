@@ -18,6 +18,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.data.splits import make_split
+from abag.data.tables import Pairs
 from abag.evaluation.scores import kernels
 from abag.inference.trust import trust_columns
 from abag.model.cross_validation import Fold, cross_validate
@@ -98,7 +99,7 @@ def _scored(model: PairModel, table: pl.DataFrame) -> pl.DataFrame:
     if table.is_empty():
         return table.with_columns(verdict=pl.lit(""), score=pl.lit(0.0))
     domain = DomainIndex(model.measured)
-    known = domain.familiarity(table)
+    known = domain.familiarity(Pairs(table))
     trust = trust_columns(domain, known, model.answer(table), table["antigen"].to_list())
     return table.with_columns(
         pl.Series("verdict", [verdict.value for verdict in known.verdicts]),

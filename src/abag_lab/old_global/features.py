@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import GAP, ChainKind, residue_codes
 from abag.antibody.germlines import V_POSITIONS, Germlines
 from abag.antibody.numbering.domains import IMGT_REGIONS
+from abag.data.tables import Pairs
 from abag.encoders.batching import distinct
 from abag_lab.old_global.frames import LOOPS, Frame, Frames, find_frames
 from abag_lab.old_global.residues import (
@@ -33,7 +33,7 @@ for _loop in ("CDR1", "CDR2"):
     _CDR_OF_V[IMGT_REGIONS[_loop][0] - 1 : IMGT_REGIONS[_loop][1]] = True
 
 
-def antibody_features(table: pl.DataFrame, germlines: Germlines) -> Reals:
+def antibody_features(table: Pairs, germlines: Germlines) -> Reals:
     """Features of each row of a table with heavy and light, shape (rows, features).
 
     Of each chain: presence and kind, germline distance, changes, species and family, then length

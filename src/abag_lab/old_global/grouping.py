@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Pairs
 from abag.encoders.batching import distinct
 from abag.model.pair_similarity import count_kmers, unit_roots
 
@@ -24,7 +25,7 @@ def antigen_families(antigens: list[list[str]], cosine: float) -> Codes:
     return np.asarray(family, dtype=np.int64)[index]
 
 
-def antibodies(frame: pl.DataFrame) -> Codes:
+def antibodies(frame: Pairs) -> Codes:
     """A number for each distinct heavy and light chain; shape (rows,)."""
     keys = frame.select(
         pl.concat_str(pl.col("heavy"), pl.col("light").fill_null(""), separator="/")

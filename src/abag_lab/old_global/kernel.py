@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Pairs
 from abag.model.pair_similarity import Cosines, PairSimilarity
 
 Reals = NDArray[np.float64]
@@ -39,7 +39,7 @@ class PairKernel:
     mean: float
 
     @classmethod
-    def fit(cls, frame: pl.DataFrame, target: Reals, noise: Reals) -> Self:
+    def fit(cls, frame: Pairs, target: Reals, noise: Reals) -> Self:
         """Solve for distinct pairs; ``noise`` of shape (pairs,) is added to the diagonal."""
         from scipy.linalg import cho_factor, cho_solve
 
@@ -50,7 +50,7 @@ class PairKernel:
         mean = float(target.mean())
         return cls(pairs, cho_solve(factor, target - mean, check_finite=False), mean)
 
-    def recall(self, frame: pl.DataFrame) -> Remembered:
+    def recall(self, frame: Pairs) -> Remembered:
         """Value and similarities of each row of a frame with heavy, light and antigen."""
         if frame.is_empty():
             return Remembered(*np.zeros((4, 0)))

@@ -64,7 +64,7 @@ class GlobalSettings(Settings):
 class _Pairs:
     """Distinct training pairs: mean target, copies, weight in the forest, features."""
 
-    frame: pl.DataFrame
+    frame: Pairs
     target: Reals
     copies: Reals
     weights: Reals
@@ -160,7 +160,7 @@ class GlobalModel(ArrayModel[GlobalSettings]):
         return column, (value - pairs.target) ** 2
 
     def _joined(
-        self, parts: _FittedParts, frame: pl.DataFrame, features: Reals
+        self, parts: _FittedParts, frame: Pairs, features: Reals
     ) -> tuple[Reals, Reals, Remembered]:
         """Prediction, columns of its variance, and the answer of the kernel."""
         settings = self.settings
@@ -171,7 +171,7 @@ class GlobalModel(ArrayModel[GlobalSettings]):
         value = forest + known * settings.recall_share * (recall.value - forest)
         return value, _spread_columns(known, recall, trees_sd), recall
 
-    def _values(self, table: pl.DataFrame) -> Reals:
+    def _values(self, table: Pairs) -> Reals:
         return self.answer(table).value
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:
@@ -207,13 +207,13 @@ def _spread_columns(known: Reals, recall: Remembered, trees_sd: Reals) -> Reals:
     return np.stack([1.0 - known, known, far, trees_sd**2], axis=1)
 
 
-def _distinct_pairs(rows: TrainingSet) -> tuple[pl.DataFrame, Reals, Reals]:
+def _distinct_pairs(rows: TrainingSet) -> tuple[Pairs, Reals, Reals]:
     """Distinct pairs in order of appearance, mean target and number of copies of each."""
     merged = (
-        rows.frame.select("heavy", pl.col("light").fill_null(""), pl.col("antigen"))
+        rows.pairs.select("heavy", pl.col("light").fill_null(""), pl.col("antigen"))
         .with_columns(key=pl.col("antigen").list.join("/").fill_null(""), target=rows.target)
         .group_by("heavy", "light", "key", maintain_order=True)
         .agg(pl.col("antigen").first(), pl.col("target").mean(), pl.len().alias("copies"))
     )
     frame = merged.select("heavy", pl.col("light").replace("", None), pl.col("antigen"))
-    return frame, merged["target"].to_numpy(), merged["copies"].to_numpy().astype(np.float64)
+    return Pairs(frame), merged["target"].to_numpy(), merged["copies"].to_numpy().astype(np.float64)

@@ -47,9 +47,9 @@ def test_the_digest_ignores_order_and_sees_values() -> None:
 def test_a_sample_is_the_same_for_a_seed_and_keeps_the_order() -> None:
     rows = TrainingSet.of(complexes_table(50), "pkd")
     one, again, other = rows.sample(10, 3), rows.sample(10, 3), rows.sample(10, 4)
-    assert one.frame["record_id"].to_list() == again.frame["record_id"].to_list()
-    assert one.frame["record_id"].to_list() != other.frame["record_id"].to_list()
-    assert one.frame["source_row"].is_sorted()
+    assert one.pairs["record_id"].to_list() == again.pairs["record_id"].to_list()
+    assert one.pairs["record_id"].to_list() != other.pairs["record_id"].to_list()
+    assert one.pairs["source_row"].is_sorted()
     assert (one.summary().rows_used, one.summary().rows_exact) == (10, 50)
     assert rows.sample(50, 0) is rows
 

@@ -63,7 +63,7 @@ def fold_familiarity(train: Measurements, test: Measurements, target: str) -> Fa
     antibodies = labelled.antibody_keys.n_unique() * test.antibody_keys.n_unique()
     if antibodies > MOST_COMPARISONS or not len(labelled):
         return None
-    return DomainIndex.of(labelled.frame).familiarity(test.frame)
+    return DomainIndex.of(labelled).familiarity(test)
 
 
 def joined(parts: Sequence[Familiarity | None]) -> Familiarity | None:

@@ -19,6 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.alphabet import AMINO_ACIDS
+from abag.data.tables import Pairs
 from abag.errors import OptionError
 from abag.files import new_result, write_csv, write_json
 from abag.inference.explaining.contacts import ContactMap, agreement
@@ -54,7 +55,7 @@ def explain(
     if not letters or set(letters) - set(AMINO_ACIDS):
         raise OptionError(f"substitutes {substitutes!r}: give letters of amino acids, such as AW")
     prediction = predictor.predict_pair(heavy, light, antigen)
-    pair = cleaned(one_pair(heavy, light, antigen))
+    pair = Pairs(cleaned(one_pair(heavy, light, antigen)))
     mutants, substitutions = _mutants(pair, letters)
     change = _changes(predictor, pair, mutants)
     table = substitutions.with_columns(change=pl.Series(change))
@@ -80,14 +81,14 @@ def explain(
     )
 
 
-def _changes(predictor: Predictor, pair: pl.DataFrame, mutants: pl.DataFrame) -> Reals:
+def _changes(predictor: Predictor, pair: Pairs, mutants: Pairs) -> Reals:
     """Change of the prediction by each mutant: its effect on this antibody, where a model has one.
 
     A model of effects is asked for these alone: which measured relative a mutant happens to be
     nearest to is no property of the residue.
     """
     model = predictor.model
-    steps = [mutants[start : start + _STEP] for start in range(0, mutants.height, _STEP)]
+    steps = [mutants.slice(start, _STEP) for start in range(0, mutants.height, _STEP)]
     shown = track(steps, "replacing residues")
     if (effects := model.effects) is not None:
         parent = (pair["heavy"][0], pair["light"][0] or "")
@@ -160,9 +161,9 @@ def write_explanation(
 EXPLANATION_FILES: Final = ("importance.csv", "importance.png", "explanation.json")
 
 
-def _mutants(pair: pl.DataFrame, letters: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _mutants(pair: Pairs, letters: str) -> tuple[Pairs, pl.DataFrame]:
     """Every single mutant as a pair to predict, and the substitution of each row."""
-    row = pair.row(0, named=True)
+    row = pair.frame.row(0, named=True)
     chains: list[dict[str, Any]] = []
     substitutions: list[tuple[str, int, str]] = []
     for chain in ("heavy", "light"):
@@ -177,16 +178,18 @@ def _mutants(pair: pl.DataFrame, letters: str) -> tuple[pl.DataFrame, pl.DataFra
     mutants = pl.DataFrame(chains, schema=schema).with_columns(
         antigen=pl.lit(row["antigen"], pl.List(pl.String()))
     )
-    return mutants, pl.DataFrame(substitutions, schema=["chain", "position", "to"], orient="row")
+    return Pairs(mutants), pl.DataFrame(
+        substitutions, schema=["chain", "position", "to"], orient="row"
+    )
 
 
-def _labelled(pair: pl.DataFrame) -> pl.DataFrame:
+def _labelled(pair: Pairs) -> pl.DataFrame:
     """Chain, position, number in every scheme, region and residue of both variable domains."""
     from abag.antibody.numbering import number_chains
     from abag.antibody.numbering.domains import IMGT_REGIONS
     from abag.antibody.numbering.schemes import OTHER_SCHEMES, SCHEMES, scheme_positions
 
-    row = pair.row(0, named=True)
+    row = pair.frame.row(0, named=True)
     rows: list[tuple[str | int, ...]] = []
     for chain in ("heavy", "light"):
         sequence = row[chain] or ""

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Pairs
 from abag.errors import OptionError, require_seed
 from abag.files import require_folder_name, sha256_of
 from abag.maturation.adapt.adaptation import (
@@ -142,7 +143,9 @@ def adapt_antigens(
     target = "pkd" if targets == {"pkd"} else "rank_score"
     settings = AssayGPSettings(target=target, seed=seed, embedding=embedding)
     origin = {"table_sha256": sha256_of(path)}
-    shared = fit_antigens(pl.concat([assay.table for assay in assays.values()]), settings, origin)
+    shared = fit_antigens(
+        Pairs(pl.concat([assay.table for assay in assays.values()])), settings, origin
+    )
     together = skill_together(assays, settings)
     adaptations = []
     for (key, assay), model in zip(assays.items(), shared.models.values(), strict=True):
@@ -228,7 +231,7 @@ def _folds_of_variants(tables: Tables, seed: int) -> list[Fold[Tables]]:
 def _learn_together(
     settings: AssayGPSettings, train: Tables
 ) -> Callable[[Fold[Tables]], dict[str, _TestedRows]]:
-    shared = fit_antigens(pl.concat(list(train.values())), settings).models
+    shared = fit_antigens(Pairs(pl.concat(list(train.values()))), settings).models
     options = {"target": settings.target, "seed": settings.seed}
     others = {
         key: {

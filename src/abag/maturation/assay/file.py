@@ -28,7 +28,7 @@ from abag.data.formats.selection import ChosenColumns, choose_columns
 from abag.data.formats.tables import ROW, read_noted
 from abag.data.merging import merge_replicates
 from abag.data.raw import RawTable
-from abag.data.tables import TARGET_UNITS
+from abag.data.tables import TARGET_UNITS, Pairs
 from abag.errors import ModelError, OptionError, Problem, TableError, counted
 from abag.files import column_names
 from abag.maturation.assay.one_assay import notes_of, require_one, require_one_value
@@ -165,8 +165,9 @@ def read_groups(path: Path, assay_file: AssayFile) -> ReadRows:
     groups: dict[str, pl.DataFrame] = {}
     for number, rows in enumerate(families.rows, start=1):
         parent = f" {_OF_PARENT}{number}" if len(families.rows) > 1 else ""
-        parts = by_antigen(rows) if rows.height and rows["antigen"].n_unique() > 1 else {"": rows}
-        groups |= {f"{name}{parent}".strip(): part for name, part in parts.items()}
+        one_antigen = not rows.height or rows["antigen"].n_unique() == 1
+        parts = {"": Pairs(rows)} if one_antigen else by_antigen(Pairs(rows))
+        groups |= {f"{name}{parent}".strip(): part.frame for name, part in parts.items()}
     if len(families.rows) > 1:
         sizes = ", ".join(str(rows.height) for rows in families.rows)
         notes.append(

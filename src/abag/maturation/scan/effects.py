@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.antibody import Chains
-from abag.data.tables import TARGET_UNITS
+from abag.data.tables import TARGET_UNITS, Pairs
 from abag.errors import ModelError, OptionError, counted
 from abag.progress import track
 
@@ -166,7 +166,7 @@ def _notes(
     if refused:
         lost = counted(len(refused), "mutant")
         notes.append(f"{lost} left out that the model cannot predict: {refused[0]}")
-    if not model.domain.knows_antibody(parent)[0]:
+    if not model.domain.knows_antibody(Pairs(parent))[0]:
         notes.append("the model has not been trained on this very parent; it is predicted, too")
     for name, rows in raised.items():
         if rows.any():

@@ -171,17 +171,17 @@ class AssayGP(ArrayModel[AssayGPSettings]):
             ModelError: several assays or antigens, too few exact rows, equal values, or rows
                 that all have the same chains.
         """
-        rows = TrainingSet.of(table, self.target)
-        table = table.frame if isinstance(table, Pairs) else table
-        self.require_one_assay(rows.frame)
-        censored = censored_rows(table, self.target) if rows.rows_censored else table.clear()
+        pairs = Pairs.of(table, "the training table")
+        rows = TrainingSet.of(pairs, self.target)
+        self.require_one_assay(rows.pairs)
+        censored = censored_rows(pairs, self.target)
         most = self.settings.max_rows
-        if (total := rows.frame.height + censored.height) > most:
-            exact = max(FEWEST_ROWS, round(most * rows.frame.height / total))
+        if (total := rows.pairs.height + censored.height) > most:
+            exact = max(FEWEST_ROWS, round(most * rows.pairs.height / total))
             rows = rows.sample(exact, self.settings.seed)
-            keep = min(censored.height, most - rows.frame.height)
-            censored = censored.sample(keep, seed=self.settings.seed)
-        used = in_order(pl.concat([rows.frame, censored]), self.target)
+            keep = min(censored.height, most - rows.pairs.height)
+            censored = Pairs(censored.frame.sample(keep, seed=self.settings.seed))
+        used = in_order(Pairs.joined([rows.pairs, censored]), self.target)
         self._last = None
         self._learn_rows(used)
         structure = (
@@ -192,29 +192,29 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         self._model_id = None
         return self
 
-    def require_one_assay(self, frame: pl.DataFrame) -> None:
+    def require_one_assay(self, pairs: Pairs) -> None:
         """Raise ModelError for exact rows that cannot teach a model of one antigen."""
-        if "assay" not in frame.columns:
+        if "assay" not in pairs.columns:
             raise SchemaError("the training table lacks the column assay")
         for column, noun in (("assay", "assays"), ("antigen", "antigens")):
-            count = frame[column].n_unique()
+            count = pairs[column].n_unique()
             if count > 1:
                 raise ModelError(
                     f"{self.name} fits the variants of one assay on one antigen, and the rows "
                     f"have {count} {noun}; choose one with `abag fit --assay`, or split the table"
                 )
-        if frame.height < FEWEST_ROWS:
+        if pairs.height < FEWEST_ROWS:
             raise ModelError(
-                f"{self.name} needs {FEWEST_ROWS} exact rows or more, not {frame.height}"
+                f"{self.name} needs {FEWEST_ROWS} exact rows or more, not {pairs.height}"
             )
-        if frame[self.target].n_unique() < 2:
-            value = frame[self.target][0]
+        if pairs[self.target].n_unique() < 2:
+            value = pairs[self.target][0]
             raise ModelError(
-                f"all {frame.height} exact rows have the same {self.target} ({value:g}); "
+                f"all {pairs.height} exact rows have the same {self.target} ({value:g}); "
                 "there is no order to learn"
             )
 
-    def _learn_rows(self, used: pl.DataFrame) -> None:
+    def _learn_rows(self, used: Pairs) -> None:
         heavy, light = chains_of(used)
         if self.settings.align == "place" and max(lengths(heavy), lengths(light)) > 1:
             raise ModelError("chains differ in length; fit with `--set align=imgt`")
@@ -258,7 +258,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         mixture: Mixture,
         warp: Warp,
         widening: Widening,
-        used: pl.DataFrame,
+        used: Pairs,
         summary: TrainingSummary,
     ) -> None:
         """Take what was fitted elsewhere; ``widening`` is this antigen's."""
@@ -280,11 +280,11 @@ class AssayGP(ArrayModel[AssayGPSettings]):
 
     def interval(self, table: Pairs | pl.DataFrame, level: float) -> tuple[Reals, Reals]:
         """Ends of :meth:`distribution`."""
-        predictions = self.distribution(rows_to_predict(table, self.inputs), level)
+        predictions = self.distribution(table, level)
         return predictions.lower, predictions.upper
 
     def distribution(
-        self, table: pl.DataFrame, level: float = 0.9, scale: float = 1.0
+        self, table: Pairs | pl.DataFrame, level: float = 0.9, scale: float = 1.0
     ) -> Predictions:
         """Median and central interval of a new measurement of each row.
 
@@ -293,8 +293,9 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         """
         from scipy.special import ndtri
 
-        self._require_predictable(table)
-        letters = self._letters(table)
+        rows = rows_to_predict(table, self.inputs)
+        self._require_predictable(rows)
+        letters = self._letters(rows)
         mean, variance = self._moments(letters)
         widening = self._widening.of_rows(self._mixture, letters)
         deviation = np.sqrt(variance + self._mixture.noise) * widening * scale
@@ -311,14 +312,15 @@ class AssayGP(ArrayModel[AssayGPSettings]):
             self._last = (letters, *self._mixture.moments(letters))
         return self._last[1:]
 
-    def joint(self, table: pl.DataFrame, scale: float = 1.0) -> JointScores:
+    def joint(self, table: Pairs | pl.DataFrame, scale: float = 1.0) -> JointScores:
         """Joint posterior of the rows on the scale of normal scores, without noise.
 
         Deviations are ``scale`` times as wide as leave-one-out errors ask for.
         Memory grows with the square of the number of rows: 2,000 rows take 32 MB.
         """
-        self._require_predictable(table)
-        return joint_scores(self._mixture, self._letters(table), scale * self._widening.known)
+        rows = rows_to_predict(table, self.inputs)
+        self._require_predictable(rows)
+        return joint_scores(self._mixture, self._letters(rows), scale * self._widening.known)
 
     def scores_of(self, values: Reals) -> Reals:
         """Normal scores of values in the target's unit, the scale of :meth:`joint`."""
@@ -346,7 +348,7 @@ class AssayGP(ArrayModel[AssayGPSettings]):
         positions = self._mixture.kernel.positions
         return positions.chains(positions.reference[None])[0]
 
-    def _refusals(self, rows: pl.DataFrame) -> list[str | None]:
+    def _refusals(self, rows: Pairs) -> list[str | None]:
         heavy, light = chains_of(rows)
         positions = self._mixture.kernel.positions
         return pair_refusals(zip(heavy, light, strict=True), positions.heavy, positions.light)
@@ -366,13 +368,13 @@ class AssayGP(ArrayModel[AssayGPSettings]):
             "interval_at_limit_of_model": limited,
         }
 
-    def _letters(self, table: pl.DataFrame) -> Codes:
+    def _letters(self, table: Pairs) -> Codes:
         return self._mixture.kernel.positions.letters(*chains_of(table))
 
     def _learn(self, rows: TrainingSet) -> None:
-        self._learn_rows(in_order(rows.frame, self.target))
+        self._learn_rows(in_order(rows.pairs, self.target))
 
-    def _values(self, table: pl.DataFrame) -> Reals:
+    def _values(self, table: Pairs) -> Reals:
         self._require_predictable(table)
         return self._warp.back(self._mixture.mean(self._letters(table)))
 

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.tables import TARGET_COLUMNS
+from abag.data.tables import TARGET_COLUMNS, Pairs
 from abag.model.assay_gp.censoring import Bounds
 
 Reals = NDArray[np.float64]
@@ -24,7 +24,7 @@ _OPTIMISM: Final = 3.0
 """Rows' worth of optimism of leave-one-out errors; chosen on seeds 10 and 11 of the benchmark."""
 
 
-def parent_of(table: pl.DataFrame) -> tuple[str, str] | None:
+def parent_of(table: Pairs) -> tuple[str, str] | None:
     """Heavy and light chain of the parent: what most rows become when their mutations are undone.
 
     None where no row names substitutions that stand in its chains.
@@ -32,7 +32,7 @@ def parent_of(table: pl.DataFrame) -> tuple[str, str] | None:
     if "mutations" not in table.columns:
         return None
     votes: Counter[tuple[str, str]] = Counter()
-    rows = table.filter(pl.col("mutations").is_not_null()).head(_VOTERS)
+    rows = table.filter(pl.col("mutations").is_not_null()).slice(0, _VOTERS)
     for heavy, light, text in rows.select("heavy", "light", "mutations").iter_rows():
         if (parent := _parent_chains({"H": list(heavy), "L": list(light or "")}, text)) is not None:
             votes[parent] += 1
@@ -57,19 +57,21 @@ def lengths(chains: list[str]) -> int:
     return len({len(chain) for chain in chains})
 
 
-def in_order(table: pl.DataFrame, target: str) -> pl.DataFrame:
+def in_order(table: Pairs, target: str) -> Pairs:
     """Rows in an order of their own, so that the order of the file changes no digit."""
-    return table.sort(["heavy", "light", target], nulls_last=True)
+    return Pairs(table.frame.sort(["heavy", "light", target], nulls_last=True))
 
 
-def censored_rows(table: pl.DataFrame, target: str) -> pl.DataFrame:
+def censored_rows(table: Pairs, target: str) -> Pairs:
     """Rows that have a bound alone."""
     _, lower, upper = TARGET_COLUMNS[target]
     bounded = [pl.col(name).is_not_null() for name in (lower, upper) if name in table.columns]
+    if not bounded:
+        return table.filter(pl.lit(False))
     return table.filter(pl.col(target).is_null() & pl.any_horizontal(bounded))
 
 
-def bounds_of(table: pl.DataFrame, target: str) -> Bounds:
+def bounds_of(table: Pairs, target: str) -> Bounds:
     """Bounds of the targets, equal where exact, infinite where open."""
     value = table[target].to_numpy()
     bounds = []
@@ -83,7 +85,7 @@ def bounds_of(table: pl.DataFrame, target: str) -> Bounds:
     return Bounds(bounds[0], bounds[1])
 
 
-def relative_noise(table: pl.DataFrame) -> Reals:
+def relative_noise(table: Pairs) -> Reals:
     """Noise of a row as a share of a single measurement's: half of it averages out.
 
     The other half stands for what the kernel cannot express, which no replicate removes.

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Pairs
 from abag.errors import ModelError
 from abag.model.alignment import chains_of
 from abag.model.assay_gp.censoring import Bounds, RowNormals, resolved
@@ -164,7 +165,7 @@ class _Part:
     """The rows of one antigen on the scale of normal scores."""
 
     name: str
-    used: pl.DataFrame
+    used: Pairs
     training: TrainingSet
     warp: Warp
     bounds: Bounds
@@ -175,24 +176,24 @@ def antigen_key(antigen: list[str] | None, name: str | None) -> str:
     return name or "/".join(antigen or []) or "antigen"
 
 
-def by_antigen(table: pl.DataFrame) -> dict[str, pl.DataFrame]:
+def by_antigen(table: Pairs) -> dict[str, Pairs]:
     """Rows of each antigen, in the order of first appearance.
 
     Two antigens of one name are kept apart by a number.
     """
-    groups: dict[str, pl.DataFrame] = {}
-    keyed = table.with_columns(_chains=pl.col("antigen").list.join("/").fill_null(""))
+    groups: dict[str, Pairs] = {}
+    keyed = table.frame.with_columns(_chains=pl.col("antigen").list.join("/").fill_null(""))
     for (_,), part in keyed.group_by(["_chains"], maintain_order=True):
         key = antigen_key(part["antigen"].to_list()[0], part["antigen_name"].to_list()[0])
         unique, number = key, 2
         while unique in groups:
             unique, number = f"{key} ({number})", number + 1
-        groups[unique] = part.drop("_chains")
+        groups[unique] = Pairs(part.drop("_chains"))
     return groups
 
 
 def fit_antigens(
-    table: pl.DataFrame,
+    table: Pairs,
     settings: AssayGPSettings,
     origin: Mapping[str, str] | None = None,
     global_model: MutationEffect | None = None,
@@ -209,7 +210,7 @@ def fit_antigens(
         ModelError: an antigen whose rows cannot teach, or a single antigen.
     """
     parts = _parts(table, settings)
-    together = pl.concat([part.used for part in parts])
+    together = Pairs.joined(part.used for part in parts)
     heavy, light = chains_of(together)
     positions = Positions.of(heavy, light, settings.align, parent_of(together))
     lower = np.concatenate([part.bounds.lower for part in parts])
@@ -241,7 +242,7 @@ def fit_antigens(
     return SharedModels(models, shares)
 
 
-def _parts(table: pl.DataFrame, settings: AssayGPSettings) -> list[_Part]:
+def _parts(table: Pairs, settings: AssayGPSettings) -> list[_Part]:
     groups = by_antigen(table)
     if len(groups) < 2:
         raise ModelError("these rows have one antigen; fit a model of one")
@@ -250,14 +251,14 @@ def _parts(table: pl.DataFrame, settings: AssayGPSettings) -> list[_Part]:
     for name, group in groups.items():
         training = TrainingSet.of(group, settings.target)
         try:
-            AssayGP(settings).require_one_assay(training.frame)
+            AssayGP(settings).require_one_assay(training.pairs)
         except ModelError as error:
             raise ModelError(f"antigen {name[:40]}: {error}") from None
         training = training.sample(most, settings.seed)
         censored = censored_rows(group, settings.target)
-        room = min(censored.height, most - training.frame.height)
-        rows = pl.concat([training.frame, censored.sample(room, seed=settings.seed)])
-        used = in_order(rows, settings.target)
+        room = min(censored.height, most - training.pairs.height)
+        sampled = Pairs(censored.frame.sample(room, seed=settings.seed))
+        used = in_order(Pairs.joined([training.pairs, sampled]), settings.target)
         raw = bounds_of(used, settings.target)
         values = raw.lower[raw.exact]
         warp = (Warp.of if settings.warp else Warp.plain)(values, settings.target)

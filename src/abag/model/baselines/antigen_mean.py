@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.tables import antigen_key
+from abag.data.tables import Pairs, antigen_key
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.protocol import Settings
 from abag.model.training_set import TrainingSet, hashes
@@ -41,7 +40,7 @@ class AntigenMean(ArrayModel[AntigenMeanSettings]):
 
     def _learn(self, rows: TrainingSet) -> None:
         self._global = float(rows.target.mean())
-        keys = rows.frame.select(antigen_key()).to_series()
+        keys = rows.pairs.antigen_keys
         present = (keys != "").to_numpy()
         self._antigens, owner = np.unique(hashes(keys.filter(keys != "")), return_inverse=True)
         n = np.bincount(owner, minlength=len(self._antigens))
@@ -49,7 +48,7 @@ class AntigenMean(ArrayModel[AntigenMeanSettings]):
         s = self.settings.shrinkage
         self._means = (sums + s * self._global) / (n + s)
 
-    def _values(self, table: pl.DataFrame) -> NDArray[np.float64]:
+    def _values(self, table: Pairs) -> NDArray[np.float64]:
         keys = hashes(table.select(antigen_key()).to_series())
         if not len(self._antigens):
             return np.full(table.height, self._global)

@@ -66,7 +66,7 @@ class KmerRidge(ArrayModel[KmerRidgeSettings]):
 
         settings = self.settings
         distinct, owner = _distinct_pairs(
-            rows.frame, settings.heavy_residues, settings.light_residues
+            rows.pairs, settings.heavy_residues, settings.light_residues
         )
         copies = np.bincount(owner).astype(np.float64)
         target = np.bincount(owner, rows.target) / copies
@@ -94,7 +94,7 @@ class KmerRidge(ArrayModel[KmerRidgeSettings]):
             + cosines.heavy * cosines.antigen * with_light
         )
 
-    def _values(self, table: pl.DataFrame) -> Reals:
+    def _values(self, table: Pairs) -> Reals:
         return self._pairs.in_chunks(table, lambda cosines: self._dot(self.kernel(cosines)))
 
     def _dot(self, kernel: Reals) -> Reals:
@@ -151,18 +151,19 @@ class KmerRidge(ArrayModel[KmerRidgeSettings]):
 
 
 def _distinct_pairs(
-    frame: pl.DataFrame, heavy_residues: int, light_residues: int
-) -> tuple[pl.DataFrame, NDArray[np.int64]]:
+    pairs: Pairs, heavy_residues: int, light_residues: int
+) -> tuple[Pairs, NDArray[np.int64]]:
     """Distinct pairs in order of appearance, and the pair of each row."""
-    pairs = frame.select(
+    cut = pairs.select(
         pl.col("heavy").str.slice(0, heavy_residues),
         pl.col("light").fill_null("").str.slice(0, light_residues),
         pl.col("antigen"),
     )
-    keyed = pairs.with_columns(key=pl.col("antigen").list.join("/").fill_null("")).with_row_index(
+    keyed = cut.with_columns(key=pl.col("antigen").list.join("/").fill_null("")).with_row_index(
         "row"
     )
     distinct = keyed.unique(["heavy", "light", "key"], keep="first", maintain_order=True)
     numbered = distinct.select("heavy", "light", "key").with_row_index("pair")
     owner = keyed.join(numbered, on=["heavy", "light", "key"], how="left", maintain_order="left")
-    return distinct.select("heavy", "light", "antigen"), owner["pair"].to_numpy().astype(np.int64)
+    chains = Pairs(distinct.select("heavy", "light", "antigen"))
+    return chains, owner["pair"].to_numpy().astype(np.int64)

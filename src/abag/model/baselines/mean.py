@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.tables import Pairs
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.protocol import Settings
 from abag.model.training_set import TrainingSet
@@ -28,7 +28,7 @@ class Mean(ArrayModel[MeanSettings]):
     def _learn(self, rows: TrainingSet) -> None:
         self._mean = float(rows.target.mean())
 
-    def _values(self, table: pl.DataFrame) -> NDArray[np.float64]:
+    def _values(self, table: Pairs) -> NDArray[np.float64]:
         return np.full(table.height, self._mean)
 
     def _arrays(self) -> Arrays:

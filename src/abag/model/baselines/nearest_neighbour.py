@@ -51,11 +51,11 @@ class NearestNeighbour(ArrayModel[NearestNeighbourSettings]):
     def _learn(self, rows: TrainingSet) -> None:
         settings = self.settings
         self._pairs = PairSimilarity.of(
-            rows.frame, settings.heavy_residues, settings.light_residues
+            rows.pairs, settings.heavy_residues, settings.light_residues
         )
         self._target = rows.target
 
-    def _values(self, table: pl.DataFrame) -> NDArray[np.float64]:
+    def _values(self, table: Pairs) -> NDArray[np.float64]:
         return self.answer(table).value
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:

@@ -87,9 +87,9 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
         return self._ridge
 
     def _choose(self, rows: TrainingSet) -> TrainingSet:
-        if "assay" not in rows.frame.columns:
+        if "assay" not in rows.pairs.columns:
             raise SchemaError("the training table lacks the column assay")
-        assays = rows.frame["assay"].unique().sort().to_list()
+        assays = rows.pairs["assay"].unique().sort().to_list()
         if len(assays) > 1:
             shown = ", ".join(map(str, assays[:8])) + (", ..." if len(assays) > 8 else "")
             raise ModelError(
@@ -97,28 +97,28 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
                 f"{len(assays)}: {shown}; choose one with `abag fit --assay`, or evaluate a table "
                 "of one assay"
             )
-        antigens = rows.frame["antigen"].n_unique()
+        antigens = rows.pairs["antigen"].n_unique()
         if antigens > 1:
             raise ModelError(
                 f"{self.name} does not see the antigen, and the rows of the assay {assays[0]!r} "
                 f"have {antigens} antigens; use kmer-ridge, or choose the rows of one antigen"
             )
-        if rows.frame.height < _FEWEST_ROWS:
+        if rows.pairs.height < _FEWEST_ROWS:
             raise ModelError(
-                f"{self.name} needs {_FEWEST_ROWS} exact rows or more, not {rows.frame.height}"
+                f"{self.name} needs {_FEWEST_ROWS} exact rows or more, not {rows.pairs.height}"
             )
         return rows
 
     def _learn(self, rows: TrainingSet) -> None:
-        heavy, light = chains_of(rows.frame)
+        heavy, light = chains_of(rows.pairs)
         self._require_equal_lengths(heavy, light)
         self._heavy = Alignment.of(heavy, self.settings.align)
         self._light = Alignment.of(light, self.settings.align)
-        letters = self._letters(rows.frame)
+        letters = self._letters(rows.pairs)
         residues = [np.unique(column) for column in letters.T]
         if not residues:
             raise ModelError(
-                f"the {rows.frame.height} training rows all have the same chains; "
+                f"the {rows.pairs.height} training rows all have the same chains; "
                 f"{self.name} learns from differences"
             )
         self._columns = np.repeat(
@@ -135,7 +135,7 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
             if len({len(chain) for chain in chains}) > 1:
                 raise ModelError(f"{role} chains differ in length; fit with `--set align=imgt`")
 
-    def _refusals(self, rows: pl.DataFrame) -> list[str | None]:
+    def _refusals(self, rows: Pairs) -> list[str | None]:
         heavy, light = chains_of(rows)
         return pair_refusals(zip(heavy, light, strict=True), self._heavy, self._light)
 
@@ -145,18 +145,18 @@ class OneHotRidge(ArrayModel[OneHotRidgeSettings]):
         known = self._one_hot(letters).sum(axis=1)
         return {"residue_not_seen_in_training": np.asarray(known < letters.shape[1])}
 
-    def _values(self, table: pl.DataFrame) -> Reals:
+    def _values(self, table: Pairs) -> Reals:
         self._require_predictable(table)
         parts = []
         for start in range(0, table.height, _CHUNK_ROWS):
-            features = self._one_hot(self._letters(table[start : start + _CHUNK_ROWS]))
+            features = self._one_hot(self._letters(table.slice(start, _CHUNK_ROWS)))
             # Sums of contiguous rows: BLAS, and sums over columns, may order the terms by the
             # number of rows, and then a row's last digits would depend on its batch.
             terms = np.multiply(features, self._coefficients, order="C")
             parts.append(terms.sum(axis=1) + self._intercept)
         return np.concatenate(parts)
 
-    def _letters(self, table: pl.DataFrame) -> Letters:
+    def _letters(self, table: Pairs) -> Letters:
         heavy, light = chains_of(table)
         return np.concatenate([self._heavy.letters(heavy), self._light.letters(light)], axis=1)
 

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 import polars as pl
 
-from abag.data.tables import require_columns
+from abag.data.tables import Pairs, rows_to_predict
 from abag.errors import ModelError
 from abag.model import artefact
 from abag.model.mutation_effect.changes import CodedChanges, changes_of, tables_of
@@ -74,7 +74,7 @@ class MutationEffect:
         self,
         parent_heavy: str,
         parent_light: str | None,
-        variants: pl.DataFrame,
+        variants: Pairs | pl.DataFrame,
         antigen: Sequence[str] = (),
     ) -> Reals:
         """ΔpKd of each variant, shape (rows,); positive is tighter, 0 for the parent itself.
@@ -96,7 +96,7 @@ class MutationEffect:
         self,
         parent_heavy: str,
         parent_light: str | None,
-        variants: pl.DataFrame,
+        variants: Pairs | pl.DataFrame,
         antigen: Sequence[str] = (),
     ) -> tuple[Reals, Reals]:
         """ΔpKd of each variant and the standard deviation of its error, both (rows,), in pKd.
@@ -108,7 +108,7 @@ class MutationEffect:
         effects = self.predict(ParentAntibody.of(parent_heavy, parent_light, antigen), variants)
         return effects.delta_pkd, effects.spread
 
-    def predict(self, parent: ParentAntibody, variants: pl.DataFrame) -> VariantEffects:
+    def predict(self, parent: ParentAntibody, variants: Pairs | pl.DataFrame) -> VariantEffects:
         """Effects of variants on a parent that is numbered already.
 
         Args:
@@ -119,9 +119,9 @@ class MutationEffect:
             SchemaError: a column is missing.
             ModelError: the parent has no variable domain, or a chain cannot be laid on it.
         """
-        require_columns(variants, ["heavy", "light"], "the table of variants")
+        rows = rows_to_predict(variants, ("heavy", "light"))
         for name, chain in parent.chains:
-            _require_domain(chain, name, variants[name].fill_null("").to_list())
+            _require_domain(chain, name, rows[name].fill_null("").to_list())
         tables, share = tables_of(parent, self.repertoire)
         if not tables:
             raise ModelError("the parent has neither a heavy nor a light chain; give one")
@@ -132,7 +132,7 @@ class MutationEffect:
             if memory is not None:
                 effects[number] += memory.table(("heavy", "light")[number], table.chain)
         parts = []
-        for piece in variants.iter_slices(_SLICE):
+        for piece in rows.frame.iter_slices(_SLICE):
             chains = [
                 piece[("heavy", "light")[number]].fill_null("").to_list() for number, _ in tables
             ]

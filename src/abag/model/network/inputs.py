@@ -19,6 +19,7 @@ from jaxtyping import Bool, Float, Int64
 from numpy.typing import NDArray
 from torch import Tensor
 
+from abag.data.tables import Pairs
 from abag.encoders.protocol import Encoder, Molecule, Role
 from abag.encoders.service import Embeddings, embed
 from abag.encoders.storage.quantise import Storage
@@ -152,7 +153,7 @@ class PairFeatures:
     @classmethod
     def of(
         cls,
-        table: pl.DataFrame,
+        table: Pairs,
         antibody_encoder: Encoder,
         antigen_encoder: Encoder,
         config: NetworkConfig,
@@ -288,7 +289,7 @@ def _distinct(
     return (molecules, None) if len(distinct) == len(molecules) else (distinct, index_of)
 
 
-def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Int64[Tensor, " rows"]]:
+def _antibodies(table: Pairs) -> tuple[list[Antibody], Int64[Tensor, " rows"]]:
     missing = table.filter(pl.col("heavy").fill_null("") == "").height
     if missing:
         raise ModelError(f"{counted(missing, 'row')} of {table.height} have no heavy chain")
@@ -300,7 +301,7 @@ def _antibodies(table: pl.DataFrame) -> tuple[list[Antibody], Int64[Tensor, " ro
     return list(index), torch.tensor(rows, dtype=torch.int64)
 
 
-def _antigens(table: pl.DataFrame) -> tuple[list[Antigen], Int64[Tensor, " rows"]]:
+def _antigens(table: Pairs) -> tuple[list[Antigen], Int64[Tensor, " rows"]]:
     missing = table.filter(pl.col("antigen").list.len().fill_null(0) == 0).height
     if missing:
         raise ModelError(

@@ -93,7 +93,7 @@ class NetworkModel(PlainModel):
         recipe: Mapping[str, Any],
         antibody_encoder: Encoder,
         antigen_encoder: Encoder,
-        table: pl.DataFrame,
+        table: Pairs,
         origin: Mapping[str, str] | None = None,
     ) -> Self:
         """Make a model of a trained network; it is not changed, and computes on its device.
@@ -181,11 +181,11 @@ class NetworkModel(PlainModel):
             ModelError: the model is not trained, or a row lacks a chain (see :meth:`refusals`).
             EncoderError, SequenceError: an encoder cannot read a molecule.
         """
-        trained, table = self._require_trained(), rows_to_predict(table, self.inputs)
+        trained, pairs = self._require_trained(), rows_to_predict(table, self.inputs)
         head = trained.network.config.head
-        outputs = np.zeros((3, table.height))
-        for start in range(0, table.height, _CHUNK):
-            chunk = table[start : start + _CHUNK]
+        outputs = np.zeros((3, pairs.height))
+        for start in range(0, pairs.height, _CHUNK):
+            chunk = pairs.slice(start, _CHUNK)
             with nullcontext() if chunk.height > _SHOWN else progress.hidden():
                 features = PairFeatures.of(chunk, *trained.encoders, trained.network.config)
             for rows in _batches(features):
@@ -202,7 +202,7 @@ class NetworkModel(PlainModel):
         self._require_trained()
         return [
             _refusal(*row)
-            for row in rows_to_predict(table, self.inputs).select(self.inputs).iter_rows()
+            for row in rows_to_predict(table, self.inputs).select(*self.inputs).iter_rows()
         ]
 
     def row_flags(self, table: Pairs | pl.DataFrame) -> dict[str, NDArray[np.bool_]]:

@@ -32,6 +32,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.germlines import germline_distances
+from abag.data.tables import Pairs
 from abag.model.pair_similarity import Cosines, PairSimilarity
 
 Reals = NDArray[np.float64]
@@ -86,9 +87,7 @@ class LevelKernel:
     germline: Reals
 
     @classmethod
-    def fit(
-        cls, frame: pl.DataFrame, targets: Reals, noise: Reals, shares: Reals
-    ) -> tuple[Self, Reals]:
+    def fit(cls, frame: Pairs, targets: Reals, noise: Reals, shares: Reals) -> tuple[Self, Reals]:
         """Solve for distinct pairs; also the kernel of the evidence between them (pairs, pairs).
 
         Args:
@@ -109,7 +108,7 @@ class LevelKernel:
         )
         return cls(pairs, weights, mean, weights @ germline), np.ascontiguousarray(kernels[:, 2])
 
-    def recall(self, frame: pl.DataFrame, columns: Columns | None = None) -> Recalled:
+    def recall(self, frame: Pairs, columns: Columns | None = None) -> Recalled:
         """Levels and similarities of each row of a frame with heavy, light and antigen.
 
         ``columns`` are further functions of the antibody, of which each row needs one.
@@ -159,7 +158,7 @@ class LevelKernel:
         return cls(pairs, *(arrays[f"level.{name}"] for name in names))
 
 
-def _germline_features(frame: pl.DataFrame) -> Reals:
+def _germline_features(frame: Pairs) -> Reals:
     """G of heavy and light chain of each row, (rows, 2); 0 for a chain that is not there."""
     chains = frame.select("heavy", pl.col("light").fill_null(""))
     known = germline_distances(sorted({chain for row in chains.rows() for chain in row if chain}))

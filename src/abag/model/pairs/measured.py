@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from abag.antibody.alphabet import GAP
 from abag.data.similarity.antibodies import CDR_THRESHOLD, CdrSet, CdrTable, Loops, cdr_sets
 from abag.data.similarity.antigens import antigen_identities
-from abag.data.tables import antibody_key, antigen_key
+from abag.data.tables import Pairs, antibody_key, antigen_key
 from abag.files.reading import packed_lines, unpacked_lines
 from abag.model.pairs.layout import Antibody, Changes, ImgtLayout, LaidAntibodies
 from abag.model.pairs.relatives import FRAMEWORK_CHANGES, Nearest
@@ -76,10 +76,10 @@ class MeasuredPairs:
         self._table = CdrTable(self.cdrs)
         self._antigens: dict[str, Reals] = {}
         self._antigens_of: dict[int, list[int]] = {}
-        self._last: tuple[pl.DataFrame, Nearest] | None = None
+        self._last: tuple[Pairs, Nearest] | None = None
 
     @classmethod
-    def of(cls, table: pl.DataFrame, target: str = "pkd") -> Self:
+    def of(cls, table: Pairs, target: str = "pkd") -> Self:
         """Index the rows of a canonical table whose target is exact; equal pairs are one."""
         names = [pl.col("antigen_name")] if "antigen_name" in table.columns else []
         if "structure_id" in table.columns:
@@ -116,7 +116,7 @@ class MeasuredPairs:
             ),
         )
 
-    def nearest(self, table: pl.DataFrame) -> Nearest:
+    def nearest(self, table: Pairs) -> Nearest:
         """Compare each row of ``table`` (heavy, light, antigen) with all that was measured."""
         # Model and calibration look up the same table.
         if self._last is not None and self._last[0] is table:
@@ -170,19 +170,14 @@ class MeasuredPairs:
         nothing = [np.zeros(0, dtype=np.int64)]
         return tuple(np.concatenate(nothing + numbers) for numbers in (first, second, changes))  # type: ignore[return-value]
 
-    def frame(self) -> pl.DataFrame:
-        """The measured pairs as a table: ``heavy``, ``light``, ``antigen``."""
-        heavy, light = zip(*self.antibodies, strict=True) if self.antibodies else ((), ())
-        return pl.DataFrame(
-            {
-                "heavy": [heavy[i] for i in self.pairs.antibody],
-                "light": [light[i] or None for i in self.pairs.antibody],
-                "antigen": [list(self.antigens[i]) for i in self.pairs.antigen],
-            },
-            schema={"heavy": pl.String, "light": pl.String, "antigen": pl.List(pl.String)},
+    def as_pairs(self) -> Pairs:
+        """The measured pairs as a table."""
+        return Pairs.of_chains(
+            [self.antibodies[i] for i in self.pairs.antibody],
+            [list(self.antigens[i]) for i in self.pairs.antigen],
         )
 
-    def numbers_of(self, table: pl.DataFrame) -> Places:
+    def numbers_of(self, table: Pairs) -> Places:
         """Number of each row's pair; the rows are those that were indexed."""
         antibody = {f"{heavy}/{light}": i for i, (heavy, light) in enumerate(self.antibodies)}
         antigen = {"/".join(chains): i for i, chains in enumerate(self.antigens)}

@@ -104,8 +104,8 @@ class PairModel(ArrayModel[PairSettings]):
 
     def _learn(self, rows: TrainingSet) -> None:
         settings = self.settings
-        measured = MeasuredPairs.of(rows.frame, self.target)
-        target, frame = measured.pairs.pkd, measured.frame()
+        measured = MeasuredPairs.of(rows.pairs, self.target)
+        target, pairs = measured.pairs.pkd, measured.as_pairs()
         families = Families.of(measured)
         sizes, potential = _effects(measured, families, target, settings.remember)
         groups = antigen_groups(measured)
@@ -119,11 +119,11 @@ class PairModel(ArrayModel[PairSettings]):
         shares = np.stack([equal, equal, weights])
         shares /= shares.sum(axis=1, keepdims=True)
         targets = np.stack([target - potential, target, target])
-        kernel, alike = LevelKernel.fit(frame, targets, noise, shares)
+        kernel, alike = LevelKernel.fit(pairs, targets, noise, shares)
         binding = BindingEvidence.fit(alike, cluster, groups, settings.ridge / weights)
         self._state = _State(measured, kernel, sizes, families.root, potential, binding)
 
-    def _values(self, table: pl.DataFrame) -> Reals:
+    def _values(self, table: Pairs) -> Reals:
         return self.answer(table).value
 
     def answer(self, table: Pairs | pl.DataFrame) -> Answer:
@@ -154,15 +154,15 @@ class PairModel(ArrayModel[PairSettings]):
             evidence=state.binding.scores(recalled.chosen, antigens),
         )
 
-    def _recall(self, on_relatives: pl.DataFrame, antigens: Places) -> Recalled:
+    def _recall(self, on_relatives: Pairs, antigens: Places) -> Recalled:
         """Levels and similarities of each row; those of one relative and antigen are kept."""
         state = self._state
-        keyed = on_relatives.with_columns(
-            light=pl.col("light").fill_null(""),
-            antigen=pl.col("antigen").list.join("/").fill_null(""),
+        keys = on_relatives.select(
+            "heavy",
+            pl.col("light").fill_null(""),
+            pl.col("antigen").list.join("/").fill_null(""),
             site=pl.Series(antigens),
-        ).select("heavy", "light", "antigen", "site")
-        keys = keyed.rows()
+        ).rows()
         # Another thread may forget all of them at any moment.
         looked_up = ((key, state.recalled.get(key)) for key in set(keys))
         known = {key: values for key, values in looked_up if values is not None}
@@ -170,7 +170,9 @@ class PairModel(ArrayModel[PairSettings]):
         if new:
             rows = sorted(new.values())
             functions = state.binding.columns(antigens[rows])
-            values_of_new = np.stack(state.kernel.recall(on_relatives[rows], functions), axis=1)
+            values_of_new = np.stack(
+                state.kernel.recall(on_relatives.take(np.array(rows)), functions), axis=1
+            )
             recalled = {keys[row]: values for row, values in zip(rows, values_of_new, strict=True)}
             known |= recalled
             if len(state.recalled) + len(recalled) > _RECALLED:
@@ -187,19 +189,14 @@ class PairModel(ArrayModel[PairSettings]):
         joined = share * (recalled.of_pair - recalled.of_antibody)
         return recalled.of_antibody + joined, known
 
-    def _on_relatives(self, table: pl.DataFrame, nearest: Nearest) -> pl.DataFrame:
+    def _on_relatives(self, table: Pairs, nearest: Nearest) -> Pairs:
         """The table with the antibody of its relative in each row that has one."""
-        measured, heavy, light = self._state.measured, *table.select("heavy", "light")
-        chains = (heavy.to_list(), light.to_list())
+        measured, chains = self._state.measured, table.chains()
         for row in np.flatnonzero(nearest.relative != NONE).tolist():
-            antibody = measured.antibodies[measured.pairs.antibody[nearest.relative[row]]]
-            chains[0][row], chains[1][row] = antibody[0], antibody[1] or None
-        return pl.DataFrame(
-            {"heavy": chains[0], "light": chains[1], "antigen": table["antigen"]},
-            schema_overrides={"heavy": pl.String, "light": pl.String},
-        )
+            chains[row] = measured.antibodies[measured.pairs.antibody[nearest.relative[row]]]
+        return Pairs.of_chains(chains, table["antigen"])
 
-    def _effect(self, table: pl.DataFrame, nearest: Nearest) -> tuple[Raw, Reals]:
+    def _effect(self, table: Pairs, nearest: Nearest) -> tuple[Raw, Reals]:
         """The raw effect of the root's changes, and the effect of those from the relative."""
         state = self._state
         is_variant = (nearest.relative != NONE) & (nearest.changes > 0)
@@ -219,7 +216,7 @@ class PairModel(ArrayModel[PairSettings]):
         return self
 
     def effects_on(
-        self, parent: tuple[str, str], table: pl.DataFrame
+        self, parent: tuple[str, str], table: Pairs
     ) -> tuple[Reals, Reals, Places, Places]:
         """Effect of the changes of each row from a given parent, pKd, whoever measured it.
 
@@ -231,8 +228,7 @@ class PairModel(ArrayModel[PairSettings]):
         """
         state = self._state
         layout = state.measured.layout
-        chains = table.select("heavy", pl.col("light").fill_null("")).rows()
-        changes = layout.changes(layout.lay(chains), layout.lay([parent]))
+        changes = layout.changes(layout.lay(table.chains()), layout.lay([parent]))
         total, cdr = changes.total[:, 0], changes.cdr[:, 0]
         parent_of = np.zeros(table.height, dtype=np.int64)
         raw = raw_effects([parent], parent_of, table, remember=self.settings.remember)
@@ -275,8 +271,8 @@ def _effects(
     changed = families.root != np.arange(len(target))
     root = np.where(changed, families.root, NONE)
     parents, parent_of = _antibodies_of(measured, root)
-    frame = measured.frame()
-    raw = raw_effects(parents, parent_of, frame, remember=False)
+    pairs = measured.as_pairs()
+    raw = raw_effects(parents, parent_of, pairs, remember=False)
     # Smaller families are siblings from nature: neither of two is the parent of the other.
     rows = changed & families.designed & (families.changes > 0)
     sizes = ChangeEffects.fit(
@@ -286,7 +282,7 @@ def _effects(
         families.family[rows],
     )
     if remember:
-        raw = raw_effects(parents, parent_of, frame)
+        raw = raw_effects(parents, parent_of, pairs)
     return sizes, np.where(changed, sizes.of(raw, families.cdr_changes), 0.0)
 
 
@@ -299,15 +295,15 @@ def _antibodies_of(measured: MeasuredPairs, pairs: Places) -> tuple[list[tuple[s
 
 
 def _cdr_changes(
-    measured: MeasuredPairs, parents: list[tuple[str, str]], parent_of: Places, table: pl.DataFrame
+    measured: MeasuredPairs, parents: list[tuple[str, str]], parent_of: Places, table: Pairs
 ) -> Places:
     """Changes in CDRs of each row from its parent; 0 without one."""
     changes = np.zeros(table.height, dtype=np.int64)
     layout = measured.layout
     for number, parent in enumerate(parents):
         rows = np.flatnonzero(parent_of == number)
-        chains = table[rows].select("heavy", pl.col("light").fill_null("")).rows()
-        changes[rows] = layout.changes(layout.lay(chains), layout.lay([parent])).cdr[:, 0]
+        chains = layout.lay(table.take(rows).chains())
+        changes[rows] = layout.changes(chains, layout.lay([parent])).cdr[:, 0]
     return changes
 
 

@@ -17,8 +17,9 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
+
+from abag.data.tables import Pairs
 
 if TYPE_CHECKING:
     from abag.model.mutation_effect import MutationEffect, ParentAntibody
@@ -94,7 +95,7 @@ class Raw(NamedTuple):
 
 
 def raw_effects(
-    parents: Sequence[Antibody], parent_of: Places, variants: pl.DataFrame, *, remember: bool = True
+    parents: Sequence[Antibody], parent_of: Places, variants: Pairs, *, remember: bool = True
 ) -> Raw:
     """ΔpKd of each row of ``variants`` (heavy, light) against ``parents[parent_of[i]]``.
 
@@ -104,12 +105,12 @@ def raw_effects(
     delta, spread = np.zeros(variants.height), np.zeros(variants.height)
     for number in np.unique(parent_of[parent_of >= 0]).tolist():
         rows = np.flatnonzero(parent_of == number)
-        effects = _effects_on(parents[number], variants[rows], remember)
+        effects = _effects_on(parents[number], variants.take(rows), remember)
         delta[rows], spread[rows] = effects
     return Raw(delta, spread)
 
 
-def _effects_on(parent: Antibody, variants: pl.DataFrame, remember: bool) -> Raw:
+def _effects_on(parent: Antibody, variants: Pairs, remember: bool) -> Raw:
     effects = _effect_model(remember).predict(_parent(*parent), variants)
     return Raw(effects.delta_pkd, effects.spread)
 

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.data.tables import Pairs
 from abag.errors import ModelError
 from abag.model.assay_gp.kernels.kernel import prior_mean
 from abag.model.assay_gp.model import AssayGP, AssayGPSettings
@@ -65,7 +66,7 @@ def test_antigens_correlate_by_their_shares() -> None:
 
 
 def test_the_posterior_of_an_antigen_is_that_of_the_textbook() -> None:
-    shared = fit_antigens(two_antigens(), settings())
+    shared = fit_antigens(Pairs.of(two_antigens()), settings())
     model = shared.models["two"]
     member = model._mixture.members[0]
     antigens, kernel = member.antigens, member.kernel
@@ -88,7 +89,7 @@ def test_the_posterior_of_an_antigen_is_that_of_the_textbook() -> None:
 def test_sharing_helps_an_antigen_with_few_rows() -> None:
     table = two_antigens(40)
     few = pl.concat([table.head(40), table.tail(40).head(8)])
-    shared = fit_antigens(few, settings())
+    shared = fit_antigens(Pairs.of(few), settings())
     alone = AssayGP(settings()).fit(few.tail(8))
     test = assay_table(120, seed=9)
     assert rank(shared.models["two"], test) > rank(alone, test) + 0.1
@@ -97,14 +98,14 @@ def test_sharing_helps_an_antigen_with_few_rows() -> None:
 
 def test_antigens_that_oppose_each_other_share_nothing() -> None:
     table = two_antigens(40, opposed=True)
-    shared = fit_antigens(table, settings())
+    shared = fit_antigens(Pairs.of(table), settings())
     assert shared.shares["one"] * shared.shares["two"] < 0.1
     test = assay_table(80, seed=9)
     assert rank(shared.models["one"], test) > 0.8 > -0.8 > rank(shared.models["two"], test)
 
 
 def test_a_saved_model_of_one_antigen_stands_on_its_own(tmp_path: Path) -> None:
-    model = fit_antigens(two_antigens(), settings()).models["one"]
+    model = fit_antigens(Pairs.of(two_antigens()), settings()).models["one"]
     model.save(tmp_path / "m", False)
     back = load_model(tmp_path / "m")
     assert isinstance(back, AssayGP)
@@ -119,14 +120,14 @@ def test_an_antigen_whose_rows_teach_nothing_is_named() -> None:
         pkd=pl.when(pl.col("antigen_name") == "two").then(7.0).otherwise(pl.col("pkd"))
     )
     with pytest.raises(ModelError, match="antigen two: all 24 exact rows have the same pkd"):
-        fit_antigens(flat, settings())
+        fit_antigens(Pairs.of(flat), settings())
     with pytest.raises(ModelError, match="one antigen"):
-        fit_antigens(table.head(24), settings())
+        fit_antigens(Pairs.of(table.head(24)), settings())
 
 
 def test_two_antigens_of_one_name_are_told_apart() -> None:
     same = two_antigens().with_columns(antigen_name=pl.lit("x"))
-    assert list(by_antigen(same)) == ["x", "x (2)"]
+    assert list(by_antigen(Pairs.of(same))) == ["x", "x (2)"]
 
 
 def test_a_bound_never_counts_as_a_value_of_any_antigen() -> None:
@@ -138,7 +139,7 @@ def test_a_bound_never_counts_as_a_value_of_any_antigen() -> None:
         pkd_lower=pl.when(~weak).then("pkd_lower"),
         pkd_upper=pl.when(weak).then(10.0).otherwise("pkd_upper"),
     )
-    found = fit_antigens(loose, settings(warp=False)).models
+    found = fit_antigens(Pairs.of(loose), settings(warp=False)).models
     for name, model in found.items():
         asked = table.filter(weak & (pl.col("antigen_name") == name))
         said = model.distribution(asked)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from abag.data.tables import Pairs
 from abag.errors import ModelError
 from abag.model.pairs.model import PairModel
 from abag.model.pairs.relatives import ChangeEffects, Raw
@@ -100,7 +101,7 @@ def test_a_given_parent_that_nobody_measured_is_a_level_and_its_changes_an_effec
     model: PairModel,
 ) -> None:
     asked = table([(heavy, LIGHT, ANTIGEN, 0.0) for heavy in (HEAVY, variants(1)[0])])
-    effect, spread, changes, in_cdrs = model.effects_on((HEAVY, LIGHT), asked)
+    effect, spread, changes, in_cdrs = model.effects_on((HEAVY, LIGHT), Pairs.of(asked))
     assert (effect[0], spread[0], changes[0], in_cdrs[0]) == (0.0, 0.0, 0, 0)
     assert effect[1] < 0.0 < spread[1]
     assert (changes[1], in_cdrs[1]) == (1, 1)
@@ -133,7 +134,7 @@ def test_the_saved_model_predicts_the_same_bytes(model: PairModel, tmp_path: Pat
 
 def test_chains_that_cannot_be_laid_on_the_parent_are_refused(model: PairModel) -> None:
     with pytest.raises(ModelError):
-        model.effects_on((HEAVY, ""), table([(HEAVY, LIGHT, ANTIGEN, 0.0)]))
+        model.effects_on((HEAVY, ""), Pairs.of(table([(HEAVY, LIGHT, ANTIGEN, 0.0)])))
 
 
 def test_a_size_is_learnt_from_families_of_which_each_has_the_same_say() -> None:
