@@ -4,7 +4,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.intervals import ClusterBootstrap
 from abag.evaluation.scores.metrics import (

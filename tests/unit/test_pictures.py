@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.reporting.figures import parity
 from abag.pictures import NO_PICTURE, picture_file, written
 

@@ -17,7 +17,12 @@ from typing import Any, Final, Literal, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.antibody.alphabet import GAP, UNKNOWN, ChainKind, residue_codes
+from abag.antibody.alphabet import (
+    GAP,
+    UNKNOWN,
+    ChainKind,
+    residue_codes,
+)
 from abag.antibody.numbering.anarci import wheel_part
 from abag.files.reading import packed_lines, unpacked_lines
 

@@ -18,6 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.labels import Labels
 from abag.errors import OptionError, SchemaError, counted
 
 SCHEMA_VERSION: Final = 1
@@ -154,70 +155,6 @@ TARGET_COLUMNS: Final[dict[str, tuple[str, str, str]]] = {
 """Value, lower and upper bound of each target in the canonical table."""
 TARGET_UNITS: Final = {"pkd": "pKd", "rank_score": "rank score"}
 """Units of each target, for messages and pictures."""
-
-
-@dataclass(frozen=True, slots=True)
-class Labels:
-    """True values of n rows, each a number or a bound.
-
-    ``value`` (n) is NaN where the row is censored; ``lower`` and ``upper`` (n) are the bounds,
-    infinite where there is none and equal to ``value`` where it is a number. Bounds are strict,
-    as ``<`` and ``>`` are: a row with upper bound 6 lies below 6.
-    """
-
-    value: NDArray[np.float64]
-    lower: NDArray[np.float64]
-    upper: NDArray[np.float64]
-
-    def __post_init__(self) -> None:
-        if not self.value.shape == self.lower.shape == self.upper.shape or self.value.ndim != 1:
-            raise ValueError("value, lower and upper must be one-dimensional and equally long")
-        if np.any(self.lower > self.upper):
-            row = int(np.argmax(self.lower > self.upper))
-            raise ValueError(f"row {row}: lower bound {self.lower[row]} > {self.upper[row]}")
-
-    def __len__(self) -> int:
-        return len(self.value)
-
-    @property
-    def exact(self) -> NDArray[np.bool_]:
-        """Rows whose true value is a number."""
-        return ~np.isnan(self.value)
-
-    @property
-    def censored(self) -> NDArray[np.bool_]:
-        """Rows whose true value is only known to lie inside bounds."""
-        return ~self.exact & (np.isfinite(self.lower) | np.isfinite(self.upper))
-
-    @property
-    def known(self) -> NDArray[np.bool_]:
-        """Rows with a number or a bound."""
-        return self.exact | self.censored
-
-    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> Labels:
-        """The chosen rows, by index or by mask."""
-        return Labels(self.value[rows], self.lower[rows], self.upper[rows])
-
-    @classmethod
-    def of(cls, values: Sequence[float] | NDArray[np.float64]) -> Self:
-        """Labels that are all plain numbers."""
-        array = np.asarray(values, dtype=np.float64)
-        return cls(array, array.copy(), array.copy())
-
-    @classmethod
-    def from_table(cls, table: pl.DataFrame, target: str = "pkd") -> Self:
-        """Labels of a canonical table; ``target`` is ``pkd`` or ``rank_score``."""
-        if target not in TARGET_COLUMNS:
-            raise OptionError(f"target {target!r} is not one of {', '.join(TARGET_COLUMNS)}")
-        names = TARGET_COLUMNS[target]
-        require_columns(table, list(names), "the table to evaluate on")
-        value = _column(table, names[0], np.nan)
-        lower = _column(table, names[1], -np.inf)
-        upper = _column(table, names[2], np.inf)
-        value = np.where(np.isnan(value) & (lower == upper), lower, value)
-        exact = ~np.isnan(value)
-        lower, upper = np.where(exact, value, lower), np.where(exact, value, upper)
-        return cls(value, lower, upper)
 
 
 def _column(table: pl.DataFrame, name: str, missing: float) -> NDArray[np.float64]:
@@ -382,7 +319,14 @@ class Measurements(Pairs):
 
     def labels(self, target: str = "pkd") -> Labels:
         """Values and bounds of a target, ``pkd`` or ``rank_score``."""
-        return Labels.from_table(self.frame, target)
+        if target not in TARGET_COLUMNS:
+            raise OptionError(f"target {target!r} is not one of {', '.join(TARGET_COLUMNS)}")
+        require_columns(self.frame, list(TARGET_COLUMNS[target]), "the table to evaluate on")
+        columns = zip(TARGET_COLUMNS[target], (np.nan, -np.inf, np.inf), strict=True)
+        value, lower, upper = (_column(self.frame, name, missing) for name, missing in columns)
+        value = np.where(np.isnan(value) & (lower == upper), lower, value)
+        exact = ~np.isnan(value)
+        return Labels(value, np.where(exact, value, lower), np.where(exact, value, upper))
 
     def of_records(self, record_ids: set[str]) -> Self:
         """The rows with these ids, in the table's order."""

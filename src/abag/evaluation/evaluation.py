@@ -9,7 +9,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from abag.data.tables import Labels, Measurements
+from abag.data.labels import Labels
+from abag.data.tables import Measurements
 from abag.errors import OptionError, SplitError, counted
 from abag.evaluation.controls import SkillControls, germline_distance, skill_controls
 from abag.evaluation.held_out import Candidate, HeldOut, SplitLike, predict_held_out

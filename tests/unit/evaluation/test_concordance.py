@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.scores.concordance import Concordance, bound_violations
 from abag.evaluation.scores.metrics import concordance
 

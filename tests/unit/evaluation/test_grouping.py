@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.scores.grouping import (
     Groups,
     antigen_groups,

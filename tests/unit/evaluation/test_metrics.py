@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.metrics import (
     Budget,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.reporting.drawing import (
     ACCENT,
     FAINT,

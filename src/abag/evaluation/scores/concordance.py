@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 
 Array = NDArray[np.float64]
 Positions = NDArray[np.signedinteger]

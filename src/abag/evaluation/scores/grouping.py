@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.tables import Labels, Measurements
+from abag.data.labels import Labels
+from abag.data.tables import Measurements
 from abag.evaluation.scores.intervals import ClusterBootstrap, Interval, group_interval
 from abag.evaluation.scores.metrics import MAE, PEARSON, RMSE, SPEARMAN, Measure, Score, concordance
 

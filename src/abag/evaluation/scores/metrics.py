@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.scores import kernels
 from abag.evaluation.scores.concordance import Concordance
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.scores.checks import CollapseCheck, collapse_check
 from abag.evaluation.scores.concordance import BoundViolations, Concordance, bound_violations
 from abag.evaluation.scores.grouping import (

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.evaluation.reporting import figures
 from abag.evaluation.reporting.drawing import ACCENT, FAINT, MUTED, empty, figure, svg
 from abag.evaluation.reporting.figures import Mark

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from abag.data.tables import Labels
+from abag.data.labels import Labels
 from abag.model.network.network import NetworkOutput
 from abag.training.recipe import (
     BceLoss,

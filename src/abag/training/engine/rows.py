@@ -15,8 +15,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from abag.data.labels import Labels
 from abag.data.splits.split import VALIDATION, Split
-from abag.data.tables import Labels, Measurements
+from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError, SplitError, counted
 from abag.evaluation.scores.metrics import classes
 
