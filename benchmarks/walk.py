@@ -59,6 +59,8 @@ PARTS = ("<genexpr>", "<listcomp>", "<setcomp>", "<dictcomp>")
 """Parts of functions, and none of their own."""
 READING = "data/formats/reading.py:read_pairs"
 """Where the walk of a row begins: what loads the model counts for files, and not for returns."""
+CARRIED = "data/tables.py:Pairs."
+"""Methods of the table that is carried along: to read it is no step to its room."""
 NUMBERING = "antibody/numbering/chains.py:_numbered"
 CHECKS = "data/tables.py:require_columns"
 
@@ -127,7 +129,8 @@ class Walk:
             self.climbs[f"{before.as_posix()}:{caller.f_code.co_qualname} > {name}"] += 1
         if name == READING:
             self.rooms.clear()
-        if rank(before) >= rank(Path("inference")) > rank(file) > 0:
+        below = rank(before) >= rank(Path("inference")) > rank(file) > 0
+        if below and not name.startswith(CARRIED):
             self.rooms.append(rank(file))
 
     @property

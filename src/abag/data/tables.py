@@ -222,9 +222,11 @@ class Pairs:
         """Whether there is no row."""
         return self.frame.is_empty()
 
-    def with_columns(self, *columns: pl.Expr | pl.Series, **named: pl.Expr | pl.Series) -> Self:
+    def with_columns(
+        self, *columns: pl.Expr | pl.Series, **expressions: pl.Expr | pl.Series
+    ) -> Self:
         """The same rows with further columns, or with others of the same names."""
-        return type(self)(self.frame.with_columns(*columns, **named))
+        return type(self)(self.frame.with_columns(*columns, **expressions))
 
     def select(self, *columns: str | pl.Expr, **expressions: pl.Expr | pl.Series) -> pl.DataFrame:
         """Columns and expressions as a bare frame."""
