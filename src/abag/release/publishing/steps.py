@@ -90,7 +90,7 @@ def carry_out(steps: Sequence[PublishStep], publication: Publication, say: Say) 
         BusyError: another process publishes this one.
     """
     make_folder(publication.work)
-    names = {JOURNAL, REPOSITORY, *PAGE, LOCK}
+    names = {JOURNAL, REPOSITORY, f".{REPOSITORY}.new", *PAGE, LOCK}
     require_own(publication.work, names, "what is on its way", overwrite=True)
     digest = sha256_of(publication.release / SUMS)
     finished: list[str] = []
