@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from abag.data.tables import Measurements
 from abag.uncertainty.served import calibrated
 from abag_lab.door.pairing import pairing_figures
 from abag_lab.door.rows import door_rows
@@ -18,7 +19,8 @@ FOLDS = 5
 def make(sources: Path, out: Path) -> None:
     """Fit on every permissive row, calibrate on held-out folds, judge the evidence, save."""
     rows = door_rows(sources)
-    served = calibrated("pairs", rows.drop("cluster", "sealed"), folds=FOLDS, seed=0)
+    measurements = Measurements.of(rows.drop("cluster", "sealed"))
+    served = calibrated("pairs", measurements, folds=FOLDS, seed=0)
     pairing = pairing_figures(rows.filter(~pl.col("sealed")), folds=FOLDS, seed=0)
     protocol = {**(served.protocol or {}), "pairing": [asdict(figure) for figure in pairing]}
     served = replace(served, protocol=protocol)

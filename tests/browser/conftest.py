@@ -12,7 +12,9 @@ import pytest
 
 from served_page import AXE, Running, serious
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""The first that is there; the shell draws the same pages and starts in half the time."""
+CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 LONG = int(os.environ.get("ABAG_BROWSER_MS", "240000"))
 PICTURES = os.environ.get("ABAG_SCREENSHOTS")
 """Folder for the pictures of the docs, where a run is to make them anew."""

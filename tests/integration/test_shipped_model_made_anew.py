@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from abag.data.tables import Measurements
 from abag.inference.predictor import SHIPPED_MODEL
 from abag.uncertainty.served import calibrated
 from abag_lab.door.rows import door_rows
@@ -20,7 +21,9 @@ pytestmark = [pytest.mark.sources, pytest.mark.slow]
 def made(sources_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that benchmarks/shipped_model.py makes."""
     folder = tmp_path_factory.mktemp("made") / "model"
-    served = calibrated("pairs", door_rows(sources_dir).drop("cluster", "sealed"), folds=5, seed=0)
+    served = calibrated(
+        "pairs", Measurements.of(door_rows(sources_dir).drop("cluster", "sealed")), folds=5, seed=0
+    )
     served.save(folder)
     return folder
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import Split, make_split
-from abag.data.tables import Pairs, antigen_key, require_columns
+from abag.data.tables import Measurements, Pairs, antigen_key
 from abag.errors import SplitError
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.pairs.families import Families
@@ -66,17 +66,15 @@ the model's own standard deviation (1 where it gives none), ``lower`` and ``uppe
 measured pKd."""
 
 
-def labelled_rows(table: pl.DataFrame) -> pl.DataFrame:
+def labelled_rows(table: Measurements | pl.DataFrame) -> Measurements:
     """Rows whose pKd is exact or bounded, with an antigen."""
-    require_columns(
-        table, ["record_id", "heavy", "light", "antigen", "pkd", "pkd_lower", "pkd_upper"]
-    )
+    rows = Measurements.of(table).require("pkd", "pkd_lower", "pkd_upper")
     known = pl.any_horizontal(pl.col("pkd", "pkd_lower", "pkd_upper").is_not_null())
-    return table.filter(known & (pl.col("antigen").list.len() > 0))
+    return rows.filter(known & (pl.col("antigen").list.len() > 0))
 
 
 def out_of_fold(
-    build: ModelFactory, table: pl.DataFrame, *, folds: int = 10, seed: int = 0
+    build: ModelFactory, table: Measurements | pl.DataFrame, *, folds: int = 10, seed: int = 0
 ) -> pl.DataFrame:
     """Predict the rows of ``table`` under all schemes; columns are :data:`COLUMNS`.
 
@@ -104,7 +102,7 @@ def out_of_fold(
 
 
 def _every_fold(
-    build: ModelFactory, rows: pl.DataFrame, folds: int, seed: int, labels: Mapping[str, str]
+    build: ModelFactory, rows: Measurements, folds: int, seed: int, labels: Mapping[str, str]
 ) -> pl.DataFrame:
     plan = [
         fold
@@ -118,11 +116,11 @@ def _every_fold(
     return pl.concat([part.select(*COLUMNS) for part in parts])
 
 
-def with_kind(rows: pl.DataFrame) -> pl.DataFrame:
+def with_kind(rows: Measurements) -> Measurements:
     """Family of each row, ``is_parent`` in it, its ``kind``: natural or designed, and ``unit``."""
-    measured = MeasuredPairs.of(Pairs(rows))
+    measured = MeasuredPairs.of(rows)
     families = Families.of(measured)
-    pair = measured.numbers_of(Pairs(rows))
+    pair = measured.numbers_of(rows)
     family = families.family[pair]
     designed = families.designed[pair]
     names = [f"family {number}" for number in family.tolist()]
@@ -135,8 +133,8 @@ def with_kind(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _natural_folds(
-    rows: pl.DataFrame, folds: int, seed: int, labels: Mapping[str, str]
-) -> Iterator[Fold[pl.DataFrame]]:
+    rows: Measurements, folds: int, seed: int, labels: Mapping[str, str]
+) -> Iterator[Fold[Measurements]]:
     chosen = _sample(rows, seed)
     for name in ("complex", "antigen-cluster"):
         split = _split(rows, name, folds, seed, labels)
@@ -147,10 +145,10 @@ def _natural_folds(
         if name == "complex":
             wanted &= pl.col("kind") == "natural"
         for fold, train, test in split.fold_tables(rows):
-            yield Fold(fold, train.frame, test.frame.filter(wanted), name)
+            yield Fold(fold, train, test.filter(wanted), name)
 
 
-def _family_folds(rows: pl.DataFrame) -> Iterator[Fold[pl.DataFrame]]:
+def _family_folds(rows: Measurements) -> Iterator[Fold[Measurements]]:
     designed = rows.filter(pl.col("kind") == "designed")
     names = designed["family"].unique(maintain_order=True).to_list()
     for number in range(min(FAMILY_FOLDS, len(names))):
@@ -162,7 +160,7 @@ def _family_folds(rows: pl.DataFrame) -> Iterator[Fold[pl.DataFrame]]:
 
 
 def _split(
-    rows: pl.DataFrame, strategy: str, folds: int, seed: int, labels: Mapping[str, str]
+    rows: Measurements, strategy: str, folds: int, seed: int, labels: Mapping[str, str]
 ) -> Split | None:
     """Folds of a scheme, as many as there are groups, or None where there is one group."""
     for count in range(min(folds, rows.height), 1, -1):
@@ -173,7 +171,7 @@ def _split(
     return None
 
 
-def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
+def _sample(rows: Measurements, seed: int) -> list[str]:
     ids = rows["record_id"].sort()
     if rows.height > MAX_TESTED:
         chosen = np.random.default_rng(seed).choice(rows.height, MAX_TESTED, replace=False)
@@ -181,10 +179,10 @@ def _sample(rows: pl.DataFrame, seed: int) -> list[str]:
     return ids.to_list()
 
 
-def predict_fold(model: AffinityModel, fold: Fold[pl.DataFrame]) -> pl.DataFrame:
+def predict_fold(model: AffinityModel, fold: Fold[Measurements]) -> pl.DataFrame:
     """Predictions of test rows by a model fitted on the training rows: :data:`COLUMNS`."""
     test, exact = fold.test, fold.train.filter(pl.col("pkd").is_not_null())
-    familiarity = domain_of(model, exact).familiarity(Pairs(test))
+    familiarity = domain_of(model, exact).familiarity(test)
     answer = sound_answer(model, test)
     return test.select(
         "record_id",
@@ -205,7 +203,7 @@ def predict_fold(model: AffinityModel, fold: Fold[pl.DataFrame]) -> pl.DataFrame
     )
 
 
-def domain_of(model: AffinityModel, table: pl.DataFrame) -> DomainIndex:
+def domain_of(model: AffinityModel, table: Pairs) -> DomainIndex:
     """The measured pairs behind a model: its own where it keeps them, else those of ``table``."""
     measured = model.measured
-    return DomainIndex(MeasuredPairs.of(Pairs(table)) if measured is None else measured)
+    return DomainIndex(MeasuredPairs.of(table) if measured is None else measured)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import polars as pl
 
+from abag.data.tables import Measurements
 from abag.errors import ModelError, OptionError
 from abag.files import LOCK, require_folder, sha256_of, write_json, write_text
 from abag.model.artefact import (
@@ -157,14 +158,14 @@ def fit_served(
         raise OptionError("--calibrate is for models of pkd; a rank score has no absolute error")
     require_free(out, overwrite)
     table, origin = select_rows(rows)
-    served = calibrated(name, table.frame, values, origin, folds=folds, seed=seed)
+    served = calibrated(name, table, values, origin, folds=folds, seed=seed)
     served.save(out, overwrite)
     return FittedModel.of(out, served.model), served
 
 
 def calibrated(
     name: str,
-    table: pl.DataFrame,
+    table: Measurements,
     settings: Mapping[str, Any] | None = None,
     origin: Mapping[str, str] | None = None,
     *,
@@ -191,11 +192,11 @@ def calibrated(
     return ServedModel(model, calibration, index, protocol)
 
 
-def _sources(table: pl.DataFrame) -> list[list[Any]]:
+def _sources(table: Measurements) -> list[list[Any]]:
     """Source, licence and number of rows."""
     if not {"source", "licence"} <= set(table.columns):
         return []
-    counts = table.group_by("source", "licence").len().sort("source", "licence")
+    counts = table.frame.group_by("source", "licence").len().sort("source", "licence")
     return [list(row) for row in counts.iter_rows()]
 
 

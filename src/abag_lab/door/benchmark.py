@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from abag.data.tables import Pairs
+from abag.data.tables import Measurements, Pairs
 from abag.files import require_own, write_json, write_parquet, write_text
 from abag.model.cross_validation import Fold, cross_validate
 from abag.model.protocol import AffinityModel, create_model
@@ -177,14 +177,14 @@ def _score_sealed(
     open_rows: pl.DataFrame, sealed: pl.DataFrame, calibration: Calibration
 ) -> tuple[pl.DataFrame, dict[Verdict, GroupFigures]]:
     """Every model fitted on the open rows, on the sealed ones."""
-    test = with_kind(sealed.filter(pl.col("pkd").is_not_null()))
+    test = with_kind(Measurements.of(sealed.filter(pl.col("pkd").is_not_null())))
     builds: dict[str, Callable[[], AffinityModel]] = {
         SHIPPED: partial(create_model, SHIPPED),
         REFERENCE: partial(create_model, REFERENCE),
         OLD: GlobalModel,
     }
     learners = {name: partial(_learn, build) for name, build in builds.items()}
-    fold = Fold("sealed", open_rows, test, "sealed")
+    fold = Fold("sealed", Measurements.of(open_rows), test, "sealed")
     ((_, predictions),) = cross_validate([fold], learners, "opening the sealed part")
     shipped = predictions.pop(SHIPPED)
     identities = (shipped["antibody_identity"].to_numpy(), shipped["antigen_identity"].to_numpy())
@@ -194,26 +194,26 @@ def _score_sealed(
         shipped["scale"].to_numpy(),
         DEFAULT_LEVEL,
     )
-    judged = _with_predictions(shipped, predictions, test, reaches)
+    judged = _with_predictions(shipped, predictions, test.frame, reaches)
     return judged, group_figures(shipped, reaches, DEFAULT_LEVEL)
 
 
 def _learn(
-    build: Callable[[], AffinityModel], train: pl.DataFrame
-) -> Callable[[Fold[pl.DataFrame]], pl.DataFrame]:
+    build: Callable[[], AffinityModel], train: Measurements
+) -> Callable[[Fold[Measurements]], pl.DataFrame]:
     model = build().fit(train)
     return lambda fold: predict_fold(model, fold).with_columns(
         pl.Series(_PARENT, _from_parents(model, fold.test))
     )
 
 
-def _from_parents(model: AffinityModel, test: pl.DataFrame) -> Reals:
+def _from_parents(model: AffinityModel, test: Measurements) -> Reals:
     """Level of the parent of each row's family plus the effect of the changes from it."""
     predicted = model.predict(test)
     effects = model.effects
     if effects is None:
         return predicted
-    for _, part in test.with_row_index("at").group_by("family", maintain_order=True):
+    for _, part in test.frame.with_row_index("at").group_by("family", maintain_order=True):
         parent = part.filter("is_parent")
         if part["kind"][0] != "designed" or parent.is_empty():
             continue
