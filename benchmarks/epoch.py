@@ -22,6 +22,7 @@ import json
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,10 +32,17 @@ import torch
 
 from abag import progress
 from abag.antibody.alphabet import AMINO_ACIDS
-from abag.data.tables import SCHEMA, Labels
+from abag.data.tables import SCHEMA, Measurements
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.devices import chosen_device
-from abag.encoders.protocol import EncodedMolecule, Encoder, Molecule, Role
+from abag.encoders.protocol import (
+    EncodedMolecule,
+    Encoder,
+    EncoderFacts,
+    EncoderIdentity,
+    Molecule,
+    Role,
+)
 from abag.model.network.inputs import MoleculeRows, PairBatch, PairFeatures
 from abag.model.network.network import make_network
 from abag.training.engine.data import TrainingData
@@ -85,22 +93,31 @@ def main() -> None:
 
 
 @dataclass
-class Remembered:
+class Remembered(Encoder):
     """Gives what the encoder gave before, so that all recipes start from one filled cache."""
 
     inner: Encoder
     memory: dict[Molecule, EncodedMolecule] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.facts, self.identity = self.inner.facts, self.inner.identity
+    @property
+    def facts(self) -> EncoderFacts:
+        return self.inner.facts
 
-    def encode(self, molecules: list[Molecule]) -> list[EncodedMolecule]:
+    @property
+    def identity(self) -> EncoderIdentity:
+        return self.inner.identity
+
+    @property
+    def device_type(self) -> str:
+        return self.inner.device_type
+
+    def encode(self, molecules: Sequence[Molecule]) -> list[EncodedMolecule]:
         new = [molecule for molecule in dict.fromkeys(molecules) if molecule not in self.memory]
         self.memory.update(zip(new, self.inner.encode(new), strict=True))
         return [self.memory[molecule] for molecule in molecules]
 
 
-def fill_seconds(table: pl.DataFrame, encoder: Remembered) -> float:
+def fill_seconds(table: Measurements, encoder: Remembered) -> float:
     """Seconds to embed the distinct chains of 107,889 pairs, by the residues embedded here."""
     began = clock()
     pool = PairFeatures.of(table, encoder, encoder, recipe_of("v2.6").network)
@@ -111,7 +128,7 @@ def fill_seconds(table: pl.DataFrame, encoder: Remembered) -> float:
 
 
 def measure(
-    name: str, table: pl.DataFrame, encoder: Remembered, device: torch.device, seconds: float,
+    name: str, table: Measurements, encoder: Remembered, device: torch.device, seconds: float,
     rounds: int,
 ) -> dict:  # fmt: skip
     recipe = recipe_of(name)
@@ -199,11 +216,11 @@ class EveryPair(TrainingData):
 
 
 def trainer_of(
-    recipe: Recipe, table: pl.DataFrame, features: PairFeatures, encoder: Encoder,
+    recipe: Recipe, table: Measurements, features: PairFeatures, encoder: Encoder,
     device: torch.device,
 ) -> Trainer:  # fmt: skip
     every = np.arange(table.height)
-    labels = Labels.from_table(table)
+    labels = table.labels()
     rows = TrainingTable(
         table, labels, np.zeros(table.height, dtype=np.int64), (), (), every, every[:64],
         every[:64], "test", 8.0, (),
@@ -220,7 +237,7 @@ def trainer_of(
     )  # fmt: skip
 
 
-def generated(pairs: int) -> pl.DataFrame:
+def generated(pairs: int) -> Measurements:
     """Random chains at the published lengths and repeats."""
     rng = np.random.default_rng(0)
 
@@ -247,7 +264,8 @@ def generated(pairs: int) -> pl.DataFrame:
         "antigen": [[antigens[i]] for i in indices[1]], "pkd": pkd, "pkd_lower": pkd,
         "pkd_upper": pkd,
     }  # fmt: skip
-    return pl.DataFrame(columns, schema_overrides=SCHEMA).select(list(SCHEMA))
+    table = pl.DataFrame(columns, schema_overrides=SCHEMA).select(list(SCHEMA))
+    return Measurements.of(table)
 
 
 if __name__ == "__main__":

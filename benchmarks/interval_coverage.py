@@ -19,9 +19,10 @@ import polars as pl
 from abag.data.build import load_table
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
+from abag.data.tables import Measurements
 from abag.model.protocol import sound_answer, split_assignments
 from abag.uncertainty.calibration import DEFAULT_LEVEL
-from abag.uncertainty.coverage import figures_of
+from abag.uncertainty.coverage import Reaches, figures_of
 from abag.uncertainty.domain import Verdict
 from abag.uncertainty.out_of_fold import labelled_rows
 from abag.uncertainty.served import calibrated
@@ -30,14 +31,14 @@ OUTER = ("random", "complex", "antigen-cluster")
 
 
 def nested(
-    table: pl.DataFrame,
+    table: Measurements,
     model: str,
     strategy: str,
     folds: int,
     inner: int,
     settings: Mapping[str, str] | None = None,
 ) -> pl.DataFrame:
-    """Test rows of all outer folds with half widths, in the columns of the out-of-fold rows."""
+    """Test rows of all outer folds, and how far their intervals reach."""
     labels = antigen_clusters(table["antigen"].to_list())
     split = make_split(table, strategy, folds=folds, seed=0, antigen_labels=labels)
     parts = []
@@ -47,6 +48,7 @@ def nested(
         assert served.domain is not None
         predicted, scale = sound_answer(served.model, test)[:2]
         known = served.domain.familiarity(test)
+        reaches = served.calibration.reaches(known, scale, DEFAULT_LEVEL)
         parts.append(
             test.select(
                 lower=pl.coalesce("pkd", "pkd_lower", pl.lit(-np.inf)),
@@ -56,7 +58,8 @@ def nested(
             ).with_columns(
                 pl.Series("prediction", predicted),
                 pl.Series("verdict", [verdict.value for verdict in known.verdicts]),
-                half=served.calibration.half_widths(known, scale, DEFAULT_LEVEL),
+                pl.Series("below", reaches.below),
+                pl.Series("above", reaches.above),
             )
         )
     return pl.concat(parts)
@@ -82,7 +85,9 @@ def main() -> None:
             part = rows if verdict is None else rows.filter(pl.col("verdict") == verdict.value)
             if part.is_empty():
                 continue
-            figures = figures_of(part, part["half"].to_numpy(), DEFAULT_LEVEL)
+            figures = figures_of(
+                part, Reaches(part["below"].to_numpy(), part["above"].to_numpy()), DEFAULT_LEVEL
+            )
             width = "-" if figures.width is None else f"{figures.width:.1f}"
             print(
                 f"| {strategy} | {verdict or 'all'} | {figures.rows} | {figures.clusters} "

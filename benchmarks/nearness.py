@@ -25,6 +25,7 @@ from scipy.stats import rankdata
 from abag.data.build import load_table
 from abag.data.similarity import antigen_clusters
 from abag.data.splits import make_split
+from abag.data.tables import Measurements
 from abag.progress import task
 from abag.uncertainty.calibration import NEW_ANTIGENS, ScoreDistribution
 from abag.uncertainty.domain import DomainIndex, Verdict
@@ -53,7 +54,7 @@ REPEATS = 1_000
 LEVEL = 0.9
 
 
-def embeddings(table: pl.DataFrame) -> dict[str, Reals]:
+def embeddings(table: Measurements) -> dict[str, Reals]:
     """Mean over the residues of each row's antibody and antigen, each of shape (rows, width)."""
     from abag.encoders.adapters.opening import open_encoder
     from abag.encoders.protocol import Molecule, Role
@@ -87,7 +88,7 @@ def nearest(test: Reals, train: Reals) -> Reals:
     return np.asarray((units[0] @ units[1].T).max(axis=1))
 
 
-def held_out(table: pl.DataFrame, folds: int) -> pl.DataFrame:
+def held_out(table: Measurements, folds: int) -> pl.DataFrame:
     """Each row of each scheme: error, the model's own scale, and how near the training rows are."""
     labels = antigen_clusters(table["antigen"].to_list())
     vectors = embeddings(table)
@@ -109,7 +110,7 @@ def held_out(table: pl.DataFrame, folds: int) -> pl.DataFrame:
 
 
 def one_fold(
-    table: pl.DataFrame, train: pl.DataFrame, test: pl.DataFrame, vectors: dict[str, Reals]
+    table: Measurements, train: Measurements, test: Measurements, vectors: dict[str, Reals]
 ) -> pl.DataFrame:
     """The test rows of a fold."""
     model = GlobalModel().fit(train)
