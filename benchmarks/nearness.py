@@ -154,7 +154,7 @@ def spearman(first: Reals, second: Reals) -> float:
 
 
 def partial(error: Reals, measure: Reals, controls: Sequence[Reals]) -> float:
-    """Rank correlation of what linear regression on the ranks of ``given`` leaves of both."""
+    """Rank correlation of what linear regression on the ranks of ``controls`` leaves of both."""
     others = np.stack([np.ones(len(error)), *(rankdata(values) for values in controls)], axis=1)
     left = []
     for values in (rankdata(error), rankdata(measure)):

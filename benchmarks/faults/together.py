@@ -64,7 +64,7 @@ class Alone:
         return self._known[name]
 
     def after(self, first: str, second: str) -> dict[str, Any]:
-        """What ``two`` leaves where ``one`` has ended before it."""
+        """What ``second`` leaves where ``first`` has ended before it."""
         from commands import TOGETHER, content
 
         folder = self.fresh()
@@ -74,7 +74,7 @@ class Alone:
 
 
 def meet(first_name: str, second_name: str, at: int, alone: Alone) -> tuple[int, int, list[str]]:
-    """Hold ``one`` at a change while ``two`` runs; both statuses, and what is wrong."""
+    """Hold the first command at a change while the second runs: statuses, and what is wrong."""
     from commands import TOGETHER, content, leftovers
 
     folder, first, second = alone.fresh(), TOGETHER[first_name], TOGETHER[second_name]

@@ -135,8 +135,13 @@ class TableError(AbagError, ValueError):
 
 
 def installed(module: str, advice: str) -> Any:
-    """Import an optional module; raises UnavailableError with ``advice`` where it is missing."""
+    """Import an optional module; raises UnavailableError with ``advice`` where it is missing.
+
+    One that is there and cannot be loaded (a library that it needs is missing) says so itself.
+    """
     try:
         return import_module(module)
-    except ImportError:
+    except ModuleNotFoundError:
         raise UnavailableError(advice) from None
+    except ImportError as error:
+        raise UnavailableError(f"{module} is installed and cannot be loaded: {error}") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,22 @@ def test_every_source_is_listed_with_its_licence():
     page = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
     for source in SOURCES.values():
         assert re.search(rf"^\| `{source.name}` \|.*{re.escape(source.licence)}", page, re.M)
+
+
+def test_the_adapter_that_the_page_shows_reads_its_file(tmp_path: Path):
+    page = (ROOT / "docs" / "add-a-source.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    shown: dict[str, Any] = {}
+    exec(compile(code, "add-a-source.md", "exec"), shown)
+    lines = [
+        "clone,vh,vl,kd_nm,target_a,target_b",
+        "a,EVQL,DIQM,3.5,MKTAY,",
+        "b,EVQL,DIQM,1e4,MKTAY,GSHM",
+    ]
+    (tmp_path / "affinities.csv").write_text("\n".join(lines), encoding="utf-8")
+    (table,) = shown["SOURCE"].reader(tmp_path)
+    rows = table.frame.select("antibody_name", "value", "relation", "antigen").rows()
+    assert rows == [("a", "3.5", None, ["MKTAY"]), ("b", "1e4", ">", ["MKTAY", "GSHM"])]
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))

@@ -266,7 +266,9 @@ class Pairs:
         return self.frame.select(antigen_key()).to_series()
 
 
-def rows_to_predict(table: Pairs | pl.DataFrame, inputs: tuple[str, ...]) -> Pairs:
+def rows_to_predict(
+    table: Pairs | pl.DataFrame, inputs: tuple[str, ...], title: str = "the table to predict"
+) -> Pairs:
     """The rows to predict; a user's bare frame needs the model's inputs alone.
 
     Raises:
@@ -274,7 +276,7 @@ def rows_to_predict(table: Pairs | pl.DataFrame, inputs: tuple[str, ...]) -> Pai
     """
     if isinstance(table, Pairs):
         return table
-    require_columns(table, list(inputs), "the table to predict")
+    require_columns(table, list(inputs), title)
     return Pairs(table)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from abag.encoders.protocol import Encoder
+from abag.encoders.protocol import Encoder, TrainableEncoder
 from abag.errors import EncoderError, OptionError, UnavailableError, counted
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ def compile_network(encoder: Encoder) -> None:
     Raises:
         EncoderError: for an encoder without a network to compile.
     """
-    if encoder.trainable is None:
+    trainable: TrainableEncoder | None = getattr(encoder, "trainable", None)
+    if trainable is None:
         raise EncoderError(f"{encoder.identity.id} cannot be compiled; leave --compile away")
-    encoder.trainable.network.compile(dynamic=True)
+    trainable.network.compile(dynamic=True)
 
 
 def chosen_device(device: str) -> torch.device:

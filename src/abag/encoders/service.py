@@ -150,7 +150,8 @@ def _require_one_identity(encoders: Sequence[Encoder], store: EmbeddingStore | N
 
 
 def _default_budget(encoder: Encoder) -> int:
-    return BUDGET_CPU if encoder.device_type == "cpu" else BUDGET_GPU
+    # An encoder of the user's own need not derive from Encoder.
+    return BUDGET_CPU if getattr(encoder, "device_type", "cpu") == "cpu" else BUDGET_GPU
 
 
 @dataclass(frozen=True)

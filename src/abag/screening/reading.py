@@ -159,7 +159,7 @@ def _blank_records(piece: TablePart, rows: Sequence[int], file: LibraryFile) -> 
 
 
 def _lines_of(lines: Sequence[bytes], line_index: int, file: LibraryFile) -> range:
-    """The lines of the record that holds line ``at``; of a table, that line."""
+    """The lines of the record that holds line ``line_index``; of a table, that line."""
     if file.kind != FileKind.FASTA.value:
         return range(line_index, min(line_index + 1, len(lines)))
     first = line_index

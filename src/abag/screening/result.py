@@ -106,7 +106,7 @@ class Merging:
     def put_together(
         self, made_from: dict[str, Any], folder: Path, options: ScreenOptions
     ) -> tuple[ScreenCounts, tuple[str, ...]]:
-        """Write the result into the new folder ``place``; returns its counts, and notes."""
+        """Write the result into the new folder ``folder``; returns its counts, and notes."""
         (folder / PREDICTIONS).mkdir()
         for number in range(self._next):
             _link(self._partial.path_of(number), folder / PREDICTIONS / f"{number:06d}.parquet")

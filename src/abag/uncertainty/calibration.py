@@ -367,7 +367,11 @@ def _quantile(side: Distributions, either: Distributions, verdict: Verdict, leve
 
 def require_level(level: float) -> None:
     """Raise :class:`OptionError` unless ``level`` is a share between 0 and 1."""
-    if not isinstance(level, Real) or not 0.0 < level < 1.0:
+    try:
+        is_share = bool(0.0 < level < 1.0)
+    except TypeError:
+        is_share = False
+    if not is_share:
         shown = f"{level:g}" if isinstance(level, Real) else repr(level)
         raise OptionError(
             f"the level of an interval is {shown}; give a share above 0 and below 1, such as 0.9"

@@ -175,6 +175,7 @@ def calibrated(
     """A model fitted on all rows of ``table``, calibrated on the same rows out of fold."""
     from abag.uncertainty.out_of_fold import domain_of, out_of_fold
 
+    table = Measurements.of(table)
     values = dict(settings or {})
     model = create_model(name, values).fit(table, dict(origin or {}))
     held_out_settings = {**values, **model.settings_for_strangers}

@@ -99,8 +99,9 @@ def _scored(model: PairModel, table: pl.DataFrame) -> pl.DataFrame:
     if table.is_empty():
         return table.with_columns(verdict=pl.lit(""), score=pl.lit(0.0))
     domain = DomainIndex(model.measured)
-    known = domain.familiarity(Pairs(table))
-    trust = trust_columns(domain, known, model.answer(table), table["antigen"].to_list())
+    pairs = Pairs(table)
+    known = domain.familiarity(pairs)
+    trust = trust_columns(domain, known, model.answer(pairs), table["antigen"].to_list())
     return table.with_columns(
         pl.Series("verdict", [verdict.value for verdict in known.verdicts]),
         pl.Series("score", [score or 0.0 for score in trust["binding_score"]], pl.Float64),

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from abag.encoders.devices import compile_network
 from abag.encoders.memory import is_out_of_memory
 from abag.encoders.protocol import EncodedMolecule
 from abag.encoders.service import embed
@@ -76,6 +77,18 @@ def test_out_of_memory_halves_the_batch_and_goes_on():
     agree(embed(MOLECULES, encoder, budget=1000), MOLECULES)
     assert len(encoder.encoded) == len(set(MOLECULES))
     assert all(len(b) * max(m.residues for m in b) <= 130 for b in encoder.batches)
+
+
+def test_an_encoder_of_the_users_own_needs_facts_identity_and_encode_alone():
+    class Plain:
+        facts, identity = HashEncoder().facts, HashEncoder().identity
+
+        def encode(self, molecules):
+            return HashEncoder().encode(molecules)
+
+    agree(embed(MOLECULES, Plain()), MOLECULES)
+    with pytest.raises(EncoderError, match="cannot be compiled"):
+        compile_network(Plain())
 
 
 class Counting(HashEncoder):

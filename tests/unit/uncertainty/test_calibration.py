@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import polars as pl
 import pytest
@@ -203,8 +205,8 @@ def test_nothing_to_calibrate_on_is_said() -> None:
         Calibration.of(pl.DataFrame(schema=COLUMNS))
 
 
-@pytest.mark.parametrize("level", [0.0, 1.0, 90.0])
-def test_a_level_is_a_share(level: float) -> None:
+@pytest.mark.parametrize("level", [0.0, 1.0, 90.0, float("nan"), "0.9", None])
+def test_a_level_is_a_share(level: Any) -> None:
     known = Calibration.of(rows(prediction=[8.0], lower=[8.0], upper=[8.0]))
     with pytest.raises(OptionError, match=r"such as 0\.9"):
         known.reaches(twins(1), np.ones(1), level)

@@ -126,7 +126,7 @@ def save_adaptation(adaptation: Adaptation, path: Path, overwrite: bool) -> None
 
 
 def require_free_places(out: Path, reports: Path, overwrite: bool) -> None:
-    """Raise unless a model may be written to ``out`` (ModelError), its report to ``where``.
+    """Raise unless a model may be written to ``out`` (ModelError), its report to ``reports``.
 
     A report without its model is of a call that was cut short, and may be replaced.
     """

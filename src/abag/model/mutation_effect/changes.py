@@ -85,9 +85,9 @@ def _by_position(chains: Sequence[str], parent: ParentChain) -> Variants:
         text = "".join(domains[chains[row]][0].sequence for row in members)
         variant_codes = codes(text).reshape(len(rows), len(positions))
         places, index, behind = _columns(parent.labels, positions)
-        parent_codes = np.full((len(rows), len(places)), DELETED, dtype=np.uint8)
-        parent_codes[:, index >= 0] = variant_codes[:, index[index >= 0]]
-        residues[np.ix_(rows, places)] = parent_codes
+        laid_codes = np.full((len(rows), len(places)), DELETED, dtype=np.uint8)
+        laid_codes[:, index >= 0] = variant_codes[:, index[index >= 0]]
+        residues[np.ix_(rows, places)] = laid_codes
         inserted[rows] = np.bincount(behind, minlength=len(parent.labels))
     return Variants(residues, inserted)
 

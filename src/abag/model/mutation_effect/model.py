@@ -119,7 +119,7 @@ class MutationEffect:
             SchemaError: a column is missing.
             ModelError: the parent has no variable domain, or a chain cannot be laid on it.
         """
-        rows = rows_to_predict(variants, ("heavy", "light"))
+        rows = rows_to_predict(variants, ("heavy", "light"), "the table of variants")
         for name, chain in parent.chains:
             _require_domain(chain, name, rows[name].fill_null("").to_list())
         tables, share = tables_of(parent, self.repertoire)

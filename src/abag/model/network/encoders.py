@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from abag.encoders.adapters.lora import adapter_content, adapter_digest, apply_adapter
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.guard import require_width
-from abag.encoders.protocol import Encoder, EncoderIdentity
+from abag.encoders.protocol import Encoder, EncoderIdentity, TrainableEncoder
 from abag.errors import ModelError
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ class EncoderRecord:
     @classmethod
     def of(cls, side: str, encoder: Encoder) -> Self:
         """Record an encoder, with its adapter if it carries one."""
-        if encoder.trainable is None or not encoder.identity.adapter_digest:
+        trainable: TrainableEncoder | None = getattr(encoder, "trainable", None)
+        if trainable is None or not encoder.identity.adapter_digest:
             return cls(side, encoder.identity, encoder.facts.width)
-        settings, tensors = adapter_content(encoder.trainable)
+        settings, tensors = adapter_content(trainable)
         return cls(side, encoder.identity, encoder.facts.width, settings, tensors)
 
     def as_json(self) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def from_bits(
     if_zero: Sequence[str],
     if_one: Sequence[str],
 ) -> pl.Expr:
-    """Expression: ``parent`` with residue ``zero[i]`` or ``one[i]`` at ``positions[i]``.
+    """Expression: ``parent`` with residue ``if_zero[i]`` or ``if_one[i]`` at ``positions[i]``.
 
     ``bits`` is a text of one 0 or 1 a site, ``positions`` ascend and count from 0.
     """
