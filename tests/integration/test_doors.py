@@ -204,8 +204,9 @@ def test_the_parent_of_an_adapted_model_is_explained_where_no_antibody_is_named(
     positions = pl.read_csv(tmp_path / "why" / "importance.csv", infer_schema=False)
     residues = positions.filter(pl.col("chain") == "heavy")["residue"]
     assert "".join(residues) == HEAVY
-    assert run(*asked[:3], "--light", LIGHT) == 2
-    assert "--heavy is missing" in capsys.readouterr().err
+    for unfinished in (("--light", LIGHT), ("--name", "Ab7")):
+        assert run(*asked[:3], *unfinished) == 2
+        assert "--heavy is missing" in capsys.readouterr().err
 
 
 def test_every_numbering_stands_in_what_is_printed(model: Path, tmp_path: Path) -> None:

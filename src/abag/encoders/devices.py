@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
-from abag.encoders.protocol import Encoder, TrainableEncoder
+from abag.encoders.protocol import Encoder, trainable_part
 from abag.errors import EncoderError, OptionError, UnavailableError, counted
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def compile_network(encoder: Encoder) -> None:
     Raises:
         EncoderError: for an encoder without a network to compile.
     """
-    trainable: TrainableEncoder | None = getattr(encoder, "trainable", None)
+    trainable = trainable_part(encoder)
     if trainable is None:
         raise EncoderError(f"{encoder.identity.id} cannot be compiled; leave --compile away")
     trainable.network.compile(dynamic=True)

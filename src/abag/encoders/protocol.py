@@ -185,3 +185,8 @@ class TrainableEncoder(Encoder, Protocol):
         self, molecules: Sequence[Molecule]
     ) -> tuple[Float[Tensor, "molecules residues width"], Bool[Tensor, "molecules residues"]]:
         """Rows in fp32 with gradients, zero at padding, and a mask that is True for a residue."""
+
+
+def trainable_part(encoder: Encoder) -> TrainableEncoder | None:
+    """:attr:`Encoder.trainable`; None for a class of a user's own that does not say."""
+    return getattr(encoder, "trainable", None)

@@ -29,7 +29,7 @@ from abag.encoders.adapters.lora import (
     new_lora,
     save_lora,
 )
-from abag.encoders.protocol import Encoder, Molecule, TrainableEncoder
+from abag.encoders.protocol import Encoder, Molecule, TrainableEncoder, trainable_part
 from abag.errors import EncoderError, FileFormatError, MissingFileError
 from abag.files import read_json, write_json
 from abag.model.network.config import Pooling
@@ -277,12 +277,13 @@ def _separate_encoders(
 
 
 def _trainable(encoder: Encoder) -> TrainableEncoder:
-    if encoder.trainable is None:
+    trainable = trainable_part(encoder)
+    if trainable is None:
         raise EncoderError(
             f"{encoder.identity.id} cannot be adapted: it gives no gradients; leave "
             "`adaptation` out of the recipe, or choose another encoder"
         )
-    return encoder.trainable
+    return trainable
 
 
 def _load(folder: Path, encoders: Sequence[TrainableEncoder]) -> None:

@@ -372,7 +372,7 @@ def require_level(level: float) -> None:
     except TypeError:
         is_share = False
     if not is_share:
-        shown = f"{level:g}" if isinstance(level, Real) else repr(level)
+        shown = f"{float(level):g}" if isinstance(level, Real) else repr(level)
         raise OptionError(
             f"the level of an interval is {shown}; give a share above 0 and below 1, such as 0.9"
         )

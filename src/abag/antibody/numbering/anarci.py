@@ -12,9 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.machinery import SourceFileLoader
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Final
 
 from abag.antibody.alphabet import ChainKind
@@ -43,7 +42,9 @@ def wheel_part(name: str) -> Any:
         UnavailableError: ANARCI is not installed, or has no such module.
     """
     loader = SourceFileLoader(f"abag_anarci_{name}", str(_wheel_file(f"{name}.py")))
-    module = ModuleType(loader.name)
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None  # a loader was given
+    module = module_from_spec(spec)
     loader.exec_module(module)
     return module
 

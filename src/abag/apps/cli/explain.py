@@ -94,7 +94,7 @@ def _pair(
         antibody = of.read(file_choices.choices(), target)
         heavy, light, target = *antibody.chains, list(antibody.antigen)
     else:
-        own_parent = None if of.is_named else predictor.parent_chains
+        own_parent = predictor.parent_chains if of == NO_ANTIBODY else None
         heavy, light = own_parent or (of.heavy or "", of.light)
         if file_choices != AS_IT_IS:
             raise OptionError("--chains, --arm and --most-umis belong to --structure or --parent")

@@ -6,7 +6,7 @@ Four signs, none of which needs the unit:
   middle where no affinity lies (:func:`detached_clusters`);
 * a second peak of the distribution 3, 6 or 9 units from the first, as narrow as it: a slip from
   nM to uM or pM (:func:`shifted_peaks`);
-** in a library, variants that lie so far off the effects of their substitutions in other variants
+* in a library, variants that lie so far off the effects of their substitutions in other variants
   (:func:`shifted_residuals`);
 * two rows of one antibody-antigen pair that differ by 3, 6 or 9 units exactly
   (:func:`exact_slips`).
@@ -168,7 +168,11 @@ def shifted_residuals(library: VariantSet) -> list[Fault]:
             len(rows),
             f"labels lie {peaks.distance:.2f} units off what the same substitutions do in other "
             f"variants, and none lie between: {_SLIP_MEND}",
-            {"sign_shifted_residuals": 1, "distance": peaks.distance, "spread": spread},
+            {
+                "sign_shifted_residuals": 1,
+                "distance": round(peaks.distance, 6),
+                "spread": round(spread, 6),
+            },
         )
     ]
 

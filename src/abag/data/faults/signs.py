@@ -2,7 +2,7 @@
 
 Five independent signs:
 
-** against another assay of the same molecules: Spearman of -0.5 or less, p below 1e-3, eight
+* against another assay of the same molecules: Spearman of -0.5 or less, p below 1e-3, eight
   molecules or more (:func:`inverted_against_others`). Two assays that contradict each other do
   not say which is wrong: assays that agree with each side, and each side's own landscape, count
   as votes;
@@ -16,7 +16,7 @@ Five independent signs:
 * in a scan of single substitutions, hardly one weaker than the parent, which chance gives in less
   than 1 of 1,000 such scans (:func:`inverted_scan`): an error where the new residue is alanine or
   glycine, else a warning, for variants may have been chosen because they bind tighter;
-** against the changes that a model expects, where the caller gives one: a warning
+* against the changes that a model expects, where the caller gives one: a warning
   (:func:`inverted_against_expectation`).
 
 Assays that none of them can judge get a note (:func:`signs_not_judged`).

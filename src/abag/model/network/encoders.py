@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from abag.encoders.adapters.lora import adapter_content, adapter_digest, apply_adapter
 from abag.encoders.adapters.opening import open_encoder
 from abag.encoders.guard import require_width
-from abag.encoders.protocol import Encoder, EncoderIdentity, TrainableEncoder
+from abag.encoders.protocol import Encoder, EncoderIdentity, trainable_part
 from abag.errors import ModelError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class EncoderRecord:
     @classmethod
     def of(cls, side: str, encoder: Encoder) -> Self:
         """Record an encoder, with its adapter if it carries one."""
-        trainable: TrainableEncoder | None = getattr(encoder, "trainable", None)
+        trainable = trainable_part(encoder)
         if trainable is None or not encoder.identity.adapter_digest:
             return cls(side, encoder.identity, encoder.facts.width)
         settings, tensors = adapter_content(trainable)
@@ -97,9 +97,10 @@ class EncoderRecord:
         encoder = open_encoder(
             identity.id, folder=folder, device=device, precision=identity.precision
         )
-        if self.adapter_tensors and encoder.trainable is not None:
+        trainable = trainable_part(encoder)
+        if self.adapter_tensors and trainable is not None:
             name = f"of the model's {self.side} encoder"
-            apply_adapter(encoder.trainable, self.adapter_settings, self.adapter_tensors, name)
+            apply_adapter(trainable, self.adapter_settings, self.adapter_tensors, name)
         self.require(encoder)
         return encoder
 
