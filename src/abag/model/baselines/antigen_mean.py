@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from abag.data.tables import Pairs, antigen_key
+from abag.data.tables import Pairs
 from abag.model.array_model import ArrayModel, Arrays
 from abag.model.protocol import Settings
 from abag.model.training_set import TrainingSet, hashes
@@ -49,7 +49,7 @@ class AntigenMean(ArrayModel[AntigenMeanSettings]):
         self._means = (sums + s * self._global) / (n + s)
 
     def _values(self, table: Pairs) -> NDArray[np.float64]:
-        keys = hashes(table.select(antigen_key()).to_series())
+        keys = hashes(table.antigen_keys)
         if not len(self._antigens):
             return np.full(table.height, self._global)
         index = np.searchsorted(self._antigens, keys).clip(max=len(self._antigens) - 1)

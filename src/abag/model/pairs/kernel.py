@@ -28,7 +28,6 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from abag.antibody.germlines import germline_distances
@@ -160,9 +159,9 @@ class LevelKernel:
 
 def _germline_features(frame: Pairs) -> Reals:
     """G of heavy and light chain of each row, (rows, 2); 0 for a chain that is not there."""
-    chains = frame.select("heavy", pl.col("light").fill_null(""))
-    known = germline_distances(sorted({chain for row in chains.rows() for chain in row if chain}))
-    distance = [[known.get(chain, np.inf) for chain in row] for row in chains.iter_rows()]
+    chains = frame.chains()
+    known = germline_distances(sorted({chain for row in chains for chain in row if chain}))
+    distance = [[known.get(chain, np.inf) for chain in row] for row in chains]
     return np.exp(-np.array(distance).reshape(-1, 2) / FEW_MUTATIONS)
 
 
